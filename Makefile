@@ -1,0 +1,43 @@
+# Everything from a bare checkout: Python 3.11 to 3.13 with venv, make and the package registries.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+STAMP := .venv/roost-setup.stamp
+
+.PHONY: setup run test check bench lock clean help
+
+help:
+	@echo "make setup   .venv/ with Roost and all it needs"
+	@echo "make run     set up, then serve a demo: roost up --demo"
+	@echo "make test    set up, then every test"
+	@echo "make check   set up, then linters, types, tests: what CI runs"
+	@echo "make bench   set up, then measure latency and throughput"
+	@echo "make lock    resolve requirements.lock again"
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Roost needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt install python3-venv)."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+run: setup
+	@$(BIN)/roost up --demo
+
+test: setup
+	@$(BIN)/python -m pytest
+
+check: setup
+	@scripts/check
+
+bench: setup
+	@$(BIN)/python -m bench.run
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache

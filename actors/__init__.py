@@ -1,0 +1,1 @@
+"""Who acts: mailboxes, supervision, and the device, user, writer and gateway actors."""

@@ -1,0 +1,1 @@
+"""With what: the real sides of the ports, and their memory twins. Only here is asyncio."""

@@ -1,0 +1,47 @@
+"""Memory twins of the small ports: clock, ids and hasher, all deterministic."""
+
+import random
+import uuid
+
+
+class ManualClock:
+    """Civil time that moves only when told to."""
+
+    def __init__(self, now_us: int = 1_790_000_000_000_000) -> None:
+        self._now_us = now_us
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    def advance(self, seconds: float) -> None:
+        self._now_us += round(seconds * 1_000_000)
+
+
+class SeededIds:
+    """Ids that are the same for the same seed."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def uuid(self) -> str:
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+    def secret(self) -> str:
+        return f"{self._rng.getrandbits(160):040x}"
+
+
+class PlainHasher:
+    """No hash at all: threads would break an autojump clock."""
+
+    async def hash(self, password: str) -> str:
+        return f"plain:{password}"
+
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        return hashed == f"plain:{password}"
+
+
+class NoLogins:
+    """A broker whose connections are not ours to close."""
+
+    async def disconnect(self, client_id: str) -> None:
+        return

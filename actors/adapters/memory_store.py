@@ -1,0 +1,385 @@
+"""The Store port in memory: the twin of PostgreSQL, trusted through the same contract suite.
+
+It survives the house (a test keeps it while a house crashes and opens again), and its faults are
+set from outside: `away`, `answers_to_lose`, `delay_s`.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import trio
+
+from actors.ports import Batch, Committed, FeedPage, WallClock
+from protocol.errors import Conflict, Unavailable, Unstorable
+from protocol.ids import is_uuid
+from protocol.records import (
+    AlarmChange,
+    Device,
+    Feed,
+    LoadedDevice,
+    MqttLogin,
+    Reading,
+    Rejection,
+    SessionMemory,
+    StoredReading,
+    StoredRejection,
+    Unit,
+    User,
+)
+
+WEEK_US = 7 * 24 * 3600 * 1_000_000
+KEPT_BATCHES = 64
+
+
+class MemoryStore:
+    """See `actors.ports.Store` for what each call promises.
+
+    Attributes:
+        away: every call raises `Unavailable`.
+        answers_to_lose: so many commits are done and then answered with `Unavailable`.
+        delay_s: how long each call takes.
+    """
+
+    def __init__(self, clock: WallClock) -> None:
+        self.away = False
+        self.answers_to_lose = 0
+        self.delay_s = 0.0
+        self._clock = clock
+        self._users: dict[str, User] = {}
+        self._devices: dict[str, Device] = {}
+        self._logins: dict[str, MqttLogin] = {}  # by device id
+        self._feeds: dict[str, Feed] = {}
+        self._readings: dict[int, dict[tuple[int, int, int], StoredReading]] = {}
+        self._message_ids: dict[tuple[int, int, str], int] = {}
+        self._rejections: list[tuple[str, StoredRejection]] = []
+        self._alarms: list[dict[str, Any]] = []
+        self._commits: dict[str, Committed] = {}
+        self._taken: dict[str, dict[int, list[bytes]]] = {}
+        self._confirmed: dict[str, int] = {}
+        self._nums = {"device": 0, "feed": 0, "commit": 0}
+
+    async def _cross(self) -> None:
+        await (trio.sleep(self.delay_s) if self.delay_s else trio.lowlevel.checkpoint())
+        if self.away:
+            raise Unavailable("the memory store is away")
+
+    def _next(self, kind: str) -> int:
+        self._nums[kind] += 1
+        return self._nums[kind]
+
+    async def migrate(self) -> list[str]:
+        await self._cross()
+        return []
+
+    async def tidy(self) -> None:
+        await self._cross()
+
+    async def ping(self) -> None:
+        await self._cross()
+
+    # The writer and the actors
+
+    async def commit(self, batch: Batch) -> Committed:
+        await self._cross()
+        done = self._commits.get(batch.id)
+        if done is None:
+            for unit in batch.units:
+                _check(unit)
+            done = self._commits[batch.id] = self._do_commit(batch)
+        if self.answers_to_lose:
+            self.answers_to_lose -= 1
+            raise Unavailable("the answer to a commit was lost")
+        return done
+
+    def _do_commit(self, batch: Batch) -> Committed:
+        no = self._next("commit")
+        duplicates = [self._store_readings(unit.readings) for unit in batch.units]
+        for unit in batch.units:
+            if unit.state is not None:
+                self._store_state(unit)
+            for rejection in unit.rejections:
+                self._store_rejection(rejection)
+            for change in unit.alarms:
+                self._store_alarm(change)
+            if unit.taken is not None:
+                batches = self._taken.setdefault(unit.taken.session, {})
+                batches.setdefault(no, []).append(unit.taken.digest)
+        for session, up_to in batch.confirmed.items():
+            self._confirmed[session] = max(up_to, self._confirmed.get(session, 0))
+            batches = self._taken.get(session, {})
+            for old in [each for each in batches if each <= up_to][:-KEPT_BATCHES]:
+                del batches[old]
+        return Committed(no=no, duplicates=duplicates)
+
+    def _store_readings(self, readings: Sequence[Reading]) -> int:
+        duplicates = 0
+        for reading in readings:
+            feed = self._readings.setdefault(reading.feed_num, {})
+            place = reading.ts_us, reading.device_num, reading.digest
+            if reading.message_id is not None:
+                name = reading.feed_num, reading.device_num, reading.message_id
+                now_us = self._clock.now_us()
+                seen_us = self._message_ids.get(name)
+                if seen_us is not None and seen_us >= now_us - WEEK_US:
+                    duplicates += 1
+                    continue
+                self._message_ids[name] = now_us
+            if place in feed:
+                duplicates += 1
+                continue
+            feed[place] = StoredReading(*place, reading.value, reading.flagged)
+            if reading.sets_last:
+                self._set_last(reading)
+        return duplicates
+
+    def _set_last(self, reading: Reading) -> None:
+        for feed in self._feeds.values():
+            if feed.num == reading.feed_num and (
+                feed.last_us is None or reading.ts_us >= feed.last_us
+            ):
+                self._feeds[feed.id] = msgspec.structs.replace(
+                    feed, last_value=reading.value, last_us=reading.ts_us
+                )
+                return
+
+    def _store_state(self, unit: Unit) -> None:
+        change = unit.state
+        assert change is not None
+        for device in self._devices.values():
+            if device.num == change.device_num and device.state.version < change.state.version:
+                self._devices[device.id] = msgspec.structs.replace(device, state=change.state)
+                return
+
+    def _store_rejection(self, rejection: Rejection) -> None:
+        num = len(self._rejections) + 1
+        stored = StoredRejection(
+            num=num,
+            id=f"00000000-0000-4000-8000-{num:012x}",
+            received_us=rejection.received_us,
+            topic=rejection.topic,
+            payload=rejection.payload,
+            encoding=rejection.encoding,
+            reason=rejection.reason,
+            detail=rejection.detail,
+            device_id=rejection.device_id or None,
+        )
+        self._rejections.append((rejection.user_id, stored))
+
+    def _store_alarm(self, change: AlarmChange) -> None:
+        place = change.feed_num, change.device_num
+        for alarm in self._alarms:
+            if alarm["place"] == place and alarm["cleared_us"] is None:
+                if not change.active:
+                    alarm["cleared_us"] = change.ts_us
+                return
+        if change.active:
+            self._alarms.append({"place": place, "raised_us": change.ts_us, "cleared_us": None})
+
+    async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
+        await self._cross()
+        by_key = {device.key: device for device in self._devices.values()}
+        return [self._loaded(by_key[key]) if key in by_key else None for key in keys]
+
+    def _loaded(self, device: Device) -> LoadedDevice:
+        feeds = tuple(
+            feed
+            for feed in self._feeds.values()
+            if not feed.archived
+            and feed.user_id == device.user_id
+            and feed.device_id in (None, device.id)
+        )
+        alarms = frozenset(
+            alarm["place"][0]
+            for alarm in self._alarms
+            if alarm["place"][1] == device.num and alarm["cleared_us"] is None
+        )
+        return LoadedDevice(device=device, feeds=feeds, alarms=alarms)
+
+    async def snapshot(self, user_id: str) -> list[Device]:
+        await self._cross()
+        return [device for device in self._devices.values() if device.user_id == user_id]
+
+    async def session_memory(self, session: str) -> SessionMemory:
+        await self._cross()
+        confirmed = self._confirmed.get(session, 0)
+        known: list[bytes] = []
+        suspects: list[bytes] = []
+        for no, digests in self._taken.get(session, {}).items():
+            (known if no <= confirmed else suspects).extend(digests)
+        return SessionMemory(suspects=tuple(suspects), known=tuple(known))
+
+    # People
+
+    async def add_user(self, user: User) -> None:
+        await self._cross()
+        self._check_email(user)
+        self._users[user.id] = user
+
+    async def update_user(self, user: User) -> None:
+        await self._cross()
+        self._check_email(user)
+        self._users[user.id] = user
+
+    def _check_email(self, user: User) -> None:
+        for other in self._users.values():
+            if other.id != user.id and other.email.lower() == user.email.lower():
+                raise Conflict("this e-mail address has an account already")
+
+    async def user_by_email(self, email: str) -> User | None:
+        await self._cross()
+        found = [user for user in self._users.values() if user.email.lower() == email.lower()]
+        return found[0] if found else None
+
+    async def user(self, user_id: str) -> User | None:
+        await self._cross()
+        return self._users.get(user_id)
+
+    # Devices
+
+    async def add_device(self, device: Device, login: MqttLogin) -> Device:
+        await self._cross()
+        if any(other.key == device.key for other in self._devices.values()):
+            raise Conflict(f"you have a device {device.code!r} already")
+        device = msgspec.structs.replace(device, num=self._next("device"))
+        self._devices[device.id] = device
+        self._logins[device.id] = login
+        return device
+
+    async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
+        found = await self.snapshot(user_id)
+        return [device for device in found if device.num > after][:limit]
+
+    async def device(self, user_id: str, device_id: str) -> Device | None:
+        await self._cross()
+        device = self._devices.get(device_id)
+        return device if device is not None and device.user_id == user_id else None
+
+    async def update_device(self, device: Device) -> None:
+        await self._cross()
+        known = self._devices.get(device.id)
+        if known is not None:
+            self._devices[device.id] = msgspec.structs.replace(device, state=known.state)
+
+    async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
+        await self._cross()
+        if self._devices[device_id].user_id != user_id:
+            return
+        for feed in [each for each in self._feeds.values() if each.device_id == device_id]:
+            if purge:
+                self._drop_feed(feed)
+            else:
+                self._feeds[feed.id] = msgspec.structs.replace(
+                    feed, device_id=None, archived=True, enabled=False
+                )
+        del self._devices[device_id]
+        del self._logins[device_id]
+
+    async def set_login(self, device_id: str, login: MqttLogin) -> None:
+        await self._cross()
+        self._logins[device_id] = login
+        self._devices[device_id] = msgspec.structs.replace(
+            self._devices[device_id], client_id=login.client_id
+        )
+
+    async def login(self, username: str) -> MqttLogin | None:
+        await self._cross()
+        found = [login for login in self._logins.values() if login.username == username]
+        return found[0] if found else None
+
+    # Feeds
+
+    async def add_feed(self, feed: Feed) -> Feed:
+        await self._cross()
+        place = feed.user_id, feed.device_id, feed.key
+        for other in self._feeds.values():
+            if not other.archived and (other.user_id, other.device_id, other.key) == place:
+                raise Conflict(f"there is a feed {feed.key!r} in this place already")
+        feed = msgspec.structs.replace(feed, num=self._next("feed"))
+        self._feeds[feed.id] = feed
+        return feed
+
+    async def feeds(
+        self, user_id: str, limit: int, after: int, device_id: str | None = None
+    ) -> list[Feed]:
+        await self._cross()
+        found = [
+            feed
+            for feed in self._feeds.values()
+            if feed.user_id == user_id and feed.num > after and device_id in (None, feed.device_id)
+        ]
+        return found[:limit]
+
+    async def feed(self, user_id: str, feed_id: str) -> Feed | None:
+        await self._cross()
+        feed = self._feeds.get(feed_id)
+        return feed if feed is not None and feed.user_id == user_id else None
+
+    async def update_feed(self, feed: Feed) -> None:
+        await self._cross()
+        known = self._feeds[feed.id]
+        self._feeds[feed.id] = msgspec.structs.replace(
+            feed, last_value=known.last_value, last_us=known.last_us
+        )
+
+    async def delete_feed(self, user_id: str, feed_id: str) -> None:
+        await self._cross()
+        feed = self._feeds.get(feed_id)
+        if feed is not None and feed.user_id == user_id:
+            self._drop_feed(feed)
+
+    def _drop_feed(self, feed: Feed) -> None:
+        del self._feeds[feed.id]
+        self._readings.pop(feed.num, None)
+        for name in [each for each in self._message_ids if each[0] == feed.num]:
+            del self._message_ids[name]
+
+    # Readings and refusals
+
+    async def feed_values(self, page: FeedPage) -> list[StoredReading]:
+        await self._cross()
+        feed = self._readings.get(page.feed_num, {})
+        found = [
+            feed[place]
+            for place in sorted(feed, reverse=True)
+            if (page.start_us is None or place[0] >= page.start_us)
+            and (page.end_us is None or place[0] < page.end_us)
+            and (page.before is None or place < page.before)
+        ]
+        return found[: page.limit]
+
+    async def rejections(
+        self, user_id: str, limit: int, before: int | None, device_id: str | None = None
+    ) -> list[StoredRejection]:
+        await self._cross()
+        found = [
+            stored
+            for owner, stored in reversed(self._rejections)
+            if owner == user_id
+            and (before is None or stored.num < before)
+            and device_id in (None, stored.device_id)
+        ]
+        return found[:limit]
+
+
+def _check(unit: Unit) -> None:
+    """What PostgreSQL would refuse: U+0000 in a text, text that is no UUID, lone surrogates."""
+    texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
+    for rejection in unit.rejections:
+        texts += [rejection.topic, rejection.payload, rejection.detail]
+        if not is_uuid(rejection.user_id):
+            raise Unstorable(f"{rejection.user_id!r} is not a UUID")
+        if rejection.encoding == "base64":
+            base64.b64decode(rejection.payload, validate=True)
+    for text in texts:
+        if "\0" in text or not _is_encodable(text):
+            raise Unstorable("a text holds what cannot be stored")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

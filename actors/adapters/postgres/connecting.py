@@ -1,0 +1,94 @@
+"""Pools of connections, and what their errors mean to the house."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from protocol.errors import Unavailable, Unstorable
+
+# asyncpg's "tuple" form of a timestamptz is (microseconds since 2000-01-01,): exact integers both
+# ways, and no datetime object for each reading.
+PG_EPOCH_US = 946_684_800_000_000
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 2.0
+
+SETTINGS = {
+    "application_name": "roost",
+    "timezone": "UTC",
+    "statement_timeout": "20s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+_CONTENT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+
+
+def _encode_us(us: int) -> tuple[int]:
+    return (us - PG_EPOCH_US,)
+
+
+def _decode_us(value: tuple[int]) -> int:
+    return value[0] + PG_EPOCH_US
+
+
+async def prepare(connection: Any) -> None:
+    """Make a new connection speak microseconds since 1970 for `timestamptz`."""
+    await connection.set_type_codec(
+        "timestamptz",
+        schema="pg_catalog",
+        encoder=_encode_us,
+        decoder=_decode_us,
+        format="tuple",
+    )
+
+
+async def open_pool(url: str, size: int) -> Any:
+    """A pool that connects when first used, so that the house can start before its database."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        init=prepare,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings=SETTINGS,
+    )
+
+
+async def connect(url: str) -> Any:
+    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SETTINGS)
+    await prepare(connection)
+    return connection
+
+
+async def close_pool(pool: Any) -> None:
+    """Close, waiting only so long for connections that are in use."""
+    try:
+        await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+    except TimeoutError:
+        pool.terminate()
+
+
+def meaning(error: Exception) -> Exception:
+    """Our error for one of asyncpg's: away, refused for its content, or as it is."""
+    # asyncpg wraps what a codec says of an argument in DataError, which is also an InterfaceError.
+    if isinstance(error, _CONTENT):
+        return Unstorable(f"{type(error).__name__}: {error}")
+    if isinstance(error, _AWAY):
+        return Unavailable(f"{type(error).__name__}: {error}")
+    return error

@@ -1,0 +1,152 @@
+"""Feeds, their readings, and what was refused."""
+
+from typing import Any
+
+import asyncpg
+
+from actors.adapters.postgres import rows
+from actors.ports import FeedPage
+from protocol.errors import Conflict
+from protocol.records import Feed, StoredReading, StoredRejection
+
+
+async def add_feed(connection: Any, feed: Feed) -> Feed:
+    try:
+        num = await connection.fetchval(
+            "INSERT INTO feeds (id, user_id, device_id, key, name, unit, kind, enabled, min_value,"
+            " max_value, on_violation, created_at) VALUES ($1::text::uuid, $2::text::uuid,"
+            " $3::text::uuid, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING num",
+            feed.id,
+            feed.user_id,
+            feed.device_id,
+            feed.key,
+            feed.name,
+            feed.unit,
+            feed.kind,
+            feed.enabled,
+            feed.min_value,
+            feed.max_value,
+            feed.on_violation,
+            feed.created_us,
+        )
+    except asyncpg.UniqueViolationError:
+        raise Conflict(f"there is a feed {feed.key!r} in this place already") from None
+    found = await feed_of(connection, feed.user_id, feed.id)
+    assert found is not None
+    assert found.num == num
+    return found
+
+
+async def feeds(
+    connection: Any, user_id: str, limit: int, after: int, device_id: str | None
+) -> list[Feed]:
+    found = await connection.fetch(
+        f"SELECT {rows.FEED} FROM {rows.FEED_FROM} WHERE f.user_id = $1::text::uuid"
+        " AND f.num > $2 AND ($4::text IS NULL OR f.device_id = $4::text::uuid)"
+        " ORDER BY f.num LIMIT $3",
+        user_id,
+        after,
+        limit,
+        device_id,
+    )
+    return [rows.feed(row) for row in found]
+
+
+async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
+    row = await connection.fetchrow(
+        f"SELECT {rows.FEED} FROM {rows.FEED_FROM}"
+        " WHERE f.id = $2::text::uuid AND f.user_id = $1::text::uuid",
+        user_id,
+        feed_id,
+    )
+    return None if row is None else rows.feed(row)
+
+
+async def update_feed(connection: Any, feed: Feed) -> None:
+    await connection.execute(
+        "UPDATE feeds SET name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6,"
+        " on_violation = $7 WHERE num = $1",
+        feed.num,
+        feed.name,
+        feed.unit,
+        feed.enabled,
+        feed.min_value,
+        feed.max_value,
+        feed.on_violation,
+    )
+
+
+async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = '10min'")
+        num = await connection.fetchval(
+            "DELETE FROM feeds WHERE id = $2::text::uuid AND user_id = $1::text::uuid"
+            " RETURNING num",
+            user_id,
+            feed_id,
+        )
+        await connection.execute("DELETE FROM feed_values WHERE feed_num = $1", num)
+        await connection.execute("DELETE FROM message_ids WHERE feed_num = $1", num)
+
+
+async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:
+    """Newest first, by the primary key backwards."""
+    ts_us, device_num, digest = page.before or (None, None, None)
+    found = await connection.fetch(
+        "SELECT ts, device_num, digest, number, text, boolean, flagged FROM feed_values"
+        " WHERE feed_num = $1 AND ($2::timestamptz IS NULL OR ts >= $2)"
+        " AND ($3::timestamptz IS NULL OR ts < $3)"
+        " AND ($4::timestamptz IS NULL OR (ts, device_num, digest) < ($4, $5, $6))"
+        " ORDER BY ts DESC, device_num DESC, digest DESC LIMIT $7",
+        page.feed_num,
+        page.start_us,
+        page.end_us,
+        ts_us,
+        device_num,
+        digest,
+        page.limit,
+    )
+    return [
+        StoredReading(row["ts"], row["device_num"], row["digest"], rows.value(row), row["flagged"])
+        for row in found
+    ]
+
+
+async def rejections(
+    connection: Any, user_id: str, limit: int, before: int | None, device_id: str | None
+) -> list[StoredRejection]:
+    found = await connection.fetch(
+        "SELECT num, id::text, device_id::text, received_at, topic, payload, encoding, reason,"
+        " detail FROM rejected_messages WHERE user_id = $1::text::uuid"
+        " AND ($2::bigint IS NULL OR num < $2)"
+        " AND ($4::text IS NULL OR device_id = $4::text::uuid) ORDER BY num DESC LIMIT $3",
+        user_id,
+        before,
+        limit,
+        device_id,
+    )
+    return [
+        StoredRejection(
+            num=row["num"],
+            id=row["id"],
+            received_us=row["received_at"],
+            topic=row["topic"],
+            payload=row["payload"],
+            encoding=row["encoding"],
+            reason=row["reason"],
+            detail=row["detail"],
+            device_id=row["device_id"],
+        )
+        for row in found
+    ]
+
+
+async def tidy(connection: Any) -> None:
+    """Forget message ids older than seven days, some at a time, so that nobody waits for it."""
+    while True:
+        status = await connection.execute(
+            "DELETE FROM message_ids WHERE ctid = ANY(ARRAY("
+            "SELECT ctid FROM message_ids WHERE seen_at < now() - interval '7 days' LIMIT 10000))"
+        )
+        if status == "DELETE 0":
+            return

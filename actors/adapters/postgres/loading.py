@@ -1,0 +1,94 @@
+"""What actors start from: devices with their feeds, snapshots, and the memory of sessions."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from actors.adapters.postgres import rows
+from protocol.ids import is_uuid
+from protocol.records import Device, Feed, LoadedDevice, SessionMemory
+
+DIGEST_BYTES = 16
+
+
+async def load_devices(
+    connection: Any, keys: Sequence[tuple[str, str]]
+) -> list[LoadedDevice | None]:
+    """Devices by (user id, code) in three queries however many; None where there is none."""
+    valid = [key for key in keys if is_uuid(key[0])]
+    found = await connection.fetch(
+        f"SELECT {rows.DEVICE} FROM unnest($1::text[], $2::text[]) AS k (user_id, code)"
+        " JOIN devices d ON d.user_id = k.user_id::uuid AND d.code = k.code",
+        [user_id for user_id, _ in valid],
+        [code for _, code in valid],
+    )
+    devices = {device.key: device for device in map(rows.device, found)}
+    own, shared = await _feeds(connection, list(devices.values()))
+    alarms = await _alarms(connection, list(devices.values()))
+    loaded: list[LoadedDevice | None] = []
+    for key in keys:
+        device = devices.get(key)
+        if device is None:
+            loaded.append(None)
+            continue
+        feeds = (*own[device.id], *shared[device.user_id])
+        loaded.append(
+            LoadedDevice(device=device, feeds=feeds, alarms=frozenset(alarms[device.num]))
+        )
+    return loaded
+
+
+async def _feeds(
+    connection: Any, devices: Sequence[Device]
+) -> tuple[dict[str, list[Feed]], dict[str, list[Feed]]]:
+    own: dict[str, list[Feed]] = defaultdict(list)
+    shared: dict[str, list[Feed]] = defaultdict(list)
+    found = await connection.fetch(
+        f"SELECT {rows.FEED} FROM {rows.FEED_FROM} WHERE NOT f.archived AND"
+        " (f.device_id = ANY($1::text[]::uuid[])"
+        "  OR f.device_id IS NULL AND f.user_id = ANY($2::text[]::uuid[])) ORDER BY f.num",
+        [device.id for device in devices],
+        sorted({device.user_id for device in devices}),
+    )
+    for feed in map(rows.feed, found):
+        if feed.device_id is None:
+            shared[feed.user_id].append(feed)
+        else:
+            own[feed.device_id].append(feed)
+    return own, shared
+
+
+async def _alarms(connection: Any, devices: Sequence[Device]) -> dict[int, list[int]]:
+    found = await connection.fetch(
+        "SELECT device_num, feed_num FROM alarms"
+        " WHERE device_num = ANY($1) AND kind = 'threshold' AND state <> 'cleared'",
+        [device.num for device in devices],
+    )
+    alarms: dict[int, list[int]] = defaultdict(list)
+    for row in found:
+        alarms[row["device_num"]].append(row["feed_num"])
+    return alarms
+
+
+async def snapshot(connection: Any, user_id: str) -> list[Device]:
+    found = await connection.fetch(
+        f"SELECT {rows.DEVICE} FROM devices d WHERE d.user_id = $1::text::uuid ORDER BY d.num",
+        user_id,
+    )
+    return [rows.device(row) for row in found]
+
+
+async def session_memory(connection: Any, session: str) -> SessionMemory:
+    confirmed = await connection.fetchval(
+        "SELECT confirmed_no FROM sessions_confirmed WHERE session = $1", session
+    )
+    found = await connection.fetch(
+        "SELECT commit_no, digests FROM taken WHERE session = $1 ORDER BY commit_no", session
+    )
+    known: list[bytes] = []
+    suspects: list[bytes] = []
+    for row in found:
+        into = known if row["commit_no"] <= (confirmed or 0) else suspects
+        packed = row["digests"]
+        into.extend(packed[n : n + DIGEST_BYTES] for n in range(0, len(packed), DIGEST_BYTES))
+    return SessionMemory(suspects=tuple(suspects), known=tuple(known))

@@ -1,0 +1,92 @@
+"""Rows of the database as records, and the columns that they are made from."""
+
+from typing import Any
+
+from protocol.records import Device, DeviceState, Feed, MqttLogin, User
+
+USER = "id::text, email, full_name, password_hash, created_at"
+DEVICE = (
+    "d.num, d.id::text, d.user_id::text, d.code, d.name, d.offline_after_s, d.client_id,"
+    " d.created_at, d.version, d.status, d.temperature, d.humidity, d.latitude, d.longitude,"
+    " d.firmware, d.last_seen_at, d.state_at, d.session"
+)
+FEED = (
+    "f.num, f.id::text, f.user_id::text, f.device_id::text, f.key, f.name, f.unit, f.kind,"
+    " f.enabled, f.min_value, f.max_value, f.on_violation, f.archived, f.created_at,"
+    " l.ts AS last_at, l.number, l.text, l.boolean"
+)
+FEED_FROM = "feeds f LEFT JOIN feed_last l ON l.feed_num = f.num"
+LOGIN = "username, client_id, password_sha256, user_id::text, code"
+
+
+def user(row: Any) -> User:
+    return User(
+        id=row["id"],
+        email=row["email"],
+        full_name=row["full_name"],
+        password_hash=row["password_hash"],
+        created_us=row["created_at"],
+    )
+
+
+def device(row: Any) -> Device:
+    return Device(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["user_id"],
+        code=row["code"],
+        name=row["name"],
+        offline_after_s=row["offline_after_s"],
+        client_id=row["client_id"],
+        created_us=row["created_at"],
+        state=DeviceState(
+            version=row["version"],
+            status=row["status"],
+            temperature=row["temperature"],
+            humidity=row["humidity"],
+            latitude=row["latitude"],
+            longitude=row["longitude"],
+            firmware=row["firmware"],
+            last_seen_us=row["last_seen_at"],
+            state_us=row["state_at"],
+            session=row["session"],
+        ),
+    )
+
+
+def feed(row: Any) -> Feed:
+    return Feed(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["user_id"],
+        device_id=row["device_id"],
+        key=row["key"],
+        name=row["name"],
+        unit=row["unit"],
+        kind=row["kind"],
+        enabled=row["enabled"],
+        min_value=row["min_value"],
+        max_value=row["max_value"],
+        on_violation=row["on_violation"],
+        archived=row["archived"],
+        created_us=row["created_at"],
+        last_value=value(row),
+        last_us=row["last_at"],
+    )
+
+
+def value(row: Any) -> Any:
+    """The one of three typed columns that is set."""
+    if row["number"] is not None:
+        return row["number"]
+    return row["text"] if row["text"] is not None else row["boolean"]
+
+
+def login(row: Any) -> MqttLogin:
+    return MqttLogin(
+        username=row["username"],
+        client_id=row["client_id"],
+        password_sha256=row["password_sha256"],
+        user_id=row["user_id"],
+        device_code=row["code"],
+    )

@@ -1,0 +1,190 @@
+"""The Store port on PostgreSQL: each call crosses into asyncio once, with a whole unit of work.
+
+async with open_store("postgresql://…") as store:
+    await store.migrate()
+    await store.commit(batch)
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import trio
+
+from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.postgres import (
+    committing,
+    connecting,
+    history,
+    loading,
+    migrating,
+    people,
+)
+from actors.ports import Batch, Committed, FeedPage
+from protocol.records import (
+    Device,
+    Feed,
+    LoadedDevice,
+    MqttLogin,
+    SessionMemory,
+    StoredReading,
+    StoredRejection,
+    User,
+)
+
+T = TypeVar("T")
+
+# The writer has connections of its own: a rush of people never makes readings wait for a place.
+WRITING_CONNECTIONS = 1
+READING_CONNECTIONS = 8
+# Retries of a commit come one after another; its name need not be remembered for longer.
+TRIED_MAX = 64
+
+
+class PostgresStore:
+    """See `actors.ports.Store` for what each call promises."""
+
+    def __init__(self, bridge: Bridge, url: str, reading: Any, writing: Any) -> None:
+        self._bridge = bridge
+        self._url = url
+        self._reading = reading
+        self._writing = writing
+        self._tried: list[str] = []
+
+    async def _work(
+        self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any, writing: bool = False
+    ) -> T:
+        pool = self._writing if writing else self._reading
+
+        async def unit() -> T:
+            async with pool.acquire(timeout=connecting.CONNECT_TIMEOUT_S) as connection:
+                return await work(connection, *args)
+
+        try:
+            return await self._bridge.run(unit)
+        except Exception as error:
+            told = connecting.meaning(error)
+            if told is error:
+                raise
+            raise told from error
+
+    async def migrate(self) -> list[str]:
+        """Apply migrations; answers with their names. Raises `SettingsError`, `Unavailable`."""
+
+        async def unit() -> list[str]:
+            connection = await connecting.connect(self._url)
+            try:
+                return await migrating.migrate(connection)
+            finally:
+                await connection.close(timeout=connecting.CLOSE_TIMEOUT_S)
+
+        try:
+            return await self._bridge.run(unit)
+        except Exception as error:
+            told = connecting.meaning(error)
+            if told is error:
+                raise
+            raise told from error
+
+    async def tidy(self) -> None:
+        """Housekeeping of every hour: partitions ahead, old message ids away."""
+
+        async def unit(connection: Any) -> None:
+            async with connection.transaction():
+                await migrating.make_partitions(connection)
+            await history.tidy(connection)
+
+        await self._work(unit)
+
+    async def ping(self) -> None:
+        async def unit(connection: Any) -> None:
+            await connection.fetchval("SELECT 1")
+
+        await self._work(unit)
+
+    async def commit(self, batch: Batch) -> Committed:
+        again = batch.id in self._tried
+        if not again:
+            self._tried = [*self._tried[-TRIED_MAX:], batch.id]
+        return await self._work(committing.commit, batch, again, writing=True)
+
+    async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
+        return await self._work(loading.load_devices, keys)
+
+    async def snapshot(self, user_id: str) -> list[Device]:
+        return await self._work(loading.snapshot, user_id)
+
+    async def session_memory(self, session: str) -> SessionMemory:
+        return await self._work(loading.session_memory, session)
+
+    async def add_user(self, user: User) -> None:
+        await self._work(people.add_user, user)
+
+    async def user_by_email(self, email: str) -> User | None:
+        return await self._work(people.user_by_email, email)
+
+    async def user(self, user_id: str) -> User | None:
+        return await self._work(people.user, user_id)
+
+    async def update_user(self, user: User) -> None:
+        await self._work(people.update_user, user)
+
+    async def add_device(self, device: Device, login: MqttLogin) -> Device:
+        return await self._work(people.add_device, device, login)
+
+    async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
+        return await self._work(people.devices, user_id, limit, after)
+
+    async def device(self, user_id: str, device_id: str) -> Device | None:
+        return await self._work(people.device, user_id, device_id)
+
+    async def update_device(self, device: Device) -> None:
+        await self._work(people.update_device, device)
+
+    async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
+        await self._work(people.delete_device, user_id, device_id, purge)
+
+    async def set_login(self, device_id: str, login: MqttLogin) -> None:
+        await self._work(people.set_login, device_id, login)
+
+    async def login(self, username: str) -> MqttLogin | None:
+        return await self._work(people.login, username)
+
+    async def add_feed(self, feed: Feed) -> Feed:
+        return await self._work(history.add_feed, feed)
+
+    async def feeds(
+        self, user_id: str, limit: int, after: int, device_id: str | None = None
+    ) -> list[Feed]:
+        return await self._work(history.feeds, user_id, limit, after, device_id)
+
+    async def feed(self, user_id: str, feed_id: str) -> Feed | None:
+        return await self._work(history.feed_of, user_id, feed_id)
+
+    async def update_feed(self, feed: Feed) -> None:
+        await self._work(history.update_feed, feed)
+
+    async def delete_feed(self, user_id: str, feed_id: str) -> None:
+        await self._work(history.delete_feed, user_id, feed_id)
+
+    async def feed_values(self, page: FeedPage) -> list[StoredReading]:
+        return await self._work(history.feed_values, page)
+
+    async def rejections(
+        self, user_id: str, limit: int, before: int | None, device_id: str | None = None
+    ) -> list[StoredRejection]:
+        return await self._work(history.rejections, user_id, limit, before, device_id)
+
+
+@asynccontextmanager
+async def open_store(url: str) -> AsyncIterator[PostgresStore]:
+    """A store on the database of that URL. It connects when first used, and again when lost."""
+    async with open_bridge("postgres") as bridge:
+        reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS)
+        writing = await bridge.run(connecting.open_pool, url, WRITING_CONNECTIONS)
+        try:
+            yield PostgresStore(bridge, url, reading, writing)
+        finally:
+            with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S each
+                await bridge.run(connecting.close_pool, writing)
+                await bridge.run(connecting.close_pool, reading)

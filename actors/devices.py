@@ -1,0 +1,184 @@
+"""Where device actors are found: started on demand, forgotten when idle, refreshed by REST.
+
+Starts are loaded in batches: five hundred devices that talk at once are one query.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+import trio
+
+from actors.device import Seat
+from actors.mailbox import Lane, Mailbox
+from actors.ports import Store
+from actors.refusing import rejection
+from actors.reply import Reply
+from actors.supervisor import Cell, Supervisor
+from actors.writer import Writer
+from protocol.errors import Busy, Reason, Refusal, Unavailable
+from protocol.messages import Announce, Configured, DeviceEffect, DeviceMessage, FromDevice
+from protocol.records import LoadedDevice, Unit
+
+log = structlog.get_logger("roost.devices")
+
+Key = tuple[str, str]
+
+# Idle actors take about 5 kB each (a task and two lanes).
+ACTORS_MAX = 200_000
+IDLE_S = 600.0
+# A device belongs to one session, whose window (10,000) is all of its messages in flight.
+READINGS_MAX = 10_000
+CONTROL_MAX = 10_000
+LOAD_MAX = 1_000
+RETRY_S = 0.25
+REFRESH_TIMEOUT_S = 5.0
+
+
+class Devices:
+    """The living device actors, by (user id, device code).
+
+    Args:
+        perform: carries out what a device actor asks for.
+        on_step: the simulation listens (and crashes actors) here.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        writer: Writer,
+        perform: Callable[[DeviceEffect], None],
+        on_step: Callable[[str, DeviceMessage], None] | None = None,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self._store = store
+        self._supervisor = supervisor
+        self._writer = writer
+        self._perform = perform
+        self._on_step = on_step
+        self._idle_s = idle_s
+        self._cells: dict[Key, Cell[DeviceMessage, DeviceEffect]] = {}
+        self._of_user: dict[str, dict[str, Cell[DeviceMessage, DeviceEffect]]] = {}
+        self._ask, self._asked = trio.open_memory_channel[tuple[Key, Reply[LoadedDevice | None]]](
+            LOAD_MAX
+        )
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def hand_over(self, message: FromDevice) -> bool:
+        """Give a message to its device's actor, starting it where needed. False: no room."""
+        key = message.origin.topic.device
+        cell = self._cells.get(key)
+        if cell is None:
+            if len(self._cells) >= ACTORS_MAX:
+                return False
+            cell = self._start(key)
+        try:
+            cell.mailbox.put_nowait(message, control=message.origin.topic.is_urgent)
+        except trio.WouldBlock:
+            return False
+        return True
+
+    def announce(self, user_id: str) -> None:
+        """Ask the user's living devices to tell their state."""
+        for cell in self._of_user.get(user_id, {}).values():
+            try:
+                cell.mailbox.put_nowait(Announce(), control=True)
+            except trio.WouldBlock:
+                log.warning("device too busy to announce itself", actor=cell.name)
+
+    async def refresh(self, user_id: str, code: str | None = None) -> None:
+        """After a change over REST: when this returns, living actors judge by the new settings.
+
+        Raises:
+            Busy: an actor did not take them in time. They are stored; it will.
+        """
+        cells = dict(self._of_user.get(user_id, {}))
+        if code is not None:
+            cells = {code: cells[code]} if code in cells else {}
+        if not cells:
+            await trio.lowlevel.checkpoint()
+            return
+        loaded = await self._store.load_devices([(user_id, each) for each in cells])
+        replies = []
+        with trio.move_on_after(REFRESH_TIMEOUT_S) as scope:
+            for cell, device in zip(cells.values(), loaded, strict=True):
+                reply = Reply[None]()
+                message = Configured(loaded=device, done=partial(reply.settle, None))
+                try:
+                    await cell.mailbox.put(message, control=True)
+                except trio.ClosedResourceError:
+                    continue  # it ended, and will read the new settings when it starts again
+                replies.append(reply)
+            for reply in replies:
+                await reply.wait(REFRESH_TIMEOUT_S)
+        if scope.cancelled_caught:
+            raise Busy("the change is stored; a device is too busy to take it on at once")
+
+    async def load_forever(self) -> None:
+        """Load the devices of starting actors, as many at once as have asked."""
+        while True:
+            asked = [await self._asked.receive()]
+            while len(asked) < LOAD_MAX:
+                try:
+                    asked.append(self._asked.receive_nowait())
+                except trio.WouldBlock:
+                    break
+            loaded = await self._load([key for key, _ in asked])
+            for (_, reply), device in zip(asked, loaded, strict=True):
+                reply.settle(device)
+
+    async def _load(self, keys: Sequence[Key]) -> list[LoadedDevice | None]:
+        # An actor that lived before may have writes on their way: they belong to its state.
+        await self._writer.barrier()
+        while True:
+            try:
+                return await self._store.load_devices(keys)
+            except Unavailable as error:
+                log.warning("devices cannot be loaded yet", count=len(keys), error=str(error))
+                await trio.sleep(RETRY_S)
+
+    def _start(self, key: Key) -> Cell[DeviceMessage, DeviceEffect]:
+        async def build() -> Seat:
+            reply = Reply[LoadedDevice | None]()
+            await self._ask.send((key, reply))
+            return Seat(await reply.wait(float("inf")))
+
+        def ended() -> None:
+            del self._cells[key]
+            mine = self._of_user[key[0]]
+            del mine[key[1]]
+            if not mine:
+                del self._of_user[key[0]]
+
+        cell: Cell[DeviceMessage, DeviceEffect] = Cell(
+            f"device {key[0]}/{key[1]}",
+            Mailbox(control=Lane(CONTROL_MAX), data=Lane(READINGS_MAX)),
+            build,
+            self._perform,
+            idle_s=self._idle_s,
+            on_step=self._on_step,
+        )
+        self._cells[key] = cell
+        self._of_user.setdefault(key[0], {})[key[1]] = cell
+        self._supervisor.start(cell, ended=ended, gave_up=self._refuse_all)
+        return cell
+
+    def _refuse_all(self, left: list[DeviceMessage]) -> None:
+        """An actor was given up: what it had before it is recorded as refused, not lost."""
+        refusal = Refusal(Reason.INTERNAL_ERROR, "the device's actor failed again and again")
+        for message in left:
+            if isinstance(message, Configured):
+                message.done()
+            elif not isinstance(message, Announce):
+                origin = message.origin
+                self._perform(
+                    Unit(
+                        device=origin.topic.device,
+                        rejections=(rejection(origin, refusal, ""),),
+                        taken=origin.taken,
+                        receipt=origin.receipt,
+                    )
+                )

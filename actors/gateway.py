@@ -1,0 +1,255 @@
+"""The gateway: MQTT bytes in, messages to actors out; acknowledgements back after the commit.
+
+Synchronous throughout: a delivery costs no task and no wait. What is not taken is not
+acknowledged, so the broker's window is the back-pressure; QoS 0 is shed at its bound, and counted.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import structlog
+import trio
+
+from actors.accounts import Accounts
+from actors.ledger import Receipt, SessionLedger, Verdict
+from actors.ports import Broker, Delivery, Store, WallClock
+from protocol.errors import Refusal
+from protocol.messages import (
+    AckSaid,
+    FromDevice,
+    Notice,
+    ReadingsSaid,
+    StatusSaid,
+    Unreadable,
+)
+from protocol.payloads import (
+    DeviceStatus,
+    RawReading,
+    check_size,
+    parse_reading,
+    parse_readings,
+    parse_status,
+)
+from protocol.records import Origin, Unit
+from protocol.topics import Kind, Topic, parse_topic, unmapped
+
+log = structlog.get_logger("roost.gateway")
+
+# Four partition and four state sessions of 10,000 and the wills: above what the broker's windows
+# let through. Each unit is some 2 kB, so this is 200 MB at the very worst.
+IN_FLIGHT_MAX = 100_000
+# QoS 0 has no window; it may take half of that.
+QOS0_MAX = 50_000
+
+Said = list[RawReading] | DeviceStatus | Refusal | None  # None: an acknowledgement of a command
+
+parsed = lru_cache(maxsize=65_536)(parse_topic)
+
+
+class Gateway:
+    """Takes deliveries (`actors.ports.Inbox`) and settles them after their commit.
+
+    Args:
+        hand_over: gives a message to the device's actor; False when there is no room.
+        live_changed: told since when live data stands still (µs), or None when it flows.
+        confirm: told of a session up to which commit the broker has heard our acknowledgements.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        store: Store,
+        clock: WallClock,
+        accounts: Accounts,
+        *,
+        hand_over: Callable[[FromDevice], bool],
+        live_changed: Callable[[int | None], None],
+        confirm: Callable[[str, int], None],
+    ) -> None:
+        self.messages = 0
+        self.joined = 0
+        self.bad_topics = 0
+        self.untaken = 0
+        self.notices_dropped = 0
+        self.closing = False  # at the end: leave what still comes to the next start
+        self.stale_since_us: int | None = None
+        self.ledgers = {plan.client_id: SessionLedger(plan.client_id) for plan in broker.sessions}
+        self._live = [plan.client_id for plan in broker.sessions if plan.live]
+        self._broker = broker
+        self._store = store
+        self._clock = clock
+        self._accounts = accounts
+        self._hand_over = hand_over
+        self._live_changed = live_changed
+        self._confirm = confirm
+        self._in_flight = 0
+
+    @property
+    def connected_sessions(self) -> int:
+        return sum(ledger.connection > 0 for ledger in self.ledgers.values())
+
+    @property
+    def in_flight(self) -> int:
+        """Messages taken and not yet committed, QoS 0 included."""
+        return self._in_flight
+
+    async def prepare(self, session: str) -> None:
+        """Before a session's first connection: learn what earlier processes left in doubt.
+
+        Raises:
+            Unavailable: the store does not answer; the session waits for it.
+        """
+        ledger = self.ledgers[session]
+        if ledger.needs_memory:
+            ledger.remember(await self._store.session_memory(session))
+
+    # Inbox
+
+    def connected(self, session: str, connection: int) -> None:
+        self.ledgers[session].connected(connection, trio.current_time())
+        log.info("session connected", session=session)
+        self._look_at_live()
+
+    def disconnected(self, session: str, connection: int) -> None:
+        self.ledgers[session].disconnected(connection)
+        log.warning("session disconnected", session=session)
+        self._look_at_live()
+
+    def _look_at_live(self) -> None:
+        flows = all(self.ledgers[name].connection for name in self._live)
+        if flows == (self.stale_since_us is None):
+            return
+        self.stale_since_us = None if flows else self._clock.now_us()
+        self._live_changed(self.stale_since_us)
+
+    def heard(self, session: str, connection: int, acknowledged: int) -> None:
+        confirmed = self.ledgers[session].heard(connection, acknowledged, trio.current_time())
+        if confirmed is not None:
+            self._confirm(session, confirmed)
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Take one delivery: to its actor, or acknowledged at once, or left to the broker."""
+        self.messages += 1
+        ledger = self.ledgers[delivery.session]
+        packet_id, payload = delivery.packet_id, delivery.payload
+        raw_topic = unmapped(delivery.topic)
+        if packet_id:
+            verdict = ledger.known_packet(packet_id, delivery.dup, raw_topic, payload)
+            if verdict is not Verdict.NEW:
+                return self._known(ledger, packet_id, verdict)
+        try:
+            topic = parsed(delivery.topic)
+        except Refusal as refusal:
+            self.bad_topics += 1
+            log.warning("message on a foreign topic", topic=raw_topic[:200], why=refusal.detail)
+            return self._acknowledge(ledger, packet_id)
+        if delivery.retain and not payload:
+            return self._acknowledge(ledger, packet_id)  # a retained message was cleared
+        now_us = self._clock.now_us()
+        said = _read(topic, payload, now_us)
+        digest = None
+        if packet_id and not _has_identity(said):
+            digest = hashlib.blake2b(raw_topic.encode() + b"\0" + payload, digest_size=16).digest()
+            verdict = ledger.known_digest(packet_id, digest, trio.current_time())
+            if verdict is not Verdict.NEW:
+                return self._known(ledger, packet_id, verdict)
+        count = _readings_in(topic, said)
+        if self.closing or self._in_flight >= (IN_FLIGHT_MAX if packet_id else QOS0_MAX):
+            return self._leave(delivery, topic.device, count)
+        receipt = ledger.open(packet_id, raw_topic, payload, digest) if packet_id else None
+        origin = Origin(
+            topic,
+            raw_topic,
+            payload,
+            now_us,
+            delivery.retain,
+            delivery.dup,
+            receipt.taken if receipt else None,
+            receipt,
+        )
+        if not self._hand_over(_message(origin, said)):
+            if receipt is not None:
+                ledger.forget(receipt)
+            return self._leave(delivery, topic.device, count)
+        self._in_flight += 1
+        self._accounts.received(topic.device, count)
+        return None
+
+    def _known(self, ledger: SessionLedger, packet_id: int, verdict: Verdict) -> None:
+        self.joined += 1
+        if verdict is Verdict.DONE:
+            self._acknowledge(ledger, packet_id)
+
+    def _acknowledge(self, ledger: SessionLedger, packet_id: int) -> None:
+        if packet_id:
+            ledger.acknowledged([packet_id])
+            self._broker.acknowledge(ledger.name, ledger.connection, [packet_id])
+
+    def _leave(self, delivery: Delivery, device: tuple[str, str], count: int) -> None:
+        """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
+        if delivery.packet_id:
+            self.untaken += 1
+            return
+        self._accounts.received(device, count)
+        self._accounts.shed(device, count)
+
+    # After the commit
+
+    def committed(self, no: int, units: Sequence[Unit]) -> None:
+        """Acknowledge what a commit made durable: one write per session."""
+        by_session: dict[SessionLedger, list[Receipt]] = {}
+        for unit in units:
+            if isinstance(unit.receipt, Receipt):
+                by_session.setdefault(unit.receipt.session, []).append(unit.receipt)
+        self._in_flight -= sum(unit.messages for unit in units)
+        for ledger, receipts in by_session.items():
+            packet_ids = ledger.settle(no, receipts)
+            if packet_ids:
+                self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)
+
+    def tell(self, notice: Notice) -> None:
+        """Tell a device why its message was refused: best effort."""
+        if not self._broker.publish_nowait(notice.topic, notice.body):
+            self.notices_dropped += 1
+
+
+def _read(topic: Topic, payload: bytes, now_us: int) -> Said:
+    """The one door: bytes to what was said, or to the refusal of all of it."""
+    try:
+        match topic.kind:
+            case Kind.READING:
+                return parse_reading(topic.tail, payload, now_us)
+            case Kind.READINGS:
+                return parse_readings(payload, now_us)
+            case Kind.STATUS:
+                return parse_status(payload)
+            case Kind.ACK:
+                check_size(payload)
+                return None
+    except Refusal as refusal:
+        return refusal
+
+
+def _has_identity(said: Said) -> bool:
+    """Whether the store knows every reading by a key of its own, however often it comes."""
+    return isinstance(said, list) and all(
+        (r.ts_us is not None or r.message_id is not None) and r.refusal is None for r in said
+    )
+
+
+def _readings_in(topic: Topic, said: Said) -> int:
+    """How many readings it counts for in the accounts; a message that cannot be read is one."""
+    if isinstance(said, list):
+        return len(said)
+    return 1 if isinstance(said, Refusal) and topic.kind in (Kind.READING, Kind.READINGS) else 0
+
+
+def _message(origin: Origin, said: Said) -> FromDevice:
+    if isinstance(said, list):
+        return ReadingsSaid(origin=origin, readings=said)
+    if isinstance(said, DeviceStatus):
+        return StatusSaid(origin=origin, said=said)
+    if isinstance(said, Refusal):
+        return Unreadable(origin=origin, refusal=said)
+    return AckSaid(origin=origin)

@@ -1,0 +1,220 @@
+"""What is known of one MQTT session's messages: which are in flight, which came before (I1, I2).
+
+A delivery is told by (connection, packet id) only while its connection lasts. After a new one the
+broker sends again what it has no acknowledgement of, perhaps under other packet ids and perhaps
+without DUP. Then a message is told by a digest of its topic and payload, out of the suspects: those
+in flight, and those whose acknowledgement may not have arrived. A payload that a device repeats is
+ambiguous; it is taken again, because twice is better than lost.
+
+Messages whose readings all carry `ts` or `id` need none of this: the store knows them by their key.
+Everything here is synchronous and bounded.
+"""
+
+from collections import Counter, deque
+from enum import Enum, auto
+
+from protocol.records import SessionMemory, Taken
+
+# Redeliveries after a new connection come at once (Mosquitto) or `ack_wait` (5 s, NATS) after their
+# first delivery; half a minute covers a slow start. Later a known payload is a new message.
+SUSPICION_S = 30.0
+# Digests kept to tell whether a payload repeats itself: twice the window of a session.
+KNOWN_MAX = 20_000
+
+
+class Verdict(Enum):
+    NEW = auto()
+    JOINED = auto()  # its first copy is in flight and will acknowledge this one too
+    DONE = auto()  # committed already: acknowledge at once
+
+
+class Receipt:
+    """A message in flight: whose acknowledgement is owed, and on which connection."""
+
+    __slots__ = ("connection", "packet_id", "payload", "session", "taken", "topic")
+
+    def __init__(
+        self,
+        session: "SessionLedger",
+        connection: int,
+        packet_id: int,
+        topic: str,
+        payload: bytes,
+    ) -> None:
+        self.session = session
+        self.connection = connection
+        self.packet_id = packet_id
+        self.topic = topic
+        self.payload = payload
+        self.taken: Taken | None = None
+
+
+class SessionLedger:
+    """One session. `connection` is 0 while it has none."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.connection = 0
+        self.connected_s = 0.0
+        self.repeats = 0  # taken again because their payload was ambiguous
+        self._in_flight: dict[int, Receipt] = {}
+        self._orphans: dict[bytes, Receipt] = {}  # in flight since an earlier connection
+        self._acknowledged: set[int] = set()  # packet ids, on this connection
+        self._acks = 0
+        self._acks_of_commits: deque[tuple[int, int]] = deque()  # (acks so far, commit number)
+        self._unconfirmed: deque[tuple[int, list[bytes]]] = deque()  # (commit number, digests)
+        self._confirmed = 0
+        self._suspects: set[bytes] = set()
+        self._known: Counter[bytes] = Counter()
+        self._known_order: deque[bytes] = deque()
+        self._remembered = False
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._in_flight)
+
+    @property
+    def needs_memory(self) -> bool:
+        """Whether the store shall be asked what earlier processes left in doubt."""
+        return not self._remembered
+
+    def remember(self, memory: SessionMemory) -> None:
+        self._remembered = True
+        for digest in (*memory.known, *memory.suspects):
+            self._know(digest)
+        self._suspects.update(memory.suspects)
+
+    def connected(self, connection: int, now_s: float) -> None:
+        """A new connection: packet ids start anew, and all that is unconfirmed is suspect."""
+        self.connection, self.connected_s = connection, now_s
+        for receipt in self._in_flight.values():
+            if receipt.taken is not None:
+                self._orphans[receipt.taken.digest] = receipt
+        self._acknowledged.clear()
+        self._acks = 0
+        self._acks_of_commits.clear()
+        for _, digests in self._unconfirmed:
+            self._suspects.update(digests)
+
+    def disconnected(self, connection: int) -> None:
+        if connection == self.connection:
+            self.connection = 0
+
+    # A delivery comes in
+
+    def known_packet(self, packet_id: int, dup: bool, topic: str, payload: bytes) -> Verdict:
+        """Judge a delivery by its packet id alone, before anything is decoded."""
+        receipt = self._in_flight.get(packet_id)
+        if receipt is not None and receipt.payload == payload and receipt.topic == topic:
+            if receipt.connection != self.connection and not dup and self._is_ambiguous(receipt):
+                return Verdict.NEW
+            self._adopt(receipt, packet_id)
+            return Verdict.JOINED
+        if dup and packet_id in self._acknowledged:
+            return Verdict.DONE  # our PUBACK and the broker's patience crossed on the way
+        return Verdict.NEW
+
+    def known_digest(self, packet_id: int, digest: bytes, now_s: float) -> Verdict:
+        """Judge a delivery without identity of its own by what it says."""
+        if not (self._suspects or self._orphans):
+            return Verdict.NEW
+        if now_s - self.connected_s > SUSPICION_S:
+            self._suspects.clear()
+            self._orphans.clear()
+            return Verdict.NEW
+        orphan = self._orphans.get(digest)
+        if orphan is None and digest not in self._suspects:
+            return Verdict.NEW
+        if self._known[digest] > 1:
+            self.repeats += 1
+            return Verdict.NEW
+        if orphan is not None:
+            self._adopt(orphan, packet_id)
+            return Verdict.JOINED
+        self._suspects.discard(digest)
+        return Verdict.DONE
+
+    def open(self, packet_id: int, topic: str, payload: bytes, digest: bytes | None) -> Receipt:
+        """A new message is in flight from here on."""
+        receipt = Receipt(self, self.connection, packet_id, topic, payload)
+        if digest is not None:
+            receipt.taken = Taken(self.name, digest)
+            self._know(digest)
+        self._in_flight[packet_id] = receipt
+        return receipt
+
+    def forget(self, receipt: Receipt) -> None:
+        """There was no room for it after all: the broker keeps it and sends it again."""
+        if self._in_flight.get(receipt.packet_id) is receipt:
+            del self._in_flight[receipt.packet_id]
+
+    def _adopt(self, receipt: Receipt, packet_id: int) -> None:
+        """The message came again: its acknowledgement is owed here and now."""
+        if self._in_flight.get(receipt.packet_id) is receipt:
+            del self._in_flight[receipt.packet_id]
+        if receipt.taken is not None:
+            self._orphans.pop(receipt.taken.digest, None)
+        receipt.connection, receipt.packet_id = self.connection, packet_id
+        self._in_flight[packet_id] = receipt
+
+    def _is_ambiguous(self, receipt: Receipt) -> bool:
+        return receipt.taken is not None and self._known[receipt.taken.digest] > 1
+
+    # A commit goes out
+
+    def settle(self, no: int, receipts: list[Receipt]) -> list[int]:
+        """Messages of commit `no` are durable. Answers with the packet ids to acknowledge."""
+        packet_ids = []
+        digests = []
+        for receipt in receipts:
+            if receipt.taken is not None:
+                digest = receipt.taken.digest
+                digests.append(digest)
+                if self._orphans.get(digest) is receipt:
+                    del self._orphans[digest]
+                    self._suspects.add(digest)
+            if self._in_flight.get(receipt.packet_id) is receipt:
+                del self._in_flight[receipt.packet_id]
+                if receipt.connection == self.connection:
+                    packet_ids.append(receipt.packet_id)
+        if digests:
+            self._unconfirmed.append((no, digests))
+        self.acknowledged(packet_ids)
+        if packet_ids:
+            self._acks_of_commits.append((self._acks, no))
+        return packet_ids
+
+    def acknowledged(self, packet_ids: list[int]) -> None:
+        """PUBACKs go out on this connection, in this order."""
+        self._acks += len(packet_ids)
+        self._acknowledged.update(packet_ids)
+
+    def heard(self, connection: int, acks: int, now_s: float) -> int | None:
+        """The broker has processed the first `acks` PUBACKs of a connection.
+
+        Answers with the commit up to which nothing is in doubt any more, where that moved on. While
+        an earlier connection's messages are suspect it stays: the store shall not forget them.
+        """
+        if connection != self.connection:
+            return None
+        if (self._suspects or self._orphans) and now_s - self.connected_s <= SUSPICION_S:
+            return None
+        self._suspects.clear()
+        confirmed = self._confirmed
+        while self._acks_of_commits and self._acks_of_commits[0][0] <= acks:
+            confirmed = self._acks_of_commits.popleft()[1]
+        while self._unconfirmed and self._unconfirmed[0][0] <= confirmed:
+            self._unconfirmed.popleft()
+        if confirmed == self._confirmed:
+            return None
+        self._confirmed = confirmed
+        return confirmed
+
+    def _know(self, digest: bytes) -> None:
+        self._known[digest] += 1
+        self._known_order.append(digest)
+        if len(self._known_order) > KNOWN_MAX:
+            old = self._known_order.popleft()
+            self._known[old] -= 1
+            if not self._known[old]:
+                del self._known[old]

@@ -1,0 +1,183 @@
+"""A mailbox with two lanes, both bounded, each with a named way to overflow.
+
+    mailbox = Mailbox(control=Lane(64), data=Lane(10_000))
+    mailbox.put_nowait(message)                # from anywhere, synchronous
+    for message in await mailbox.take(256):    # the one owner; control goes first
+        ...
+
+An actor takes what is there in one turn: under load a turn is a batch, and that is where the
+speed comes from. A turn is bounded, so that no actor starves another.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from enum import Enum
+from typing import Generic, TypeVar
+
+import msgspec
+import trio
+
+T = TypeVar("T")
+
+
+class Overflow(Enum):
+    """What happens to one item more than the bound."""
+
+    WAIT = "wait"  # the sender waits (`put`), or is told to (`put_nowait` raises WouldBlock)
+    SHED_OLDEST = "shed_oldest"  # the oldest item makes room, counted
+    COALESCE = "coalesce"  # only the newest of each key stays; if that is not enough, shed
+    CLOSE_PEER = "close_peer"  # who cannot keep up is cut off (`put` raises BrokenResourceError)
+
+
+class LaneStatistics(msgspec.Struct, frozen=True):
+    waiting: int
+    bound: int
+    put: int
+    shed: int
+    coalesced: int
+
+
+class Lane(Generic[T]):
+    """A bounded queue with an overflow policy. Synchronous; knows nothing of tasks."""
+
+    def __init__(
+        self,
+        bound: int,
+        overflow: Overflow = Overflow.WAIT,
+        key: Callable[[T], Hashable] | None = None,
+    ) -> None:
+        if (overflow is Overflow.COALESCE) != (key is not None):
+            raise ValueError("a coalescing lane, and only that, has a key")
+        self.bound = bound
+        self.overflow = overflow
+        self.shed = 0
+        self.coalesced = 0
+        self._put = 0
+        self._key = key
+        self._items: deque[T] = deque()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._items) >= self.bound
+
+    def put(self, item: T) -> None:
+        """Raises `trio.WouldBlock` or `trio.BrokenResourceError` where the policy says so."""
+        if len(self._items) >= self.bound:
+            self._make_room()
+        self._items.append(item)
+        self._put += 1
+
+    def take(self, most: int) -> list[T]:
+        items = self._items
+        if len(items) <= most:
+            taken = list(items)
+            items.clear()
+            return taken
+        return [items.popleft() for _ in range(most)]
+
+    def _make_room(self) -> None:
+        match self.overflow:
+            case Overflow.WAIT:
+                raise trio.WouldBlock
+            case Overflow.CLOSE_PEER:
+                raise trio.BrokenResourceError("the receiver did not keep up")
+            case Overflow.SHED_OLDEST:
+                self._items.popleft()
+                self.shed += 1
+            case Overflow.COALESCE:
+                self._coalesce()
+
+    def _coalesce(self) -> None:
+        assert self._key is not None
+        before = len(self._items)
+        newest: dict[Hashable, T] = {}
+        for item in self._items:  # the newest of each key, in the order of the newest
+            key = self._key(item)
+            newest.pop(key, None)
+            newest[key] = item
+        self._items = deque(newest.values())
+        self.coalesced += before - len(self._items)
+        # Room for a quarter at least, so that the work above is O(1) an item.
+        while len(self._items) > self.bound * 3 // 4:
+            self._items.popleft()
+            self.shed += 1
+
+    def statistics(self) -> LaneStatistics:
+        return LaneStatistics(len(self._items), self.bound, self._put, self.shed, self.coalesced)
+
+
+class MailboxStatistics(msgspec.Struct, frozen=True):
+    control: LaneStatistics
+    data: LaneStatistics
+
+
+class Mailbox(Generic[T]):
+    """Two lanes and a bell. Many senders, one receiver."""
+
+    def __init__(self, *, control: Lane[T], data: Lane[T]) -> None:
+        self.control = control
+        self.data = data
+        # The bell: at most one ring is kept, because one is enough to wake the receiver.
+        self._ring, self._bell = trio.open_memory_channel[None](1)
+        self._room = trio.lowlevel.ParkingLot()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self.control) + len(self.data)
+
+    def put_nowait(self, message: T, *, control: bool = False) -> None:
+        """Put a message into its lane.
+
+        Raises:
+            trio.WouldBlock: the lane is full and its policy is `WAIT`.
+            trio.BrokenResourceError: the lane is full and its policy is `CLOSE_PEER`.
+            trio.ClosedResourceError: the actor is gone.
+        """
+        if self._closed:
+            raise trio.ClosedResourceError
+        (self.control if control else self.data).put(message)
+        try:
+            self._ring.send_nowait(None)
+        except trio.WouldBlock:
+            return  # it rings already
+
+    async def put(self, message: T, *, control: bool = False) -> None:
+        """Put a message, waiting for room where the policy is `WAIT`."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            try:
+                return self.put_nowait(message, control=control)
+            except trio.WouldBlock:
+                await self._room.park()
+
+    async def take(self, most: int) -> list[T]:
+        """Wait for messages, then take up to `most`: control first, each lane in its order.
+
+        Raises:
+            trio.EndOfChannel: the mailbox is closed and empty.
+        """
+        await trio.lowlevel.checkpoint()  # also when there is work: others want a turn too
+        while not (self.control or self.data):
+            if self._closed:
+                raise trio.EndOfChannel
+            await self._bell.receive()
+        turn = self.control.take(most)
+        if len(turn) < most:
+            turn += self.data.take(most - len(turn))
+        self._room.unpark_all()
+        return turn
+
+    def close(self) -> None:
+        """No more messages; what waits can still be taken."""
+        self._closed = True
+        self._room.unpark_all()
+        try:
+            self._ring.send_nowait(None)
+        except trio.WouldBlock:
+            return
+
+    def statistics(self) -> MailboxStatistics:
+        return MailboxStatistics(self.control.statistics(), self.data.statistics())

@@ -1,0 +1,251 @@
+"""The doors of the house: everything that touches a clock, a socket or a disk.
+
+Each port has a real side and a memory twin, and one contract suite that both pass
+(`tests/contract/`). All times are microseconds since 1970 unless the name says otherwise.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import msgspec
+
+from protocol.records import (
+    Device,
+    Feed,
+    LoadedDevice,
+    MqttLogin,
+    SessionMemory,
+    StoredReading,
+    StoredRejection,
+    Unit,
+    User,
+)
+
+
+class WallClock(Protocol):
+    """Civil time. It may jump; durations come from `trio.current_time`."""
+
+    def now_us(self) -> int: ...
+
+
+class Ids(Protocol):
+    """Names that nobody else has, and secrets that nobody can guess."""
+
+    def uuid(self) -> str: ...
+
+    def secret(self) -> str:
+        """160 random bits, URL-safe."""
+        ...
+
+
+class Hasher(Protocol):
+    """Slow hashes of passwords that people chose."""
+
+    async def hash(self, password: str) -> str: ...
+
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        """Takes as long for `None` (no such user) as for a hash."""
+        ...
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """One transaction: whole units, and how far each session's acknowledgements are known to be.
+
+    `id` names the commit, so that a retry after a lost answer is recognised. `confirmed` says per
+    session up to which commit (`Committed.no`) the broker has surely heard the acknowledgements.
+    """
+
+    id: str
+    units: Sequence[Unit]
+    confirmed: dict[str, int]
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of the commit (grows, across restarts too), and what it found there already.
+
+    `duplicates` has one number per unit of the batch: how many of its readings were stored before.
+    """
+
+    no: int
+    duplicates: Sequence[int]
+
+
+class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A question for readings of a feed, newest first; `before` is the last place already seen."""
+
+    feed_num: int
+    start_us: int | None = None
+    end_us: int | None = None
+    before: tuple[int, int, int] | None = None
+    limit: int = 100
+
+
+class Store(Protocol):
+    """Everything that lasts.
+
+    Every call raises `Unavailable` when the database cannot be reached or does not answer in time;
+    then nothing is known of its effect, and it may be called again.
+    """
+
+    async def ping(self) -> None: ...
+
+    async def migrate(self) -> list[str]: ...
+
+    async def tidy(self) -> None: ...
+
+    # What the writer and the actors need
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Commit a batch whole.
+
+        Committing a batch of the same id again changes nothing and gives the same answer.
+
+        Raises:
+            Unstorable: the rows cannot be stored for what they contain; nothing was.
+        """
+        ...
+
+    async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
+        """Devices by (user id, code), in the order asked; None where there is none."""
+        ...
+
+    async def snapshot(self, user_id: str) -> list[Device]: ...
+
+    async def session_memory(self, session: str) -> SessionMemory: ...
+
+    # People
+
+    async def add_user(self, user: User) -> None:
+        """Raises `Conflict` when the e-mail address is taken (whatever its case)."""
+        ...
+
+    async def user_by_email(self, email: str) -> User | None: ...
+
+    async def user(self, user_id: str) -> User | None: ...
+
+    async def update_user(self, user: User) -> None:
+        """Raises `Conflict` as `add_user`."""
+        ...
+
+    # Devices
+
+    async def add_device(self, device: Device, login: MqttLogin) -> Device:
+        """Answers with its `num`. Raises `Conflict` when the user has a device of that code."""
+        ...
+
+    async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
+        """In the order of creation, those with `num` above `after`."""
+        ...
+
+    async def device(self, user_id: str, device_id: str) -> Device | None: ...
+
+    async def update_device(self, device: Device) -> None: ...
+
+    async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
+        """Its feeds stay archived, or go with their history when `purge`."""
+        ...
+
+    async def set_login(self, device_id: str, login: MqttLogin) -> None: ...
+
+    async def login(self, username: str) -> MqttLogin | None: ...
+
+    # Feeds
+
+    async def add_feed(self, feed: Feed) -> Feed:
+        """Answers with its `num`. Raises `Conflict` for a second feed of that place and key."""
+        ...
+
+    async def feeds(
+        self, user_id: str, limit: int, after: int, device_id: str | None = None
+    ) -> list[Feed]: ...
+
+    async def feed(self, user_id: str, feed_id: str) -> Feed | None: ...
+
+    async def update_feed(self, feed: Feed) -> None: ...
+
+    async def delete_feed(self, user_id: str, feed_id: str) -> None:
+        """With its history."""
+        ...
+
+    # Readings and refusals
+
+    async def feed_values(self, page: FeedPage) -> list[StoredReading]: ...
+
+    async def rejections(
+        self, user_id: str, limit: int, before: int | None, device_id: str | None = None
+    ) -> list[StoredRejection]:
+        """Newest first, those with `num` below `before`."""
+        ...
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """A message as the broker delivers it.
+
+    `connection` counts the connections of a session; `packet_id` is 0 for QoS 0, and tells a
+    message only while its connection lasts.
+    """
+
+    session: str
+    connection: int
+    packet_id: int
+    dup: bool
+    retain: bool
+    topic: str
+    payload: bytes
+
+
+class Inbox(Protocol):
+    """Who takes deliveries: the gateway. Every call is synchronous and never blocks."""
+
+    def connected(self, session: str, connection: int) -> None:
+        """A session has a new connection; deliveries follow."""
+        ...
+
+    def disconnected(self, session: str, connection: int) -> None: ...
+
+    def deliver(self, delivery: Delivery) -> None: ...
+
+    def heard(self, session: str, connection: int, acknowledged: int) -> None:
+        """The broker has surely processed the first `acknowledged` PUBACKs of this connection."""
+        ...
+
+
+class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One persistent MQTT session of ours: its client id, topic filters, and whether it is live."""
+
+    client_id: str
+    filters: tuple[str, ...]
+    live: bool = False  # carries status, acknowledgements or wills: the live map stands on it
+
+
+class Broker(Protocol):
+    """The MQTT broker: our sessions on it, and what we send."""
+
+    @property
+    def sessions(self) -> Sequence[SessionPlan]: ...
+
+    def open(
+        self, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[None]:
+        """Keep all sessions connected until the block ends.
+
+        `prepare(session)` is awaited before each connection attempt.
+        """
+        ...
+
+    def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
+        """Send PUBACKs in one write; nothing where that connection is gone."""
+        ...
+
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
+        """Send at QoS 0; False where it was dropped."""
+        ...
+
+
+class Logins(Protocol):
+    """Power over the connections of devices; a broker of somebody else's may not give it to us."""
+
+    async def disconnect(self, client_id: str) -> None:
+        """Close the connection of that client id, if there is one."""
+        ...

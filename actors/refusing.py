@@ -1,0 +1,82 @@
+"""How a refusal is kept and told: the row, the notice to the device, and the limit of notices."""
+
+import base64
+
+from protocol import codec
+from protocol.errors import Refusal
+from protocol.messages import Notice
+from protocol.records import Origin, Rejection
+from protocol.times import SECOND_US
+from protocol.topics import Kind, errors_topic
+
+KEPT_BYTES_MAX = 4_096  # CONTRACT §1: what is kept of a refused payload
+NOTICES_PER_MINUTE = 10
+
+
+class NoticeLimit:
+    """At most ten notices in any window of a minute that starts with its first."""
+
+    def __init__(self) -> None:
+        self._from_us = 0
+        self._count = 0
+
+    def allows(self, now_us: int) -> bool:
+        # A wall clock that was set back starts a new window too.
+        if not 0 <= now_us - self._from_us < 60 * SECOND_US:
+            self._from_us, self._count = now_us, 0
+        self._count += 1
+        return self._count <= NOTICES_PER_MINUTE
+
+
+def rejection(
+    origin: Origin, refusal: Refusal, device_id: str, payload: bytes | None = None
+) -> Rejection:
+    """The row that keeps a refused message, cut to 4 kB and readable in any case."""
+    kept = origin.payload if payload is None else payload
+    text, encoding = readable(kept)
+    return Rejection(
+        origin.topic.user_id,
+        device_id,
+        origin.at_us,
+        origin.raw_topic,
+        text,
+        encoding,
+        refusal.reason,
+        refusal.detail.replace("\0", "\\0").encode("utf-8", "replace").decode(),
+        origin.topic.kind in (Kind.READING, Kind.READINGS),
+    )
+
+
+def readable(payload: bytes) -> tuple[str, str]:
+    """The first 4 kB as text, and how: `utf-8`, or `base64` where it is not (or has U+0000)."""
+    kept = payload[:KEPT_BYTES_MAX]
+    try:
+        # Cutting may split the last character; that alone does not make it binary.
+        cut = len(payload) > len(kept)
+        text = kept.decode("utf-8", "strict") if not cut else _decode_cut(kept)
+    except UnicodeDecodeError:
+        return base64.b64encode(kept).decode(), "base64"
+    if "\0" in text:
+        return base64.b64encode(kept).decode(), "base64"
+    return text, "utf-8"
+
+
+def _decode_cut(kept: bytes) -> str:
+    for spare in range(4):
+        try:
+            return kept[: len(kept) - spare].decode()
+        except UnicodeDecodeError as error:
+            if spare == 3 or error.start < len(kept) - 4:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+def notice(origin: Origin, refusal: Refusal) -> Notice:
+    """What the device hears on its `errors` topic."""
+    body = {
+        "topic": origin.raw_topic,
+        "reason": refusal.reason,
+        "detail": refusal.detail.encode("utf-8", "replace").decode(),
+    }
+    user_id, device_code = origin.topic.device
+    return Notice(topic=errors_topic(user_id, device_code), body=codec.encode(body))

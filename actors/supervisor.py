@@ -1,0 +1,196 @@
+"""Supervision: the one loop that all actors run, and what happens when one fails.
+
+A failed actor is built again from the store, after a jittered pause that grows. The message that
+it failed on comes first again; when it kills twice it is set aside with its reason. An actor that
+spends its budget of restarts is given up: a contained one (a device, a user) alone, an essential
+one (`keep`) together with the house. `Exception` is caught, never `BaseException`.
+"""
+
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+import trio
+
+from actors.mailbox import Mailbox
+from actors.ports import WallClock
+from protocol.errors import RoostError
+
+M = TypeVar("M")
+E = TypeVar("E")
+M_contra = TypeVar("M_contra", contravariant=True)
+E_co = TypeVar("E_co", covariant=True)
+
+log = structlog.get_logger("roost.supervisor")
+
+# 256 messages take a device actor about 3 ms: the longest that others wait for their turn.
+TURN_MAX = 256
+RESTARTS_MAX = 8
+RESTARTS_WINDOW_S = 60.0
+BACKOFF_FIRST_S = 0.05
+BACKOFF_MAX_S = 5.0
+
+
+class BudgetSpent(RoostError):
+    """An essential actor failed again and again; the house cannot go on without it."""
+
+
+class Actor(Protocol[M_contra, E_co]):
+    """State and a pure step."""
+
+    def step(self, message: M_contra, now_us: int, /) -> Sequence[E_co]: ...
+
+    def set_aside(self, message: Any, error: str, /) -> Sequence[E_co]: ...
+
+
+class Cell(Generic[M, E]):
+    """An actor in its place: mailbox, how to build it, and who carries out what it asks for.
+
+    Args:
+        name: for logs and traces.
+        build: makes the actor from the store; awaited at every start.
+        perform: carries out one effect; synchronous.
+        idle_s: a cell with nothing to do for so long ends (`passivated`); None for never.
+        on_step: told of every step before it is carried out; the simulation listens here, and may
+            raise to crash the actor.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        mailbox: Mailbox[M],
+        build: Callable[[], Awaitable[Actor[M, E]]],
+        perform: Callable[[E], None],
+        *,
+        idle_s: float | None = None,
+        on_step: Callable[[str, M], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.mailbox = mailbox
+        self.restarts = 0
+        self._build = build
+        self._perform = perform
+        self._idle_s = idle_s
+        self._on_step = on_step
+        self._turn: deque[M] = deque()
+        self._killer: M | None = None
+        self._why = ""
+
+    async def run(self, clock: WallClock) -> None:
+        """Build the actor and let it step until its mailbox ends or it was idle for long.
+
+        Raises:
+            Exception: what its step failed with; the message is kept for the next run.
+        """
+        actor = await self._build()
+        while True:
+            while self._turn:
+                self._step(actor, self._turn[0], clock.now_us())
+                self._turn.popleft()
+            try:
+                with trio.fail_after(self._idle_s if self._idle_s is not None else float("inf")):
+                    self._turn.extend(await self.mailbox.take(TURN_MAX))
+            except (trio.TooSlowError, trio.EndOfChannel):
+                if not len(self.mailbox):  # nothing came between the last look and now
+                    return
+
+    def _step(self, actor: Actor[M, E], message: M, now_us: int) -> None:
+        if message is self._killer and self._why:
+            effects = actor.set_aside(message, self._why)
+            self._killer, self._why = None, ""
+            log.error("message set aside", actor=self.name, message=repr(message)[:300])
+        else:
+            try:
+                if self._on_step is not None:
+                    self._on_step(self.name, message)
+                effects = actor.step(message, now_us)
+            except Exception as error:
+                if message is self._killer:
+                    self._why = f"{type(error).__name__}: {error}"
+                self._killer = message
+                raise
+        for effect in effects:
+            self._perform(effect)
+
+    def failed(self) -> None:
+        self.restarts += 1
+
+    def abandon(self) -> list[M]:
+        """All that was not handled, for whoever gives the actor up."""
+        self.mailbox.close()
+        left = [*self._turn]
+        self._turn.clear()
+        while len(self.mailbox):
+            left += self.mailbox.control.take(TURN_MAX) + self.mailbox.data.take(TURN_MAX)
+        return left
+
+
+class Supervisor:
+    """Starts cells and restarts them. Usage:
+
+    async with trio.open_nursery() as nursery:
+        supervisor = Supervisor(nursery, clock, random.Random(seed))
+        supervisor.start(cell, ended=forget, gave_up=refuse_all)
+        supervisor.keep("writer", writer.run)
+    """
+
+    def __init__(self, nursery: trio.Nursery, clock: WallClock, rng: random.Random) -> None:
+        self.crashes = 0
+        self._nursery = nursery
+        self._clock = clock
+        self._rng = rng
+
+    def start(
+        self,
+        cell: Cell[M, E],
+        *,
+        ended: Callable[[], None] = lambda: None,
+        gave_up: Callable[[list[M]], None] = lambda left: None,
+    ) -> None:
+        """Run a contained cell until it ends by itself or spends its budget.
+
+        Args:
+            ended: told in the same instant in which the cell ends, so that no message can fall
+                between its last look into the mailbox and its being forgotten.
+            gave_up: gets the unhandled messages of a cell whose budget is spent.
+        """
+
+        async def supervise() -> None:
+            try:
+                await self._restarting(cell.name, partial(cell.run, self._clock), cell.failed)
+            except BudgetSpent:
+                left = cell.abandon()
+                ended()
+                gave_up(left)
+            else:
+                ended()
+
+        self._nursery.start_soon(supervise, name=cell.name)
+
+    def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run an essential task. When its budget is spent, `BudgetSpent` ends the house."""
+        self._nursery.start_soon(self._restarting, name, run, lambda: None, name=name)
+
+    async def _restarting(
+        self, name: str, run: Callable[[], Awaitable[None]], failed: Callable[[], None]
+    ) -> None:
+        failures: deque[float] = deque()
+        while True:
+            try:
+                return await run()
+            except Exception as error:
+                self.crashes += 1
+                failed()
+                log.warning("actor failed", actor=name, error=repr(error), exc_info=error)
+                now_s = trio.current_time()
+                failures.append(now_s)
+                while failures[0] < now_s - RESTARTS_WINDOW_S:
+                    failures.popleft()
+                if len(failures) > RESTARTS_MAX:
+                    log.error("actor given up", actor=name, error=repr(error))
+                    raise BudgetSpent(f"{name} failed {len(failures)} times") from error
+            most = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (len(failures) - 1))
+            await trio.sleep(most * (0.5 + self._rng.random() / 2))

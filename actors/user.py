@@ -1,0 +1,90 @@
+"""The user actor: one per user with somebody watching; brings events to that user's dashboards.
+
+A dashboard subscribes first, then the database is read, then the newer states that living actors
+told meanwhile are laid over it, by each device's `version`. So nothing falls between snapshot and
+stream, and nothing older follows something newer.
+"""
+
+from typing import assert_never
+
+from actors.outbox import Outbox
+from protocol.events import DeviceChanged, DeviceGone, DeviceList, Event, FeedValue
+from protocol.messages import (
+    Happened,
+    ReadSnapshot,
+    SnapshotRead,
+    Subscribed,
+    Unsubscribed,
+    UserEffect,
+    UserMessage,
+)
+from protocol.records import Device
+
+
+class UserActor:
+    """Its outboxes, the newest state of each device heard of, and how far each feed has come."""
+
+    def __init__(self) -> None:
+        self._outboxes: dict[int, Outbox] = {}
+        self._newest: dict[str, Device] = {}
+        self._gone: set[str] = set()
+        self._feed_us: dict[str, int] = {}
+
+    def step(self, message: UserMessage, now_us: int) -> list[UserEffect]:
+        match message:
+            case Happened(event=event):
+                if self._is_news(event):
+                    for outbox in self._outboxes.values():
+                        outbox.offer(event)
+                return []
+            case Subscribed(outbox=outbox):
+                assert isinstance(outbox, Outbox)
+                outbox.hold()
+                self._outboxes[id(outbox)] = outbox
+                return [ReadSnapshot(outbox=outbox)]
+            case Unsubscribed(outbox=outbox):
+                self._outboxes.pop(id(outbox), None)
+                return []
+            case SnapshotRead(outbox=outbox, devices=devices):
+                if id(outbox) in self._outboxes:
+                    self._outboxes[id(outbox)].open(self._merged(devices))
+                return []
+            case _:
+                assert_never(message)
+
+    def set_aside(self, message: UserMessage, error: str) -> list[UserEffect]:
+        """An event that cannot be shown is only missed; the next of its kind makes up for it."""
+        return []
+
+    def _is_news(self, event: Event) -> bool:
+        match event:
+            case DeviceChanged(device=device):
+                known = self._newest.get(device.id)
+                if known is not None and known.state.version > device.state.version:
+                    return False
+                self._newest[device.id] = device
+                self._gone.discard(device.id)
+                # The same device again, as when an actor announces itself to a second dashboard.
+                return known != device
+            case DeviceGone(device_id=device_id):
+                self._newest.pop(device_id, None)
+                self._gone.add(device_id)
+                return True
+            case FeedValue(feed_id=feed_id, ts_us=ts_us):
+                # Of a shared feed, another device may have said something newer.
+                if ts_us < self._feed_us.get(feed_id, ts_us):
+                    return False
+                self._feed_us[feed_id] = ts_us
+                return True
+            case _:
+                return True
+
+    def _merged(self, devices: tuple[Device, ...]) -> DeviceList:
+        merged = []
+        for device in devices:
+            newest = self._newest.get(device.id)
+            if newest is not None and newest.state.version >= device.state.version:
+                device = newest
+            if device.id not in self._gone:
+                merged.append(device)
+        return DeviceList(tuple(merged))

@@ -1,0 +1,168 @@
+"""Where user actors are found: one while somebody of that user watches, none otherwise."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+import trio
+
+from actors.mailbox import Lane, Mailbox, Overflow
+from actors.outbox import Outbox
+from actors.ports import Store
+from actors.supervisor import Cell, Supervisor
+from actors.user import UserActor
+from protocol.errors import Unavailable
+from protocol.events import Event
+from protocol.messages import (
+    Happened,
+    SnapshotRead,
+    Subscribed,
+    Unsubscribed,
+    UserEffect,
+    UserMessage,
+)
+
+log = structlog.get_logger("roost.users")
+
+# Events of one user between two turns of its actor; beyond that the newest of each device and feed.
+EVENTS_MAX = 16_384
+# Dashboards of one user, coming and going; a wait for room is a wait of the one who connects.
+CONTROL_MAX = 256
+SNAPSHOT_RETRY_S = 0.5
+
+
+class Users:
+    """The living user actors.
+
+    Args:
+        announce: asks the living device actors of a user to tell their state.
+        spawn: runs a background task in the house's nursery.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        nursery: trio.Nursery,
+        announce: Callable[[str], None],
+        on_step: Callable[[str, UserMessage], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._supervisor = supervisor
+        self._nursery = nursery
+        self._announce = announce
+        self._on_step = on_step
+        self._cells: dict[str, Cell[UserMessage, UserEffect]] = {}
+        self._watching: dict[str, list[Outbox]] = {}
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    @property
+    def outboxes(self) -> int:
+        return sum(len(boxes) for boxes in self._watching.values())
+
+    def tell(self, user_id: str, event: Event) -> None:
+        """To the user's dashboards, if there are any. Never blocks."""
+        cell = self._cells.get(user_id)
+        if cell is not None:
+            cell.mailbox.put_nowait(Happened(event=event))
+
+    def tell_all(self, event: Event) -> None:
+        for user_id in self._cells:
+            self.tell(user_id, event)
+
+    @asynccontextmanager
+    async def watch(self, user_id: str) -> AsyncIterator[Outbox]:
+        """An outbox that fills while the block runs, beginning with a `DeviceList`."""
+        outbox = Outbox()
+        cell = self._cells.get(user_id) or self._start(user_id)
+        self._watching[user_id].append(outbox)
+        try:
+            await cell.mailbox.put(Subscribed(outbox=outbox), control=True)
+            yield outbox
+        finally:
+            self._leave(user_id, outbox)
+
+    def resume(self, user_id: str, outbox: Outbox) -> None:
+        """After a loss: begin again with a new snapshot."""
+        outbox.hold()
+        cell = self._cells.get(user_id)
+        if cell is not None:
+            try:
+                cell.mailbox.put_nowait(Subscribed(outbox=outbox), control=True)
+            except trio.WouldBlock:
+                outbox.close()  # too many come and go: this one shall connect again
+
+    def _start(self, user_id: str) -> Cell[UserMessage, UserEffect]:
+        mailbox = Mailbox[UserMessage](
+            control=Lane(CONTROL_MAX),
+            data=Lane(EVENTS_MAX, Overflow.COALESCE, key=_key),
+        )
+        watching = self._watching[user_id] = []
+
+        async def build() -> UserActor:
+            # After a failure the dashboards are still there: each begins with a new snapshot.
+            await trio.lowlevel.checkpoint()
+            for outbox in watching:
+                if cell.restarts:
+                    self.resume(user_id, outbox)
+            return UserActor()
+
+        def perform(effect: UserEffect) -> None:
+            outbox = effect.outbox
+            assert isinstance(outbox, Outbox)
+            self._nursery.start_soon(self._read_snapshot, user_id, outbox)
+
+        def gave_up(left: list[UserMessage]) -> None:
+            for outbox in watching:
+                outbox.close()
+
+        def ended() -> None:
+            if self._cells.get(user_id) is cell:
+                del self._cells[user_id]
+
+        cell: Cell[UserMessage, UserEffect] = Cell(
+            f"user {user_id}", mailbox, build, perform, on_step=self._on_step
+        )
+        self._cells[user_id] = cell
+        self._supervisor.start(cell, ended=ended, gave_up=gave_up)
+        return cell
+
+    async def _read_snapshot(self, user_id: str, outbox: Outbox) -> None:
+        self._announce(user_id)
+        while any(outbox is box for box in self._watching.get(user_id, ())):
+            try:
+                devices = await self._store.snapshot(user_id)
+            except Unavailable:
+                await trio.sleep(SNAPSHOT_RETRY_S)
+                continue
+            cell = self._cells.get(user_id)
+            if cell is not None:
+                try:
+                    await cell.mailbox.put(
+                        SnapshotRead(outbox=outbox, devices=tuple(devices)), control=True
+                    )
+                except trio.ClosedResourceError:
+                    log.debug("nobody watches any more", user=user_id)
+            return
+
+    def _leave(self, user_id: str, outbox: Outbox) -> None:
+        watching = self._watching.get(user_id, [])
+        watching[:] = [box for box in watching if box is not outbox]
+        cell = self._cells.get(user_id)
+        if cell is None:
+            self._watching.pop(user_id, None)
+        elif not watching:
+            del self._watching[user_id]
+            del self._cells[user_id]
+            cell.mailbox.close()
+        else:
+            try:
+                cell.mailbox.put_nowait(Unsubscribed(outbox=outbox), control=True)
+            except trio.WouldBlock:
+                outbox.close()  # the actor keeps offering to a closed box, bounded, until it ends
+
+
+def _key(message: UserMessage) -> object:
+    return message.event.key if isinstance(message, Happened) else id(message)

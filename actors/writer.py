@@ -1,0 +1,228 @@
+"""The writer: adaptive group commit. The only one that writes readings and device state.
+
+It commits when it is free: no fixed delay, the batch is what arrived during the last commit. Units
+keep their order, and a unit is whole in one commit, so its receipt settles once. While the database
+is away it holds the batch and tries again; nothing is acknowledged meanwhile. A batch that fails
+for its contents is halved until the poison stands alone and is recorded as refused.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+import trio
+
+from actors.accounts import Accounts
+from actors.mailbox import Lane, Mailbox
+from actors.ports import Batch, Committed, Ids, Store
+from actors.refusing import readable
+from protocol.errors import Reason, Unavailable, Unstorable
+from protocol.records import Reading, Rejection, Unit
+
+log = structlog.get_logger("roost.writer")
+
+# Rows in one commit: past some thousands a batch gains little (docs: 5,000 rows take about 80 ms)
+# and everybody in it waits.
+ROWS_MAX = 5_000
+# Above the gateway's bound on messages in flight, each of which is one unit.
+UNITS_MAX = 120_000
+RETRY_FIRST_S = 0.05
+RETRY_MAX_S = 2.0
+# How long a confirmation may wait for a commit to ride on.
+CONFIRM_DELAY_S = 1.0
+
+
+class WriterStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    waiting: int
+    commits: int
+    rows: int
+    retries: int
+    set_aside: int
+    last_commit_s: float
+    stuck_since_s: float | None
+
+
+class Writer:
+    """Usage: `nursery.start_soon(writer.run)`; then `writer.submit(unit)` from anywhere.
+
+    Args:
+        committed: told of every commit, its number and its units, in order.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ids: Ids,
+        accounts: Accounts,
+        rng: random.Random,
+        committed: Callable[[int, Sequence[Unit]], None],
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._accounts = accounts
+        self._rng = rng
+        self._committed = committed
+        self._mailbox = Mailbox[Unit](control=Lane(1), data=Lane(UNITS_MAX))
+        self._backlog: deque[Unit] = deque()
+        self._confirmed: dict[str, int] = {}
+        self._submitted = 0
+        self._done = 0
+        self._barriers: deque[tuple[int, trio.Event]] = deque()
+        self._no = 0
+        self._commits = self._rows = self._retries = self._set_aside = 0
+        self._last_commit_s = 0.0
+        self._stuck_since_s: float | None = None
+
+    def submit(self, unit: Unit) -> None:
+        """Hand over a unit. The gateway's bound on messages in flight keeps this below ours."""
+        self._mailbox.put_nowait(unit)
+        self._submitted += 1
+
+    def confirm(self, session: str, no: int) -> None:
+        """Let the store forget the identities of a session up to a commit, with the next one."""
+        self._confirmed[session] = no
+
+    async def barrier(self) -> None:
+        """Wait until everything submitted before now is committed."""
+        if self._done >= self._submitted:
+            await trio.lowlevel.checkpoint()
+            return
+        event = trio.Event()
+        self._barriers.append((self._submitted, event))
+        await event.wait()
+
+    async def run(self) -> None:
+        """Commit for ever. After a failure it goes on with the batch it had."""
+        while True:
+            if not self._backlog:
+                await self._fill()
+            await self._commit(self._cut())
+
+    async def _fill(self) -> None:
+        while not self._backlog:
+            delay_s = CONFIRM_DELAY_S if self._confirmed else float("inf")
+            with trio.move_on_after(delay_s) as waited:
+                self._backlog.extend(await self._mailbox.take(ROWS_MAX))
+            if waited.cancelled_caught:
+                await self._commit([])
+
+    def _cut(self) -> list[Unit]:
+        batch: list[Unit] = []
+        rows = 0
+        for unit in self._backlog:
+            rows += unit.rows
+            if batch and rows > ROWS_MAX:
+                break
+            batch.append(unit)
+        return batch
+
+    async def _commit(self, units: list[Unit]) -> None:
+        try:
+            committed, confirmed = await self._write(units)
+        except Unstorable as error:
+            await self._bisect(units, error)
+            return
+        for session, no in confirmed.items():
+            if self._confirmed.get(session) == no:
+                del self._confirmed[session]
+        self._no = committed.no
+        self._settle(units, committed)
+
+    async def _write(self, units: list[Unit]) -> tuple[Committed, dict[str, int]]:
+        confirmed = dict(self._confirmed)
+        if not confirmed and all(unit.is_empty for unit in units):
+            return Committed(no=self._no, duplicates=[0] * len(units)), {}
+        batch = Batch(id=self._ids.uuid(), units=units, confirmed=confirmed)
+        started_s = trio.current_time()
+        tries = 0
+        while True:
+            try:
+                committed = await self._store.commit(batch)
+            except Unavailable as error:
+                self._retries += 1
+                if self._stuck_since_s is None:
+                    self._stuck_since_s = started_s
+                    log.warning("commit waits for the database", error=str(error))
+                pause_s = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(tries, 10))
+                tries += 1
+                await trio.sleep(pause_s * (0.5 + self._rng.random() / 2))
+            else:
+                if self._stuck_since_s is not None:
+                    log.info("commits again", after_s=trio.current_time() - self._stuck_since_s)
+                self._stuck_since_s = None
+                self._commits += 1
+                self._last_commit_s = trio.current_time() - started_s
+                return committed, confirmed
+
+    def _settle(self, units: Sequence[Unit], committed: Committed) -> None:
+        for unit, duplicate in zip(units, committed.duplicates, strict=True):
+            self._backlog.popleft()  # settled in the order of the backlog, halves of a batch too
+            self._rows += unit.rows
+            self._accounts.settled(
+                unit.device,
+                stored=len(unit.readings) - duplicate,
+                duplicate=duplicate,
+                refused=sum(rejection.of_reading for rejection in unit.rejections),
+                unowned=unit.unowned,
+            )
+        self._committed(committed.no, units)
+        self._done += len(units)
+        while self._barriers and self._barriers[0][0] <= self._done:
+            self._barriers.popleft()[1].set()
+
+    async def _bisect(self, units: list[Unit], error: Unstorable) -> None:
+        """Find the unit that poisons the batch; the others are committed, in their order."""
+        if len(units) > 1:
+            half = len(units) // 2
+            await self._commit(units[:half])
+            await self._commit(units[half:])
+            return
+        unit = units[0]
+        self._set_aside += 1
+        log.error("unit cannot be stored", device=unit.device, error=str(error))
+        if unit.readings or unit.state or unit.alarms:
+            await self._commit([refused(unit, str(error))])
+            return
+        # Not even its refusal can be kept: the log has it, and the house goes on.
+        log.error("refusal cannot be stored", unit=repr(unit)[:4_000])
+        self._settle(units, Committed(no=self._no, duplicates=[0]))
+
+    def statistics(self) -> WriterStatistics:
+        return WriterStatistics(
+            waiting=len(self._mailbox) + len(self._backlog),
+            commits=self._commits,
+            rows=self._rows,
+            retries=self._retries,
+            set_aside=self._set_aside,
+            last_commit_s=self._last_commit_s,
+            stuck_since_s=self._stuck_since_s,
+        )
+
+
+def refused(unit: Unit, why: str) -> Unit:
+    """The same unit with its readings recorded as refused instead of stored."""
+    user_id, device_code = unit.device
+    rejections = [_refused_reading(user_id, device_code, reading, why) for reading in unit.readings]
+    return msgspec.structs.replace(
+        unit,
+        readings=(),
+        alarms=(),
+        state=None,
+        rejections=(*unit.rejections, *rejections),
+    )
+
+
+def _refused_reading(user_id: str, device_code: str, reading: Reading, why: str) -> Rejection:
+    text, encoding = readable(repr(reading.value).encode("utf-8", "replace"))
+    return Rejection(
+        user_id,
+        "",
+        reading.ts_us,
+        f"users/{user_id}/devices/{device_code}/feeds",
+        text,
+        encoding,
+        Reason.UNSTORABLE,
+        why.replace("\0", "\\0")[:500],
+    )

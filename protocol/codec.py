@@ -1,0 +1,102 @@
+"""The one door for bytes: JSON in, one error of ours out.
+
+A msgspec decoder lets four families of exception out (`DecodeError`, `ValidationError`,
+`UnicodeDecodeError`, `RecursionError`); here they become `BadPayload` for devices and `Problem`s
+for people.
+"""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from protocol.errors import BadPayload, Invalid, Malformed, Reason
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+_any = msgspec.json.Decoder()
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
+
+encode = _encoder.encode
+
+
+def decode(data: bytes) -> Any:
+    """Decode JSON of any shape into Python builtins.
+
+    Raises:
+        BadPayload: the bytes are not UTF-8, not JSON (RFC 8259), hold a number beyond float64, or
+            nest deeper than the interpreter's stack.
+    """
+    return _guarded(_any, data)
+
+
+def decode_as(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
+    """Decode JSON with a decoder that was built once for its type.
+
+    Raises:
+        BadPayload: as `decode`, and `wrong_shape` where the type does not fit.
+    """
+    return _guarded(decoder, data)
+
+
+def _guarded(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        what, where = located(error)
+        raise BadPayload(Reason.WRONG_SHAPE, what, where) from None
+    except msgspec.DecodeError as error:
+        raise BadPayload(Reason.NOT_JSON, str(error)) from None
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start} is not valid UTF-8"
+        raise BadPayload(Reason.NOT_UTF8, detail) from None
+    except RecursionError:
+        raise BadPayload(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+
+
+def located(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Split msgspec's message into what is wrong and the path of the field ("" for the whole)."""
+    found = _AT.match(str(error))
+    assert found is not None  # the pattern matches any text
+    return found["what"], found["where"] or ""
+
+
+def decode_body(data: bytes, kind: type[T]) -> T:
+    """Decode a request body into a Struct, reporting every field that does not fit.
+
+    Raises:
+        Malformed: not JSON at all.
+        Invalid: JSON, but not this Struct; one message per field.
+    """
+    try:
+        raw = decode(data)
+    except BadPayload as error:
+        raise Malformed(error.detail) from None
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise Invalid(_every_error(raw, kind, error)) from None
+
+
+def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> dict[str, str]:
+    """One message per field: msgspec stops at the first, so each field is tried by itself."""
+    if not isinstance(raw, dict):
+        return {"": located(first)[0]}
+    errors: dict[str, str] = {}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name, field in fields.items():
+        if name not in raw:
+            if field.required:
+                errors[name] = "is required"
+            continue
+        try:
+            msgspec.convert(raw[name], field.type)
+        except msgspec.ValidationError as error:
+            what, where = located(error)
+            errors[f"{name}.{where}" if where else name] = what
+    errors.update({str(name): "is not a known field" for name in raw if name not in fields})
+    if not errors:  # a rule across fields
+        what, where = located(first)
+        errors[where] = what
+    return errors

@@ -1,0 +1,140 @@
+"""The errors of Roost, drawn once.
+
+RoostError
+├─ BadPayload            bytes that the codec could not read (why, and where)
+├─ Refusal               a device's message or reading that is kept but not taken (reason, detail)
+├─ Problem               an answer to a person: HTTP status, title, detail
+│  ├─ Invalid            422, with one message per field
+│  ├─ Unauthorized       401
+│  ├─ Forbidden          403
+│  ├─ NotFound           404
+│  ├─ Conflict           409
+│  ├─ TooLarge           413
+│  └─ Busy               503
+├─ Unavailable           a server that we need does not answer; try again
+├─ Unstorable            the store refuses these rows for what they contain; do not try again
+├─ Stopped               the actor asked is gone
+└─ SettingsError         a setting that cannot work; one line, exit status 2
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a message was not taken: the field `reason` of a rejected message."""
+
+    BAD_TOPIC = "bad_topic"
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    TOO_DEEP = "too_deep"
+    WRONG_SHAPE = "wrong_shape"
+    TOO_MANY = "too_many"
+    BAD_KEY = "bad_key"
+    BAD_ID = "bad_id"
+    BAD_TIME = "bad_time"
+    BAD_VALUE = "bad_value"
+    UNKNOWN_FEED = "unknown_feed"
+    FEED_DISABLED = "feed_disabled"
+    OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_COMMAND = "unknown_command"
+    INTERNAL_ERROR = "internal_error"
+    UNSTORABLE = "unstorable"
+
+
+class RoostError(Exception):
+    """Every error that Roost raises on purpose."""
+
+
+class BadPayload(RoostError):
+    """Bytes that are not what their place asks for."""
+
+    def __init__(self, reason: Reason, detail: str, field: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.field = field
+
+
+class Refusal(RoostError):
+    """A message, or one reading of it, that is kept with its reason instead of being taken."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Problem(RoostError):
+    """An answer to a person over HTTP (RFC 9457)."""
+
+    status = 500
+    title = "Internal server error"
+
+    def __init__(self, detail: str = "", *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        self.errors: dict[str, str] = {}
+
+
+class Malformed(Problem):
+    status = 400
+    title = "Malformed request"
+
+
+class Invalid(Problem):
+    """Fields that do not fit; `errors` has one message per field."""
+
+    status = 422
+    title = "Invalid fields"
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{k}: {v}" for k, v in errors.items()))
+        self.errors = errors
+
+
+class Unauthorized(Problem):
+    status = 401
+    title = "Not signed in"
+
+
+class Forbidden(Problem):
+    status = 403
+    title = "Not allowed"
+
+
+class NotFound(Problem):
+    status = 404
+    title = "Not found"
+
+
+class Conflict(Problem):
+    status = 409
+    title = "Conflict"
+
+
+class TooLarge(Problem):
+    status = 413
+    title = "Body too large"
+
+
+class Busy(Problem):
+    status = 503
+    title = "Temporarily unavailable"
+
+
+class Unavailable(RoostError):
+    """A server that we need (database, broker) does not answer; the caller may try again."""
+
+
+class Unstorable(RoostError):
+    """The store refuses this batch for what it contains; trying again cannot help."""
+
+
+class Stopped(RoostError):
+    """The actor that should have answered is gone."""
+
+
+class SettingsError(RoostError):
+    """A setting that cannot work."""

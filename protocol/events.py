@@ -1,0 +1,174 @@
+"""Events for dashboards (CONTRACT §3): what happened, once, whoever listens.
+
+An event is encoded once for all sockets; `seq` counts per connection and is laid on at the end
+(`framed`), so that a thousand dashboards cost one encoding.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from protocol import codec
+from protocol.records import Device
+from protocol.times import format_us
+from protocol.values import Value
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """`Device` of CONTRACT §3."""
+
+    id: str
+    device_code: str
+    name: str
+    status: str
+    temperature: float | None
+    humidity: float | None
+    latitude: float | None
+    longitude: float | None
+    firmware: str | None
+    last_seen: str | None
+
+
+def device_view(device: Device) -> DeviceView:
+    """How a dashboard sees a device."""
+    state = device.state
+    return DeviceView(
+        id=device.id,
+        device_code=device.code,
+        name=device.name,
+        status=state.status,
+        temperature=state.temperature,
+        humidity=state.humidity,
+        latitude=state.latitude,
+        longitude=state.longitude,
+        firmware=state.firmware,
+        last_seen=None if state.last_seen_us is None else format_us(state.last_seen_us),
+    )
+
+
+class _Event(msgspec.Struct, frozen=True, dict=True):
+    """`channel` is what a client subscribes to; events of one `key` may be coalesced."""
+
+    def body(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """JSON without its closing brace, so that `seq` can follow."""
+        return codec.encode(self.body())[:-1]
+
+
+class DeviceChanged(_Event, frozen=True, dict=True):
+    device: Device
+
+    channel = "devices"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "device", self.device.id
+
+    def body(self) -> dict[str, Any]:
+        return {"type": "device_update", "device": device_view(self.device)}
+
+
+class DeviceGone(_Event, frozen=True, dict=True):
+    """A device was deleted; a client removes it from its list."""
+
+    device_id: str
+
+    channel = "devices"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "device", self.device_id
+
+    def body(self) -> dict[str, Any]:
+        return {"type": "device_removed", "device_id": self.device_id}
+
+
+class FeedValue(_Event, frozen=True, dict=True):
+    """A reading was taken (not yet committed)."""
+
+    feed_id: str
+    feed_key: str
+    device_id: str
+    value: Value
+    ts_us: int
+
+    channel = "feeds"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "feed", self.feed_id
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "type": "feed_value",
+            "feed_id": self.feed_id,
+            "feed_key": self.feed_key,
+            "device_id": self.device_id,
+            "value": self.value,
+            "ts": format_us(self.ts_us),
+        }
+
+
+class DeviceList(_Event, frozen=True, dict=True):
+    """The snapshot: first on every connection, and after any loss."""
+
+    devices: tuple[Device, ...]
+
+    channel = ""
+    key = ("list", "")
+
+    def body(self) -> dict[str, Any]:
+        return {"type": "device_list", "devices": [device_view(d) for d in self.devices]}
+
+
+class Staleness(_Event, frozen=True, dict=True):
+    """Live data stands still since `since_us`, or is fresh again (None)."""
+
+    since_us: int | None
+
+    channel = ""
+    key = ("stale", "")
+
+    def body(self) -> dict[str, Any]:
+        if self.since_us is None:
+            return {"type": "fresh"}
+        return {"type": "stale", "since": format_us(self.since_us)}
+
+
+Event = DeviceChanged | DeviceGone | FeedValue | DeviceList | Staleness
+
+
+def framed(event: Event, seq: int) -> bytes:
+    """The event as one JSON object with its place in this connection's stream."""
+    return event.encoded + b',"seq":%d}' % seq
+
+
+def batched(frames: list[bytes]) -> bytes:
+    """Several framed events as one frame, for a client that asked for it."""
+    return b'{"type":"batch","events":[' + b",".join(frames) + b"]}"
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+    """From a client: which channels and objects it wants. Absent means all."""
+
+    channels: list[str] | None = None
+    device_ids: list[str] | None = None
+    feed_ids: list[str] | None = None
+    batch: bool | None = None
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    pass
+
+
+class Auth(msgspec.Struct, frozen=True, tag="auth"):
+    token: str
+
+
+FromClient = Subscribe | Ping | Auth
+CHANNELS = ("devices", "feeds", "schedules", "commands", "alarms")
+from_client = msgspec.json.Decoder(Subscribe | Ping | Auth)

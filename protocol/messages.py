@@ -1,0 +1,118 @@
+"""What actors say to each other: frozen, tagged, a union for each kind of actor."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from protocol.errors import Refusal
+from protocol.events import Event
+from protocol.payloads import DeviceStatus, RawReading
+from protocol.records import Device, LoadedDevice, Origin, Unit
+
+Done = Callable[[], None]
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    pass
+
+
+# To a device actor
+
+
+class ReadingsSaid(_Message, frozen=True, kw_only=True):
+    """Readings that could be read; each may still be refused by itself."""
+
+    origin: Origin
+    readings: list[RawReading]
+
+
+class StatusSaid(_Message, frozen=True, kw_only=True):
+    origin: Origin
+    said: DeviceStatus
+
+
+class AckSaid(_Message, frozen=True, kw_only=True):
+    origin: Origin
+
+
+class Unreadable(_Message, frozen=True, kw_only=True):
+    """A message of a known shape of topic whose payload cannot be read."""
+
+    origin: Origin
+    refusal: Refusal
+
+
+class Configured(_Message, frozen=True, kw_only=True):
+    """The device or its feeds changed over REST: from here on these hold. None: it was deleted."""
+
+    loaded: LoadedDevice | None
+    done: Done
+
+
+class Announce(_Message, frozen=True, kw_only=True):
+    """Somebody began to watch: tell the user actor your state as it is now."""
+
+
+DeviceMessage = ReadingsSaid | StatusSaid | AckSaid | Unreadable | Configured | Announce
+FromDevice = ReadingsSaid | StatusSaid | AckSaid | Unreadable
+
+
+# What a device actor's step asks for
+
+
+class Notice(_Message, frozen=True, kw_only=True):
+    """To the device's `errors` topic."""
+
+    topic: str
+    body: bytes
+
+
+class Live(_Message, frozen=True, kw_only=True):
+    """To the user actor, if there is one."""
+
+    user_id: str
+    event: Event
+
+
+DeviceEffect = Unit | Notice | Live
+
+
+# To a user actor
+
+
+class Happened(_Message, frozen=True, kw_only=True):
+    """Something of the user's changed; the same event object goes to every socket."""
+
+    event: Event
+
+
+class Subscribed(_Message, frozen=True, kw_only=True):
+    """A dashboard begins to watch; `outbox` is its queue."""
+
+    outbox: object
+
+
+class Unsubscribed(_Message, frozen=True, kw_only=True):
+    outbox: object
+
+
+class SnapshotRead(_Message, frozen=True, kw_only=True):
+    """The database's view of the user's devices, read after `outbox` subscribed."""
+
+    outbox: object
+    devices: tuple[Device, ...]
+
+
+UserMessage = Happened | Subscribed | Unsubscribed | SnapshotRead
+
+
+# What a user actor's step asks for
+
+
+class ReadSnapshot(_Message, frozen=True, kw_only=True):
+    """Read the user's devices and answer with `SnapshotRead`."""
+
+    outbox: object
+
+
+UserEffect = ReadSnapshot

@@ -1,0 +1,170 @@
+"""What devices send, from bytes to typed parts: every payload form of CONTRACT §1.
+
+Nothing here knows feeds or thresholds; it says what the device said, or why that cannot be read.
+Each reading of a message stands by itself: one that is wrong does not spoil its neighbours.
+"""
+
+import math
+from typing import Any
+
+import msgspec
+
+from protocol import codec
+from protocol.errors import BadPayload, Reason, Refusal
+from protocol.times import parse_device_time
+from protocol.topics import is_feed_key
+from protocol.values import check_text
+
+PAYLOAD_BYTES_MAX = 64 * 1024
+READINGS_MAX = 500
+MESSAGE_ID_BYTES_MAX = 64
+RESERVED = ("ts", "id", "values")
+
+
+class RawReading(msgspec.Struct, frozen=True, gc=False):
+    """One reading as it was said: a JSON scalar for a feed key, or the refusal of it."""
+
+    key: str
+    value: Any = None
+    ts_us: int | None = None
+    message_id: str | None = None
+    refusal: Refusal | None = None
+
+
+class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device says of itself. Units: °C, %, degrees (WGS 84)."""
+
+    status: str | None = None
+    temperature: float | None = None
+    humidity: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    firmware: str | None = None
+    ts: str | int | float | None = None
+    session: int | None = None
+
+
+_status = msgspec.json.Decoder(DeviceStatus)
+
+
+def check_size(payload: bytes) -> None:
+    """Raises `Refusal` for a payload above 64 KiB."""
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        detail = f"the payload is {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX} are taken"
+        raise Refusal(Reason.TOO_LARGE, detail)
+
+
+def parse_reading(key: str, payload: bytes, now_us: int) -> list[RawReading]:
+    """One reading: `{"value": …, "ts"?, "id"?}` or a bare JSON number, string or bool.
+
+    Raises:
+        Refusal: the whole payload cannot be read.
+    """
+    said = _decode(payload)
+    if isinstance(said, dict):
+        if "value" not in said:
+            raise Refusal(Reason.WRONG_SHAPE, 'the object has no "value"')
+        ts_us, message_id = _stamp(said, now_us)
+        return [_reading(key, said["value"], ts_us, message_id)]
+    return [_reading(key, said, None, None)]
+
+
+def parse_readings(payload: bytes, now_us: int) -> list[RawReading]:
+    """Several readings: `{key: value, …}`, `{"ts": …, "values": {…}}` or a list of these.
+
+    Raises:
+        Refusal: the whole payload cannot be read, holds nothing, or more than 500 readings.
+    """
+    said = _decode(payload)
+    groups = said if isinstance(said, list) else [said]
+    if sum(len(group) if isinstance(group, dict) else 1 for group in groups) > 4 * READINGS_MAX:
+        raise Refusal(Reason.TOO_MANY, f"more than {READINGS_MAX} readings in one message")
+    readings: list[RawReading] = []
+    for group in groups:
+        readings.extend(_group(group, now_us))
+        if len(readings) > READINGS_MAX:
+            raise Refusal(Reason.TOO_MANY, f"more than {READINGS_MAX} readings in one message")
+    if not readings:
+        raise Refusal(Reason.WRONG_SHAPE, "the message holds no readings")
+    return readings
+
+
+def _group(group: Any, now_us: int) -> list[RawReading]:
+    if not isinstance(group, dict):
+        refusal = Refusal(Reason.WRONG_SHAPE, "readings come as an object of feed keys and values")
+        return [RawReading("", group, refusal=refusal)]
+    values = group.get("values")
+    if "values" not in group:
+        values = {k: v for k, v in group.items() if k not in RESERVED}
+    elif not isinstance(values, dict):
+        refusal = Refusal(Reason.WRONG_SHAPE, '"values" must be an object of feed keys and values')
+        return [RawReading("values", values, refusal=refusal)]
+    try:
+        ts_us, message_id = _stamp(group, now_us)
+    except Refusal as refusal:
+        return [RawReading(key, value, refusal=refusal) for key, value in values.items()]
+    return [_reading(key, value, ts_us, message_id) for key, value in values.items()]
+
+
+def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
+    ts, message_id = said.get("ts"), said.get("id")
+    ts_us = None if ts is None else parse_device_time(ts, now_us)
+    if message_id is not None:
+        if not isinstance(message_id, str) or not message_id:
+            raise Refusal(Reason.BAD_ID, "id must be a string of 1 to 64 bytes")
+        check_text(message_id, MESSAGE_ID_BYTES_MAX, Reason.BAD_ID, "id")
+    return ts_us, message_id
+
+
+def _reading(key: str, value: Any, ts_us: int | None, message_id: str | None) -> RawReading:
+    refusal = None
+    if not is_feed_key(key) or key in RESERVED:
+        detail = "a feed key is 1 to 64 of a-z, 0-9, _ and -, and not ts, id or values"
+        refusal = Refusal(Reason.BAD_KEY, detail)
+    elif value is None or isinstance(value, dict | list):
+        refusal = Refusal(Reason.BAD_VALUE, "a value is a number, a string or a bool")
+    return RawReading(key, value, ts_us, message_id, refusal)
+
+
+def parse_status(payload: bytes) -> DeviceStatus:
+    """A device's status; unknown fields are ignored, null is as good as absent.
+
+    Raises:
+        Refusal: not such an object, or a field out of its range. Then nothing of it is taken.
+    """
+    _decode(payload)  # the same words for what is not JSON at all
+    try:
+        said = codec.decode_as(_status, payload)
+    except BadPayload as error:
+        where = f"{error.field}: " if error.field else ""
+        raise Refusal(error.reason, where + error.detail) from None
+    _in_range(said)
+    return said
+
+
+def _in_range(said: DeviceStatus) -> None:
+    for name, text, most in (("status", said.status, 32), ("firmware", said.firmware, 64)):
+        if text is not None:
+            if not text.strip():
+                raise Refusal(Reason.BAD_VALUE, f"{name} is empty")
+            check_text(text, most, Reason.BAD_VALUE, name)
+    for name, number, limit in (
+        ("temperature", said.temperature, 1e6),
+        ("humidity", said.humidity, 1e6),
+        ("latitude", said.latitude, 90),
+        ("longitude", said.longitude, 180),
+    ):
+        if number is not None and (not math.isfinite(number) or abs(number) > limit):
+            raise Refusal(Reason.BAD_VALUE, f"{name} is out of range")
+    if said.session is not None and not 0 <= said.session < 2**63:
+        raise Refusal(Reason.BAD_VALUE, "session is out of range")
+
+
+def _decode(payload: bytes) -> Any:
+    check_size(payload)
+    if not payload:
+        raise Refusal(Reason.NOT_JSON, "the payload is empty")
+    try:
+        return codec.decode(payload)
+    except BadPayload as error:
+        raise Refusal(error.reason, error.detail) from None

@@ -1,0 +1,236 @@
+"""Nouns as the store keeps them. Times are microseconds since 1970 (`protocol.times`).
+
+Devices and feeds have two names: a UUID that the outside sees, and a small integer `num` that the
+wide tables use (an integer key stores half again as many readings per second as a UUID).
+"""
+
+import msgspec
+
+from protocol.topics import Topic
+from protocol.values import Kind, Value
+
+OFFLINE = "offline"
+ONLINE = "online"
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    email: str
+    full_name: str | None
+    password_hash: str
+    created_us: int
+
+
+class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device last said of itself, as of its actor.
+
+    `version` grows by one with every change; `state_us` is the event time of the newest status that
+    was applied; `session` is the device's newest boot counter.
+    """
+
+    version: int = 0
+    status: str = OFFLINE
+    temperature: float | None = None
+    humidity: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    firmware: str | None = None
+    last_seen_us: int | None = None
+    state_us: int | None = None
+    session: int | None = None
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    num: int
+    id: str
+    user_id: str
+    code: str
+    name: str
+    offline_after_s: int
+    client_id: str
+    created_us: int
+    state: DeviceState = DeviceState()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The key of its actor."""
+        return self.user_id, self.code
+
+
+class MqttLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device logs in with; the password is kept as its SHA-256 (it is 160 random bits)."""
+
+    username: str
+    client_id: str
+    password_sha256: bytes
+    user_id: str
+    device_code: str
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed. `device_id` is None for one that all devices of the user share.
+
+    `archived`: its device was deleted; it keeps its history and takes nothing any more.
+    """
+
+    num: int
+    id: str
+    user_id: str
+    device_id: str | None
+    key: str
+    name: str
+    unit: str | None
+    kind: Kind
+    enabled: bool
+    min_value: float | None
+    max_value: float | None
+    on_violation: str
+    archived: bool = False
+    created_us: int
+    last_value: Value | None = None
+    last_us: int | None = None
+
+
+class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device actor starts from: its device, the feeds it may write, its open alarms."""
+
+    device: Device
+    feeds: tuple[Feed, ...]
+    alarms: frozenset[int] = frozenset()  # feed numbers with an open threshold alarm
+
+
+class StoredReading(msgspec.Struct, frozen=True):
+    """A reading as it is read back. (ts_us, device_num, digest) is its place in the feed."""
+
+    ts_us: int
+    device_num: int
+    digest: int
+    value: Value
+    flagged: bool = False
+
+
+class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
+    num: int
+    id: str
+    received_us: int
+    topic: str
+    payload: str
+    encoding: str  # "utf-8" or "base64"
+    reason: str
+    detail: str
+    device_id: str | None
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """A reading that was taken, on its way to the store."""
+
+    feed_num: int
+    device_num: int
+    ts_us: int
+    digest: int
+    value: Value
+    flagged: bool = False
+    message_id: str | None = None
+    sets_last: bool = True
+
+
+class Rejection(msgspec.Struct, frozen=True, gc=False):
+    """A message or reading that was refused, on its way to the store. `payload` is already cut.
+
+    `device_id` is "" where none is known. `of_reading`: it counts in the accounts of readings.
+    """
+
+    user_id: str
+    device_id: str
+    received_us: int
+    topic: str
+    payload: str
+    encoding: str
+    reason: str
+    detail: str
+    of_reading: bool = True
+
+
+class AlarmChange(msgspec.Struct, frozen=True, gc=False):
+    """A threshold alarm that opens (`active`) or clears, at the event time of its reading."""
+
+    user_id: str
+    feed_num: int
+    device_num: int
+    active: bool
+    ts_us: int
+    value: float | None
+    detail: str
+
+
+class StateChange(msgspec.Struct, frozen=True, gc=False):
+    """The state of a device to be kept; an older version never replaces a newer."""
+
+    device_num: int
+    state: DeviceState
+
+
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """The identity of a message without `ts` or `id`, kept in the commit that carries it."""
+
+    session: str
+    digest: bytes
+
+
+class Unit(msgspec.Struct, frozen=True, gc=False):
+    """All that one message (or one event) asks of the store; it is committed whole or not at all.
+
+    `receipt` is settled after the commit; it belongs to the gateway and is opaque here.
+    """
+
+    device: tuple[str, str]
+    readings: tuple[Reading, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    alarms: tuple[AlarmChange, ...] = ()
+    state: StateChange | None = None
+    taken: Taken | None = None
+    receipt: object = None
+    unowned: int = 0  # readings for a device that does not exist: counted, not kept
+    messages: int = 1  # how many messages of devices it ends
+
+    @property
+    def rows(self) -> int:
+        """How many rows it writes, at least one: the measure of a batch."""
+        return max(1, len(self.readings) + len(self.rejections) + len(self.alarms))
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing for the store, only something to settle."""
+        return not (self.readings or self.rejections or self.alarms or self.state or self.taken)
+
+
+class SessionMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store remembers of a session's messages, oldest first.
+
+    `suspects` are those whose acknowledgement may not have reached the broker; `known` are the
+    older ones, kept to tell a repeated payload from a redelivered message.
+    """
+
+    suspects: tuple[bytes, ...] = ()
+    known: tuple[bytes, ...] = ()
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """Where a device's message came from.
+
+    Attributes:
+        topic: parsed; `raw_topic` is as it was published, without a partition's prefix.
+        at_us: when it arrived.
+        retained: the broker kept it; it says nothing of the device's presence.
+        again: the broker may have delivered it before; without `ts` its true time is unknown.
+        receipt: settled when the message is committed; None for QoS 0.
+    """
+
+    topic: Topic
+    raw_topic: str
+    payload: bytes
+    at_us: int
+    retained: bool = False
+    again: bool = False
+    taken: Taken | None = None
+    receipt: object = None

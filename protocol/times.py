@@ -1,0 +1,76 @@
+"""Times on the wire and inside.
+
+Inside Roost an instant is an `int`: microseconds since 1970-01-01T00:00:00Z. It sorts, subtracts
+and travels to PostgreSQL without a conversion. On the wire it is RFC 3339 in UTC with microseconds.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from protocol.errors import Reason, Refusal
+
+SECOND_US = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST_US = 946_684_800 * SECOND_US  # 2000-01-01: older is a clock that was never set
+AHEAD_US = 5 * 60 * SECOND_US  # five minutes: what a drifting clock may run ahead
+MILLISECONDS_FROM = 10**11  # CONTRACT §1: below this a Unix time counts seconds
+
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
+)
+
+
+def format_us(us: int) -> str:
+    """RFC 3339 in UTC with microseconds: `2026-01-31T08:05:00.000000Z`."""
+    return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_rfc3339(text: str) -> int:
+    """Microseconds since 1970 of an RFC 3339 date-time; digits beyond microseconds are cut.
+
+    Raises:
+        ValueError: not RFC 3339, or not a date that exists. A leap second counts as the next.
+    """
+    found = _RFC3339.fullmatch(text)
+    if found is None or not text.isascii():
+        raise ValueError(f"{text[:40]!r} is not an RFC 3339 time such as 2026-01-31T08:05:00Z")
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    leap = second == 60
+    moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=UTC)
+    us = (moment - EPOCH) // timedelta(microseconds=1) + (SECOND_US if leap else 0)
+    us += int((found[7] or "0").ljust(6, "0")[:6])
+    zone = found[8]
+    if zone not in "Zz":
+        hours, minutes = int(zone[1:3]), int(zone[4:])
+        if hours > 23 or minutes > 59:
+            raise ValueError(f"{zone} is not an offset from UTC")
+        offset = (hours * 3600 + minutes * 60) * SECOND_US
+        us += -offset if zone[0] == "+" else offset
+    return us
+
+
+def parse_device_time(raw: Any, now_us: int) -> int:
+    """The instant a device means by `ts`: RFC 3339 text, or Unix seconds or milliseconds.
+
+    Raises:
+        Refusal: `bad_time` where it is none of these, lies before 2000 or more than five minutes
+            ahead of `now_us`.
+    """
+    if isinstance(raw, str):
+        try:
+            us = parse_rfc3339(raw)
+        except ValueError as error:
+            raise Refusal(Reason.BAD_TIME, str(error)) from None
+    elif isinstance(raw, int | float) and not isinstance(raw, bool):
+        if not -1e15 < raw < 1e15:
+            raise Refusal(Reason.BAD_TIME, "ts is out of range")
+        scale = SECOND_US if raw < MILLISECONDS_FROM else 1000
+        us = raw * scale if isinstance(raw, int) else round(raw * scale)
+    else:
+        raise Refusal(Reason.BAD_TIME, "ts must be RFC 3339 text or a Unix time")
+    if us < EARLIEST_US:
+        raise Refusal(Reason.BAD_TIME, "ts lies before 2000-01-01")
+    if us > now_us + AHEAD_US:
+        raise Refusal(Reason.BAD_TIME, "ts lies more than five minutes in the future")
+    return us

@@ -1,0 +1,109 @@
+"""The topic grammar of CONTRACT §1.
+
+Devices publish under `users/U/devices/D/…`. A broker that can map subjects (NATS) delivers these
+as `part/K/users/…` and `state/K/…`; the prefix says which partition carried the message and is
+dropped here.
+"""
+
+import re
+from enum import Enum, auto
+from typing import NamedTuple
+
+from protocol.errors import Reason, Refusal
+
+DEVICE_CODE = r"[A-Za-z0-9_-]{1,64}"
+FEED_KEY = r"[a-z0-9_-]{1,64}"
+COMMAND_ID = r"[A-Za-z0-9_-]{1,64}"
+
+_DEVICE_CODE = re.compile(DEVICE_CODE, re.ASCII)
+_FEED_KEY = re.compile(FEED_KEY, re.ASCII)
+_PREFIX = re.compile(r"(?:part|state)/\d+/", re.ASCII)
+_TOPIC = re.compile(
+    rf"users/(?P<user>[A-Za-z0-9-]{{1,64}})/devices/(?P<device>{DEVICE_CODE})/"
+    rf"(?:(?P<feeds>feeds)(?:/(?P<key>[^/]*))?|(?P<status>status)|commands/(?P<ack>{COMMAND_ID})/ack)",
+    re.ASCII,
+)
+
+
+class Kind(Enum):
+    """What kind of message a topic carries."""
+
+    READING = auto()
+    READINGS = auto()
+    STATUS = auto()
+    ACK = auto()
+
+
+class Topic(NamedTuple):
+    """A parsed topic. `tail` is the feed key of a reading or the command id of an ack."""
+
+    user_id: str
+    device_code: str
+    kind: Kind
+    tail: str = ""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Status and acknowledgements go before readings."""
+        return self.kind is Kind.STATUS or self.kind is Kind.ACK
+
+    @property
+    def device(self) -> tuple[str, str]:
+        """The key of the device actor: (user id, device code)."""
+        return self.user_id, self.device_code
+
+
+def unmapped(topic: str) -> str:
+    """The topic as the device published it, without a partition's prefix."""
+    found = _PREFIX.match(topic)
+    return topic[found.end() :] if found else topic
+
+
+def parse_topic(topic: str) -> Topic:
+    """Parse an unmapped or mapped topic.
+
+    Raises:
+        Refusal: `bad_topic`; nobody owns such a message. A feed key outside the grammar is not
+            refused here, because its device is known and shall hear of it.
+    """
+    found = _TOPIC.fullmatch(unmapped(topic))
+    if found is None:
+        raise Refusal(Reason.BAD_TOPIC, "not a topic that devices publish to")
+    user, device = found["user"], found["device"]
+    if found["status"]:
+        return Topic(user, device, Kind.STATUS)
+    if found["ack"]:
+        return Topic(user, device, Kind.ACK, found["ack"])
+    if found["key"] is None:
+        return Topic(user, device, Kind.READINGS)
+    return Topic(user, device, Kind.READING, found["key"])
+
+
+def prefix(user_id: str, device_code: str) -> str:
+    """The topic prefix of a device, without a slash at the end."""
+    return f"users/{user_id}/devices/{device_code}"
+
+
+def errors_topic(user_id: str, device_code: str) -> str:
+    """Where a device hears why its messages were refused."""
+    return prefix(user_id, device_code) + "/errors"
+
+
+def is_device_code(text: str) -> bool:
+    return _DEVICE_CODE.fullmatch(text) is not None
+
+
+def is_feed_key(text: str) -> bool:
+    return _FEED_KEY.fullmatch(text) is not None
+
+
+def partition(user_id: str, device_code: str, partitions: int) -> int:
+    """The partition of a device: what NATS computes for `partition(N,1,2)`.
+
+    FNV-1a, 32 bits, over the two subject tokens without a separator, modulo N
+    (nats-server `subject_transform.go`; guarded by a test against the real server).
+    """
+    digest = 2_166_136_261
+    for byte in (user_id + device_code).encode():
+        digest = ((digest ^ byte) * 16_777_619) & 0xFFFF_FFFF
+    return digest % partitions

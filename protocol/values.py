@@ -1,0 +1,80 @@
+"""Values of feeds: what a number, a bool and a text feed take, and the digest in a key."""
+
+import hashlib
+import math
+import re
+import struct
+from typing import Any, Literal
+
+from protocol.errors import Reason, Refusal
+
+Kind = Literal["number", "text", "bool"]
+Value = float | str | bool
+
+TEXT_BYTES_MAX = 1_024
+_NUMBER_CHARACTERS_MAX = 64
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_BOOLS: dict[Any, bool] = {"on": True, "off": False, 1: True, 0: False}
+
+
+def take_value(kind: Kind, raw: Any) -> Value:
+    """The typed value of what a device sent, by the kind of the feed.
+
+    Raises:
+        Refusal: `bad_value`, in words for the device's maker.
+    """
+    if kind == "number":
+        return _number(raw)
+    if kind == "bool":
+        if isinstance(raw, bool):
+            return raw
+        if isinstance(raw, str | int | float) and raw in _BOOLS:
+            return _BOOLS[raw]
+        raise Refusal(Reason.BAD_VALUE, 'a bool feed takes true, false, 0, 1, "on" or "off"')
+    if not isinstance(raw, str):
+        raise Refusal(Reason.BAD_VALUE, "a text feed takes a string")
+    check_text(raw, TEXT_BYTES_MAX, Reason.BAD_VALUE, "the text")
+    return raw
+
+
+def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
+    """Refuse a text that is too long or that PostgreSQL cannot hold (U+0000, lone surrogates)."""
+    if "\0" in text:
+        raise Refusal(reason, f"{what} contains U+0000")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise Refusal(reason, f"{what} contains a lone surrogate") from None
+    if size > bytes_max:
+        raise Refusal(reason, f"{what} is {size} bytes long; at most {bytes_max} are taken")
+
+
+def _number(raw: Any) -> float:
+    if isinstance(raw, str):
+        if len(raw) > _NUMBER_CHARACTERS_MAX or _NUMBER.fullmatch(raw) is None:
+            raise Refusal(Reason.BAD_VALUE, f"{raw[:40]!r} is not a number")
+    elif isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise Refusal(Reason.BAD_VALUE, "a number feed takes a JSON number or a numeric string")
+    try:
+        number = float(raw)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise Refusal(Reason.BAD_VALUE, "the number is not finite in float64")
+    return number + 0.0  # -0.0 and 0.0 are one reading
+
+
+def digest64(value: Value, message_id: str | None = None) -> int:
+    """64 signed bits that tell two values of one instant apart in a reading's key.
+
+    A number or bool is its own digest (the bits of its float64), so that it never collides; a text,
+    or a value with a device message id (which is part of its identity then), is hashed.
+    """
+    if message_id is None and not isinstance(value, str):
+        bits: int = struct.unpack("<q", struct.pack("<d", value))[0]
+        return bits
+    hashed = hashlib.blake2b(digest_size=8)
+    hashed.update(repr(value).encode("utf-8", "surrogatepass"))
+    if message_id is not None:
+        hashed.update(b"\0" + message_id.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(hashed.digest(), "little", signed=True)
