@@ -1,4 +1,6 @@
-"""The accounts of readings (I4): received = stored + duplicate + refused + shed + unowned + in flight.
+"""The accounts of readings (I4).
+
+received = stored + duplicate + refused + shed + unowned + in flight, always.
 
 Plain integers, because they are counted for every reading; exported by the metrics collector.
 """

@@ -113,11 +113,12 @@ class Gateway:
 
     def disconnected(self, session: str, connection: int) -> None:
         self.ledgers[session].disconnected(connection)
-        log.warning("session disconnected", session=session)
+        if not self.closing:
+            log.warning("session disconnected", session=session)
         self._look_at_live()
 
     def _look_at_live(self) -> None:
-        flows = all(self.ledgers[name].connection for name in self._live)
+        flows = self.closing or all(self.ledgers[name].connection for name in self._live)
         if flows == (self.stale_since_us is None):
             return
         self.stale_since_us = None if flows else self._clock.now_us()

@@ -234,12 +234,20 @@ class Broker(Protocol):
         """
         ...
 
+    async def wait_subscribed(self) -> None:
+        """Wait until every session was subscribed once: from then on nothing is missed."""
+        ...
+
     def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
         """Send PUBACKs in one write; nothing where that connection is gone."""
         ...
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         """Send at QoS 0; False where it was dropped."""
+        ...
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send at QoS 1 and wait for the acknowledgement. Raises `Unavailable`."""
         ...
 
 

@@ -1,0 +1,1 @@
+"""Who looks: REST, WebSocket and the dashboard, on Quart-Trio."""

@@ -1,4 +1,4 @@
-"""One asyncio loop for each adapter, inside Trio, with its failures kept in (PITFALLS: trio-asyncio).
+"""One asyncio loop for each adapter, inside Trio, with its failures kept in.
 
     async with open_bridge("postgres") as bridge:
         rows = await bridge.run(fetch, ...)      # asyncio-flavored function, awaited from Trio

@@ -1,6 +1,5 @@
 """The real clock, ids and hasher: the only place that asks the machine for time and chance."""
 
-import hashlib
 import secrets
 import time
 import uuid
@@ -49,8 +48,3 @@ class Argon2Hasher:
             return self._hasher.verify(hashed, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
-
-
-def password_digest(password: str) -> bytes:
-    """SHA-256 of a password that we made ourselves: 160 random bits need no slow hash."""
-    return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()

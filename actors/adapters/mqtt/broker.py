@@ -1,0 +1,200 @@
+"""The Broker port over MQTT: persistent sessions that stay connected, each with a task of its own.
+
+async with broker.open(inbox, prepare):
+    await broker.wait_subscribed()
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from urllib.parse import unquote, urlsplit
+
+import structlog
+import trio
+
+from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.mqtt.link import VERSIONS, Address, Link
+from actors.ports import Inbox, SessionPlan
+from actors.reply import Reply
+from protocol.errors import SettingsError, Unavailable
+
+log = structlog.get_logger("roost.mqtt")
+
+# NATS closes a client id that comes back within a second; a fleet of replicas shall not come at
+# once.
+RECONNECT_MIN_S = 1.1
+RECONNECT_SPREAD_S = 1.0
+# Mosquitto announces a receive-maximum of 20; gmqtt fails beyond it.
+PUBLISH_WINDOW = 16
+PUBLISH_TIMEOUT_S = 10.0
+OUT = "roost-out"
+
+
+def partition_plans(partitions: int) -> list[SessionPlan]:
+    """Sessions for a broker that maps what devices send to `part/K/…` and `state/K/…` (NATS)."""
+    plans = [
+        SessionPlan(client_id=f"roost-part-{k}", filters=(f"part/{k}/#",))
+        for k in range(partitions)
+    ]
+    plans += [
+        SessionPlan(client_id=f"roost-state-{k}", filters=(f"state/{k}/#",), live=True)
+        for k in range(partitions)
+    ]
+    # Wills may arrive unmapped.
+    wills = SessionPlan(client_id="roost-wills", filters=("users/+/devices/+/status",), live=True)
+    return [*plans, wills, SessionPlan(client_id=OUT, filters=())]
+
+
+def plain_plans() -> list[SessionPlan]:
+    """Sessions for a broker that cannot map: one partition over everything."""
+    return [
+        SessionPlan(
+            client_id="roost-part-0",
+            filters=("users/+/devices/+/feeds", "users/+/devices/+/feeds/+"),
+        ),
+        SessionPlan(
+            client_id="roost-state-0",
+            filters=("users/+/devices/+/status", "users/+/devices/+/commands/+/ack"),
+            live=True,
+        ),
+        SessionPlan(client_id=OUT, filters=()),
+    ]
+
+
+def parse_url(url: str) -> Address:
+    """`mqtt://user:password@host:port`, or `mqtts://` for TLS. Raises `SettingsError`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise SettingsError("the MQTT URL is not a URL") from None
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise SettingsError("the MQTT URL must look like mqtt://user:password@host:1883")
+    tls = parts.scheme == "mqtts"
+    return Address(
+        parts.hostname,
+        port or (8883 if tls else 1883),
+        None if parts.username is None else unquote(parts.username),
+        None if parts.password is None else unquote(parts.password),
+        tls,
+    )
+
+
+class MqttBroker:
+    """See `actors.ports.Broker`.
+
+    Args:
+        version: "3.1.1" or "5"; with "5", a broker that only knows 3.1.1 is met there.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        plans: Sequence[SessionPlan],
+        rng: random.Random,
+        version: str = "5",
+    ) -> None:
+        self.sessions = tuple(plans)
+        self.address = address
+        self._rng = rng
+        self._version = VERSIONS[version]
+        self._links: dict[str, Link] = {}
+        self._subscribed = {plan.client_id: trio.Event() for plan in plans}
+        self._window = trio.CapacityLimiter(PUBLISH_WINDOW)
+
+    @asynccontextmanager
+    async def open(
+        self, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
+    ) -> AsyncIterator[None]:
+        async with open_bridge("mqtt") as bridge, trio.open_nursery() as nursery:
+            for plan in self.sessions:
+                nursery.start_soon(self._keep, bridge, plan, inbox, prepare)
+            try:
+                yield
+            finally:
+                nursery.cancel_scope.cancel()
+
+    async def wait_subscribed(self) -> None:
+        """Wait until every session was subscribed once: from then on nothing is missed."""
+        for event in self._subscribed.values():
+            await event.wait()
+
+    async def _keep(
+        self,
+        bridge: Bridge,
+        plan: SessionPlan,
+        inbox: Inbox,
+        prepare: Callable[[str], Awaitable[None]],
+    ) -> None:
+        number = 0
+        while True:
+            number += 1
+            lost = trio.Event()
+            try:
+                await prepare(plan.client_id)
+                await self._connected(bridge, plan, inbox, number, lost)
+            except Unavailable as error:
+                log.warning("session cannot connect", session=plan.client_id, error=str(error))
+            await trio.sleep(RECONNECT_MIN_S + self._rng.random() * RECONNECT_SPREAD_S)
+
+    async def _connected(
+        self, bridge: Bridge, plan: SessionPlan, inbox: Inbox, number: int, lost: trio.Event
+    ) -> None:
+        """One connection, until it is lost."""
+
+        async def make() -> Link:
+            link = Link(
+                plan,
+                number,
+                inbox,
+                self._version,
+                lost.set,
+                self._subscribed[plan.client_id].set,
+            )
+            self._links[plan.client_id] = link
+            try:
+                await link.connect(self.address)
+            finally:
+                self._version = link.version
+            return link
+
+        try:
+            link = await bridge.run(make)
+            try:
+                await lost.wait()
+            finally:
+                with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S
+                    await bridge.run(link.close)
+        finally:
+            self._links.pop(plan.client_id, None)
+            inbox.disconnected(plan.client_id, number)
+
+    def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
+        link = self._links.get(session)
+        # On another connection the same packet id may be another message.
+        if link is not None and link.number == connection:
+            link.acknowledge(packet_ids)
+
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
+        link = self._links.get(OUT)
+        return link is not None and link.publish_nowait(topic, payload)
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send at QoS 1 and wait for the broker's PUBACK.
+
+        Raises:
+            Unavailable: it did not come; whether the message did is unknown.
+        """
+        async with self._window:
+            reply = Reply[bool]()
+            link = self._links.get(OUT)
+            if link is None:
+                raise Unavailable("the broker is away")
+            link.publish(topic, payload, retain, partial(reply.settle))
+            try:
+                arrived = await reply.wait(PUBLISH_TIMEOUT_S)
+            except trio.TooSlowError:
+                raise Unavailable("the broker did not acknowledge in time") from None
+            if not arrived:
+                raise Unavailable("the connection was lost before the acknowledgement")

@@ -1,0 +1,266 @@
+"""One connection of one session by gmqtt 0.8.0, with acknowledgements of our own.
+
+gmqtt acknowledges before its handler runs, or makes a task for each message; both are wrong for us.
+So three protected methods are replaced on the instance, here and nowhere else (guarded by
+`tests/contract/test_guards.py`):
+
+- `_handle_qos_1_publish_packet` hands the packet id to us instead of acknowledging;
+- `_handle_pingresp_packet` tells that everything we sent before the ping was processed;
+- `Client.reconnect` does nothing: a lost connection is replaced by a new Link, with jitter, so no
+  packet id of an earlier connection survives in it.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gmqtt
+import gmqtt.storage
+import structlog
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
+
+from actors.ports import Delivery, Inbox, SessionPlan
+from protocol.errors import Unavailable
+
+log = structlog.get_logger("roost.mqtt")
+
+CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
+KEEPALIVE_S = 20
+SESSION_EXPIRY_S = 7 * 24 * 3600
+RECEIVE_MAXIMUM = 10_000
+# A ping after acknowledgements tells that they arrived; more than twenty a second tell no more.
+PING_EVERY_S = 0.05
+# Notices wait in the socket's buffer; a broker that does not read does not fill our memory.
+WRITE_BUFFER_MAX = 1 << 20
+
+
+class Address:
+    """Where a broker is and how to log in."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        username: str | None = None,
+        password: str | None = None,
+        tls: bool = False,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.username = username
+        self.password = password
+        self.tls = tls
+
+    @property
+    def ssl(self) -> ssl.SSLContext | bool:
+        return ssl.create_default_context() if self.tls else False
+
+
+class _Client(gmqtt.Client):  # type: ignore[misc]
+    async def reconnect(self, delay: bool = False) -> None:
+        """Nothing: see the module."""
+
+
+class _Window(gmqtt.storage.PersistentStorage):  # type: ignore[misc]
+    """Outgoing QoS 1 messages without PUBACK: who waits for which packet id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.newest = 0
+        self.waiting: dict[int, Callable[[bool], None]] = {}
+
+    def push_message(self, mid: int, raw_package: bytes) -> None:
+        super().push_message(mid, raw_package)
+        self.newest = mid
+
+    def remove_message_by_mid(self, mid: int) -> None:
+        super().remove_message_by_mid(mid)
+        done = self.waiting.pop(mid, None)
+        if done is not None:
+            done(True)
+
+    def fail(self) -> None:
+        waiting, self.waiting = self.waiting, {}
+        for done in waiting.values():
+            done(False)
+
+
+class Link:
+    """A connection from CONNECT to its loss. Methods are asyncio-flavored or synchronous.
+
+    Args:
+        number: counts the connections of the session.
+        lost: called once, when a connection that was made ends.
+        subscribed: called when the broker granted all filters.
+    """
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        number: int,
+        inbox: Inbox,
+        version: int,
+        lost: Callable[[], None],
+        subscribed: Callable[[], None],
+    ) -> None:
+        self.number = number
+        self.version = version
+        self._plan = plan
+        self._inbox = inbox
+        self._lost = lost
+        self._subscribed = subscribed
+        self._open = False
+        self._ended = asyncio.Event()
+        self._acks = 0
+        self._acks_at_ping: int | None = None
+        self._window = _Window()
+        options: dict[str, Any] = {}
+        if version == MQTTv50:
+            options = {
+                "session_expiry_interval": SESSION_EXPIRY_S,
+                "receive_maximum": RECEIVE_MAXIMUM,
+            }
+        self._client = _Client(
+            plan.client_id, clean_session=False, persistent_storage=self._window, **options
+        )
+        self._client.on_connect = self._on_connect
+        self._client.on_message = self._on_message
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        handler = self._client._package_handler
+        handler._handle_qos_1_publish_packet = self._on_qos_1
+        handler._handle_pingresp_packet = self._on_pingresp
+
+    async def connect(self, address: Address) -> None:
+        """Connect and subscribe. Raises `Unavailable`."""
+        if address.username is not None:
+            self._client.set_auth_credentials(address.username, address.password)
+        connecting = asyncio.ensure_future(
+            self._client.connect(
+                address.host,
+                address.port,
+                ssl=address.ssl,
+                keepalive=KEEPALIVE_S,
+                version=self.version,
+            )
+        )
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            # gmqtt waits for a CONNACK for ever, also when the connection is gone already.
+            await asyncio.wait(
+                {connecting, ended}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if connecting.done():
+                connecting.result()
+            if not self._open:
+                raise Unavailable("the broker did not answer")
+        except (OSError, gmqtt.MQTTError) as error:
+            raise Unavailable(f"the broker refused: {error}") from error
+        finally:
+            # A broker of MQTT 3.1.1 says so, and gmqtt notes it: the next connection tries that.
+            self.version = self._client._connection_state.protocol_version
+            for task in (connecting, ended):
+                task.cancel()
+            await asyncio.gather(connecting, ended, return_exceptions=True)
+            if not self._open:
+                await self.close()
+
+    async def close(self) -> None:
+        """Say good-bye if possible, and close the socket in any case."""
+        self._open = False
+        if self._client._connection is None:
+            return
+        try:
+            await asyncio.wait_for(self._client.disconnect(), CLOSE_TIMEOUT_S)
+        except (TimeoutError, OSError) as error:
+            log.debug("unclean close", session=self._plan.client_id, error=repr(error))
+
+    # What we send
+
+    def acknowledge(self, packet_ids: Sequence[int]) -> None:
+        """PUBACKs in one write (two bytes of header, success implied in both versions)."""
+        if not self._open:
+            return
+        packets = b"".join([b"\x40\x02" + mid.to_bytes(2, "big") for mid in packet_ids])
+        self._client._connection.send_package(packets)
+        self._acks += len(packet_ids)
+        if self._acks_at_ping is None:
+            self._ping()
+
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
+        """QoS 0; False where the connection is gone or does not drain."""
+        if not self._open:
+            return False
+        transport = self._client._connection._transport
+        if transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
+            return False
+        self._client.publish(topic, payload, qos=0)
+        return True
+
+    def publish(
+        self, topic: str, payload: bytes, retain: bool, done: Callable[[bool], None]
+    ) -> None:
+        """QoS 1; `done(True)` at its PUBACK, `done(False)` when the connection ended before."""
+        if not self._open:
+            done(False)
+            return
+        self._client.publish(topic, payload, qos=1, retain=retain)
+        self._window.waiting[self._window.newest] = done
+
+    def _ping(self) -> None:
+        if self._open:
+            self._acks_at_ping = self._acks
+            self._client._connection._send_ping_request()
+
+    # What gmqtt tells, synchronously
+
+    def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
+        self._open = True
+        self._inbox.connected(self._plan.client_id, self.number)
+        wanted = [gmqtt.Subscription(each, qos=1) for each in self._plan.filters]
+        if wanted:
+            client.subscribe(wanted)
+        else:
+            self._subscribed()
+
+    def _on_subscribe(self, client: Any, mid: int, granted: Sequence[int], properties: Any) -> None:
+        if any(qos >= 128 for qos in granted):
+            log.error("the broker refused a subscription", session=self._plan.client_id)
+            return
+        self._subscribed()
+
+    def _on_message(
+        self, client: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]
+    ) -> None:
+        self._deliver(0, payload, topic, properties)
+
+    def _on_qos_1(self, mid: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
+        self._deliver(mid, payload, topic, properties)
+
+    def _deliver(self, mid: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
+        if self._open:
+            dup, retain = bool(properties["dup"]), bool(properties["retain"])
+            self._inbox.deliver(
+                Delivery(self._plan.client_id, self.number, mid, dup, retain, topic, payload)
+            )
+
+    def _on_pingresp(self, cmd: int, packet: bytes) -> None:
+        heard, self._acks_at_ping = self._acks_at_ping, None
+        if heard is None:
+            return  # the answer to a keep-alive
+        self._inbox.heard(self._plan.client_id, self.number, heard)
+        if self._acks > heard:
+            self._acks_at_ping = heard  # no other ping until this one
+            asyncio.get_running_loop().call_later(PING_EVERY_S, self._ping)
+
+    def _on_disconnect(self, client: Any, packet: Any, exc: Any = None) -> None:
+        self._ended.set()
+        self._window.fail()
+        if self._open:
+            self._open = False
+            self._lost()
+
+
+VERSIONS = {"3.1.1": MQTTv311, "5": MQTTv50}

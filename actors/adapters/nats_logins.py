@@ -1,0 +1,247 @@
+"""Device logins on the embedded broker: NATS asks who may connect, Roost answers (auth callout).
+
+The credentials that creating a device gives may publish and subscribe under that device's own
+topics and nowhere else, with the issued client id only. Closing a connection needs the system
+account.
+Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_nats_facts.py`.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import nats
+import nats.errors
+import nkeys
+import structlog
+import trio
+
+from actors.adapters.bridge import Bridge, open_bridge
+from actors.ports import Store, WallClock
+from protocol import codec
+from protocol.errors import BadPayload, Unavailable
+from protocol.ids import password_digest
+from protocol.records import MqttLogin
+from protocol.topics import partition
+
+log = structlog.get_logger("roost.logins")
+
+# NATS gives up on a login after five seconds; more than this cannot be answered by then.
+LOGINS_WAITING_MAX = 1_000
+WORKERS = 4
+REQUEST_TIMEOUT_S = 2.0
+
+
+class NatsAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """How Roost itself comes in. `seed` signs the answers; its public key is in the server's
+    configuration."""
+
+    url: str
+    auth_password: str
+    sys_password: str
+    seed: bytes
+    account: str = "ROOST"
+
+
+def new_seed() -> bytes:
+    """A new account key."""
+    seed: bytes = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_ACCOUNT)
+    return seed
+
+
+def public_key(seed: bytes) -> str:
+    key: bytes = nkeys.from_seed(bytearray(seed)).public_key
+    return key.decode()
+
+
+class NatsLogins:
+    """Answers logins and closes connections (`actors.ports.Logins`)."""
+
+    def __init__(
+        self,
+        access: NatsAccess,
+        bridge: Bridge,
+        auth: Any,
+        system: Any,
+        store: Store,
+        clock: WallClock,
+        partitions: int,
+    ) -> None:
+        self.answered = 0
+        self.refused = 0
+        self._access = access
+        self._bridge = bridge
+        self._auth = auth
+        self._system = system
+        self._ask, self._asked = trio.open_memory_channel[Any](LOGINS_WAITING_MAX)
+        self._store = store
+        self._clock = clock
+        self._partitions = partitions
+        self._signer = nkeys.from_seed(bytearray(access.seed))
+        self._issuer = public_key(access.seed)
+
+    async def open(self) -> None:
+        """Begin to answer. Until then nobody but us can log in."""
+        await self._bridge.run(self._subscribe)
+
+    async def _subscribe(self) -> None:
+        await self._auth.subscribe("$SYS.REQ.USER.AUTH", cb=self._take)
+        await self._auth.flush()
+
+    async def _take(self, message: Any) -> None:
+        try:
+            self._ask.send_nowait(message)
+        except trio.WouldBlock:
+            log.warning("too many logins at once; this one will try again")
+
+    async def disconnect(self, client_id: str) -> None:
+        """Close the connection of a client id, if there is one.
+
+        Raises:
+            Unavailable: the broker did not answer.
+        """
+        try:
+            await self._bridge.run(self._kick, client_id)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise Unavailable(f"the broker did not close a connection: {error!r}") from error
+
+    async def _kick(self, client_id: str) -> None:
+        wanted = codec.encode({"mqtt_client": client_id, "auth": True})
+        answer = await self._system.request(
+            "$SYS.REQ.SERVER.PING.CONNZ", wanted, timeout=REQUEST_TIMEOUT_S
+        )
+        found = codec.decode(answer.data)
+        server = found["server"]["id"]
+        for connection in found["data"]["connections"]:
+            cid = codec.encode({"cid": connection["cid"]})
+            await self._system.request(
+                f"$SYS.REQ.SERVER.{server}.KICK", cid, timeout=REQUEST_TIMEOUT_S
+            )
+
+    async def answer_forever(self) -> None:
+        async for message in self._asked:
+            try:
+                answer = await self._answer(message.data)
+                await self._bridge.run(message.respond, answer)
+            except Unavailable as error:
+                log.warning("login cannot be checked", error=str(error))
+            except (BadPayload, KeyError, ValueError, nats.errors.Error) as error:
+                log.warning("login request not understood", error=repr(error))
+
+    async def _answer(self, request: bytes) -> bytes:
+        ask = _claims(request)["nats"]
+        options, client = ask["connect_opts"], ask["client_info"]
+        username = options.get("user", "")
+        login = await self._store.login(username) if username else None
+        allowed = login is not None and self._fits(login, options, client)
+        # Our own names are refused by the rule above too: no device is issued one.
+        body: dict[str, Any]
+        if login is not None and allowed:
+            self.answered += 1
+            body = {"jwt": self._sign(self._user(ask["user_nkey"], login))}
+        else:
+            self.refused += 1
+            log.info("login refused", username=username[:80], client_id=client.get("mqtt_id"))
+            body = {"error": "unknown user name, password or client id"}
+        return self._sign(
+            {
+                "iat": self._clock.now_us() // 1_000_000,
+                "iss": self._issuer,
+                "aud": ask["server_id"]["id"],
+                "sub": ask["user_nkey"],
+                "nats": {**body, "type": "authorization_response", "version": 2},
+            }
+        ).encode()
+
+    def _fits(self, login: MqttLogin, options: dict[str, Any], client: dict[str, Any]) -> bool:
+        password = password_digest(options.get("pass", ""))
+        right = hmac.compare_digest(password, login.password_sha256)
+        return right and client.get("mqtt_id") == login.client_id
+
+    def _user(self, nkey: str, login: MqttLogin) -> dict[str, Any]:
+        user, device = login.user_id, login.device_code
+        k = partition(user, device, self._partitions)
+        place = f"users.{user}.devices.{device}"
+        permissions = {
+            # The mapping comes before the permission check; wills may come unmapped.
+            "pub": {"allow": [f"part.{k}.{place}.>", f"state.{k}.{place}.>", f"{place}.status"]},
+            "sub": {"allow": [f"{place}.commands", f"{place}.errors"]},
+        }
+        return {
+            "iat": self._clock.now_us() // 1_000_000,
+            "iss": self._issuer,
+            "sub": nkey,
+            "aud": self._access.account,
+            "name": login.username,
+            "nats": {
+                **permissions,
+                "subs": -1,
+                "data": -1,
+                "payload": -1,
+                "allowed_connection_types": ["MQTT", "MQTT_WS"],
+                "type": "user",
+                "version": 2,
+            },
+        }
+
+    def _sign(self, claims: dict[str, Any]) -> str:
+        digest = hashlib.sha256(codec.encode(claims)).digest()
+        claims["jti"] = base64.b32encode(digest).decode().rstrip("=")
+        head = _b64(b'{"typ":"JWT","alg":"ed25519-nkey"}')
+        body = _b64(codec.encode(claims))
+        return f"{head}.{body}.{_b64(self._signer.sign(f'{head}.{body}'.encode()))}"
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _claims(token: bytes) -> dict[str, Any]:
+    """The claims of a request. Its signature is the server's, on a connection that only it has."""
+    body = token.split(b".")[1]
+    claims: dict[str, Any] = codec.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
+    return claims
+
+
+@asynccontextmanager
+async def open_logins(
+    access: NatsAccess, store: Store, clock: WallClock, partitions: int
+) -> AsyncIterator[NatsLogins]:
+    """Logins on the broker, answered from `open` on until the block ends.
+
+    The connections to NATS heal by themselves.
+    """
+
+    async def connect(user: str, password: str) -> Any:
+        return await nats.connect(
+            access.url,
+            user=user,
+            password=password,
+            name=f"roost-{user}",
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,
+            error_cb=_log_error,
+        )
+
+    async with open_bridge("logins") as bridge, trio.open_nursery() as nursery:
+        auth = await bridge.run(connect, "auth", access.auth_password)
+        system = await bridge.run(connect, "sys", access.sys_password)
+        logins = NatsLogins(access, bridge, auth, system, store, clock, partitions)
+        for _ in range(WORKERS):
+            nursery.start_soon(logins.answer_forever)
+        try:
+            yield logins
+        finally:
+            nursery.cancel_scope.cancel()
+            with trio.move_on_after(REQUEST_TIMEOUT_S, shield=True):
+                await bridge.run(auth.close)
+                await bridge.run(system.close)
+
+
+async def _log_error(error: Exception) -> None:
+    log.info("connection to the broker", error=repr(error))

@@ -1,0 +1,1 @@
+"""How fast: reproducible measurements, ratios in one run."""

@@ -1,0 +1,247 @@
+"""What people send and get over REST (CONTRACT §2). Times are RFC 3339 texts, ids UUID texts.
+
+Requests refuse unknown fields; in a PATCH an absent field stays as it is (`UNSET`).
+"""
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.events import DeviceView, device_view
+from protocol.records import Device, Feed, StoredReading, StoredRejection, User
+from protocol.times import format_us
+from protocol.topics import DEVICE_CODE, FEED_KEY
+from protocol.values import Kind, Value
+
+T = TypeVar("T")
+
+# PostgreSQL holds no U+0000; an e-mail address is checked by sending to it, not by a grammar.
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+Password = Annotated[str, Meta(min_length=8, max_length=256)]
+Unit = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*$")]
+Code = Annotated[str, Meta(pattern=rf"^{DEVICE_CODE}\Z")]
+Key = Annotated[str, Meta(pattern=rf"^{FEED_KEY}\Z")]
+OfflineAfter = Annotated[int, Meta(ge=5, le=30 * 24 * 3600)]
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+OnViolation = Literal["reject", "flag"]
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list; `next` is the cursor of the page after it."""
+
+    items: list[T]
+    next: str | None = None
+
+
+# People
+
+
+class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    email: str
+    password: str
+
+
+class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    email: Email
+    password: Password
+    full_name: Name | None = None
+
+
+class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A new password or e-mail address needs `current_password`."""
+
+    full_name: Name | UnsetType | None = UNSET
+    email: Email | UnsetType = UNSET
+    password: Password | UnsetType = UNSET
+    current_password: str | UnsetType = UNSET
+
+
+class Token(msgspec.Struct, frozen=True):
+    access_token: str
+    expires_in: int
+    token_type: str = "bearer"
+
+
+class UserView(msgspec.Struct, frozen=True):
+    id: str
+    email: str
+    full_name: str | None
+    created_at: str
+
+
+def user_view(user: User) -> UserView:
+    return UserView(user.id, user.email, user.full_name, format_us(user.created_us))
+
+
+# Devices
+
+
+class NewDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    device_code: Code
+    name: Name
+    offline_after_s: OfflineAfter = 300
+
+
+class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name | UnsetType = UNSET
+    offline_after_s: OfflineAfter | UnsetType = UNSET
+
+
+class DeviceResource(DeviceView, frozen=True, kw_only=True):
+    """`Device` of CONTRACT §3 with its settings."""
+
+    offline_after_s: int
+    created_at: str
+
+
+class MqttAccess(msgspec.Struct, frozen=True):
+    """How the device logs in; shown once."""
+
+    username: str
+    password: str
+    client_id: str
+    topic_prefix: str
+    url: str | None = None
+
+
+class DeviceCreated(DeviceResource, frozen=True, kw_only=True):
+    mqtt: MqttAccess
+
+
+class NewCredentials(msgspec.Struct, frozen=True):
+    mqtt: MqttAccess
+
+
+def device_resource(device: Device) -> DeviceResource:
+    return DeviceResource(
+        **msgspec.structs.asdict(device_view(device)),
+        offline_after_s=device.offline_after_s,
+        created_at=format_us(device.created_us),
+    )
+
+
+def device_created(device: Device, mqtt: MqttAccess) -> DeviceCreated:
+    return DeviceCreated(**msgspec.structs.asdict(device_resource(device)), mqtt=mqtt)
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """A device's readings since the start of this process (invariant I4)."""
+
+    received: int
+    stored: int
+    duplicate: int
+    refused: int
+    shed: int
+    unowned: int
+    in_flight: int
+
+
+# Feeds and readings
+
+
+class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    key: Key
+    name: Name
+    device_id: str | None = None
+    unit: Unit | None = None
+    kind: Kind = "number"
+    enabled: bool = True
+    min_value: float | None = None
+    max_value: float | None = None
+    on_violation: OnViolation = "reject"
+
+
+class FeedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name | UnsetType = UNSET
+    unit: Unit | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+    min_value: float | UnsetType | None = UNSET
+    max_value: float | UnsetType | None = UNSET
+    on_violation: OnViolation | UnsetType = UNSET
+
+
+class FeedView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    key: str
+    name: str
+    device_id: str | None
+    unit: str | None
+    kind: Kind
+    enabled: bool
+    min_value: float | None
+    max_value: float | None
+    on_violation: str
+    archived: bool
+    created_at: str
+    last_value: Value | None
+    last_value_at: str | None
+
+
+def feed_view(feed: Feed) -> FeedView:
+    return FeedView(
+        id=feed.id,
+        key=feed.key,
+        name=feed.name,
+        device_id=feed.device_id,
+        unit=feed.unit,
+        kind=feed.kind,
+        enabled=feed.enabled,
+        min_value=feed.min_value,
+        max_value=feed.max_value,
+        on_violation=feed.on_violation,
+        archived=feed.archived,
+        created_at=format_us(feed.created_us),
+        last_value=feed.last_value,
+        last_value_at=None if feed.last_us is None else format_us(feed.last_us),
+    )
+
+
+class ReadingView(msgspec.Struct, frozen=True, omit_defaults=True):
+    ts: str
+    value: Value
+    flagged: bool = False
+
+
+def reading_view(reading: StoredReading) -> ReadingView:
+    return ReadingView(format_us(reading.ts_us), reading.value, reading.flagged)
+
+
+class RejectionView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    received_at: str
+    device_id: str | None
+    topic: str
+    payload: str
+    encoding: str
+    reason: str
+    detail: str
+
+
+def rejection_view(stored: StoredRejection) -> RejectionView:
+    return RejectionView(
+        id=stored.id,
+        received_at=format_us(stored.received_us),
+        device_id=stored.device_id,
+        topic=stored.topic,
+        payload=stored.payload,
+        encoding=stored.encoding,
+        reason=stored.reason,
+        detail=stored.detail,
+    )
+
+
+class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457; `errors` by field for 422."""
+
+    title: str
+    status: int
+    type: str = "about:blank"
+    detail: str | None = None
+    errors: dict[str, str] | None = None
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str]

@@ -1,0 +1,156 @@
+"""`roost up --demo`: a user and a handful of devices around Hanoi that publish over real MQTT.
+
+What was made is remembered in `demo.json` in the data directory, so that a restart goes on with the
+same user and devices.
+"""
+
+import math
+import random
+from pathlib import Path
+
+import msgspec
+import structlog
+import trio
+
+from actors.adapters.clocks import Argon2Hasher
+from actors.adapters.mqtt.device import Connect, open_devices
+from actors.adapters.mqtt.link import Address
+from actors.house import House
+from protocol import codec
+from protocol.errors import SettingsError, Unavailable
+from protocol.records import User
+from protocol.topics import prefix
+from roost.embedded.data_dir import write_private
+from roost.provisioning import FeedWish, NewLogin, provision_device
+
+log = structlog.get_logger("roost.demo")
+
+EMAIL = "demo@roost.local"
+EVERY_S = 2.0
+RETRY_S = 2.0
+
+
+class Place(msgspec.Struct, frozen=True):
+    code: str
+    name: str
+    latitude: float
+    longitude: float
+    warmth: float  # °C around which its temperature swings
+
+
+PLACES = (
+    Place("hoan-kiem", "Hoàn Kiếm lake", 21.0287, 105.8524, 27),
+    Place("west-lake", "West Lake", 21.0583, 105.8230, 26),
+    Place("long-bien", "Long Biên bridge", 21.0436, 105.8590, 28),
+    Place("my-dinh", "Mỹ Đình stadium", 21.0205, 105.7640, 29),
+    Place("noi-bai", "Nội Bài airport", 21.2187, 105.8042, 25),
+)
+# Nobody simulates this one: it is for the newcomer's own first message.
+WORKBENCH = Place("workbench", "Your own device", 21.0278, 105.8342, 25)
+FEEDS = (
+    FeedWish("temperature", "Temperature", "°C", -40, 85),
+    FeedWish("humidity", "Humidity", "%", 0, 100),
+)
+
+
+class Demo(msgspec.Struct):
+    password: str
+    user_id: str
+    logins: dict[str, NewLogin] = {}
+
+
+async def run(house: House, broker: Address, url: str, path: Path) -> None:
+    """Make what is missing, say how to log in, and publish until cancelled."""
+    made = await _make(house, path / "demo.json")
+    login = made.logins[WORKBENCH.code]
+    topic = prefix(made.user_id, WORKBENCH.code)
+    print(f"demo   {url}  e-mail {EMAIL}  password {made.password}")
+    print(
+        f"try    mosquitto_pub -h {broker.host} -p {broker.port} -i {login.client_id}"
+        f" -u {login.client_id} -P {login.password} -q 1 -t {topic}/feeds/temperature -m 25.5",
+        flush=True,
+    )
+    async with open_devices() as connect, trio.open_nursery() as nursery:
+        for place in PLACES:
+            nursery.start_soon(_simulate, connect, broker, made, place)
+
+
+async def _make(house: House, file: Path) -> Demo:
+    made = _read(file)
+    user = await house.store.user_by_email(EMAIL)
+    if made is None or user is None:
+        made = await _make_user(house, user)
+    for place in (*PLACES, WORKBENCH):
+        if place.code not in made.logins:
+            made.logins[place.code] = await provision_device(
+                house.store,
+                house.clock,
+                house.ids,
+                made.user_id,
+                place.code,
+                place.name,
+                FEEDS,
+            )
+    write_private(file, codec.encode(made))
+    return made
+
+
+def _read(file: Path) -> Demo | None:
+    if not file.exists():
+        return None
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Demo)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}; remove it to begin anew") from None
+
+
+async def _make_user(house: House, known: User | None) -> Demo:
+    password = house.ids.secret()
+    hashed = await Argon2Hasher().hash(password)
+    if known is not None:  # its password is lost with demo.json: give it a new one
+        await house.store.update_user(msgspec.structs.replace(known, password_hash=hashed))
+        return Demo(password, known.id)
+    user = User(
+        id=house.ids.uuid(),
+        email=EMAIL,
+        full_name="Demo",
+        password_hash=hashed,
+        created_us=house.clock.now_us(),
+    )
+    await house.store.add_user(user)
+    return Demo(password, user.id)
+
+
+async def _simulate(connect: Connect, broker: Address, made: Demo, place: Place) -> None:
+    """One device: a status and two readings every other second, from where it stands."""
+    rng = random.Random(place.code)
+    topic = prefix(made.user_id, place.code)
+    login = made.logins[place.code]
+    gone = (f"{topic}/status", b'{"status":"offline"}')
+    await trio.sleep(rng.random())
+    while True:
+        try:
+            device = await connect(
+                broker, login.client_id, login.client_id, login.password, will=gone
+            )
+            step = rng.randrange(600)
+            while True:
+                step += 1
+                swing = math.sin(step / 60)
+                warm = round(place.warmth + 4 * swing + rng.gauss(0, 0.2), 2)
+                wet = round(min(100, max(0, 70 - 12 * swing + rng.gauss(0, 0.5))), 1)
+                status = {
+                    "status": "online",
+                    "temperature": warm,
+                    "humidity": wet,
+                    "latitude": round(place.latitude + 0.002 * math.cos(step / 20), 6),
+                    "longitude": round(place.longitude + 0.002 * math.sin(step / 20), 6),
+                    "firmware": "demo-1.0",
+                }
+                await device.publish(f"{topic}/status", codec.encode(status))
+                values = {"temperature": warm, "humidity": wet}
+                await device.publish(f"{topic}/feeds", codec.encode(values))
+                await trio.sleep(EVERY_S)
+        except Unavailable as error:
+            log.info("demo device waits", device=place.code, error=str(error))
+            await trio.sleep(RETRY_S)

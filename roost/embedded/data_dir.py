@@ -1,0 +1,83 @@
+"""The data directory: one process at a time, secrets made at the first start, all of it private."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from actors.adapters.nats_logins import new_seed
+from protocol import codec
+from protocol.errors import SettingsError
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What only we know. Kept in `secrets.json` with mode 0600."""
+
+    jwt: str
+    mqtt: str
+    nats_auth: str
+    nats_sys: str
+    nats_seed: str
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[Path]:
+    """The directory, made where it is missing, for us alone while the block runs.
+
+    Raises:
+        SettingsError: it cannot be made, or another process has it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = path.resolve()
+        handle = os.open(path / "roost.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SettingsError(f"the data directory cannot be used: {error}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise SettingsError(f"another Roost runs on {path}") from None
+    try:
+        yield path
+    finally:
+        os.close(handle)
+
+
+def read_secrets(path: Path) -> Secrets:
+    """The secrets of a data directory, made anew where there are none.
+
+    Raises:
+        SettingsError: the file is there and cannot be understood; it is never replaced.
+    """
+    file = path / "secrets.json"
+    if not file.exists():
+        made = Secrets(
+            jwt=secrets.token_urlsafe(32),
+            mqtt=secrets.token_urlsafe(24),
+            nats_auth=secrets.token_urlsafe(24),
+            nats_sys=secrets.token_urlsafe(24),
+            nats_seed=new_seed().decode(),
+        )
+        write_private(file, codec.encode(made))
+        return made
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Secrets)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}") from None
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file that only we can read, whole or not at all."""
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.rename(file)

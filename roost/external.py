@@ -1,0 +1,85 @@
+"""`roost serve`: the service alone, against a database and a broker that somebody else runs."""
+
+import random
+from pathlib import Path
+
+import msgspec
+import structlog
+import trio
+
+from actors.adapters.memory import NoLogins
+from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
+from actors.adapters.mqtt.link import VERSIONS
+from actors.adapters.postgres.store import PostgresStore, open_store
+from actors.house import House
+from protocol.errors import SettingsError, Unavailable
+from roost.embedded import data_dir
+from roost.serving import make_ports, run_until_signal
+from roost.settings import Bind
+from web.routing import WebSettings
+
+log = structlog.get_logger("roost")
+
+PARTITIONS_MAX = 64
+DATABASE_RETRY_S = 2.0
+
+
+class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    http: Bind
+    data_dir: Path
+    database_url: str
+    mqtt_url: str
+    mqtt_version: str = "5"
+    mqtt_partitions: int = 0
+    mqtt_public_url: str | None = None
+    public_url: str | None = None
+    signup_open: bool = True
+    jwt_secret: str | None = None
+
+
+async def serve(settings: ServeSettings) -> None:
+    """Run until SIGTERM or Ctrl-C. A database or broker that is away is waited for."""
+    if settings.mqtt_version not in VERSIONS:
+        raise SettingsError(f"MQTT version: {settings.mqtt_version!r} is neither 5 nor 3.1.1")
+    if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:
+        raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
+    if not settings.database_url.startswith(("postgresql://", "postgres://")):
+        raise SettingsError("the database URL must look like postgresql://user@host/database")
+    many = settings.mqtt_partitions
+    plans = partition_plans(many) if many else plain_plans()
+    broker = MqttBroker(parse_url(settings.mqtt_url), plans, random.Random(), settings.mqtt_version)
+    web = WebSettings(
+        jwt_secret=settings.jwt_secret or _kept_secret(settings.data_dir),
+        public_url=settings.public_url,
+        signup_open=settings.signup_open,
+        mqtt_url=settings.mqtt_public_url,
+    )
+
+    async def serve_ready(house: House, url: str) -> None:
+        await broker.wait_subscribed()
+        print(f"ready {url} {settings.mqtt_public_url or _without_login(broker)}", flush=True)
+
+    async with open_store(settings.database_url) as store:
+        await _migrate(store)
+        ports = make_ports(store, broker, NoLogins())
+        await run_until_signal(ports, web, settings.http, serve_ready)
+
+
+async def _migrate(store: PostgresStore) -> None:
+    while True:
+        try:
+            for name in await store.migrate():
+                log.info("migrated", file=name)
+            return
+        except Unavailable as error:
+            log.warning("waiting for the database", error=str(error))
+            await trio.sleep(DATABASE_RETRY_S)
+
+
+def _kept_secret(path: Path) -> str:
+    with data_dir.locked(path) as locked:
+        return data_dir.read_secrets(locked).jwt
+
+
+def _without_login(broker: MqttBroker) -> str:
+    return f"mqtt://{broker.address.host}:{broker.address.port}"

@@ -1,0 +1,41 @@
+"""The database for commands that need no service: by URL, or that of a data directory.
+
+A data directory's database may be running under `roost up`; then it is used as it runs.
+"""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from protocol.errors import SettingsError
+from roost.embedded import data_dir
+from roost.embedded.postgres import EmbeddedPostgres, url_of
+
+
+@asynccontextmanager
+async def database_url(url: str | None, path: Path) -> AsyncIterator[str]:
+    """A URL that answers while the block runs."""
+    if url is not None:
+        yield url
+        return
+    data = path.absolute().resolve() / "postgres"
+    if (data / "postmaster.pid").exists() and _is_busy(path):
+        yield url_of(data)
+        return
+    with data_dir.locked(path) as locked:
+        server = EmbeddedPostgres(locked / "postgres", locked / "postgres.log")
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.keep, random.Random())
+            yield server.url
+            nursery.cancel_scope.cancel()
+
+
+def _is_busy(path: Path) -> bool:
+    try:
+        with data_dir.locked(path):
+            return False
+    except SettingsError:
+        return True

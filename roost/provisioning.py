@@ -1,0 +1,106 @@
+"""Making users and devices without the web: for the command line and the demo."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from actors.ports import Hasher, Ids, Store, WallClock
+from protocol.errors import Conflict, SettingsError
+from protocol.ids import password_digest
+from protocol.records import Device, Feed, MqttLogin, User
+from protocol.topics import is_device_code, is_feed_key
+
+
+class NewLogin(msgspec.Struct, frozen=True):
+    """What a device logs in with; its user name is its client id."""
+
+    device_id: str
+    client_id: str
+    password: str
+
+
+class FeedWish(msgspec.Struct, frozen=True):
+    key: str
+    name: str
+    unit: str | None = None
+    min_value: float | None = None
+    max_value: float | None = None
+
+
+async def provision_user(
+    store: Store, clock: WallClock, ids: Ids, hasher: Hasher, email: str, password: str
+) -> User:
+    """A new user. Raises `SettingsError` when the address has an account or is none."""
+    if email.count("@") != 1 or len(password) < 8:
+        raise SettingsError("a user needs an e-mail address and a password of 8 characters or more")
+    user = User(
+        id=ids.uuid(),
+        email=email,
+        full_name=None,
+        password_hash=await hasher.hash(password),
+        created_us=clock.now_us(),
+    )
+    try:
+        await store.add_user(user)
+    except Conflict as error:
+        raise SettingsError(error.detail) from None
+    return user
+
+
+async def provision_device(
+    store: Store,
+    clock: WallClock,
+    ids: Ids,
+    user_id: str,
+    code: str,
+    name: str,
+    feeds: Sequence[FeedWish],
+) -> NewLogin:
+    """A new device with number feeds. Raises `SettingsError` for a code or key that cannot be."""
+    if not is_device_code(code):
+        raise SettingsError(f"device code: {code!r} is not 1 to 64 of A-Z, a-z, 0-9, _ and -")
+    for feed in feeds:
+        if not is_feed_key(feed.key):
+            raise SettingsError(f"feed key: {feed.key!r} is not 1 to 64 of a-z, 0-9, _ and -")
+    device_id, password = ids.uuid(), ids.secret()
+    client_id = f"device-{device_id}"
+    device = Device(
+        num=0,
+        id=device_id,
+        user_id=user_id,
+        code=code,
+        name=name,
+        offline_after_s=300,
+        client_id=client_id,
+        created_us=clock.now_us(),
+    )
+    login = MqttLogin(
+        username=client_id,
+        client_id=client_id,
+        password_sha256=password_digest(password),
+        user_id=user_id,
+        device_code=code,
+    )
+    try:
+        await store.add_device(device, login)
+    except Conflict as error:
+        raise SettingsError(error.detail) from None
+    for wish in feeds:
+        await store.add_feed(
+            Feed(
+                num=0,
+                id=ids.uuid(),
+                user_id=user_id,
+                device_id=device_id,
+                key=wish.key,
+                name=wish.name,
+                unit=wish.unit,
+                kind="number",
+                enabled=True,
+                min_value=wish.min_value,
+                max_value=wish.max_value,
+                on_violation="reject",
+                created_us=clock.now_us(),
+            )
+        )
+    return NewLogin(device_id, client_id, password)

@@ -1,0 +1,58 @@
+"""Settings: what the command line and `ROOST_…` variables decide, checked in one place."""
+
+import socket
+from urllib.parse import urlsplit
+
+import msgspec
+
+from protocol.errors import SettingsError
+
+
+class Bind(msgspec.Struct, frozen=True):
+    host: str
+    port: int
+
+    @property
+    def shown(self) -> str:
+        """As part of a URL: IPv6 addresses in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_bind(text: str, what: str) -> Bind:
+    """`HOST:PORT`, `:PORT` (this machine only) or `[IPV6]:PORT`. Raises `SettingsError`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise SettingsError(f"{what}: {text!r} is not HOST:PORT")
+    return Bind(host, int(port))
+
+
+def check_free(bind: Bind, what: str) -> None:
+    """Raises `SettingsError` when nobody could listen there, in words instead of an errno."""
+    if not bind.port:
+        return
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((bind.host, bind.port))
+    except OSError as error:
+        why = error.strerror or "not an address of this machine"
+        raise SettingsError(f"cannot listen on {bind.shown} for {what}: {why}") from None
+
+
+def check_public_url(url: str | None) -> str | None:
+    """`https://roost.example`, without a path. Raises `SettingsError`."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+        raise SettingsError(f"public URL: {url!r} is not like https://roost.example")
+    return url.rstrip("/")
+
+
+def check_signup(text: str) -> bool:
+    """`open` or `closed`. Raises `SettingsError`."""
+    if text not in ("open", "closed"):
+        raise SettingsError(f"signup: {text!r} is neither open nor closed")
+    return text == "open"

@@ -1,0 +1,89 @@
+"""`roost up`: everything on this machine, from a data directory: database, broker, service."""
+
+import random
+from pathlib import Path
+
+import msgspec
+import structlog
+import trio
+
+from actors.adapters.clocks import SystemClock
+from actors.adapters.mqtt.broker import MqttBroker, partition_plans
+from actors.adapters.nats_logins import open_logins
+from actors.adapters.postgres.store import PostgresStore, open_store
+from actors.house import House
+from roost import demo
+from roost.embedded import data_dir
+from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from roost.embedded.postgres import EmbeddedPostgres
+from roost.serving import make_ports, run_until_signal
+from roost.settings import Bind
+from web.routing import WebSettings
+
+log = structlog.get_logger("roost")
+
+
+class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    http: Bind
+    mqtt: Bind
+    data_dir: Path
+    public_url: str | None = None
+    signup_open: bool = True
+    jwt_secret: str | None = None
+    demo: bool = False
+
+
+async def up(settings: UpSettings) -> None:
+    """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for what cannot work."""
+    with data_dir.locked(settings.data_dir) as path:
+        secrets = data_dir.read_secrets(path)
+        rng = random.Random()
+        postgres = EmbeddedPostgres(path / "postgres", path / "postgres.log")
+        broker = EmbeddedBroker(
+            path / "broker", path / "broker.log", settings.mqtt.host, settings.mqtt.port, secrets
+        )
+        async with trio.open_nursery() as servers:
+            async with trio.open_nursery() as starting:
+                starting.start_soon(_start, servers, postgres, rng)
+                starting.start_soon(_start, servers, broker, rng)
+            async with open_store(postgres.url) as store:
+                for name in await store.migrate():
+                    log.info("migrated", file=name)
+                await _serve(settings, secrets, store, broker, rng, path)
+            servers.cancel_scope.cancel()
+
+
+async def _start(
+    servers: trio.Nursery, server: EmbeddedPostgres | EmbeddedBroker, rng: random.Random
+) -> None:
+    await servers.start(server.keep, rng)
+
+
+async def _serve(
+    settings: UpSettings,
+    secrets: data_dir.Secrets,
+    store: PostgresStore,
+    server: EmbeddedBroker,
+    rng: random.Random,
+    path: Path,
+) -> None:
+    mqtt_url = f"mqtt://{Bind(server.host, server.port).shown}"
+    broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
+    async with open_logins(server.access, store, SystemClock(), PARTITIONS) as logins:
+        ports = make_ports(store, broker, logins)
+        web = WebSettings(
+            jwt_secret=settings.jwt_secret or secrets.jwt,
+            public_url=settings.public_url,
+            signup_open=settings.signup_open,
+            mqtt_url=mqtt_url,
+        )
+
+        async def serve_ready(house: House, url: str) -> None:
+            # Before our sessions exist the broker would acknowledge messages for nobody.
+            await broker.wait_subscribed()
+            await logins.open()
+            print(f"ready {url} {mqtt_url}", flush=True)
+            if settings.demo:
+                await demo.run(house, server.address, url, path)
+
+        await run_until_signal(ports, web, settings.http, serve_ready)

@@ -1,0 +1,66 @@
+"""The Quart-Trio application: routes, errors, limits. Actors live in the house, not in it."""
+
+from quart import Response
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+from actors.house import House
+from actors.ports import Hasher
+from protocol.errors import Problem, Unavailable
+from web import devices, feeds, operations, people, problems
+from web.auth import Auth, Tokens
+from web.live import Sockets, devices_socket
+from web.routing import Context, WebSettings
+
+BODY_BYTES_MAX = 1 << 20
+BODY_WITHIN_S = 30
+APIS = (people.api, devices.api, feeds.api)
+
+
+def create_app(
+    house: House, hasher: Hasher, settings: WebSettings, sockets: Sockets | None = None
+) -> QuartTrio:
+    """The application over a house that is open."""
+    sockets = sockets or Sockets()
+    app = QuartTrio("roost", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    app.config["BODY_TIMEOUT"] = BODY_WITHIN_S
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    tokens = Tokens(settings.jwt_secret, house.clock, house.ids)
+    auth = Auth(tokens, house.store, settings.public_url)
+    context = Context(house=house, auth=auth, hasher=hasher, settings=settings)
+    for api in APIS:
+        api.install(app, context)
+    operations.install(app, context, sockets, [op for api in APIS for op in api.operations])
+
+    async def live() -> None:
+        await devices_socket(context, sockets)
+
+    app.add_websocket("/ws/devices", view_func=live)
+    _handle_errors(app)
+    return app
+
+
+def _handle_errors(app: QuartTrio) -> None:
+    async def problem(error: Problem) -> Response:
+        return problems.of_problem(error)
+
+    async def unavailable(error: Unavailable) -> Response:
+        return problems.of_unavailable(error)
+
+    async def http(error: HTTPException) -> Response:
+        return problems.of_http(error)
+
+    async def bug(error: Exception) -> Response:
+        return problems.of_bug(error)
+
+    async def headers(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        return response
+
+    app.register_error_handler(Problem, problem)
+    app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, bug)
+    app.after_request(headers)

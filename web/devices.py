@@ -1,0 +1,163 @@
+"""Devices and their MQTT credentials."""
+
+import msgspec
+import structlog
+from msgspec import UNSET
+
+from protocol.errors import NotFound, Unavailable
+from protocol.events import DeviceChanged, DeviceGone
+from protocol.ids import password_digest
+from protocol.records import Device, MqttLogin
+from protocol.resources import (
+    AccountView,
+    DeviceChange,
+    DeviceCreated,
+    DeviceResource,
+    Limit,
+    MqttAccess,
+    NewCredentials,
+    NewDevice,
+    Page,
+    device_created,
+    device_resource,
+)
+from protocol.topics import prefix
+from web.paging import cursor, place_of
+from web.routing import Api, Call
+
+log = structlog.get_logger("roost.web")
+
+api = Api("devices")
+
+
+class ListQuery(msgspec.Struct, frozen=True):
+    limit: Limit = 100
+    cursor: str | None = None
+
+
+class DeleteQuery(msgspec.Struct, frozen=True):
+    purge: bool = False
+
+
+async def device_of(call: Call, device_id: str) -> Device:
+    device = await call.house.store.device(call.user.id, device_id)
+    if device is None:
+        raise NotFound("there is no such device")
+    return device
+
+
+@api.operation("GET", "/devices", query=ListQuery, answer=Page[DeviceResource])
+async def list_devices(call: Call, query: ListQuery) -> Page[DeviceResource]:
+    """One's devices, in the order of their creation."""
+    after = place_of(query.cursor, 1)[0] if query.cursor else 0
+    found = await call.house.store.devices(call.user.id, query.limit + 1, after)
+    more = len(found) > query.limit
+    items = found[: query.limit]
+    return Page([device_resource(d) for d in items], cursor(items[-1].num) if more else None)
+
+
+@api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))
+async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
+    """Register a device; the answer shows its MQTT credentials, once."""
+    device_id = call.house.ids.uuid()
+    device = Device(
+        num=0,
+        id=device_id,
+        user_id=call.user.id,
+        code=body.device_code,
+        name=body.name,
+        offline_after_s=body.offline_after_s,
+        client_id=f"device-{device_id}",
+        created_us=call.house.clock.now_us(),
+    )
+    login, access = _credentials(call, device)
+    device = await call.house.store.add_device(device, login)
+    # Somebody may have published under this code before: then nobody sits where it shall sit.
+    await call.house.devices.refresh(device.user_id, device.code)
+    call.house.users.tell(device.user_id, DeviceChanged(device))
+    return device_created(device, access)
+
+
+@api.operation("GET", "/devices/<device_id>", answer=DeviceResource, errors=(404,))
+async def show_device(call: Call, device_id: str) -> DeviceResource:
+    """One device."""
+    return device_resource(await device_of(call, device_id))
+
+
+@api.operation(
+    "PATCH", "/devices/<device_id>", body=DeviceChange, answer=DeviceResource, errors=(404,)
+)
+async def change_device(call: Call, device_id: str, body: DeviceChange) -> DeviceResource:
+    """Rename a device, or set after how much silence it counts as offline."""
+    device = await device_of(call, device_id)
+    if body.name is not UNSET:
+        device = msgspec.structs.replace(device, name=body.name)
+    if body.offline_after_s is not UNSET:
+        device = msgspec.structs.replace(device, offline_after_s=body.offline_after_s)
+    await call.house.store.update_device(device)
+    await call.house.devices.refresh(device.user_id, device.code)
+    call.house.users.tell(device.user_id, DeviceChanged(device))
+    return device_resource(device)
+
+
+@api.operation("DELETE", "/devices/<device_id>", query=DeleteQuery, status=204, errors=(404,))
+async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
+    """Delete a device and close its connection; its feeds stay unless `purge=true`."""
+    device = await device_of(call, device_id)
+    # What it said before is committed before its history may be purged.
+    await call.house.writer.barrier()
+    await call.house.store.delete_device(call.user.id, device_id, query.purge)
+    await _disconnect(call, device)
+    await call.house.devices.refresh(device.user_id, device.code)
+    call.house.users.tell(device.user_id, DeviceGone(device.id))
+
+
+@api.operation(
+    "POST",
+    "/devices/<device_id>/credentials",
+    answer=NewCredentials,
+    status=201,
+    errors=(404,),
+)
+async def new_credentials(call: Call, device_id: str) -> NewCredentials:
+    """A new MQTT password; the old one stops working and its connection is closed."""
+    device = await device_of(call, device_id)
+    login, access = _credentials(call, device)
+    await call.house.store.set_login(device.id, login)
+    await _disconnect(call, device)
+    return NewCredentials(access)
+
+
+@api.operation("GET", "/devices/<device_id>/account", answer=AccountView, errors=(404,))
+async def show_account(call: Call, device_id: str) -> AccountView:
+    """What became of the device's readings since this server started."""
+    device = await device_of(call, device_id)
+    account = call.house.accounts.of(device.key)
+    return AccountView(**msgspec.structs.asdict(account), in_flight=account.in_flight)
+
+
+def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
+    password = call.house.ids.secret()
+    login = MqttLogin(
+        username=device.client_id,
+        client_id=device.client_id,
+        password_sha256=password_digest(password),
+        user_id=device.user_id,
+        device_code=device.code,
+    )
+    access = MqttAccess(
+        username=login.username,
+        password=password,
+        client_id=login.client_id,
+        topic_prefix=prefix(device.user_id, device.code),
+        url=call.settings.mqtt_url,
+    )
+    return login, access
+
+
+async def _disconnect(call: Call, device: Device) -> None:
+    """Close the device's connection. Its old login is gone already, so it cannot come back."""
+    try:
+        await call.house.logins.disconnect(device.client_id)
+    except Unavailable as error:
+        log.warning("device not disconnected", device=device.id, error=str(error))

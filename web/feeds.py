@@ -1,0 +1,202 @@
+"""Feeds, their readings, and what was refused."""
+
+import math
+
+import msgspec
+from msgspec import UNSET
+
+from actors.ports import FeedPage
+from protocol.errors import Invalid, NotFound
+from protocol.ids import is_uuid
+from protocol.records import Feed
+from protocol.resources import (
+    FeedChange,
+    FeedView,
+    Limit,
+    NewFeed,
+    Page,
+    ReadingView,
+    RejectionView,
+    feed_view,
+    reading_view,
+    rejection_view,
+)
+from protocol.times import parse_rfc3339
+from web.devices import device_of
+from web.paging import cursor, place_of
+from web.routing import Api, Call
+
+api = Api("feeds")
+
+
+class FeedQuery(msgspec.Struct, frozen=True):
+    limit: Limit = 100
+    cursor: str | None = None
+    device_id: str | None = None
+
+
+class ValuesQuery(msgspec.Struct, frozen=True):
+    """`start` is included, `end` is not; both RFC 3339."""
+
+    limit: Limit = 100
+    cursor: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+
+class ValuesOfQuery(ValuesQuery, frozen=True):
+    feed_id: str = ""
+
+
+async def feed_of(call: Call, feed_id: str) -> Feed:
+    feed = await call.house.store.feed(call.user.id, feed_id) if is_uuid(feed_id) else None
+    if feed is None:
+        raise NotFound("there is no such feed")
+    return feed
+
+
+@api.operation("GET", "/feeds", query=FeedQuery, answer=Page[FeedView])
+async def list_feeds(call: Call, query: FeedQuery) -> Page[FeedView]:
+    """One's feeds, in the order of their creation; of one device with `device_id`."""
+    if query.device_id is not None and not is_uuid(query.device_id):
+        raise Invalid({"device_id": "is not an id"})
+    after = place_of(query.cursor, 1)[0] if query.cursor else 0
+    found = await call.house.store.feeds(call.user.id, query.limit + 1, after, query.device_id)
+    more = len(found) > query.limit
+    items = found[: query.limit]
+    return Page([feed_view(f) for f in items], cursor(items[-1].num) if more else None)
+
+
+@api.operation("POST", "/feeds", body=NewFeed, answer=FeedView, status=201, errors=(404, 409))
+async def add_feed(call: Call, body: NewFeed) -> FeedView:
+    """Create a feed, for one device or (without `device_id`) for all of one's devices."""
+    if body.key in ("ts", "id", "values"):
+        raise Invalid({"key": "ts, id and values cannot be feed keys"})
+    code = None
+    if body.device_id is not None:
+        if not is_uuid(body.device_id):
+            raise Invalid({"device_id": "is not an id"})
+        code = (await device_of(call, body.device_id)).code
+    feed = Feed(
+        num=0,
+        id=call.house.ids.uuid(),
+        user_id=call.user.id,
+        device_id=body.device_id,
+        key=body.key,
+        name=body.name,
+        unit=body.unit,
+        kind=body.kind,
+        enabled=body.enabled,
+        min_value=body.min_value,
+        max_value=body.max_value,
+        on_violation=body.on_violation,
+        created_us=call.house.clock.now_us(),
+    )
+    _check_thresholds(feed)
+    feed = await call.house.store.add_feed(feed)
+    await call.house.devices.refresh(call.user.id, code)
+    return feed_view(feed)
+
+
+@api.operation("GET", "/feeds/<feed_id>", answer=FeedView, errors=(404,))
+async def show_feed(call: Call, feed_id: str) -> FeedView:
+    """One feed with its last value."""
+    return feed_view(await feed_of(call, feed_id))
+
+
+@api.operation("PATCH", "/feeds/<feed_id>", body=FeedChange, answer=FeedView, errors=(404,))
+async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
+    """Change a feed; when this answers, readings are judged by the new settings."""
+    feed = await feed_of(call, feed_id)
+    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
+    if feed.archived and given.get("enabled"):
+        raise Invalid({"enabled": "the device of this feed was deleted; it takes no readings"})
+    feed = msgspec.structs.replace(feed, **given)
+    _check_thresholds(feed)
+    await call.house.store.update_feed(feed)
+    await call.house.devices.refresh(call.user.id)
+    return feed_view(feed)
+
+
+@api.operation("DELETE", "/feeds/<feed_id>", status=204, errors=(404,))
+async def delete_feed(call: Call, feed_id: str) -> None:
+    """Delete a feed with its history."""
+    feed = await feed_of(call, feed_id)
+    # First no actor takes readings for it any more, then what was taken is committed, then it goes.
+    await call.house.store.update_feed(msgspec.structs.replace(feed, enabled=False))
+    await call.house.devices.refresh(call.user.id)
+    await call.house.writer.barrier()
+    await call.house.store.delete_feed(call.user.id, feed_id)
+    await call.house.devices.refresh(call.user.id)
+
+
+def _check_thresholds(feed: Feed) -> None:
+    low, high = feed.min_value, feed.max_value
+    if feed.kind != "number" and (low is not None or high is not None):
+        raise Invalid({"min_value" if low is not None else "max_value": "is for number feeds"})
+    for name, value in (("min_value", low), ("max_value", high)):
+        if value is not None and not math.isfinite(value):
+            raise Invalid({name: "must be finite"})
+    if low is not None and high is not None and low > high:
+        raise Invalid({"max_value": "lies below min_value"})
+
+
+@api.operation("GET", "/feed-values/", query=ValuesOfQuery, answer=Page[ReadingView], errors=(404,))
+async def list_values_of(call: Call, query: ValuesOfQuery) -> Page[ReadingView]:
+    """Readings of the feed `feed_id`, newest first."""
+    if not query.feed_id:
+        raise Invalid({"feed_id": "is required"})
+    return await _values(call, query.feed_id, query)
+
+
+@api.operation(
+    "GET", "/feed-values/<feed_id>", query=ValuesQuery, answer=Page[ReadingView], errors=(404,)
+)
+async def list_values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView]:
+    """Readings of a feed, newest first."""
+    return await _values(call, feed_id, query)
+
+
+async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView]:
+    feed = await feed_of(call, feed_id)
+    before = None
+    if query.cursor:
+        ts_us, device_num, digest = place_of(query.cursor, 3)
+        before = ts_us, device_num, digest
+    page = FeedPage(
+        feed_num=feed.num,
+        start_us=_instant("start", query.start),
+        end_us=_instant("end", query.end),
+        before=before,
+        limit=query.limit + 1,
+    )
+    found = await call.house.store.feed_values(page)
+    more = len(found) > query.limit
+    items = found[: query.limit]
+    last = items[-1] if items else None
+    after = cursor(last.ts_us, last.device_num, last.digest) if more and last else None
+    return Page([reading_view(reading) for reading in items], after)
+
+
+def _instant(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        # A plus that was not encoded in the URL arrives as a space.
+        return parse_rfc3339(text.replace(" ", "+") if text[10:11] in "Tt" else text)
+    except ValueError as error:
+        raise Invalid({name: str(error)}) from None
+
+
+@api.operation("GET", "/rejected-messages", query=FeedQuery, answer=Page[RejectionView])
+async def list_rejections(call: Call, query: FeedQuery) -> Page[RejectionView]:
+    """What was refused and why, newest first."""
+    if query.device_id is not None and not is_uuid(query.device_id):
+        raise Invalid({"device_id": "is not an id"})
+    before = place_of(query.cursor, 1)[0] if query.cursor else None
+    found = await call.house.store.rejections(
+        call.user.id, query.limit + 1, before, query.device_id
+    )
+    more = len(found) > query.limit
+    items = found[: query.limit]
+    return Page([rejection_view(r) for r in items], cursor(items[-1].num) if more else None)

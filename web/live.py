@@ -1,0 +1,243 @@
+"""The WebSocket `/ws/devices` (CONTRACT §3): one reader and one sender for each dashboard.
+
+The socket is accepted before it is authenticated, so that a client sees why it is closed.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import trio
+from quart import Websocket, websocket
+
+from actors.outbox import Filter, Outbox
+from actors.ports import WallClock
+from protocol import codec
+from protocol.errors import BadPayload, Unauthorized, Unavailable
+from protocol.events import (
+    CHANNELS,
+    Ping,
+    Staleness,
+    Subscribe,
+    batched,
+    framed,
+    from_client,
+)
+from protocol.events import Auth as AuthFrame
+from protocol.records import User
+from protocol.times import SECOND_US
+from web.auth import Claims
+from web.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
+from web.routing import Context
+
+log = structlog.get_logger("roost.live")
+
+AUTH_WITHIN_S = 10.0
+# A client that takes nothing for so long is gone, whatever its socket says.
+SEND_WITHIN_S = 30.0
+CLOSE_WITHIN_S = 2.0
+IDS_MAX = 1_000
+REPLIES_MAX = 64
+
+
+class Sockets:
+    """All open sockets, so that they can be closed with a word before the server stops."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.closing = trio.Event()
+        self._none_left = trio.Event()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+            if not self.count:
+                self._none_left.set()
+
+    async def close_all(self, within_s: float) -> None:
+        """Close every socket with 1001 and wait (bounded) until they are gone."""
+        self.closing.set()
+        with trio.move_on_after(within_s):
+            while self.count:
+                self._none_left = trio.Event()
+                await self._none_left.wait()
+
+
+class _Closed(Exception):
+    """Ends a socket with a close code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+async def devices_socket(context: Context, sockets: Sockets) -> None:
+    """Serve one socket until either side closes it."""
+    socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
+    await socket.accept()
+    async with sockets.one():
+        try:
+            user, claims = await _authenticate(context, socket)
+            async with context.house.users.watch(user.id) as outbox:
+                await _Session(context, sockets, socket, user, claims, outbox).run()
+        except _Closed as closed:
+            with trio.move_on_after(CLOSE_WITHIN_S):
+                await socket.close(closed.code, closed.reason)
+
+
+async def _authenticate(context: Context, socket: Websocket) -> tuple[User, Claims]:
+    token = context.auth.token_of_socket(socket)
+    if token is None:
+        with trio.move_on_after(AUTH_WITHIN_S):
+            token = await _first_frame(socket)
+        if token is None:
+            raise _Closed(CLOSE_UNAUTHORIZED, "no token within ten seconds")
+    try:
+        found: tuple[User, Claims] = await context.auth.user_of(token)
+    except Unauthorized as error:
+        raise _Closed(CLOSE_UNAUTHORIZED, error.detail) from None
+    except Unavailable:
+        raise _Closed(CLOSE_TRY_AGAIN, "the database does not answer") from None
+    return found
+
+
+async def _first_frame(socket: Websocket) -> str:
+    frame = await socket.receive()
+    try:
+        said = codec.decode_as(from_client, _bytes(frame))
+    except BadPayload as error:
+        raise _Closed(CLOSE_UNAUTHORIZED, f"not an auth frame: {error.detail}"[:120]) from None
+    if not isinstance(said, AuthFrame):
+        raise _Closed(CLOSE_UNAUTHORIZED, "the first frame must be an auth frame")
+    return said.token
+
+
+class _Session:
+    """An authenticated socket."""
+
+    def __init__(
+        self,
+        context: Context,
+        sockets: Sockets,
+        socket: Websocket,
+        user: User,
+        claims: Claims,
+        outbox: Outbox,
+    ) -> None:
+        self._users = context.house.users
+        self._clock: WallClock = context.house.clock
+        self._since_us: int | None = context.house.gateway.stale_since_us
+        self._sockets = sockets
+        self._socket = socket
+        self._user = user
+        self._claims = claims
+        self._outbox = outbox
+        self._batch = socket.args.get("batch") == "1"
+        self._seq = 0
+        # Answers to pings and mistakes; a client that sends faster than it reads waits for itself.
+        self._replies, self._to_send = trio.open_memory_channel[bytes](REPLIES_MAX)
+        self._sending = trio.Lock()
+        self._why = _Closed(CLOSE_GOING_AWAY, "the server stops")
+
+    async def run(self) -> None:
+        """Raises `_Closed` with the reason of the end, or is cancelled when the client leaves."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read)
+            nursery.start_soon(self._answer)
+            nursery.start_soon(self._send_events, nursery.cancel_scope)
+            nursery.start_soon(self._expire, nursery.cancel_scope)
+            nursery.start_soon(self._until_closing, nursery.cancel_scope)
+        raise self._why
+
+    async def _until_closing(self, scope: trio.CancelScope) -> None:
+        await self._sockets.closing.wait()
+        scope.cancel()
+
+    async def _expire(self, scope: trio.CancelScope) -> None:
+        while self._clock.now_us() < self._claims.expires_us:
+            left_s = (self._claims.expires_us - self._clock.now_us()) / SECOND_US
+            await trio.sleep(min(left_s, 3600.0))  # the wall clock may jump
+        self._why = _Closed(CLOSE_UNAUTHORIZED, "the token has expired")
+        scope.cancel()
+
+    async def _read(self) -> None:
+        while True:
+            frame = await self._socket.receive()
+            try:
+                said = codec.decode_as(from_client, _bytes(frame))
+            except BadPayload as error:
+                await self._replies.send(_error(error.detail))
+                continue
+            match said:
+                case Ping():
+                    await self._replies.send(b'{"type":"pong"}')
+                case Subscribe():
+                    wrong = _wrong(said)
+                    if wrong:
+                        await self._replies.send(_error(wrong))
+                        continue
+                    self._outbox.filter = Filter.of(said)
+                    if said.batch is not None:
+                        self._batch = said.batch
+                case AuthFrame():
+                    await self._replies.send(_error("this socket is signed in already"))
+
+    async def _answer(self) -> None:
+        async for reply in self._to_send:
+            await self._send(reply)
+
+    async def _send_events(self, scope: trio.CancelScope) -> None:
+        try:
+            while True:
+                events = await self._outbox.take()
+                frames = []
+                for event in events:
+                    self._seq += 1
+                    frames.append(framed(event, self._seq))
+                if self._outbox.has_lost:
+                    self._users.resume(self._user.id, self._outbox)
+                if self._batch:
+                    await self._send(batched(frames))
+                else:
+                    for frame in frames:
+                        await self._send(frame)
+                if self._since_us is not None:  # it stood still already when we connected
+                    await self._send(framed_stale(self._since_us))
+                    self._since_us = None
+        except trio.EndOfChannel:
+            self._why = _Closed(CLOSE_TRY_AGAIN, "connect again")
+        except trio.TooSlowError:
+            self._why = _Closed(CLOSE_TRY_AGAIN, "the client takes nothing")
+        scope.cancel()
+
+    async def _send(self, frame: bytes) -> None:
+        async with self._sending:
+            with trio.fail_after(SEND_WITHIN_S):
+                await self._socket.send(frame.decode())
+
+
+def framed_stale(since_us: int) -> bytes:
+    """The news of a stand-still that began before this socket: outside the counted events."""
+    return Staleness(since_us).encoded + b"}"
+
+
+def _bytes(frame: str | bytes) -> bytes:
+    return frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
+
+
+def _error(detail: str) -> bytes:
+    return codec.encode({"type": "error", "detail": detail})
+
+
+def _wrong(wish: Subscribe) -> str:
+    unknown = set(wish.channels or ()) - set(CHANNELS)
+    if unknown:
+        return f"unknown channels: {', '.join(sorted(unknown))}"[:200]
+    if len(wish.device_ids or ()) > IDS_MAX or len(wish.feed_ids or ()) > IDS_MAX:
+        return f"at most {IDS_MAX} ids; leave them out for all"
+    return ""

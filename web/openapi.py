@@ -1,0 +1,112 @@
+"""The OpenAPI 3.1 document, made from the operations and the Structs they declare."""
+
+import re
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from protocol.resources import ProblemView
+from web.problems import MEDIA_TYPE
+from web.routing import PREFIX, Operation
+
+_REFERENCE = "#/components/schemas/{name}"
+_PATH = re.compile(r"<(\w+)>")
+
+SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}, {"cookie": []}]
+
+
+def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
+    """The whole document. Every operation names its answers, the wrong ones too."""
+    types = [t for each in operations for t in (each.body, each.answer, each.query) if t]
+    schemas, components = _schemas([*types, ProblemView])
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        path = PREFIX + _PATH.sub(r"{\1}", operation.path)
+        paths.setdefault(path, {})[operation.method.lower()] = _operation(
+            operation, schemas, components
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Roost",
+            "version": version,
+            "description": "Devices, feeds and readings. Times are RFC 3339 in UTC.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "x-auth-token"},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "roost_token"},
+            },
+        },
+    }
+
+
+def _schemas(types: Iterable[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    unique = list(dict.fromkeys(types))
+    found, components = msgspec.json.schema_components(unique, ref_template=_REFERENCE)
+    return dict(zip(unique, found, strict=True)), components
+
+
+def _operation(
+    operation: Operation, schemas: dict[Any, Any], components: dict[str, Any]
+) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.handler.__name__,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "responses": _answers(operation, schemas),
+    }
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PATH.findall(operation.path)
+    ]
+    if operation.query is not None:
+        name = schemas[operation.query]["$ref"].rpartition("/")[2]
+        for field, schema in components[name]["properties"].items():
+            parameters.append({"name": field, "in": "query", "schema": schema})
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        content = {"application/json": {"schema": schemas[operation.body]}}
+        if operation.raw_body:
+            content["application/x-www-form-urlencoded"] = {"schema": _form()}
+        described["requestBody"] = {"required": True, "content": content}
+    if not operation.public:
+        described["security"] = SECURITY
+    return described
+
+
+def _form() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["username", "password"],
+        "properties": {"username": text, "password": text},
+    }
+
+
+def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
+    if operation.answer is not None:
+        good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
+    answers = {str(operation.status): good}
+    wrong = {503, *operation.errors}
+    if not operation.public:
+        wrong.add(401)
+        if operation.method != "GET":
+            wrong.add(403)
+    if operation.body is not None:
+        wrong |= {400, 413, 422}
+    if operation.query is not None:
+        wrong.add(422)
+    for status in sorted(wrong):
+        answers[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schemas[ProblemView]}},
+        }
+    return answers

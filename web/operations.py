@@ -1,0 +1,118 @@
+"""For operators and newcomers: health, readiness, metrics, the API's document, the first page."""
+
+import html
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.resources import files
+
+import trio
+from quart import Quart, Response, redirect
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from actors.house import House
+from protocol import codec
+from protocol.errors import Unavailable
+from protocol.resources import Readiness
+from web.live import Sockets
+from web.metrics import CONTENT_TYPE, Metrics
+from web.openapi import document
+from web.routing import Context, Operation
+
+PING_WITHIN_S = 2.0
+# A commit that waits for longer than this is an operator's business.
+WRITER_LAG_S = 10.0
+
+ASSETS = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui-standalone-preset.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+
+PAGES = files("web") / "pages"
+_STRICT = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+CSP = {
+    "home.html": _STRICT,
+    # Swagger UI sets styles on its elements.
+    "docs.html": f"{_STRICT}; style-src 'self' 'unsafe-inline'",
+}
+
+
+def install(
+    app: Quart, context: Context, sockets: Sockets, operations: Sequence[Operation]
+) -> None:
+    house: House = context.house
+    metrics = Metrics(house, sockets)
+    openapi = codec.encode(document(operations, version("roost")))
+    mqtt = context.settings.mqtt_url or "the broker that this server was given"
+    pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
+    home = pages["home.html"].replace("{version}", version("roost"))
+    pages["home.html"] = home.replace("{mqtt}", html.escape(mqtt))
+
+    async def healthz() -> Response:
+        """Alive: the event loop turns."""
+        return Response("ok\n", content_type="text/plain")
+
+    async def readyz() -> Response:
+        readiness = await check(house)
+        status = 200 if readiness.status == "ready" else 503
+        return Response(codec.encode(readiness), status, content_type="application/json")
+
+    async def metrics_page() -> Response:
+        return Response(metrics.page(), content_type=CONTENT_TYPE)
+
+    async def openapi_json() -> Response:
+        return Response(openapi, content_type="application/json")
+
+    async def docs_asset(name: str) -> Response | WerkzeugResponse:
+        if name == "init.js":
+            return _page(pages, "docs.js")
+        if name not in ASSETS:
+            return redirect("../docs")
+        content = await trio.to_thread.run_sync((files("swagger_ui") / "static" / name).read_bytes)
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return Response(content, headers=headers, content_type=ASSETS[name])
+
+    async def docs() -> Response:
+        return _page(pages, "docs.html")
+
+    async def first_page() -> Response:
+        return _page(pages, "home.html")
+
+    async def home_css() -> Response:
+        return _page(pages, "home.css")
+
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/readyz", view_func=readyz)
+    app.add_url_rule("/metrics", view_func=metrics_page)
+    app.add_url_rule("/openapi.json", view_func=openapi_json)
+    app.add_url_rule("/docs", view_func=docs)
+    app.add_url_rule("/docs/<name>", view_func=docs_asset)
+    app.add_url_rule("/", view_func=first_page)
+    app.add_url_rule("/home.css", view_func=home_css)
+
+
+async def check(house: House) -> Readiness:
+    """Database, broker and writer, each "ok" or what is wrong with it."""
+    checks = {}
+    try:
+        with trio.fail_after(PING_WITHIN_S):
+            await house.store.ping()
+        checks["database"] = "ok"
+    except (Unavailable, trio.TooSlowError):
+        checks["database"] = "does not answer"
+    sessions, connected = len(house.gateway.ledgers), house.gateway.connected_sessions
+    checks["broker"] = "ok" if connected == sessions else f"{connected} of {sessions} connected"
+    stuck_s = house.writer.statistics().stuck_since_s
+    lag_s = 0.0 if stuck_s is None else trio.current_time() - stuck_s
+    checks["writer"] = "ok" if lag_s < WRITER_LAG_S else f"waits since {lag_s:.0f} s"
+    good = all(what == "ok" for what in checks.values())
+    return Readiness("ready" if good else "not ready", checks)
+
+
+def _page(pages: dict[str, str], name: str) -> Response:
+    kind = {"html": "text/html", "js": "text/javascript", "css": "text/css"}[name.split(".")[1]]
+    response = Response(pages[name], content_type=f"{kind}; charset=utf-8")
+    if name in CSP:
+        response.headers["Content-Security-Policy"] = CSP[name]
+    return response

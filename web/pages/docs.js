@@ -1,0 +1,2 @@
+SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger", deepLinking: true,
+  persistAuthorization: false});

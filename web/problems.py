@@ -1,0 +1,60 @@
+"""Errors as people see them: the one file where they become statuses and close codes."""
+
+import structlog
+from quart import Response
+from werkzeug.exceptions import HTTPException
+
+from protocol import codec
+from protocol.errors import Busy, Problem, Unauthorized, Unavailable
+from protocol.resources import ProblemView
+
+log = structlog.get_logger("roost.web")
+
+# WebSocket close codes (RFC 6455 §7.4; 4000 to 4999 are ours).
+CLOSE_GOING_AWAY = 1001
+CLOSE_TRY_AGAIN = 1013
+CLOSE_UNAUTHORIZED = 4401
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def answer(view: ProblemView, retry_after_s: int | None = None) -> Response:
+    response = Response(codec.encode(view), status=view.status, content_type=MEDIA_TYPE)
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
+def of_problem(problem: Problem) -> Response:
+    view = ProblemView(
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail or None,
+        errors=problem.errors or None,
+    )
+    response = answer(view, problem.retry_after_s)
+    if isinstance(problem, Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def of_unavailable(error: Unavailable) -> Response:
+    """The database or broker is away: say so, and when to come back, but not its words."""
+    log.warning("request failed: a server is away", error=str(error))
+    return of_problem(Busy("the database does not answer at the moment", retry_after_s=2))
+
+
+def of_http(error: HTTPException) -> Response:
+    """What Quart itself refuses: unknown paths, methods, too large bodies."""
+    status = error.code or 500
+    response = answer(ProblemView(title=error.name, status=status, detail=error.description))
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "location"):
+            response.headers[name] = value
+    return response
+
+
+def of_bug(error: Exception) -> Response:
+    """Anything else is ours to mend; the caller learns only that it happened."""
+    log.error("request failed", error=repr(error), exc_info=error)
+    return answer(ProblemView(title="Internal server error", status=500))

@@ -1,0 +1,156 @@
+"""From handlers to routes and to the OpenAPI document: one declaration for both.
+
+    @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201)
+    async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
+        '''Register a device.'''
+
+A handler gets decoded Structs and returns one; authentication, body limits, decoding and encoding
+are here.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from quart import Quart, Request, Response, request
+
+from actors.house import House
+from protocol import codec
+from protocol.codec import located
+from protocol.errors import Invalid, NotFound
+from protocol.ids import is_uuid
+from protocol.records import User
+from web.auth import Auth
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+PREFIX = "/api/v1"
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outside needs to know. `mqtt_url` is where devices connect."""
+
+    jwt_secret: str
+    public_url: str | None = None
+    signup_open: bool = True
+    mqtt_url: str | None = None
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What handlers work with."""
+
+    house: Any  # House; msgspec does not check classes of ours
+    auth: Any  # Auth
+    hasher: Any  # Hasher
+    settings: WebSettings
+
+
+class Call:
+    """One request: who asks, and what handlers may use."""
+
+    def __init__(self, context: Context, asked: Request, user: User | None) -> None:
+        self.house: House = context.house
+        self.auth: Auth = context.auth
+        self.hasher = context.hasher
+        self.settings = context.settings
+        self.request = asked
+        self._user = user
+        self.headers: dict[str, str] = {}
+
+    @property
+    def user(self) -> User:
+        assert self._user is not None, "a public operation has no user"
+        return self._user
+
+    async def data(self) -> bytes:
+        """The body, up to the app's limit."""
+        data = await self.request.get_data(as_text=False)
+        assert isinstance(data, bytes)
+        return data
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    method: str
+    path: str
+    handler: Any
+    body: Any = None
+    query: Any = None
+    answer: Any = None
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    public: bool = False
+    raw_body: bool = False
+    tag: str = ""
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+
+class Api:
+    """Collects operations; `install` makes them routes of an app."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.operations: list[Operation] = []
+
+    def operation(
+        self, method: str, path: str, **options: Any
+    ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
+        def add(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+            self.operations.append(
+                Operation(method=method, path=path, handler=handler, tag=self.tag, **options)
+            )
+            return handler
+
+        return add
+
+    def install(self, app: Quart, context: Context) -> None:
+        for operation in self.operations:
+            app.add_url_rule(
+                PREFIX + operation.path,
+                endpoint=f"{operation.method} {operation.path}",
+                view_func=_view(operation, context),
+                methods=[operation.method],
+            )
+
+
+def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
+    async def view(**path: str) -> Response:
+        user = None
+        if not operation.public:
+            user = await context.auth.user_of_request(request)
+        for name, value in path.items():
+            if not is_uuid(value):
+                raise NotFound(f"there is no such {name.removesuffix('_id')}")
+        call = Call(context, request._get_current_object(), user)  # type: ignore[attr-defined]
+        arguments: dict[str, Any] = dict(path)
+        if operation.query is not None:
+            arguments["query"] = _decode_query(operation.query, call.request)
+        if operation.body is not None and not operation.raw_body:
+            arguments["body"] = codec.decode_body(await call.data(), operation.body)
+        answer = await operation.handler(call, **arguments)
+        if isinstance(answer, Response):
+            return answer
+        content = b"" if answer is None else codec.encode(answer)
+        kind = None if answer is None else "application/json"
+        return Response(content, operation.status, call.headers, content_type=kind)
+
+    return view
+
+
+def _decode_query(kind: type[Q], asked: Request) -> Q:
+    """Query parameters as a Struct of optional fields. Raises `Invalid`, one message per field."""
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for field in msgspec.structs.fields(kind):
+        text = asked.args.get(field.encode_name)
+        if text is None:
+            continue
+        try:
+            values[field.name] = msgspec.convert(text, field.type, strict=False)
+        except msgspec.ValidationError as error:
+            errors[field.encode_name] = located(error)[0]
+    if errors:
+        raise Invalid(errors)
+    return kind(**values)
