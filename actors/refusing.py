@@ -21,8 +21,8 @@ class NoticeLimit:
         self._count = 0
 
     def allows(self, now_us: int) -> bool:
-        # A wall clock that was set back starts a new window too.
-        if not 0 <= now_us - self._from_us < 60 * SECOND_US:
+        # A wall clock that was set back by more than a minute starts a new window too.
+        if abs(now_us - self._from_us) >= 60 * SECOND_US:
             self._from_us, self._count = now_us, 0
         self._count += 1
         return self._count <= NOTICES_PER_MINUTE

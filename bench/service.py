@@ -1,4 +1,4 @@
-"""A `roost up` of our own for measurements: a fresh data directory, free ports, a signed-in user."""
+"""A `roost up` for measurements: a fresh data directory, free ports, a signed-in user."""
 
 import json
 import subprocess

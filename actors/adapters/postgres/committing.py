@@ -76,9 +76,9 @@ WHERE a.feed_num = i.feed_num AND a.device_num = i.device_num AND a.kind = 'thre
 _RAISE_ALARMS = """
 INSERT INTO alarms
     (user_id, feed_num, device_num, kind, state, raised_at, cleared_at, value, detail)
-SELECT user_id::uuid, feed_num, device_num, 'threshold',
-    CASE WHEN cleared_at IS NULL THEN 'active' ELSE 'cleared' END,
-    raised_at, cleared_at, value, detail
+SELECT i.user_id::uuid, i.feed_num, i.device_num, 'threshold',
+    CASE WHEN i.cleared_at IS NULL THEN 'active' ELSE 'cleared' END,
+    i.raised_at, i.cleared_at, i.value, i.detail
 FROM unnest($1::text[], $2::integer[], $3::integer[], $4::timestamptz[], $5::timestamptz[],
     $6::float8[], $7::text[])
     AS i (user_id, feed_num, device_num, raised_at, cleared_at, value, detail)

@@ -1,0 +1,51 @@
+"""For every test: an error that it logs, it expects; what it needs and is missing, it says."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+
+class Logs(structlog.testing.LogCapture):
+    """The log entries of a test. Errors must be claimed, or the test fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._claimed: set[str] = set()
+
+    def claim(self, event: str) -> None:
+        """This error is expected (as often as it comes)."""
+        self._claimed.add(event)
+
+    def of(self, event: str) -> list[Any]:
+        return [entry for entry in self.entries if entry["event"] == event]
+
+    def unclaimed(self) -> list[Any]:
+        return [
+            entry
+            for entry in self.entries
+            if entry["log_level"] in ("error", "critical") and entry["event"] not in self._claimed
+        ]
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[Logs]:
+    capture = Logs()
+    structlog.configure(processors=[capture], cache_logger_on_first_use=False)
+    yield capture
+    structlog.reset_defaults()
+    assert not capture.unclaimed(), "errors were logged that the test did not expect"
+
+
+def needs(program: str) -> str:
+    """The path of a program; the test is skipped without it, or fails where CI requires all."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if found is None:
+        reason = f"{program} is not installed"
+        if os.environ.get("ROOST_TEST_REQUIRE") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found

@@ -1,0 +1,89 @@
+"""Real servers for contracts: one PostgreSQL for the session, a fresh database for each test."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import trio
+
+from actors.adapters.memory import ManualClock
+from actors.adapters.memory_store import MemoryStore
+from actors.adapters.postgres import connecting, migrating
+from actors.adapters.postgres.store import open_store
+from roost.embedded import data_dir
+from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.postgres import EmbeddedPostgres
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running PostgreSQL with a migrated template."""
+    folder = tmp_path_factory.mktemp("pg")
+    server = EmbeddedPostgres(folder / "data", folder / "log")
+    process = trio.run(server.start)
+    try:
+        asyncio.run(_make_template(server.url))
+        yield server
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def _make_template(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE DATABASE roost_template")
+    await connection.close()
+    connection = await connecting.connect(url.replace("/postgres?", "/roost_template?"))
+    await migrating.migrate(connection)
+    await connection.close()
+
+
+def fresh_url(server: EmbeddedPostgres) -> str:
+    """The URL of a database of its own, migrated."""
+    name = f"test_{next(_numbers)}"
+
+    async def make() -> None:
+        connection = await asyncpg.connect(server.url)
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE roost_template")
+        await connection.close()
+
+    asyncio.run(make())
+    return server.url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def opened_store(request: pytest.FixtureRequest) -> Any:
+    """A function that opens the store under test: `async with opened_store() as store`."""
+    if request.param == "postgres":
+        url = fresh_url(request.getfixturevalue("postgres"))
+        return lambda: open_store(url)
+
+    @asynccontextmanager
+    async def in_memory() -> AsyncIterator[MemoryStore]:
+        yield MemoryStore(ManualClock())
+
+    return in_memory
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    folder: Path = tmp_path_factory.mktemp("nats")
+    secrets = data_dir.read_secrets(folder)
+    server = EmbeddedBroker(folder / "data", folder / "log", "127.0.0.1", 0, secrets)
+    process = trio.run(server.start)
+    yield server
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    return random.Random(1)

@@ -1,0 +1,189 @@
+"""Starting, stopping, and what an operator sees of it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from tests.real.harness import (
+    ROOST,
+    DeviceClient,
+    Roost,
+    clean_environment,
+    dashboard,
+    eventually,
+    running,
+)
+
+
+def roost_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(ROOST), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**clean_environment(), **environment},
+    )
+
+
+async def test_sigterm_drains_closes_sockets_with_1001_and_exits_0(tmp_path: Path) -> None:
+    with running(tmp_path) as roost:
+        ada = roost.user()
+        device = ada.device("d", "t")
+        client = DeviceClient(roost, device["mqtt"])
+        async with dashboard(roost, ada) as screen:
+            await screen.next()
+            for n in range(50):
+                await trio.to_thread.run_sync(client.publish, "feeds/t", {"value": n})
+            since = time.monotonic()
+            status = await trio.to_thread.run_sync(roost.stop)
+            assert await screen.closed() == 1001
+        assert status == 0
+        assert time.monotonic() - since < 10
+        roost.start()
+        eventually(lambda: len(ada.values(device["feeds"]["t"])), lambda count: count == 50)
+        assert '"level": "error"' not in roost.log
+
+
+def test_a_token_never_reaches_a_log(tmp_path: Path) -> None:
+    with running(tmp_path, "--log-level", "debug") as roost:
+        ada = roost.user()
+        ada.http.get(f"{roost.url}/ws/devices?token={ada.token}")
+        ada.http.get(f"{roost.url}/nothing?token={ada.token}")
+        assert ada.token not in roost.log
+
+
+def test_secrets_are_made_once_and_are_ours_alone(tmp_path: Path) -> None:
+    with running(tmp_path) as roost:
+        ada = roost.user()
+        secrets = roost.data_dir / "secrets.json"
+        before = secrets.read_bytes()
+        for file in (secrets, roost.data_dir / "broker" / "nats.conf"):
+            assert file.stat().st_mode & 0o777 == 0o600
+        assert roost.data_dir.stat().st_mode & 0o777 == 0o700
+        assert roost.stop() == 0
+        roost.start()
+        assert secrets.read_bytes() == before
+        assert ada.get("/users/me")["email"] == ada.email  # the old token still counts
+
+
+def test_its_servers_end_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path) as roost:
+        pids = [roost.pid_of(name) for name in ("postgres", "nats-server")]
+        roost.kill()
+        eventually(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
+        roost.start()
+
+
+def test_two_on_one_data_directory_is_one_too_many(tmp_path: Path) -> None:
+    with running(tmp_path) as roost:
+        second = roost_command("up", "--data-dir", str(roost.data_dir), "--http", ":0")
+        assert second.returncode == 2
+        assert second.stderr.count("\n") == 1
+        assert "another Roost" in second.stderr
+
+
+def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for option in ("--http", "--mqtt"):
+            other = "--mqtt" if option == "--http" else "--http"
+            done = roost_command(
+                "up", "--data-dir", str(tmp_path / "d"), option, f":{port}", other, ":0",
+                "--log-level", "error",
+            )  # fmt: skip
+            assert done.returncode == 2
+            assert done.stderr.splitlines()[-1].startswith("roost: cannot listen on 127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["up", "--http", "nowhere"], {}),
+        (["up", "--no-such-option"], {}),
+        (["up"], {"ROOST_HTTP": "1.2.3.4:99999"}),
+        (["up"], {"ROOST_SIGNUP": "perhaps"}),
+        (["up"], {"ROOST_PUBLIC_URL": "roost"}),
+        (["up"], {"ROOST_LOG_LEVEL": "loud"}),
+        (["serve"], {}),
+        (["serve"], {"ROOST_DATABASE_URL": "mysql://x", "ROOST_MQTT_URL": "mqtt://x"}),
+        (["serve"], {"ROOST_DATABASE_URL": "postgresql://x", "ROOST_MQTT_URL": "http://x"}),
+        (["nonsense"], {}),
+    ],
+)
+def test_a_bad_setting_is_one_clear_line_and_exit_2(
+    arguments: list[str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    done = roost_command(*arguments, **environment, ROOST_DATA_DIR=str(tmp_path / "d"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("roost: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_users_and_devices_are_made_on_the_command_line(tmp_path: Path) -> None:
+    data = {"ROOST_DATA_DIR": str(tmp_path / "data")}
+    made = roost_command("user", "add", "ada@example.org", "--password", "correct-horse", **data)
+    assert made.returncode == 0, made.stderr
+    twice = roost_command("user", "add", "Ada@example.org", "--password", "correct-horse", **data)
+    assert twice.returncode == 2
+    assert "account already" in twice.stderr
+    assert roost_command("migrate", **data).stdout == "up to date\n"
+    with running(tmp_path) as roost:  # and while it runs
+        ada = roost.user()
+        device = roost_command(
+            "device", "add", "shed", "--email", "ada@example.org", "--feed", "t", **data
+        )
+        assert device.returncode == 0, device.stderr
+        access = dict(line.split(" ", 1) for line in device.stdout.splitlines())
+        client = DeviceClient(roost, access)
+        client.publish("feeds/t", b"7")
+        (feed,) = ada.get("/feeds")["items"]
+        eventually(lambda: ada.values(feed["id"]), lambda values: values == [7])
+
+
+def test_the_demo_publishes_with_credentials_of_its_own(tmp_path: Path) -> None:
+    with running(tmp_path, "--demo") as roost:
+        assert roost.process is not None
+        assert roost.process.stdout is not None
+        line = roost.process.stdout.readline().split()
+        email, password = line[line.index("e-mail") + 1], line[line.index("password") + 1]
+        answer = roost.closing.enter_context(roost_client(roost)).post(
+            "/api/v1/login/access-token", json={"email": email, "password": password}
+        )
+        token = answer.json()["access_token"]
+        http = roost.closing.enter_context(roost_client(roost, token))
+
+        def online() -> int:
+            devices = http.get("/api/v1/devices").json()["items"]
+            return sum(device["status"] == "online" for device in devices)
+
+        eventually(online, lambda count: count == 5)
+        feeds = http.get("/api/v1/feeds").json()["items"]
+        assert sum(feed["last_value"] is not None for feed in feeds) == 10
+
+
+def roost_client(roost: Roost, token: str = "") -> httpx.Client:
+    return httpx.Client(base_url=roost.url, headers={"x-auth-token": token} if token else {})
+
+
+def test_readiness_tells_which_server_is_away(tmp_path: Path) -> None:
+    with running(tmp_path) as roost:
+        ada = roost.user()
+
+        def ready() -> dict[str, str]:
+            checks: dict[str, str] = ada.http.get(roost.url + "/readyz").json()["checks"]
+            return checks
+
+        assert set(ready().values()) == {"ok"}
+        assert ada.http.get(roost.url + "/healthz").status_code == 200
+        os.kill(roost.pid_of("nats-server"), signal.SIGKILL)
+        eventually(lambda: ready()["broker"], lambda state: state != "ok")
+        eventually(lambda: ready()["broker"], lambda state: state == "ok")
+        assert json.loads(ada.http.get(roost.url + "/openapi.json").text)["openapi"] == "3.1.0"

@@ -1,0 +1,250 @@
+"""The device actor: a pure step, each rule of CONTRACT §1 by itself."""
+
+from typing import Any
+
+import pytest
+
+from actors.device import DeviceActor, Seat
+from protocol import codec
+from protocol.errors import Reason
+from protocol.events import DeviceChanged, FeedValue
+from protocol.messages import Announce, Configured, FromDevice, Live, Notice
+from protocol.records import DeviceState, Unit
+from tests.unit.makers import NOW, SECOND, loaded, said, some_device, some_feed
+
+
+class Told:
+    """What a step asked for, sorted."""
+
+    def __init__(self, effects: list[Any]) -> None:
+        (self.unit,) = [e for e in effects if isinstance(e, Unit)]
+        events = [e.event for e in effects if isinstance(e, Live)]
+        self.values = [e for e in events if isinstance(e, FeedValue)]
+        self.devices = [e.device for e in events if isinstance(e, DeviceChanged)]
+        self.notices = [codec.decode(e.body) for e in effects if isinstance(e, Notice)]
+        self.reasons = [r.reason for r in self.unit.rejections]
+
+
+def tell(actor: DeviceActor, message: FromDevice) -> Told:
+    return Told(actor.step(message, message.origin.at_us))
+
+
+def test_a_reading_is_stored_and_shown() -> None:
+    told = tell(DeviceActor(loaded()), said('{"value": "25.5"}', receipt="r"))
+    (reading,) = told.unit.readings
+    assert (reading.value, reading.ts_us, reading.sets_last) == (25.5, NOW, True)
+    assert told.unit.receipt == "r"
+    assert [event.value for event in told.values] == [25.5]
+
+
+@pytest.mark.parametrize(
+    ("payload", "tail", "feed", "reason"),
+    [
+        ("1", "feeds/unknown", {}, Reason.UNKNOWN_FEED),
+        ("1", "feeds/t", {"enabled": False}, Reason.FEED_DISABLED),
+        ('"warm"', "feeds/t", {}, Reason.BAD_VALUE),
+        ("11", "feeds/t", {"max_value": 10.0}, Reason.OUT_OF_RANGE),
+        ("-1", "feeds/t", {"min_value": 0.0}, Reason.OUT_OF_RANGE),
+        ("{", "feeds/t", {}, Reason.NOT_JSON),
+        ("1", "feeds/T%20", {}, Reason.BAD_KEY),
+    ],
+)
+def test_a_refused_reading_is_kept_with_its_reason_and_told_to_the_device(
+    payload: str, tail: str, feed: dict[str, Any], reason: Reason
+) -> None:
+    told = tell(DeviceActor(loaded(some_feed(**feed))), said(payload, tail))
+    assert told.reasons == [reason]
+    assert told.unit.rejections[0].payload == payload
+    assert [notice["reason"] for notice in told.notices] == [reason]
+    assert told.unit.readings == ()
+    assert told.values == []
+
+
+def test_one_wrong_reading_does_not_spoil_its_neighbours() -> None:
+    actor = DeviceActor(loaded(some_feed("a", 1), some_feed("b", 2, max_value=1.0)))
+    told = tell(actor, said('{"a": 1, "b": 2, "c": 3}', "feeds"))
+    assert [r.value for r in told.unit.readings] == [1.0]
+    assert told.reasons == [Reason.OUT_OF_RANGE, Reason.UNKNOWN_FEED]
+    assert [r.payload for r in told.unit.rejections] == ['{"b":2}', '{"c":3}']
+
+
+def test_a_flagging_feed_stores_what_lies_outside_and_both_kinds_raise_one_alarm() -> None:
+    actor = DeviceActor(loaded(some_feed(max_value=10.0, on_violation="flag")))
+    first = tell(actor, said("11"))
+    assert [r.flagged for r in first.unit.readings] == [True]
+    assert [(a.active, a.value) for a in first.unit.alarms] == [(True, 11.0)]
+    assert tell(actor, said("12", at_us=NOW + 1)).unit.alarms == ()
+    cleared = tell(actor, said("9", at_us=NOW + 2))
+    assert [a.active for a in cleared.unit.alarms] == [False]
+
+
+def test_an_alarm_that_was_open_before_a_restart_stays_one() -> None:
+    actor = DeviceActor(loaded(some_feed(max_value=10.0), alarms=frozenset({1})))
+    assert tell(actor, said("11")).unit.alarms == ()
+    assert [a.active for a in tell(actor, said("5", at_us=NOW + 1)).unit.alarms] == [False]
+
+
+def test_a_late_reading_goes_to_the_history_and_replaces_nothing() -> None:
+    actor = DeviceActor(loaded(some_feed(max_value=10.0, on_violation="flag")))
+    tell(actor, said('{"value": 11, "ts": 1790000000}'))
+    late = tell(actor, said('{"value": 5, "ts": 1789999999}'))
+    assert [r.sets_last for r in late.unit.readings] == [False]
+    assert late.values == []
+    assert late.unit.alarms == ()
+
+
+def test_event_time_goes_on_where_the_store_left_it() -> None:
+    actor = DeviceActor(loaded(some_feed(last_us=NOW, last_value=1.0)))
+    late = tell(actor, said('{"value": 5, "ts": 1789999999}'))
+    assert [r.sets_last for r in late.unit.readings] == [False]
+
+
+def test_of_one_instant_the_later_arrival_is_last_but_a_repetition_is_not() -> None:
+    actor = DeviceActor(loaded())
+    same = '{"value": %d, "ts": 1790000000}'
+    assert len(tell(actor, said(same % 1)).values) == 1
+    assert len(tell(actor, said(same % 2)).values) == 1
+    repeated = tell(actor, said(same % 1))
+    assert repeated.values == []
+    assert [r.sets_last for r in repeated.unit.readings] == [False]
+
+
+def test_a_redelivery_without_ts_goes_to_the_history_only() -> None:
+    actor = DeviceActor(loaded(state=DeviceState(status="offline", last_seen_us=NOW - SECOND)))
+    told = tell(actor, said("5", again=True))
+    assert [r.sets_last for r in told.unit.readings] == [False]
+    assert told.values == told.devices == []
+    assert told.unit.state is None
+
+
+def test_a_redelivery_with_ts_is_judged_by_its_ts() -> None:
+    told = tell(DeviceActor(loaded()), said('{"value": 5, "ts": 1790000000}', again=True))
+    assert [r.sets_last for r in told.unit.readings] == [True]
+
+
+def test_a_retained_reading_is_one_reading_however_often_it_is_sent() -> None:
+    actor = DeviceActor(loaded())
+    first = tell(actor, said("5", retained=True))
+    again = tell(actor, said("5", retained=True, at_us=NOW + SECOND))
+    ids = {r.message_id for r in (*first.unit.readings, *again.unit.readings)}
+    assert len(ids) == 1 and None not in ids
+    assert first.values == [] and first.unit.state is None
+
+
+def test_a_feed_of_the_device_goes_before_a_shared_one_of_its_key() -> None:
+    own, shared = some_feed("t", 1), some_feed("t", 2, device_id=None)
+    for feeds in ((own, shared), (shared, own)):
+        told = tell(DeviceActor(loaded(*feeds)), said("5"))
+        assert [r.feed_num for r in told.unit.readings] == [1]
+
+
+def test_ten_notices_a_minute_and_no_more() -> None:
+    actor = DeviceActor(loaded())
+    count = sum(len(tell(actor, said("{", at_us=NOW + n)).notices) for n in range(30))
+    assert count == 10
+    assert len(tell(actor, said("{", at_us=NOW + 61 * SECOND)).notices) == 1
+
+
+def test_any_message_shows_that_the_device_lives() -> None:
+    actor = DeviceActor(loaded())
+    told = tell(actor, said("5"))
+    assert told.unit.state is not None
+    assert (told.unit.state.state.status, told.unit.state.state.last_seen_us) == ("online", NOW)
+    # A second later that is no news; eleven seconds later it is.
+    assert tell(actor, said("5", at_us=NOW + SECOND)).unit.state is None
+    assert tell(actor, said("5", at_us=NOW + 11 * SECOND)).unit.state is not None
+
+
+def test_a_status_sets_what_it_says_and_the_version_grows() -> None:
+    actor = DeviceActor(loaded())
+    told = tell(actor, said('{"status": "sleeping", "latitude": 21, "session": 3}', "status"))
+    state = told.devices[-1].state
+    assert (state.status, state.latitude, state.session, state.version) == ("sleeping", 21, 3, 1)
+    told = tell(actor, said('{"temperature": 4}', "status", at_us=NOW + 1))
+    assert told.devices[-1].state.version == 2
+    assert told.devices[-1].state.latitude == 21
+
+
+def test_a_late_status_sets_nothing() -> None:
+    actor = DeviceActor(loaded())
+    tell(actor, said('{"temperature": 4, "ts": 1790000000}', "status"))
+    tell(actor, said('{"temperature": 3, "ts": 1789999990}', "status"))
+    assert actor.device.state.temperature == 4
+
+
+def test_a_will_of_an_earlier_boot_does_not_turn_the_device_off() -> None:
+    actor = DeviceActor(loaded())
+    tell(actor, said('{"status": "online", "session": 5}', "status"))
+    tell(actor, said('{"status": "offline", "session": 4}', "status", at_us=NOW + 1))
+    assert actor.device.state.status == "online"
+    tell(actor, said('{"status": "offline", "session": 5}', "status", at_us=NOW + 2))
+    assert actor.device.state.status == "offline"
+
+
+def test_an_offline_without_a_session_counts() -> None:
+    actor = DeviceActor(loaded())
+    tell(actor, said('{"status": "online", "session": 5}', "status"))
+    tell(actor, said('{"status": "offline"}', "status", at_us=NOW + 1))
+    assert actor.device.state.status == "offline"
+    assert actor.device.state.last_seen_us == NOW
+
+
+def test_a_retained_status_sets_fields_and_never_presence() -> None:
+    actor = DeviceActor(loaded())
+    tell(actor, said('{"status": "online", "temperature": 4}', "status", retained=True))
+    state = actor.device.state
+    assert (state.status, state.last_seen_us, state.temperature) == ("offline", None, 4)
+    tell(actor, said('{"temperature": 9}', "status", retained=True, at_us=NOW + 1))
+    assert actor.device.state.temperature == 4  # of unknown age: it replaces nothing
+
+
+def test_a_redelivered_status_without_ts_revives_nobody() -> None:
+    actor = DeviceActor(loaded())
+    told = tell(actor, said('{"status": "online"}', "status", again=True))
+    assert actor.device.state.status == "offline"
+    assert told.unit.state is None
+
+
+def test_an_acknowledgement_of_no_command_is_kept_as_refused() -> None:
+    from protocol.messages import AckSaid
+    from protocol.records import Origin
+    from protocol.topics import parse_topic
+
+    raw = f"users/{some_device().user_id}/devices/d1/commands/c1/ack"
+    message = AckSaid(origin=Origin(parse_topic(raw), raw, b"{}", NOW))
+    assert tell(DeviceActor(loaded()), message).reasons == [Reason.UNKNOWN_COMMAND]
+
+
+def test_new_settings_hold_from_the_message_on_and_event_time_stays() -> None:
+    seat = Seat(loaded(some_feed(max_value=10.0)))
+    seat.step(said('{"value": 5, "ts": 1790000000}'), NOW)
+    done: list[bool] = []
+    changed = loaded(some_feed(max_value=100.0))
+    seat.step(Configured(loaded=changed, done=lambda: done.append(True)), NOW)
+    assert done == [True]
+    told = Told(seat.step(said('{"value": 50, "ts": 1789999999}'), NOW))
+    assert [(r.value, r.sets_last) for r in told.unit.readings] == [(50.0, False)]
+
+
+def test_a_device_that_is_made_takes_the_seat_of_nobody_and_leaves_it_when_deleted() -> None:
+    seat = Seat(None)
+    nobody = Told(seat.step(said("5"), NOW))
+    assert (nobody.unit.unowned, nobody.unit.rejections) == (1, ())
+    seat.step(Configured(loaded=loaded(), done=lambda: None), NOW)
+    assert len(Told(seat.step(said("5"), NOW)).unit.readings) == 1
+    seat.step(Configured(loaded=None, done=lambda: None), NOW)
+    assert Told(seat.step(said("5"), NOW)).unit.unowned == 1
+
+
+def test_an_announcement_tells_the_state_as_it_is() -> None:
+    actor = DeviceActor(loaded())
+    tell(actor, said('{"temperature": 4}', "status"))
+    (effect,) = actor.step(Announce(), NOW)
+    assert isinstance(effect, Live) and isinstance(effect.event, DeviceChanged)
+    assert effect.event.device.state.temperature == 4
+
+
+def test_a_message_that_kills_is_set_aside_with_its_receipt() -> None:
+    told = Told(DeviceActor(loaded()).set_aside(said("5", receipt="r"), "ValueError: x"))
+    assert told.reasons == [Reason.INTERNAL_ERROR]
+    assert told.unit.receipt == "r"

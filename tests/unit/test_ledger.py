@@ -1,0 +1,161 @@
+"""What is known of a session's messages (I1, I2): the cases that lose or double."""
+
+import hashlib
+
+from actors.ledger import SUSPICION_S, Receipt, SessionLedger, Verdict
+from protocol.records import SessionMemory
+
+T = "users/u/devices/d/feeds/t"
+
+
+def digest(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=16).digest()
+
+
+NOTHING = SessionMemory()
+
+
+def connected(memory: SessionMemory = NOTHING) -> SessionLedger:
+    ledger = SessionLedger("roost-part-0")
+    ledger.remember(memory)
+    ledger.connected(1, 0.0)
+    return ledger
+
+
+def take(
+    ledger: SessionLedger, packet_id: int, payload: bytes, dup: bool = False, now_s: float = 1.0
+) -> Verdict | Receipt:
+    """As the gateway does it."""
+    verdict = ledger.known_packet(packet_id, dup, T, payload)
+    if verdict is Verdict.NEW:
+        verdict = ledger.known_digest(packet_id, digest(payload), now_s)
+    if verdict is Verdict.NEW:
+        return ledger.open(packet_id, T, payload, digest(payload))
+    return verdict
+
+
+def opened(ledger: SessionLedger, packet_id: int, payload: bytes, **how: object) -> Receipt:
+    receipt = take(ledger, packet_id, payload, **how)  # type: ignore[arg-type]
+    assert isinstance(receipt, Receipt)
+    return receipt
+
+
+def test_a_message_is_acknowledged_once_after_its_commit() -> None:
+    ledger = connected()
+    receipt = opened(ledger, 1, b"a")
+    assert ledger.in_flight == 1
+    assert ledger.settle(7, [receipt]) == [1]
+    assert ledger.in_flight == 0
+    assert ledger.settle(8, [receipt]) == []
+
+
+def test_a_redelivery_whose_first_copy_is_in_flight_joins_it() -> None:
+    ledger = connected()
+    receipt = opened(ledger, 1, b"a")
+    assert take(ledger, 1, b"a", dup=True) is Verdict.JOINED
+    assert ledger.settle(7, [receipt]) == [1]
+
+
+def test_a_redelivery_that_crossed_our_puback_is_acknowledged_again() -> None:
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    assert take(ledger, 1, b"a", dup=True) is Verdict.DONE
+
+
+def test_the_same_packet_id_without_dup_is_another_message() -> None:
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    assert isinstance(take(ledger, 1, b"a"), Receipt)
+
+
+def test_after_a_reconnection_the_acknowledgement_goes_out_on_the_new_connection() -> None:
+    ledger = connected()
+    receipt = opened(ledger, 1, b"a")
+    ledger.connected(2, 10.0)
+    assert take(ledger, 1, b"a", dup=True, now_s=11.0) is Verdict.JOINED
+    assert receipt.connection == 2
+    assert ledger.settle(7, [receipt]) == [1]
+
+
+def test_no_puback_for_a_packet_id_of_an_earlier_connection() -> None:
+    ledger = connected()
+    receipt = opened(ledger, 1, b"a")
+    ledger.connected(2, 10.0)
+    other = opened(ledger, 1, b"b", now_s=11.0)  # the id is another message now
+    assert ledger.settle(7, [receipt]) == []
+    assert ledger.settle(8, [other]) == [1]
+
+
+def test_a_message_in_flight_is_known_by_digest_when_the_broker_changed_its_id() -> None:
+    ledger = connected()
+    receipt = opened(ledger, 9, b"a")
+    ledger.connected(2, 10.0)
+    assert take(ledger, 1, b"a", now_s=11.0) is Verdict.JOINED
+    assert ledger.settle(7, [receipt]) == [1]
+
+
+def test_a_commit_whose_puback_was_lost_is_known_by_digest_whatever_dup_says() -> None:
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 9, b"a")])
+    ledger.connected(2, 10.0)
+    assert take(ledger, 1, b"a", now_s=11.0) is Verdict.DONE
+    # Known once: the next of the same words is a new message.
+    assert isinstance(take(ledger, 2, b"a", now_s=12.0), Receipt)
+
+
+def test_a_commit_that_ends_after_the_reconnection_is_known_too() -> None:
+    ledger = connected()
+    receipt = opened(ledger, 9, b"a")
+    ledger.connected(2, 10.0)
+    assert ledger.settle(7, [receipt]) == []  # no connection of its own any more
+    assert take(ledger, 1, b"a", now_s=11.0) is Verdict.DONE
+
+
+def test_what_an_earlier_process_left_in_doubt_is_known() -> None:
+    ledger = connected(SessionMemory(suspects=(digest(b"a"),)))
+    assert take(ledger, 1, b"a") is Verdict.DONE
+
+
+def test_a_repeated_payload_is_ambiguous_and_taken_again_rather_than_lost() -> None:
+    ledger = connected(SessionMemory(suspects=(digest(b"a"),), known=(digest(b"a"),)))
+    assert isinstance(take(ledger, 1, b"a"), Receipt)
+    assert ledger.repeats == 1
+
+
+def test_after_half_a_minute_a_known_payload_is_a_new_message() -> None:
+    ledger = connected(SessionMemory(suspects=(digest(b"a"),)))
+    assert isinstance(take(ledger, 1, b"a", now_s=SUSPICION_S + 1), Receipt)
+
+
+def test_what_the_broker_heard_is_beyond_doubt() -> None:
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    ledger.settle(8, [opened(ledger, 2, b"b")])
+    assert ledger.heard(1, 1, 2.0) == 7
+    assert ledger.heard(1, 1, 2.0) is None
+    ledger.connected(2, 10.0)
+    assert isinstance(take(ledger, 1, b"a", now_s=11.0), Receipt)
+    assert take(ledger, 2, b"b", now_s=11.0) is Verdict.DONE
+
+
+def test_nothing_is_confirmed_while_an_earlier_connection_is_in_doubt() -> None:
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    ledger.connected(2, 10.0)
+    ledger.settle(8, [opened(ledger, 1, b"b", now_s=11.0)])
+    assert ledger.heard(2, 1, 12.0) is None
+    assert ledger.heard(2, 1, 10.0 + SUSPICION_S + 1) == 8
+
+
+def test_news_of_an_earlier_connection_counts_no_more() -> None:
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    ledger.connected(2, 10.0)
+    assert ledger.heard(1, 1, 60.0) is None
+
+
+def test_a_message_without_room_is_left_to_the_broker() -> None:
+    ledger = connected()
+    ledger.forget(opened(ledger, 1, b"a"))
+    assert ledger.in_flight == 0
+    assert isinstance(take(ledger, 1, b"a", dup=True), Receipt)

@@ -1,0 +1,150 @@
+"""Every payload form of CONTRACT §1."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.errors import Reason, Refusal
+from protocol.payloads import (
+    DeviceStatus,
+    RawReading,
+    parse_reading,
+    parse_readings,
+    parse_status,
+)
+
+NOW = 1_790_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("payload", "value", "ts_us", "message_id"),
+    [
+        (b'{"value": "25.5"}', "25.5", None, None),
+        (b'{"value": 25.5, "ts": 1790000000, "id": "m1"}', 25.5, NOW, "m1"),
+        (b'{"value": true, "ts": null, "id": null, "other": [1]}', True, None, None),
+        (b"25.5", 25.5, None, None),
+        (b'"on"', "on", None, None),
+        (b"false", False, None, None),
+    ],
+)
+def test_one_reading(
+    payload: bytes, value: object, ts_us: int | None, message_id: str | None
+) -> None:
+    assert parse_reading("t", payload, NOW) == [RawReading("t", value, ts_us, message_id)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", Reason.NOT_JSON),
+        (b"hello", Reason.NOT_JSON),
+        (b"NaN", Reason.NOT_JSON),
+        (b"Infinity", Reason.NOT_JSON),
+        (b'"\xff\xfe"', Reason.NOT_UTF8),
+        (b"[" * 10_000, Reason.TOO_DEEP),
+        (b'{"ts": 1}', Reason.WRONG_SHAPE),
+        (b'{"value": 1, "ts": "yesterday"}', Reason.BAD_TIME),
+        (b'{"value": 1, "ts": 1}', Reason.BAD_TIME),
+        (b'{"value": 1, "id": 5}', Reason.BAD_ID),
+        (b'{"value": 1, "id": ""}', Reason.BAD_ID),
+        (b'{"value": 1, "id": "a\\u0000"}', Reason.BAD_ID),
+        (b'{"value": 1, "id": "' + b"x" * 65 + b'"}', Reason.BAD_ID),
+        (b'"' + b"x" * 65_536 + b'"', Reason.TOO_LARGE),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_refused_whole(payload: bytes, reason: Reason) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_reading("t", payload, NOW)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [(b"null", Reason.BAD_VALUE), (b"[1]", Reason.BAD_VALUE), (b'{"value": {}}', Reason.BAD_VALUE)],
+)
+def test_a_value_that_is_no_scalar_is_a_refused_reading(payload: bytes, reason: Reason) -> None:
+    (reading,) = parse_reading("t", payload, NOW)
+    assert reading.refusal is not None
+    assert reading.refusal.reason == reason
+
+
+def test_several_readings_in_three_forms() -> None:
+    flat = parse_readings(b'{"a": 1, "b": "x", "ts": 1790000000}', NOW)
+    assert flat == [RawReading("a", 1, NOW), RawReading("b", "x", NOW)]
+    nested = parse_readings(b'{"ts": 1790000000, "id": "m", "values": {"a": 1}}', NOW)
+    assert nested == [RawReading("a", 1, NOW, "m")]
+    many = parse_readings(b'[{"a": 1}, {"values": {"b": 2}}]', NOW)
+    assert many == [RawReading("a", 1), RawReading("b", 2)]
+
+
+def test_each_reading_is_judged_by_itself() -> None:
+    payload = b'[{"a": 1, "B": 2, "c": null}, 5, {"ts": 1, "d": 3}, {"values": [1]}, {"e": 4}]'
+    readings = parse_readings(payload, NOW)
+    good = [r.key for r in readings if r.refusal is None]
+    bad = [(r.key, r.refusal.reason) for r in readings if r.refusal is not None]
+    assert good == ["a", "e"]
+    assert bad == [
+        ("B", Reason.BAD_KEY),
+        ("c", Reason.BAD_VALUE),
+        ("", Reason.WRONG_SHAPE),
+        ("d", Reason.BAD_TIME),
+        ("values", Reason.WRONG_SHAPE),
+    ]
+
+
+def test_five_hundred_readings_and_no_more() -> None:
+    def message(count: int) -> bytes:
+        return json.dumps([{f"k{n}": n} for n in range(count)]).encode()
+
+    assert len(parse_readings(message(500), NOW)) == 500
+    with pytest.raises(Refusal) as caught:
+        parse_readings(message(501), NOW)
+    assert caught.value.reason == Reason.TOO_MANY
+
+
+@pytest.mark.parametrize("payload", [b"{}", b"[]", b'{"ts": 1790000000}', b'{"values": {}}'])
+def test_a_message_without_readings_says_so(payload: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_readings(payload, NOW)
+    assert caught.value.reason == Reason.WRONG_SHAPE
+
+
+def test_a_status_takes_what_it_knows_and_ignores_the_rest() -> None:
+    said = parse_status(b'{"status": "online", "temperature": 3, "session": 7, "extra": []}')
+    assert said == DeviceStatus(status="online", temperature=3.0, session=7)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"online",
+        b"[]",
+        b'{"temperature": "hot"}',
+        b'{"latitude": 91}',
+        b'{"longitude": -181}',
+        b'{"status": ""}',
+        b'{"status": "' + b"x" * 33 + b'"}',
+        b'{"firmware": "a\\u0000"}',
+        b'{"session": -1}',
+        b'{"session": 1.5}',
+        b'{"temperature": 1e400}',
+    ],
+)
+def test_a_status_with_a_wrong_field_is_refused_whole(payload: bytes) -> None:
+    with pytest.raises(Refusal):
+        parse_status(payload)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
+def test_no_payload_raises_anything_but_a_refusal(payload: bytes) -> None:
+    for parse in (
+        lambda: parse_reading("t", payload, NOW),
+        lambda: parse_readings(payload, NOW),
+        lambda: parse_status(payload),
+    ):
+        try:
+            parse()
+        except Refusal:
+            continue

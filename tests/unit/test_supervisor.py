@@ -1,0 +1,181 @@
+"""Supervision: restart, quarantine, budget."""
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from actors.adapters.memory import ManualClock
+from actors.mailbox import Lane, Mailbox
+from actors.supervisor import RESTARTS_MAX, BudgetSpent, Cell, Supervisor
+from tests.conftest import Logs
+
+
+class Adder:
+    """Adds numbers; dies of what `dies_of` says."""
+
+    def __init__(self, dies_of: Callable[[int], bool]) -> None:
+        self._dies_of = dies_of
+
+    def step(self, message: int, now_us: int) -> list[str]:
+        if self._dies_of(message):
+            raise ValueError(f"cannot take {message}")
+        return [f"took {message}"]
+
+    def set_aside(self, message: int, error: str) -> list[str]:
+        return [f"aside {message}: {error}"]
+
+
+class Scene:
+    """A supervisor with one cell."""
+
+    def __init__(self, nursery: trio.Nursery, idle_s: float | None = None) -> None:
+        self.did: list[str] = []
+        self.built = 0
+        self.dies_of: Callable[[int], bool] = lambda n: False
+        self.left: list[int] = []
+        self.ended = False
+        self.supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+        self.cell: Cell[int, str] = Cell(
+            "adder",
+            Mailbox(control=Lane(9), data=Lane(100)),
+            self._build,
+            self.did.append,
+            idle_s=idle_s,
+        )
+        self.supervisor.start(self.cell, ended=self._end, gave_up=self.left.extend)
+
+    async def _build(self) -> Adder:
+        await trio.lowlevel.checkpoint()
+        self.built += 1
+        return Adder(lambda n: self.dies_of(n))
+
+    def _end(self) -> None:
+        self.ended = True
+
+    def send(self, *numbers: int) -> None:
+        for number in numbers:
+            self.cell.mailbox.put_nowait(number)
+
+
+@pytest.fixture
+async def scene(autojump_clock: Any, nursery: trio.Nursery) -> Scene:
+    return Scene(nursery)
+
+
+async def test_an_actor_that_died_once_takes_the_message_again_and_goes_on(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    deaths = iter([True])
+    scene.dies_of = lambda n: n == 2 and next(deaths, False)
+    scene.send(1, 2, 3)
+    await trio.sleep(10)
+    assert scene.did == ["took 1", "took 2", "took 3"]
+    assert scene.built == 2
+
+
+async def test_a_message_that_kills_twice_is_set_aside_and_the_rest_goes_on(
+    autojump_clock: Any, scene: Scene, logs: Logs
+) -> None:
+    logs.claim("message set aside")
+    scene.dies_of = lambda n: n == 2
+    scene.send(1, 2, 3)
+    await trio.sleep(10)
+    assert scene.did == ["took 1", "aside 2: ValueError: cannot take 2", "took 3"]
+    assert scene.supervisor.crashes == 2
+    assert len(logs.of("message set aside")) == 1
+
+
+async def test_an_actor_that_spends_its_budget_is_given_up_alone_with_what_it_had(
+    autojump_clock: Any, scene: Scene, logs: Logs
+) -> None:
+    logs.claim("message set aside")
+    logs.claim("actor given up")
+    scene.dies_of = lambda n: True
+    scene.send(*range(100))
+    await trio.sleep(50)
+    assert scene.ended
+    assert scene.supervisor.crashes == RESTARTS_MAX + 1
+    assert len(scene.did) + len(scene.left) == 100
+
+
+async def test_an_essential_task_that_spends_its_budget_ends_the_house(
+    autojump_clock: Any, logs: Logs
+) -> None:
+    logs.claim("actor given up")
+
+    async def fail() -> None:
+        await trio.lowlevel.checkpoint()
+        raise OSError("no")
+
+    with pytest.RaisesGroup(BudgetSpent):
+        async with trio.open_nursery() as nursery:
+            Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", fail)
+
+
+async def test_failures_far_apart_cost_nothing(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    count = 0
+
+    async def fail_now_and_then() -> None:
+        nonlocal count
+        await trio.sleep(30)
+        count += 1
+        if count < 30:
+            raise OSError("now and then")
+        await trio.sleep_forever()
+
+    Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", fail_now_and_then)
+    await trio.sleep(2000)
+    assert count == 30
+
+
+async def test_cancellation_is_no_failure(autojump_clock: Any) -> None:
+    async with trio.open_nursery() as nursery:
+        scene = Scene(nursery)
+        scene.send(1)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert scene.did == ["took 1"]
+    assert scene.supervisor.crashes == 0
+
+
+async def test_an_idle_actor_ends_and_loses_nothing(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    scene = Scene(nursery, idle_s=60)
+    for n in range(5):
+        scene.send(n)
+        await trio.sleep(59)
+    assert not scene.ended
+    await trio.sleep(60)
+    assert scene.ended
+    assert len(scene.did) == 5
+
+
+async def test_the_pause_before_a_restart_grows_and_is_the_same_for_the_same_seed(
+    autojump_clock: Any,
+) -> None:
+    async def pauses(seed: int) -> list[float]:
+        times: list[float] = []
+
+        async def fail() -> None:
+            times.append(trio.current_time())
+            await trio.lowlevel.checkpoint()
+            if len(times) > 4:
+                await trio.sleep_forever()
+            raise OSError("no")
+
+        async with trio.open_nursery() as nursery:
+            Supervisor(nursery, ManualClock(), random.Random(seed)).keep("x", fail)
+            await trio.sleep(20)
+            nursery.cancel_scope.cancel()
+        return [round(b - a, 9) for a, b in itertools.pairwise(times)]
+
+    first = await pauses(7)
+    assert first == await pauses(7)
+    assert first != await pauses(8)
+    assert first == sorted(first)

@@ -1,0 +1,196 @@
+"""The user actor and the outboxes: no gap after the snapshot, nothing older after newer."""
+
+from typing import Any
+
+import msgspec
+import trio
+
+from actors.outbox import EVENTS_MAX, Filter, Outbox
+from actors.user import UserActor
+from protocol.events import (
+    DeviceChanged,
+    DeviceGone,
+    DeviceList,
+    Event,
+    FeedValue,
+    Staleness,
+    Subscribe,
+    framed,
+)
+from protocol.messages import Happened, ReadSnapshot, SnapshotRead, Subscribed, Unsubscribed
+from protocol.records import Device, DeviceState
+from tests.unit.makers import DEVICE, NOW, some_device
+
+FEED = "00000000-0000-4000-8000-000000000001"
+
+
+def at(version: int, status: str = "online", device_id: str = DEVICE) -> Device:
+    return some_device(device_id=device_id, state=DeviceState(version=version, status=status))
+
+
+def value(n: float, ts_us: int = NOW, feed_id: str = FEED) -> FeedValue:
+    return FeedValue(feed_id, "t", DEVICE, n, ts_us)
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.actor = UserActor()
+        self.outbox = Outbox()
+
+    def subscribe(self) -> None:
+        (effect,) = self.actor.step(Subscribed(outbox=self.outbox), NOW)
+        assert isinstance(effect, ReadSnapshot)
+
+    def read(self, *devices: Device) -> None:
+        self.actor.step(SnapshotRead(outbox=self.outbox, devices=devices), NOW)
+
+    def happen(self, *events: Any) -> None:
+        for event in events:
+            self.actor.step(Happened(event=event), NOW)
+
+    async def shown(self) -> list[Event]:
+        with trio.fail_after(1):
+            return await self.outbox.take()
+
+
+async def test_the_snapshot_comes_first_and_then_what_happened_meanwhile() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.happen(value(1))
+    scene.read(at(1))
+    scene.happen(value(2, NOW + 1))
+    first, *rest = await scene.shown()
+    assert isinstance(first, DeviceList)
+    assert [event.value for event in rest if isinstance(event, FeedValue)] == [1, 2]
+
+
+async def test_a_newer_state_that_an_actor_told_is_laid_over_the_snapshot() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.happen(DeviceChanged(at(5, "sleeping")))
+    scene.read(at(4, "online"))
+    assert await scene.shown() == [DeviceList((at(5, "sleeping"),))]
+
+
+async def test_a_snapshot_newer_than_what_was_told_wins() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.happen(DeviceChanged(at(3, "offline")))
+    scene.read(at(4, "online"))
+    assert await scene.shown() == [DeviceList((at(4, "online"),))]
+
+
+async def test_an_older_state_never_follows_a_newer() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read()
+    scene.happen(DeviceChanged(at(5)), DeviceChanged(at(4)), DeviceChanged(at(5)))
+    assert (await scene.shown())[1:] == [DeviceChanged(at(5))]
+
+
+async def test_of_a_shared_feed_an_older_value_never_follows_a_newer() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read()
+    scene.happen(value(1, NOW), value(2, NOW - 1), value(3, NOW))
+    assert [e.value for e in await scene.shown() if isinstance(e, FeedValue)] == [1, 3]
+
+
+async def test_a_deleted_device_is_not_in_a_snapshot_that_was_read_before() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.happen(DeviceGone(DEVICE))
+    scene.read(at(1))
+    first, *rest = await scene.shown()
+    assert first == DeviceList(())
+    assert rest == [DeviceGone(DEVICE)]
+
+
+async def test_who_left_gets_nothing() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read()
+    await scene.shown()
+    scene.actor.step(Unsubscribed(outbox=scene.outbox), NOW)
+    scene.happen(value(1))
+    with trio.move_on_after(0.01) as scope:
+        await scene.outbox.take()
+    assert scope.cancelled_caught
+
+
+async def test_filters_hold_for_channels_devices_and_feeds() -> None:
+    other = "99999999-0000-4000-8000-000000000001"
+    events: list[Any] = [
+        DeviceChanged(at(1)),
+        DeviceChanged(at(1, device_id=other)),
+        value(1),
+        value(1, feed_id=other),
+        Staleness(NOW),
+    ]
+
+    def wanted(**wish: Any) -> list[bool]:
+        chosen = Filter.of(Subscribe(**wish))
+        return [chosen.wants(event) for event in events]
+
+    assert wanted() == [True] * 5
+    assert wanted(channels=["devices"]) == [True, True, False, False, True]
+    assert wanted(channels=[]) == [False, False, False, False, True]
+    assert wanted(device_ids=[other]) == [False, True, False, False, True]
+    assert wanted(feed_ids=[other]) == [True, True, False, True, True]
+
+
+async def test_a_slow_client_gets_the_latest_of_each_feed_and_device() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read()
+    await scene.shown()
+    for n in range(EVENTS_MAX + 1):
+        scene.happen(value(n, NOW + n), DeviceChanged(at(n + 1)))
+    seen: list[Event] = []
+    while True:
+        with trio.move_on_after(0.01) as scope:
+            seen += await scene.outbox.take()
+        if scope.cancelled_caught:
+            break
+    assert len(seen) <= EVENTS_MAX
+    values = [e.value for e in seen if isinstance(e, FeedValue)]
+    assert values == sorted(values) and values[-1] == EVENTS_MAX
+    assert not scene.outbox.has_lost
+
+
+async def test_a_client_that_lost_events_begins_again_with_a_snapshot() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read()
+    for n in range(2 * EVENTS_MAX):
+        scene.happen(value(n, feed_id=f"feed {n}"))
+    assert scene.outbox.has_lost
+    scene.subscribe()
+    scene.read(at(3))
+    assert not scene.outbox.has_lost
+    assert isinstance((await scene.shown())[0], DeviceList)
+
+
+async def test_a_closed_outbox_ends() -> None:
+    outbox = Outbox()
+    outbox.close()
+    try:
+        await outbox.take()
+    except trio.EndOfChannel:
+        return
+    raise AssertionError("it did not end")
+
+
+def test_an_event_is_encoded_once_and_counted_per_connection() -> None:
+    event = value(1)
+    encoded = event.encoded
+    assert event.encoded is encoded
+    assert msgspec.json.decode(framed(event, 7)) == {
+        "type": "feed_value",
+        "feed_id": FEED,
+        "feed_key": "t",
+        "device_id": DEVICE,
+        "value": 1,
+        "ts": "2026-09-21T14:13:20.000000Z",
+        "seq": 7,
+    }

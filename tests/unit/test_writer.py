@@ -1,0 +1,215 @@
+"""The writer: adaptive batches, retry, bisecting, barriers."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from actors.accounts import Accounts
+from actors.adapters.memory import SeededIds
+from actors.ports import Batch, Committed
+from actors.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
+from protocol.errors import Unavailable, Unstorable
+from protocol.records import Reading, Rejection, Unit
+from tests.conftest import Logs
+from tests.unit.makers import NOW, USER
+
+KEY = (USER, "d1")
+
+
+def unit(*values: float, receipt: object = None) -> Unit:
+    readings = tuple(Reading(1, 1, NOW, int(v), float(v)) for v in values)
+    return Unit(device=KEY, readings=readings, receipt=receipt)
+
+
+class SlowStore:
+    """Commits in one second each; fails as told."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.poison: set[float] = set()
+        self.outages = 0
+
+    async def commit(self, batch: Batch) -> Committed:
+        await trio.sleep(1)
+        if self.outages:
+            self.outages -= 1
+            raise Unavailable("away")
+        values = {r.value for u in batch.units for r in u.readings}
+        if values & self.poison:
+            raise Unstorable("poison")
+        self.batches.append(batch)
+        return Committed(no=len(self.batches), duplicates=[0] * len(batch.units))
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(batch.units) for batch in self.batches]
+
+
+class Scene:
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.store: Any = SlowStore()
+        self.settled: list[tuple[int, list[object]]] = []
+        self.accounts = Accounts()
+        self.writer = Writer(
+            self.store,
+            SeededIds(random.Random(1)),
+            self.accounts,
+            random.Random(1),
+            self._committed,
+        )
+        nursery.start_soon(self.writer.run)
+
+    def _committed(self, no: int, units: Sequence[Unit]) -> None:
+        self.settled.append((no, [u.receipt for u in units]))
+
+
+@pytest.fixture
+async def scene(autojump_clock: Any, nursery: trio.Nursery) -> Scene:
+    return Scene(nursery)
+
+
+async def test_a_batch_is_what_arrived_during_the_last_commit(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    scene.writer.submit(unit(0, receipt=0))
+    await trio.sleep(0.5)
+    for n in range(1, 5):
+        scene.writer.submit(unit(n, receipt=n))
+    await scene.writer.barrier()
+    assert scene.store.sizes == [1, 4]
+    assert scene.settled == [(1, [0]), (2, [1, 2, 3, 4])]
+
+
+async def test_a_batch_has_a_bound_and_a_unit_stays_whole(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    for _ in range(30):
+        scene.writer.submit(unit(*range(400)))
+    await scene.writer.barrier()
+    rows = [sum(len(u.readings) for u in batch.units) for batch in scene.store.batches]
+    assert sum(rows) == 30 * 400
+    assert max(rows) <= ROWS_MAX
+    assert all(len(u.readings) == 400 for batch in scene.store.batches for u in batch.units)
+
+
+async def test_while_the_database_is_away_nothing_is_settled_and_the_batch_keeps_its_name(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    names: list[str] = []
+    commit = scene.store.commit
+
+    async def noting(batch: Batch) -> Committed:
+        names.append(batch.id)
+        answer: Committed = await commit(batch)
+        return answer
+
+    scene.store.commit = noting
+    scene.store.outages = 3
+    scene.writer.submit(unit(1, receipt="r"))
+    await trio.sleep(3.5)
+    assert scene.settled == []
+    assert scene.writer.statistics().stuck_since_s is not None
+    await scene.writer.barrier()
+    assert scene.settled == [(1, ["r"])]
+    assert len(names) == 4 and len(set(names)) == 1
+    assert scene.writer.statistics().stuck_since_s is None
+
+
+async def test_the_poison_of_a_batch_is_recorded_as_refused_and_the_rest_is_stored_in_order(
+    autojump_clock: Any, scene: Scene, logs: Logs
+) -> None:
+    logs.claim("unit cannot be stored")
+    scene.store.poison = {13.0}
+    for n in range(20):
+        scene.accounts.received(KEY, 1)
+        scene.writer.submit(unit(n, receipt=n))
+    await scene.writer.barrier()
+    stored = [r.value for b in scene.store.batches for u in b.units for r in u.readings]
+    assert stored == [n for n in range(20) if n != 13]
+    (refused,) = [r for b in scene.store.batches for u in b.units for r in u.rejections]
+    assert (refused.reason, refused.payload) == ("unstorable", "13.0")
+    assert [r for _, receipts in scene.settled for r in receipts] == list(range(20))
+    total = scene.accounts.total
+    assert (total.stored, total.refused, total.in_flight) == (19, 1, 0)
+
+
+async def test_what_cannot_even_be_refused_is_logged_and_stops_nobody(
+    autojump_clock: Any, scene: Scene, logs: Logs
+) -> None:
+    logs.claim("unit cannot be stored")
+    logs.claim("refusal cannot be stored")
+
+    async def never(batch: Batch) -> Committed:
+        await trio.lowlevel.checkpoint()
+        raise Unstorable("never")
+
+    scene.store.commit = never
+    rejection = Rejection(USER, "", NOW, "t", "p", "utf-8", "r", "d")
+    scene.writer.submit(Unit(device=KEY, rejections=(rejection,), receipt="r"))
+    await scene.writer.barrier()
+    assert scene.settled == [(0, ["r"])]
+
+
+async def test_units_without_rows_need_no_database(autojump_clock: Any, scene: Scene) -> None:
+    scene.writer.submit(Unit(device=KEY, receipt="r", unowned=1))
+    await scene.writer.barrier()
+    assert scene.store.batches == []
+    assert scene.settled == [(0, ["r"])]
+
+
+async def test_a_confirmation_rides_on_a_commit_or_waits_a_second(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    scene.writer.confirm("s", 1)
+    scene.writer.submit(unit(1))
+    await scene.writer.barrier()
+    assert scene.store.batches[0].confirmed == {"s": 1}
+    scene.writer.submit(unit(2))
+    await scene.writer.barrier()
+    assert scene.store.batches[1].confirmed == {}
+    scene.writer.confirm("s", 2)
+    scene.writer.submit(unit(3))
+    await trio.sleep(CONFIRM_DELAY_S + 5)
+    assert [b.confirmed for b in scene.store.batches[2:]] == [{"s": 2}]
+
+
+async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
+    autojump_clock: Any, logs: Logs
+) -> None:
+    logs.claim("unit cannot be stored")
+    async with trio.open_nursery() as nursery:
+        from actors.adapters.memory import ManualClock
+        from actors.supervisor import Supervisor
+
+        scene = Scene(nursery)
+        writer = Writer(
+            scene.store,
+            SeededIds(random.Random(1)),
+            scene.accounts,
+            random.Random(1),
+            scene._committed,
+        )
+        scene.store.poison = {3.0}
+        commit = scene.store.commit
+        calls = 0
+
+        async def failing(batch: Batch) -> Committed:
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                raise RuntimeError("a bug")
+            answer: Committed = await commit(batch)
+            return answer
+
+        scene.store.commit = failing
+        Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", writer.run)
+        for n in range(4):
+            writer.submit(unit(n, receipt=n))
+        await writer.barrier()
+        nursery.cancel_scope.cancel()
+    receipts = [r for _, settled in scene.settled for r in settled]
+    assert receipts == [0, 1, 2, 3]
