@@ -26,11 +26,15 @@ def connect(host: str, port: int, client_id: str, username: str, password: str) 
     body = _string("MQTT") + bytes([4, 0xC2]) + struct.pack("!H", 60) + _string(client_id)
     body += _string(username) + _string(password)
     line = socket.create_connection((host, port), timeout=30)
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    line.sendall(_packet(0x10, body))
-    answer = line.recv(4)
-    if len(answer) < 4 or answer[3]:
-        raise ConnectionError(f"the broker refused: {answer!r}")
+    try:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line.sendall(_packet(0x10, body))
+        answer = line.recv(4)
+        if len(answer) < 4 or answer[3]:
+            raise ConnectionError(f"the broker refused: {answer!r}")
+    except OSError:
+        line.close()
+        raise
     return line
 
 

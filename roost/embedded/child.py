@@ -95,21 +95,30 @@ async def keep(
     """Start a server, and start it again whenever it ends, until cancelled; then stop it.
 
     Raises:
-        ChildFailed: it ended ten times in a row soon after its start.
+        RoostError: the first start failed.
+        ChildFailed: it ended, or did not start again, ten times in a row.
     """
+    process = await start()
+    task_status.started()
     failures = 0
     while True:
-        process = await start()
-        task_status.started()
         since_s = trio.current_time()
         try:
             status = await wait_end(process)
         finally:
             with trio.CancelScope(shield=True):  # bounded by STOP_TIMEOUT_S
                 await stop(process)
-        failures = 0 if trio.current_time() - since_s > STEADY_S else failures + 1
         log.error("server ended", server=name, status=status)
-        if failures > RESTARTS_MAX:
-            raise ChildFailed(f"{name} ended {failures} times in a row (last status {status})")
-        if failures:
-            await trio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + rng.random() / 2))
+        if trio.current_time() - since_s > STEADY_S:
+            failures = 0
+        while True:
+            failures += 1
+            if failures > RESTARTS_MAX:
+                raise ChildFailed(f"{name} ended {failures} times in a row (status {status})")
+            if failures > 1:
+                await trio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + rng.random() / 2))
+            try:
+                process = await start()
+                break
+            except RoostError as error:
+                log.error("server does not start", server=name, error=str(error))

@@ -13,7 +13,7 @@ from bench import wire
 from tests.real.harness import Roost, eventually, running
 
 MESSAGES = 6_000
-KINDS = ("ts", "id", "bare")
+KINDS = ("by-ts", "by-id", "bare")
 
 
 class Stream(threading.Thread):
@@ -51,9 +51,9 @@ class Stream(threading.Thread):
     def _message(self, n: int) -> tuple[str, bytes]:
         kind = KINDS[n % 3]
         body: dict[str, Any] = {"value": n}
-        if kind == "ts":
+        if kind == "by-ts":
             body["ts"] = self._since_ms + n
-        elif kind == "id":
+        elif kind == "by-id":
             body["id"] = f"m{n}"
         return f"{self._access['topic_prefix']}/feeds/{kind}", json.dumps(body).encode()
 
@@ -76,7 +76,7 @@ def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(tmp_pa
             eventually(lambda f=feeds[kind]: set(ada.values(f)), lambda got, w=wanted: got == w)
         # What came in late (the broker's patience is five seconds) has come by now.
         time.sleep(6)
-        for kind in ("ts", "id"):
+        for kind in ("by-ts", "by-id"):
             values = ada.values(feeds[kind])
             assert len(values) == len(set(values))
         bare = Counter(ada.values(feeds["bare"]))

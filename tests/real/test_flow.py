@@ -50,6 +50,7 @@ async def test_a_status_and_a_will_move_the_live_map(roost: Roost, ada: Person) 
     device = ada.device("mover")
     client = DeviceClient(roost, device["mqtt"], will={"status": "offline", "session": 1})
     async with dashboard(roost, ada) as screen:
+        assert (await screen.next())["type"] == "device_list"
         status = {"status": "online", "latitude": 21.03, "longitude": 105.85, "session": 1}
         await trio.to_thread.run_sync(client.publish, "status", status)
         online = await screen.until("device_update")
