@@ -38,6 +38,16 @@ def connect(host: str, port: int, client_id: str, username: str, password: str) 
     return line
 
 
+def publish_once(line: socket.socket, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    """Publish one message at QoS 0 or 1 and, for QoS 1, wait for its PUBACK."""
+    identity = struct.pack("!H", 1) if qos else b""
+    line.sendall(_packet(0x30 | qos << 1 | retain, _string(topic) + identity + payload))
+    if not qos:  # a ping behind it: when that is answered the broker has taken it
+        line.sendall(b"\xc0\x00")
+    if not line.recv(4):
+        raise ConnectionError("the broker closed the connection")
+
+
 def publish_all(
     line: socket.socket, messages: Iterable[tuple[str, bytes]], window: int = WINDOW
 ) -> int:

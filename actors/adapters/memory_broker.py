@@ -169,6 +169,12 @@ class MemoryBroker:
             session.next_id = 0
             self.drop(name)
 
+    def cut(self) -> None:
+        """The house's process is killed: every connection ends, and it hears of none."""
+        self._inbox = None
+        for session in self._sessions.values():
+            session.connected = False
+
     def _redeliver(self, session: _Session) -> None:
         for message in list(session.window.values()):
             self._send(session, message)

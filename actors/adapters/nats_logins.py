@@ -3,7 +3,7 @@
 The credentials that creating a device gives may publish and subscribe under that device's own
 topics and nowhere else, with the issued client id only. Closing a connection needs the system
 account.
-Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_nats_facts.py`.
+Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_boundaries.py`.
 """
 
 import base64

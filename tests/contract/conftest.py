@@ -14,11 +14,14 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
+from actors.adapters.mqtt.broker import plain_plans
+from actors.adapters.mqtt.link import Address
 from actors.adapters.postgres import connecting, migrating
 from actors.adapters.postgres.store import open_store
 from roost.embedded import data_dir
 from roost.embedded.broker import EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
+from tests.contract import brokers
 
 _numbers = itertools.count()
 
@@ -82,6 +85,24 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
     yield server
     process.terminate()
     process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def mosquitto_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    with brokers.mosquitto(tmp_path_factory.mktemp("mosquitto")) as address:
+        yield address
+
+
+@pytest.fixture(params=["memory", "memory mapped", "nats", "mosquitto 5", "mosquitto 3.1.1"])
+def rig(request: pytest.FixtureRequest) -> brokers.Rig:
+    """Each broker; a device name of its own for each test keeps the tests apart."""
+    name, _, version = request.param.partition(" ")
+    if name == "memory":
+        return brokers.memory_rig(4 if version == "mapped" else 0)
+    if name == "nats":
+        return brokers.nats_rig(request.getfixturevalue("nats"))
+    address = request.getfixturevalue("mosquitto_address")
+    return brokers.mqtt_rig(address, plain_plans(), version, 0)
 
 
 @pytest.fixture

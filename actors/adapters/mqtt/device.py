@@ -13,6 +13,7 @@ from typing import Any
 import gmqtt
 import trio
 from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.mqtt.handler import MQTTError
 
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import CONNECT_TIMEOUT_S, Address
@@ -78,7 +79,7 @@ async def open_devices() -> AsyncIterator[Connect]:
 
             try:
                 device = DeviceClient(bridge, await bridge.run(make))
-            except (OSError, TimeoutError, gmqtt.MQTTError) as error:
+            except (OSError, TimeoutError, MQTTError) as error:
                 raise Unavailable(f"device {client_id} cannot connect: {error}") from error
             open_ones.append(device)
             return device

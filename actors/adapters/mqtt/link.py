@@ -19,6 +19,7 @@ import gmqtt
 import gmqtt.storage
 import structlog
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
+from gmqtt.mqtt.handler import MQTTError
 
 from actors.ports import Delivery, Inbox, SessionPlan
 from protocol.errors import Unavailable
@@ -156,16 +157,18 @@ class Link:
                 connecting.result()
             if not self._open:
                 raise Unavailable("the broker did not answer")
-        except (OSError, gmqtt.MQTTError) as error:
+        except (OSError, MQTTError) as error:
+            await self.close()
             raise Unavailable(f"the broker refused: {error}") from error
+        except BaseException:  # also when cancelled: nobody else knows of this socket yet
+            await self.close()
+            raise
         finally:
             # A broker of MQTT 3.1.1 says so, and gmqtt notes it: the next connection tries that.
             self.version = self._client._connection_state.protocol_version
             for task in (connecting, ended):
                 task.cancel()
             await asyncio.gather(connecting, ended, return_exceptions=True)
-            if not self._open:
-                await self.close()
 
     async def close(self) -> None:
         """Say good-bye if possible, and close the socket in any case."""
@@ -176,6 +179,7 @@ class Link:
             await asyncio.wait_for(self._client.disconnect(), CLOSE_TIMEOUT_S)
         except (TimeoutError, OSError) as error:
             log.debug("unclean close", session=self._plan.client_id, error=repr(error))
+            self._client._connection._transport.abort()
 
     # What we send
 

@@ -1,0 +1,148 @@
+"""What every broker promises us: one suite for the memory twin, NATS and Mosquitto."""
+
+import itertools
+
+import pytest
+import trio
+
+from actors.ports import Delivery
+from protocol.topics import parse_topic, partition, unmapped
+from tests.contract.brokers import Recorder, Rig
+
+U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
+_numbers = itertools.count()
+# NATS sends an unacknowledged message again five seconds after its first delivery.
+PATIENCE_S = 6.5
+
+
+@pytest.fixture
+def base() -> str:
+    """The topics of a device that no other test has."""
+    return f"users/{U}/devices/c{next(_numbers)}"
+
+
+def mine(recorder: Recorder, base: str) -> list[Delivery]:
+    return [d for d in recorder.deliveries if unmapped(d.topic).startswith(base + "/")]
+
+
+async def arrived(recorder: Recorder, base: str, count: int = 1) -> list[Delivery]:
+    await recorder.until(lambda: len(mine(recorder, base)) >= count)
+    return mine(recorder, base)
+
+
+async def test_a_message_arrives_as_it_was_sent_and_is_gone_when_acknowledged(
+    rig: Rig, base: str
+) -> None:
+    async with rig.open() as recorder:
+        await rig.publish(f"{base}/feeds/t", b"\x00\xff 1")
+        (delivery,) = await arrived(recorder, base)
+        assert (delivery.payload, delivery.dup, delivery.retain) == (b"\x00\xff 1", False, False)
+        assert delivery.packet_id > 0
+        rig.acknowledge(delivery)
+        await recorder.until(lambda: recorder.confirmed)
+    async with rig.open() as recorder:
+        await trio.sleep(PATIENCE_S if rig.partitions else 0.5)
+        assert mine(recorder, base) == []
+
+
+async def test_what_is_not_acknowledged_comes_again_after_a_restart(rig: Rig, base: str) -> None:
+    async with rig.open() as recorder:
+        await rig.publish(f"{base}/feeds/t", b"1")
+        await arrived(recorder, base)
+    async with rig.open() as recorder:
+        (again,) = await arrived(recorder, base)
+        assert again.payload == b"1"
+        rig.acknowledge(again)
+        await recorder.until(lambda: recorder.confirmed)
+
+
+async def test_what_was_published_while_we_were_away_waits_for_us(rig: Rig, base: str) -> None:
+    async with rig.open():
+        pass
+    for n in range(50):
+        await rig.publish(f"{base}/feeds/t", b"%d" % n)
+    async with rig.open() as recorder:
+        deliveries = await arrived(recorder, base, 50)
+        assert [d.payload for d in deliveries] == [b"%d" % n for n in range(50)]
+        rig.acknowledge(*deliveries)
+        await recorder.until(lambda: recorder.confirmed)
+
+
+async def test_qos_0_has_no_packet_id(rig: Rig, base: str) -> None:
+    async with rig.open() as recorder:
+        await rig.publish(f"{base}/feeds/t", b"1", qos=0)
+        (delivery,) = await arrived(recorder, base)
+        assert delivery.packet_id == 0
+
+
+async def test_readings_and_status_come_by_sessions_of_their_own(rig: Rig, base: str) -> None:
+    async with rig.open() as recorder:
+        for tail in ("feeds", "feeds/t", "status", "commands/c1/ack"):
+            await rig.publish(f"{base}/{tail}", b"{}")
+        deliveries = await arrived(recorder, base, 4)
+        kinds = {
+            unmapped(d.topic).removeprefix(base): d.session.rpartition("-")[0] for d in deliveries
+        }
+        assert kinds == {
+            "/feeds": "roost-part",
+            "/feeds/t": "roost-part",
+            "/status": "roost-state",
+            "/commands/c1/ack": "roost-state",
+        }
+        rig.acknowledge(*deliveries)
+        await recorder.until(lambda: len({name for name, _, _ in recorder.confirmed}) >= 2)
+
+
+async def test_a_device_is_in_the_partition_that_we_compute(rig: Rig, base: str) -> None:
+    if not rig.partitions:
+        pytest.skip("this broker maps nothing")
+    async with rig.open() as recorder:
+        for n in range(12):
+            await rig.publish(f"{base}-{n}/feeds/t", b"1")
+        await recorder.until(lambda: len(recorder.deliveries) >= 12)
+        ours = [d for d in recorder.deliveries if unmapped(d.topic).startswith(base + "-")]
+        assert len(ours) == 12
+        for delivery in ours:
+            k = partition(*parse_topic(delivery.topic).device, rig.partitions)
+            assert delivery.session == f"roost-part-{k}"
+            assert delivery.topic.startswith(f"part/{k}/")
+        rig.acknowledge(*ours)
+        await recorder.until(lambda: recorder.confirmed)
+
+
+async def test_a_lost_connection_is_made_again_and_the_message_comes_again(
+    rig: Rig, base: str
+) -> None:
+    async with rig.open() as recorder:
+        await rig.publish(f"{base}/feeds/t", b"1")
+        (first,) = await arrived(recorder, base)
+        rig.drop(first.session)
+        first_copy, again = (await arrived(recorder, base, 2))[:2]
+        assert again.connection > first_copy.connection
+        assert (again.payload, again.packet_id, again.dup) == (b"1", first.packet_id, True)
+        rig.acknowledge(first)  # of a connection that is gone: this says nothing
+        rig.acknowledge(again)
+        await recorder.until(lambda: recorder.confirmed)
+        assert all(number == again.connection for _, number, _ in recorder.confirmed)
+
+
+async def test_the_broker_keeps_a_retained_message_and_says_so(rig: Rig, base: str) -> None:
+    if rig.partitions:
+        pytest.skip("the mapping takes it to another topic, where nobody looks for it later")
+    await rig.publish(f"{base}/status", b'{"status": "x"}', retain=True)
+    try:
+        async with rig.open() as recorder:
+            await recorder.until(lambda: any(d.retain for d in mine(recorder, base)))
+            rig.acknowledge(*mine(recorder, base))
+            await recorder.until(lambda: recorder.confirmed)
+    finally:
+        await rig.publish(f"{base}/status", b"", retain=True)
+
+
+async def test_what_we_publish_is_acknowledged_to_us(rig: Rig, base: str) -> None:
+    async with rig.open():
+        await rig.broker.publish(f"{base}/commands", b"{}")
+        assert rig.broker.publish_nowait(f"{base}/errors", b"{}")
+        async with trio.open_nursery() as nursery:
+            for n in range(100):  # far beyond any receive-maximum
+                nursery.start_soon(rig.broker.publish, f"{base}/commands", b"%d" % n)

