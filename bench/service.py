@@ -57,7 +57,17 @@ def running(*options: str) -> Iterator[Service]:
     with tempfile.TemporaryDirectory(prefix="roost-bench-") as folder:
         data_dir = Path(folder) / "data"
         roost = Path(sys.executable).parent / "roost"
-        command = [roost, "up", "--data-dir", data_dir, "--http", ":0", "--mqtt", ":0", *options]
+        command = [
+            str(roost),
+            "up",
+            "--data-dir",
+            str(data_dir),
+            "--http",
+            ":0",
+            "--mqtt",
+            ":0",
+            *options,
+        ]
         with (Path(folder) / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:

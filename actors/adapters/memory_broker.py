@@ -40,6 +40,7 @@ class _Session:
         self.next_id = 0
         self.acks = 0
         self.lost = trio.Event()
+        self.subscribed = trio.Event()
 
 
 class MemoryBroker:
@@ -93,14 +94,15 @@ class MemoryBroker:
             session.acks = 0
             inbox.connected(session.plan.client_id, session.connection)
             session.connected = True
+            session.subscribed.set()
             self._redeliver(session)
             await session.lost.wait()
             inbox.disconnected(session.plan.client_id, session.connection)
             await trio.sleep(RECONNECT_S)
 
     async def wait_subscribed(self) -> None:
-        while not all(session.connected for session in self._sessions.values()):
-            await trio.sleep(RECONNECT_S / 10)
+        for session in self._sessions.values():
+            await session.subscribed.wait()
 
     def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
         mine = self._sessions[session]

@@ -61,7 +61,10 @@ class MemoryStore:
         self._nums = {"device": 0, "feed": 0, "commit": 0}
 
     async def _cross(self) -> None:
-        await (trio.sleep(self.delay_s) if self.delay_s else trio.lowlevel.checkpoint())
+        if self.delay_s:
+            await trio.sleep(self.delay_s)
+        else:
+            await trio.lowlevel.checkpoint()
         if self.away:
             raise Unavailable("the memory store is away")
 

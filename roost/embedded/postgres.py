@@ -158,14 +158,20 @@ class EmbeddedPostgres:
             pid = int(file.read_text().split()[0])
         except (OSError, ValueError, IndexError):
             pid = 0
-        if pid and os.path.realpath(f"/proc/{pid}/cwd") == str(self._data):
+        if pid and _runs_on(pid, self._data):
             log.warning("an earlier PostgreSQL still runs; stopping it", pid=pid)
             os.kill(pid, signal.SIGINT)
-            while os.path.exists(f"/proc/{pid}"):
-                await trio.sleep(POLL_S)
+            with trio.fail_after(READY_TIMEOUT_S):
+                while _runs_on(pid, self._data):  # noqa: ASYNC110 (not our child: nobody tells)
+                    await trio.sleep(POLL_S)
         file.unlink(missing_ok=True)
         for socket in self._sockets.glob(".s.PGSQL.*"):
             socket.unlink()
+
+
+def _runs_on(pid: int, data: Path) -> bool:
+    """Whether that process is a server on that directory: a pid alone may be anybody's by now."""
+    return os.path.realpath(f"/proc/{pid}/cwd") == str(data)
 
 
 def url_of(data: Path) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import paho.mqtt.client as mqtt
 import trio
+from paho.mqtt.enums import CallbackAPIVersion
 from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
 
 ROOST = Path(sys.executable).parent / "roost"
@@ -181,24 +182,23 @@ class DeviceClient:
         access: dict[str, Any],
         *,
         will: dict[str, Any] | None = None,
-        clean: bool = True,
-        **override: str,
+        override: dict[str, str] | None = None,
     ) -> None:
-        login = {**access, **override}
+        login = {**access, **(override or {})}
         self.prefix = access["topic_prefix"]
         self.heard: Queue[tuple[str, bytes]] = Queue()
         self.codes: Queue[str] = Queue()
         self.lost = threading.Event()
         self.client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             client_id=login["client_id"],
-            clean_session=clean,
+            clean_session=True,
             protocol=mqtt.MQTTv311,
         )
         self.client.username_pw_set(login["username"], login["password"])
         self.client.on_connect = lambda c, u, f, code, p: self.codes.put(str(code))
         self.client.on_disconnect = lambda c, u, f, code, p: self.lost.set()
-        self.client.on_message = lambda c, u, m: self.heard.put((m.topic, m.payload))
+        self.client.on_message = lambda c, u, m: self.heard.put((m.topic, bytes(m.payload)))
         if will is not None:
             self.client.will_set(f"{self.prefix}/status", json.dumps(will), 1)
         self.client.reconnect_delay_set(60, 60)
@@ -223,8 +223,7 @@ class DeviceClient:
 
     def vanish(self) -> None:
         """The line is cut, without a good-bye."""
-        line = self.client.socket()
-        assert line is not None
+        line: Any = self.client.socket()
         line.shutdown(socket.SHUT_RDWR)
         assert self.lost.wait(WAIT_S)
 

@@ -37,7 +37,7 @@ def two(bob: Person) -> dict[str, Any]:
 def test_a_login_with_anything_wrong_is_refused(
     roost: Roost, one: dict[str, Any], override: dict[str, str]
 ) -> None:
-    client = DeviceClient(roost, one["mqtt"], **override)
+    client = DeviceClient(roost, one["mqtt"], override=override)
     assert client.code in REFUSED
     client.close()
 
@@ -46,7 +46,7 @@ def test_a_device_cannot_take_over_the_session_of_another(
     roost: Roost, one: dict[str, Any], two: dict[str, Any]
 ) -> None:
     victim = DeviceClient(roost, two["mqtt"])
-    thief = DeviceClient(roost, one["mqtt"], client_id=two["mqtt"]["client_id"])
+    thief = DeviceClient(roost, one["mqtt"], override={"client_id": two["mqtt"]["client_id"]})
     assert thief.code in REFUSED
     assert not victim.lost.wait(0.5)
     victim.close()

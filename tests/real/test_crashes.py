@@ -1,16 +1,18 @@
 """`kill -9` at any moment: what the broker acknowledged is stored, and not twice (I1, I2)."""
 
 import json
+import operator
 import os
 import signal
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench import wire
-from tests.real.harness import Roost, eventually, running
+from tests.real.harness import Person, Roost, eventually, running
 
 MESSAGES = 6_000
 KINDS = ("by-ts", "by-id", "bare")
@@ -58,6 +60,10 @@ class Stream(threading.Thread):
         return f"{self._access['topic_prefix']}/feeds/{kind}", json.dumps(body).encode()
 
 
+def distinct(person: Person, feed_id: str) -> set[int]:
+    return set(person.values(feed_id))
+
+
 def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(tmp_path: Path) -> None:
     with running(tmp_path) as roost:
         ada = roost.user()
@@ -65,7 +71,7 @@ def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(tmp_pa
         stream = Stream(roost, device["mqtt"], time.time_ns() // 1_000_000 - MESSAGES)
         stream.start()
         for kills in (1, 2, 3):
-            eventually(lambda: len(stream.acknowledged), lambda n, k=kills: n > k * 1_400)
+            eventually(lambda: len(stream.acknowledged), partial(operator.lt, kills * 1_400))
             roost.kill()
             roost.start()
         stream.join(120)
@@ -73,7 +79,7 @@ def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(tmp_pa
         feeds = device["feeds"]
         for kind in KINDS:
             wanted = {n for n in range(MESSAGES) if KINDS[n % 3] == kind}
-            eventually(lambda f=feeds[kind]: set(ada.values(f)), lambda got, w=wanted: got == w)
+            eventually(partial(distinct, ada, feeds[kind]), partial(operator.eq, wanted))
         # What came in late (the broker's patience is five seconds) has come by now.
         time.sleep(6)
         for kind in ("by-ts", "by-id"):
@@ -94,18 +100,16 @@ def test_kill_9_of_the_database_and_of_the_broker_heals_and_loses_nothing(tmp_pa
         stream = Stream(roost, device["mqtt"], time.time_ns() // 1_000_000 - MESSAGES)
         stream.start()
         for kills, server in ((1, "postgres"), (2, "nats-server"), (3, "postgres")):
-            eventually(lambda: len(stream.acknowledged), lambda n, k=kills: n > k * 1_400)
+            eventually(lambda: len(stream.acknowledged), partial(operator.lt, kills * 1_400))
             os.kill(roost.pid_of(server), signal.SIGKILL)
         stream.join(120)
         assert not stream.is_alive()
         for kind in KINDS:
             wanted = {n for n in range(MESSAGES) if KINDS[n % 3] == kind}
-            found = eventually(
-                lambda f=device["feeds"][kind]: ada.values(f),
-                lambda got, w=wanted: set(got) == w,
-            )
+            feed = device["feeds"][kind]
+            eventually(partial(distinct, ada, feed), partial(operator.eq, wanted))
             if kind != "bare":
-                assert len(found) == len(wanted)
+                assert len(ada.values(feed)) == len(wanted)
         ready = eventually(lambda: ada.http.get(roost.url + "/readyz").status_code == 200)
         assert ready
         assert roost.process is not None

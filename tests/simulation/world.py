@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from quart_trio import QuartTrio
@@ -153,11 +154,8 @@ async def feeds_of(world: World, user_id: str) -> list[Feed]:
 def simulate(seed: int, scenario: Callable[[World], Awaitable[None]]) -> World:
     """Run a scenario on virtual time with everything seeded. The world tells what happened."""
     world = World(seed)
-    was = _run._ALLOW_DETERMINISTIC_SCHEDULING
-    _run._ALLOW_DETERMINISTIC_SCHEDULING = True
-    _run._r.seed(seed)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
+        _run._r.seed(seed)
         trio.run(scenario, world, clock=trio.testing.MockClock(autojump_threshold=0))
-    finally:
-        _run._ALLOW_DETERMINISTIC_SCHEDULING = was
     return world

@@ -26,7 +26,7 @@ from protocol.values import digest64, take_value
 def test_a_number_feed_takes_numbers_and_numeric_strings(raw: object, value: float) -> None:
     taken = take_value("number", raw)
     assert taken == value
-    assert math.copysign(1, taken) == (1 if value >= 0 else -1)  # type: ignore[arg-type]
+    assert math.copysign(1, taken) == (1 if value >= 0 else -1)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import trio
 import trio.testing
 
 from actors.accounts import Accounts
-from actors.adapters.memory import SeededIds
+from actors.adapters.memory import ManualClock, SeededIds
 from actors.ports import Batch, Committed
+from actors.supervisor import Supervisor
 from actors.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
 from protocol.errors import Unavailable, Unstorable
 from protocol.records import Reading, Rejection, Unit
@@ -49,9 +50,14 @@ class SlowStore:
         return [len(batch.units) for batch in self.batches]
 
 
+def slow_store() -> Any:
+    """Only what the writer needs of a store."""
+    return SlowStore()
+
+
 class Scene:
     def __init__(self, nursery: trio.Nursery) -> None:
-        self.store: Any = SlowStore()
+        self.store = slow_store()
         self.settled: list[tuple[int, list[object]]] = []
         self.accounts = Accounts()
         self.writer = Writer(
@@ -182,9 +188,6 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
 ) -> None:
     logs.claim("unit cannot be stored")
     async with trio.open_nursery() as nursery:
-        from actors.adapters.memory import ManualClock
-        from actors.supervisor import Supervisor
-
         scene = Scene(nursery)
         writer = Writer(
             scene.store,

@@ -16,30 +16,41 @@ from gmqtt.mqtt.constants import MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 
 from actors.adapters.bridge import Bridge, open_bridge
-from actors.adapters.mqtt.link import CONNECT_TIMEOUT_S, Address
+from actors.adapters.mqtt.link import CONNECT_TIMEOUT_S, Address, Client, Window
+from actors.reply import Reply
 from protocol.errors import Unavailable
 
 KEEPALIVE_S = 30
-WINDOW = 10
+UNANSWERED_MAX = 10
 
 
 class DeviceClient:
-    """One connected device. gmqtt connects again by itself, and sends again what is unanswered."""
+    """One connected device."""
 
-    def __init__(self, bridge: Bridge, client: Any) -> None:
+    def __init__(self, bridge: Bridge, client: Any, window: Window) -> None:
         self._bridge = bridge
         self._client = client
-        self._window = trio.CapacityLimiter(WINDOW)
+        self._window = window
+        self._limit = trio.CapacityLimiter(UNANSWERED_MAX)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """QoS 1. Waits while ten are unanswered; raises `Unavailable` after ten seconds of that."""
-        storage = self._client._persistent_storage
-        with trio.move_on_after(CONNECT_TIMEOUT_S):
-            while len(storage.get_all()) >= WINDOW or not self._client.is_connected:
-                await trio.sleep(0.05)
+        """QoS 1: returns at the PUBACK.
+
+        Raises:
+            Unavailable: it did not come within ten seconds, or the connection was lost.
+        """
+        async with self._limit:
+            if not self._client.is_connected:
+                raise Unavailable("the connection was lost")
+            reply = Reply[bool]()
             self._client.publish(topic, payload, qos=1, retain=retain)
-            return
-        raise Unavailable("the broker does not answer")
+            self._window.waiting[self._window.newest] = reply.settle
+            try:
+                arrived = await reply.wait(CONNECT_TIMEOUT_S)
+            except trio.TooSlowError:
+                raise Unavailable("the broker does not answer") from None
+            if not arrived:
+                raise Unavailable("the connection was lost")
 
     async def close(self) -> None:
         await self._bridge.run(self._client.disconnect)
@@ -61,9 +72,17 @@ async def open_devices() -> AsyncIterator[Connect]:
             password: str,
             will: tuple[str, bytes] | None = None,
         ) -> DeviceClient:
+            window = Window()
+
             async def make() -> Any:
                 message = gmqtt.Message(will[0], will[1], qos=1) if will else None
-                client = gmqtt.Client(client_id, clean_session=True, will_message=message)
+                client = Client(
+                    client_id,
+                    clean_session=True,
+                    will_message=message,
+                    persistent_storage=window,
+                )
+                client.on_disconnect = lambda client, packet, exc=None: window.fail()
                 client.set_auth_credentials(username, password)
                 await asyncio.wait_for(
                     client.connect(
@@ -78,7 +97,7 @@ async def open_devices() -> AsyncIterator[Connect]:
                 return client
 
             try:
-                device = DeviceClient(bridge, await bridge.run(make))
+                device = DeviceClient(bridge, await bridge.run(make), window)
             except (OSError, TimeoutError, MQTTError) as error:
                 raise Unavailable(f"device {client_id} cannot connect: {error}") from error
             open_ones.append(device)

@@ -59,12 +59,14 @@ class Address:
         return ssl.create_default_context() if self.tls else False
 
 
-class _Client(gmqtt.Client):  # type: ignore[misc]
+class Client(gmqtt.Client):  # type: ignore[misc]
+    """gmqtt's client without its own reconnection."""
+
     async def reconnect(self, delay: bool = False) -> None:
         """Nothing: see the module."""
 
 
-class _Window(gmqtt.storage.PersistentStorage):  # type: ignore[misc]
+class Window(gmqtt.storage.PersistentStorage):  # type: ignore[misc]
     """Outgoing QoS 1 messages without PUBACK: who waits for which packet id."""
 
     def __init__(self) -> None:
@@ -116,14 +118,14 @@ class Link:
         self._ended = asyncio.Event()
         self._acks = 0
         self._acks_at_ping: int | None = None
-        self._window = _Window()
+        self._window = Window()
         options: dict[str, Any] = {}
         if version == MQTTv50:
             options = {
                 "session_expiry_interval": SESSION_EXPIRY_S,
                 "receive_maximum": RECEIVE_MAXIMUM,
             }
-        self._client = _Client(
+        self._client = Client(
             plan.client_id, clean_session=False, persistent_storage=self._window, **options
         )
         self._client.on_connect = self._on_connect
@@ -148,6 +150,7 @@ class Link:
             )
         )
         ended = asyncio.ensure_future(self._ended.wait())
+        connected = False
         try:
             # gmqtt waits for a CONNACK for ever, also when the connection is gone already.
             await asyncio.wait(
@@ -157,18 +160,17 @@ class Link:
                 connecting.result()
             if not self._open:
                 raise Unavailable("the broker did not answer")
+            connected = True
         except (OSError, MQTTError) as error:
-            await self.close()
             raise Unavailable(f"the broker refused: {error}") from error
-        except BaseException:  # also when cancelled: nobody else knows of this socket yet
-            await self.close()
-            raise
         finally:
             # A broker of MQTT 3.1.1 says so, and gmqtt notes it: the next connection tries that.
             self.version = self._client._connection_state.protocol_version
             for task in (connecting, ended):
                 task.cancel()
-            await asyncio.gather(connecting, ended, return_exceptions=True)
+            await asyncio.gather(connecting, ended, return_exceptions=True)  # noqa: ASYNC102
+            if not connected:  # also when cancelled: nobody else knows of this socket yet
+                await self.close()  # noqa: ASYNC102 (asyncio, bounded by CLOSE_TIMEOUT_S)
 
     async def close(self) -> None:
         """Say good-bye if possible, and close the socket in any case."""

@@ -76,7 +76,7 @@ class PostgresStore:
             try:
                 return await migrating.migrate(connection)
             finally:
-                await connection.close(timeout=connecting.CLOSE_TIMEOUT_S)
+                await connection.close(timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
         try:
             return await self._bridge.run(unit)
