@@ -1,0 +1,24 @@
+# Built in one stage, run in another: no compiler and no build cache in what runs.
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+RUN python -m venv /opt/roost \
+ && /opt/roost/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY protocol protocol
+COPY actors actors
+COPY web web
+COPY roost roost
+RUN /opt/roost/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.13-slim
+RUN useradd --create-home --uid 1000 roost && install -d -o roost -g roost -m 0700 /data
+COPY --from=build /opt/roost /opt/roost
+USER roost
+ENV PATH=/opt/roost/bin:$PATH \
+    ROOST_DATA_DIR=/data ROOST_HTTP=0.0.0.0:8000 ROOST_MQTT=0.0.0.0:1883
+VOLUME /data
+EXPOSE 8000 1883
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+CMD ["roost", "up"]

@@ -1,0 +1,311 @@
+"""REST as a black box over the memory twins: manners, errors, and who may see what."""
+
+import json
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from actors.adapters.memory import ManualClock, NoLogins, PlainHasher, SeededIds
+from actors.adapters.memory_broker import MemoryBroker
+from actors.adapters.memory_store import MemoryStore
+from actors.adapters.mqtt.broker import plain_plans
+from actors.house import House, Ports, open_house
+from web.app import BODY_BYTES_MAX, create_app
+from web.auth import TOKEN_S
+from web.routing import WebSettings
+
+ACCOUNT = {"email": "ada@example.org", "password": "correct-horse"}
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+class Site:
+    """The application with somebody signed in."""
+
+    def __init__(self, house: House, clock: ManualClock, store: MemoryStore, app: Any) -> None:
+        self.house = house
+        self.clock = clock
+        self.store = store
+        self.app = app
+        self.headers: dict[str, str] = {}
+
+    async def call(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
+        answer = await self.raw(method, "/api/v1" + path, **options)
+        data = await answer.get_data()
+        return answer.status_code, json.loads(data) if data else None
+
+    async def raw(self, method: str, path: str, **options: Any) -> Any:
+        headers = {**self.headers, **options.pop("headers", {})}
+        return await self.app.test_client().open(path, method=method, headers=headers, **options)
+
+    async def post(self, path: str, body: Any) -> tuple[int, Any]:
+        return await self.call("POST", path, json=body)
+
+    async def sign_in(self) -> None:
+        await self.post("/users", ACCOUNT)
+        _, token = await self.post("/login/access-token", ACCOUNT)
+        self.headers = {"x-auth-token": token["access_token"]}
+
+    async def device(self, code: str = "d1") -> Any:
+        status, made = await self.post("/devices", {"device_code": code, "name": code})
+        assert status == 201
+        return made
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    clock = ManualClock()
+    store = MemoryStore(clock)
+    ports = Ports(
+        store=store,
+        broker=MemoryBroker(plain_plans()),
+        clock=clock,
+        ids=SeededIds(random.Random(1)),
+        logins=NoLogins(),
+        rng=random.Random(1),
+    )
+    async with open_house(ports) as house:
+        app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
+        place = Site(house, clock, store, app)
+        await place.sign_in()
+        yield place
+
+
+async def test_login_takes_json_and_forms_and_sets_the_cookie(site: Site) -> None:
+    site.headers = {}
+    form = {"username": ACCOUNT["email"], "password": ACCOUNT["password"]}
+    for options in ({"json": ACCOUNT}, {"form": form}):
+        answer = await site.raw("POST", "/api/v1/login/access-token", **options)
+        body = await answer.get_json()
+        assert answer.status_code == 200
+        assert (body["token_type"], body["expires_in"]) == ("bearer", 8 * 24 * 3600)
+        cookie = answer.headers["Set-Cookie"]
+        assert "roost_token=" in cookie and "HttpOnly" in cookie and "SameSite=Lax" in cookie
+
+
+async def test_an_unknown_user_and_a_wrong_password_get_the_same_answer(site: Site) -> None:
+    unknown = await site.post("/login/access-token", {**ACCOUNT, "email": "bob@example.org"})
+    wrong = await site.post("/login/access-token", {**ACCOUNT, "password": "wrong"})
+    assert unknown == wrong
+    assert unknown[0] == 401
+
+
+@pytest.mark.parametrize("how", ["x-auth-token", "bearer", "cookie"])
+async def test_a_token_may_travel_in_three_ways(site: Site, how: str) -> None:
+    token = site.headers["x-auth-token"]
+    site.headers = {
+        "x-auth-token": {"x-auth-token": token},
+        "bearer": {"Authorization": f"Bearer {token}"},
+        "cookie": {"Cookie": f"roost_token={token}"},
+    }[how]
+    status, me = await site.call("GET", "/users/me")
+    assert (status, me["email"]) == (200, ACCOUNT["email"])
+
+
+async def test_the_cookie_changes_something_only_from_our_own_pages(site: Site) -> None:
+    token = site.headers["x-auth-token"]
+    site.headers = {"Cookie": f"roost_token={token}", "Host": "roost.example"}
+    body = {"json": {"device_code": "d", "name": "d"}}
+    for origin, status in (
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://roost.example", 201),
+    ):
+        answer = await site.call("POST", "/devices", headers={"Origin": origin}, **body)
+        assert answer[0] == status, origin
+    assert (await site.call("POST", "/devices", **body))[0] == 403
+
+
+@pytest.mark.parametrize("token", ["", "rubbish", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
+async def test_rubbish_is_no_token(site: Site, token: str) -> None:
+    site.headers = {"x-auth-token": token}
+    answer = await site.raw("GET", "/api/v1/users/me")
+    assert answer.status_code == 401
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_a_token_ends_after_eight_days(site: Site) -> None:
+    site.clock.advance(TOKEN_S - 1)
+    assert (await site.call("GET", "/users/me"))[0] == 200
+    site.clock.advance(2)
+    assert (await site.call("GET", "/users/me"))[0] == 401
+
+
+async def test_an_account_is_made_once_and_changed_with_its_password(site: Site) -> None:
+    assert (await site.post("/users", {**ACCOUNT, "email": "ADA@example.org"}))[0] == 409
+    status, problem = await site.post("/users", {"email": "no address", "password": "short"})
+    assert status == 422
+    assert set(problem["errors"]) == {"email", "password"}
+    change = {"password": "another-horse"}
+    assert (await site.call("PATCH", "/users/me", json=change))[0] == 422
+    change["current_password"] = "wrong"
+    assert (await site.call("PATCH", "/users/me", json=change))[0] == 422
+    change["current_password"] = ACCOUNT["password"]
+    status, me = await site.call("PATCH", "/users/me", json={**change, "full_name": "Ada"})
+    assert (status, me["full_name"]) == (200, "Ada")
+    assert (await site.post("/login/access-token", ACCOUNT))[0] == 401
+
+
+async def test_a_device_shows_its_credentials_once(site: Site) -> None:
+    made = await site.device()
+    assert made["mqtt"].keys() >= {"username", "password", "client_id", "topic_prefix"}
+    assert (made["status"], made["last_seen"]) == ("offline", None)
+    status, shown = await site.call("GET", f"/devices/{made['id']}")
+    assert status == 200
+    assert "mqtt" not in shown
+    assert (await site.post("/devices", {"device_code": "d1", "name": "x"}))[0] == 409
+    status, fresh = await site.post(f"/devices/{made['id']}/credentials", None)
+    assert status == 201
+    assert fresh["mqtt"]["password"] != made["mqtt"]["password"]
+    change = {"name": "New", "offline_after_s": 60}
+    status, changed = await site.call("PATCH", f"/devices/{made['id']}", json=change)
+    assert (changed["name"], changed["offline_after_s"]) == ("New", 60)
+    assert (await site.call("DELETE", f"/devices/{made['id']}"))[0] == 204
+    assert (await site.call("GET", f"/devices/{made['id']}"))[0] == 404
+
+
+async def test_a_deleted_device_leaves_its_feeds_unless_purged(site: Site) -> None:
+    for purge, left in (("false", 1), ("true", 1)):
+        made = await site.device()
+        await site.post("/feeds", {"key": "t", "name": "t", "device_id": made["id"]})
+        assert (await site.call("DELETE", f"/devices/{made['id']}?purge={purge}"))[0] == 204
+        _, feeds = await site.call("GET", "/feeds")
+        assert len(feeds["items"]) == left
+    (feed,) = feeds["items"]
+    assert (feed["device_id"], feed["archived"]) == (None, True)
+
+
+async def test_lists_come_in_pages(site: Site) -> None:
+    for n in range(5):
+        await site.device(f"d{n}")
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        _, page = await site.call("GET", f"/devices?limit=2{cursor}")
+        seen += [item["device_code"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert seen == ["d0", "d1", "d2", "d3", "d4"]
+
+
+BAD_REQUESTS: list[tuple[str, str, Any, int]] = [
+    ("POST", "/devices", {}, 422),
+    ("POST", "/devices", {"device_code": "a b", "name": "x"}, 422),
+    ("POST", "/devices", {"device_code": "x" * 65, "name": "x"}, 422),
+    ("POST", "/devices", {"device_code": "d\n", "name": "x"}, 422),
+    ("POST", "/devices", {"device_code": "d", "name": ""}, 422),
+    ("POST", "/devices", {"device_code": "d", "name": "a\0b"}, 422),
+    ("POST", "/devices", {"device_code": "d", "name": "x", "colour": 1}, 422),
+    ("POST", "/devices", {"device_code": "d", "name": "x", "offline_after_s": 0}, 422),
+    ("POST", "/devices", {"device_code": "d", "name": "x", "offline_after_s": 10**400}, 422),
+    ("POST", "/devices", [], 422),
+    ("POST", "/feeds", {"key": "UPPER", "name": "x"}, 422),
+    ("POST", "/feeds", {"key": "ts", "name": "x"}, 422),
+    ("POST", "/feeds", {"key": "t", "name": "x", "kind": "colour"}, 422),
+    ("POST", "/feeds", {"key": "t", "name": "x", "min_value": 2, "max_value": 1}, 422),
+    ("POST", "/feeds", {"key": "t", "name": "x", "kind": "bool", "min_value": 2}, 422),
+    ("POST", "/feeds", {"key": "t", "name": "x", "device_id": "rubbish"}, 422),
+    ("POST", "/feeds", {"key": "t", "name": "x", "device_id": NOBODY}, 404),
+    ("GET", "/devices?limit=0", None, 422),
+    ("GET", "/devices?limit=1001", None, 422),
+    ("GET", "/devices?limit=many", None, 422),
+    ("GET", "/devices?cursor=rubbish", None, 422),
+    ("GET", "/devices?cursor=%00%ff", None, 422),
+    ("GET", "/devices/rubbish", None, 404),
+    ("GET", f"/devices/{NOBODY}", None, 404),
+    ("GET", f"/feeds/{NOBODY}", None, 404),
+    ("GET", f"/feed-values/{NOBODY}", None, 404),
+    ("GET", "/feed-values/", None, 422),
+    ("GET", "/feed-values/?feed_id=rubbish", None, 404),
+    ("GET", "/feeds?device_id=rubbish", None, 422),
+    ("GET", "/rejected-messages?cursor=MQ,", None, 422),
+    ("GET", "/nothing", None, 404),
+    ("PUT", "/devices", {}, 405),
+    ("DELETE", "/users/me", None, 405),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), BAD_REQUESTS)
+async def test_a_bad_request_gets_a_problem_and_no_5xx(
+    site: Site, method: str, path: str, body: Any, status: int
+) -> None:
+    options = {} if body is None else {"data": json.dumps(body)}
+    answer = await site.raw(method, "/api/v1" + path, **options)
+    problem = json.loads(await answer.get_data())
+    assert answer.status_code == status, problem
+    assert answer.content_type == "application/problem+json"
+    assert (problem["status"], bool(problem["title"])) == (status, True)
+    if status == 422:
+        assert problem["errors"]
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[" * 20_000, b'{"name": "\\ud800"}'])
+async def test_a_body_that_is_not_json_is_a_problem(site: Site, data: bytes) -> None:
+    answer = await site.raw("POST", "/api/v1/devices", data=data)
+    assert answer.status_code in (400, 422)
+
+
+async def test_a_body_has_a_bound(site: Site) -> None:
+    answer = await site.raw("POST", "/api/v1/devices", data=b"x" * (BODY_BYTES_MAX + 1))
+    assert answer.status_code == 413
+    assert answer.content_type == "application/problem+json"
+
+
+async def test_while_the_database_is_away_the_answer_says_when_to_come_back(site: Site) -> None:
+    site.store.away = True
+    answer = await site.raw("GET", "/api/v1/users/me")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    ready = await site.raw("GET", "/readyz")
+    assert ready.status_code == 503
+    assert (await ready.get_json())["checks"]["database"] != "ok"
+    assert (await site.raw("GET", "/healthz")).status_code == 200
+
+
+async def test_times_on_a_query_may_be_any_rfc_3339(site: Site) -> None:
+    _, feed = await site.post("/feeds", {"key": "t", "name": "t"})
+    for text in (
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00%2B07:00",
+        "2026-01-01T00:00:00+07:00",
+    ):
+        assert (await site.call("GET", f"/feed-values/{feed['id']}?start={text}"))[0] == 200
+    status, problem = await site.call("GET", f"/feed-values/{feed['id']}?end=yesterday")
+    assert (status, set(problem["errors"])) == (422, {"end"})
+
+
+async def test_closed_signing_up_is_closed(site: Site) -> None:
+    settings = WebSettings(jwt_secret="s" * 32, signup_open=False)
+    site.app = create_app(site.house, PlainHasher(), settings)
+    site.headers = {}
+    status, problem = await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
+    assert (status, problem["title"]) == (403, "Not allowed")
+
+
+async def test_the_document_describes_every_operation_and_needs_no_other_address(
+    site: Site,
+) -> None:
+    document = await (await site.raw("GET", "/openapi.json")).get_json()
+    assert document["openapi"] == "3.1.0"
+    text = json.dumps(document)
+    references = {part.split('"')[0] for part in text.split('"$ref": "#/components/schemas/')[1:]}
+    assert references <= document["components"]["schemas"].keys()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            assert operation["summary"], path
+            assert set(operation["responses"]) > {"503"}
+    page = await (await site.raw("GET", "/docs")).get_data(as_text=True)
+    assert "http" not in page
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js", "init.js"):
+        assert (await site.raw("GET", f"/docs/{name}")).status_code == 200
+    home = await (await site.raw("GET", "/")).get_data(as_text=True)
+    assert "Roost" in home
+
+
+async def test_metrics_are_what_prometheus_reads(site: Site) -> None:
+    page = await (await site.raw("GET", "/metrics")).get_data(as_text=True)
+    names = {family.name for family in text_string_to_metric_families(page)}
+    assert {"roost_readings", "roost_commits", "roost_mqtt_sessions"} <= names
