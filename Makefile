@@ -12,14 +12,14 @@ help:
 	@echo "make test    set up, then every test"
 	@echo "make check   set up, then linters, types, tests: what CI runs"
 	@echo "make bench   set up, then measure latency and throughput"
-	@echo "make lock    resolve requirements.lock again"
+	@echo "make lock    resolve the locks again (needs uv)"
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Roost needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt install python3-venv)."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -35,9 +35,13 @@ check: setup
 bench: setup
 	@$(BIN)/python -m bench.run
 
+# Two locks: what runs, and that with the tools of development. No addresses in either.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate pyproject.toml
+
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	$(LOCK) --extra build -o requirements.lock
+	$(LOCK) --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache

@@ -48,6 +48,19 @@ def publish_once(line: socket.socket, topic: str, payload: bytes, qos: int, reta
         raise ConnectionError("the broker closed the connection")
 
 
+def send(line: socket.socket, topic: str, payload: bytes) -> None:
+    """Publish at QoS 1 without waiting; `answers` takes the PUBACK later."""
+    line.sendall(_packet(0x32, _string(topic) + struct.pack("!H", 1) + payload))
+
+
+def answers(line: socket.socket, count: int) -> None:
+    """Take so many PUBACKs."""
+    rest = b""
+    while count:
+        got, rest = _answers(line, rest)
+        count -= got
+
+
 def publish_all(
     line: socket.socket, messages: Iterable[tuple[str, bytes]], window: int = WINDOW
 ) -> int:

@@ -1,0 +1,7 @@
+"""Everything that is measured, one after the other: `make bench`."""
+
+from bench import latency, throughput
+
+if __name__ == "__main__":
+    latency.main()
+    throughput.main()

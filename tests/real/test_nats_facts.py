@@ -1,0 +1,50 @@
+"""What we lean on of nats-server, beyond what the boundaries and the broker contract show."""
+
+from bench import wire
+from tests.real.harness import DeviceClient, Person, Roost, eventually
+
+
+def test_a_message_of_seven_megabytes_is_refused_by_us_and_nine_by_the_broker(
+    roost: Roost, ada: Person
+) -> None:
+    device = ada.device("large", "t")
+    client = DeviceClient(roost, device["mqtt"])
+    client.publish("feeds/t", b"x" * 7_000_000)
+    (kept,) = eventually(ada.rejected)
+    assert kept["reason"] == "too_large"
+    assert len(kept["payload"]) == 4096
+    client.client.publish(f"{client.prefix}/feeds/t", b"x" * 9_000_000, 1)
+    assert client.lost.wait(10)
+
+
+def test_a_space_in_a_topic_closes_the_connection_and_stops_nobody(
+    roost: Roost, ada: Person
+) -> None:
+    device = ada.device("spaced", "t")
+    client = DeviceClient(roost, device["mqtt"])
+    client.client.publish(f"{client.prefix}/feeds/a b", b"1", 1)
+    assert client.lost.wait(10)
+    again = DeviceClient(roost, device["mqtt"])
+    again.publish("feeds/t", b"1")
+    eventually(lambda: ada.values(device["feeds"]["t"]), lambda values: values == [1])
+
+
+def test_a_second_login_with_the_same_client_id_takes_the_session_over(
+    roost: Roost, ada: Person
+) -> None:
+    device = ada.device("twice", "t")
+    first = DeviceClient(roost, device["mqtt"])
+    second = DeviceClient(roost, device["mqtt"])
+    assert first.lost.wait(10)
+    second.publish("feeds/t", b"1")
+    eventually(lambda: ada.values(device["feeds"]["t"]), lambda values: values == [1])
+
+
+def test_nobody_gets_in_with_the_passwords_of_a_default(roost: Roost) -> None:
+    for name in ("roost", "auth", "sys", "admin", ""):
+        for password in ("", name, "password"):
+            try:
+                wire.connect("127.0.0.1", roost.mqtt_port, "x", name, password).close()
+            except ConnectionError:
+                continue
+            raise AssertionError(f"{name!r} got in with {password!r}")
