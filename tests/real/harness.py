@@ -230,6 +230,7 @@ class DeviceClient:
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        self.client._reset_sockets()  # paho leaves its pair of wake-up sockets to the collector
 
 
 class Dashboard:
