@@ -16,7 +16,7 @@ from actors.refusing import rejection
 from actors.reply import Reply
 from actors.supervisor import Cell, Supervisor
 from actors.writer import Writer
-from protocol.errors import Busy, Reason, Refusal, Unavailable
+from protocol.errors import Reason, Refusal, Unavailable
 from protocol.messages import Announce, Configured, DeviceEffect, DeviceMessage, FromDevice
 from protocol.records import LoadedDevice, Unit
 
@@ -92,8 +92,7 @@ class Devices:
     async def refresh(self, user_id: str, code: str | None = None) -> None:
         """After a change over REST: when this returns, living actors judge by the new settings.
 
-        Raises:
-            Busy: an actor did not take them in time. They are stored; it will.
+        One that is too busy to take them within five seconds takes them in its turn.
         """
         cells = dict(self._of_user.get(user_id, {}))
         if code is not None:
@@ -115,7 +114,7 @@ class Devices:
             for reply in replies:
                 await reply.wait(REFRESH_TIMEOUT_S)
         if scope.cancelled_caught:
-            raise Busy("the change is stored; a device is too busy to take it on at once")
+            log.warning("devices take new settings late", user=user_id, device=code)
 
     async def load_forever(self) -> None:
         """Load the devices of starting actors, as many at once as have asked."""
@@ -126,7 +125,12 @@ class Devices:
                     asked.append(self._asked.receive_nowait())
                 except trio.WouldBlock:
                     break
-            loaded = await self._load([key for key, _ in asked])
+            try:
+                loaded = await self._load([key for key, _ in asked])
+            except Exception as error:  # theirs to fail with: nobody may wait for ever
+                for _, reply in asked:
+                    reply.fail(error)
+                raise
             for (_, reply), device in zip(asked, loaded, strict=True):
                 reply.settle(device)
 

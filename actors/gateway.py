@@ -112,7 +112,10 @@ class Gateway:
         self._look_at_live()
 
     def disconnected(self, session: str, connection: int) -> None:
-        self.ledgers[session].disconnected(connection)
+        ledger = self.ledgers[session]
+        if ledger.connection != connection:
+            return  # it never was connected
+        ledger.disconnected()
         if not self.closing:
             log.warning("session disconnected", session=session)
         self._look_at_live()

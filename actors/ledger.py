@@ -96,9 +96,8 @@ class SessionLedger:
         for _, digests in self._unconfirmed:
             self._suspects.update(digests)
 
-    def disconnected(self, connection: int) -> None:
-        if connection == self.connection:
-            self.connection = 0
+    def disconnected(self) -> None:
+        self.connection = 0
 
     # A delivery comes in
 

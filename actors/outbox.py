@@ -17,6 +17,7 @@ from protocol.events import (
     FeedValue,
     Subscribe,
 )
+from protocol.records import Device
 
 # Two seconds of a lively household at a slow client; 4,096 events of about 300 bytes are 1.2 MB.
 EVENTS_MAX = 4_096
@@ -78,7 +79,7 @@ class Outbox:
 
     def open(self, snapshot: DeviceList) -> None:
         """Begin (again) with a snapshot: what it already says is dropped, newer events follow."""
-        known = {device.id: device.state.version for device in snapshot.devices}
+        known = {device.id: device for device in snapshot.devices}
         held = self._lane.take(EVENTS_MAX)
         wanted = self.filter.device_ids
         if wanted is not None:
@@ -88,8 +89,8 @@ class Outbox:
             if isinstance(event, DeviceList):
                 continue
             if isinstance(event, DeviceChanged):
-                version = event.device.state.version
-                if version <= known.get(event.device.id, -1):
+                listed = known.get(event.device.id)
+                if listed is not None and not is_newer(event.device, listed):
                     continue
             self._lane.put(event)
         self._lost = self._lane.shed
@@ -131,3 +132,10 @@ class Outbox:
             self._ring.send_nowait(None)
         except trio.WouldBlock:
             return
+
+
+def is_newer(device: Device, known: Device) -> bool:
+    """Whether this says something new: a newer state, or other settings with the same one."""
+    if device.state.version != known.state.version:
+        return device.state.version > known.state.version
+    return device != known

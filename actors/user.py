@@ -7,7 +7,7 @@ stream, and nothing older follows something newer.
 
 from typing import assert_never
 
-from actors.outbox import Outbox
+from actors.outbox import Outbox, is_newer
 from protocol.events import DeviceChanged, DeviceGone, DeviceList, Event, FeedValue
 from protocol.messages import (
     Happened,
@@ -60,12 +60,12 @@ class UserActor:
         match event:
             case DeviceChanged(device=device):
                 known = self._newest.get(device.id)
-                if known is not None and known.state.version > device.state.version:
+                # Not so when an actor announces itself to a second dashboard.
+                if known is not None and not is_newer(device, known):
                     return False
                 self._newest[device.id] = device
                 self._gone.discard(device.id)
-                # The same device again, as when an actor announces itself to a second dashboard.
-                return known != device
+                return True
             case DeviceGone(device_id=device_id):
                 self._newest.pop(device_id, None)
                 self._gone.add(device_id)

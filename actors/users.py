@@ -11,7 +11,7 @@ from actors.outbox import Outbox
 from actors.ports import Store
 from actors.supervisor import Cell, Supervisor
 from actors.user import UserActor
-from protocol.errors import Unavailable
+from protocol.errors import Busy, Unavailable
 from protocol.events import Event
 from protocol.messages import (
     Happened,
@@ -28,6 +28,8 @@ log = structlog.get_logger("roost.users")
 EVENTS_MAX = 16_384
 # Dashboards of one user, coming and going; a wait for room is a wait of the one who connects.
 CONTROL_MAX = 256
+# Each costs two tasks, a socket and up to 1.2 MB of waiting events.
+DASHBOARDS_MAX = 100
 SNAPSHOT_RETRY_S = 0.5
 
 
@@ -74,7 +76,13 @@ class Users:
 
     @asynccontextmanager
     async def watch(self, user_id: str) -> AsyncIterator[Outbox]:
-        """An outbox that fills while the block runs, beginning with a `DeviceList`."""
+        """An outbox that fills while the block runs, beginning with a `DeviceList`.
+
+        Raises:
+            Busy: this user has as many dashboards open as anybody may.
+        """
+        if len(self._watching.get(user_id, ())) >= DASHBOARDS_MAX:
+            raise Busy(f"{DASHBOARDS_MAX} dashboards of this user are open already")
         outbox = Outbox()
         cell = self._cells.get(user_id) or self._start(user_id)
         self._watching[user_id].append(outbox)

@@ -13,7 +13,7 @@ from quart import Websocket, websocket
 from actors.outbox import Filter, Outbox
 from actors.ports import WallClock
 from protocol import codec
-from protocol.errors import BadPayload, Unauthorized, Unavailable
+from protocol.errors import BadPayload, Busy, Unauthorized, Unavailable
 from protocol.events import (
     CHANNELS,
     Ping,
@@ -85,6 +85,9 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
             user, claims = await _authenticate(context, socket)
             async with context.house.users.watch(user.id) as outbox:
                 await _Session(context, sockets, socket, user, claims, outbox).run()
+        except Busy as busy:
+            with trio.move_on_after(CLOSE_WITHIN_S):
+                await socket.close(CLOSE_TRY_AGAIN, busy.detail)
         except _Closed as closed:
             with trio.move_on_after(CLOSE_WITHIN_S):
                 await socket.close(closed.code, closed.reason)

@@ -7,8 +7,11 @@ import uuid
 import argon2
 import trio
 
+from protocol.errors import Busy
+
 # One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower.
 _hashing = trio.CapacityLimiter(1)
+WAITING_MAX = 32  # at 0.3 s each, the last waits ten seconds
 
 
 class SystemClock:
@@ -33,11 +36,13 @@ class Argon2Hasher:
         self._nobody: str | None = None
 
     async def hash(self, password: str) -> str:
+        _check_queue()
         return await trio.to_thread.run_sync(self._hasher.hash, password, limiter=_hashing)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         if self._nobody is None:
             self._nobody = await self.hash(secrets.token_urlsafe(20))
+        _check_queue()
         matches = await trio.to_thread.run_sync(
             self._matches, hashed or self._nobody, password, limiter=_hashing
         )
@@ -48,3 +53,9 @@ class Argon2Hasher:
             return self._hasher.verify(hashed, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
+
+
+def _check_queue() -> None:
+    """Raises `Busy` when so many wait for a hash that one more would wait too long."""
+    if _hashing.statistics().tasks_waiting >= WAITING_MAX:
+        raise Busy("too many people sign in at once", retry_after_s=5)

@@ -234,6 +234,7 @@ class Link:
     def _on_subscribe(self, client: Any, mid: int, granted: Sequence[int], properties: Any) -> None:
         if any(qos >= 128 for qos in granted):
             log.error("the broker refused a subscription", session=self._plan.client_id)
+            client._connection._transport.abort()  # the next connection asks again
             return
         self._subscribed()
 
