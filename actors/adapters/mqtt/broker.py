@@ -143,7 +143,7 @@ class MqttBroker:
     ) -> None:
         """One connection, until it is lost."""
 
-        async def make() -> Link:
+        async def make() -> None:
             link = Link(
                 plan,
                 number,
@@ -157,18 +157,17 @@ class MqttBroker:
                 await link.connect(self.address)
             finally:
                 self._version = link.version
-            return link
 
         try:
-            link = await bridge.run(make)
-            try:
-                await lost.wait()
-            finally:
+            await bridge.run(make)
+            await lost.wait()
+        finally:
+            inbox.disconnected(plan.client_id, number)
+            # By the name: a cancellation may come between the connection and its being told of.
+            link = self._links.pop(plan.client_id, None)
+            if link is not None:
                 with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S
                     await bridge.run(link.close)
-        finally:
-            self._links.pop(plan.client_id, None)
-            inbox.disconnected(plan.client_id, number)
 
     def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
         link = self._links.get(session)

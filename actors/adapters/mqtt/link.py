@@ -137,7 +137,7 @@ class Link:
         handler._handle_pingresp_packet = self._on_pingresp
 
     async def connect(self, address: Address) -> None:
-        """Connect and subscribe. Raises `Unavailable`."""
+        """Connect and subscribe. Whatever comes of it, `close` ends it. Raises `Unavailable`."""
         if address.username is not None:
             self._client.set_auth_credentials(address.username, address.password)
         connecting = asyncio.ensure_future(
@@ -150,7 +150,6 @@ class Link:
             )
         )
         ended = asyncio.ensure_future(self._ended.wait())
-        connected = False
         try:
             # gmqtt waits for a CONNACK for ever, also when the connection is gone already.
             await asyncio.wait(
@@ -160,7 +159,6 @@ class Link:
                 connecting.result()
             if not self._open:
                 raise Unavailable("the broker did not answer")
-            connected = True
         except (OSError, MQTTError) as error:
             raise Unavailable(f"the broker refused: {error}") from error
         finally:
@@ -169,13 +167,11 @@ class Link:
             for task in (connecting, ended):
                 task.cancel()
             await asyncio.gather(connecting, ended, return_exceptions=True)  # noqa: ASYNC102
-            if not connected:  # also when cancelled: nobody else knows of this socket yet
-                await self.close()  # noqa: ASYNC102 (asyncio, bounded by CLOSE_TIMEOUT_S)
 
     async def close(self) -> None:
         """Say good-bye if possible, and close the socket in any case."""
         self._open = False
-        if self._client._connection is None:
+        if self._client._connection is None or self._client._connection.is_closing():
             return
         try:
             await asyncio.wait_for(self._client.disconnect(), CLOSE_TIMEOUT_S)

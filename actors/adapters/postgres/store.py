@@ -60,6 +60,10 @@ class PostgresStore:
             async with pool.acquire(timeout=connecting.CONNECT_TIMEOUT_S) as connection:
                 return await work(connection, *args)
 
+        return await self._cross(unit)
+
+    async def _cross(self, unit: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """One crossing into asyncio; asyncpg's errors come back as ours."""
         try:
             return await self._bridge.run(unit)
         except Exception as error:
@@ -78,13 +82,7 @@ class PostgresStore:
             finally:
                 await connection.close(timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
-        try:
-            return await self._bridge.run(unit)
-        except Exception as error:
-            told = connecting.meaning(error)
-            if told is error:
-                raise
-            raise told from error
+        return await self._cross(unit)
 
     async def tidy(self) -> None:
         """Housekeeping of every hour: partitions ahead, old message ids away."""
