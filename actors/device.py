@@ -10,7 +10,7 @@ from typing import assert_never
 import msgspec
 
 from actors import presence
-from actors.refusing import NoticeLimit, notice, rejection
+from actors.refusing import NoticeLimit, notice, readings_in, refused_whole, rejection
 from protocol import codec
 from protocol.errors import Reason, Refusal
 from protocol.events import DeviceChanged, FeedValue
@@ -51,13 +51,16 @@ class _FeedState:
 
     __slots__ = ("alarmed", "alarmed_us", "at_last", "feed", "last_us")
 
-    def __init__(self, feed: Feed, alarmed: bool) -> None:
+    def __init__(self, feed: Feed, raised_us: int | None) -> None:
         self.feed = feed
         # A shared feed's last value may be another device's: it says nothing of ours.
         self.last_us = feed.last_us if feed.device_id is not None else None
         self.at_last: set[int] = set()
-        self.alarmed = alarmed
-        self.alarmed_us: int | None = None
+        self.alarmed = raised_us is not None
+        # Alarms obey event time too: what is older than both was judged before.
+        self.alarmed_us = max(
+            (us for us in (raised_us, self.last_us) if us is not None), default=None
+        )
 
     def is_newest(self, ts_us: int, digest: int) -> bool:
         """Whether this reading becomes the last value: not older, and not seen at that instant."""
@@ -89,7 +92,7 @@ class DeviceActor:
         self._feeds = {}
         # A feed of the device itself goes before a shared one of the same key.
         for feed in sorted(loaded.feeds, key=lambda feed: feed.device_id is None):
-            state = before.get(feed.num) or _FeedState(feed, feed.num in loaded.alarms)
+            state = before.get(feed.num) or _FeedState(feed, loaded.alarms.get(feed.num))
             state.feed = feed
             self._feeds.setdefault(feed.key, state)
 
@@ -99,11 +102,11 @@ class DeviceActor:
                 return self._take_readings(origin, readings)
             case StatusSaid():
                 return self._take_status(message)
-            case Unreadable(origin=origin, refusal=refusal):
-                return self._refuse(origin, refusal, now_us)
-            case AckSaid(origin=origin):
+            case Unreadable(refusal=refusal):
+                return self._refuse(message, refusal)
+            case AckSaid():
                 detail = "no command of that id was sent to this device"
-                return self._refuse(origin, Refusal(Reason.UNKNOWN_COMMAND, detail), now_us)
+                return self._refuse(message, Refusal(Reason.UNKNOWN_COMMAND, detail))
             case Announce():
                 return [self._live(DeviceChanged(self.device))]
             case Configured(loaded=loaded):
@@ -116,7 +119,7 @@ class DeviceActor:
     def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
         """The message killed this actor twice: keep it with its reason, and go on without it."""
         refusal = Refusal(Reason.INTERNAL_ERROR, f"the message could not be handled: {error}")
-        return self._refuse(message.origin, refusal, message.origin.at_us)
+        return self._refuse(message, refusal)
 
     # Readings
 
@@ -156,6 +159,7 @@ class DeviceActor:
             state=change,
             taken=origin.taken,
             receipt=origin.receipt,
+            size=origin.size,
         )
         effects.append(unit)
         return effects
@@ -232,7 +236,7 @@ class DeviceActor:
         try:
             ts_us = None if said.ts is None else parse_device_time(said.ts, origin.at_us)
         except Refusal as refusal:
-            return self._refuse(origin, refusal, origin.at_us)
+            return self._refuse(message, refusal)
         state = self.device.state
         if origin.retained:
             state = presence.retained(state, said, ts_us)
@@ -242,7 +246,11 @@ class DeviceActor:
             state = presence.applied(state, said, event_us, origin.at_us)
         change = self._changed(state)
         unit = Unit(
-            device=origin.topic.device, state=change, taken=origin.taken, receipt=origin.receipt
+            device=origin.topic.device,
+            state=change,
+            taken=origin.taken,
+            receipt=origin.receipt,
+            size=origin.size,
         )
         return [unit] if change is None else [self._live(DeviceChanged(self.device)), unit]
 
@@ -260,18 +268,13 @@ class DeviceActor:
 
     # Refusals
 
-    def _refuse(self, origin: Origin, refusal: Refusal, now_us: int) -> list[DeviceEffect]:
-        unit = Unit(
-            device=origin.topic.device,
-            rejections=(rejection(origin, refusal, self.device.id),),
-            state=self._heard(origin),
-            taken=origin.taken,
-            receipt=origin.receipt,
-        )
+    def _refuse(self, message: FromDevice, refusal: Refusal) -> list[DeviceEffect]:
+        origin = message.origin
+        unit = refused_whole(message, refusal, self.device.id, self._heard(origin))
         effects: list[DeviceEffect] = [unit]
         if unit.state is not None:
             effects.insert(0, self._live(DeviceChanged(self.device)))
-        if not origin.again and self._notices.allows(now_us):
+        if not origin.again and self._notices.allows(origin.at_us):
             effects.append(notice(origin, refusal))
         return effects
 
@@ -297,7 +300,10 @@ class Nobody:
     def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
         origin = message.origin
         count = readings_in(message)
-        return [Unit(device=origin.topic.device, receipt=origin.receipt, unowned=count)]
+        unit = Unit(
+            device=origin.topic.device, receipt=origin.receipt, unowned=count, size=origin.size
+        )
+        return [unit]
 
 
 class Seat:
@@ -313,20 +319,20 @@ class Seat:
         if isinstance(message, Configured):
             if message.loaded is None:
                 self._sitter = Nobody()
-            elif isinstance(self._sitter, Nobody):
+            elif self._is_another(message.loaded):
                 self._sitter = DeviceActor(message.loaded)
             effects = self._sitter.step(message, now_us)
             message.done()
             return effects
         return self._sitter.step(message, now_us)
 
-    def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
+    def _is_another(self, loaded: LoadedDevice) -> bool:
+        """A code may be given to a new device after its old one was deleted."""
+        return isinstance(self._sitter, Nobody) or self._sitter.device.num != loaded.device.num
+
+    def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
+        if isinstance(message, Configured):
+            message.done()
+        if isinstance(message, Configured | Announce):
+            return []
         return self._sitter.set_aside(message, error)
-
-
-def readings_in(message: FromDevice) -> int:
-    """How many readings a message counts for in the accounts; one that cannot be read is one."""
-    if isinstance(message, ReadingsSaid):
-        return len(message.readings)
-    of_readings = message.origin.topic.kind in (Kind.READING, Kind.READINGS)
-    return 1 if isinstance(message, Unreadable) and of_readings else 0

@@ -12,13 +12,13 @@ import trio
 from actors.device import Seat
 from actors.mailbox import Lane, Mailbox
 from actors.ports import Store
-from actors.refusing import rejection
+from actors.refusing import refused_whole
 from actors.reply import Reply
 from actors.supervisor import Cell, Supervisor
 from actors.writer import Writer
 from protocol.errors import Reason, Refusal, Unavailable
 from protocol.messages import Announce, Configured, DeviceEffect, DeviceMessage, FromDevice
-from protocol.records import LoadedDevice, Unit
+from protocol.records import LoadedDevice
 
 log = structlog.get_logger("roost.devices")
 
@@ -33,6 +33,7 @@ CONTROL_MAX = 10_000
 LOAD_MAX = 1_000
 RETRY_S = 0.25
 REFRESH_TIMEOUT_S = 5.0
+REFRESH_AGAIN_S = 1.0
 
 
 class Devices:
@@ -63,6 +64,10 @@ class Devices:
         self._ask, self._asked = trio.open_memory_channel[tuple[Key, Reply[LoadedDevice | None]]](
             LOAD_MAX
         )
+        self._configuring = trio.Lock()
+        # Users whose actors may judge by old settings: at most as many as have living actors.
+        self._stale: dict[str, None] = {}
+        self._stale_came = trio.Event()
 
     def __len__(self) -> int:
         return len(self._cells)
@@ -92,29 +97,46 @@ class Devices:
     async def refresh(self, user_id: str, code: str | None = None) -> None:
         """After a change over REST: when this returns, living actors judge by the new settings.
 
-        One that is too busy to take them within five seconds takes them in its turn.
+        When the store does not answer, or an actor is too busy, they take them as soon as they can.
         """
-        cells = dict(self._of_user.get(user_id, {}))
-        if code is not None:
-            cells = {code: cells[code]} if code in cells else {}
-        if not cells:
-            await trio.lowlevel.checkpoint()
-            return
-        loaded = await self._store.load_devices([(user_id, each) for each in cells])
-        replies = []
-        with trio.move_on_after(REFRESH_TIMEOUT_S) as scope:
-            for cell, device in zip(cells.values(), loaded, strict=True):
-                reply = Reply[None]()
-                message = Configured(loaded=device, done=partial(reply.settle, None))
-                try:
-                    await cell.mailbox.put(message, control=True)
-                except trio.ClosedResourceError:
-                    continue  # it ended, and will read the new settings when it starts again
-                replies.append(reply)
-            for reply in replies:
-                await reply.wait(REFRESH_TIMEOUT_S)
-        if scope.cancelled_caught:
-            log.warning("devices take new settings late", user=user_id, device=code)
+        try:
+            replies = await self._configure(user_id, code)
+            with trio.fail_after(REFRESH_TIMEOUT_S):
+                for reply in replies:
+                    await reply.wait(REFRESH_TIMEOUT_S)
+        except (Unavailable, trio.WouldBlock, trio.TooSlowError) as error:
+            log.warning("devices take new settings late", user=user_id, error=repr(error))
+            self._stale[user_id] = None
+            self._stale_came.set()
+
+    async def _configure(self, user_id: str, code: str | None) -> list[Reply[None]]:
+        """Read settings and give them to living actors, one such change after the other: settings
+        that were read earlier never arrive later."""
+        async with self._configuring:
+            living = self._of_user.get(user_id, {})
+            codes = [each for each in living if code in (None, each)]
+            if not codes:
+                return []
+            loaded = await self._store.load_devices([(user_id, each) for each in codes])
+            replies = []
+            for each, device in zip(codes, loaded, strict=True):
+                cell = self._of_user.get(user_id, {}).get(each)
+                if cell is not None:  # else it ended, and reads them when it starts again
+                    reply = Reply[None]()
+                    done = partial(reply.settle, None)
+                    cell.mailbox.put_nowait(Configured(loaded=device, done=done), control=True)
+                    replies.append(reply)
+            return replies
+
+    async def refresh_forever(self) -> None:
+        """Bring settings that could not be taken at once to where they belong."""
+        while True:
+            await self._stale_came.wait()
+            await trio.sleep(REFRESH_AGAIN_S)
+            self._stale_came = trio.Event()
+            stale, self._stale = self._stale, {}
+            for user_id in stale:
+                await self.refresh(user_id)
 
     async def load_forever(self) -> None:
         """Load the devices of starting actors, as many at once as have asked."""
@@ -177,12 +199,4 @@ class Devices:
             if isinstance(message, Configured):
                 message.done()
             elif not isinstance(message, Announce):
-                origin = message.origin
-                self._perform(
-                    Unit(
-                        device=origin.topic.device,
-                        rejections=(rejection(origin, refusal, ""),),
-                        taken=origin.taken,
-                        receipt=origin.receipt,
-                    )
-                )
+                self._perform(refused_whole(message, refusal, ""))

@@ -14,7 +14,8 @@ import trio
 from actors.accounts import Accounts
 from actors.ledger import Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
-from protocol.errors import Refusal
+from actors.refusing import KEPT_BYTES_MAX
+from protocol.errors import Reason, Refusal
 from protocol.messages import (
     AckSaid,
     FromDevice,
@@ -24,6 +25,7 @@ from protocol.messages import (
     Unreadable,
 )
 from protocol.payloads import (
+    PAYLOAD_BYTES_MAX,
     DeviceStatus,
     RawReading,
     check_size,
@@ -37,10 +39,14 @@ from protocol.topics import Kind, Topic, parse_topic, unmapped
 log = structlog.get_logger("roost.gateway")
 
 # Four partition and four state sessions of 10,000 and the wills: above what the broker's windows
-# let through. Each unit is some 2 kB, so this is 200 MB at the very worst.
+# let through. Without payloads each is some 2 kB, so this is 200 MB at the very worst.
 IN_FLIGHT_MAX = 100_000
-# QoS 0 has no window; it may take half of that.
-QOS0_MAX = 50_000
+# Payloads in flight; what is beyond stays with the broker.
+BYTES_MAX = 256 << 20
+# prefix of a partition, user id, device code, feed key: 200 characters; a longer key is refused.
+TOPIC_MAX = 512
+# What tells a payload from others in a receipt: itself, or the digest of a longer one.
+MARK_BYTES_MAX = 1_024
 
 Said = list[RawReading] | DeviceStatus | Refusal | None  # None: an acknowledgement of a command
 
@@ -84,6 +90,7 @@ class Gateway:
         self._live_changed = live_changed
         self._confirm = confirm
         self._in_flight = 0
+        self._bytes = 0
 
     @property
     def connected_sessions(self) -> int:
@@ -137,12 +144,15 @@ class Gateway:
         self.messages += 1
         ledger = self.ledgers[delivery.session]
         packet_id, payload = delivery.packet_id, delivery.payload
-        raw_topic = unmapped(delivery.topic)
+        raw_topic = unmapped(delivery.topic)[:TOPIC_MAX]
+        mark = payload if len(payload) <= MARK_BYTES_MAX else _digest(payload)
         if packet_id:
-            verdict = ledger.known_packet(packet_id, delivery.dup, raw_topic, payload)
+            verdict = ledger.known_packet(packet_id, delivery.dup, raw_topic, mark)
             if verdict is not Verdict.NEW:
                 return self._known(ledger, packet_id, verdict)
         try:
+            if len(delivery.topic) > TOPIC_MAX:
+                raise Refusal(Reason.BAD_TOPIC, "the topic is too long")
             topic = parsed(delivery.topic)
         except Refusal as refusal:
             self.bad_topics += 1
@@ -154,14 +164,16 @@ class Gateway:
         said = _read(topic, payload, now_us)
         digest = None
         if packet_id and not _has_identity(said):
-            digest = hashlib.blake2b(raw_topic.encode() + b"\0" + payload, digest_size=16).digest()
+            digest = _digest(raw_topic.encode() + b"\0" + payload)
             verdict = ledger.known_digest(packet_id, digest, trio.current_time())
             if verdict is not Verdict.NEW:
                 return self._known(ledger, packet_id, verdict)
         count = _readings_in(topic, said)
-        if self.closing or self._in_flight >= (IN_FLIGHT_MAX if packet_id else QOS0_MAX):
+        if self.closing or not self._has_room(packet_id):
             return self._leave(delivery, topic.device, count)
-        receipt = ledger.open(packet_id, raw_topic, payload, digest) if packet_id else None
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            payload = payload[:KEPT_BYTES_MAX]  # it is refused, and only this much of it is kept
+        receipt = ledger.open(packet_id, raw_topic, mark, digest) if packet_id else None
         origin = Origin(
             topic,
             raw_topic,
@@ -177,8 +189,14 @@ class Gateway:
                 ledger.forget(receipt)
             return self._leave(delivery, topic.device, count)
         self._in_flight += 1
+        self._bytes += origin.size
         self._accounts.received(topic.device, count)
         return None
+
+    def _has_room(self, packet_id: int) -> bool:
+        """QoS 0 may take half of what there is, because nothing else holds it back."""
+        share = 1 if packet_id else 2
+        return self._in_flight * share < IN_FLIGHT_MAX and self._bytes * share < BYTES_MAX
 
     def _known(self, ledger: SessionLedger, packet_id: int, verdict: Verdict) -> None:
         self.joined += 1
@@ -207,6 +225,7 @@ class Gateway:
             if isinstance(unit.receipt, Receipt):
                 by_session.setdefault(unit.receipt.session, []).append(unit.receipt)
         self._in_flight -= sum(unit.messages for unit in units)
+        self._bytes -= sum(unit.size for unit in units)
         for ledger, receipts in by_session.items():
             packet_ids = ledger.settle(no, receipts)
             if packet_ids:
@@ -216,6 +235,10 @@ class Gateway:
         """Tell a device why its message was refused: best effort."""
         if not self._broker.publish_nowait(notice.topic, notice.body):
             self.notices_dropped += 1
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _read(topic: Topic, payload: bytes, now_us: int) -> Said:

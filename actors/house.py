@@ -111,6 +111,7 @@ async def open_house(
         house = House(nursery, ports, on_step, idle_s)
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)
+        house.supervisor.keep("refresher", house.devices.refresh_forever)
         async with house.broker.open(house.gateway, house.gateway.prepare):
             try:
                 yield house

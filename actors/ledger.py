@@ -29,9 +29,12 @@ class Verdict(Enum):
 
 
 class Receipt:
-    """A message in flight: whose acknowledgement is owed, and on which connection."""
+    """A message in flight: whose acknowledgement is owed, and on which connection.
 
-    __slots__ = ("connection", "packet_id", "payload", "session", "taken", "topic")
+    `mark` tells its payload from others: the payload itself, or the digest of a long one.
+    """
+
+    __slots__ = ("connection", "mark", "packet_id", "session", "taken", "topic")
 
     def __init__(
         self,
@@ -39,13 +42,13 @@ class Receipt:
         connection: int,
         packet_id: int,
         topic: str,
-        payload: bytes,
+        mark: bytes,
     ) -> None:
         self.session = session
         self.connection = connection
         self.packet_id = packet_id
         self.topic = topic
-        self.payload = payload
+        self.mark = mark
         self.taken: Taken | None = None
 
 
@@ -101,16 +104,18 @@ class SessionLedger:
 
     # A delivery comes in
 
-    def known_packet(self, packet_id: int, dup: bool, topic: str, payload: bytes) -> Verdict:
+    def known_packet(self, packet_id: int, dup: bool, topic: str, mark: bytes) -> Verdict:
         """Judge a delivery by its packet id alone, before anything is decoded."""
         receipt = self._in_flight.get(packet_id)
-        if receipt is not None and receipt.payload == payload and receipt.topic == topic:
+        if receipt is not None and receipt.mark == mark and receipt.topic == topic:
             if receipt.connection != self.connection and not dup and self._is_ambiguous(receipt):
                 return Verdict.NEW
             self._adopt(receipt, packet_id)
             return Verdict.JOINED
         if dup and packet_id in self._acknowledged:
             return Verdict.DONE  # our PUBACK and the broker's patience crossed on the way
+        # Ids come round again: from here on this one is another message, perhaps left untaken.
+        self._acknowledged.discard(packet_id)
         return Verdict.NEW
 
     def known_digest(self, packet_id: int, digest: bytes, now_s: float) -> Verdict:
@@ -133,9 +138,9 @@ class SessionLedger:
         self._suspects.discard(digest)
         return Verdict.DONE
 
-    def open(self, packet_id: int, topic: str, payload: bytes, digest: bytes | None) -> Receipt:
+    def open(self, packet_id: int, topic: str, mark: bytes, digest: bytes | None) -> Receipt:
         """A new message is in flight from here on."""
-        receipt = Receipt(self, self.connection, packet_id, topic, payload)
+        receipt = Receipt(self, self.connection, packet_id, topic, mark)
         if digest is not None:
             receipt.taken = Taken(self.name, digest)
             self._know(digest)

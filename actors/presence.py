@@ -14,7 +14,9 @@ _FIELDS = ("temperature", "humidity", "latitude", "longitude", "firmware")
 def heard(state: DeviceState, at_us: int) -> DeviceState:
     """Any first delivery shows that the device lives: online, and seen at `at_us`."""
     seen_us = state.last_seen_us
-    online = ONLINE if state.status == OFFLINE else state.status
+    # Status goes before readings in the mailbox: what arrived before a will revives nobody.
+    said_since = state.state_us is not None and at_us < state.state_us
+    online = ONLINE if state.status == OFFLINE and not said_since else state.status
     if online == state.status and seen_us is not None and at_us - seen_us < LAST_SEEN_STEP_US:
         return state
     seen_us = at_us if seen_us is None else max(seen_us, at_us)

@@ -4,8 +4,8 @@ import base64
 
 from protocol import codec
 from protocol.errors import Refusal
-from protocol.messages import Notice
-from protocol.records import Origin, Rejection
+from protocol.messages import FromDevice, Notice, ReadingsSaid, Unreadable
+from protocol.records import Origin, Rejection, StateChange, Unit
 from protocol.times import SECOND_US
 from protocol.topics import Kind, errors_topic
 
@@ -29,9 +29,13 @@ class NoticeLimit:
 
 
 def rejection(
-    origin: Origin, refusal: Refusal, device_id: str, payload: bytes | None = None
+    origin: Origin,
+    refusal: Refusal,
+    device_id: str,
+    payload: bytes | None = None,
+    readings: int = 1,
 ) -> Rejection:
-    """The row that keeps a refused message, cut to 4 kB and readable in any case."""
+    """The row that keeps a refused message or reading, cut to 4 kB and readable in any case."""
     kept = origin.payload if payload is None else payload
     text, encoding = readable(kept)
     return Rejection(
@@ -43,7 +47,7 @@ def rejection(
         encoding,
         refusal.reason,
         refusal.detail.replace("\0", "\\0").encode("utf-8", "replace").decode(),
-        origin.topic.kind in (Kind.READING, Kind.READINGS),
+        readings,
     )
 
 
@@ -80,3 +84,27 @@ def notice(origin: Origin, refusal: Refusal) -> Notice:
     }
     user_id, device_code = origin.topic.device
     return Notice(topic=errors_topic(user_id, device_code), body=codec.encode(body))
+
+
+def readings_in(message: FromDevice) -> int:
+    """How many readings a message counts for in the accounts; one that cannot be read is one."""
+    if isinstance(message, ReadingsSaid):
+        return len(message.readings)
+    of_readings = message.origin.topic.kind in (Kind.READING, Kind.READINGS)
+    return 1 if isinstance(message, Unreadable) and of_readings else 0
+
+
+def refused_whole(
+    message: FromDevice, refusal: Refusal, device_id: str, state: StateChange | None = None
+) -> Unit:
+    """A message that is refused as it came, with all the readings it counts for."""
+    origin = message.origin
+    row = rejection(origin, refusal, device_id, readings=readings_in(message))
+    return Unit(
+        device=origin.topic.device,
+        rejections=(row,),
+        state=state,
+        taken=origin.taken,
+        receipt=origin.receipt,
+        size=origin.size,
+    )

@@ -166,6 +166,7 @@ class Supervisor:
                 ended()
                 gave_up(left)
             else:
+                cell.mailbox.close()
                 ended()
 
         self._nursery.start_soon(supervise, name=cell.name)

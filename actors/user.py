@@ -87,4 +87,5 @@ class UserActor:
                 device = newest
             if device.id not in self._gone:
                 merged.append(device)
+                self._newest[device.id] = device  # older news may still wait behind the snapshot
         return DeviceList(tuple(merged))

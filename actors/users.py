@@ -11,7 +11,7 @@ from actors.outbox import Outbox
 from actors.ports import Store
 from actors.supervisor import Cell, Supervisor
 from actors.user import UserActor
-from protocol.errors import Busy, Unavailable
+from protocol.errors import Busy, RoostError
 from protocol.events import Event
 from protocol.messages import (
     Happened,
@@ -142,7 +142,8 @@ class Users:
         while any(outbox is box for box in self._watching.get(user_id, ())):
             try:
                 devices = await self._store.snapshot(user_id)
-            except Unavailable:
+            except RoostError as error:
+                log.warning("snapshot waits for the database", error=str(error))
                 await trio.sleep(SNAPSHOT_RETRY_S)
                 continue
             cell = self._cells.get(user_id)

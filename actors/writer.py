@@ -64,7 +64,7 @@ class Writer:
         self._accounts = accounts
         self._rng = rng
         self._committed = committed
-        self._mailbox = Mailbox[Unit](control=Lane(1), data=Lane(UNITS_MAX))
+        self._mailbox = Mailbox[Unit | None](control=Lane(1), data=Lane(UNITS_MAX))
         self._backlog: deque[Unit] = deque()
         self._confirmed: dict[str, int] = {}
         self._submitted = 0
@@ -81,7 +81,12 @@ class Writer:
         self._submitted += 1
 
     def confirm(self, session: str, no: int) -> None:
-        """Let the store forget the identities of a session up to a commit, with the next one."""
+        """Let the store forget the identities of a session up to a commit.
+
+        It rides on the next commit, and makes one of its own when none comes within a second.
+        """
+        if not self._confirmed and not len(self._mailbox.control):
+            self._mailbox.put_nowait(None, control=True)  # wakes a writer that has nothing to do
         self._confirmed[session] = no
 
     async def barrier(self) -> None:
@@ -104,7 +109,8 @@ class Writer:
         while not self._backlog:
             delay_s = CONFIRM_DELAY_S if self._confirmed else float("inf")
             with trio.move_on_after(delay_s) as waited:
-                self._backlog.extend(await self._mailbox.take(ROWS_MAX))
+                taken = await self._mailbox.take(ROWS_MAX)
+                self._backlog.extend(unit for unit in taken if unit is not None)
             if waited.cancelled_caught:
                 await self._commit([])
 
@@ -164,7 +170,7 @@ class Writer:
                 unit.device,
                 stored=len(unit.readings) - duplicate,
                 duplicate=duplicate,
-                refused=sum(rejection.of_reading for rejection in unit.rejections),
+                refused=sum(rejection.readings for rejection in unit.rejections),
                 unowned=unit.unowned,
             )
         self._committed(committed.no, units)

@@ -96,7 +96,7 @@ class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
 
     device: Device
     feeds: tuple[Feed, ...]
-    alarms: frozenset[int] = frozenset()  # feed numbers with an open threshold alarm
+    alarms: dict[int, int] = {}  # feed numbers with an open threshold alarm: raised when (µs)
 
 
 class StoredReading(msgspec.Struct, frozen=True):
@@ -137,7 +137,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A message or reading that was refused, on its way to the store. `payload` is already cut.
 
-    `device_id` is "" where none is known. `of_reading`: it counts in the accounts of readings.
+    `device_id` is "" where none is known. `readings`: how many it stands for in the accounts.
     """
 
     user_id: str
@@ -148,7 +148,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     encoding: str
     reason: str
     detail: str
-    of_reading: bool = True
+    readings: int = 1
 
 
 class AlarmChange(msgspec.Struct, frozen=True, gc=False):
@@ -192,6 +192,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     receipt: object = None
     unowned: int = 0  # readings for a device that does not exist: counted, not kept
     messages: int = 1  # how many messages of devices it ends
+    size: int = 0  # bytes of payload that it ends
 
     @property
     def rows(self) -> int:
@@ -220,6 +221,8 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         topic: parsed; `raw_topic` is as it was published, without a partition's prefix.
+        payload: as it came, or the beginning of one that is too large to be kept.
+        size: bytes of it that are held until the commit.
         at_us: when it arrived.
         retained: the broker kept it; it says nothing of the device's presence.
         again: the broker may have delivered it before; without `ts` its true time is unknown.
@@ -234,3 +237,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     again: bool = False
     taken: Taken | None = None
     receipt: object = None
+
+    @property
+    def size(self) -> int:
+        return len(self.payload)

@@ -14,7 +14,7 @@ from hypercorn.trio import serve
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.house import House, Ports, open_house
 from actors.ports import Broker, Logins, Store
-from protocol.errors import Unavailable
+from protocol.errors import RoostError
 from roost.settings import Bind, check_free
 from web.app import create_app
 from web.live import Sockets
@@ -98,6 +98,6 @@ async def _tidy(store: Store) -> None:
     while True:
         try:
             await store.tidy()
-        except Unavailable as error:
+        except RoostError as error:
             log.warning("housekeeping waits", error=str(error))
         await trio.sleep(TIDY_EVERY_S)

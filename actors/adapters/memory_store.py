@@ -174,7 +174,7 @@ class MemoryStore:
         place = change.feed_num, change.device_num
         for alarm in self._alarms:
             if alarm["place"] == place and alarm["cleared_us"] is None:
-                if not change.active:
+                if not change.active and alarm["raised_us"] <= change.ts_us:
                     alarm["cleared_us"] = change.ts_us
                 return
         if change.active:
@@ -193,11 +193,11 @@ class MemoryStore:
             and feed.user_id == device.user_id
             and feed.device_id in (None, device.id)
         )
-        alarms = frozenset(
-            alarm["place"][0]
+        alarms = {
+            alarm["place"][0]: alarm["raised_us"]
             for alarm in self._alarms
             if alarm["place"][1] == device.num and alarm["cleared_us"] is None
-        )
+        }
         return LoadedDevice(device=device, feeds=feeds, alarms=alarms)
 
     async def snapshot(self, user_id: str) -> list[Device]:

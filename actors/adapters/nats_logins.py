@@ -24,7 +24,7 @@ import trio
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.ports import Store, WallClock
 from protocol import codec
-from protocol.errors import BadPayload, Unavailable
+from protocol.errors import RoostError, Unavailable
 from protocol.ids import password_digest
 from protocol.records import MqttLogin
 from protocol.topics import partition
@@ -128,9 +128,9 @@ class NatsLogins:
             try:
                 answer = await self._answer(message.data)
                 await self._bridge.run(message.respond, answer)
-            except Unavailable as error:
+            except RoostError as error:
                 log.warning("login cannot be checked", error=str(error))
-            except (BadPayload, KeyError, ValueError, nats.errors.Error) as error:
+            except (LookupError, ValueError, TypeError, nats.errors.Error) as error:
                 log.warning("login request not understood", error=repr(error))
 
     async def _answer(self, request: bytes) -> bytes:

@@ -120,5 +120,5 @@ async def keep(
             try:
                 process = await start()
                 break
-            except RoostError as error:
+            except (RoostError, OSError, subprocess.SubprocessError, trio.TooSlowError) as error:
                 log.error("server does not start", server=name, error=str(error))

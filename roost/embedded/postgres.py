@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import pwd
 import random
 import shutil
 import signal
@@ -56,13 +55,6 @@ def unprivileged() -> list[str]:
     unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
     if shutil.which("unshare") and subprocess.run([*unshare, "true"], check=False).returncode == 0:
         return unshare
-    for name in ("postgres", "nobody"):
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            continue
-        if shutil.which("setpriv"):
-            return ["setpriv", f"--reuid={name}", f"--regid={name}", "--clear-groups", "--"]
     raise SettingsError("PostgreSQL does not run as root here: start Roost as an ordinary user")
 
 
@@ -123,7 +115,6 @@ class EmbeddedPostgres:
         draft = self._data.with_suffix(".new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True, mode=0o700)
-        self._give_away(draft)
         command = [*self._prefix, str(self._bin / "initdb"), "-D", str(draft), "-U", "roost"]
         command += ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         done = await trio.run_process(
@@ -133,11 +124,6 @@ class EmbeddedPostgres:
             why = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
             raise child.ChildFailed(f"initdb failed: {' '.join(why)}")
         draft.rename(self._data)
-
-    def _give_away(self, path: Path) -> None:
-        if self._prefix[:1] == ["setpriv"]:
-            owner = pwd.getpwnam(self._prefix[1].partition("=")[2])
-            os.chown(path, owner.pw_uid, owner.pw_gid)
 
     def _check_version(self) -> None:
         version = subprocess.run(

@@ -67,10 +67,10 @@ def some_feed(key: str = "t", num: int = 1, **changes: Any) -> Feed:
 
 
 def loaded(
-    *feeds: Feed, state: DeviceState | None = None, alarms: frozenset[int] = frozenset()
+    *feeds: Feed, state: DeviceState | None = None, raised: dict[int, int] | None = None
 ) -> LoadedDevice:
     device = some_device() if state is None else some_device(state=state)
-    return LoadedDevice(device=device, feeds=feeds or (some_feed(),), alarms=alarms)
+    return LoadedDevice(device=device, feeds=feeds or (some_feed(),), alarms=raised or {})
 
 
 def said(

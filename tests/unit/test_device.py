@@ -79,7 +79,7 @@ def test_a_flagging_feed_stores_what_lies_outside_and_both_kinds_raise_one_alarm
 
 
 def test_an_alarm_that_was_open_before_a_restart_stays_one() -> None:
-    actor = DeviceActor(loaded(some_feed(max_value=10.0), alarms=frozenset({1})))
+    actor = DeviceActor(loaded(some_feed(max_value=10.0), raised={1: NOW - SECOND}))
     assert tell(actor, said("11")).unit.alarms == ()
     assert [a.active for a in tell(actor, said("5", at_us=NOW + 1)).unit.alarms] == [False]
 

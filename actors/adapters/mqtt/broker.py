@@ -17,7 +17,7 @@ from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Link
 from actors.ports import Inbox, SessionPlan
 from actors.reply import Reply
-from protocol.errors import SettingsError, Unavailable
+from protocol.errors import RoostError, SettingsError, Unavailable
 
 log = structlog.get_logger("roost.mqtt")
 
@@ -134,7 +134,7 @@ class MqttBroker:
             try:
                 await prepare(plan.client_id)
                 await self._connected(bridge, plan, inbox, number, lost)
-            except Unavailable as error:
+            except RoostError as error:
                 log.warning("session cannot connect", session=plan.client_id, error=str(error))
             await trio.sleep(RECONNECT_MIN_S + self._rng.random() * RECONNECT_SPREAD_S)
 

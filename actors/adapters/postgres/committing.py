@@ -70,7 +70,7 @@ _CLEAR_ALARMS = """
 UPDATE alarms a SET state = 'cleared', cleared_at = i.ts
 FROM unnest($1::integer[], $2::integer[], $3::timestamptz[]) AS i (feed_num, device_num, ts)
 WHERE a.feed_num = i.feed_num AND a.device_num = i.device_num AND a.kind = 'threshold'
-    AND a.state <> 'cleared'
+    AND a.state <> 'cleared' AND a.raised_at <= i.ts
 """
 
 _RAISE_ALARMS = """
@@ -98,21 +98,28 @@ DELETE FROM taken WHERE session = $1 AND commit_no <= (SELECT commit_no FROM tak
 """
 
 
-async def commit(connection: Any, batch: Batch, again: bool) -> Committed:
-    """Commit a batch whole. `again`: it was tried before, and perhaps only its answer was lost."""
+async def commit(connection: Any, batch: Batch) -> Committed:
+    """Commit a batch whole.
+
+    The batch's id is claimed first. A first try that is still committing makes the claim wait; when
+    it was done, its answer is given again and nothing else happens.
+    """
     async with connection.transaction():
-        if again:
+        no = await connection.fetchval(
+            "INSERT INTO commits (id, duplicates) VALUES ($1::text::uuid, '{}')"
+            " ON CONFLICT (id) DO NOTHING RETURNING no",
+            batch.id,
+        )
+        if no is None:
             done = await connection.fetchrow(
                 "SELECT no, duplicates FROM commits WHERE id = $1::text::uuid", batch.id
             )
-            if done is not None:
-                return Committed(no=done["no"], duplicates=done["duplicates"])
+            return Committed(no=done["no"], duplicates=done["duplicates"] or [0] * len(batch.units))
         duplicates = await _store_readings(connection, batch.units)
-        no = await connection.fetchval(
-            "INSERT INTO commits (id, duplicates) VALUES ($1::text::uuid, $2) RETURNING no",
-            batch.id,
-            duplicates,
-        )
+        if any(duplicates):
+            await connection.execute(
+                "UPDATE commits SET duplicates = $2 WHERE no = $1", no, duplicates
+            )
         await _store_states(connection, [u.state for u in batch.units if u.state is not None])
         await _store_rejections(connection, [r for u in batch.units for r in u.rejections])
         await _store_alarms(connection, [a for u in batch.units for a in u.alarms])

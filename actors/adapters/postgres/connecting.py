@@ -22,19 +22,10 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 
-_AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
+# Everything that is not about what we sent: gone, full, locked, refused, in recovery, in trouble.
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# A mistake in our own statements shall be loud.
+_OURS = (asyncpg.SyntaxOrAccessError,)
 _CONTENT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
@@ -89,6 +80,6 @@ def meaning(error: Exception) -> Exception:
     # asyncpg wraps what a codec says of an argument in DataError, which is also an InterfaceError.
     if isinstance(error, _CONTENT):
         return Unstorable(f"{type(error).__name__}: {error}")
-    if isinstance(error, _AWAY):
+    if isinstance(error, _AWAY) and not isinstance(error, _OURS):
         return Unavailable(f"{type(error).__name__}: {error}")
     return error

@@ -9,6 +9,9 @@ from actors.ports import FeedPage
 from protocol.errors import Conflict
 from protocol.records import Feed, StoredReading, StoredRejection
 
+# A history may be long; it goes in one transaction.
+PURGE_TIMEOUT_S = 600.0
+
 
 async def add_feed(connection: Any, feed: Feed) -> Feed:
     try:
@@ -85,8 +88,10 @@ async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
             user_id,
             feed_id,
         )
-        await connection.execute("DELETE FROM feed_values WHERE feed_num = $1", num)
-        await connection.execute("DELETE FROM message_ids WHERE feed_num = $1", num)
+        for table in ("feed_values", "message_ids"):
+            await connection.execute(
+                f"DELETE FROM {table} WHERE feed_num = $1", num, timeout=PURGE_TIMEOUT_S
+            )
 
 
 async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:

@@ -32,9 +32,7 @@ async def load_devices(
             loaded.append(None)
             continue
         feeds = (*own[device.id], *shared[device.user_id])
-        loaded.append(
-            LoadedDevice(device=device, feeds=feeds, alarms=frozenset(alarms[device.num]))
-        )
+        loaded.append(LoadedDevice(device=device, feeds=feeds, alarms=alarms[device.num]))
     return loaded
 
 
@@ -58,15 +56,15 @@ async def _feeds(
     return own, shared
 
 
-async def _alarms(connection: Any, devices: Sequence[Device]) -> dict[int, list[int]]:
+async def _alarms(connection: Any, devices: Sequence[Device]) -> dict[int, dict[int, int]]:
     found = await connection.fetch(
-        "SELECT device_num, feed_num FROM alarms"
+        "SELECT device_num, feed_num, raised_at FROM alarms"
         " WHERE device_num = ANY($1) AND kind = 'threshold' AND state <> 'cleared'",
         [device.num for device in devices],
     )
-    alarms: dict[int, list[int]] = defaultdict(list)
+    alarms: dict[int, dict[int, int]] = defaultdict(dict)
     for row in found:
-        alarms[row["device_num"]].append(row["feed_num"])
+        alarms[row["device_num"]][row["feed_num"]] = row["raised_at"]
     return alarms
 
 

@@ -37,8 +37,6 @@ T = TypeVar("T")
 # The writer has connections of its own: a rush of people never makes readings wait for a place.
 WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
-# Retries of a commit come one after another; its name need not be remembered for longer.
-TRIED_MAX = 64
 
 
 class PostgresStore:
@@ -49,7 +47,6 @@ class PostgresStore:
         self._url = url
         self._reading = reading
         self._writing = writing
-        self._tried: list[str] = []
 
     async def _work(
         self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any, writing: bool = False
@@ -101,10 +98,7 @@ class PostgresStore:
         await self._work(unit)
 
     async def commit(self, batch: Batch) -> Committed:
-        again = batch.id in self._tried
-        if not again:
-            self._tried = [*self._tried[-TRIED_MAX:], batch.id]
-        return await self._work(committing.commit, batch, again, writing=True)
+        return await self._work(committing.commit, batch, writing=True)
 
     async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
         return await self._work(loading.load_devices, keys)
