@@ -101,6 +101,11 @@ class Gateway:
         """Messages taken and not yet committed, QoS 0 included."""
         return self._in_flight
 
+    @property
+    def bytes_in_flight(self) -> int:
+        """Of payloads that are held until their commit."""
+        return self._bytes
+
     async def prepare(self, session: str) -> None:
         """Before a session's first connection: learn what earlier processes left in doubt.
 

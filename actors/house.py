@@ -28,7 +28,7 @@ from protocol.records import Unit
 
 log = structlog.get_logger("roost.house")
 
-DRAIN_MAX_S = 5.0
+DRAIN_MAX_S = 4.0
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +90,9 @@ class House:
 
     async def drain(self) -> None:
         """Take nothing new, and wait (bounded) until what was taken is committed."""
+        if self.gateway.closing:
+            await trio.lowlevel.checkpoint()
+            return
         self.gateway.closing = True
         with trio.move_on_after(DRAIN_MAX_S) as scope:
             while self.gateway.in_flight:

@@ -1,8 +1,10 @@
 """The composition root: a house on its ports, the web in front of it, and the order of the end."""
 
 import logging
+import os
 import random
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -10,6 +12,7 @@ import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
+from quart_trio import QuartTrio
 
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.house import House, Ports, open_house
@@ -26,6 +29,9 @@ GRACE_S = 1.5
 PING_S = 20.0
 FRAME_BYTES_MAX = 64 * 1024
 TIDY_EVERY_S = 3600.0
+RESTART_S = 0.5
+FAILURES_MAX = 20
+DEADLINE_S = 9.0
 
 
 def make_ports(store: Store, broker: Broker, logins: Logins) -> Ports:
@@ -55,11 +61,7 @@ async def open_web(house: House, settings: WebSettings, http: Bind) -> AsyncIter
     config.include_server_header = False
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-
-        async def run(task_status: trio.TaskStatus[list[str]]) -> None:
-            await serve(app, config, shutdown_trigger=stop.wait, task_status=task_status)
-
-        (url,) = await nursery.start(run)
+        (url,) = await nursery.start(_serve_again, app, config, stop)
         try:
             yield url
         finally:
@@ -67,6 +69,42 @@ async def open_web(house: House, settings: WebSettings, http: Bind) -> AsyncIter
             with trio.CancelScope(shield=True):  # bounded by the two grace times
                 await sockets.close_all(GRACE_S)
                 stop.set()
+
+
+class _Bound(trio.TaskStatus[list[str]]):
+    """Tells of the first start only, and keeps its address for the next."""
+
+    def __init__(self, first: trio.TaskStatus[list[str]], config: Config) -> None:
+        self.is_bound = False
+        self._first = first
+        self._config = config
+
+    def started(self, value: list[str] | None = None) -> None:
+        if not self.is_bound and value:
+            self.is_bound = True
+            self._config.bind = [value[0].partition("//")[2]]
+            self._first.started(value)
+
+
+async def _serve_again(
+    app: QuartTrio,
+    config: Config,
+    stop: trio.Event,
+    task_status: trio.TaskStatus[list[str]],
+) -> None:
+    """Serve until stopped. An error of one connection may end hypercorn's `serve` (its #225):
+    then it begins again on the same address; the actors do not notice."""
+    bound = _Bound(task_status, config)
+    failures = 0
+    while True:
+        try:
+            return await serve(app, config, shutdown_trigger=stop.wait, task_status=bound)
+        except Exception as error:
+            failures += 1
+            if not bound.is_bound or failures > FAILURES_MAX:
+                raise
+            log.error("web server failed", error=repr(error), exc_info=error)
+        await trio.sleep(RESTART_S)
 
 
 async def run_until_signal(
@@ -92,6 +130,19 @@ async def run_until_signal(
                 log.info("stopping")
                 break
             nursery.cancel_scope.cancel()
+            _end_within(DEADLINE_S)
+            # Before the web ends: a client that reads nothing may hold that up.
+            await house.drain()
+
+
+def _end_within(seconds: float) -> None:
+    """Whatever hangs by then (a client, a server that does not answer) hangs without us.
+
+    Nothing is lost: what was not committed was not acknowledged. Our children end with us.
+    """
+    timer = threading.Timer(seconds, os._exit, [0])
+    timer.daemon = True
+    timer.start()
 
 
 async def _tidy(store: Store) -> None:

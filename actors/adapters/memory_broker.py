@@ -17,6 +17,7 @@ from protocol.topics import parse_topic, partition
 
 WINDOW = 10_000
 RECONNECT_S = 1.0
+CONFIRM_S = 0.02
 
 
 class _Message(msgspec.Struct):
@@ -59,6 +60,7 @@ class MemoryBroker:
         self._sessions = {plan.client_id: _Session(plan) for plan in plans}
         self._retained: dict[str, _Message] = {}
         self._inbox: Inbox | None = None
+        self._nursery: trio.Nursery | None = None
 
     # The house's side
 
@@ -68,6 +70,7 @@ class MemoryBroker:
     ) -> AsyncIterator[None]:
         self._inbox = inbox
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             for session in self._sessions.values():
                 nursery.start_soon(self._keep, session, inbox, prepare)
             try:
@@ -75,6 +78,7 @@ class MemoryBroker:
             finally:
                 for session in self._sessions.values():
                     session.connected = False
+                self._nursery = None
                 nursery.cancel_scope.cancel()
         self._inbox = None
 
@@ -112,8 +116,14 @@ class MemoryBroker:
             mine.window.pop(packet_id, None)
         mine.acks += len(packet_ids)
         self._flow(mine)
-        if self._inbox is not None:
-            self._inbox.heard(session, connection, mine.acks)
+        if self._nursery is not None:
+            self._nursery.start_soon(self._confirm, mine, connection, mine.acks)
+
+    async def _confirm(self, session: _Session, connection: int, acks: int) -> None:
+        """That they were processed is told later, as by the answer to a ping behind them."""
+        await trio.sleep(CONFIRM_S)
+        if self._inbox is not None and session.connected and session.connection == connection:
+            self._inbox.heard(session.plan.client_id, connection, acks)
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         if self.away:

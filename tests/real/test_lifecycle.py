@@ -52,6 +52,32 @@ async def test_sigterm_drains_closes_sockets_with_1001_and_exits_0(tmp_path: Pat
         assert '"level": "error"' not in roost.log
 
 
+def test_a_database_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with running(tmp_path) as roost:
+        ada = roost.user()
+        client = DeviceClient(roost, ada.device("d", "t")["mqtt"])
+        postgres = roost.pid_of("postgres")
+        pids = [postgres, *children_of(postgres)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            client.publish("feeds/t", b"1")
+            since = time.monotonic()
+            assert roost.stop() == 0
+            assert time.monotonic() - since < 10
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        roost.start()
+        (feed,) = ada.get("/feeds")["items"]
+        eventually(lambda: ada.values(feed["id"]), lambda values: values == [1])
+
+
+def children_of(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(each) for each in found]
+
+
 def test_a_token_never_reaches_a_log(tmp_path: Path) -> None:
     with running(tmp_path, "--log-level", "debug") as roost:
         ada = roost.user()

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
@@ -189,3 +190,68 @@ async def a_stand_still(world: World) -> None:
 
 def test_a_dashboard_hears_when_live_data_stands_still() -> None:
     simulate(1, a_stand_still)
+
+
+async def a_switch_says_the_same_after_a_quiet_night(world: World) -> None:
+    """A payload without `ts` that was confirmed long ago is a new message after a restart."""
+    async with world.open():
+        ada = await Person(world, "ada@example.org").sign_up()
+        made = await ada.post("/devices", {"device_code": "d", "name": "D"})
+        feed = await ada.post("/feeds", {"key": "s", "name": "S", "kind": "bool"})
+        topic = f"{made['mqtt']['topic_prefix']}/feeds/s"
+        world.broker.publish_from_device(topic, b"true")
+        await trio.sleep(12 * 3600)
+    async with world.open():
+        await trio.sleep(1)
+        world.broker.publish_from_device(topic, b"true")
+        await world.settle()
+        page = await ada.get(f"/feed-values/{feed['id']}")
+        assert len(page["items"]) == 2
+
+
+def test_a_switch_that_repeats_itself_after_a_restart_is_heard() -> None:
+    simulate(1, a_switch_says_the_same_after_a_quiet_night)
+
+
+async def settings_change_while_the_database_stumbles(world: World) -> None:
+    async with world.open() as house:
+        ada = await Person(world, "ada@example.org").sign_up()
+        made = await ada.post("/devices", {"device_code": "d", "name": "D"})
+        feed = await ada.post("/feeds", {"key": "t", "name": "T", "device_id": made["id"]})
+        topic = f"{made['mqtt']['topic_prefix']}/feeds/t"
+        world.broker.publish_from_device(topic, b"1")
+        await trio.sleep(1)
+        stored = await world.store.feed(ada.id, feed["id"])
+        assert stored is not None
+        await world.store.update_feed(msgspec.structs.replace(stored, enabled=False))
+        world.store.away = True
+        await house.devices.refresh(ada.id)  # the store goes away between change and refresh
+        await trio.sleep(5)
+        world.store.away = False
+        await trio.sleep(5)
+        world.broker.publish_from_device(topic, b"2")
+        await world.settle()
+        assert house.accounts.total.refused == 1
+
+
+def test_settings_that_could_not_be_taken_at_once_are_taken_later() -> None:
+    simulate(1, settings_change_while_the_database_stumbles)
+
+
+async def a_flood_of_large_payloads(world: World) -> None:
+    async with world.open() as house:
+        ada = await Person(world, "ada@example.org").sign_up()
+        made = await ada.post("/devices", {"device_code": "d", "name": "D"})
+        topic = f"{made['mqtt']['topic_prefix']}/feeds/t"
+        world.store.away = True
+        for n in range(200):
+            world.broker.publish_from_device(topic, b"%d" % n + b"x" * 800_000)
+        await trio.sleep(5)
+        assert house.gateway.bytes_in_flight < 1_000_000
+        world.store.away = False
+        await world.settle()
+        assert house.accounts.total.refused == 200
+
+
+def test_payloads_that_are_refused_for_their_size_are_not_held() -> None:
+    simulate(1, a_flood_of_large_payloads)

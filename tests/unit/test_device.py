@@ -9,7 +9,7 @@ from protocol import codec
 from protocol.errors import Reason
 from protocol.events import DeviceChanged, FeedValue
 from protocol.messages import Announce, Configured, FromDevice, Live, Notice
-from protocol.records import DeviceState, Unit
+from protocol.records import DeviceState, LoadedDevice, Unit
 from tests.unit.makers import NOW, SECOND, loaded, said, some_device, some_feed
 
 
@@ -190,6 +190,16 @@ def test_an_offline_without_a_session_counts() -> None:
     assert actor.device.state.last_seen_us == NOW
 
 
+def test_a_reading_that_arrived_before_the_will_revives_nobody() -> None:
+    actor = DeviceActor(loaded())
+    tell(actor, said('{"status": "online"}', "status"))
+    tell(actor, said('{"status": "offline"}', "status", at_us=NOW + 2))
+    tell(actor, said("5", at_us=NOW + 1))  # status goes first in the mailbox
+    assert actor.device.state.status == "offline"
+    tell(actor, said("5", at_us=NOW + 3))
+    assert actor.device.state.status == "online"
+
+
 def test_a_retained_status_sets_fields_and_never_presence() -> None:
     actor = DeviceActor(loaded())
     tell(actor, said('{"status": "online", "temperature": 4}', "status", retained=True))
@@ -249,3 +259,32 @@ def test_a_message_that_kills_is_set_aside_with_its_receipt() -> None:
     told = Told(DeviceActor(loaded()).set_aside(said("5", receipt="r"), "ValueError: x"))
     assert told.reasons == [Reason.INTERNAL_ERROR]
     assert told.unit.receipt == "r"
+
+
+def test_a_late_reading_neither_clears_nor_raises_an_alarm_after_a_restart() -> None:
+    feed = some_feed(max_value=10.0, on_violation="flag", last_us=NOW, last_value=11.0)
+    late = '{"value": %d, "ts": 1789999000}'
+    opened = DeviceActor(loaded(feed, raised={1: NOW - SECOND}))
+    assert tell(opened, said(late % 5)).unit.alarms == ()
+    quiet = DeviceActor(loaded(feed))
+    assert tell(quiet, said(late % 50)).unit.alarms == ()
+
+
+def test_a_new_device_under_an_old_code_inherits_nothing() -> None:
+    seat = Seat(loaded(state=DeviceState(session=500, status="offline")))
+    new = LoadedDevice(device=some_device(num=2), feeds=())
+    seat.step(Configured(loaded=new, done=lambda: None), NOW)
+    told = Told(seat.step(said('{"status": "online", "session": 1}', "status"), NOW))
+    assert told.devices[-1].state.session == 1
+
+
+def test_a_message_of_many_readings_that_is_set_aside_counts_them_all() -> None:
+    told = Told(Seat(loaded()).set_aside(said('{"t": 1, "u": 2}', "feeds"), "ValueError: x"))
+    assert sum(r.readings for r in told.unit.rejections) == 2
+
+
+def test_settings_that_kill_are_given_up_without_a_refusal() -> None:
+    done: list[bool] = []
+    message = Configured(loaded=loaded(), done=lambda: done.append(True))
+    assert Seat(loaded()).set_aside(message, "ValueError: x") == []
+    assert done == [True]

@@ -159,3 +159,10 @@ def test_a_message_without_room_is_left_to_the_broker() -> None:
     ledger.forget(opened(ledger, 1, b"a"))
     assert ledger.in_flight == 0
     assert isinstance(take(ledger, 1, b"a", dup=True), Receipt)
+
+
+def test_a_packet_id_that_came_round_again_and_was_left_untaken_is_not_done() -> None:
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    ledger.forget(opened(ledger, 1, b"b"))  # 65,535 messages later; there was no room for it
+    assert isinstance(take(ledger, 1, b"b", dup=True), Receipt)

@@ -80,6 +80,14 @@ async def test_a_snapshot_newer_than_what_was_told_wins() -> None:
     assert await scene.shown() == [DeviceList((at(4, "online"),))]
 
 
+async def test_news_that_waits_behind_a_newer_snapshot_is_dropped() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read(at(6))
+    scene.happen(DeviceChanged(at(5)), DeviceChanged(at(7)))
+    assert await scene.shown() == [DeviceList((at(6),)), DeviceChanged(at(7))]
+
+
 async def test_an_older_state_never_follows_a_newer() -> None:
     scene = Scene()
     scene.subscribe()

@@ -216,3 +216,14 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
         nursery.cancel_scope.cancel()
     receipts = [r for _, settled in scene.settled for r in settled]
     assert receipts == [0, 1, 2, 3]
+
+
+async def test_a_confirmation_that_comes_while_nothing_happens_is_written_all_the_same(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    scene.writer.submit(unit(1))
+    await scene.writer.barrier()
+    await trio.sleep(3600)
+    scene.writer.confirm("s", 1)
+    await trio.sleep(CONFIRM_DELAY_S + 1.5)
+    assert [b.confirmed for b in scene.store.batches] == [{}, {"s": 1}]

@@ -12,6 +12,7 @@ So three protected methods are replaced on the instance, here and nowhere else (
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -117,7 +118,8 @@ class Link:
         self._open = False
         self._ended = asyncio.Event()
         self._acks = 0
-        self._acks_at_ping: int | None = None
+        self._acks_at_pings: deque[int] = deque()  # one for each PINGREQ that is unanswered
+        self._ping_is_due = False
         self._window = Window()
         options: dict[str, Any] = {}
         if version == MQTTv50:
@@ -188,8 +190,8 @@ class Link:
         packets = b"".join([b"\x40\x02" + mid.to_bytes(2, "big") for mid in packet_ids])
         self._client._connection.send_package(packets)
         self._acks += len(packet_ids)
-        if self._acks_at_ping is None:
-            self._ping()
+        if not self._acks_at_pings and not self._ping_is_due:
+            self._client._connection._send_ping_request()
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         """QoS 0; False where the connection is gone or does not drain."""
@@ -211,15 +213,27 @@ class Link:
         self._client.publish(topic, payload, qos=1, retain=retain)
         self._window.waiting[self._window.newest] = done
 
-    def _ping(self) -> None:
+    def _count_pings(self) -> None:
+        """Note at every PINGREQ, gmqtt's own keep-alives too, how many PUBACKs went before it."""
+        connection = self._client._connection
+        send = connection._send_ping_request
+
+        def counted() -> None:
+            self._acks_at_pings.append(self._acks)
+            send()
+
+        connection._send_ping_request = counted
+
+    def _ping_again(self) -> None:
+        self._ping_is_due = False
         if self._open:
-            self._acks_at_ping = self._acks
             self._client._connection._send_ping_request()
 
     # What gmqtt tells, synchronously
 
     def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
         self._open = True
+        self._count_pings()
         self._inbox.connected(self._plan.client_id, self.number)
         wanted = [gmqtt.Subscription(each, qos=1) for each in self._plan.filters]
         if wanted:
@@ -250,13 +264,13 @@ class Link:
             )
 
     def _on_pingresp(self, cmd: int, packet: bytes) -> None:
-        heard, self._acks_at_ping = self._acks_at_ping, None
-        if heard is None:
-            return  # the answer to a keep-alive
+        if not self._acks_at_pings:
+            return
+        heard = self._acks_at_pings.popleft()
         self._inbox.heard(self._plan.client_id, self.number, heard)
-        if self._acks > heard:
-            self._acks_at_ping = heard  # no other ping until this one
-            asyncio.get_running_loop().call_later(PING_EVERY_S, self._ping)
+        if self._acks > heard and not self._acks_at_pings and not self._ping_is_due:
+            self._ping_is_due = True
+            asyncio.get_running_loop().call_later(PING_EVERY_S, self._ping_again)
 
     def _on_disconnect(self, client: Any, packet: Any, exc: Any = None) -> None:
         self._ended.set()
