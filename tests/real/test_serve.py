@@ -1,0 +1,104 @@
+"""`roost serve` against servers of somebody else's: PostgreSQL by URL, Mosquitto with MQTT 5."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from bench import wire
+from roost.embedded.postgres import EmbeddedPostgres
+from tests.contract.brokers import mosquitto
+from tests.real.harness import (
+    ROOST,
+    Dashboard,
+    Person,
+    Roost,
+    clean_environment,
+    dashboard,
+    eventually,
+)
+
+MESSAGES = 500
+
+
+class External(Roost):
+    """The service alone; what it stands on is started by the test."""
+
+    def __init__(self, folder: Path, database_url: str, mqtt_port: int) -> None:
+        super().__init__(folder)
+        self.database_url = database_url
+        self.mqtt_port = mqtt_port
+
+    def start(self) -> None:
+        environment = {
+            **clean_environment(),
+            "ROOST_DATABASE_URL": self.database_url,
+            "ROOST_MQTT_URL": f"mqtt://roost:pw@127.0.0.1:{self.mqtt_port}",
+            "ROOST_DATA_DIR": str(self.data_dir),
+            "ROOST_HTTP": ":" + (self.url.rpartition(":")[2] or "0"),
+        }
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(ROOST), "serve"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().split()
+        assert line[:1] == ["ready"], (line, self.log[-4000:])
+        self.url = line[1]
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[External]:
+    database = EmbeddedPostgres(tmp_path / "pg", tmp_path / "pg.log")
+    process = trio.run(database.start)
+    try:
+        (tmp_path / "broker").mkdir()
+        with mosquitto(tmp_path / "broker") as address:
+            roost = External(tmp_path, database.url, address.port)
+            roost.start()
+            try:
+                yield roost
+            finally:
+                roost.closing.close()
+                assert roost.stop() == 0
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+
+def publish(roost: External, person: Person, first: int, count: int) -> None:
+    prefix = f"users/{person.id}/devices/d"
+    with wire.connect("127.0.0.1", roost.mqtt_port, "device-d", "roost", "pw") as line:
+        messages = [
+            (f"{prefix}/feeds/t", json.dumps({"value": n, "id": f"m{n}"}).encode())
+            for n in range(first, first + count)
+        ]
+        wire.publish_all(line, messages, window=50)
+
+
+async def test_readings_come_through_mosquitto_and_a_kill_loses_none(service: External) -> None:
+    ada = service.user()
+    device = ada.device("d", "t")
+    async with dashboard(service, ada) as screen:
+        assert isinstance(screen, Dashboard)
+        await screen.next()
+        await trio.to_thread.run_sync(publish, service, ada, 0, MESSAGES)
+        frame = await screen.until("feed_value")
+        assert frame["feed_id"] == device["feeds"]["t"]
+    service.kill()
+    publish(service, ada, MESSAGES, MESSAGES)  # while nobody is there
+    service.start()
+    wanted = set(range(2 * MESSAGES))
+    found = eventually(
+        lambda: ada.values(device["feeds"]["t"]), lambda values: set(values) == wanted
+    )
+    assert len(found) == len(wanted)
+    assert ada.http.get(service.url + "/readyz").status_code == 200
