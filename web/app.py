@@ -6,7 +6,7 @@ from werkzeug.exceptions import HTTPException
 
 from actors.house import House
 from actors.ports import Hasher
-from protocol.errors import Problem, Unavailable
+from protocol.errors import Problem, Unavailable, Unstorable
 from web import devices, feeds, operations, people, problems
 from web.auth import Auth, Tokens
 from web.live import Sockets, devices_socket
@@ -48,6 +48,9 @@ def _handle_errors(app: QuartTrio) -> None:
     async def unavailable(error: Unavailable) -> Response:
         return problems.of_unavailable(error)
 
+    async def unstorable(error: Unstorable) -> Response:
+        return problems.of_unstorable(error)
+
     async def http(error: HTTPException) -> Response:
         return problems.of_http(error)
 
@@ -61,6 +64,7 @@ def _handle_errors(app: QuartTrio) -> None:
 
     app.register_error_handler(Problem, problem)
     app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(Unstorable, unstorable)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, bug)
     app.after_request(headers)

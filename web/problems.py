@@ -5,7 +5,7 @@ from quart import Response
 from werkzeug.exceptions import HTTPException
 
 from protocol import codec
-from protocol.errors import Busy, Problem, Unauthorized, Unavailable
+from protocol.errors import Busy, Malformed, Problem, Unauthorized, Unavailable, Unstorable
 from protocol.resources import ProblemView
 
 log = structlog.get_logger("roost.web")
@@ -42,6 +42,12 @@ def of_unavailable(error: Unavailable) -> Response:
     """The database or broker is away: say so, and when to come back, but not its words."""
     log.warning("request failed: a server is away", error=str(error))
     return of_problem(Busy("the database does not answer at the moment", retry_after_s=2))
+
+
+def of_unstorable(error: Unstorable) -> Response:
+    """The database cannot take or compare what was asked: numbers or times beyond its types."""
+    log.info("request refused by the database", error=str(error))
+    return of_problem(Malformed("a value lies beyond what can be stored"))
 
 
 def of_http(error: HTTPException) -> Response:

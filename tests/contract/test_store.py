@@ -391,3 +391,12 @@ async def test_housekeeping_runs_beside_everything(home: Home) -> None:
     again = await home.commit(of(home.reading(1.0, message_id="m")))
     assert list(again.duplicates) == [1]
     await home.store.ping()
+
+
+async def test_cursors_beyond_every_place_are_the_end_of_the_list(home: Home) -> None:
+    await home.commit(of(home.reading(1.0)))
+    far = 2**62
+    assert await home.store.devices(USER, 10, far) == []
+    assert await home.store.feeds(USER, 10, far) == []
+    assert await home.values(before=(NOW - 1, 2**40, far)) == []
+    assert len(await home.store.rejections(USER, 10, far)) == 0

@@ -45,7 +45,7 @@ async def feeds(
 ) -> list[Feed]:
     found = await connection.fetch(
         f"SELECT {rows.FEED} FROM {rows.FEED_FROM} WHERE f.user_id = $1::text::uuid"
-        " AND f.num > $2 AND ($4::text IS NULL OR f.device_id = $4::text::uuid)"
+        " AND f.num > $2::bigint AND ($4::text IS NULL OR f.device_id = $4::text::uuid)"
         " ORDER BY f.num LIMIT $3",
         user_id,
         after,
@@ -101,7 +101,7 @@ async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:
         "SELECT ts, device_num, digest, number, text, boolean, flagged FROM feed_values"
         " WHERE feed_num = $1 AND ($2::timestamptz IS NULL OR ts >= $2)"
         " AND ($3::timestamptz IS NULL OR ts < $3)"
-        " AND ($4::timestamptz IS NULL OR (ts, device_num, digest) < ($4, $5, $6))"
+        " AND ($4::timestamptz IS NULL OR (ts, device_num, digest) < ($4, $5::bigint, $6))"
         " ORDER BY ts DESC, device_num DESC, digest DESC LIMIT $7",
         page.feed_num,
         page.start_us,

@@ -78,7 +78,7 @@ async def add_device(connection: Any, device: Device, login: MqttLogin) -> Devic
 async def devices(connection: Any, user_id: str, limit: int, after: int) -> list[Device]:
     found = await connection.fetch(
         f"SELECT {rows.DEVICE} FROM devices d"
-        " WHERE d.user_id = $1::text::uuid AND d.num > $2 ORDER BY d.num LIMIT $3",
+        " WHERE d.user_id = $1::text::uuid AND d.num > $2::bigint ORDER BY d.num LIMIT $3",
         user_id,
         after,
         limit,
