@@ -37,8 +37,8 @@ class Users:
     """The living user actors.
 
     Args:
+        nursery: where snapshots are read, beside the actors.
         announce: asks the living device actors of a user to tell their state.
-        spawn: runs a background task in the house's nursery.
     """
 
     def __init__(
