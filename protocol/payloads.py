@@ -13,11 +13,11 @@ from protocol import codec
 from protocol.errors import BadPayload, Reason, Refusal
 from protocol.times import parse_device_time
 from protocol.topics import is_feed_key
-from protocol.values import check_text
+from protocol.values import check_word
 
 PAYLOAD_BYTES_MAX = 64 * 1024
 READINGS_MAX = 500
-MESSAGE_ID_BYTES_MAX = 64
+MESSAGE_ID_MAX = 64
 RESERVED = ("ts", "id", "values")
 
 
@@ -111,8 +111,8 @@ def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
     ts_us = None if ts is None else parse_device_time(ts, now_us)
     if message_id is not None:
         if not isinstance(message_id, str) or not message_id:
-            raise Refusal(Reason.BAD_ID, "id must be a string of 1 to 64 bytes")
-        check_text(message_id, MESSAGE_ID_BYTES_MAX, Reason.BAD_ID, "id")
+            raise Refusal(Reason.BAD_ID, "id must be a string of 1 to 64 characters")
+        check_word(message_id, MESSAGE_ID_MAX, Reason.BAD_ID, "id")
     return ts_us, message_id
 
 
@@ -143,11 +143,11 @@ def parse_status(payload: bytes) -> DeviceStatus:
 
 
 def _in_range(said: DeviceStatus) -> None:
-    for name, text, most in (("status", said.status, 32), ("firmware", said.firmware, 64)):
+    for name, text, most in (("status", said.status, 32), ("firmware", said.firmware, 256)):
         if text is not None:
             if not text.strip():
                 raise Refusal(Reason.BAD_VALUE, f"{name} is empty")
-            check_text(text, most, Reason.BAD_VALUE, name)
+            check_word(text, most, Reason.BAD_VALUE, name)
     for name, number, limit in (
         ("temperature", said.temperature, 1e6),
         ("humidity", said.humidity, 1e6),

@@ -17,13 +17,13 @@ from protocol.values import Kind, Value
 T = TypeVar("T")
 
 # PostgreSQL holds no U+0000; an e-mail address is checked by sending to it, not by a grammar.
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\Z")]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\Z")]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]
-Unit = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*$")]
+Unit = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*\Z")]
 Code = Annotated[str, Meta(pattern=rf"^{DEVICE_CODE}\Z")]
 Key = Annotated[str, Meta(pattern=rf"^{FEED_KEY}\Z")]
-OfflineAfter = Annotated[int, Meta(ge=5, le=30 * 24 * 3600)]
+OfflineAfter = Annotated[int, Meta(ge=1, le=30 * 24 * 3600)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 OnViolation = Literal["reject", "flag"]
 
@@ -232,14 +232,14 @@ def rejection_view(stored: StoredRejection) -> RejectionView:
     )
 
 
-class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 9457; `errors` by field for 422."""
 
+    type: str = "about:blank"
     title: str
     status: int
-    type: str = "about:blank"
-    detail: str | None = None
-    errors: dict[str, str] | None = None
+    detail: str
+    errors: dict[str, str] | UnsetType = UNSET
 
 
 class Readiness(msgspec.Struct, frozen=True):

@@ -37,6 +37,13 @@ def take_value(kind: Kind, raw: Any) -> Value:
     return raw
 
 
+def check_word(text: str, characters_max: int, reason: Reason, what: str) -> None:
+    """Refuse a short text by its characters; otherwise as `check_text`."""
+    check_text(text, 4 * characters_max, reason, what)
+    if len(text) > characters_max:
+        raise Refusal(reason, f"{what} is longer than {characters_max} characters")
+
+
 def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
     """Refuse a text that is too long or that PostgreSQL cannot hold (U+0000, lone surrogates)."""
     if "\0" in text:

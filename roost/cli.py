@@ -21,7 +21,13 @@ from roost import logs
 from roost.external import ServeSettings, serve
 from roost.offline import database_url
 from roost.provisioning import FeedWish, provision_device, provision_user
-from roost.settings import check_public_url, check_signup, parse_bind
+from roost.settings import (
+    check_database_url,
+    check_jwt_secret,
+    check_public_url,
+    check_signup,
+    parse_bind,
+)
 from roost.up import UpSettings, up
 
 app = App(
@@ -76,7 +82,7 @@ def up_command(
         data_dir=data_dir,
         public_url=check_public_url(public_url),
         signup_open=check_signup(signup),
-        jwt_secret=jwt_secret,
+        jwt_secret=check_jwt_secret(jwt_secret),
         demo=demo,
     )
     trio.run(up, settings)
@@ -107,14 +113,14 @@ def serve_command(
     settings = ServeSettings(
         http=parse_bind(http, "http"),
         data_dir=data_dir,
-        database_url=database_url,
+        database_url=check_database_url(database_url),
         mqtt_url=mqtt_url,
         mqtt_version=mqtt_version,
         mqtt_partitions=mqtt_partitions,
         mqtt_public_url=mqtt_public_url,
         public_url=check_public_url(public_url),
         signup_open=check_signup(signup),
-        jwt_secret=jwt_secret,
+        jwt_secret=check_jwt_secret(jwt_secret),
     )
     trio.run(serve, settings)
 
@@ -193,6 +199,9 @@ def _with_store(
     url: str | None, data_dir: Path, work: Callable[[PostgresStore], Awaitable[None]]
 ) -> None:
     logs.configure("warning", "auto")
+
+    if url is not None:
+        check_database_url(url)
 
     async def main() -> None:
         async with _store(url, data_dir) as store:

@@ -43,8 +43,6 @@ async def serve(settings: ServeSettings) -> None:
         raise SettingsError(f"MQTT version: {settings.mqtt_version!r} is neither 5 nor 3.1.1")
     if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:
         raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
-    if not settings.database_url.startswith(("postgresql://", "postgres://")):
-        raise SettingsError("the database URL must look like postgresql://user@host/database")
     many = settings.mqtt_partitions
     plans = partition_plans(many) if many else plain_plans()
     broker = MqttBroker(parse_url(settings.mqtt_url), plans, random.Random(), settings.mqtt_version)

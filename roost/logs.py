@@ -25,9 +25,16 @@ def configure(level: str, form: str) -> None:
     ]
     end: list[structlog.typing.Processor]
     if as_text:
-        end = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Plain tracebacks: the prettier ones print local variables, and with them secrets.
+        plain = structlog.dev.plain_traceback
+        colors = sys.stderr.isatty()
+        end = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     else:
-        end = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        end = [
+            structlog.processors.ExceptionRenderer(without_locals),
+            structlog.processors.JSONRenderer(),
+        ]
     number = getattr(logging, level.upper())
     structlog.configure(
         processors=[*shared, *end],

@@ -7,6 +7,7 @@ import msgspec
 from actors.ports import Hasher, Ids, Store, WallClock
 from protocol.errors import Conflict, SettingsError
 from protocol.ids import password_digest
+from protocol.payloads import RESERVED
 from protocol.records import Device, Feed, MqttLogin, User
 from protocol.topics import is_device_code, is_feed_key
 
@@ -60,7 +61,7 @@ async def provision_device(
     if not is_device_code(code):
         raise SettingsError(f"device code: {code!r} is not 1 to 64 of A-Z, a-z, 0-9, _ and -")
     for feed in feeds:
-        if not is_feed_key(feed.key):
+        if not is_feed_key(feed.key) or feed.key in RESERVED:
             raise SettingsError(f"feed key: {feed.key!r} is not 1 to 64 of a-z, 0-9, _ and -")
     device_id, password = ids.uuid(), ids.secret()
     client_id = f"device-{device_id}"

@@ -18,6 +18,7 @@ from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.house import House, Ports, open_house
 from actors.ports import Broker, Logins, Store
 from protocol.errors import RoostError
+from roost.hardening import harden
 from roost.settings import Bind, check_free
 from web.app import create_app
 from web.live import Sockets
@@ -31,6 +32,7 @@ FRAME_BYTES_MAX = 64 * 1024
 TIDY_EVERY_S = 3600.0
 RESTART_S = 0.5
 FAILURES_MAX = 20
+STEADY_S = 60.0
 DEADLINE_S = 9.0
 
 
@@ -49,6 +51,7 @@ def make_ports(store: Store, broker: Broker, logins: Logins) -> Ports:
 async def open_web(house: House, settings: WebSettings, http: Bind) -> AsyncIterator[str]:
     """Serve the house over HTTP while the block runs; gives the URL that it listens on."""
     check_free(http, "HTTP")
+    harden()
     sockets = Sockets()
     app = create_app(house, Argon2Hasher(), settings, sockets)
     config = Config()
@@ -97,10 +100,12 @@ async def _serve_again(
     bound = _Bound(task_status, config)
     failures = 0
     while True:
+        since_s = trio.current_time()
         try:
             return await serve(app, config, shutdown_trigger=stop.wait, task_status=bound)
         except Exception as error:
-            failures += 1
+            steady = trio.current_time() - since_s > STEADY_S
+            failures = 1 if steady else failures + 1
             if not bound.is_bound or failures > FAILURES_MAX:
                 raise
             log.error("web server failed", error=repr(error), exc_info=error)

@@ -36,8 +36,8 @@ def check_free(bind: Bind, what: str) -> None:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((bind.host, bind.port))
-    except OSError as error:
-        why = error.strerror or "not an address of this machine"
+    except (OSError, TypeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not an address of this machine"
         raise SettingsError(f"cannot listen on {bind.shown} for {what}: {why}") from None
 
 
@@ -45,8 +45,12 @@ def check_public_url(url: str | None) -> str | None:
     """`https://roost.example`, without a path. Raises `SettingsError`."""
     if not url:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.netloc) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or parts.path not in ("", "/"):
         raise SettingsError(f"public URL: {url!r} is not like https://roost.example")
     return url.rstrip("/")
 
@@ -56,3 +60,22 @@ def check_signup(text: str) -> bool:
     if text not in ("open", "closed"):
         raise SettingsError(f"signup: {text!r} is neither open nor closed")
     return text == "open"
+
+
+def check_database_url(url: str) -> str:
+    """`postgresql://user@host:port/database`. Raises `SettingsError`; never tells the password."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise SettingsError("the database URL must look like postgresql://user@host:5432/database")
+    return url
+
+
+def check_jwt_secret(secret: str | None) -> str | None:
+    """At least 32 characters (RFC 7518 §3.2 asks for as many bytes as the hash has)."""
+    if secret is not None and len(secret) < 32:
+        raise SettingsError("the JWT secret must have 32 characters or more")
+    return secret or None

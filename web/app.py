@@ -1,12 +1,16 @@
 """The Quart-Trio application: routes, errors, limits. Actors live in the house, not in it."""
 
+from typing import Any
+
 from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from actors.house import House
 from actors.ports import Hasher
+from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
+from protocol.resources import ProblemView
 from web import devices, feeds, operations, people, problems
 from web.auth import Auth, Tokens
 from web.live import Sockets, devices_socket
@@ -38,7 +42,23 @@ def create_app(
 
     app.add_websocket("/ws/devices", view_func=live)
     _handle_errors(app)
+    app.asgi_app = _with_a_path(app.asgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _with_a_path(inner: Any) -> Any:
+    """Quart fails before its routes on a request target without a path, such as `GET ?x`."""
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith("/"):
+            view = ProblemView(title="Malformed request", status=400, detail="no path")
+            kind = (b"content-type", problems.MEDIA_TYPE.encode())
+            await send({"type": "http.response.start", "status": 400, "headers": [kind]})
+            await send({"type": "http.response.body", "body": codec.encode(view)})
+        else:
+            await inner(scope, receive, send)
+
+    return guarded
 
 
 def _handle_errors(app: QuartTrio) -> None:

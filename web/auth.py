@@ -105,14 +105,20 @@ class Auth:
         return token or None
 
     def is_same_origin(self, asked: Request | Websocket) -> bool:
-        """Whether a browser says that the page which asks is ours."""
+        """Whether a browser says that the page which asks is ours.
+
+        A program says nothing of pages: only browsers are led by strangers, and they send Origin
+        with every request that changes something and with every WebSocket.
+        """
         origin = asked.headers.get("Origin")
         if origin is None:
-            # Browsers send no Origin with a same-origin GET; they do with everything else.
-            return asked.headers.get("Sec-Fetch-Site") == "same-origin"
-        if self._public is not None:
-            return _origin(origin) == self._public
-        return urlsplit(origin).netloc.lower() == asked.headers.get("Host", "").lower()
+            return asked.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
+        try:
+            if self._public is not None:
+                return _origin(origin) == self._public
+            return urlsplit(origin).netloc.lower() == asked.headers.get("Host", "").lower()
+        except ValueError:
+            return False
 
 
 def _header_token(asked: Request | Websocket) -> str | None:

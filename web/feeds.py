@@ -73,15 +73,16 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     if body.key in ("ts", "id", "values"):
         raise Invalid({"key": "ts, id and values cannot be feed keys"})
     code = None
-    if body.device_id is not None:
-        if not is_uuid(body.device_id):
+    device_id = None if body.device_id is None else body.device_id.lower()
+    if device_id is not None:
+        if not is_uuid(device_id):
             raise Invalid({"device_id": "is not an id"})
-        code = (await device_of(call, body.device_id)).code
+        code = (await device_of(call, device_id)).code
     feed = Feed(
         num=0,
         id=call.house.ids.uuid(),
         user_id=call.user.id,
-        device_id=body.device_id,
+        device_id=device_id,
         key=body.key,
         name=body.name,
         unit=body.unit,
@@ -146,7 +147,7 @@ async def list_values_of(call: Call, query: ValuesOfQuery) -> Page[ReadingView]:
     """Readings of the feed `feed_id`, newest first."""
     if not query.feed_id:
         raise Invalid({"feed_id": "is required"})
-    return await _values(call, query.feed_id, query)
+    return await _values(call, query.feed_id.lower(), query)
 
 
 @api.operation(

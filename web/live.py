@@ -134,7 +134,8 @@ class _Session:
     ) -> None:
         self._users = context.house.users
         self._clock: WallClock = context.house.clock
-        self._since_us: int | None = context.house.gateway.stale_since_us
+        self._gateway = context.house.gateway
+        self._tells_stale = self._gateway.stale_since_us is not None
         self._sockets = sockets
         self._socket = socket
         self._user = user
@@ -151,7 +152,7 @@ class _Session:
         """Raises `_Closed` with the reason of the end, or is cancelled when the client leaves."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read)
-            nursery.start_soon(self._answer)
+            nursery.start_soon(self._answer, nursery.cancel_scope)
             nursery.start_soon(self._send_events, nursery.cancel_scope)
             nursery.start_soon(self._expire, nursery.cancel_scope)
             nursery.start_soon(self._until_closing, nursery.cancel_scope)
@@ -190,9 +191,13 @@ class _Session:
                 case AuthFrame():
                     await self._replies.send(_error("this socket is signed in already"))
 
-    async def _answer(self) -> None:
-        async for reply in self._to_send:
-            await self._send(reply)
+    async def _answer(self, scope: trio.CancelScope) -> None:
+        try:
+            async for reply in self._to_send:
+                await self._send(reply)
+        except trio.TooSlowError:
+            self._why = _Closed(CLOSE_TRY_AGAIN, "the client takes nothing")
+            scope.cancel()
 
     async def _send_events(self, scope: trio.CancelScope) -> None:
         try:
@@ -209,9 +214,10 @@ class _Session:
                 else:
                     for frame in frames:
                         await self._send(frame)
-                if self._since_us is not None:  # it stood still already when we connected
-                    await self._send(framed_stale(self._since_us))
-                    self._since_us = None
+                since_us = self._gateway.stale_since_us
+                if self._tells_stale and since_us is not None:
+                    await self._send(framed_stale(since_us))  # it stood still before we came
+                self._tells_stale = False
         except trio.EndOfChannel:
             self._why = _Closed(CLOSE_TRY_AGAIN, "connect again")
         except trio.TooSlowError:
@@ -229,8 +235,11 @@ def framed_stale(since_us: int) -> bytes:
     return Staleness(since_us).encoded + b"}"
 
 
-def _bytes(frame: str | bytes) -> bytes:
-    return frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
+def _bytes(frame: str | bytes | None) -> bytes:
+    """A frame as bytes; Quart gives None for an empty binary one."""
+    if isinstance(frame, str):
+        return frame.encode("utf-8", "surrogatepass")
+    return frame or b""
 
 
 def _error(detail: str) -> bytes:

@@ -5,7 +5,7 @@ from msgspec import UNSET
 from quart import Response
 
 from protocol import codec
-from protocol.errors import Forbidden, Invalid, Malformed, Unauthorized
+from protocol.errors import Forbidden, Invalid, Unauthorized
 from protocol.records import User
 from protocol.resources import (
     Credentials,
@@ -27,13 +27,17 @@ api = Api("people")
     body=Credentials,
     raw_body=True,
     answer=Token,
-    errors=(400, 401, 422),
+    errors=(400, 401, 403, 422),
     public=True,
 )
 async def login(call: Call) -> Response:
     """Sign in with e-mail and password, as JSON or as a form; sets the cookie."""
+    if not call.auth.is_same_origin(call.request):
+        raise Forbidden("sign in on our own pages, not on those of others")
     wanted = await _credentials(call)
-    user = await call.house.store.user_by_email(wanted.email)
+    # PostgreSQL compares no text with U+0000; nobody has such an address.
+    known = "\0" not in wanted.email
+    user = await call.house.store.user_by_email(wanted.email) if known else None
     # As long for an unknown address as for a wrong password: nobody learns who has an account.
     hashed = None if user is None else user.password_hash
     matches = await call.hasher.verify(hashed, wanted.password)
@@ -63,12 +67,8 @@ async def _credentials(call: Call) -> Credentials:
         missing = [name for name in ("username", "password") if name not in form]
         if missing:
             raise Invalid(dict.fromkeys(missing, "is required"))
-        wanted = Credentials(form["username"], form["password"])
-    else:
-        wanted = codec.decode_body(await call.data(), Credentials)
-    if "\0" in wanted.email:
-        raise Malformed("the e-mail address contains U+0000")
-    return wanted
+        return Credentials(form["username"], form["password"])
+    return codec.decode_body(await call.data(), Credentials)
 
 
 @api.operation(
@@ -98,7 +98,8 @@ async def who_am_i(call: Call) -> UserView:
 @api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, errors=(409,))
 async def change_me(call: Call, body: UserChange) -> UserView:
     """Change one's name, e-mail address or password."""
-    user = call.user
+    # As it is now: the request's own copy is as old as its body took to arrive.
+    user = await call.house.store.user(call.user.id) or call.user
     if body.password is not UNSET or body.email is not UNSET:
         current = body.current_password
         if current is UNSET:

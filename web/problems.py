@@ -1,6 +1,7 @@
 """Errors as people see them: the one file where they become statuses and close codes."""
 
 import structlog
+from msgspec import UNSET
 from quart import Response
 from werkzeug.exceptions import HTTPException
 
@@ -29,8 +30,8 @@ def of_problem(problem: Problem) -> Response:
     view = ProblemView(
         title=problem.title,
         status=problem.status,
-        detail=problem.detail or None,
-        errors=problem.errors or None,
+        detail=problem.detail or problem.title,
+        errors=problem.errors or UNSET,
     )
     response = answer(view, problem.retry_after_s)
     if isinstance(problem, Unauthorized):
@@ -53,7 +54,9 @@ def of_unstorable(error: Unstorable) -> Response:
 def of_http(error: HTTPException) -> Response:
     """What Quart itself refuses: unknown paths, methods, too large bodies."""
     status = error.code or 500
-    response = answer(ProblemView(title=error.name, status=status, detail=error.description))
+    response = answer(
+        ProblemView(title=error.name, status=status, detail=error.description or error.name)
+    )
     for name, value in error.get_headers():
         if name.lower() in ("allow", "location"):
             response.headers[name] = value
@@ -63,4 +66,5 @@ def of_http(error: HTTPException) -> Response:
 def of_bug(error: Exception) -> Response:
     """Anything else is ours to mend; the caller learns only that it happened."""
     log.error("request failed", error=repr(error), exc_info=error)
-    return answer(ProblemView(title="Internal server error", status=500))
+    detail = "this is a mistake of ours; it was logged"
+    return answer(ProblemView(title="Internal server error", status=500, detail=detail))

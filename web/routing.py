@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
+import trio
 from quart import Quart, Request, Response, request
 
 from actors.house import House
 from protocol import codec
 from protocol.codec import located
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Busy, Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.records import User
 from web.auth import Auth
@@ -25,6 +26,8 @@ from web.auth import Auth
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 PREFIX = "/api/v1"
+# A purge of a long history may take ten minutes; nothing else takes more than seconds.
+WORK_WITHIN_S = 660.0
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +115,7 @@ class Api:
                 endpoint=f"{operation.method} {operation.path}",
                 view_func=_view(operation, context),
                 methods=[operation.method],
+                strict_slashes=False,
             )
 
 
@@ -120,6 +124,7 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         user = None
         if not operation.public:
             user = await context.auth.user_of_request(request)
+        path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):
                 raise NotFound(f"there is no such {name.removesuffix('_id')}")
@@ -129,7 +134,7 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
             arguments["query"] = _decode_query(operation.query, call.request)
         if operation.body is not None and not operation.raw_body:
             arguments["body"] = codec.decode_body(await call.data(), operation.body)
-        answer = await operation.handler(call, **arguments)
+        answer = await _handled(operation, call, arguments)
         if isinstance(answer, Response):
             return answer
         content = b"" if answer is None else codec.encode(answer)
@@ -137,6 +142,15 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         return Response(content, operation.status, call.headers, content_type=kind)
 
     return view
+
+
+async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
+    """Run the handler. What changes something is not left half-done when the client hangs up."""
+    if operation.method == "GET" or operation.raw_body:
+        return await operation.handler(call, **arguments)
+    with trio.move_on_after(WORK_WITHIN_S, shield=True):
+        return await operation.handler(call, **arguments)
+    raise Busy("this takes too long; look at what became of it before you try again")
 
 
 def _decode_query(kind: type[Q], asked: Request) -> Q:

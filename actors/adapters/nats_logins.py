@@ -169,7 +169,15 @@ class NatsLogins:
         place = f"users.{user}.devices.{device}"
         permissions = {
             # The mapping comes before the permission check; wills may come unmapped.
-            "pub": {"allow": [f"part.{k}.{place}.>", f"state.{k}.{place}.>", f"{place}.status"]},
+            "pub": {
+                "allow": [
+                    f"part.{k}.{place}.feeds",
+                    f"part.{k}.{place}.feeds.*",
+                    f"state.{k}.{place}.status",
+                    f"state.{k}.{place}.commands.*.ack",
+                    f"{place}.status",
+                ]
+            },
             "sub": {"allow": [f"{place}.commands", f"{place}.errors"]},
         }
         return {

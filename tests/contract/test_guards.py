@@ -8,10 +8,14 @@ from typing import Any
 import gmqtt
 import gmqtt.mqtt.handler
 import gmqtt.storage
+import hypercorn.protocol.h11
+import hypercorn.protocol.ws_stream
+import hypercorn.trio.run
 import quart
 import trio
 
 from actors.adapters.bridge import open_bridge
+from roost.hardening import PATCHES
 
 
 def publish_packet(qos: int) -> tuple[int, bytes]:
@@ -92,3 +96,14 @@ def test_a_memory_channel_is_as_small_as_one() -> None:
     send, _ = trio.open_memory_channel[None](1)
     send.send_nowait(None)
     assert send.statistics().current_buffer_used == 1
+
+
+def test_hypercorn_looks_its_parts_up_where_they_are_replaced() -> None:
+    assert "TCPServer," in inspect.getsource(hypercorn.trio.run.worker_serve)
+    stream = inspect.getsource(hypercorn.protocol.ws_stream)
+    assert "self.buffer = WebsocketBuffer(config.websocket_max_message_size)" in stream
+    assert "server_extensions_handshake(self.extensions, extensions)" in stream
+    h11 = inspect.getsource(hypercorn.protocol.h11.H11Protocol)
+    assert "await self._check_protocol(event)" in h11
+    for place, name, _ in PATCHES:
+        assert hasattr(place, name)

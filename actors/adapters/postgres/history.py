@@ -11,6 +11,7 @@ from protocol.records import Feed, StoredReading, StoredRejection
 
 # A history may be long; it goes in one transaction.
 PURGE_TIMEOUT_S = 600.0
+REFUSALS_KEPT_DAYS = 30
 
 
 async def add_feed(connection: Any, feed: Feed) -> Feed:
@@ -147,11 +148,15 @@ async def rejections(
 
 
 async def tidy(connection: Any) -> None:
-    """Forget message ids older than seven days, some at a time, so that nobody waits for it."""
-    while True:
-        status = await connection.execute(
-            "DELETE FROM message_ids WHERE ctid = ANY(ARRAY("
-            "SELECT ctid FROM message_ids WHERE seen_at < now() - interval '7 days' LIMIT 10000))"
-        )
-        if status == "DELETE 0":
-            return
+    """Forget message ids after seven days and refusals after thirty, some at a time, so that
+    nobody waits for it."""
+    for table, column, days in (
+        ("message_ids", "seen_at", 7),
+        ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS),
+    ):
+        status = ""
+        while status != "DELETE 0":
+            status = await connection.execute(
+                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"
+                f" WHERE {column} < now() - interval '{days} days' LIMIT 10000))"
+            )

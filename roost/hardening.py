@@ -1,0 +1,91 @@
+"""What hypercorn 0.18 leaves to whoever serves strangers, set right in one place.
+
+- An error of one connection (a header that is not ASCII, a malformed upgrade) ends `serve` for all
+  (its #225): here it ends that connection.
+- Sends are shielded without a limit, so a client that stops reading holds its task for ever: here
+  a send has a deadline.
+- A WebSocket message is buffered before its size is looked at, also when it was compressed: here
+  the bound comes first, and no compression is agreed to.
+- HTTP/2 without TLS is a door that nobody asked for: here it is closed.
+
+Guarded by `tests/contract/test_guards.py` and `tests/real/test_strangers.py`.
+"""
+
+from typing import Any
+
+import hypercorn.protocol.h11
+import hypercorn.protocol.ws_stream
+import hypercorn.trio.run
+import structlog
+import trio
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer
+from hypercorn.trio.tcp_server import TCPServer
+
+log = structlog.get_logger("roost.web")
+
+# A client that takes nothing for so long is gone, whatever its socket says.
+SEND_WITHIN_S = 30.0
+
+
+class ContainedServer(TCPServer):
+    """A connection whose failure is its own."""
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is this connection's)
+            # Without a traceback: strangers decide what is in it.
+            log.warning("connection failed", error=type(error).__name__)
+            with trio.move_on_after(1, shield=True):
+                await trio.aclose_forcefully(self.stream)
+
+    async def protocol_send(self, event: Event) -> None:
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            gone = False
+            with trio.move_on_after(SEND_WITHIN_S, shield=True) as scope:
+                try:
+                    await self.stream.send_all(event.data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    gone = True
+            if scope.cancelled_caught:
+                log.info("client takes nothing; closed")
+                await trio.aclose_forcefully(self.stream)
+            if gone or scope.cancelled_caught:
+                await self.protocol.handle(Closed())
+
+
+class BoundedBuffer(WebsocketBuffer):
+    """Looks at the size before it keeps anything."""
+
+    def extend(self, event: Any) -> None:
+        if self.length + len(event.data) > self.max_length:
+            self.clear()
+            raise FrameTooLargeError
+        super().extend(event)
+
+
+async def _stay_http_1(self: object, event: object) -> None:
+    """In place of the look for an upgrade to HTTP/2."""
+
+
+def _agree_to_nothing(*offered: object) -> None:
+    """In place of the agreement on WebSocket extensions."""
+
+
+PATCHES: tuple[tuple[Any, str, Any], ...] = (
+    (hypercorn.trio.run, "TCPServer", ContainedServer),
+    (hypercorn.protocol.ws_stream, "WebsocketBuffer", BoundedBuffer),
+    (hypercorn.protocol.ws_stream, "server_extensions_handshake", _agree_to_nothing),
+    (hypercorn.protocol.h11.H11Protocol, "_check_protocol", _stay_http_1),
+)
+
+
+def harden() -> None:
+    """Put these in hypercorn's place. Doing it twice changes nothing."""
+    for place, name, ours in PATCHES:
+        assert hasattr(place, name), f"hypercorn has no {name} any more"
+        setattr(place, name, ours)
