@@ -15,7 +15,7 @@ from actors.house import House
 from protocol.errors import SettingsError, Unavailable
 from roost.embedded import data_dir
 from roost.serving import make_ports, run_until_signal
-from roost.settings import Bind
+from roost.settings import Bind, check_free
 from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
@@ -43,6 +43,7 @@ async def serve(settings: ServeSettings) -> None:
         raise SettingsError(f"MQTT version: {settings.mqtt_version!r} is neither 5 nor 3.1.1")
     if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:
         raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
+    check_free(settings.http, "HTTP")
     many = settings.mqtt_partitions
     plans = partition_plans(many) if many else plain_plans()
     broker = MqttBroker(parse_url(settings.mqtt_url), plans, random.Random(), settings.mqtt_version)

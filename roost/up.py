@@ -17,7 +17,7 @@ from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
 from roost.serving import make_ports, run_until_signal
-from roost.settings import Bind
+from roost.settings import Bind, check_free
 from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
@@ -35,6 +35,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 async def up(settings: UpSettings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for what cannot work."""
+    check_free(settings.http, "HTTP")  # before servers are started for nothing
     with data_dir.locked(settings.data_dir) as path:
         secrets = data_dir.read_secrets(path)
         rng = random.Random()
