@@ -51,6 +51,7 @@ class _Event(msgspec.Struct, frozen=True, dict=True):
     """`channel` is what a client subscribes to; events of one `key` may be coalesced."""
 
     def body(self) -> dict[str, Any]:
+        """The event as a client sees it, without `seq`; every kind of event says its own."""
         raise NotImplementedError
 
     @cached_property

@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from actors.adapters.clocks import Argon2Hasher
-from actors.adapters.mqtt.device import Connect, open_devices
+from actors.adapters.mqtt.device import Connect, DeviceClient, open_devices
 from actors.adapters.mqtt.link import Address
 from actors.house import House
 from protocol import codec
@@ -130,27 +130,32 @@ async def _simulate(connect: Connect, broker: Address, made: Demo, place: Place)
     await trio.sleep(rng.random())
     while True:
         try:
-            device = await connect(
+            async with connect(
                 broker, login.client_id, login.client_id, login.password, will=gone
-            )
-            step = rng.randrange(600)
-            while True:
-                step += 1
-                swing = math.sin(step / 60)
-                warm = round(place.warmth + 4 * swing + rng.gauss(0, 0.2), 2)
-                wet = round(min(100, max(0, 70 - 12 * swing + rng.gauss(0, 0.5))), 1)
-                status = {
-                    "status": "online",
-                    "temperature": warm,
-                    "humidity": wet,
-                    "latitude": round(place.latitude + 0.002 * math.cos(step / 20), 6),
-                    "longitude": round(place.longitude + 0.002 * math.sin(step / 20), 6),
-                    "firmware": "demo-1.0",
-                }
-                await device.publish(f"{topic}/status", codec.encode(status))
-                values = {"temperature": warm, "humidity": wet}
-                await device.publish(f"{topic}/feeds", codec.encode(values))
-                await trio.sleep(EVERY_S)
+            ) as device:
+                await _talk(device, topic, place, rng)
         except Unavailable as error:
             log.info("demo device waits", device=place.code, error=str(error))
             await trio.sleep(RETRY_S)
+
+
+async def _talk(device: DeviceClient, topic: str, place: Place, rng: random.Random) -> None:
+    """Publish until the connection fails with `Unavailable`."""
+    step = rng.randrange(600)
+    while True:
+        step += 1
+        swing = math.sin(step / 60)
+        warm = round(place.warmth + 4 * swing + rng.gauss(0, 0.2), 2)
+        wet = round(min(100, max(0, 70 - 12 * swing + rng.gauss(0, 0.5))), 1)
+        status = {
+            "status": "online",
+            "temperature": warm,
+            "humidity": wet,
+            "latitude": round(place.latitude + 0.002 * math.cos(step / 20), 6),
+            "longitude": round(place.longitude + 0.002 * math.sin(step / 20), 6),
+            "firmware": "demo-1.0",
+        }
+        await device.publish(f"{topic}/status", codec.encode(status))
+        values = {"temperature": warm, "humidity": wet}
+        await device.publish(f"{topic}/feeds", codec.encode(values))
+        await trio.sleep(EVERY_S)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from actors.logins import client_id_of, new_login
 from actors.ports import Hasher, Ids, Store, WallClock
 from protocol.errors import Conflict, SettingsError
-from protocol.ids import password_digest
 from protocol.payloads import RESERVED
-from protocol.records import Device, Feed, MqttLogin, User
+from protocol.records import Device, Feed, User
 from protocol.topics import is_device_code, is_feed_key
 
 
@@ -63,8 +63,7 @@ async def provision_device(
     for feed in feeds:
         if not is_feed_key(feed.key) or feed.key in RESERVED:
             raise SettingsError(f"feed key: {feed.key!r} is not 1 to 64 of a-z, 0-9, _ and -")
-    device_id, password = ids.uuid(), ids.secret()
-    client_id = f"device-{device_id}"
+    device_id = ids.uuid()
     device = Device(
         num=0,
         id=device_id,
@@ -72,16 +71,10 @@ async def provision_device(
         code=code,
         name=name,
         offline_after_s=300,
-        client_id=client_id,
+        client_id=client_id_of(device_id),
         created_us=clock.now_us(),
     )
-    login = MqttLogin(
-        username=client_id,
-        client_id=client_id,
-        password_sha256=password_digest(password),
-        user_id=user_id,
-        device_code=code,
-    )
+    login, password = new_login(device, ids)
     try:
         await store.add_device(device, login)
     except Conflict as error:
@@ -104,4 +97,4 @@ async def provision_device(
                 created_us=clock.now_us(),
             )
         )
-    return NewLogin(device_id, client_id, password)
+    return NewLogin(device_id, login.client_id, password)

@@ -4,9 +4,9 @@ import msgspec
 import structlog
 from msgspec import UNSET
 
+from actors.logins import client_id_of, new_login
 from protocol.errors import NotFound, Unavailable
 from protocol.events import DeviceChanged, DeviceGone
-from protocol.ids import password_digest
 from protocol.records import Device, MqttLogin
 from protocol.resources import (
     AccountView,
@@ -67,7 +67,7 @@ async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
         code=body.device_code,
         name=body.name,
         offline_after_s=body.offline_after_s,
-        client_id=f"device-{device_id}",
+        client_id=client_id_of(device_id),
         created_us=call.house.clock.now_us(),
     )
     login, access = _credentials(call, device)
@@ -137,14 +137,7 @@ async def show_account(call: Call, device_id: str) -> AccountView:
 
 
 def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
-    password = call.house.ids.secret()
-    login = MqttLogin(
-        username=device.client_id,
-        client_id=device.client_id,
-        password_sha256=password_digest(password),
-        user_id=device.user_id,
-        device_code=device.code,
-    )
+    login, password = new_login(device, call.house.ids)
     access = MqttAccess(
         username=login.username,
         password=password,

@@ -72,8 +72,6 @@ class NatsLogins:
         clock: WallClock,
         partitions: int,
     ) -> None:
-        self.answered = 0
-        self.refused = 0
         self._access = access
         self._bridge = bridge
         self._auth = auth
@@ -142,10 +140,8 @@ class NatsLogins:
         # Our own names are refused by the rule above too: no device is issued one.
         body: dict[str, Any]
         if login is not None and allowed:
-            self.answered += 1
             body = {"jwt": self._sign(self._user(ask["user_nkey"], login))}
         else:
-            self.refused += 1
             log.info("login refused", username=username[:80], client_id=client.get("mqtt_id"))
             body = {"error": "unknown user name, password or client id"}
         return self._sign(

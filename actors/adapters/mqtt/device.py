@@ -1,13 +1,13 @@
 """An MQTT device, for the demo and for load: what is on the other side of the broker.
 
 async with open_devices() as connect:
-    device = await connect(address, client_id, username, password, will=(topic, payload))
-    await device.publish("users/…/feeds/temperature", b"25.5")
+    async with connect(address, client_id, username, password, will=(topic, payload)) as device:
+        await device.publish("users/…/feeds/temperature", b"25.5")
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import gmqtt
@@ -22,6 +22,7 @@ from protocol.errors import Unavailable
 
 KEEPALIVE_S = 30
 UNANSWERED_MAX = 10
+CLOSE_TIMEOUT_S = 1.0
 
 
 class DeviceClient:
@@ -56,22 +57,22 @@ class DeviceClient:
         await self._bridge.run(self._client.disconnect)
 
 
-Connect = Callable[..., Awaitable[DeviceClient]]
+Connect = Callable[..., AbstractAsyncContextManager[DeviceClient]]
 
 
 @asynccontextmanager
 async def open_devices() -> AsyncIterator[Connect]:
-    """A function that connects devices; all of them are disconnected when the block ends."""
+    """A function that connects a device for the length of an `async with` block."""
     async with open_bridge("devices") as bridge:
-        open_ones: list[DeviceClient] = []
 
+        @asynccontextmanager
         async def connect(
             address: Address,
             client_id: str,
             username: str,
             password: str,
             will: tuple[str, bytes] | None = None,
-        ) -> DeviceClient:
+        ) -> AsyncIterator[DeviceClient]:
             window = Window()
 
             async def make() -> Any:
@@ -100,12 +101,10 @@ async def open_devices() -> AsyncIterator[Connect]:
                 device = DeviceClient(bridge, await bridge.run(make), window)
             except (OSError, TimeoutError, MQTTError) as error:
                 raise Unavailable(f"device {client_id} cannot connect: {error}") from error
-            open_ones.append(device)
-            return device
-
-        try:
-            yield connect
-        finally:
-            with trio.move_on_after(1, shield=True):
-                for device in open_ones:
+            try:
+                yield device
+            finally:
+                with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
                     await device.close()
+
+        yield connect

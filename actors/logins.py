@@ -1,0 +1,23 @@
+"""How a device's MQTT login is made: by REST, on the command line, and for the demo alike."""
+
+from actors.ports import Ids
+from protocol.ids import password_digest
+from protocol.records import Device, MqttLogin
+
+
+def client_id_of(device_id: str) -> str:
+    """The client id that is issued to a device; it is its user name too."""
+    return f"device-{device_id}"
+
+
+def new_login(device: Device, ids: Ids) -> tuple[MqttLogin, str]:
+    """A login with a new password, and the password, which is kept nowhere."""
+    password = ids.secret()
+    login = MqttLogin(
+        username=device.client_id,
+        client_id=device.client_id,
+        password_sha256=password_digest(password),
+        user_id=device.user_id,
+        device_code=device.code,
+    )
+    return login, password
