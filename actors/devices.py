@@ -3,7 +3,8 @@
 Starts are loaded in batches: five hundred devices that talk at once are one query.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
@@ -72,6 +73,11 @@ class Devices:
     def __len__(self) -> int:
         return len(self._cells)
 
+    @property
+    def cells(self) -> Collection[Cell[DeviceMessage, DeviceEffect]]:
+        """The living ones."""
+        return self._cells.values()
+
     def hand_over(self, message: FromDevice) -> bool:
         """Give a message to its device's actor, starting it where needed. False: no room."""
         key = message.origin.topic.device
@@ -99,15 +105,36 @@ class Devices:
 
         When the store does not answer, or an actor is too busy, they take them as soon as they can.
         """
+        is_known = False
         try:
             replies = await self._configure(user_id, code)
             with trio.fail_after(REFRESH_TIMEOUT_S):
                 for reply in replies:
                     await reply.wait(REFRESH_TIMEOUT_S)
+            is_known = True
         except (Unavailable, trio.WouldBlock, trio.TooSlowError) as error:
             log.warning("devices take new settings late", user=user_id, error=repr(error))
-            self._stale[user_id] = None
-            self._stale_came.set()
+        finally:
+            if not is_known:  # whatever it was
+                self._refresh_later(user_id)
+
+    @asynccontextmanager
+    async def changing(self, user_id: str, code: str | None = None) -> AsyncIterator[None]:
+        """Around a change of settings in the store: at its end living actors judge by the new ones.
+
+        A change that failed may have been done all the same (its answer was lost): then too they
+        read their settings again, as soon as the store answers.
+        """
+        try:
+            yield
+        except BaseException:
+            self._refresh_later(user_id)
+            raise
+        await self.refresh(user_id, code)
+
+    def _refresh_later(self, user_id: str) -> None:
+        self._stale[user_id] = None
+        self._stale_came.set()
 
     async def _configure(self, user_id: str, code: str | None) -> list[Reply[None]]:
         """Read settings and give them to living actors, one such change after the other: settings
@@ -134,9 +161,9 @@ class Devices:
             await self._stale_came.wait()
             await trio.sleep(REFRESH_AGAIN_S)
             self._stale_came = trio.Event()
-            stale, self._stale = self._stale, {}
-            for user_id in stale:
-                await self.refresh(user_id)
+            for user_id in list(self._stale):
+                del self._stale[user_id]
+                await self.refresh(user_id)  # which notes it again where it fails
 
     async def load_forever(self) -> None:
         """Load the devices of starting actors, as many at once as have asked."""

@@ -45,6 +45,8 @@ IN_FLIGHT_MAX = 100_000
 BYTES_MAX = 256 << 20
 # prefix of a partition, user id, device code, feed key: 200 characters; a longer key is refused.
 TOPIC_MAX = 512
+# Between leaving messages with a broker and fetching them: the patience that NATS has with us, too.
+FETCH_AGAIN_S = 5.0
 # What tells a payload from others in a receipt: itself, or the digest of a longer one.
 MARK_BYTES_MAX = 1_024
 
@@ -91,6 +93,10 @@ class Gateway:
         self._confirm = confirm
         self._in_flight = 0
         self._bytes = 0
+        self._sends_again = {plan.client_id: plan.sends_again for plan in broker.sessions}
+        # Connections on which something was left that does not come again on them.
+        self._left: dict[str, int] = {}
+        self._left_came = trio.Event()
 
     @property
     def connected_sessions(self) -> int:
@@ -217,9 +223,25 @@ class Gateway:
         """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
         if delivery.packet_id:
             self.untaken += 1
+            if not self._sends_again[delivery.session]:
+                self._left[delivery.session] = delivery.connection
+                self._left_came.set()
             return
         self._accounts.received(device, count)
         self._accounts.shed(device, count)
+
+    async def fetch_forever(self) -> None:
+        """Fetch what was left for want of room from a broker that sends again on new connections
+        only: without one it would lie there for as long as the connection holds."""
+        while True:
+            await self._left_came.wait()
+            await trio.sleep(FETCH_AGAIN_S)
+            if self._has_room(0):
+                self._left_came = trio.Event()
+                left, self._left = self._left, {}
+                for session, connection in left.items():
+                    log.info("session fetches what was left", session=session)
+                    self._broker.renew(session, connection)
 
     # After the commit
 

@@ -65,7 +65,7 @@ class House:
         self.devices = Devices(
             ports.store, self.supervisor, self.writer, self._perform, on_step, idle_s
         )
-        self.users = Users(ports.store, self.supervisor, nursery, self.devices.announce, on_step)
+        self.users = Users(ports.store, self.supervisor, self.devices.announce, on_step)
         self.gateway = Gateway(
             ports.broker,
             ports.store,
@@ -114,6 +114,7 @@ async def open_house(
         house = House(nursery, ports, on_step, idle_s)
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)
+        house.supervisor.keep("fetcher", house.gateway.fetch_forever)
         house.supervisor.keep("refresher", house.devices.refresh_forever)
         async with house.broker.open(house.gateway, house.gateway.prepare):
             try:

@@ -64,18 +64,24 @@ class Outbox:
 
     def __init__(self) -> None:
         self.filter = Filter()
+        self.has_lost = False  # something was dropped that no later event makes up for
         self._lane: Lane[Event] = Lane(EVENTS_MAX, Overflow.COALESCE, key=lambda e: e.key)
+        # Beside the lane, because nothing may push it out: a client sees its list first.
+        self._list: DeviceList | None = None
         self._opened = False
-        self._lost = 0
         self._closed = False
         self._ring, self._bell = trio.open_memory_channel[None](1)
 
     def offer(self, event: Event) -> None:
         """Take an event if the client wants it. Never blocks, never raises."""
-        if self.filter.wants(event):
-            self._lane.put(event)
-            if self._opened:
-                self._wake()
+        if not self.filter.wants(event):
+            return
+        shed = self._lane.shed
+        self._lane.put(event)
+        if self._opened:
+            if self._lane.shed > shed:  # nothing more goes out before the next list
+                self._opened, self.has_lost = False, True
+            self._wake()
 
     def open(self, snapshot: DeviceList) -> None:
         """Begin (again) with a snapshot: what it already says is dropped, newer events follow."""
@@ -84,45 +90,41 @@ class Outbox:
         wanted = self.filter.device_ids
         if wanted is not None:
             snapshot = DeviceList(tuple(d for d in snapshot.devices if d.id in wanted))
-        self._lane.put(snapshot)
+        self._list = snapshot
         for event in held:
-            if isinstance(event, DeviceList):
-                continue
             if isinstance(event, DeviceChanged):
                 listed = known.get(event.device.id)
                 if listed is not None and not is_newer(event.device, listed):
                     continue
             self._lane.put(event)
-        self._lost = self._lane.shed
         self._opened = True
         self._wake()
 
     def hold(self) -> None:
         """Hold events until the next `open`."""
-        self._opened = False
+        self._opened, self.has_lost, self._list = False, False, None
 
     def close(self) -> None:
         """The user actor is gone for good; the client shall connect again."""
         self._closed = True
         self._wake()
 
-    @property
-    def has_lost(self) -> bool:
-        """Whether something was dropped that no later event makes up for."""
-        return self._lane.shed > self._lost
-
     async def take(self) -> list[Event]:
-        """Wait for events and take up to 512, oldest first.
+        """Wait for events and take up to 512, oldest first; none where something `has_lost`.
 
         Raises:
             trio.EndOfChannel: the outbox was closed.
         """
         await trio.lowlevel.checkpoint()
-        while not (self._opened and self._lane):
+        while not (self.has_lost or (self._opened and (self._list or self._lane))):
             if self._closed:
                 raise trio.EndOfChannel
             await self._bell.receive()
-        return self._lane.take(TAKE_MAX)
+        if self.has_lost:
+            return []
+        first: list[Event] = [] if self._list is None else [self._list]
+        self._list = None
+        return first + self._lane.take(TAKE_MAX - len(first))
 
     def statistics(self) -> LaneStatistics:
         return self._lane.statistics()

@@ -212,11 +212,17 @@ class Inbox(Protocol):
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One persistent MQTT session of ours: its client id, topic filters, and whether it is live."""
+    """One persistent MQTT session of ours: its client id and topic filters.
+
+    `live`: it carries status, acknowledgements or wills; the live map stands on it.
+    `sends_again`: the broker sends what is unacknowledged again on the same connection (NATS, after
+    `ack_wait`); others do so on a new connection only (MQTT 3.1.1 §4.4).
+    """
 
     client_id: str
     filters: tuple[str, ...]
-    live: bool = False  # carries status, acknowledgements or wills: the live map stands on it
+    live: bool = False
+    sends_again: bool = False
 
 
 class Broker(Protocol):
@@ -240,6 +246,10 @@ class Broker(Protocol):
 
     def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
         """Send PUBACKs in one write; nothing where that connection is gone."""
+        ...
+
+    def renew(self, session: str, connection: int) -> None:
+        """Replace this connection by a new one; nothing where it is gone already."""
         ...
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:

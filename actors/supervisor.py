@@ -175,6 +175,19 @@ class Supervisor:
         """Run an essential task. When its budget is spent, `BudgetSpent` ends the house."""
         self._nursery.start_soon(self._restarting, name, run, lambda: None, name=name)
 
+    def contain(
+        self, name: str, run: Callable[[], Awaitable[None]], *, gave_up: Callable[[], None]
+    ) -> None:
+        """Run a contained task until it returns, again after each failure while its budget lasts."""
+
+        async def supervise() -> None:
+            try:
+                await self._restarting(name, run, lambda: None)
+            except BudgetSpent:
+                gave_up()
+
+        self._nursery.start_soon(supervise, name=name)
+
     async def _restarting(
         self, name: str, run: Callable[[], Awaitable[None]], failed: Callable[[], None]
     ) -> None:

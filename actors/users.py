@@ -1,7 +1,8 @@
 """Where user actors are found: one while somebody of that user watches, none otherwise."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 import trio
@@ -37,7 +38,6 @@ class Users:
     """The living user actors.
 
     Args:
-        nursery: where snapshots are read, beside the actors.
         announce: asks the living device actors of a user to tell their state.
     """
 
@@ -45,13 +45,11 @@ class Users:
         self,
         store: Store,
         supervisor: Supervisor,
-        nursery: trio.Nursery,
         announce: Callable[[str], None],
         on_step: Callable[[str, UserMessage], None] | None = None,
     ) -> None:
         self._store = store
         self._supervisor = supervisor
-        self._nursery = nursery
         self._announce = announce
         self._on_step = on_step
         self._cells: dict[str, Cell[UserMessage, UserEffect]] = {}
@@ -61,8 +59,14 @@ class Users:
         return len(self._cells)
 
     @property
-    def outboxes(self) -> int:
-        return sum(len(boxes) for boxes in self._watching.values())
+    def cells(self) -> Collection[Cell[UserMessage, UserEffect]]:
+        """The living ones."""
+        return self._cells.values()
+
+    @property
+    def outboxes(self) -> list[Outbox]:
+        """Those of all open dashboards."""
+        return [box for boxes in self._watching.values() for box in boxes]
 
     def tell(self, user_id: str, event: Event) -> None:
         """To the user's dashboards, if there are any. Never blocks."""
@@ -120,7 +124,11 @@ class Users:
         def perform(effect: UserEffect) -> None:
             outbox = effect.outbox
             assert isinstance(outbox, Outbox)
-            self._nursery.start_soon(self._read_snapshot, user_id, outbox)
+            self._supervisor.contain(
+                f"snapshot {user_id}",
+                partial(self._read_snapshot, user_id, outbox),
+                gave_up=outbox.close,
+            )
 
         def gave_up(left: list[UserMessage]) -> None:
             for outbox in watching:

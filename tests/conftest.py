@@ -8,6 +8,19 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.simulation import options
+from tests.simulation.options import scheduler, world
+
+__all__ = ["scheduler", "world"]  # fixtures for every test
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    options.select(config, items)
+
 
 class Logs(structlog.testing.LogCapture):
     """The log entries of a test. Errors must be claimed, or the test fails."""

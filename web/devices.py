@@ -71,9 +71,9 @@ async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
         created_us=call.house.clock.now_us(),
     )
     login, access = _credentials(call, device)
-    device = await call.house.store.add_device(device, login)
     # Somebody may have published under this code before: then nobody sits where it shall sit.
-    await call.house.devices.refresh(device.user_id, device.code)
+    async with call.house.devices.changing(device.user_id, device.code):
+        device = await call.house.store.add_device(device, login)
     call.house.users.tell(device.user_id, DeviceChanged(device))
     return device_created(device, access)
 
@@ -94,8 +94,8 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
         device = msgspec.structs.replace(device, name=body.name)
     if body.offline_after_s is not UNSET:
         device = msgspec.structs.replace(device, offline_after_s=body.offline_after_s)
-    await call.house.store.update_device(device)
-    await call.house.devices.refresh(device.user_id, device.code)
+    async with call.house.devices.changing(device.user_id, device.code):
+        await call.house.store.update_device(device)
     call.house.users.tell(device.user_id, DeviceChanged(device))
     return device_resource(device)
 
@@ -106,9 +106,9 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     device = await device_of(call, device_id)
     # What it said before is committed before its history may be purged.
     await call.house.writer.barrier()
-    await call.house.store.delete_device(call.user.id, device_id, query.purge)
-    await _disconnect(call, device)
-    await call.house.devices.refresh(device.user_id, device.code)
+    async with call.house.devices.changing(device.user_id, device.code):
+        await call.house.store.delete_device(call.user.id, device_id, query.purge)
+        await _disconnect(call, device)
     call.house.users.tell(device.user_id, DeviceGone(device.id))
 
 

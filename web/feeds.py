@@ -94,8 +94,8 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
         created_us=call.house.clock.now_us(),
     )
     _check_thresholds(feed)
-    feed = await call.house.store.add_feed(feed)
-    await call.house.devices.refresh(call.user.id, code)
+    async with call.house.devices.changing(call.user.id, code):
+        feed = await call.house.store.add_feed(feed)
     return feed_view(feed)
 
 
@@ -114,8 +114,8 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
         raise Invalid({"enabled": "the device of this feed was deleted; it takes no readings"})
     feed = msgspec.structs.replace(feed, **given)
     _check_thresholds(feed)
-    await call.house.store.update_feed(feed)
-    await call.house.devices.refresh(call.user.id)
+    async with call.house.devices.changing(call.user.id):
+        await call.house.store.update_feed(feed)
     return feed_view(feed)
 
 
@@ -124,11 +124,11 @@ async def delete_feed(call: Call, feed_id: str) -> None:
     """Delete a feed with its history."""
     feed = await feed_of(call, feed_id)
     # First no actor takes readings for it any more, then what was taken is committed, then it goes.
-    await call.house.store.update_feed(msgspec.structs.replace(feed, enabled=False))
-    await call.house.devices.refresh(call.user.id)
+    async with call.house.devices.changing(call.user.id):
+        await call.house.store.update_feed(msgspec.structs.replace(feed, enabled=False))
     await call.house.writer.barrier()
-    await call.house.store.delete_feed(call.user.id, feed_id)
-    await call.house.devices.refresh(call.user.id)
+    async with call.house.devices.changing(call.user.id):
+        await call.house.store.delete_feed(call.user.id, feed_id)
 
 
 def _check_thresholds(feed: Feed) -> None:

@@ -203,12 +203,13 @@ class _Session:
         try:
             while True:
                 events = await self._outbox.take()
+                if self._outbox.has_lost:
+                    self._users.resume(self._user.id, self._outbox)
+                    continue
                 frames = []
                 for event in events:
                     self._seq += 1
                     frames.append(framed(event, self._seq))
-                if self._outbox.has_lost:
-                    self._users.resume(self._user.id, self._outbox)
                 if self._batch:
                     await self._send(batched(frames))
                 else:

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 
@@ -43,7 +44,7 @@ def install(
 ) -> None:
     house: House = context.house
     metrics = Metrics(house, sockets)
-    openapi = codec.encode(document(operations, version("roost")))
+    openapi = cache(lambda: codec.encode(document(operations, version("roost"))))
     mqtt = context.settings.mqtt_url or "the broker that this server was given"
     pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
     home = pages["home.html"].replace("{version}", version("roost"))
@@ -62,7 +63,7 @@ def install(
         return Response(metrics.page(), content_type=CONTENT_TYPE)
 
     async def openapi_json() -> Response:
-        return Response(openapi, content_type="application/json")
+        return Response(openapi(), content_type="application/json")
 
     async def docs_asset(name: str) -> Response | WerkzeugResponse:
         if name == "init.js":

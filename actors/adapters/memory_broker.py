@@ -1,134 +1,260 @@
-"""The Broker port in memory: the twin of an MQTT broker with persistent sessions.
+"""The Broker port in memory: the twin of NATS and Mosquitto, as their `Habits` say.
 
-Devices publish into it (`publish_from_device`); its faults are set from outside: `drop(session)`
-ends a connection, `restart` forgets packet ids and DUP as NATS does after a kill.
+    broker = MemoryBroker(partition_plans(4), NATS)
+    Ports(broker=broker.port(), …)                     # what one process has of it
+    broker.publish_from_device(topic, payload)         # as a device does
+
+The broker outlives the processes that use it. Its faults are set from outside: `away`, `latency`,
+`drop`, `stall`, `restart`, `lose`.
 """
 
-from collections import deque
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 import trio
 
+from actors.adapters.memory_line import Line, no_latency
+from actors.adapters.memory_session import MOSQUITTO, Habits, Published, Session
 from actors.ports import Delivery, Inbox, SessionPlan
 from protocol.errors import Unavailable
-from protocol.topics import parse_topic, partition
+from protocol.topics import partition
 
-WINDOW = 10_000
 RECONNECT_S = 1.0
-CONFIRM_S = 0.02
-
-
-class _Message(msgspec.Struct):
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    packet_id: int = 0
-    delivered: bool = False
-
-
-class _Session:
-    """What the broker keeps of a session: its queue, its window, and its connection."""
-
-    def __init__(self, plan: SessionPlan) -> None:
-        self.plan = plan
-        self.connection = 0
-        self.connected = False
-        self.queue: deque[_Message] = deque()
-        self.window: dict[int, _Message] = {}
-        self.next_id = 0
-        self.acks = 0
-        self.lost = trio.Event()
-        self.subscribed = trio.Event()
+SENT_MAX = 10_000
+# The subject mapping of the embedded broker (`roost.embedded.broker`).
+MAPPED = (
+    ("users/+/devices/+/feeds", "part"),
+    ("users/+/devices/+/feeds/+", "part"),
+    ("users/+/devices/+/status", "state"),
+    ("users/+/devices/+/commands/+/ack", "state"),
+)
 
 
 class MemoryBroker:
-    """See `actors.ports.Broker`. Redelivers at once and in order, as Mosquitto does.
+    """The server.
+
+    Args:
+        rng: decides how much of what is on its way survives a cut.
 
     Attributes:
-        away: connections are refused.
-        sent: what the house published: (topic, payload).
+        away: connections and publications are refused.
+        latency: seconds that a thing takes on a line from now on.
+        sent: what the house published: (topic, payload); the newest 10,000.
     """
 
-    def __init__(self, plans: Sequence[SessionPlan], partitions: int = 0) -> None:
-        self.sessions = tuple(plans)
+    def __init__(
+        self,
+        plans: Sequence[SessionPlan],
+        habits: Habits = MOSQUITTO,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.plans = tuple(plans)
+        self.habits = habits
         self.away = False
+        self.latency: Callable[[], float] = no_latency
         self.sent: list[tuple[str, bytes]] = []
-        self._partitions = partitions
-        self._sessions = {plan.client_id: _Session(plan) for plan in plans}
-        self._retained: dict[str, _Message] = {}
-        self._inbox: Inbox | None = None
-        self._nursery: trio.Nursery | None = None
+        self.rng = rng or random.Random(0)
+        self.sessions = {plan.client_id: Session(plan, habits, self.rng) for plan in plans}
+        self._retained: dict[str, Published] = {}
+        self._devices: dict[str, tuple[str, bytes] | None] = {}
 
-    # The house's side
+    def port(self) -> "MemoryBrokerPort":
+        """What one process has of this broker."""
+        return MemoryBrokerPort(self)
+
+    # The devices' side
+
+    def connect_device(self, name: str, will: tuple[str, bytes] | None = None) -> None:
+        """A device connects, perhaps with a will (topic, payload). Raises `Unavailable`."""
+        if self.away:
+            raise Unavailable("the memory broker is away")
+        self._devices[name] = will
+
+    def disconnect_device(self, name: str) -> None:
+        """It says good-bye: no will."""
+        self._devices.pop(name, None)
+
+    def vanish_device(self, name: str) -> Published | None:
+        """Its line is cut: the broker publishes its will at QoS 1."""
+        will = self._devices.pop(name, None)
+        return None if will is None else self.publish_from_device(*will)
+
+    def publish_from_device(
+        self, topic: str, payload: bytes, qos: int = 1, retain: bool = False
+    ) -> Published:
+        """A device publishes; when this returns the broker has acknowledged it.
+
+        Raises:
+            Unavailable: the broker is away.
+        """
+        if self.away:
+            raise Unavailable("the memory broker is away")
+        published = Published(
+            topic=topic, payload=payload, qos=qos, retain=retain, at_s=trio.current_time()
+        )
+        if retain and self.habits.retained:
+            self._retained[topic] = published
+            if not payload:
+                del self._retained[topic]
+        mapped = self._mapped(topic)
+        takers = [s for s in self.sessions.values() if _subscribes(s.plan, mapped)]
+        for session in takers:
+            session.take(published, mapped)
+        published.lost = published.lost or not takers
+        return published
+
+    def _mapped(self, topic: str) -> str:
+        """Where the broker takes what a device sends; other topics stay where they are."""
+        if not self.habits.partitions:
+            return topic
+        kinds = [kind for pattern, kind in MAPPED if matches(pattern, topic)]
+        if not kinds:
+            return topic
+        _, user_id, _, code, *_ = topic.split("/")
+        return f"{kinds[0]}/{partition(user_id, code, self.habits.partitions)}/{topic}"
+
+    # Our sessions
+
+    def subscribe(self, session: Session) -> None:
+        """A SUBSCRIBE brings the retained messages again."""
+        for published in list(self._retained.values()):
+            if _subscribes(session.plan, published.topic):
+                published.copies += 1
+                copy = msgspec.structs.replace(published)
+                session.take(copy, published.topic, retain=True)
+
+    def unacknowledged(self, session: str) -> int:
+        return self.sessions[session].waiting
+
+    @property
+    def waiting(self) -> int:
+        """Messages for us that are not acknowledged, in all sessions."""
+        return sum(session.waiting for session in self.sessions.values())
+
+    # Faults
+
+    def drop(self, session: str) -> bool:
+        """Cut the connection of a session; it comes back by itself. False: there was none."""
+        mine = self.sessions[session]
+        if mine.line is None:
+            return False
+        mine.line.cut(self.rng.randint(0, mine.line.on_the_way))
+        mine.disconnect()
+        return True
+
+    def stall(self, session: str, seconds: float) -> bool:
+        """Nothing moves on the session's line for a while. False: there is none."""
+        line = self.sessions[session].line
+        if line is not None:
+            line.stall(seconds)
+        return line is not None
+
+    def restart(self) -> None:
+        """`kill -9` and a start on the same data. Wills of connected devices are not sent."""
+        self._devices.clear()
+        for name, session in self.sessions.items():
+            self.drop(name)
+            session.killed()
+
+    def lose(self, session: str) -> None:
+        """The broker forgets a session, with what waits in it."""
+        self.drop(session)
+        self.sessions[session].lose()
+
+
+class MemoryBrokerPort:
+    """See `actors.ports.Broker`: the side of one process, which counts its own connections.
+
+    Attributes:
+        on_delivery: told of each delivery before it is handed over.
+    """
+
+    def __init__(self, server: MemoryBroker) -> None:
+        self.on_delivery: Callable[[Delivery], None] = lambda delivery: None
+        self.sessions = server.plans
+        self._server = server
+        self._lines: dict[str, tuple[int, Line]] = {}
+        self._subscribed = {plan.client_id: trio.Event() for plan in server.plans}
+        self._is_cut = False
 
     @asynccontextmanager
     async def open(
         self, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
     ) -> AsyncIterator[None]:
-        self._inbox = inbox
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            for session in self._sessions.values():
+            for session in self._server.sessions.values():
                 nursery.start_soon(self._keep, session, inbox, prepare)
             try:
                 yield
             finally:
-                for session in self._sessions.values():
-                    session.connected = False
-                self._nursery = None
                 nursery.cancel_scope.cancel()
-        self._inbox = None
 
     async def _keep(
-        self, session: _Session, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
+        self, session: Session, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
     ) -> None:
+        number = 0
         while True:
             try:
                 await prepare(session.plan.client_id)
-                if self.away:
+                if self._server.away:
                     raise Unavailable("the memory broker is away")
             except Unavailable:
                 await trio.sleep(RECONNECT_S)
                 continue
-            session.lost = trio.Event()
-            session.connection += 1
-            session.acks = 0
-            inbox.connected(session.plan.client_id, session.connection)
-            session.connected = True
-            session.subscribed.set()
-            self._redeliver(session)
-            await session.lost.wait()
-            inbox.disconnected(session.plan.client_id, session.connection)
+            number += 1
+            await self._connected(session, inbox, number)
             await trio.sleep(RECONNECT_S)
 
+    async def _connected(self, session: Session, inbox: Inbox, number: int) -> None:
+        name = session.plan.client_id
+        line = Line(self._server.latency)
+        self._lines[name] = number, line
+        inbox.connected(name, number)
+        try:
+
+            def hand(delivery: Delivery) -> None:
+                self.on_delivery(delivery)
+                inbox.deliver(delivery)
+
+            session.connect(line, number, hand, partial(inbox.heard, name, number))
+            self._server.subscribe(session)
+            self._subscribed[name].set()
+            await line.carry(session.next_s, session.send_again)
+        finally:
+            self._lines.pop(name, None)
+            self._end(session, line)
+            if not self._is_cut:
+                inbox.disconnected(name, number)
+
+    def _end(self, session: Session, line: Line) -> None:
+        line.cut(self._server.rng.randint(0, line.on_the_way))
+        if session.line is line:
+            session.disconnect()
+
     async def wait_subscribed(self) -> None:
-        for session in self._sessions.values():
-            await session.subscribed.wait()
+        for event in self._subscribed.values():
+            await event.wait()
 
     def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
-        mine = self._sessions[session]
-        if not mine.connected or mine.connection != connection:
-            return
-        for packet_id in packet_ids:
-            mine.window.pop(packet_id, None)
-        mine.acks += len(packet_ids)
-        self._flow(mine)
-        if self._nursery is not None:
-            self._nursery.start_soon(self._confirm, mine, connection, mine.acks)
+        number, line = self._lines.get(session, (0, None))
+        # On another connection the same packet id may be another message.
+        if line is not None and number == connection:
+            mine = self._server.sessions[session]
+            line.up(partial(mine.acknowledged, line, list(packet_ids)))
 
-    async def _confirm(self, session: _Session, connection: int, acks: int) -> None:
-        """That they were processed is told later, as by the answer to a ping behind them."""
-        await trio.sleep(CONFIRM_S)
-        if self._inbox is not None and session.connected and session.connection == connection:
-            self._inbox.heard(session.plan.client_id, connection, acks)
+    def renew(self, session: str, connection: int) -> None:
+        number, line = self._lines.get(session, (0, None))
+        if line is not None and number == connection:
+            self._end(self._server.sessions[session], line)
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
-        if self.away:
+        if self._server.away or self._is_cut:
             return False
-        self.sent.append((topic, payload))
+        self._server.sent.append((topic, payload))
+        del self._server.sent[:-SENT_MAX]
         return True
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
@@ -136,89 +262,16 @@ class MemoryBroker:
         if not self.publish_nowait(topic, payload):
             raise Unavailable("the memory broker is away")
 
-    # The devices' side
-
-    def publish_from_device(
-        self, topic: str, payload: bytes, qos: int = 1, retain: bool = False
-    ) -> None:
-        """A device publishes; when this returns the broker has acknowledged it."""
-        if retain:
-            self._retained[topic] = _Message(topic, payload, qos, True)
-        mapped = self._mapped(topic)
-        for session in self._sessions.values():
-            if any(matches(each, mapped) for each in session.plan.filters):
-                if qos == 0 and not session.connected:
-                    continue
-                session.queue.append(_Message(mapped, payload, qos, False))
-                self._flow(session)
-
-    def _mapped(self, topic: str) -> str:
-        if not self._partitions:
-            return topic
-        parsed = parse_topic(topic)
-        kind = "state" if parsed.is_urgent else "part"
-        return f"{kind}/{partition(*parsed.device, self._partitions)}/{topic}"
-
-    def unacknowledged(self, session: str) -> int:
-        mine = self._sessions[session]
-        return len(mine.window) + len(mine.queue)
-
-    # Faults
-
-    def drop(self, session: str) -> None:
-        """End the connection of a session; it comes back by itself."""
-        self._sessions[session].connected = False
-        self._sessions[session].lost.set()
-
-    def restart(self) -> None:
-        """The broker was killed and is back: new packet ids, no DUP, nothing acknowledged lost."""
-        for name, session in self._sessions.items():
-            waiting = [*session.window.values(), *session.queue]
-            session.window.clear()
-            session.queue = deque(
-                _Message(each.topic, each.payload, each.qos, each.retain) for each in waiting
-            )
-            session.next_id = 0
-            self.drop(name)
-
     def cut(self) -> None:
-        """The house's process is killed: every connection ends, and it hears of none."""
-        self._inbox = None
-        for session in self._sessions.values():
-            session.connected = False
+        """The process is killed: its connections end, and it hears of nothing any more."""
+        self._is_cut = True
+        for name, (_, line) in self._lines.items():
+            self._end(self._server.sessions[name], line)
+        self._lines.clear()
 
-    def _redeliver(self, session: _Session) -> None:
-        for message in list(session.window.values()):
-            self._send(session, message)
-        for message in self._retained.values():
-            if any(matches(each, message.topic) for each in session.plan.filters):
-                copy = _Message(message.topic, message.payload, message.qos, True)
-                session.queue.append(copy)
-        self._flow(session)
 
-    def _flow(self, session: _Session) -> None:
-        while session.connected and session.queue and len(session.window) < WINDOW:
-            message = session.queue.popleft()
-            if message.qos:
-                session.next_id = session.next_id % 65_535 + 1
-                message.packet_id = session.next_id
-                session.window[message.packet_id] = message
-            self._send(session, message)
-
-    def _send(self, session: _Session, message: _Message) -> None:
-        dup, message.delivered = message.delivered, True
-        if self._inbox is not None:
-            self._inbox.deliver(
-                Delivery(
-                    session.plan.client_id,
-                    session.connection,
-                    message.packet_id,
-                    dup,
-                    message.retain,
-                    message.topic,
-                    message.payload,
-                )
-            )
+def _subscribes(plan: SessionPlan, topic: str) -> bool:
+    return any(matches(each, topic) for each in plan.filters)
 
 
 def matches(pattern: str, topic: str) -> bool:

@@ -1,7 +1,8 @@
 """The Store port in memory: the twin of PostgreSQL, trusted through the same contract suite.
 
-It survives the house (a test keeps it while a house crashes and opens again), and its faults are
-set from outside: `away`, `answers_to_lose`, `delay_s`.
+This is the server: it outlives the processes that use it, and whoever is cut off in the middle of a
+commit may find it done a while later (`begin`). What happens between a process and its server is
+the business of `actors.adapters.memory_store_line`.
 """
 
 import base64
@@ -28,25 +29,34 @@ from protocol.records import (
     Unit,
     User,
 )
+from protocol.values import Value
 
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 KEPT_BATCHES = 64
+
+
+class _Running(msgspec.Struct, frozen=True):
+    """A commit that the server is doing: its number is claimed, its rows nobody sees yet."""
+
+    batch: Batch
+    no: int
+    due_s: float
 
 
 class MemoryStore:
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:
-        away: every call raises `Unavailable`.
-        answers_to_lose: so many commits are done and then answered with `Unavailable`.
-        delay_s: how long each call takes.
+        poison: values that it refuses to store (`Unstorable`), as a row that breaks a rule.
+        alarms: as rows: `place` (feed_num, device_num), `raised_us`, `cleared_us`.
+        owners: the user of every device and feed that ever was, by its id.
     """
 
     def __init__(self, clock: WallClock) -> None:
-        self.away = False
-        self.answers_to_lose = 0
-        self.delay_s = 0.0
+        self.poison: set[Value] = set()
+        self.owners: dict[str, str] = {}
         self._clock = clock
+        self._running: dict[str, _Running] = {}
         self._users: dict[str, User] = {}
         self._devices: dict[str, Device] = {}
         self._logins: dict[str, MqttLogin] = {}  # by device id
@@ -54,19 +64,15 @@ class MemoryStore:
         self._readings: dict[int, dict[tuple[int, int, int], StoredReading]] = {}
         self._message_ids: dict[tuple[int, int, str], int] = {}
         self._rejections: list[tuple[str, StoredRejection]] = []
-        self._alarms: list[dict[str, Any]] = []
+        self.alarms: list[dict[str, Any]] = []
         self._commits: dict[str, Committed] = {}
         self._taken: dict[str, dict[int, list[bytes]]] = {}
         self._confirmed: dict[str, int] = {}
         self._nums = {"device": 0, "feed": 0, "commit": 0}
 
     async def _cross(self) -> None:
-        if self.delay_s:
-            await trio.sleep(self.delay_s)
-        else:
-            await trio.lowlevel.checkpoint()
-        if self.away:
-            raise Unavailable("the memory store is away")
+        await trio.lowlevel.checkpoint()
+        self._catch_up()
 
     def _next(self, kind: str) -> int:
         self._nums[kind] += 1
@@ -85,19 +91,50 @@ class MemoryStore:
     # The writer and the actors
 
     async def commit(self, batch: Batch) -> Committed:
-        await self._cross()
-        done = self._commits.get(batch.id)
-        if done is None:
-            for unit in batch.units:
-                _check(unit)
-            done = self._commits[batch.id] = self._do_commit(batch)
-        if self.answers_to_lose:
-            self.answers_to_lose -= 1
-            raise Unavailable("the answer to a commit was lost")
-        return done
+        self.begin(batch, 0.0)
+        return await self.finish(batch.id)
 
-    def _do_commit(self, batch: Batch) -> Committed:
-        no = self._next("commit")
+    def begin(self, batch: Batch, work_s: float) -> None:
+        """The server has all of a commit: it is done in `work_s`, whatever becomes of the client.
+
+        Until then nobody sees anything of it. Raises `Unstorable`.
+        """
+        self._catch_up()
+        if batch.id in self._commits or batch.id in self._running:
+            return  # the first try holds the batch's name; this one waits for it
+        for unit in batch.units:
+            self._check(unit)
+        due_s = trio.current_time() + work_s
+        self._running[batch.id] = _Running(batch, self._next("commit"), due_s)
+
+    async def finish(self, name: str) -> Committed:
+        """Wait until the batch of that name is done."""
+        await trio.lowlevel.checkpoint()
+        while name in self._running:
+            await trio.sleep_until(self._running[name].due_s)
+            self._catch_up()
+        return self._commits[name]
+
+    def done(self, name: str) -> Committed | None:
+        """What became of the batch of that name, if it is done."""
+        self._catch_up()
+        return self._commits.get(name)
+
+    def _catch_up(self) -> None:
+        """Do what the server has finished by now, in the order of finishing."""
+        now_s = trio.current_time()
+        due = [each for each in self._running.values() if each.due_s <= now_s]
+        for each in sorted(due, key=lambda each: (each.due_s, each.no)):
+            del self._running[each.batch.id]
+            self._commits[each.batch.id] = self._do_commit(each.batch, each.no)
+
+    def _check(self, unit: Unit) -> None:
+        _check_storable(unit)
+        for reading in unit.readings:
+            if reading.value in self.poison:
+                raise Unstorable(f"{reading.value!r} breaks a rule")
+
+    def _do_commit(self, batch: Batch, no: int) -> Committed:
         duplicates = [self._store_readings(unit.readings) for unit in batch.units]
         for unit in batch.units:
             if unit.state is not None:
@@ -172,13 +209,13 @@ class MemoryStore:
 
     def _store_alarm(self, change: AlarmChange) -> None:
         place = change.feed_num, change.device_num
-        for alarm in self._alarms:
+        for alarm in self.alarms:
             if alarm["place"] == place and alarm["cleared_us"] is None:
                 if not change.active and alarm["raised_us"] <= change.ts_us:
                     alarm["cleared_us"] = change.ts_us
                 return
         if change.active:
-            self._alarms.append({"place": place, "raised_us": change.ts_us, "cleared_us": None})
+            self.alarms.append({"place": place, "raised_us": change.ts_us, "cleared_us": None})
 
     async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
         await self._cross()
@@ -195,7 +232,7 @@ class MemoryStore:
         )
         alarms = {
             alarm["place"][0]: alarm["raised_us"]
-            for alarm in self._alarms
+            for alarm in self.alarms
             if alarm["place"][1] == device.num and alarm["cleared_us"] is None
         }
         return LoadedDevice(device=device, feeds=feeds, alarms=alarms)
@@ -206,6 +243,9 @@ class MemoryStore:
 
     async def session_memory(self, session: str) -> SessionMemory:
         await self._cross()
+        while self._running:  # commits of earlier processes that are still being done
+            await trio.sleep_until(max(each.due_s for each in self._running.values()))
+            self._catch_up()
         confirmed = self._confirmed.get(session, 0)
         known: list[bytes] = []
         suspects: list[bytes] = []
@@ -248,6 +288,7 @@ class MemoryStore:
         device = msgspec.structs.replace(device, num=self._next("device"))
         self._devices[device.id] = device
         self._logins[device.id] = login
+        self.owners[device.id] = device.user_id
         return device
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
@@ -301,6 +342,7 @@ class MemoryStore:
                 raise Conflict(f"there is a feed {feed.key!r} in this place already")
         feed = msgspec.structs.replace(feed, num=self._next("feed"))
         self._feeds[feed.id] = feed
+        self.owners[feed.id] = feed.user_id
         return feed
 
     async def feeds(
@@ -366,7 +408,7 @@ class MemoryStore:
         return found[:limit]
 
 
-def _check(unit: Unit) -> None:
+def _check_storable(unit: Unit) -> None:
     """What PostgreSQL would refuse: U+0000 in a text, text that is no UUID, lone surrogates."""
     texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
     for rejection in unit.rejections:

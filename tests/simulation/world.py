@@ -1,161 +1,286 @@
-"""The whole house on its memory twins, on virtual time, with a seeded scheduler.
+"""A whole installation on virtual time: devices, broker, service, database, dashboards.
 
-    def scenario(world: World) -> ...: ...
-    trace = simulate(seed, scenario)
+    async def test_a_reading_survives(world: World) -> None:
+        shed = world.device("shed")
+        await shed.publish("temperature", 21.5)
+        await world.restart()
+        assert await shed.values("temperature") == [21.5]
 
-Two runs of a seed do the same things in the same order: the scheduler, the pauses, the ids and the
-faults all come from it. Nothing real runs beside it, threads included.
+Store, broker, devices and dashboards outlive the service, which may be killed at any await and
+started again. The rules of determinism are in `docs/testing.md`.
 """
 
-import hashlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 import trio
-import trio.testing
-from quart_trio import QuartTrio
-from trio._core import _run
 
-from actors.adapters.memory import NoLogins, PlainHasher, SeededIds
+from actors.adapters.memory import SeededIds
 from actors.adapters.memory_broker import MemoryBroker
+from actors.adapters.memory_line import no_latency
+from actors.adapters.memory_session import MOSQUITTO, NATS, Habits
 from actors.adapters.memory_store import MemoryStore
-from actors.adapters.mqtt.broker import partition_plans
-from actors.house import House, Ports, open_house
-from protocol.records import Device, Feed
-from web.app import create_app
-from web.routing import WebSettings
+from actors.adapters.memory_store_line import LineCrash, StoreFaults
+from actors.adapters.mqtt.broker import partition_plans, plain_plans
+from actors.house import House
+from actors.ports import Delivery
+from tests.simulation import checks, faults
+from tests.simulation.broken import Broken
+from tests.simulation.clock import VirtualClock
+from tests.simulation.device import VirtualDevice
+from tests.simulation.person import Person
+from tests.simulation.process import Process
+from tests.simulation.screen import Screen
+from tests.simulation.trace import LogsOfWorld, Trace
 
-START_US = 1_790_000_000_000_000
-PARTITIONS = 2
-SETTLE_S = 60.0
-
-
-class VirtualClock:
-    """Civil time that goes with Trio's."""
-
-    def now_us(self) -> int:
-        return START_US + round(trio.current_time() * 1_000_000)
+BROKERS: dict[str, Habits] = {"nats": NATS, "mosquitto": MOSQUITTO}
+SETTLE_S = 15.0
+SETTLE_MAX_S = 1800.0
+# Log events of level error that injected faults lead to.
+EXPECTED = ("message set aside", "actor given up", "unit cannot be stored", "request failed")
 
 
 class ActorCrash(Exception):
-    """A fault of the plan."""
+    """An actor's step fails because the world says so."""
+
+
+class _Crash:
+    """A crash that waits for its victim."""
+
+    def __init__(self, target: str, times: int) -> None:
+        self.target = target
+        self.left = times
+        self.first = True
+        self.actor = ""
 
 
 class World:
-    """Store and broker last; the house on them may crash and open again."""
+    """One world from one seed. `async with world.open():` makes it live.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: of everything that the world itself chooses.
+        habits: of its broker.
+        idle_s: after how much idleness a device actor is passivated.
+    """
+
+    def __init__(self, seed: int, habits: Habits = NATS, idle_s: float = 20.0) -> None:
+        self.seed = seed
+        self.idle_s = idle_s
         self.rng = random.Random(seed)
+        self.trace = Trace()
+        self.logs = LogsOfWorld(self.trace, EXPECTED, (ActorCrash, LineCrash))
         self.clock = VirtualClock()
         self.ids = SeededIds(random.Random(seed + 1))
-        self.store = MemoryStore(self.clock)
-        self.broker = MemoryBroker(partition_plans(PARTITIONS), PARTITIONS)
-        self.trace: list[str] = []
-        self.crash_one_in = 0
-        self.house: House
-        self.app: QuartTrio
-        self._seed = seed
-
-    @property
-    def digest(self) -> str:
-        """One line for all that happened."""
-        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
-
-    def note(self, what: str) -> None:
-        self.trace.append(f"{trio.current_time():.6f} {what}")
-
-    def _on_step(self, name: str, message: Any) -> None:
-        self.note(f"{name} {type(message).__name__}")
-        if self.crash_one_in and self.rng.randrange(self.crash_one_in) == 0:
-            self.note(f"fault: {name} crashes")
-            raise ActorCrash(name)
+        self.store = MemoryStore(VirtualClock())  # a server with a clock of its own, never set
+        self.store_faults = StoreFaults(self.trace.fault)
+        plans = partition_plans(habits.partitions) if habits.partitions else plain_plans()
+        self.broker = MemoryBroker(plans, habits, random.Random(seed + 3))
+        self.processes = 0
+        self.restarts_s = 1.0
+        self._process: Process | None = None
+        self._changed = trio.Event()
+        self._nursery: trio.Nursery | None = None
+        self._people: dict[str, Person] = {}
+        self._devices: dict[tuple[str, str], VirtualDevice] = {}
+        self.first_deliveries: dict[bytes, list[int]] = {}  # by payload: when (µs, wall clock)
+        self._crashes: list[_Crash] = []
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[House]:
-        """Open the house; at the end of the block it drains, unless it was cancelled before."""
-        ports = Ports(
-            store=self.store,
-            broker=self.broker,
-            clock=self.clock,
-            ids=self.ids,
-            logins=NoLogins(),
-            rng=random.Random(self._seed + 2),
-        )
-        async with open_house(ports, on_step=self._on_step, idle_s=20.0) as house:
-            self.house = house
-            self.app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
-            yield house
+    async def open(self) -> AsyncIterator["World"]:
+        """Start the service; at the end it is stopped in order.
 
-    def kill(self) -> None:
-        """The process ends at whatever await it is: no drain, no good-bye. Cancel it after this."""
-        self.note("fault: the process is killed")
-        self.broker.cut()
-        self.house.drain = trio.lowlevel.checkpoint  # type: ignore[method-assign]
+        Raises:
+            Broken: something happened that no fault explains.
+        """
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self.start()
+            await self.serving()
+            yield self
+            await self.stop()
+            nursery.cancel_scope.cancel()
+        if self.logs.unexpected:
+            raise Broken("I6", f"unexpected in the log: {self.logs.unexpected[:3]}")
 
-    async def settle(self) -> None:
-        """Faults are over: wait until nothing is on its way."""
-        with trio.fail_after(SETTLE_S * 20):
-            while True:
-                await trio.sleep(SETTLE_S)
-                waiting = sum(
-                    self.broker.unacknowledged(plan.client_id) for plan in self.broker.sessions
-                )
-                if not waiting and not self.house.gateway.in_flight:
-                    return
+    # The service
 
+    def start(self) -> None:
+        """A new process; it serves a moment later."""
+        assert self._nursery is not None
+        self.processes += 1
+        self._process = Process(self, self.processes)
+        self._nursery.start_soon(self._process.run, name=f"process {self.processes}")
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
 
-class Person:
-    """A user over REST and WebSocket, through the real application."""
-
-    def __init__(self, world: World, email: str) -> None:
-        self.world = world
-        self.email = email
-        self.id = ""
-        self.token = ""
-
-    async def sign_up(self) -> "Person":
-        account = {"email": self.email, "password": "long-enough"}
-        self.id = (await self.post("/users", account))["id"]
-        self.token = (await self.post("/login/access-token", account))["access_token"]
-        return self
+    async def serving(self) -> Process:
+        """The process that serves; waits for the next one where there is none."""
+        while True:
+            process, changed = self._process, self._changed
+            if process is not None and not process.is_dead:
+                async with trio.open_nursery() as nursery:  # whichever comes first
+                    nursery.start_soon(_then_cancel, process.serving, nursery.cancel_scope)
+                    nursery.start_soon(_then_cancel, process.ended, nursery.cancel_scope)
+                if process.serving.is_set() and not process.is_dead:
+                    return process
+            if self._changed is changed and (process is None or process.is_dead):
+                await changed.wait()
 
     @property
-    def headers(self) -> dict[str, str]:
-        return {"x-auth-token": self.token} if self.token else {}
+    def house(self) -> House:
+        """The house of the process that serves."""
+        assert self._process is not None
+        return self._process.house
 
-    async def post(self, path: str, body: Any) -> Any:
-        client = self.world.app.test_client()
-        answer = await client.post(f"/api/v1{path}", json=body, headers=self.headers)
-        assert answer.status_code in (200, 201), await answer.get_data(as_text=True)
-        return await answer.get_json()
+    async def stop(self) -> None:
+        """SIGTERM and the end of the process."""
+        process = await self.serving()
+        self.trace.fault("process stopped")
+        await process.stop()
+        self._process = None
 
-    async def get(self, path: str) -> Any:
-        client = self.world.app.test_client()
-        answer = await client.get(f"/api/v1{path}", headers=self.headers)
-        assert answer.status_code == 200, await answer.get_data(as_text=True)
-        return await answer.get_json()
+    def kill(self) -> None:
+        """`kill -9`, wherever the process is."""
+        process = self._process
+        if process is None or process.is_dead:
+            return
+        if process.serving.is_set() and process.house.gateway.in_flight:
+            self.trace.fault("process killed, something in flight")
+        self.trace.fault("process killed")
+        process.kill()
 
-    def socket(self) -> Any:
-        """`async with person.socket() as socket`."""
-        return self.world.app.test_client().websocket("/ws/devices", headers=self.headers)
+    async def restart(self, down_s: float = 1.0) -> None:
+        """Kill the process and start the next one."""
+        self.kill()
+        await trio.sleep(down_s)
+        self.start()
+        await self.serving()
+
+    # Who is there
+
+    def person(self, name: str = "ada") -> Person:
+        """A user; signs up with the first call."""
+        return self._people.setdefault(name, Person(self, name))
+
+    def device(self, code: str, owner: str = "ada") -> VirtualDevice:
+        """A device of a person; it is registered with the first thing that it does."""
+        key = owner, code
+        if key not in self._devices:
+            self._devices[key] = VirtualDevice(self, self.person(owner), code)
+        return self._devices[key]
+
+    @asynccontextmanager
+    async def dashboard(
+        self, owner: str = "ada", *, pace_s: float = 0.0, batch: bool = False
+    ) -> AsyncIterator[Screen]:
+        """A connected dashboard of a person, with its first device list."""
+        person = await self.person(owner).sign_up()
+        screen = Screen(self, person, pace_s=pace_s, batch=batch)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(screen.watch)
+            await screen.until(lambda: screen.is_listed)
+            yield screen
+            nursery.cancel_scope.cancel()
+
+    @property
+    def people(self) -> list[Person]:
+        return list(self._people.values())
+
+    def owner_of(self, identity: str) -> str:
+        """The name of the person to whom a device or feed belongs, or ever did."""
+        user_id = self.store.owners.get(identity, "")
+        return next((p.name for p in self._people.values() if p.id == user_id), user_id)
+
+    # What happens to them
+
+    async def advance(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await trio.sleep(seconds)
+
+    def fault(self, kind: str, *, seconds: float = 0.0, target: str = "") -> None:
+        """Begin a fault of `faults.ACTS`; one that lasts ends by itself."""
+        assert self._nursery is not None
+        self._nursery.start_soon(faults.ACTS[kind], self, seconds, target, name=f"fault {kind}")
+
+    def crash(self, kind: str, name: str = "", times: int = 1) -> None:
+        """Crash the next step of an actor: `crash("device", "shed")`, `crash("user", "ada")`.
+
+        With `times=2` the same message kills it again, and is set aside.
+        """
+        self.crash_next(f"{kind} {name}".rstrip(), times)
+
+    def crash_next(self, target: str, times: int) -> None:
+        self._crashes.append(_Crash(target, times))
+
+    def calm(self) -> None:
+        """All faults end, those too that wait for their moment; the clock never goes back for it."""
+        self.store_faults.stop()
+        self.broker.away, self.broker.latency = False, no_latency
+        self._crashes.clear()
+        self.clock.offset_s = self.clock.furthest_s
+
+    async def settle(self) -> None:
+        """Wait until nothing is on its way any more.
+
+        Raises:
+            Broken: something waits for ever.
+        """
+        started_s = trio.current_time()
+        while True:
+            await trio.sleep(SETTLE_S)
+            process = await self.serving()
+            gateway = process.house.gateway
+            calm = gateway.connected_sessions == len(gateway.ledgers)
+            if calm and not self.broker.waiting and not gateway.in_flight:
+                return
+            if trio.current_time() > started_s + SETTLE_MAX_S:
+                waiting = {k: s.waiting for k, s in self.broker.sessions.items() if s.waiting}
+                raise Broken("I1", f"does not settle: {waiting}, in flight {gateway.in_flight}")
+
+    # What is seen of every delivery and of every step
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """Keep when a payload was delivered for the first time, as far as the broker says."""
+        if not delivery.dup and not delivery.retain:
+            self.first_deliveries.setdefault(delivery.payload, []).append(self.clock.now_us())
+
+    def on_step(self, name: str, message: Any) -> None:
+        self.trace.note(name, summary(message))
+        checks.bounds(self)
+        named = f"{self._readable(name)} "
+        for crash in self._crashes:
+            if crash.actor in ("", name) and (crash.actor or named.startswith(crash.target)):
+                crash.actor = name
+                crash.left -= 1
+                kind = "actor crash" if crash.first else "actor crash, same message again"
+                crash.first = False
+                if not crash.left:
+                    self._crashes.remove(crash)
+                self.trace.fault(kind, name)
+                raise ActorCrash(name)
+
+    def _readable(self, actor: str) -> str:
+        """`device 1f…/shed` as `device shed`, `user 1f…` as `user ada`."""
+        kind, _, rest = actor.partition(" ")
+        user_id, _, code = rest.partition("/")
+        known = [person.name for person in self._people.values() if person.id == user_id]
+        return f"{kind} {code or (known[0] if known else user_id)}"
 
 
-async def devices_of(world: World, user_id: str) -> list[Device]:
-    return await world.store.snapshot(user_id)
+async def _then_cancel(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
-async def feeds_of(world: World, user_id: str) -> list[Feed]:
-    return await world.store.feeds(user_id, 1000, 0)
-
-
-def simulate(seed: int, scenario: Callable[[World], Awaitable[None]]) -> World:
-    """Run a scenario on virtual time with everything seeded. The world tells what happened."""
-    world = World(seed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
-        _run._r.seed(seed)
-        trio.run(scenario, world, clock=trio.testing.MockClock(autojump_threshold=0))
-    return world
+def summary(message: Any) -> str:
+    """A message to an actor in one line."""
+    kind = type(message).__name__
+    origin = getattr(message, "origin", None)
+    if origin is not None:
+        tail = origin.raw_topic.split("/devices/", 1)[-1].partition("/")[2]
+        flags = ("again " if origin.again else "") + ("retained " if origin.retained else "")
+        return f"{kind} {flags}{tail} {origin.payload[:60].decode('utf-8', 'replace')!r}"
+    event = getattr(message, "event", None)
+    return f"{kind} {type(event).__name__}" if event is not None else kind

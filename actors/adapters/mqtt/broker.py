@@ -34,15 +34,22 @@ OUT = "roost-out"
 def partition_plans(partitions: int) -> list[SessionPlan]:
     """Sessions for a broker that maps what devices send to `part/K/…` and `state/K/…` (NATS)."""
     plans = [
-        SessionPlan(client_id=f"roost-part-{k}", filters=(f"part/{k}/#",))
+        SessionPlan(client_id=f"roost-part-{k}", filters=(f"part/{k}/#",), sends_again=True)
         for k in range(partitions)
     ]
     plans += [
-        SessionPlan(client_id=f"roost-state-{k}", filters=(f"state/{k}/#",), live=True)
+        SessionPlan(
+            client_id=f"roost-state-{k}", filters=(f"state/{k}/#",), live=True, sends_again=True
+        )
         for k in range(partitions)
     ]
     # Wills may arrive unmapped.
-    wills = SessionPlan(client_id="roost-wills", filters=("users/+/devices/+/status",), live=True)
+    wills = SessionPlan(
+        client_id="roost-wills",
+        filters=("users/+/devices/+/status",),
+        live=True,
+        sends_again=True,
+    )
     return [*plans, wills, SessionPlan(client_id=OUT, filters=())]
 
 
@@ -174,6 +181,11 @@ class MqttBroker:
         # On another connection the same packet id may be another message.
         if link is not None and link.number == connection:
             link.acknowledge(packet_ids)
+
+    def renew(self, session: str, connection: int) -> None:
+        link = self._links.get(session)
+        if link is not None and link.number == connection:
+            link.abort()
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         link = self._links.get(OUT)

@@ -193,6 +193,11 @@ class Link:
         if not self._acks_at_pings and not self._ping_is_due:
             self._client._connection._send_ping_request()
 
+    def abort(self) -> None:
+        """Cut the connection; that it is lost is told as of any other."""
+        if self._open:
+            self._client._connection._transport.abort()
+
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         """QoS 0; False where the connection is gone or does not drain."""
         if not self._open:

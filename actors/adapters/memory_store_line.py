@@ -1,0 +1,147 @@
+"""Between a process and its store: where calls are slow, lost, half done, or outlive their caller.
+
+    line = StoreLine(store, faults)
+    Ports(store=line, …)
+    faults.away = True                   # every call raises `Unavailable`
+    faults.commits.append("answer")      # the next commit is done, and its answer is lost
+    line.cut()                           # the process is killed
+
+Each fate is one that PostgreSQL has for us too (`tests/contract/test_store_faults.py`).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from actors.adapters.memory_line import no_latency
+from actors.adapters.memory_store import MemoryStore
+from actors.ports import Batch, Committed
+from protocol.errors import Unavailable, Unstorable
+
+# What may become of a commit. "middle": it fails before COMMIT, nothing is stored. "answer": it is
+# stored, its answer is lost. "late": its answer is lost, and the server is done only later.
+# "crash before" and "crash after": the caller dies of a mistake of its own.
+COMMIT_FATES = ("middle", "answer", "late", "crash before", "crash after")
+LATE_S = 3.0
+WORK_S = 0.002
+
+
+class Killed(BaseException):
+    """The process that called is dead; in it nothing happens any more. Not an `Exception`: no
+    handler of the dead process may make anything of it."""
+
+
+class LineCrash(Exception):
+    """An error that nobody foresaw, out of a call to the store."""
+
+
+class StoreFaults:
+    """What the line does to calls, for every process of a world.
+
+    Attributes:
+        away: every call raises `Unavailable`.
+        latency: seconds that each way takes.
+        work_s: how long the server takes for a commit.
+        commits: fates of the next commits, from `COMMIT_FATES`.
+        answers: so many other calls are done and then answered with `Unavailable`.
+        crashes: so many calls that load something raise an unforeseen error.
+        told: told of every fault that had an effect, by its name.
+    """
+
+    def __init__(self, told: Callable[[str], None] = lambda fault: None) -> None:
+        self.away = False
+        self.latency: Callable[[], float] = no_latency
+        self.work_s = WORK_S
+        self.commits: deque[str] = deque()
+        self.answers = 0
+        self.crashes = 0
+        self.told = told
+
+    def stop(self) -> None:
+        """From here on the store is well."""
+        self.away, self.latency, self.work_s = False, no_latency, WORK_S
+        self.answers = self.crashes = 0
+        self.commits.clear()
+
+
+class StoreLine:
+    """See `actors.ports.Store`: the side of one process."""
+
+    def __init__(self, store: MemoryStore, faults: StoreFaults) -> None:
+        self._store = store
+        self._faults = faults
+        self._is_cut = False
+        self._begun: dict[str, Batch] = {}
+
+    def written(self) -> tuple[int, int]:
+        """Readings and refusals that this process brought into the store, as the store has it."""
+        stored = refused = 0
+        for name, batch in self._begun.items():
+            done = self._store.done(name)
+            if done is not None:
+                stored += sum(len(unit.readings) for unit in batch.units) - sum(done.duplicates)
+                refused += sum(r.readings for unit in batch.units for r in unit.rejections)
+        return stored, refused
+
+    def cut(self) -> None:
+        """The process is killed. What the server has of a commit it finishes all the same."""
+        self._is_cut = True
+
+    def __getattr__(self, name: str) -> Any:
+        """Every call but `commit`: there, done in an instant, and back."""
+        call = getattr(self._store, name)
+
+        async def crossing(*args: Any, **options: Any) -> Any:
+            await self._cross()
+            if self._faults.crashes and name in ("load_devices", "snapshot"):
+                self._faults.crashes -= 1
+                self._faults.told("store: unforeseen error")
+                raise LineCrash(name)
+            answer = await call(*args, **options)
+            if self._faults.answers:
+                self._faults.answers -= 1
+                self._faults.told("store: answer of a call lost")
+                raise Unavailable(f"the answer to {name} was lost")
+            await self._cross()
+            return answer
+
+        return crossing
+
+    async def commit(self, batch: Batch) -> Committed:
+        await self._cross()
+        fate = self._faults.commits.popleft() if self._faults.commits else ""
+        if fate:
+            self._faults.told(f"store: commit, {fate}")
+        if fate == "middle":
+            raise Unavailable("the connection was lost in the middle of a commit")
+        if fate == "crash before":
+            raise LineCrash("before a commit")
+        try:
+            self._store.begin(batch, LATE_S if fate == "late" else self._faults.work_s)
+        except Unstorable:
+            self._faults.told("store: poison")
+            raise
+        self._begun[batch.id] = batch
+        if fate == "late":
+            raise Unavailable("the connection was lost while the server committed")
+        committed = await self._store.finish(batch.id)
+        if fate == "answer":
+            raise Unavailable("the answer to a commit was lost")
+        if fate == "crash after":
+            raise LineCrash("after a commit")
+        await self._cross()
+        return committed
+
+    async def _cross(self) -> None:
+        """One way."""
+        delay_s = self._faults.latency()
+        if delay_s:
+            await trio.sleep(delay_s)
+        else:
+            await trio.lowlevel.checkpoint()
+        if self._is_cut:
+            raise Killed
+        if self._faults.away:
+            raise Unavailable("the memory store is away")

@@ -1,0 +1,59 @@
+"""What devices said and the broker took: the truth that the checkers hold the store against."""
+
+from collections import defaultdict
+
+import msgspec
+
+from actors.adapters.memory_session import Published
+from tests.simulation.plan import Hostile, Publish
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """One reading of a plan, and every copy of its message that the broker took."""
+
+    step: Publish | Hostile
+    owner: str
+    key: str
+    mark: str  # what tells it from every other: its value, or what its payload holds
+    copies: list[Published]
+    has_identity: bool
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the broker acknowledged it to the device and did not lose it itself."""
+        return any(copy.qos and not copy.lost for copy in self.copies)
+
+    @property
+    def most(self) -> int:
+        """How often it may be stored.
+
+        Once, where it has an identity of its own. Otherwise once for each time that it was said;
+        where the broker forgot our acknowledgement, once more. What was said twice in the same
+        words is ambiguous when it comes again: rather twice than lost (I2).
+        """
+        if self.has_identity:
+            return 2 if self.step.device.endswith("/visitor") else 1  # in the feed before, and anew
+        kept = sum(copy.retain for copy in self.copies)  # the broker's own copy is one reading more
+        if len(self.copies) == 1:
+            return 1 + self.copies[0].forgotten_acks + kept
+        return sum(copy.deliveries for copy in self.copies) + kept
+
+    @property
+    def most_refusals(self) -> int:
+        """A refusal has no identity, whatever its message has; a retained one comes ever again."""
+        kept = sum(copy.copies for copy in self.copies)
+        if self.has_identity or len(self.copies) > 1:
+            return sum(max(1, copy.deliveries) for copy in self.copies) + kept
+        return self.most + kept
+
+
+class Book:
+    """Entries by their mark."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.repeats: dict[str, list[Published]] = defaultdict(list)  # of "switch", by device
+
+    def write(self, entry: Entry) -> Entry:
+        """Note what will be said, before it is."""
+        return self.entries.setdefault(entry.mark, entry)

@@ -1,0 +1,264 @@
+"""The checkers: what must hold at every step, and what must hold when all has settled (I1 to I9).
+
+They know nothing of plans and faults beyond what the book and the broker say was acknowledged.
+"""
+
+import base64
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from actors import gateway as gateways
+from actors import writer as writers
+from actors.ports import FeedPage
+from protocol.records import Feed, StoredReading, StoredRejection
+from protocol.times import format_us
+from tests.simulation.book import Book, Entry
+from tests.simulation.broken import Broken
+
+if TYPE_CHECKING:
+    from tests.simulation.screen import Screen
+    from tests.simulation.world import World
+
+EVERYTHING = 1_000_000
+ARRIVAL_US = 1_000  # between a delivery and the look at the clock that gives it its time
+# Reasons for which a reading that is right may be refused, and the fault that explains it.
+EXCUSES = {
+    "internal_error": "actor crash, same message again",
+    "unstorable": "store: poison",
+    "bad_time": "clock back",
+    "feed_disabled": "settings changed",
+    "out_of_range": "settings changed",
+    "unknown_feed": "device deleted",
+}
+
+
+def bounds(world: "World") -> None:
+    """I5 at every step: no queue, no window, no account beyond what it may be."""
+    house = world.house
+    gateway = house.gateway
+    if gateway.in_flight > gateways.IN_FLIGHT_MAX:
+        raise Broken("I5", f"{gateway.in_flight} messages in flight")
+    if gateway.bytes_in_flight > gateways.BYTES_MAX + gateways.PAYLOAD_BYTES_MAX:
+        raise Broken("I5", f"{gateway.bytes_in_flight} bytes in flight")
+    lanes = [lane for cell in house.devices.cells for lane in _lanes(cell)]
+    lanes += [lane for cell in house.users.cells for lane in _lanes(cell)]
+    for lane in lanes:
+        if len(lane) > lane.bound:
+            raise Broken("I5", f"{len(lane)} messages in a lane of {lane.bound}")
+    for outbox in house.users.outboxes:
+        box = outbox.statistics()
+        if box.waiting > box.bound:
+            raise Broken("I5", f"{box.waiting} events in an outbox of {box.bound}")
+    if house.writer.statistics().waiting > writers.UNITS_MAX + writers.ROWS_MAX:
+        raise Broken("I5", "the writer's queue has no bound")
+    for session in world.broker.sessions.values():
+        if session.in_flight > session.habits.window:
+            raise Broken("I5", "the broker's window is exceeded")
+    if house.accounts.total.in_flight < 0:
+        raise Broken("I4", f"{house.accounts.total.in_flight} readings in flight")
+
+
+def _lanes(cell: Any) -> tuple[Any, Any]:
+    return cell.mailbox.control, cell.mailbox.data
+
+
+class Kept:
+    """Everything that the store holds of some people, in a form for checking."""
+
+    def __init__(self) -> None:
+        self.feeds: list[Feed] = []
+        self.readings: list[tuple[str, Feed, StoredReading]] = []  # with the owner's name
+        self.rejections: list[tuple[str, StoredRejection]] = []
+
+    @classmethod
+    async def of(cls, world: "World", names: tuple[str, ...]) -> "Kept":
+        kept = cls()
+        for name in names:
+            user_id = world.person(name).id
+            for feed in await world.store.feeds(user_id, EVERYTHING, 0):
+                kept.feeds.append(feed)
+                page = FeedPage(feed_num=feed.num, limit=EVERYTHING)
+                found = await world.store.feed_values(page)
+                kept.readings += [(name, feed, reading) for reading in found]
+            refused = await world.store.rejections(user_id, EVERYTHING, None)
+            kept.rejections += [(name, each) for each in refused]
+        return kept
+
+    def marked(self) -> tuple[Counter[tuple[str, str, str]], dict[str, list[tuple[str, str]]]]:
+        """How often each (owner, key, mark) is stored; owner and reason of each refusal."""
+        stored: Counter[tuple[str, str, str]] = Counter()
+        for owner, feed, reading in self.readings:
+            stored[owner, feed.key, _mark(reading.value)] += 1
+        refused: dict[str, list[tuple[str, str]]] = {}
+        for owner, each in self.rejections:
+            for mark in _marks_in(each):
+                refused.setdefault(mark, []).append((owner, each.reason))
+        return stored, refused
+
+
+def _mark(value: Any) -> str:
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
+
+
+def _marks_in(rejection: StoredRejection) -> set[str]:
+    """The numbers in a refused payload: every message of a plan holds one that is its own."""
+    payload = rejection.payload.encode()
+    if rejection.encoding == "base64":
+        payload = base64.b64decode(payload)
+    digits = "".join(c if c.isdigit() else " " for c in payload.decode("latin-1"))
+    return {f"{int(each)}" for each in digits.split() if len(each) < 20}
+
+
+async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -> None:
+    """I1 and I2: what was acknowledged is stored or refused with its reason; and not too often."""
+    kept = await Kept.of(world, names)
+    stored, refused = kept.marked()
+    for mark, entry in book.entries.items():
+        times = stored[entry.owner, entry.key, mark]
+        reasons = [reason for owner, reason in refused.get(mark, []) if owner == entry.owner]
+        _check_entry(world, entry, times, reasons)
+    for device, copies in book.repeats.items():
+        owner, _, code = device.partition("/")
+        if code == "visitor":
+            continue  # what it said before it was deleted is in a feed of another name
+        switch = world.device(code, owner).feeds.get("switch")
+        found = sum(1 for _, feed, _ in kept.readings if feed.id == switch)
+        if found > sum(copy.deliveries for copy in copies):
+            raise Broken("I2", f"{device}/switch: {found} stored")
+        if not found and any(copy.qos and not copy.lost for copy in copies) and switch:
+            raise Broken("I1", f"{device}/switch: nothing stored")
+    _check_owners(world, book, kept)
+
+
+def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -> None:
+    what = f"{entry.step} ({len(entry.copies)} taken)"
+    visitor = entry.step.device.endswith("/visitor")
+    if entry.is_owed and not times and not reasons and not visitor:
+        raise Broken("I1", f"acknowledged, and neither stored nor refused: {what}")
+    if times > entry.most:
+        raise Broken("I2", f"stored {times} times: {what}")
+    if len(reasons) > entry.most_refusals:
+        raise Broken("I2", f"refused {len(reasons)} times: {what}")
+    if not entry.has_identity and times + len(reasons) > max(entry.most, entry.most_refusals):
+        raise Broken("I2", f"stored {times} and refused {len(reasons)} times: {what}")
+    for reason in reasons:
+        if reason in EXCUSES and not _is_wrong(entry) and not world.trace.fired[EXCUSES[reason]]:
+            raise Broken("I1", f"refused as {reason}: {what}")
+
+
+def _is_wrong(entry: Entry) -> bool:
+    """Whether the message is to be refused for what it is."""
+    step = entry.step
+    return getattr(step, "form", "") in ("wrong", "") or getattr(step, "violates", False)
+
+
+def _check_owners(world: "World", book: Book, kept: Kept) -> None:
+    """I8: every reading is in a feed of its own owner and key, every refusal with its owner."""
+    for owner, feed, reading in kept.readings:
+        entry = book.entries.get(_mark(reading.value))
+        if feed.key != "switch" and (entry is None or entry.owner != owner or entry.key != feed.key):
+            raise Broken("I8", f"{reading.value!r} in {owner}'s feed {feed.key}")
+    for owner, rejection in kept.rejections:
+        if f"users/{world.person(owner).id}/" not in rejection.topic:
+            raise Broken("I8", f"{owner} has a refusal of {rejection.topic}")
+
+
+async def ordered(world: "World", names: tuple[str, ...]) -> None:
+    """I3 in the store: the last value of a feed with `ts` is its newest; no alarm is open twice."""
+    kept = await Kept.of(world, names)
+    newest: dict[str, StoredReading] = {}
+    for _, feed, reading in kept.readings:
+        if feed.id not in newest or reading.ts_us > newest[feed.id].ts_us:
+            newest[feed.id] = reading
+    for feed in kept.feeds:
+        last = newest.get(feed.id)
+        if feed.key == "by-ts" and (feed.last_us if last else None) != (last and last.ts_us):
+            raise Broken("I3", f"last value of {feed.last_us}, newest of {last}")
+        if feed.last_us is not None and (last is None or feed.last_us > last.ts_us):
+            raise Broken("I3", f"a last value that the history does not have: {feed}")
+    for alarm in world.store.alarms:
+        if alarm["cleared_us"] is not None and alarm["cleared_us"] < alarm["raised_us"]:
+            raise Broken("I3", f"an alarm cleared before it was raised: {alarm}")
+    still_open = Counter(a["place"] for a in world.store.alarms if a["cleared_us"] is None)
+    if any(count > 1 for count in still_open.values()):
+        raise Broken("I3", f"alarms open twice: {still_open}")
+
+
+def shown(screen: "Screen", kept: Kept) -> None:
+    """I3 on a WebSocket: nothing that it showed and that was stored is newer than the last value."""
+    last = {feed.id: feed.last_us for feed in kept.feeds}
+    stored = {(feed.id, format_us(r.ts_us), r.value) for _, feed, r in kept.readings}
+    for event in screen.frames:
+        if event["type"] == "feed_value":
+            seen = event["feed_id"], event["ts"], event["value"]
+            last_us = last.get(event["feed_id"])
+            if seen in stored and (last_us is None or format_us(last_us) < event["ts"]):
+                raise Broken("I3", f"shown {seen}, but the last value is of {last_us}")
+
+
+def first_only(world: "World", screens: "list[Screen]", kept: Kept) -> None:
+    """I3 of readings without `ts`: what was delivered again sets no last value, and is not shown."""
+    keys = {feed.id for feed in kept.feeds if feed.key == "bare"}
+    found = [
+        (format_us(feed.last_us), feed.last_value)
+        for feed in kept.feeds
+        if feed.id in keys and feed.last_us is not None
+    ]
+    for screen in screens:
+        found += [
+            (frame["ts"], frame["value"])
+            for frame in screen.frames
+            if frame["type"] == "feed_value" and frame["feed_id"] in keys
+        ]
+    for ts, value in found:
+        firsts = world.first_deliveries.get(b'{"value": %d}' % value, [])
+        if not any(format_us(us) <= ts <= format_us(us + ARRIVAL_US) for us in firsts):
+            raise Broken("I3", f"a redelivery of {value} set the last value at {ts}")
+
+
+async def pictures(world: "World", screens: "list[Screen]") -> None:
+    """I3: a dashboard that keeps up shows each device as REST does: nothing fell between the
+    snapshot and the stream."""
+    for screen in screens:
+        if not screen.is_calm:
+            continue
+        page = await screen.person.get("/devices?limit=1000")
+        rest = {device["id"]: device for device in page["items"]}
+        for identity in sorted({*rest, *screen.devices}):
+            seen, known = screen.devices.get(identity), rest.get(identity)
+            if seen is None or known is None or any(known[k] != v for k, v in seen.items()):
+                raise Broken("I3", f"a dashboard shows {seen}, REST {known}")
+
+
+async def accounts(world: "World") -> None:
+    """I4: what came in is what went out, in total and per device, and as the store counts it."""
+    process = await world.serving()
+    house = process.house
+    total = house.accounts.total
+    if total.in_flight:
+        raise Broken("I4", f"settled with {total.in_flight} readings in flight: {total}")
+    each = [house.accounts.of(device.key) for device in await _devices(world)]
+    if any(account.in_flight for account in each):
+        raise Broken("I4", f"a device has readings in flight: {each}")
+    stored, refused = process.written()
+    if (total.stored, total.refused) != (stored, refused):
+        raise Broken("I4", f"{total}, but the store took {stored} and {refused} refusals")
+    for ledger in house.gateway.ledgers.values():
+        if ledger.in_flight:
+            raise Broken("I1", f"a receipt of {ledger.name} was forgotten")
+
+
+async def _devices(world: "World") -> list[Any]:
+    return [d for person in world.people for d in await world.store.snapshot(person.id)]
+
+
+async def private(world: "World", names: tuple[str, ...]) -> None:
+    """I8 over REST: a stranger's device and feed are not there."""
+    for name in names:
+        for other in world.people:
+            if other.name == name:
+                continue
+            for device in await world.store.snapshot(world.person(name).id):
+                status, _ = await other.once("GET", f"/devices/{device.id}")
+                if status != 404:
+                    raise Broken("I8", f"{other.name} got {status} for {name}'s device")

@@ -1,0 +1,174 @@
+"""Every fault that a world knows, by its name: a plan draws them, a test asks for one.
+
+    world.fault("store away", seconds=5)
+    world.fault("line cut", target="roost-part-0")
+
+A fault counts as fired (`world.trace.fired`) when it had an effect.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from actors.adapters.memory_line import no_latency
+from actors.adapters.memory_store_line import COMMIT_FATES
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Act = Callable[["World", float, str], Awaitable[None]]
+
+LATENCY_MAX_S = 0.3
+COMMIT_MAX_S = 2.0
+
+
+def session_of(world: "World", target: str) -> str:
+    """A session by its name, or one that the seed chooses."""
+    return target or world.rng.choice([plan.client_id for plan in world.broker.plans])
+
+
+async def line_cut(world: "World", seconds: float, target: str) -> None:
+    """The connection of one session of ours breaks."""
+    session = session_of(world, target)
+    if world.broker.drop(session):
+        world.trace.fault("line cut", session)
+
+
+async def line_stalls(world: "World", seconds: float, target: str) -> None:
+    """Nothing moves on one session's connection, then all of it."""
+    session = session_of(world, target)
+    if world.broker.stall(session, seconds):
+        world.trace.fault("line stalls", session)
+
+
+async def line_slow(world: "World", seconds: float, target: str) -> None:
+    """What new connections carry arrives late; the present ones are cut to make new."""
+    rng = random.Random(world.rng.random())
+    world.broker.latency = lambda: rng.random() * LATENCY_MAX_S
+    for plan in world.broker.plans:
+        world.broker.drop(plan.client_id)
+    world.trace.fault("line slow")
+    await trio.sleep(seconds)
+    world.broker.latency = no_latency
+
+
+async def broker_restart(world: "World", seconds: float, target: str) -> None:
+    """`kill -9` of the broker; it is away for a moment."""
+    world.trace.fault("broker killed")
+    world.broker.restart()
+    await broker_away(world, seconds, target)
+
+
+async def broker_away(world: "World", seconds: float, target: str) -> None:
+    """Nobody gets a connection, no device can publish."""
+    world.trace.fault("broker away")
+    world.broker.away = True
+    for plan in world.broker.plans:
+        world.broker.drop(plan.client_id)
+    await trio.sleep(seconds)
+    world.broker.away = False
+
+
+async def session_lost(world: "World", seconds: float, target: str) -> None:
+    """The broker forgets a session of ours."""
+    session = session_of(world, target)
+    world.broker.lose(session)
+    world.trace.fault("session lost", session)
+
+
+async def store_away(world: "World", seconds: float, target: str) -> None:
+    world.trace.fault("store away")
+    world.store_faults.away = True
+    await trio.sleep(seconds)
+    world.store_faults.away = False
+
+
+async def store_slow(world: "World", seconds: float, target: str) -> None:
+    """Every call takes its time, and so does the server over a commit."""
+    rng = random.Random(world.rng.random())
+    world.store_faults.latency = lambda: rng.random() * LATENCY_MAX_S
+    world.store_faults.work_s = rng.random() * COMMIT_MAX_S
+    world.trace.fault("store slow")
+    await trio.sleep(seconds)
+    world.store_faults.latency, world.store_faults.work_s = no_latency, 0.002
+
+
+async def commit_fate(fate: str, world: "World", seconds: float, target: str) -> None:
+    """The next commit has this fate."""
+    world.store_faults.commits.append(fate)
+
+
+async def call_answer_lost(world: "World", seconds: float, target: str) -> None:
+    """The next call of another kind is done, and answered with nothing."""
+    world.store_faults.answers += 1
+
+
+async def load_fails(world: "World", seconds: float, target: str) -> None:
+    """The next loading of devices raises what nobody foresaw."""
+    world.store_faults.crashes += 1
+
+
+async def actor_crash(times: int, world: "World", seconds: float, target: str) -> None:
+    """The next step of an actor (its name, or any) raises; so does the same message again."""
+    world.crash_next(target, times)
+
+
+async def clock_jump(world: "World", seconds: float, target: str) -> None:
+    """Somebody sets the wall clock by so many seconds."""
+    world.clock.jump(seconds)
+    world.trace.fault("clock forward" if seconds > 0 else "clock back", f"{seconds:g} s")
+
+
+ACTS: dict[str, Act] = {
+    "line cut": line_cut,
+    "line stalls": line_stalls,
+    "line slow": line_slow,
+    "broker killed": broker_restart,
+    "broker away": broker_away,
+    "session lost": session_lost,
+    "store away": store_away,
+    "store slow": store_slow,
+    **{f"commit {fate}": partial(commit_fate, fate) for fate in COMMIT_FATES},
+    "answer lost": call_answer_lost,
+    "load fails": load_fails,
+    "actor crash": partial(actor_crash, 1),
+    "actor crash twice": partial(actor_crash, 2),
+    "clock": clock_jump,
+}
+
+# Every name under which something may fire (`Trace.fault`); a search that never saw one is too weak.
+KINDS = (
+    "line cut",
+    "line stalls",
+    "line slow",
+    "broker killed",
+    "broker away",
+    "session lost",
+    "store away",
+    "store slow",
+    *(f"store: commit, {fate}" for fate in COMMIT_FATES),
+    "store: answer of a call lost",
+    "store: unforeseen error",
+    "store: poison",
+    "actor crash",
+    "actor crash, same message again",
+    "clock forward",
+    "clock back",
+    "process killed",
+    "process killed, something in flight",
+    "process stopped",
+    "device: delayed",
+    "device: sent twice",
+    "device: overtaken",
+    "device: dropped, sent again",
+    "device: vanished, its will sent",
+    "device: hostile payload",
+    "dashboard: slow",
+    "dashboard: vanished",
+    "client hung up",
+    "settings changed",
+    "device deleted",
+)

@@ -1,0 +1,333 @@
+"""Carry out a plan in a world: furnish it, live through the plan, let it settle, check."""
+
+import json
+from typing import Any, assert_never
+
+import trio
+
+from protocol.errors import Unavailable
+from tests.simulation import checks
+from tests.simulation.book import Book, Entry
+from tests.simulation.clock import START_US
+from tests.simulation.faults import ACTS
+from tests.simulation.finale import finale
+from tests.simulation.hostile import payload_of
+from tests.simulation.person import Refused
+from tests.simulation.plan import (
+    DEVICES,
+    KEYS,
+    LIMIT,
+    OWNERS,
+    AnyStep,
+    Boot,
+    Delete,
+    Fault,
+    Hostile,
+    Kill,
+    Plan,
+    Publish,
+    Report,
+    Stop,
+    Tune,
+    Vanish,
+    Watch,
+    Word,
+)
+from tests.simulation.process import Gone
+from tests.simulation.screen import Screen
+from tests.simulation.world import World
+
+STOPS_READING_S = 60.0
+COMES_AGAIN_S = 2.0
+QUIET_S = 2.0
+
+
+async def live(world: World, plan: Plan) -> None:
+    """From an empty house to the last check.
+
+    Raises:
+        Broken: an invariant does not hold.
+    """
+    life = Life(world, plan)
+    async with world.open(), trio.open_nursery() as audience:
+        life.audience = audience
+        await life.furnish()
+        await life.play()
+        await life.check()
+        await finale(world, life.screens)
+        audience.cancel_scope.cancel()
+
+
+class Life:
+    """One plan in one world."""
+
+    def __init__(self, world: World, plan: Plan) -> None:
+        self.world = world
+        self.plan = plan
+        self.book = Book()
+        self.screens: list[Screen] = []
+        self._power = trio.Lock()  # who switches the service off switches it on again
+        self.audience: trio.Nursery
+        self._faults: trio.Nursery
+
+    async def furnish(self) -> None:
+        """People, devices and feeds, before anything goes wrong."""
+        for owner, code in DEVICES:
+            device = self.world.device(code, owner)
+            for key in KEYS:
+                await device.feed(key, **_settings(key))
+        self.world.store.poison = {self.plan.poison}
+
+    async def play(self) -> None:
+        """Every step at its time; then the faults end, and what was begun is done."""
+        started_s = trio.current_time()
+        async with trio.open_nursery() as faults:
+            self._faults = faults
+            async with trio.open_nursery() as errands:
+                for step in self.plan.steps:
+                    await trio.sleep_until(started_s + step.at_s)
+                    errands.start_soon(self._do, step, name=f"step {type(step).__name__}")
+            self.world.calm()
+            faults.cancel_scope.cancel()
+        self.world.calm()
+        await self.world.serving()
+        await self.world.settle()
+
+    async def check(self) -> None:
+        await checks.durable_and_once(self.world, self.book, OWNERS)
+        await checks.ordered(self.world, OWNERS)
+        await checks.accounts(self.world)
+        await checks.private(self.world, OWNERS)
+        kept = await checks.Kept.of(self.world, OWNERS)
+        for screen in self.screens:
+            checks.shown(screen, kept)
+        checks.first_only(self.world, self.screens, kept)
+        await checks.pictures(self.world, self.screens)
+
+    async def _do(self, step: AnyStep) -> None:
+        world = self.world
+        world.trace.note("plan", str(step))
+        match step:
+            case Publish():
+                await self._publish(step)
+            case Report(device=device, mark=mark, arrivals=arrivals):
+                body = {"ts": _ms(step.at_s), "temperature": mark, "status": "online"}
+                await self._send(device, "status", body, arrivals)
+            case Word(device=device, status=status, retain=retain):
+                await self._send(device, "status", {"status": status}, [0.0], retain=retain)
+            case Boot():
+                await self._boot(step)
+            case Vanish():
+                await trio.sleep(step.late_s)
+                if not world.broker.away and self._device(step.device).vanish() is not None:
+                    world.trace.fault("device: vanished, its will sent")
+            case Hostile():
+                await self._hostile(step)
+            case Watch():
+                self.audience.start_soon(self._watch, step)
+            case Tune():
+                await self._tune(step)
+            case Delete():
+                await self._delete(step)
+            case Fault(kind=kind, seconds=seconds, target=target):
+                self._faults.start_soon(ACTS[kind], world, seconds, target, name=f"fault {kind}")
+            case Kill() | Stop():
+                await self._switch_off(step)
+            case _:
+                assert_never(step)
+
+    # Devices
+
+    def _device(self, name: str) -> Any:
+        owner, _, code = name.partition("/")
+        return self.world.device(code, owner)
+
+    async def _send(
+        self,
+        device: str,
+        tail: str,
+        body: Any,
+        arrivals: list[float],
+        *,
+        into: list[Any] | None = None,
+        qos: int = 1,
+        retain: bool = False,
+    ) -> None:
+        """The same message at each arrival; the broker's records of it go into a list."""
+        payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+        async def arrive(after_s: float) -> None:
+            await trio.sleep(after_s)
+            try:
+                sent = await self._device(device).send(tail, payload, qos=qos, retain=retain)
+            except Unavailable:
+                return  # QoS 0, and the broker was away
+            if into is not None:
+                into.append(sent)
+
+        async with trio.open_nursery() as nursery:
+            for after_s in arrivals:
+                nursery.start_soon(arrive, after_s)
+
+    async def _publish(self, step: Publish) -> None:
+        world = self.world
+        owner = step.device.partition("/")[0]
+        body: Any = {"value": LIMIT + step.number if step.violates else step.number}
+        ts = _ms(step.at_s - step.age_s)
+        tail, key = f"feeds/{step.key}", step.key
+        match step.form:
+            case "ts":
+                body["ts"] = ts
+            case "id":
+                body["id"] = f"m{step.number}"
+            case "several":
+                tail = "feeds"
+                body = {"ts": ts, "values": {step.key: step.number, "nowhere": True}}
+            case "wrong":
+                body["value"] = f"not a number {step.number}"
+            case "repeat":
+                body = 1
+            case "bare":
+                pass
+        if step.form == "repeat":
+            copies = self.book.repeats[step.device]
+        else:
+            mark = f"{LIMIT + step.number if step.violates else step.number:.0f}"
+            has_identity = step.form in ("ts", "id", "several")
+            entry = Entry(
+                step=step, owner=owner, key=key, mark=mark, copies=[], has_identity=has_identity
+            )
+            copies = self.book.write(entry).copies
+        if step.fate:
+            world.trace.fault(f"device: {step.fate}")
+        if step.fate == "delayed":
+            world.trace.fault("device: overtaken")
+        arrivals = step.arrivals
+        await self._send(
+            step.device, tail, body, arrivals, into=copies, qos=step.qos, retain=step.retain
+        )
+
+    async def _hostile(self, step: Hostile) -> None:
+        tail, payload, is_kept = payload_of(step.shape, step.number)
+        entry = Entry(
+            step=step,
+            owner=step.device.partition("/")[0],
+            key="",
+            mark=str(step.number),
+            copies=[],
+            has_identity=False,
+        )
+        copies = self.book.write(entry).copies if is_kept else []
+        self.world.trace.fault("device: hostile payload", step.shape)
+        device = f"{entry.owner}/ghost" if step.shape == "nobody's device" else step.device
+        await self._send(device, tail, payload, [0.0], into=copies, qos=step.qos)
+
+    async def _boot(self, step: Boot) -> None:
+        device = self._device(step.device)
+        try:
+            device.connect(status="offline", session=step.session)
+        except Unavailable:
+            return
+        body = {"status": "online", "session": step.session, "firmware": f"1.{step.session}"}
+        await self._send(step.device, "status", body, [0.0])
+
+    # People
+
+    async def _watch(self, step: Watch) -> None:
+        world = self.world
+        screen = Screen(world, world.person(step.owner), pace_s=step.pace_s, batch=step.batch)
+        self.screens.append(screen)
+        if step.pace_s > 1:
+            world.trace.fault("dashboard: slow")
+        with trio.move_on_after(step.lasts_s + (STOPS_READING_S if step.vanishes else 0)):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(screen.watch)
+                if step.vanishes:
+                    await trio.sleep(step.lasts_s)
+                    world.trace.fault("dashboard: vanished")
+                    screen.pace_s = 2 * STOPS_READING_S
+        screen.has_left = True
+
+    async def _tune(self, step: Tune) -> None:
+        device = self._device(step.device)
+        body = {"enabled": step.enabled, "max_value": step.max_value}
+        path = f"/feeds/{device.feeds['tuned']}"
+        self.world.trace.fault("settings changed")
+        if step.hangs_up_s is None:
+            await device.person.patch(path, body)
+            return
+        with trio.move_on_after(step.hangs_up_s) as scope:
+            try:
+                await device.person.once("PATCH", path, body)
+            except Gone:
+                return
+        if scope.cancelled_caught:
+            self.world.trace.fault("client hung up")
+
+    async def _delete(self, step: Delete) -> None:
+        device = self._device(step.device)
+        self.world.trace.fault("device deleted")
+        try:
+            await device.person.delete(f"/devices/{device.id}?purge={step.purge}".lower())
+        except Refused as refused:
+            if refused.status != 404:  # an earlier try was done, its answer lost
+                raise
+        device.forget()
+        await trio.sleep(COMES_AGAIN_S)
+        for key in KEYS:
+            await device.feed(key, **_settings(key))
+
+    # The service
+
+    async def _switch_off(self, step: Kill | Stop) -> None:
+        world = self.world
+        async with self._power:
+            process = await world.serving()
+            if isinstance(step, Kill):
+                await self._kill_after(step.steps)
+                await process.ended.wait()
+            else:
+                await world.stop()
+            await trio.sleep(step.down_s)
+            world.start()
+            await world.serving()
+
+
+    async def _kill_after(self, steps: int) -> None:
+        """After so many task steps, or a moment later where the world has become quiet."""
+        killer = _KillLater(self.world, steps)
+        trio.lowlevel.add_instrument(killer)
+        with trio.move_on_after(QUIET_S):
+            await killer.done.wait()
+            return
+        killer.kill()
+
+
+class _KillLater(trio.abc.Instrument):
+    """Kills the service after so many task steps from now: between any two awaits."""
+
+    def __init__(self, world: World, steps: int) -> None:
+        self.done = trio.Event()
+        self._world = world
+        self._left = steps
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self.kill()
+
+    def kill(self) -> None:
+        trio.lowlevel.remove_instrument(self)
+        self._world.kill()
+        self.done.set()
+
+
+def _settings(key: str) -> dict[str, Any]:
+    if key == "limited":
+        return {"max_value": LIMIT, "on_violation": "flag"}
+    return {"max_value": LIMIT} if key == "strict" else {}
+
+
+def _ms(at_s: float) -> int:
+    """A device's own clock, which nobody sets: Unix milliseconds."""
+    return START_US // 1000 + round(at_s * 1000)

@@ -1,0 +1,71 @@
+"""pytest's options of the simulation, and the `world` fixture for tests of one's own."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from trio.testing import MockClock
+
+from tests.simulation import running
+from tests.simulation.world import World
+
+SEEDS = 300  # what `make test` runs
+SEARCH = "test_search.py"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    group = parser.getgroup("simulation", "the deterministic simulation")
+    group.addoption(
+        "--seeds", type=int, metavar="N", help="search: live through the plans of N seeds"
+    )
+    group.addoption(
+        "--first-seed", type=int, default=0, metavar="N", help="where --seeds begins (0)"
+    )
+    group.addoption("--seed", type=int, metavar="N", help="replay one seed and print its trace")
+    group.addoption("--plan", metavar="FILE", help="replay a plan that a failure left")
+
+
+def is_asked(config: pytest.Config) -> bool:
+    """Whether the simulation alone is to run."""
+    return any(config.getoption(name) is not None for name in ("seeds", "seed", "plan"))
+
+
+def seeds_of(config: pytest.Config) -> range:
+    """Which seeds the search lives through."""
+    if config.getoption("plan") is not None:
+        return range(0)
+    seed = config.getoption("seed")
+    if seed is not None:
+        return range(seed, seed + 1)
+    first = config.getoption("first_seed")
+    count = config.getoption("seeds")
+    return range(first, first + (SEEDS if count is None else count))
+
+
+def plan_of(config: pytest.Config) -> Path | None:
+    given = config.getoption("plan")
+    return None if given is None else Path(given)
+
+
+def select(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With an option of the search, nothing but the search."""
+    if is_asked(config):
+        wanted = [item for item in items if item.path.name == SEARCH]
+        config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+        items[:] = wanted
+
+
+@pytest.fixture
+def scheduler() -> Iterator[None]:
+    """Trio's scheduler, seeded."""
+    with running.deterministic(0):
+        yield
+
+
+@pytest.fixture
+async def world(scheduler: None, autojump_clock: MockClock) -> AsyncIterator[World]:
+    """A world on virtual time with its service running: see `docs/testing.md`."""
+    made = World(0)
+    with running.logging_into(made):
+        async with made.open():
+            yield made

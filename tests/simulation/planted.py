@@ -1,0 +1,283 @@
+"""Classic mistakes, to be planted one at a time: does the search find them?
+
+Each is a context in which one part of Roost (or of what it stands on) is wrong. The checkers know
+nothing of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+import actors.device
+import actors.gateway
+from actors import presence
+from actors.accounts import Accounts
+from actors.adapters.memory_store import MemoryStore
+from actors.devices import Devices
+from actors.gateway import Gateway
+from actors.ledger import SessionLedger
+from actors.mailbox import Lane, Mailbox
+from actors.outbox import Outbox
+from actors.ports import Batch, Committed, Delivery
+from actors.user import UserActor
+from actors.users import Users
+from actors.writer import Writer
+from protocol.errors import Unavailable, Unstorable
+from protocol.events import DeviceList, Event
+from protocol.messages import SnapshotRead, Subscribed
+from protocol.records import Origin, Reading, SessionMemory, StoredReading, Unit
+
+Patch = pytest.MonkeyPatch
+Plant = Callable[[Patch], None]
+PLANTS: dict[str, Plant] = {}
+
+
+def plant(name: str) -> Callable[[Plant], Plant]:
+    def add(planting: Plant) -> Plant:
+        PLANTS[name] = planting
+        return planting
+
+    return add
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """Roost with that mistake."""
+    with pytest.MonkeyPatch.context() as patch:
+        PLANTS[name](patch)
+        yield
+
+
+@plant("acknowledged before the commit")
+def early_ack(patch: Patch) -> None:
+    deliver = Gateway.deliver
+
+    def mistaken(self: Gateway, delivery: Delivery) -> None:
+        deliver(self, delivery)
+        if delivery.packet_id and not self.closing:
+            self._broker.acknowledge(delivery.session, delivery.connection, [delivery.packet_id])
+
+    patch.setattr(Gateway, "deliver", mistaken)
+
+
+@plant("no unique key")
+def no_key(patch: Patch) -> None:
+    def mistaken(self: MemoryStore, readings: Sequence[Reading]) -> int:
+        for reading in readings:
+            feed = self._readings.setdefault(reading.feed_num, {})
+            place = reading.ts_us, reading.device_num, reading.digest + len(feed)
+            feed[place] = StoredReading(*place, reading.value, reading.flagged)
+            if reading.sets_last:
+                self._set_last(reading)
+        return 0
+
+    patch.setattr(MemoryStore, "_store_readings", mistaken)
+
+
+@plant("last value by arrival")
+def last_by_arrival(patch: Patch) -> None:
+    def mistaken(self: MemoryStore, reading: Reading) -> None:
+        for feed in self._feeds.values():
+            if feed.num == reading.feed_num:
+                self._feeds[feed.id] = msgspec.structs.replace(
+                    feed, last_value=reading.value, last_us=reading.ts_us
+                )
+                return
+
+    patch.setattr(actors.device._FeedState, "is_newest", lambda self, ts_us, digest: True)
+    patch.setattr(MemoryStore, "_set_last", mistaken)
+
+
+@plant("mailbox without a bound")
+def no_bound(patch: Patch) -> None:
+    def mistaken(self: Lane[Any], item: Any) -> None:
+        self._items.append(item)
+
+    patch.setattr(Lane, "put", mistaken)
+
+
+@plant("lost wake-up")
+def lost_wake_up(patch: Patch) -> None:
+    """The bell is for the data lane; who waits for control alone sleeps on."""
+
+    def mistaken(self: Mailbox[Any], message: Any, *, control: bool = False) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError
+        (self.control if control else self.data).put(message)
+        try:
+            if not control:
+                self._ring.send_nowait(None)
+        except trio.WouldBlock:
+            return
+
+    patch.setattr(Mailbox, "put_nowait", mistaken)
+
+
+@plant("forgotten receipt")
+def forgotten_receipt(patch: Patch) -> None:
+    whole = actors.device.refused_whole
+
+    def mistaken(*args: Any) -> Unit:
+        return msgspec.structs.replace(whole(*args), receipt=None)
+
+    patch.setattr(actors.device, "refused_whole", mistaken)
+
+
+@plant("a late will wins")
+def late_will(patch: Patch) -> None:
+    patch.setattr(presence, "is_late", lambda state, said, event_us: False)
+
+
+@plant("PUBACK on a new connection")
+def stray_ack(patch: Patch) -> None:
+    settle = SessionLedger.settle
+
+    def mistaken(self: SessionLedger, no: int, receipts: list[Any]) -> list[int]:
+        for receipt in receipts:
+            receipt.connection = self.connection
+        return sorted({*settle(self, no, receipts), *(each.packet_id for each in receipts)})
+
+    patch.setattr(SessionLedger, "settle", mistaken)
+
+
+@plant("swallowed batch error")
+def swallowed(patch: Patch) -> None:
+    async def mistaken(self: Writer, batch: Batch) -> Committed:
+        try:
+            return await self._store.commit(batch)
+        except Unavailable:
+            return Committed(no=self._no, duplicates=[0] * len(batch.units))
+
+    patch.setattr(Writer, "_write", mistaken)
+
+
+@plant("snapshot read before subscribing")
+def early_snapshot(patch: Patch) -> None:
+    step = UserActor.step
+
+    def mistaken(self: UserActor, message: Any, now_us: int) -> Any:
+        if isinstance(message, Subscribed):
+            effects = step(self, message, now_us)
+            self._outboxes.pop(id(message.outbox))
+            return effects
+        if isinstance(message, SnapshotRead):
+            assert isinstance(message.outbox, Outbox)
+            self._outboxes[id(message.outbox)] = message.outbox
+            message.outbox.open(DeviceList(message.devices))
+            return []
+        return step(self, message, now_us)
+
+    patch.setattr(UserActor, "step", mistaken)
+
+
+@plant("a redelivery overwrites state")
+def redelivery_counts(patch: Patch) -> None:
+    def mistaken(*args: Any) -> Origin:
+        return msgspec.structs.replace(Origin(*args), again=False)
+
+    patch.setattr(actors.gateway, "Origin", mistaken)
+
+
+@plant("batch partly acknowledged")
+def half_acknowledged(patch: Patch) -> None:
+    """Of a batch only the first half gets its PUBACKs."""
+    committed = Gateway.committed
+
+    def mistaken(self: Gateway, no: int, units: Sequence[Unit]) -> None:
+        half = (len(units) + 1) // 2
+        kept = [msgspec.structs.replace(unit, receipt=None) for unit in units[half:]]
+        committed(self, no, [*units[:half], *kept])
+
+    patch.setattr(Gateway, "committed", mistaken)
+
+
+@plant("poison takes its neighbours along")
+def poisoned_batch(patch: Patch) -> None:
+    async def mistaken(self: Writer, units: Sequence[Unit], error: Unstorable) -> None:
+        self._settle(units, Committed(no=self._no, duplicates=[0] * len(units)))
+
+    patch.setattr(Writer, "_bisect", mistaken)
+
+
+@plant("a retry under a new name")
+def new_name(patch: Patch) -> None:
+    write = Writer._write
+
+    async def mistaken(self: Writer, batch: Batch) -> Committed:
+        send = self._store.commit
+
+        async def renamed(batch: Batch) -> Committed:
+            return await send(msgspec.structs.replace(batch, id=self._ids.uuid()))
+
+        class Renaming:
+            commit = staticmethod(renamed)
+
+        self._store, store = Renaming(), self._store  # type: ignore[assignment]
+        try:
+            return await write(self, batch)
+        finally:
+            self._store = store
+
+    patch.setattr(Writer, "_write", mistaken)
+
+
+@plant("identities forgotten by the next process")
+def forgotten_identities(patch: Patch) -> None:
+    async def mistaken(self: MemoryStore, session: str) -> SessionMemory:
+        await self._cross()
+        return SessionMemory()
+
+    patch.setattr(MemoryStore, "session_memory", mistaken)
+
+
+@plant("an unfinished commit is not waited for")
+def unfinished_commit(patch: Patch) -> None:
+    remembering = MemoryStore.session_memory
+
+    async def mistaken(self: MemoryStore, session: str) -> SessionMemory:
+        self._catch_up()
+        running, self._running = self._running, {}
+        try:
+            return await remembering(self, session)
+        finally:
+            self._running = {**running, **self._running}
+
+    patch.setattr(MemoryStore, "session_memory", mistaken)
+
+
+@plant("everybody is told")
+def told_to_all(patch: Patch) -> None:
+    tell = Users.tell
+
+    def mistaken(self: Users, user_id: str, event: Event) -> None:
+        for each in list(self._cells):
+            tell(self, each, event)
+
+    patch.setattr(Users, "tell", mistaken)
+
+
+@plant("old settings after a failed change")
+def old_settings(patch: Patch) -> None:
+    patch.setattr(Devices, "_refresh_later", lambda self, user_id: None)
+
+
+@plant("what was left is never fetched")
+def never_fetched(patch: Patch) -> None:
+    async def mistaken(self: Gateway) -> None:
+        await trio.sleep_forever()
+
+    patch.setattr(Gateway, "fetch_forever", mistaken)
+
+
+@plant("duplicates are not accounted for")
+def lost_account(patch: Patch) -> None:
+    settled = Accounts.settled
+
+    def mistaken(self: Accounts, device: tuple[str, str], **outcomes: int) -> None:
+        settled(self, device, **{**outcomes, "duplicate": 0})
+
+    patch.setattr(Accounts, "settled", mistaken)

@@ -1,0 +1,119 @@
+"""One life of the service in a simulated world: house and web application on lines that can be cut."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import trio
+from quart_trio import QuartTrio
+
+from actors.adapters.memory import NoLogins, PlainHasher
+from actors.adapters.memory_store_line import Killed, StoreLine
+from actors.house import House, Ports, open_house
+from web.app import create_app
+from web.live import Sockets
+from web.routing import WebSettings
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CLOSE_WITHIN_S = 2.0
+
+
+class Gone(Exception):
+    """The process died while it was asked."""
+
+
+class Process:
+    """From start to end. A killed one does nothing more: its lines are cut before it learns of it."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.number = number
+        self.is_dead = False
+        self.house: House
+        self.app: QuartTrio
+        self.serving = trio.Event()
+        self.ended = trio.Event()
+        self._world = world
+        self._line = StoreLine(world.store, world.store_faults)
+        self._port = world.broker.port()
+        self._port.on_delivery = world.on_delivery
+        self._sockets = Sockets()
+        self._stopping = trio.Event()
+        self._scope = trio.CancelScope()
+        self._clients: dict[int, trio.CancelScope] = {}
+
+    async def run(self) -> None:
+        """Open the house, serve until stopped or killed."""
+        world = self._world
+        ports = Ports(
+            store=self._line,
+            broker=self._port,
+            clock=world.clock,
+            ids=world.ids,
+            logins=NoLogins(),
+            rng=random.Random(world.seed + 2 + self.number),
+        )
+        world.trace.note("process", f"{self.number} starts")
+        try:
+            with self._scope:
+                async with open_house(ports, on_step=world.on_step, idle_s=world.idle_s) as house:
+                    self.house = house
+                    settings = WebSettings(jwt_secret="s" * 32)
+                    self.app = create_app(house, PlainHasher(), settings, self._sockets)
+                    self.serving.set()
+                    await self._stopping.wait()
+                    await self._sockets.close_all(CLOSE_WITHIN_S)
+        except* Killed:
+            assert self.is_dead
+        finally:
+            self.is_dead = True
+            self.ended.set()
+            for scope in self._clients.values():
+                scope.cancel()
+            world.trace.note("process", f"{self.number} ended")
+
+    def written(self) -> tuple[int, int]:
+        """Readings and refusals that it brought into the store."""
+        return self._line.written()
+
+    async def stop(self) -> None:
+        """SIGTERM: drain, then end."""
+        self._stopping.set()
+        await self.ended.wait()
+
+    def kill(self) -> None:
+        """`kill -9`: nothing that it does from here on reaches anybody."""
+        if self.is_dead:
+            return
+        self.is_dead = True
+        self._line.cut()
+        self._port.cut()
+        if hasattr(self, "house"):
+            self.house.gateway.closing = True  # it drains nothing
+        self._scope.cancel()
+        for scope in self._clients.values():
+            scope.cancel()
+
+    @contextmanager
+    def client(self) -> Iterator[None]:
+        """What a client does with this process ends with it. Raises `Gone` then."""
+        if self.is_dead:
+            raise Gone
+        scope = trio.CancelScope()
+        self._clients[id(scope)] = scope
+        try:
+            with scope:
+                yield
+        except BaseExceptionGroup as errors:
+            rest = errors.split(Killed)[1]
+            if rest is not None:
+                raise rest from None
+        except Killed:
+            assert self.is_dead
+        finally:
+            del self._clients[id(scope)]
+        if self.is_dead:
+            raise Gone
+

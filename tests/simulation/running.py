@@ -1,0 +1,119 @@
+"""Run a world: virtual time, a seeded scheduler, and a house of the size that the plan wants."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+import msgspec
+import pytest
+import structlog
+import trio
+import trio.testing
+from trio._core import _run
+
+from actors.adapters.memory_session import NATS, Habits
+from tests.simulation.broken import Broken
+from tests.simulation.life import live
+from tests.simulation.plan import Plan
+from tests.simulation.world import BROKERS, World
+
+# Bounds of a small house: all are reached within a plan. They keep the order in which the real ones
+# stand: the writer's above the gateway's, what is known of a session twice its window.
+SMALL: dict[str, int] = {
+    "actors.gateway:IN_FLIGHT_MAX": 24,
+    "actors.gateway:BYTES_MAX": 150_000,
+    "actors.devices:READINGS_MAX": 6,
+    "actors.devices:CONTROL_MAX": 4,
+    "actors.devices:LOAD_MAX": 2,
+    "actors.writer:ROWS_MAX": 4,
+    "actors.writer:UNITS_MAX": 40,
+    "actors.users:EVENTS_MAX": 6,
+    "actors.users:CONTROL_MAX": 2,
+    "actors.outbox:EVENTS_MAX": 8,
+    "actors.outbox:TAKE_MAX": 3,
+    "actors.supervisor:TURN_MAX": 2,
+    "actors.ledger:KNOWN_MAX": 16,
+}
+SMALL_WINDOW = 8
+# Virtual time: far beyond any plan, so that a deadlock is found and not waited for.
+LIFE_MAX_S = 7 * 24 * 3600.0
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What became of a plan."""
+
+    plan: Plan
+    world: World
+    error: BaseException | None
+
+
+@contextmanager
+def deterministic(seed: int) -> Iterator[None]:
+    """Trio's scheduler takes its chances from the seed (both names are guarded by a test)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
+        _run._r.seed(seed)
+        yield
+
+
+@contextmanager
+def sized(small: bool) -> Iterator[None]:
+    """The bounds of a small house, or the real ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place, bound in SMALL.items() if small else ():
+            module, _, name = place.partition(":")
+            patch.setattr(import_module(module), name, bound)
+        yield
+
+
+@contextmanager
+def logging_into(world: World) -> Iterator[None]:
+    """What the house logs becomes a part of the world's trace."""
+    before = structlog.get_config()
+    structlog.configure(processors=[world.logs], cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def run(plan: Plan) -> Outcome:
+    """Live through a plan, from its first step to the last check."""
+    habits = BROKERS[plan.broker]
+    if plan.small:
+        habits = msgspec.structs.replace(habits, window=SMALL_WINDOW)
+    world = World(plan.seed, habits, plan.idle_s)
+    try:
+        with sized(plan.small):
+            simulate(world, lambda world: live(world, plan))
+    except (Exception, BaseExceptionGroup) as error:
+        return Outcome(plan=plan, world=world, error=first_of(error))
+    return Outcome(plan=plan, world=world, error=None)
+
+
+def simulate(world: World, scenario: Callable[[World], Awaitable[None]]) -> None:
+    """Run a scenario in a world. Whatever it raises comes out."""
+
+    async def bounded() -> None:
+        with trio.move_on_after(LIFE_MAX_S) as scope:
+            await scenario(world)
+        if scope.cancelled_caught:
+            raise Broken("I6", "the world stands still: somebody waits for ever")
+
+    with deterministic(world.seed), logging_into(world):
+        trio.run(bounded, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def new_world(seed: int, habits: Habits = NATS) -> World:
+    return World(seed, habits)
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The broken invariant out of a group of errors, or else the first of them."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    broken = error.split(Broken)[0]
+    group: BaseException = broken or error
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
