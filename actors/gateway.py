@@ -174,7 +174,7 @@ class Gateway:
         now_us = self._clock.now_us()
         said = _read(topic, payload, now_us)
         digest = None
-        if packet_id and not _has_identity(said):
+        if packet_id and not _has_identity(said, delivery.retain):
             digest = _digest(raw_topic.encode() + b"\0" + payload)
             verdict = ledger.known_digest(packet_id, digest, trio.current_time())
             if verdict is not Verdict.NEW:
@@ -285,10 +285,14 @@ def _read(topic: Topic, payload: bytes, now_us: int) -> Said:
         return refusal
 
 
-def _has_identity(said: Said) -> bool:
-    """Whether the store knows every reading by a key of its own, however often it comes."""
+def _has_identity(said: Said, retained: bool) -> bool:
+    """Whether the store knows every reading by a key of its own, however often it comes.
+
+    The broker's copy of a retained reading has one, too: its value (`DeviceActor`).
+    """
     return isinstance(said, list) and all(
-        (r.ts_us is not None or r.message_id is not None) and r.refusal is None for r in said
+        (retained or r.ts_us is not None or r.message_id is not None) and r.refusal is None
+        for r in said
     )
 
 

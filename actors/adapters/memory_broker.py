@@ -80,7 +80,10 @@ class MemoryBroker:
     def vanish_device(self, name: str) -> Published | None:
         """Its line is cut: the broker publishes its will at QoS 1."""
         will = self._devices.pop(name, None)
-        return None if will is None else self.publish_from_device(*will)
+        return None if will is None else self._publish_will(*will)
+
+    def _publish_will(self, topic: str, payload: bytes) -> Published:
+        return self._publish(topic, payload, 1, False, self.habits.maps_wills)
 
     def publish_from_device(
         self, topic: str, payload: bytes, qos: int = 1, retain: bool = False
@@ -90,16 +93,21 @@ class MemoryBroker:
         Raises:
             Unavailable: the broker is away.
         """
+        return self._publish(topic, payload, qos, retain, True)
+
+    def _publish(
+        self, topic: str, payload: bytes, qos: int, retain: bool, is_mapped: bool
+    ) -> Published:
         if self.away:
             raise Unavailable("the memory broker is away")
         published = Published(
             topic=topic, payload=payload, qos=qos, retain=retain, at_s=trio.current_time()
         )
-        if retain and self.habits.retained:
-            self._retained[topic] = published
+        mapped = self._mapped(topic) if is_mapped else topic
+        if retain:
+            self._retained[mapped] = published
             if not payload:
-                del self._retained[topic]
-        mapped = self._mapped(topic)
+                del self._retained[mapped]
         takers = [s for s in self.sessions.values() if _subscribes(s.plan, mapped)]
         for session in takers:
             session.take(published, mapped)
@@ -120,11 +128,10 @@ class MemoryBroker:
 
     def subscribe(self, session: Session) -> None:
         """A SUBSCRIBE brings the retained messages again."""
-        for published in list(self._retained.values()):
-            if _subscribes(session.plan, published.topic):
+        for topic, published in list(self._retained.items()):
+            if _subscribes(session.plan, topic):
                 published.copies += 1
-                copy = msgspec.structs.replace(published)
-                session.take(copy, published.topic, retain=True)
+                session.take(msgspec.structs.replace(published), topic, retain=True)
 
     def unacknowledged(self, session: str) -> int:
         return self.sessions[session].waiting
@@ -153,7 +160,10 @@ class MemoryBroker:
         return line is not None
 
     def restart(self) -> None:
-        """`kill -9` and a start on the same data. Wills of connected devices are not sent."""
+        """The broker ends and is back on its data: NATS by `kill -9`, Mosquitto by SIGTERM."""
+        if self.habits.stop_sends_wills:
+            for name in list(self._devices):
+                self.vanish_device(name)
         self._devices.clear()
         for name, session in self.sessions.items():
             self.drop(name)

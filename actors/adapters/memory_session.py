@@ -16,8 +16,7 @@ from actors.adapters.memory_line import Line
 from actors.ports import Delivery, SessionPlan
 
 CONFIRM_S = 0.02  # a PINGREQ behind acknowledgements is answered so much later
-PACKET_IDS = 65_535
-FORGOTTEN_ACKS_MAX = 2  # NATS: acknowledged messages that came again after `kill -9`, per session
+UNSAVED_S = 0.1  # NATS writes what was acknowledged to its disk within so long
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,28 +24,42 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         partitions: into how many it maps what devices send; 0 for one that cannot map.
-        ack_wait_s: an unacknowledged message is sent again so long after each delivery, on the
-            same connection too, while newer ones overtake it. None: on new connections only.
-        at_once: on a new connection all that is unacknowledged comes at once, in order.
-        window: messages in flight to a session; a full window lets nothing new through.
-        kill_forgets: after `kill -9` messages come again as new ones, with other packet ids and
-            without DUP, and a few acknowledged ones among them.
-        retained: retained messages reach our subscriptions, at every SUBSCRIBE.
+        ack_wait_s: an unacknowledged message is sent again so long after its last delivery, on the
+            same connection too, while newer ones overtake it; the clock goes on while the session
+            is away. None: at once and in order on every new connection, and never otherwise.
+        window: messages in flight to a session; a full window lets nothing new of QoS 1 through.
+        packet_ids: how many there are before they come round again.
+        kill_forgets: `kill -9` gives new packet ids, and may take back what was sent and what was
+            acknowledged in the last moment: such messages come at once, in order, without DUP.
+        stop_sends_wills: an orderly stop sends the wills of connected devices.
+        maps_wills: a will goes where the device's other messages go.
     """
 
     partitions: int
     ack_wait_s: float | None
-    at_once: bool
     window: int
+    packet_ids: int = 65_535
     kill_forgets: bool
-    retained: bool
+    stop_sends_wills: bool
+    maps_wills: bool
 
 
 NATS = Habits(
-    partitions=4, ack_wait_s=5.0, at_once=False, window=10_000, kill_forgets=True, retained=False
+    partitions=4,
+    ack_wait_s=5.0,
+    window=10_000,
+    kill_forgets=True,
+    stop_sends_wills=False,
+    maps_wills=False,
 )
+# Stopped in order: what `kill -9` loses since the last autosave is between Mosquitto and its disk.
 MOSQUITTO = Habits(
-    partitions=0, ack_wait_s=None, at_once=True, window=1_000, kill_forgets=False, retained=True
+    partitions=0,
+    ack_wait_s=None,
+    window=1_000,
+    kill_forgets=False,
+    stop_sends_wills=True,
+    maps_wills=True,
 )
 
 
@@ -92,7 +105,7 @@ class Session:
         self._window: dict[int, _Message] = {}
         self._again: deque[tuple[float, _Message]] = deque()
         self._next_id = 0
-        self._recent: deque[_Message] = deque(maxlen=FORGOTTEN_ACKS_MAX)
+        self._recent: deque[tuple[float, _Message]] = deque(maxlen=habits.window)
         self._is_flowing = False
         self._is_pinging = False
 
@@ -115,41 +128,47 @@ class Session:
         """A client took the session over; deliveries go to it from here on."""
         self.line, self._number, self._hand, self._heard = line, number, hand, heard
         self.known, self.acks, self._is_pinging = True, 0, False
-        if self.habits.at_once:
+        if self.habits.ack_wait_s is None:
             for message in list(self._window.values()):
                 self._send(message)
+        self.send_again()
         self.flow()
 
     def disconnect(self) -> None:
         self.line = None
+        if self.habits.ack_wait_s is not None:
+            # NATS: the copy of a retained message is for its connection alone.
+            kept = [message for message in self._window.values() if not message.retain]
+            self._window = {message.packet_id: message for message in kept}
+            self._queue = deque(message for message in self._queue if not message.retain)
 
     def take(self, published: Published, topic: str, *, retain: bool = False) -> None:
         """A message for this session's subscriptions."""
         if not self.known or (not published.qos and self.line is None):
             published.lost = True
             return
-        self._queue.append(_Message(published=published, topic=topic, retain=retain))
-        self.flow()
+        message = _Message(published=published, topic=topic, retain=retain)
+        if published.qos:
+            self._queue.append(message)
+            self.flow()
+        else:
+            self._send(message)  # no window holds it back
 
     def flow(self) -> None:
         """Send what the window lets through."""
         if self._is_flowing:
             return  # an acknowledgement from inside a delivery: the loop below goes on
         self._is_flowing = True
-        while self.line is not None and self._queue and self._has_room():
+        while self.line is not None and self._queue and len(self._window) < self.habits.window:
             message = self._queue.popleft()
-            if message.published.qos:
-                message.packet_id = self._free_id()
-                self._window[message.packet_id] = message
+            message.packet_id = self._free_id()
+            self._window[message.packet_id] = message
             self._send(message)
         self._is_flowing = False
 
-    def _has_room(self) -> bool:
-        return not self._queue[0].published.qos or len(self._window) < self.habits.window
-
     def _free_id(self) -> int:
         while True:
-            self._next_id = self._next_id % PACKET_IDS + 1
+            self._next_id = self._next_id % self.habits.packet_ids + 1
             if self._next_id not in self._window:
                 return self._next_id
 
@@ -190,7 +209,7 @@ class Session:
             message = self._window.pop(packet_id, None)
             if message is not None:
                 message.published.acknowledged = True
-                self._recent.append(message)
+                self._recent.append((trio.current_time(), message))
         self.acks += len(packet_ids)
         self._ping()
         self.flow()
@@ -217,17 +236,28 @@ class Session:
         self.line = None
         if not self.habits.kill_forgets:
             return
-        forgotten = self._rng.randint(0, len(self._recent))
-        again = [*list(self._recent)[len(self._recent) - forgotten :], *self._window.values()]
-        for message in list(self._recent)[len(self._recent) - forgotten :]:
-            message.published.forgotten_acks += 1
-        for message in again:
-            message.packet_id, message.sent = 0, False
-        self._queue.extendleft(reversed(again))
+        unsaved = self._rng.random() < 0.5
+        again = [*self._window.values()]
+        if unsaved:
+            since_s = trio.current_time() - UNSAVED_S
+            forgotten = [message for at_s, message in self._recent if at_s >= since_s]
+            for message in forgotten:
+                message.published.forgotten_acks += 1
+            again = [*forgotten, *again]
+            for message in again:
+                message.sent = False
+        clocks = {id(message): due_s for due_s, message in self._again}
         self._window.clear()
         self._again.clear()
         self._recent.clear()
         self._next_id = 0
+        if unsaved:
+            self._queue.extendleft(reversed(again))
+            return
+        for message in again:  # in flight as before, under other packet ids
+            message.packet_id = self._free_id()
+            self._window[message.packet_id] = message
+            self._again.append((clocks.get(id(message), trio.current_time()), message))
 
     def lose(self) -> None:
         """The session is gone with all that waited in it."""

@@ -184,7 +184,7 @@ def draw(seed: int) -> Plan:
         seed=seed,
         broker=rng.choice(("nats", "nats", "mosquitto")),
         small=rng.random() < 0.4,
-        idle_s=rng.choice((2.0, 20.0)),
+        idle_s=rng.choice((2.0, 600.0)),
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
         steps=steps,
     )

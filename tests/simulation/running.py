@@ -35,6 +35,7 @@ SMALL: dict[str, int] = {
     "actors.ledger:KNOWN_MAX": 16,
 }
 SMALL_WINDOW = 8
+SMALL_PACKET_IDS = 12  # they come round again soon
 # Virtual time: far beyond any plan, so that a deadlock is found and not waited for.
 LIFE_MAX_S = 7 * 24 * 3600.0
 
@@ -81,7 +82,9 @@ def run(plan: Plan) -> Outcome:
     """Live through a plan, from its first step to the last check."""
     habits = BROKERS[plan.broker]
     if plan.small:
-        habits = msgspec.structs.replace(habits, window=SMALL_WINDOW)
+        habits = msgspec.structs.replace(
+            habits, window=SMALL_WINDOW, packet_ids=SMALL_PACKET_IDS
+        )
     world = World(plan.seed, habits, plan.idle_s)
     try:
         with sized(plan.small):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AGAIN_S = 1.0
 WAIT_S = 600.0
-PACE_MAX_S = 0.5
+PACE_MAX_S = 0.1
 
 
 class Screen:

@@ -1,0 +1,173 @@
+"""What the search found once, each as the smallest story that shows it."""
+
+import msgspec
+import pytest
+
+from actors.adapters.memory_session import MOSQUITTO, NATS
+from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
+from tests.simulation.running import run, simulate, sized
+from tests.simulation.world import World
+
+
+def plan_of(*steps: object, **options: object) -> Plan:
+    usual = {"seed": 1, "broker": "nats", "small": False, "idle_s": 600.0, "poison": -1.0}
+    return msgspec.convert({**usual, **options, "steps": list(steps)}, Plan)
+
+
+async def test_an_unforeseen_error_while_a_snapshot_is_read_stays_with_its_dashboard(
+    world: World,
+) -> None:
+    """It ended the house."""
+    await world.person().sign_up()
+    world.fault("load fails")
+    await world.advance(0.1)
+    async with world.dashboard() as screen:
+        assert screen.devices == {}
+    assert world.trace.fired["store: unforeseen error"] == 1
+    assert world.processes == 1
+
+
+@pytest.mark.parametrize("fault", ["answer lost", "load fails"])
+async def test_a_change_that_failed_but_was_done_is_taken_by_living_actors(
+    world: World, fault: str
+) -> None:
+    """The settings were written, the actor went on with the old ones."""
+    shed = world.device("shed")
+    feed = await shed.feed("t")
+    await shed.publish("t", 1.0)
+    person = shed.person
+    user = await world.store.user(person.id)
+    assert user is not None
+    process = await world.serving()
+    stored = await world.store.feed(person.id, feed)
+    assert stored is not None
+    changed = msgspec.structs.replace(stored, enabled=False)
+    world.fault(fault)
+    await world.advance(0.1)
+    with pytest.raises(Exception, match=r"lost|load_devices"):
+        async with process.house.devices.changing(person.id):
+            await process.house.store.update_feed(changed)
+    await world.advance(5)
+    await shed.publish("t", 2.0)
+    await world.settle()
+    assert await shed.values("t") == [1.0]
+
+
+def test_what_was_left_to_a_broker_that_sends_again_on_new_connections_only_is_fetched() -> None:
+    """Mosquitto never sent it again; it lay there for as long as the connection held."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.feed("t")
+            world.fault("store away", seconds=3)
+            await world.advance(0.1)
+            for n in range(20):
+                await shed.publish("t", float(n), ts=1_789_999_000 + n)
+            assert world.house.gateway.untaken > 0
+            await world.settle()
+            assert len(await shed.values("t")) == 20
+
+    with sized(small=True):
+        simulate(World(1, msgspec.structs.replace(MOSQUITTO, window=100)), story)
+
+
+async def test_an_alarm_outlives_the_reading_that_could_not_be_stored(world: World) -> None:
+    """The reading that cleared an alarm was refused by the database, and the alarm with it: the
+    actor thought it cleared, the store kept it open for ever."""
+    shed = world.device("shed")
+    await shed.feed("t", max_value=100.0)
+    await shed.publish("t", 200.0, ts=1_789_999_000)
+    world.store.poison = {7.0}
+    await shed.publish("t", 7.0, ts=1_789_999_001)
+    await shed.publish("t", 8.0, ts=1_789_999_002)
+    await world.settle()
+    assert await shed.values("t") == [8.0]
+    (alarm,) = world.store.alarms
+    assert alarm["cleared_us"] is not None
+
+
+async def test_a_writer_that_fails_after_its_commit_doubles_no_refusal(world: World) -> None:
+    """It tried again under a new name."""
+    shed = world.device("shed")
+    await shed.feed("t")
+    world.fault("commit crash after")
+    await world.advance(0.1)
+    await shed.send("feeds/t", b"not json")
+    await world.settle()
+    assert world.trace.fired["store: commit, crash after"] == 1
+    refused = (await world.person().get("/rejected-messages"))["items"]
+    assert [each["reason"] for each in refused] == ["not_json"]
+
+
+def test_a_dashboard_that_loses_events_gets_its_list_before_anything_else() -> None:
+    """More events than its queue holds pushed the list itself out."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            devices = [world.device(f"d{n}") for n in range(4)]
+            for device in devices:
+                for key in ("a", "b", "c", "d"):
+                    await device.feed(key)
+            async with world.dashboard(pace_s=0.5) as screen:
+                for n in range(12):
+                    for device in devices:
+                        for key in device.feeds:
+                            await device.publish(key, float(n))
+                await world.advance(120)
+                kinds = [frame["type"] for frame in screen.frames]
+            assert kinds[0] == "device_list"
+            assert kinds.count("device_list") > 1  # it lost something, and was told
+
+    with sized(small=True):
+        simulate(World(1), story)
+
+
+async def test_a_process_waits_for_the_commits_that_the_one_before_left_running(
+    world: World,
+) -> None:
+    """The next process read its memory before they were done, and stored messages twice."""
+    shed = world.device("shed")
+    await shed.feed("t")
+    world.fault("commit late")
+    await world.advance(0.1)
+    await shed.publish("t", 1.0)
+    await world.advance(0.01)
+    await world.restart(down_s=0.0)
+    await world.settle()
+    assert world.trace.fired["store: commit, late"] == 1
+    assert await shed.values("t") == [1.0]
+
+
+def test_a_retained_reading_does_not_make_its_own_live_copy_ambiguous() -> None:
+    """The broker's copy counted as a repeat; the live one, delivered again, was stored twice."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.feed("t")
+            world.fault("commit answer")
+            await world.advance(0.1)
+            await shed.publish("t", 5.0, retain=True)
+            world.fault("line cut", target="roost-part-0")
+            world.fault("line cut", target="roost-part-1")
+            world.fault("line cut", target="roost-part-2")
+            world.fault("line cut", target="roost-part-3")
+            await world.settle()
+            assert await shed.values("t") == [5.0, 5.0]  # said once, kept once
+
+    simulate(World(1, NATS), story)
+
+
+def test_whole_plans_run_from_a_few_steps() -> None:
+    steps = [
+        Watch(at_s=0.0, owner="ada", lasts_s=20.0),
+        Publish(at_s=1.0, device="ada/a0", key="bare", form="bare", number=10_001, arrivals=[0.0]),
+        Tune(at_s=1.5, device="ada/a0", enabled=False, max_value=None),
+        Fault(at_s=2.0, kind="store away", seconds=2.0),
+        Publish(at_s=2.5, device="ada/a0", key="by-ts", form="ts", number=10_002, arrivals=[0.0]),
+        Kill(at_s=3.0, steps=5, down_s=1.0),
+    ]
+    outcome = run(plan_of(*steps))
+    assert outcome.error is None
+    assert outcome.world.trace.fired["process killed, something in flight"] == 1

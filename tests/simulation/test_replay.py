@@ -1,0 +1,74 @@
+"""I9: a seed is a story, told the same every time, and a failure is made small."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+from tests.simulation.broken import Broken
+from tests.simulation.plan import Fault, Kill, Plan, Publish, draw
+from tests.simulation.planted import planted
+from tests.simulation.running import LIFE_MAX_S, Outcome, run, simulate
+from tests.simulation.search import described, read_plan, report, shrink
+from tests.simulation.world import World
+
+DIGEST = "from tests.simulation.plan import draw; from tests.simulation.running import run; "
+DIGEST += "print(*(run(draw(seed)).world.trace.digest for seed in (4, 11)))"
+
+
+def test_a_seed_has_one_trace_in_every_process_whatever_the_hash_seed() -> None:
+    here = [run(draw(seed)).world.trace.digest for seed in (4, 11)]
+    assert here[0] != here[1]
+    for hash_seed in ("0", "1", "42"):
+        told = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", DIGEST],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        ).stdout.split()
+        assert told == here
+
+
+def test_a_plan_travels_as_json_and_does_the_same(tmp_path: Path) -> None:
+    plan = draw(7)
+    path = tmp_path / "plan.json"
+    path.write_bytes(msgspec.json.encode(plan))
+    again = read_plan(path)
+    assert again == plan
+    assert run(again).world.trace.digest == run(plan).world.trace.digest
+
+
+def test_a_failure_shrinks_to_what_is_needed_and_says_how_to_see_it_again(tmp_path: Path) -> None:
+    def run_wrong(plan: Plan) -> Outcome:
+        with planted("acknowledged before the commit"):
+            return run(plan)
+
+    failed = next(o for o in map(run_wrong, map(draw, range(20))) if o.error is not None)
+    small = shrink(failed, run_wrong)
+    assert len(small.plan.steps) <= 8
+    kinds = {type(step) for step in small.plan.steps}
+    assert Publish in kinds  # something to lose
+    assert kinds & {Fault, Kill}  # and something that loses it
+    told = report(failed, small, tmp_path)
+    assert f"pytest --seed {failed.plan.seed}" in told
+    assert read_plan(tmp_path / f"seed-{failed.plan.seed}.json") == small.plan
+
+
+def test_a_world_that_stands_still_is_told_and_not_waited_for() -> None:
+    async def waits(world: World) -> None:
+        await trio.sleep_forever()
+
+    with pytest.raises(Broken, match="stands still"):
+        simulate(World(1), waits)
+    assert LIFE_MAX_S > 1_000
+
+
+def test_a_step_is_told_in_one_line_without_what_is_as_usual() -> None:
+    step = Fault(at_s=1.5, kind="line cut")
+    assert described(step) == "   1.500  Fault(kind='line cut')"
