@@ -2,8 +2,10 @@
 
 It commits when it is free: no fixed delay, the batch is what arrived during the last commit. Units
 keep their order, and a unit is whole in one commit, so its receipt settles once. While the database
-is away it holds the batch and tries again; nothing is acknowledged meanwhile. A batch that fails
-for its contents is halved until the poison stands alone and is recorded as refused.
+is away it holds the batch and tries again; nothing is acknowledged meanwhile. A batch without an
+answer may be stored: it is tried again as it was, by its own id, also after a failure of the writer
+itself. A batch that fails for its contents is halved until the poison stands alone and is recorded
+as refused.
 """
 
 import random
@@ -66,6 +68,8 @@ class Writer:
         self._committed = committed
         self._mailbox = Mailbox[Unit | None](control=Lane(1), data=Lane(UNITS_MAX))
         self._backlog: deque[Unit] = deque()
+        # Its units are the first of the backlog, or the refusal of the first.
+        self._unanswered: Batch | None = None
         self._confirmed: dict[str, int] = {}
         self._submitted = 0
         self._done = 0
@@ -99,8 +103,11 @@ class Writer:
         await event.wait()
 
     async def run(self) -> None:
-        """Commit for ever. After a failure it goes on with the batch it had."""
+        """Commit for ever. After a failure it goes on with the batch it had, under the same id."""
         while True:
+            if self._unanswered is not None:
+                await self._send(self._unanswered)
+                continue
             if not self._backlog:
                 await self._fill()
             await self._commit(self._cut())
@@ -124,23 +131,29 @@ class Writer:
             batch.append(unit)
         return batch
 
-    async def _commit(self, units: list[Unit]) -> None:
-        try:
-            committed, confirmed = await self._write(units)
-        except Unstorable as error:
-            await self._bisect(units, error)
+    async def _commit(self, units: Sequence[Unit]) -> None:
+        confirmed = dict(self._confirmed)
+        if not confirmed and all(unit.is_empty for unit in units):
+            self._settle(units, Committed(no=self._no, duplicates=[0] * len(units)))
             return
-        for session, no in confirmed.items():
+        await self._send(Batch(id=self._ids.uuid(), units=units, confirmed=confirmed))
+
+    async def _send(self, batch: Batch) -> None:
+        self._unanswered = batch
+        try:
+            committed = await self._write(batch)
+        except Unstorable as error:
+            self._unanswered = None
+            await self._bisect(batch.units, error)
+            return
+        self._unanswered = None
+        for session, no in batch.confirmed.items():
             if self._confirmed.get(session) == no:
                 del self._confirmed[session]
         self._no = committed.no
-        self._settle(units, committed)
+        self._settle(batch.units, committed)
 
-    async def _write(self, units: list[Unit]) -> tuple[Committed, dict[str, int]]:
-        confirmed = dict(self._confirmed)
-        if not confirmed and all(unit.is_empty for unit in units):
-            return Committed(no=self._no, duplicates=[0] * len(units)), {}
-        batch = Batch(id=self._ids.uuid(), units=units, confirmed=confirmed)
+    async def _write(self, batch: Batch) -> Committed:
         started_s = trio.current_time()
         tries = 0
         while True:
@@ -160,7 +173,7 @@ class Writer:
                 self._stuck_since_s = None
                 self._commits += 1
                 self._last_commit_s = trio.current_time() - started_s
-                return committed, confirmed
+                return committed
 
     def _settle(self, units: Sequence[Unit], committed: Committed) -> None:
         for unit, duplicate in zip(units, committed.duplicates, strict=True):
@@ -178,7 +191,7 @@ class Writer:
         while self._barriers and self._barriers[0][0] <= self._done:
             self._barriers.popleft()[1].set()
 
-    async def _bisect(self, units: list[Unit], error: Unstorable) -> None:
+    async def _bisect(self, units: Sequence[Unit], error: Unstorable) -> None:
         """Find the unit that poisons the batch; the others are committed, in their order."""
         if len(units) > 1:
             half = len(units) // 2

@@ -56,8 +56,10 @@ def slow_store() -> Any:
 
 
 class Scene:
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self.store = slow_store()
+    def __init__(
+        self, nursery: trio.Nursery, store: Any = None, *, supervised: bool = False
+    ) -> None:
+        self.store = store or slow_store()
         self.settled: list[tuple[int, list[object]]] = []
         self.accounts = Accounts()
         self.writer = Writer(
@@ -67,7 +69,10 @@ class Scene:
             random.Random(1),
             self._committed,
         )
-        nursery.start_soon(self.writer.run)
+        if supervised:
+            Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", self.writer.run)
+        else:
+            nursery.start_soon(self.writer.run)
 
     def _committed(self, no: int, units: Sequence[Unit]) -> None:
         self.settled.append((no, [u.receipt for u in units]))
@@ -216,6 +221,60 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
         nursery.cancel_scope.cancel()
     receipts = [r for _, settled in scene.settled for r in settled]
     assert receipts == [0, 1, 2, 3]
+
+
+class ForgetfulStore(SlowStore):
+    """Commits, but has unexpected failures instead of some answers (the n-th call is the key)."""
+
+    def __init__(self, *failing: int) -> None:
+        super().__init__()
+        self.calls: list[Batch] = []
+        self._failing = failing
+        self._done: dict[str, Committed] = {}
+
+    async def commit(self, batch: Batch) -> Committed:
+        self.calls.append(batch)
+        if batch.id not in self._done:
+            self._done[batch.id] = await super().commit(batch)
+        if len(self.calls) in self._failing:
+            raise RuntimeError("a bug")
+        return self._done[batch.id]
+
+
+async def test_after_an_unexpected_failure_the_same_batch_is_tried_again(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    store = ForgetfulStore(1, 2)
+    scene = Scene(nursery, store, supervised=True)
+    scene.writer.confirm("s", 7)
+    scene.writer.submit(unit(0, receipt=0))
+    await trio.sleep(0.5)
+    scene.writer.submit(unit(1, receipt=1))
+    scene.writer.confirm("s", 8)
+    await scene.writer.barrier()
+    first, *again, second = store.calls
+    assert again == [first, first]
+    assert [batch.confirmed for batch in (first, second)] == [{"s": 7}, {"s": 8}]
+    assert store.batches == [first, second]
+    assert scene.settled == [(1, [0]), (2, [1])]
+    assert scene.accounts.total.stored == 2
+
+
+async def test_after_an_unexpected_failure_a_refusal_is_recorded_once(
+    autojump_clock: Any, nursery: trio.Nursery, logs: Logs
+) -> None:
+    logs.claim("unit cannot be stored")
+    store = ForgetfulStore(3)  # the whole batch, its first unit alone, the refusal of that
+    store.poison = {0.0}
+    scene = Scene(nursery, store, supervised=True)
+    for n in range(2):
+        scene.writer.submit(unit(n, receipt=n))
+    await scene.writer.barrier()
+    refusals = [batch for batch in store.batches if batch.units[0].rejections]
+    assert len(refusals) == 1
+    assert [receipts for _, receipts in scene.settled] == [[0], [1]]
+    assert (scene.accounts.total.refused, scene.accounts.total.stored) == (1, 1)
+    assert scene.writer.statistics().set_aside == 1
 
 
 async def test_a_confirmation_that_comes_while_nothing_happens_is_written_all_the_same(
