@@ -112,7 +112,16 @@ class Store(Protocol):
 
     async def snapshot(self, user_id: str) -> list[Device]: ...
 
-    async def session_memory(self, session: str) -> SessionMemory: ...
+    async def session_memory(self, session: str) -> SessionMemory:
+        """The identities that commits took of a session.
+
+        It first waits for every commit that has begun, also one of an earlier process that was
+        killed or cut off: such a commit may still be done, and is never missing from the answer.
+
+        Raises:
+            Unavailable: also when such a commit does not end within seconds; ask again.
+        """
+        ...
 
     # People
 

@@ -10,6 +10,11 @@ from protocol.records import Device, Feed, LoadedDevice, SessionMemory
 
 DIGEST_BYTES = 16
 
+# How long one question may stand in the lock's queue, and with it whoever commits behind it. Longer
+# than the second after which PostgreSQL looks for deadlocks and sends autovacuum away
+# (`deadlock_timeout`); shorter than the five that others wait for one of the connections.
+_LOCK_TIMEOUT = "2s"
+
 
 async def load_devices(
     connection: Any, keys: Sequence[tuple[str, str]]
@@ -77,6 +82,11 @@ async def snapshot(connection: Any, user_id: str) -> list[Device]:
 
 
 async def session_memory(connection: Any, session: str) -> SessionMemory:
+    """What earlier commits took of a session, also those that were unfinished when it was asked.
+
+    Devices are loaded for messages, and so after this: they start from finished commits as well.
+    """
+    await _end_of_earlier_commits(connection)
     confirmed = await connection.fetchval(
         "SELECT confirmed_no FROM sessions_confirmed WHERE session = $1", session
     )
@@ -90,3 +100,25 @@ async def session_memory(connection: Any, session: str) -> SessionMemory:
         packed = row["digests"]
         into.extend(packed[n : n + DIGEST_BYTES] for n in range(0, len(packed), DIGEST_BYTES))
     return SessionMemory(suspects=tuple(suspects), known=tuple(known))
+
+
+async def _end_of_earlier_commits(connection: Any) -> None:
+    """Wait until every commit that has begun is over, done or not.
+
+    A process that was killed may leave one on the server, which finishes by itself. Read before
+    that, its messages would be neither known nor suspects, and be taken a second time when the
+    broker sends them again (I2).
+
+    Every commit starts with an INSERT into `commits` and sends its COMMIT after that was answered:
+    whatever can still be done without its client holds ROW EXCLUSIVE there. SHARE conflicts with
+    that, but not with itself, so all sessions may ask at once. The two statements travel as one
+    message, which the server makes one transaction: the lock ends with it, even when our connection
+    is lost meanwhile. Nothing else is held while it waits, so nobody waits in a circle; and what is
+    read afterwards has a newer snapshot.
+
+    A transaction whose client is silently gone ends by `idle_in_transaction_session_timeout`. Until
+    then each question is `Unavailable` after two seconds, and lets those pass who stand behind it.
+    """
+    await connection.execute(
+        f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; LOCK TABLE commits IN SHARE MODE"
+    )
