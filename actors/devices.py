@@ -42,6 +42,8 @@ class Devices:
 
     Args:
         perform: carries out what a device actor asks for.
+        renewed: told of a user whose actors took settings late: a change of them may have failed
+            half-way, and nobody else was told of it.
         on_step: the simulation listens (and crashes actors) here.
     """
 
@@ -51,6 +53,7 @@ class Devices:
         supervisor: Supervisor,
         writer: Writer,
         perform: Callable[[DeviceEffect], None],
+        renewed: Callable[[str], None],
         on_step: Callable[[str, DeviceMessage], None] | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
@@ -58,6 +61,7 @@ class Devices:
         self._supervisor = supervisor
         self._writer = writer
         self._perform = perform
+        self._renewed = renewed
         self._on_step = on_step
         self._idle_s = idle_s
         self._cells: dict[Key, Cell[DeviceMessage, DeviceEffect]] = {}
@@ -164,6 +168,8 @@ class Devices:
             for user_id in list(self._stale):
                 del self._stale[user_id]
                 await self.refresh(user_id)  # which notes it again where it fails
+                if user_id not in self._stale:
+                    self._renewed(user_id)
 
     async def load_forever(self) -> None:
         """Load the devices of starting actors, as many at once as have asked."""

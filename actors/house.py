@@ -63,7 +63,13 @@ class House:
             ports.store, ports.ids, self.accounts, ports.rng, lambda no, u: self._committed(no, u)
         )
         self.devices = Devices(
-            ports.store, self.supervisor, self.writer, self._perform, on_step, idle_s
+            ports.store,
+            self.supervisor,
+            self.writer,
+            self._perform,
+            lambda user_id: self.users.renew(user_id),
+            on_step,
+            idle_s,
         )
         self.users = Users(ports.store, self.supervisor, self.devices.announce, on_step)
         self.gateway = Gateway(

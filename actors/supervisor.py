@@ -178,7 +178,7 @@ class Supervisor:
     def contain(
         self, name: str, run: Callable[[], Awaitable[None]], *, gave_up: Callable[[], None]
     ) -> None:
-        """Run a contained task until it returns, again after each failure while its budget lasts."""
+        """Run a contained task until it returns; after a failure again, as its budget allows."""
 
         async def supervise() -> None:
             try:

@@ -12,6 +12,7 @@ from protocol.events import DeviceChanged, DeviceGone, DeviceList, Event, FeedVa
 from protocol.messages import (
     Happened,
     ReadSnapshot,
+    Renewed,
     SnapshotRead,
     Subscribed,
     Unsubscribed,
@@ -45,6 +46,12 @@ class UserActor:
             case Unsubscribed(outbox=outbox):
                 self._outboxes.pop(id(outbox), None)
                 return []
+            case Renewed():
+                self._newest.clear()
+                self._gone.clear()
+                for outbox in self._outboxes.values():
+                    outbox.hold()
+                return [ReadSnapshot(outbox=outbox) for outbox in self._outboxes.values()]
             case SnapshotRead(outbox=outbox, devices=devices):
                 if id(outbox) in self._outboxes:
                     self._outboxes[id(outbox)].open(self._merged(devices))

@@ -16,6 +16,7 @@ from protocol.errors import Busy, RoostError
 from protocol.events import Event
 from protocol.messages import (
     Happened,
+    Renewed,
     SnapshotRead,
     Subscribed,
     Unsubscribed,
@@ -77,6 +78,16 @@ class Users:
     def tell_all(self, event: Event) -> None:
         for user_id in self._cells:
             self.tell(user_id, event)
+
+    def renew(self, user_id: str) -> None:
+        """A change may have been made without a word: this user's dashboards look again."""
+        cell = self._cells.get(user_id)
+        if cell is not None:
+            try:
+                cell.mailbox.put_nowait(Renewed(), control=True)
+            except trio.WouldBlock:
+                for outbox in self._watching[user_id]:
+                    outbox.close()  # too much comes and goes: they shall connect again
 
     @asynccontextmanager
     async def watch(self, user_id: str) -> AsyncIterator[Outbox]:

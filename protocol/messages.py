@@ -103,7 +103,11 @@ class SnapshotRead(_Message, frozen=True, kw_only=True):
     devices: tuple[Device, ...]
 
 
-UserMessage = Happened | Subscribed | Unsubscribed | SnapshotRead
+class Renewed(_Message, frozen=True, kw_only=True):
+    """Something may have changed without a word: every dashboard begins again with a snapshot."""
+
+
+UserMessage = Happened | Subscribed | Unsubscribed | SnapshotRead | Renewed
 
 
 # What a user actor's step asks for

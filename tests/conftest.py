@@ -9,9 +9,9 @@ import pytest
 import structlog
 
 from tests.simulation import options
-from tests.simulation.options import scheduler, world
+from tests.simulation.options import world
 
-__all__ = ["scheduler", "world"]  # fixtures for every test
+__all__ = ["world"]  # a fixture for every test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     options.select(config, items)
+    options.virtualize(items)
 
 
 class Logs(structlog.testing.LogCapture):

@@ -55,7 +55,7 @@ class Line:
 
     def _put(self, lane: deque[tuple[float, Act]], act: Act) -> None:
         if not self._open:
-            return
+            return None
         now_s = trio.current_time()
         due_s = max(now_s + self._latency(), self._stalled_until_s)
         if lane:

@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from actors.ports import Batch, Committed, FeedPage, WallClock
-from protocol.errors import Conflict, Unavailable, Unstorable
+from protocol.errors import Conflict, Unstorable
 from protocol.ids import is_uuid
 from protocol.records import (
     AlarmChange,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actors import gateway as gateways
 from actors import writer as writers
 from actors.ports import FeedPage
+from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Feed, StoredReading, StoredRejection
 from protocol.times import format_us
 from tests.simulation.book import Book, Entry
@@ -38,7 +39,7 @@ def bounds(world: "World") -> None:
     gateway = house.gateway
     if gateway.in_flight > gateways.IN_FLIGHT_MAX:
         raise Broken("I5", f"{gateway.in_flight} messages in flight")
-    if gateway.bytes_in_flight > gateways.BYTES_MAX + gateways.PAYLOAD_BYTES_MAX:
+    if gateway.bytes_in_flight > gateways.BYTES_MAX + PAYLOAD_BYTES_MAX:
         raise Broken("I5", f"{gateway.bytes_in_flight} bytes in flight")
     lanes = [lane for cell in house.devices.cells for lane in _lanes(cell)]
     lanes += [lane for cell in house.users.cells for lane in _lanes(cell)]
@@ -156,7 +157,9 @@ def _check_owners(world: "World", book: Book, kept: Kept) -> None:
     """I8: every reading is in a feed of its own owner and key, every refusal with its owner."""
     for owner, feed, reading in kept.readings:
         entry = book.entries.get(_mark(reading.value))
-        if feed.key != "switch" and (entry is None or entry.owner != owner or entry.key != feed.key):
+        if feed.key == "switch":
+            continue
+        if entry is None or (entry.owner, entry.key) != (owner, feed.key):
             raise Broken("I8", f"{reading.value!r} in {owner}'s feed {feed.key}")
     for owner, rejection in kept.rejections:
         if f"users/{world.person(owner).id}/" not in rejection.topic:
@@ -185,7 +188,7 @@ async def ordered(world: "World", names: tuple[str, ...]) -> None:
 
 
 def shown(screen: "Screen", kept: Kept) -> None:
-    """I3 on a WebSocket: nothing that it showed and that was stored is newer than the last value."""
+    """I3 on a WebSocket: nothing that was shown and stored is newer than the last value."""
     last = {feed.id: feed.last_us for feed in kept.feeds}
     stored = {(feed.id, format_us(r.ts_us), r.value) for _, feed, r in kept.readings}
     for event in screen.frames:
@@ -197,9 +200,9 @@ def shown(screen: "Screen", kept: Kept) -> None:
 
 
 def first_only(world: "World", screens: "list[Screen]", kept: Kept) -> None:
-    """I3 of readings without `ts`: what was delivered again sets no last value, and is not shown."""
+    """I3 of readings without `ts`: a redelivery sets no last value, and is not shown."""
     keys = {feed.id for feed in kept.feeds if feed.key == "bare"}
-    found = [
+    found: list[tuple[str, Any]] = [
         (format_us(feed.last_us), feed.last_value)
         for feed in kept.feeds
         if feed.id in keys and feed.last_us is not None

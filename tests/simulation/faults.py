@@ -102,7 +102,7 @@ async def commit_fate(fate: str, world: "World", seconds: float, target: str) ->
 
 
 async def call_answer_lost(world: "World", seconds: float, target: str) -> None:
-    """The next call of another kind is done, and answered with nothing."""
+    """The next change of settings is done, and answered with nothing."""
     world.store_faults.answers += 1
 
 
@@ -139,7 +139,7 @@ ACTS: dict[str, Act] = {
     "clock": clock_jump,
 }
 
-# Every name under which something may fire (`Trace.fault`); a search that never saw one is too weak.
+# Every name under which something may fire (`Trace.fault`); a search that never saw it is too weak.
 KINDS = (
     "line cut",
     "line stalls",

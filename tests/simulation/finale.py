@@ -16,7 +16,7 @@ LAST_SESSION = 1_000
 
 
 async def finale(world: World, screens: list[Screen]) -> None:
-    """Raises `Broken` (I3) when somebody does not know the last words, or took late ones for them."""
+    """Raises `Broken` when somebody does not know the last words, or took late ones for them."""
     world.store.poison = set()
     async with world.dashboard("ada") as ada, world.dashboard("bob", batch=True) as bob:
         devices = [world.device(code, owner) for owner, code in DEVICES]
@@ -92,7 +92,7 @@ async def check_screen(
     """A dashboard's picture is the picture that REST gives."""
     mine = [device for device in devices if device.person is screen.person]
     for device in mine:
-        ts, number = said[device.name]
+        _, number = said[device.name]
         seen = screen.devices.get(device.id)
         shown = {k: v for k, v in (await device.state()).items() if seen and k in seen}
         if seen != shown:
@@ -104,5 +104,3 @@ async def check_screen(
     extra = set(screen.devices) - {device.id for device in mine}
     if extra:
         raise Broken("I3", f"a dashboard shows devices that are not there: {sorted(extra)}")
-
-

@@ -292,7 +292,6 @@ class Life:
             world.start()
             await world.serving()
 
-
     async def _kill_after(self, steps: int) -> None:
         """After so many task steps, or a moment later where the world has become quiet."""
         killer = _KillLater(self.world, steps)

@@ -1,10 +1,9 @@
 """pytest's options of the simulation, and the `world` fixture for tests of one's own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from trio.testing import MockClock
 
 from tests.simulation import running
 from tests.simulation.world import World
@@ -55,15 +54,15 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = wanted
 
 
-@pytest.fixture
-def scheduler() -> Iterator[None]:
-    """Trio's scheduler, seeded."""
-    with running.deterministic(0):
-        yield
+def virtualize(items: list[pytest.Item]) -> None:
+    """Tests with a `world` run on virtual time, with the scheduler seeded."""
+    for item in items:
+        if "world" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.trio(run=running.run_virtually), append=False)
 
 
 @pytest.fixture
-async def world(scheduler: None, autojump_clock: MockClock) -> AsyncIterator[World]:
+async def world() -> AsyncIterator[World]:
     """A world on virtual time with its service running: see `docs/testing.md`."""
     made = World(0)
     with running.logging_into(made):

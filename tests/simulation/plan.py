@@ -175,10 +175,10 @@ def draw(seed: int) -> Plan:
     steps += [painter.watch(owner) for owner in OWNERS for _ in range(rng.randint(1, 3))]
     steps += [painter.tune() for _ in range(rng.randint(0, 5))]
     if rng.random() < 0.5:
-        steps.append(
-            Delete(at_s=painter.moment(), device="ada/visitor", purge=rng.random() < 0.5)
-        )
+        steps.append(Delete(at_s=painter.moment(), device="ada/visitor", purge=rng.random() < 0.5))
     steps += painter.misfortunes()
+    if rng.random() < 0.3:
+        steps += painter.storm()
     steps.sort(key=lambda step: step.at_s)
     return Plan(
         seed=seed,
@@ -233,7 +233,8 @@ class _Painter:
     def _reading(self, at_s: float, device: str, key: str) -> Publish:
         rng = self.rng
         forms: dict[str, Form] = {"by-ts": "ts", "by-id": "id", "bare": "bare", "switch": "repeat"}
-        form: Form = forms.get(key) or rng.choice(("ts", "bare"))
+        others: tuple[Form, Form] = ("ts", "bare")
+        form = forms[key] if key in forms else rng.choice(others)
         if key == "by-ts" and rng.random() < 0.2:
             form = "several"
         if key in ("bare", "tuned") and rng.random() < 0.15:
@@ -327,6 +328,22 @@ class _Painter:
             )
         if rng.random() < 0.3:
             steps.append(Stop(at_s=self.moment(), down_s=rng.choice((0.0, 1.0))))
+        return steps
+
+    def storm(self) -> list[AnyStep]:
+        """Misfortunes that come together: a slow database, bursts, a lost connection, a kill."""
+        rng = self.rng
+        at_s = round(rng.uniform(0, DURATION_S - 10), 3)
+        device, key = self.device(), rng.choice(("bare", "by-ts", "tuned"))
+        lost = rng.choice(("line cut", "broker killed", "session lost", "line stalls"))
+        bursts = (at_s, at_s + 0.8, at_s + rng.uniform(1.5, 4))
+        steps: list[AnyStep] = [
+            Fault(at_s=at_s, kind=rng.choice(("store slow", "store away")), seconds=6.0),
+            *[Fault(at_s=at_s + 1.0, kind=lost, seconds=0.5) for _ in range(rng.randint(1, 4))],
+            Kill(at_s=at_s + rng.uniform(2, 8), steps=rng.randrange(40), down_s=0.5),
+        ]
+        for burst_s in bursts:
+            steps += [self._reading(round(burst_s, 3), device, key) for _ in range(8)]
         return steps
 
 

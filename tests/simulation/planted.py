@@ -23,6 +23,7 @@ from actors.ledger import SessionLedger
 from actors.mailbox import Lane, Mailbox
 from actors.outbox import Outbox
 from actors.ports import Batch, Committed, Delivery
+from actors.refusing import refused_whole
 from actors.user import UserActor
 from actors.users import Users
 from actors.writer import Writer
@@ -119,10 +120,8 @@ def lost_wake_up(patch: Patch) -> None:
 
 @plant("forgotten receipt")
 def forgotten_receipt(patch: Patch) -> None:
-    whole = actors.device.refused_whole
-
     def mistaken(*args: Any) -> Unit:
-        return msgspec.structs.replace(whole(*args), receipt=None)
+        return msgspec.structs.replace(refused_whole(*args), receipt=None)
 
     patch.setattr(actors.device, "refused_whole", mistaken)
 

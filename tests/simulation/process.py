@@ -1,4 +1,4 @@
-"""One life of the service in a simulated world: house and web application on lines that can be cut."""
+"""One life of the service in a simulated world: house and web on lines that can be cut."""
 
 import random
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Gone(Exception):
 
 
 class Process:
-    """From start to end. A killed one does nothing more: its lines are cut before it learns of it."""
+    """From start to end. What a killed one still does reaches nobody: its lines are cut."""
 
     def __init__(self, world: "World", number: int) -> None:
         self.number = number
@@ -116,4 +116,3 @@ class Process:
             del self._clients[id(scope)]
         if self.is_dead:
             raise Gone
-

@@ -1,8 +1,10 @@
 """Run a world: virtual time, a seeded scheduler, and a house of the size that the plan wants."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +13,6 @@ import trio
 import trio.testing
 from trio._core import _run
 
-from actors.adapters.memory_session import NATS, Habits
 from tests.simulation.broken import Broken
 from tests.simulation.life import live
 from tests.simulation.plan import Plan
@@ -82,33 +83,43 @@ def run(plan: Plan) -> Outcome:
     """Live through a plan, from its first step to the last check."""
     habits = BROKERS[plan.broker]
     if plan.small:
-        habits = msgspec.structs.replace(
-            habits, window=SMALL_WINDOW, packet_ids=SMALL_PACKET_IDS
-        )
+        habits = msgspec.structs.replace(habits, window=SMALL_WINDOW, packet_ids=SMALL_PACKET_IDS)
     world = World(plan.seed, habits, plan.idle_s)
     try:
         with sized(plan.small):
             simulate(world, lambda world: live(world, plan))
-    except (Exception, BaseExceptionGroup) as error:
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 (whatever it is, it is told)
         return Outcome(plan=plan, world=world, error=first_of(error))
     return Outcome(plan=plan, world=world, error=None)
 
 
 def simulate(world: World, scenario: Callable[[World], Awaitable[None]]) -> None:
     """Run a scenario in a world. Whatever it raises comes out."""
-
-    async def bounded() -> None:
-        with trio.move_on_after(LIFE_MAX_S) as scope:
-            await scenario(world)
-        if scope.cancelled_caught:
-            raise Broken("I6", "the world stands still: somebody waits for ever")
-
-    with deterministic(world.seed), logging_into(world):
-        trio.run(bounded, clock=trio.testing.MockClock(autojump_threshold=0))
+    with logging_into(world):
+        run_virtually(partial(scenario, world), seed=world.seed)
 
 
-def new_world(seed: int, habits: Habits = NATS) -> World:
-    return World(seed, habits)
+def run_virtually(
+    work: Callable[[], Awaitable[Any]],
+    *,
+    seed: int = 0,
+    clock: object = None,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> Any:
+    """`trio.run` on virtual time and with a seed; takes what pytest-trio gives a runner.
+
+    Raises:
+        Broken: somebody waits for ever.
+    """
+
+    async def bounded() -> Any:
+        with trio.move_on_after(LIFE_MAX_S):
+            return await work()
+        raise Broken("I6", "the world stands still: somebody waits for ever")
+
+    with deterministic(seed):
+        virtual = trio.testing.MockClock(autojump_threshold=0)
+        return trio.run(bounded, clock=virtual, instruments=instruments)
 
 
 def first_of(error: BaseException) -> BaseException:

@@ -1,8 +1,8 @@
 """Search for a seed that breaks an invariant, and make what broke it small.
 
-    pytest --seeds 500             # seeds 0 to 499
-    pytest --seed 1234             # that one, with its trace
-    pytest --plan FILE             # a plan that an earlier failure left
+pytest --seeds 500             # seeds 0 to 499
+pytest --seed 1234             # that one, with its trace
+pytest --plan FILE             # a plan that an earlier failure left
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def shrink(failed: Outcome, run: Callable[[Plan], Outcome] = run) -> Outcome:
 
 
 def report(failed: Outcome, small: Outcome, folder: Path = FAILURES) -> str:
-    """What a person needs: what broke, how to see it again, the small plan, the end of its trace."""
+    """What a person needs: what broke, how to see it again, the small plan and its trace."""
     seed = failed.plan.seed
     folder.mkdir(exist_ok=True)
     path = folder / f"seed-{seed}.json"

@@ -21,6 +21,7 @@ def test_a_planted_mistake_is_found(name: str) -> None:
         with planted(name):
             outcome = run(draw(seed))
         if outcome.error is not None:
+            assert run(draw(seed)).error is None, "the seed fails without the mistake, too"
             FOUND[name] = f"seed {seed}, {kind_of(outcome.error)}"
             return
     pytest.fail(f"{SEEDS_MAX} seeds, and nobody saw it")

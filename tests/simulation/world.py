@@ -99,7 +99,8 @@ class World:
             self.start()
             await self.serving()
             yield self
-            await self.stop()
+            if self._process is not None and not self._process.is_dead:
+                await self.stop()
             nursery.cancel_scope.cancel()
         if self.logs.unexpected:
             raise Broken("I6", f"unexpected in the log: {self.logs.unexpected[:3]}")
@@ -215,7 +216,7 @@ class World:
         self._crashes.append(_Crash(target, times))
 
     def calm(self) -> None:
-        """All faults end, those too that wait for their moment; the clock never goes back for it."""
+        """All faults end, those too that wait for their moment; the clock stays ahead."""
         self.store_faults.stop()
         self.broker.away, self.broker.latency = False, no_latency
         self._crashes.clear()

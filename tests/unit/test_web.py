@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from actors.adapters.memory import ManualClock, NoLogins, PlainHasher, SeededIds
 from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory_store_line import StoreFaults, StoreLine
 from actors.adapters.mqtt.broker import plain_plans
 from actors.house import House, Ports, open_house
 from web.app import BODY_BYTES_MAX, create_app
@@ -24,10 +25,10 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 class Site:
     """The application with somebody signed in."""
 
-    def __init__(self, house: House, clock: ManualClock, store: MemoryStore, app: Any) -> None:
+    def __init__(self, house: House, clock: ManualClock, faults: StoreFaults, app: Any) -> None:
         self.house = house
         self.clock = clock
-        self.store = store
+        self.faults = faults
         self.app = app
         self.headers: dict[str, str] = {}
 
@@ -57,10 +58,11 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     clock = ManualClock()
-    store = MemoryStore(clock)
+    faults = StoreFaults()
+    store = StoreLine(MemoryStore(clock), faults)
     ports = Ports(
         store=store,
-        broker=MemoryBroker(plain_plans()),
+        broker=MemoryBroker(plain_plans()).port(),
         clock=clock,
         ids=SeededIds(random.Random(1)),
         logins=NoLogins(),
@@ -68,7 +70,7 @@ async def site() -> AsyncIterator[Site]:
     )
     async with open_house(ports) as house:
         app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
-        place = Site(house, clock, store, app)
+        place = Site(house, clock, faults, app)
         await place.sign_in()
         yield place
 
@@ -273,7 +275,7 @@ async def test_a_body_has_a_bound(site: Site) -> None:
 
 
 async def test_while_the_database_is_away_the_answer_says_when_to_come_back(site: Site) -> None:
-    site.store.away = True
+    site.faults.away = True
     answer = await site.raw("GET", "/api/v1/users/me")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     ready = await site.raw("GET", "/readyz")
