@@ -14,14 +14,14 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
-from actors.adapters.mqtt.broker import plain_plans
+from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
 from actors.adapters.postgres import connecting, migrating
 from actors.adapters.postgres.store import open_store
 from roost.embedded import data_dir
-from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
-from tests.contract import brokers
+from tests.contract import brokers, habits, servers
 
 _numbers = itertools.count()
 
@@ -89,7 +89,7 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture(scope="session")
 def mosquitto_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with brokers.mosquitto(tmp_path_factory.mktemp("mosquitto")) as address:
+    with servers.mosquitto(tmp_path_factory.mktemp("mosquitto")) as address:
         yield address
 
 
@@ -103,6 +103,35 @@ def rig(request: pytest.FixtureRequest) -> brokers.Rig:
         return brokers.nats_rig(request.getfixturevalue("nats"))
     address = request.getfixturevalue("mosquitto_address")
     return brokers.mqtt_rig(address, plain_plans(), version, 0)
+
+
+@pytest.fixture(scope="module", params=["nats", "mosquitto 5", "mosquitto 3.1.1"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[servers.Served, str]]:
+    """A broker that may be stopped and killed, and the version of MQTT that we speak to it."""
+    name, _, version = request.param.partition(" ")
+    folder = tmp_path_factory.mktemp(name)
+    if name == "nats":
+        world = servers.Served(servers.Nats(folder), habits.NATS)
+    else:
+        known = {"5": habits.MOSQUITTO_5, "3.1.1": habits.MOSQUITTO_311}[version]
+        world = servers.Served(servers.Mosquitto(folder, habits.AUTOSAVE_S), known)
+    yield world, version
+    world.close()
+
+
+@pytest.fixture
+def habit_rig(served: tuple[servers.Served, str]) -> Iterator[brokers.Rig]:
+    """Each real broker, without any session of ours at first."""
+    world, version = served
+    if version:
+        plans, partitions = plain_plans(), 0
+    else:
+        plans, partitions = partition_plans(PARTITIONS), PARTITIONS
+    yield brokers.mqtt_rig(world.address, plans, version or "3.1.1", partitions, world)
+    for plan in plans:
+        world.lose_now(plan.client_id)
 
 
 @pytest.fixture
