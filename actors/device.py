@@ -132,14 +132,14 @@ class DeviceActor:
             try:
                 if raw.refusal is not None:
                     raise raw.refusal
-                reading, state = self._take_reading(origin, raw, alarms)
+                reading, state, is_newest = self._take_reading(origin, raw, alarms)
             except Refusal as refusal:
                 rejections.append(self._rejected(origin, raw, refusal))
                 if not origin.again and self._notices.allows(origin.at_us):
                     effects.append(notice(origin, refusal))
             else:
                 readings.append(reading)
-                if reading.sets_last:
+                if is_newest:
                     feed = state.feed
                     effects.append(
                         self._live(
@@ -166,7 +166,12 @@ class DeviceActor:
 
     def _take_reading(
         self, origin: Origin, raw: RawReading, alarms: list[AlarmChange]
-    ) -> tuple[Reading, _FeedState]:
+    ) -> tuple[Reading, _FeedState, bool]:
+        """The reading, its feed, and whether it is the newest that this actor has seen.
+
+        Whether it becomes the stored last value is for the store to say, by its event time: what
+        this actor saw last may have been refused there.
+        """
         state = self._feeds.get(raw.key)
         if state is None:
             raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")
@@ -184,10 +189,10 @@ class DeviceActor:
         flagged = self._judge(state, value, ts_us, history_only, alarms)
         digest = digest64(value, message_id)
         newest = not history_only and state.is_newest(ts_us, digest)
-        return (
-            Reading(feed.num, self.device.num, ts_us, digest, value, flagged, message_id, newest),
-            state,
+        reading = Reading(
+            feed.num, self.device.num, ts_us, digest, value, flagged, message_id, not history_only
         )
+        return reading, state, newest
 
     def _judge(
         self,

@@ -21,9 +21,23 @@ def _packet(kind: int, body: bytes) -> bytes:
             return bytes([kind]) + bytes(length) + body
 
 
-def connect(host: str, port: int, client_id: str, username: str, password: str) -> socket.socket:
-    """Log in with a clean session. Raises `ConnectionError` when the broker refuses."""
-    body = _string("MQTT") + bytes([4, 0xC2]) + struct.pack("!H", 60) + _string(client_id)
+def connect(
+    host: str,
+    port: int,
+    client_id: str,
+    username: str,
+    password: str,
+    will: tuple[str, bytes] | None = None,
+) -> socket.socket:
+    """Log in with a clean session; `will` is a topic and a payload, at QoS 1 and not retained.
+
+    Raises:
+        ConnectionError: the broker refuses.
+    """
+    flags = 0xCE if will else 0xC2
+    body = _string("MQTT") + bytes([4, flags]) + struct.pack("!H", 60) + _string(client_id)
+    if will:
+        body += _string(will[0]) + struct.pack("!H", len(will[1])) + will[1]
     body += _string(username) + _string(password)
     line = socket.create_connection((host, port), timeout=30)
     try:
@@ -36,6 +50,13 @@ def connect(host: str, port: int, client_id: str, username: str, password: str) 
         line.close()
         raise
     return line
+
+
+def leave(line: socket.socket) -> None:
+    """Say good-bye, so that no will is sent, and wait until the broker has closed."""
+    line.sendall(b"\xe0\x00")
+    while line.recv(4096):
+        pass
 
 
 def publish_once(line: socket.socket, topic: str, payload: bytes, qos: int, retain: bool) -> None:

@@ -122,7 +122,11 @@ class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """A reading that was taken, on its way to the store."""
+    """A reading that was taken, on its way to the store.
+
+    `sets_last`: it becomes the feed's last value unless that is newer; False for what belongs to
+    the history only.
+    """
 
     feed_num: int
     device_num: int

@@ -17,7 +17,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory_line import Line, no_latency
-from actors.adapters.memory_session import MOSQUITTO, Habits, Published, Session
+from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
 from actors.ports import Delivery, Inbox, SessionPlan
 from protocol.errors import Unavailable
 from protocol.topics import partition
@@ -48,7 +48,7 @@ class MemoryBroker:
     def __init__(
         self,
         plans: Sequence[SessionPlan],
-        habits: Habits = MOSQUITTO,
+        habits: Habits = MOSQUITTO_5,
         rng: random.Random | None = None,
     ) -> None:
         self.plans = tuple(plans)
@@ -80,10 +80,7 @@ class MemoryBroker:
     def vanish_device(self, name: str) -> Published | None:
         """Its line is cut: the broker publishes its will at QoS 1."""
         will = self._devices.pop(name, None)
-        return None if will is None else self._publish_will(*will)
-
-    def _publish_will(self, topic: str, payload: bytes) -> Published:
-        return self._publish(topic, payload, 1, False, self.habits.maps_wills)
+        return None if will is None else self._publish(*will, 1, False, is_mapped=False)
 
     def publish_from_device(
         self, topic: str, payload: bytes, qos: int = 1, retain: bool = False
@@ -93,10 +90,10 @@ class MemoryBroker:
         Raises:
             Unavailable: the broker is away.
         """
-        return self._publish(topic, payload, qos, retain, True)
+        return self._publish(topic, payload, qos, retain, is_mapped=True)
 
     def _publish(
-        self, topic: str, payload: bytes, qos: int, retain: bool, is_mapped: bool
+        self, topic: str, payload: bytes, qos: int, retain: bool, *, is_mapped: bool
     ) -> Published:
         if self.away:
             raise Unavailable("the memory broker is away")
@@ -159,15 +156,19 @@ class MemoryBroker:
             line.stall(seconds)
         return line is not None
 
-    def restart(self) -> None:
-        """The broker ends and is back on its data: NATS by `kill -9`, Mosquitto by SIGTERM."""
-        if self.habits.stop_sends_wills:
+    def restart(self, *, killed: bool = True) -> None:
+        """The broker ends, by `kill -9` or in order, and is back on its data.
+
+        One whose kill loses messages (`kill_loses`) comes back as it was saved just before: what
+        it loses is between it and its disk.
+        """
+        if self.habits.stop_sends_wills and not killed and not self.away:
             for name in list(self._devices):
                 self.vanish_device(name)
         self._devices.clear()
         for name, session in self.sessions.items():
             self.drop(name)
-            session.killed()
+            session.restarted(killed)
 
     def lose(self, session: str) -> None:
         """The broker forgets a session, with what waits in it."""

@@ -16,51 +16,69 @@ from actors.adapters.memory_line import Line
 from actors.ports import Delivery, SessionPlan
 
 CONFIRM_S = 0.02  # a PINGREQ behind acknowledgements is answered so much later
-UNSAVED_S = 0.1  # NATS writes what was acknowledged to its disk within so long
+RECENT_MAX = 10_000
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
-    """How a broker treats persistent sessions.
+    """What one broker does and another does not; what all do is no habit.
 
     Attributes:
-        partitions: into how many it maps what devices send; 0 for one that cannot map.
-        ack_wait_s: an unacknowledged message is sent again so long after its last delivery, on the
-            same connection too, while newer ones overtake it; the clock goes on while the session
-            is away. None: at once and in order on every new connection, and never otherwise.
-        window: messages in flight to a session; a full window lets nothing new of QoS 1 through.
+        partitions: into how many it maps what devices send (wills go unmapped); 0: it cannot map.
+        ack_wait_s: an unacknowledged message comes again so long after its last delivery, on the
+            same connection too, and newer ones overtake it; the clock goes on while the session is
+            away. None: all comes again at once and in order on a new connection, and only then.
+        window: QoS 1 messages in flight in one session, at first.
+        window_holds: an acknowledgement lets one more in. Otherwise it lets in as many as there
+            would be room for if everything from it on were gone (Mosquitto 2.0.11): who
+            acknowledges the oldest first may get all that waits.
         packet_ids: how many there are before they come round again.
-        kill_forgets: `kill -9` gives new packet ids, and may take back what was sent and what was
-            acknowledged in the last moment: such messages come at once, in order, without DUP.
-        stop_sends_wills: an orderly stop sends the wills of connected devices.
-        maps_wills: a will goes where the device's other messages go.
+        keeps_ids: packet ids outlive the broker's process; otherwise they start again at 1.
+        saved_after_s: a kill takes back nothing that happened so long before it.
+        kill_loses: it takes back messages, too, and sessions; not only acknowledgements.
+        stop_sends_wills: an orderly stop sends the wills of the devices that are connected.
+        retained_again: a retained copy without PUBACK comes again, beside a new copy.
     """
 
     partitions: int
     ack_wait_s: float | None
     window: int
+    window_holds: bool
     packet_ids: int = 65_535
-    kill_forgets: bool
+    keeps_ids: bool
+    saved_after_s: float
+    kill_loses: bool
     stop_sends_wills: bool
-    maps_wills: bool
+    retained_again: bool
+
+    @property
+    def at_once(self) -> bool:
+        """Whether all that is unacknowledged comes first on a new connection."""
+        return self.ack_wait_s is None
 
 
 NATS = Habits(
     partitions=4,
     ack_wait_s=5.0,
     window=10_000,
-    kill_forgets=True,
+    window_holds=True,
+    keeps_ids=False,
+    saved_after_s=0.1,
+    kill_loses=False,
     stop_sends_wills=False,
-    maps_wills=False,
+    retained_again=False,
 )
-# Stopped in order: what `kill -9` loses since the last autosave is between Mosquitto and its disk.
-MOSQUITTO = Habits(
+MOSQUITTO_5 = Habits(
     partitions=0,
     ack_wait_s=None,
-    window=1_000,
-    kill_forgets=False,
+    window=10_000,  # what we announce (`RECEIVE_MAXIMUM`), not its own max_inflight_messages
+    window_holds=False,
+    keeps_ids=True,
+    saved_after_s=5.0,  # autosave_interval
+    kill_loses=True,
     stop_sends_wills=True,
-    maps_wills=True,
+    retained_again=True,
 )
+MOSQUITTO_311 = msgspec.structs.replace(MOSQUITTO_5, window=1_000)
 
 
 class Published(msgspec.Struct, kw_only=True, eq=False):
@@ -86,6 +104,7 @@ class _Message(msgspec.Struct, kw_only=True, eq=False):
     retain: bool = False
     packet_id: int = 0
     sent: bool = False  # the next time it is sent again: DUP
+    sent_s: float = 0.0  # when, the last time
 
 
 class Session:
@@ -104,15 +123,17 @@ class Session:
         self._queue: deque[_Message] = deque()
         self._window: dict[int, _Message] = {}
         self._again: deque[tuple[float, _Message]] = deque()
+        self._returning: deque[tuple[float, _Message]] = deque()  # in flight before a restart
         self._next_id = 0
-        self._recent: deque[tuple[float, _Message]] = deque(maxlen=habits.window)
+        self._recent: deque[tuple[float, _Message]] = deque(maxlen=RECENT_MAX)
+        self._room = habits.window
         self._is_flowing = False
         self._is_pinging = False
 
     @property
     def waiting(self) -> int:
         """Messages that are not acknowledged."""
-        return len(self._queue) + len(self._window)
+        return len(self._queue) + len(self._window) + len(self._returning)
 
     @property
     def in_flight(self) -> int:
@@ -126,9 +147,11 @@ class Session:
         heard: Callable[[int], None],
     ) -> None:
         """A client took the session over; deliveries go to it from here on."""
+        if self.line is not None:  # a second login takes the session over
+            self.line.cut(self._rng.randint(0, self.line.on_the_way))
         self.line, self._number, self._hand, self._heard = line, number, hand, heard
         self.known, self.acks, self._is_pinging = True, 0, False
-        if self.habits.ack_wait_s is None:
+        if self.habits.at_once:
             for message in list(self._window.values()):
                 self._send(message)
         self.send_again()
@@ -136,8 +159,7 @@ class Session:
 
     def disconnect(self) -> None:
         self.line = None
-        if self.habits.ack_wait_s is not None:
-            # NATS: the copy of a retained message is for its connection alone.
+        if not self.habits.retained_again:
             kept = [message for message in self._window.values() if not message.retain]
             self._window = {message.packet_id: message for message in kept}
             self._queue = deque(message for message in self._queue if not message.retain)
@@ -159,12 +181,13 @@ class Session:
         if self._is_flowing:
             return  # an acknowledgement from inside a delivery: the loop below goes on
         self._is_flowing = True
-        while self.line is not None and self._queue and len(self._window) < self.habits.window:
-            message = self._queue.popleft()
-            message.packet_id = self._free_id()
-            self._window[message.packet_id] = message
-            self._send(message)
+        while self.line is not None and self._queue and self._has_room:
+            self._let_in(self._queue.popleft())
         self._is_flowing = False
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._window) < min(self._room, self.habits.packet_ids - 1)
 
     def _free_id(self) -> int:
         while True:
@@ -175,6 +198,7 @@ class Session:
     def _send(self, message: _Message) -> None:
         assert self.line is not None
         dup, message.sent = message.sent, True
+        message.sent_s = trio.current_time()
         message.published.deliveries += 1
         if message.published.qos and self.habits.ack_wait_s is not None:
             self._again.append((trio.current_time() + self.habits.ack_wait_s, message))
@@ -192,27 +216,46 @@ class Session:
 
     def next_s(self) -> float:
         """When something is to be sent again."""
-        return self._again[0][0] if self._again else float("inf")
+        return min(lane[0][0] if lane else float("inf") for lane in (self._again, self._returning))
 
     def send_again(self) -> None:
         """Send what has waited for its acknowledgement for too long."""
-        while self.line is not None and self._again and self._again[0][0] <= trio.current_time():
+        now_s = trio.current_time()
+        while self.line is not None and self._returning and self._returning[0][0] <= now_s:
+            _, message = self._returning.popleft()
+            self._let_in(message)
+        while self.line is not None and self._again and self._again[0][0] <= now_s:
             _, message = self._again.popleft()
             if self._window.get(message.packet_id) is message:
                 self._send(message)
+
+    def _let_in(self, message: _Message) -> None:
+        message.packet_id = self._free_id()
+        self._window[message.packet_id] = message
+        self._send(message)
 
     def acknowledged(self, line: Line, packet_ids: list[int]) -> None:
         """PUBACKs arrived on a line; of one that is not ours any more they say nothing."""
         if self.line is not line:
             return
         for packet_id in packet_ids:
+            room = self._room_behind(packet_id)
             message = self._window.pop(packet_id, None)
             if message is not None:
                 message.published.acknowledged = True
                 self._recent.append((trio.current_time(), message))
+                self._room = max(self._room, len(self._window) + room)
+                self.flow()
+                self._room = self.habits.window
         self.acks += len(packet_ids)
         self._ping()
         self.flow()
+
+    def _room_behind(self, packet_id: int) -> int:
+        """How many more an acknowledgement lets in, beyond its own place (`window_holds`)."""
+        if self.habits.window_holds or packet_id not in self._window:
+            return 0
+        return self.habits.window - list(self._window).index(packet_id)
 
     def _ping(self) -> None:
         """One ping at a time tells the client up to where its acknowledgements were processed."""
@@ -231,40 +274,39 @@ class Session:
 
     # Faults
 
-    def killed(self) -> None:
-        """The broker was killed and is back on its data."""
+    def restarted(self, killed: bool) -> None:
+        """The broker ended and is back on its data."""
         self.line = None
-        if not self.habits.kill_forgets:
+        if self.habits.keeps_ids:
             return
-        unsaved = self._rng.random() < 0.5
-        again = [*self._window.values()]
-        if unsaved:
-            since_s = trio.current_time() - UNSAVED_S
-            forgotten = [message for at_s, message in self._recent if at_s >= since_s]
-            for message in forgotten:
-                message.published.forgotten_acks += 1
-            again = [*forgotten, *again]
-            for message in again:
+        saved_s = float("inf")
+        if killed and not self.habits.kill_loses and self._rng.random() < 0.5:
+            saved_s = trio.current_time() - self.habits.saved_after_s
+        # What its disk does not know yet, neither that it was sent nor that it was acknowledged.
+        forgotten = [message for at_s, message in self._recent if at_s >= saved_s]
+        for message in forgotten:
+            message.published.forgotten_acks += 1
+        fresh: list[_Message] = []
+        for message in (*forgotten, *self._window.values()):
+            if message.sent_s >= saved_s:
                 message.sent = False
-        clocks = {id(message): due_s for due_s, message in self._again}
+                fresh.append(message)
+            else:  # in flight as before; its packet id comes when it does
+                self._returning.append((message.sent_s + (self.habits.ack_wait_s or 0), message))
+        self._queue.extendleft(reversed(fresh))
         self._window.clear()
         self._again.clear()
         self._recent.clear()
         self._next_id = 0
-        if unsaved:
-            self._queue.extendleft(reversed(again))
-            return
-        for message in again:  # in flight as before, under other packet ids
-            message.packet_id = self._free_id()
-            self._window[message.packet_id] = message
-            self._again.append((clocks.get(id(message), trio.current_time()), message))
 
     def lose(self) -> None:
         """The session is gone with all that waited in it."""
-        for message in (*self._queue, *self._window.values()):
+        returning = [message for _, message in self._returning]
+        for message in (*self._queue, *self._window.values(), *returning):
             message.published.lost = True
         self._queue.clear()
         self._window.clear()
         self._again.clear()
         self._recent.clear()
+        self._returning.clear()
         self._next_id, self.known = 0, False

@@ -1,35 +1,24 @@
 """Rigs that put each broker under the same tests: a port, a recording inbox, a device's side."""
 
+import itertools
 import random
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal, Protocol
 
 import trio
 
 from actors.adapters.memory_broker import MemoryBroker
+from actors.adapters.memory_session import Habits
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
 from actors.ports import Broker, Delivery, Inbox, SessionPlan
 from bench import wire
-from roost.embedded.broker import PARTITIONS, EmbeddedBroker, free_port
-from tests.conftest import needs
+from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 
 WAIT_S = 15.0
-MOSQUITTO = """\
-listener {port} 127.0.0.1
-password_file {folder}/passwords
-allow_anonymous false
-max_queued_messages 0
-max_inflight_messages 1000
-persistence true
-persistence_location {folder}/
-autosave_interval 5
-user root
-"""
+Ending = Literal["stop", "kill"]
+Cut = Callable[[], None]
 
 
 class Recorder:
@@ -64,32 +53,50 @@ class Recorder:
         return self.deliveries
 
 
+class World(Protocol):
+    """What else happens to a broker: its devices, other logins, its own end. See `Rig`."""
+
+    habits: Habits
+
+    async def burst(self, messages: Sequence[tuple[str, bytes]]) -> None: ...
+    def device(self, will: tuple[str, bytes]) -> AbstractAsyncContextManager[Cut]: ...
+    async def lose(self, session: str) -> None: ...
+    async def restart(self, how: Ending) -> None: ...
+
+
 class Rig:
-    """A broker that can be opened again and again, as a house that restarts."""
+    """A broker that can be opened again and again, as a house that restarts.
+
+    Attributes:
+        world: None where nobody has said what the broker does.
+    """
 
     def __init__(
         self,
         make: Callable[[], Broker],
-        publish: Callable[[str, bytes, int, bool], None],
+        publish: Callable[[str, bytes, int, bool], Awaitable[None]],
         drop: Callable[[Broker, str], None],
         partitions: int,
+        world: World | None = None,
     ) -> None:
         self._make = make
         self._publish = publish
         self._drop = drop
         self.partitions = partitions
+        self.world = world
         self.broker: Any = None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Recorder]:
+    async def open(self, once: bool = False) -> AsyncIterator[Recorder]:
+        """The house runs. With `once` no session of it connects a second time."""
         recorder = Recorder()
         self.broker = self._make()
-        async with opened(self.broker, recorder):
+        async with opened(self.broker, recorder, once):
             yield recorder
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None:
         """As a device does; returns when the broker has acknowledged."""
-        await trio.to_thread.run_sync(self._publish, topic, payload, qos, retain)
+        await self._publish(topic, payload, qos, retain)
 
     def drop(self, session: str) -> None:
         self._drop(self.broker, session)
@@ -98,11 +105,41 @@ class Rig:
         for delivery in deliveries:
             self.broker.acknowledge(delivery.session, delivery.connection, [delivery.packet_id])
 
+    @property
+    def _around(self) -> World:
+        assert self.world is not None, "this rig does not say what its broker does"
+        return self.world
+
+    @property
+    def habits(self) -> Habits:
+        return self._around.habits
+
+    async def burst(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """A device publishes many at QoS 1; returns when all are acknowledged."""
+        await self._around.burst(messages)
+
+    def device(self, will: tuple[str, bytes]) -> AbstractAsyncContextManager[Cut]:
+        """A connected device; it says good-bye at the end of the block, unless its line is cut."""
+        return self._around.device(will)
+
+    async def lose(self, session: str) -> None:
+        """Somebody connects under our name with a clean session, and leaves."""
+        await self._around.lose(session)
+
+    async def restart(self, how: Ending) -> None:
+        """The broker is stopped in order, or killed, and starts again on the same data."""
+        await self._around.restart(how)
+
 
 @asynccontextmanager
-async def opened(broker: Broker, inbox: Inbox) -> AsyncIterator[None]:
+async def opened(broker: Broker, inbox: Inbox, once: bool = False) -> AsyncIterator[None]:
+    begun: set[str] = set()
+
     async def prepare(session: str) -> None:
         await trio.lowlevel.checkpoint()
+        if once and session in begun:
+            await trio.sleep_forever()
+        begun.add(session)
 
     async with broker.open(inbox, prepare):
         with trio.fail_after(WAIT_S):
@@ -110,18 +147,60 @@ async def opened(broker: Broker, inbox: Inbox) -> AsyncIterator[None]:
         yield
 
 
-def memory_rig(partitions: int) -> Rig:
-    """One broker for all openings: the sessions it keeps are the point."""
-    plans: list[SessionPlan] = partition_plans(partitions) if partitions else plain_plans()
-    broker = MemoryBroker(plans, partitions)
+class MemoryWorld:
+    """The twin as the `World` of a rig."""
 
-    def drop(broker: Any, session: str) -> None:
-        broker.drop(session)
+    def __init__(self, habits: Habits) -> None:
+        self.habits = habits
+        plans = partition_plans(habits.partitions) if habits.partitions else plain_plans()
+        self.broker = MemoryBroker(plans, habits)
+        self._names = itertools.count()
 
-    return Rig(lambda: broker, broker.publish_from_device, drop, partitions)
+    def rig(self) -> Rig:
+        """One broker for all openings: the sessions it keeps are the point."""
+
+        async def publish(topic: str, payload: bytes, qos: int, retain: bool) -> None:
+            await trio.lowlevel.checkpoint()
+            self.broker.publish_from_device(topic, payload, qos, retain)
+
+        def drop(port: Broker, session: str) -> None:
+            self.broker.drop(session)
+
+        return Rig(self.broker.port, publish, drop, self.habits.partitions, self)
+
+    async def burst(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        await trio.lowlevel.checkpoint()
+        for topic, payload in messages:
+            self.broker.publish_from_device(topic, payload)
+
+    @asynccontextmanager
+    async def device(self, will: tuple[str, bytes]) -> AsyncIterator[Cut]:
+        name = f"device-{next(self._names)}"
+        self.broker.connect_device(name, will)
+
+        def cut() -> None:
+            self.broker.vanish_device(name)
+
+        await trio.lowlevel.checkpoint()
+        yield cut
+        self.broker.disconnect_device(name)
+
+    async def lose(self, session: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.broker.lose(session)
+
+    async def restart(self, how: Ending) -> None:
+        await trio.lowlevel.checkpoint()
+        self.broker.restart(killed=how == "kill")
 
 
-def mqtt_rig(address: Address, plans: list[SessionPlan], version: str, partitions: int) -> Rig:
+def mqtt_rig(
+    address: Address,
+    plans: list[SessionPlan],
+    version: str,
+    partitions: int,
+    world: World | None = None,
+) -> Rig:
     def make() -> MqttBroker:
         return MqttBroker(address, plans, random.Random(1), version)
 
@@ -135,33 +214,11 @@ def mqtt_rig(address: Address, plans: list[SessionPlan], version: str, partition
     def drop(broker: Any, session: str) -> None:
         broker._links[session]._client._connection._transport.abort()
 
-    return Rig(make, publish, drop, partitions)
+    async def publish_in_thread(*message: Any) -> None:
+        await trio.to_thread.run_sync(publish, *message)
+
+    return Rig(make, publish_in_thread, drop, partitions, world)
 
 
 def nats_rig(server: EmbeddedBroker) -> Rig:
     return mqtt_rig(server.address, partition_plans(PARTITIONS), "3.1.1", PARTITIONS)
-
-
-@contextmanager
-def mosquitto(folder: Path) -> Iterator[Address]:
-    """A Mosquitto with the settings that lose nothing (its defaults do)."""
-    server, passwd = needs("mosquitto"), needs("mosquitto_passwd")
-    port = free_port("127.0.0.1")
-    subprocess.run([passwd, "-c", "-b", str(folder / "passwords"), "roost", "pw"], check=True)
-    config = folder / "mosquitto.conf"
-    config.write_text(MOSQUITTO.format(port=port, folder=folder))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([server, "-c", str(config)], stdout=log, stderr=log)
-    try:
-        address = Address("127.0.0.1", port, "roost", "pw")
-        for _ in range(200):
-            try:
-                wire.connect("127.0.0.1", port, "probe", "roost", "pw").close()
-                break
-            except OSError:
-                trio.run(trio.sleep, 0.05)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(folder, ignore_errors=True)

@@ -14,14 +14,15 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
-from actors.adapters.mqtt.broker import plain_plans
+from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
 from actors.adapters.postgres import connecting, migrating
 from actors.adapters.postgres.store import open_store
 from roost.embedded import data_dir
-from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
-from tests.contract import brokers
+from tests.contract import brokers, habits, servers
+from tests.simulation.running import run_virtually
 
 _numbers = itertools.count()
 
@@ -92,20 +93,63 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture(scope="session")
 def mosquitto_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with brokers.mosquitto(tmp_path_factory.mktemp("mosquitto")) as address:
+    with servers.mosquitto(tmp_path_factory.mktemp("mosquitto")) as address:
         yield address
 
 
-@pytest.fixture(params=["memory", "memory mapped", "nats", "mosquitto 5", "mosquitto 3.1.1"])
+REAL = ["nats", "mosquitto 5", "mosquitto 3.1.1"]
+HABITS = dict(zip(REAL, (habits.NATS, habits.MOSQUITTO_5, habits.MOSQUITTO_311), strict=True))
+# The twins run on virtual time.
+TWINS = [pytest.param(f"memory {name}", marks=pytest.mark.trio(run=run_virtually)) for name in REAL]
+
+
+@pytest.fixture(params=[*TWINS, *REAL])
 def rig(request: pytest.FixtureRequest) -> brokers.Rig:
     """Each broker; a device name of its own for each test keeps the tests apart."""
     name, _, version = request.param.partition(" ")
     if name == "memory":
-        return brokers.memory_rig(4 if version == "mapped" else 0)
+        return brokers.MemoryWorld(HABITS[version]).rig()
     if name == "nats":
         return brokers.nats_rig(request.getfixturevalue("nats"))
     address = request.getfixturevalue("mosquitto_address")
     return brokers.mqtt_rig(address, plain_plans(), version, 0)
+
+
+@pytest.fixture(scope="module", params=[*TWINS, *REAL])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[servers.Served | brokers.MemoryWorld, str]]:
+    """A broker that may be stopped and killed, and the version of MQTT that we speak to it."""
+    name, _, version = request.param.partition(" ")
+    if name == "memory":
+        yield brokers.MemoryWorld(HABITS[version]), version
+        return
+    folder = tmp_path_factory.mktemp(name)
+    if name == "nats":
+        world = servers.Served(servers.Nats(folder), habits.NATS)
+    else:
+        server = servers.Mosquitto(folder, habits.AUTOSAVE_S)
+        world = servers.Served(server, HABITS[request.param])
+    yield world, version
+    world.close()
+
+
+@pytest.fixture
+def habit_rig(
+    served: tuple[servers.Served | brokers.MemoryWorld, str],
+) -> Iterator[brokers.Rig]:
+    """Each broker, without any session of ours at first."""
+    world, version = served
+    if isinstance(world, brokers.MemoryWorld):
+        yield brokers.MemoryWorld(world.habits).rig()
+        return
+    if version:
+        plans, partitions = plain_plans(), 0
+    else:
+        plans, partitions = partition_plans(PARTITIONS), PARTITIONS
+    yield brokers.mqtt_rig(world.address, plans, version or "3.1.1", partitions, world)
+    for plan in plans:
+        world.lose_now(plan.client_id)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import trio
 
 from bench import wire
 from roost.embedded.postgres import EmbeddedPostgres
-from tests.contract.brokers import mosquitto
+from tests.contract.servers import mosquitto
 from tests.real.harness import (
     ROOST,
     Dashboard,

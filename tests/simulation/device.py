@@ -47,7 +47,7 @@ class VirtualDevice:
         await self.person.sign_up()
         if not self.id:
             body = {"device_code": self.code, "name": self.code}
-            self.id = (await self._made("/devices", body, "device_code"))["id"]
+            self.id = (await self._made("/devices", body, ("device_code",)))["id"]
             self._world.trace.name(self.id, self.code)
         return self
 
@@ -56,11 +56,11 @@ class VirtualDevice:
         await self.register()
         if key not in self.feeds:
             body = {"key": key, "name": key, "device_id": self.id, **settings}
-            self.feeds[key] = (await self._made("/feeds", body, "key"))["id"]
+            self.feeds[key] = (await self._made("/feeds", body, ("key", "device_id")))["id"]
             self._world.trace.name(self.feeds[key], f"{self.code}/{key}")
         return self.feeds[key]
 
-    async def _made(self, path: str, body: dict[str, Any], by: str) -> Any:
+    async def _made(self, path: str, body: dict[str, Any], by: tuple[str, ...]) -> Any:
         """Made now, or by an earlier try whose answer was lost."""
         try:
             return await self.person.post(path, body)
@@ -68,7 +68,7 @@ class VirtualDevice:
             if refused.status != 409:
                 raise
             known = (await self.person.get(f"{path}?limit=1000"))["items"]
-            return next(each for each in known if each[by] == body[by])
+            return next(each for each in known if all(each[name] == body[name] for name in by))
 
     async def publish(
         self,

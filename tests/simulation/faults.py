@@ -56,9 +56,9 @@ async def line_slow(world: "World", seconds: float, target: str) -> None:
 
 
 async def broker_restart(world: "World", seconds: float, target: str) -> None:
-    """`kill -9` of the broker; it is away for a moment."""
+    """`kill -9` of NATS, an orderly stop of Mosquitto; it is away for a moment."""
     world.trace.fault("broker killed")
-    world.broker.restart()
+    world.broker.restart(killed=not world.broker.habits.kill_loses)
     await broker_away(world, seconds, target)
 
 

@@ -182,7 +182,7 @@ def draw(seed: int) -> Plan:
     steps.sort(key=lambda step: step.at_s)
     return Plan(
         seed=seed,
-        broker=rng.choice(("nats", "nats", "mosquitto")),
+        broker=rng.choice(("nats", "nats", "mosquitto 5", "mosquitto 3.1.1")),
         small=rng.random() < 0.4,
         idle_s=rng.choice((2.0, 600.0)),
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from actors.adapters.memory_session import MOSQUITTO, NATS
+from actors.adapters.memory_session import MOSQUITTO_311, NATS
 from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
 from tests.simulation.running import run, simulate, sized
 from tests.simulation.world import World
@@ -69,7 +69,7 @@ def test_what_was_left_to_a_broker_that_sends_again_on_new_connections_only_is_f
             assert len(await shed.values("t")) == 20
 
     with sized(small=True):
-        simulate(World(1, msgspec.structs.replace(MOSQUITTO, window=100)), story)
+        simulate(World(1, msgspec.structs.replace(MOSQUITTO_311, window=100)), story)
 
 
 async def test_an_alarm_outlives_the_reading_that_could_not_be_stored(world: World) -> None:

@@ -20,7 +20,7 @@ import trio
 from actors.adapters.memory import SeededIds
 from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_line import no_latency
-from actors.adapters.memory_session import MOSQUITTO, NATS, Habits
+from actors.adapters.memory_session import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import LineCrash, StoreFaults
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
@@ -35,7 +35,7 @@ from tests.simulation.process import Process
 from tests.simulation.screen import Screen
 from tests.simulation.trace import LogsOfWorld, Trace
 
-BROKERS: dict[str, Habits] = {"nats": NATS, "mosquitto": MOSQUITTO}
+BROKERS = {"nats": NATS, "mosquitto 5": MOSQUITTO_5, "mosquitto 3.1.1": MOSQUITTO_311}
 SETTLE_S = 15.0
 SETTLE_MAX_S = 1800.0
 # Log events of level error that injected faults lead to.
