@@ -4,13 +4,18 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/roost-setup.stamp
 
-.PHONY: setup run test check bench lock clean help
+# make soak: so many seeds of the simulation, from that one on.
+SEEDS ?= 5000
+FIRST ?= 1000
+
+.PHONY: setup run test check soak bench lock clean help
 
 help:
 	@echo "make setup   .venv/ with Roost and all it needs"
 	@echo "make run     set up, then serve a demo: roost up --demo"
 	@echo "make test    set up, then every test"
 	@echo "make check   set up, then linters, types, tests: what CI runs"
+	@echo "make soak    set up, then live through 5,000 seeds of the simulation (SEEDS=… FIRST=…)"
 	@echo "make bench   set up, then measure latency and throughput"
 	@echo "make lock    resolve the locks again (needs uv)"
 
@@ -32,6 +37,9 @@ test: setup
 
 check: setup
 	@scripts/check
+
+soak: setup
+	@$(BIN)/python -m pytest --quiet --seeds $(SEEDS) --first-seed $(FIRST)
 
 bench: setup
 	@$(BIN)/python -m bench.run

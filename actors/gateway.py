@@ -160,7 +160,7 @@ class Gateway:
         if packet_id:
             verdict = ledger.known_packet(packet_id, delivery.dup, raw_topic, mark)
             if verdict is not Verdict.NEW:
-                return self._known(ledger, packet_id, verdict)
+                return self._known(ledger, packet_id, verdict, raw_topic, mark)
         try:
             if len(delivery.topic) > TOPIC_MAX:
                 raise Refusal(Reason.BAD_TOPIC, "the topic is too long")
@@ -168,9 +168,9 @@ class Gateway:
         except Refusal as refusal:
             self.bad_topics += 1
             log.warning("message on a foreign topic", topic=raw_topic[:200], why=refusal.detail)
-            return self._acknowledge(ledger, packet_id)
+            return self._acknowledge(ledger, packet_id, raw_topic, mark)
         if delivery.retain and not payload:
-            return self._acknowledge(ledger, packet_id)  # a retained message was cleared
+            return self._acknowledge(ledger, packet_id, raw_topic, mark)  # a retained message was cleared
         now_us = self._clock.now_us()
         said = _read(topic, payload, now_us)
         digest = None
@@ -178,7 +178,7 @@ class Gateway:
             digest = _digest(raw_topic.encode() + b"\0" + payload)
             verdict = ledger.known_digest(packet_id, digest, trio.current_time())
             if verdict is not Verdict.NEW:
-                return self._known(ledger, packet_id, verdict)
+                return self._known(ledger, packet_id, verdict, raw_topic, mark)
         count = _readings_in(topic, said)
         if self.closing or not self._has_room(packet_id):
             return self._leave(delivery, topic.device, count)
@@ -209,14 +209,18 @@ class Gateway:
         share = 1 if packet_id else 2
         return self._in_flight * share < IN_FLIGHT_MAX and self._bytes * share < BYTES_MAX
 
-    def _known(self, ledger: SessionLedger, packet_id: int, verdict: Verdict) -> None:
+    def _known(
+        self, ledger: SessionLedger, packet_id: int, verdict: Verdict, topic: str, mark: bytes
+    ) -> None:
         self.joined += 1
         if verdict is Verdict.DONE:
-            self._acknowledge(ledger, packet_id)
+            self._acknowledge(ledger, packet_id, topic, mark)
 
-    def _acknowledge(self, ledger: SessionLedger, packet_id: int) -> None:
+    def _acknowledge(
+        self, ledger: SessionLedger, packet_id: int, topic: str, mark: bytes
+    ) -> None:
         if packet_id:
-            ledger.acknowledged([packet_id])
+            ledger.acknowledged(packet_id, topic, mark)
             self._broker.acknowledge(ledger.name, ledger.connection, [packet_id])
 
     def _leave(self, delivery: Delivery, device: tuple[str, str], count: int) -> None:

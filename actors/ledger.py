@@ -62,7 +62,8 @@ class SessionLedger:
         self.repeats = 0  # taken again because their payload was ambiguous
         self._in_flight: dict[int, Receipt] = {}
         self._orphans: dict[bytes, Receipt] = {}  # in flight since an earlier connection
-        self._acknowledged: set[int] = set()  # packet ids, on this connection
+        # What was acknowledged on this connection: by its packet id, the hash of what it said.
+        self._acknowledged: dict[int, int] = {}
         self._acks = 0
         self._acks_of_commits: deque[tuple[int, int]] = deque()  # (acks so far, commit number)
         self._unconfirmed: deque[tuple[int, list[bytes]]] = deque()  # (commit number, digests)
@@ -112,10 +113,11 @@ class SessionLedger:
                 return Verdict.NEW
             self._adopt(receipt, packet_id)
             return Verdict.JOINED
-        if dup and packet_id in self._acknowledged:
+        # Ids come round again, so DUP alone does not make it the message that had this one before.
+        if dup and self._acknowledged.get(packet_id) == hash((topic, mark)):
             return Verdict.DONE  # our PUBACK and the broker's patience crossed on the way
-        # Ids come round again: from here on this one is another message, perhaps left untaken.
-        self._acknowledged.discard(packet_id)
+        # From here on this one is another message, perhaps left untaken.
+        self._acknowledged.pop(packet_id, None)
         return Verdict.NEW
 
     def known_digest(self, packet_id: int, digest: bytes, now_s: float) -> Verdict:
@@ -168,7 +170,7 @@ class SessionLedger:
 
     def settle(self, no: int, receipts: list[Receipt]) -> list[int]:
         """Messages of commit `no` are durable. Answers with the packet ids to acknowledge."""
-        packet_ids = []
+        packet_ids: list[int] = []
         digests = []
         for receipt in receipts:
             if receipt.taken is not None:
@@ -181,17 +183,19 @@ class SessionLedger:
                 del self._in_flight[receipt.packet_id]
                 if receipt.connection == self.connection:
                     packet_ids.append(receipt.packet_id)
+                    said = hash((receipt.topic, receipt.mark))
+                    self._acknowledged[receipt.packet_id] = said
         if digests:
             self._unconfirmed.append((no, digests))
-        self.acknowledged(packet_ids)
+        self._acks += len(packet_ids)
         if packet_ids:
             self._acks_of_commits.append((self._acks, no))
         return packet_ids
 
-    def acknowledged(self, packet_ids: list[int]) -> None:
-        """PUBACKs go out on this connection, in this order."""
-        self._acks += len(packet_ids)
-        self._acknowledged.update(packet_ids)
+    def acknowledged(self, packet_id: int, topic: str, mark: bytes) -> None:
+        """A PUBACK goes out at once, on this connection."""
+        self._acks += 1
+        self._acknowledged[packet_id] = hash((topic, mark))
 
     def heard(self, connection: int, acks: int, now_s: float) -> int | None:
         """The broker has processed the first `acks` PUBACKs of a connection.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.simulation import options
+from tests.simulation import options, tally
 from tests.simulation.options import world
 
 __all__ = ["world"]  # a fixture for every test
@@ -21,6 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     options.select(config, items)
     options.virtualize(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tally.tell(terminalreporter)
 
 
 class Logs(structlog.testing.LogCapture):

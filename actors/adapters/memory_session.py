@@ -216,14 +216,18 @@ class Session:
 
     def next_s(self) -> float:
         """When something is to be sent again."""
-        return min(lane[0][0] if lane else float("inf") for lane in (self._again, self._returning))
+        due_s = [self._again[0][0]] if self._again else []
+        if self._returning and self._has_room:
+            due_s.append(self._returning[0][0])
+        return min(due_s, default=float("inf"))
 
     def send_again(self) -> None:
         """Send what has waited for its acknowledgement for too long."""
         now_s = trio.current_time()
-        while self.line is not None and self._returning and self._returning[0][0] <= now_s:
-            _, message = self._returning.popleft()
-            self._let_in(message)
+        while self._returning and self._returning[0][0] <= now_s and self._has_room:
+            if self.line is None:
+                return
+            self._let_in(self._returning.popleft()[1])
         while self.line is not None and self._again and self._again[0][0] <= now_s:
             _, message = self._again.popleft()
             if self._window.get(message.packet_id) is message:
@@ -245,6 +249,7 @@ class Session:
                 message.published.acknowledged = True
                 self._recent.append((trio.current_time(), message))
                 self._room = max(self._room, len(self._window) + room)
+                self.send_again()
                 self.flow()
                 self._room = self.habits.window
         self.acks += len(packet_ids)

@@ -31,9 +31,10 @@ class Entry(msgspec.Struct, kw_only=True):
         where the broker forgot our acknowledgement, once more. What was said twice in the same
         words is ambiguous when it comes again: rather twice than lost (I2).
         """
+        lives = 2 if self.step.device.endswith("/visitor") else 1  # in the feed before, and anew
         if self.has_identity:
-            return 2 if self.step.device.endswith("/visitor") else 1  # in the feed before, and anew
-        kept = sum(copy.retain for copy in self.copies)  # the broker's own copy is one reading more
+            return lives
+        kept = lives * sum(copy.retain for copy in self.copies)  # the broker's copy is one more
         if len(self.copies) == 1:
             return 1 + self.copies[0].forgotten_acks + kept
         return sum(copy.deliveries for copy in self.copies) + kept

@@ -24,7 +24,7 @@ EVERYTHING = 1_000_000
 ARRIVAL_US = 1_000  # between a delivery and the look at the clock that gives it its time
 # Reasons for which a reading that is right may be refused, and the fault that explains it.
 EXCUSES = {
-    "internal_error": "actor crash, same message again",
+    "internal_error": "actor crash",
     "unstorable": "store: poison",
     "bad_time": "clock back",
     "feed_disabled": "settings changed",

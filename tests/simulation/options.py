@@ -31,14 +31,17 @@ def is_asked(config: pytest.Config) -> bool:
 
 def seeds_of(config: pytest.Config) -> range:
     """Which seeds the search lives through."""
-    if config.getoption("plan") is not None:
-        return range(0)
     seed = config.getoption("seed")
     if seed is not None:
         return range(seed, seed + 1)
     first = config.getoption("first_seed")
     count = config.getoption("seeds")
     return range(first, first + (SEEDS if count is None else count))
+
+
+def shows_trace(config: pytest.Config) -> bool:
+    """Whether one plan is replayed, for somebody to read what happens in it."""
+    return config.getoption("plan") is not None or config.getoption("seed") is not None
 
 
 def plan_of(config: pytest.Config) -> Path | None:

@@ -5,6 +5,7 @@ import pytest
 
 from actors.adapters.memory_session import MOSQUITTO_311, NATS
 from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
+from tests.simulation.person import Refused
 from tests.simulation.running import run, simulate, sized
 from tests.simulation.world import World
 
@@ -85,6 +86,34 @@ async def test_an_alarm_outlives_the_reading_that_could_not_be_stored(world: Wor
     assert await shed.values("t") == [8.0]
     (alarm,) = world.store.alarms
     assert alarm["cleared_us"] is not None
+
+
+async def test_a_reading_that_could_not_be_stored_holds_no_later_one_off_the_last_value(
+    world: World,
+) -> None:
+    """The actor had seen a newer reading, which the database refused; what was older than that
+    became no last value, though the store had none at all."""
+    shed = world.device("shed")
+    await shed.feed("t")
+    world.store.poison = {7.0}
+    await shed.publish("t", 7.0, ts=1_789_999_005)
+    await shed.publish("t", 8.0, ts=1_789_999_001)
+    await world.settle()
+    assert await shed.last("t") == 8.0
+
+
+async def test_a_device_that_was_deleted_without_a_word_leaves_every_dashboard(
+    world: World,
+) -> None:
+    """Its deletion was done and the answer lost; the second try found nothing to tell of."""
+    shed = await world.device("shed").register()
+    async with world.dashboard() as screen:
+        assert set(screen.devices) == {shed.id}
+        world.fault("answer lost")
+        await world.advance(0.1)
+        with pytest.raises(Refused, match="404"):
+            await shed.person.delete(f"/devices/{shed.id}")
+        await screen.until(lambda: screen.is_listed and not screen.devices)
 
 
 async def test_a_writer_that_fails_after_its_commit_doubles_no_refusal(world: World) -> None:

@@ -4,37 +4,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import options
+from tests.simulation import options, tally
 from tests.simulation.plan import Plan, draw
 from tests.simulation.running import run
 from tests.simulation.search import read_plan, report, shrink
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", options.seeds_of(metafunc.config))
-    if "path" in metafunc.fixturenames:
+    if "source" in metafunc.fixturenames:
         given = options.plan_of(metafunc.config)
-        metafunc.parametrize("path", [] if given is None else [given], ids=str)
+        sources = options.seeds_of(metafunc.config) if given is None else [given]
+        metafunc.parametrize("source", sources, ids=str)
 
 
 def check(plan: Plan, config: pytest.Config, *, trace: bool) -> None:
     outcome = run(plan)
+    tally.fired.update(outcome.world.trace.fired)
     if trace:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        assert reporter is not None
-        reporter.write_line("")
-        for line in outcome.world.trace.lines:
-            reporter.write_line(line)
+        capture = config.pluginmanager.get_plugin("capturemanager")
+        assert capture is not None
+        with capture.global_and_fixture_disabled():
+            print("", *outcome.world.trace.lines, sep="\n")
     if outcome.error is not None:
         if not isinstance(outcome.error, Exception):
             raise outcome.error
         pytest.fail(report(outcome, shrink(outcome)), pytrace=False)
 
 
-def test_the_invariants_hold_whatever_fails(seed: int, pytestconfig: pytest.Config) -> None:
-    check(draw(seed), pytestconfig, trace=pytestconfig.getoption("seed") is not None)
-
-
-def test_a_plan_from_a_file(path: Path, pytestconfig: pytest.Config) -> None:
-    check(read_plan(path), pytestconfig, trace=True)
+def test_the_invariants_hold_whatever_fails(
+    source: int | Path, pytestconfig: pytest.Config
+) -> None:
+    plan = read_plan(source) if isinstance(source, Path) else draw(source)
+    check(plan, pytestconfig, trace=options.shows_trace(pytestconfig))
