@@ -13,6 +13,7 @@ from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.resources import ProblemView
 from web import devices, feeds, operations, people, problems
 from web.auth import Auth, Tokens
+from web.ending import with_an_end
 from web.live import Sockets, devices_socket
 from web.routing import Context, WebSettings
 
@@ -42,7 +43,7 @@ def create_app(
 
     app.add_websocket("/ws/devices", view_func=live)
     _handle_errors(app)
-    app.asgi_app = _with_a_path(app.asgi_app)  # type: ignore[method-assign]
+    app.asgi_app = _with_a_path(with_an_end(app.asgi_app))  # type: ignore[method-assign]
     return app
 
 
