@@ -1,75 +1,24 @@
 """REST as a black box over the memory twins: manners, errors, and who may see what."""
 
 import json
-import random
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.adapters.memory import ManualClock, NoLogins, PlainHasher, SeededIds
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_store import MemoryStore
-from actors.adapters.mqtt.broker import plain_plans
-from actors.house import House, Ports, open_house
+from actors.adapters.memory import PlainHasher
+from tests.unit.site import ACCOUNT, Site, open_site
 from web.app import BODY_BYTES_MAX, create_app
 from web.auth import TOKEN_S
 from web.routing import WebSettings
 
-ACCOUNT = {"email": "ada@example.org", "password": "correct-horse"}
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-class Site:
-    """The application with somebody signed in."""
-
-    def __init__(self, house: House, clock: ManualClock, store: MemoryStore, app: Any) -> None:
-        self.house = house
-        self.clock = clock
-        self.store = store
-        self.app = app
-        self.headers: dict[str, str] = {}
-
-    async def call(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
-        answer = await self.raw(method, "/api/v1" + path, **options)
-        data = await answer.get_data()
-        return answer.status_code, json.loads(data) if data else None
-
-    async def raw(self, method: str, path: str, **options: Any) -> Any:
-        headers = {**self.headers, **options.pop("headers", {})}
-        return await self.app.test_client().open(path, method=method, headers=headers, **options)
-
-    async def post(self, path: str, body: Any) -> tuple[int, Any]:
-        return await self.call("POST", path, json=body)
-
-    async def sign_in(self) -> None:
-        await self.post("/users", ACCOUNT)
-        _, token = await self.post("/login/access-token", ACCOUNT)
-        self.headers = {"x-auth-token": token["access_token"]}
-
-    async def device(self, code: str = "d1") -> Any:
-        status, made = await self.post("/devices", {"device_code": code, "name": code})
-        assert status == 201
-        return made
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    clock = ManualClock()
-    store = MemoryStore(clock)
-    ports = Ports(
-        store=store,
-        broker=MemoryBroker(plain_plans()),
-        clock=clock,
-        ids=SeededIds(random.Random(1)),
-        logins=NoLogins(),
-        rng=random.Random(1),
-    )
-    async with open_house(ports) as house:
-        app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
-        place = Site(house, clock, store, app)
-        await place.sign_in()
+    async with open_site() as place:
         yield place
 
 
