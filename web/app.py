@@ -31,6 +31,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["BODY_TIMEOUT"] = BODY_WITHIN_S
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # A path with an empty part is none of ours; werkzeug would redirect it, in HTML.
+    app.url_map.merge_slashes = False
     tokens = Tokens(settings.jwt_secret, house.clock, house.ids)
     auth = Auth(tokens, house.store, settings.public_url)
     context = Context(house=house, auth=auth, hasher=hasher, settings=settings)

@@ -189,6 +189,8 @@ BAD_REQUESTS: list[tuple[str, str, Any, int]] = [
     ("GET", "/feeds?device_id=rubbish", None, 422),
     ("GET", "/rejected-messages?cursor=MQ,", None, 422),
     ("GET", "/nothing", None, 404),
+    ("GET", "/devices//", None, 404),
+    ("GET", f"/devices/a%2F%2F{NOBODY}", None, 404),
     ("PUT", "/devices", {}, 405),
     ("DELETE", "/users/me", None, 405),
 ]
