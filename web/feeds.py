@@ -21,7 +21,7 @@ from protocol.resources import (
     reading_view,
     rejection_view,
 )
-from protocol.times import parse_rfc3339
+from protocol.times import FIRST_US, LAST_US, parse_rfc3339
 from web.devices import device_of
 from web.paging import cursor, place_of
 from web.routing import Api, Call
@@ -163,6 +163,8 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
     before = None
     if query.cursor:
         ts_us, device_num, digest = place_of(query.cursor, 3)
+        if not FIRST_US <= ts_us <= LAST_US:
+            raise Invalid({"cursor": "is not a cursor of this list"})
         before = ts_us, device_num, digest
     page = FeedPage(
         feed_num=feed.num,

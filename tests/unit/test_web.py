@@ -8,7 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.adapters.memory import PlainHasher
+from protocol.times import FIRST_US, LAST_US
 from tests.unit.site import ACCOUNT, Site, open_site
+from web import paging
 from web.app import BODY_BYTES_MAX, create_app
 from web.auth import TOKEN_S
 from web.routing import WebSettings
@@ -243,6 +245,15 @@ async def test_times_on_a_query_may_be_any_rfc_3339(site: Site) -> None:
         assert (await site.call("GET", f"/feed-values/{feed['id']}?start={text}"))[0] == 200
     status, problem = await site.call("GET", f"/feed-values/{feed['id']}?end=yesterday")
     assert (status, set(problem["errors"])) == (422, {"end"})
+
+
+@pytest.mark.parametrize("ts_us", [2**63 - 1, -(2**63) + 1, LAST_US + 1, FIRST_US - 1])
+async def test_a_cursor_beyond_all_times_is_no_cursor(site: Site, ts_us: int) -> None:
+    _, feed = await site.post("/feeds", {"key": "t", "name": "t"})
+    path = f"/feed-values/{feed['id']}?cursor="
+    assert (await site.call("GET", path + paging.cursor(0, 1, 1)))[0] == 200
+    status, problem = await site.call("GET", path + paging.cursor(ts_us, 1, 1))
+    assert (status, set(problem["errors"])) == (422, {"cursor"})
 
 
 async def test_closed_signing_up_is_closed(site: Site) -> None:
