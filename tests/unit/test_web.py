@@ -82,7 +82,12 @@ async def test_nobody_is_signed_in_by_the_page_of_a_stranger(site: Site) -> None
 
 async def test_an_id_may_be_written_in_capitals(site: Site) -> None:
     made = await site.device()
-    assert (await site.call("GET", f"/devices/{made['id'].upper()}"))[0] == 200
+    capitals = made["id"].upper()
+    assert (await site.call("GET", f"/devices/{capitals}"))[0] == 200
+    assert (await site.post("/feeds", {"key": "t", "name": "t", "device_id": capitals}))[0] == 201
+    for listed, count in (("feeds", 1), ("rejected-messages", 0)):
+        status, page = await site.call("GET", f"/{listed}?device_id={capitals}")
+        assert (status, len(page["items"])) == (200, count)
 
 
 @pytest.mark.parametrize("token", ["", "rubbish", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
@@ -282,6 +287,21 @@ async def test_the_document_describes_every_operation_and_needs_no_other_address
         assert (await site.raw("GET", f"/docs/{name}")).status_code == 200
     home = await (await site.raw("GET", "/")).get_data(as_text=True)
     assert "Roost" in home
+
+
+async def test_the_document_says_what_validators_and_generators_understand(site: Site) -> None:
+    document = await (await site.raw("GET", "/openapi.json")).get_json()
+    # JSON Schema's patterns are those of ECMA 262, which has no such end of a text.
+    assert "\\\\Z" not in json.dumps(document)
+    assert document["components"]["schemas"]["NewFeed"]["properties"]["key"]["pattern"][-1] == "$"
+    operations = document["paths"]
+    (asked,) = operations["/api/v1/devices/{device_id}"]["get"]["parameters"]
+    assert (asked["in"], asked["schema"]["format"]) == ("path", "uuid")
+    parameters = operations["/api/v1/feed-values/"]["get"]["parameters"]
+    assert [each["name"] for each in parameters if each["required"]] == ["feed_id"]
+    answers = operations["/api/v1/devices"]["post"]["responses"]
+    assert answers.keys() == {"201", "400", "401", "403", "408", "409", "413", "422", "503"}
+    assert answers["401"]["headers"]["WWW-Authenticate"]["required"]
 
 
 async def test_metrics_are_what_prometheus_reads(site: Site) -> None:
