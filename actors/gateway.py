@@ -170,7 +170,9 @@ class Gateway:
             log.warning("message on a foreign topic", topic=raw_topic[:200], why=refusal.detail)
             return self._acknowledge(ledger, packet_id, raw_topic, mark)
         if delivery.retain and not payload:
-            return self._acknowledge(ledger, packet_id, raw_topic, mark)  # a retained message was cleared
+            return self._acknowledge(
+                ledger, packet_id, raw_topic, mark
+            )  # a retained message was cleared
         now_us = self._clock.now_us()
         said = _read(topic, payload, now_us)
         digest = None
@@ -216,9 +218,7 @@ class Gateway:
         if verdict is Verdict.DONE:
             self._acknowledge(ledger, packet_id, topic, mark)
 
-    def _acknowledge(
-        self, ledger: SessionLedger, packet_id: int, topic: str, mark: bytes
-    ) -> None:
+    def _acknowledge(self, ledger: SessionLedger, packet_id: int, topic: str, mark: bytes) -> None:
         if packet_id:
             ledger.acknowledged(packet_id, topic, mark)
             self._broker.acknowledge(ledger.name, ledger.connection, [packet_id])

@@ -42,13 +42,21 @@ def rejection(
         origin.topic.user_id,
         device_id,
         origin.at_us,
-        origin.raw_topic,
+        storable(origin.raw_topic),
         text,
         encoding,
         refusal.reason,
-        refusal.detail.replace("\0", "\\0").encode("utf-8", "replace").decode(),
+        storable(refusal.detail),
         readings,
     )
+
+
+def storable(text: str) -> str:
+    """The text with U+0000 and lone surrogates made visible, which no column and no JSON can hold.
+
+    A device may have them in the key at the end of its topic, and a detail may quote them.
+    """
+    return text.replace("\0", "\\0").encode("utf-8", "replace").decode()
 
 
 def readable(payload: bytes) -> tuple[str, str]:
@@ -78,9 +86,9 @@ def _decode_cut(kept: bytes) -> str:
 def notice(origin: Origin, refusal: Refusal) -> Notice:
     """What the device hears on its `errors` topic."""
     body = {
-        "topic": origin.raw_topic,
+        "topic": storable(origin.raw_topic),
         "reason": refusal.reason,
-        "detail": refusal.detail.encode("utf-8", "replace").decode(),
+        "detail": storable(refusal.detail),
     }
     user_id, device_code = origin.topic.device
     return Notice(topic=errors_topic(user_id, device_code), body=codec.encode(body))

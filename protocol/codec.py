@@ -6,6 +6,7 @@ for people.
 """
 
 import re
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,9 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 _any = msgspec.json.Decoder()
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
+
+# A body of a megabyte has room for a hundred thousand fields that nobody knows.
+UNKNOWN_FIELDS_MAX = 20
 
 encode = _encoder.encode
 
@@ -95,7 +99,9 @@ def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> d
         except msgspec.ValidationError as error:
             what, where = located(error)
             errors[f"{name}.{where}" if where else name] = what
-    errors.update({str(name): "is not a known field" for name in raw if name not in fields})
+    unknown = (name for name in raw if name not in fields)
+    for name in islice(unknown, UNKNOWN_FIELDS_MAX):
+        errors[name] = "is not a known field"
     if not errors:  # a rule across fields
         what, where = located(first)
         errors[where] = what

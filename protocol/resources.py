@@ -16,6 +16,9 @@ from protocol.values import Kind, Value
 
 T = TypeVar("T")
 
+# What a text is, for who reads the OpenAPI document; whether it is one, handlers tell.
+Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 # PostgreSQL holds no U+0000; an e-mail address is checked by sending to it, not by a grammar.
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\Z")]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\Z")]
@@ -144,7 +147,7 @@ class AccountView(msgspec.Struct, frozen=True):
 class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Key
     name: Name
-    device_id: str | None = None
+    device_id: Id | None = None
     unit: Unit | None = None
     kind: Kind = "number"
     enabled: bool = True

@@ -12,6 +12,8 @@ from protocol.errors import Reason, Refusal
 
 SECOND_US = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_US = -62_135_596_800 * SECOND_US  # 0001-01-01: what RFC 3339 and Python can write
+LAST_US = 253_402_300_800 * SECOND_US - 1  # the end of 9999
 EARLIEST_US = 946_684_800 * SECOND_US  # 2000-01-01: older is a clock that was never set
 AHEAD_US = 5 * 60 * SECOND_US  # five minutes: what a drifting clock may run ahead
 MILLISECONDS_FROM = 10**11  # CONTRACT §1: below this a Unix time counts seconds
@@ -23,7 +25,9 @@ _RFC3339 = re.compile(
 
 def format_us(us: int) -> str:
     """RFC 3339 in UTC with microseconds: `2026-01-31T08:05:00.000000Z`."""
-    return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime: it writes the years before 1000 without their zeros.
+    moment = (EPOCH + timedelta(microseconds=us)).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds") + "Z"
 
 
 def parse_rfc3339(text: str) -> int:

@@ -13,6 +13,7 @@ from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.resources import ProblemView
 from web import devices, feeds, operations, people, problems
 from web.auth import Auth, Tokens
+from web.ending import with_an_end
 from web.live import Sockets, devices_socket
 from web.routing import Context, WebSettings
 
@@ -30,6 +31,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["BODY_TIMEOUT"] = BODY_WITHIN_S
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # A path with an empty part is none of ours; werkzeug would redirect it, in HTML.
+    app.url_map.merge_slashes = False
     tokens = Tokens(settings.jwt_secret, house.clock, house.ids)
     auth = Auth(tokens, house.store, settings.public_url)
     context = Context(house=house, auth=auth, hasher=hasher, settings=settings)
@@ -42,7 +45,7 @@ def create_app(
 
     app.add_websocket("/ws/devices", view_func=live)
     _handle_errors(app)
-    app.asgi_app = _with_a_path(app.asgi_app)  # type: ignore[method-assign]
+    app.asgi_app = _with_a_path(with_an_end(app.asgi_app))  # type: ignore[method-assign]
     return app
 
 

@@ -12,16 +12,18 @@ from protocol.records import Feed
 from protocol.resources import (
     FeedChange,
     FeedView,
+    Id,
     Limit,
     NewFeed,
     Page,
     ReadingView,
     RejectionView,
+    Time,
     feed_view,
     reading_view,
     rejection_view,
 )
-from protocol.times import parse_rfc3339
+from protocol.times import FIRST_US, LAST_US, parse_rfc3339
 from web.devices import device_of
 from web.paging import cursor, place_of
 from web.routing import Api, Call
@@ -32,7 +34,7 @@ api = Api("feeds")
 class FeedQuery(msgspec.Struct, frozen=True):
     limit: Limit = 100
     cursor: str | None = None
-    device_id: str | None = None
+    device_id: Id | None = None
 
 
 class ValuesQuery(msgspec.Struct, frozen=True):
@@ -40,12 +42,12 @@ class ValuesQuery(msgspec.Struct, frozen=True):
 
     limit: Limit = 100
     cursor: str | None = None
-    start: str | None = None
-    end: str | None = None
+    start: Time | None = None
+    end: Time | None = None
 
 
-class ValuesOfQuery(ValuesQuery, frozen=True):
-    feed_id: str = ""
+class ValuesOfQuery(ValuesQuery, frozen=True, kw_only=True):
+    feed_id: Id
 
 
 async def feed_of(call: Call, feed_id: str) -> Feed:
@@ -58,10 +60,9 @@ async def feed_of(call: Call, feed_id: str) -> Feed:
 @api.operation("GET", "/feeds", query=FeedQuery, answer=Page[FeedView])
 async def list_feeds(call: Call, query: FeedQuery) -> Page[FeedView]:
     """One's feeds, in the order of their creation; of one device with `device_id`."""
-    if query.device_id is not None and not is_uuid(query.device_id):
-        raise Invalid({"device_id": "is not an id"})
+    device_id = _id("device_id", query.device_id)
     after = place_of(query.cursor, 1)[0] if query.cursor else 0
-    found = await call.house.store.feeds(call.user.id, query.limit + 1, after, query.device_id)
+    found = await call.house.store.feeds(call.user.id, query.limit + 1, after, device_id)
     more = len(found) > query.limit
     items = found[: query.limit]
     return Page([feed_view(f) for f in items], cursor(items[-1].num) if more else None)
@@ -73,10 +74,8 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     if body.key in ("ts", "id", "values"):
         raise Invalid({"key": "ts, id and values cannot be feed keys"})
     code = None
-    device_id = None if body.device_id is None else body.device_id.lower()
+    device_id = _id("device_id", body.device_id)
     if device_id is not None:
-        if not is_uuid(device_id):
-            raise Invalid({"device_id": "is not an id"})
         code = (await device_of(call, device_id)).code
     feed = Feed(
         num=0,
@@ -131,6 +130,14 @@ async def delete_feed(call: Call, feed_id: str) -> None:
         await call.house.store.delete_feed(call.user.id, feed_id)
 
 
+def _id(name: str, text: str | None) -> str | None:
+    """An id in its one spelling. Raises `Invalid` for what is none."""
+    found = None if text is None else text.lower()
+    if found is not None and not is_uuid(found):
+        raise Invalid({name: "is not an id"})
+    return found
+
+
 def _check_thresholds(feed: Feed) -> None:
     low, high = feed.min_value, feed.max_value
     if feed.kind != "number" and (low is not None or high is not None):
@@ -145,8 +152,6 @@ def _check_thresholds(feed: Feed) -> None:
 @api.operation("GET", "/feed-values/", query=ValuesOfQuery, answer=Page[ReadingView], errors=(404,))
 async def list_values_of(call: Call, query: ValuesOfQuery) -> Page[ReadingView]:
     """Readings of the feed `feed_id`, newest first."""
-    if not query.feed_id:
-        raise Invalid({"feed_id": "is required"})
     return await _values(call, query.feed_id.lower(), query)
 
 
@@ -163,6 +168,8 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
     before = None
     if query.cursor:
         ts_us, device_num, digest = place_of(query.cursor, 3)
+        if not FIRST_US <= ts_us <= LAST_US:
+            raise Invalid({"cursor": "is not a cursor of this list"})
         before = ts_us, device_num, digest
     page = FeedPage(
         feed_num=feed.num,
@@ -192,12 +199,9 @@ def _instant(name: str, text: str | None) -> int | None:
 @api.operation("GET", "/rejected-messages", query=FeedQuery, answer=Page[RejectionView])
 async def list_rejections(call: Call, query: FeedQuery) -> Page[RejectionView]:
     """What was refused and why, newest first."""
-    if query.device_id is not None and not is_uuid(query.device_id):
-        raise Invalid({"device_id": "is not an id"})
+    device_id = _id("device_id", query.device_id)
     before = place_of(query.cursor, 1)[0] if query.cursor else None
-    found = await call.house.store.rejections(
-        call.user.id, query.limit + 1, before, query.device_id
-    )
+    found = await call.house.store.rejections(call.user.id, query.limit + 1, before, device_id)
     more = len(found) > query.limit
     items = found[: query.limit]
     return Page([rejection_view(r) for r in items], cursor(items[-1].num) if more else None)

@@ -14,6 +14,12 @@ from web.routing import PREFIX, Operation
 _REFERENCE = "#/components/schemas/{name}"
 _PATH = re.compile(r"<(\w+)>")
 
+ID = {"type": "string", "format": "uuid"}
+# What comes with a wrong answer beside its body.
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    503: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
+}
 SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}, {"cookie": []}]
 
 
@@ -49,7 +55,21 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
 def _schemas(types: Iterable[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
     unique = list(dict.fromkeys(types))
     found, components = msgspec.json.schema_components(unique, ref_template=_REFERENCE)
+    _write_patterns_as_ecma_262(components)
     return dict(zip(unique, found, strict=True)), components
+
+
+def _write_patterns_as_ecma_262(schema: Any) -> None:
+    r"""JSON Schema's patterns are JavaScript's, whose `$` is our `\Z`; it knows no `\Z`."""
+    if isinstance(schema, dict):
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str):
+            schema["pattern"] = pattern.replace(r"\Z", "$")
+        for inner in schema.values():
+            _write_patterns_as_ecma_262(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            _write_patterns_as_ecma_262(inner)
 
 
 def _operation(
@@ -62,13 +82,14 @@ def _operation(
         "responses": _answers(operation, schemas),
     }
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": ID}
         for name in _PATH.findall(operation.path)
     ]
     if operation.query is not None:
-        name = schemas[operation.query]["$ref"].rpartition("/")[2]
-        for field, schema in components[name]["properties"].items():
-            parameters.append({"name": field, "in": "query", "schema": schema})
+        query = components[schemas[operation.query]["$ref"].rpartition("/")[2]]
+        for name, schema in query["properties"].items():
+            required = name in query["required"]
+            parameters.append({"name": name, "in": "query", "required": required, "schema": schema})
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
@@ -101,7 +122,7 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         if operation.method != "GET":
             wrong.add(403)
     if operation.body is not None:
-        wrong |= {400, 413, 422}
+        wrong |= {400, 408, 413, 422}
     if operation.query is not None:
         wrong.add(422)
     for status in sorted(wrong):
@@ -109,4 +130,6 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": schemas[ProblemView]}},
         }
+        if status in HEADERS:
+            answers[str(status)]["headers"] = HEADERS[status]
     return answers

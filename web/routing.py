@@ -154,12 +154,14 @@ async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) 
 
 
 def _decode_query(kind: type[Q], asked: Request) -> Q:
-    """Query parameters as a Struct of optional fields. Raises `Invalid`, one message per field."""
+    """Query parameters as a Struct. Raises `Invalid`, one message per field."""
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for field in msgspec.structs.fields(kind):
         text = asked.args.get(field.encode_name)
         if text is None:
+            if field.required:
+                errors[field.encode_name] = "is required"
             continue
         try:
             values[field.name] = msgspec.convert(text, field.type, strict=False)

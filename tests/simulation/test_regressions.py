@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from actors.adapters.memory_session import MOSQUITTO_311, NATS
-from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
 from tests.simulation.person import Refused
+from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
 from tests.simulation.running import run, simulate, sized
 from tests.simulation.world import World
 

@@ -67,3 +67,10 @@ def test_a_body_that_is_not_json_is_malformed_and_one_that_is_no_object_is_inval
         codec.decode_body(b"{", Body)
     with pytest.raises(Invalid):
         codec.decode_body(b"[]", Body)
+
+
+def test_of_unknown_fields_only_some_are_named() -> None:
+    body = codec.encode({f"f{n}": n for n in range(100_000)})
+    with pytest.raises(Invalid) as caught:
+        codec.decode_body(body, Body)
+    assert len(caught.value.errors) == codec.UNKNOWN_FIELDS_MAX + 1  # and the name that is missing

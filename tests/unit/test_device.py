@@ -60,6 +60,13 @@ def test_a_refused_reading_is_kept_with_its_reason_and_told_to_the_device(
     assert told.values == []
 
 
+@pytest.mark.parametrize(("key", "kept"), [("a\0b", "a\\0b"), ("a\ud800b", "a?b")])
+def test_a_topic_that_cannot_be_stored_is_kept_and_told_readable(key: str, kept: str) -> None:
+    told = tell(DeviceActor(loaded()), said("1", f"feeds/{key}"))
+    assert told.unit.rejections[0].topic.endswith(f"/feeds/{kept}")
+    assert [notice["topic"] for notice in told.notices] == [told.unit.rejections[0].topic]
+
+
 def test_one_wrong_reading_does_not_spoil_its_neighbours() -> None:
     actor = DeviceActor(loaded(some_feed("a", 1), some_feed("b", 2, max_value=1.0)))
     told = tell(actor, said('{"a": 1, "b": 2, "c": 3}', "feeds"))

@@ -62,6 +62,13 @@ def test_a_redelivery_that_crossed_our_puback_is_acknowledged_again() -> None:
     assert take(ledger, 1, b"a", dup=True) is Verdict.DONE
 
 
+def test_a_packet_id_that_came_round_is_not_known_by_its_dup_alone() -> None:
+    """NATS gives ids anew after a restart, and sends what it had sent before with DUP."""
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    assert isinstance(take(ledger, 1, b"b", dup=True), Receipt)
+
+
 def test_the_same_packet_id_without_dup_is_another_message() -> None:
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])

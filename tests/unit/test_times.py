@@ -25,6 +25,7 @@ def test_a_time_survives_the_wire_to_the_microsecond(moment: datetime) -> None:
         ("2026-01-01t07:00:00.5+07:00", "2026-01-01T00:00:00.500000Z"),
         ("2025-12-31T19:00:00.1234567-05:00", "2026-01-01T00:00:00.123456Z"),
         ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"),
+        ("0042-01-01T00:00:00Z", "0042-01-01T00:00:00.000000Z"),
     ],
 )
 def test_rfc_3339_in_all_its_spellings(text: str, same: str) -> None:

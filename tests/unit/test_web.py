@@ -1,77 +1,26 @@
 """REST as a black box over the memory twins: manners, errors, and who may see what."""
 
 import json
-import random
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.adapters.memory import ManualClock, NoLogins, PlainHasher, SeededIds
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_store import MemoryStore
-from actors.adapters.memory_store_line import StoreFaults, StoreLine
-from actors.adapters.mqtt.broker import plain_plans
-from actors.house import House, Ports, open_house
+from actors.adapters.memory import PlainHasher
+from protocol.times import FIRST_US, LAST_US
+from tests.unit.site import ACCOUNT, Site, open_site
+from web import paging
 from web.app import BODY_BYTES_MAX, create_app
 from web.auth import TOKEN_S
 from web.routing import WebSettings
 
-ACCOUNT = {"email": "ada@example.org", "password": "correct-horse"}
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-class Site:
-    """The application with somebody signed in."""
-
-    def __init__(self, house: House, clock: ManualClock, faults: StoreFaults, app: Any) -> None:
-        self.house = house
-        self.clock = clock
-        self.faults = faults
-        self.app = app
-        self.headers: dict[str, str] = {}
-
-    async def call(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
-        answer = await self.raw(method, "/api/v1" + path, **options)
-        data = await answer.get_data()
-        return answer.status_code, json.loads(data) if data else None
-
-    async def raw(self, method: str, path: str, **options: Any) -> Any:
-        headers = {**self.headers, **options.pop("headers", {})}
-        return await self.app.test_client().open(path, method=method, headers=headers, **options)
-
-    async def post(self, path: str, body: Any) -> tuple[int, Any]:
-        return await self.call("POST", path, json=body)
-
-    async def sign_in(self) -> None:
-        await self.post("/users", ACCOUNT)
-        _, token = await self.post("/login/access-token", ACCOUNT)
-        self.headers = {"x-auth-token": token["access_token"]}
-
-    async def device(self, code: str = "d1") -> Any:
-        status, made = await self.post("/devices", {"device_code": code, "name": code})
-        assert status == 201
-        return made
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    clock = ManualClock()
-    faults = StoreFaults()
-    store = StoreLine(MemoryStore(clock), faults)
-    ports = Ports(
-        store=store,
-        broker=MemoryBroker(plain_plans()).port(),
-        clock=clock,
-        ids=SeededIds(random.Random(1)),
-        logins=NoLogins(),
-        rng=random.Random(1),
-    )
-    async with open_house(ports) as house:
-        app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
-        place = Site(house, clock, faults, app)
-        await place.sign_in()
+    async with open_site() as place:
         yield place
 
 
@@ -133,7 +82,12 @@ async def test_nobody_is_signed_in_by_the_page_of_a_stranger(site: Site) -> None
 
 async def test_an_id_may_be_written_in_capitals(site: Site) -> None:
     made = await site.device()
-    assert (await site.call("GET", f"/devices/{made['id'].upper()}"))[0] == 200
+    capitals = made["id"].upper()
+    assert (await site.call("GET", f"/devices/{capitals}"))[0] == 200
+    assert (await site.post("/feeds", {"key": "t", "name": "t", "device_id": capitals}))[0] == 201
+    for listed, count in (("feeds", 1), ("rejected-messages", 0)):
+        status, page = await site.call("GET", f"/{listed}?device_id={capitals}")
+        assert (status, len(page["items"])) == (200, count)
 
 
 @pytest.mark.parametrize("token", ["", "rubbish", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
@@ -242,6 +196,8 @@ BAD_REQUESTS: list[tuple[str, str, Any, int]] = [
     ("GET", "/feeds?device_id=rubbish", None, 422),
     ("GET", "/rejected-messages?cursor=MQ,", None, 422),
     ("GET", "/nothing", None, 404),
+    ("GET", "/devices//", None, 404),
+    ("GET", f"/devices/a%2F%2F{NOBODY}", None, 404),
     ("PUT", "/devices", {}, 405),
     ("DELETE", "/users/me", None, 405),
 ]
@@ -296,6 +252,15 @@ async def test_times_on_a_query_may_be_any_rfc_3339(site: Site) -> None:
     assert (status, set(problem["errors"])) == (422, {"end"})
 
 
+@pytest.mark.parametrize("ts_us", [2**63 - 1, -(2**63) + 1, LAST_US + 1, FIRST_US - 1])
+async def test_a_cursor_beyond_all_times_is_no_cursor(site: Site, ts_us: int) -> None:
+    _, feed = await site.post("/feeds", {"key": "t", "name": "t"})
+    path = f"/feed-values/{feed['id']}?cursor="
+    assert (await site.call("GET", path + paging.cursor(0, 1, 1)))[0] == 200
+    status, problem = await site.call("GET", path + paging.cursor(ts_us, 1, 1))
+    assert (status, set(problem["errors"])) == (422, {"cursor"})
+
+
 async def test_closed_signing_up_is_closed(site: Site) -> None:
     settings = WebSettings(jwt_secret="s" * 32, signup_open=False)
     site.app = create_app(site.house, PlainHasher(), settings)
@@ -322,6 +287,21 @@ async def test_the_document_describes_every_operation_and_needs_no_other_address
         assert (await site.raw("GET", f"/docs/{name}")).status_code == 200
     home = await (await site.raw("GET", "/")).get_data(as_text=True)
     assert "Roost" in home
+
+
+async def test_the_document_says_what_validators_and_generators_understand(site: Site) -> None:
+    document = await (await site.raw("GET", "/openapi.json")).get_json()
+    # JSON Schema's patterns are those of ECMA 262, which has no such end of a text.
+    assert "\\\\Z" not in json.dumps(document)
+    assert document["components"]["schemas"]["NewFeed"]["properties"]["key"]["pattern"][-1] == "$"
+    operations = document["paths"]
+    (asked,) = operations["/api/v1/devices/{device_id}"]["get"]["parameters"]
+    assert (asked["in"], asked["schema"]["format"]) == ("path", "uuid")
+    parameters = operations["/api/v1/feed-values/"]["get"]["parameters"]
+    assert [each["name"] for each in parameters if each["required"]] == ["feed_id"]
+    answers = operations["/api/v1/devices"]["post"]["responses"]
+    assert answers.keys() == {"201", "400", "401", "403", "408", "409", "413", "422", "503"}
+    assert answers["401"]["headers"]["WWW-Authenticate"]["required"]
 
 
 async def test_metrics_are_what_prometheus_reads(site: Site) -> None:

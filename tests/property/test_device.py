@@ -1,0 +1,146 @@
+"""A device actor takes whatever the gateway makes of a payload, and settles each message once."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.accounts import Accounts
+from actors.adapters.memory import ManualClock
+from actors.adapters.memory_broker import MemoryBroker
+from actors.adapters.memory_store import MemoryStore
+from actors.adapters.mqtt.broker import plain_plans
+from actors.device import DeviceActor
+from actors.gateway import Gateway
+from actors.ports import Delivery
+from actors.refusing import KEPT_BYTES_MAX, readings_in
+from protocol import codec
+from protocol.messages import FromDevice, Live, Notice
+from protocol.payloads import PAYLOAD_BYTES_MAX
+from protocol.records import LoadedDevice, Unit
+from protocol.topics import prefix
+from tests.property.strategies import (
+    NOW,
+    STAMPS,
+    any_bytes,
+    any_text,
+    finite,
+    nearly,
+    scalars,
+    status_payloads,
+    written,
+)
+from tests.unit.makers import USER, loaded, some_feed
+
+KEYS = ["a", "b", "c", "d", "e"]
+FEEDS = loaded(
+    some_feed("a", 1),
+    some_feed("b", 2, kind="bool"),
+    some_feed("c", 3, kind="text"),
+    some_feed("d", 4, min_value=-1.0, max_value=1.0, on_violation="flag"),
+    some_feed("e", 5, device_id=None, max_value=0.0),
+    some_feed("off", 6, enabled=False),
+)
+keys = st.sampled_from([*KEYS, "off", "unknown", "ts", "Bad Key"])
+right_values = st.integers(-3, 3) | finite | st.booleans() | st.sampled_from(["on", "1.5", "x"])
+values = st.dictionaries(keys, right_values | scalars, max_size=4)
+payloads = {
+    "feeds": written(values | nearly({"values": values, **STAMPS}) | st.lists(values, max_size=3)),
+    "status": status_payloads,
+    "commands/c1/ack": any_bytes,
+}
+one_reading = written(right_values | nearly({"value": right_values | scalars, **STAMPS}))
+too_large = st.binary(min_size=1, max_size=4).map(lambda data: data * (PAYLOAD_BYTES_MAX + 1))
+levels = any_text.map(lambda text: text.replace("/", "."))
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> Delivery:
+    """A message on one of the device's topics, mostly one that can be read."""
+    tail = draw(st.sampled_from([*payloads, "feeds", "feeds/", "feeds/"]))
+    if tail == "feeds/":
+        tail += draw(st.sampled_from(KEYS) | keys | levels)
+    payload = draw(st.one_of(payloads.get(tail, one_reading), any_bytes, too_large))
+    return Delivery(
+        session="roost-part-0",
+        connection=1,
+        packet_id=0,
+        topic=f"{prefix(USER, 'd1')}/{tail}",
+        payload=payload,
+        dup=draw(st.booleans()),
+        retain=draw(st.booleans()),
+    )
+
+
+class Entrance:
+    """The gateway with nothing behind it: what it hands over is kept."""
+
+    def __init__(self) -> None:
+        self.handed: list[FromDevice] = []
+        self.clock = ManualClock(NOW)
+        self.accounts = Accounts()
+        self.gateway = Gateway(
+            MemoryBroker(plain_plans()).port(),
+            MemoryStore(self.clock),
+            self.clock,
+            self.accounts,
+            hand_over=self._take,
+            live_changed=lambda since_us: None,
+            confirm=lambda session, no: None,
+        )
+
+    def _take(self, message: FromDevice) -> bool:
+        self.handed.append(message)
+        return True
+
+
+def texts_of(unit: Unit) -> list[str]:
+    """Every text that a unit has for the store."""
+    texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
+    texts += [reading.message_id for reading in unit.readings if reading.message_id is not None]
+    for row in unit.rejections:
+        texts += [row.user_id, row.device_id, row.topic, row.payload, row.detail]
+    if unit.state is not None:
+        texts += [unit.state.state.status, unit.state.state.firmware or ""]
+    return texts
+
+
+def check(actor: DeviceActor, message: FromDevice, received: int) -> None:
+    before = actor.device.state.version
+    effects = actor.step(message, message.origin.at_us)
+    (unit,) = [effect for effect in effects if isinstance(effect, Unit)]
+    assert unit.receipt is message.origin.receipt and unit.size == message.origin.size
+    assert unit.messages == 1 and unit.unowned == 0
+    # I4: what was received is stored or refused, each reading of it.
+    assert len(unit.readings) + sum(row.readings for row in unit.rejections) == received
+    assert readings_in(message) == received
+    for text in texts_of(unit):
+        assert "\0" not in text
+        text.encode()
+    for row in unit.rejections:
+        # Four kilobytes are a third more as base64.
+        assert len(row.payload.encode()) <= KEPT_BYTES_MAX * 4 / 3 + 4
+    for effect in effects:
+        if isinstance(effect, Notice):
+            assert codec.decode(effect.body)["reason"]
+        elif isinstance(effect, Live):
+            assert codec.decode(effect.event.encoded + b"}")["type"]
+    grown = actor.device.state.version - before
+    assert grown == (unit.state is not None)
+
+
+@settings(max_examples=80)
+@given(st.lists(st.tuples(deliveries(), st.integers(0, 20)), min_size=1, max_size=8))
+def test_any_messages_are_each_answered_with_one_unit(
+    said: list[tuple[Delivery, int]],
+) -> None:
+    entrance, actor = Entrance(), DeviceActor(FEEDS)
+    for delivery, seconds in said:
+        entrance.clock.advance(seconds)
+        before = entrance.accounts.total.received
+        entrance.gateway.deliver(delivery)
+        for message in entrance.handed:
+            check(actor, message, entrance.accounts.total.received - before)
+        entrance.handed.clear()
+    # Nothing stays behind in the actor but its device and its feeds.
+    reborn: LoadedDevice = msgspec.structs.replace(FEEDS, device=actor.device)
+    assert DeviceActor(reborn).device == actor.device

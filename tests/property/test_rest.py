@@ -1,0 +1,96 @@
+"""Bodies over REST: whatever is sent, the answer is one that the document has, and no mistake."""
+
+import json
+from typing import Any
+
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.strategies import any_bytes, nearly_a_body, pieces, short_texts, written
+from tests.unit.site import ACCOUNT, Site, open_site
+from web.app import APIS
+from web.routing import PREFIX, Operation
+
+OPERATIONS = [
+    operation
+    for api in APIS
+    for operation in api.operations
+    if operation.method in ("POST", "PATCH", "PUT")
+]
+TYPES = [
+    "application/json",
+    "",
+    "text/plain; charset=nothing",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "multipart/form-data; boundary=x",
+]
+PARTS = [b"--x\r\n", b"--x--\r\n", b"\r\n", b"Content-Disposition: form-data", b'; name="username"']
+forms = st.lists(st.sampled_from(PARTS) | st.binary(max_size=4), max_size=8).map(b"".join) | (
+    st.builds(
+        lambda name, word: f"username={name}&password={word}".encode("utf-8", "surrogatepass"),
+        short_texts | st.just(ACCOUNT["email"]),
+        short_texts | st.just(ACCOUNT["password"]),
+    )
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[Operation, bytes, str]:
+    operation = draw(st.sampled_from(OPERATIONS))
+    right = pieces if operation.body is None else nearly_a_body(operation.body)
+    data = draw(st.one_of(written(right), written(right), any_bytes, forms))
+    return operation, data, draw(st.sampled_from([*TYPES[:1] * 5, *TYPES]))
+
+
+class Documented:
+    """A site with a device and a feed, and what its document says of each operation."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.paths: dict[str, Any] = {}
+        self.ids: dict[str, str] = {}
+
+    async def prepare(self) -> None:
+        document = await (await self.site.raw("GET", "/openapi.json")).get_json()
+        self.paths = document["paths"]
+        device = await self.site.device()
+        feed = {"key": "t", "name": "t", "device_id": device["id"]}
+        _, made = await self.site.post("/feeds", feed)
+        self.ids = {"device_id": device["id"], "feed_id": made["id"]}
+
+    async def ask(self, operation: Operation, data: bytes, content_type: str) -> None:
+        path = operation.path
+        for name, value in self.ids.items():
+            path = path.replace(f"<{name}>", value)
+        headers = {"Content-Type": content_type} if content_type else {}
+        answer = await self.site.raw(operation.method, PREFIX + path, data=data, headers=headers)
+        described = self.paths[PREFIX + operation.path.replace("<", "{").replace(">", "}")]
+        status = answer.status_code
+        assert status < 500
+        assert str(status) in described[operation.method.lower()]["responses"], (status, path)
+        body = json.loads(await answer.get_data())
+        if status < 400:
+            assert answer.content_type == "application/json"
+            return
+        assert answer.content_type == "application/problem+json"
+        assert (body["type"], body["status"]) == ("about:blank", status)
+        assert body["title"] and body["detail"]
+        assert bool(body.get("errors")) == (status == 422)
+
+
+async def all_answered(requests: list[tuple[Operation, bytes, str]]) -> None:
+    async with open_site() as site:
+        documented = Documented(site)
+        await documented.prepare()
+        for request in requests:
+            await documented.ask(*request)
+
+
+@settings(max_examples=15)
+@given(st.lists(requests(), min_size=4, max_size=10))
+def test_any_body_gets_an_answer_that_is_documented_and_no_5xx(
+    sent: list[tuple[Operation, bytes, str]],
+) -> None:
+    trio.run(all_answered, sent)

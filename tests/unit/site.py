@@ -1,0 +1,72 @@
+"""The application over the memory twins, with somebody signed in: REST as a black box."""
+
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from actors.adapters.memory import ManualClock, NoLogins, PlainHasher, SeededIds
+from actors.adapters.memory_broker import MemoryBroker
+from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory_store_line import StoreFaults, StoreLine
+from actors.adapters.mqtt.broker import plain_plans
+from actors.house import House, Ports, open_house
+from web.app import create_app
+from web.routing import WebSettings
+
+ACCOUNT = {"email": "ada@example.org", "password": "correct-horse"}
+
+
+class Site:
+    """The application with somebody signed in."""
+
+    def __init__(self, house: House, clock: ManualClock, faults: StoreFaults, app: Any) -> None:
+        self.house = house
+        self.clock = clock
+        self.faults = faults
+        self.app = app
+        self.headers: dict[str, str] = {}
+
+    async def call(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
+        answer = await self.raw(method, "/api/v1" + path, **options)
+        data = await answer.get_data()
+        return answer.status_code, json.loads(data) if data else None
+
+    async def raw(self, method: str, path: str, **options: Any) -> Any:
+        headers = {**self.headers, **options.pop("headers", {})}
+        return await self.app.test_client().open(path, method=method, headers=headers, **options)
+
+    async def post(self, path: str, body: Any) -> tuple[int, Any]:
+        return await self.call("POST", path, json=body)
+
+    async def sign_in(self) -> None:
+        await self.post("/users", ACCOUNT)
+        _, token = await self.post("/login/access-token", ACCOUNT)
+        self.headers = {"x-auth-token": token["access_token"]}
+
+    async def device(self, code: str = "d1") -> Any:
+        status, made = await self.post("/devices", {"device_code": code, "name": code})
+        assert status == 201
+        return made
+
+
+@asynccontextmanager
+async def open_site() -> AsyncIterator[Site]:
+    """A site of its own, on its own store and clock."""
+    clock = ManualClock()
+    faults = StoreFaults()
+    store = StoreLine(MemoryStore(clock), faults)
+    ports = Ports(
+        store=store,
+        broker=MemoryBroker(plain_plans()).port(),
+        clock=clock,
+        ids=SeededIds(random.Random(1)),
+        logins=NoLogins(),
+        rng=random.Random(1),
+    )
+    async with open_house(ports) as house:
+        app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
+        place = Site(house, clock, faults, app)
+        await place.sign_in()
+        yield place
