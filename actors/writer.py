@@ -186,8 +186,8 @@ class Writer:
                 refused=sum(rejection.readings for rejection in unit.rejections),
                 unowned=unit.unowned,
             )
-        self._committed(committed.no, units)
         self._done += len(units)
+        self._committed(committed.no, units)
         while self._barriers and self._barriers[0][0] <= self._done:
             self._barriers.popleft()[1].set()
 

@@ -32,6 +32,7 @@ from tests.simulation.plan import (
     Vanish,
     Watch,
     Word,
+    described,
 )
 from tests.simulation.process import Gone
 from tests.simulation.screen import Screen
@@ -66,6 +67,7 @@ class Life:
         self.plan = plan
         self.book = Book()
         self.screens: list[Screen] = []
+        self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery
         self._faults: trio.Nursery
@@ -106,7 +108,7 @@ class Life:
 
     async def _do(self, step: AnyStep) -> None:
         world = self.world
-        world.trace.note("plan", str(step))
+        world.trace.note("plan", described(step))
         match step:
             case Publish():
                 await self._publish(step)
@@ -200,12 +202,13 @@ class Life:
             copies = self.book.write(entry).copies
         if step.fate:
             world.trace.fault(f"device: {step.fate}")
-        if step.fate == "delayed":
-            world.trace.fault("device: overtaken")
-        arrivals = step.arrivals
         await self._send(
-            step.device, tail, body, arrivals, into=copies, qos=step.qos, retain=step.retain
+            step.device, tail, body, step.arrivals, into=copies, qos=step.qos, retain=step.retain
         )
+        newest_s = self._newest_s.get(step.device, 0.0)
+        if step.at_s < newest_s:
+            world.trace.fault("device: overtaken")
+        self._newest_s[step.device] = max(step.at_s, newest_s)
 
     async def _hostile(self, step: Hostile) -> None:
         tail, payload, is_kept = payload_of(step.shape, step.number)

@@ -162,6 +162,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[AnyStep]
 
 
+def described(step: AnyStep) -> str:
+    """A step in one line, without what is as usual."""
+    usual = {f.name: f.default for f in msgspec.structs.fields(step)}
+    fields = msgspec.structs.asdict(step)
+    at_s = fields.pop("at_s")
+    said = ", ".join(f"{k}={v!r}" for k, v in fields.items() if v != usual[k])
+    return f"{at_s:8.3f}  {type(step).__name__}({said})"
+
+
 def draw(seed: int) -> Plan:
     """The plan of a seed."""
     rng = random.Random(seed)

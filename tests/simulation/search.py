@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tests.simulation.broken import Broken
-from tests.simulation.plan import AnyStep, Plan
+from tests.simulation.plan import Plan, described
 from tests.simulation.running import Outcome, run
 
 # Each try is a whole life of a third of a second.
@@ -72,15 +72,6 @@ def report(failed: Outcome, small: Outcome, folder: Path = FAILURES) -> str:
         *small.world.trace.lines[-TRACE_SHOWN:],
     ]
     return "\n".join(lines)
-
-
-def described(step: AnyStep) -> str:
-    """A step in one line, without what is as usual."""
-    usual = {f.name: f.default for f in msgspec.structs.fields(step)}
-    fields = msgspec.structs.asdict(step)
-    at_s = fields.pop("at_s")
-    said = ", ".join(f"{k}={v!r}" for k, v in fields.items() if v != usual[k])
-    return f"{at_s:8.3f}  {type(step).__name__}({said})"
 
 
 def read_plan(path: Path) -> Plan:

@@ -10,10 +10,10 @@ import pytest
 import trio
 
 from tests.simulation.broken import Broken
-from tests.simulation.plan import Fault, Kill, Plan, Publish, draw
+from tests.simulation.plan import Fault, Kill, Plan, Publish, described, draw
 from tests.simulation.planted import planted
 from tests.simulation.running import LIFE_MAX_S, Outcome, run, simulate
-from tests.simulation.search import described, read_plan, report, shrink
+from tests.simulation.search import read_plan, report, shrink
 from tests.simulation.world import World
 
 DIGEST = "from tests.simulation.plan import draw; from tests.simulation.running import run; "

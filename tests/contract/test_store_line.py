@@ -1,0 +1,120 @@
+"""The line to the memory store has the fates that PostgreSQL has for us: the same promises as in
+`test_store_faults.py`, for the twin."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+from actors.adapters.memory import ManualClock, SeededIds
+from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory_store_line import LATE_S, LineCrash, StoreFaults, StoreLine
+from actors.ports import Batch
+from protocol.errors import Unavailable
+from protocol.records import Rejection, Taken
+from tests.contract.test_store import Home, of
+from tests.simulation.running import run_virtually
+from tests.unit.makers import DEVICE, NOW, USER
+
+virtual = pytest.mark.trio(run=run_virtually)
+REFUSED = Rejection(USER, DEVICE, NOW, "t", "p", "utf-8", "r", "d")
+SESSION = "roost-part-0"
+_ids = SeededIds(random.Random(7))
+
+
+class Scene:
+    """A furnished store behind a line with faults."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(ManualClock())
+        self.faults = StoreFaults()
+        self.home = Home(StoreLine(self.store, self.faults))
+
+    async def furnish(self) -> "Scene":
+        await self.home.furnish()
+        return self
+
+    def batch(self) -> Batch:
+        reading = self.home.reading(1.0)
+        unit = of(reading, rejections=(REFUSED,), taken=Taken(SESSION, b"1" * 16))
+        return Batch(id=_ids.uuid(), units=[unit], confirmed={})
+
+    async def counts(self) -> tuple[int, int]:
+        """Readings and refusals that are stored."""
+        return len(await self.home.values()), len(await self.store.rejections(USER, 10, None))
+
+
+@virtual
+async def test_a_commit_that_fails_in_the_middle_stores_nothing_and_can_be_tried_again() -> None:
+    scene = await Scene().furnish()
+    batch = scene.batch()
+    for fate, error in (("middle", Unavailable), ("crash before", LineCrash)):
+        scene.faults.commits.append(fate)
+        with pytest.raises(error):
+            await scene.home.store.commit(batch)
+        assert await scene.counts() == (0, 0)
+    await scene.home.store.commit(batch)
+    assert await scene.counts() == (1, 1)
+
+
+@virtual
+@pytest.mark.parametrize("fate", ["answer", "crash after", "late"])
+async def test_a_commit_without_an_answer_is_done_once_and_answers_the_same_again(
+    fate: str,
+) -> None:
+    scene = await Scene().furnish()
+    batch = scene.batch()
+    scene.faults.commits.append(fate)
+    with pytest.raises((Unavailable, LineCrash)):
+        await scene.home.store.commit(batch)
+    started_s = trio.current_time()
+    first = await scene.home.store.commit(batch)
+    if fate == "late":  # the retry waits for the first try, which is still running
+        assert trio.current_time() == pytest.approx(started_s + LATE_S)
+    assert await scene.home.store.commit(batch) == first
+    assert await scene.counts() == (1, 1)
+
+
+@virtual
+async def test_an_unfinished_commit_is_seen_by_nobody_and_a_new_process_waits_for_it() -> None:
+    scene = await Scene().furnish()
+    scene.faults.commits.append("late")
+    with pytest.raises(Unavailable):
+        await scene.home.store.commit(scene.batch())
+    assert await scene.counts() == (0, 0)
+    started_s = trio.current_time()
+    memory = await StoreLine(scene.store, StoreFaults()).session_memory(SESSION)
+    assert trio.current_time() == pytest.approx(started_s + LATE_S)
+    assert memory.suspects == (b"1" * 16,)
+    assert await scene.counts() == (1, 1)
+
+
+CHANGES: list[Callable[[Scene], Any]] = [
+    lambda scene: scene.home.store.update_device(scene.home.device),
+    lambda scene: scene.home.store.delete_feed(USER, scene.home.feeds["text"].id),
+]
+
+
+@virtual
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_change_without_an_answer_is_done(change: Callable[[Scene], Any]) -> None:
+    scene = await Scene().furnish()
+    scene.faults.answers = 1
+    with pytest.raises(Unavailable):
+        await change(scene)
+    await change(scene)
+    assert scene.faults.answers == 0
+
+
+@virtual
+async def test_of_a_killed_process_the_server_finishes_what_it_has_and_no_more() -> None:
+    scene = await Scene().furnish()
+    scene.faults.work_s = 1.0
+    line = StoreLine(scene.store, scene.faults)
+    with trio.move_on_after(0.5):
+        await line.commit(scene.batch())
+    line.cut()
+    await trio.sleep(1.0)
+    assert await scene.counts() == (1, 1)
