@@ -71,7 +71,9 @@ class House:
             on_step,
             idle_s,
         )
-        self.users = Users(ports.store, self.supervisor, self.devices.announce, on_step)
+        self.users = Users(
+            ports.store, self.supervisor, self.devices.announce, self.writer.barrier, on_step
+        )
         self.gateway = Gateway(
             ports.broker,
             ports.store,

@@ -1,6 +1,6 @@
 """Where user actors are found: one while somebody of that user watches, none otherwise."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -40,6 +40,7 @@ class Users:
 
     Args:
         announce: asks the living device actors of a user to tell their state.
+        written: waits until what was given to the writer before is in the store.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Users:
         store: Store,
         supervisor: Supervisor,
         announce: Callable[[str], None],
+        written: Callable[[], Awaitable[None]],
         on_step: Callable[[str, UserMessage], None] | None = None,
     ) -> None:
         self._store = store
         self._supervisor = supervisor
         self._announce = announce
+        self._written = written
         self._on_step = on_step
         self._cells: dict[str, Cell[UserMessage, UserEffect]] = {}
         self._watching: dict[str, list[Outbox]] = {}
@@ -158,6 +161,8 @@ class Users:
 
     async def _read_snapshot(self, user_id: str, outbox: Outbox) -> None:
         self._announce(user_id)
+        # An actor that was passivated meanwhile tells nothing; its last state is on its way there.
+        await self._written()
         while any(outbox is box for box in self._watching.get(user_id, ())):
             try:
                 devices = await self._store.snapshot(user_id)

@@ -116,6 +116,26 @@ async def test_a_device_that_was_deleted_without_a_word_leaves_every_dashboard(
         await screen.until(lambda: screen.is_listed and not screen.devices)
 
 
+def test_a_snapshot_waits_for_what_a_passivated_actor_left_to_the_writer() -> None:
+    """It was read before the last state of an actor that had gone to sleep was committed."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = await world.device("shed").register()
+            await shed.status(firmware="1")
+            await world.advance(0.5)
+            world.fault("store away", seconds=10)
+            await world.advance(0.1)
+            await shed.status(firmware="2")
+            await world.advance(9.95)
+            assert len(world.house.devices) == 0
+            assert world.house.gateway.in_flight == 1
+            async with world.dashboard() as screen:
+                assert screen.devices[shed.id]["firmware"] == "2"
+
+    simulate(World(1, idle_s=1.0), story)
+
+
 async def test_a_writer_that_fails_after_its_commit_doubles_no_refusal(world: World) -> None:
     """It tried again under a new name."""
     shed = world.device("shed")
