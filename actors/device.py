@@ -314,14 +314,20 @@ class Nobody:
 class Seat:
     """The place of a device: taken by its actor while it exists, by nobody otherwise.
 
-    Creating and deleting a device over REST changes who sits here, in the order of the messages.
+    Creating and deleting a device over REST changes who sits here, in the order in which that was
+    read from the store (`read`).
     """
 
-    def __init__(self, loaded: LoadedDevice | None) -> None:
+    def __init__(self, loaded: LoadedDevice | None, read: int = 0) -> None:
+        self._read = read
         self._sitter: DeviceActor | Nobody = Nobody() if loaded is None else DeviceActor(loaded)
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         if isinstance(message, Configured):
+            if message.read < self._read:
+                message.done()  # it waited while this seat was built from what is newer
+                return []
+            self._read = message.read
             if message.loaded is None:
                 self._sitter = Nobody()
             elif self._is_another(message.loaded):

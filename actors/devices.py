@@ -24,6 +24,7 @@ from protocol.records import LoadedDevice
 log = structlog.get_logger("roost.devices")
 
 Key = tuple[str, str]
+_Loaded = tuple[int, LoadedDevice | None]  # by which reading of the store, and what
 
 # Idle actors take about 5 kB each (a task and two lanes).
 ACTORS_MAX = 200_000
@@ -66,10 +67,9 @@ class Devices:
         self._idle_s = idle_s
         self._cells: dict[Key, Cell[DeviceMessage, DeviceEffect]] = {}
         self._of_user: dict[str, dict[str, Cell[DeviceMessage, DeviceEffect]]] = {}
-        self._ask, self._asked = trio.open_memory_channel[tuple[Key, Reply[LoadedDevice | None]]](
-            LOAD_MAX
-        )
-        self._configuring = trio.Lock()
+        self._ask, self._asked = trio.open_memory_channel[tuple[Key, Reply[_Loaded]]](LOAD_MAX)
+        self._reading = trio.Lock()
+        self._reads = 0
         # Users whose actors may judge by old settings: at most as many as have living actors.
         self._stale: dict[str, None] = {}
         self._stale_came = trio.Event()
@@ -141,23 +141,28 @@ class Devices:
         self._stale_came.set()
 
     async def _configure(self, user_id: str, code: str | None) -> list[Reply[None]]:
-        """Read settings and give them to living actors, one such change after the other: settings
-        that were read earlier never arrive later."""
-        async with self._configuring:
-            living = self._of_user.get(user_id, {})
-            codes = [each for each in living if code in (None, each)]
-            if not codes:
-                return []
-            loaded = await self._store.load_devices([(user_id, each) for each in codes])
-            replies = []
-            for each, device in zip(codes, loaded, strict=True):
-                cell = self._of_user.get(user_id, {}).get(each)
-                if cell is not None:  # else it ended, and reads them when it starts again
-                    reply = Reply[None]()
-                    done = partial(reply.settle, None)
-                    cell.mailbox.put_nowait(Configured(loaded=device, done=done), control=True)
-                    replies.append(reply)
-            return replies
+        """Read settings and give them to living actors."""
+        living = self._of_user.get(user_id, {})
+        codes = [each for each in living if code in (None, each)]
+        if not codes:
+            return []
+        read, loaded = await self._read([(user_id, each) for each in codes])
+        replies = []
+        for each, device in zip(codes, loaded, strict=True):
+            cell = self._of_user.get(user_id, {}).get(each)
+            if cell is not None:  # else it ended, and reads them when it starts again
+                reply = Reply[None]()
+                message = Configured(loaded=device, read=read, done=partial(reply.settle, None))
+                cell.mailbox.put_nowait(message, control=True)
+                replies.append(reply)
+        return replies
+
+    async def _read(self, keys: Sequence[Key]) -> tuple[int, list[LoadedDevice | None]]:
+        """Devices as they are now, and the number of this reading, one after the other: of two,
+        the higher number knows more."""
+        async with self._reading:
+            self._reads += 1
+            return self._reads, await self._store.load_devices(keys)
 
     async def refresh_forever(self) -> None:
         """Bring settings that could not be taken at once to where they belong."""
@@ -181,29 +186,30 @@ class Devices:
                 except trio.WouldBlock:
                     break
             try:
-                loaded = await self._load([key for key, _ in asked])
+                read, loaded = await self._load([key for key, _ in asked])
             except Exception as error:  # theirs to fail with: nobody may wait for ever
                 for _, reply in asked:
                     reply.fail(error)
                 raise
             for (_, reply), device in zip(asked, loaded, strict=True):
-                reply.settle(device)
+                reply.settle((read, device))
 
-    async def _load(self, keys: Sequence[Key]) -> list[LoadedDevice | None]:
+    async def _load(self, keys: Sequence[Key]) -> tuple[int, list[LoadedDevice | None]]:
         # An actor that lived before may have writes on their way: they belong to its state.
         await self._writer.barrier()
         while True:
             try:
-                return await self._store.load_devices(keys)
+                return await self._read(keys)
             except Unavailable as error:
                 log.warning("devices cannot be loaded yet", count=len(keys), error=str(error))
                 await trio.sleep(RETRY_S)
 
     def _start(self, key: Key) -> Cell[DeviceMessage, DeviceEffect]:
         async def build() -> Seat:
-            reply = Reply[LoadedDevice | None]()
+            reply = Reply[_Loaded]()
             await self._ask.send((key, reply))
-            return Seat(await reply.wait(float("inf")))
+            read, loaded = await reply.wait(float("inf"))
+            return Seat(loaded, read)
 
         def ended() -> None:
             del self._cells[key]

@@ -84,6 +84,8 @@ class Gateway:
         self.stale_since_us: int | None = None
         self.ledgers = {plan.client_id: SessionLedger(plan.client_id) for plan in broker.sessions}
         self._live = [plan.client_id for plan in broker.sessions if plan.live]
+        # Set when the commits that earlier processes left running are over and known.
+        self.prepared = trio.Event()
         self._broker = broker
         self._store = store
         self._clock = clock
@@ -121,6 +123,7 @@ class Gateway:
         ledger = self.ledgers[session]
         if ledger.needs_memory:
             ledger.remember(await self._store.session_memory(session))
+        self.prepared.set()
 
     # Inbox
 

@@ -72,7 +72,7 @@ class House:
             idle_s,
         )
         self.users = Users(
-            ports.store, self.supervisor, self.devices.announce, self.writer.barrier, on_step
+            ports.store, self.supervisor, self.devices.announce, self._written, on_step
         )
         self.gateway = Gateway(
             ports.broker,
@@ -83,6 +83,11 @@ class House:
             live_changed=lambda since_us: self.users.tell_all(Staleness(since_us)),
             confirm=self.writer.confirm,
         )
+
+    async def _written(self) -> None:
+        """Wait until the store has what this process, and earlier ones, gave to it."""
+        await self.gateway.prepared.wait()
+        await self.writer.barrier()
 
     def _committed(self, no: int, units: Any) -> None:
         self.gateway.committed(no, units)

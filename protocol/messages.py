@@ -43,9 +43,13 @@ class Unreadable(_Message, frozen=True, kw_only=True):
 
 
 class Configured(_Message, frozen=True, kw_only=True):
-    """The device or its feeds changed over REST: from here on these hold. None: it was deleted."""
+    """The device or its feeds changed over REST: from here on these hold. None: it was deleted.
+
+    `read` counts readings of the store: what was read earlier never replaces what was read later.
+    """
 
     loaded: LoadedDevice | None
+    read: int
     done: Done
 
 
