@@ -5,16 +5,15 @@ commit may find it done a while later (`begin`). What happens between a process 
 the business of `actors.adapters.memory_store_line`.
 """
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import trio
 
+from actors.adapters.memory_rules import check_storable
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from protocol.errors import Conflict, Unstorable
-from protocol.ids import is_uuid
 from protocol.records import (
     AlarmChange,
     Device,
@@ -129,7 +128,7 @@ class MemoryStore:
             self._commits[each.batch.id] = self._do_commit(each.batch, each.no)
 
     def _check(self, unit: Unit) -> None:
-        _check_storable(unit)
+        check_storable(unit)
         for reading in unit.readings:
             if reading.value in self.poison:
                 raise Unstorable(f"{reading.value!r} breaks a rule")
@@ -406,25 +405,3 @@ class MemoryStore:
             and device_id in (None, stored.device_id)
         ]
         return found[:limit]
-
-
-def _check_storable(unit: Unit) -> None:
-    """What PostgreSQL would refuse: U+0000 in a text, text that is no UUID, lone surrogates."""
-    texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
-    for rejection in unit.rejections:
-        texts += [rejection.topic, rejection.payload, rejection.detail]
-        if not is_uuid(rejection.user_id):
-            raise Unstorable(f"{rejection.user_id!r} is not a UUID")
-        if rejection.encoding == "base64":
-            base64.b64decode(rejection.payload, validate=True)
-    for text in texts:
-        if "\0" in text or not _is_encodable(text):
-            raise Unstorable("a text holds what cannot be stored")
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -132,11 +132,16 @@ class Screen:
                 self.values[event["feed_id"]] = event["ts"], event["value"]
 
     async def until(self, probe: Callable[[], Any]) -> Any:
-        """Wait until the picture is as wanted; answers with what the probe found."""
-        with trio.fail_after(WAIT_S):
+        """Wait until the picture is as wanted; answers with what the probe found.
+
+        Raises:
+            Broken: it never became so.
+        """
+        with trio.move_on_after(WAIT_S):
             while not (found := probe()):
                 await self._news.wait()
-        return found
+            return found
+        raise Broken("I6", f"a dashboard of {self.person.name} waits for ever")
 
     async def next(self, kind: str) -> dict[str, Any]:
         """The next event of a type, from now on."""

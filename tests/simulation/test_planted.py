@@ -3,8 +3,8 @@
 import pytest
 
 from tests.simulation import tally
+from tests.simulation.drawing import draw
 from tests.simulation.faults import KINDS
-from tests.simulation.plan import draw
 from tests.simulation.planted import PLANTS, planted
 from tests.simulation.running import run
 from tests.simulation.search import kind_of

@@ -10,13 +10,14 @@ import pytest
 import trio
 
 from tests.simulation.broken import Broken
-from tests.simulation.plan import Fault, Kill, Plan, Publish, described, draw
+from tests.simulation.drawing import draw
+from tests.simulation.plan import Fault, Kill, Plan, Publish, described
 from tests.simulation.planted import planted
 from tests.simulation.running import LIFE_MAX_S, Outcome, run, simulate
 from tests.simulation.search import read_plan, report, shrink
 from tests.simulation.world import World
 
-DIGEST = "from tests.simulation.plan import draw; from tests.simulation.running import run; "
+DIGEST = "from tests.simulation.drawing import draw; from tests.simulation.running import run; "
 DIGEST += "print(*(run(draw(seed)).world.trace.digest for seed in (4, 11)))"
 
 

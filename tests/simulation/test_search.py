@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import options, tally
-from tests.simulation.plan import Plan, draw
+from tests.simulation.drawing import draw
+from tests.simulation.plan import Plan
 from tests.simulation.running import run
 from tests.simulation.search import read_plan, report, shrink
 

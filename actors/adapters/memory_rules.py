@@ -1,0 +1,29 @@
+"""What PostgreSQL would refuse to store: the rules of its types, for the memory store."""
+
+import base64
+
+from protocol.errors import Unstorable
+from protocol.ids import is_uuid
+from protocol.records import Unit
+
+
+def check_storable(unit: Unit) -> None:
+    """Raises `Unstorable`: U+0000 in a text, lone surrogates, text that is no UUID."""
+    texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
+    for rejection in unit.rejections:
+        texts += [rejection.topic, rejection.payload, rejection.detail]
+        if not is_uuid(rejection.user_id):
+            raise Unstorable(f"{rejection.user_id!r} is not a UUID")
+        if rejection.encoding == "base64":
+            base64.b64decode(rejection.payload, validate=True)
+    for text in texts:
+        if "\0" in text or not _is_encodable(text):
+            raise Unstorable("a text holds what cannot be stored")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

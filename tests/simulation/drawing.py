@@ -1,0 +1,249 @@
+"""How a plan is drawn from a seed: what devices and people do, and what befalls them."""
+
+import random
+
+from actors.adapters.memory_store_line import COMMIT_FATES
+from tests.simulation.plan import (
+    DEVICES,
+    FIRST_NUMBER,
+    KEYS,
+    OWNERS,
+    AnyStep,
+    Boot,
+    Delete,
+    Fault,
+    Form,
+    Hostile,
+    Kill,
+    Plan,
+    Publish,
+    Report,
+    Stop,
+    Tune,
+    Vanish,
+    Watch,
+    Word,
+)
+
+DURATION_S = 30.0
+READINGS = 70
+HOSTILE = (
+    "not json",
+    "not utf-8",
+    "deep",
+    "huge",
+    "empty",
+    "nul",
+    "nan",
+    "list of rubbish",
+    "unknown feed",
+    "bad key",
+    "bad time",
+    "bad status",
+    "ack of nothing",
+    "foreign topic",
+    "nobody's device",
+)
+
+
+def draw(seed: int) -> Plan:
+    """The plan of a seed."""
+    rng = random.Random(seed)
+    painter = _Painter(rng)
+    steps: list[AnyStep] = []
+    for _ in range(READINGS):
+        steps += painter.readings()
+    steps += painter.reports()
+    steps += painter.lives_of_devices()
+    steps += [painter.hostile() for _ in range(rng.randint(2, 8))]
+    steps += [painter.watch(owner) for owner in OWNERS for _ in range(rng.randint(1, 3))]
+    steps += [painter.tune() for _ in range(rng.randint(0, 5))]
+    if rng.random() < 0.5:
+        steps.append(Delete(at_s=painter.moment(), device="ada/visitor", purge=rng.random() < 0.5))
+    steps += painter.misfortunes()
+    if rng.random() < 0.3:
+        steps += painter.storm()
+    steps.sort(key=lambda step: step.at_s)
+    return Plan(
+        seed=seed,
+        broker=rng.choice(("nats", "nats", "mosquitto 5", "mosquitto 3.1.1")),
+        small=rng.random() < 0.4,
+        idle_s=rng.choice((2.0, 600.0)),
+        poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
+        steps=steps,
+    )
+
+
+class _Painter:
+    """Draws steps; numbers are given once."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.numbers = FIRST_NUMBER
+        # Some plans are crowded: much happens in a moment.
+        self.moments = sorted(rng.uniform(0, DURATION_S) for _ in range(rng.choice((3, 200))))
+
+    def moment(self) -> float:
+        return round(self.rng.choice(self.moments) + self.rng.random() * 0.5, 3)
+
+    def number(self) -> int:
+        self.numbers += 1
+        return self.numbers
+
+    def device(self) -> str:
+        return "/".join(self.rng.choice(DEVICES))
+
+    def arrivals(self) -> tuple[str, list[float]]:
+        """How a device's own line treats a message; what is dropped is sent again."""
+        fate = self.rng.choices(
+            ("", "delayed", "sent twice", "dropped, sent again"), (70, 12, 12, 6)
+        )[0]
+        delay_s = round(self.rng.uniform(0.01, 4.0), 3)
+        match fate:
+            case "delayed" | "dropped, sent again":
+                return fate, [delay_s]
+            case "sent twice":
+                return fate, [0.0, self.rng.choice((0.0, delay_s))]
+            case _:
+                return fate, [0.0]
+
+    def readings(self) -> list[AnyStep]:
+        """One reading, or now and then a burst of one device."""
+        key = self.rng.choice(KEYS)
+        at_s, device = self.moment(), self.device()
+        count = self.rng.choices((1, 12), (97, 3))[0]
+        return [self._reading(at_s, device, key) for _ in range(count)]
+
+    def _reading(self, at_s: float, device: str, key: str) -> Publish:
+        rng = self.rng
+        forms: dict[str, Form] = {"by-ts": "ts", "by-id": "id", "bare": "bare", "switch": "repeat"}
+        others: tuple[Form, Form] = ("ts", "bare")
+        form = forms[key] if key in forms else rng.choice(others)
+        if key == "by-ts" and rng.random() < 0.2:
+            form = "several"
+        if key in ("bare", "tuned") and rng.random() < 0.15:
+            form = "wrong"
+        fate, arrivals = self.arrivals()
+        return Publish(
+            at_s=at_s,
+            device=device,
+            key=key,
+            form=form,
+            number=self.number(),
+            arrivals=arrivals,
+            qos=0 if rng.random() < 0.08 else 1,
+            retain=key == "bare" and rng.random() < 0.05,
+            violates=key in ("limited", "strict") and rng.random() < 0.4,
+            age_s=rng.choice((0.0, 0.0, 1.0, 3600.0)),
+            fate=fate,
+        )
+
+    def reports(self) -> list[AnyStep]:
+        steps: list[AnyStep] = []
+        for owner, code in DEVICES[:3]:
+            times = sorted(self.moment() for _ in range(self.rng.randint(1, 6)))
+            for mark, at_s in enumerate(times, 1):
+                _, arrivals = self.arrivals()
+                steps.append(
+                    Report(at_s=at_s, device=f"{owner}/{code}", mark=mark, arrivals=arrivals)
+                )
+        return steps
+
+    def lives_of_devices(self) -> list[AnyStep]:
+        steps: list[AnyStep] = []
+        for owner, code in DEVICES:
+            device = f"{owner}/{code}"
+            boots = sorted(self.moment() for _ in range(self.rng.randint(0, 3)))
+            for session, at_s in enumerate(boots, 1):
+                steps.append(Boot(at_s=at_s, device=device, session=session))
+                late_s = self.rng.choice((0.0, 3.0))
+                gone_s = at_s + self.rng.uniform(0.1, 6)
+                steps.append(Vanish(at_s=gone_s, device=device, late_s=late_s))
+            for _ in range(self.rng.randint(0, 2)):
+                word = self.rng.choice(("online", "sleeping", "offline"))
+                retain = self.rng.random() < 0.3
+                steps.append(Word(at_s=self.moment(), device=device, status=word, retain=retain))
+        return steps
+
+    def hostile(self) -> AnyStep:
+        return Hostile(
+            at_s=self.moment(),
+            device=self.device(),
+            shape=self.rng.choice(HOSTILE),
+            number=self.number(),
+        )
+
+    def watch(self, owner: str) -> AnyStep:
+        return Watch(
+            at_s=self.moment(),
+            owner=owner,
+            lasts_s=self.rng.uniform(1, 2 * DURATION_S),
+            pace_s=self.rng.choice((0.0, 0.0, 0.3, 2.0, 40.0)),
+            batch=self.rng.random() < 0.3,
+            vanishes=self.rng.random() < 0.3,
+        )
+
+    def tune(self) -> AnyStep:
+        hangs_up_s = self.rng.choice((None, None, 0.0, 0.001, 0.1))
+        return Tune(
+            at_s=self.moment(),
+            device="/".join(self.rng.choice(DEVICES[:3])),
+            enabled=self.rng.random() < 0.7,
+            max_value=self.rng.choice((None, FIRST_NUMBER + 40.0, 2.0 * FIRST_NUMBER)),
+            hangs_up_s=hangs_up_s,
+        )
+
+    def misfortunes(self) -> list[AnyStep]:
+        rng = self.rng
+        steps: list[AnyStep] = []
+        for _ in range(rng.randint(0, 10)):
+            kind, seconds = rng.choice(_MISFORTUNES)
+            lasts_s = rng.uniform(*seconds)
+            if kind == "clock":
+                lasts_s = round(lasts_s * rng.choice((-1, 1)))
+            steps.append(Fault(at_s=self.moment(), kind=kind, seconds=lasts_s))
+        for _ in range(rng.choice((0, 1, 2, 3))):
+            steps.append(
+                Kill(
+                    at_s=self.moment(),
+                    steps=rng.choice((0, rng.randrange(40), rng.randrange(400))),
+                    down_s=rng.choice((0.0, 0.5, 8.0)),
+                )
+            )
+        if rng.random() < 0.3:
+            steps.append(Stop(at_s=self.moment(), down_s=rng.choice((0.0, 1.0))))
+        return steps
+
+    def storm(self) -> list[AnyStep]:
+        """Misfortunes that come together: a slow database, bursts, a lost connection, a kill."""
+        rng = self.rng
+        at_s = round(rng.uniform(0, DURATION_S - 10), 3)
+        device, key = self.device(), rng.choice(("bare", "by-ts", "tuned"))
+        lost = rng.choice(("line cut", "broker killed", "session lost", "line stalls"))
+        bursts = (at_s, at_s + 0.8, at_s + rng.uniform(1.5, 4))
+        steps: list[AnyStep] = [
+            Fault(at_s=at_s, kind=rng.choice(("store slow", "store away")), seconds=6.0),
+            *[Fault(at_s=at_s + 1.0, kind=lost, seconds=0.5) for _ in range(rng.randint(1, 4))],
+            Kill(at_s=at_s + rng.uniform(2, 8), steps=rng.randrange(40), down_s=0.5),
+        ]
+        for burst_s in bursts:
+            steps += [self._reading(round(burst_s, 3), device, key) for _ in range(8)]
+        return steps
+
+
+_MISFORTUNES: list[tuple[str, tuple[float, float]]] = [
+    *[("line cut", (0.0, 0.0))] * 3,
+    ("line stalls", (0.1, 8.0)),
+    ("line slow", (1.0, 10.0)),
+    ("broker killed", (0.0, 3.0)),
+    ("broker away", (0.1, 8.0)),
+    ("session lost", (0.0, 0.0)),
+    *[("store away", (0.1, 8.0))] * 2,
+    ("store slow", (1.0, 8.0)),
+    *[(f"commit {fate}", (0.0, 0.0)) for fate in COMMIT_FATES],
+    ("answer lost", (0.0, 0.0)),
+    ("load fails", (0.0, 0.0)),
+    *[("actor crash", (0.0, 0.0))] * 2,
+    ("actor crash twice", (0.0, 0.0)),
+    ("clock", (1.0, 100_000.0)),
+]
