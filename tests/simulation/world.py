@@ -86,6 +86,7 @@ class World:
         self._devices: dict[tuple[str, str], VirtualDevice] = {}
         self.first_deliveries: dict[bytes, list[int]] = {}  # by payload: when (µs, wall clock)
         self._crashes: list[_Crash] = []
+        self._broken: Broken | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["World"]:
@@ -102,6 +103,8 @@ class World:
             if self._process is not None and not self._process.is_dead:
                 await self.stop()
             nursery.cancel_scope.cancel()
+        if self._broken is not None:
+            raise self._broken
         if self.logs.unexpected:
             raise Broken("I6", f"unexpected in the log: {self.logs.unexpected[:3]}")
 
@@ -231,6 +234,8 @@ class World:
         started_s = trio.current_time()
         while True:
             await trio.sleep(SETTLE_S)
+            if self._broken is not None:
+                raise self._broken
             process = await self.serving()
             gateway = process.house.gateway
             calm = gateway.connected_sessions == len(gateway.ledgers)
@@ -249,7 +254,10 @@ class World:
 
     def on_step(self, name: str, message: Any) -> None:
         self.trace.note(name, summary(message))
-        checks.bounds(self)
+        try:
+            checks.bounds(self)
+        except Broken as error:  # inside an actor it would only be one more failure of that actor
+            self._broken = self._broken or error
         named = f"{self._readable(name)} "
         for crash in self._crashes:
             if crash.actor in ("", name) and (crash.actor or named.startswith(crash.target)):
