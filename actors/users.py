@@ -58,6 +58,7 @@ class Users:
         self._on_step = on_step
         self._cells: dict[str, Cell[UserMessage, UserEffect]] = {}
         self._watching: dict[str, list[Outbox]] = {}
+        self._lossy: set[str] = set()  # whose actor has lost events, until snapshots are read again
 
     def __len__(self) -> int:
         return len(self._cells)
@@ -75,8 +76,14 @@ class Users:
     def tell(self, user_id: str, event: Event) -> None:
         """To the user's dashboards, if there are any. Never blocks."""
         cell = self._cells.get(user_id)
-        if cell is not None:
-            cell.mailbox.put_nowait(Happened(event=event))
+        if cell is None:
+            return
+        lane = cell.mailbox.data
+        shed = lane.shed
+        cell.mailbox.put_nowait(Happened(event=event))
+        if lane.shed > shed and user_id not in self._lossy:
+            self._lossy.add(user_id)  # one new beginning makes up for all that is lost before it
+            self.renew(user_id)
 
     def tell_all(self, event: Event) -> None:
         for user_id in self._cells:
@@ -151,6 +158,7 @@ class Users:
         def ended() -> None:
             if self._cells.get(user_id) is cell:
                 del self._cells[user_id]
+                self._lossy.discard(user_id)
 
         cell: Cell[UserMessage, UserEffect] = Cell(
             f"user {user_id}", mailbox, build, perform, on_step=self._on_step
@@ -160,6 +168,7 @@ class Users:
         return cell
 
     async def _read_snapshot(self, user_id: str, outbox: Outbox) -> None:
+        self._lossy.discard(user_id)
         self._announce(user_id)
         # An actor that was passivated meanwhile tells nothing; its last state is on its way there.
         await self._written()
@@ -189,6 +198,7 @@ class Users:
         elif not watching:
             del self._watching[user_id]
             del self._cells[user_id]
+            self._lossy.discard(user_id)
             cell.mailbox.close()
         else:
             try:

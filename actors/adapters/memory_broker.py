@@ -127,8 +127,7 @@ class MemoryBroker:
         """A SUBSCRIBE brings the retained messages again."""
         for topic, published in list(self._retained.items()):
             if _subscribes(session.plan, topic):
-                published.copies += 1
-                session.take(msgspec.structs.replace(published), topic, retain=True)
+                session.take(msgspec.structs.replace(published), topic, retained=published)
 
     def unacknowledged(self, session: str) -> int:
         return self.sessions[session].waiting

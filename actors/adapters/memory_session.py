@@ -92,7 +92,7 @@ class Published(msgspec.Struct, kw_only=True, eq=False):
     deliveries: int = 0
     acknowledged: bool = False
     forgotten_acks: int = 0  # how often the broker forgot that it was acknowledged
-    copies: int = 0  # of a retained message: how often a SUBSCRIBE brought it
+    copies: int = 0  # of a retained message: how often the broker's own copy was delivered
     lost: bool = False  # the broker lost it: its session was gone, or never there
 
 
@@ -101,7 +101,7 @@ class _Message(msgspec.Struct, kw_only=True, eq=False):
 
     published: Published
     topic: str
-    retain: bool = False
+    retained: Published | None = None  # of which it is the copy that the broker kept
     packet_id: int = 0
     sent: bool = False  # the next time it is sent again: DUP
     sent_s: float = 0.0  # when, the last time
@@ -160,16 +160,16 @@ class Session:
     def disconnect(self) -> None:
         self.line = None
         if not self.habits.retained_again:
-            kept = [message for message in self._window.values() if not message.retain]
+            kept = [message for message in self._window.values() if not message.retained]
             self._window = {message.packet_id: message for message in kept}
-            self._queue = deque(message for message in self._queue if not message.retain)
+            self._queue = deque(message for message in self._queue if not message.retained)
 
-    def take(self, published: Published, topic: str, *, retain: bool = False) -> None:
-        """A message for this session's subscriptions."""
+    def take(self, published: Published, topic: str, *, retained: Published | None = None) -> None:
+        """A message for this session's subscriptions; perhaps the copy of a retained one."""
         if not self.known or (not published.qos and self.line is None):
             published.lost = True
             return
-        message = _Message(published=published, topic=topic, retain=retain)
+        message = _Message(published=published, topic=topic, retained=retained)
         if published.qos:
             self._queue.append(message)
             self.flow()
@@ -200,6 +200,8 @@ class Session:
         dup, message.sent = message.sent, True
         message.sent_s = trio.current_time()
         message.published.deliveries += 1
+        if message.retained is not None:
+            message.retained.copies += 1
         if message.published.qos and self.habits.ack_wait_s is not None:
             self._again.append((trio.current_time() + self.habits.ack_wait_s, message))
             self.line.wake()
@@ -208,7 +210,7 @@ class Session:
             self._number,
             message.packet_id,
             dup,
-            message.retain,
+            message.retained is not None,
             message.topic,
             message.published.payload,
         )

@@ -126,7 +126,11 @@ async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -
         found = sum(1 for _, feed, _ in kept.readings if feed.id == switch)
         if found > sum(copy.deliveries for copy in copies):
             raise Broken("I2", f"{device}/switch: {found} stored")
-        if not found and any(copy.qos and not copy.lost for copy in copies) and switch:
+        aside = any(
+            name == owner and each.topic.endswith(f"/{code}/feeds/switch")
+            for name, each in kept.rejections
+        )
+        if not (found or aside) and any(copy.qos and not copy.lost for copy in copies) and switch:
             raise Broken("I1", f"{device}/switch: nothing stored")
     _check_owners(world, book, kept)
 

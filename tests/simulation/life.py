@@ -319,9 +319,7 @@ class _KillLater(trio.abc.Instrument):
             self.kill()
 
     def kill(self) -> None:
-        if (
-            self.done.is_set()
-        ):  # the steps were done in the moment in which the quiet was long enough
+        if self.done.is_set():  # both reasons came in one moment
             return
         trio.lowlevel.remove_instrument(self)
         self._world.kill()

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from actors.adapters.memory_session import MOSQUITTO_311, NATS
+from protocol.events import DeviceChanged
 from tests.simulation.person import Refused
 from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
 from tests.simulation.running import run, simulate, sized
@@ -167,6 +168,27 @@ def test_a_dashboard_that_loses_events_gets_its_list_before_anything_else() -> N
                 kinds = [frame["type"] for frame in screen.frames]
             assert kinds[0] == "device_list"
             assert kinds.count("device_list") > 1  # it lost something, and was told
+
+    with sized(small=True):
+        simulate(World(1), story)
+
+
+def test_events_that_a_user_actor_loses_are_made_up_for_by_a_new_list() -> None:
+    """More things than its mailbox holds changed in one turn; dashboards kept the older picture."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            ada = world.person()
+            for n in range(12):
+                await world.device(f"d{n}").register()
+            async with world.dashboard() as screen:
+                devices = await world.store.snapshot(ada.id)
+                for device in devices:
+                    await world.store.update_device(msgspec.structs.replace(device, name="new"))
+                for device in await world.store.snapshot(ada.id):  # no turn of the actor between
+                    world.house.users.tell(ada.id, DeviceChanged(device))
+                await world.advance(5)
+                assert {device["name"] for device in screen.devices.values()} == {"new"}
 
     with sized(small=True):
         simulate(World(1), story)
