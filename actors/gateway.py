@@ -181,7 +181,8 @@ class Gateway:
         digest = None
         if packet_id and not _has_identity(said, delivery.retain):
             digest = _digest(raw_topic.encode() + b"\0" + payload)
-            verdict = ledger.known_digest(packet_id, digest, trio.current_time())
+            now_s = trio.current_time()
+            verdict = ledger.known_digest(packet_id, digest, now_s, dup=delivery.dup)
             if verdict is not Verdict.NEW:
                 return self._known(ledger, packet_id, verdict, raw_topic, mark)
         count = _readings_in(topic, said)

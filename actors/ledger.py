@@ -69,6 +69,8 @@ class SessionLedger:
         self._unconfirmed: deque[tuple[int, list[bytes]]] = deque()  # (commit number, digests)
         self._confirmed = 0
         self._suspects: set[bytes] = set()
+        # Suspects that came again and were acknowledged: by which of this connection's PUBACKs.
+        self._answered: dict[bytes, int] = {}
         self._known: Counter[bytes] = Counter()
         self._known_order: deque[bytes] = deque()
         self._remembered = False
@@ -97,6 +99,7 @@ class SessionLedger:
         self._acknowledged.clear()
         self._acks = 0
         self._acks_of_commits.clear()
+        self._answered.clear()
         for _, digests in self._unconfirmed:
             self._suspects.update(digests)
 
@@ -120,12 +123,15 @@ class SessionLedger:
         self._acknowledged.pop(packet_id, None)
         return Verdict.NEW
 
-    def known_digest(self, packet_id: int, digest: bytes, now_s: float) -> Verdict:
+    def known_digest(
+        self, packet_id: int, digest: bytes, now_s: float, *, dup: bool = False
+    ) -> Verdict:
         """Judge a delivery without identity of its own by what it says."""
         if not (self._suspects or self._orphans):
             return Verdict.NEW
         if now_s - self.connected_s > SUSPICION_S:
             self._suspects.clear()
+            self._answered.clear()
             self._orphans.clear()
             return Verdict.NEW
         orphan = self._orphans.get(digest)
@@ -137,7 +143,10 @@ class SessionLedger:
         if orphan is not None:
             self._adopt(orphan, packet_id)
             return Verdict.JOINED
-        self._suspects.discard(digest)
+        if digest in self._answered and not dup:
+            return Verdict.NEW  # it came again once already: rather twice than lost
+        # It stays a suspect until the broker has surely heard the PUBACK that now goes out.
+        self._answered[digest] = self._acks + 1
         return Verdict.DONE
 
     def open(self, packet_id: int, topic: str, mark: bytes, digest: bytes | None) -> Receipt:
@@ -205,6 +214,9 @@ class SessionLedger:
         """
         if connection != self.connection:
             return None
+        for digest in [each for each, at in self._answered.items() if at <= acks]:
+            del self._answered[digest]
+            self._suspects.discard(digest)
         if (self._suspects or self._orphans) and now_s - self.connected_s <= SUSPICION_S:
             return None
         self._suspects.clear()

@@ -28,7 +28,9 @@ def take(
     """As the gateway does it."""
     verdict = ledger.known_packet(packet_id, dup, T, payload)
     if verdict is Verdict.NEW:
-        verdict = ledger.known_digest(packet_id, digest(payload), now_s)
+        verdict = ledger.known_digest(packet_id, digest(payload), now_s, dup=dup)
+    if verdict is Verdict.DONE:
+        ledger.acknowledged(packet_id, T, payload)
     if verdict is Verdict.NEW:
         return ledger.open(packet_id, T, payload, digest(payload))
     return verdict
@@ -67,6 +69,21 @@ def test_a_packet_id_that_came_round_is_not_known_by_its_dup_alone() -> None:
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
     assert isinstance(take(ledger, 1, b"b", dup=True), Receipt)
+
+
+def test_what_came_again_is_in_doubt_until_its_second_puback_was_heard() -> None:
+    """The PUBACK of a later commit was heard, this one was lost: the next process took it anew."""
+    ledger = connected()
+    first = opened(ledger, 1, b"a")
+    ledger.connected(2, 10.0)
+    assert ledger.settle(8, [first]) == []
+    second = opened(ledger, 2, b"b", now_s=11.0)
+    assert ledger.settle(9, [second]) == [2]
+    assert take(ledger, 1, b"a", dup=True, now_s=11.0) is Verdict.DONE
+    assert ledger.heard(2, 1, 12.0) is None  # of two PUBACKs only the first
+    assert take(ledger, 1, b"a", dup=True, now_s=12.0) is Verdict.DONE
+    assert isinstance(take(ledger, 3, b"a", now_s=12.0), Receipt)  # said anew
+    assert ledger.heard(2, 3, 13.0) == 9
 
 
 def test_the_same_packet_id_without_dup_is_another_message() -> None:
