@@ -13,7 +13,7 @@ from actors import presence
 from actors.refusing import NoticeLimit, notice, readings_in, refused_whole, rejection
 from protocol import codec
 from protocol.errors import Reason, Refusal
-from protocol.events import DeviceChanged, FeedValue
+from protocol.events import DeviceChanged, DeviceGone, FeedValue
 from protocol.messages import (
     AckSaid,
     Announce,
@@ -328,14 +328,22 @@ class Seat:
                 message.done()  # it waited while this seat was built from what is newer
                 return []
             self._read = message.read
+            gone = self._leaving(message.loaded)
             if message.loaded is None:
                 self._sitter = Nobody()
             elif self._is_another(message.loaded):
                 self._sitter = DeviceActor(message.loaded)
             effects = self._sitter.step(message, now_us)
             message.done()
-            return effects
+            return [*gone, *effects]
         return self._sitter.step(message, now_us)
+
+    def _leaving(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
+        """Dashboards hear of a device that leaves behind everything that it said itself."""
+        if isinstance(self._sitter, Nobody) or not (loaded is None or self._is_another(loaded)):
+            return []
+        device = self._sitter.device
+        return [Live(user_id=device.user_id, event=DeviceGone(device.id))]
 
     def _is_another(self, loaded: LoadedDevice) -> bool:
         """A code may be given to a new device after its old one was deleted."""

@@ -17,7 +17,7 @@ from actors.refusing import refused_whole
 from actors.reply import Reply
 from actors.supervisor import Cell, Supervisor
 from actors.writer import Writer
-from protocol.errors import Reason, Refusal, Unavailable
+from protocol.errors import Problem, Reason, Refusal, Unavailable
 from protocol.messages import Announce, Configured, DeviceEffect, DeviceMessage, FromDevice
 from protocol.records import LoadedDevice
 
@@ -111,8 +111,8 @@ class Devices:
         """
         is_known = False
         try:
-            replies = await self._configure(user_id, code)
             with trio.fail_after(REFRESH_TIMEOUT_S):
+                replies = await self._configure(user_id, code)
                 for reply in replies:
                     await reply.wait(REFRESH_TIMEOUT_S)
             is_known = True
@@ -131,6 +131,8 @@ class Devices:
         """
         try:
             yield
+        except Problem:
+            raise  # it was refused: nothing changed
         except BaseException:
             self._refresh_later(user_id)
             raise

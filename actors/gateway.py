@@ -47,6 +47,7 @@ BYTES_MAX = 256 << 20
 TOPIC_MAX = 512
 # Between leaving messages with a broker and fetching them: the patience that NATS has with us, too.
 FETCH_AGAIN_S = 5.0
+FETCH_MAX_S = 300.0
 # What tells a payload from others in a receipt: itself, or the digest of a longer one.
 MARK_BYTES_MAX = 1_024
 
@@ -241,15 +242,20 @@ class Gateway:
     async def fetch_forever(self) -> None:
         """Fetch what was left for want of room from a broker that sends again on new connections
         only: without one it would lie there for as long as the connection holds."""
-        while True:
+        pause_s, fetched_s = FETCH_AGAIN_S, float("-inf")
+        while not self.closing:
             await self._left_came.wait()
-            await trio.sleep(FETCH_AGAIN_S)
-            if self._has_room(0):
+            if trio.current_time() - fetched_s > 2 * pause_s:
+                pause_s = FETCH_AGAIN_S
+            await trio.sleep(pause_s)
+            if self._has_room(0) and not self.closing:
                 self._left_came = trio.Event()
                 left, self._left = self._left, {}
                 for session, connection in left.items():
                     log.info("session fetches what was left", session=session)
                     self._broker.renew(session, connection)
+                # One full actor shall not cut everybody's session again and again.
+                pause_s, fetched_s = min(2 * pause_s, FETCH_MAX_S), trio.current_time()
 
     # After the commit
 

@@ -159,9 +159,15 @@ class SessionLedger:
         return receipt
 
     def forget(self, receipt: Receipt) -> None:
-        """There was no room for it after all: the broker keeps it and sends it again."""
+        """There was no room for it after all: the broker keeps it and sends it again.
+
+        To be called right after `open`.
+        """
         if self._in_flight.get(receipt.packet_id) is receipt:
             del self._in_flight[receipt.packet_id]
+        if receipt.taken is not None:  # it was not taken: when it comes again it is no repeat
+            digest = self._known_order.pop()
+            self._forget_one(digest)
 
     def _adopt(self, receipt: Receipt, packet_id: int) -> None:
         """The message came again: its acknowledgement is owed here and now."""
@@ -234,7 +240,9 @@ class SessionLedger:
         self._known[digest] += 1
         self._known_order.append(digest)
         if len(self._known_order) > KNOWN_MAX:
-            old = self._known_order.popleft()
-            self._known[old] -= 1
-            if not self._known[old]:
-                del self._known[old]
+            self._forget_one(self._known_order.popleft())
+
+    def _forget_one(self, digest: bytes) -> None:
+        self._known[digest] -= 1
+        if not self._known[digest]:
+            del self._known[digest]

@@ -13,7 +13,7 @@ import trio
 
 from actors.adapters.memory_rules import check_storable
 from actors.ports import Batch, Committed, FeedPage, WallClock
-from protocol.errors import Conflict, Unstorable
+from protocol.errors import Conflict, Unavailable, Unstorable
 from protocol.records import (
     AlarmChange,
     Device,
@@ -32,6 +32,11 @@ from protocol.values import Value
 
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 KEPT_BATCHES = 64
+LOCK_TIMEOUT_S = 2.0  # how long one question waits for commits that are still being done
+
+
+class Poisoned(Unstorable):
+    """The fault of a test: a row that breaks a rule which only the database knows."""
 
 
 class _Running(msgspec.Struct, frozen=True):
@@ -131,7 +136,7 @@ class MemoryStore:
         check_storable(unit)
         for reading in unit.readings:
             if reading.value in self.poison:
-                raise Unstorable(f"{reading.value!r} breaks a rule")
+                raise Poisoned(f"{reading.value!r} breaks a rule")
 
     def _do_commit(self, batch: Batch, no: int) -> Committed:
         duplicates = [self._store_readings(unit.readings) for unit in batch.units]
@@ -242,9 +247,12 @@ class MemoryStore:
 
     async def session_memory(self, session: str) -> SessionMemory:
         await self._cross()
-        while self._running:  # commits of earlier processes that are still being done
-            await trio.sleep_until(max(each.due_s for each in self._running.values()))
-            self._catch_up()
+        with trio.move_on_after(LOCK_TIMEOUT_S):
+            while self._running:  # commits of earlier processes that are still being done
+                await trio.sleep_until(max(each.due_s for each in self._running.values()))
+                self._catch_up()
+        if self._running:
+            raise Unavailable("an earlier commit is not over yet")
         confirmed = self._confirmed.get(session, 0)
         known: list[bytes] = []
         suspects: list[bytes] = []
@@ -307,7 +315,8 @@ class MemoryStore:
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
         await self._cross()
-        if self._devices[device_id].user_id != user_id:
+        device = self._devices.get(device_id)
+        if device is None or device.user_id != user_id:
             return
         for feed in [each for each in self._feeds.values() if each.device_id == device_id]:
             if purge:
@@ -321,6 +330,8 @@ class MemoryStore:
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:
         await self._cross()
+        if device_id not in self._devices:
+            return
         self._logins[device_id] = login
         self._devices[device_id] = msgspec.structs.replace(
             self._devices[device_id], client_id=login.client_id
@@ -362,7 +373,9 @@ class MemoryStore:
 
     async def update_feed(self, feed: Feed) -> None:
         await self._cross()
-        known = self._feeds[feed.id]
+        known = self._feeds.get(feed.id)
+        if known is None:
+            return
         self._feeds[feed.id] = msgspec.structs.replace(
             feed, last_value=known.last_value, last_us=known.last_us
         )

@@ -16,9 +16,9 @@ from typing import Any
 import trio
 
 from actors.adapters.memory_line import no_latency
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory_store import MemoryStore, Poisoned
 from actors.ports import Batch, Committed
-from protocol.errors import Unavailable, Unstorable
+from protocol.errors import Unavailable
 
 # What may become of a commit. "middle": it fails before COMMIT, nothing is stored. "answer": it is
 # stored, its answer is lost. "late": its answer is lost, and the server is done only later.
@@ -121,7 +121,7 @@ class StoreLine:
             raise LineCrash("before a commit")
         try:
             self._store.begin(batch, LATE_S if fate == "late" else self._faults.work_s)
-        except Unstorable:
+        except Poisoned:
             self._faults.told("store: poison")
             raise
         self._begun[batch.id] = batch

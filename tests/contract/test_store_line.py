@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from actors.adapters.memory import ManualClock, SeededIds
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory_store import LOCK_TIMEOUT_S, MemoryStore
 from actors.adapters.memory_store_line import LATE_S, LineCrash, StoreFaults, StoreLine
 from actors.ports import Batch
 from protocol.errors import Unavailable
@@ -85,7 +85,11 @@ async def test_an_unfinished_commit_is_seen_by_nobody_and_a_new_process_waits_fo
         await scene.home.store.commit(scene.batch())
     assert await scene.counts() == (0, 0)
     started_s = trio.current_time()
-    memory = await StoreLine(scene.store, StoreFaults()).session_memory(SESSION)
+    line = StoreLine(scene.store, StoreFaults())
+    with pytest.raises(Unavailable):
+        await line.session_memory(SESSION)
+    assert trio.current_time() == pytest.approx(started_s + LOCK_TIMEOUT_S)
+    memory = await line.session_memory(SESSION)
     assert trio.current_time() == pytest.approx(started_s + LATE_S)
     assert memory.suspects == (b"1" * 16,)
     assert await scene.counts() == (1, 1)

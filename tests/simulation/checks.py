@@ -15,6 +15,7 @@ from protocol.records import Feed, StoredReading, StoredRejection
 from protocol.times import format_us
 from tests.simulation.book import Book, Entry
 from tests.simulation.broken import Broken
+from tests.simulation.plan import Hostile
 
 if TYPE_CHECKING:
     from tests.simulation.screen import Screen
@@ -31,6 +32,7 @@ EXCUSES = {
     "out_of_range": "settings changed",
     "unknown_feed": "device deleted",
 }
+TUNED = ("feed_disabled", "out_of_range")  # only of the feed whose settings change
 
 
 def bounds(world: "World") -> None:
@@ -137,7 +139,7 @@ async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -
 
 def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -> None:
     what = f"{entry.step} ({len(entry.copies)} taken)"
-    visitor = entry.step.device.endswith("/visitor")
+    visitor = entry.step.device.endswith("/visitor") and world.trace.fired["device deleted"]
     if entry.is_owed and not times and not reasons and not visitor:
         raise Broken("I1", f"acknowledged, and neither stored nor refused: {what}")
     if times > entry.most:
@@ -147,14 +149,29 @@ def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -
     if not entry.has_identity and times + len(reasons) > max(entry.most, entry.most_refusals):
         raise Broken("I2", f"stored {times} and refused {len(reasons)} times: {what}")
     for reason in reasons:
-        if reason in EXCUSES and not _is_wrong(entry) and not world.trace.fired[EXCUSES[reason]]:
+        if not _is_wrong(entry) and not _is_excused(world, entry, reason):
             raise Broken("I1", f"refused as {reason}: {what}")
+
+
+def _is_excused(world: "World", entry: Entry, reason: str) -> bool:
+    """Whether a fault explains that a reading which is right was refused for this reason."""
+    if reason == "unstorable":
+        return float(entry.mark) in world.store.poison
+    if reason in TUNED and entry.key != "tuned":
+        return False
+    # It takes two crashes to set a message aside.
+    wanted = 2 if reason == "internal_error" else 1
+    fired = world.trace.fired
+    again = fired["actor crash, same message again"] if reason == "internal_error" else 0
+    return reason in EXCUSES and fired[EXCUSES[reason]] + again >= wanted
 
 
 def _is_wrong(entry: Entry) -> bool:
     """Whether the message is to be refused for what it is."""
     step = entry.step
-    return getattr(step, "form", "") in ("wrong", "") or getattr(step, "violates", False)
+    if isinstance(step, Hostile):
+        return True
+    return step.form == "wrong" or (step.violates and step.key == "strict")
 
 
 def _check_owners(world: "World", book: Book, kept: Kept) -> None:

@@ -27,10 +27,11 @@ from actors.refusing import refused_whole
 from actors.user import UserActor
 from actors.users import Users
 from actors.writer import Writer
-from protocol.errors import Unavailable, Unstorable
+from protocol.errors import Reason, Refusal, Unavailable, Unstorable
 from protocol.events import DeviceList, Event
 from protocol.messages import SnapshotRead, Subscribed
 from protocol.records import Origin, Reading, SessionMemory, StoredReading, Unit
+from protocol.values import take_value
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -246,6 +247,18 @@ def unfinished_commit(patch: Patch) -> None:
             self._running = {**running, **self._running}
 
     patch.setattr(MemoryStore, "session_memory", mistaken)
+
+
+@plant("right readings are refused")
+def refused_right(patch: Patch) -> None:
+    take = take_value
+
+    def mistaken(kind: Any, raw: Any) -> Any:
+        if isinstance(raw, int) and raw % 50 == 7:
+            raise Refusal(Reason.BAD_VALUE, "a mistake")
+        return take(kind, raw)
+
+    patch.setattr(actors.device, "take_value", mistaken)
 
 
 @plant("everybody is told")

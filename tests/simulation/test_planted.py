@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation import tally
+from tests.simulation.broken import Broken
 from tests.simulation.drawing import draw
 from tests.simulation.faults import KINDS
 from tests.simulation.planted import PLANTS, planted
@@ -19,6 +20,7 @@ def test_a_planted_mistake_is_found(name: str) -> None:
         with planted(name):
             outcome = run(plan)
         if outcome.error is not None:
+            assert isinstance(outcome.error, Broken), outcome.error
             assert run(plan).error is None, f"seed {seed} fails without the mistake, too"
             tally.found[name] = f"seed {seed}, {kind_of(outcome.error)}"
             return

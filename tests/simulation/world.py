@@ -258,9 +258,9 @@ class World:
             checks.bounds(self)
         except Broken as error:  # inside an actor it would only be one more failure of that actor
             self._broken = self._broken or error
-        named = f"{self._readable(name)} "
+        named = self._readable(name)
         for crash in self._crashes:
-            if crash.actor in ("", name) and (crash.actor or named.startswith(crash.target)):
+            if crash.actor in ("", name) and (crash.actor or _is_meant(named, crash.target)):
                 crash.actor = name
                 crash.left -= 1
                 kind = "actor crash" if crash.first else "actor crash, same message again"
@@ -276,6 +276,11 @@ class World:
         user_id, _, code = rest.partition("/")
         known = [person.name for person in self._people.values() if person.id == user_id]
         return f"{kind} {code or (known[0] if known else user_id)}"
+
+
+def _is_meant(actor: str, target: str) -> bool:
+    """Whether a target names this actor, its kind, or nobody in particular."""
+    return target in ("", actor, actor.partition(" ")[0])
 
 
 async def _then_cancel(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -86,6 +86,15 @@ def test_what_came_again_is_in_doubt_until_its_second_puback_was_heard() -> None
     assert ledger.heard(2, 3, 13.0) == 9
 
 
+def test_what_was_left_for_want_of_room_is_no_repeat_when_it_comes_again() -> None:
+    ledger = connected()
+    ledger.forget(opened(ledger, 1, b"a"))
+    first = opened(ledger, 1, b"a", dup=True)
+    ledger.connected(2, 10.0)
+    assert ledger.settle(7, [first]) == []
+    assert take(ledger, 1, b"a", dup=True, now_s=11.0) is Verdict.DONE
+
+
 def test_the_same_packet_id_without_dup_is_another_message() -> None:
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
