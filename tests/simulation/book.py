@@ -27,16 +27,16 @@ class Entry(msgspec.Struct, kw_only=True):
     def most(self) -> int:
         """How often it may be stored.
 
-        Once, where it has an identity of its own. Otherwise once for each time that it was said;
-        where the broker forgot our acknowledgement, once more. What was said twice in the same
-        words is ambiguous when it comes again: rather twice than lost (I2).
+        Once, where it has an identity of its own, and where it was said once. What was said twice in
+        the same words, by its device or by a broker that forgot our acknowledgement, is ambiguous
+        when it comes again: rather twice than lost (I2).
         """
         lives = 2 if self.step.device.endswith("/visitor") else 1  # in the feed before, and anew
         if self.has_identity:
             return lives
         kept = lives * sum(copy.retain for copy in self.copies)  # the broker's copy is one more
-        if len(self.copies) == 1:
-            return 1 + self.copies[0].forgotten_acks + kept
+        if len(self.copies) == 1 and not self.copies[0].forgotten_acks:
+            return 1 + kept
         return sum(copy.deliveries for copy in self.copies) + kept
 
     @property
