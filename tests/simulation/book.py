@@ -27,9 +27,9 @@ class Entry(msgspec.Struct, kw_only=True):
     def most(self) -> int:
         """How often it may be stored.
 
-        Once, where it has an identity of its own, and where it was said once. What was said twice in
-        the same words, by its device or by a broker that forgot our acknowledgement, is ambiguous
-        when it comes again: rather twice than lost (I2).
+        Once, where it has an identity of its own, and where it was said once. What was said twice
+        in the same words, by its device or by a broker that forgot our acknowledgement, is
+        ambiguous when it comes again: rather twice than lost (I2).
         """
         lives = 2 if self.step.device.endswith("/visitor") else 1  # in the feed before, and anew
         if self.has_identity:
