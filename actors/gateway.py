@@ -173,10 +173,8 @@ class Gateway:
             self.bad_topics += 1
             log.warning("message on a foreign topic", topic=raw_topic[:200], why=refusal.detail)
             return self._acknowledge(ledger, packet_id, raw_topic, mark)
-        if delivery.retain and not payload:
-            return self._acknowledge(
-                ledger, packet_id, raw_topic, mark
-            )  # a retained message was cleared
+        if delivery.retain and not payload:  # a retained message was cleared
+            return self._acknowledge(ledger, packet_id, raw_topic, mark)
         now_us = self._clock.now_us()
         said = _read(topic, payload, now_us)
         digest = None
