@@ -12,6 +12,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory_rules import check_storable
+from actors.adapters.memory_tables import Tables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from protocol.errors import Conflict, Unavailable, Unstorable
 from protocol.records import (
@@ -47,7 +48,7 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore:
+class MemoryStore(Tables):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:
@@ -59,7 +60,7 @@ class MemoryStore:
     def __init__(self, clock: WallClock) -> None:
         self.poison: set[Value] = set()
         self.owners: dict[str, str] = {}
-        self._clock = clock
+        super().__init__(clock)
         self._running: dict[str, _Running] = {}
         self._users: dict[str, User] = {}
         self._devices: dict[str, Device] = {}
@@ -72,15 +73,6 @@ class MemoryStore:
         self._commits: dict[str, Committed] = {}
         self._taken: dict[str, dict[int, list[bytes]]] = {}
         self._confirmed: dict[str, int] = {}
-        self._nums = {"device": 0, "feed": 0, "commit": 0}
-
-    async def _cross(self) -> None:
-        await trio.lowlevel.checkpoint()
-        self._catch_up()
-
-    def _next(self, kind: str) -> int:
-        self._nums[kind] += 1
-        return self._nums[kind]
 
     async def migrate(self) -> list[str]:
         await self._cross()

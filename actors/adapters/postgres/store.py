@@ -5,13 +5,13 @@ async with open_store("postgresql://…") as store:
     await store.commit(batch)
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import trio
 
-from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.bridge import open_bridge
 from actors.adapters.postgres import (
     committing,
     connecting,
@@ -20,6 +20,7 @@ from actors.adapters.postgres import (
     migrating,
     people,
 )
+from actors.adapters.postgres.crossing import Crossing
 from actors.ports import Batch, Committed, FeedPage
 from protocol.records import (
     Device,
@@ -32,42 +33,13 @@ from protocol.records import (
     User,
 )
 
-T = TypeVar("T")
-
 # The writer has connections of its own: a rush of people never makes readings wait for a place.
 WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
 
 
-class PostgresStore:
+class PostgresStore(Crossing):
     """See `actors.ports.Store` for what each call promises."""
-
-    def __init__(self, bridge: Bridge, url: str, reading: Any, writing: Any) -> None:
-        self._bridge = bridge
-        self._url = url
-        self._reading = reading
-        self._writing = writing
-
-    async def _work(
-        self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any, writing: bool = False
-    ) -> T:
-        pool = self._writing if writing else self._reading
-
-        async def unit() -> T:
-            async with pool.acquire(timeout=connecting.CONNECT_TIMEOUT_S) as connection:
-                return await work(connection, *args)
-
-        return await self._cross(unit)
-
-    async def _cross(self, unit: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """One crossing into asyncio; asyncpg's errors come back as ours."""
-        try:
-            return await self._bridge.run(unit)
-        except Exception as error:
-            told = connecting.meaning(error)
-            if told is error:
-                raise
-            raise told from error
 
     async def migrate(self) -> list[str]:
         """Apply migrations; answers with their names. Raises `SettingsError`, `Unavailable`."""
