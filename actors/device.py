@@ -10,25 +10,38 @@ from typing import assert_never
 import msgspec
 
 from actors import presence
-from actors.refusing import NoticeLimit, notice, readings_in, refused_whole, rejection
+from actors.alarming import FeedAlarm, came_online, violation, went_offline
+from actors.refusing import NoticeLimit, notice, refused_whole, rejection
 from protocol import codec
+from protocol.alarms import DROPPED, PENDING, Alarm
+from protocol.alarms import OFFLINE as OFFLINE_ALARM
 from protocol.errors import Reason, Refusal
-from protocol.events import DeviceChanged, DeviceGone, FeedValue
+from protocol.events import AlarmChanged, DeviceChanged, FeedValue
+from protocol.ids import is_uuid
 from protocol.messages import (
     AckSaid,
+    Alive,
     Announce,
     Configured,
+    Dead,
     DeviceEffect,
     DeviceMessage,
+    Foreign,
     FromDevice,
     Live,
+    OfTime,
+    OutsideSince,
     ReadingsSaid,
+    Silent,
     StatusSaid,
     Unreadable,
+    Wait,
+    Woke,
 )
 from protocol.payloads import RawReading
 from protocol.records import (
-    AlarmChange,
+    OFFLINE,
+    AckChange,
     DeviceState,
     Feed,
     LoadedDevice,
@@ -38,29 +51,26 @@ from protocol.records import (
     StateChange,
     Unit,
 )
-from protocol.times import parse_device_time
+from protocol.times import SECOND_US, parse_device_time
 from protocol.topics import Kind
 from protocol.values import digest64, take_value
 
 # How many values of one instant a feed's actor tells apart; more are left to the store's key.
 SAME_INSTANT_MAX = 16
+NO_SUCH_COMMAND = "no command of that id was sent to this device"
 
 
 class _FeedState:
     """A feed as its actor sees it: the configuration, and how far event time has come."""
 
-    __slots__ = ("alarmed", "alarmed_us", "at_last", "feed", "last_us")
+    __slots__ = ("alarm", "at_last", "feed", "last_us")
 
-    def __init__(self, feed: Feed, raised_us: int | None) -> None:
+    def __init__(self, feed: Feed, alarm: Alarm | None) -> None:
         self.feed = feed
         # A shared feed's last value may be another device's: it says nothing of ours.
         self.last_us = feed.last_us if feed.device_id is not None else None
         self.at_last: set[int] = set()
-        self.alarmed = raised_us is not None
-        # Alarms obey event time too: what is older than both was judged before.
-        self.alarmed_us = max(
-            (us for us in (raised_us, self.last_us) if us is not None), default=None
-        )
+        self.alarm = FeedAlarm(alarm, self.last_us)
 
     def is_newest(self, ts_us: int, digest: int) -> bool:
         """Whether this reading becomes the last value: not older, and not seen at that instant."""
@@ -82,6 +92,9 @@ class DeviceActor:
         self.device = loaded.device
         self._feeds: dict[str, _FeedState] = {}
         self._notices = NoticeLimit()
+        self._words = 0
+        offline = [alarm for alarm in loaded.alarms if alarm.kind == OFFLINE_ALARM]
+        self._offline_alarm = offline[0] if offline else None
         self._configure(loaded)
 
     def _configure(self, loaded: LoadedDevice) -> None:
@@ -89,35 +102,52 @@ class DeviceActor:
         some of our writes may still be on their way."""
         self.device = msgspec.structs.replace(loaded.device, state=self.device.state)
         before = {state.feed.num: state for state in self._feeds.values()}
+        alarms = {alarm.feed_num: alarm for alarm in loaded.alarms}
         self._feeds = {}
         # A feed of the device itself goes before a shared one of the same key.
         for feed in sorted(loaded.feeds, key=lambda feed: feed.device_id is None):
-            state = before.get(feed.num) or _FeedState(feed, loaded.alarms.get(feed.num))
+            state = before.get(feed.num) or _FeedState(feed, alarms.get(feed.num))
             state.feed = feed
             self._feeds.setdefault(feed.key, state)
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
+        before = self.device.state.status
+        effects = self._step(message, now_us)
+        effects += self._lease(message, before)
+        return effects
+
+    def _step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         match message:
             case ReadingsSaid(origin=origin, readings=readings):
                 return self._take_readings(origin, readings)
             case StatusSaid():
                 return self._take_status(message)
+            case AckSaid():
+                return self._take_ack(message)
             case Unreadable(refusal=refusal):
                 return self._refuse(message, refusal)
-            case AckSaid():
-                detail = "no command of that id was sent to this device"
-                return self._refuse(message, Refusal(Reason.UNKNOWN_COMMAND, detail))
             case Announce():
                 return [self._live(DeviceChanged(self.device))]
             case Configured(loaded=loaded):
                 if loaded is not None:
                     self._configure(loaded)
-                return [self._live(DeviceChanged(self.device))]
+                return [self._live(DeviceChanged(self.device)), *self._end_alarms(now_us)]
+            case Silent():
+                return self._fall_silent(message, now_us)
+            case OutsideSince():
+                return self._raise_after_wait(message)
+            case Foreign(topic=topic):
+                refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
+                return self._told(topic, refusal, now_us)
             case _:
                 assert_never(message)
 
-    def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
+    def set_aside(self, message: FromDevice | OfTime, error: str) -> list[DeviceEffect]:
         """The message killed this actor twice: keep it with its reason, and go on without it."""
+        if isinstance(message, Silent):
+            return [self._alive(anew=True)]  # it is asked again when it was silent for as long
+        if isinstance(message, OutsideSince):
+            return []
         refusal = Refusal(Reason.INTERNAL_ERROR, f"the message could not be handled: {error}")
         return self._refuse(message, refusal)
 
@@ -127,7 +157,7 @@ class DeviceActor:
         effects: list[DeviceEffect] = []
         readings: list[Reading] = []
         rejections: list[Rejection] = []
-        alarms: list[AlarmChange] = []
+        alarms: list[Alarm] = []
         for raw in said:
             try:
                 if raw.refusal is not None:
@@ -136,7 +166,7 @@ class DeviceActor:
             except Refusal as refusal:
                 rejections.append(self._rejected(origin, raw, refusal))
                 if not origin.again and self._notices.allows(origin.at_us):
-                    effects.append(notice(origin, refusal))
+                    effects.append(notice(self._key, origin.raw_topic, refusal))
             else:
                 readings.append(reading)
                 if is_newest:
@@ -148,9 +178,10 @@ class DeviceActor:
                             )
                         )
                     )
-        change = self._heard(origin)
+        change = self._heard(origin, alarms)
         if change is not None:
             effects.append(self._live(DeviceChanged(self.device)))
+        effects += self._alarmed(alarms, origin.at_us)
         unit = Unit(
             device=origin.topic.device,
             readings=tuple(readings),
@@ -165,7 +196,7 @@ class DeviceActor:
         return effects
 
     def _take_reading(
-        self, origin: Origin, raw: RawReading, alarms: list[AlarmChange]
+        self, origin: Origin, raw: RawReading, alarms: list[Alarm]
     ) -> tuple[Reading, _FeedState, bool]:
         """The reading, its feed, and whether it is the newest that this actor has seen.
 
@@ -200,39 +231,23 @@ class DeviceActor:
         value: object,
         ts_us: int,
         history_only: bool,
-        alarms: list[AlarmChange],
+        alarms: list[Alarm],
     ) -> bool:
         """Whether the reading is flagged; raises `Refusal` where the feed rejects violations."""
         feed = state.feed
         if not isinstance(value, float):
             return False
-        below = feed.min_value is not None and value < feed.min_value
-        above = feed.max_value is not None and value > feed.max_value
-        detail = ""
-        if below:
-            detail = f"{value:g} lies below the minimum {feed.min_value:g}"
-        elif above:
-            detail = f"{value:g} lies above the maximum {feed.max_value:g}"
-        outside = below or above
-        stale = state.alarmed_us is not None and ts_us < state.alarmed_us
-        if not history_only and not stale:
-            state.alarmed_us = ts_us
-            if outside != state.alarmed:
-                state.alarmed = outside
-                alarms.append(
-                    AlarmChange(
-                        self.device.user_id,
-                        feed.num,
-                        self.device.num,
-                        outside,
-                        ts_us,
-                        value,
-                        detail,
-                    )
-                )
-        if outside and feed.on_violation == "reject":
+        detail = violation(feed, value)
+        if not history_only and not state.alarm.is_stale(ts_us):
+            if detail:
+                changed = state.alarm.outside(self.device, feed, ts_us, value, detail)
+            else:
+                changed = state.alarm.inside(feed, ts_us, value)
+            if changed is not None:
+                alarms.append(changed)
+        if detail and feed.on_violation == "reject":
             raise Refusal(Reason.OUT_OF_RANGE, detail)
-        return outside
+        return bool(detail)
 
     # Status
 
@@ -248,40 +263,176 @@ class DeviceActor:
         elif not (origin.again and ts_us is None):
             # A redelivery without `ts` is of an unknown past: it sets nothing.
             event_us = origin.at_us if ts_us is None else ts_us
-            state = presence.applied(state, said, event_us, origin.at_us)
-        change = self._changed(state)
+            if origin.again:
+                state = presence.redelivered(state, said, event_us)
+            else:
+                state = presence.applied(state, said, event_us, origin.at_us)
+        alarms: list[Alarm] = []
+        change = self._changed(state, alarms, origin.at_us, "said so, or its line was lost")
         unit = Unit(
             device=origin.topic.device,
+            alarms=tuple(alarms),
             state=change,
             taken=origin.taken,
             receipt=origin.receipt,
             size=origin.size,
         )
-        return [unit] if change is None else [self._live(DeviceChanged(self.device)), unit]
+        effects = self._alarmed(alarms, origin.at_us)
+        if change is not None:
+            effects.append(self._live(DeviceChanged(self.device)))
+        return [*effects, unit]
 
-    def _heard(self, origin: Origin) -> StateChange | None:
+    def _heard(self, origin: Origin, alarms: list[Alarm]) -> StateChange | None:
         if origin.again or origin.retained:
             return None
-        return self._changed(presence.heard(self.device.state, origin.at_us))
+        heard = presence.heard(self.device.state, origin.at_us)
+        return self._changed(heard, alarms, origin.at_us)
 
-    def _changed(self, state: DeviceState) -> StateChange | None:
-        if state is self.device.state:
+    def _changed(
+        self, state: DeviceState, alarms: list[Alarm], at_us: int, why: str = ""
+    ) -> StateChange | None:
+        """Take a state; its alarm, where it went offline or came back, is added to `alarms`."""
+        before = self.device.state
+        if state is before:
             return None
-        state = msgspec.structs.replace(state, version=self.device.state.version + 1)
+        state = msgspec.structs.replace(state, version=before.version + 1)
         self.device = msgspec.structs.replace(self.device, state=state)
+        if state.status != OFFLINE and self._offline_alarm is not None:
+            alarms.append(came_online(self._offline_alarm, at_us))
+            self._offline_alarm = None
+        elif state.status == OFFLINE != before.status and self.device.offline_alarm:
+            self._offline_alarm = went_offline(self.device, at_us, why)
+            alarms.append(self._offline_alarm)
         return StateChange(self.device.num, state)
+
+    # Time
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.device.key
+
+    def _lease(self, message: DeviceMessage, before: str) -> list[DeviceEffect]:
+        """What the timer hears: a word of the device, its end, or that it came back."""
+        if self.device.state.status == OFFLINE:
+            return [] if before == OFFLINE else [Dead(key=self._key)]
+        effects: list[DeviceEffect] = []
+        if before == OFFLINE:
+            effects.append(Woke(device_num=self.device.num))
+        if _is_word(message):
+            self._words += 1
+            effects.append(self._alive(anew=True))
+        elif isinstance(message, Configured):
+            effects.append(self._alive(anew=False))
+        return effects
+
+    def _alive(self, *, anew: bool) -> Alive:
+        after_s = self.device.offline_after_s
+        return Alive(key=self._key, after_s=after_s, word=self._words, anew=anew)
+
+    def _fall_silent(self, message: Silent, now_us: int) -> list[DeviceEffect]:
+        """Its lease ran out; unless it spoke meanwhile, it counts as offline from now on."""
+        if self._words and message.word != self._words:
+            return []
+        if message.after_s != self.device.offline_after_s:  # it was changed meanwhile
+            return [self._alive(anew=False)]
+        if self.device.state.status == OFFLINE:
+            return []
+        alarms: list[Alarm] = []
+        state = msgspec.structs.replace(self.device.state, status=OFFLINE)
+        why = f"silent for more than {self.device.offline_after_s} s"
+        change = self._changed(state, alarms, now_us, why)
+        unit = Unit(device=self._key, alarms=tuple(alarms), state=change, messages=0)
+        return [*self._alarmed(alarms, now_us), self._live(DeviceChanged(self.device)), unit]
+
+    def _raise_after_wait(self, message: OutsideSince) -> list[DeviceEffect]:
+        for state in self._feeds.values():
+            if state.feed.num == message.feed_num:
+                raised = state.alarm.waited(state.feed, message.since_us)
+                return [] if raised is None else self._changed_alarms([raised])
+        return []
+
+    def _end_alarms(self, now_us: int) -> list[DeviceEffect]:
+        """New settings end alarms of feeds that are disabled or have no thresholds any more."""
+        ended = []
+        for state in self._feeds.values():
+            feed = state.feed
+            watched = feed.enabled and (feed.min_value is not None or feed.max_value is not None)
+            alarm = None if watched else state.alarm.end(now_us)
+            if alarm is not None:
+                ended.append(alarm)
+        return self._changed_alarms(ended) if ended else []
+
+    def _changed_alarms(self, alarms: list[Alarm]) -> list[DeviceEffect]:
+        unit = Unit(device=self._key, alarms=tuple(alarms), messages=0)
+        return [*self._alarmed(alarms, alarms[-1].raised_us or 0), unit]
+
+    def _alarmed(self, alarms: list[Alarm], now_us: int) -> list[DeviceEffect]:
+        """What dashboards and the timer hear of changed alarms; of pending ones only the timer."""
+        effects: list[DeviceEffect] = []
+        rules = {state.feed.num: state.feed.alarm for state in self._feeds.values()}
+        for alarm in alarms:
+            if alarm.state not in (PENDING, DROPPED):
+                effects.append(self._live(AlarmChanged(alarm)))
+            if alarm.feed_num is None or not rules[alarm.feed_num].after_s:
+                continue
+            for_s = None
+            if alarm.state == PENDING:
+                waited_s = max(0, now_us - alarm.since_us) / SECOND_US
+                for_s = max(0.0, rules[alarm.feed_num].after_s - waited_s)
+            effects.append(
+                Wait(key=self._key, feed_num=alarm.feed_num, since_us=alarm.since_us, for_s=for_s)
+            )
+        return effects
+
+    # Commands
+
+    def _take_ack(self, message: AckSaid) -> list[DeviceEffect]:
+        """What it says of a command; whether it was ever sent one, only the store knows."""
+        origin = message.origin
+        refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
+        if not is_uuid(origin.topic.tail.lower()):
+            return self._refuse(message, refusal)
+        alarms: list[Alarm] = []
+        change = self._heard(origin, alarms)
+        ack = AckChange(
+            self._key,
+            origin.topic.tail.lower(),
+            self.device.num,
+            message.said,
+            rejection(origin, refusal, self.device.id),
+        )
+        unit = Unit(
+            device=self._key,
+            alarms=tuple(alarms),
+            acks=(ack,),
+            state=change,
+            taken=origin.taken,
+            receipt=origin.receipt,
+            size=origin.size,
+        )
+        effects = self._alarmed(alarms, origin.at_us)
+        if change is not None:
+            effects.append(self._live(DeviceChanged(self.device)))
+        return [*effects, unit]
 
     # Refusals
 
     def _refuse(self, message: FromDevice, refusal: Refusal) -> list[DeviceEffect]:
         origin = message.origin
-        unit = refused_whole(message, refusal, self.device.id, self._heard(origin))
-        effects: list[DeviceEffect] = [unit]
+        alarms: list[Alarm] = []
+        change = self._heard(origin, alarms)
+        unit = refused_whole(message, refusal, self.device.id, change, tuple(alarms))
+        effects = self._alarmed(alarms, origin.at_us)
         if unit.state is not None:
-            effects.insert(0, self._live(DeviceChanged(self.device)))
-        if not origin.again and self._notices.allows(origin.at_us):
-            effects.append(notice(origin, refusal))
+            effects.append(self._live(DeviceChanged(self.device)))
+        effects.append(unit)
+        if not origin.again:
+            effects += self._told(origin.raw_topic, refusal, origin.at_us)
         return effects
+
+    def _told(self, topic: str, refusal: Refusal, at_us: int) -> list[DeviceEffect]:
+        """The notice to the device, within its limit."""
+        return [notice(self._key, topic, refusal)] if self._notices.allows(at_us) else []
 
     def _rejected(self, origin: Origin, raw: RawReading, refusal: Refusal) -> Rejection:
         """A refused reading is kept with just its part of a message that held several."""
@@ -290,68 +441,12 @@ class DeviceActor:
             payload = codec.encode({raw.key: raw.value} if raw.key else raw.value)
         return rejection(origin, refusal, self.device.id, payload)
 
-    def _live(self, event: DeviceChanged | FeedValue) -> Live:
+    def _live(self, event: DeviceChanged | FeedValue | AlarmChanged) -> Live:
         return Live(user_id=self.device.user_id, event=event)
 
 
-class Nobody:
-    """Stands in for a device that does not exist: its messages are counted, and belong to none."""
-
-    def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
-        if isinstance(message, Announce | Configured):
-            return []
-        return self.set_aside(message, "")
-
-    def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
-        origin = message.origin
-        count = readings_in(message)
-        unit = Unit(
-            device=origin.topic.device, receipt=origin.receipt, unowned=count, size=origin.size
-        )
-        return [unit]
-
-
-class Seat:
-    """The place of a device: taken by its actor while it exists, by nobody otherwise.
-
-    Creating and deleting a device over REST changes who sits here, in the order in which that was
-    read from the store (`read`).
-    """
-
-    def __init__(self, loaded: LoadedDevice | None, read: int = 0) -> None:
-        self._read = read
-        self._sitter: DeviceActor | Nobody = Nobody() if loaded is None else DeviceActor(loaded)
-
-    def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
-        if isinstance(message, Configured):
-            if message.read < self._read:
-                message.done()  # it waited while this seat was built from what is newer
-                return []
-            self._read = message.read
-            gone = self._leaving(message.loaded)
-            if message.loaded is None:
-                self._sitter = Nobody()
-            elif self._is_another(message.loaded):
-                self._sitter = DeviceActor(message.loaded)
-            effects = self._sitter.step(message, now_us)
-            message.done()
-            return [*gone, *effects]
-        return self._sitter.step(message, now_us)
-
-    def _leaving(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
-        """Dashboards hear of a device that leaves behind everything that it said itself."""
-        if isinstance(self._sitter, Nobody) or not (loaded is None or self._is_another(loaded)):
-            return []
-        device = self._sitter.device
-        return [Live(user_id=device.user_id, event=DeviceGone(device.id))]
-
-    def _is_another(self, loaded: LoadedDevice) -> bool:
-        """A code may be given to a new device after its old one was deleted."""
-        return isinstance(self._sitter, Nobody) or self._sitter.device.num != loaded.device.num
-
-    def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
-        if isinstance(message, Configured):
-            message.done()
-        if isinstance(message, Configured | Announce):
-            return []
-        return self._sitter.set_aside(message, error)
+def _is_word(message: DeviceMessage) -> bool:
+    """Whether it shows that the device lives now: a first delivery, and no good-bye."""
+    if not isinstance(message, FromDevice) or message.origin.again or message.origin.retained:
+        return False
+    return not (isinstance(message, StatusSaid) and message.said.status == OFFLINE)

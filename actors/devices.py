@@ -10,15 +10,23 @@ from functools import partial
 import structlog
 import trio
 
-from actors.device import Seat
 from actors.mailbox import Lane, Mailbox
 from actors.ports import Store
 from actors.refusing import refused_whole
 from actors.reply import Reply
+from actors.seat import Seat
 from actors.supervisor import Cell, Supervisor
 from actors.writer import Writer
 from protocol.errors import Problem, Reason, Refusal, Unavailable
-from protocol.messages import Announce, Configured, DeviceEffect, DeviceMessage, FromDevice
+from protocol.messages import (
+    Announce,
+    Configured,
+    DeviceEffect,
+    DeviceMessage,
+    Foreign,
+    FromDevice,
+    OfTime,
+)
 from protocol.records import LoadedDevice
 
 log = structlog.get_logger("roost.devices")
@@ -95,6 +103,26 @@ class Devices:
         except trio.WouldBlock:
             return False
         return True
+
+    def ask(self, key: Key, message: OfTime) -> bool:
+        """Ask a device's actor what time asks; it comes after all that the device has said."""
+        cell = self._cells.get(key) or (self._start(key) if len(self._cells) < ACTORS_MAX else None)
+        if cell is None:
+            return False
+        try:
+            cell.mailbox.put_nowait(message)
+        except trio.WouldBlock:
+            return False
+        return True
+
+    def tell(self, key: Key, message: Foreign) -> None:
+        """Tell a living actor; nobody else needs to know."""
+        cell = self._cells.get(key)
+        if cell is not None:
+            try:
+                cell.mailbox.put_nowait(message, control=True)
+            except trio.WouldBlock:
+                log.debug("device too busy to be told", actor=cell.name)
 
     def announce(self, user_id: str) -> None:
         """Ask the user's living devices to tell their state."""
@@ -239,5 +267,5 @@ class Devices:
         for message in left:
             if isinstance(message, Configured):
                 message.done()
-            elif not isinstance(message, Announce):
+            elif isinstance(message, FromDevice):
                 self._perform(refused_whole(message, refusal, ""))

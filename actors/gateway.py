@@ -12,9 +12,11 @@ import structlog
 import trio
 
 from actors.accounts import Accounts
+from actors.flows import Flows
 from actors.ledger import Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
 from actors.refusing import KEPT_BYTES_MAX
+from protocol.commands import CommandAck
 from protocol.errors import Reason, Refusal
 from protocol.messages import (
     AckSaid,
@@ -28,7 +30,7 @@ from protocol.payloads import (
     PAYLOAD_BYTES_MAX,
     DeviceStatus,
     RawReading,
-    check_size,
+    parse_ack,
     parse_reading,
     parse_readings,
     parse_status,
@@ -51,7 +53,7 @@ FETCH_MAX_S = 300.0
 # What tells a payload from others in a receipt: itself, or the digest of a longer one.
 MARK_BYTES_MAX = 1_024
 
-Said = list[RawReading] | DeviceStatus | Refusal | None  # None: an acknowledgement of a command
+Said = list[RawReading] | DeviceStatus | CommandAck | Refusal
 
 parsed = lru_cache(maxsize=65_536)(parse_topic)
 
@@ -62,6 +64,7 @@ class Gateway:
     Args:
         hand_over: gives a message to the device's actor; False when there is no room.
         live_changed: told since when live data stands still (µs), or None when it flows.
+        flows: told of what may hold back the words of devices.
         confirm: told of a session up to which commit the broker has heard our acknowledgements.
     """
 
@@ -75,6 +78,7 @@ class Gateway:
         hand_over: Callable[[FromDevice], bool],
         live_changed: Callable[[int | None], None],
         confirm: Callable[[str, int], None],
+        flows: Flows,
     ) -> None:
         self.messages = 0
         self.joined = 0
@@ -94,6 +98,7 @@ class Gateway:
         self._hand_over = hand_over
         self._live_changed = live_changed
         self._confirm = confirm
+        self._flows = flows
         self._in_flight = 0
         self._bytes = 0
         self._sends_again = {plan.client_id: plan.sends_again for plan in broker.sessions}
@@ -131,6 +136,7 @@ class Gateway:
     def connected(self, session: str, connection: int) -> None:
         self.ledgers[session].connected(connection, trio.current_time())
         log.info("session connected", session=session)
+        self._flows.connected(session)
         self._look_at_live()
 
     def disconnected(self, session: str, connection: int) -> None:
@@ -138,6 +144,7 @@ class Gateway:
         if ledger.connection != connection:
             return  # it never was connected
         ledger.disconnected()
+        self._flows.disconnected(session)
         if not self.closing:
             log.warning("session disconnected", session=session)
         self._look_at_live()
@@ -204,6 +211,8 @@ class Gateway:
             if receipt is not None:
                 ledger.forget(receipt)
             return self._leave(delivery, topic.device, count)
+        if receipt is not None:
+            self._flows.loaded(delivery.session, ledger.in_flight)
         self._in_flight += 1
         self._bytes += origin.size
         self._accounts.received(topic.device, count)
@@ -230,6 +239,7 @@ class Gateway:
         """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
         if delivery.packet_id:
             self.untaken += 1
+            self._flows.left(delivery.session)
             if not self._sends_again[delivery.session]:
                 self._left[delivery.session] = delivery.connection
                 self._left_came.set()
@@ -267,6 +277,7 @@ class Gateway:
         self._bytes -= sum(unit.size for unit in units)
         for ledger, receipts in by_session.items():
             packet_ids = ledger.settle(no, receipts)
+            self._flows.loaded(ledger.name, ledger.in_flight)
             if packet_ids:
                 self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)
 
@@ -291,8 +302,7 @@ def _read(topic: Topic, payload: bytes, now_us: int) -> Said:
             case Kind.STATUS:
                 return parse_status(payload)
             case Kind.ACK:
-                check_size(payload)
-                return None
+                return parse_ack(payload, now_us)
     except Refusal as refusal:
         return refusal
 
@@ -302,6 +312,8 @@ def _has_identity(said: Said, retained: bool) -> bool:
 
     The broker's copy of a retained reading has one, too: its value (`DeviceActor`).
     """
+    if isinstance(said, CommandAck):
+        return True  # saying it twice changes nothing
     return isinstance(said, list) and all(
         (retained or r.ts_us is not None or r.message_id is not None) and r.refusal is None
         for r in said
@@ -322,4 +334,4 @@ def _message(origin: Origin, said: Said) -> FromDevice:
         return StatusSaid(origin=origin, said=said)
     if isinstance(said, Refusal):
         return Unreadable(origin=origin, refusal=said)
-    return AckSaid(origin=origin)
+    return AckSaid(origin=origin, said=said)

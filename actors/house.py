@@ -6,40 +6,31 @@
 At the end: no new work, what is in flight is committed and acknowledged, then the sessions end.
 """
 
-import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import structlog
 import trio
 
 from actors.accounts import Accounts
+from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.gateway import Gateway
-from actors.ports import Broker, Ids, Logins, Store, WallClock
+from actors.ports import Broker, Committed, Ids, Logins, Ports, Store, WallClock
 from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
-from protocol.events import Staleness
-from protocol.messages import DeviceEffect, Live, Notice
+from protocol.commands import Command
+from protocol.events import CommandChanged, Staleness
+from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
 from protocol.records import Unit
 
 log = structlog.get_logger("roost.house")
 
 DRAIN_MAX_S = 4.0
-
-
-class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What the house stands on. `rng` decides pauses only; ids and secrets have their own port."""
-
-    store: Any  # Store; msgspec does not check protocols
-    broker: Any  # Broker
-    clock: Any  # WallClock
-    ids: Any  # Ids
-    logins: Any  # Logins
-    rng: random.Random
+# How long due work of a process that died may wait for this one to look.
+LOOK_AGAIN_S = 10.0
 
 
 class House:
@@ -51,6 +42,7 @@ class House:
         ports: Ports,
         on_step: Callable[[str, Any], None] | None,
         idle_s: float,
+        look_again_s: float,
     ) -> None:
         self.store: Store = ports.store
         self.clock: WallClock = ports.clock
@@ -60,7 +52,11 @@ class House:
         self.accounts = Accounts()
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self.writer = Writer(
-            ports.store, ports.ids, self.accounts, ports.rng, lambda no, u: self._committed(no, u)
+            ports.store,
+            ports.ids,
+            self.accounts,
+            ports.rng,
+            lambda committed, units: self._committed(committed, units),
         )
         self.devices = Devices(
             ports.store,
@@ -74,6 +70,13 @@ class House:
         self.users = Users(
             ports.store, self.supervisor, self.devices.announce, self._written, on_step
         )
+        self.clockwork = Clockwork(
+            ports,
+            ask=self.devices.ask,
+            tell=lambda user_id, event: self.users.tell(user_id, event),
+            written=self._written,
+            look_again_s=look_again_s,
+        )
         self.gateway = Gateway(
             ports.broker,
             ports.store,
@@ -82,6 +85,7 @@ class House:
             hand_over=self.devices.hand_over,
             live_changed=lambda since_us: self.users.tell_all(Staleness(since_us)),
             confirm=self.writer.confirm,
+            flows=self.clockwork.flows,
         )
 
     async def _written(self) -> None:
@@ -89,10 +93,24 @@ class House:
         await self.gateway.prepared.wait()
         await self.writer.barrier()
 
-    def _committed(self, no: int, units: Any) -> None:
-        self.gateway.committed(no, units)
+    def wake(self, name: str) -> None:
+        """There may be due work of this kind: "occurrences", "plans", "commands", "webhooks"."""
+        self.clockwork.wake(name)
+
+    def told_of(self, command: Command) -> None:
+        """A command was added: it goes out as soon as can be."""
+        self.users.tell(command.user_id, CommandChanged(command))
+        self.wake("commands")
+
+    def _committed(self, committed: Committed, units: Sequence[Unit]) -> None:
+        self.gateway.committed(committed.no, units)
+        self.clockwork.changed(committed.changed)
+        for change in committed.unknown:
+            topic = change.otherwise.topic
+            self.devices.tell(change.device, Foreign(topic=topic))
 
     def _perform(self, effect: DeviceEffect) -> None:
+        leases = self.clockwork.leases
         match effect:
             case Unit():
                 self.writer.submit(effect)
@@ -100,6 +118,14 @@ class House:
                 self.users.tell(user_id, event)
             case Notice():
                 self.gateway.tell(effect)
+            case Alive():
+                leases.alive(effect.key, effect.after_s, effect.word, anew=effect.anew)
+            case Dead(key=key):
+                leases.dead(key)
+            case Wait():
+                leases.wait(effect.key, effect.feed_num, effect.since_us, effect.for_s)
+            case Woke(device_num=device_num):
+                self.clockwork.nudge(device_num)
 
     async def drain(self) -> None:
         """Take nothing new, and wait (bounded) until what was taken is committed."""
@@ -121,14 +147,16 @@ async def open_house(
     *,
     on_step: Callable[[str, Any], None] | None = None,
     idle_s: float = IDLE_S,
+    look_again_s: float = LOOK_AGAIN_S,
 ) -> AsyncIterator[House]:
     """Open the house on its ports; it takes messages when the block begins."""
     async with trio.open_nursery() as nursery:
-        house = House(nursery, ports, on_step, idle_s)
+        house = House(nursery, ports, on_step, idle_s, look_again_s)
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)
         house.supervisor.keep("fetcher", house.gateway.fetch_forever)
         house.supervisor.keep("refresher", house.devices.refresh_forever)
+        house.clockwork.start(house.supervisor)
         async with house.broker.open(house.gateway, house.gateway.prepare):
             try:
                 yield house

@@ -10,11 +10,15 @@ import trio
 from actors.mailbox import Lane, LaneStatistics, Overflow
 from protocol.events import (
     CHANNELS,
+    AlarmChanged,
+    CommandChanged,
     DeviceChanged,
     DeviceGone,
     DeviceList,
     Event,
     FeedValue,
+    OccurrenceChanged,
+    ScheduleChanged,
     Subscribe,
 )
 from protocol.records import Device
@@ -51,6 +55,8 @@ class Filter(msgspec.Struct, frozen=True):
                 if self.feed_ids is not None and feed_id not in self.feed_ids:
                     return False
                 return self.device_ids is None or device_id in self.device_ids
+            case AlarmChanged() | CommandChanged() | ScheduleChanged() | OccurrenceChanged():
+                return self.device_ids is None or event.device_id in self.device_ids
             case _:
                 return True
 

@@ -49,6 +49,20 @@ def applied(state: DeviceState, said: DeviceStatus, event_us: int, at_us: int) -
     return _replaced(state, changes)
 
 
+def redelivered(state: DeviceState, said: DeviceStatus, event_us: int) -> DeviceState:
+    """A status with `ts` that the broker sent again: by its event time it may set fields and show a
+    device offline, but it revives nobody: what it tells of is past."""
+    if is_late(state, said, event_us):
+        return state
+    changes = _said_fields(said)
+    changes["state_us"] = event_us
+    if said.session is not None:
+        changes["session"] = said.session
+    if said.status is not None and state.status != OFFLINE:
+        changes["status"] = said.status
+    return _replaced(state, changes)
+
+
 def retained(state: DeviceState, said: DeviceStatus, event_us: int | None) -> DeviceState:
     """A status that the broker kept: it may set fields, never presence or `last_seen`.
 

@@ -3,6 +3,7 @@
 import base64
 
 from protocol import codec
+from protocol.alarms import Alarm
 from protocol.errors import Refusal
 from protocol.messages import FromDevice, Notice, ReadingsSaid, Unreadable
 from protocol.records import Origin, Rejection, StateChange, Unit
@@ -83,15 +84,14 @@ def _decode_cut(kept: bytes) -> str:
     raise AssertionError("the loop returns or raises")
 
 
-def notice(origin: Origin, refusal: Refusal) -> Notice:
-    """What the device hears on its `errors` topic."""
+def notice(device: tuple[str, str], topic: str, refusal: Refusal) -> Notice:
+    """What the device hears on its `errors` topic of what it said on `topic`."""
     body = {
-        "topic": storable(origin.raw_topic),
+        "topic": storable(topic),
         "reason": refusal.reason,
         "detail": storable(refusal.detail),
     }
-    user_id, device_code = origin.topic.device
-    return Notice(topic=errors_topic(user_id, device_code), body=codec.encode(body))
+    return Notice(topic=errors_topic(*device), body=codec.encode(body))
 
 
 def readings_in(message: FromDevice) -> int:
@@ -103,7 +103,11 @@ def readings_in(message: FromDevice) -> int:
 
 
 def refused_whole(
-    message: FromDevice, refusal: Refusal, device_id: str, state: StateChange | None = None
+    message: FromDevice,
+    refusal: Refusal,
+    device_id: str,
+    state: StateChange | None = None,
+    alarms: tuple[Alarm, ...] = (),
 ) -> Unit:
     """A message that is refused as it came, with all the readings it counts for."""
     origin = message.origin
@@ -111,6 +115,7 @@ def refused_whole(
     return Unit(
         device=origin.topic.device,
         rejections=(row,),
+        alarms=alarms,
         state=state,
         taken=origin.taken,
         receipt=origin.receipt,

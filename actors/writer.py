@@ -50,7 +50,7 @@ class Writer:
     """Usage: `nursery.start_soon(writer.run)`; then `writer.submit(unit)` from anywhere.
 
     Args:
-        committed: told of every commit, its number and its units, in order.
+        committed: told of every commit and its units, in order.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Writer:
         ids: Ids,
         accounts: Accounts,
         rng: random.Random,
-        committed: Callable[[int, Sequence[Unit]], None],
+        committed: Callable[[Committed, Sequence[Unit]], None],
     ) -> None:
         self._store = store
         self._ids = ids
@@ -187,7 +187,7 @@ class Writer:
                 unowned=unit.unowned,
             )
         self._done += len(units)
-        self._committed(committed.no, units)
+        self._committed(committed, units)
         while self._barriers and self._barriers[0][0] <= self._done:
             self._barriers.popleft()[1].set()
 

@@ -14,6 +14,7 @@ RoostError
 ├─ Unavailable           a server that we need does not answer; try again
 ├─ Unstorable            the store refuses these rows for what they contain; do not try again
 ├─ Stopped               the actor asked is gone
+├─ BadRecurrence        a schedule's rule, zone or exclusion that cannot be (field, detail)
 └─ SettingsError         a setting that cannot work; one line, exit status 2
 """
 
@@ -134,6 +135,15 @@ class Unstorable(RoostError):
 
 class Stopped(RoostError):
     """The actor that should have answered is gone."""
+
+
+class BadRecurrence(RoostError):
+    """A recurrence rule, a zone or an exclusion that cannot be, or would take too long."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+        self.detail = detail
 
 
 class SettingsError(RoostError):

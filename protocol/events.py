@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 
 from protocol import codec
+from protocol.alarms import Alarm, alarm_view
+from protocol.commands import Command, command_view
 from protocol.records import Device
+from protocol.schedules import Occurrence, Schedule, occurrence_view, schedule_view
 from protocol.times import format_us
 from protocol.values import Value
 
@@ -114,6 +117,88 @@ class FeedValue(_Event, frozen=True, dict=True):
         }
 
 
+class AlarmChanged(_Event, frozen=True, dict=True):
+    """An alarm was raised, acknowledged or cleared."""
+
+    alarm: Alarm
+
+    channel = "alarms"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "alarm", self.alarm.id
+
+    @property
+    def device_id(self) -> str:
+        return self.alarm.device_id
+
+    def body(self) -> dict[str, Any]:
+        return {"type": "alarm", "alarm": alarm_view(self.alarm)}
+
+
+class CommandChanged(_Event, frozen=True, dict=True):
+    """A command came to another state."""
+
+    command: Command
+
+    channel = "commands"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "command", self.command.id
+
+    @property
+    def device_id(self) -> str:
+        return self.command.device_id
+
+    def body(self) -> dict[str, Any]:
+        return {"type": "command_update", "command": command_view(self.command)}
+
+
+class ScheduleChanged(_Event, frozen=True, dict=True):
+    """A schedule was made, changed or deleted (then `deleted` is true)."""
+
+    schedule: Schedule
+    deleted: bool = False
+
+    channel = "schedules"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "schedule", self.schedule.id
+
+    @property
+    def device_id(self) -> str:
+        return self.schedule.device_id
+
+    def body(self) -> dict[str, Any]:
+        schedule = msgspec.structs.asdict(schedule_view(self.schedule))
+        if self.deleted:
+            schedule["state"] = "deleted"
+        return {"type": "schedule_update", "schedule": schedule}
+
+
+class OccurrenceChanged(_Event, frozen=True, dict=True):
+    """An occurrence of a schedule came to another state."""
+
+    occurrence: Occurrence
+
+    channel = "schedules"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "occurrence", self.occurrence.id
+
+    @property
+    def device_id(self) -> str:
+        return self.occurrence.device_id
+
+    def body(self) -> dict[str, Any]:
+        occurrence = occurrence_view(self.occurrence)
+        schedule = {"id": occurrence.schedule_id, "occurrence": occurrence}
+        return {"type": "schedule_update", "schedule": schedule}
+
+
 class DeviceList(_Event, frozen=True, dict=True):
     """The snapshot: first on every connection, and after any loss."""
 
@@ -140,7 +225,8 @@ class Staleness(_Event, frozen=True, dict=True):
         return {"type": "stale", "since": format_us(self.since_us)}
 
 
-Event = DeviceChanged | DeviceGone | FeedValue | DeviceList | Staleness
+OfDevice = AlarmChanged | CommandChanged | ScheduleChanged | OccurrenceChanged
+Event = DeviceChanged | DeviceGone | FeedValue | OfDevice | DeviceList | Staleness
 
 
 def framed(event: Event, seq: int) -> bytes:

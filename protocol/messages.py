@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from protocol.commands import CommandAck
 from protocol.errors import Refusal
 from protocol.events import Event
 from protocol.payloads import DeviceStatus, RawReading
@@ -32,7 +33,10 @@ class StatusSaid(_Message, frozen=True, kw_only=True):
 
 
 class AckSaid(_Message, frozen=True, kw_only=True):
+    """What it says of the command that the topic names."""
+
     origin: Origin
+    said: CommandAck
 
 
 class Unreadable(_Message, frozen=True, kw_only=True):
@@ -57,7 +61,38 @@ class Announce(_Message, frozen=True, kw_only=True):
     """Somebody began to watch: tell the user actor your state as it is now."""
 
 
-DeviceMessage = ReadingsSaid | StatusSaid | AckSaid | Unreadable | Configured | Announce
+class Silent(_Message, frozen=True, kw_only=True):
+    """The device's lease of `after_s` ran out; `word` is the last of it that the lease knew of."""
+
+    word: int
+    after_s: int
+
+
+class OutsideSince(_Message, frozen=True, kw_only=True):
+    """The feed's values lie outside its thresholds for as long as its alarm waits for."""
+
+    feed_num: int
+    since_us: int
+
+
+class Foreign(_Message, frozen=True, kw_only=True):
+    """It acknowledged a command that it was never sent."""
+
+    topic: str
+
+
+DeviceMessage = (
+    ReadingsSaid
+    | StatusSaid
+    | AckSaid
+    | Unreadable
+    | Configured
+    | Announce
+    | Silent
+    | OutsideSince
+    | Foreign
+)
+OfTime = Silent | OutsideSince
 FromDevice = ReadingsSaid | StatusSaid | AckSaid | Unreadable
 
 
@@ -78,7 +113,40 @@ class Live(_Message, frozen=True, kw_only=True):
     event: Event
 
 
-DeviceEffect = Unit | Notice | Live
+class Alive(_Message, frozen=True, kw_only=True):
+    """The device's lease: silent for `after_s`, it counts as offline.
+
+    `anew`: it spoke, its `word`-th word since the actor began; else only the length has changed.
+    """
+
+    key: tuple[str, str]
+    after_s: int
+    word: int
+    anew: bool = True
+
+
+class Dead(_Message, frozen=True, kw_only=True):
+    """It is offline, or is no more: its lease ends."""
+
+    key: tuple[str, str]
+
+
+class Wait(_Message, frozen=True, kw_only=True):
+    """Say `OutsideSince` in so many seconds, unless told otherwise; None: do not say it."""
+
+    key: tuple[str, str]
+    feed_num: int
+    since_us: int
+    for_s: float | None
+
+
+class Woke(_Message, frozen=True, kw_only=True):
+    """It came online: what it was sent meanwhile is sent again."""
+
+    device_num: int
+
+
+DeviceEffect = Unit | Notice | Live | Alive | Dead | Wait | Woke
 
 
 # To a user actor

@@ -5,11 +5,12 @@ Each reading of a message stands by itself: one that is wrong does not spoil its
 """
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from protocol import codec
+from protocol.commands import DETAIL_MAX, RESULT_BYTES_MAX, CommandAck
 from protocol.errors import BadPayload, Reason, Refusal
 from protocol.times import parse_device_time
 from protocol.topics import is_feed_key
@@ -140,6 +141,43 @@ def parse_status(payload: bytes) -> DeviceStatus:
         raise Refusal(error.reason, where + error.detail) from None
     _in_range(said)
     return said
+
+
+class _Ack(msgspec.Struct, frozen=True):
+    status: Literal["delivered", "succeeded", "failed"]
+    detail: str | None = None
+    result: msgspec.Raw | None = None
+    at: str | int | float | None = None
+
+
+_ack = msgspec.json.Decoder(_Ack)
+
+
+def parse_ack(payload: bytes, now_us: int) -> CommandAck:
+    """What a device says of a command: `{"status", "detail"?, "result"?, "at"?}`.
+
+    Raises:
+        Refusal: not such an object, a `result` above 16 KiB, or a time that cannot be.
+    """
+    _decode(payload)
+    try:
+        said = codec.decode_as(_ack, payload)
+    except BadPayload as error:
+        where = f"{error.field}: " if error.field else ""
+        raise Refusal(error.reason, where + error.detail) from None
+    detail = said.detail or ""
+    check_word(detail, DETAIL_MAX, Reason.BAD_VALUE, "detail")
+    result = None if said.result is None else bytes(said.result)
+    if result is not None and (len(result) > RESULT_BYTES_MAX or b"\\u0000" in result):
+        what = "is too long" if len(result) > RESULT_BYTES_MAX else "holds U+0000"
+        raise Refusal(Reason.BAD_VALUE, f"result {what}; at most {RESULT_BYTES_MAX} bytes are kept")
+    at_us = now_us if said.at is None else parse_device_time(said.at, now_us)
+    return CommandAck(
+        status=said.status,
+        at_us=at_us,
+        detail=detail,
+        result=None if result is None else result.decode(),
+    )
 
 
 def _in_range(said: DeviceStatus) -> None:

@@ -6,6 +6,8 @@ wide tables use (an integer key stores half again as many readings per second as
 
 import msgspec
 
+from protocol.alarms import AT_ONCE, Alarm, AlarmRule
+from protocol.commands import CommandAck
 from protocol.topics import Topic
 from protocol.values import Kind, Value
 
@@ -49,6 +51,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     offline_after_s: int
     client_id: str
     created_us: int
+    offline_alarm: bool = True
     state: DeviceState = DeviceState()
 
     @property
@@ -85,10 +88,24 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     min_value: float | None
     max_value: float | None
     on_violation: str
+    alarm: AlarmRule = AT_ONCE
     archived: bool = False
     created_us: int
     last_value: Value | None = None
     last_us: int | None = None
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    num: int
+    id: str
+    user_id: str
+    filename: str
+    content_type: str
+    size: int
+    sha256: bytes
+    width: int | None
+    height: int | None
+    created_us: int
 
 
 class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +113,7 @@ class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
 
     device: Device
     feeds: tuple[Feed, ...]
-    alarms: dict[int, int] = {}  # feed numbers with an open threshold alarm: raised when (µs)
+    alarms: tuple[Alarm, ...] = ()  # those that are open or pending
 
 
 class StoredReading(msgspec.Struct, frozen=True):
@@ -155,16 +172,17 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     readings: int = 1
 
 
-class AlarmChange(msgspec.Struct, frozen=True, gc=False):
-    """A threshold alarm that opens (`active`) or clears, at the event time of its reading."""
+class AckChange(msgspec.Struct, frozen=True, gc=False):
+    """What a device said of a command; whether there is such a command only the store knows.
 
-    user_id: str
-    feed_num: int
+    `otherwise` is kept where this device has none of that id.
+    """
+
+    device: tuple[str, str]
+    command_id: str
     device_num: int
-    active: bool
-    ts_us: int
-    value: float | None
-    detail: str
+    ack: CommandAck
+    otherwise: Rejection
 
 
 class StateChange(msgspec.Struct, frozen=True, gc=False):
@@ -190,7 +208,8 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     device: tuple[str, str]
     readings: tuple[Reading, ...] = ()
     rejections: tuple[Rejection, ...] = ()
-    alarms: tuple[AlarmChange, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    acks: tuple[AckChange, ...] = ()
     state: StateChange | None = None
     taken: Taken | None = None
     receipt: object = None
@@ -201,12 +220,15 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     @property
     def rows(self) -> int:
         """How many rows it writes, at least one: the measure of a batch."""
-        return max(1, len(self.readings) + len(self.rejections) + len(self.alarms))
+        rows = len(self.readings) + len(self.rejections) + len(self.alarms) + len(self.acks)
+        return max(1, rows)
 
     @property
     def is_empty(self) -> bool:
         """Nothing for the store, only something to settle."""
-        return not (self.readings or self.rejections or self.alarms or self.state or self.taken)
+        if self.readings or self.state or self.taken:
+            return False
+        return not (self.rejections or self.alarms or self.acks)
 
 
 class SessionMemory(msgspec.Struct, frozen=True, kw_only=True):

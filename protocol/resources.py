@@ -8,6 +8,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from protocol.alarms import AT_ONCE, AlarmRule
 from protocol.events import DeviceView, device_view
 from protocol.records import Device, Feed, StoredReading, StoredRejection, User
 from protocol.times import format_us
@@ -85,17 +86,20 @@ class NewDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device_code: Code
     name: Name
     offline_after_s: OfflineAfter = 300
+    offline_alarm: bool = True
 
 
 class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     offline_after_s: OfflineAfter | UnsetType = UNSET
+    offline_alarm: bool | UnsetType = UNSET
 
 
 class DeviceResource(DeviceView, frozen=True, kw_only=True):
     """`Device` of CONTRACT §3 with its settings."""
 
     offline_after_s: int
+    offline_alarm: bool
     created_at: str
 
 
@@ -121,6 +125,7 @@ def device_resource(device: Device) -> DeviceResource:
     return DeviceResource(
         **msgspec.structs.asdict(device_view(device)),
         offline_after_s=device.offline_after_s,
+        offline_alarm=device.offline_alarm,
         created_at=format_us(device.created_us),
     )
 
@@ -154,6 +159,7 @@ class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_value: float | None = None
     max_value: float | None = None
     on_violation: OnViolation = "reject"
+    alarm: AlarmRule = AT_ONCE
 
 
 class FeedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +169,7 @@ class FeedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_value: float | UnsetType | None = UNSET
     max_value: float | UnsetType | None = UNSET
     on_violation: OnViolation | UnsetType = UNSET
+    alarm: AlarmRule | UnsetType = UNSET
 
 
 class FeedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +183,7 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True):
     min_value: float | None
     max_value: float | None
     on_violation: str
+    alarm: AlarmRule
     archived: bool
     created_at: str
     last_value: Value | None
@@ -194,6 +202,7 @@ def feed_view(feed: Feed) -> FeedView:
         min_value=feed.min_value,
         max_value=feed.max_value,
         on_violation=feed.on_violation,
+        alarm=feed.alarm,
         archived=feed.archived,
         created_at=format_us(feed.created_us),
         last_value=feed.last_value,

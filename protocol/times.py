@@ -30,6 +30,11 @@ def format_us(us: int) -> str:
     return moment.isoformat(timespec="microseconds") + "Z"
 
 
+def shown_us(us: int | None) -> str | None:
+    """As `format_us`; null for what has not happened."""
+    return None if us is None else format_us(us)
+
+
 def parse_rfc3339(text: str) -> int:
     """Microseconds since 1970 of an RFC 3339 date-time; digits beyond microseconds are cut.
 

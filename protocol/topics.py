@@ -89,6 +89,11 @@ def errors_topic(user_id: str, device_code: str) -> str:
     return prefix(user_id, device_code) + "/errors"
 
 
+def commands_topic(user_id: str, device_code: str) -> str:
+    """Where a device hears its commands."""
+    return prefix(user_id, device_code) + "/commands"
+
+
 def is_device_code(text: str) -> bool:
     return _DEVICE_CODE.fullmatch(text) is not None
 

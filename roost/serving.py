@@ -15,8 +15,8 @@ from hypercorn.trio import serve
 from quart_trio import QuartTrio
 
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
-from actors.house import House, Ports, open_house
-from actors.ports import Broker, Logins, Store
+from actors.house import House, open_house
+from actors.ports import Broker, Logins, Ports, Store
 from protocol.errors import RoostError
 from roost.hardening import harden
 from roost.settings import Bind, check_free

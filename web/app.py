@@ -11,7 +11,7 @@ from actors.ports import Hasher
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.resources import ProblemView
-from web import devices, feeds, operations, people, problems
+from web import alarms, commands, devices, feeds, operations, people, problems, schedules
 from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.live import Sockets, devices_socket
@@ -19,7 +19,7 @@ from web.routing import Context, WebSettings
 
 BODY_BYTES_MAX = 1 << 20
 BODY_WITHIN_S = 30
-APIS = (people.api, devices.api, feeds.api)
+APIS = (people.api, devices.api, feeds.api, commands.api, schedules.api, alarms.api)
 
 
 def create_app(

@@ -67,6 +67,7 @@ async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
         code=body.device_code,
         name=body.name,
         offline_after_s=body.offline_after_s,
+        offline_alarm=body.offline_alarm,
         client_id=client_id_of(device_id),
         created_us=call.house.clock.now_us(),
     )
@@ -94,8 +95,11 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
         device = msgspec.structs.replace(device, name=body.name)
     if body.offline_after_s is not UNSET:
         device = msgspec.structs.replace(device, offline_after_s=body.offline_after_s)
+    if body.offline_alarm is not UNSET:
+        device = msgspec.structs.replace(device, offline_alarm=body.offline_alarm)
     async with call.house.devices.changing(device.user_id, device.code):
         await call.house.store.update_device(device)
+        call.house.clockwork.leases.change(device.key, device.offline_after_s)
     call.house.users.tell(device.user_id, DeviceChanged(device))
     return device_resource(device)
 
@@ -108,6 +112,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     await call.house.writer.barrier()
     async with call.house.devices.changing(device.user_id, device.code):
         await call.house.store.delete_device(call.user.id, device_id, query.purge)
+        call.house.clockwork.leases.dead(device.key)
         await _disconnect(call, device)
     call.house.users.tell(device.user_id, DeviceGone(device.id))
 

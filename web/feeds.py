@@ -90,6 +90,7 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
         min_value=body.min_value,
         max_value=body.max_value,
         on_violation=body.on_violation,
+        alarm=body.alarm,
         created_us=call.house.clock.now_us(),
     )
     _check_thresholds(feed)

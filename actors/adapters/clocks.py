@@ -11,12 +11,19 @@ from protocol.errors import Busy
 
 # One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower.
 _hashing = trio.CapacityLimiter(1)
+SET_S = 0.005
 WAITING_MAX = 32  # at 0.3 s each, the last waits ten seconds
 
 
 class SystemClock:
     def now_us(self) -> int:
         return time.time_ns() // 1000
+
+    async def wait_set(self) -> None:
+        """Looks once a second; 5 ms are what a second of slewing by NTP never makes."""
+        before_s = time.time() - trio.current_time()
+        while abs(time.time() - trio.current_time() - before_s) < SET_S:
+            await trio.sleep(1)
 
 
 class SystemIds:

@@ -3,18 +3,26 @@
 import random
 import uuid
 
+import trio
+
 
 class ManualClock:
     """Civil time that moves only when told to."""
 
     def __init__(self, now_us: int = 1_790_000_000_000_000) -> None:
         self._now_us = now_us
+        self._was_set = trio.Event()
 
     def now_us(self) -> int:
         return self._now_us
 
     def advance(self, seconds: float) -> None:
         self._now_us += round(seconds * 1_000_000)
+        was_set, self._was_set = self._was_set, trio.Event()
+        was_set.set()
+
+    async def wait_set(self) -> None:
+        await self._was_set.wait()
 
 
 class SeededIds:

@@ -6,20 +6,21 @@ the business of `actors.adapters.memory_store_line`.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import trio
 
+from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_rules import check_storable
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory_schedules import ScheduleTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from protocol.errors import Conflict, Unavailable, Unstorable
 from protocol.records import (
-    AlarmChange,
+    AckChange,
     Device,
     Feed,
     LoadedDevice,
+    Media,
     MqttLogin,
     Reading,
     Rejection,
@@ -48,12 +49,11 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore(Tables):
+class MemoryStore(AlarmTables, ScheduleTables):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:
         poison: values that it refuses to store (`Unstorable`), as a row that breaks a rule.
-        alarms: as rows: `place` (feed_num, device_num), `raised_us`, `cleared_us`.
         owners: the user of every device and feed that ever was, by its id.
     """
 
@@ -69,7 +69,7 @@ class MemoryStore(Tables):
         self._readings: dict[int, dict[tuple[int, int, int], StoredReading]] = {}
         self._message_ids: dict[tuple[int, int, str], int] = {}
         self._rejections: list[tuple[str, StoredRejection]] = []
-        self.alarms: list[dict[str, Any]] = []
+        self._media_rows: dict[str, Media] = {}
         self._commits: dict[str, Committed] = {}
         self._taken: dict[str, dict[int, list[bytes]]] = {}
         self._confirmed: dict[str, int] = {}
@@ -137,17 +137,19 @@ class MemoryStore(Tables):
                 self._store_state(unit)
             for rejection in unit.rejections:
                 self._store_rejection(rejection)
-            for change in unit.alarms:
-                self._store_alarm(change)
             if unit.taken is not None:
                 batches = self._taken.setdefault(unit.taken.session, {})
                 batches.setdefault(no, []).append(unit.taken.digest)
+        self._keep_alarms([change for unit in batch.units for change in unit.alarms])
+        changed, unknown = self._acknowledge(_acks(batch), done=False)
+        for ack in unknown:
+            self._store_rejection(ack.otherwise)
         for session, up_to in batch.confirmed.items():
             self._confirmed[session] = max(up_to, self._confirmed.get(session, 0))
             batches = self._taken.get(session, {})
             for old in [each for each in batches if each <= up_to][:-KEPT_BATCHES]:
                 del batches[old]
-        return Committed(no=no, duplicates=duplicates)
+        return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
 
     def _store_readings(self, readings: Sequence[Reading]) -> int:
         duplicates = 0
@@ -203,16 +205,6 @@ class MemoryStore(Tables):
         )
         self._rejections.append((rejection.user_id, stored))
 
-    def _store_alarm(self, change: AlarmChange) -> None:
-        place = change.feed_num, change.device_num
-        for alarm in self.alarms:
-            if alarm["place"] == place and alarm["cleared_us"] is None:
-                if not change.active and alarm["raised_us"] <= change.ts_us:
-                    alarm["cleared_us"] = change.ts_us
-                return
-        if change.active:
-            self.alarms.append({"place": place, "raised_us": change.ts_us, "cleared_us": None})
-
     async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
         await self._cross()
         by_key = {device.key: device for device in self._devices.values()}
@@ -226,12 +218,7 @@ class MemoryStore(Tables):
             and feed.user_id == device.user_id
             and feed.device_id in (None, device.id)
         )
-        alarms = {
-            alarm["place"][0]: alarm["raised_us"]
-            for alarm in self.alarms
-            if alarm["place"][1] == device.num and alarm["cleared_us"] is None
-        }
-        return LoadedDevice(device=device, feeds=feeds, alarms=alarms)
+        return LoadedDevice(device=device, feeds=feeds, alarms=self._open_alarms(device.num))
 
     async def snapshot(self, user_id: str) -> list[Device]:
         await self._cross()
@@ -251,6 +238,9 @@ class MemoryStore(Tables):
         for no, digests in self._taken.get(session, {}).items():
             (known if no <= confirmed else suspects).extend(digests)
         return SessionMemory(suspects=tuple(suspects), known=tuple(known))
+
+    def _media_row(self, media_id: str | None) -> Media | None:
+        return self._media_rows.get(media_id or "")
 
     # People
 
@@ -317,6 +307,9 @@ class MemoryStore(Tables):
                 self._feeds[feed.id] = msgspec.structs.replace(
                     feed, device_id=None, archived=True, enabled=False
                 )
+        self._drop_alarms(device_num=device.num)
+        self._drop_commands(device.num)
+        self._drop_schedules(device_id)
         del self._devices[device_id]
         del self._logins[device_id]
 
@@ -381,6 +374,7 @@ class MemoryStore(Tables):
     def _drop_feed(self, feed: Feed) -> None:
         del self._feeds[feed.id]
         self._readings.pop(feed.num, None)
+        self._drop_alarms(feed_num=feed.num)
         for name in [each for each in self._message_ids if each[0] == feed.num]:
             del self._message_ids[name]
 
@@ -410,3 +404,7 @@ class MemoryStore(Tables):
             and device_id in (None, stored.device_id)
         ]
         return found[:limit]
+
+
+def _acks(batch: Batch) -> list[AckChange]:
+    return [ack for unit in batch.units for ack in unit.acks]

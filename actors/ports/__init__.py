@@ -4,13 +4,16 @@ Each port has a real side and a memory twin, and one contract suite that both pa
 (`tests/contract/`). All times are microseconds since 1970 unless the name says otherwise.
 """
 
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from actors.ports.time import Progress, TimeStore
 from protocol.records import (
+    AckChange,
     Device,
     Feed,
     LoadedDevice,
@@ -27,6 +30,11 @@ class WallClock(Protocol):
     """Civil time. It may jump; durations come from `trio.current_time`."""
 
     def now_us(self) -> int: ...
+
+    async def wait_set(self) -> None:
+        """Wait until it was set, or has drifted away from `trio.current_time`: what was computed
+        from both does not hold any more."""
+        ...
 
 
 class Ids(Protocol):
@@ -65,10 +73,13 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the commit (grows, across restarts too), and what it found there already.
 
     `duplicates` has one number per unit of the batch: how many of its readings were stored before.
+    `changed` is what acknowledgements made of commands, `unknown` those that are of none.
     """
 
     no: int
     duplicates: Sequence[int]
+    changed: Progress = Progress()
+    unknown: tuple[AckChange, ...] = ()
 
 
 class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +92,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Store(Protocol):
+class Store(TimeStore, Protocol):
     """Everything that lasts.
 
     Every call raises `Unavailable` when the database cannot be reached or does not answer in time;
@@ -224,6 +235,8 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One persistent MQTT session of ours: its client id and topic filters.
 
     `live`: it carries status, acknowledgements or wills; the live map stands on it.
+    `partition`: which part of the devices it brings; None where it brings none by itself.
+    `window`: so many messages the broker sends without an acknowledgement.
     `sends_again`: the broker sends what is unacknowledged again on the same connection (NATS, after
     `ack_wait`); others do so on a new connection only (MQTT 3.1.1 §4.4).
     """
@@ -232,6 +245,8 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     filters: tuple[str, ...]
     live: bool = False
     sends_again: bool = False
+    partition: int | None = None
+    window: int = 10_000
 
 
 class Broker(Protocol):
@@ -270,9 +285,30 @@ class Broker(Protocol):
         ...
 
 
+class Links(Protocol):
+    """Addresses that open without a login, for a while."""
+
+    def url(self, media_id: str, expires_us: int) -> str: ...
+
+
 class Logins(Protocol):
     """Power over the connections of devices; a broker of somebody else's may not give it to us."""
 
     async def disconnect(self, client_id: str) -> None:
         """Close the connection of that client id, if there is one."""
         ...
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """What the house stands on. `rng` decides pauses only; ids and secrets have their own port.
+
+    msgspec does not check protocols: the types are those named beside each.
+    """
+
+    store: Any  # Store
+    broker: Any  # Broker
+    clock: Any  # WallClock
+    ids: Any  # Ids
+    logins: Any  # Logins
+    links: Any  # Links
+    rng: random.Random

@@ -13,10 +13,10 @@ from actors.adapters.memory import SeededIds
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.ports import Batch
 from protocol.errors import Unavailable
-from protocol.records import AlarmChange, Rejection, Taken
+from protocol.records import Rejection, Taken
 from tests.contract.pg_proxy import PgProxy, open_proxy
 from tests.contract.test_store import Home, of
-from tests.unit.makers import DEVICE, NOW, USER
+from tests.unit.makers import DEVICE, NOW, USER, some_alarm
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class Scene:
     def batch(self, n: int = 0) -> Batch:
         """Something of everything: one new reading and its double, a refusal, an alarm."""
         reading = self.home.reading(float(n))
-        change = AlarmChange(USER, reading.feed_num, n, True, NOW, 1.0, "high")
+        change = some_alarm(reading.feed_num, device_num=self.home.device.num)
         rejection = Rejection(USER, DEVICE, NOW, "t", "p", "utf-8", "r", "d")
         units = (
             of(reading, reading, taken=Taken(SESSION, n.to_bytes(16, "big"))),

@@ -9,9 +9,9 @@ import pytest
 
 from actors.adapters.memory import SeededIds
 from actors.ports import Batch, Committed, FeedPage, Store
+from protocol.alarms import Alarm
 from protocol.errors import Conflict, Unstorable
 from protocol.records import (
-    AlarmChange,
     Device,
     DeviceState,
     Feed,
@@ -28,6 +28,7 @@ from tests.unit.makers import (
     OTHER_USER,
     SECOND,
     USER,
+    some_alarm,
     some_device,
     some_feed,
     some_login,
@@ -227,21 +228,30 @@ async def test_refusals_are_kept_and_listed_newest_first(home: Home) -> None:
 async def test_one_alarm_of_a_feed_is_open_at_a_time(home: Home) -> None:
     feed = home.feeds["number"].num
 
-    def change(active: bool, at: int) -> AlarmChange:
-        return AlarmChange(USER, feed, home.device.num, active, NOW + at, 1.0, "high")
+    def alarm(n: int, state: str, at: int) -> Alarm:
+        cleared_us = NOW + at if state == "cleared" else None
+        return some_alarm(
+            feed,
+            id=f"00000000-0000-4000-a000-{n:012d}",
+            device_num=home.device.num,
+            state=state,
+            cleared_us=cleared_us,
+        )
 
-    async def opened() -> set[int]:
+    async def opened() -> list[str]:
         (loaded,) = await home.store.load_devices([KEY])
         assert loaded is not None
-        return set(loaded.alarms)
+        return [alarm.id[-1] for alarm in loaded.alarms]
 
-    await home.commit(of(alarms=(change(True, 0),)))
-    assert await opened() == {feed}
-    await home.commit(of(alarms=(change(True, 1),)))
-    await home.commit(of(alarms=(change(False, 2), change(True, 3), change(False, 4))))
-    assert await opened() == set()
-    await home.commit(of(alarms=(change(True, 5),)))
-    assert await opened() == {feed}
+    await home.commit(of(alarms=(alarm(1, "active", 0),)))
+    assert await opened() == ["1"]
+    await home.commit(of(alarms=(alarm(2, "active", 1),)))
+    assert await opened() == ["1"]
+    some = (alarm(1, "cleared", 2), alarm(3, "active", 3), alarm(3, "cleared", 4))
+    await home.commit(of(alarms=some))
+    assert await opened() == []
+    await home.commit(of(alarms=(alarm(4, "pending", 5),)), of(alarms=(alarm(4, "active", 6),)))
+    assert await opened() == ["4"]
 
 
 async def test_devices_are_loaded_with_their_feeds_in_the_order_asked(home: Home) -> None:

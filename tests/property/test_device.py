@@ -10,6 +10,7 @@ from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.mqtt.broker import plain_plans
 from actors.device import DeviceActor
+from actors.flows import Flows
 from actors.gateway import Gateway
 from actors.ports import Delivery
 from actors.refusing import KEPT_BYTES_MAX, readings_in
@@ -78,14 +79,16 @@ class Entrance:
         self.handed: list[FromDevice] = []
         self.clock = ManualClock(NOW)
         self.accounts = Accounts()
+        port = MemoryBroker(plain_plans()).port()
         self.gateway = Gateway(
-            MemoryBroker(plain_plans()).port(),
+            port,
             MemoryStore(self.clock),
             self.clock,
             self.accounts,
             hand_over=self._take,
             live_changed=lambda since_us: None,
             confirm=lambda session, no: None,
+            flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )
 
     def _take(self, message: FromDevice) -> bool:

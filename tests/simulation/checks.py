@@ -200,10 +200,11 @@ async def ordered(world: "World", names: tuple[str, ...]) -> None:
             raise Broken("I3", f"last value of {feed.last_us}, newest of {last}")
         if feed.last_us is not None and (last is None or feed.last_us > last.ts_us):
             raise Broken("I3", f"a last value that the history does not have: {feed}")
-    for alarm in world.store.alarms:
-        if alarm["cleared_us"] is not None and alarm["cleared_us"] < alarm["raised_us"]:
+    alarms = list(world.store.all_alarms.values())
+    for alarm in alarms:
+        if alarm.cleared_us is not None and alarm.cleared_us < alarm.since_us:
             raise Broken("I3", f"an alarm cleared before it was raised: {alarm}")
-    still_open = Counter(a["place"] for a in world.store.alarms if a["cleared_us"] is None)
+    still_open = Counter((a.device_num, a.feed_num, a.kind) for a in alarms if a.cleared_us is None)
     if any(count > 1 for count in still_open.values()):
         raise Broken("I3", f"alarms open twice: {still_open}")
 

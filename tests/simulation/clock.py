@@ -13,6 +13,7 @@ class VirtualClock:
         self.offset_s = 0.0
         self.furthest_s = 0.0
         self._last_us = 0
+        self._was_set = trio.Event()
 
     def now_us(self) -> int:
         """Two looks are never at one microsecond, as on a real machine."""
@@ -26,3 +27,8 @@ class VirtualClock:
         """Somebody sets the clock."""
         self.offset_s += seconds
         self.furthest_s = max(self.furthest_s, self.offset_s)
+        was_set, self._was_set = self._was_set, trio.Event()
+        was_set.set()
+
+    async def wait_set(self) -> None:
+        await self._was_set.wait()

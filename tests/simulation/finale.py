@@ -82,8 +82,8 @@ async def _open_alarms(world: World, device: VirtualDevice, key: str) -> list[An
     stored = await world.store.device(device.person.id, device.id)
     assert feed is not None
     assert stored is not None
-    place = feed.num, stored.num
-    return [a for a in world.store.alarms if a["place"] == place and a["cleared_us"] is None]
+    alarms = world.store.all_alarms.values()
+    return [a for a in alarms if (a.feed_num, a.device_num) == (feed.num, stored.num) and a.is_open]
 
 
 async def check_screen(

@@ -10,7 +10,8 @@ from quart_trio import QuartTrio
 
 from actors.adapters.memory import NoLogins, PlainHasher
 from actors.adapters.memory_store_line import Killed, StoreLine
-from actors.house import House, Ports, open_house
+from actors.house import House, open_house
+from actors.ports import Ports
 from web.app import create_app
 from web.live import Sockets
 from web.routing import WebSettings
@@ -53,6 +54,7 @@ class Process:
             clock=world.clock,
             ids=world.ids,
             logins=NoLogins(),
+            links=None,
             rng=random.Random(world.seed + 2 + self.number),
         )
         world.trace.note("process", f"{self.number} starts")

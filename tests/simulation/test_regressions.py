@@ -85,8 +85,8 @@ async def test_an_alarm_outlives_the_reading_that_could_not_be_stored(world: Wor
     await shed.publish("t", 8.0, ts=1_789_999_002)
     await world.settle()
     assert await shed.values("t") == [8.0]
-    (alarm,) = world.store.alarms
-    assert alarm["cleared_us"] is not None
+    (alarm,) = world.store.all_alarms.values()
+    assert alarm.cleared_us is not None
 
 
 async def test_a_reading_that_could_not_be_stored_holds_no_later_one_off_the_last_value(

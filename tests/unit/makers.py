@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
+from protocol.alarms import Alarm
 from protocol.errors import Refusal
-from protocol.messages import FromDevice, ReadingsSaid, StatusSaid, Unreadable
-from protocol.payloads import parse_reading, parse_readings, parse_status
+from protocol.messages import AckSaid, FromDevice, ReadingsSaid, StatusSaid, Unreadable
+from protocol.payloads import parse_ack, parse_reading, parse_readings, parse_status
 from protocol.records import Device, DeviceState, Feed, LoadedDevice, MqttLogin, Origin, User
 from protocol.topics import parse_topic
 
@@ -66,11 +67,34 @@ def some_feed(key: str = "t", num: int = 1, **changes: Any) -> Feed:
     return msgspec.structs.replace(feed, **changes)
 
 
+def some_alarm(feed_num: int = 1, at_us: int = NOW, **changes: Any) -> Alarm:
+    alarm = Alarm(
+        id=f"00000000-0000-4000-a000-{feed_num:012d}",
+        user_id=USER,
+        device_num=1,
+        device_id=DEVICE,
+        feed_num=feed_num,
+        feed_id=f"00000000-0000-4000-8000-{feed_num:012d}",
+        kind="threshold",
+        severity="warning",
+        state="active",
+        since_us=at_us,
+        raised_us=at_us,
+        value=1.0,
+        detail="high",
+    )
+    return msgspec.structs.replace(alarm, **changes)
+
+
 def loaded(
     *feeds: Feed, state: DeviceState | None = None, raised: dict[int, int] | None = None
 ) -> LoadedDevice:
     device = some_device() if state is None else some_device(state=state)
-    return LoadedDevice(device=device, feeds=feeds or (some_feed(),), alarms=raised or {})
+    return LoadedDevice(
+        device=device,
+        feeds=feeds or (some_feed(),),
+        alarms=tuple(some_alarm(num, at_us) for num, at_us in (raised or {}).items()),
+    )
 
 
 def said(
@@ -90,6 +114,8 @@ def said(
     try:
         if tail == "status":
             return StatusSaid(origin=origin, said=parse_status(data))
+        if tail.endswith("/ack"):
+            return AckSaid(origin=origin, said=parse_ack(data, at_us))
         if tail == "feeds":
             return ReadingsSaid(origin=origin, readings=parse_readings(data, at_us))
         return ReadingsSaid(origin=origin, readings=parse_reading(topic.tail, data, at_us))

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from actors.device import DeviceActor, Seat
+from actors.device import DeviceActor
+from actors.seat import Seat
 from protocol import codec
 from protocol.errors import Reason
 from protocol.events import DeviceChanged, FeedValue
@@ -79,16 +80,17 @@ def test_a_flagging_feed_stores_what_lies_outside_and_both_kinds_raise_one_alarm
     actor = DeviceActor(loaded(some_feed(max_value=10.0, on_violation="flag")))
     first = tell(actor, said("11"))
     assert [r.flagged for r in first.unit.readings] == [True]
-    assert [(a.active, a.value) for a in first.unit.alarms] == [(True, 11.0)]
+    assert [(a.state, a.value) for a in first.unit.alarms] == [("active", 11.0)]
     assert tell(actor, said("12", at_us=NOW + 1)).unit.alarms == ()
     cleared = tell(actor, said("9", at_us=NOW + 2))
-    assert [a.active for a in cleared.unit.alarms] == [False]
+    assert [a.state for a in cleared.unit.alarms] == ["cleared"]
 
 
 def test_an_alarm_that_was_open_before_a_restart_stays_one() -> None:
     actor = DeviceActor(loaded(some_feed(max_value=10.0), raised={1: NOW - SECOND}))
     assert tell(actor, said("11")).unit.alarms == ()
-    assert [a.active for a in tell(actor, said("5", at_us=NOW + 1)).unit.alarms] == [False]
+    cleared = tell(actor, said("5", at_us=NOW + 1)).unit.alarms
+    assert [a.state for a in cleared] == ["cleared"]
 
 
 def test_a_late_reading_goes_to_the_history_and_replaces_nothing() -> None:
@@ -222,13 +224,8 @@ def test_a_redelivered_status_without_ts_revives_nobody() -> None:
     assert told.unit.state is None
 
 
-def test_an_acknowledgement_of_no_command_is_kept_as_refused() -> None:
-    from protocol.messages import AckSaid
-    from protocol.records import Origin
-    from protocol.topics import parse_topic
-
-    raw = f"users/{some_device().user_id}/devices/d1/commands/c1/ack"
-    message = AckSaid(origin=Origin(parse_topic(raw), raw, b"{}", NOW))
+def test_what_cannot_be_a_commands_id_is_kept_as_refused() -> None:
+    message = said('{"status": "delivered"}', "commands/c1/ack")
     assert tell(DeviceActor(loaded()), message).reasons == [Reason.UNKNOWN_COMMAND]
 
 

@@ -74,8 +74,8 @@ class Scene:
         else:
             nursery.start_soon(self.writer.run)
 
-    def _committed(self, no: int, units: Sequence[Unit]) -> None:
-        self.settled.append((no, [u.receipt for u in units]))
+    def _committed(self, committed: Committed, units: Sequence[Unit]) -> None:
+        self.settled.append((committed.no, [u.receipt for u in units]))
 
 
 @pytest.fixture

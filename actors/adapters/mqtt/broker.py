@@ -29,17 +29,25 @@ RECONNECT_SPREAD_S = 1.0
 PUBLISH_WINDOW = 16
 PUBLISH_TIMEOUT_S = 10.0
 OUT = "roost-out"
+# `max_inflight_messages 1000`, as README asks of Mosquitto.
+PLAIN_WINDOW = 1_000
 
 
 def partition_plans(partitions: int) -> list[SessionPlan]:
     """Sessions for a broker that maps what devices send to `part/K/…` and `state/K/…` (NATS)."""
     plans = [
-        SessionPlan(client_id=f"roost-part-{k}", filters=(f"part/{k}/#",), sends_again=True)
+        SessionPlan(
+            client_id=f"roost-part-{k}", filters=(f"part/{k}/#",), sends_again=True, partition=k
+        )
         for k in range(partitions)
     ]
     plans += [
         SessionPlan(
-            client_id=f"roost-state-{k}", filters=(f"state/{k}/#",), live=True, sends_again=True
+            client_id=f"roost-state-{k}",
+            filters=(f"state/{k}/#",),
+            live=True,
+            sends_again=True,
+            partition=k,
         )
         for k in range(partitions)
     ]
@@ -59,11 +67,15 @@ def plain_plans() -> list[SessionPlan]:
         SessionPlan(
             client_id="roost-part-0",
             filters=("users/+/devices/+/feeds", "users/+/devices/+/feeds/+"),
+            partition=0,
+            window=PLAIN_WINDOW,
         ),
         SessionPlan(
             client_id="roost-state-0",
             filters=("users/+/devices/+/status", "users/+/devices/+/commands/+/ack"),
             live=True,
+            partition=0,
+            window=PLAIN_WINDOW,
         ),
         SessionPlan(client_id=OUT, filters=()),
     ]

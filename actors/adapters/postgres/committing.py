@@ -8,8 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from actors.adapters.postgres import alarms, commands
+from actors.adapters.postgres.rows import columns
 from actors.ports import Batch, Committed
-from protocol.records import AlarmChange, Reading, Rejection, StateChange, Unit
+from protocol.records import Reading, Rejection, StateChange, Unit
 
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
 KEPT_BATCHES = 64  # of a session's identities after they are confirmed (see `actors.ledger`)
@@ -66,26 +68,6 @@ FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $
     AS i (user_id, device_id, received_at, topic, payload, encoding, reason, detail)
 """
 
-_CLEAR_ALARMS = """
-UPDATE alarms a SET state = 'cleared', cleared_at = i.ts
-FROM unnest($1::integer[], $2::integer[], $3::timestamptz[]) AS i (feed_num, device_num, ts)
-WHERE a.feed_num = i.feed_num AND a.device_num = i.device_num AND a.kind = 'threshold'
-    AND a.state <> 'cleared' AND a.raised_at <= i.ts
-"""
-
-_RAISE_ALARMS = """
-INSERT INTO alarms
-    (user_id, feed_num, device_num, kind, state, raised_at, cleared_at, value, detail)
-SELECT i.user_id::uuid, i.feed_num, i.device_num, 'threshold',
-    CASE WHEN i.cleared_at IS NULL THEN 'active' ELSE 'cleared' END,
-    i.raised_at, i.cleared_at, i.value, i.detail
-FROM unnest($1::text[], $2::integer[], $3::integer[], $4::timestamptz[], $5::timestamptz[],
-    $6::float8[], $7::text[])
-    AS i (user_id, feed_num, device_num, raised_at, cleared_at, value, detail)
-JOIN feeds f ON f.num = i.feed_num
-ON CONFLICT DO NOTHING
-"""
-
 _CONFIRM = """
 INSERT INTO sessions_confirmed AS s SELECT * FROM unnest($1::text[], $2::bigint[])
 ON CONFLICT (session) DO UPDATE SET confirmed_no = excluded.confirmed_no
@@ -114,7 +96,8 @@ async def commit(connection: Any, batch: Batch) -> Committed:
             done = await connection.fetchrow(
                 "SELECT no, duplicates FROM commits WHERE id = $1::text::uuid", batch.id
             )
-            return Committed(no=done["no"], duplicates=done["duplicates"] or [0] * len(batch.units))
+            duplicates = done["duplicates"] or [0] * len(batch.units)
+            return await _answer(connection, done["no"], batch, duplicates, done=True)
         duplicates = await _store_readings(connection, batch.units)
         if any(duplicates):
             await connection.execute(
@@ -122,11 +105,26 @@ async def commit(connection: Any, batch: Batch) -> Committed:
             )
         await _store_states(connection, [u.state for u in batch.units if u.state is not None])
         await _store_rejections(connection, [r for u in batch.units for r in u.rejections])
-        await _store_alarms(connection, [a for u in batch.units for a in u.alarms])
+        await alarms.keep(connection, [a for u in batch.units for a in u.alarms])
         await _remember(connection, no, batch)
+        answer = await _answer(connection, no, batch, duplicates, done=False)
         if no % KEPT_COMMITS == 0:
             await connection.execute("DELETE FROM commits WHERE no < $1", no - KEPT_COMMITS)
-    return Committed(no=no, duplicates=duplicates)
+    return answer
+
+
+async def _answer(
+    connection: Any, no: int, batch: Batch, duplicates: Sequence[int], *, done: bool
+) -> Committed:
+    """What the commit says; the same again when it was `done` before. Acknowledgements come last:
+    commands are locked as shortly as can be."""
+    acks = [ack for unit in batch.units for ack in unit.acks]
+    if not acks:
+        return Committed(no=no, duplicates=duplicates)
+    changed, unknown = await commands.acknowledge(connection, acks, done=done)
+    if not done:
+        await _store_rejections(connection, [ack.otherwise for ack in unknown])
+    return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
 
 
 async def _store_readings(connection: Any, units: Sequence[Unit]) -> list[int]:
@@ -148,7 +146,7 @@ async def _store_readings(connection: Any, units: Sequence[Unit]) -> list[int]:
             rows.append((index, reading))
     if with_id:
         keys = sorted(with_id)
-        fresh = await connection.fetch(_MESSAGE_IDS, *_columns(keys, 3))
+        fresh = await connection.fetch(_MESSAGE_IDS, *columns(keys, 3))
         stale = with_id.keys() - {tuple(row) for row in fresh}
         for index, reading in rows:
             if (reading.feed_num, reading.device_num, reading.message_id) in stale:
@@ -160,7 +158,7 @@ async def _store_readings(connection: Any, units: Sequence[Unit]) -> list[int]:
         ]
     if rows:
         stored_before = await connection.fetchval(
-            _READINGS, *_columns([_value_row(reading) for _, reading in rows], 8)
+            _READINGS, *columns([_value_row(reading) for _, reading in rows], 8)
         )
         for n in stored_before:
             duplicates[rows[n][0]] += 1
@@ -197,7 +195,7 @@ async def _store_last(connection: Any, readings: Iterable[Reading]) -> None:
                 last[reading.feed_num] = reading
     rows = [(num, r.ts_us, *_typed(r.value)) for num, r in sorted(last.items())]
     if rows:
-        await connection.execute(_LAST, *_columns(rows, 5))
+        await connection.execute(_LAST, *columns(rows, 5))
 
 
 async def _store_states(connection: Any, changes: Iterable[StateChange]) -> None:
@@ -219,7 +217,7 @@ async def _store_states(connection: Any, changes: Iterable[StateChange]) -> None
         for num, s in sorted(newest.items())
     ]
     if rows:
-        await connection.execute(_STATES, *_columns(rows, 11))
+        await connection.execute(_STATES, *columns(rows, 11))
 
 
 async def _store_rejections(connection: Any, rejections: Sequence[Rejection]) -> None:
@@ -237,30 +235,7 @@ async def _store_rejections(connection: Any, rejections: Sequence[Rejection]) ->
             )
             for r in rejections
         ]
-        await connection.execute(_REJECTIONS, *_columns(rows, 8))
-
-
-async def _store_alarms(connection: Any, changes: Sequence[AlarmChange]) -> None:
-    """Alarms that close, open, or do both within the batch. One row stays open at a time."""
-    if not changes:
-        return
-    clear: list[tuple[int, int, int]] = []
-    raised: dict[tuple[int, int], list[Any]] = {}
-    rows: list[list[Any]] = []
-    for change in changes:
-        place = change.feed_num, change.device_num
-        if change.active:
-            row = [change.user_id, *place, change.ts_us, None, change.value, change.detail]
-            raised[place] = row
-            rows.append(row)
-        elif place in raised:
-            raised.pop(place)[4] = change.ts_us
-        else:
-            clear.append((*place, change.ts_us))
-    if clear:
-        await connection.execute(_CLEAR_ALARMS, *_columns(sorted(clear), 3))
-    if rows:
-        await connection.execute(_RAISE_ALARMS, *_columns(rows, 7))
+        await connection.execute(_REJECTIONS, *columns(rows, 8))
 
 
 async def _remember(connection: Any, no: int, batch: Batch) -> None:
@@ -272,15 +247,10 @@ async def _remember(connection: Any, no: int, batch: Batch) -> None:
         rows = [(session, no, b"".join(each)) for session, each in sorted(digests.items())]
         await connection.execute(
             "INSERT INTO taken SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])",
-            *_columns(rows, 3),
+            *columns(rows, 3),
         )
     if batch.confirmed:
         confirmed = sorted(batch.confirmed.items())
-        await connection.execute(_CONFIRM, *_columns(confirmed, 2))
+        await connection.execute(_CONFIRM, *columns(confirmed, 2))
         for session, up_to in confirmed:
             await connection.execute(_FORGET, session, up_to, KEPT_BATCHES)
-
-
-def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows turned into columns, one array for each parameter of a statement."""
-    return [[row[n] for row in rows] for n in range(width)]

@@ -18,8 +18,10 @@ async def add_feed(connection: Any, feed: Feed) -> Feed:
     try:
         num = await connection.fetchval(
             "INSERT INTO feeds (id, user_id, device_id, key, name, unit, kind, enabled, min_value,"
-            " max_value, on_violation, created_at) VALUES ($1::text::uuid, $2::text::uuid,"
-            " $3::text::uuid, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING num",
+            " max_value, on_violation, created_at, alarm_after_s, alarm_after_count,"
+            " alarm_hysteresis, alarm_severity) VALUES ($1::text::uuid, $2::text::uuid,"
+            " $3::text::uuid, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+            " RETURNING num",
             feed.id,
             feed.user_id,
             feed.device_id,
@@ -32,6 +34,7 @@ async def add_feed(connection: Any, feed: Feed) -> Feed:
             feed.max_value,
             feed.on_violation,
             feed.created_us,
+            *_alarm_rule(feed),
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"there is a feed {feed.key!r} in this place already") from None
@@ -69,7 +72,8 @@ async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
 async def update_feed(connection: Any, feed: Feed) -> None:
     await connection.execute(
         "UPDATE feeds SET name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6,"
-        " on_violation = $7 WHERE num = $1",
+        " on_violation = $7, alarm_after_s = $8, alarm_after_count = $9, alarm_hysteresis = $10,"
+        " alarm_severity = $11 WHERE num = $1",
         feed.num,
         feed.name,
         feed.unit,
@@ -77,7 +81,13 @@ async def update_feed(connection: Any, feed: Feed) -> None:
         feed.min_value,
         feed.max_value,
         feed.on_violation,
+        *_alarm_rule(feed),
     )
+
+
+def _alarm_rule(feed: Feed) -> tuple[float, int, float, str]:
+    rule = feed.alarm
+    return rule.after_s, rule.after_count, rule.hysteresis, rule.severity
 
 
 async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:

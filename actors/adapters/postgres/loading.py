@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres import rows
+from actors.adapters.postgres import alarms, rows
 from protocol.ids import is_uuid
 from protocol.records import Device, Feed, LoadedDevice, SessionMemory
 
@@ -29,7 +29,7 @@ async def load_devices(
     )
     devices = {device.key: device for device in map(rows.device, found)}
     own, shared = await _feeds(connection, list(devices.values()))
-    alarms = await _alarms(connection, list(devices.values()))
+    known = await alarms.open_alarms(connection, [device.num for device in devices.values()])
     loaded: list[LoadedDevice | None] = []
     for key in keys:
         device = devices.get(key)
@@ -37,7 +37,8 @@ async def load_devices(
             loaded.append(None)
             continue
         feeds = (*own[device.id], *shared[device.user_id])
-        loaded.append(LoadedDevice(device=device, feeds=feeds, alarms=alarms[device.num]))
+        open_ones = tuple(known.get(device.num, ()))
+        loaded.append(LoadedDevice(device=device, feeds=feeds, alarms=open_ones))
     return loaded
 
 
@@ -59,18 +60,6 @@ async def _feeds(
         else:
             own[feed.device_id].append(feed)
     return own, shared
-
-
-async def _alarms(connection: Any, devices: Sequence[Device]) -> dict[int, dict[int, int]]:
-    found = await connection.fetch(
-        "SELECT device_num, feed_num, raised_at FROM alarms"
-        " WHERE device_num = ANY($1) AND kind = 'threshold' AND state <> 'cleared'",
-        [device.num for device in devices],
-    )
-    alarms: dict[int, dict[int, int]] = defaultdict(dict)
-    for row in found:
-        alarms[row["device_num"]][row["feed_num"]] = row["raised_at"]
-    return alarms
 
 
 async def snapshot(connection: Any, user_id: str) -> list[Device]:

@@ -57,8 +57,8 @@ async def add_device(connection: Any, device: Device, login: MqttLogin) -> Devic
     try:
         row = await connection.fetchrow(
             "INSERT INTO devices AS d (id, user_id, code, name, offline_after_s, created_at,"
-            " username, client_id, password_sha256)"
-            f" VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8, $9)"
+            " username, client_id, password_sha256, offline_alarm)"
+            f" VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8, $9, $10)"
             f" RETURNING {rows.DEVICE}",
             device.id,
             device.user_id,
@@ -69,6 +69,7 @@ async def add_device(connection: Any, device: Device, login: MqttLogin) -> Devic
             login.username,
             login.client_id,
             login.password_sha256,
+            device.offline_alarm,
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"you have a device {device.code!r} already") from None
@@ -98,10 +99,11 @@ async def device(connection: Any, user_id: str, device_id: str) -> Device | None
 
 async def update_device(connection: Any, device: Device) -> None:
     await connection.execute(
-        "UPDATE devices SET name = $2, offline_after_s = $3 WHERE num = $1",
+        "UPDATE devices SET name = $2, offline_after_s = $3, offline_alarm = $4 WHERE num = $1",
         device.num,
         device.name,
         device.offline_after_s,
+        device.offline_alarm,
     )
 
 

@@ -1,22 +1,30 @@
 """Rows of the database as records, and the columns that they are made from."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from protocol.alarms import AlarmRule
 from protocol.records import Device, DeviceState, Feed, MqttLogin, User
 
 USER = "id::text, email, full_name, password_hash, created_at"
 DEVICE = (
     "d.num, d.id::text, d.user_id::text, d.code, d.name, d.offline_after_s, d.client_id,"
     " d.created_at, d.version, d.status, d.temperature, d.humidity, d.latitude, d.longitude,"
-    " d.firmware, d.last_seen_at, d.state_at, d.session"
+    " d.firmware, d.last_seen_at, d.state_at, d.session, d.offline_alarm"
 )
 FEED = (
     "f.num, f.id::text, f.user_id::text, f.device_id::text, f.key, f.name, f.unit, f.kind,"
     " f.enabled, f.min_value, f.max_value, f.on_violation, f.archived, f.created_at,"
+    " f.alarm_after_s, f.alarm_after_count, f.alarm_hysteresis, f.alarm_severity,"
     " l.ts AS last_at, l.number, l.text, l.boolean"
 )
 FEED_FROM = "feeds f LEFT JOIN feed_last l ON l.feed_num = f.num"
 LOGIN = "username, client_id, password_sha256, user_id::text, code"
+
+
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows turned into columns, one array for each parameter of a statement."""
+    return [[row[n] for row in rows] for n in range(width)]
 
 
 def user(row: Any) -> User:
@@ -39,6 +47,7 @@ def device(row: Any) -> Device:
         offline_after_s=row["offline_after_s"],
         client_id=row["client_id"],
         created_us=row["created_at"],
+        offline_alarm=row["offline_alarm"],
         state=DeviceState(
             version=row["version"],
             status=row["status"],
@@ -68,6 +77,12 @@ def feed(row: Any) -> Feed:
         min_value=row["min_value"],
         max_value=row["max_value"],
         on_violation=row["on_violation"],
+        alarm=AlarmRule(
+            after_s=row["alarm_after_s"],
+            after_count=row["alarm_after_count"],
+            hysteresis=row["alarm_hysteresis"],
+            severity=row["alarm_severity"],
+        ),
         archived=row["archived"],
         created_us=row["created_at"],
         last_value=value(row),

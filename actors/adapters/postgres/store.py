@@ -20,7 +20,10 @@ from actors.adapters.postgres import (
     migrating,
     people,
 )
+from actors.adapters.postgres.alarms import AlarmCalls
+from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.ports import Batch, Committed, FeedPage
 from protocol.records import (
     Device,
@@ -38,7 +41,7 @@ WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
 
 
-class PostgresStore(Crossing):
+class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, Crossing):
     """See `actors.ports.Store` for what each call promises."""
 
     async def migrate(self) -> list[str]:

@@ -1,0 +1,121 @@
+"""Alarms in the store's twin."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from actors.adapters.memory_tables import Tables
+from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
+from protocol.records import OFFLINE, Device, Feed
+
+
+class AlarmTables(Tables):
+    """See `actors.ports.time.AlarmStore`.
+
+    Attributes:
+        all_alarms: every alarm by its id, pending ones too.
+    """
+
+    _devices: dict[str, Device]
+    _feeds: dict[str, Feed]
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.all_alarms: dict[str, Alarm] = {}
+
+    def _keep_alarms(self, changes: Sequence[Alarm]) -> None:
+        """Alarms as they are after a batch: the last word on each, ends before beginnings."""
+        last = {change.id: change for change in changes}
+        for change in sorted(last.values(), key=lambda a: a.cleared_us is None):
+            known = self.all_alarms.get(change.id)
+            if change.state == DROPPED:
+                if known is not None and known.state == PENDING:
+                    del self.all_alarms[change.id]
+            elif self._has_place(change):
+                self._keep_alarm(change, known)
+
+    def _keep_alarm(self, change: Alarm, known: Alarm | None) -> None:
+        if known is None:
+            change = msgspec.structs.replace(change, num=self._next("alarm"))
+        else:
+            state = change.state
+            if known.state == ACKNOWLEDGED and state == ACTIVE:
+                state = ACKNOWLEDGED
+            change = msgspec.structs.replace(
+                change, num=known.num, state=state, acknowledged_us=known.acknowledged_us
+            )
+        self.all_alarms[change.id] = change
+
+    def _has_place(self, change: Alarm) -> bool:
+        """Its device and feed are there, and no other alarm of their kind is open."""
+        feeds = {feed.num for feed in self._feeds.values()}
+        if all(device.num != change.device_num for device in self._devices.values()):
+            return False
+        if change.feed_num is not None and change.feed_num not in feeds:
+            return False
+        return change.state == CLEARED or not any(
+            other.id != change.id and other.state != CLEARED and _place(other) == _place(change)
+            for other in self.all_alarms.values()
+        )
+
+    def _open_alarms(self, device_num: int) -> tuple[Alarm, ...]:
+        return tuple(
+            alarm
+            for alarm in self.all_alarms.values()
+            if alarm.device_num == device_num and alarm.state != CLEARED
+        )
+
+    def _drop_alarms(self, *, device_num: int | None = None, feed_num: int | None = None) -> None:
+        """The device, or the feed, is deleted."""
+        for alarm in list(self.all_alarms.values()):
+            of_feed = feed_num is not None and alarm.feed_num == feed_num
+            if alarm.device_num == device_num or of_feed:
+                del self.all_alarms[alarm.id]
+
+    async def alarms(
+        self,
+        user_id: str,
+        limit: int,
+        before: int | None,
+        states: Sequence[str] = (),
+        device_id: str | None = None,
+    ) -> list[Alarm]:
+        await self._cross()
+        found = [
+            alarm
+            for alarm in self.all_alarms.values()
+            if alarm.user_id == user_id
+            and alarm.state != PENDING
+            and (before is None or alarm.num < before)
+            and (not states or alarm.state in states)
+            and device_id in (None, alarm.device_id)
+        ]
+        return sorted(found, key=lambda alarm: -alarm.num)[:limit]
+
+    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
+        await self._cross()
+        alarm = self.all_alarms.get(alarm_id)
+        if alarm is None or alarm.user_id != user_id or alarm.state == PENDING:
+            return None
+        if alarm.state == ACTIVE:
+            alarm = msgspec.structs.replace(alarm, state=ACKNOWLEDGED, acknowledged_us=now_us)
+            self.all_alarms[alarm_id] = alarm
+        return alarm
+
+    async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:
+        await self._cross()
+        found = []
+        for alarm in self.all_alarms.values():
+            feed = self._feeds.get(alarm.feed_id or "")
+            if alarm.state == PENDING and feed is not None and feed.alarm.after_s:
+                device = self._devices[alarm.device_id]
+                found.append((device.key, alarm, feed.alarm.after_s))
+        return found
+
+    async def online_devices(self) -> list[Device]:
+        await self._cross()
+        return [d for d in self._devices.values() if d.state.status != OFFLINE]
+
+
+def _place(alarm: Alarm) -> tuple[int, int | None, str]:
+    return alarm.device_num, alarm.feed_num, alarm.kind

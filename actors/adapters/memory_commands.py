@@ -1,0 +1,176 @@
+"""Commands in the store's twin."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from actors.adapters.memory_tables import Tables
+from actors.ports.time import Claimed, Progress
+from protocol import commands
+from protocol.commands import OPEN, Command
+from protocol.errors import Conflict
+from protocol.records import AckChange, Device
+from protocol.schedules import Occurrence, followed
+
+OPEN_MAX = 1_000
+
+
+class CommandTables(Tables):
+    """See `actors.ports.time.CommandStore`.
+
+    Attributes:
+        all_commands: every command by its id; `all_occurrences` likewise.
+    """
+
+    _devices: dict[str, Device]
+    all_occurrences: dict[str, Occurrence]
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.all_commands: dict[str, Command] = {}
+
+    async def add_command(self, command: Command) -> Command:
+        await self._cross()
+        known = self.all_commands.get(command.id)
+        if known is not None:
+            if (known.user_id, known.device_num) != (command.user_id, command.device_num):
+                raise Conflict("this id is taken")
+            return known
+        if command.device_id not in self._devices:
+            raise Conflict("the device is gone")
+        mine = [c for c in self._open() if c.device_num == command.device_num]
+        if len(mine) >= OPEN_MAX:
+            raise Conflict(f"{OPEN_MAX} commands wait for this device already")
+        return self._insert_command(command)
+
+    def _insert_command(self, command: Command) -> Command:
+        command = msgspec.structs.replace(command, num=self._next("command"))
+        self.all_commands[command.id] = command
+        return command
+
+    def _open(self) -> list[Command]:
+        return [c for c in self.all_commands.values() if c.state in OPEN]
+
+    async def commands(
+        self, user_id: str, device_id: str, limit: int, before: int | None
+    ) -> list[Command]:
+        await self._cross()
+        found = [
+            c
+            for c in reversed(self.all_commands.values())
+            if (c.user_id, c.device_id) == (user_id, device_id)
+            and (before is None or c.num < before)
+        ]
+        return found[:limit]
+
+    async def command(self, user_id: str, command_id: str) -> Command | None:
+        await self._cross()
+        command = self.all_commands.get(command_id)
+        return command if command is not None and command.user_id == user_id else None
+
+    async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
+        await self._cross()
+        known = self.all_commands.get(command_id)
+        if known is None or known.user_id != user_id:
+            return Progress()
+        if known.state not in OPEN:
+            raise Conflict(f"the command is {known.state} already")
+        ended = commands.ended(known, commands.CANCELLED, now_us, "cancelled")
+        return self._settle([ended], now_us)
+
+    async def claim_commands(self, now_us: int, limit: int) -> Claimed:
+        await self._cross()
+        due = sorted(
+            (c for c in self._open() if c.next_try_us <= now_us),
+            key=lambda c: (c.next_try_us, c.num),
+        )[:limit]
+        send: list[Command] = []
+        expired: list[Command] = []
+        # All of them are judged by what there was before.
+        for command, blocked in [(c, self._is_blocked(c)) for c in due]:
+            tried = commands.tried(command, blocked=blocked, now_us=now_us)
+            if tried.state == commands.EXPIRED:
+                expired.append(tried)
+                continue
+            self.all_commands[tried.id] = tried
+            if not blocked:
+                send.append(tried)
+        changed = self._settle(expired, now_us)
+        next_us = min((c.next_try_us for c in self._open()), default=None)
+        return Claimed(send=tuple(send), changed=changed, next_us=next_us)
+
+    def _is_blocked(self, command: Command) -> bool:
+        return not command.parallel and any(
+            c.device_num == command.device_num and c.num < command.num and not c.parallel
+            for c in self._open()
+        )
+
+    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> Progress:
+        await self._cross()
+        changed = []
+        for command_id, at_us in sent:
+            command = self.all_commands.get(command_id)
+            if command is not None and command.state == commands.QUEUED:
+                self.all_commands[command_id] = commands.noted_as_sent(command, at_us)
+                changed.append(self.all_commands[command_id])
+        return Progress(commands=tuple(changed))
+
+    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
+        await self._cross()
+        for command_id in ids:
+            command = self.all_commands.get(command_id)
+            if command is not None and command.state in OPEN:
+                self._try_at(command, next_us)
+
+    async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:
+        await self._cross()
+        for command in self._open():
+            if command.device_num in device_nums and command.next_try_us > now_us:
+                self._try_at(command, now_us)
+
+    def _try_at(self, command: Command, at_us: int) -> None:
+        next_us = min(at_us, command.expires_us)
+        self.all_commands[command.id] = msgspec.structs.replace(command, next_try_us=next_us)
+
+    def _settle(self, changed: Sequence[Command], now_us: int) -> Progress:
+        """Keep changed commands, and what follows: occurrences, and what waited behind them."""
+        for command in changed:
+            self.all_commands[command.id] = command
+        over = {c.device_num for c in changed if c.state not in OPEN and not c.parallel}
+        for command in self._open():
+            if command.device_num in over and not command.attempts:
+                self._try_at(command, now_us)
+        return Progress(commands=tuple(changed), occurrences=self._follow(changed))
+
+    def _follow(self, changed: Sequence[Command]) -> tuple[Occurrence, ...]:
+        by_id = {command.id: command for command in changed}
+        occurrences = [
+            followed(occurrence, by_id[occurrence.command_id])
+            for occurrence in self.all_occurrences.values()
+            if occurrence.command_id in by_id
+        ]
+        for occurrence in occurrences:
+            self.all_occurrences[occurrence.id] = occurrence
+        return tuple(occurrences)
+
+    def _acknowledge(
+        self, acks: Sequence[AckChange], *, done: bool
+    ) -> tuple[Progress, tuple[AckChange, ...]]:
+        """What devices said of commands; `done`: it was written before, its answer was lost."""
+        changed: dict[str, Command] = {}
+        unknown = []
+        for ack in acks:
+            mine = changed.get(ack.command_id) or self.all_commands.get(ack.command_id)
+            if mine is None or mine.device_num != ack.device_num:
+                unknown.append(ack)
+            else:
+                changed[mine.id] = mine if done else commands.acked(mine, ack.ack)
+        if done:
+            return Progress(commands=tuple(changed.values())), tuple(unknown)
+        now_us = max((ack.otherwise.received_us for ack in acks), default=0)
+        return self._settle(list(changed.values()), now_us), tuple(unknown)
+
+    def _drop_commands(self, device_num: int) -> None:
+        """The device is deleted."""
+        for command in [c for c in self.all_commands.values() if c.device_num == device_num]:
+            del self.all_commands[command.id]

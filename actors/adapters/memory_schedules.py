@@ -1,0 +1,174 @@
+"""Media schedules and their occurrences in the store's twin."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from actors.adapters.memory_commands import CommandTables
+from actors.ports.time import Claimed, Judge, Planner, Progress
+from protocol.errors import Conflict
+from protocol.records import OFFLINE, Media
+from protocol.schedules import CANCELLED, PENDING, Due, Occurrence, Schedule
+
+
+class ScheduleTables(CommandTables):
+    """See `actors.ports.time.ScheduleStore`."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.all_occurrences = {}
+        self._schedules: dict[str, Schedule] = {}
+
+    def _media_row(self, media_id: str | None) -> Media | None:
+        raise NotImplementedError
+
+    async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
+        await self._cross()
+        self._check_place(schedule)
+        schedule = msgspec.structs.replace(schedule, num=self._next("schedule"))
+        self._schedules[schedule.id] = schedule
+        self._add_occurrences(schedule, due)
+        return self._seen(schedule)
+
+    def _check_place(self, schedule: Schedule) -> None:
+        media = self._media_row(schedule.media_id)
+        if schedule.device_id not in self._devices or (schedule.media_id and media is None):
+            raise Conflict("the device or the media is gone")
+
+    def _add_occurrences(self, schedule: Schedule, due: Sequence[int]) -> None:
+        known = {o.due_us for o in self._of(schedule.id)}
+        for due_us in due:
+            if due_us not in known:
+                num = self._next("occurrence")
+                occurrence = Occurrence(
+                    num=num,
+                    id=f"00000000-0000-4000-9000-{num:012x}",
+                    schedule_id=schedule.id,
+                    user_id=schedule.user_id,
+                    device_id=schedule.device_id,
+                    due_us=due_us,
+                )
+                self.all_occurrences[occurrence.id] = occurrence
+
+    def _of(self, schedule_id: str) -> list[Occurrence]:
+        return [o for o in self.all_occurrences.values() if o.schedule_id == schedule_id]
+
+    def _seen(self, schedule: Schedule) -> Schedule:
+        coming = [o.due_us for o in self._of(schedule.id) if o.state == PENDING]
+        return msgspec.structs.replace(schedule, next_us=min(coming, default=None))
+
+    async def schedules(
+        self, user_id: str, limit: int, after: int, device_id: str | None = None
+    ) -> list[Schedule]:
+        await self._cross()
+        found = [
+            self._seen(s)
+            for s in self._schedules.values()
+            if s.user_id == user_id and s.num > after and device_id in (None, s.device_id)
+        ]
+        return found[:limit]
+
+    async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
+        await self._cross()
+        schedule = self._schedules.get(schedule_id)
+        if schedule is None or schedule.user_id != user_id:
+            return None
+        return self._seen(schedule)
+
+    async def update_schedule(self, schedule: Schedule, due: Sequence[int]) -> list[Occurrence]:
+        await self._cross()
+        if schedule.id not in self._schedules:
+            return []
+        self._check_place(schedule)
+        self._schedules[schedule.id] = schedule
+        changed = []
+        for occurrence in self._of(schedule.id):
+            is_due = occurrence.due_us in due
+            if occurrence.state == PENDING and not is_due:
+                state = CANCELLED
+            elif occurrence.state == CANCELLED and occurrence.command_id is None and is_due:
+                state = PENDING
+            else:
+                state = occurrence.state
+            # The device is the schedule's: a row of its own does not hold it.
+            moved = msgspec.structs.replace(occurrence, device_id=schedule.device_id)
+            if state != occurrence.state:
+                version = occurrence.version + 1
+                moved = msgspec.structs.replace(moved, state=state, version=version)
+                changed.append(moved)
+            self.all_occurrences[moved.id] = moved
+        self._add_occurrences(schedule, due)
+        return changed
+
+    async def delete_schedule(self, user_id: str, schedule_id: str) -> None:
+        await self._cross()
+        schedule = self._schedules.get(schedule_id)
+        if schedule is not None and schedule.user_id == user_id:
+            self._drop_schedule(schedule_id)
+
+    def _drop_schedule(self, schedule_id: str) -> None:
+        del self._schedules[schedule_id]
+        for occurrence in self._of(schedule_id):
+            del self.all_occurrences[occurrence.id]
+
+    def _drop_schedules(self, device_id: str) -> None:
+        """The device is deleted."""
+        for schedule in [s for s in self._schedules.values() if s.device_id == device_id]:
+            self._drop_schedule(schedule.id)
+
+    async def occurrences(
+        self, user_id: str, schedule_id: str, limit: int, before_us: int | None
+    ) -> list[Occurrence]:
+        await self._cross()
+        found = [
+            o
+            for o in self._of(schedule_id)
+            if o.user_id == user_id and (before_us is None or o.due_us < before_us)
+        ]
+        return sorted(found, key=lambda o: -o.due_us)[:limit]
+
+    async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
+        await self._cross()
+        due = [o for o in self.all_occurrences.values() if o.state == PENDING]
+        due = [o for o in due if o.due_us <= now_us]
+        due.sort(key=lambda o: (o.due_us, o.num))
+        send, changed = [], []
+        for occurrence in due[:limit]:
+            judged, command = judge(self._due(occurrence))
+            self.all_occurrences[judged.id] = judged
+            changed.append(judged)
+            if command is not None:
+                send.append(self._insert_command(command))
+        pending = [o.due_us for o in self.all_occurrences.values() if o.state == PENDING]
+        return Claimed(
+            send=tuple(send),
+            changed=Progress(commands=tuple(send), occurrences=tuple(changed)),
+            next_us=min(pending, default=None),
+        )
+
+    def _due(self, occurrence: Occurrence) -> Due:
+        schedule = self._schedules[occurrence.schedule_id]
+        device = self._devices[schedule.device_id]
+        media = self._media_row(schedule.media_id)
+        return Due(
+            occurrence=occurrence,
+            schedule=schedule,
+            device_num=device.num,
+            device_code=device.code,
+            is_online=device.state.status != OFFLINE,
+            media_type=media.content_type if media else None,
+            media_size=media.size if media else None,
+            media_sha256=media.sha256 if media else None,
+        )
+
+    async def plan_schedules(self, now_us: int, limit: int, planner: Planner) -> int | None:
+        await self._cross()
+        due = sorted(
+            (s.plan_us, s.num, s) for s in self._schedules.values() if s.plan_us is not None
+        )
+        for _, _, schedule in [each for each in due if each[0] <= now_us][:limit]:
+            more, times = planner(schedule)
+            self._schedules[more.id] = more
+            self._add_occurrences(more, times)
+        plans = [s.plan_us for s in self._schedules.values() if s.plan_us is not None]
+        return min(plans, default=None)

@@ -1,0 +1,183 @@
+"""Alarms as their devices' actors judge them, and what has a lease or waits at a start."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.adapters.postgres import rows
+from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.rows import columns
+from protocol.alarms import DROPPED, Alarm
+from protocol.records import Device
+
+ALARM = (
+    "a.num, a.id::text, a.user_id::text, a.device_num, d.id::text AS device_id, a.feed_num,"
+    " f.id::text AS feed_id, a.kind, a.severity, a.state, a.since_at, a.count, a.raised_at,"
+    " a.acknowledged_at, a.cleared_at, a.value, a.detail"
+)
+FROM = "alarms a JOIN devices d ON d.num = a.device_num LEFT JOIN feeds f ON f.num = a.feed_num"
+
+# What an alarm is, its actor says; that a person acknowledged it, it does not know. Another open
+# alarm in its place can only be one of an actor that lived elsewhere: the first stays.
+_KEEP = """
+INSERT INTO alarms AS a (id, user_id, device_num, feed_num, kind, severity, state, since_at, count,
+    raised_at, cleared_at, value, detail)
+SELECT i.id::uuid, i.user_id::uuid, i.device_num, nullif(i.feed_num, 0), i.kind, i.severity,
+    i.state, i.since_at, i.count, i.raised_at, i.cleared_at, i.value, i.detail
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::text[], $6::text[],
+    $7::text[], $8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[],
+    $12::float8[], $13::text[])
+    AS i (id, user_id, device_num, feed_num, kind, severity, state, since_at, count, raised_at,
+        cleared_at, value, detail)
+JOIN devices d ON d.num = i.device_num
+LEFT JOIN feeds f ON f.num = i.feed_num
+WHERE (i.feed_num = 0 OR f.num IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM alarms o WHERE o.device_num = i.device_num
+        AND coalesce(o.feed_num, 0) = i.feed_num AND o.kind = i.kind AND o.state <> 'cleared'
+        AND o.id <> i.id::uuid AND i.state <> 'cleared')
+ON CONFLICT (id) DO UPDATE SET count = excluded.count, raised_at = excluded.raised_at,
+    cleared_at = excluded.cleared_at, value = excluded.value, detail = excluded.detail,
+    state = CASE WHEN a.state = 'acknowledged' AND excluded.state = 'active' THEN a.state
+        ELSE excluded.state END
+"""
+
+
+def alarm(row: Any) -> Alarm:
+    return Alarm(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["user_id"],
+        device_num=row["device_num"],
+        device_id=row["device_id"],
+        feed_num=row["feed_num"],
+        feed_id=row["feed_id"],
+        kind=row["kind"],
+        severity=row["severity"],
+        state=row["state"],
+        since_us=row["since_at"],
+        count=row["count"],
+        raised_us=row["raised_at"],
+        acknowledged_us=row["acknowledged_at"],
+        cleared_us=row["cleared_at"],
+        value=row["value"],
+        detail=row["detail"],
+    )
+
+
+async def keep(connection: Any, changes: Sequence[Alarm]) -> None:
+    """Alarms as they are after a batch: the last word on each counts, ends before beginnings."""
+    last = {change.id: change for change in changes}
+    dropped = [each.id for each in last.values() if each.state == DROPPED]
+    if dropped:
+        await connection.execute(
+            "DELETE FROM alarms WHERE id = ANY($1::text[]::uuid[]) AND state = 'pending'", dropped
+        )
+    for open_ones in (False, True):
+        some = [
+            (
+                a.id,
+                a.user_id,
+                a.device_num,
+                a.feed_num or 0,
+                a.kind,
+                a.severity,
+                a.state,
+                a.since_us,
+                a.count,
+                a.raised_us,
+                a.cleared_us,
+                a.value,
+                a.detail,
+            )
+            for a in last.values()
+            if a.state != DROPPED and (a.cleared_us is None) == open_ones
+        ]
+        if some:
+            await connection.execute(_KEEP, *columns(some, 13))
+
+
+async def open_alarms(connection: Any, device_nums: Sequence[int]) -> dict[int, list[Alarm]]:
+    """Pending and open ones by the number of their device."""
+    found = await connection.fetch(
+        f"SELECT {ALARM} FROM {FROM} WHERE a.device_num = ANY($1) AND a.state <> 'cleared'",
+        list(device_nums),
+    )
+    by_device: dict[int, list[Alarm]] = {}
+    for row in found:
+        by_device.setdefault(row["device_num"], []).append(alarm(row))
+    return by_device
+
+
+async def alarms_of(
+    connection: Any,
+    user_id: str,
+    limit: int,
+    before: int | None,
+    states: Sequence[str],
+    device_id: str | None,
+) -> list[Alarm]:
+    found = await connection.fetch(
+        f"SELECT {ALARM} FROM {FROM} WHERE a.user_id = $1::text::uuid AND a.state <> 'pending'"
+        " AND ($2::bigint IS NULL OR a.num < $2) AND ($3::text[] = '{}' OR a.state = ANY($3))"
+        " AND ($5::text IS NULL OR d.id = $5::text::uuid) ORDER BY a.num DESC LIMIT $4",
+        user_id,
+        before,
+        list(states),
+        limit,
+        device_id,
+    )
+    return [alarm(row) for row in found]
+
+
+async def acknowledge_alarm(
+    connection: Any, user_id: str, alarm_id: str, now_us: int
+) -> Alarm | None:
+    await connection.execute(
+        "UPDATE alarms SET state = 'acknowledged', acknowledged_at = $3 WHERE state = 'active'"
+        " AND user_id = $1::text::uuid AND id = $2::text::uuid",
+        user_id,
+        alarm_id,
+        now_us,
+    )
+    row = await connection.fetchrow(
+        f"SELECT {ALARM} FROM {FROM} WHERE a.user_id = $1::text::uuid AND a.id = $2::text::uuid"
+        " AND a.state <> 'pending'",
+        user_id,
+        alarm_id,
+    )
+    return None if row is None else alarm(row)
+
+
+async def pending_alarms(connection: Any) -> list[tuple[tuple[str, str], Alarm, float]]:
+    found = await connection.fetch(
+        f"SELECT {ALARM}, d.code, f.alarm_after_s FROM {FROM} WHERE a.state = 'pending'"
+        " AND f.alarm_after_s > 0"
+    )
+    return [((r["user_id"], r["code"]), alarm(r), r["alarm_after_s"]) for r in found]
+
+
+async def online_devices(connection: Any) -> list[Device]:
+    found = await connection.fetch(f"SELECT {rows.DEVICE} FROM devices d WHERE status <> 'offline'")
+    return [rows.device(row) for row in found]
+
+
+class AlarmCalls(Crossing):
+    """See `actors.ports.time.AlarmStore`."""
+
+    async def alarms(
+        self,
+        user_id: str,
+        limit: int,
+        before: int | None,
+        states: Sequence[str] = (),
+        device_id: str | None = None,
+    ) -> list[Alarm]:
+        return await self._work(alarms_of, user_id, limit, before, states, device_id)
+
+    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
+        return await self._work(acknowledge_alarm, user_id, alarm_id, now_us)
+
+    async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:
+        return await self._work(pending_alarms)
+
+    async def online_devices(self) -> list[Device]:
+        return await self._work(online_devices)

@@ -1,0 +1,77 @@
+"""Occurrences after their commands: what becomes of a command becomes of its occurrence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.adapters.postgres.rows import columns
+from protocol.commands import Command
+from protocol.schedules import Occurrence, followed
+
+OCCURRENCE = (
+    "o.num, o.id::text, s.id::text AS schedule_id, s.user_id::text, s.device_id::text, o.due_at,"
+    " o.state, o.command_id::text, o.triggered_at, o.acknowledged_at, o.completed_at, o.detail,"
+    " o.version"
+)
+FROM = "schedule_occurrences o JOIN media_schedules s ON s.num = o.schedule_num"
+
+_UPDATE = """
+UPDATE schedule_occurrences o SET state = i.state, command_id = i.command_id::uuid,
+    triggered_at = i.triggered_at, acknowledged_at = i.acknowledged_at,
+    completed_at = i.completed_at, detail = i.detail, version = i.version
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+    $6::timestamptz[], $7::text[], $8::integer[])
+    AS i (num, state, command_id, triggered_at, acknowledged_at, completed_at, detail, version)
+WHERE o.num = i.num
+"""
+
+
+def occurrence(row: Any) -> Occurrence:
+    return Occurrence(
+        num=row["num"],
+        id=row["id"],
+        schedule_id=row["schedule_id"],
+        user_id=row["user_id"],
+        device_id=row["device_id"],
+        due_us=row["due_at"],
+        state=row["state"],
+        command_id=row["command_id"],
+        triggered_us=row["triggered_at"],
+        acknowledged_us=row["acknowledged_at"],
+        completed_us=row["completed_at"],
+        detail=row["detail"],
+        version=row["version"],
+    )
+
+
+async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
+    """Write occurrences that this transaction has locked."""
+    rows = [
+        (
+            o.num,
+            o.state,
+            o.command_id,
+            o.triggered_us,
+            o.acknowledged_us,
+            o.completed_us,
+            o.detail,
+            o.version,
+        )
+        for o in changed
+    ]
+    if rows:
+        await connection.execute(_UPDATE, *columns(rows, 8))
+
+
+async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrence, ...]:
+    """The occurrences of changed commands, as they are now."""
+    by_id = {command.id: command for command in changed}
+    if not by_id:
+        return ()
+    found = await connection.fetch(
+        f"SELECT {OCCURRENCE} FROM {FROM} WHERE o.command_id = ANY($1::text[]::uuid[])"
+        " ORDER BY o.num FOR UPDATE OF o",
+        list(by_id),
+    )
+    occurrences = [followed(occurrence(row), by_id[row["command_id"]]) for row in found]
+    await update(connection, occurrences)
+    return tuple(occurrences)

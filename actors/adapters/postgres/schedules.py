@@ -1,0 +1,267 @@
+"""Media schedules, their occurrences, and the claim of those whose time has come."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from actors.adapters.postgres import commands, following
+from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.following import OCCURRENCE, occurrence
+from actors.ports.time import Claimed, Judge, Planner, Progress
+from protocol.errors import Conflict
+from protocol.schedules import Due, Occurrence, Schedule
+
+SCHEDULE = (
+    "s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,"
+    " s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,"
+    " s.planned_at, s.plan_at, (SELECT min(n.due_at) FROM schedule_occurrences n"
+    " WHERE n.schedule_num = s.num AND n.state = 'pending') AS next_at"
+)
+
+_DUE = """
+SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.version AS o_version,
+    s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,
+    s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,
+    s.planned_at, s.plan_at, NULL AS next_at,
+    d.num AS device_num, d.code, d.status, m.content_type, m.size, m.sha256
+FROM schedule_occurrences o JOIN media_schedules s ON s.num = o.schedule_num
+    JOIN devices d ON d.id = s.device_id LEFT JOIN media m ON m.id = s.media_id
+WHERE o.state = 'pending' AND o.due_at <= $1
+ORDER BY o.due_at, o.num LIMIT $2 FOR UPDATE OF o SKIP LOCKED
+"""
+
+_ADD_OCCURRENCES = """
+INSERT INTO schedule_occurrences (schedule_num, due_at)
+SELECT $1, due_at FROM unnest($2::timestamptz[]) AS i (due_at)
+ON CONFLICT (schedule_num, due_at) DO NOTHING
+"""
+
+_SETTINGS = (
+    "trigger_at = $2, timezone = $3, recurrence = $4, exclusions = $5, misfire = $6,"
+    " grace_s = $7, enabled = $8, planned_at = $9, plan_at = $10,"
+    " device_id = $11::text::uuid, media_id = $12::text::uuid"
+)
+
+
+def schedule(row: Any) -> Schedule:
+    return Schedule(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["user_id"],
+        device_id=row["device_id"],
+        media_id=row["media_id"],
+        trigger_us=row["trigger_at"],
+        timezone=row["timezone"],
+        recurrence=row["recurrence"],
+        exclusions=tuple(row["exclusions"]),
+        misfire=row["misfire"],
+        grace_s=row["grace_s"],
+        enabled=row["enabled"],
+        created_us=row["created_at"],
+        planned_us=row["planned_at"],
+        plan_us=row["plan_at"],
+        next_us=row["next_at"],
+    )
+
+
+def _settings(of: Schedule) -> tuple[Any, ...]:
+    return (
+        of.trigger_us,
+        of.timezone,
+        of.recurrence,
+        list(of.exclusions),
+        of.misfire,
+        of.grace_s,
+        of.enabled,
+        of.planned_us,
+        of.plan_us,
+        of.device_id,
+        of.media_id,
+    )
+
+
+async def add_schedule(connection: Any, new: Schedule, due: Sequence[int]) -> Schedule:
+    async with connection.transaction():
+        try:
+            num = await connection.fetchval(
+                "INSERT INTO media_schedules (id, trigger_at, timezone, recurrence, exclusions,"
+                " misfire, grace_s, enabled, planned_at, plan_at, device_id, media_id, user_id,"
+                " created_at) VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+                " $11::text::uuid, $12::text::uuid, $13::text::uuid, $14) RETURNING num",
+                new.id,
+                *_settings(new),
+                new.user_id,
+                new.created_us,
+            )
+        except asyncpg.ForeignKeyViolationError:
+            raise Conflict("the device or the media is gone") from None
+        await connection.execute(_ADD_OCCURRENCES, num, list(due))
+        added = await _schedule(connection, "s.num = $1", num)
+    assert added is not None
+    return added
+
+
+async def schedules(
+    connection: Any, user_id: str, limit: int, after: int, device_id: str | None
+) -> list[Schedule]:
+    found = await connection.fetch(
+        f"SELECT {SCHEDULE} FROM media_schedules s WHERE s.user_id = $1::text::uuid"
+        " AND s.num > $2 AND ($4::text IS NULL OR s.device_id = $4::text::uuid)"
+        " ORDER BY s.num LIMIT $3",
+        user_id,
+        after,
+        limit,
+        device_id,
+    )
+    return [schedule(row) for row in found]
+
+
+async def schedule_of(connection: Any, user_id: str, schedule_id: str) -> Schedule | None:
+    return await _schedule(
+        connection, "s.user_id = $1::text::uuid AND s.id = $2::text::uuid", user_id, schedule_id
+    )
+
+
+async def _schedule(connection: Any, where: str, *args: Any) -> Schedule | None:
+    row = await connection.fetchrow(
+        f"SELECT {SCHEDULE} FROM media_schedules s WHERE {where}", *args
+    )
+    return None if row is None else schedule(row)
+
+
+async def update_schedule(
+    connection: Any, changed: Schedule, due: Sequence[int]
+) -> list[Occurrence]:
+    """The rows are locked as they are changed: what a claim has already is not pending any more."""
+    async with connection.transaction():
+        try:
+            await connection.execute(
+                f"UPDATE media_schedules SET {_SETTINGS} WHERE num = $1",
+                changed.num,
+                *_settings(changed),
+            )
+        except asyncpg.ForeignKeyViolationError:
+            raise Conflict("the device or the media is gone") from None
+        rows = await connection.fetch(
+            f"WITH o AS (UPDATE schedule_occurrences SET version = version + 1,"
+            " state = CASE WHEN due_at = ANY($2) THEN 'pending' ELSE 'cancelled' END"
+            " WHERE schedule_num = $1 AND (state = 'pending' AND NOT due_at = ANY($2)"
+            " OR state = 'cancelled' AND command_id IS NULL AND due_at = ANY($2)) RETURNING *)"
+            f" SELECT {OCCURRENCE} FROM o JOIN media_schedules s ON s.num = o.schedule_num",
+            changed.num,
+            list(due),
+        )
+        await connection.execute(_ADD_OCCURRENCES, changed.num, list(due))
+    return [occurrence(row) for row in rows]
+
+
+async def delete_schedule(connection: Any, user_id: str, schedule_id: str) -> None:
+    await connection.execute(
+        "DELETE FROM media_schedules WHERE user_id = $1::text::uuid AND id = $2::text::uuid",
+        user_id,
+        schedule_id,
+    )
+
+
+async def occurrences_of(
+    connection: Any, user_id: str, schedule_id: str, limit: int, before_us: int | None
+) -> list[Occurrence]:
+    found = await connection.fetch(
+        f"SELECT {OCCURRENCE} FROM {following.FROM} WHERE s.user_id = $1::text::uuid"
+        " AND s.id = $2::text::uuid AND ($3::timestamptz IS NULL OR o.due_at < $3)"
+        " ORDER BY o.due_at DESC LIMIT $4",
+        user_id,
+        schedule_id,
+        before_us,
+        limit,
+    )
+    return [occurrence(row) for row in found]
+
+
+async def claim_occurrences(connection: Any, now_us: int, limit: int, judge: Judge) -> Claimed:
+    async with connection.transaction():
+        found = await connection.fetch(_DUE, now_us, limit)
+        judged = [judge(_due(row)) for row in found]
+        send = [command for _, command in judged if command is not None]
+        await commands.insert(connection, send)
+        await following.update(connection, [each for each, _ in judged])
+        next_us = await connection.fetchval(
+            "SELECT min(due_at) FROM schedule_occurrences WHERE state = 'pending'"
+        )
+    changed = Progress(commands=tuple(send), occurrences=tuple(each for each, _ in judged))
+    return Claimed(send=tuple(send), changed=changed, next_us=next_us)
+
+
+def _due(row: Any) -> Due:
+    return Due(
+        occurrence=Occurrence(
+            num=row["o_num"],
+            id=row["o_id"],
+            schedule_id=row["id"],
+            user_id=row["user_id"],
+            device_id=row["device_id"],
+            due_us=row["due_at"],
+            version=row["o_version"],
+        ),
+        schedule=schedule(row),
+        device_num=row["device_num"],
+        device_code=row["code"],
+        is_online=row["status"] != "offline",
+        media_type=row["content_type"],
+        media_size=row["size"],
+        media_sha256=row["sha256"],
+    )
+
+
+async def plan_schedules(connection: Any, now_us: int, limit: int, planner: Planner) -> int | None:
+    async with connection.transaction():
+        found = await connection.fetch(
+            f"SELECT {SCHEDULE} FROM media_schedules s WHERE s.plan_at <= $1"
+            " ORDER BY s.plan_at LIMIT $2 FOR UPDATE OF s SKIP LOCKED",
+            now_us,
+            limit,
+        )
+        for row in found:
+            more, due = planner(schedule(row))
+            await connection.execute(_ADD_OCCURRENCES, more.num, due)
+            await connection.execute(
+                "UPDATE media_schedules SET planned_at = $2, plan_at = $3 WHERE num = $1",
+                more.num,
+                more.planned_us,
+                more.plan_us,
+            )
+        next_us: int | None = await connection.fetchval("SELECT min(plan_at) FROM media_schedules")
+    return next_us
+
+
+class ScheduleCalls(Crossing):
+    """See `actors.ports.time.ScheduleStore`."""
+
+    async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
+        return await self._work(add_schedule, schedule, due)
+
+    async def schedules(
+        self, user_id: str, limit: int, after: int, device_id: str | None = None
+    ) -> list[Schedule]:
+        return await self._work(schedules, user_id, limit, after, device_id)
+
+    async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
+        return await self._work(schedule_of, user_id, schedule_id)
+
+    async def update_schedule(self, schedule: Schedule, due: Sequence[int]) -> list[Occurrence]:
+        return await self._work(update_schedule, schedule, due)
+
+    async def delete_schedule(self, user_id: str, schedule_id: str) -> None:
+        await self._work(delete_schedule, user_id, schedule_id)
+
+    async def occurrences(
+        self, user_id: str, schedule_id: str, limit: int, before_us: int | None
+    ) -> list[Occurrence]:
+        return await self._work(occurrences_of, user_id, schedule_id, limit, before_us)
+
+    async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
+        return await self._work(claim_occurrences, now_us, limit, judge)
+
+    async def plan_schedules(self, now_us: int, limit: int, planner: Planner) -> int | None:
+        return await self._work(plan_schedules, now_us, limit, planner)

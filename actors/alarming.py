@@ -1,0 +1,143 @@
+"""When a device's values and silences raise alarms, and when those clear: pure rules.
+
+Everything goes by event time: what is older than what was judged last changes nothing. Each answer
+is the alarm as it is from here on, to be kept; None where nothing changed.
+"""
+
+import uuid
+
+import msgspec
+
+from protocol.alarms import (
+    ACTIVE,
+    CLEARED,
+    DROPPED,
+    OFFLINE,
+    PENDING,
+    THRESHOLD,
+    Alarm,
+)
+from protocol.records import Device, Feed
+from protocol.times import SECOND_US
+
+
+def violation(feed: Feed, value: float) -> str:
+    """How a value lies outside the feed's thresholds, in words; "" where it does not."""
+    if feed.min_value is not None and value < feed.min_value:
+        return f"{value:g} lies below the minimum {feed.min_value:g}"
+    if feed.max_value is not None and value > feed.max_value:
+        return f"{value:g} lies above the maximum {feed.max_value:g}"
+    return ""
+
+
+def is_well_inside(feed: Feed, value: float) -> bool:
+    """Whether it is inside by the hysteresis of the feed's alarm, so that an open one clears."""
+    margin = feed.alarm.hysteresis
+    low, high = feed.min_value, feed.max_value
+    return (low is None or value >= low + margin) and (high is None or value <= high - margin)
+
+
+class FeedAlarm:
+    """The alarm of one feed of one device: none, pending, or open.
+
+    `judged_us` is how far event time has come.
+    """
+
+    __slots__ = ("alarm", "judged_us")
+
+    def __init__(self, alarm: Alarm | None, last_us: int | None) -> None:
+        self.alarm = alarm
+        known = [last_us]
+        if alarm is not None:
+            known += [alarm.since_us, alarm.raised_us]
+        self.judged_us = max((us for us in known if us is not None), default=None)
+
+    def is_stale(self, ts_us: int) -> bool:
+        return self.judged_us is not None and ts_us < self.judged_us
+
+    def outside(
+        self, device: Device, feed: Feed, ts_us: int, value: float, detail: str
+    ) -> Alarm | None:
+        """A value outside the thresholds."""
+        self.judged_us = ts_us
+        alarm, rule = self.alarm, feed.alarm
+        if alarm is not None and alarm.is_open:
+            return None
+        if alarm is None:
+            alarm = Alarm(
+                id=_name(device, f"{THRESHOLD}:{feed.id}:{ts_us}"),
+                user_id=device.user_id,
+                device_num=device.num,
+                device_id=device.id,
+                feed_num=feed.num,
+                feed_id=feed.id,
+                kind=THRESHOLD,
+                severity=rule.severity,
+                state=PENDING,
+                since_us=ts_us,
+            )
+        elif alarm.count < rule.after_count:
+            alarm = msgspec.structs.replace(alarm, count=alarm.count + 1)
+        due = alarm.count >= rule.after_count and ts_us - alarm.since_us >= rule.after_s * SECOND_US
+        if due:
+            alarm = msgspec.structs.replace(alarm, state=ACTIVE, raised_us=ts_us)
+        elif alarm is self.alarm:
+            return None  # it only waits
+        self.alarm = msgspec.structs.replace(alarm, value=value, detail=detail)
+        return self.alarm
+
+    def inside(self, feed: Feed, ts_us: int, value: float) -> Alarm | None:
+        """A value inside the thresholds: it ends what is pending, and what is open by a margin."""
+        self.judged_us = ts_us
+        if self.alarm is None or (self.alarm.is_open and not is_well_inside(feed, value)):
+            return None
+        return self.end(ts_us)
+
+    def waited(self, feed: Feed, since_us: int) -> Alarm | None:
+        """It has been outside for so long, as far as anybody knows."""
+        alarm, rule = self.alarm, feed.alarm
+        if alarm is None or alarm.is_open or alarm.since_us != since_us:
+            return None
+        if alarm.count < rule.after_count:
+            return None
+        raised_us = since_us + round(rule.after_s * SECOND_US)
+        self.judged_us = max(self.judged_us or 0, raised_us)
+        self.alarm = msgspec.structs.replace(alarm, state=ACTIVE, raised_us=raised_us)
+        return self.alarm
+
+    def end(self, ts_us: int) -> Alarm | None:
+        """Whatever there is comes to its end."""
+        alarm, self.alarm = self.alarm, None
+        if alarm is None:
+            return None
+        if not alarm.is_open:
+            return msgspec.structs.replace(alarm, state=DROPPED)
+        return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=ts_us)
+
+
+def went_offline(device: Device, at_us: int, detail: str) -> Alarm:
+    """The alarm of a device that fell silent or said good-bye."""
+    seen_us = device.state.last_seen_us
+    return Alarm(
+        id=_name(device, f"{OFFLINE}:{device.state.version}:{at_us}"),
+        user_id=device.user_id,
+        device_num=device.num,
+        device_id=device.id,
+        feed_num=None,
+        feed_id=None,
+        kind=OFFLINE,
+        severity="warning",
+        state=ACTIVE,
+        since_us=at_us if seen_us is None else seen_us,
+        raised_us=at_us,
+        detail=detail,
+    )
+
+
+def came_online(alarm: Alarm, at_us: int) -> Alarm:
+    return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=max(at_us, alarm.since_us))
+
+
+def _name(device: Device, what: str) -> str:
+    """The same id for the same alarm, however often it is judged (RFC 9562 §5.5)."""
+    return str(uuid.uuid5(uuid.UUID(device.id), what))

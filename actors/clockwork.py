@@ -1,0 +1,146 @@
+"""Everything that happens because time passes, wired to one timer: jobs, leases, flows, dispatch."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+import trio
+
+from actors.dispatch import Dispatcher
+from actors.flows import Flows
+from actors.jobs import Job
+from actors.leases import Leases
+from actors.ports import Ports
+from actors.ports.time import Progress
+from actors.schedule_messages import ScheduleMessageBuilder
+from actors.scheduling import Scheduling
+from actors.supervisor import Supervisor
+from actors.timer import Key, Timer
+from protocol import commands
+from protocol.errors import Unavailable
+from protocol.events import CommandChanged, Event, OccurrenceChanged
+from protocol.messages import OfTime
+from protocol.times import SECOND_US
+
+log = structlog.get_logger("roost.clockwork")
+
+RESTORE_AGAIN_S = 1.0
+NEVER_S = float("inf")
+
+
+class Clockwork:
+    """The timer and what hangs on it.
+
+    Args:
+        ask: hands what time asks to a device's actor.
+        tell: tells a user's dashboards.
+        written: waits until the store has what this process, and earlier ones, gave to it.
+        look_again_s: how often jobs look by themselves; another process may have died.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        *,
+        ask: Callable[[tuple[str, str], OfTime], bool],
+        tell: Callable[[str, Event], None],
+        written: Callable[[], Awaitable[None]],
+        look_again_s: float,
+    ) -> None:
+        self._store = ports.store
+        self._clock = ports.clock
+        self._tell = tell
+        self._written = written
+        self._woken: dict[int, None] = {}
+        self.timer = Timer(ports.clock, self._ring)
+        self.flows = Flows(
+            ports.broker.sessions,
+            changed=lambda partition: self.leases.arm(partition),
+            later=lambda partition, s: self.timer.after(("flow", partition), s),
+        )
+        self.leases = Leases(self.flows, ask, self._arm_leases)
+        self.dispatcher = Dispatcher(ports.store, ports.broker, ports.clock, self.changed)
+        self.scheduling = Scheduling(
+            ports.store,
+            ports.clock,
+            self.dispatcher,
+            ScheduleMessageBuilder(ports.ids, ports.links),
+            self.changed,
+            planned=lambda: self.wake("occurrences"),
+        )
+        work: dict[str, tuple[Callable[[], Awaitable[int | None]], float]] = {
+            "occurrences": (self.scheduling.fire, look_again_s),
+            "plans": (self.scheduling.plan, look_again_s),
+            "commands": (self.scheduling.try_commands, look_again_s),
+            "nudges": (self._nudge, NEVER_S),
+        }
+        self.jobs = {
+            name: Job(name, self.timer, each, again_s) for name, (each, again_s) in work.items()
+        }
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Run all of it in the house's nursery."""
+        supervisor.keep("timer", self.timer.run)
+        supervisor.keep("dispatcher", self.dispatcher.run)
+        for job in self.jobs.values():
+            supervisor.keep(f"job {job.name}", job.run)
+        supervisor.contain("leases", self._restore, gave_up=lambda: None)
+
+    def wake(self, name: str) -> None:
+        self.jobs[name].wake()
+
+    def nudge(self, device_num: int) -> None:
+        """This device came online: what it has not answered is sent again."""
+        self._woken[device_num] = None
+        self.wake("nudges")
+
+    def changed(self, progress: Progress) -> None:
+        """Commands and occurrences came to another state: dashboards hear of it, and what waited
+        behind a command of its device goes on."""
+        for command in progress.commands:
+            self._tell(command.user_id, CommandChanged(command))
+        for occurrence in progress.occurrences:
+            self._tell(occurrence.user_id, OccurrenceChanged(occurrence))
+        if any(c.state not in commands.OPEN and not c.parallel for c in progress.commands):
+            self.wake("commands")
+
+    async def _nudge(self) -> int | None:
+        woken = list(self._woken)
+        if woken:
+            await self._store.nudge_commands(woken, self._clock.now_us())
+            for device_num in woken:
+                del self._woken[device_num]
+            self.wake("commands")
+        return None
+
+    async def _restore(self) -> None:
+        """Leases and waits of the devices that were online, or near an alarm, when we ended."""
+        await self._written()
+        while True:
+            try:
+                self.leases.restore(await self._store.online_devices())
+                for key, alarm, after_s in await self._store.pending_alarms():
+                    if alarm.feed_num is not None:
+                        gone_s = (self._clock.now_us() - alarm.since_us) / SECOND_US
+                        for_s = max(0.0, after_s - gone_s)
+                        self.leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
+            except Unavailable as error:
+                log.warning("leases are restored later", error=str(error))
+                await trio.sleep(RESTORE_AGAIN_S)
+            else:
+                return
+
+    def _arm_leases(self, partition: int, in_s: float | None) -> None:
+        if in_s is None:
+            self.timer.cancel(("lease", partition))
+        else:
+            self.timer.after(("lease", partition), in_s)
+
+    def _ring(self, key: Key) -> None:
+        assert isinstance(key, tuple)
+        match key:
+            case "lease", partition:
+                self.leases.tick(partition)
+            case "flow", partition:
+                self.flows.look(partition)
+            case _, name:
+                self.jobs[name].wake()

@@ -1,0 +1,122 @@
+"""Commands on their way to the broker: claimed ones are published, and noted as sent.
+
+The database is the outbox: what is in here was claimed there, and comes up again by itself when
+this process dies, or the broker does not take it. Published at QoS 1, never after its expiry.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+import trio
+
+from actors.ports import Broker, Store, WallClock
+from actors.ports.time import Progress
+from protocol import commands
+from protocol.commands import Command
+from protocol.errors import Unavailable
+from protocol.times import SECOND_US
+from protocol.topics import commands_topic
+
+log = structlog.get_logger("roost.dispatch")
+
+# As many as the broker lets be without an acknowledgement (`PUBLISH_WINDOW`).
+SENDERS = 16
+# A command is at most 33 kB: 160 MB at the very worst, and usually 2 MB.
+QUEUE_MAX = 5_000
+NOTES_MAX = 1_000
+RETRY_S = 1.0
+
+
+class Dispatcher:
+    """Usage: `nursery.start_soon(dispatcher.run)`; then `dispatcher.send(claimed)`.
+
+    Args:
+        changed: told of commands that are `sent` now.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        clock: WallClock,
+        changed: Callable[[Progress], None],
+    ) -> None:
+        self.published = 0
+        self.expired = 0
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._changed = changed
+        self._put, self._take = trio.open_memory_channel[Command](QUEUE_MAX)
+        self._here: set[str] = set()  # asked for only, never walked
+        self._sent: dict[str, int] = {}
+        self._unsent: dict[str, None] = {}
+        self._noted = trio.Event()
+
+    @property
+    def room(self) -> int:
+        """How many more it takes; notes that cannot be written take room, too."""
+        waiting = self._put.statistics().current_buffer_used
+        return max(0, QUEUE_MAX - waiting - len(self._sent) - len(self._unsent))
+
+    def send(self, claimed: Sequence[Command]) -> None:
+        """Take claimed commands. What finds no room is claimed again after its pause."""
+        for command in claimed:
+            if command.id in self._here:
+                continue  # it waits here for so long that it was claimed again
+            try:
+                self._put.send_nowait(command)
+            except trio.WouldBlock:
+                return
+            self._here.add(command.id)
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(SENDERS):
+                nursery.start_soon(self._send_forever)
+            nursery.start_soon(self._note_forever)
+
+    async def _send_forever(self) -> None:
+        async for command in self._take:
+            self._here.discard(command.id)
+            if self._clock.now_us() >= command.expires_us:
+                self.expired += 1  # never after its expiry; the next claim records it
+                continue
+            topic = commands_topic(command.user_id, command.device_code)
+            try:
+                await self._broker.publish(topic, commands.message(command))
+            except Unavailable as error:
+                log.debug("command not taken by the broker", command=command.id, error=str(error))
+                self._unsent[command.id] = None
+                self._noted.set()
+                await trio.sleep(RETRY_S)  # what waits behind it will hardly fare better
+            else:
+                self.published += 1
+                if command.state == commands.QUEUED:
+                    self._sent[command.id] = self._clock.now_us()
+                    self._noted.set()
+
+    async def _note_forever(self) -> None:
+        """Write down what became of them: all that was published while the last note was written."""
+        while True:
+            await self._noted.wait()
+            self._noted = trio.Event()
+            sent = list(self._sent.items())[:NOTES_MAX]
+            unsent = list(self._unsent)[:NOTES_MAX]
+            try:
+                if sent:
+                    self._changed(await self._store.commands_sent(sent))
+                if unsent:
+                    again_us = self._clock.now_us() + round(RETRY_S * SECOND_US)
+                    await self._store.commands_unsent(unsent, again_us)
+            except Unavailable as error:
+                log.warning("commands are noted later", count=len(sent), error=str(error))
+                await trio.sleep(RETRY_S)
+                self._noted.set()
+                continue
+            for command_id, _ in sent:
+                del self._sent[command_id]
+            for command_id in unsent:
+                del self._unsent[command_id]
+            if self._sent or self._unsent:
+                self._noted.set()

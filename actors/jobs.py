@@ -1,0 +1,64 @@
+"""Work that is due at times which the database knows: claim it, do it, ask when the next is due.
+
+    job = Job("commands", timer, work, look_again_s=10)
+    nursery.start_soon(job.run)
+    job.wake()           # something new may be due
+
+`work` answers when it wants to be called again (µs, civil), or None. In between the job sleeps; it
+looks again by itself now and then, because another process may have put work there and died.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+import trio
+
+from actors.timer import Timer
+from protocol.errors import Unavailable
+
+log = structlog.get_logger("roost.jobs")
+
+RETRY_S = 1.0
+
+
+class Job:
+    """One kind of due work. `ring` is for the timer."""
+
+    def __init__(
+        self,
+        name: str,
+        timer: Timer,
+        work: Callable[[], Awaitable[int | None]],
+        look_again_s: float,
+    ) -> None:
+        self.name = name
+        self.runs = 0
+        self._timer = timer
+        self._work = work
+        self._look_again_s = look_again_s
+        self._bell = trio.Event()
+        self._is_away = False
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Work for ever. What fails otherwise than by a server that is away ends it."""
+        self._bell.set()
+        while True:
+            await self._bell.wait()
+            self._bell = trio.Event()
+            self.runs += 1
+            try:
+                next_us = await self._work()
+            except Unavailable as error:
+                if not self._is_away:
+                    log.warning("due work waits", job=self.name, error=str(error))
+                self._is_away = True
+                self._timer.after(("job", self.name), RETRY_S)
+                continue
+            self._is_away = False
+            self._timer.after(("look", self.name), self._look_again_s)
+            if next_us is not None:
+                self._timer.at(("job", self.name), next_us)

@@ -1,0 +1,137 @@
+"""What the store knows of time: commands, schedules, alarms, leases.
+
+Work that is due is *claimed*: of several processes exactly one gets it, and what a process that
+dies had claimed comes again. Every claim says when the next is due.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from protocol.alarms import Alarm
+from protocol.commands import Command
+from protocol.records import Device
+from protocol.schedules import Due, Occurrence, Schedule
+
+# What becomes of an occurrence whose time has come, and the command that brings it about.
+Judge = Callable[[Due], tuple[Occurrence, Command | None]]
+# More due times of a schedule, and the schedule as it is then planned.
+Planner = Callable[[Schedule], tuple[Schedule, list[int]]]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed, as it is now: for dashboards."""
+
+    commands: tuple[Command, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """Commands to be published now, what changed, and when (µs) the next claim is due."""
+
+    send: tuple[Command, ...] = ()
+    changed: Progress = Progress()
+    next_us: int | None = None
+
+
+class CommandStore(Protocol):
+    async def add_command(self, command: Command) -> Command:
+        """Answers with the one of that id where the device has it already.
+
+        Raises:
+            Conflict: the id is another's, or too many commands of the device are open.
+        """
+        ...
+
+    async def commands(
+        self, user_id: str, device_id: str, limit: int, before: int | None
+    ) -> list[Command]:
+        """Newest first, those with `num` below `before`."""
+        ...
+
+    async def command(self, user_id: str, command_id: str) -> Command | None: ...
+
+    async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
+        """Raises `Conflict` where the device has it already, or it has ended."""
+        ...
+
+    async def claim_commands(self, now_us: int, limit: int) -> Claimed:
+        """Open commands whose time has come: to be sent (again), expired, or put off because they
+        wait behind another of their device."""
+        ...
+
+    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> Progress:
+        """The broker has these (id, when): what was `queued` is `sent`."""
+        ...
+
+    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
+        """The broker did not take these: look at them again at `next_us`."""
+        ...
+
+    async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:
+        """These devices came online: what they have not answered is due now."""
+        ...
+
+
+class ScheduleStore(Protocol):
+    async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
+        """With its first occurrences. Raises `Conflict` where its device or media is gone."""
+        ...
+
+    async def schedules(
+        self, user_id: str, limit: int, after: int, device_id: str | None = None
+    ) -> list[Schedule]: ...
+
+    async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None: ...
+
+    async def update_schedule(self, schedule: Schedule, due: Sequence[int]) -> list[Occurrence]:
+        """Occurrences that have not fired are those of `due` from here on; others of them are
+        cancelled. Answers with what changed."""
+        ...
+
+    async def delete_schedule(self, user_id: str, schedule_id: str) -> None: ...
+
+    async def occurrences(
+        self, user_id: str, schedule_id: str, limit: int, before_us: int | None
+    ) -> list[Occurrence]:
+        """Latest due time first, those due before `before_us`."""
+        ...
+
+    async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
+        """Pending occurrences whose time has come, judged and written in one transaction together
+        with their commands."""
+        ...
+
+    async def plan_schedules(self, now_us: int, limit: int, planner: Planner) -> int | None:
+        """Plan more occurrences where `plan_us` has come; answers with the next of these times."""
+        ...
+
+
+class AlarmStore(Protocol):
+    async def alarms(
+        self,
+        user_id: str,
+        limit: int,
+        before: int | None,
+        states: Sequence[str] = (),
+        device_id: str | None = None,
+    ) -> list[Alarm]:
+        """Raised ones, newest first, those with `num` below `before`; of all states when empty."""
+        ...
+
+    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
+        """The alarm as it is now; None where there is none. A cleared one stays cleared."""
+        ...
+
+    async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:
+        """Alarms that wait for their time: whose device's, and how long each waits (s)."""
+        ...
+
+    async def online_devices(self) -> list[Device]:
+        """Devices that are not offline: each has a lease."""
+        ...
+
+
+class TimeStore(CommandStore, ScheduleStore, AlarmStore, Protocol):
+    """All of it."""

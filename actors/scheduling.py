@@ -1,0 +1,110 @@
+"""What happens at its moment: occurrences fire, schedules are planned ahead, commands are tried
+again.
+
+Each is the `work` of a job (`actors.jobs`): claim in the database what is due, pass it on, answer
+when the next is due.
+"""
+
+from collections.abc import Callable
+
+from actors.dispatch import Dispatcher
+from actors.ports import Store, WallClock
+from actors.ports.time import Claimed, Progress
+from actors.schedule_messages import ScheduleMessageBuilder
+from protocol.commands import Command
+from protocol.schedules import (
+    AHEAD,
+    FAILED,
+    Due,
+    Occurrence,
+    Schedule,
+    ended,
+    missed,
+    planned,
+    triggered,
+    why_missed,
+)
+from protocol.times import SECOND_US
+
+# One transaction: some 50 ms for everything in it.
+CLAIM_MAX = 500
+# Working out ten due times takes up to some milliseconds each.
+PLAN_MAX = 20
+# After an outage: occurrences that were never planned are recorded as missed this far back.
+BACK_S = 7 * 24 * 3_600
+CATCH_UP = 200
+
+
+class Scheduling:
+    """The work of the timer's jobs.
+
+    Args:
+        changed: told of commands and occurrences that came to another state.
+        planned: told that there are new occurrences.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: WallClock,
+        dispatcher: Dispatcher,
+        builder: ScheduleMessageBuilder,
+        changed: Callable[[Progress], None],
+        planned: Callable[[], None],
+    ) -> None:
+        self.fired = 0
+        self.missed = 0
+        self.latest_s = 0.0
+        self._store = store
+        self._clock = clock
+        self._dispatcher = dispatcher
+        self._builder = builder
+        self._changed = changed
+        self._planned = planned
+
+    async def fire(self) -> int | None:
+        """Occurrences whose time has come."""
+        room = min(CLAIM_MAX, self._dispatcher.room)
+        now_us = self._clock.now_us()
+        if not room:
+            return now_us + SECOND_US
+        return self._take(await self._store.claim_occurrences(now_us, room, self._judge))
+
+    async def try_commands(self) -> int | None:
+        """Commands whose next try has come, or that expire."""
+        room = min(CLAIM_MAX, self._dispatcher.room)
+        now_us = self._clock.now_us()
+        if not room:
+            return now_us + SECOND_US
+        return self._take(await self._store.claim_commands(now_us, room))
+
+    async def plan(self) -> int | None:
+        """Schedules of which few occurrences are left."""
+        next_us = await self._store.plan_schedules(self._clock.now_us(), PLAN_MAX, self._plan)
+        self._planned()
+        return next_us
+
+    def _take(self, claimed: Claimed) -> int | None:
+        self._dispatcher.send(claimed.send)
+        self._changed(claimed.changed)
+        return claimed.next_us
+
+    def _judge(self, due: Due) -> tuple[Occurrence, Command | None]:
+        """Whether an occurrence fires; called inside the transaction that claims it."""
+        now_us = self._clock.now_us()
+        why = why_missed(due, now_us)
+        if why:
+            self.missed += 1
+            return missed(due.occurrence, why), None
+        if due.media_sha256 is None:
+            return ended(due.occurrence, FAILED, "its media is gone"), None
+        command = self._builder.build(due, now_us)
+        self.fired += 1
+        self.latest_s = (now_us - due.occurrence.due_us) / SECOND_US
+        return triggered(due.occurrence, command, now_us), command
+
+    def _plan(self, schedule: Schedule) -> tuple[Schedule, list[int]]:
+        now_us = self._clock.now_us()
+        after_us = max(schedule.planned_us or 0, now_us - BACK_S * SECOND_US)
+        count = CATCH_UP if after_us < now_us else AHEAD
+        return planned(schedule, after_us, count)

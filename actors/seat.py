@@ -1,0 +1,82 @@
+"""Who sits in a device's place: its actor while it exists, nobody otherwise."""
+
+from actors.device import DeviceActor
+from actors.refusing import readings_in
+from protocol.events import DeviceGone
+from protocol.messages import (
+    Announce,
+    Configured,
+    Dead,
+    DeviceEffect,
+    DeviceMessage,
+    Foreign,
+    FromDevice,
+    Live,
+)
+from protocol.records import LoadedDevice, Unit
+
+
+class Nobody:
+    """Stands in for a device that does not exist: its messages are counted, and belong to none."""
+
+    def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
+        if isinstance(message, FromDevice):
+            return self.set_aside(message, "")
+        return []
+
+    def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
+        origin = message.origin
+        count = readings_in(message)
+        unit = Unit(
+            device=origin.topic.device, receipt=origin.receipt, unowned=count, size=origin.size
+        )
+        return [unit]
+
+
+class Seat:
+    """The place of a device: taken by its actor while it exists, by nobody otherwise.
+
+    Creating and deleting a device over REST changes who sits here, in the order in which that was
+    read from the store (`read`).
+    """
+
+    def __init__(self, loaded: LoadedDevice | None, read: int = 0) -> None:
+        self._read = read
+        self._sitter: DeviceActor | Nobody = Nobody() if loaded is None else DeviceActor(loaded)
+
+    def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
+        if isinstance(message, Configured):
+            if message.read < self._read:
+                message.done()  # it waited while this seat was built from what is newer
+                return []
+            self._read = message.read
+            gone = self._leaving(message.loaded)
+            if message.loaded is None:
+                self._sitter = Nobody()
+            elif self._is_another(message.loaded):
+                self._sitter = DeviceActor(message.loaded)
+            effects = self._sitter.step(message, now_us)
+            message.done()
+            return [*gone, *effects]
+        return self._sitter.step(message, now_us)
+
+    def _leaving(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
+        """Dashboards hear of a device that leaves behind everything that it said itself."""
+        if isinstance(self._sitter, Nobody) or not (loaded is None or self._is_another(loaded)):
+            return []
+        device = self._sitter.device
+        gone = Live(user_id=device.user_id, event=DeviceGone(device.id))
+        return [gone, Dead(key=device.key)]
+
+    def _is_another(self, loaded: LoadedDevice) -> bool:
+        """A code may be given to a new device after its old one was deleted."""
+        return isinstance(self._sitter, Nobody) or self._sitter.device.num != loaded.device.num
+
+    def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
+        if isinstance(message, Configured):
+            message.done()
+        if isinstance(message, Configured | Announce | Foreign):
+            return []
+        if isinstance(self._sitter, DeviceActor):
+            return self._sitter.set_aside(message, error)
+        return self._sitter.set_aside(message, error) if isinstance(message, FromDevice) else []

@@ -1,0 +1,100 @@
+"""Alarms: when a feed's values raise one, and what is kept and told of it (CONTRACT §2, §3)."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from protocol.times import format_us, shown_us
+
+Severity = Literal["info", "warning", "critical"]
+
+PENDING = "pending"  # outside, but not yet for long or often enough; nobody sees it
+ACTIVE = "active"
+ACKNOWLEDGED = "acknowledged"
+CLEARED = "cleared"
+DROPPED = "dropped"  # was pending and came to nothing; its row goes
+
+THRESHOLD = "threshold"
+OFFLINE = "offline"
+
+AFTER_S_MAX = 7 * 24 * 3600
+
+
+class AlarmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When values outside a feed's thresholds raise its alarm, and when it clears again.
+
+    `after_s`: outside for so long, by event time, without a value inside between. `after_count`: so
+    many values outside in a row. Both must hold; the defaults raise it at once. `hysteresis`: an
+    open alarm clears only when the value is so far inside the thresholds (in the feed's unit).
+    """
+
+    after_s: Annotated[float, Meta(ge=0, le=AFTER_S_MAX)] = 0.0
+    after_count: Annotated[int, Meta(ge=1, le=1000)] = 1
+    hysteresis: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
+    severity: Severity = "warning"
+
+
+AT_ONCE = AlarmRule()
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """One alarm of a device, or of one of its feeds. At most one of a place and kind is open.
+
+    `since_us` is the first value outside (or the last word of a device), `count` how many values
+    were outside in a row while it was pending, `changed_us` the event time of its newest state.
+    """
+
+    id: str
+    user_id: str
+    device_num: int
+    device_id: str
+    feed_num: int | None
+    feed_id: str | None
+    kind: str
+    severity: str
+    state: str
+    since_us: int
+    count: int = 1
+    raised_us: int | None = None
+    acknowledged_us: int | None = None
+    cleared_us: int | None = None
+    value: float | None = None
+    detail: str = ""
+    num: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (ACTIVE, ACKNOWLEDGED)
+
+
+class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    device_id: str
+    feed_id: str | None
+    kind: str
+    severity: str
+    state: str
+    since: str
+    raised_at: str | None
+    acknowledged_at: str | None
+    cleared_at: str | None
+    value: float | None
+    detail: str
+
+
+def alarm_view(alarm: Alarm) -> AlarmView:
+    return AlarmView(
+        id=alarm.id,
+        device_id=alarm.device_id,
+        feed_id=alarm.feed_id,
+        kind=alarm.kind,
+        severity=alarm.severity,
+        state=alarm.state,
+        since=format_us(alarm.since_us),
+        raised_at=shown_us(alarm.raised_us),
+        acknowledged_at=shown_us(alarm.acknowledged_us),
+        cleared_at=shown_us(alarm.cleared_us),
+        value=alarm.value,
+        detail=alarm.detail,
+    )

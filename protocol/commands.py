@@ -1,0 +1,195 @@
+"""Commands to devices: their life, pure (CONTRACT §1, §2).
+
+    queued → sent → delivered → succeeded | failed
+    queued | sent → expired | cancelled
+
+`sent`: the broker has it; `delivered` and what follows comes from the device alone. A command is
+published again until the device has answered, or it expires; the device knows it by its `id`.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from protocol import codec
+from protocol.times import SECOND_US, format_us, shown_us
+
+QUEUED, SENT, DELIVERED = "queued", "sent", "delivered"
+SUCCEEDED, FAILED, EXPIRED, CANCELLED = "succeeded", "failed", "expired", "cancelled"
+OPEN = (QUEUED, SENT)  # still to be brought to the device
+ENDED = (SUCCEEDED, FAILED, EXPIRED, CANCELLED)
+
+# The first try again comes when an answer over a slow line would be there; the last ones every
+# five minutes. A device that comes online is tried at once.
+AGAIN_FIRST_S = 5
+AGAIN_MAX_S = 300
+# Behind another of its device, in order: looked at again this often, and when that one ends.
+BLOCKED_AGAIN_S = 5
+TTL_DEFAULT_S = 3_600
+TTL_MAX_S = 30 * 24 * 3_600
+PAYLOAD_BYTES_MAX = 32 * 1024  # leaves room for the rest within a device's 64 KiB
+RESULT_BYTES_MAX = 16 * 1024
+DETAIL_MAX = 1_024
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A command as the store keeps it. `payload` and `result` are JSON texts.
+
+    `parallel`: it waits for no other command of its device, and none waits for it. `next_try_us`
+    is when it is looked at next while it is open, never later than its expiry; `version` grows with
+    every change of its state.
+    """
+
+    id: str
+    user_id: str
+    device_id: str
+    device_num: int
+    device_code: str
+    type: str
+    payload: str
+    state: str = QUEUED
+    parallel: bool = False
+    created_us: int
+    expires_us: int
+    next_try_us: int
+    attempts: int = 0
+    sent_us: int | None = None
+    delivered_us: int | None = None
+    finished_us: int | None = None
+    detail: str = ""
+    result: str | None = None
+    version: int = 0
+    num: int = 0
+
+
+class CommandAck(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device says of a command; `at_us` by its own clock, else when it arrived."""
+
+    status: Literal["delivered", "succeeded", "failed"]
+    at_us: int
+    detail: str = ""
+    result: str | None = None
+
+
+def acked(command: Command, ack: CommandAck) -> Command:
+    """What the device's word makes of a command, in whatever order and however often it comes.
+
+    The device knows best: its word also corrects an expiry, which only says that we did not hear
+    of it in time. A cancelled command stays cancelled, with the times that the device told.
+    """
+    delivered_us = _earliest(command.delivered_us, ack.at_us)
+    command = msgspec.structs.replace(
+        command, delivered_us=delivered_us, version=command.version + 1
+    )
+    if command.state in (SUCCEEDED, FAILED):
+        return command
+    if ack.status == DELIVERED:
+        state = DELIVERED if command.state != CANCELLED else CANCELLED
+        detail = "" if command.state == EXPIRED else command.detail
+        finished_us = None if state == DELIVERED else command.finished_us
+        return msgspec.structs.replace(
+            command, state=state, finished_us=finished_us, detail=ack.detail or detail
+        )
+    return msgspec.structs.replace(
+        command,
+        state=CANCELLED if command.state == CANCELLED else ack.status,
+        finished_us=ack.at_us,
+        detail=ack.detail,
+        result=ack.result,
+    )
+
+
+def _earliest(known: int | None, at_us: int) -> int:
+    return at_us if known is None else min(known, at_us)
+
+
+def tried(command: Command, *, blocked: bool, now_us: int) -> Command:
+    """An open command whose time has come: sent (again), expired, or it waits behind another."""
+    if command.expires_us <= now_us:
+        detail = "the device did not answer in time" if command.attempts else "was never sent"
+        return ended(command, EXPIRED, now_us, detail)
+    pause_s = BLOCKED_AGAIN_S if blocked else again_s(command.attempts)
+    return msgspec.structs.replace(
+        command,
+        attempts=command.attempts + (not blocked),
+        next_try_us=min(now_us + pause_s * SECOND_US, command.expires_us),
+    )
+
+
+def ended(command: Command, state: str, now_us: int, detail: str) -> Command:
+    """It ends by our word, not the device's."""
+    return msgspec.structs.replace(
+        command, state=state, finished_us=now_us, detail=detail, version=command.version + 1
+    )
+
+
+def noted_as_sent(command: Command, at_us: int) -> Command:
+    """The broker has it."""
+    return msgspec.structs.replace(command, state=SENT, sent_us=at_us, version=command.version + 1)
+
+
+def again_s(attempts: int) -> int:
+    """How long after this try the next one comes; `attempts` were made before."""
+    return min(AGAIN_FIRST_S << min(attempts, 10), AGAIN_MAX_S)
+
+
+def message(command: Command) -> bytes:
+    """The command as the device gets it (CONTRACT §1)."""
+    said = {
+        "type": command.type,
+        "id": command.id,
+        "payload": msgspec.Raw(command.payload.encode()),
+        "expires_at": format_us(command.expires_us),
+    }
+    return codec.encode(said)
+
+
+# REST
+
+
+class NewCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`id`: of the caller's choice, so that asking twice makes one command. `parallel`: it does not
+    wait for earlier commands of the device, nor do later ones wait for it."""
+
+    type: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
+    payload: Any = None
+    ttl_s: Annotated[int, Meta(ge=1, le=TTL_MAX_S)] = TTL_DEFAULT_S
+    parallel: bool = False
+    id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})] | None = None
+
+
+class CommandView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    device_id: str
+    type: str
+    payload: msgspec.Raw
+    state: str
+    parallel: bool
+    attempts: int
+    created_at: str
+    expires_at: str
+    sent_at: str | None
+    delivered_at: str | None
+    finished_at: str | None
+    detail: str
+    result: msgspec.Raw | None
+
+
+def command_view(command: Command) -> CommandView:
+    return CommandView(
+        id=command.id,
+        device_id=command.device_id,
+        type=command.type,
+        payload=msgspec.Raw(command.payload.encode()),
+        state=command.state,
+        parallel=command.parallel,
+        attempts=command.attempts,
+        created_at=format_us(command.created_us),
+        expires_at=format_us(command.expires_us),
+        sent_at=shown_us(command.sent_us),
+        delivered_at=shown_us(command.delivered_us),
+        finished_at=shown_us(command.finished_us),
+        detail=command.detail,
+        result=None if command.result is None else msgspec.Raw(command.result.encode()),
+    )

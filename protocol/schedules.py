@@ -1,0 +1,290 @@
+"""Media schedules and their occurrences, pure (CONTRACT §2).
+
+    pending → triggered → acknowledged → completed | failed
+    pending | triggered → missed,  pending → cancelled
+
+An occurrence is (schedule, due time) and fires once. From `triggered` on it follows its command.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol import commands
+from protocol.commands import Command
+from protocol.recurrence import Recurrence, occurrences
+from protocol.times import SECOND_US, format_us, shown_us
+
+PENDING, TRIGGERED, ACKNOWLEDGED = "pending", "triggered", "acknowledged"
+COMPLETED, FAILED, MISSED, CANCELLED = "completed", "failed", "missed", "cancelled"
+
+# What "on time" means with misfire=skip: what a busy moment of ours, or of the database, may take.
+ON_TIME_S = 5
+GRACE_DEFAULT_S = 300
+GRACE_MAX_S = 7 * 24 * 3_600
+# So many are planned ahead; and again so many when fewer than half are left.
+AHEAD = 10
+EXCLUSIONS_MAX = 100
+
+Misfire = Literal["fire", "skip"]
+
+_FOLLOWS = {
+    commands.QUEUED: TRIGGERED,
+    commands.SENT: TRIGGERED,
+    commands.DELIVERED: ACKNOWLEDGED,
+    commands.SUCCEEDED: COMPLETED,
+    commands.FAILED: FAILED,
+    commands.EXPIRED: MISSED,
+    commands.CANCELLED: CANCELLED,
+}
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """Occurrences up to `planned_us` are in the store; at `plan_us` more are planned, never again
+    where it is None. `media_id` is None where the media was deleted after everything had fired.
+    """
+
+    id: str
+    user_id: str
+    device_id: str
+    media_id: str | None
+    trigger_us: int
+    timezone: str
+    recurrence: str | None
+    exclusions: tuple[str, ...] = ()
+    misfire: Misfire = "fire"
+    grace_s: int = GRACE_DEFAULT_S
+    enabled: bool = True
+    created_us: int
+    planned_us: int | None = None
+    plan_us: int | None = None
+    next_us: int | None = None
+    num: int = 0
+
+    @property
+    def rule(self) -> Recurrence:
+        return Recurrence(
+            start_us=self.trigger_us,
+            timezone=self.timezone,
+            rule=self.recurrence,
+            exclusions=self.exclusions,
+        )
+
+    @property
+    def tolerance_s(self) -> int:
+        """How late an occurrence may be and still fire."""
+        return self.grace_s if self.misfire == "fire" else min(self.grace_s, ON_TIME_S)
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
+    """One due time of a schedule; the times of the device are by its own clock (proof of play).
+
+    `version` grows with every change.
+    """
+
+    id: str
+    schedule_id: str
+    user_id: str
+    device_id: str
+    due_us: int
+    state: str = PENDING
+    command_id: str | None = None
+    triggered_us: int | None = None
+    acknowledged_us: int | None = None
+    completed_us: int | None = None
+    detail: str = ""
+    version: int = 0
+    num: int = 0
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """An occurrence whose time has come, with what is needed to judge it."""
+
+    occurrence: Occurrence
+    schedule: Schedule
+    device_num: int
+    device_code: str
+    is_online: bool
+    media_type: str | None
+    media_size: int | None
+    media_sha256: bytes | None
+
+
+def planned(schedule: Schedule, after_us: int, count: int = AHEAD) -> tuple[Schedule, list[int]]:
+    """The schedule with its next due times after an instant.
+
+    A single time that lies before `after_us` by no more than may still fire is planned, too.
+    """
+    if not schedule.enabled:
+        return msgspec.structs.replace(schedule, planned_us=None, plan_us=None, next_us=None), []
+    if schedule.recurrence is None:
+        earliest_us = after_us - schedule.tolerance_s * SECOND_US
+        times = occurrences(schedule.rule, earliest_us - 1, 1)
+        plan_us = None
+    else:
+        times = occurrences(schedule.rule, after_us, count)
+        plan_us = times[count // 2] if len(times) == count else None
+    first_us, last_us = (times[0], times[-1]) if times else (None, after_us)
+    schedule = msgspec.structs.replace(
+        schedule, planned_us=last_us, plan_us=plan_us, next_us=first_us
+    )
+    return schedule, times
+
+
+def why_missed(due: Due, now_us: int) -> str:
+    """Why an occurrence must not fire any more; "" where it may."""
+    schedule = due.schedule
+    late_us = now_us - due.occurrence.due_us
+    if late_us > schedule.tolerance_s * SECOND_US:
+        return f"{late_us / SECOND_US:.0f} s late; at most {schedule.tolerance_s} s are allowed"
+    if schedule.misfire == "skip" and not due.is_online:
+        return "the device was offline"
+    return ""
+
+
+def triggered(occurrence: Occurrence, command: Command, now_us: int) -> Occurrence:
+    return msgspec.structs.replace(
+        occurrence,
+        state=TRIGGERED,
+        command_id=command.id,
+        triggered_us=now_us,
+        version=occurrence.version + 1,
+    )
+
+
+def missed(occurrence: Occurrence, why: str) -> Occurrence:
+    return ended(occurrence, MISSED, why)
+
+
+def ended(occurrence: Occurrence, state: str, why: str) -> Occurrence:
+    """It ends without a command, for this reason."""
+    return msgspec.structs.replace(
+        occurrence, state=state, detail=why, version=occurrence.version + 1
+    )
+
+
+def followed(occurrence: Occurrence, command: Command) -> Occurrence:
+    """The occurrence after what became of its command, with the device's own times."""
+    state = _FOLLOWS[command.state]
+    completed = command.state in (commands.SUCCEEDED, commands.FAILED)
+    return msgspec.structs.replace(
+        occurrence,
+        state=state,
+        acknowledged_us=command.delivered_us,
+        completed_us=command.finished_us if completed else None,
+        detail=command.detail,
+        version=occurrence.version + 1,
+    )
+
+
+# REST
+
+Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Identity = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Zone = Annotated[str, Meta(min_length=1, max_length=64)]
+Rule = Annotated[str, Meta(min_length=1, max_length=500)]
+Exclusions = Annotated[list[str], Meta(max_length=EXCLUSIONS_MAX)]
+Grace = Annotated[int, Meta(ge=0, le=GRACE_MAX_S)]
+
+
+class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`trigger_time` is an instant (RFC 3339). `recurrence` is an RFC 5545 RRULE that repeats it in
+    the civil time of `timezone`. `misfire`: "fire" fires up to `grace_s` late, "skip" not at
+    all."""
+
+    media_id: Identity
+    device_id: Identity
+    trigger_time: Instant
+    timezone: Zone | None = None
+    recurrence: Rule | None = None
+    exclusions: Exclusions = []
+    misfire: Misfire = "fire"
+    grace_s: Grace = GRACE_DEFAULT_S
+    enabled: bool = True
+
+
+class ScheduleChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Takes effect for every occurrence that has not fired yet."""
+
+    media_id: Identity | UnsetType = UNSET
+    device_id: Identity | UnsetType = UNSET
+    trigger_time: Instant | UnsetType = UNSET
+    timezone: Zone | UnsetType = UNSET
+    recurrence: Rule | UnsetType | None = UNSET
+    exclusions: Exclusions | UnsetType = UNSET
+    misfire: Misfire | UnsetType = UNSET
+    grace_s: Grace | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
+    """`state`: `active` while something is to come, `paused` where not enabled, else `finished`."""
+
+    id: str
+    media_id: str | None
+    device_id: str
+    trigger_time: str
+    timezone: str
+    recurrence: str | None
+    exclusions: tuple[str, ...]
+    misfire: str
+    grace_s: int
+    enabled: bool
+    state: str
+    next_due_at: str | None
+    created_at: str
+
+
+class SchedulePreview(msgspec.Struct, frozen=True):
+    """The next due times, at most ten."""
+
+    due_at: list[str]
+
+
+class OccurrenceView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    schedule_id: str
+    device_id: str
+    due_at: str
+    state: str
+    command_id: str | None
+    triggered_at: str | None
+    acknowledged_at: str | None
+    completed_at: str | None
+    detail: str
+
+
+def schedule_view(schedule: Schedule) -> ScheduleView:
+    coming = schedule.next_us is not None or schedule.plan_us is not None
+    state = ("active" if coming else "finished") if schedule.enabled else "paused"
+    return ScheduleView(
+        id=schedule.id,
+        media_id=schedule.media_id,
+        device_id=schedule.device_id,
+        trigger_time=format_us(schedule.trigger_us),
+        timezone=schedule.timezone,
+        recurrence=schedule.recurrence,
+        exclusions=schedule.exclusions,
+        misfire=schedule.misfire,
+        grace_s=schedule.grace_s,
+        enabled=schedule.enabled,
+        state=state,
+        next_due_at=shown_us(schedule.next_us),
+        created_at=format_us(schedule.created_us),
+    )
+
+
+def occurrence_view(occurrence: Occurrence) -> OccurrenceView:
+    return OccurrenceView(
+        id=occurrence.id,
+        schedule_id=occurrence.schedule_id,
+        device_id=occurrence.device_id,
+        due_at=format_us(occurrence.due_us),
+        state=occurrence.state,
+        command_id=occurrence.command_id,
+        triggered_at=shown_us(occurrence.triggered_us),
+        acknowledged_at=shown_us(occurrence.acknowledged_us),
+        completed_at=shown_us(occurrence.completed_us),
+        detail=occurrence.detail,
+    )

@@ -1,0 +1,103 @@
+"""Commands to devices."""
+
+import msgspec
+
+from protocol import codec
+from protocol.commands import (
+    PAYLOAD_BYTES_MAX,
+    Command,
+    CommandView,
+    NewCommand,
+    command_view,
+)
+from protocol.errors import Invalid, NotFound
+from protocol.ids import is_uuid
+from protocol.resources import Limit, Page
+from protocol.times import SECOND_US
+from web.devices import device_of
+from web.paging import cursor, place_of
+from web.routing import Api, Call
+
+api = Api("commands")
+
+
+class ListQuery(msgspec.Struct, frozen=True):
+    limit: Limit = 100
+    cursor: str | None = None
+
+
+@api.operation(
+    "POST",
+    "/devices/<device_id>/commands",
+    body=NewCommand,
+    answer=CommandView,
+    status=201,
+    errors=(404, 409),
+)
+async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandView:
+    """Send a command to a device: it is kept, and tried until the device answers or it expires."""
+    device = await device_of(call, device_id)
+    now_us = call.house.clock.now_us()
+    payload = codec.encode(body.payload)
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise Invalid({"payload": f"is {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX} are sent"})
+    command_id = call.house.ids.uuid() if body.id is None else body.id.lower()
+    if not is_uuid(command_id):
+        raise Invalid({"id": "is not a UUID"})
+    command = await call.house.store.add_command(
+        Command(
+            id=command_id,
+            user_id=call.user.id,
+            device_id=device.id,
+            device_num=device.num,
+            device_code=device.code,
+            type=body.type,
+            payload=payload.decode(),
+            parallel=body.parallel,
+            created_us=now_us,
+            expires_us=now_us + body.ttl_s * SECOND_US,
+            next_try_us=now_us,
+        )
+    )
+    call.house.told_of(command)
+    return command_view(command)
+
+
+@api.operation(
+    "GET",
+    "/devices/<device_id>/commands",
+    query=ListQuery,
+    answer=Page[CommandView],
+    errors=(404,),
+)
+async def list_commands(call: Call, device_id: str, query: ListQuery) -> Page[CommandView]:
+    """The commands of a device, newest first."""
+    device = await device_of(call, device_id)
+    before = place_of(query.cursor, 1)[0] if query.cursor else None
+    found = await call.house.store.commands(call.user.id, device.id, query.limit + 1, before)
+    items = found[: query.limit]
+    more = len(found) > query.limit
+    return Page([command_view(c) for c in items], cursor(items[-1].num) if more else None)
+
+
+@api.operation("GET", "/commands/<command_id>", answer=CommandView, errors=(404,))
+async def show_command(call: Call, command_id: str) -> CommandView:
+    """One command and what became of it."""
+    return command_view(await command_of(call, command_id))
+
+
+@api.operation("DELETE", "/commands/<command_id>", status=204, errors=(404, 409))
+async def cancel_command(call: Call, command_id: str) -> None:
+    """Cancel a command that its device has not answered yet."""
+    await command_of(call, command_id)
+    changed = await call.house.store.cancel_command(
+        call.user.id, command_id, call.house.clock.now_us()
+    )
+    call.house.clockwork.changed(changed)
+
+
+async def command_of(call: Call, command_id: str) -> Command:
+    command = await call.house.store.command(call.user.id, command_id)
+    if command is None:
+        raise NotFound("there is no such command")
+    return command

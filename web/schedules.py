@@ -1,0 +1,213 @@
+"""Media schedules and their occurrences."""
+
+import msgspec
+from msgspec import UNSET
+
+from protocol.errors import BadRecurrence, Invalid, NotFound
+from protocol.events import OccurrenceChanged, ScheduleChanged
+from protocol.ids import is_uuid
+from protocol.recurrence import occurrences, recurrence
+from protocol.resources import Id, Limit, Page
+from protocol.schedules import (
+    NewSchedule,
+    OccurrenceView,
+    Schedule,
+    ScheduleChange,
+    SchedulePreview,
+    ScheduleView,
+    occurrence_view,
+    planned,
+    schedule_view,
+)
+from protocol.times import SECOND_US, format_us, parse_rfc3339
+from web.paging import cursor, place_of
+from web.routing import Api, Call
+
+api = Api("media-schedules")
+
+
+class ScheduleQuery(msgspec.Struct, frozen=True):
+    limit: Limit = 100
+    cursor: str | None = None
+    device_id: Id | None = None
+
+
+class OccurrenceQuery(msgspec.Struct, frozen=True):
+    limit: Limit = 100
+    cursor: str | None = None
+
+
+@api.operation("GET", "/media-schedules", query=ScheduleQuery, answer=Page[ScheduleView])
+async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]:
+    """One's schedules, in the order of their creation."""
+    device_id = None if query.device_id is None else _id("device_id", query.device_id)
+    after = place_of(query.cursor, 1)[0] if query.cursor else 0
+    found = await call.house.store.schedules(call.user.id, query.limit + 1, after, device_id)
+    items = found[: query.limit]
+    more = len(found) > query.limit
+    return Page([schedule_view(s) for s in items], cursor(items[-1].num) if more else None)
+
+
+@api.operation(
+    "POST",
+    "/media-schedules",
+    body=NewSchedule,
+    answer=ScheduleView,
+    status=201,
+    errors=(404, 409),
+)
+async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
+    """Plan a media item for a device: once, or again and again in the civil time of a zone."""
+    schedule = _checked(
+        Schedule(
+            id=call.house.ids.uuid(),
+            user_id=call.user.id,
+            device_id=_id("device_id", body.device_id),
+            media_id=_id("media_id", body.media_id),
+            trigger_us=_instant(body.trigger_time),
+            timezone=body.timezone or "UTC",
+            recurrence=body.recurrence,
+            exclusions=tuple(body.exclusions),
+            misfire=body.misfire,
+            grace_s=body.grace_s,
+            enabled=body.enabled,
+            created_us=call.house.clock.now_us(),
+        )
+    )
+    await _check_targets(call, schedule)
+    schedule, due = _planned(call, schedule)
+    schedule = await call.house.store.add_schedule(schedule, due)
+    _tell(call, schedule)
+    return schedule_view(schedule)
+
+
+@api.operation("POST", "/media-schedules/preview", body=NewSchedule, answer=SchedulePreview)
+async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
+    """When such a schedule would fire next; nothing is kept."""
+    exclusions = tuple(body.exclusions)
+    try:
+        rule = recurrence(_instant(body.trigger_time), body.timezone, body.recurrence, exclusions)
+    except BadRecurrence as error:
+        raise Invalid({error.field: error.detail}) from None
+    times = occurrences(rule, call.house.clock.now_us(), 10)
+    return SchedulePreview([format_us(us) for us in times])
+
+
+@api.operation("GET", "/media-schedules/<schedule_id>", answer=ScheduleView, errors=(404,))
+async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
+    """One schedule."""
+    return schedule_view(await schedule_of(call, schedule_id))
+
+
+@api.operation(
+    "PATCH",
+    "/media-schedules/<schedule_id>",
+    body=ScheduleChange,
+    answer=ScheduleView,
+    errors=(404, 409),
+)
+async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) -> ScheduleView:
+    """Change a schedule: it holds for every occurrence that has not fired yet."""
+    schedule = await schedule_of(call, schedule_id)
+    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
+    for name in ("device_id", "media_id"):
+        if name in given:
+            given[name] = _id(name, given[name])
+    if "trigger_time" in given:
+        given["trigger_us"] = _instant(given.pop("trigger_time"))
+    if "exclusions" in given:
+        given["exclusions"] = tuple(given["exclusions"])
+    schedule = _checked(msgspec.structs.replace(schedule, **given))
+    await _check_targets(call, schedule)
+    schedule, due = _planned(call, schedule)
+    changed = await call.house.store.update_schedule(schedule, due)
+    for occurrence in changed:
+        call.house.users.tell(call.user.id, OccurrenceChanged(occurrence))
+    _tell(call, schedule)
+    return schedule_view(await schedule_of(call, schedule_id))
+
+
+@api.operation("DELETE", "/media-schedules/<schedule_id>", status=204, errors=(404,))
+async def delete_schedule(call: Call, schedule_id: str) -> None:
+    """Delete a schedule with its occurrences; what has fired already goes on at the device."""
+    schedule = await schedule_of(call, schedule_id)
+    await call.house.store.delete_schedule(call.user.id, schedule_id)
+    call.house.users.tell(call.user.id, ScheduleChanged(schedule, deleted=True))
+
+
+@api.operation(
+    "GET",
+    "/media-schedules/<schedule_id>/occurrences",
+    query=OccurrenceQuery,
+    answer=Page[OccurrenceView],
+    errors=(404,),
+)
+async def list_occurrences(
+    call: Call, schedule_id: str, query: OccurrenceQuery
+) -> Page[OccurrenceView]:
+    """What a schedule did and will do, the latest due time first."""
+    await schedule_of(call, schedule_id)
+    before_us = place_of(query.cursor, 1)[0] if query.cursor else None
+    found = await call.house.store.occurrences(
+        call.user.id, schedule_id, query.limit + 1, before_us
+    )
+    items = found[: query.limit]
+    more = len(found) > query.limit
+    return Page([occurrence_view(o) for o in items], cursor(items[-1].due_us) if more else None)
+
+
+async def schedule_of(call: Call, schedule_id: str) -> Schedule:
+    schedule = await call.house.store.schedule(call.user.id, schedule_id)
+    if schedule is None:
+        raise NotFound("there is no such schedule")
+    return schedule
+
+
+def _checked(schedule: Schedule) -> Schedule:
+    """With its rule, zone and exclusions in their one spelling. Raises `Invalid`."""
+    try:
+        rule = recurrence(
+            schedule.trigger_us, schedule.timezone, schedule.recurrence, schedule.exclusions
+        )
+    except BadRecurrence as error:
+        raise Invalid({error.field: error.detail}) from None
+    return msgspec.structs.replace(
+        schedule, timezone=rule.timezone, recurrence=rule.rule, exclusions=rule.exclusions
+    )
+
+
+async def _check_targets(call: Call, schedule: Schedule) -> None:
+    store = call.house.store
+    if await store.device(call.user.id, schedule.device_id) is None:
+        raise NotFound("there is no such device")
+    if schedule.media_id is None or await store.media(call.user.id, schedule.media_id) is None:
+        raise NotFound("there is no such media")
+
+
+def _planned(call: Call, schedule: Schedule) -> tuple[Schedule, list[int]]:
+    """Raises `Invalid` where it would never fire, because its one moment is past."""
+    now_us = call.house.clock.now_us()
+    schedule, due = planned(schedule, now_us)
+    if schedule.enabled and schedule.recurrence is None and not due:
+        late_s = (now_us - schedule.trigger_us) // SECOND_US
+        raise Invalid({"trigger_time": f"lies {late_s} s in the past, or is excluded"})
+    return schedule, due
+
+
+def _tell(call: Call, schedule: Schedule) -> None:
+    call.house.users.tell(call.user.id, ScheduleChanged(schedule))
+    call.house.wake("occurrences")
+    call.house.wake("plans")
+
+
+def _id(name: str, text: str) -> str:
+    if not is_uuid(text.lower()):
+        raise Invalid({name: "is not an id"})
+    return text.lower()
+
+
+def _instant(text: str) -> int:
+    try:
+        return parse_rfc3339(text)
+    except ValueError as error:
+        raise Invalid({"trigger_time": str(error)}) from None
