@@ -24,7 +24,7 @@ KNOWN_MAX = 20_000
 
 class Verdict(Enum):
     NEW = auto()
-    JOINED = auto()  # its first copy is in flight and will acknowledge this one too
+    JOINED = auto()  # its first copy acknowledges this one too, or has done so
     DONE = auto()  # committed already: acknowledge at once
 
 
@@ -118,7 +118,9 @@ class SessionLedger:
             return Verdict.JOINED
         # Ids come round again, so DUP alone does not make it the message that had this one before.
         if dup and self._acknowledged.get(packet_id) == hash((topic, mark)):
-            return Verdict.DONE  # our PUBACK and the broker's patience crossed on the way
+            # Our PUBACK and the broker's patience crossed on the way. It arrives there in any case, on
+            # this connection; a second one might meet another message that has the id by then.
+            return Verdict.JOINED
         # From here on this one is another message, perhaps left untaken.
         self._acknowledged.pop(packet_id, None)
         return Verdict.NEW

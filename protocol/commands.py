@@ -26,6 +26,8 @@ AGAIN_FIRST_S = 5
 AGAIN_MAX_S = 300
 # Behind another of its device, in order: looked at again this often, and when that one ends.
 BLOCKED_AGAIN_S = 5
+# No try lies further ahead than this, unless somebody has set the clock back since: then it is due.
+NEXT_MAX_US = (AGAIN_MAX_S + 10) * SECOND_US
 TTL_DEFAULT_S = 3_600
 TTL_MAX_S = 30 * 24 * 3_600
 PAYLOAD_BYTES_MAX = 32 * 1024  # leaves room for the rest within a device's 64 KiB

@@ -157,7 +157,7 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
     """What a device says of a command: `{"status", "detail"?, "result"?, "at"?}`.
 
     Raises:
-        Refusal: not such an object, a `result` above 16 KiB, or a time that cannot be.
+        Refusal: not such an object, or a `result` above 16 KiB.
     """
     _decode(payload)
     try:
@@ -171,13 +171,21 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
     if result is not None and (len(result) > RESULT_BYTES_MAX or b"\\u0000" in result):
         what = "is too long" if len(result) > RESULT_BYTES_MAX else "holds U+0000"
         raise Refusal(Reason.BAD_VALUE, f"result {what}; at most {RESULT_BYTES_MAX} bytes are kept")
-    at_us = now_us if said.at is None else parse_device_time(said.at, now_us)
     return CommandAck(
         status=said.status,
-        at_us=at_us,
+        at_us=_ack_time(said.at, now_us),
         detail=detail,
         result=None if result is None else result.decode(),
     )
+
+
+def _ack_time(said: str | float | None, now_us: int) -> int:
+    """When the device says that it was. A clock that is off loses no acknowledgement: then the time
+    of arrival counts."""
+    try:
+        return now_us if said is None else parse_device_time(said, now_us)
+    except Refusal:
+        return now_us
 
 
 def _in_range(said: DeviceStatus) -> None:

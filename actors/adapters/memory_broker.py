@@ -19,10 +19,12 @@ import trio
 from actors.adapters.memory_line import Line, no_latency
 from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
 from actors.ports import Delivery, Inbox, SessionPlan
+from actors.reply import Reply
 from protocol.errors import Unavailable
 from protocol.topics import partition
 
 RECONNECT_S = 1.0
+OUT = "roost-out"
 SENT_MAX = 10_000
 # The subject mapping of the embedded broker (`roost.embedded.broker`).
 MAPPED = (
@@ -43,6 +45,7 @@ class MemoryBroker:
         away: connections and publications are refused.
         latency: seconds that a thing takes on a line from now on.
         sent: what the house published: (topic, payload); the newest 10,000.
+        on_sent: told of each of these; the devices' ear.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class MemoryBroker:
         self.away = False
         self.latency: Callable[[], float] = no_latency
         self.sent: list[tuple[str, bytes]] = []
+        self.on_sent: Callable[[str, bytes], None] = lambda topic, payload: None
         self.rng = rng or random.Random(0)
         self.sessions = {plan.client_id: Session(plan, habits, self.rng) for plan in plans}
         self._retained: dict[str, Published] = {}
@@ -121,6 +125,12 @@ class MemoryBroker:
         _, user_id, _, code, *_ = topic.split("/")
         return f"{kinds[0]}/{partition(user_id, code, self.habits.partitions)}/{topic}"
 
+    def take(self, topic: str, payload: bytes) -> None:
+        """What the house publishes; devices that listen hear it."""
+        self.sent.append((topic, payload))
+        del self.sent[:-SENT_MAX]
+        self.on_sent(topic, payload)
+
     # Our sessions
 
     def subscribe(self, session: Session) -> None:
@@ -180,10 +190,12 @@ class MemoryBrokerPort:
 
     Attributes:
         on_delivery: told of each delivery before it is handed over.
+        on_publish: told of each publication at QoS 1 as it begins.
     """
 
     def __init__(self, server: MemoryBroker) -> None:
         self.on_delivery: Callable[[Delivery], None] = lambda delivery: None
+        self.on_publish: Callable[[str, bytes], None] = lambda topic, payload: None
         self.sessions = server.plans
         self._server = server
         self._lines: dict[str, tuple[int, Line]] = {}
@@ -263,14 +275,27 @@ class MemoryBrokerPort:
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         if self._server.away or self._is_cut:
             return False
-        self._server.sent.append((topic, payload))
-        del self._server.sent[:-SENT_MAX]
+        self._server.take(topic, payload)
         return True
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        await trio.lowlevel.checkpoint()
-        if not self.publish_nowait(topic, payload):
+        _, line = self._lines.get(OUT, (0, None))
+        if line is None or not line.is_open or self._is_cut:
+            await trio.lowlevel.checkpoint()
             raise Unavailable("the memory broker is away")
+        self.on_publish(topic, payload)
+        reply = Reply[bool]()
+
+        def arrived() -> None:
+            self._server.take(topic, payload)
+            line.down(partial(reply.settle, True))
+
+        lost = partial(reply.settle, False)
+        line.when_cut(lost)
+        line.up(arrived)
+        if not await reply.wait(float("inf")):
+            raise Unavailable("the connection was lost before the acknowledgement")
+        line.forget(lost)
 
     def cut(self) -> None:
         """The process is killed: its connections end, and it hears of nothing any more."""

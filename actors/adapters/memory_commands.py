@@ -7,7 +7,7 @@ import msgspec
 from actors.adapters.memory_tables import Tables
 from actors.ports.time import Claimed, Progress
 from protocol import commands
-from protocol.commands import OPEN, Command
+from protocol.commands import NEXT_MAX_US, OPEN, Command
 from protocol.errors import Conflict
 from protocol.records import AckChange, Device
 from protocol.schedules import Occurrence, followed
@@ -81,7 +81,11 @@ class CommandTables(Tables):
     async def claim_commands(self, now_us: int, limit: int) -> Claimed:
         await self._cross()
         due = sorted(
-            (c for c in self._open() if c.next_try_us <= now_us),
+            (
+                c
+                for c in self._open()
+                if c.next_try_us <= now_us or c.next_try_us > now_us + NEXT_MAX_US
+            ),
             key=lambda c: (c.next_try_us, c.num),
         )[:limit]
         send: list[Command] = []

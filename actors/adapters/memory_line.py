@@ -31,6 +31,7 @@ class Line:
         self._stalled_until_s = float("-inf")
         self._open = True
         self._changed = trio.Event()
+        self._when_cut: list[Act] = []
 
     @property
     def is_open(self) -> bool:
@@ -65,6 +66,13 @@ class Line:
         lane.append((due_s, act))
         return self.wake()
 
+    def when_cut(self, act: Act) -> None:
+        """Be told when it ends; a bounded number of waiters, one for each message on its way."""
+        self._when_cut.append(act)
+
+    def forget(self, act: Act) -> None:
+        self._when_cut.remove(act)
+
     def stall(self, seconds: float) -> None:
         """Nothing moves for a while, in either direction; then all of it arrives."""
         self._stalled_until_s = trio.current_time() + seconds
@@ -83,6 +91,8 @@ class Line:
         for _ in range(min(survivors, len(self._up))):
             self._up.popleft()[1]()
         self._open = False
+        for act in self._when_cut:
+            act()
         self.wake()
 
     async def carry(self, next_s: Callable[[], float], tick: Act) -> None:

@@ -23,6 +23,10 @@ class VirtualClock:
         self._last_us = now_us
         return now_us
 
+    def peek_us(self) -> int:
+        """A look that nobody notices."""
+        return START_US + round((trio.current_time() + self.offset_s) * 1_000_000)
+
     def jump(self, seconds: float) -> None:
         """Somebody sets the clock."""
         self.offset_s += seconds

@@ -3,6 +3,7 @@
 import random
 
 from actors.adapters.memory_store_line import COMMIT_FATES
+from tests.simulation.ears import Reaction
 from tests.simulation.plan import (
     DEVICES,
     FIRST_NUMBER,
@@ -15,9 +16,11 @@ from tests.simulation.plan import (
     Form,
     Hostile,
     Kill,
+    Order,
     Plan,
     Publish,
     Report,
+    Revoke,
     Stop,
     Tune,
     Vanish,
@@ -58,6 +61,8 @@ def draw(seed: int) -> Plan:
     steps += [painter.hostile() for _ in range(rng.randint(2, 8))]
     steps += [painter.watch(owner) for owner in OWNERS for _ in range(rng.randint(1, 3))]
     steps += [painter.tune() for _ in range(rng.randint(0, 5))]
+    for _ in range(rng.randint(0, 8)):
+        steps += painter.order()
     if rng.random() < 0.5:
         steps.append(Delete(at_s=painter.moment(), device="ada/visitor", purge=rng.random() < 0.5))
     steps += painter.misfortunes()
@@ -70,6 +75,7 @@ def draw(seed: int) -> Plan:
         small=rng.random() < 0.4,
         idle_s=rng.choice((2.0, 600.0)),
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
+        reactions=painter.reactions(),
         steps=steps,
     )
 
@@ -192,6 +198,40 @@ class _Painter:
             max_value=self.rng.choice((None, FIRST_NUMBER + 40.0, 2.0 * FIRST_NUMBER)),
             hangs_up_s=hangs_up_s,
         )
+
+    def order(self) -> list[AnyStep]:
+        """A command, or three in a row; now and then one of them is cancelled."""
+        rng = self.rng
+        device, at_s = self.device(), self.moment()
+        orders: list[AnyStep] = []
+        for _ in range(rng.choice((1, 1, 3))):
+            number = self.number()
+            orders.append(
+                Order(
+                    at_s=at_s,
+                    device=device,
+                    number=number,
+                    ttl_s=rng.choice((2, 20, 600)),
+                    parallel=rng.random() < 0.25,
+                    twice=rng.random() < 0.2,
+                )
+            )
+            if rng.random() < 0.15:
+                late_s = rng.choice((0.0, 0.01, 8.0))
+                orders.append(Revoke(at_s=at_s + late_s, device=device, number=number))
+        return orders
+
+    def reactions(self) -> list[Reaction]:
+        """Most hear and answer at once; some are slow, deaf, fail, or never end."""
+        rng = self.rng
+        return [
+            Reaction(
+                after_s=rng.choice((0.0, 0.0, 0.05, 3.0, None)),
+                ends_s=rng.choice((0.0, 0.5, 12.0, None)),
+                outcome=rng.choice(("succeeded", "succeeded", "failed")),
+            )
+            for _ in range(rng.randint(1, 7))
+        ]
 
     def misfortunes(self) -> list[AnyStep]:
         rng = self.rng

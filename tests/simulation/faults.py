@@ -166,6 +166,7 @@ KINDS = (
     "device: dropped, sent again",
     "device: vanished, its will sent",
     "device: hostile payload",
+    "device: deaf",
     "dashboard: slow",
     "dashboard: vanished",
     "client hung up",

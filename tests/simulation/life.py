@@ -12,6 +12,7 @@ from tests.simulation.clock import START_US
 from tests.simulation.faults import ACTS
 from tests.simulation.finale import finale
 from tests.simulation.hostile import payload_of
+from tests.simulation.orders import Orders
 from tests.simulation.person import Refused
 from tests.simulation.plan import (
     DEVICES,
@@ -24,9 +25,11 @@ from tests.simulation.plan import (
     Fault,
     Hostile,
     Kill,
+    Order,
     Plan,
     Publish,
     Report,
+    Revoke,
     Stop,
     Tune,
     Vanish,
@@ -55,6 +58,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.furnish()
         await life.play()
         await life.check()
+        await life.orders.check()
         await finale(world, life.screens)
         audience.cancel_scope.cancel()
 
@@ -67,6 +71,7 @@ class Life:
         self.plan = plan
         self.book = Book()
         self.screens: list[Screen] = []
+        self.orders = Orders(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery
@@ -131,6 +136,10 @@ class Life:
                 await self._tune(step)
             case Delete():
                 await self._delete(step)
+            case Order():
+                await self.orders.order(step)
+            case Revoke():
+                await self.orders.revoke(step)
             case Fault(kind=kind, seconds=seconds, target=target):
                 self._faults.start_soon(ACTS[kind], world, seconds, target, name=f"fault {kind}")
             case Kill() | Stop():

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from tests.simulation.ears import Reaction
+
 # Numbers are told from times and sessions by their size.
 FIRST_NUMBER = 10_000
 OWNERS = ("ada", "bob")
@@ -103,6 +105,23 @@ class Delete(Step, frozen=True, kw_only=True):
     purge: bool
 
 
+class Order(Step, frozen=True, kw_only=True):
+    """A command for a device, by its number; perhaps it is asked for twice."""
+
+    device: str
+    number: int
+    ttl_s: int
+    parallel: bool = False
+    twice: bool = False
+
+
+class Revoke(Step, frozen=True, kw_only=True):
+    """The command of that number is cancelled, if it is not too late."""
+
+    device: str
+    number: int
+
+
 class Fault(Step, frozen=True, kw_only=True):
     """One of `faults.ACTS`."""
 
@@ -125,18 +144,33 @@ class Stop(Step, frozen=True, kw_only=True):
 
 
 AnyStep = (
-    Publish | Report | Word | Boot | Vanish | Hostile | Watch | Tune | Delete | Fault | Kill | Stop
+    Publish
+    | Report
+    | Word
+    | Boot
+    | Vanish
+    | Hostile
+    | Watch
+    | Tune
+    | Delete
+    | Order
+    | Revoke
+    | Fault
+    | Kill
+    | Stop
 )
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`small`: the house has tiny bounds, so that every one of them is reached."""
+    """`reactions`: how devices take the commands that reach them, one after the other, again and
+    again. `small`: the house has tiny bounds, so that every one of them is reached."""
 
     seed: int
     broker: str
     small: bool
     idle_s: float
     poison: float
+    reactions: list[Reaction]
     steps: list[AnyStep]
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 CLOSE_WITHIN_S = 2.0
+# There is no other process whose work could be waiting: a long calm costs nothing.
+LOOK_AGAIN_S = 3600.0
 
 
 class Gone(Exception):
@@ -40,6 +42,7 @@ class Process:
         self._line = StoreLine(world.store, world.store_faults)
         self._port = world.broker.port()
         self._port.on_delivery = world.on_delivery
+        self._port.on_publish = world.on_publish
         self._sockets = Sockets()
         self._stopping = trio.Event()
         self._scope = trio.CancelScope()
@@ -60,7 +63,9 @@ class Process:
         world.trace.note("process", f"{self.number} starts")
         try:
             with self._scope:
-                async with open_house(ports, on_step=world.on_step, idle_s=world.idle_s) as house:
+                async with open_house(
+                    ports, on_step=world.on_step, idle_s=world.idle_s, look_again_s=LOOK_AGAIN_S
+                ) as house:
                     self.house = house
                     settings = WebSettings(jwt_secret="s" * 32)
                     self.app = create_app(house, PlainHasher(), settings, self._sockets)

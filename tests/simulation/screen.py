@@ -42,6 +42,7 @@ class Screen:
         self.frames: list[dict[str, Any]] = []
         self.codes: list[int] = []
         self.connections = 0
+        self.lists = 0
         self.is_listed = False
         self.has_left = False
         self._world = world
@@ -49,6 +50,11 @@ class Screen:
         self._seq = 0
         self._marks: dict[str, float] = {}
         self._news = trio.Event()
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether it was told by a new list that events fell out."""
+        return self.lists > self.connections
 
     @property
     def is_calm(self) -> bool:
@@ -122,6 +128,7 @@ class Screen:
     def _apply(self, event: dict[str, Any]) -> None:
         match event["type"]:
             case "device_list":
+                self.lists += 1
                 self.devices = {device["id"]: device for device in event["devices"]}
                 self.is_listed = True
             case "device_update":

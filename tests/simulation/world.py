@@ -30,6 +30,7 @@ from tests.simulation import checks, faults
 from tests.simulation.broken import Broken
 from tests.simulation.clock import VirtualClock
 from tests.simulation.device import VirtualDevice
+from tests.simulation.ears import Ears, Reaction
 from tests.simulation.person import Person
 from tests.simulation.process import Process
 from tests.simulation.screen import Screen
@@ -63,9 +64,16 @@ class World:
         seed: of everything that the world itself chooses.
         habits: of its broker.
         idle_s: after how much idleness a device actor is passivated.
+        reactions: how devices take commands, one after the other, again and again.
     """
 
-    def __init__(self, seed: int, habits: Habits = NATS, idle_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        seed: int,
+        habits: Habits = NATS,
+        idle_s: float = 20.0,
+        reactions: list[Reaction] | None = None,
+    ) -> None:
         self.seed = seed
         self.idle_s = idle_s
         self.rng = random.Random(seed)
@@ -85,6 +93,8 @@ class World:
         self._people: dict[str, Person] = {}
         self._devices: dict[tuple[str, str], VirtualDevice] = {}
         self.first_deliveries: dict[bytes, list[int]] = {}  # by payload: when (µs, wall clock)
+        self.ears = Ears(self, reactions or [])
+        self.broker.on_sent = self.ears.arrived
         self._crashes: list[_Crash] = []
         self._broken: Broken | None = None
 
@@ -96,7 +106,7 @@ class World:
             Broken: something happened that no fault explains.
         """
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
+            self._nursery = self.ears.nursery = nursery
             self.start()
             await self.serving()
             yield self
@@ -245,7 +255,13 @@ class World:
                 waiting = {k: s.waiting for k, s in self.broker.sessions.items() if s.waiting}
                 raise Broken("I1", f"does not settle: {waiting}, in flight {gateway.in_flight}")
 
-    # What is seen of every delivery and of every step
+    # What is seen of every delivery, of every publication, and of every step
+
+    def on_publish(self, topic: str, payload: bytes) -> None:
+        try:
+            self.ears.published(topic, payload)
+        except Broken as error:
+            self._broken = self._broken or error
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Keep when a payload was delivered for the first time, as far as the broker says."""

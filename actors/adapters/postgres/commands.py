@@ -10,7 +10,7 @@ from actors.adapters.postgres.following import follow
 from actors.adapters.postgres.rows import columns
 from actors.ports.time import Claimed, Progress
 from protocol import commands
-from protocol.commands import OPEN, Command
+from protocol.commands import NEXT_MAX_US, OPEN, Command
 from protocol.errors import Conflict
 from protocol.records import AckChange
 
@@ -52,7 +52,7 @@ _DUE = f"""
 SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
         WHERE e.device_num = c.device_num AND e.num < c.num AND NOT e.parallel
         AND e.state IN ('queued', 'sent')) AS blocked
-FROM {FROM} WHERE {IS_OPEN} AND c.next_try_at <= $1
+FROM {FROM} WHERE {IS_OPEN} AND (c.next_try_at <= $1 OR c.next_try_at > $3)
 ORDER BY c.next_try_at, c.num LIMIT $2 FOR UPDATE OF c SKIP LOCKED
 """
 
@@ -213,7 +213,7 @@ async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
         send: list[Command] = []
         expired: list[Command] = []
         put_off: list[Command] = []
-        found = await connection.fetch(_DUE, now_us, limit)
+        found = await connection.fetch(_DUE, now_us, limit, now_us + NEXT_MAX_US)
         for row in found:
             tried = commands.tried(command(row), blocked=row["blocked"], now_us=now_us)
             if tried.state == commands.EXPIRED:
