@@ -83,6 +83,11 @@ class Clockwork:
         supervisor.keep("dispatcher", self.dispatcher.run)
         for job in self.jobs.values():
             supervisor.keep(f"job {job.name}", job.run)
+        self.restore_again(supervisor)
+
+    def restore_again(self, supervisor: Supervisor) -> None:
+        """Leases begin with what the store knows."""
+        self.leases.clear()
         supervisor.contain("leases", self._restore, gave_up=lambda: None)
 
     def wake(self, name: str) -> None:

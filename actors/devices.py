@@ -81,6 +81,7 @@ class Devices:
         # Users whose actors may judge by old settings: at most as many as have living actors.
         self._stale: dict[str, None] = {}
         self._stale_came = trio.Event()
+        self._retired = trio.Event()
 
     def __len__(self) -> int:
         return len(self._cells)
@@ -100,8 +101,8 @@ class Devices:
             cell = self._start(key)
         try:
             cell.mailbox.put_nowait(message, control=message.origin.topic.is_urgent)
-        except trio.WouldBlock:
-            return False
+        except (trio.WouldBlock, trio.ClosedResourceError):
+            return False  # full, or about to end
         return True
 
     def ask(self, key: Key, message: OfTime) -> bool:
@@ -111,7 +112,7 @@ class Devices:
             return False
         try:
             cell.mailbox.put_nowait(message)
-        except trio.WouldBlock:
+        except (trio.WouldBlock, trio.ClosedResourceError):
             return False
         return True
 
@@ -121,7 +122,7 @@ class Devices:
         if cell is not None:
             try:
                 cell.mailbox.put_nowait(message, control=True)
-            except trio.WouldBlock:
+            except (trio.WouldBlock, trio.ClosedResourceError):
                 log.debug("device too busy to be told", actor=cell.name)
 
     def announce(self, user_id: str) -> None:
@@ -129,8 +130,16 @@ class Devices:
         for cell in self._of_user.get(user_id, {}).values():
             try:
                 cell.mailbox.put_nowait(Announce(), control=True)
-            except trio.WouldBlock:
+            except (trio.WouldBlock, trio.ClosedResourceError):
                 log.warning("device too busy to announce itself", actor=cell.name)
+
+    async def retire(self) -> None:
+        """End all living actors; the next message of a device starts its actor anew."""
+        while self._cells:
+            self._retired = trio.Event()
+            for cell in self._cells.values():
+                cell.mailbox.close()
+            await self._retired.wait()
 
     async def refresh(self, user_id: str, code: str | None = None) -> None:
         """After a change over REST: when this returns, living actors judge by the new settings.
@@ -144,7 +153,12 @@ class Devices:
                 for reply in replies:
                     await reply.wait(REFRESH_TIMEOUT_S)
             is_known = True
-        except (Unavailable, trio.WouldBlock, trio.TooSlowError) as error:
+        except (
+            Unavailable,
+            trio.WouldBlock,
+            trio.ClosedResourceError,
+            trio.TooSlowError,
+        ) as error:
             log.warning("devices take new settings late", user=user_id, error=repr(error))
         finally:
             if not is_known:  # whatever it was
@@ -247,6 +261,8 @@ class Devices:
             del mine[key[1]]
             if not mine:
                 del self._of_user[key[0]]
+            if not self._cells:
+                self._retired.set()
 
         cell: Cell[DeviceMessage, DeviceEffect] = Cell(
             f"device {key[0]}/{key[1]}",

@@ -5,7 +5,7 @@ acknowledged, so the broker's window is the back-pressure; QoS 0 is shed at its 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 
 import structlog
@@ -64,6 +64,7 @@ class Gateway:
     Args:
         hand_over: gives a message to the device's actor; False when there is no room.
         live_changed: told since when live data stands still (µs), or None when it flows.
+        may_serve: waits until this process leads.
         flows: told of what may hold back the words of devices.
         confirm: told of a session up to which commit the broker has heard our acknowledgements.
     """
@@ -79,6 +80,7 @@ class Gateway:
         live_changed: Callable[[int | None], None],
         confirm: Callable[[str, int], None],
         flows: Flows,
+        may_serve: Callable[[], Awaitable[None]],
     ) -> None:
         self.messages = 0
         self.joined = 0
@@ -99,6 +101,8 @@ class Gateway:
         self._live_changed = live_changed
         self._confirm = confirm
         self._flows = flows
+        self._may_serve = may_serve
+        self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._in_flight = 0
         self._bytes = 0
         self._sends_again = {plan.client_id: plan.sends_again for plan in broker.sessions}
@@ -121,15 +125,21 @@ class Gateway:
         return self._bytes
 
     async def prepare(self, session: str) -> None:
-        """Before a session's first connection: learn what earlier processes left in doubt.
+        """Before a connection: wait for the lead, and learn what earlier processes left in doubt.
 
         Raises:
             Unavailable: the store does not answer; the session waits for it.
         """
+        if session in self._persistent:
+            await self._may_serve()
         ledger = self.ledgers[session]
         if ledger.needs_memory:
             ledger.remember(await self._store.session_memory(session))
         self.prepared.set()
+
+    def forget(self) -> None:
+        """Another process served the sessions: what is known of their messages is old."""
+        self.ledgers.update({name: SessionLedger(name) for name in self.ledgers})
 
     # Inbox
 
@@ -280,6 +290,14 @@ class Gateway:
             self._flows.loaded(ledger.name, ledger.in_flight)
             if packet_ids:
                 self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)
+
+    def abandoned(self, units: Sequence[Unit]) -> None:
+        """Another process has the messages of these units: nothing is acknowledged."""
+        self._in_flight -= sum(unit.messages for unit in units)
+        self._bytes -= sum(unit.size for unit in units)
+        for unit in units:
+            if isinstance(unit.receipt, Receipt):
+                unit.receipt.session.abandon(unit.receipt)
 
     def tell(self, notice: Notice) -> None:
         """Tell a device why its message was refused: best effort."""

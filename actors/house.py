@@ -17,6 +17,7 @@ from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.gateway import Gateway
+from actors.leadership import Leadership
 from actors.ports import Broker, Committed, Ids, Logins, Ports, Store, WallClock
 from actors.supervisor import Supervisor
 from actors.users import Users
@@ -57,6 +58,10 @@ class House:
             self.accounts,
             ports.rng,
             lambda committed, units: self._committed(committed, units),
+            lambda units: self.gateway.abandoned(units),
+        )
+        self.leadership = Leadership(
+            ports.store, led=self._led, overtaken=lambda: self._overtaken()
         )
         self.devices = Devices(
             ports.store,
@@ -86,7 +91,18 @@ class House:
             live_changed=lambda since_us: self.users.tell_all(Staleness(since_us)),
             confirm=self.writer.confirm,
             flows=self.clockwork.flows,
+            may_serve=self.leadership.wait_may_serve,
         )
+
+    def _led(self, epoch: int) -> None:
+        self.writer.epoch = epoch
+
+    async def _overtaken(self) -> None:
+        """Another process led meanwhile: everything that this one remembers is old."""
+        await self.devices.retire()
+        await self.writer.barrier()  # by the old number: what is left there is the other's
+        self.gateway.forget()
+        self.clockwork.restore_again(self.supervisor)
 
     async def _written(self) -> None:
         """Wait until the store has what this process, and earlier ones, gave to it."""
@@ -152,6 +168,7 @@ async def open_house(
     """Open the house on its ports; it takes messages when the block begins."""
     async with trio.open_nursery() as nursery:
         house = House(nursery, ports, on_step, idle_s, look_again_s)
+        house.supervisor.keep("leadership", house.leadership.run)
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)
         house.supervisor.keep("fetcher", house.gateway.fetch_forever)

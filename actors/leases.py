@@ -95,6 +95,12 @@ class Leases:
             self._waits[look] = since_us
             self._set(look, self._flows.clocks[partition].now_s() + for_s)
 
+    def clear(self) -> None:
+        """Whatever is known is old."""
+        self._leases.clear()
+        self._waits.clear()
+        self._due = [DueTimes[Look]() for _ in self._flows.clocks]
+
     def restore(self, devices: Iterable[Device]) -> None:
         """After a start: the devices that the store shows online. Who spoke since has a lease.
 

@@ -118,8 +118,8 @@ class SessionLedger:
             return Verdict.JOINED
         # Ids come round again, so DUP alone does not make it the message that had this one before.
         if dup and self._acknowledged.get(packet_id) == hash((topic, mark)):
-            # Our PUBACK and the broker's patience crossed on the way. It arrives there in any case, on
-            # this connection; a second one might meet another message that has the id by then.
+            # Our PUBACK and the broker's patience crossed on the way. It arrives there in any case,
+            # on this connection; a second one might meet another message that has the id by then.
             return Verdict.JOINED
         # From here on this one is another message, perhaps left untaken.
         self._acknowledged.pop(packet_id, None)
@@ -170,6 +170,13 @@ class SessionLedger:
         if receipt.taken is not None:  # it was not taken: when it comes again it is no repeat
             digest = self._known_order.pop()
             self._forget_one(digest)
+
+    def abandon(self, receipt: Receipt) -> None:
+        """Another process has the message; nothing is acknowledged."""
+        if self._in_flight.get(receipt.packet_id) is receipt:
+            del self._in_flight[receipt.packet_id]
+        if receipt.taken is not None:
+            self._orphans.pop(receipt.taken.digest, None)
 
     def _adopt(self, receipt: Receipt, packet_id: int) -> None:
         """The message came again: its acknowledgement is owed here and now."""

@@ -20,7 +20,7 @@ from actors.accounts import Accounts
 from actors.mailbox import Lane, Mailbox
 from actors.ports import Batch, Committed, Ids, Store
 from actors.refusing import readable
-from protocol.errors import Reason, Unavailable, Unstorable
+from protocol.errors import Fenced, Reason, Unavailable, Unstorable
 from protocol.records import Reading, Rejection, Unit
 
 log = structlog.get_logger("roost.writer")
@@ -51,6 +51,10 @@ class Writer:
 
     Args:
         committed: told of every commit and its units, in order.
+        abandoned: told of units that another process, which leads by now, has in our place.
+
+    Attributes:
+        epoch: the number of the lead under which it commits.
     """
 
     def __init__(
@@ -60,12 +64,15 @@ class Writer:
         accounts: Accounts,
         rng: random.Random,
         committed: Callable[[Committed, Sequence[Unit]], None],
+        abandoned: Callable[[Sequence[Unit]], None] = lambda units: None,
     ) -> None:
         self._store = store
         self._ids = ids
         self._accounts = accounts
         self._rng = rng
+        self.epoch = 0
         self._committed = committed
+        self._abandoned = abandoned
         self._mailbox = Mailbox[Unit | None](control=Lane(1), data=Lane(UNITS_MAX))
         self._backlog: deque[Unit] = deque()
         # Its units are the first of the backlog, or the refusal of the first.
@@ -136,7 +143,8 @@ class Writer:
         if not confirmed and all(unit.is_empty for unit in units):
             self._settle(units, Committed(no=self._no, duplicates=[0] * len(units)))
             return
-        await self._send(Batch(id=self._ids.uuid(), units=units, confirmed=confirmed))
+        batch = Batch(id=self._ids.uuid(), units=units, confirmed=confirmed, epoch=self.epoch)
+        await self._send(batch)
 
     async def _send(self, batch: Batch) -> None:
         self._unanswered = batch
@@ -145,6 +153,11 @@ class Writer:
         except Unstorable as error:
             self._unanswered = None
             await self._bisect(batch.units, error)
+            return
+        except Fenced:
+            self._unanswered = None
+            self._confirmed.clear()
+            self._abandon(batch.units)
             return
         self._unanswered = None
         for session, no in batch.confirmed.items():
@@ -186,8 +199,22 @@ class Writer:
                 refused=sum(rejection.readings for rejection in unit.rejections),
                 unowned=unit.unowned,
             )
-        self._done += len(units)
         self._committed(committed, units)
+        self._pass(len(units))
+
+    def _abandon(self, units: Sequence[Unit]) -> None:
+        """The next leader has the messages, and stores or refuses what they hold."""
+        log.warning("units are left to the process that leads", units=len(units))
+        for unit in units:
+            self._backlog.popleft()
+            refused = sum(rejection.readings for rejection in unit.rejections)
+            elsewhere = len(unit.readings) + refused
+            self._accounts.settled(unit.device, duplicate=elsewhere, unowned=unit.unowned)
+        self._abandoned(units)
+        self._pass(len(units))
+
+    def _pass(self, units: int) -> None:
+        self._done += units
         while self._barriers and self._barriers[0][0] <= self._done:
             self._barriers.popleft()[1].set()
 

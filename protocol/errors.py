@@ -13,6 +13,7 @@ RoostError
 │  └─ Busy               503
 ├─ Unavailable           a server that we need does not answer; try again
 ├─ Unstorable            the store refuses these rows for what they contain; do not try again
+├─ Fenced                another process leads by now: these rows are its business
 ├─ Stopped               the actor asked is gone
 ├─ BadRecurrence        a schedule's rule, zone or exclusion that cannot be (field, detail)
 └─ SettingsError         a setting that cannot work; one line, exit status 2
@@ -131,6 +132,10 @@ class Unavailable(RoostError):
 
 class Unstorable(RoostError):
     """The store refuses this batch for what it contains; trying again cannot help."""
+
+
+class Fenced(RoostError):
+    """The process that asks leads no more; another one has the messages that this came from."""
 
 
 class Stopped(RoostError):

@@ -5,7 +5,7 @@ commit may find it done a while later (`begin`). What happens between a process 
 the business of `actors.adapters.memory_store_line`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import trio
@@ -14,7 +14,7 @@ from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_rules import check_storable
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
-from protocol.errors import Conflict, Unavailable, Unstorable
+from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.records import (
     AckChange,
     Device,
@@ -61,6 +61,8 @@ class MemoryStore(AlarmTables, ScheduleTables):
         self.poison: set[Value] = set()
         self.owners: dict[str, str] = {}
         super().__init__(clock)
+        self._epoch = 0
+        self._leader: Callable[[], None] | None = None
         self._running: dict[str, _Running] = {}
         self._users: dict[str, User] = {}
         self._devices: dict[str, Device] = {}
@@ -90,6 +92,20 @@ class MemoryStore(AlarmTables, ScheduleTables):
         self.begin(batch, 0.0)
         return await self.finish(batch.id)
 
+    async def lead(self, lost: Callable[[], None]) -> int | None:
+        await self._cross()
+        if self._leader not in (None, lost):
+            return None
+        self._leader = lost
+        self._epoch += 1
+        return self._epoch
+
+    def unlead(self, lost: Callable[[], None]) -> None:
+        """The connection behind the lead ends."""
+        if self._leader == lost:
+            self._leader = None
+            lost()
+
     def begin(self, batch: Batch, work_s: float) -> None:
         """The server has all of a commit: it is done in `work_s`, whatever becomes of the client.
 
@@ -98,6 +114,8 @@ class MemoryStore(AlarmTables, ScheduleTables):
         self._catch_up()
         if batch.id in self._commits or batch.id in self._running:
             return  # the first try holds the batch's name; this one waits for it
+        if batch.epoch not in (0, self._epoch):
+            raise Fenced("another process leads")
         for unit in batch.units:
             self._check(unit)
         due_s = trio.current_time() + work_s

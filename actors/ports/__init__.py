@@ -62,11 +62,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` names the commit, so that a retry after a lost answer is recognised. `confirmed` says per
     session up to which commit (`Committed.no`) the broker has surely heard the acknowledgements.
+    `epoch` is the number of the lead under which its messages were taken; 0: whoever leads.
     """
 
     id: str
     units: Sequence[Unit]
     confirmed: dict[str, int]
+    epoch: int = 0
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +116,15 @@ class Store(TimeStore, Protocol):
 
         Raises:
             Unstorable: the rows cannot be stored for what they contain; nothing was.
+            Fenced: another process leads by now; nothing was.
+        """
+        ...
+
+    async def lead(self, lost: Callable[[], None]) -> int | None:
+        """Take the lead, if nobody has it: the number of the new leader, one above the last.
+
+        It is kept until the connection behind it ends, with this process at the latest; then
+        `lost` is called.
         """
         ...
 
@@ -235,6 +246,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One persistent MQTT session of ours: its client id and topic filters.
 
     `live`: it carries status, acknowledgements or wills; the live map stands on it.
+    `persistent`: the broker keeps it while we are away; only the leading process has it.
     `partition`: which part of the devices it brings; None where it brings none by itself.
     `window`: so many messages the broker sends without an acknowledgement.
     `sends_again`: the broker sends what is unacknowledged again on the same connection (NATS, after
@@ -245,6 +257,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     filters: tuple[str, ...]
     live: bool = False
     sends_again: bool = False
+    persistent: bool = True
     partition: int | None = None
     window: int = 10_000
 

@@ -61,9 +61,11 @@ class Home:
         digest = digest64(value, options.get("message_id"))
         return Reading(self.feeds[kind].num, self.device.num, ts_us, digest, value, **options)
 
-    async def commit(self, *units: Unit, name: str | None = None, **options: Any) -> Committed:
-        batch = Batch(id=name or _ids.uuid(), units=units, confirmed=options.get("confirmed", {}))
-        return await self.store.commit(batch)
+    def batch(self, *units: Unit, name: str | None = None, **options: Any) -> Batch:
+        return Batch(id=name or _ids.uuid(), units=units, confirmed=options.get("confirmed", {}))
+
+    async def commit(self, *units: Unit, **options: Any) -> Committed:
+        return await self.store.commit(self.batch(*units, **options))
 
     async def values(self, kind: str = "number", **page: Any) -> list[Any]:
         found = await self.store.feed_values(FeedPage(feed_num=self.feeds[kind].num, **page))

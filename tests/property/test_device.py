@@ -1,6 +1,7 @@
 """A device actor takes whatever the gateway makes of a payload, and settles each message once."""
 
 import msgspec
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,7 @@ class Entrance:
             hand_over=self._take,
             live_changed=lambda since_us: None,
             confirm=lambda session, no: None,
+            may_serve=trio.lowlevel.checkpoint,
             flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )
 

@@ -25,6 +25,7 @@ class Orders:
         self._world = world
         self._kept: dict[str, Order] = {}  # what the service answered 201 to
         self._revoked: set[str] = set()  # what it answered 204 to; asked for only
+        self._tried: set[str] = set()  # what was to be cancelled; the answer may be lost
 
     async def order(self, step: Order) -> None:
         owner, _, code = step.device.partition("/")
@@ -50,6 +51,7 @@ class Orders:
 
     async def revoke(self, step: Revoke) -> None:
         person = self._world.person(step.device.partition("/")[0])
+        self._tried.add(id_of(step.number))
         try:
             await person.delete(f"/commands/{id_of(step.number)}")
         except Refused as refused:
@@ -82,6 +84,8 @@ class Orders:
         if command.id in self._revoked:
             if command.state != CANCELLED:
                 raise Broken("I7", f"was cancelled and is {command.state}: {step}")
+        elif command.state == CANCELLED and command.id in self._tried:
+            return
         elif owed and command.state != owed and not self._may_be_lost:
             # An end that the broker took after all that we looked at is none that is owed.
             raise Broken("I7", f"the device said {owed}, it is {command.state}: {step}")

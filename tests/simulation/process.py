@@ -75,6 +75,7 @@ class Process:
         except* Killed:
             assert self.is_dead
         finally:
+            self._line.lose_lead()  # as its connections end with it
             self.is_dead = True
             self.ended.set()
             for scope in self._clients.values():

@@ -33,7 +33,7 @@ OUT = "roost-out"
 PLAIN_WINDOW = 1_000
 
 
-def partition_plans(partitions: int) -> list[SessionPlan]:
+def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
     """Sessions for a broker that maps what devices send to `part/K/…` and `state/K/…` (NATS)."""
     plans = [
         SessionPlan(
@@ -58,10 +58,10 @@ def partition_plans(partitions: int) -> list[SessionPlan]:
         live=True,
         sends_again=True,
     )
-    return [*plans, wills, SessionPlan(client_id=OUT, filters=())]
+    return [*plans, wills, _out_plan(out)]
 
 
-def plain_plans() -> list[SessionPlan]:
+def plain_plans(out: str = OUT) -> list[SessionPlan]:
     """Sessions for a broker that cannot map: one partition over everything."""
     return [
         SessionPlan(
@@ -77,8 +77,13 @@ def plain_plans() -> list[SessionPlan]:
             partition=0,
             window=PLAIN_WINDOW,
         ),
-        SessionPlan(client_id=OUT, filters=()),
+        _out_plan(out),
     ]
+
+
+def _out_plan(client_id: str) -> SessionPlan:
+    """What we send goes by a session of this process alone, which brings nothing."""
+    return SessionPlan(client_id=client_id, filters=(), persistent=False)
 
 
 def parse_url(url: str) -> Address:
@@ -119,6 +124,7 @@ class MqttBroker:
         self._rng = rng
         self._version = VERSIONS[version]
         self._links: dict[str, Link] = {}
+        self._out = next(plan.client_id for plan in plans if not plan.persistent)
         self._subscribed = {plan.client_id: trio.Event() for plan in plans}
         self._window = trio.CapacityLimiter(PUBLISH_WINDOW)
 
@@ -200,7 +206,7 @@ class MqttBroker:
             link.abort()
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
-        link = self._links.get(OUT)
+        link = self._links.get(self._out)
         return link is not None and link.publish_nowait(topic, payload)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
@@ -211,7 +217,7 @@ class MqttBroker:
         """
         async with self._window:
             reply = Reply[bool]()
-            link = self._links.get(OUT)
+            link = self._links.get(self._out)
             if link is None:
                 raise Unavailable("the broker is away")
             link.publish(topic, payload, retain, partial(reply.settle))

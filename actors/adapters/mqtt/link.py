@@ -124,11 +124,14 @@ class Link:
         options: dict[str, Any] = {}
         if version == MQTTv50:
             options = {
-                "session_expiry_interval": SESSION_EXPIRY_S,
+                "session_expiry_interval": SESSION_EXPIRY_S if plan.persistent else 0,
                 "receive_maximum": RECEIVE_MAXIMUM,
             }
         self._client = Client(
-            plan.client_id, clean_session=False, persistent_storage=self._window, **options
+            plan.client_id,
+            clean_session=not plan.persistent,
+            persistent_storage=self._window,
+            **options,
         )
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message

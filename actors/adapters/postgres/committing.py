@@ -11,6 +11,7 @@ from typing import Any
 from actors.adapters.postgres import alarms, commands
 from actors.adapters.postgres.rows import columns
 from actors.ports import Batch, Committed
+from protocol.errors import Fenced
 from protocol.records import Reading, Rejection, StateChange, Unit
 
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
@@ -88,14 +89,17 @@ async def commit(connection: Any, batch: Batch) -> Committed:
     """
     async with connection.transaction():
         no = await connection.fetchval(
-            "INSERT INTO commits (id, duplicates) VALUES ($1::text::uuid, '{}')"
-            " ON CONFLICT (id) DO NOTHING RETURNING no",
+            "INSERT INTO commits (id, duplicates) SELECT $1::text::uuid, '{}' FROM leads"
+            " WHERE epoch = $2 OR $2 = 0 ON CONFLICT (id) DO NOTHING RETURNING no",
             batch.id,
+            batch.epoch,
         )
         if no is None:
             done = await connection.fetchrow(
                 "SELECT no, duplicates FROM commits WHERE id = $1::text::uuid", batch.id
             )
+            if done is None:
+                raise Fenced("another process leads")
             duplicates = done["duplicates"] or [0] * len(batch.units)
             return await _answer(connection, done["no"], batch, duplicates, done=True)
         duplicates = await _store_readings(connection, batch.units)

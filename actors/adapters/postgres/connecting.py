@@ -22,6 +22,9 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 
+# For a connection that holds a lock: the server looks whether its client is still there.
+ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "2"}
+
 # Everything that is not about what we sent: gone, full, locked, refused, in recovery, in trouble.
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 # A mistake in our own statements shall be loud.
@@ -61,8 +64,10 @@ async def open_pool(url: str, size: int) -> Any:
     )
 
 
-async def connect(url: str) -> Any:
-    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SETTINGS)
+async def connect(url: str, **settings: str) -> Any:
+    connection = await asyncpg.connect(
+        url, timeout=CONNECT_TIMEOUT_S, server_settings={**SETTINGS, **settings}
+    )
     await prepare(connection)
     return connection
 

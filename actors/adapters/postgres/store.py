@@ -5,7 +5,7 @@ async with open_store("postgresql://…") as store:
     await store.commit(batch)
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from actors.adapters.postgres import (
     committing,
     connecting,
     history,
+    leading,
     loading,
     migrating,
     people,
@@ -44,6 +45,8 @@ READING_CONNECTIONS = 8
 class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, Crossing):
     """See `actors.ports.Store` for what each call promises."""
 
+    _leading: Any = None  # the connection that holds the lead, or asks for it
+
     async def migrate(self) -> list[str]:
         """Apply migrations; answers with their names. Raises `SettingsError`, `Unavailable`."""
 
@@ -71,6 +74,23 @@ class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, Crossing):
             await connection.fetchval("SELECT 1")
 
         await self._work(unit)
+
+    async def lead(self, lost: Callable[[], None]) -> int | None:
+        async def unit() -> int | None:
+            if self._leading is None or self._leading.is_closed():
+                self._leading = await connecting.connect(self._url, **connecting.ALIVE)
+            return await leading.lead(self._leading, lost)
+
+        return await self._cross(unit)
+
+    async def close(self) -> None:
+        """Give up the lead: the next process need not wait for our end."""
+
+        async def unit() -> None:
+            if self._leading is not None and not self._leading.is_closed():
+                await self._leading.close(timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102
+
+        await self._cross(unit)
 
     async def commit(self, batch: Batch) -> Committed:
         return await self._work(committing.commit, batch, writing=True)
@@ -149,9 +169,11 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
     async with open_bridge("postgres") as bridge:
         reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS)
         writing = await bridge.run(connecting.open_pool, url, WRITING_CONNECTIONS)
+        store = PostgresStore(bridge, url, reading, writing)
         try:
-            yield PostgresStore(bridge, url, reading, writing)
+            yield store
         finally:
             with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S each
+                await store.close()
                 await bridge.run(connecting.close_pool, writing)
                 await bridge.run(connecting.close_pool, reading)

@@ -1,5 +1,9 @@
 -- What happens because time passes: commands, media schedules and their occurrences, alarms.
 
+-- The leading process: its number is in every commit of messages (`actors.leadership`).
+CREATE TABLE leads (epoch bigint NOT NULL);
+INSERT INTO leads VALUES (0);
+
 ALTER TABLE devices ADD COLUMN offline_alarm boolean NOT NULL DEFAULT true;
 -- Each of these has a lease: read at every start.
 CREATE INDEX devices_online ON devices (num) WHERE status <> 'offline';

@@ -1,0 +1,135 @@
+"""What every store promises of alarms, leases and the lead: PostgreSQL and its memory twin."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from protocol.alarms import Alarm, AlarmRule
+from protocol.errors import Fenced
+from protocol.records import DeviceState, StateChange
+from tests.contract.test_store import KEY, Home, of
+from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER, some_alarm
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        yield await Home(store).furnish()
+
+
+def alarm(home: Home, n: int = 1, **changes: Any) -> Alarm:
+    feed = home.feeds["number"]
+    made = some_alarm(
+        feed.num,
+        id=f"00000000-0000-4000-a000-{n:012d}",
+        device_num=home.device.num,
+        feed_id=feed.id,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+async def listed(home: Home, *states: str, **options: Any) -> list[tuple[str, str]]:
+    found = await home.store.alarms(USER, 10, None, states, **options)
+    return [(each.id[-1], each.state) for each in found]
+
+
+async def test_an_alarm_comes_back_as_it_was_kept(home: Home) -> None:
+    wanted = alarm(home, severity="critical", count=3, since_us=NOW - SECOND)
+    await home.commit(of(alarms=(wanted,)))
+    (found,) = await home.store.alarms(USER, 10, None)
+    assert msgspec.structs.replace(found, num=0) == wanted
+    (loaded,) = await home.store.load_devices([KEY])
+    assert loaded is not None
+    assert loaded.alarms == (found,)
+    assert await home.store.alarms(OTHER_USER, 10, None) == []
+
+
+async def test_pending_alarms_are_nobodys_business_and_are_dropped_without_a_trace(
+    home: Home,
+) -> None:
+    pending = alarm(home, state="pending", raised_us=None)
+    await home.commit(of(alarms=(pending,)))
+    assert await listed(home) == []
+    await home.commit(of(alarms=(msgspec.structs.replace(pending, state="dropped"),)))
+    (loaded,) = await home.store.load_devices([KEY])
+    assert loaded is not None
+    assert loaded.alarms == ()
+
+
+async def test_alarms_that_wait_are_found_again_at_a_start(home: Home) -> None:
+    feed = msgspec.structs.replace(home.feeds["number"], alarm=AlarmRule(after_s=60.0))
+    await home.store.update_feed(feed)
+    await home.commit(of(alarms=(alarm(home, state="pending", raised_us=None),)))
+    ((key, found, after_s),) = await home.store.pending_alarms()
+    assert (key, found.id[-1], after_s) == (KEY, "1", 60.0)
+
+
+async def test_acknowledging_holds_over_later_words_until_it_clears(home: Home) -> None:
+    active = alarm(home)
+    await home.commit(of(alarms=(active,)))
+    assert await home.store.acknowledge_alarm(OTHER_USER, active.id, NOW) is None
+    known = await home.store.acknowledge_alarm(USER, active.id, NOW + 1)
+    assert known is not None
+    assert (known.state, known.acknowledged_us) == ("acknowledged", NOW + 1)
+    await home.commit(of(alarms=(msgspec.structs.replace(active, value=9.0),)))
+    assert await listed(home) == [("1", "acknowledged")]
+    cleared = msgspec.structs.replace(active, state="cleared", cleared_us=NOW + 5)
+    await home.commit(of(alarms=(cleared,)))
+    again = await home.store.acknowledge_alarm(USER, active.id, NOW + 9)
+    assert again is not None
+    assert (again.state, again.acknowledged_us, again.cleared_us) == ("cleared", NOW + 1, NOW + 5)
+
+
+async def test_alarms_are_listed_newest_first_by_state_and_device(home: Home) -> None:
+    done = alarm(home, 1, state="cleared", cleared_us=NOW)
+    await home.commit(of(alarms=(done,)))
+    await home.commit(of(alarms=(alarm(home, 2),)))
+    assert await listed(home) == [("2", "active"), ("1", "cleared")]
+    assert await listed(home, "cleared") == [("1", "cleared")]
+    assert await listed(home, "active", "acknowledged", device_id=DEVICE) == [("2", "active")]
+    (newest, _) = await home.store.alarms(USER, 10, None)
+    assert [a.id[-1] for a in await home.store.alarms(USER, 10, newest.num)] == ["1"]
+
+
+async def test_alarms_of_what_is_gone_are_not_kept_and_go_with_it(home: Home) -> None:
+    await home.commit(of(alarms=(alarm(home),)))
+    await home.store.delete_feed(USER, home.feeds["number"].id)
+    assert await listed(home) == []
+    await home.commit(of(alarms=(alarm(home, 2),)))
+    nobody = alarm(home, 3, kind="offline", feed_num=None, feed_id=None, device_num=999)
+    await home.commit(of(alarms=(nobody,)))
+    assert await listed(home) == []
+
+
+async def test_devices_that_are_not_offline_have_a_lease(home: Home) -> None:
+    assert await home.store.online_devices() == []
+    state = DeviceState(version=1, status="sleeping", last_seen_us=NOW)
+    await home.commit(of(state=StateChange(home.device.num, state)))
+    (device,) = await home.store.online_devices()
+    assert (device.key, device.state) == (KEY, state)
+
+
+async def test_settings_of_alarms_come_back_as_they_were(home: Home) -> None:
+    rule = AlarmRule(after_s=2.5, after_count=3, hysteresis=0.5, severity="critical")
+    await home.store.update_feed(msgspec.structs.replace(home.feeds["number"], alarm=rule))
+    feed = await home.store.feed(USER, home.feeds["number"].id)
+    assert feed is not None
+    assert feed.alarm == rule
+    await home.store.update_device(msgspec.structs.replace(home.device, offline_alarm=False))
+    device = await home.store.device(USER, DEVICE)
+    assert device is not None
+    assert not device.offline_alarm
+
+
+async def test_one_process_leads_and_who_was_overtaken_commits_nothing(opened_store: Any) -> None:
+    async with opened_store() as store:
+        home = await Home(store).furnish()
+        first = await store.lead(lambda: None)
+        assert first is not None
+        await store.commit(msgspec.structs.replace(home.batch(of(home.reading(1.0))), epoch=first))
+        late = msgspec.structs.replace(home.batch(of(home.reading(2.0))), epoch=first + 1)
+        with pytest.raises(Fenced):
+            await store.commit(late)
+        assert await home.values() == [(0, 1.0)]

@@ -1,0 +1,206 @@
+"""What every store promises of commands: one suite for PostgreSQL and for its memory twin."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.ports.time import Claimed
+from protocol.commands import Command, CommandAck
+from protocol.errors import Conflict
+from protocol.records import AckChange, Rejection
+from tests.contract.test_store import KEY, Home, of
+from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
+
+REFUSED = Rejection(USER, DEVICE, NOW, "t", "{}", "utf-8", "unknown_command", "d")
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        yield await Home(store).furnish()
+
+
+def some_command(home: Home, n: int = 1, **changes: Any) -> Command:
+    command = Command(
+        id=f"00000000-0000-4000-b000-{n:012d}",
+        user_id=USER,
+        device_id=DEVICE,
+        device_num=home.device.num,
+        device_code="d1",
+        type="beep",
+        payload='{"n":1}',
+        created_us=NOW,
+        expires_us=NOW + 600 * SECOND,
+        next_try_us=NOW,
+    )
+    return msgspec.structs.replace(command, **changes)
+
+
+async def claim(home: Home, after_s: float = 0, limit: int = 10) -> Claimed:
+    return await home.store.claim_commands(NOW + round(after_s * SECOND), limit)
+
+
+def sent(claimed: Claimed) -> list[int]:
+    return [int(command.id[-4:]) for command in claimed.send]
+
+
+async def state(home: Home, n: int = 1) -> str:
+    command = await home.store.command(USER, some_command(home, n).id)
+    assert command is not None
+    return command.state
+
+
+def ack(home: Home, status: Any, n: int = 1, at_s: int = 1, **changes: Any) -> AckChange:
+    said = CommandAck(status=status, at_us=NOW + at_s * SECOND, **changes)
+    return AckChange(KEY, some_command(home, n).id, home.device.num, said, REFUSED)
+
+
+async def test_a_command_comes_back_as_it_was_and_asking_twice_makes_one(home: Home) -> None:
+    wanted = some_command(home)
+    added = await home.store.add_command(wanted)
+    assert msgspec.structs.replace(added, num=0) == wanted
+    assert await home.store.add_command(wanted) == added
+    assert await home.store.command(USER, wanted.id) == added
+    assert await home.store.command(OTHER_USER, wanted.id) is None
+    assert await home.store.commands(USER, DEVICE, 10, None) == [added]
+    foreign = msgspec.structs.replace(wanted, user_id=OTHER_USER)
+    with pytest.raises(Conflict):
+        await home.store.add_command(foreign)
+
+
+async def test_commands_are_listed_newest_first_in_pages(home: Home) -> None:
+    added = [await home.store.add_command(some_command(home, n)) for n in range(5)]
+    first = await home.store.commands(USER, DEVICE, 3, None)
+    assert first == added[:1:-1]
+    assert await home.store.commands(USER, DEVICE, 3, first[-1].num) == added[1::-1]
+    assert await home.store.commands(OTHER_USER, DEVICE, 3, None) == []
+
+
+async def test_what_is_claimed_is_claimed_again_only_after_its_pause(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    first = await claim(home)
+    assert (sent(first), first.next_us) == ([1], NOW + 5 * SECOND)
+    assert sent(await claim(home, 4.9)) == []
+    second = await claim(home, 5)
+    assert (sent(second), second.next_us) == ([1], NOW + 15 * SECOND)
+    assert [c.attempts for c in second.send] == [2]
+
+
+async def test_commands_of_a_device_go_one_after_the_other_unless_they_are_parallel(
+    home: Home,
+) -> None:
+    for n in (1, 2, 3):
+        await home.store.add_command(some_command(home, n, parallel=n == 3))
+    assert sorted(sent(await claim(home))) == [1, 3]
+    assert sent(await claim(home, 1)) == []
+    await home.commit(of(acks=(ack(home, "delivered"),)))
+    assert sent(await claim(home, 1)) == [2]
+
+
+async def test_a_command_expires_undelivered_and_lets_the_next_one_go(home: Home) -> None:
+    await home.store.add_command(some_command(home, 1, expires_us=NOW + 3 * SECOND))
+    await home.store.add_command(some_command(home, 2))
+    assert sent(await claim(home)) == [1]
+    over = await claim(home, 3)
+    assert [(c.id[-1], c.state) for c in over.changed.commands] == [("1", "expired")]
+    assert sent(over) == []
+    assert sent(await claim(home, 3)) == [2]
+
+
+async def test_a_clock_that_is_set_back_holds_no_command_for_long(home: Home) -> None:
+    await home.store.add_command(some_command(home, next_try_us=NOW + 500 * SECOND))
+    assert sent(await claim(home)) == [1]
+
+
+async def test_sent_is_noted_once_and_never_after_the_device_has_answered(home: Home) -> None:
+    await home.store.add_command(some_command(home, 1))
+    await home.store.add_command(some_command(home, 2, parallel=True))
+    await home.commit(of(acks=(ack(home, "delivered", 2),)))
+    notes = [(some_command(home, n).id, NOW) for n in (1, 2)]
+    noted = await home.store.commands_sent(notes)
+    assert [(c.id[-1], c.state, c.sent_us) for c in noted.commands] == [("1", "sent", NOW)]
+    assert (await home.store.commands_sent(notes)).commands == ()
+    assert await state(home, 2) == "delivered"
+
+
+async def test_what_the_broker_did_not_take_is_due_again_when_asked(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    await claim(home)
+    await home.store.commands_unsent([some_command(home).id], NOW + SECOND)
+    assert sent(await claim(home, 1)) == [1]
+
+
+async def test_a_device_that_comes_online_is_tried_at_once(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    await claim(home)
+    await home.store.nudge_commands([home.device.num], NOW + SECOND)
+    assert sent(await claim(home, 1)) == [1]
+
+
+async def test_answers_in_any_order_and_number_make_one_story(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    done = ack(home, "succeeded", at_s=9, detail="played", result='{"x":1}')
+    committed = await home.commit(of(acks=(done,)), of(acks=(ack(home, "delivered", at_s=2),)))
+    (changed,) = committed.changed.commands
+    await home.commit(of(acks=(ack(home, "failed", at_s=10), done)))
+    command = await home.store.command(USER, some_command(home).id)
+    assert command is not None
+    assert (command.state, command.detail, command.result) == ("succeeded", "played", '{"x":1}')
+    assert (command.delivered_us, command.finished_us) == (NOW + 2 * SECOND, NOW + 9 * SECOND)
+    assert (changed.state, changed.delivered_us) == ("succeeded", NOW + 2 * SECOND)
+
+
+async def test_the_devices_word_corrects_an_expiry_but_not_a_cancellation(home: Home) -> None:
+    for n in (1, 2):
+        await home.store.add_command(some_command(home, n, parallel=True, expires_us=NOW + SECOND))
+    await home.store.cancel_command(USER, some_command(home, 2).id, NOW)
+    await claim(home, 1)
+    await home.commit(of(acks=(ack(home, "succeeded", 1), ack(home, "succeeded", 2))))
+    assert (await state(home, 1), await state(home, 2)) == ("succeeded", "cancelled")
+
+
+async def test_only_what_no_device_has_answered_can_be_cancelled(home: Home) -> None:
+    for n in (1, 2):
+        await home.store.add_command(some_command(home, n))
+    ids = [some_command(home, n).id for n in (1, 2)]
+    assert (await home.store.cancel_command(OTHER_USER, ids[0], NOW)).commands == ()
+    (ended,) = (await home.store.cancel_command(USER, ids[0], NOW)).commands
+    assert ended.state == "cancelled"
+    await home.commit(of(acks=(ack(home, "delivered", 2),)))
+    for each in ids:
+        with pytest.raises(Conflict):
+            await home.store.cancel_command(USER, each, NOW)
+
+
+async def test_an_answer_to_no_command_is_kept_as_refused_and_told(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    stranger = msgspec.structs.replace(ack(home, "delivered"), device_num=home.device.num + 1)
+    committed = await home.commit(of(acks=(ack(home, "delivered", 7),)), of(acks=(stranger,)))
+    assert [each.command_id[-1] for each in committed.unknown] == ["7", "1"]
+    assert [r.reason for r in await home.store.rejections(USER, 10, None)] == [
+        "unknown_command",
+        "unknown_command",
+    ]
+    assert await state(home) == "queued"
+
+
+async def test_the_same_commit_again_tells_the_same_of_commands(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    units = [of(acks=(ack(home, "delivered"), ack(home, "delivered", 7)))]
+    name = "00000000-0000-4000-8000-00000000000a"
+    first = await home.commit(*units, name=name)
+    second = await home.commit(*units, name=name)
+    assert [c.state for c in second.changed.commands] == ["delivered"]
+    assert first.unknown == second.unknown
+    assert len(await home.store.rejections(USER, 10, None)) == 1
+
+
+async def test_the_commands_of_a_deleted_device_go_with_it(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    await home.store.delete_device(USER, DEVICE, False)
+    assert await home.store.command(USER, some_command(home).id) is None
+    assert sent(await claim(home)) == []
+    with pytest.raises(Conflict):
+        await home.store.add_command(some_command(home, 2))
