@@ -1,4 +1,4 @@
-"""Everything that happens because time passes, wired to one timer: jobs, leases, flows, dispatch."""
+"""Everything that happens because time passes, on one timer: jobs, leases, flows, dispatch."""
 
 from collections.abc import Awaitable, Callable
 

@@ -97,7 +97,7 @@ class Dispatcher:
                     self._noted.set()
 
     async def _note_forever(self) -> None:
-        """Write down what became of them: all that was published while the last note was written."""
+        """Write down what became of them: all that was published during the last note."""
         while True:
             await self._noted.wait()
             self._noted = trio.Event()

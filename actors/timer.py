@@ -138,7 +138,7 @@ class Timer:
         return len(keys)
 
     def _sleep_s(self) -> float:
-        """Until the next is due; half a microsecond more, so that no rounding wakes it too early."""
+        """Until the next is due; half a microsecond more, so that no rounding is too early."""
         civil, steady = self._civil.first, self._steady.first
         civil_s = float("inf")
         if civil is not None:

@@ -67,14 +67,14 @@ def some_feed(key: str = "t", num: int = 1, **changes: Any) -> Feed:
     return msgspec.structs.replace(feed, **changes)
 
 
-def some_alarm(feed_num: int = 1, at_us: int = NOW, **changes: Any) -> Alarm:
+def some_alarm(place: int = 1, at_us: int = NOW, **changes: Any) -> Alarm:
     alarm = Alarm(
-        id=f"00000000-0000-4000-a000-{feed_num:012d}",
+        id=f"00000000-0000-4000-a000-{place:012d}",
         user_id=USER,
         device_num=1,
         device_id=DEVICE,
-        feed_num=feed_num,
-        feed_id=f"00000000-0000-4000-8000-{feed_num:012d}",
+        feed_num=place,
+        feed_id=f"00000000-0000-4000-8000-{place:012d}",
         kind="threshold",
         severity="warning",
         state="active",

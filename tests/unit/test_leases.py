@@ -1,0 +1,202 @@
+"""Leases run while their partition flows, stand while it does not, and cost little."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+
+from actors.adapters.memory import ManualClock
+from actors.adapters.mqtt.broker import plain_plans
+from actors.flows import DRAIN_S, Flows
+from actors.leases import Leases
+from actors.timer import Timer
+from protocol.messages import OfTime, OutsideSince, Silent
+from protocol.records import DeviceState
+from tests.simulation.running import run_virtually
+from tests.unit.makers import NOW, SECOND, USER, some_device
+
+KEY = (USER, "d1")
+SESSIONS = ("roost-part-0", "roost-state-0")
+
+virtual = pytest.mark.trio(run=run_virtually)
+
+
+class Scene:
+    """Flows and leases on a timer; what they ask is noted with its time."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, tuple[str, str], OfTime]] = []
+        self.has_room = True
+        self.timer = Timer(ManualClock(), self._ring)
+        self.flows = Flows(
+            plain_plans(),
+            changed=lambda partition: self.leases.arm(partition),
+            later=lambda partition, s: self.timer.after(("flow", partition), s),
+        )
+        self.leases = Leases(self.flows, self._ask, self._arm)
+
+    def _ask(self, key: tuple[str, str], message: OfTime) -> bool:
+        if self.has_room:
+            self.asked.append((trio.current_time(), key, message))
+        return self.has_room
+
+    def _arm(self, partition: int, in_s: float | None) -> None:
+        if in_s is None:
+            self.timer.cancel(("lease", partition))
+        else:
+            self.timer.after(("lease", partition), in_s)
+
+    def _ring(self, key: object) -> None:
+        if key == ("lease", 0):
+            self.leases.tick(0)
+        else:
+            self.flows.look(0)
+
+    def connect(self) -> None:
+        for session in SESSIONS:
+            self.flows.connected(session)
+
+    @property
+    def times(self) -> list[float]:
+        return [round(at_s, 6) for at_s, _, _ in self.asked]
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    made = Scene()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.timer.run)
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def flowing(scene: Scene) -> Scene:
+    """It flows, and has done so for a while: at a round time."""
+    scene.connect()
+    await trio.sleep_until(1_000)
+    assert scene.flows.clocks[0].is_flowing
+    return scene
+
+
+@virtual
+async def test_a_silent_device_is_asked_for_exactly_when_its_lease_ends(flowing: Scene) -> None:
+    flowing.leases.alive(KEY, 300, 1)
+    await trio.sleep_until(1_100)
+    flowing.leases.alive(KEY, 300, 2)
+    await trio.sleep_until(1_399.9)
+    assert flowing.asked == []
+    await trio.sleep_until(1_401)
+    assert flowing.asked == [(1_400, KEY, Silent(word=2, after_s=300))]
+
+
+@virtual
+async def test_a_hundred_words_touch_the_heap_once(flowing: Scene) -> None:
+    for n in range(100):
+        flowing.leases.alive(KEY, 300, n)
+    assert len(flowing.leases._due[0]._heap) == 1
+
+
+@virtual
+async def test_a_lease_stands_still_while_its_partition_does_not_flow(flowing: Scene) -> None:
+    flowing.leases.alive(KEY, 300, 1)
+    await trio.sleep_until(1_200)
+    flowing.flows.disconnected("roost-part-0")
+    await trio.sleep_until(5_000)
+    flowing.flows.connected("roost-part-0")
+    await trio.sleep_until(5_000 + DRAIN_S + 99.9)
+    assert flowing.asked == []
+    await trio.sleep_until(5_000 + DRAIN_S + 100.1)
+    assert flowing.times == [5_000 + DRAIN_S + 100]
+
+
+@virtual
+async def test_a_full_window_and_what_was_left_stop_the_clock(flowing: Scene) -> None:
+    clock = flowing.flows.clocks[0]
+    flowing.flows.loaded("roost-part-0", 900)
+    assert not clock.is_flowing
+    flowing.flows.loaded("roost-part-0", 899)
+    assert clock.is_flowing
+    flowing.flows.left("roost-state-0")
+    assert not clock.is_flowing
+    await trio.sleep(DRAIN_S + 0.1)
+    assert clock.is_flowing
+
+
+@virtual
+async def test_a_session_that_brings_no_words_stops_nothing(flowing: Scene) -> None:
+    flowing.flows.disconnected("roost-out")
+    assert flowing.flows.clocks[0].is_flowing
+
+
+@virtual
+async def test_a_change_of_its_length_counts_from_the_last_word(flowing: Scene) -> None:
+    flowing.leases.alive(KEY, 300, 1)
+    await trio.sleep_until(1_050)
+    flowing.leases.change(KEY, 60)
+    await trio.sleep_until(1_061)
+    assert flowing.times == [1_060]
+
+
+@virtual
+async def test_who_is_dead_is_not_asked_for(flowing: Scene) -> None:
+    flowing.leases.alive(KEY, 300, 1)
+    flowing.leases.dead(KEY)
+    await trio.sleep(1_000)
+    assert flowing.asked == []
+    assert len(flowing.leases) == 0
+
+
+@virtual
+async def test_an_actor_without_room_is_asked_again(flowing: Scene) -> None:
+    flowing.leases.alive(KEY, 10, 1)
+    flowing.has_room = False
+    await trio.sleep_until(1_011.5)
+    flowing.has_room = True
+    await trio.sleep_until(1_013)
+    assert flowing.times == [1_012]
+
+
+@virtual
+async def test_a_question_that_an_actor_lost_is_asked_again(flowing: Scene) -> None:
+    flowing.leases.alive(KEY, 10, 1)
+    await trio.sleep_until(1_021)
+    assert flowing.times == [1_010, 1_020]
+
+
+@virtual
+async def test_waits_of_alarms_ring_unless_called_off(flowing: Scene) -> None:
+    flowing.leases.wait(KEY, 1, NOW, 60.0)
+    flowing.leases.wait(KEY, 2, NOW, 30.0)
+    flowing.leases.wait(KEY, 2, NOW, None)
+    await trio.sleep(100)
+    assert flowing.asked == [(1_060, KEY, OutsideSince(feed_num=1, since_us=NOW))]
+
+
+@virtual
+async def test_after_a_start_silence_goes_on_from_when_anybody_was_heard_last(
+    scene: Scene,
+) -> None:
+    def seen(code: str, s_ago: float) -> object:
+        state = DeviceState(status="online", last_seen_us=NOW - round(s_ago * SECOND))
+        return some_device(code, state=state)
+
+    scene.leases.alive((USER, "living"), 300, 1)
+    scene.leases.restore([seen("fresh", 0), seen("quiet", 110), seen("living", 250)])  # type: ignore[list-item]
+    scene.connect()
+    await trio.sleep(5_000)
+    found = {key[1]: at_s - DRAIN_S for at_s, key, _ in reversed(scene.asked)}
+    assert {code: round(at_s) for code, at_s in found.items()} == {
+        "fresh": 300,
+        "quiet": 200,  # silent for 110 s, of which ten may be older than `last_seen` says
+        "living": 300,
+    }
+
+
+@virtual
+async def test_a_hundred_thousand_leases_end_one_by_one(flowing: Scene) -> None:
+    for n in range(100_000):
+        flowing.leases.alive((USER, f"d{n}"), 300, 1)
+    await trio.sleep_until(1_301)
+    assert len(flowing.asked) == 100_000
+    assert {at_s for at_s, _, _ in flowing.asked} == {1_300}
