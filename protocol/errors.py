@@ -9,7 +9,10 @@ RoostError
 │  ├─ Forbidden          403
 │  ├─ NotFound           404
 │  ├─ Conflict           409
+│  ├─ TooSlow            408
 │  ├─ TooLarge           413
+│  ├─ NotTaken           415, with what is taken
+│  ├─ NoSuchRange        416, with the size that there is
 │  └─ Busy               503
 ├─ Unavailable           a server that we need does not answer; try again
 ├─ Unstorable            the store refuses these rows for what they contain; do not try again
@@ -116,9 +119,30 @@ class Conflict(Problem):
     title = "Conflict"
 
 
+class TooSlow(Problem):
+    status = 408
+    title = "Request too slow"
+
+
 class TooLarge(Problem):
     status = 413
     title = "Body too large"
+
+
+class NotTaken(Problem):
+    status = 415
+    title = "Unsupported media type"
+
+
+class NoSuchRange(Problem):
+    """The range asked for lies beyond the `size` bytes that there are."""
+
+    status = 416
+    title = "No such range"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the content has {size} bytes")
+        self.size = size
 
 
 class Busy(Problem):

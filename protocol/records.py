@@ -96,6 +96,12 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """An uploaded file; its bytes are kept by `sha256`, once for all who have them.
+
+    `content_type` is what the bytes are, whatever was declared; width and height (pixels) are those
+    of an image, where its head tells them.
+    """
+
     num: int
     id: str
     user_id: str
@@ -103,8 +109,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     size: int
     sha256: bytes
-    width: int | None
-    height: int | None
+    width: int | None = None
+    height: int | None = None
     created_us: int
 
 

@@ -7,14 +7,16 @@ import msgspec
 import structlog
 import trio
 
+from actors.adapters.clocks import SystemIds
 from actors.adapters.memory import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
 from actors.adapters.mqtt.link import VERSIONS
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.house import House
+from actors.links import MediaLinks
 from protocol.errors import SettingsError, Unavailable
 from roost.embedded import data_dir
-from roost.serving import make_ports, run_until_signal
+from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
 from web.routing import WebSettings
 
@@ -45,7 +47,8 @@ async def serve(settings: ServeSettings) -> None:
         raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
     check_free(settings.http, "HTTP")
     many = settings.mqtt_partitions
-    plans = partition_plans(many) if many else plain_plans()
+    out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
+    plans = partition_plans(many, out) if many else plain_plans(out)
     broker = MqttBroker(parse_url(settings.mqtt_url), plans, random.Random(), settings.mqtt_version)
     web = WebSettings(
         jwt_secret=settings.jwt_secret or _kept_secret(settings.data_dir),
@@ -60,8 +63,10 @@ async def serve(settings: ServeSettings) -> None:
 
     async with open_store(settings.database_url) as store:
         await _migrate(store)
-        ports = make_ports(store, broker, NoLogins())
-        await run_until_signal(ports, web, settings.http, serve_ready)
+        where = Where(settings.public_url)
+        links = MediaLinks(web.jwt_secret, where)
+        ports = make_ports(store, broker, NoLogins(), links)
+        await run_until_signal(ports, web, settings.http, where, serve_ready)
 
 
 async def _migrate(store: PostgresStore) -> None:

@@ -16,8 +16,8 @@ from quart_trio import QuartTrio
 
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.house import House, open_house
-from actors.ports import Broker, Logins, Ports, Store
-from protocol.errors import RoostError
+from actors.ports import Broker, Links, Logins, Ports, Store
+from protocol.errors import RoostError, Unavailable
 from roost.hardening import harden
 from roost.settings import Bind, check_free
 from web.app import create_app
@@ -36,13 +36,32 @@ STEADY_S = 60.0
 DEADLINE_S = 9.0
 
 
-def make_ports(store: Store, broker: Broker, logins: Logins) -> Ports:
+class Where:
+    """What the outside calls us: the public URL, or else the one that we listen on, once we do."""
+
+    def __init__(self, public_url: str | None) -> None:
+        self._public_url = public_url
+        self._listening: str | None = None
+
+    def listens(self, url: str) -> None:
+        self._listening = url
+
+    def __call__(self) -> str:
+        """Raises `Unavailable` before anybody listens."""
+        url = self._public_url or self._listening
+        if url is None:
+            raise Unavailable("the address of this server is not known yet")
+        return url
+
+
+def make_ports(store: Store, broker: Broker, logins: Logins, links: Links) -> Ports:
     return Ports(
         store=store,
         broker=broker,
         clock=SystemClock(),
         ids=SystemIds(),
         logins=logins,
+        links=links,
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )
 
@@ -116,11 +135,13 @@ async def run_until_signal(
     ports: Ports,
     settings: WebSettings,
     http: Bind,
+    where: Where,
     serve_ready: Callable[[House, str], Awaitable[None]],
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then drain: sockets, writer, sessions.
 
     Args:
+        where: told of the URL that it listens on.
         serve_ready: runs beside the service, with the house and the URL that it listens on.
     """
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -129,6 +150,7 @@ async def run_until_signal(
             open_web(house, settings, http) as url,
             trio.open_nursery() as nursery,
         ):
+            where.listens(url)
             nursery.start_soon(_tidy, ports.store)
             nursery.start_soon(serve_ready, house, url)
             async for _ in signals:

@@ -12,11 +12,12 @@ from actors.adapters.mqtt.broker import MqttBroker, partition_plans
 from actors.adapters.nats_logins import open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.house import House
+from actors.links import MediaLinks
 from roost import demo
 from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
-from roost.serving import make_ports, run_until_signal
+from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
 from web.routing import WebSettings
 
@@ -71,9 +72,11 @@ async def _serve(
     mqtt_url = f"mqtt://{Bind(server.host, server.port).shown}"
     broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
     async with open_logins(server.access, store, SystemClock(), PARTITIONS) as logins:
-        ports = make_ports(store, broker, logins)
+        jwt_secret = settings.jwt_secret or secrets.jwt
+        where = Where(settings.public_url)
+        ports = make_ports(store, broker, logins, MediaLinks(jwt_secret, where))
         web = WebSettings(
-            jwt_secret=settings.jwt_secret or secrets.jwt,
+            jwt_secret=jwt_secret,
             public_url=settings.public_url,
             signup_open=settings.signup_open,
             mqtt_url=mqtt_url,
@@ -87,4 +90,4 @@ async def _serve(
             if settings.demo:
                 await demo.run(house, server.address, url, path)
 
-        await run_until_signal(ports, web, settings.http, serve_ready)
+        await run_until_signal(ports, web, settings.http, where, serve_ready)

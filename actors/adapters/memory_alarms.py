@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from actors.adapters.memory_tables import Tables
+from actors.ports import WallClock
 from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
 from protocol.records import OFFLINE, Device, Feed
 
@@ -19,8 +20,8 @@ class AlarmTables(Tables):
     _devices: dict[str, Device]
     _feeds: dict[str, Feed]
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
         self.all_alarms: dict[str, Alarm] = {}
 
     def _keep_alarms(self, changes: Sequence[Alarm]) -> None:

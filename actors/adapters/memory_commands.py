@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from actors.adapters.memory_tables import Tables
+from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import NEXT_MAX_US, OPEN, Command
@@ -25,8 +26,8 @@ class CommandTables(Tables):
     _devices: dict[str, Device]
     all_occurrences: dict[str, Occurrence]
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
         self.all_commands: dict[str, Command] = {}
 
     async def add_command(self, command: Command) -> Command:

@@ -5,22 +5,33 @@ from collections.abc import Sequence
 import msgspec
 
 from actors.adapters.memory_commands import CommandTables
+from actors.adapters.memory_media import MediaTables
+from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.errors import Conflict
 from protocol.records import OFFLINE, Media
 from protocol.schedules import CANCELLED, PENDING, Due, Occurrence, Schedule
 
 
-class ScheduleTables(CommandTables):
+class ScheduleTables(CommandTables, MediaTables):
     """See `actors.ports.time.ScheduleStore`."""
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
         self.all_occurrences = {}
         self._schedules: dict[str, Schedule] = {}
+        self.media_needed_by.append(self._needs_media)
 
     def _media_row(self, media_id: str | None) -> Media | None:
-        raise NotImplementedError
+        return None if media_id is None else self._media.get(media_id)
+
+    def _needs_media(self, media: Media) -> str | None:
+        waiting = {o.schedule_id for o in self.all_occurrences.values() if o.state == PENDING}
+        for schedule in self._schedules.values():
+            needs = schedule.id in waiting or schedule.plan_us is not None
+            if schedule.media_id == media.id and needs:
+                return "a schedule still needs it"
+        return None
 
     async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
         await self._cross()

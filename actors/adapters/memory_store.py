@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory_alarms import AlarmTables
+from actors.adapters.memory_media import MediaTables
 from actors.adapters.memory_rules import check_storable
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
@@ -20,7 +21,6 @@ from protocol.records import (
     Device,
     Feed,
     LoadedDevice,
-    Media,
     MqttLogin,
     Reading,
     Rejection,
@@ -49,7 +49,7 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore(AlarmTables, ScheduleTables):
+class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:
@@ -71,7 +71,6 @@ class MemoryStore(AlarmTables, ScheduleTables):
         self._readings: dict[int, dict[tuple[int, int, int], StoredReading]] = {}
         self._message_ids: dict[tuple[int, int, str], int] = {}
         self._rejections: list[tuple[str, StoredRejection]] = []
-        self._media_rows: dict[str, Media] = {}
         self._commits: dict[str, Committed] = {}
         self._taken: dict[str, dict[int, list[bytes]]] = {}
         self._confirmed: dict[str, int] = {}
@@ -256,9 +255,6 @@ class MemoryStore(AlarmTables, ScheduleTables):
         for no, digests in self._taken.get(session, {}).items():
             (known if no <= confirmed else suspects).extend(digests)
         return SessionMemory(suspects=tuple(suspects), known=tuple(known))
-
-    def _media_row(self, media_id: str | None) -> Media | None:
-        return self._media_rows.get(media_id or "")
 
     # People
 

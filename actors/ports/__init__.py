@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from actors.ports.media import MediaStore
 from actors.ports.time import Progress, TimeStore
 from protocol.records import (
     AckChange,
@@ -94,7 +95,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Store(TimeStore, Protocol):
+class Store(MediaStore, TimeStore, Protocol):
     """Everything that lasts.
 
     Every call raises `Unavailable` when the database cannot be reached or does not answer in time;

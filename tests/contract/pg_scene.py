@@ -87,7 +87,12 @@ class Scene:
     def batch(self, n: int = 0) -> Batch:
         """Something of everything: one new reading and its double, a refusal, an alarm."""
         reading = self.home.reading(float(n))
-        change = some_alarm(reading.feed_num, device_num=self.home.device.num)
+        change = some_alarm(
+            reading.feed_num,
+            id=self._ids.uuid(),
+            device_num=self.home.device.num,
+            kind=f"kind {n}",  # one alarm of a place and kind is open at a time
+        )
         rejection = Rejection(USER, DEVICE, NOW, "t", "p", "utf-8", "r", "d")
         units = (
             of(reading, reading, taken=Taken(SESSION, n.to_bytes(16, "big"))),

@@ -11,6 +11,7 @@ from quart_trio import QuartTrio
 from actors.adapters.memory import NoLogins, PlainHasher
 from actors.adapters.memory_store_line import Killed, StoreLine
 from actors.house import House, open_house
+from actors.links import MediaLinks
 from actors.ports import Ports
 from web.app import create_app
 from web.live import Sockets
@@ -57,7 +58,7 @@ class Process:
             clock=world.clock,
             ids=world.ids,
             logins=NoLogins(),
-            links=None,
+            links=MediaLinks("s" * 32, lambda: "http://roost.example"),
             rng=random.Random(world.seed + 2 + self.number),
         )
         world.trace.note("process", f"{self.number} starts")

@@ -12,6 +12,7 @@ from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import StoreFaults, StoreLine
 from actors.adapters.mqtt.broker import plain_plans
 from actors.house import House, open_house
+from actors.links import MediaLinks
 from actors.ports import Ports
 from web.app import create_app
 from web.routing import WebSettings
@@ -64,7 +65,7 @@ async def open_site() -> AsyncIterator[Site]:
         clock=clock,
         ids=SeededIds(random.Random(1)),
         logins=NoLogins(),
-        links=None,
+        links=MediaLinks("s" * 32, lambda: "http://roost.example"),
         rng=random.Random(1),
     )
     async with open_house(ports) as house:

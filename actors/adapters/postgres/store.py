@@ -24,6 +24,7 @@ from actors.adapters.postgres import (
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.ports import Batch, Committed, FeedPage
 from protocol.records import (
@@ -42,7 +43,7 @@ WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
 
 
-class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, Crossing):
+class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, MediaCalls, Crossing):
     """See `actors.ports.Store` for what each call promises."""
 
     _leading: Any = None  # the connection that holds the lead, or asks for it

@@ -1,0 +1,244 @@
+"""The files of media: a directory on a disk, worked on in threads.
+
+async with open_media_files(Path("data/media")) as files:
+    async with files.draft() as draft:
+        await draft.write(chunk)
+        sha256 = await draft.seal()
+        async with files.turn():
+            await draft.keep()
+
+ab/abcdef…   a content, named by its sha256
+incoming/    drafts; whoever writes one holds its lock, so a draft without is a dead one's
+doubtful/    empty files: contents of which it is to be asked whether anybody has them
+lock         whose turn it is, among the processes that share the directory
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+import trio
+
+from protocol.errors import Busy, NotFound, SettingsError
+
+T = TypeVar("T")
+
+log = structlog.get_logger("roost.media")
+
+# Blocking calls at once: a disk is no faster for more, and each holds a chunk of 256 KiB or so.
+THREADS = 4
+# Left free: the database lives on the same disk, and a database without room serves nobody.
+RESERVE_BYTES = 128 << 20
+FULL_RETRY_S = 60
+FAILED_RETRY_S = 10
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class _DiskDraft:
+    """A file in `incoming`, ours alone. All of it blocks: it runs in threads."""
+
+    def __init__(self, folder: Path, reserve: int) -> None:
+        self.size = 0
+        self.sha256 = b""
+        self._folder = folder
+        self._reserve = reserve
+        self._hash = hashlib.sha256()
+        self._is_kept = False
+        self._handle, name = tempfile.mkstemp(dir=folder / "incoming")
+        self._path = Path(name)
+        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def write(self, data: bytes) -> None:
+        disk = os.fstatvfs(self._handle)
+        if disk.f_bavail * disk.f_frsize < self._reserve + len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._handle, left) :]
+        self._hash.update(data)
+        self.size += len(data)
+
+    def seal(self) -> bytes:
+        os.fsync(self._handle)
+        self.sha256 = self._hash.digest()
+        return self.sha256
+
+    def keep(self) -> None:
+        place = _place(self._folder, self.sha256)
+        with suppress(FileNotFoundError):
+            if place.stat().st_size == self.size:
+                return
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        self._path.rename(place)
+        self._is_kept = True
+        _sync(place.parent)
+        _sync(self._folder)  # the directory of the place may be new
+
+    def close(self) -> None:
+        if not self._is_kept:
+            self._path.unlink(missing_ok=True)
+        os.close(self._handle)
+
+
+class DiskDraft:
+    """See `actors.ports.media.MediaDraft`."""
+
+    def __init__(self, draft: _DiskDraft, do: Callable[..., Any]) -> None:
+        self._draft = draft
+        self._do = do
+
+    @property
+    def size(self) -> int:
+        return self._draft.size
+
+    async def write(self, data: bytes) -> None:
+        await self._do(self._draft.write, data)
+
+    async def seal(self) -> bytes:
+        sha256: bytes = await self._do(self._draft.seal)
+        return sha256
+
+    async def keep(self) -> None:
+        await self._do(self._draft.keep)
+
+
+class DiskFiles:
+    """See `actors.ports.media.MediaFiles`."""
+
+    def __init__(self, folder: Path, lock: int, reserve: int) -> None:
+        self._folder = folder
+        self._lock = lock
+        self._reserve = reserve
+        self._threads = trio.CapacityLimiter(THREADS)
+        self._turn = trio.Lock()
+        self._waiting = trio.CapacityLimiter(1)
+
+    async def _do(self, work: Callable[..., T], *args: Any) -> T:
+        """Run in a thread; it is waited for also when cancelled, so it leaves nothing half done."""
+        try:
+            return await trio.to_thread.run_sync(work, *args, limiter=self._threads)
+        except OSError as error:
+            if error.errno in _FULL:
+                log.warning("no room for media", folder=str(self._folder))
+                words = "there is no room for media at the moment"
+                raise Busy(words, retry_after_s=FULL_RETRY_S) from error
+            log.error("media file failed", error=repr(error))
+            raise Busy("media cannot be kept or read now", retry_after_s=FAILED_RETRY_S) from error
+
+    @asynccontextmanager
+    async def draft(self) -> AsyncIterator[DiskDraft]:
+        draft = await self._do(_DiskDraft, self._folder, self._reserve)
+        try:
+            yield DiskDraft(draft, self._do)
+        finally:
+            with trio.CancelScope(shield=True):  # as long as closing and unlinking take
+                await self._do(draft.close)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        async with self._turn:
+            # Only one of us ever waits for other processes, so that waiting takes no thread from
+            # whoever has the turn. The kernel ends the turn of a process that dies.
+            await trio.to_thread.run_sync(
+                fcntl.flock, self._lock, fcntl.LOCK_EX, limiter=self._waiting
+            )
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    async def read(self, sha256: bytes, start: int, length: int) -> bytes:
+        """The file is open only for this call: whoever stops reading leaves nothing to close."""
+        found = await self._do(_read, _place(self._folder, sha256), start, length)
+        if found is None:
+            log.error("media file is missing", sha256=sha256.hex())
+            raise NotFound("the content of this media is not there any more")
+        return found
+
+    async def remove(self, sha256: bytes) -> None:
+        await self._do(_unlink, _place(self._folder, sha256))
+
+    async def doubt(self, sha256: bytes) -> None:
+        await self._do(_touch, self._folder / "doubtful" / sha256.hex())
+
+    async def settle(self, sha256: bytes) -> None:
+        await self._do(_unlink, self._folder / "doubtful" / sha256.hex())
+
+    async def doubtful(self, age_s: float) -> Sequence[bytes]:
+        return await self._do(_older, self._folder / "doubtful", age_s)
+
+
+@asynccontextmanager
+async def open_media_files(folder: Path, reserve: int = RESERVE_BYTES) -> AsyncIterator[DiskFiles]:
+    """The directory, made where it is missing, without the drafts of processes that are gone.
+
+    Args:
+        reserve: bytes of the disk that are left free.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    try:
+        lock = await trio.to_thread.run_sync(_prepare, folder)
+    except OSError as error:
+        raise SettingsError(f"the directory for media cannot be used: {error}") from None
+    try:
+        yield DiskFiles(folder, lock, reserve)
+    finally:
+        os.close(lock)
+
+
+def _prepare(folder: Path) -> int:
+    """Directories, dead drafts away; the handle of the lock."""
+    for made in (folder, folder / "incoming", folder / "doubtful"):
+        made.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for draft in (folder / "incoming").iterdir():
+        with draft.open("rb") as handle, suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.unlink(missing_ok=True)
+    return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _place(folder: Path, sha256: bytes) -> Path:
+    name = sha256.hex()
+    return folder / name[:2] / name
+
+
+def _read(path: Path, start: int, length: int) -> bytes | None:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return os.pread(file.fileno(), length, start)
+    except FileNotFoundError:
+        return None
+
+
+def _touch(path: Path) -> None:
+    path.touch(mode=0o600)
+    _sync(path.parent)
+
+
+def _older(folder: Path, age_s: float) -> list[bytes]:
+    until_s = time.time() - age_s
+    marks = [mark for mark in folder.iterdir() if mark.stat().st_mtime <= until_s]
+    return sorted(bytes.fromhex(mark.name) for mark in marks)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """What was made or renamed in a directory survives the loss of power."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,159 @@
+"""Media: who has which content. The bytes themselves are files."""
+
+from typing import Any
+
+from actors.adapters.postgres.crossing import Crossing
+from protocol.errors import Conflict
+from protocol.media import MediaCounts, Tally
+from protocol.records import Media
+
+MEDIA = (
+    "num, id::text, user_id::text, filename, content_type, size, sha256, width, height, created_at"
+)
+
+# What may still need media: the words of the conflict, and a query that gives true for its id ($1).
+# Whatever noun comes to refer to media adds its line here.
+NEEDED_BY = {
+    "a schedule still needs it": "SELECT EXISTS (SELECT FROM media_schedules s"
+    " WHERE s.media_id = $1 AND (s.plan_at IS NOT NULL"
+    " OR EXISTS (SELECT FROM schedule_occurrences o"
+    " WHERE o.schedule_num = s.num AND o.state = 'pending')))",
+}
+
+
+def record(row: Any) -> Media:
+    return Media(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["user_id"],
+        filename=row["filename"],
+        content_type=row["content_type"],
+        size=row["size"],
+        sha256=row["sha256"],
+        width=row["width"],
+        height=row["height"],
+        created_us=row["created_at"],
+    )
+
+
+async def add_media(connection: Any, media: Media) -> Media:
+    # The update changes nothing: it makes the row that is there already come back.
+    row = await connection.fetchrow(
+        "INSERT INTO media (id, user_id, filename, content_type, size, sha256, width, height,"
+        " created_at) VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8, $9)"
+        " ON CONFLICT (sha256, user_id) DO UPDATE SET sha256 = excluded.sha256"
+        f" RETURNING {MEDIA}",
+        media.id,
+        media.user_id,
+        media.filename,
+        media.content_type,
+        media.size,
+        media.sha256,
+        media.width,
+        media.height,
+        media.created_us,
+    )
+    return record(row)
+
+
+async def media_list(connection: Any, user_id: str, limit: int, before: int | None) -> list[Media]:
+    found = await connection.fetch(
+        f"SELECT {MEDIA} FROM media WHERE user_id = $1::text::uuid"
+        " AND ($2::bigint IS NULL OR num < $2) ORDER BY num DESC LIMIT $3",
+        user_id,
+        before,
+        limit,
+    )
+    return [record(row) for row in found]
+
+
+async def media_by_id(connection: Any, media_id: str, user_id: str | None) -> Media | None:
+    row = await connection.fetchrow(
+        f"SELECT {MEDIA} FROM media WHERE id = $1::text::uuid"
+        " AND ($2::text IS NULL OR user_id = $2::text::uuid)",
+        media_id,
+        user_id,
+    )
+    return None if row is None else record(row)
+
+
+async def delete_media(connection: Any, user_id: str, media_id: str) -> None:
+    async with connection.transaction():
+        # The lock: nobody refers to it between the questions and the end of the transaction.
+        found = await connection.fetchval(
+            "SELECT id FROM media WHERE id = $2::text::uuid AND user_id = $1::text::uuid"
+            " FOR UPDATE",
+            user_id,
+            media_id,
+        )
+        if found is None:
+            return
+        for words, query in NEEDED_BY.items():
+            if await connection.fetchval(query, found):
+                raise Conflict(words)
+        await connection.execute("DELETE FROM media WHERE id = $1", found)
+
+
+async def media_stats(connection: Any, user_id: str, since_us: int) -> MediaCounts:
+    found = await connection.fetch(
+        "SELECT content_type, day, count(*), coalesce(sum(size), 0)::bigint AS bytes,"
+        " grouping(content_type) AS any_type, grouping(day) AS any_day FROM ("
+        " SELECT content_type, size, CASE WHEN created_at >= $2"
+        " THEN (created_at AT TIME ZONE 'UTC')::date::text END AS day"
+        " FROM media WHERE user_id = $1::text::uuid"
+        ") AS each GROUP BY GROUPING SETS ((), (content_type), (day))",
+        user_id,
+        since_us,
+    )
+    total, by_type, by_day = Tally(), {}, {}
+    for row in found:
+        tally = Tally(count=row["count"], bytes=row["bytes"])
+        if row["any_type"] and row["any_day"]:
+            total = tally
+        elif row["any_day"]:
+            by_type[row["content_type"]] = tally
+        elif row["day"] is not None:
+            by_day[row["day"]] = tally
+    return MediaCounts(total=total, by_type=by_type, by_day=by_day)
+
+
+async def media_used(connection: Any, user_id: str) -> int:
+    used: int = await connection.fetchval(
+        "SELECT coalesce(sum(size), 0)::bigint FROM media WHERE user_id = $1::text::uuid", user_id
+    )
+    return used
+
+
+async def is_content_used(connection: Any, sha256: bytes) -> bool:
+    used: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM media WHERE sha256 = $1)", sha256
+    )
+    return used
+
+
+class MediaCalls(Crossing):
+    """See `actors.ports.media.MediaStore`."""
+
+    async def add_media(self, media: Media) -> Media:
+        return await self._work(add_media, media)
+
+    async def media_list(self, user_id: str, limit: int, before: int | None) -> list[Media]:
+        return await self._work(media_list, user_id, limit, before)
+
+    async def media(self, user_id: str, media_id: str) -> Media | None:
+        return await self._work(media_by_id, media_id, user_id)
+
+    async def media_by_id(self, media_id: str) -> Media | None:
+        return await self._work(media_by_id, media_id, None)
+
+    async def delete_media(self, user_id: str, media_id: str) -> None:
+        await self._work(delete_media, user_id, media_id)
+
+    async def media_stats(self, user_id: str, since_us: int) -> MediaCounts:
+        return await self._work(media_stats, user_id, since_us)
+
+    async def media_used(self, user_id: str) -> int:
+        return await self._work(media_used, user_id)
+
+    async def is_content_used(self, sha256: bytes) -> bool:
+        return await self._work(is_content_used, sha256)

@@ -1,0 +1,101 @@
+"""Civil time: what the clocks of a zone show, and when they show it.
+
+A civil time is a day (the proleptic ordinal of `date.toordinal()`), a minute of that day, and the
+microseconds after the minute. Where a clock is put forward, the times between do not exist and are
+taken with the offset before the change (RFC 5545 §3.3.5: 02:30 becomes 03:30); where it is put
+back, times exist twice and the first is meant.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from protocol.errors import BadRecurrence
+from protocol.times import EPOCH, FIRST_US, LAST_US, SECOND_US
+
+MINUTE_US = 60 * SECOND_US
+DAY_US = 24 * 60 * MINUTE_US
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+# Two days from the ends of what Python can write: no offset of a zone leads over them.
+WRITABLE_US = (FIRST_US + 2 * DAY_US, LAST_US - 2 * DAY_US)
+LAST_DAY = date.max.toordinal() - 1  # the day after it can be written, too
+
+
+class Civil(NamedTuple):
+    """A civil time: day, minute of the day (0 to 1439), microseconds after that minute."""
+
+    day: int
+    minute: int
+    rest_us: int
+
+
+class Day(NamedTuple):
+    """The instants of one civil day's times, ascending and unique.
+
+    `floor_us`: no time of this day or of a later one comes before it. `plain`: no clock changed on
+    this day; only then do all its instants lie within it, and before every later day's.
+    """
+
+    instants: list[int]
+    floor_us: int
+    plain: bool
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """The names of the zones this machine knows; looked up once, for it walks through files."""
+    return frozenset(available_timezones())
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A zone by its IANA name; also one that is no longer listed, while it can be found.
+
+    Raises:
+        BadRecurrence: `timezone`, where there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadRecurrence("timezone", f"{name[:60]!r} is not a zone of this server") from None
+
+
+def civil_of(us: int, zone: ZoneInfo) -> Civil:
+    """What the clocks of the zone show at an instant within `WRITABLE_US`."""
+    shown = (EPOCH + timedelta(microseconds=us)).astimezone(zone)
+    rest_us = shown.second * SECOND_US + shown.microsecond
+    return Civil(shown.toordinal(), shown.hour * 60 + shown.minute, rest_us)
+
+
+def civil_us(day: int, minute: int, rest_us: int) -> int:
+    """A civil time in microseconds since 1970-01-01T00:00 of its own zone."""
+    return (day - EPOCH_DAY) * DAY_US + minute * MINUTE_US + rest_us
+
+
+def instant_of(day: int, minute: int, rest_us: int, zone: ZoneInfo) -> int:
+    """The instant of one civil time."""
+    shown = datetime.fromordinal(day) + timedelta(minutes=minute, microseconds=rest_us)
+    return civil_us(day, minute, rest_us) - _us(zone.utcoffset(shown))
+
+
+def instants_of(day: int, minutes: Sequence[int], rest_us: int, zone: ZoneInfo) -> Day:
+    """The instants of several times of one day (up to `LAST_DAY`), `rest_us` after each minute."""
+    begin = datetime.fromordinal(day)
+    start_us = (day - EPOCH_DAY) * DAY_US
+    # The offset just before the day and that of its end: the same where no clock was changed. (No
+    # zone changed its clocks twice within a day and came back to the same offset.)
+    before = zone.utcoffset(begin)
+    if before == zone.utcoffset(datetime.fromordinal(day + 1).replace(fold=1)):
+        floor_us = start_us - _us(before)
+        base_us = floor_us + rest_us
+        return Day([base_us + minute * MINUTE_US for minute in minutes], floor_us, plain=True)
+    found = {instant_of(day, minute, rest_us, zone) for minute in minutes}
+    # Where midnight itself is missing, its own offset leads past the change and the next one short.
+    floor_us = start_us - max(_us(before), _us(zone.utcoffset(begin.replace(fold=1))))
+    return Day(sorted(found), floor_us, plain=False)
+
+
+def _us(offset: timedelta | None) -> int:
+    assert offset is not None  # a ZoneInfo has one for every time with a date
+    return (offset.days * 86_400 + offset.seconds) * SECOND_US

@@ -1,0 +1,248 @@
+"""The civil times of a rule, found in bounded work.
+
+`dateutil` says which days of a year a rule's parts leave, one year at a time. It is not asked to
+walk: between two matches it stops for nothing but the year 9999, neither `until` nor `count`, and
+`FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30` has none. There are only 21 kinds of years (the weekday of
+1 January, and whether this year and the one before are leap years), so that any search costs at
+most 21 such questions. Periods, INTERVAL, times of the day and BYSETPOS are arithmetic on top.
+"""
+
+import calendar
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import MAXYEAR, date, datetime
+from itertools import groupby
+from typing import Any
+
+from dateutil import rrule as dateutil_rrule
+
+from protocol.rrule import Freq, Rule
+
+# Candidates (periods, days, times of a day) in a row that come to nothing. One costs 1 to 2 µs, so
+# that a search ends within some 20 ms. The longest that rules of everyday parts need is 1,440: one
+# minute of the day, with an INTERVAL of minutes coprime to it.
+STEPS_MAX = 10_000
+YEAR_STEPS = 4  # what looking at a year costs, an empty one too: a search sees 2,500 years at most
+MAX_DAY = date.max.toordinal()
+_ALL_WEEK = tuple((weekday, 0) for weekday in range(7))
+_SLOTS = {Freq.HOURLY: 24, Freq.MINUTELY: 1440}  # of a day; a day itself for any other FREQ
+
+Found = tuple[int, Sequence[int]]  # a day and minutes of it, ascending
+Candidates = Iterator[tuple[int, list[int]]]  # what finding them cost in steps, and days
+
+
+class Expansion:
+    """A rule from one civil start on: `days()` yields its civil times."""
+
+    def __init__(self, rule: Rule, start_day: int, start_minute: int) -> None:
+        self._rule = rule
+        self._start_day = start_day
+        self._start_minute = start_minute
+        self._start = date.fromordinal(start_day)
+        self._kinds: dict[tuple[int, bool, bool], list[int]] = {}  # 0 to 365: the day of the year
+        self._now: tuple[int, int, list[int]] = (0, 0, [])  # the year looked at last
+        self._perday = _SLOTS.get(rule.freq, 1)
+        self._origin = start_day * self._perday + start_minute * self._perday // 1440
+        self._table = self._slot_minutes()
+        self._known: dict[int, tuple[int, ...]] = {}
+        self.steps = 0  # spent in vain since the last match
+
+    def days(self, from_day: int, last_day: int, last_minute: int = 1439) -> Iterator[Found]:
+        """The days with times of the rule, ascending, from `from_day` to a last civil time.
+
+        Ends early where `STEPS_MAX` candidates in a row came to nothing.
+        """
+        from_day = max(from_day, self._start_day)
+        for cost, days in self._periods(from_day, last_day):
+            self.steps += cost
+            for day, minutes in self._of_period(days):
+                if day > last_day:
+                    return
+                if day == self._start_day:
+                    minutes = [minute for minute in minutes if minute >= self._start_minute]
+                if day == last_day:
+                    minutes = [minute for minute in minutes if minute <= last_minute]
+                if minutes and day >= from_day:
+                    self.steps = 0
+                    yield day, minutes
+                self.steps += not minutes
+                if self.steps > STEPS_MAX:
+                    return
+            if self.steps > STEPS_MAX:
+                return
+
+    # Days of a year
+
+    def _year(self, year: int) -> tuple[int, list[int]]:
+        """1 January of a year, and which days after it (0 to 365) the parts leave, ascending."""
+        if self._now[0] != year:
+            january = date(year, 1, 1)
+            kind = (january.weekday(), calendar.isleap(year), calendar.isleap(year - 1))
+            if kind not in self._kinds:
+                self._kinds[kind] = self._ask(2000 + year % 400)
+            self._now = (year, january.toordinal(), self._kinds[kind])
+        return self._now[1:]
+
+    def _between(self, first: int, last: int) -> list[int]:
+        """The days that the parts leave, from one to another day of at most two years."""
+        years = (date.fromordinal(first).year, date.fromordinal(last).year)
+        days: list[int] = []
+        for year in range(years[0], years[1] + 1):
+            january, left = self._year(year)
+            low, high = bisect_left(left, first - january), bisect_left(left, last + 1 - january)
+            days += [january + i for i in left[low:high]]
+        return days
+
+    def _ask(self, year: int) -> list[int]:
+        """What dateutil says of one year: its days, 0 to 365."""
+        rule, freq = self._rule, self._rule.freq
+        months, month_days, weekdays = rule.months, rule.month_days, rule.weekdays
+        if not (rule.week_numbers or rule.year_days or month_days or weekdays):
+            # RFC 5545: what the rule leaves open, the start says.
+            if freq in (Freq.YEARLY, Freq.MONTHLY):
+                month_days = (self._start.day,)
+                months = months or ((self._start.month,) if freq == Freq.YEARLY else ())
+            else:
+                weekdays = ((self._start.weekday(), 0),) if freq == Freq.WEEKLY else _ALL_WEEK
+        numbered = any(n for _, n in weekdays)
+        if numbered and freq == Freq.MONTHLY:
+            months = months or tuple(range(1, 13))  # dateutil counts weekdays in each, then
+        if numbered:  # dateutil wants days to be plain and numbered at once
+            most = 5 if months else 53
+            weekdays = tuple(
+                (d, i) for d, n in weekdays for i in ([n] if n else range(1, most + 1))
+            )
+        asked: dict[str, Any] = {
+            "bymonth": months,
+            "byweekno": rule.week_numbers,
+            "byyearday": rule.year_days,
+            "bymonthday": month_days,
+            "byweekday": [dateutil_rrule.weekday(d, n or None) for d, n in weekdays],
+        }
+        found = dateutil_rrule.rrule(
+            dateutil_rrule.YEARLY,
+            dtstart=datetime(year, 1, 1),
+            interval=MAXYEAR,  # one year, and the next is none
+            wkst=rule.week_start,
+            **{name: value for name, value in asked.items() if value},
+        )
+        return [moment.timetuple().tm_yday - 1 for moment in found]
+
+    # Times of a day
+
+    def _slot_minutes(self) -> dict[int, tuple[int, ...]]:
+        """The minutes of each slot of a day: the day itself, its hours, or its minutes."""
+        rule, freq = self._rule, self._rule.freq
+        table: dict[int, tuple[int, ...]]
+        hour, minute = divmod(self._start_minute, 60)
+        if freq == Freq.MINUTELY:
+            hours, minutes = rule.hours or range(24), rule.minutes or range(60)
+            table = {60 * h + m: (60 * h + m,) for h in sorted(hours) for m in sorted(minutes)}
+        elif freq == Freq.HOURLY:
+            every = sorted(rule.minutes or (minute,))
+            table = {h: tuple(60 * h + m for m in every) for h in rule.hours or range(24)}
+        else:
+            hours, minutes = rule.hours or (hour,), rule.minutes or (minute,)
+            table = {0: tuple(60 * h + m for h in sorted(hours) for m in sorted(minutes))}
+        if freq >= Freq.DAILY and rule.positions:
+            picked = {slot: tuple(m[i] for i in self._picks(len(m))) for slot, m in table.items()}
+            table = {slot: minutes for slot, minutes in picked.items() if minutes}
+        return table
+
+    def _times(self, day: int) -> tuple[int, ...]:
+        """The minutes of a day by its slots; of FREQ=DAILY and longer, always the same."""
+        if self._rule.freq < Freq.DAILY:
+            return self._table[0]
+        interval, perday, table = self._rule.interval, self._perday, self._table
+        first = (self._origin - day * perday) % interval
+        if first >= perday:
+            return ()
+        if first not in self._known:  # over all, no more minutes than a day has
+            slots = range(first, perday, interval)
+            self._known[first] = tuple(m for slot in slots for m in table.get(slot, ()))
+        return self._known[first]
+
+    def _picks(self, size: int) -> list[int]:
+        """Where BYSETPOS points in a period of so many times."""
+        places = {p - 1 if p > 0 else size + p for p in self._rule.positions}
+        return sorted(place for place in places if 0 <= place < size)
+
+    def _of_period(self, days: list[int]) -> Iterator[Found]:
+        """The times of one period's days, by BYSETPOS where there is one."""
+        if self._rule.freq >= Freq.DAILY or not self._rule.positions:
+            for day in days:
+                yield day, self._times(day)
+            return
+        times = self._table[0]
+        picks = (divmod(place, len(times)) for place in self._picks(len(days) * len(times)))
+        for index, chosen in groupby(picks, key=lambda pick: pick[0]):
+            yield days[index], [times[place] for _, place in chosen]
+
+    # Periods, each from the one that holds `from_day`
+
+    def _periods(self, from_day: int, last_day: int) -> Candidates:
+        kinds = {
+            Freq.YEARLY: self._each_year,
+            Freq.MONTHLY: self._each_month,
+            Freq.WEEKLY: self._each_week,
+        }
+        return kinds.get(self._rule.freq, self._each_day)(from_day, last_day)
+
+    def _each_year(self, from_day: int, last_day: int) -> Candidates:
+        interval, start = self._rule.interval, self._start.year
+        from_year = date.fromordinal(from_day).year
+        first = from_year - (from_year - start) % interval
+        for year in range(first, date.fromordinal(last_day).year + 1, interval):
+            january, left = self._year(year)
+            yield YEAR_STEPS + len(left), [january + i for i in left]
+
+    def _each_month(self, from_day: int, last_day: int) -> Candidates:
+        interval, start = self._rule.interval, _month(self._start)
+        from_month, last = _month(date.fromordinal(from_day)), _month(date.fromordinal(last_day))
+        first = from_month - (from_month - start) % interval
+        for index in range(first, last + 1, interval):
+            year, month = index // 12, index % 12 + 1
+            begin = date(year, month, 1).toordinal()
+            days = self._between(begin, begin + calendar.monthrange(year, month)[1] - 1)
+            yield 1 + len(days), days
+
+    def _each_week(self, from_day: int, last_day: int) -> Candidates:
+        # dateutil's first week begins with the start: days before it take no place of BYSETPOS.
+        stride = 7 * self._rule.interval
+        start = self._start_day - (self._start_day - 1 - self._rule.week_start) % 7
+        first = from_day - (from_day - start) % stride
+        for week in range(first, last_day + 1, stride):
+            days = self._between(max(week, self._start_day), min(week + 6, MAX_DAY))
+            yield 1 + len(days), days
+
+    def _each_day(self, from_day: int, last_day: int) -> Candidates:
+        """The days of FREQ=DAILY and shorter, a year at a time, by the shorter of two lists."""
+        for year in range(date.fromordinal(from_day).year, date.fromordinal(last_day).year + 1):
+            begin = max(from_day, date(year, 1, 1).toordinal())
+            end = min(last_day, date(year, 12, 31).toordinal())
+            january, left = self._year(year)
+            low, high = bisect_left(left, begin - january), bisect_left(left, end + 1 - january)
+            slots = self._slots(begin, end)
+            if len(slots) < high - low:
+                days = [slot // self._perday for slot in slots]
+                yield (
+                    YEAR_STEPS + 2 * len(slots),
+                    [day for day in days if _holds(left, day - january)],
+                )
+            else:
+                yield YEAR_STEPS, [january + i for i in left[low:high]]
+
+    def _slots(self, begin: int, end: int) -> range:
+        """The slots of INTERVAL between two days; fewer than days only where some have none."""
+        interval, perday = self._rule.interval, self._perday
+        first = begin * perday + (self._origin - begin * perday) % interval
+        return range(first, (end + 1) * perday, interval)
+
+
+def _holds(days: list[int], day: int) -> bool:
+    place = bisect_left(days, day)
+    return place < len(days) and days[place] == day
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1

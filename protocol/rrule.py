@@ -1,0 +1,224 @@
+"""The text of a recurrence rule: RFC 5545 §3.3.10, read strictly.
+
+`dateutil` reads more than the RFC allows and takes what it does not know in silence; a schedule
+that nobody meant is worse than one that is refused, so the text is read here.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import IntEnum
+from functools import lru_cache, partial
+
+import msgspec
+
+from protocol.errors import BadRecurrence
+from protocol.times import SECOND_US
+
+TEXT_MAX = 500  # characters; every part written out with its usual values takes about 400
+COUNT_MAX = 10_000  # 27 years of every day: what is walked through to find the last one
+DAY_US = 86_400 * SECOND_US
+
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_CHARACTERS = re.compile(r"[A-Z0-9=;,+-]+")
+_UNTIL = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?")
+_NUMBER = re.compile(r"[+-]?\d{1,9}")  # nine digits of minutes are 1,900 years
+_WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
+
+
+class Freq(IntEnum):
+    """How often a rule repeats; a smaller number is a longer period."""
+
+    YEARLY = 0
+    MONTHLY = 1
+    WEEKLY = 2
+    DAILY = 3
+    HOURLY = 4
+    MINUTELY = 5
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule as it was written; an empty tuple is a part that was not.
+
+    `until_us` is an instant, `until_civil_us` a civil time of the rule's zone, in microseconds
+    since 1970-01-01T00:00 there; both are inclusive, and at most one is set.
+    """
+
+    text: str
+    freq: Freq
+    interval: int = 1
+    count: int | None = None
+    until_us: int | None = None
+    until_civil_us: int | None = None
+    week_start: int = 0  # 0 is Monday, as in `date.weekday()`
+    months: tuple[int, ...] = ()
+    week_numbers: tuple[int, ...] = ()
+    year_days: tuple[int, ...] = ()
+    month_days: tuple[int, ...] = ()
+    weekdays: tuple[tuple[int, int], ...] = ()  # (weekday, n-th of its month or year, or 0: each)
+    hours: tuple[int, ...] = ()
+    minutes: tuple[int, ...] = ()
+    seconds: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()
+
+
+# Part, field of `Rule`, lowest and highest number; True: negative ones count from the end.
+_LISTS = {
+    "BYMONTH": ("months", 1, 12, False),
+    "BYWEEKNO": ("week_numbers", 1, 53, True),
+    "BYYEARDAY": ("year_days", 1, 366, True),
+    "BYMONTHDAY": ("month_days", 1, 31, True),
+    "BYHOUR": ("hours", 0, 23, False),
+    "BYMINUTE": ("minutes", 0, 59, False),
+    "BYSECOND": ("seconds", 0, 59, False),
+    "BYSETPOS": ("positions", 1, 366, True),
+}
+
+
+def bad(detail: str) -> BadRecurrence:
+    return BadRecurrence("recurrence", detail)
+
+
+@lru_cache(maxsize=1024)  # the rules at work; 1,024 of 500 characters and their parts are 3 MB
+def parse(text: str) -> Rule:
+    """A rule of its text, in any case and with or without `RRULE:`.
+
+    `Rule.text` is the same rule in capitals, without the prefix, signs and zeros that say nothing.
+
+    Raises:
+        BadRecurrence: `recurrence`, where RFC 5545 or this server does not know such a rule.
+    """
+    parts = _parts(text)
+    fields: dict[str, object] = {}
+    written = []
+    for name, value in parts.items():
+        read = _READERS.get(name)
+        if read is None:
+            raise bad(f"{name[:20]!r} is not a part of a rule that this server knows")
+        more, normal = read(name, value)
+        fields |= more
+        written.append(f"{name}={normal}")
+    rule = msgspec.convert({**fields, "text": ";".join(written)}, Rule, strict=True)
+    _check_together(rule)
+    return rule
+
+
+def _parts(text: str) -> dict[str, str]:
+    if len(text) > TEXT_MAX:
+        raise bad(f"longer than {TEXT_MAX} characters")
+    bare = text.strip(" ")
+    # Not upper() first: it makes ASCII of some letters that are none.
+    bare = bare.upper().removeprefix("RRULE:") if bare.isascii() else bare
+    if not _CHARACTERS.fullmatch(bare):
+        raise bad("must be one line such as FREQ=WEEKLY;BYDAY=MO,WE, without DTSTART or dates")
+    parts: dict[str, str] = {}
+    for part in bare.split(";"):
+        name, _, value = part.partition("=")
+        if not value:
+            raise bad(f"{part[:40]!r} has no value")
+        if name in parts:
+            raise bad(f"{name[:20]} is given twice")
+        parts[name] = value
+    if "FREQ" not in parts:
+        raise bad("has no FREQ")
+    return parts
+
+
+def _number(name: str, value: str, lowest: int, highest: int, signed: bool = False) -> int:
+    number = int(value) if _NUMBER.fullmatch(value) else None
+    if number is None or not lowest <= (abs(number) if signed else number) <= highest:
+        also = f" or -{highest} to -{lowest}" if signed else ""
+        raise bad(f"{name}={value[:40]}: must be {lowest} to {highest}{also}")
+    return number
+
+
+Read = tuple[dict[str, object], str]  # fields of `Rule`, and the value as it is written again
+
+
+def _freq(name: str, value: str) -> Read:
+    if value not in Freq.__members__:
+        raise bad(f"{name}={value[:20]}: must be one of {', '.join(Freq.__members__)}")
+    return {"freq": Freq[value]}, value
+
+
+def _one(field: str, highest: int, name: str, value: str) -> Read:
+    number = _number(name, value, 1, highest)
+    return {field: number}, str(number)
+
+
+def _list(name: str, value: str) -> Read:
+    field, lowest, highest, signed = _LISTS[name]
+    every = (_number(name, item, lowest, highest, signed) for item in value.split(","))
+    numbers = tuple(dict.fromkeys(every))
+    return {field: numbers}, ",".join(map(str, numbers))
+
+
+def _weekdays(name: str, value: str) -> Read:
+    days: dict[tuple[int, int], str] = {}
+    for item in value.split(","):
+        found = _WEEKDAY.fullmatch(item)
+        if found is None:
+            raise bad(f"{name}: {item[:20]!r} is not a weekday such as MO or -1FR")
+        number = _number(name, found[1], 1, 53, signed=True) if found[1] else 0
+        days[_WEEKDAYS.index(found[2]), number] = f"{number or ''}{found[2]}"
+    return {"weekdays": tuple(days)}, ",".join(days.values())
+
+
+def _week_start(name: str, value: str) -> Read:
+    if value not in _WEEKDAYS:
+        raise bad(f"{name}={value[:20]}: must be a weekday such as MO")
+    return {"week_start": _WEEKDAYS.index(value)}, value
+
+
+def _until(name: str, value: str) -> Read:
+    found = _UNTIL.fullmatch(value)
+    try:
+        if found is None:
+            raise ValueError(value)
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        moment = datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        detail = f"{name}={value[:40]}: must be a time such as 20261231T170000Z, or a date"
+        raise bad(detail) from None
+    us = (moment - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+    if found[7]:
+        return {"until_us": us}, value
+    return {"until_civil_us": us if found[4] else us + DAY_US - 1}, value
+
+
+_READERS: dict[str, Callable[[str, str], Read]] = {
+    "FREQ": _freq,
+    "INTERVAL": partial(_one, "interval", 10**9 - 1),
+    "COUNT": partial(_one, "count", COUNT_MAX),
+    "UNTIL": _until,
+    "WKST": _week_start,
+    "BYDAY": _weekdays,
+    **dict.fromkeys(_LISTS, _list),
+}
+
+
+def _check_together(rule: Rule) -> None:
+    """What each part allows alone and RFC 5545 forbids together."""
+    freq, numbered = rule.freq, [n for _, n in rule.weekdays if n]
+    ended = rule.until_us is not None or rule.until_civil_us is not None
+    in_month = freq == Freq.MONTHLY or bool(rule.months)
+    forbidden = [
+        (rule.count is not None and ended, "COUNT and UNTIL cannot be given together"),
+        (rule.week_numbers and freq != Freq.YEARLY, "BYWEEKNO goes with FREQ=YEARLY only"),
+        (
+            rule.year_days and freq in (Freq.MONTHLY, Freq.WEEKLY, Freq.DAILY),
+            f"BYYEARDAY does not go with FREQ={freq.name}",
+        ),
+        (rule.month_days and freq == Freq.WEEKLY, "BYMONTHDAY does not go with FREQ=WEEKLY"),
+        (
+            numbered and (freq > Freq.MONTHLY or rule.week_numbers),
+            "BYDAY with a number goes with FREQ=MONTHLY, or FREQ=YEARLY without BYWEEKNO",
+        ),
+        (
+            in_month and any(abs(n) > 5 for n in numbered),
+            "BYDAY: no month has a weekday more than five times",
+        ),
+    ]
+    for found, detail in forbidden:
+        if found:
+            raise bad(detail)

@@ -1,0 +1,205 @@
+"""Rules in civil time, over every kind of change of the clocks, and rules that would never end."""
+
+import pytest
+
+from protocol.errors import BadRecurrence
+from protocol.expansion import STEPS_MAX, Expansion
+from protocol.recurrence import Recurrence, occurrences, recurrence
+from protocol.rrule import parse
+from protocol.times import format_us, parse_rfc3339
+
+NEW_YEAR = "2026-01-01T00:00:00Z"
+
+
+def made(start: str, zone: str | None, rule: str | None, *exclusions: str) -> Recurrence:
+    return recurrence(parse_rfc3339(start), zone, rule, exclusions)
+
+
+def due(
+    start: str,
+    zone: str,
+    rule: str | None,
+    count: int = 3,
+    *exclusions: str,
+    after: str | None = None,
+) -> list[str]:
+    """The next instants, to the minute, as `03-29 01:30`."""
+    schedule = made(start, zone, rule, *exclusions)
+    after_us = schedule.start_us - 1 if after is None else parse_rfc3339(after)
+    found = occurrences(schedule, after_us, count)
+    return [format_us(us)[5:16].replace("T", " ") for us in found]
+
+
+@pytest.mark.parametrize(
+    ("start", "zone", "rule", "wanted"),
+    [
+        # 02:30 does not exist on 29 March: the offset before the gap makes it 03:30 (RFC 5545).
+        (
+            "2026-03-28T01:30:00Z",
+            "Europe/Berlin",
+            "FREQ=DAILY",
+            ["03-28 01:30", "03-29 01:30", "03-30 00:30"],
+        ),
+        # 02:30 exists twice on 25 October: the first.
+        (
+            "2026-10-24T00:30:00Z",
+            "Europe/Berlin",
+            "FREQ=DAILY",
+            ["10-24 00:30", "10-25 00:30", "10-26 01:30"],
+        ),
+        (
+            "2026-03-07T07:30:00Z",
+            "America/New_York",
+            "FREQ=DAILY",
+            ["03-07 07:30", "03-08 07:30", "03-09 06:30"],
+        ),
+        (
+            "2026-10-31T05:30:00Z",
+            "America/New_York",
+            "FREQ=DAILY",
+            ["10-31 05:30", "11-01 05:30", "11-02 06:30"],
+        ),
+        # Half an hour: 02:15 does not exist on 4 October and becomes 02:45, at +11:00.
+        (
+            "2026-10-02T15:45:00Z",
+            "Australia/Lord_Howe",
+            "FREQ=DAILY",
+            ["10-02 15:45", "10-03 15:45", "10-04 15:15"],
+        ),
+        (
+            "2026-04-03T14:45:00Z",
+            "Australia/Lord_Howe",
+            "FREQ=DAILY",
+            ["04-03 14:45", "04-04 14:45", "04-05 15:15"],
+        ),
+        (
+            "2026-10-24T02:00:00Z",
+            "Asia/Ho_Chi_Minh",
+            "FREQ=DAILY",
+            ["10-24 02:00", "10-25 02:00", "10-26 02:00"],
+        ),
+        # 30 December 2011 was left out in Samoa: its ten o'clock is that of the next day.
+        (
+            "2011-12-29T20:00:00Z",
+            "Pacific/Apia",
+            "FREQ=DAILY",
+            ["12-29 20:00", "12-30 20:00", "12-31 20:00"],
+        ),
+        (
+            "2026-03-28T23:30:00Z",
+            "Europe/Berlin",
+            "FREQ=HOURLY",
+            ["03-28 23:30", "03-29 00:30", "03-29 01:30"],
+        ),
+        (
+            "2026-01-30T09:00:00Z",
+            "UTC",
+            "FREQ=MONTHLY;BYMONTHDAY=-1",
+            ["01-31 09:00", "02-28 09:00", "03-31 09:00"],
+        ),
+        (
+            "2026-01-05T09:00:00Z",
+            "UTC",
+            "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR",
+            ["01-05 09:00", "01-09 09:00", "01-19 09:00"],
+        ),
+    ],
+)
+def test_a_rule_repeats_in_the_civil_time_of_its_zone(
+    start: str, zone: str, rule: str, wanted: list[str]
+) -> None:
+    assert due(start, zone, rule) == wanted
+
+
+def test_an_hour_that_exists_twice_is_no_second_occurrence_of_the_same_time() -> None:
+    found = due("2026-10-24T23:30:00Z", "Europe/Berlin", "FREQ=HOURLY", 4)
+    assert found == ["10-24 23:30", "10-25 00:30", "10-25 02:30", "10-25 03:30"]
+
+
+def test_a_time_that_a_gap_moves_onto_another_is_one_occurrence() -> None:
+    """02:30 becomes 03:30, and 03:30 is there already."""
+    found = due("2026-03-29T00:30:00Z", "Europe/Berlin", "FREQ=HOURLY", 3)
+    assert found == ["03-29 00:30", "03-29 01:30", "03-29 02:30"]
+
+
+def test_without_a_rule_there_is_one_occurrence() -> None:
+    assert due(NEW_YEAR, "UTC", None) == ["01-01 00:00"]
+    assert due(NEW_YEAR, "UTC", None, after=NEW_YEAR) == []
+
+
+def test_count_and_until_end_a_rule_also_when_asked_long_after() -> None:
+    assert len(due(NEW_YEAR, "UTC", "FREQ=DAILY;COUNT=3", 9)) == 3
+    after = "2026-01-02T12:00:00Z"
+    assert due(NEW_YEAR, "UTC", "FREQ=DAILY;COUNT=3", 9, after=after) == ["01-03 00:00"]
+    assert len(due(NEW_YEAR, "UTC", "FREQ=DAILY;UNTIL=20260103T000000Z", 9)) == 3
+    assert len(due(NEW_YEAR, "Asia/Ho_Chi_Minh", "FREQ=DAILY;UNTIL=20260103", 9)) == 3
+    assert due(NEW_YEAR, "UTC", "FREQ=DAILY;COUNT=3", after="2099-01-01T00:00:00Z") == []
+
+
+def test_excluded_instants_and_days_are_left_out() -> None:
+    found = due(NEW_YEAR, "UTC", "FREQ=DAILY", 2, "2026-01-02", "2026-01-03T01:00:00+01:00")
+    assert found == ["01-01 00:00", "01-04 00:00"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=SECONDLY",
+        "FREQ=DAILY;INTERVAL=0",
+        "FREQ=DAILY;INTERVAL=-1",
+        "FREQ=DAILY;COUNT=0",
+        "FREQ=DAILY;COUNT=2;UNTIL=20260101T000000Z",
+        "FREQ=HOURLY;BYHOUR=25",
+        "FREQ=DAILY;BYEASTER=0",
+        "FREQ=DAILY;BYSECOND=7",
+        "FREQ=DAILY\nEXDATE:20260101T000000Z",
+        "DTSTART=20260101;FREQ=DAILY",
+        "FREQ=DAILY;FREQ=WEEKLY",
+        "INTERVAL=2",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;UNTIL=20250101T000000Z",
+        "",
+        "daily",
+        "FREQ=DAILY;" + "X" * 600,
+        "FREQ=DAİLY",
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_in_words(rule: str) -> None:
+    with pytest.raises(BadRecurrence) as refused:
+        made(NEW_YEAR, "UTC", rule)
+    assert refused.value.field == "recurrence"
+    assert refused.value.detail
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "", "CEST+1", "europe/berlin "])
+def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
+    with pytest.raises(BadRecurrence) as refused:
+        made(NEW_YEAR, zone, None)
+    assert refused.value.field == "timezone"
+
+
+@pytest.mark.parametrize("excluded", ["tomorrow", "2026-02-30", "2026-13-01T00:00:00Z", ""])
+def test_an_exclusion_that_is_no_time_is_refused(excluded: str) -> None:
+    with pytest.raises(BadRecurrence) as refused:
+        made(NEW_YEAR, "UTC", "FREQ=DAILY", excluded)
+    assert refused.value.field == "exclusions"
+
+
+def test_a_search_in_vain_ends_after_a_bounded_number_of_steps() -> None:
+    rule = parse("FREQ=MINUTELY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=30")
+    expansion = Expansion(rule, 739_000, 0)
+    assert list(expansion.days(739_000, 3_600_000)) == []
+    assert expansion.steps <= 2 * STEPS_MAX
+
+
+def test_a_rule_is_kept_in_one_spelling() -> None:
+    assert made(NEW_YEAR, None, "rrule:freq=daily;interval=02").rule == "FREQ=DAILY;INTERVAL=2"
+
+
+def test_asking_goes_on_where_it_ended() -> None:
+    schedule = made("2026-03-20T01:30:00Z", "Europe/Berlin", "FREQ=HOURLY;INTERVAL=5")
+    whole = occurrences(schedule, schedule.start_us - 1, 100)
+    first = occurrences(schedule, schedule.start_us - 1, 40)
+    assert first + occurrences(schedule, first[-1], 60) == whole
+    assert whole == sorted(set(whole))
