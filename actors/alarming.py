@@ -112,7 +112,8 @@ class FeedAlarm:
             return None
         if not alarm.is_open:
             return msgspec.structs.replace(alarm, state=DROPPED)
-        return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=ts_us)
+        cleared_us = max(ts_us, alarm.raised_us or 0)  # the clock may have been set back
+        return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=cleared_us)
 
 
 def went_offline(device: Device, at_us: int, detail: str) -> Alarm:

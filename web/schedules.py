@@ -75,7 +75,7 @@ async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
         )
     )
     await _check_targets(call, schedule)
-    schedule, due = _planned(call, schedule)
+    schedule, due = _planned(schedule, schedule.created_us)
     schedule = await call.house.store.add_schedule(schedule, due)
     _tell(call, schedule)
     return schedule_view(schedule)
@@ -108,6 +108,7 @@ async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
 )
 async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) -> ScheduleView:
     """Change a schedule: it holds for every occurrence that has not fired yet."""
+    asked_us = call.house.clock.now_us()
     schedule = await schedule_of(call, schedule_id)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     for name in ("device_id", "media_id"):
@@ -119,7 +120,7 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
         given["exclusions"] = tuple(given["exclusions"])
     schedule = _checked(msgspec.structs.replace(schedule, **given))
     await _check_targets(call, schedule)
-    schedule, due = _planned(call, schedule)
+    schedule, due = _planned(schedule, asked_us)
     changed = await call.house.store.update_schedule(schedule, due)
     for occurrence in changed:
         call.house.users.tell(call.user.id, OccurrenceChanged(occurrence))
@@ -184,12 +185,14 @@ async def _check_targets(call: Call, schedule: Schedule) -> None:
         raise NotFound("there is no such media")
 
 
-def _planned(call: Call, schedule: Schedule) -> tuple[Schedule, list[int]]:
-    """Raises `Invalid` where it would never fire, because its one moment is past."""
-    now_us = call.house.clock.now_us()
-    schedule, due = planned(schedule, now_us)
+def _planned(schedule: Schedule, asked_us: int) -> tuple[Schedule, list[int]]:
+    """From the moment on at which it was asked for: what falls due meanwhile is not forgotten.
+
+    Raises `Invalid` where it would never fire, because its one moment is past.
+    """
+    schedule, due = planned(schedule, asked_us)
     if schedule.enabled and schedule.recurrence is None and not due:
-        late_s = (now_us - schedule.trigger_us) // SECOND_US
+        late_s = (asked_us - schedule.trigger_us) // SECOND_US
         raise Invalid({"trigger_time": f"lies {late_s} s in the past, or is excluded"})
     return schedule, due
 

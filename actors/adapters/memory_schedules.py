@@ -61,6 +61,18 @@ class ScheduleTables(CommandTables, MediaTables):
                 )
                 self.all_occurrences[occurrence.id] = occurrence
 
+    def all_schedules(self) -> list[Schedule]:
+        """Of all users."""
+        return list(self._schedules.values())
+
+    async def delete_media(self, user_id: str, media_id: str) -> None:
+        await super().delete_media(user_id, media_id)
+        if media_id not in self._media:
+            for schedule in self.all_schedules():
+                if schedule.media_id == media_id:
+                    without = msgspec.structs.replace(schedule, media_id=None)
+                    self._schedules[schedule.id] = without
+
     def _of(self, schedule_id: str) -> list[Occurrence]:
         return [o for o in self.all_occurrences.values() if o.schedule_id == schedule_id]
 

@@ -1,6 +1,7 @@
 """How a plan is drawn from a seed: what devices and people do, and what befalls them."""
 
 import random
+from typing import Literal
 
 from actors.adapters.memory_store_line import COMMIT_FATES
 from tests.simulation.ears import Reaction
@@ -10,6 +11,7 @@ from tests.simulation.plan import (
     KEYS,
     OWNERS,
     AnyStep,
+    Arrange,
     Boot,
     Delete,
     Fault,
@@ -19,6 +21,7 @@ from tests.simulation.plan import (
     Order,
     Plan,
     Publish,
+    Rearrange,
     Report,
     Revoke,
     Stop,
@@ -63,6 +66,8 @@ def draw(seed: int) -> Plan:
     steps += [painter.tune() for _ in range(rng.randint(0, 5))]
     for _ in range(rng.randint(0, 8)):
         steps += painter.order()
+    for _ in range(rng.randint(0, 4)):
+        steps += painter.schedule()
     if rng.random() < 0.5:
         steps.append(Delete(at_s=painter.moment(), device="ada/visitor", purge=rng.random() < 0.5))
     steps += painter.misfortunes()
@@ -220,6 +225,30 @@ class _Painter:
                 late_s = rng.choice((0.0, 0.01, 8.0))
                 orders.append(Revoke(at_s=at_s + late_s, device=device, number=number))
         return orders
+
+    def schedule(self) -> list[AnyStep]:
+        """A schedule for once or every other minute, perhaps changed before it fires."""
+        rng = self.rng
+        device, at_s, number = self.device(), self.moment(), self.number()
+        in_s = round(rng.choice((0.0, rng.uniform(0.5, 12), rng.uniform(5, 40))), 3)
+        steps: list[AnyStep] = [
+            Arrange(
+                at_s=at_s,
+                device=device,
+                number=number,
+                in_s=in_s,
+                rule=rng.choice(("", "", "FREQ=MINUTELY", "FREQ=MINUTELY;INTERVAL=2;COUNT=4")),
+                misfire=rng.choice(("fire", "fire", "skip")),
+                grace_s=rng.choice((1, 6, 300)),
+            )
+        ]
+        if rng.random() < 0.3:
+            owner = device.partition("/")[0]
+            changed_s = round(at_s + rng.uniform(0.2, max(0.3, in_s)), 3)
+            change: Literal["grace", "pause", "delete"]
+            change = rng.choice(("grace", "pause", "pause", "delete"))
+            steps.append(Rearrange(at_s=changed_s, owner=owner, number=number, change=change))
+        return steps
 
     def reactions(self) -> list[Reaction]:
         """Most hear and answer at once; some are slow, deaf, fail, or never end."""

@@ -7,6 +7,7 @@ import trio
 
 from protocol.errors import Unavailable
 from tests.simulation import checks
+from tests.simulation.agenda import Agenda
 from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
 from tests.simulation.faults import ACTS
@@ -20,6 +21,7 @@ from tests.simulation.plan import (
     LIMIT,
     OWNERS,
     AnyStep,
+    Arrange,
     Boot,
     Delete,
     Fault,
@@ -28,6 +30,7 @@ from tests.simulation.plan import (
     Order,
     Plan,
     Publish,
+    Rearrange,
     Report,
     Revoke,
     Stop,
@@ -59,6 +62,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.play()
         await life.check()
         await life.orders.check()
+        await life.agenda.check()
         await finale(world, life.screens)
         audience.cancel_scope.cancel()
 
@@ -72,6 +76,7 @@ class Life:
         self.book = Book()
         self.screens: list[Screen] = []
         self.orders = Orders(world)
+        self.agenda = Agenda(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery
@@ -83,6 +88,8 @@ class Life:
             device = self.world.device(code, owner)
             for key in KEYS:
                 await device.feed(key, **_settings(key))
+        for owner in OWNERS:
+            await self.world.add_media(owner)
         self.world.store.poison = {self.plan.poison}
 
     async def play(self) -> None:
@@ -138,6 +145,10 @@ class Life:
                 await self._delete(step)
             case Order():
                 await self.orders.order(step)
+            case Arrange():
+                await self.agenda.arrange(step)
+            case Rearrange():
+                await self.agenda.rearrange(step)
             case Revoke():
                 await self.orders.revoke(step)
             case Fault(kind=kind, seconds=seconds, target=target):

@@ -122,6 +122,25 @@ class Revoke(Step, frozen=True, kw_only=True):
     number: int
 
 
+class Arrange(Step, frozen=True, kw_only=True):
+    """A schedule for a device: `in_s` after `at_s`, once or by a rule."""
+
+    device: str
+    number: int
+    in_s: float
+    rule: str = ""
+    misfire: str = "fire"
+    grace_s: int = 300
+
+
+class Rearrange(Step, frozen=True, kw_only=True):
+    """The schedule of that number is changed, paused or deleted."""
+
+    owner: str
+    number: int
+    change: Literal["grace", "pause", "delete"]
+
+
 class Fault(Step, frozen=True, kw_only=True):
     """One of `faults.ACTS`."""
 
@@ -155,6 +174,8 @@ AnyStep = (
     | Delete
     | Order
     | Revoke
+    | Arrange
+    | Rearrange
     | Fault
     | Kill
     | Stop

@@ -26,6 +26,7 @@ from actors.adapters.memory_store_line import LineCrash, StoreFaults
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.house import House
 from actors.ports import Delivery
+from protocol.records import Media
 from tests.simulation import checks, faults
 from tests.simulation.broken import Broken
 from tests.simulation.clock import VirtualClock
@@ -93,6 +94,7 @@ class World:
         self._people: dict[str, Person] = {}
         self._devices: dict[tuple[str, str], VirtualDevice] = {}
         self.first_deliveries: dict[bytes, list[int]] = {}  # by payload: when (µs, wall clock)
+        self.media: dict[str, str] = {}  # ids by owner
         self.ears = Ears(self, reactions or [])
         self.broker.on_sent = self.ears.arrived
         self._crashes: list[_Crash] = []
@@ -184,6 +186,24 @@ class World:
         if key not in self._devices:
             self._devices[key] = VirtualDevice(self, self.person(owner), code)
         return self._devices[key]
+
+    async def add_media(self, owner: str = "ada") -> str:
+        """A picture in a person's library, put there without its bytes; answers with its id."""
+        if owner not in self.media:
+            person = await self.person(owner).sign_up()
+            media = Media(
+                num=0,
+                id=self.ids.uuid(),
+                user_id=person.id,
+                filename="picture.png",
+                content_type="image/png",
+                size=3,
+                sha256=owner.encode().ljust(32, b"."),
+                created_us=self.clock.peek_us(),
+            )
+            self.media[owner] = (await self.store.add_media(media)).id
+            self.trace.name(self.media[owner], f"media of {owner}")
+        return self.media[owner]
 
     @asynccontextmanager
     async def dashboard(

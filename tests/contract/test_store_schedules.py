@@ -1,0 +1,223 @@
+"""What every store promises of schedules: PostgreSQL and its memory twin."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.ports.time import Claimed
+from protocol.commands import Command, CommandAck
+from protocol.errors import Conflict
+from protocol.records import AckChange, Media
+from protocol.schedules import Due, Occurrence, Schedule, missed, triggered
+from tests.contract.test_store import KEY, Home, of
+from tests.contract.test_store_commands import REFUSED, some_command
+from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
+
+MEDIA = "00000000-0000-4000-c000-000000000001"
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        made = await Home(store).furnish()
+        media = Media(
+            num=0,
+            id=MEDIA,
+            user_id=USER,
+            filename="a.png",
+            content_type="image/png",
+            size=9,
+            sha256=b"s" * 32,
+            created_us=NOW,
+        )
+        await store.add_media(media)
+        yield made
+
+
+def some_schedule(n: int = 1, **changes: Any) -> Schedule:
+    schedule = Schedule(
+        id=f"00000000-0000-4000-d000-{n:012d}",
+        user_id=USER,
+        device_id=DEVICE,
+        media_id=MEDIA,
+        trigger_us=NOW,
+        timezone="Europe/Berlin",
+        recurrence="FREQ=DAILY",
+        exclusions=("2026-12-24",),
+        grace_s=60,
+        created_us=NOW,
+        planned_us=NOW + 9 * SECOND,
+        plan_us=NOW + 5 * SECOND,
+    )
+    return msgspec.structs.replace(schedule, **changes)
+
+
+class Judge:
+    """Fires everything, or misses it; keeps what it was asked."""
+
+    def __init__(self, home: Home, fires: bool = True) -> None:
+        self.home = home
+        self.fires = fires
+        self.asked: list[Due] = []
+
+    def __call__(self, due: Due) -> tuple[Occurrence, Command | None]:
+        self.asked.append(due)
+        if not self.fires:
+            return missed(due.occurrence, "too late"), None
+        n = due.occurrence.num
+        command = some_command(self.home, n, parallel=True, attempts=1, type="play_media")
+        return triggered(due.occurrence, command, NOW), command
+
+
+async def claim(home: Home, at_s: float, judge: Judge, limit: int = 10) -> Claimed:
+    return await home.store.claim_occurrences(NOW + round(at_s * SECOND), limit, judge)
+
+
+async def listed(home: Home, schedule: Schedule) -> list[tuple[int, str]]:
+    found = await home.store.occurrences(USER, schedule.id, 100, None)
+    return [((each.due_us - NOW) // SECOND, each.state) for each in found]
+
+
+def times(*seconds: int) -> list[int]:
+    return [NOW + second * SECOND for second in seconds]
+
+
+async def test_a_schedule_comes_back_as_it_was_with_its_next_time(home: Home) -> None:
+    wanted = some_schedule()
+    added = await home.store.add_schedule(wanted, times(3, 1))
+    assert added == msgspec.structs.replace(wanted, num=added.num, next_us=NOW + SECOND)
+    assert await home.store.schedule(USER, wanted.id) == added
+    assert await home.store.schedule(OTHER_USER, wanted.id) is None
+    assert await home.store.schedules(USER, 10, 0, DEVICE) == [added]
+    assert await home.store.schedules(USER, 10, added.num) == []
+    assert await listed(home, wanted) == [(3, "pending"), (1, "pending")]
+    page = await home.store.occurrences(USER, wanted.id, 1, NOW + 3 * SECOND)
+    assert [each.due_us for each in page] == times(1)
+    assert await home.store.occurrences(OTHER_USER, wanted.id, 10, None) == []
+
+
+async def test_what_is_due_is_claimed_once_with_its_command(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1, 2, 9))
+    judge = Judge(home)
+    first = await claim(home, 2, judge)
+    assert [due.occurrence.due_us for due in judge.asked] == times(1, 2)
+    (due, _) = judge.asked
+    assert (due.device_num, due.device_code, due.is_online) == (home.device.num, "d1", False)
+    assert (due.media_type, due.media_size, due.media_sha256) == ("image/png", 9, b"s" * 32)
+    assert msgspec.structs.replace(due.schedule, next_us=schedule.next_us) == schedule
+    assert (len(first.send), first.next_us) == (2, NOW + 9 * SECOND)
+    assert [o.state for o in first.changed.occurrences] == ["triggered", "triggered"]
+    assert (await claim(home, 2, judge)).send == ()
+    known = await home.store.command(USER, first.send[0].id)
+    assert known is not None
+    assert (known.state, known.attempts, known.type) == ("queued", 1, "play_media")
+
+
+async def test_a_claim_takes_the_earliest_and_says_that_more_is_due(home: Home) -> None:
+    await home.store.add_schedule(some_schedule(), times(3, 1, 2))
+    claimed = await claim(home, 9, Judge(home), limit=2)
+    assert [o.due_us for o in claimed.changed.occurrences] == times(1, 2)
+    assert claimed.next_us == NOW + 3 * SECOND
+
+
+async def test_what_is_missed_says_why_and_sends_nothing(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1))
+    claimed = await claim(home, 99, Judge(home, fires=False))
+    assert (claimed.send, claimed.next_us) == ((), None)
+    (kept,) = await home.store.occurrences(USER, schedule.id, 10, None)
+    assert (kept.state, kept.detail, kept.version) == ("missed", "too late", 1)
+
+
+async def test_an_occurrence_follows_its_command_with_the_devices_own_times(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1))
+    (sent,) = (await claim(home, 1, Judge(home))).send
+
+    def ack(status: Any, at_s: int) -> AckChange:
+        said = CommandAck(status=status, at_us=NOW + at_s * SECOND)
+        return AckChange(KEY, sent.id, home.device.num, said, REFUSED)
+
+    told = await home.commit(of(acks=(ack("delivered", 4),)))
+    assert [o.state for o in told.changed.occurrences] == ["acknowledged"]
+    await home.commit(of(acks=(ack("succeeded", 30),)))
+    (kept,) = await home.store.occurrences(USER, schedule.id, 10, None)
+    assert kept.state == "completed"
+    assert (kept.acknowledged_us, kept.completed_us) == (NOW + 4 * SECOND, NOW + 30 * SECOND)
+
+
+async def test_an_occurrence_whose_command_expires_is_missed(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1))
+    await claim(home, 1, Judge(home))
+    expired = await home.store.claim_commands(NOW + 700 * SECOND, 10)
+    assert [o.state for o in expired.changed.occurrences] == ["missed"]
+    assert await listed(home, schedule) == [(1, "missed")]
+
+
+async def test_an_edit_holds_for_what_has_not_fired_and_for_nothing_else(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1, 2, 3))
+    await claim(home, 1, Judge(home))
+    changed = msgspec.structs.replace(schedule, grace_s=7, enabled=False)
+    told = await home.store.update_schedule(changed, times(1, 3, 4))
+    assert [(o.due_us - NOW, o.state) for o in told] == [(2 * SECOND, "cancelled")]
+    assert await listed(home, schedule) == [
+        (4, "pending"),
+        (3, "pending"),
+        (2, "cancelled"),
+        (1, "triggered"),
+    ]
+    back = await home.store.update_schedule(changed, times(2))
+    assert {(o.due_us - NOW) // SECOND: o.state for o in back} == {
+        2: "pending",
+        3: "cancelled",
+        4: "cancelled",
+    }
+    known = await home.store.schedule(USER, schedule.id)
+    assert known is not None
+    assert (known.grace_s, known.enabled, known.next_us) == (7, False, NOW + 2 * SECOND)
+
+
+async def test_more_is_planned_when_its_time_has_come_and_never_twice(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1))
+    asked: list[Schedule] = []
+
+    def planner(due: Schedule) -> tuple[Schedule, list[int]]:
+        asked.append(due)
+        return msgspec.structs.replace(due, planned_us=NOW + 3 * SECOND, plan_us=None), times(1, 3)
+
+    assert await home.store.plan_schedules(NOW + 4 * SECOND, 10, planner) == NOW + 5 * SECOND
+    assert asked == []
+    assert await home.store.plan_schedules(NOW + 5 * SECOND, 10, planner) is None
+    assert [each.id for each in asked] == [schedule.id]
+    assert await listed(home, schedule) == [(3, "pending"), (1, "pending")]
+    assert await home.store.plan_schedules(NOW + 9 * SECOND, 10, planner) is None
+    assert len(asked) == 1
+
+
+async def test_a_schedule_for_what_is_gone_is_refused(home: Home) -> None:
+    for gone in (some_schedule(device_id=MEDIA), some_schedule(media_id=DEVICE)):
+        with pytest.raises(Conflict):
+            await home.store.add_schedule(gone, [])
+
+
+async def test_media_that_something_to_come_needs_cannot_be_deleted(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(plan_us=None), times(1))
+    with pytest.raises(Conflict):
+        await home.store.delete_media(USER, MEDIA)
+    await claim(home, 1, Judge(home))
+    await home.store.delete_media(USER, MEDIA)
+    known = await home.store.schedule(USER, schedule.id)
+    assert known is not None
+    assert known.media_id is None
+
+
+async def test_a_schedule_goes_with_its_device_or_by_itself(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1))
+    await home.store.delete_schedule(OTHER_USER, schedule.id)
+    assert await home.store.schedule(USER, schedule.id) is not None
+    await home.store.delete_schedule(USER, schedule.id)
+    assert await home.store.schedule(USER, schedule.id) is None
+    other = await home.store.add_schedule(some_schedule(2), times(1))
+    await home.store.delete_device(USER, DEVICE, False)
+    assert await home.store.schedule(USER, other.id) is None
+    assert (await claim(home, 9, Judge(home))).next_us is None
