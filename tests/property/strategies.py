@@ -103,6 +103,27 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "min_value": st.none() | finite,
     "max_value": st.none() | finite,
     "on_violation": st.sampled_from(["reject", "flag"]),
+    "offline_alarm": st.booleans(),
+    "alarm": nearly(
+        {
+            "after_s": st.floats(0, 1e6),
+            "after_count": st.integers(1, 1000),
+            "hysteresis": st.floats(0, 1e6),
+            "severity": st.sampled_from(["info", "warning", "critical"]),
+        }
+    ),
+    "type": feed_keys,
+    "payload": json_values,
+    "ttl_s": st.integers(1, 30 * 24 * 3600),
+    "parallel": st.booleans(),
+    "id": st.none() | uuids,
+    "media_id": uuids,
+    "trigger_time": st.just("2026-12-01T08:00:00Z") | short_texts,
+    "timezone": st.sampled_from(["UTC", "Europe/Berlin"]) | short_texts,
+    "recurrence": st.none() | st.sampled_from(["FREQ=DAILY", "FREQ=HOURLY;COUNT=3"]) | short_texts,
+    "exclusions": st.lists(st.just("2026-12-24") | short_texts, max_size=2),
+    "misfire": st.sampled_from(["fire", "skip"]),
+    "grace_s": st.integers(0, 7 * 24 * 3600),
 }
 
 
