@@ -81,10 +81,12 @@ async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
     return schedule_view(schedule)
 
 
-@api.operation("POST", "/media-schedules/preview", body=NewSchedule, answer=SchedulePreview)
+@api.operation("POST", "/schedule-previews", body=NewSchedule, answer=SchedulePreview)
 async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
     """When such a schedule would fire next; nothing is kept."""
     exclusions = tuple(body.exclusions)
+    for name in ("device_id", "media_id"):
+        _id(name, getattr(body, name))
     try:
         rule = recurrence(_instant(body.trigger_time), body.timezone, body.recurrence, exclusions)
     except BadRecurrence as error:
