@@ -18,7 +18,9 @@ from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.gateway import Gateway
 from actors.leadership import Leadership
-from actors.ports import Broker, Committed, Ids, Logins, Ports, Store, WallClock
+from actors.media import Library
+from actors.ports import Broker, Committed, Ids, Links, Logins, Ports, Store, WallClock
+from actors.ports.media import MediaFiles
 from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
@@ -50,6 +52,9 @@ class House:
         self.ids: Ids = ports.ids
         self.logins: Logins = ports.logins
         self.broker: Broker = ports.broker
+        self.links: Links = ports.links
+        self.files: MediaFiles = ports.files
+        self.library = Library(ports.store, ports.files)
         self.accounts = Accounts()
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self.writer = Writer(

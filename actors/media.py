@@ -51,12 +51,14 @@ class Library:
         """Delete media, and its content where nobody else has it. Raises `Conflict`."""
         async with self._files.turn():
             await self._files.doubt(media.sha256)
+            refused: Conflict | None = None
             try:
                 await self._store.delete_media(media.user_id, media.id)
-            except Conflict:
-                await self._files.settle(media.sha256)
-                raise
+            except Conflict as error:
+                refused = error
             await self._settle(media.sha256)
+            if refused is not None:
+                raise refused
 
     async def settle_all(self) -> None:
         """Remove contents that a crash left and that nobody has. Raises `Busy`, `Unavailable`."""

@@ -15,7 +15,7 @@ FILENAME_MAX = 200
 SUFFIX_MAX = 16
 UNNAMED = "unnamed"
 
-# Marks that write the rest of a name backwards: `gpj.exe` would be shown as a picture.
+# Marks that write the rest of a name backwards: what ends in `gpj.exe` would be shown as a picture.
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Control characters, halves of surrogate pairs, and ends of lines and paragraphs.
 _UNSHOWN = ("Cc", "Cs", "Zl", "Zp")

@@ -13,6 +13,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import imagesize
 import msgspec
@@ -48,6 +49,7 @@ WORDS = ", ".join(TAKEN.values())
 TYPE_BYTES = 4096
 HEAD_BYTES = 256 << 10
 PIXELS_MAX = 2**31 - 1
+READS_MAX = 2000  # some 5 ms; a photograph takes twenty
 
 # puremagic's names for what it knows for sure.
 _SURE = {
@@ -127,7 +129,7 @@ class Sniffer:
     def _decide(self) -> None:
         head = bytes(self._head)
         found = binary_type(head)
-        if found is None and (_MARKUP.match(head.removeprefix(codecs.BOM_UTF8)) or _named(head)):
+        if found is None and (_MARKUP.match(head.removeprefix(codecs.BOM_UTF8)) or _is_named(head)):
             raise _not_taken(head)
         # What is none of these may be text; whether it is, every byte of it has a say in.
         self._type = found or "text/plain"
@@ -152,33 +154,45 @@ def binary_type(head: bytes) -> str | None:
 
 def _names(head: bytes) -> list[str]:
     """What puremagic calls it, likeliest first."""
-    try:
-        # Only the beginning: the end of a head is not the end of its file.
-        found = puremagic.magic_string(head + bytes(256))
-    except (puremagic.PureError, ValueError):
-        return []
-    return [each.mime_type for each in found if each.offset >= 0 and each.mime_type]
+    return [each.mime_type for each in _magic(head) if each.mime_type]
 
 
-def _named(head: bytes) -> bool:
+def _is_named(head: bytes) -> bool:
     """Whether puremagic knows it, by a signature that no text begins with by chance."""
-    try:
-        found = puremagic.magic_string(head + bytes(256))
-    except (puremagic.PureError, ValueError):
-        return False
-    sure = (each for each in found if each.offset == 0 and len(each.byte_match) >= 5)
+    sure = [each for each in _magic(head) if each.offset == 0 and len(each.byte_match) >= 5]
     return any(not each.mime_type.startswith("text/") for each in sure if each.mime_type)
 
 
+def _magic(head: bytes) -> list[Any]:
+    try:
+        # The end of a head is not the end of its file: with zeros no signature of an end fits.
+        found = puremagic.magic_string(head[:TYPE_BYTES] + bytes(256))
+    except (puremagic.PureError, ValueError):
+        return []
+    return [each for each in found if each.offset >= 0]
+
+
 def _not_taken(head: bytes) -> NotTaken:
-    names = _names(head[:TYPE_BYTES])
+    names = _names(head)
     seen = f"this looks like {names[0]}; " if names and names[0] not in TAKEN else ""
     return NotTaken(f"{seen}what is taken: {WORDS}")
 
 
+class _Reader(io.BytesIO):
+    """A head that is read so often and no more: rubbish may be made of ten thousands of parts."""
+
+    reads_left = READS_MAX
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise ValueError("too many parts")
+        return super().read(size)
+
+
 def _pixels(head: bytes) -> tuple[int | None, int | None]:
     try:
-        width, height = imagesize.get(io.BytesIO(head))
+        width, height = imagesize.get(_Reader(head))
     except Exception:  # noqa: BLE001 (whatever rubbish makes of its reader, the file has no size)
         return None, None
     if not (0 < width <= PIXELS_MAX and 0 < height <= PIXELS_MAX):

@@ -22,6 +22,7 @@ from roost.external import ServeSettings, serve
 from roost.offline import database_url
 from roost.provisioning import FeedWish, provision_device, provision_user
 from roost.settings import (
+    check_bytes,
     check_database_url,
     check_jwt_secret,
     check_public_url,
@@ -29,6 +30,7 @@ from roost.settings import (
     parse_bind,
 )
 from roost.up import UpSettings, up
+from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES
 
 app = App(
     name="roost",
@@ -43,13 +45,19 @@ app.command(device_app)
 
 DATA_DIR = Path("data")
 
-DataDir = Annotated[Path, Parameter(help="Where the database, the broker and the secrets live.")]
+DataDir = Annotated[
+    Path, Parameter(help="Where the database, the broker, the media and the secrets live.")
+]
 Http = Annotated[str, Parameter(help="Where to serve people: HOST:PORT.")]
 Mqtt = Annotated[str, Parameter(help="Where to serve devices: HOST:PORT.")]
 PublicUrl = Annotated[str | None, Parameter(help="What the outside calls us.")]
 Signup = Annotated[str, Parameter(help="Whether people may create accounts: open or closed.")]
 JwtSecret = Annotated[
     str | None, Parameter(help="Signs tokens; made at the first start if absent.")
+]
+MediaBytesMax = Annotated[int, Parameter(help="How large a file may be, in bytes.")]
+MediaQuotaBytes = Annotated[
+    int, Parameter(help="How large all files of a user may be together, in bytes.")
 ]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
@@ -71,6 +79,8 @@ def up_command(
     public_url: PublicUrl = None,
     signup: Signup = "open",
     jwt_secret: JwtSecret = None,
+    media_bytes_max: MediaBytesMax = MEDIA_BYTES_MAX,
+    media_quota_bytes: MediaQuotaBytes = MEDIA_QUOTA_BYTES,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -83,6 +93,8 @@ def up_command(
         public_url=check_public_url(public_url),
         signup_open=check_signup(signup),
         jwt_secret=check_jwt_secret(jwt_secret),
+        media_bytes_max=check_bytes(media_bytes_max, "media bytes max"),
+        media_quota_bytes=check_bytes(media_quota_bytes, "media quota bytes"),
         demo=demo,
     )
     trio.run(up, settings)
@@ -105,6 +117,8 @@ def serve_command(
     public_url: PublicUrl = None,
     signup: Signup = "open",
     jwt_secret: JwtSecret = None,
+    media_bytes_max: MediaBytesMax = MEDIA_BYTES_MAX,
+    media_quota_bytes: MediaQuotaBytes = MEDIA_QUOTA_BYTES,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -121,6 +135,8 @@ def serve_command(
         public_url=check_public_url(public_url),
         signup_open=check_signup(signup),
         jwt_secret=check_jwt_secret(jwt_secret),
+        media_bytes_max=check_bytes(media_bytes_max, "media bytes max"),
+        media_quota_bytes=check_bytes(media_quota_bytes, "media quota bytes"),
     )
     trio.run(serve, settings)
 

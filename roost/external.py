@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from actors.adapters.clocks import SystemIds
+from actors.adapters.media_files import open_media_files
 from actors.adapters.memory import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
 from actors.adapters.mqtt.link import VERSIONS
@@ -18,7 +19,7 @@ from protocol.errors import SettingsError, Unavailable
 from roost.embedded import data_dir
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
-from web.routing import WebSettings
+from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, WebSettings
 
 log = structlog.get_logger("roost")
 
@@ -37,6 +38,8 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     signup_open: bool = True
     jwt_secret: str | None = None
+    media_bytes_max: int = MEDIA_BYTES_MAX
+    media_quota_bytes: int = MEDIA_QUOTA_BYTES
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -55,17 +58,22 @@ async def serve(settings: ServeSettings) -> None:
         public_url=settings.public_url,
         signup_open=settings.signup_open,
         mqtt_url=settings.mqtt_public_url,
+        media_bytes_max=settings.media_bytes_max,
+        media_quota_bytes=settings.media_quota_bytes,
     )
 
     async def serve_ready(house: House, url: str) -> None:
         await broker.wait_subscribed()
         print(f"ready {url} {settings.mqtt_public_url or _without_login(broker)}", flush=True)
 
-    async with open_store(settings.database_url) as store:
+    async with (
+        open_store(settings.database_url) as store,
+        open_media_files(settings.data_dir / "media") as files,
+    ):
         await _migrate(store)
         where = Where(settings.public_url)
         links = MediaLinks(web.jwt_secret, where)
-        ports = make_ports(store, broker, NoLogins(), links)
+        ports = make_ports(store, broker, NoLogins(), links, files)
         await run_until_signal(ports, web, settings.http, where, serve_ready)
 
 

@@ -17,6 +17,7 @@ from quart_trio import QuartTrio
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.house import House, open_house
 from actors.ports import Broker, Links, Logins, Ports, Store
+from actors.ports.media import MediaFiles
 from protocol.errors import RoostError, Unavailable
 from roost.hardening import harden
 from roost.settings import Bind, check_free
@@ -54,7 +55,9 @@ class Where:
         return url
 
 
-def make_ports(store: Store, broker: Broker, logins: Logins, links: Links) -> Ports:
+def make_ports(
+    store: Store, broker: Broker, logins: Logins, links: Links, files: MediaFiles
+) -> Ports:
     return Ports(
         store=store,
         broker=broker,
@@ -62,6 +65,7 @@ def make_ports(store: Store, broker: Broker, logins: Logins, links: Links) -> Po
         ids=SystemIds(),
         logins=logins,
         links=links,
+        files=files,
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )
 
@@ -151,7 +155,7 @@ async def run_until_signal(
             trio.open_nursery() as nursery,
         ):
             where.listens(url)
-            nursery.start_soon(_tidy, ports.store)
+            nursery.start_soon(_tidy, house)
             nursery.start_soon(serve_ready, house, url)
             async for _ in signals:
                 log.info("stopping")
@@ -172,10 +176,11 @@ def _end_within(seconds: float) -> None:
     timer.start()
 
 
-async def _tidy(store: Store) -> None:
+async def _tidy(house: House) -> None:
     while True:
         try:
-            await store.tidy()
+            await house.store.tidy()
+            await house.library.settle_all()
         except RoostError as error:
             log.warning("housekeeping waits", error=str(error))
         await trio.sleep(TIDY_EVERY_S)

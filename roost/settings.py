@@ -7,6 +7,9 @@ import msgspec
 
 from protocol.errors import SettingsError
 
+BYTES_MIN = 1 << 20
+BYTES_MAX = 1 << 50  # a petabyte
+
 
 class Bind(msgspec.Struct, frozen=True):
     host: str
@@ -79,3 +82,10 @@ def check_jwt_secret(secret: str | None) -> str | None:
     if secret is not None and len(secret) < 32:
         raise SettingsError("the JWT secret must have 32 characters or more")
     return secret or None
+
+
+def check_bytes(number: int, what: str) -> int:
+    """A size from a megabyte to a petabyte. Raises `SettingsError`."""
+    if not BYTES_MIN <= number <= BYTES_MAX:
+        raise SettingsError(f"{what}: {number} bytes are not between {BYTES_MIN} and {BYTES_MAX}")
+    return number

@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from actors.adapters.clocks import SystemClock
+from actors.adapters.media_files import open_media_files
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
 from actors.adapters.nats_logins import open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
@@ -19,7 +20,7 @@ from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
-from web.routing import WebSettings
+from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, WebSettings
 
 log = structlog.get_logger("roost")
 
@@ -31,6 +32,8 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     signup_open: bool = True
     jwt_secret: str | None = None
+    media_bytes_max: int = MEDIA_BYTES_MAX
+    media_quota_bytes: int = MEDIA_QUOTA_BYTES
     demo: bool = False
 
 
@@ -71,15 +74,20 @@ async def _serve(
 ) -> None:
     mqtt_url = f"mqtt://{Bind(server.host, server.port).shown}"
     broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
-    async with open_logins(server.access, store, SystemClock(), PARTITIONS) as logins:
+    async with (
+        open_logins(server.access, store, SystemClock(), PARTITIONS) as logins,
+        open_media_files(path / "media") as files,
+    ):
         jwt_secret = settings.jwt_secret or secrets.jwt
         where = Where(settings.public_url)
-        ports = make_ports(store, broker, logins, MediaLinks(jwt_secret, where))
+        ports = make_ports(store, broker, logins, MediaLinks(jwt_secret, where), files)
         web = WebSettings(
             jwt_secret=jwt_secret,
             public_url=settings.public_url,
             signup_open=settings.signup_open,
             mqtt_url=mqtt_url,
+            media_bytes_max=settings.media_bytes_max,
+            media_quota_bytes=settings.media_quota_bytes,
         )
 
         async def serve_ready(house: House, url: str) -> None:

@@ -1,5 +1,6 @@
 """The Quart-Trio application: routes, errors, limits. Actors live in the house, not in it."""
 
+from functools import partial
 from typing import Any
 
 from quart import Response
@@ -11,15 +12,38 @@ from actors.ports import Hasher
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.resources import ProblemView
-from web import alarms, commands, devices, feeds, operations, people, problems, schedules
+from web import (
+    alarms,
+    commands,
+    content,
+    devices,
+    feeds,
+    media,
+    operations,
+    people,
+    problems,
+    schedules,
+)
+from web.arriving import PacedConnection
 from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.live import Sockets, devices_socket
-from web.routing import Context, WebSettings
+from web.routing import PREFIX, Context, WebSettings
+from web.uploading import Uploads
 
 BODY_BYTES_MAX = 1 << 20
 BODY_WITHIN_S = 30
-APIS = (people.api, devices.api, feeds.api, commands.api, schedules.api, alarms.api)
+APIS = (
+    people.api,
+    devices.api,
+    feeds.api,
+    commands.api,
+    schedules.api,
+    alarms.api,
+    media.api,
+    content.api,
+)
+UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operations if op.upload}
 
 
 def create_app(
@@ -28,6 +52,7 @@ def create_app(
     """The application over a house that is open."""
     sockets = sockets or Sockets()
     app = QuartTrio("roost", static_folder=None)
+    app.asgi_http_class = partial(PacedConnection, UPLOADS)  # type: ignore[assignment]
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["BODY_TIMEOUT"] = BODY_WITHIN_S
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -35,7 +60,7 @@ def create_app(
     app.url_map.merge_slashes = False
     tokens = Tokens(settings.jwt_secret, house.clock, house.ids)
     auth = Auth(tokens, house.store, settings.public_url)
-    context = Context(house=house, auth=auth, hasher=hasher, settings=settings)
+    context = Context(house=house, auth=auth, hasher=hasher, settings=settings, uploads=Uploads())
     for api in APIS:
         api.install(app, context)
     operations.install(app, context, sockets, [op for api in APIS for op in api.operations])

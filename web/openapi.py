@@ -8,18 +8,27 @@ from typing import Any
 import msgspec
 
 from protocol.resources import ProblemView
+from protocol.sniffing import TAKEN, WORDS
 from web.problems import MEDIA_TYPE
 from web.routing import PREFIX, Operation
+from web.uploading import PART
 
 _REFERENCE = "#/components/schemas/{name}"
 _PATH = re.compile(r"<(\w+)>")
 
+TEXT = {"type": "string"}
 ID = {"type": "string", "format": "uuid"}
 # What comes with a wrong answer beside its body.
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    416: {"Content-Range": {"required": True, "schema": {"type": "string"}}},
     503: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
 }
+# A link that carries its own right to the content needs no login.
+LINK: dict[str, list[str]] = {}
+# What a client may ask of a content, and what it learns of it (RFC 9110).
+CONDITIONS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+ABOUT_CONTENT = ("ETag", "Last-Modified", "Accept-Ranges", "Cache-Control", "Content-Disposition")
 SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}, {"cookie": []}]
 
 
@@ -90,6 +99,8 @@ def _operation(
         for name, schema in query["properties"].items():
             required = name in query["required"]
             parameters.append({"name": name, "in": "query", "required": required, "schema": schema})
+    if operation.content:
+        parameters += [{"name": name, "in": "header", "schema": TEXT} for name in CONDITIONS]
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
@@ -97,25 +108,35 @@ def _operation(
         if operation.raw_body:
             content["application/x-www-form-urlencoded"] = {"schema": _form()}
         described["requestBody"] = {"required": True, "content": content}
+    if operation.upload:
+        described["requestBody"] = {"required": True, "content": {"multipart/form-data": _file()}}
     if not operation.public:
-        described["security"] = SECURITY
+        described["security"] = [*SECURITY, LINK] if operation.linked else SECURITY
     return described
 
 
+def _file() -> dict[str, Any]:
+    """One part, `file`; its type is found by its content (`protocol.sniffing`)."""
+    file = {"type": "string", "format": "binary", "minLength": 1}
+    schema = {
+        "type": "object",
+        "required": [PART],
+        "properties": {PART: file},
+        "additionalProperties": False,
+    }
+    return {"schema": schema, "example": {PART: f"One of: {WORDS}"}}
+
+
 def _form() -> dict[str, Any]:
-    text = {"type": "string"}
     return {
         "type": "object",
         "required": ["username", "password"],
-        "properties": {"username": text, "password": text},
+        "properties": {"username": TEXT, "password": TEXT},
     }
 
 
 def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
-    if operation.answer is not None:
-        good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
-    answers = {str(operation.status): good}
+    answers = _content_answers() if operation.content else _good_answers(operation, schemas)
     wrong = {503, *operation.errors}
     if not operation.public:
         wrong.add(401)
@@ -123,6 +144,10 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
             wrong.add(403)
     if operation.body is not None:
         wrong |= {400, 408, 413, 422}
+    if operation.upload:
+        wrong |= {400, 408, 413, 415, 422}
+    if operation.content:
+        wrong.add(416)
     if operation.query is not None:
         wrong.add(422)
     for status in sorted(wrong):
@@ -133,3 +158,25 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         if status in HEADERS:
             answers[str(status)]["headers"] = HEADERS[status]
     return answers
+
+
+def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for status in (operation.status, *operation.also):
+        good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+        if operation.answer is not None:
+            good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
+        answers[str(status)] = good
+    return answers
+
+
+def _content_answers() -> dict[str, Any]:
+    """The bytes of a file: all, a range, or none because the client has them already."""
+    headers = {name: {"required": True, "schema": TEXT} for name in ABOUT_CONTENT}
+    content: dict[str, Any] = {kind: {"schema": {}} for kind in TAKEN}
+    part = {**headers, "Content-Range": {"required": True, "schema": TEXT}}
+    return {
+        "200": {"description": "The whole content", "headers": headers, "content": content},
+        "206": {"description": "The range asked for", "headers": part, "content": content},
+        "304": {"description": HTTPStatus(304).phrase, "headers": headers},
+    }

@@ -6,7 +6,15 @@ from quart import Response
 from werkzeug.exceptions import HTTPException
 
 from protocol import codec
-from protocol.errors import Busy, Malformed, Problem, Unauthorized, Unavailable, Unstorable
+from protocol.errors import (
+    Busy,
+    Malformed,
+    NoSuchRange,
+    Problem,
+    Unauthorized,
+    Unavailable,
+    Unstorable,
+)
 from protocol.resources import ProblemView
 
 log = structlog.get_logger("roost.web")
@@ -36,6 +44,8 @@ def of_problem(problem: Problem) -> Response:
     response = answer(view, problem.retry_after_s)
     if isinstance(problem, Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(problem, NoSuchRange):
+        response.headers["Content-Range"] = f"bytes */{problem.size}"
     return response
 
 

@@ -22,21 +22,31 @@ from protocol.errors import Busy, Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.records import User
 from web.auth import Auth
+from web.uploading import Uploads
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 PREFIX = "/api/v1"
+SIGNATURE = "signature"  # the parameter of a query that makes it a signed link
 # A purge of a long history may take ten minutes; nothing else takes more than seconds.
 WORK_WITHIN_S = 660.0
 
+MEDIA_BYTES_MAX = 256 << 20
+MEDIA_QUOTA_BYTES = 10 << 30
+
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the outside needs to know. `mqtt_url` is where devices connect."""
+    """What the outside needs to know. `mqtt_url` is where devices connect.
+
+    `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
+    """
 
     jwt_secret: str
     public_url: str | None = None
     signup_open: bool = True
     mqtt_url: str | None = None
+    media_bytes_max: int = MEDIA_BYTES_MAX
+    media_quota_bytes: int = MEDIA_QUOTA_BYTES
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,24 +56,37 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     auth: Any  # Auth
     hasher: Any  # Hasher
     settings: WebSettings
+    uploads: Any  # Uploads
 
 
 class Call:
-    """One request: who asks, and what handlers may use."""
+    """One request: who asks, and what handlers may use.
+
+    Attributes:
+        headers: of the answer.
+        status: of the answer, where it is not the operation's usual one.
+    """
 
     def __init__(self, context: Context, asked: Request, user: User | None) -> None:
         self.house: House = context.house
         self.auth: Auth = context.auth
         self.hasher = context.hasher
         self.settings = context.settings
+        self.uploads: Uploads = context.uploads
         self.request = asked
         self._user = user
         self.headers: dict[str, str] = {}
+        self.status: int | None = None
 
     @property
     def user(self) -> User:
         assert self._user is not None, "a public operation has no user"
         return self._user
+
+    @property
+    def has_user(self) -> bool:
+        """False where a signed link stands for the login."""
+        return self._user is not None
 
     async def data(self) -> bytes:
         """The body, up to the app's limit."""
@@ -73,6 +96,16 @@ class Call:
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """A route, and what the OpenAPI document says of it.
+
+    Attributes:
+        also: other good statuses with the same answer.
+        raw_body: the handler reads the body itself, and may be left when the client hangs up.
+        upload: the body is multipart with one part `file`, and comes as fast as it is read.
+        content: the answer is the content of a file: whole, in part, or not modified.
+        linked: a link with a `signature` stands for a login; the handler judges it.
+    """
+
     method: str
     path: str
     handler: Any
@@ -80,9 +113,13 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: Any = None
     answer: Any = None
     status: int = 200
+    also: tuple[int, ...] = ()
     errors: tuple[int, ...] = ()
     public: bool = False
     raw_body: bool = False
+    upload: bool = False
+    content: bool = False
+    linked: bool = False
     tag: str = ""
 
     @property
@@ -122,7 +159,8 @@ class Api:
 def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
     async def view(**path: str) -> Response:
         user = None
-        if not operation.public:
+        by_link = operation.linked and SIGNATURE in request.args
+        if not operation.public and not by_link:
             user = await context.auth.user_of_request(request)
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
@@ -139,7 +177,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
             return answer
         content = b"" if answer is None else codec.encode(answer)
         kind = None if answer is None else "application/json"
-        return Response(content, operation.status, call.headers, content_type=kind)
+        status = call.status or operation.status
+        return Response(content, status, call.headers, content_type=kind)
 
     return view
 

@@ -302,7 +302,13 @@ class Broker(Protocol):
 class Links(Protocol):
     """Addresses that open without a login, for a while."""
 
-    def url(self, media_id: str, expires_us: int) -> str: ...
+    def url(self, media_id: str, expires_us: int) -> str:
+        """Raises `Unavailable` as long as our own address is not known."""
+        ...
+
+    def is_valid(self, media_id: str, expires: int, signature: str, now_us: int) -> bool:
+        """Whether a link with these parts is ours and works at that time."""
+        ...
 
 
 class Logins(Protocol):
@@ -325,4 +331,5 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     ids: Any  # Ids
     logins: Any  # Logins
     links: Any  # Links
+    files: Any  # MediaFiles
     rng: random.Random

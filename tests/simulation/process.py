@@ -59,6 +59,7 @@ class Process:
             ids=world.ids,
             logins=NoLogins(),
             links=MediaLinks("s" * 32, lambda: "http://roost.example"),
+            files=world.files,
             rng=random.Random(world.seed + 2 + self.number),
         )
         world.trace.note("process", f"{self.number} starts")

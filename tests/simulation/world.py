@@ -20,6 +20,7 @@ import trio
 from actors.adapters.memory import SeededIds
 from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_line import no_latency
+from actors.adapters.memory_media import MemoryFiles
 from actors.adapters.memory_session import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import LineCrash, StoreFaults
@@ -83,6 +84,7 @@ class World:
         self.clock = VirtualClock()
         self.ids = SeededIds(random.Random(seed + 1))
         self.store = MemoryStore(VirtualClock())  # a server with a clock of its own, never set
+        self.files = MemoryFiles()  # a disk: it outlives every process
         self.store_faults = StoreFaults(self.trace.fault)
         plans = partition_plans(habits.partitions) if habits.partitions else plain_plans()
         self.broker = MemoryBroker(plans, habits, random.Random(seed + 3))

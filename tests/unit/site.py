@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.adapters.memory import ManualClock, NoLogins, PlainHasher, SeededIds
 from actors.adapters.memory_broker import MemoryBroker
+from actors.adapters.memory_media import MemoryFiles
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import StoreFaults, StoreLine
 from actors.adapters.mqtt.broker import plain_plans
@@ -23,10 +24,18 @@ ACCOUNT = {"email": "ada@example.org", "password": "correct-horse"}
 class Site:
     """The application with somebody signed in."""
 
-    def __init__(self, house: House, clock: ManualClock, faults: StoreFaults, app: Any) -> None:
+    def __init__(
+        self,
+        house: House,
+        clock: ManualClock,
+        faults: StoreFaults,
+        files: MemoryFiles,
+        app: Any,
+    ) -> None:
         self.house = house
         self.clock = clock
         self.faults = faults
+        self.files = files
         self.app = app
         self.headers: dict[str, str] = {}
 
@@ -58,6 +67,7 @@ async def open_site() -> AsyncIterator[Site]:
     """A site of its own, on its own store and clock."""
     clock = ManualClock()
     faults = StoreFaults()
+    files = MemoryFiles()
     store = StoreLine(MemoryStore(clock), faults)
     ports = Ports(
         store=store,
@@ -66,10 +76,11 @@ async def open_site() -> AsyncIterator[Site]:
         ids=SeededIds(random.Random(1)),
         logins=NoLogins(),
         links=MediaLinks("s" * 32, lambda: "http://roost.example"),
+        files=files,
         rng=random.Random(1),
     )
     async with open_house(ports) as house:
         app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
-        place = Site(house, clock, faults, app)
+        place = Site(house, clock, faults, files, app)
         await place.sign_in()
         yield place

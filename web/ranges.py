@@ -1,0 +1,70 @@
+"""Conditional requests and ranges (RFC 9110 §13 and §14) for content that never changes."""
+
+import re
+
+from quart import Request
+from werkzeug.datastructures import Headers
+from werkzeug.http import http_date, parse_date, parse_etags
+
+from protocol.errors import NoSuchRange
+from protocol.records import Media
+from protocol.times import SECOND_US
+
+# Nineteen digits reach beyond any file.
+_SPAN = re.compile(r"bytes[ \t]*=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.ASCII | re.IGNORECASE)
+
+
+class Validators:
+    """What tells one content from another: its tag (strong) and when it came."""
+
+    def __init__(self, media: Media) -> None:
+        self._tag = media.sha256.hex()
+        self._modified_s = media.created_us // SECOND_US
+        self.etag = f'"{self._tag}"'
+        self.last_modified = http_date(self._modified_s)
+
+    def is_known(self, asked: Request) -> bool:
+        """Whether the client has it already (304). A tag counts before a date (§13.2.2)."""
+        tags = asked.headers.get("If-None-Match")
+        if tags is not None:
+            return parse_etags(tags).contains_weak(self._tag)
+        since = parse_date(asked.headers.get("If-Modified-Since"))
+        return since is not None and self._modified_s <= since.timestamp()
+
+    def span(self, asked: Request, size: int) -> tuple[int, int] | None:
+        """The part that is asked for, first byte and the one after the last; None for the whole.
+
+        Raises:
+            NoSuchRange: it begins behind the end.
+        """
+        # A range is defined for GET alone (§14.2); a part of another content is of no use.
+        if asked.method != "GET" or not self._is_same(asked.headers):
+            return None
+        return span_of(", ".join(asked.headers.getlist("Range")), size)
+
+    def _is_same(self, headers: Headers) -> bool:
+        """If-Range: by the strong tag, or by the very date (§13.1.5)."""
+        condition = headers.get("If-Range")
+        return condition is None or condition.strip() in (self.etag, self.last_modified)
+
+
+def span_of(text: str, size: int) -> tuple[int, int] | None:
+    """A `Range` header. What is not one range of bytes is passed over, as §14.2 allows.
+
+    Raises:
+        NoSuchRange: it begins behind the end.
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:  # so many from the end
+        if int(last) == 0:
+            raise NoSuchRange(size)
+        return max(0, size - int(last)), size
+    start = int(first)
+    if last and int(last) < start:
+        return None  # §14.1.1: no range
+    if start >= size:
+        raise NoSuchRange(size)
+    return start, min(int(last) + 1, size) if last else size
