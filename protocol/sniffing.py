@@ -5,7 +5,7 @@
     found = sniffer.finish()    # found.content_type, found.width, found.height
 
 puremagic names what has a long signature. Where signatures are short or shared by several types
-(ISO media files, Matroska, Ogg, MPEG audio, BMP, text) the checks are our own.
+(ISO media files, RIFF, Matroska, Ogg, MPEG audio, BMP, text) the checks are our own.
 """
 
 import codecs
@@ -56,9 +56,6 @@ _SURE = {
     "image/jpeg": "image/jpeg",
     "image/png": "image/png",
     "image/gif": "image/gif",
-    "image/webp": "image/webp",
-    "audio/wave": "audio/wav",
-    "audio/x-wav": "audio/wav",
     "audio/flac": "audio/flac",
     "application/pdf": "application/pdf",
 }
@@ -145,7 +142,7 @@ class Sniffer:
 
 def binary_type(head: bytes) -> str | None:
     """The type out of `TAKEN` that a file's beginning shows, but for text; None for any other."""
-    for read in (_iso_media, _matroska, _ogg, _mpeg_audio, _bitmap):
+    for read in (_iso_media, _riff, _matroska, _ogg, _mpeg_audio, _bitmap):
         found = read(head)
         if found is not None:
             return found
@@ -216,6 +213,12 @@ def _iso_media(head: bytes) -> str | None:
     if brands[0] in (b"heic", b"heix", b"mif1", b"msf1", b"crx "):
         return None  # pictures of kinds that browsers do not show
     return "video/mp4" if any(_VIDEO_BRAND.fullmatch(brand) for brand in brands) else None
+
+
+def _riff(head: bytes) -> str | None:
+    """One container for sounds, pictures and films: its form tells which."""
+    forms = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
+    return forms.get(head[8:12]) if head.startswith(b"RIFF") else None
 
 
 def _matroska(head: bytes) -> str | None:

@@ -22,8 +22,10 @@ class SystemClock:
     async def wait_set(self) -> None:
         """Looks once a second; 5 ms are what a second of slewing by NTP never makes."""
         before_s = time.time() - trio.current_time()
-        while abs(time.time() - trio.current_time() - before_s) < SET_S:
+        while True:
             await trio.sleep(1)
+            if abs(time.time() - trio.current_time() - before_s) >= SET_S:
+                return
 
 
 class SystemIds:

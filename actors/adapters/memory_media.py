@@ -121,6 +121,11 @@ class MemoryFiles:
         async with self._turn:
             yield
 
+    @property
+    def contents(self) -> int:
+        """How many there are."""
+        return len(self._contents)
+
     def put(self, sha256: bytes, content: bytes) -> None:
         self._contents.setdefault(sha256, content)
 

@@ -1,0 +1,435 @@
+"""The media library over REST and the twins."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+
+from actors.adapters.memory import PlainHasher
+from protocol.times import SECOND_US
+from tests.unit.multipart import BOUNDARY, HEADERS, body, part
+from tests.unit.samples import REFUSED, TAKEN, png
+from tests.unit.site import ACCOUNT, Site, open_site
+from web.app import create_app
+from web.routing import WebSettings
+from web.uploading import AROUND_BYTES, UPLOADS_OF_USER_MAX
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+BOB = {"email": "bob@example.org", "password": "correct-horse"}
+PNG = png()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with open_site() as place:
+        yield place
+
+
+async def upload(site: Site, content: bytes = PNG, name: str = "a.png") -> tuple[int, Any]:
+    return await site.call("POST", "/media", data=body(part(content, name)), headers=HEADERS)
+
+
+async def uploaded(site: Site, content: bytes = PNG, name: str = "a.png") -> Any:
+    status, made = await upload(site, content, name)
+    assert status == 201, made
+    return made
+
+
+async def as_bob(site: Site) -> None:
+    await site.post("/users", BOB)
+    _, token = await site.post("/login/access-token", BOB)
+    site.headers = {"x-auth-token": token["access_token"]}
+
+
+async def content_of(site: Site, media: Any, **headers: str) -> Any:
+    path = f"/api/v1/media/{media['id']}/content"
+    return await site.raw("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+async def told(site: Site, method: str, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+    """Status and headers as they are sent; the test client's answers count their own bytes."""
+    named = {**site.headers, **{k.replace("_", "-"): v for k, v in headers.items()}}
+    async with site.app.test_client().request(path, method=method, headers=named) as line:
+        await line.send_complete()
+    return line.status_code, {k.title(): v for k, v in line.headers.items()}
+
+
+async def test_an_upload_is_listed_shown_counted_and_given_back(site: Site) -> None:
+    made = await uploaded(site)
+    assert (made["filename"], made["content_type"]) == ("a.png", "image/png")
+    assert (made["size"], made["width"], made["height"]) == (len(PNG), 3, 2)
+    assert len(made["sha256"]) == 64
+    assert await site.call("GET", f"/media/{made['id']}") == (200, made)
+    assert await site.call("GET", "/media") == (200, {"items": [made], "next": None})
+    answer = await content_of(site, made)
+    assert (answer.status_code, await answer.get_data()) == (200, PNG)
+    status, stats = await site.call("GET", "/media/stats")
+    assert (status, stats["count"], stats["bytes"]) == (200, 1, len(PNG))
+    assert stats["by_type"] == {"image/png": {"count": 1, "bytes": len(PNG)}}
+    assert len(stats["uploads_per_day"]) == 30
+    today = {"count": 1, "bytes": len(PNG), "day": made["created_at"][:10]}
+    assert stats["uploads_per_day"][-1] == today
+
+
+@pytest.mark.parametrize("name", TAKEN)
+async def test_the_declared_type_and_the_name_are_not_believed(site: Site, name: str) -> None:
+    content, kind, size = TAKEN[name]
+    made = await uploaded(site, content, "lies.svg")
+    assert made["content_type"] == kind
+    assert (made.get("width"), made.get("height")) == size
+    answer = await content_of(site, made)
+    assert answer.content_type.partition(";")[0] == kind
+    assert await answer.get_data() == content
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_type_that_is_not_taken_is_415_and_leaves_nothing(site: Site, name: str) -> None:
+    status, problem = await upload(site, REFUSED[name], "photo.png")
+    assert (status, problem["title"]) == (415, "Unsupported media type")
+    assert "plain UTF-8 text" in problem["detail"]
+    assert (await site.call("GET", "/media"))[1]["items"] == []
+    assert site.files.drafts == 0
+
+
+async def test_the_same_content_again_is_the_media_that_is_there(site: Site) -> None:
+    first = await uploaded(site, PNG, "first.png")
+    assert await upload(site, PNG, "second.png") == (200, first)
+    await as_bob(site)
+    other = await uploaded(site, PNG, "third.png")
+    assert (other["sha256"], other["filename"]) == (first["sha256"], "third.png")
+    assert other["id"] != first["id"]
+
+
+async def test_a_content_goes_with_the_last_who_has_it(site: Site) -> None:
+    adas, headers = await uploaded(site), site.headers
+    await as_bob(site)
+    bobs = await uploaded(site)
+    assert (await site.call("DELETE", f"/media/{bobs['id']}"))[0] == 204
+    assert (await site.call("GET", f"/media/{bobs['id']}"))[0] == 404
+    assert (await content_of(site, bobs)).status_code == 404
+    site.headers = headers
+    assert await (await content_of(site, adas)).get_data() == PNG
+    assert site.files.contents == 1
+    assert (await site.call("DELETE", f"/media/{adas['id']}"))[0] == 204
+    assert (await site.call("DELETE", f"/media/{adas['id']}"))[0] == 404
+    assert site.files.contents == 0
+
+
+async def test_lists_come_in_pages_newest_first(site: Site) -> None:
+    for n in range(5):
+        await uploaded(site, f"text {n}".encode(), f"{n}.txt")
+    _, page = await site.call("GET", "/media?limit=2")
+    seen = [item["filename"] for item in page["items"]]
+    while page["next"]:
+        _, page = await site.call("GET", f"/media?limit=2&cursor={page['next']}")
+        seen += [item["filename"] for item in page["items"]]
+    assert seen == ["4.txt", "3.txt", "2.txt", "1.txt", "0.txt"]
+
+
+async def test_media_are_their_owners_alone(site: Site) -> None:
+    made = await uploaded(site)
+    calls = [("GET", ""), ("DELETE", ""), ("GET", "/content")]
+    site.headers = {}
+    for method, tail in [*calls, ("HEAD", "/content")]:
+        answer = await site.raw(method, f"/api/v1/media/{made['id']}{tail}")
+        assert answer.status_code == 401
+    for method, path in (("GET", "/media"), ("GET", "/media/stats"), ("POST", "/media")):
+        assert (await site.call(method, path))[0] == 401
+    await as_bob(site)
+    for media_id in (made["id"], NOBODY, "rubbish"):
+        for method, tail in calls:
+            assert (await site.call(method, f"/media/{media_id}{tail}"))[0] == 404
+    assert (await site.call("GET", "/media"))[1]["items"] == []
+    assert (await site.call("GET", "/media/stats"))[1]["count"] == 0
+
+
+def closed(data: bytes) -> bytes:
+    return data + f"--{BOUNDARY}--\r\n".encode()
+
+
+BAD_BODIES: list[tuple[bytes, dict[str, str], int]] = [
+    (b"", HEADERS, 400),
+    (b"rubbish", HEADERS, 400),
+    (body(), HEADERS, 422),
+    (body(part(b"")), HEADERS, 422),
+    (body(part(PNG), part(PNG)), HEADERS, 422),
+    (body(part(b"x", None, "title"), part(PNG)), HEADERS, 422),
+    (body(part(PNG), part(b"x", None, "title")), HEADERS, 422),
+    (body(part(PNG, name="files")), HEADERS, 422),
+    (part(PNG), HEADERS, 400),
+    (part(PNG)[:-20], HEADERS, 400),
+    (body(part(PNG))[:-6], HEADERS, 400),
+    (closed(f"--{BOUNDARY}\r\n\r\n".encode()), HEADERS, 400),
+    (closed(f"--{BOUNDARY}\r\nA: \r\n\r\nx\r\n".encode()), HEADERS, 400),
+    (closed(f"--{BOUNDARY}\r\nContent-Disposition: form-data\r\n\r\nx\r\n".encode()), HEADERS, 422),
+    (closed(f"--{BOUNDARY}\r\n".encode() + b"A: \xff\r\n\r\nx\r\n"), HEADERS, 400),
+    (b"x" * (1 << 20) * 3, HEADERS, 400),
+    (f"--{BOUNDARY}\r\n".encode() + b"A: b\r\n" * 300_000, HEADERS, 400),
+    (PNG, {"Content-Type": "image/png"}, 415),
+    (b"{}", {"Content-Type": "application/json"}, 415),
+    (PNG, {}, 415),
+    (body(part(PNG)), {"Content-Type": "multipart/form-data"}, 400),
+    (body(part(PNG)), {"Content-Type": "multipart/form-data; boundary="}, 400),
+    (body(part(PNG)), {"Content-Type": f"multipart/form-data; boundary={'b' * 300}"}, 400),
+    (body(part(PNG)), {"Content-Type": "multipart/form-data; boundary=other"}, 400),
+]
+
+
+@pytest.mark.parametrize("n", range(len(BAD_BODIES)))
+async def test_a_bad_body_gets_a_problem_and_leaves_nothing(site: Site, n: int) -> None:
+    data, headers, status = BAD_BODIES[n]
+    got, problem = await site.call("POST", "/media", data=data, headers=headers)
+    assert got == status, problem
+    assert problem["detail"]
+    assert site.files.drafts == 0
+    assert (await site.call("GET", "/media"))[1]["items"] == []
+
+
+async def test_a_part_without_a_name_of_a_file_is_taken_as_one(site: Site) -> None:
+    status, made = await site.call("POST", "/media", data=body(part(PNG, None)), headers=HEADERS)
+    assert (status, made["filename"]) == (201, "unnamed")
+
+
+def smaller(site: Site, file: int, quota: int = 1 << 20) -> None:
+    settings = WebSettings(jwt_secret="s" * 32, media_bytes_max=file, media_quota_bytes=quota)
+    site.app = create_app(site.house, PlainHasher(), settings)
+
+
+async def test_a_file_and_all_files_of_a_user_have_a_bound(site: Site) -> None:
+    smaller(site, 1000, 1500)
+    status, problem = await upload(site, b"x" * 1001)
+    assert (status, problem["title"]) == (413, "Body too large")
+    await uploaded(site, b"x" * 1000)
+    status, problem = await upload(site, b"y" * 501)
+    assert (status, "500 bytes" in problem["detail"]) == (413, True)
+    await uploaded(site, b"y" * 500)
+    status, problem = await upload(site, b"z")
+    assert (status, "delete some" in problem["detail"]) == (413, True)
+    await as_bob(site)
+    await uploaded(site, b"x" * 1000)
+    assert site.files.drafts == 0
+
+
+async def test_what_is_declared_too_large_is_refused_before_it_comes(site: Site) -> None:
+    smaller(site, 1000)
+    headers = {**site.headers, **HEADERS, "Content-Length": str(1001 + AROUND_BYTES)}
+    async with site.app.test_client().request(
+        "/api/v1/media", method="POST", headers=headers
+    ) as line:
+        answer = await line.as_response()
+        assert answer.status_code == 413
+        await line.disconnect()
+
+
+async def test_a_full_disk_is_503_and_leaves_nothing(site: Site) -> None:
+    site.files.room = 10
+    status, problem = await upload(site, b"x" * 11)
+    assert (status, "no room" in problem["detail"]) == (503, True)
+    assert site.files.drafts == 0
+    assert (await site.call("GET", "/media"))[1]["items"] == []
+
+
+async def test_the_store_away_is_503_and_the_content_is_doubted(site: Site) -> None:
+    site.faults.answers = 1  # the row is there, and nobody hears of it
+    assert (await upload(site))[0] == 503
+    assert len(await site.files.doubtful(0)) == 1
+    status, made = await upload(site)  # who sends again is told
+    assert status == 200
+    assert await site.files.doubtful(0) == []
+    assert await (await content_of(site, made)).get_data() == PNG
+
+
+async def drafts(site: Site, number: int) -> None:
+    with trio.fail_after(5):
+        while site.files.drafts != number:
+            await trio.lowlevel.checkpoint()
+
+
+async def hang_up(site: Site, leave: trio.Event) -> None:
+    """Send half a file, and close the line when told."""
+    # The test client waits for an answer also where it has hung up.
+    with trio.CancelScope() as waiting:
+        async with site.app.test_client().request(
+            "/api/v1/media", method="POST", headers={**site.headers, **HEADERS}
+        ) as line:
+            await line.send(part(b"x" * 100_000)[:-100])
+            await leave.wait()
+            await line.disconnect()
+            await drafts(site, 0)
+            waiting.cancel()
+
+
+async def test_clients_that_hang_up_leave_nothing_and_their_places(site: Site) -> None:
+    leave = trio.Event()
+    async with trio.open_nursery() as nursery:
+        for _ in range(UPLOADS_OF_USER_MAX):
+            nursery.start_soon(hang_up, site, leave)
+        await drafts(site, UPLOADS_OF_USER_MAX)
+        answer = await site.raw("POST", "/api/v1/media", data=body(part(PNG)), headers=HEADERS)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        leave.set()
+    assert (await site.call("GET", "/media"))[1]["items"] == []
+    await uploaded(site)
+
+
+async def test_the_answer_says_how_the_content_is_to_be_taken(site: Site) -> None:
+    made = await uploaded(site, PNG, 'Grüße "1" 100%.png')
+    answer = await content_of(site, made)
+    headers = answer.headers
+    assert headers["Content-Type"] == "image/png"
+    assert headers["Content-Length"] == str(len(PNG))
+    assert headers["ETag"] == f'"{made["sha256"]}"'
+    assert headers["Accept-Ranges"] == "bytes"
+    assert headers["Last-Modified"].endswith("GMT")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert headers["Cache-Control"] == "private, max-age=86400, immutable"
+    assert headers["Content-Disposition"].startswith("inline; ")
+    text = await uploaded(site, b"hello", "n.txt")
+    answer = await content_of(site, text)
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith("attachment; ")
+
+
+async def test_head_is_get_without_the_content(site: Site) -> None:
+    path = f"/api/v1/media/{(await uploaded(site))['id']}/content"
+    assert await (await site.raw("HEAD", path)).get_data() == b""
+    got = await told(site, "GET", path)
+    assert got[1]["Content-Length"] == str(len(PNG))
+    assert await told(site, "HEAD", path) == got
+    assert await told(site, "HEAD", path, Range="bytes=0-1") == got
+
+
+async def test_a_range_is_answered_alone(site: Site) -> None:
+    made = await uploaded(site, b"0123456789")
+    size = made["size"]
+    for asked, status, content, of in (
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=8-", 206, b"89", "bytes 8-9/10"),
+        ("bytes=0-1,3-4", 200, b"0123456789", None),
+        ("lines=1-2", 200, b"0123456789", None),
+    ):
+        answer = await content_of(site, made, Range=asked)
+        assert (answer.status_code, await answer.get_data()) == (status, content)
+        assert answer.headers.get("Content-Range") == of
+        assert answer.headers["Content-Length"] == str(len(content))
+    answer = await content_of(site, made, Range=f"bytes={size}-")
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+    assert answer.content_type == "application/problem+json"
+
+
+async def test_what_a_client_has_already_is_not_sent_again(site: Site) -> None:
+    made = await uploaded(site, b"0123456789")
+    first = await content_of(site, made)
+    etag, date = first.headers["ETag"], first.headers["Last-Modified"]
+    old = "Thu, 01 Jan 2015 00:00:00 GMT"
+    for headers, status in (
+        ({"If_None_Match": etag}, 304),
+        ({"If_None_Match": f'"other", W/{etag}'}, 304),
+        ({"If_None_Match": "*"}, 304),
+        ({"If_None_Match": '"other"'}, 200),
+        ({"If_None_Match": "rubbish"}, 200),
+        ({"If_Modified_Since": date}, 304),
+        ({"If_Modified_Since": old}, 200),
+        ({"If_Modified_Since": "yesterday"}, 200),
+        # A tag counts before a date, and both before a range.
+        ({"If_None_Match": '"other"', "If_Modified_Since": date}, 200),
+        ({"If_None_Match": etag, "Range": "bytes=0-1"}, 304),
+        ({"If_Range": etag, "Range": "bytes=0-1"}, 206),
+        ({"If_Range": date, "Range": "bytes=0-1"}, 206),
+        ({"If_Range": f"W/{etag}", "Range": "bytes=0-1"}, 200),
+        ({"If_Range": '"other"', "Range": "bytes=0-1"}, 200),
+        ({"If_Range": old, "Range": "bytes=99-"}, 200),
+    ):
+        answer = await content_of(site, made, **headers)
+        assert answer.status_code == status, headers
+        if status == 304:
+            assert await answer.get_data() == b""
+            assert answer.headers["ETag"] == etag
+    path = f"/api/v1/media/{made['id']}/content"
+    status, sent = await told(site, "GET", path, If_None_Match=etag)
+    assert status == 304
+    assert not {"Content-Length", "Content-Type"} & sent.keys()
+
+
+async def test_a_signed_link_opens_one_content_until_it_expires(site: Site) -> None:
+    made = await uploaded(site)
+    other = await uploaded(site, b"other")
+    now_us = site.clock.now_us()
+    link = site.house.links.url(made["id"], now_us + 60 * SECOND_US)
+    path = link.removeprefix("http://roost.example")
+    assert path.startswith(f"/api/v1/media/{made['id']}/content?expires=")
+    site.headers = {}
+    answer = await site.raw("GET", path)
+    assert (answer.status_code, await answer.get_data()) == (200, PNG)
+    part_of = await site.raw("GET", path, headers={"Range": "bytes=0-3"})
+    assert (part_of.status_code, await part_of.get_data()) == (206, PNG[:4])
+    assert (await site.raw("HEAD", path)).status_code == 200
+    expires = int(path.partition("expires=")[2].partition("&")[0])
+    for wrong, status in (
+        (path.replace(made["id"], other["id"]), 403),
+        (path.replace(f"expires={expires}", f"expires={expires + 1}"), 403),
+        (path[:-1] + ("0" if path[-1] != "0" else "1"), 403),
+        (path.replace(f"expires={expires}&", ""), 403),
+        (path.partition("&")[0], 401),
+        (path[:-1], 422),
+        (path.replace(f"expires={expires}", "expires=soon"), 422),
+        (path.replace("/content", ""), 401),
+    ):
+        answer = await site.raw("GET", wrong)
+        assert answer.status_code == status, wrong
+        assert answer.content_type == "application/problem+json"
+    site.clock.advance(59)
+    assert (await site.raw("GET", path)).status_code == 200
+    site.clock.advance(1)
+    assert (await site.raw("GET", path)).status_code == 403
+
+
+async def test_a_link_to_what_was_deleted_finds_nothing(site: Site) -> None:
+    made = await uploaded(site)
+    link = site.house.links.url(made["id"], site.clock.now_us() + 60 * SECOND_US)
+    await site.call("DELETE", f"/media/{made['id']}")
+    site.headers = {}
+    answer = await site.raw("GET", link.removeprefix("http://roost.example"))
+    assert answer.status_code == 404
+
+
+async def test_media_that_a_schedule_needs_stay(site: Site) -> None:
+    made = await uploaded(site)
+    device = await site.device()
+    plan = {
+        "media_id": made["id"],
+        "device_id": device["id"],
+        "trigger_time": "2030-01-01T00:00:00Z",
+    }
+    status, schedule = await site.post("/media-schedules", plan)
+    assert status == 201, schedule
+    status, problem = await site.call("DELETE", f"/media/{made['id']}")
+    assert (status, "schedule" in problem["detail"]) == (409, True)
+    assert await (await content_of(site, made)).get_data() == PNG
+    assert await site.files.doubtful(0) == []
+    await site.call("DELETE", f"/media-schedules/{schedule['id']}")
+    assert (await site.call("DELETE", f"/media/{made['id']}"))[0] == 204
+
+
+async def test_the_document_tells_of_files_as_they_are(site: Site) -> None:
+    document = await (await site.raw("GET", "/openapi.json")).get_json()
+    sent = document["paths"]["/api/v1/media"]["post"]
+    assert list(sent["requestBody"]["content"]) == ["multipart/form-data"]
+    assert {"200", "201", "400", "408", "413", "415", "422", "503"} <= sent["responses"].keys()
+    taken = document["paths"]["/api/v1/media/{media_id}/content"]["get"]
+    assert {"200", "206", "304", "401", "403", "404", "416"} <= taken["responses"].keys()
+    assert "image/png" in taken["responses"]["206"]["content"]
+    assert taken["responses"]["416"]["headers"]["Content-Range"]["required"]
+    assert {} in taken["security"]
+    names = {each["name"] for each in taken["parameters"]}
+    assert {"media_id", "expires", "signature", "Range", "If-None-Match"} <= names
+
+
+async def test_other_bodies_keep_their_bound(site: Site) -> None:
+    # The paths of uploads are theirs alone: other bodies keep their bound of a megabyte.
+    answer = await site.raw("POST", "/api/v1/users", data=b"x" * (2 << 20))
+    assert answer.status_code == 413
+    assert (await site.post("/login/access-token", ACCOUNT))[0] == 200
