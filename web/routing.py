@@ -8,12 +8,14 @@ A handler gets decoded Structs and returns one; authentication, body limits, dec
 are here.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
 import trio
 from quart import Quart, Request, Response, request
+from werkzeug.routing import BaseConverter, Map
 
 from actors.house import House
 from protocol import codec
@@ -146,14 +148,32 @@ class Api:
         return add
 
     def install(self, app: Quart, context: Context) -> None:
+        app.url_map.converters["besides"] = Besides
         for operation in self.operations:
             app.add_url_rule(
-                PREFIX + operation.path,
+                PREFIX + self._rule(operation.path),
                 endpoint=f"{operation.method} {operation.path}",
                 view_func=_view(operation, context),
                 methods=[operation.method],
                 strict_slashes=False,
             )
+
+    def _rule(self, path: str) -> str:
+        """The path, whose last `<id>` is none of the words that other paths have in its place."""
+        before, _, last = path.rpartition("/")
+        if not last.startswith("<"):
+            return path
+        beside = (o.path.rpartition("/") for o in self.operations)
+        words = sorted({w for b, _, w in beside if b == before and w and not w.startswith("<")})
+        return f"{before}/<besides({', '.join(words)}):{last[1:]}" if words else path
+
+
+class Besides(BaseConverter):
+    """A part of a path that is none of some words: their methods and answers are their own."""
+
+    def __init__(self, url_map: Map, *words: str) -> None:
+        super().__init__(url_map)
+        self.regex = f"(?!(?:{'|'.join(map(re.escape, words))})$)[^/]+"
 
 
 def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:

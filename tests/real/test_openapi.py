@@ -53,6 +53,11 @@ def something_of_everything(roost: Roost, ada: Person) -> None:
     device.publish("status", {"status": "online", "temperature": 4})
     eventually(lambda: ada.values(made["feeds"]["t"]))
     eventually(ada.rejected)
+    sent = ada.call("POST", "/media", files={"file": ("a.txt", b"hello")})
+    assert sent.status_code == 201, sent.text
+    plan = {"device_id": made["id"], "media_id": sent.json()["id"]}
+    ada.post("/media-schedules", {**plan, "trigger_time": "2099-01-01T00:00:00Z"})
+    ada.post(f"/devices/{made['id']}/commands", {"type": "beep"})
 
 
 def test_every_answer_is_one_that_the_document_has(roost: Roost, report: list[Any]) -> None:
@@ -91,5 +96,7 @@ def test_every_operation_was_reached(roost: Roost, ada: Person, report: list[Any
 def operation_of(request: dict[str, Any]) -> str:
     """The operation of a request, as the document names it."""
     path = request["url"].partition("/api/")[2].partition("?")[0]
-    path = re.sub(r"(device|feed)(s|-values)/[^/]+", r"\1\2/{\1_id}", path)
+    path = re.sub(r"(device|feed|command|alarm)(s|-values)/[^/]+", r"\1\2/{\1_id}", path)
+    path = re.sub(r"media-schedules/[^/]+", "media-schedules/{schedule_id}", path)
+    path = re.sub(r"media/(?!stats)[^/]+", "media/{media_id}", path)
     return f"{request['method']} /api/{path}"

@@ -414,6 +414,13 @@ async def test_media_that_a_schedule_needs_stay(site: Site) -> None:
     assert (await site.call("DELETE", f"/media/{made['id']}"))[0] == 204
 
 
+async def test_a_word_beside_ids_has_methods_of_its_own(site: Site) -> None:
+    answer = await site.raw("DELETE", "/api/v1/media/stats")
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+    assert (await site.call("DELETE", "/media/statsx"))[0] == 404
+
+
 async def test_the_document_tells_of_files_as_they_are(site: Site) -> None:
     document = await (await site.raw("GET", "/openapi.json")).get_json()
     sent = document["paths"]["/api/v1/media"]["post"]
