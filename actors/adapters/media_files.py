@@ -201,9 +201,10 @@ def _prepare(folder: Path) -> int:
     for made in (folder, folder / "incoming", folder / "doubtful"):
         made.mkdir(mode=0o700, parents=True, exist_ok=True)
     for draft in (folder / "incoming").iterdir():
-        with draft.open("rb") as handle, suppress(BlockingIOError):
+        # A draft may be done at this moment, or still be written by another process.
+        with suppress(FileNotFoundError, BlockingIOError), draft.open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            draft.unlink(missing_ok=True)
+            draft.unlink()
     return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
@@ -227,8 +228,14 @@ def _touch(path: Path) -> None:
 
 def _older(folder: Path, age_s: float) -> list[bytes]:
     until_s = time.time() - age_s
-    marks = [mark for mark in folder.iterdir() if mark.stat().st_mtime <= until_s]
-    return sorted(bytes.fromhex(mark.name) for mark in marks)
+    found = []
+    for mark in folder.iterdir():
+        # Another process may settle it meanwhile; what a person put there is not ours.
+        with suppress(FileNotFoundError, ValueError):
+            sha256 = bytes.fromhex(mark.name)
+            if mark.stat().st_mtime <= until_s:
+                found.append(sha256)
+    return sorted(found)
 
 
 def _unlink(path: Path) -> None:

@@ -73,6 +73,8 @@ def draw(seed: int) -> Plan:
     steps += painter.misfortunes()
     if rng.random() < 0.3:
         steps += painter.storm()
+    if rng.random() < 0.3:
+        steps += painter.spoiled_tune()
     steps.sort(key=lambda step: step.at_s)
     return Plan(
         seed=seed,
@@ -203,6 +205,23 @@ class _Painter:
             max_value=self.rng.choice((None, FIRST_NUMBER + 40.0, 2.0 * FIRST_NUMBER)),
             hangs_up_s=hangs_up_s,
         )
+
+    def spoiled_tune(self) -> list[AnyStep]:
+        """A rule is changed, nobody hears of it or asks again, and readings come."""
+        at_s = self.moment()
+        device = "/".join(self.rng.choice(DEVICES[:3]))
+        return [
+            self._reading(at_s, device, "tuned"),
+            Fault(at_s=round(at_s + 0.1, 3), kind="answer lost"),
+            Tune(
+                at_s=round(at_s + 0.2, 3),
+                device=device,
+                enabled=self.rng.random() < 0.3,
+                max_value=FIRST_NUMBER + 1.0,
+                hangs_up_s=1.0,
+            ),
+            *[self._reading(round(at_s + s, 3), device, "tuned") for s in (2.0, 4.0, 12.0)],
+        ]
 
     def order(self) -> list[AnyStep]:
         """A command, or three in a row; now and then one of them is cancelled."""
