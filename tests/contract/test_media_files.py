@@ -13,9 +13,11 @@ import trio.testing
 from actors.adapters.media_files import open_media_files
 from actors.adapters.memory_media import MemoryFiles
 from protocol.errors import Busy, NotFound, SettingsError
+from tests.conftest import Logs
 
 CONTENT = bytes(range(256)) * 5
 SHA256 = hashlib.sha256(CONTENT).digest()
+MISSING = "media file is missing"
 TOO_MUCH = 1 << 60  # more than any disk leaves free
 
 
@@ -47,7 +49,8 @@ async def test_a_content_is_read_back_in_parts(files: Any) -> None:
     assert await files.read(SHA256, len(CONTENT), 1) == b""
 
 
-async def test_the_same_content_again_changes_nothing(files: Any) -> None:
+async def test_the_same_content_again_changes_nothing(files: Any, logs: Logs) -> None:
+    logs.claim(MISSING)
     assert await keep(files) == await keep(files)
     assert await files.read(SHA256, 0, len(CONTENT)) == CONTENT
     await files.remove(SHA256)
@@ -55,7 +58,8 @@ async def test_the_same_content_again_changes_nothing(files: Any) -> None:
         await files.read(SHA256, 0, 1)
 
 
-async def test_what_was_not_kept_is_not_there(files: Any) -> None:
+async def test_what_was_not_kept_is_not_there(files: Any, logs: Logs) -> None:
+    logs.claim(MISSING)
     async with files.draft() as draft:
         await draft.write(CONTENT)
         await draft.seal()
@@ -104,7 +108,8 @@ async def full(kind: str, folder: Path) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-async def test_without_room_it_is_busy(kind: str, tmp_path: Path) -> None:
+async def test_without_room_it_is_busy(kind: str, tmp_path: Path, logs: Logs) -> None:
+    logs.claim(MISSING)
     async with full(kind, tmp_path / "media") as files:
         with pytest.raises(Busy) as caught:
             await keep(files)

@@ -100,7 +100,7 @@ async def test_counts_are_by_type_and_by_day_in_utc(home: Home) -> None:
     counts = await home.store.media_stats(USER, midnight - DAY)
     assert counts.total == Tally(4, 100)
     assert counts.by_type == {"image/png": Tally(3, 70), "text/plain": Tally(1, 30)}
-    assert list(counts.by_day.values()) == [Tally(1, 10), Tally(2, 50)]
+    assert [counts.by_day[day] for day in sorted(counts.by_day)] == [Tally(1, 10), Tally(2, 50)]
     assert await home.store.media_used(USER) == 100
 
 
@@ -113,7 +113,7 @@ async def test_nothing_counts_as_nothing(home: Home) -> None:
 async def test_media_go_only_when_no_schedule_needs_them(home: Home) -> None:
     media = await home.store.add_media(some_media())
     schedule = some_schedule(media_id=media.id)
-    await home.store.add_schedule(schedule)
+    await home.store.add_schedule(schedule, [NOW])
     with pytest.raises(Conflict, match="schedule"):
         await home.store.delete_media(USER, media.id)
     await home.store.delete_schedule(USER, schedule.id)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from queue import Empty, Queue
@@ -132,10 +132,12 @@ class Person:
         self.token = self.post("/login/access-token", account)["access_token"]
         self.id: str = self.get("/users/me")["id"]
 
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {"x-auth-token": self.token} if self.token else {}
+    def call(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        token = {"x-auth-token": self.token} if self.token else {}
         url = self.roost.url + "/api/v1" + path
-        return self.http.request(method, url, headers=headers, **options)
+        return self.http.request(method, url, headers={**token, **(headers or {})}, **options)
 
     def get(self, path: str, **params: Any) -> Any:
         answer = self.call("GET", path, params=params)
