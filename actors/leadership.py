@@ -36,6 +36,7 @@ class Leadership:
     ) -> None:
         self.epoch = 0
         self.is_standby = False
+        self.decided = trio.Event()  # set for good when it is known who leads
         self._store = store
         self._led = led
         self._overtaken = overtaken
@@ -65,6 +66,7 @@ class Leadership:
             self.epoch, self.is_standby = epoch, False
             self._led(epoch)
             self._serving.set()
+            self.decided.set()
             log.info("leads", epoch=epoch)
             await lost.wait()
             log.warning("the lead's connection was lost", epoch=epoch)
@@ -72,5 +74,7 @@ class Leadership:
     def _stand_by(self) -> None:
         if not self.is_standby:
             self.is_standby = True
-            self._serving = trio.Event()
+            if self._serving.is_set():  # whoever waits on one that is not must hear of the lead
+                self._serving = trio.Event()
+            self.decided.set()
             log.info("stands by: another process leads")

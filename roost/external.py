@@ -63,6 +63,9 @@ async def serve(settings: ServeSettings) -> None:
     )
 
     async def serve_ready(house: House, url: str) -> None:
+        await house.leadership.decided.wait()
+        if house.leadership.is_standby:
+            print(f"standby {url}", flush=True)
         await broker.wait_subscribed()
         print(f"ready {url} {settings.mqtt_public_url or _without_login(broker)}", flush=True)
 

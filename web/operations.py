@@ -103,7 +103,11 @@ async def check(house: House) -> Readiness:
     except (Unavailable, trio.TooSlowError):
         checks["database"] = "does not answer"
     sessions, connected = len(house.gateway.ledgers), house.gateway.connected_sessions
-    checks["broker"] = "ok" if connected == sessions else f"{connected} of {sessions} connected"
+    if house.leadership.is_standby:
+        # Its dashboards would see nothing live, so a load balancer is better off with the leader.
+        checks["broker"] = "stands by: another process serves the devices"
+    else:
+        checks["broker"] = "ok" if connected == sessions else f"{connected} of {sessions} connected"
     stuck_s = house.writer.statistics().stuck_since_s
     lag_s = 0.0 if stuck_s is None else trio.current_time() - stuck_s
     checks["writer"] = "ok" if lag_s < WRITER_LAG_S else f"waits since {lag_s:.0f} s"

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ class External(Roost):
 
     def __init__(self, folder: Path, database_url: str, mqtt_port: int) -> None:
         super().__init__(folder)
+        self.is_standby = False
         self.database_url = database_url
         self.mqtt_port = mqtt_port
 
@@ -51,27 +53,44 @@ class External(Roost):
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().split()
-        assert line[:1] == ["ready"], (line, self.log[-4000:])
+        assert line and line[0] in ("ready", "standby"), (line, self.log[-4000:])
+        self.is_standby = line[0] == "standby"
         self.url = line[1]
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[External]:
+@contextmanager
+def servers(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """The URL of a PostgreSQL, and the port of a Mosquitto."""
     database = EmbeddedPostgres(tmp_path / "pg", tmp_path / "pg.log")
     process = trio.run(database.start)
     try:
         (tmp_path / "broker").mkdir()
         with mosquitto(tmp_path / "broker") as address:
-            roost = External(tmp_path, database.url, address.port)
-            roost.start()
-            try:
-                yield roost
-            finally:
-                roost.closing.close()
-                assert roost.stop() == 0
+            yield database.url, address.port
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(10)
+
+
+@contextmanager
+def serving(*services: External) -> Iterator[None]:
+    try:
+        for each in services:
+            each.start()
+        yield
+    finally:
+        for each in services:
+            each.closing.close()
+            if each.process is not None and each.process.poll() is None:
+                assert each.stop() == 0
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[External]:
+    with servers(tmp_path) as places:
+        roost = External(tmp_path, *places)
+        with serving(roost):
+            yield roost
 
 
 def publish(roost: External, person: Person, first: int, count: int) -> None:

@@ -1,0 +1,123 @@
+"""Two processes on one database and one broker: everything happens once, whoever is killed."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real.harness import DeviceClient, Person, eventually
+from tests.real.test_media import upload
+from tests.real.test_serve import External, servers, serving
+from tests.unit.samples import png
+
+SCHEDULES = 40
+EVERY_S = 0.3
+FIRST_S = 4.0
+
+
+class Player(threading.Thread):
+    """A device that answers whatever it hears, and remembers it."""
+
+    def __init__(self, roost: External, person: Person) -> None:
+        super().__init__()
+        self.heard: list[dict[str, Any]] = []
+        self.is_over = threading.Event()
+        access = {"client_id": "device-d", "username": "roost", "password": "pw"}
+        prefix = f"users/{person.id}/devices/d"
+        self._client = DeviceClient(roost, {**access, "topic_prefix": prefix})
+        self._client.subscribe("commands")
+        # Coming online makes everything unanswered due at once; here that is nothing.
+        self._client.publish("status", {"status": "online"})
+
+    def run(self) -> None:
+        while not self.is_over.is_set():
+            message = self._client.next(0.1)
+            if message is None:
+                continue
+            command = json.loads(message[1])
+            self.heard.append(command)
+            for status in ("delivered", "succeeded"):
+                self._client.publish(f"commands/{command['id']}/ack", {"status": status})
+
+    def times(self, kind: str) -> Counter[str]:
+        """How often it heard each command of a type, by id."""
+        return Counter(command["id"] for command in self.heard if command["type"] == kind)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[External, External]]:
+    with servers(tmp_path) as places:
+        one, other = External(tmp_path, *places), External(tmp_path, *places)
+        with serving(one, other):
+            yield one, other
+
+
+def plan(person: Person, device_id: str, since: datetime) -> list[str]:
+    """Schedules one after the other; their ids."""
+    media_id = upload(person, png())["id"]
+    made = []
+    for n in range(SCHEDULES):
+        due = since + timedelta(seconds=FIRST_S + n * EVERY_S)
+        body = {"media_id": media_id, "device_id": device_id, "trigger_time": due.isoformat()}
+        made.append(person.post("/media-schedules", body)["id"])
+    return made
+
+
+def order(person: Person, device_id: str, count: int) -> list[str]:
+    path = f"/devices/{device_id}/commands"
+    return [person.post(path, {"type": "beep", "ttl_s": 120})["id"] for _ in range(count)]
+
+
+def test_every_occurrence_fires_once_and_every_command_is_sent_by_one(
+    pair: tuple[External, External],
+) -> None:
+    one, other = pair
+    assert (one.is_standby, other.is_standby) == (False, True)
+    ada = one.user()
+    device = ada.device("d", "t")
+    player = Player(one, ada)
+    player.start()
+    try:
+        eventually(lambda: ada.get(f"/devices/{device['id']}")["status"], lambda s: s == "online")
+        # Both alive: nothing comes twice.
+        orders = order(ada, device["id"], 10) + order(other.user(), device["id"], 10)
+        eventually(lambda: len(player.times("beep")), lambda n: n == len(orders))
+        assert player.times("beep") == Counter(orders)
+
+        schedules = plan(ada, device["id"], datetime.now(UTC))
+        time.sleep(FIRST_S + SCHEDULES * EVERY_S / 4)  # the schedules' own pace
+        one.kill()
+        orders += order(other.user(), device["id"], 5)
+        eventually(lambda: other.user().http.get(other.url + "/readyz").status_code == 200)
+        one.start()
+        assert one.is_standby
+        time.sleep(SCHEDULES * EVERY_S / 4)
+        other.kill()
+        orders += order(ada, device["id"], 5)
+        other.start()
+
+        occurrences = eventually(
+            lambda: [
+                ada.get(f"/media-schedules/{each}/occurrences")["items"] for each in schedules
+            ],
+            lambda found: all(items[0]["state"] == "completed" for items in found),
+        )
+        eventually(lambda: set(player.times("beep")), lambda heard: heard == set(orders))
+        states = [ada.get(f"/commands/{each}")["state"] for each in orders]
+        assert set(states) == {"succeeded"}
+    finally:
+        player.is_over.set()
+        player.join()
+    assert all(len(items) == 1 for items in occurrences)
+    played = player.times("play_media")
+    # One command for each occurrence. That a kill makes the broker, or us, say the same command
+    # again is what its id is for (QoS 1); another command never takes its place.
+    assert sorted(played) == sorted(items[0]["command_id"] for items in occurrences)
+    repeats = (played + player.times("beep")).total() - len(played) - len(orders)
+    print(f"{SCHEDULES} occurrences, {len(orders)} commands, repeats at two kills: {repeats}")
