@@ -1,7 +1,8 @@
 """Everything that is measured, one after the other: `make bench`."""
 
-from bench import latency, throughput
+from bench import due, latency, throughput
 
 if __name__ == "__main__":
     latency.main()
     throughput.main()
+    due.main()

@@ -15,10 +15,11 @@ PASSWORD = "measure-it-well"
 
 
 class Service:
-    def __init__(self, url: str, mqtt_port: int, data_dir: Path) -> None:
+    def __init__(self, url: str, mqtt_port: int, data_dir: Path, pid: int) -> None:
         self.url = url
         self.mqtt_port = mqtt_port
         self.data_dir = data_dir
+        self.pid = pid
         self.http = httpx.Client(base_url=url, timeout=30)
         self.token = ""
 
@@ -75,7 +76,7 @@ def running(*options: str) -> Iterator[Service]:
             line = process.stdout.readline().split()
             if line[:1] != ["ready"]:
                 raise RuntimeError((Path(folder) / "log").read_text())
-            service = Service(line[1], int(line[2].rpartition(":")[2]), data_dir)
+            service = Service(line[1], int(line[2].rpartition(":")[2]), data_dir, process.pid)
             yield service
             service.http.close()
         finally:

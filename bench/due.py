@@ -1,0 +1,182 @@
+"""Occurrences that come due: how late each is published, and what other traffic feels of it.
+
+    python -m bench.due [OCCURRENCES]
+
+First nothing is due (the CPU of an idle service), then 100 a second for ten seconds, then all
+OCCURRENCES (10,000) within one second. Lateness is from the due moment to the arrival at a
+subscriber, so the way through the broker is in it. The other traffic is a reading every 20 ms, from
+publish to the socket.
+"""
+
+import json
+import multiprocessing
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import trio
+from paho.mqtt.enums import CallbackAPIVersion
+from trio_websocket import WebSocketConnection, open_websocket_url
+
+from bench import wire
+from bench.service import Service, running
+
+DEVICES = 500
+STEADY = 1_000
+STEADY_EVERY_S = 0.01
+IDLE_S = 10.0
+PROBE_EVERY_S = 0.02
+MAKE_PER_S = 70  # schedules over REST, at least
+PICTURE = b"GIF89a\x03\x00\x02\x00" + bytes(9)
+
+
+def listen(port: int, password: str, topic: str, wanted: int, results: Connection) -> None:
+    """Seconds between due and arrival of so many commands, and when the last arrived."""
+    arrived: list[tuple[float, bytes]] = []
+    done = multiprocessing.Event()
+
+    def take(client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
+        arrived.append((time.time(), bytes(message.payload)))
+        if len(arrived) == wanted:
+            done.set()
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bench-listener")
+    client.username_pw_set("roost", password)
+    client.on_message = take
+    client.on_connect = lambda c, *_: c.subscribe(topic, 0)
+    client.on_subscribe = lambda *_: results.send("ready")
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    done.wait(600)
+    client.loop_stop()
+    late = []
+    for at, payload in arrived:
+        due = json.loads(payload)["payload"]["due_at"]
+        late.append(at - datetime.fromisoformat(due).timestamp())
+    results.send((late, max(at for at, _ in arrived)))
+
+
+class Probe:
+    """A reading now and then, from publish to the socket."""
+
+    def __init__(self, service: Service, device: dict[str, Any]) -> None:
+        self.times: list[tuple[float, float]] = []  # when, how long
+        self._service = service
+        self._access = device["mqtt"]
+        self._since: dict[int, float] = {}
+
+    async def run(self) -> None:
+        access = self._access
+        login = (access["client_id"], access["username"], access["password"])
+        url = (
+            self._service.url.replace("http", "ws", 1) + f"/ws/devices?token={self._service.token}"
+        )
+        with wire.connect("127.0.0.1", self._service.mqtt_port, *login) as line:
+            async with open_websocket_url(url) as socket, trio.open_nursery() as nursery:
+                nursery.start_soon(self._hear, socket)
+                number = 0
+                while True:
+                    number += 1
+                    self._since[number] = time.time()
+                    wire.send(line, f"{access['topic_prefix']}/feeds/t", b'{"value":%d}' % number)
+                    await trio.to_thread.run_sync(wire.answers, line, 1)
+                    await trio.sleep(PROBE_EVERY_S)
+
+    async def _hear(self, socket: WebSocketConnection) -> None:
+        while True:
+            frame = json.loads(await socket.get_message())
+            if frame["type"] == "feed_value":
+                since = self._since.pop(int(frame["value"]))
+                self.times.append((since, time.time() - since))
+
+    def between(self, first_s: float, last_s: float) -> list[float]:
+        return [took for since, took in self.times if first_s <= since <= last_s]
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def plan(service: Service, devices: Sequence[str], media_id: str, dues: Sequence[datetime]) -> None:
+    for n, due in enumerate(dues):
+        body = {"media_id": media_id, "device_id": devices[n % len(devices)]}
+        service.post("/media-schedules", {**body, "trigger_time": due.isoformat()})
+
+
+def told(what: str, times: Sequence[float], **more: float) -> None:
+    cuts = statistics.quantiles(times, n=100)
+    result = {
+        "what": what,
+        "count": len(times),
+        "median_ms": round(cuts[49] * 1000, 1),
+        "p99_ms": round(cuts[98] * 1000, 1),
+        "max_ms": round(max(times) * 1000, 1),
+        **more,
+    }
+    print(json.dumps(result), flush=True)
+
+
+def prepare(service: Service) -> tuple[str, list[str], str, dict[str, Any]]:
+    """A user's id, the ids of devices, of a picture, and the device of the probe."""
+    user_id = str(service.sign_in()["id"])
+    devices = [
+        service.post("/devices", {"device_code": f"d{n}", "name": f"d{n}"})["id"]
+        for n in range(DEVICES)
+    ]
+    answer = service.http.post("/api/v1/media", files={"file": ("a.gif", PICTURE)})
+    answer.raise_for_status()
+    probe = service.post("/devices", {"device_code": "probe", "name": "probe"})
+    service.post("/feeds", {"key": "t", "name": "t", "device_id": probe["id"]})
+    return user_id, devices, answer.json()["id"], probe
+
+
+async def measure(service: Service, many: int) -> None:
+    user_id, devices, media_id, device = prepare(service)
+    await trio.sleep(2)
+    before = cpu_s(service.pid)
+    await trio.sleep(IDLE_S)
+    used = (cpu_s(service.pid) - before) / IDLE_S
+    print(json.dumps({"what": "CPU of a core, nothing due", "percent": round(100 * used, 2)}))
+
+    topic = f"users/{user_id}/devices/+/commands"
+    for what, count, every_s in (
+        (f"published after due, {1 / STEADY_EVERY_S:.0f} a second", STEADY, STEADY_EVERY_S),
+        (f"published after due, {many} in one second", many, 1 / many),
+    ):
+        ours, theirs = multiprocessing.Pipe()
+        args = (service.mqtt_port, service.mqtt_password, topic, count, theirs)
+        listener = multiprocessing.Process(target=listen, args=args)
+        listener.start()
+        await trio.to_thread.run_sync(ours.recv)
+        first = datetime.now(UTC) + timedelta(seconds=count / MAKE_PER_S + 15)
+        dues = [first + timedelta(seconds=n * every_s) for n in range(count)]
+        await trio.to_thread.run_sync(plan, service, devices, media_id, dues)
+        begin_s, end_s = dues[0].timestamp(), dues[-1].timestamp()
+        assert time.time() < begin_s - 10, "making the schedules took too long"
+        probe = Probe(service, device)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(probe.run)
+            late, last_s = await trio.to_thread.run_sync(ours.recv)
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        listener.join()
+        told(what, late, all_after_last_due_s=round(last_s - end_s, 3))
+        told("  a reading on the socket, before", probe.between(begin_s - 9, begin_s))
+        told("  a reading on the socket, meanwhile", probe.between(begin_s, last_s))
+
+
+def main() -> None:
+    many = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with running("--log-level", "warning") as service:
+        trio.run(measure, service, many)
+
+
+if __name__ == "__main__":
+    main()
