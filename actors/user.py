@@ -8,7 +8,15 @@ stream, and nothing older follows something newer.
 from typing import assert_never
 
 from actors.outbox import Outbox, is_newer
-from protocol.events import DeviceChanged, DeviceGone, DeviceList, Event, FeedValue
+from protocol.events import (
+    CommandChanged,
+    DeviceChanged,
+    DeviceGone,
+    DeviceList,
+    Event,
+    FeedValue,
+    OccurrenceChanged,
+)
 from protocol.messages import (
     Happened,
     ReadSnapshot,
@@ -22,6 +30,10 @@ from protocol.messages import (
 from protocol.records import Device
 
 
+# Commands and occurrences whose version is remembered: those of the last minutes.
+VERSIONS_MAX = 10_000
+
+
 class UserActor:
     """Its outboxes, the newest state of each device heard of, and how far each feed has come."""
 
@@ -30,6 +42,7 @@ class UserActor:
         self._newest: dict[str, Device] = {}
         self._gone: set[str] = set()
         self._feed_us: dict[str, int] = {}
+        self._versions: dict[tuple[str, str], int] = {}  # by an event's key, last changed last
 
     def step(self, message: UserMessage, now_us: int) -> list[UserEffect]:
         match message:
@@ -83,8 +96,20 @@ class UserActor:
                     return False
                 self._feed_us[feed_id] = ts_us
                 return True
+            case CommandChanged(command=command):
+                return self._is_next(event.key, command.version)
+            case OccurrenceChanged(occurrence=occurrence):
+                return self._is_next(event.key, occurrence.version)
             case _:
                 return True
+
+    def _is_next(self, key: tuple[str, str], version: int) -> bool:
+        """Transactions may be told of in another order than they were committed in."""
+        known = self._versions.pop(key, version)
+        self._versions[key] = max(known, version)
+        if len(self._versions) > VERSIONS_MAX:
+            del self._versions[next(iter(self._versions))]
+        return version >= known
 
     def _merged(self, devices: tuple[Device, ...]) -> DeviceList:
         merged = []

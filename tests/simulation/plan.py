@@ -184,14 +184,15 @@ AnyStep = (
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`reactions`: how devices take the commands that reach them, one after the other, again and
-    again. `small`: the house has tiny bounds, so that every one of them is reached."""
+    again; without any, all hear and answer at once. `small`: the house has tiny bounds, so that
+    every one of them is reached."""
 
     seed: int
     broker: str
     small: bool
     idle_s: float
     poison: float
-    reactions: list[Reaction]
+    reactions: list[Reaction] = []
     steps: list[AnyStep]
 
 

@@ -7,7 +7,9 @@ import trio
 
 from actors.outbox import EVENTS_MAX, Filter, Outbox
 from actors.user import UserActor
+from protocol.commands import Command
 from protocol.events import (
+    CommandChanged,
     DeviceChanged,
     DeviceGone,
     DeviceList,
@@ -19,7 +21,7 @@ from protocol.events import (
 )
 from protocol.messages import Happened, ReadSnapshot, SnapshotRead, Subscribed, Unsubscribed
 from protocol.records import Device, DeviceState
-from tests.unit.makers import DEVICE, NOW, some_device
+from tests.unit.makers import DEVICE, NOW, USER, some_device
 
 FEED = "00000000-0000-4000-8000-000000000001"
 
@@ -30,6 +32,22 @@ def at(version: int, status: str = "online", device_id: str = DEVICE) -> Device:
 
 def value(n: float, ts_us: int = NOW, feed_id: str = FEED) -> FeedValue:
     return FeedValue(feed_id, "t", DEVICE, n, ts_us)
+
+
+def command(n: int, version: int = 0) -> Command:
+    return Command(
+        id=f"00000000-0000-4000-b000-{n:012d}",
+        user_id=USER,
+        device_id=DEVICE,
+        device_num=1,
+        device_code="d1",
+        type="beep",
+        payload="{}",
+        created_us=NOW,
+        expires_us=NOW + 1,
+        next_try_us=NOW,
+        version=version,
+    )
 
 
 class Scene:
@@ -94,6 +112,18 @@ async def test_an_older_state_never_follows_a_newer() -> None:
     scene.read()
     scene.happen(DeviceChanged(at(5)), DeviceChanged(at(4)), DeviceChanged(at(5)))
     assert (await scene.shown())[1:] == [DeviceChanged(at(5))]
+
+
+async def test_an_older_state_of_a_command_never_follows_a_newer() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read()
+    first, second, third = (CommandChanged(command(1, version)) for version in range(3))
+    other = CommandChanged(command(2))
+    scene.happen(third, second)
+    assert (await scene.shown())[1:] == [third]
+    scene.happen(first, other, third)
+    assert await scene.shown() == [other, third]
 
 
 async def test_of_a_shared_feed_an_older_value_never_follows_a_newer() -> None:
