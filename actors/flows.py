@@ -18,6 +18,10 @@ DRAIN_S = 7.0
 # So full a window means that the broker may have more for us than it sends.
 SATURATED = 0.9
 
+# The timer counts on another clock than a partition does, and sums of seconds are rounded: what is
+# due but for less than that is due, or it would ring again and again at one moment.
+ROUNDING_S = 1e-7
+
 
 class FlowClock:
     """Seconds during which the partition flowed."""
@@ -104,7 +108,7 @@ class Flows:
         clock, now_s = self.clocks[partition], trio.current_time()
         sessions = self._of[partition]
         able = all(s.is_connected and not s.is_full for s in sessions)
-        flows = able and all(s.quiet_s <= now_s for s in sessions)
+        flows = able and all(s.quiet_s <= now_s + ROUNDING_S for s in sessions)
         if able and not flows:
             self._later(partition, max(s.quiet_s for s in sessions) - now_s)
         if flows == clock.is_flowing:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from actors.flows import FlowClock, Flows
+from actors.flows import ROUNDING_S, FlowClock, Flows
 from actors.timer import DueTimes
 from protocol.messages import OfTime, OutsideSince, Silent
 from protocol.records import Device
@@ -121,12 +121,13 @@ class Leases:
         """Look at what is due, and ask the actors of those that are silent."""
         clock, due = self._flows.clocks[partition], self._due[partition]
         if clock.is_flowing:
-            for look in due.pop(clock.now_s(), TURN_MAX):
+            now_s = clock.now_s() + ROUNDING_S
+            for look in due.pop(now_s, TURN_MAX):
                 user_id, code, feed_num = look
                 if feed_num is None:
-                    self._look_at_lease((user_id, code), clock.now_s())
+                    self._look_at_lease((user_id, code), now_s)
                 else:
-                    self._end_wait((user_id, code), feed_num, clock.now_s())
+                    self._end_wait((user_id, code), feed_num, now_s)
         self.arm(partition)
 
     def arm(self, partition: int) -> None:

@@ -29,7 +29,6 @@ from protocol.messages import (
 )
 from protocol.records import Device
 
-
 # Commands and occurrences whose version is remembered: those of the last minutes.
 VERSIONS_MAX = 10_000
 

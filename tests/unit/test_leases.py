@@ -200,3 +200,22 @@ async def test_a_hundred_thousand_leases_end_one_by_one(flowing: Scene) -> None:
     await trio.sleep_until(1_301)
     assert len(flowing.asked) == 100_000
     assert {at_s for at_s, _, _ in flowing.asked} == {1_300}
+
+
+@virtual
+async def test_sums_that_are_rounded_otherwise_do_not_ring_again_and_again(scene: Scene) -> None:
+    """The timer's sum of seconds fell a millionth of a billionth short of the partition's."""
+    odd_s = (0.1, 0.7, 1 / 3, 2.3, 1e-3 / 7)
+    for n in range(200):
+        scene.connect()
+        await trio.sleep(DRAIN_S + odd_s[n % 5])
+        scene.leases.alive(KEY, odd_s[(n + 2) % 5] + n / 9, n)
+        asked = len(scene.asked)
+        with trio.fail_after(60):
+            while len(scene.asked) == asked:
+                await trio.sleep(odd_s[n % 5])
+        scene.leases.dead(KEY)
+        scene.flows.disconnected(SESSIONS[0])
+        await trio.sleep(odd_s[n % 3])
+    assert len(scene.asked) == 200
+    assert scene.timer.rings < 2_000
