@@ -30,6 +30,7 @@ BLOCKED_AGAIN_S = 5
 NEXT_MAX_US = (AGAIN_MAX_S + 10) * SECOND_US
 TTL_DEFAULT_S = 3_600
 TTL_MAX_S = 30 * 24 * 3_600
+KEPT_DAYS = 90  # from their creation, once they have ended
 PAYLOAD_BYTES_MAX = 32 * 1024  # leaves room for the rest within a device's 64 KiB
 RESULT_BYTES_MAX = 16 * 1024
 DETAIL_MAX = 1_024

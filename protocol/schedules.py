@@ -24,6 +24,7 @@ ON_TIME_S = 5
 GRACE_DEFAULT_S = 300
 GRACE_MAX_S = 7 * 24 * 3_600
 # So many are planned ahead; and again so many when fewer than half are left.
+KEPT_DAYS = 400  # occurrences, after they were due: what was played when, for a year and more
 AHEAD = 10
 EXCLUSIONS_MAX = 100
 

@@ -31,10 +31,26 @@ class HouseCollector(Collector):
         yield _gauge("roost_readings_in_flight", "Readings not yet committed.", total.in_flight)
         yield from self._gateway()
         yield from self._writer()
+        yield from self._time()
         yield _gauge("roost_device_actors", "Living device actors.", len(house.devices))
         yield _gauge("roost_user_actors", "Users with somebody watching.", len(house.users))
         yield _gauge("roost_websockets", "Open dashboards.", self._sockets.count)
         yield _counter("roost_actor_crashes", "Actor failures.", house.supervisor.crashes)
+
+    def _time(self) -> Iterator[Metric]:
+        house, clockwork = self._house, self._house.clockwork
+        dispatcher, leases = clockwork.dispatcher, clockwork.leases
+        leads = house.leadership.epoch > 0 and not house.leadership.is_standby
+        yield _gauge("roost_leads", "1 where this process serves the devices.", float(leads))
+        yield _counter("roost_timer_rings", "Moments that came.", clockwork.timer.rings)
+        runs = CounterMetricFamily("roost_job_runs", "Looks for due work.", labels=["job"])
+        for job in clockwork.jobs.values():
+            runs.add_metric([job.name], job.runs)
+        yield runs
+        yield _counter("roost_commands_published", "Taken by the broker.", dispatcher.published)
+        yield _counter("roost_commands_late", "Expired on the way to it.", dispatcher.expired)
+        yield _gauge("roost_leases", "Devices whose silence is watched.", len(leases))
+        yield _counter("roost_leases_expired", "Silences that ended one.", leases.expired)
 
     def _gateway(self) -> Iterator[Metric]:
         gateway = self._house.gateway

@@ -8,9 +8,11 @@ from actors.adapters.memory_commands import CommandTables
 from actors.adapters.memory_media import MediaTables
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
+from protocol import commands
 from protocol.errors import Conflict
 from protocol.records import OFFLINE, Media
-from protocol.schedules import CANCELLED, PENDING, Due, Occurrence, Schedule
+from protocol.schedules import CANCELLED, KEPT_DAYS, PENDING, Due, Occurrence, Schedule
+from protocol.times import SECOND_US
 
 
 class ScheduleTables(CommandTables, MediaTables):
@@ -32,6 +34,18 @@ class ScheduleTables(CommandTables, MediaTables):
             if schedule.media_id == media.id and needs:
                 return "a schedule still needs it"
         return None
+
+    def _forget_ended(self, now_us: int) -> None:
+        """Commands and occurrences that ended long ago."""
+        day_us = 24 * 3_600 * SECOND_US
+        for command in list(self.all_commands.values()):
+            old = command.created_us < now_us - commands.KEPT_DAYS * day_us
+            if old and command.state not in commands.OPEN:
+                del self.all_commands[command.id]
+        for occurrence in list(self.all_occurrences.values()):
+            old = occurrence.due_us < now_us - KEPT_DAYS * day_us
+            if old and occurrence.state != PENDING:
+                del self.all_occurrences[occurrence.id]
 
     async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
         await self._cross()

@@ -81,6 +81,7 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
 
     async def tidy(self) -> None:
         await self._cross()
+        self._forget_ended(self._clock.now_us())
 
     async def ping(self) -> None:
         await self._cross()

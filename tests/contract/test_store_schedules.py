@@ -221,3 +221,22 @@ async def test_a_schedule_goes_with_its_device_or_by_itself(home: Home) -> None:
     await home.store.delete_device(USER, DEVICE, False)
     assert await home.store.schedule(USER, other.id) is None
     assert (await claim(home, 9, Judge(home))).next_us is None
+
+
+async def test_what_ended_long_ago_is_forgotten_and_nothing_else(home: Home) -> None:
+    long_ago, far_off = times(-5 * 365 * 86_400, 100 * 365 * 86_400)
+    for n, (created_us, ends) in enumerate(
+        ((long_ago, True), (long_ago, False), (far_off, True)), 1
+    ):
+        command = some_command(home, n, created_us=created_us, expires_us=far_off)
+        await home.store.add_command(command)
+        if ends:
+            await home.store.cancel_command(USER, command.id, NOW)
+    schedule = await home.store.add_schedule(some_schedule(), [long_ago])
+    await claim(home, 0, Judge(home, fires=False))
+    await home.store.update_schedule(schedule, [long_ago + SECOND, far_off])
+    await home.store.tidy()
+    left = await home.store.commands(USER, DEVICE, 10, None)
+    assert sorted(int(command.id[-4:]) for command in left) == [2, 3]
+    occurrences = await home.store.occurrences(USER, schedule.id, 10, None)
+    assert [each.due_us for each in occurrences] == [far_off, long_ago + SECOND]

@@ -6,6 +6,7 @@ import asyncpg
 
 from actors.adapters.postgres import rows
 from actors.ports import FeedPage
+from protocol import commands, schedules
 from protocol.errors import Conflict
 from protocol.records import Feed, StoredReading, StoredRejection
 
@@ -157,16 +158,20 @@ async def rejections(
     ]
 
 
+_OLD = (
+    ("message_ids", "seen_at", 7, "true"),
+    ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS, "true"),
+    ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),
+    ("schedule_occurrences", "due_at", schedules.KEPT_DAYS, "state <> 'pending'"),
+)
+
+
 async def tidy(connection: Any) -> None:
-    """Forget message ids after seven days and refusals after thirty, some at a time, so that
-    nobody waits for it."""
-    for table, column, days in (
-        ("message_ids", "seen_at", 7),
-        ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS),
-    ):
+    """Forget what is old and has ended, some at a time, so that nobody waits for it."""
+    for table, column, days, has_ended in _OLD:
         status = ""
         while status != "DELETE 0":
             status = await connection.execute(
                 f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"
-                f" WHERE {column} < now() - interval '{days} days' LIMIT 10000))"
+                f" WHERE {column} < now() - interval '{days} days' AND {has_ended} LIMIT 10000))"
             )
