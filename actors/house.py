@@ -54,7 +54,7 @@ class House:
         self.broker: Broker = ports.broker
         self.links: Links = ports.links
         self.files: MediaFiles = ports.files
-        self.library = Library(ports.store, ports.files)
+        self.media = Library(ports.store, ports.files)
         self.accounts = Accounts()
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self.writer = Writer(

@@ -180,7 +180,7 @@ async def _tidy(house: House) -> None:
     while True:
         try:
             await house.store.tidy()
-            await house.library.settle_all()
+            await house.media.settle_all()
         except RoostError as error:
             log.warning("housekeeping waits", error=str(error))
         await trio.sleep(TIDY_EVERY_S)

@@ -56,7 +56,7 @@ async def add_media(call: Call) -> MediaView:
                     height=received.sniffed.height,
                     created_us=house.clock.now_us(),
                 )
-                stored = await house.library.add(media, draft, settings.media_quota_bytes)
+                stored = await house.media.add(media, draft, settings.media_quota_bytes)
                 call.status = 201 if stored.id == media.id else 200
                 return media_view(stored)
     raise Busy("the disk or the database is too slow; try again", retry_after_s=30)
@@ -89,4 +89,4 @@ async def show_media(call: Call, media_id: str) -> MediaView:
 @api.operation("DELETE", "/media/<media_id>", status=204, errors=(404, 409))
 async def delete_media(call: Call, media_id: str) -> None:
     """Delete a file, unless something still needs it."""
-    await call.house.library.remove(await media_of(call, media_id))
+    await call.house.media.remove(await media_of(call, media_id))
