@@ -10,7 +10,8 @@ from typing import assert_never
 import msgspec
 
 from actors import presence
-from actors.alarming import FeedAlarm, came_online, violation, went_offline
+from actors.alarming import came_online, went_offline
+from actors.feed_state import FeedState
 from actors.refusing import NoticeLimit, notice, refused_whole, rejection
 from protocol import codec
 from protocol.alarms import DROPPED, PENDING, Alarm
@@ -43,7 +44,6 @@ from protocol.records import (
     OFFLINE,
     AckChange,
     DeviceState,
-    Feed,
     LoadedDevice,
     Origin,
     Reading,
@@ -53,36 +53,8 @@ from protocol.records import (
 )
 from protocol.times import SECOND_US, parse_device_time
 from protocol.topics import Kind
-from protocol.values import digest64, take_value
 
-# How many values of one instant a feed's actor tells apart; more are left to the store's key.
-SAME_INSTANT_MAX = 16
 NO_SUCH_COMMAND = "no command of that id was sent to this device"
-
-
-class _FeedState:
-    """A feed as its actor sees it: the configuration, and how far event time has come."""
-
-    __slots__ = ("alarm", "at_last", "feed", "last_us")
-
-    def __init__(self, feed: Feed, alarm: Alarm | None) -> None:
-        self.feed = feed
-        # A shared feed's last value may be another device's: it says nothing of ours.
-        self.last_us = feed.last_us if feed.device_id is not None else None
-        self.at_last: set[int] = set()
-        self.alarm = FeedAlarm(alarm, self.last_us)
-
-    def is_newest(self, ts_us: int, digest: int) -> bool:
-        """Whether this reading becomes the last value: not older, and not seen at that instant."""
-        if self.last_us is None or ts_us > self.last_us:
-            self.last_us = ts_us
-            self.at_last = {digest}
-            return True
-        if ts_us < self.last_us or digest in self.at_last:
-            return False
-        if len(self.at_last) < SAME_INSTANT_MAX:
-            self.at_last.add(digest)
-        return True
 
 
 class DeviceActor:
@@ -90,7 +62,7 @@ class DeviceActor:
 
     def __init__(self, loaded: LoadedDevice) -> None:
         self.device = loaded.device
-        self._feeds: dict[str, _FeedState] = {}
+        self._feeds: dict[str, FeedState] = {}
         self._notices = NoticeLimit()
         self._words = 0
         offline = [alarm for alarm in loaded.alarms if alarm.kind == OFFLINE_ALARM]
@@ -106,7 +78,7 @@ class DeviceActor:
         self._feeds = {}
         # A feed of the device itself goes before a shared one of the same key.
         for feed in sorted(loaded.feeds, key=lambda feed: feed.device_id is None):
-            state = before.get(feed.num) or _FeedState(feed, alarms.get(feed.num))
+            state = before.get(feed.num) or FeedState(feed, alarms.get(feed.num))
             state.feed = feed
             self._feeds.setdefault(feed.key, state)
 
@@ -162,7 +134,10 @@ class DeviceActor:
             try:
                 if raw.refusal is not None:
                     raise raw.refusal
-                reading, state, is_newest = self._take_reading(origin, raw, alarms)
+                state = self._feeds.get(raw.key)
+                if state is None:
+                    raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")
+                reading, is_newest = state.take(self.device, origin, raw, alarms)
             except Refusal as refusal:
                 rejections.append(self._rejected(origin, raw, refusal))
                 if not origin.again and self._notices.allows(origin.at_us):
@@ -194,60 +169,6 @@ class DeviceActor:
         )
         effects.append(unit)
         return effects
-
-    def _take_reading(
-        self, origin: Origin, raw: RawReading, alarms: list[Alarm]
-    ) -> tuple[Reading, _FeedState, bool]:
-        """The reading, its feed, and whether it is the newest that this actor has seen.
-
-        Whether it becomes the stored last value is for the store to say, by its event time: what
-        this actor saw last may have been refused there.
-        """
-        state = self._feeds.get(raw.key)
-        if state is None:
-            raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")
-        feed = state.feed
-        if not feed.enabled:
-            raise Refusal(Reason.FEED_DISABLED, f"the feed {raw.key!r} is disabled")
-        value = take_value(feed.kind, raw.value)
-        ts_us, message_id = raw.ts_us, raw.message_id
-        history_only = ts_us is None and (origin.again or origin.retained)
-        if ts_us is None:
-            ts_us = origin.at_us
-            if origin.retained and message_id is None:
-                # The broker sends its retained copy at every subscribe; it is one reading.
-                message_id = f"retained:{digest64(value):x}"
-        flagged = self._judge(state, value, ts_us, history_only, alarms)
-        digest = digest64(value, message_id)
-        newest = not history_only and state.is_newest(ts_us, digest)
-        reading = Reading(
-            feed.num, self.device.num, ts_us, digest, value, flagged, message_id, not history_only
-        )
-        return reading, state, newest
-
-    def _judge(
-        self,
-        state: _FeedState,
-        value: object,
-        ts_us: int,
-        history_only: bool,
-        alarms: list[Alarm],
-    ) -> bool:
-        """Whether the reading is flagged; raises `Refusal` where the feed rejects violations."""
-        feed = state.feed
-        if not isinstance(value, float):
-            return False
-        detail = violation(feed, value)
-        if not history_only and not state.alarm.is_stale(ts_us):
-            if detail:
-                changed = state.alarm.outside(self.device, feed, ts_us, value, detail)
-            else:
-                changed = state.alarm.inside(feed, ts_us, value)
-            if changed is not None:
-                alarms.append(changed)
-        if detail and feed.on_violation == "reject":
-            raise Refusal(Reason.OUT_OF_RANGE, detail)
-        return bool(detail)
 
     # Status
 

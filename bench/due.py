@@ -32,7 +32,7 @@ STEADY = 1_000
 STEADY_EVERY_S = 0.01
 IDLE_S = 10.0
 PROBE_EVERY_S = 0.02
-MAKE_PER_S = 70  # schedules over REST, at least
+MAKE_PER_S = 30  # schedules over REST, at least
 PICTURE = b"GIF89a\x03\x00\x02\x00" + bytes(9)
 
 

@@ -13,11 +13,13 @@ import pytest
 import trio
 
 import actors.device
+import actors.feed_state
 import actors.gateway
 from actors import presence
 from actors.accounts import Accounts
 from actors.adapters.memory_store import MemoryStore
 from actors.devices import Devices
+from actors.feed_state import FeedState
 from actors.gateway import Gateway
 from actors.ledger import SessionLedger
 from actors.mailbox import Lane, Mailbox
@@ -90,7 +92,7 @@ def last_by_arrival(patch: Patch) -> None:
                 )
                 return
 
-    patch.setattr(actors.device._FeedState, "is_newest", lambda self, ts_us, digest: True)
+    patch.setattr(FeedState, "_is_newest", lambda self, ts_us, digest: True)
     patch.setattr(MemoryStore, "_set_last", mistaken)
 
 
@@ -258,7 +260,7 @@ def refused_right(patch: Patch) -> None:
             raise Refusal(Reason.BAD_VALUE, "a mistake")
         return take(kind, raw)
 
-    patch.setattr(actors.device, "take_value", mistaken)
+    patch.setattr(actors.feed_state, "take_value", mistaken)
 
 
 @plant("everybody is told")

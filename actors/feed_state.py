@@ -1,0 +1,87 @@
+"""A feed as its device's actor sees it: its rules, its alarm, and how far event time has come."""
+
+from actors.alarming import FeedAlarm, violation
+from protocol.alarms import Alarm
+from protocol.errors import Reason, Refusal
+from protocol.payloads import RawReading
+from protocol.records import Device, Feed, Origin, Reading
+from protocol.values import digest64, take_value
+
+# How many values of one instant a feed's actor tells apart; more are left to the store's key.
+SAME_INSTANT_MAX = 16
+
+
+class FeedState:
+    """`feed` is replaced when its settings change; what was seen stays."""
+
+    __slots__ = ("alarm", "at_last", "feed", "last_us")
+
+    def __init__(self, feed: Feed, alarm: Alarm | None) -> None:
+        self.feed = feed
+        # A shared feed's last value may be another device's: it says nothing of ours.
+        self.last_us = feed.last_us if feed.device_id is not None else None
+        self.at_last: set[int] = set()
+        self.alarm = FeedAlarm(alarm, self.last_us)
+
+    def take(
+        self, device: Device, origin: Origin, raw: RawReading, alarms: list[Alarm]
+    ) -> tuple[Reading, bool]:
+        """The reading, and whether it is the newest that this actor has seen.
+
+        Whether it becomes the stored last value is for the store to say, by its event time: what
+        this actor saw last may have been refused there.
+
+        Args:
+            alarms: a change of the feed's alarm is added to these.
+
+        Raises:
+            Refusal: the feed is disabled, or takes no such value.
+        """
+        feed = self.feed
+        if not feed.enabled:
+            raise Refusal(Reason.FEED_DISABLED, f"the feed {raw.key!r} is disabled")
+        value = take_value(feed.kind, raw.value)
+        ts_us, message_id = raw.ts_us, raw.message_id
+        history_only = ts_us is None and (origin.again or origin.retained)
+        if ts_us is None:
+            ts_us = origin.at_us
+            if origin.retained and message_id is None:
+                # The broker sends its retained copy at every subscribe; it is one reading.
+                message_id = f"retained:{digest64(value):x}"
+        flagged = self._judge(device, value, ts_us, history_only, alarms)
+        digest = digest64(value, message_id)
+        newest = not history_only and self._is_newest(ts_us, digest)
+        reading = Reading(
+            feed.num, device.num, ts_us, digest, value, flagged, message_id, not history_only
+        )
+        return reading, newest
+
+    def _judge(
+        self, device: Device, value: object, ts_us: int, history_only: bool, alarms: list[Alarm]
+    ) -> bool:
+        """Whether the reading is flagged; raises `Refusal` where the feed rejects violations."""
+        if not isinstance(value, float):
+            return False
+        detail = violation(self.feed, value)
+        if not history_only and not self.alarm.is_stale(ts_us):
+            if detail:
+                changed = self.alarm.outside(device, self.feed, ts_us, value, detail)
+            else:
+                changed = self.alarm.inside(self.feed, ts_us, value)
+            if changed is not None:
+                alarms.append(changed)
+        if detail and self.feed.on_violation == "reject":
+            raise Refusal(Reason.OUT_OF_RANGE, detail)
+        return bool(detail)
+
+    def _is_newest(self, ts_us: int, digest: int) -> bool:
+        """Whether this reading becomes the last value: not older, and not seen at that instant."""
+        if self.last_us is None or ts_us > self.last_us:
+            self.last_us = ts_us
+            self.at_last = {digest}
+            return True
+        if ts_us < self.last_us or digest in self.at_last:
+            return False
+        if len(self.at_last) < SAME_INSTANT_MAX:
+            self.at_last.add(digest)
+        return True
