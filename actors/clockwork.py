@@ -93,6 +93,9 @@ class Clockwork:
     def wake(self, name: str) -> None:
         self.jobs[name].wake()
 
+    def due(self, name: str, at_us: int) -> None:
+        self.jobs[name].due(at_us)
+
     def nudge(self, device_num: int) -> None:
         """This device came online: what it has not answered is sent again."""
         self._woken[device_num] = None

@@ -118,6 +118,10 @@ class House:
         """There may be due work of this kind: "occurrences", "plans", "commands", "webhooks"."""
         self.clockwork.wake(name)
 
+    def due(self, name: str, at_us: int) -> None:
+        """There will be due work of this kind."""
+        self.clockwork.due(name, at_us)
+
     def told_of(self, command: Command) -> None:
         """A command was added: it goes out as soon as can be."""
         self.users.tell(command.user_id, CommandChanged(command))

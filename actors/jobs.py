@@ -2,7 +2,8 @@
 
     job = Job("commands", timer, work, look_again_s=10)
     nursery.start_soon(job.run)
-    job.wake()           # something new may be due
+    job.wake()           # something may be due
+    job.due(at_us)       # something will be then
 
 `work` answers when it wants to be called again (µs, civil), or None. In between the job sleeps; it
 looks again by itself now and then, because another process may have put work there and died.
@@ -38,10 +39,17 @@ class Job:
         self._look_again_s = look_again_s
         self._bell = trio.Event()
         self._is_away = False
+        self._next_us: int | None = None  # when the timer rings, as far as is known
 
     def wake(self) -> None:
         """Look at once."""
         self._bell.set()
+
+    def due(self, at_us: int) -> None:
+        """There is work for that time (µs, civil), committed before this call."""
+        if self._next_us is None or at_us < self._next_us:
+            self._next_us = at_us
+            self._timer.at(("job", self.name), at_us)
 
     async def run(self) -> None:
         """Work for ever. What fails otherwise than by a server that is away ends it."""
@@ -50,15 +58,18 @@ class Job:
             await self._bell.wait()
             self._bell = trio.Event()
             self.runs += 1
+            # What is told from here on may not be in what the work reads: the earlier one counts.
+            self._next_us = None
             try:
                 next_us = await self._work()
             except Unavailable as error:
                 if not self._is_away:
                     log.warning("due work waits", job=self.name, error=str(error))
                 self._is_away = True
+                self._next_us = 0  # nothing comes before the next try
                 self._timer.after(("job", self.name), RETRY_S)
                 continue
             self._is_away = False
             self._timer.after(("look", self.name), self._look_again_s)
             if next_us is not None:
-                self._timer.at(("job", self.name), next_us)
+                self.due(next_us)

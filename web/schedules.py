@@ -201,8 +201,10 @@ def _planned(schedule: Schedule, asked_us: int) -> tuple[Schedule, list[int]]:
 
 def _tell(call: Call, schedule: Schedule) -> None:
     call.house.users.tell(call.user.id, ScheduleChanged(schedule))
-    call.house.wake("occurrences")
-    call.house.wake("plans")
+    if schedule.next_us is not None:
+        call.house.due("occurrences", schedule.next_us)
+    if schedule.plan_us is not None:
+        call.house.due("plans", schedule.plan_us)
 
 
 def _id(name: str, text: str) -> str:
