@@ -1,10 +1,12 @@
-"""Everything that happens because time passes, on one timer: jobs, leases, flows, dispatch."""
+"""Everything that happens because time passes, on one timer: jobs, leases, flows, dispatch,
+deliveries to webhooks."""
 
 from collections.abc import Awaitable, Callable
 
 import structlog
 import trio
 
+from actors.courier import Courier
 from actors.dispatch import Dispatcher
 from actors.flows import Flows
 from actors.jobs import Job
@@ -59,6 +61,9 @@ class Clockwork:
         )
         self.leases = Leases(self.flows, ask, self._arm_leases)
         self.dispatcher = Dispatcher(ports.store, ports.broker, ports.clock, self.changed)
+        self.courier = Courier(
+            ports.store, ports.receivers, ports.clock, freed=lambda: self.wake("webhooks")
+        )
         self.scheduling = Scheduling(
             ports.store,
             ports.clock,
@@ -72,6 +77,7 @@ class Clockwork:
             "plans": (self.scheduling.plan, look_again_s),
             "commands": (self.scheduling.try_commands, look_again_s),
             "nudges": (self._nudge, NEVER_S),
+            "webhooks": (self.courier.deliver, look_again_s),
         }
         self.jobs = {
             name: Job(name, self.timer, each, again_s) for name, (each, again_s) in work.items()
@@ -81,6 +87,7 @@ class Clockwork:
         """Run all of it in the house's nursery."""
         supervisor.keep("timer", self.timer.run)
         supervisor.keep("dispatcher", self.dispatcher.run)
+        supervisor.keep("courier", self.courier.run)
         for job in self.jobs.values():
             supervisor.keep(f"job {job.name}", job.run)
         self.restore_again(supervisor)
@@ -110,6 +117,8 @@ class Clockwork:
             self._tell(occurrence.user_id, OccurrenceChanged(occurrence))
         if any(c.state not in commands.OPEN and not c.parallel for c in progress.commands):
             self.wake("commands")
+        if progress.told:
+            self.wake("webhooks")
 
     async def _nudge(self) -> int | None:
         woken = list(self._woken)

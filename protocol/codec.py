@@ -98,7 +98,8 @@ def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> d
             msgspec.convert(raw[name], field.type)
         except msgspec.ValidationError as error:
             what, where = located(error)
-            errors[f"{name}.{where}" if where else name] = what
+            between = "." if where and not where.startswith("[") else ""
+            errors[f"{name}{between}{where}"] = what
     unknown = (name for name in raw if name not in fields)
     for name in islice(unknown, UNKNOWN_FIELDS_MAX):
         errors[name] = "is not a known field"

@@ -146,7 +146,7 @@ def parse_status(payload: bytes) -> DeviceStatus:
 class _Ack(msgspec.Struct, frozen=True):
     status: Literal["delivered", "succeeded", "failed"]
     detail: str | None = None
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw()  # with `| None` only null would be taken
     at: str | int | float | None = None
 
 
@@ -167,15 +167,15 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
         raise Refusal(error.reason, where + error.detail) from None
     detail = said.detail or ""
     check_word(detail, DETAIL_MAX, Reason.BAD_VALUE, "detail")
-    result = None if said.result is None else bytes(said.result)
-    if result is not None and (len(result) > RESULT_BYTES_MAX or b"\\u0000" in result):
+    result = bytes(said.result)
+    if len(result) > RESULT_BYTES_MAX or b"\\u0000" in result:
         what = "is too long" if len(result) > RESULT_BYTES_MAX else "holds U+0000"
         raise Refusal(Reason.BAD_VALUE, f"result {what}; at most {RESULT_BYTES_MAX} bytes are kept")
     return CommandAck(
         status=said.status,
         at_us=_ack_time(said.at, now_us),
         detail=detail,
-        result=None if result is None else result.decode(),
+        result=result.decode() or None,
     )
 
 

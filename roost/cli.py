@@ -27,6 +27,7 @@ from roost.settings import (
     check_jwt_secret,
     check_public_url,
     check_signup,
+    check_webhook_networks,
     parse_bind,
 )
 from roost.up import UpSettings, up
@@ -59,6 +60,10 @@ MediaBytesMax = Annotated[int, Parameter(help="How large a file may be, in bytes
 MediaQuotaBytes = Annotated[
     int, Parameter(help="How large all files of a user may be together, in bytes.")
 ]
+WebhookNetworks = Annotated[
+    str,
+    Parameter(help="Where webhooks may lead: public, or any network (this one, too)."),
+]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[
@@ -81,6 +86,7 @@ def up_command(
     jwt_secret: JwtSecret = None,
     media_bytes_max: MediaBytesMax = MEDIA_BYTES_MAX,
     media_quota_bytes: MediaQuotaBytes = MEDIA_QUOTA_BYTES,
+    webhook_networks: WebhookNetworks = "public",
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -95,6 +101,7 @@ def up_command(
         jwt_secret=check_jwt_secret(jwt_secret),
         media_bytes_max=check_bytes(media_bytes_max, "media bytes max"),
         media_quota_bytes=check_bytes(media_quota_bytes, "media quota bytes"),
+        webhooks_private=check_webhook_networks(webhook_networks),
         demo=demo,
     )
     trio.run(up, settings)
@@ -119,6 +126,7 @@ def serve_command(
     jwt_secret: JwtSecret = None,
     media_bytes_max: MediaBytesMax = MEDIA_BYTES_MAX,
     media_quota_bytes: MediaQuotaBytes = MEDIA_QUOTA_BYTES,
+    webhook_networks: WebhookNetworks = "public",
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -137,6 +145,7 @@ def serve_command(
         jwt_secret=check_jwt_secret(jwt_secret),
         media_bytes_max=check_bytes(media_bytes_max, "media bytes max"),
         media_quota_bytes=check_bytes(media_quota_bytes, "media quota bytes"),
+        webhooks_private=check_webhook_networks(webhook_networks),
     )
     trio.run(serve, settings)
 

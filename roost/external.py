@@ -40,6 +40,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_secret: str | None = None
     media_bytes_max: int = MEDIA_BYTES_MAX
     media_quota_bytes: int = MEDIA_QUOTA_BYTES
+    webhooks_private: bool = False
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -60,6 +61,7 @@ async def serve(settings: ServeSettings) -> None:
         mqtt_url=settings.mqtt_public_url,
         media_bytes_max=settings.media_bytes_max,
         media_quota_bytes=settings.media_quota_bytes,
+        webhooks_private=settings.webhooks_private,
     )
 
     async def serve_ready(house: House, url: str) -> None:
@@ -76,7 +78,8 @@ async def serve(settings: ServeSettings) -> None:
         await _migrate(store)
         where = Where(settings.public_url)
         links = MediaLinks(web.jwt_secret, where)
-        ports = make_ports(store, broker, NoLogins(), links, files)
+        private = settings.webhooks_private
+        ports = make_ports(store, broker, NoLogins(), links, files, webhooks_private=private)
         await run_until_signal(ports, web, settings.http, where, serve_ready)
 
 

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 import structlog
 import trio
@@ -15,6 +16,7 @@ from hypercorn.trio import serve
 from quart_trio import QuartTrio
 
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
+from actors.adapters.receivers import HttpReceivers
 from actors.house import House, open_house
 from actors.ports import Broker, Links, Logins, Ports, Store
 from actors.ports.media import MediaFiles
@@ -56,7 +58,13 @@ class Where:
 
 
 def make_ports(
-    store: Store, broker: Broker, logins: Logins, links: Links, files: MediaFiles
+    store: Store,
+    broker: Broker,
+    logins: Logins,
+    links: Links,
+    files: MediaFiles,
+    *,
+    webhooks_private: bool,
 ) -> Ports:
     return Ports(
         store=store,
@@ -66,6 +74,7 @@ def make_ports(
         logins=logins,
         links=links,
         files=files,
+        receivers=HttpReceivers(f"roost/{version('roost')}", private=webhooks_private),
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )
 

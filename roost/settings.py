@@ -65,6 +65,13 @@ def check_signup(text: str) -> bool:
     return text == "open"
 
 
+def check_webhook_networks(text: str) -> bool:
+    """`public` or `any`: whether webhooks may lead to private networks. Raises `SettingsError`."""
+    if text not in ("public", "any"):
+        raise SettingsError(f"webhook networks: {text!r} is neither public nor any")
+    return text == "any"
+
+
 def check_database_url(url: str) -> str:
     """`postgresql://user@host:port/database`. Raises `SettingsError`; never tells the password."""
     try:

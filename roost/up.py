@@ -34,6 +34,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_secret: str | None = None
     media_bytes_max: int = MEDIA_BYTES_MAX
     media_quota_bytes: int = MEDIA_QUOTA_BYTES
+    webhooks_private: bool = False
     demo: bool = False
 
 
@@ -80,7 +81,8 @@ async def _serve(
     ):
         jwt_secret = settings.jwt_secret or secrets.jwt
         where = Where(settings.public_url)
-        ports = make_ports(store, broker, logins, MediaLinks(jwt_secret, where), files)
+        links, private = MediaLinks(jwt_secret, where), settings.webhooks_private
+        ports = make_ports(store, broker, logins, links, files, webhooks_private=private)
         web = WebSettings(
             jwt_secret=jwt_secret,
             public_url=settings.public_url,
@@ -88,6 +90,7 @@ async def _serve(
             mqtt_url=mqtt_url,
             media_bytes_max=settings.media_bytes_max,
             media_quota_bytes=settings.media_quota_bytes,
+            webhooks_private=settings.webhooks_private,
         )
 
         async def serve_ready(house: House, url: str) -> None:

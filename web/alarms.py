@@ -50,4 +50,5 @@ async def acknowledge_alarm(call: Call, alarm_id: str) -> AlarmView:
     if alarm is None:
         raise NotFound("there is no such alarm")
     call.house.users.tell(call.user.id, AlarmChanged(alarm))
+    call.house.wake("webhooks")
     return alarm_view(alarm)

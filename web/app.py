@@ -23,6 +23,7 @@ from web import (
     people,
     problems,
     schedules,
+    webhooks,
 )
 from web.arriving import PacedConnection
 from web.auth import Auth, Tokens
@@ -42,6 +43,7 @@ APIS = (
     alarms.api,
     media.api,
     content.api,
+    webhooks.api,
 )
 UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operations if op.upload}
 

@@ -40,6 +40,7 @@ class HouseCollector(Collector):
     def _time(self) -> Iterator[Metric]:
         house, clockwork = self._house, self._house.clockwork
         dispatcher, leases = clockwork.dispatcher, clockwork.leases
+        courier = clockwork.courier
         leads = house.leadership.epoch > 0 and not house.leadership.is_standby
         yield _gauge("roost_leads", "1 where this process serves the devices.", float(leads))
         yield _counter("roost_timer_rings", "Moments that came.", clockwork.timer.rings)
@@ -49,6 +50,8 @@ class HouseCollector(Collector):
         yield runs
         yield _counter("roost_commands_published", "Taken by the broker.", dispatcher.published)
         yield _counter("roost_commands_late", "Expired on the way to it.", dispatcher.expired)
+        yield _counter("roost_webhooks_delivered", "Taken by receivers.", courier.delivered)
+        yield _counter("roost_webhooks_failed", "Tries that failed.", courier.failed)
         yield _gauge("roost_leases", "Devices whose silence is watched.", len(leases))
         yield _counter("roost_leases_expired", "Silences that ended one.", leases.expired)
 

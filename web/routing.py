@@ -41,6 +41,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the outside needs to know. `mqtt_url` is where devices connect.
 
     `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
+    `webhooks_private`: webhooks may lead to networks that are not public.
     """
 
     jwt_secret: str
@@ -49,6 +50,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_url: str | None = None
     media_bytes_max: int = MEDIA_BYTES_MAX
     media_quota_bytes: int = MEDIA_QUOTA_BYTES
+    webhooks_private: bool = False
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

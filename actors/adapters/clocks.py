@@ -35,6 +35,9 @@ class SystemIds:
     def secret(self) -> str:
         return secrets.token_urlsafe(20)
 
+    def secret_bits(self) -> bytes:
+        return secrets.token_bytes(32)
+
 
 class Argon2Hasher:
     """Argon2id with the library's parameters (RFC 9106, low-memory profile), in a thread."""

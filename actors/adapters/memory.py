@@ -37,6 +37,9 @@ class SeededIds:
     def secret(self) -> str:
         return f"{self._rng.getrandbits(160):040x}"
 
+    def secret_bits(self) -> bytes:
+        return self._rng.randbytes(32)
+
 
 class PlainHasher:
     """No hash at all: threads would break an autojump clock."""

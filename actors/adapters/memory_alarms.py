@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
 from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
 from protocol.records import OFFLINE, Device, Feed
 
 
-class AlarmTables(Tables):
+class AlarmTables(WebhookTables):
     """See `actors.ports.time.AlarmStore`.
 
     Attributes:
@@ -24,18 +24,25 @@ class AlarmTables(Tables):
         super().__init__(clock)
         self.all_alarms: dict[str, Alarm] = {}
 
-    def _keep_alarms(self, changes: Sequence[Alarm]) -> None:
-        """Alarms as they are after a batch: the last word on each, ends before beginnings."""
+    def _keep_alarms(self, changes: Sequence[Alarm]) -> bool:
+        """Alarms as they are after a batch: the last word on each, ends before beginnings.
+
+        Answers whether webhooks are told of any.
+        """
         last = {change.id: change for change in changes}
+        kept = set()
         for change in sorted(last.values(), key=lambda a: a.cleared_us is None):
             known = self.all_alarms.get(change.id)
             if change.state == DROPPED:
                 if known is not None and known.state == PENDING:
                     del self.all_alarms[change.id]
             elif self._has_place(change):
-                self._keep_alarm(change, known)
+                kept.add((change.id, self._keep_alarm(change, known)))
+        told = [a for a in changes if (a.id, last[a.id].state) in kept]
+        return self._announce(0, alarms=told)
 
-    def _keep_alarm(self, change: Alarm, known: Alarm | None) -> None:
+    def _keep_alarm(self, change: Alarm, known: Alarm | None) -> str:
+        """Answers with its state as it is then."""
         if known is None:
             change = msgspec.structs.replace(change, num=self._next("alarm"))
         else:
@@ -46,6 +53,7 @@ class AlarmTables(Tables):
                 change, num=known.num, state=state, acknowledged_us=known.acknowledged_us
             )
         self.all_alarms[change.id] = change
+        return change.state
 
     def _has_place(self, change: Alarm) -> bool:
         """Its device and feed are there, and no other alarm of their kind is open."""
@@ -101,6 +109,7 @@ class AlarmTables(Tables):
         if alarm.state == ACTIVE:
             alarm = msgspec.structs.replace(alarm, state=ACKNOWLEDGED, acknowledged_us=now_us)
             self.all_alarms[alarm_id] = alarm
+            self._announce(now_us, alarms=[alarm])
         return alarm
 
     async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:

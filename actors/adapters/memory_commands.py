@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
 from protocol import commands
@@ -16,7 +16,7 @@ from protocol.schedules import Occurrence, followed
 OPEN_MAX = 1_000
 
 
-class CommandTables(Tables):
+class CommandTables(WebhookTables):
     """See `actors.ports.time.CommandStore`.
 
     Attributes:
@@ -138,14 +138,17 @@ class CommandTables(Tables):
         self.all_commands[command.id] = msgspec.structs.replace(command, next_try_us=next_us)
 
     def _settle(self, changed: Sequence[Command], now_us: int) -> Progress:
-        """Keep changed commands, and what follows: occurrences, and what waited behind them."""
+        """Keep changed commands, and what follows: occurrences, what waited behind them, and what
+        webhooks are told."""
         for command in changed:
             self.all_commands[command.id] = command
         over = {c.device_num for c in changed if c.state not in OPEN and not c.parallel}
         for command in self._open():
             if command.device_num in over and not command.attempts:
                 self._try_at(command, now_us)
-        return Progress(commands=tuple(changed), occurrences=self._follow(changed))
+        occurrences = self._follow(changed)
+        told = self._announce(now_us, commands=changed, occurrences=occurrences)
+        return Progress(commands=tuple(changed), occurrences=occurrences, told=told)
 
     def _follow(self, changed: Sequence[Command]) -> tuple[Occurrence, ...]:
         by_id = {command.id: command for command in changed}
@@ -171,7 +174,7 @@ class CommandTables(Tables):
             else:
                 changed[mine.id] = mine if done else commands.acked(mine, ack.ack)
         if done:
-            return Progress(commands=tuple(changed.values())), tuple(unknown)
+            return Progress(commands=tuple(changed.values()), told=True), tuple(unknown)
         now_us = max((ack.otherwise.received_us for ack in acks), default=0)
         return self._settle(list(changed.values()), now_us), tuple(unknown)
 

@@ -177,9 +177,10 @@ class ScheduleTables(CommandTables, MediaTables):
             if command is not None:
                 send.append(self._insert_command(command))
         pending = [o.due_us for o in self.all_occurrences.values() if o.state == PENDING]
+        told = self._announce(now_us, occurrences=changed)
         return Claimed(
             send=tuple(send),
-            changed=Progress(commands=tuple(send), occurrences=tuple(changed)),
+            changed=Progress(commands=tuple(send), occurrences=tuple(changed), told=told),
             next_us=min(pending, default=None),
         )
 

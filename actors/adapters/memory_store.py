@@ -82,6 +82,7 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
     async def tidy(self) -> None:
         await self._cross()
         self._forget_ended(self._clock.now_us())
+        self._forget_delivered(self._clock.now_us())
 
     async def ping(self) -> None:
         await self._cross()
@@ -158,8 +159,9 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
             if unit.taken is not None:
                 batches = self._taken.setdefault(unit.taken.session, {})
                 batches.setdefault(no, []).append(unit.taken.digest)
-        self._keep_alarms([change for unit in batch.units for change in unit.alarms])
+        told = self._keep_alarms([change for unit in batch.units for change in unit.alarms])
         changed, unknown = self._acknowledge(_acks(batch), done=False)
+        changed = msgspec.structs.replace(changed, told=told or changed.told)
         for ack in unknown:
             self._store_rejection(ack.otherwise)
         for session, up_to in batch.confirmed.items():

@@ -13,6 +13,7 @@ import msgspec
 
 from actors.ports.media import MediaStore
 from actors.ports.time import Progress, TimeStore
+from actors.ports.webhooks import WebhookStore
 from protocol.records import (
     AckChange,
     Device,
@@ -45,6 +46,10 @@ class Ids(Protocol):
 
     def secret(self) -> str:
         """160 random bits, URL-safe."""
+        ...
+
+    def secret_bits(self) -> bytes:
+        """256 random bits."""
         ...
 
 
@@ -95,7 +100,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Store(MediaStore, TimeStore, Protocol):
+class Store(MediaStore, TimeStore, WebhookStore, Protocol):
     """Everything that lasts.
 
     Every call raises `Unavailable` when the database cannot be reached or does not answer in time;
@@ -332,4 +337,5 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     logins: Any  # Logins
     links: Any  # Links
     files: Any  # MediaFiles
+    receivers: Any  # Receivers
     rng: random.Random

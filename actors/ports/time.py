@@ -21,10 +21,12 @@ Planner = Callable[[Schedule], tuple[Schedule, list[int]]]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What changed, as it is now: for dashboards."""
+    """What changed, as it is now: for dashboards. `told`: webhooks have deliveries of it, or of
+    what changed beside it."""
 
     commands: tuple[Command, ...] = ()
     occurrences: tuple[Occurrence, ...] = ()
+    told: bool = False
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):

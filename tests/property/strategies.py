@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from protocol.webhooks import EVENTS
+
 NOW = 1_790_000_000_000_000
 USER = "06b72fa5-f615-4659-a9f9-4d313aba495d"
 
@@ -124,6 +126,9 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "exclusions": st.lists(st.just("2026-12-24") | short_texts, max_size=2),
     "misfire": st.sampled_from(["fire", "skip"]),
     "grace_s": st.integers(0, 7 * 24 * 3600),
+    "url": st.sampled_from(["https://receiver.example/in", "http://127.0.0.1/"]) | short_texts,
+    "events": st.lists(st.sampled_from(EVENTS), min_size=1, max_size=3),
+    "description": short_texts,
 }
 
 

@@ -58,6 +58,8 @@ def something_of_everything(roost: Roost, ada: Person) -> None:
     plan = {"device_id": made["id"], "media_id": sent.json()["id"]}
     ada.post("/media-schedules", {**plan, "trigger_time": "2099-01-01T00:00:00Z"})
     ada.post(f"/devices/{made['id']}/commands", {"type": "beep"})
+    hook = ada.post("/webhooks", {"url": "http://receiver.invalid/"})
+    ada.post(f"/webhooks/{hook['id']}/test")
 
 
 def test_every_answer_is_one_that_the_document_has(roost: Roost, report: list[Any]) -> None:
@@ -72,6 +74,7 @@ UNGUESSED = {
     "POST /api/v1/login/access-token",
     "POST /api/v1/alarms/{alarm_id}/ack",
     "POST /api/v1/media-schedules",
+    "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry",
 }
 
 
@@ -90,6 +93,8 @@ def operation_of(request: dict[str, Any]) -> str:
     """The operation of a request, as the document names it."""
     path = request["url"].partition("/api/")[2].partition("?")[0]
     path = re.sub(r"(device|feed|command|alarm)(s|-values)/[^/]+", r"\1\2/{\1_id}", path)
+    path = re.sub(r"webhooks/[^/]+", "webhooks/{webhook_id}", path)
+    path = re.sub(r"deliveries/[^/]+", "deliveries/{delivery_id}", path)
     path = re.sub(r"media-schedules/[^/]+", "media-schedules/{schedule_id}", path)
     path = re.sub(r"media/(?!stats)[^/]+", "media/{media_id}", path)
     return f"{request['method']} /api/{path}"

@@ -30,6 +30,7 @@ from tests.simulation.plan import (
     Watch,
     Word,
 )
+from tests.simulation.receiver import Answer
 
 DURATION_S = 30.0
 READINGS = 70
@@ -83,6 +84,7 @@ def draw(seed: int) -> Plan:
         idle_s=rng.choice((2.0, 600.0)),
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
         reactions=painter.reactions(),
+        answers=painter.answers(),
         steps=steps,
     )
 
@@ -277,6 +279,17 @@ class _Painter:
                 after_s=rng.choice((0.0, 0.0, 0.05, 3.0, None)),
                 ends_s=rng.choice((0.0, 0.5, 12.0, None)),
                 outcome=rng.choice(("succeeded", "succeeded", "failed")),
+            )
+            for _ in range(rng.randint(1, 7))
+        ]
+
+    def answers(self) -> list[Answer]:
+        """Of receivers: most take what comes; some refuse, are slow, or hang."""
+        rng = self.rng
+        return [
+            Answer(
+                status=rng.choice((200, 200, 204, 302, 500, 0)),
+                after_s=rng.choice((0.0, 0.0, 0.3, 9.0)),
             )
             for _ in range(rng.randint(1, 7))
         ]

@@ -155,6 +155,8 @@ KINDS = (
     "store: poison",
     "actor crash",
     "actor crash, same message again",
+    "receiver: hangs",
+    "receiver: refuses",
     "clock forward",
     "clock back",
     "process killed",

@@ -63,6 +63,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.check()
         await life.orders.check()
         await life.agenda.check()
+        await world.receivers.check()
         await finale(world, life.screens)
         audience.cancel_scope.cancel()
 
@@ -90,6 +91,7 @@ class Life:
                 await device.feed(key, **_settings(key))
         for owner in OWNERS:
             await self.world.add_media(owner)
+            await self.world.receivers.register(owner)
         self.world.store.poison = {self.plan.poison}
 
     async def play(self) -> None:

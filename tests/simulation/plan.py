@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from tests.simulation.ears import Reaction
+from tests.simulation.receiver import Answer
 
 # Numbers are told from times and sessions by their size.
 FIRST_NUMBER = 10_000
@@ -184,7 +185,8 @@ AnyStep = (
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`reactions`: how devices take the commands that reach them, one after the other, again and
-    again; without any, all hear and answer at once. `small`: the house has tiny bounds, so that
+    again; without any, all hear and answer at once. `answers`: likewise of those who receive
+    webhooks. `small`: the house has tiny bounds, so that
     every one of them is reached."""
 
     seed: int
@@ -193,6 +195,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float
     poison: float
     reactions: list[Reaction] = []
+    answers: list[Answer] = []
     steps: list[AnyStep]
 
 

@@ -10,6 +10,7 @@ from quart_trio import QuartTrio
 
 from actors.adapters.memory import NoLogins, PlainHasher
 from actors.adapters.memory_store_line import Killed, StoreLine
+from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.house import House, open_house
 from actors.links import MediaLinks
 from actors.ports import Ports
@@ -60,6 +61,7 @@ class Process:
             logins=NoLogins(),
             links=MediaLinks("s" * 32, lambda: "http://roost.example"),
             files=world.files,
+            receivers=MemoryReceivers(world.receivers.answer),
             rng=random.Random(world.seed + 2 + self.number),
         )
         world.trace.note("process", f"{self.number} starts")

@@ -35,6 +35,7 @@ from tests.simulation.device import VirtualDevice
 from tests.simulation.ears import Ears, Reaction
 from tests.simulation.person import Person
 from tests.simulation.process import Process
+from tests.simulation.receiver import Answer, Receivers
 from tests.simulation.screen import Screen
 from tests.simulation.trace import LogsOfWorld, Trace
 
@@ -67,6 +68,7 @@ class World:
         habits: of its broker.
         idle_s: after how much idleness a device actor is passivated.
         reactions: how devices take commands, one after the other, again and again.
+        answers: what receivers of webhooks answer, likewise.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class World:
         habits: Habits = NATS,
         idle_s: float = 20.0,
         reactions: list[Reaction] | None = None,
+        answers: list[Answer] | None = None,
     ) -> None:
         self.seed = seed
         self.idle_s = idle_s
@@ -99,6 +102,7 @@ class World:
         self.media: dict[str, str] = {}  # ids by owner
         self.ears = Ears(self, reactions or [])
         self.broker.on_sent = self.ears.arrived
+        self.receivers = Receivers(self, answers or [])
         self._crashes: list[_Crash] = []
         self._broken: Broken | None = None
 
@@ -284,6 +288,10 @@ class World:
             self.ears.published(topic, payload)
         except Broken as error:
             self._broken = self._broken or error
+
+    def break_with(self, invariant: str, what: str) -> None:
+        """Something is wrong where an exception would only be one more failure."""
+        self._broken = self._broken or Broken(invariant, what)
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Keep when a payload was delivered for the first time, as far as the broker says."""

@@ -11,6 +11,7 @@ from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_media import MemoryFiles
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import StoreFaults, StoreLine
+from actors.adapters.memory_webhooks import MemoryReceivers, Receive
 from actors.adapters.mqtt.broker import plain_plans
 from actors.house import House, open_house
 from actors.links import MediaLinks
@@ -63,8 +64,8 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site() -> AsyncIterator[Site]:
-    """A site of its own, on its own store and clock."""
+async def open_site(receive: Receive | None = None) -> AsyncIterator[Site]:
+    """A site of its own, on its own store and clock; `receive` answers its webhooks."""
     clock = ManualClock()
     faults = StoreFaults()
     files = MemoryFiles()
@@ -77,6 +78,7 @@ async def open_site() -> AsyncIterator[Site]:
         logins=NoLogins(),
         links=MediaLinks("s" * 32, lambda: "http://roost.example"),
         files=files,
+        receivers=MemoryReceivers(receive),
         rng=random.Random(1),
     )
     async with open_house(ports) as house:

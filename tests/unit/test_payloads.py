@@ -10,6 +10,7 @@ from protocol.errors import Reason, Refusal
 from protocol.payloads import (
     DeviceStatus,
     RawReading,
+    parse_ack,
     parse_reading,
     parse_readings,
     parse_status,
@@ -137,12 +138,45 @@ def test_a_status_with_a_wrong_field_is_refused_whole(payload: bytes) -> None:
         parse_status(payload)
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("", None),
+        (', "result": null', "null"),
+        (', "result": {"mm": [3, 4.50]}', '{"mm": [3, 4.50]}'),
+        (', "result": "done"', '"done"'),
+        (', "result": 0', "0"),
+    ],
+)
+def test_an_answer_keeps_its_result_as_it_was_said(said: str, kept: str | None) -> None:
+    ack = parse_ack(f'{{"status": "succeeded"{said}}}'.encode(), NOW)
+    assert (ack.status, ack.result, ack.at_us) == ("succeeded", kept, NOW)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"delivered",
+        b"{}",
+        b'{"status": "exploded"}',
+        b'{"status": "failed", "detail": 1}',
+        b'{"status": "failed", "detail": "' + b"x" * 1_025 + b'"}',
+        b'{"status": "failed", "result": "' + b"x" * 16_384 + b'"}',
+        b'{"status": "failed", "result": "a\\u0000"}',
+    ],
+)
+def test_an_answer_with_a_wrong_field_is_refused(payload: bytes) -> None:
+    with pytest.raises(Refusal):
+        parse_ack(payload, NOW)
+
+
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_no_payload_raises_anything_but_a_refusal(payload: bytes) -> None:
     for parse in (
         lambda: parse_reading("t", payload, NOW),
         lambda: parse_readings(payload, NOW),
         lambda: parse_status(payload),
+        lambda: parse_ack(payload, NOW),
     ):
         try:
             parse()

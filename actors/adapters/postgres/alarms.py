@@ -6,6 +6,7 @@ from typing import Any
 from actors.adapters.postgres import rows
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.webhooks import announce
 from protocol.alarms import DROPPED, Alarm
 from protocol.records import Device
 
@@ -38,6 +39,7 @@ ON CONFLICT (id) DO UPDATE SET count = excluded.count, raised_at = excluded.rais
     cleared_at = excluded.cleared_at, value = excluded.value, detail = excluded.detail,
     state = CASE WHEN a.state = 'acknowledged' AND excluded.state = 'active' THEN a.state
         ELSE excluded.state END
+RETURNING a.id::text, a.state
 """
 
 
@@ -63,8 +65,12 @@ def alarm(row: Any) -> Alarm:
     )
 
 
-async def keep(connection: Any, changes: Sequence[Alarm]) -> None:
-    """Alarms as they are after a batch: the last word on each counts, ends before beginnings."""
+async def keep(connection: Any, changes: Sequence[Alarm]) -> bool:
+    """Alarms as they are after a batch: the last word on each counts, ends before beginnings.
+
+    Answers whether webhooks are told of any. What came and went within the batch, they hear twice.
+    """
+    kept: set[tuple[str, str]] = set()
     last = {change.id: change for change in changes}
     dropped = [each.id for each in last.values() if each.state == DROPPED]
     if dropped:
@@ -92,7 +98,9 @@ async def keep(connection: Any, changes: Sequence[Alarm]) -> None:
             if a.state != DROPPED and (a.cleared_us is None) == open_ones
         ]
         if some:
-            await connection.execute(_KEEP, *columns(some, 13))
+            kept |= {tuple(r) for r in await connection.fetch(_KEEP, *columns(some, 13))}
+    told = [a for a in changes if (a.id, last[a.id].state) in kept]
+    return await announce(connection, 0, alarms=told)
 
 
 async def open_alarms(connection: Any, device_nums: Sequence[int]) -> dict[int, list[Alarm]]:
@@ -131,20 +139,24 @@ async def alarms_of(
 async def acknowledge_alarm(
     connection: Any, user_id: str, alarm_id: str, now_us: int
 ) -> Alarm | None:
-    await connection.execute(
-        "UPDATE alarms SET state = 'acknowledged', acknowledged_at = $3 WHERE state = 'active'"
-        " AND user_id = $1::text::uuid AND id = $2::text::uuid",
-        user_id,
-        alarm_id,
-        now_us,
-    )
-    row = await connection.fetchrow(
-        f"SELECT {ALARM} FROM {FROM} WHERE a.user_id = $1::text::uuid AND a.id = $2::text::uuid"
-        " AND a.state <> 'pending'",
-        user_id,
-        alarm_id,
-    )
-    return None if row is None else alarm(row)
+    async with connection.transaction():
+        done = await connection.execute(
+            "UPDATE alarms SET state = 'acknowledged', acknowledged_at = $3 WHERE state = 'active'"
+            " AND user_id = $1::text::uuid AND id = $2::text::uuid",
+            user_id,
+            alarm_id,
+            now_us,
+        )
+        row = await connection.fetchrow(
+            f"SELECT {ALARM} FROM {FROM} WHERE a.user_id = $1::text::uuid"
+            " AND a.id = $2::text::uuid AND a.state <> 'pending'",
+            user_id,
+            alarm_id,
+        )
+        found = None if row is None else alarm(row)
+        if found is not None and done == "UPDATE 1":
+            await announce(connection, now_us, alarms=[found])
+    return found
 
 
 async def pending_alarms(connection: Any) -> list[tuple[tuple[str, str], Alarm, float]]:

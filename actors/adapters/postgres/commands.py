@@ -8,6 +8,7 @@ import asyncpg
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.following import follow
 from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.webhooks import announce
 from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import NEXT_MAX_US, OPEN, Command
@@ -195,7 +196,8 @@ async def cancel_command(connection: Any, user_id: str, command_id: str, now_us:
 
 
 async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Progress:
-    """Write changed commands, and what follows: their occurrences, and what waited behind them."""
+    """Write changed commands, and what follows: their occurrences, what waited behind them, and
+    what webhooks are told."""
     await update(connection, changed)
     over = sorted({c.device_num for c in changed if c.state not in OPEN and not c.parallel})
     if over:
@@ -205,7 +207,9 @@ async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Pr
             over,
             now_us,
         )
-    return Progress(commands=tuple(changed), occurrences=await follow(connection, changed))
+    occurrences = await follow(connection, changed)
+    told = await announce(connection, now_us, commands=changed, occurrences=occurrences)
+    return Progress(commands=tuple(changed), occurrences=occurrences, told=told)
 
 
 async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
@@ -281,7 +285,7 @@ async def acknowledge(
             known[ack.command_id] = commands.acked(mine, ack.ack)
     changed = list(known.values())
     if done:
-        return Progress(commands=tuple(changed)), tuple(unknown)
+        return Progress(commands=tuple(changed), told=True), tuple(unknown)
     return await settle(connection, changed, _latest_us(acks)), tuple(unknown)
 
 

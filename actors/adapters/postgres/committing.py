@@ -8,9 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from actors.adapters.postgres import alarms, commands
 from actors.adapters.postgres.rows import columns
 from actors.ports import Batch, Committed
+from actors.ports.time import Progress
 from protocol.errors import Fenced
 from protocol.records import Reading, Rejection, StateChange, Unit
 
@@ -109,7 +112,6 @@ async def commit(connection: Any, batch: Batch) -> Committed:
             )
         await _store_states(connection, [u.state for u in batch.units if u.state is not None])
         await _store_rejections(connection, [r for u in batch.units for r in u.rejections])
-        await alarms.keep(connection, [a for u in batch.units for a in u.alarms])
         await _remember(connection, no, batch)
         answer = await _answer(connection, no, batch, duplicates, done=False)
         if no % KEPT_COMMITS == 0:
@@ -122,12 +124,15 @@ async def _answer(
 ) -> Committed:
     """What the commit says; the same again when it was `done` before. Acknowledgements come last:
     commands are locked as shortly as can be."""
+    changes = [a for u in batch.units for a in u.alarms]
+    told = bool(changes) if done else await alarms.keep(connection, changes)
     acks = [ack for unit in batch.units for ack in unit.acks]
     if not acks:
-        return Committed(no=no, duplicates=duplicates)
+        return Committed(no=no, duplicates=duplicates, changed=Progress(told=told))
     changed, unknown = await commands.acknowledge(connection, acks, done=done)
     if not done:
         await _store_rejections(connection, [ack.otherwise for ack in unknown])
+    changed = msgspec.structs.replace(changed, told=told or changed.told)
     return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
 
 

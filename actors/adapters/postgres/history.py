@@ -6,7 +6,7 @@ import asyncpg
 
 from actors.adapters.postgres import rows
 from actors.ports import FeedPage
-from protocol import commands, schedules
+from protocol import commands, schedules, webhooks
 from protocol.errors import Conflict
 from protocol.records import Feed, StoredReading, StoredRejection
 
@@ -163,6 +163,8 @@ _OLD = (
     ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS, "true"),
     ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),
     ("schedule_occurrences", "due_at", schedules.KEPT_DAYS, "state <> 'pending'"),
+    ("webhook_deliveries", "created_at", webhooks.DELIVERED_KEPT_DAYS, "state = 'delivered'"),
+    ("webhook_deliveries", "created_at", webhooks.DEAD_KEPT_DAYS, "state = 'dead'"),
 )
 
 

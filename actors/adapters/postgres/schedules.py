@@ -8,6 +8,7 @@ import asyncpg
 from actors.adapters.postgres import commands, following
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.following import OCCURRENCE, occurrence
+from actors.adapters.postgres.webhooks import announce
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.errors import Conflict
 from protocol.schedules import Due, Occurrence, Schedule
@@ -185,11 +186,13 @@ async def claim_occurrences(connection: Any, now_us: int, limit: int, judge: Jud
         judged = [judge(_due(row)) for row in found]
         send = [command for _, command in judged if command is not None]
         await commands.insert(connection, send)
-        await following.update(connection, [each for each, _ in judged])
+        occurrences = tuple(each for each, _ in judged)
+        await following.update(connection, occurrences)
+        told = await announce(connection, now_us, occurrences=occurrences)
         next_us = await connection.fetchval(
             "SELECT min(due_at) FROM schedule_occurrences WHERE state = 'pending'"
         )
-    changed = Progress(commands=tuple(send), occurrences=tuple(each for each, _ in judged))
+    changed = Progress(commands=tuple(send), occurrences=occurrences, told=told)
     return Claimed(send=tuple(send), changed=changed, next_us=next_us)
 
 

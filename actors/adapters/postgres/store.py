@@ -26,6 +26,7 @@ from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
+from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.ports import Batch, Committed, FeedPage
 from protocol.records import (
     Device,
@@ -43,7 +44,7 @@ WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
 
 
-class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, MediaCalls, Crossing):
+class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, MediaCalls, Crossing):
     """See `actors.ports.Store` for what each call promises."""
 
     _leading: Any = None  # the connection that holds the lead, or asks for it

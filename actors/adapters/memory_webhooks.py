@@ -1,0 +1,241 @@
+"""Webhooks and their deliveries in the store's twin, and receivers without a network."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+import trio
+
+from actors.adapters.memory_tables import Tables
+from actors.ports import WallClock
+from actors.ports.webhooks import Errands
+from protocol import webhooks
+from protocol.alarms import Alarm
+from protocol.commands import Command
+from protocol.errors import Conflict
+from protocol.schedules import Occurrence
+from protocol.times import SECOND_US
+from protocol.webhooks import (
+    ANSWER_WITHIN_S,
+    DEAD,
+    DELIVERED,
+    NEXT_MAX_US,
+    PENDING,
+    WAITING_MAX,
+    WEBHOOKS_MAX,
+    Errand,
+    News,
+    Outcome,
+    Webhook,
+    WebhookDelivery,
+)
+
+# URL, headers and body of a request, to its status.
+Receive = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
+
+
+class WebhookTables(Tables):
+    """See `actors.ports.webhooks.WebhookStore`.
+
+    Attributes:
+        all_deliveries: of all users, by their ids.
+    """
+
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
+        self._webhooks: dict[int, Webhook] = {}
+        self.all_deliveries: dict[str, WebhookDelivery] = {}
+
+    def _announce(
+        self,
+        now_us: int,
+        *,
+        alarms: Sequence[Alarm] = (),
+        commands: Sequence[Command] = (),
+        occurrences: Sequence[Occurrence] = (),
+    ) -> bool:
+        """Deliveries of what changed, for whoever wants them; answers whether anybody does."""
+        told = False
+        news = webhooks.news_of(now_us, alarms=alarms, commands=commands, occurrences=occurrences)
+        for hook in list(self._webhooks.values()):
+            wanted = [n for n in news if n.user_id == hook.user_id and n.type in hook.events]
+            if not hook.enabled or not wanted:
+                continue
+            room = WAITING_MAX - self._waiting(hook)
+            if len(wanted) > room:
+                dropped = hook.dropped + len(wanted) - room
+                self._webhooks[hook.num] = msgspec.structs.replace(hook, dropped=dropped)
+            for each in wanted[:room]:
+                self._insert_delivery(hook, each)
+                told = True
+        return told
+
+    def _waiting(self, hook: Webhook) -> int:
+        return sum(d.state == PENDING for d in self._deliveries_of(hook.num))
+
+    def _deliveries_of(self, webhook_num: int) -> list[WebhookDelivery]:
+        return [d for d in self.all_deliveries.values() if d.webhook_num == webhook_num]
+
+    def _insert_delivery(self, hook: Webhook, news: News) -> WebhookDelivery:
+        for known in self._deliveries_of(hook.num):
+            if known.event_id == news.event_id:
+                return known
+        num = self._next("delivery")
+        made = WebhookDelivery(
+            num=num,
+            id=f"00000000-0000-4000-c000-{num:012x}",
+            webhook_num=hook.num,
+            event_id=news.event_id,
+            type=news.type,
+            body=news.body,
+            created_us=self._clock.now_us(),
+            next_try_us=0,
+        )
+        self.all_deliveries[made.id] = made
+        return made
+
+    def _forget_delivered(self, now_us: int) -> None:
+        kept = {DELIVERED: webhooks.DELIVERED_KEPT_DAYS, DEAD: webhooks.DEAD_KEPT_DAYS}
+        for each in list(self.all_deliveries.values()):
+            days = kept.get(each.state)
+            if days is not None and each.created_us < now_us - days * 24 * 3_600 * SECOND_US:
+                del self.all_deliveries[each.id]
+
+    async def add_webhook(self, webhook: Webhook) -> Webhook:
+        await self._cross()
+        if sum(w.user_id == webhook.user_id for w in self._webhooks.values()) >= WEBHOOKS_MAX:
+            raise Conflict(f"you have {WEBHOOKS_MAX} webhooks already")
+        webhook = msgspec.structs.replace(webhook, num=self._next("webhook"))
+        self._webhooks[webhook.num] = webhook
+        return webhook
+
+    async def webhooks(self, user_id: str, limit: int, after: int) -> list[Webhook]:
+        await self._cross()
+        found = [w for w in self._webhooks.values() if w.user_id == user_id and w.num > after]
+        return found[:limit]
+
+    async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
+        await self._cross()
+        return self._webhook_of(user_id, webhook_id)
+
+    def _webhook_of(self, user_id: str, webhook_id: str) -> Webhook | None:
+        found = [w for w in self._webhooks.values() if (w.user_id, w.id) == (user_id, webhook_id)]
+        return found[0] if found else None
+
+    async def update_webhook(self, webhook: Webhook) -> None:
+        await self._cross()
+        known = self._webhooks.get(webhook.num)
+        if known is not None:
+            self._webhooks[webhook.num] = msgspec.structs.replace(
+                webhook, failures=0, paused_us=None, dropped=known.dropped
+            )
+
+    async def delete_webhook(self, user_id: str, webhook_id: str) -> None:
+        await self._cross()
+        known = self._webhook_of(user_id, webhook_id)
+        if known is not None:
+            del self._webhooks[known.num]
+            for delivery in self._deliveries_of(known.num):
+                del self.all_deliveries[delivery.id]
+
+    async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
+        await self._cross()
+        known = self._webhooks.get(webhook.num)
+        if known is None:
+            raise Conflict("the webhook is gone")
+        if self._waiting(known) >= WAITING_MAX:
+            raise Conflict(f"{WAITING_MAX} deliveries wait for this webhook already")
+        return self._insert_delivery(known, news)
+
+    async def deliveries(
+        self,
+        user_id: str,
+        webhook_id: str,
+        limit: int,
+        before: int | None,
+        states: Sequence[str] = (),
+    ) -> list[WebhookDelivery]:
+        await self._cross()
+        hook = self._webhook_of(user_id, webhook_id)
+        found = [
+            d
+            for d in reversed(self.all_deliveries.values())
+            if hook is not None
+            and d.webhook_num == hook.num
+            and (before is None or d.num < before)
+            and (not states or d.state in states)
+        ]
+        return found[:limit]
+
+    async def retry_delivery(
+        self, user_id: str, webhook_id: str, delivery_id: str, now_us: int
+    ) -> WebhookDelivery | None:
+        await self._cross()
+        hook = self._webhook_of(user_id, webhook_id)
+        known = self.all_deliveries.get(delivery_id)
+        if hook is None or known is None or known.webhook_num != hook.num:
+            return None
+        self.all_deliveries[delivery_id] = webhooks.again(known, now_us)
+        return self.all_deliveries[delivery_id]
+
+    async def claim_deliveries(
+        self, now_us: int, limit: int, each: int, busy: Sequence[int]
+    ) -> Errands:
+        await self._cross()
+        free = [w for w in self._webhooks.values() if w.enabled and w.num not in busy]
+        due: list[WebhookDelivery] = []
+        for hook in free:
+            if hook.paused_us is None or not now_us < hook.paused_us <= now_us + NEXT_MAX_US:
+                mine = [d for d in self._pending(hook) if _is_due(d, now_us)]
+                due += sorted(mine, key=lambda d: (d.next_try_us, d.num))[:each]
+        errands = []
+        for delivery in sorted(due, key=lambda d: d.num)[:limit]:
+            claimed = webhooks.claimed(delivery, now_us)
+            hook = self._webhooks[claimed.webhook_num]
+            self.all_deliveries[claimed.id] = claimed
+            errands.append(Errand(delivery=claimed, url=hook.url, secret=hook.secret))
+        taken = {errand.delivery.webhook_num for errand in errands}
+        times = [
+            max(hook.paused_us or 0, min(d.next_try_us for d in self._pending(hook)))
+            for hook in free
+            if hook.num not in taken and self._pending(hook)
+        ]
+        return Errands(errands=tuple(errands), next_us=min(times, default=None))
+
+    def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
+        return [d for d in self._deliveries_of(hook.num) if d.state == PENDING]
+
+    async def delivery_tried(
+        self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
+    ) -> None:
+        await self._cross()
+        hook = self._webhooks.get(delivery.webhook_num)
+        if hook is None:
+            return
+        self._webhooks[hook.num] = webhooks.after_try(hook, outcome, now_us)
+        known = self.all_deliveries.get(delivery.id)
+        # Another try may have begun since, or it was asked for anew: this one is not its last.
+        if known is not None and (known.state, known.attempts) == (PENDING, delivery.attempts):
+            self.all_deliveries[known.id] = webhooks.tried(known, outcome, now_us)
+
+
+def _is_due(delivery: WebhookDelivery, now_us: int) -> bool:
+    return delivery.next_try_us <= now_us or delivery.next_try_us > now_us + NEXT_MAX_US
+
+
+class MemoryReceivers:
+    """See `actors.ports.webhooks.Receivers`: whoever `answer`s for a URL.
+
+    Args:
+        answer: of a request, its status; it may take its time.
+    """
+
+    def __init__(self, answer: Receive | None = None) -> None:
+        self._answer = answer
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        await trio.lowlevel.checkpoint()
+        if self._answer is None:
+            return Outcome(detail="nobody listens there")
+        with trio.move_on_after(ANSWER_WITHIN_S):
+            return Outcome(status=await self._answer(url, headers, body))
+        return Outcome(detail=f"no answer within {ANSWER_WITHIN_S:.0f} s")

@@ -1,0 +1,118 @@
+"""The Receivers port over HTTP: httpx on Trio, with no way into networks that are not public.
+
+The name of a URL is looked up here, each of its addresses judged (`protocol.reaching`), and the
+connection made to just the address that was judged: another look-up could answer otherwise. TLS
+still checks the certificate against the name. Redirects are not followed, proxies not asked, and
+every try has a connection of its own, so that none is used for another name at the same address.
+"""
+
+import socket
+import ssl
+from collections.abc import Mapping
+
+import httpx
+import trio
+
+from protocol.reaching import Target, is_public, literal, parse_target
+from protocol.webhooks import ANSWER_WITHIN_S, Outcome
+
+DETAIL_BYTES = 200
+ADDRESSES_MAX = 4
+
+
+class HttpReceivers:
+    """See `actors.ports.webhooks.Receivers`.
+
+    Args:
+        agent: the value of `User-Agent`.
+        private: whether networks that are not public may be reached.
+        context: which certificates are believed; those of the machine where it is None.
+    """
+
+    def __init__(
+        self, agent: str, *, private: bool = False, context: ssl.SSLContext | None = None
+    ) -> None:
+        self._agent = agent
+        self._private = private
+        self._context = context or httpx.create_ssl_context()
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        try:
+            target = parse_target(url)
+            with trio.fail_after(ANSWER_WITHIN_S):
+                return await self._try(target, {**headers, "user-agent": self._agent}, body)
+        except trio.TooSlowError:
+            return Outcome(detail=f"no answer within {ANSWER_WITHIN_S:.0f} s")
+        except httpx.HTTPError as error:
+            return Outcome(detail=_why(error))
+        except (OSError, ValueError) as error:
+            return Outcome(detail=str(error))
+
+    async def _try(self, target: Target, headers: dict[str, str], body: bytes) -> Outcome:
+        """The first address that takes a connection has the answer."""
+        addresses = await self._addresses(target)
+        for address in addresses[:-1]:
+            try:
+                return await self._post(target, address, headers, body)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        return await self._post(target, addresses[-1], headers, body)
+
+    async def _addresses(self, target: Target) -> list[str]:
+        """Where the host is, at least one address.
+
+        Raises:
+            OSError: it has none, or they may not be reached.
+        """
+        found = await trio.socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        known = list(dict.fromkeys(str(each[4][0]) for each in found))
+        allowed = [each for each in known if self._private or is_public(each.partition("%")[0])]
+        if not allowed:
+            raise OSError(f"{target.host} is not on a public network")
+        return allowed[:ADDRESSES_MAX]
+
+    async def _post(
+        self, target: Target, address: str, headers: dict[str, str], body: bytes
+    ) -> Outcome:
+        at = f"[{address}]" if ":" in address else address
+        url = httpx.URL(f"{target.scheme}://{at}:{target.port}{target.path}")
+        within = httpx.Timeout(ANSWER_WITHIN_S, connect=ANSWER_WITHIN_S / 2)
+        # The certificate of a literal address is for that address.
+        extensions = {} if literal(target.host) else {"sni_hostname": target.host}
+        async with (
+            httpx.AsyncClient(verify=self._context, trust_env=False, timeout=within) as client,
+            client.stream(
+                "POST",
+                url,
+                headers={**headers, "host": target.authority},
+                content=body,
+                extensions=extensions,
+            ) as answer,
+        ):
+            if answer.is_success:
+                return Outcome(status=answer.status_code)
+            return Outcome(status=answer.status_code, detail=await _said(answer))
+
+
+def _why(error: BaseException) -> str:
+    """The first words in a chain of errors; httpx's own often have none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if str(cause):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+async def _said(answer: httpx.Response) -> str:
+    """The beginning of what a receiver says of its refusal."""
+    if answer.is_redirect:
+        return "redirects are not followed"
+    start = b""
+    # Cancelled, not left: httpcore's generators end only when they run to an end.
+    with trio.CancelScope() as enough:
+        async for part in answer.aiter_raw():
+            start += part
+            if len(start) >= DETAIL_BYTES:
+                enough.cancel()
+    return start[:DETAIL_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd")

@@ -1,0 +1,104 @@
+"""Deliveries to webhooks: claimed ones are signed and posted, and it is noted what came of it.
+
+The database is the outbox: what is in here was claimed there, and comes up again by itself when
+this process dies. So a receiver may get an event twice, and knows it by its id; never loses it.
+A receiver that hangs holds a few of our senders for seconds, and nobody else.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from actors.ports import Store, WallClock
+from actors.ports.webhooks import Receivers
+from protocol.errors import Unavailable
+from protocol.signing import signed_headers
+from protocol.times import SECOND_US
+from protocol.webhooks import Errand, Outcome
+
+log = structlog.get_logger("roost.courier")
+
+SENDERS = 32
+EACH_MAX = 4  # of one webhook at once
+RETRY_S = 1.0
+# By then the lease of a claim is over: who claims it next tells what comes of it.
+NOTE_WITHIN_S = 15.0
+
+
+class Courier:
+    """Usage: `nursery.start_soon(courier.run)`; `deliver` is the work of a job.
+
+    Args:
+        freed: told whenever a sender is free again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        receivers: Receivers,
+        clock: WallClock,
+        freed: Callable[[], None],
+    ) -> None:
+        self.delivered = 0
+        self.failed = 0
+        self._store = store
+        self._receivers = receivers
+        self._clock = clock
+        self._freed = freed
+        self._running: Counter[int] = Counter()  # by webhook
+        self._put, self._take = trio.open_memory_channel[Errand](SENDERS)
+
+    async def deliver(self) -> int | None:
+        """Claim what is due, as much as there are senders free."""
+        room = SENDERS - self._running.total()
+        if not room:
+            return None  # `freed` will wake the job
+        busy = sorted(+self._running)
+        now_us = self._clock.now_us()
+        claimed = await self._store.claim_deliveries(now_us, room, EACH_MAX, busy)
+        for errand in claimed.errands:
+            self._running[errand.delivery.webhook_num] += 1
+            self._put.send_nowait(errand)
+        return claimed.next_us
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(SENDERS):
+                nursery.start_soon(self._send_forever)
+
+    async def _send_forever(self) -> None:
+        async for errand in self._take:
+            await self._send(errand)
+            self._running[errand.delivery.webhook_num] -= 1
+            self._freed()
+
+    async def _send(self, errand: Errand) -> None:
+        delivery, body = errand.delivery, errand.delivery.body.encode()
+        at_s = self._clock.now_us() // SECOND_US
+        headers = signed_headers(errand.secret, delivery.event_id, at_s, body)
+        outcome = await self._receivers.post(errand.url, headers, body)
+        if outcome.is_good:
+            self.delivered += 1
+        else:
+            self.failed += 1
+            log.info(
+                "webhook failed",
+                delivery=delivery.id,
+                attempts=delivery.attempts,
+                status=outcome.status,
+                detail=outcome.detail,
+            )
+        await self._note(errand, outcome)
+
+    async def _note(self, errand: Errand, outcome: Outcome) -> None:
+        with trio.move_on_after(NOTE_WITHIN_S):
+            while True:
+                try:
+                    return await self._store.delivery_tried(
+                        errand.delivery, outcome, self._clock.now_us()
+                    )
+                except Unavailable as error:
+                    log.warning("deliveries are noted later", error=str(error))
+                    await trio.sleep(RETRY_S)

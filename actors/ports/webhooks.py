@@ -1,0 +1,85 @@
+"""Webhooks: what the store keeps of them, and whoever listens behind their URLs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from protocol.webhooks import Errand, News, Outcome, Webhook, WebhookDelivery
+
+
+class Errands(msgspec.Struct, frozen=True, kw_only=True):
+    """Claimed deliveries, and when (µs) the next claim is due."""
+
+    errands: tuple[Errand, ...] = ()
+    next_us: int | None = None
+
+
+class WebhookStore(Protocol):
+    """The part of the store that knows who wants to be told of what.
+
+    What is worth telling of alarms, commands and occurrences becomes deliveries in the very
+    transaction that changes them; whoever is told of the change (`Progress.told`) looks for them.
+    """
+
+    async def add_webhook(self, webhook: Webhook) -> Webhook:
+        """Raises `Conflict` where the user has as many as there may be."""
+        ...
+
+    async def webhooks(self, user_id: str, limit: int, after: int) -> list[Webhook]:
+        """In the order of creation, those with `num` above `after`."""
+        ...
+
+    async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None: ...
+
+    async def update_webhook(self, webhook: Webhook) -> None:
+        """Its settings; and it counts as one that did not fail."""
+        ...
+
+    async def delete_webhook(self, user_id: str, webhook_id: str) -> None:
+        """With its deliveries."""
+        ...
+
+    async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
+        """Raises `Conflict` where too many wait, or the webhook is gone."""
+        ...
+
+    async def deliveries(
+        self,
+        user_id: str,
+        webhook_id: str,
+        limit: int,
+        before: int | None,
+        states: Sequence[str] = (),
+    ) -> list[WebhookDelivery]:
+        """Newest first, those with `num` below `before`; of all states when empty."""
+        ...
+
+    async def retry_delivery(
+        self, user_id: str, webhook_id: str, delivery_id: str, now_us: int
+    ) -> WebhookDelivery | None:
+        """It waits again, as new; None where there is none."""
+        ...
+
+    async def claim_deliveries(
+        self, now_us: int, limit: int, each: int, busy: Sequence[int]
+    ) -> Errands:
+        """Deliveries to be tried now, up to `each` of a webhook and none of the `busy` (`num`).
+
+        When the next is due says nothing of the busy ones, nor of those that were claimed from.
+        """
+        ...
+
+    async def delivery_tried(
+        self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
+    ) -> None:
+        """What came of a claimed one; nothing for it where another try began since."""
+        ...
+
+
+class Receivers(Protocol):
+    """Whoever listens behind the URLs of webhooks."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        """One try, ended within `ANSWER_WITHIN_S`. Never raises for what the receiver does."""
+        ...

@@ -1,0 +1,103 @@
+"""Which URLs and addresses a server may be sent to by its users, pure.
+
+A URL that somebody else chose can name our own machine, its neighbours, or a cloud's metadata
+service. Whoever connects resolves the name, asks `is_public` for each address, and connects to just
+that address: a second look-up could answer otherwise.
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+import msgspec
+
+URL_MAX = 2_000
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052 §2.1
+_PORTS = {"http": 80, "https": 443}
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The parts of a URL that say where it goes. `path` has the query, too."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the header `Host` says them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def parse_target(url: str) -> Target:
+    """An absolute http or https URL without a login. Raises `ValueError` with what is wrong."""
+    if len(url) > URL_MAX:
+        raise ValueError(f"is longer than {URL_MAX} characters")
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ValueError("has characters that a URL cannot have; write them percent-encoded")
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS:
+        raise ValueError("is not https:// or http://")
+    if "@" in parts.netloc:
+        raise ValueError("has a login in it; deliveries are signed instead")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("has no port between 1 and 65535") from None
+    if port == 0:
+        raise ValueError("has no port between 1 and 65535")
+    host = parts.hostname or ""
+    if not host or len(host) > 253 or "%" in host:
+        raise ValueError("names no host")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme, host, port or _PORTS[parts.scheme], path)
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host is, where it is one and no name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is one of the open Internet: not ours, not a neighbour's, not a group's.
+
+    An IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64) is judged as what it leads to.
+    Raises `ValueError` where it is no address.
+    """
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv4Address):
+        return _is_public_4(address)
+    if address.ipv4_mapped is not None:
+        return _is_public_4(address.ipv4_mapped)
+    if address.sixtofour is not None:
+        return _is_public_4(address.sixtofour)
+    if address.teredo is not None:
+        return all(_is_public_4(each) for each in address.teredo)
+    if address in _NAT64:
+        return _is_public_4(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    # Of IPv6, 2000::/3 is given out; the rest is special, or will be.
+    return address in _UNICAST_6 and address.is_global and not _is_kept_6(address)
+
+
+_UNICAST_6 = ipaddress.ip_network("2000::/3")
+# What Pythons of different patch levels do not agree upon (the registries of RFC 6890).
+_KEPT_6 = tuple(map(ipaddress.ip_network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
+_KEPT_4 = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "100.64.0.0/10", "240.0.0.0/4"))
+)
+
+
+def _is_kept_6(address: ipaddress.IPv6Address) -> bool:
+    return any(address in network for network in _KEPT_6)
+
+
+def _is_public_4(address: ipaddress.IPv4Address) -> bool:
+    if address.is_multicast or any(address in network for network in _KEPT_4):
+        return False
+    return address.is_global

@@ -1,0 +1,324 @@
+"""Webhooks: what happened, as a signed POST to a URL of the user's, pure (CONTRACT §2).
+
+    pending → delivered | dead,  dead → pending (asked for again)
+
+A delivery is one event for one webhook. It is tried until the receiver answers 2xx, with growing
+pauses, for three days; then it is dead, and kept to be looked at.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol import codec
+from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, Alarm, alarm_view
+from protocol.commands import ENDED, Command, command_view
+from protocol.schedules import FAILED, MISSED, Occurrence, occurrence_view
+from protocol.times import SECOND_US, format_us, shown_us
+
+PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
+
+EventType = Literal[
+    "alarm.raised",
+    "alarm.acknowledged",
+    "alarm.cleared",
+    "command.succeeded",
+    "command.failed",
+    "command.expired",
+    "command.cancelled",
+    "schedule.missed",
+    "schedule.failed",
+]
+EVENTS: tuple[str, ...] = get_args(EventType)
+TEST = "webhook.test"
+
+WEBHOOKS_MAX = 20  # of a user
+WAITING_MAX = 10_000  # deliveries of a webhook; what comes on top is dropped, and counted
+ANSWER_WITHIN_S = 10.0
+DELIVERED_KEPT_DAYS = 7
+DEAD_KEPT_DAYS = 30
+
+# A claim is a lease: a try ends well before the next one is due.
+AGAIN_FIRST_S = 30
+AGAIN_MAX_S = 6 * 3_600
+GIVE_UP_S = 3 * 24 * 3_600
+# A receiver that fails is left alone for a while, whatever else waits for it.
+PAUSE_FIRST_S = 1
+PAUSE_MAX_S = 300
+# No try lies further ahead, unless somebody has set the clock back since: then it is due.
+NEXT_MAX_US = (AGAIN_MAX_S + 10) * SECOND_US
+
+DETAIL_MAX = 500
+GONE = 410  # the receiver wants no more of this (RFC 9110 §15.5.11)
+
+_NAMESPACE = uuid.UUID("b5f3c6be-7cc7-5a0d-9d1c-3f2f6f6c7a51")
+_OF_ALARM = {
+    ACTIVE: "alarm.raised",
+    ACKNOWLEDGED: "alarm.acknowledged",
+    CLEARED: "alarm.cleared",
+}
+_OF_OCCURRENCE = {MISSED: "schedule.missed", FAILED: "schedule.failed"}
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a user wants to be told of what. `secret` signs; `events` are some of `EVENTS`.
+
+    `failures`: tries that failed since the last that did not; `paused_us`: until then (µs) nothing
+    is tried; `dropped`: events for which there was no room.
+    """
+
+    id: str
+    user_id: str
+    url: str
+    events: tuple[str, ...]
+    secret: str
+    description: str = ""
+    enabled: bool = True
+    created_us: int
+    failures: int = 0
+    paused_us: int | None = None
+    dropped: int = 0
+    num: int = 0
+
+
+class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One event on its way to one webhook.
+
+    `body` is what is sent, the same at every try; `event_id` names the event: whoever gets it twice
+    knows it by that. `next_try_us` is 0 before the first try.
+    """
+
+    id: str
+    webhook_num: int
+    event_id: str
+    type: str
+    body: str
+    state: str = PENDING
+    created_us: int
+    next_try_us: int
+    attempts: int = 0
+    last_status: int | None = None
+    detail: str = ""
+    finished_us: int | None = None
+    num: int = 0
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that was claimed, with all that is needed to try it."""
+
+    delivery: WebhookDelivery
+    url: str
+    secret: str
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a try: the receiver's status, or None with the reason in `detail`."""
+
+    status: int | None = None
+    detail: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class News(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that webhooks may want to know, once: its `event_id` is made from what it says."""
+
+    user_id: str
+    type: str
+    event_id: str
+    at_us: int
+    data: Any
+
+    @property
+    def body(self) -> str:
+        said = {"type": self.type, "timestamp": format_us(self.at_us), "data": self.data}
+        return codec.encode(said).decode()
+
+
+def news_of(
+    now_us: int,
+    *,
+    alarms: Sequence[Alarm] = (),
+    commands: Sequence[Command] = (),
+    occurrences: Sequence[Occurrence] = (),
+) -> list[News]:
+    """What is worth telling of things that changed."""
+    found = []
+    for alarm in alarms:
+        if alarm.state in _OF_ALARM:
+            at_us = alarm.cleared_us or alarm.acknowledged_us or alarm.raised_us or now_us
+            kind = _OF_ALARM[alarm.state]
+            found.append(_news(alarm.user_id, kind, alarm.id, at_us, alarm_view(alarm)))
+    for command in commands:
+        if command.state in ENDED:
+            at_us = command.finished_us or now_us
+            kind = f"command.{command.state}"
+            found.append(_news(command.user_id, kind, command.id, at_us, command_view(command)))
+    for occurrence in occurrences:
+        if occurrence.state in _OF_OCCURRENCE:
+            kind, data = _OF_OCCURRENCE[occurrence.state], occurrence_view(occurrence)
+            found.append(_news(occurrence.user_id, kind, occurrence.id, now_us, data))
+    return found
+
+
+def _news(user_id: str, kind: str, subject: str, at_us: int, data: Any) -> News:
+    event_id = str(uuid.uuid5(_NAMESPACE, f"{kind}:{subject}"))
+    return News(user_id=user_id, type=kind, event_id=event_id, at_us=at_us, data=data)
+
+
+def trial_news(webhook: Webhook, event_id: str, now_us: int) -> News:
+    """An event for a user who wants to see whether it arrives."""
+    data = {"webhook_id": webhook.id}
+    return News(user_id=webhook.user_id, type=TEST, event_id=event_id, at_us=now_us, data=data)
+
+
+def claimed(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
+    """It is tried now; when nobody hears of that try any more, it comes again."""
+    pause_s = min(AGAIN_FIRST_S << min(delivery.attempts, 20), AGAIN_MAX_S)
+    return msgspec.structs.replace(
+        delivery, attempts=delivery.attempts + 1, next_try_us=now_us + pause_s * SECOND_US
+    )
+
+
+def tried(delivery: WebhookDelivery, outcome: Outcome, now_us: int) -> WebhookDelivery:
+    """What a try makes of a claimed delivery; when it comes again was set as it was claimed."""
+    delivery = msgspec.structs.replace(
+        delivery, last_status=outcome.status, detail=outcome.detail[:DETAIL_MAX]
+    )
+    if outcome.is_good:
+        return msgspec.structs.replace(delivery, state=DELIVERED, finished_us=now_us)
+    if outcome.status == GONE or now_us - delivery.created_us >= GIVE_UP_S * SECOND_US:
+        return msgspec.structs.replace(delivery, state=DEAD, finished_us=now_us)
+    return delivery
+
+
+def again(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
+    """Asked for by its user: as new, for another three days, whatever became of it."""
+    return msgspec.structs.replace(
+        delivery,
+        state=PENDING,
+        attempts=0,
+        created_us=now_us,
+        next_try_us=now_us,
+        finished_us=None,
+    )
+
+
+def after_try(webhook: Webhook, outcome: Outcome, now_us: int) -> Webhook:
+    """The webhook after a try: one that fails is left alone for a while."""
+    if outcome.is_good:
+        return msgspec.structs.replace(webhook, failures=0, paused_us=None)
+    pause_s = min(PAUSE_FIRST_S << min(webhook.failures, 20), PAUSE_MAX_S)
+    return msgspec.structs.replace(
+        webhook, failures=webhook.failures + 1, paused_us=now_us + pause_s * SECOND_US
+    )
+
+
+# REST
+
+Url = Annotated[str, Meta(min_length=1, max_length=2_000, extra_json_schema={"format": "uri"})]
+Events = Annotated[list[EventType], Meta(min_length=1, max_length=len(EVENTS))]
+Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
+
+
+class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`url` is https:// or http://; `events` are all where they are not given."""
+
+    url: Url
+    events: Events | None = None
+    description: Description = ""
+    enabled: bool = True
+
+
+class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is not enabled gets nothing new; what waits for it goes on when it is again."""
+
+    url: Url | UnsetType = UNSET
+    events: Events | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
+    """`state`: `active`, `failing` (the last try failed), or `disabled`."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    description: str
+    enabled: bool
+    state: str
+    failures: int
+    paused_until: str | None
+    dropped: int
+    created_at: str
+
+
+class WebhookCreated(WebhookView, frozen=True, kw_only=True):
+    """With the secret that its deliveries are signed with; shown once."""
+
+    secret: str
+
+
+class NewWebhookSecret(msgspec.Struct, frozen=True):
+    secret: str
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """`event_id` is the header `webhook-id`; `payload` the body as it is sent."""
+
+    id: str
+    event_id: str
+    type: str
+    state: str
+    attempts: int
+    last_status: int | None
+    detail: str
+    created_at: str
+    next_try_at: str | None
+    finished_at: str | None
+    payload: msgspec.Raw
+
+
+def webhook_view(webhook: Webhook) -> WebhookView:
+    state = "failing" if webhook.failures else "active"
+    return WebhookView(
+        id=webhook.id,
+        url=webhook.url,
+        events=webhook.events,
+        description=webhook.description,
+        enabled=webhook.enabled,
+        state=state if webhook.enabled else "disabled",
+        failures=webhook.failures,
+        paused_until=shown_us(webhook.paused_us),
+        dropped=webhook.dropped,
+        created_at=format_us(webhook.created_us),
+    )
+
+
+def webhook_created(webhook: Webhook) -> WebhookCreated:
+    seen = msgspec.structs.asdict(webhook_view(webhook))
+    return WebhookCreated(**seen, secret=webhook.secret)
+
+
+def delivery_view(delivery: WebhookDelivery) -> DeliveryView:
+    waits = delivery.state == PENDING
+    return DeliveryView(
+        id=delivery.id,
+        event_id=delivery.event_id,
+        type=delivery.type,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        last_status=delivery.last_status,
+        detail=delivery.detail,
+        created_at=format_us(delivery.created_us),
+        # 0 is "at once", whatever the clocks of servers say.
+        next_try_at=format_us(max(delivery.next_try_us, delivery.created_us)) if waits else None,
+        finished_at=shown_us(delivery.finished_us),
+        payload=msgspec.Raw(delivery.body.encode()),
+    )

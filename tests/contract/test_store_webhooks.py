@@ -1,0 +1,279 @@
+"""What every store promises of webhooks: PostgreSQL and its memory twin."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.adapters.postgres import webhooks as in_postgres
+from actors.ports.webhooks import Errands
+from protocol import webhooks
+from protocol.errors import Conflict
+from protocol.webhooks import EVENTS, WEBHOOKS_MAX, Outcome, Webhook, WebhookDelivery, trial_news
+from tests.contract.test_store import Home, of
+from tests.contract.test_store_alarms import alarm
+from tests.contract.test_store_commands import ack, some_command
+from tests.contract.test_store_schedules import Judge, some_schedule
+from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
+
+GOOD, BAD = Outcome(status=204), Outcome(status=500, detail="out of order")
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        yield await Home(store).furnish()
+
+
+def some_webhook(n: int = 1, **changes: Any) -> Webhook:
+    webhook = Webhook(
+        id=f"00000000-0000-4000-e000-{n:012d}",
+        user_id=USER,
+        url=f"https://receiver.example/{n}",
+        events=EVENTS,
+        secret="whsec_c2VjcmV0",
+        description="pager",
+        created_us=NOW,
+    )
+    return msgspec.structs.replace(webhook, **changes)
+
+
+async def added(home: Home, n: int = 1, **changes: Any) -> Webhook:
+    return await home.store.add_webhook(some_webhook(n, **changes))
+
+
+async def with_news(home: Home, webhook: Webhook, n: int = 1) -> WebhookDelivery:
+    event_id = f"00000000-0000-4000-f000-{n:012d}"
+    return await home.store.add_delivery(webhook, trial_news(webhook, event_id, NOW))
+
+
+async def claim(home: Home, after_s: float = 0, **options: Any) -> Errands:
+    options = {"limit": 10, "each": 4, "busy": [], **options}
+    return await home.store.claim_deliveries(NOW + round(after_s * SECOND), **options)
+
+
+async def told(home: Home, webhook: Webhook) -> list[str]:
+    """Types of what was told, oldest first."""
+    found = await home.store.deliveries(webhook.user_id, webhook.id, 100, None)
+    return [each.type for each in reversed(found)]
+
+
+async def only(home: Home, webhook: Webhook) -> WebhookDelivery:
+    (found,) = await home.store.deliveries(USER, webhook.id, 10, None)
+    return found
+
+
+async def test_a_webhook_comes_back_as_it_was_and_changes(home: Home) -> None:
+    webhook = await added(home)
+    assert msgspec.structs.replace(webhook, num=0) == some_webhook()
+    assert await home.store.webhook(USER, webhook.id) == webhook
+    assert await home.store.webhook(OTHER_USER, webhook.id) is None
+    other = await added(home, 2, events=("alarm.raised",), enabled=False)
+    assert await home.store.webhooks(USER, 10, 0) == [webhook, other]
+    assert await home.store.webhooks(USER, 1, webhook.num) == [other]
+    assert await home.store.webhooks(OTHER_USER, 10, 0) == []
+    changed = msgspec.structs.replace(webhook, url="https://b.example/", secret="whsec_eA==")
+    await home.store.update_webhook(changed)
+    assert await home.store.webhook(USER, webhook.id) == changed
+    await home.store.delete_webhook(OTHER_USER, webhook.id)
+    await home.store.delete_webhook(USER, webhook.id)
+    assert await home.store.webhooks(USER, 10, 0) == [other]
+
+
+async def test_there_is_a_bound_for_each_user(home: Home) -> None:
+    for n in range(WEBHOOKS_MAX):
+        await added(home, n)
+    with pytest.raises(Conflict):
+        await added(home, WEBHOOKS_MAX)
+    await added(home, WEBHOOKS_MAX, user_id=OTHER_USER)
+
+
+async def test_alarms_are_told_in_the_commit_that_keeps_them_once(home: Home) -> None:
+    webhook, foreign = await added(home), await added(home, 2, user_id=OTHER_USER)
+    pending = alarm(home, state="pending", raised_us=None)
+    assert not (await home.commit(of(alarms=(pending,)))).changed.told
+    committed = await home.commit(of(alarms=(alarm(home),)))
+    assert committed.changed.told
+    await home.commit(of(alarms=(alarm(home),)))
+    assert await told(home, webhook) == ["alarm.raised"]
+    body = json.loads((await only(home, webhook)).body)
+    assert (body["type"], body["data"]["id"]) == ("alarm.raised", alarm(home).id)
+    assert body["data"]["device_id"] == home.device.id
+    await home.store.acknowledge_alarm(USER, alarm(home).id, NOW + SECOND)
+    await home.store.acknowledge_alarm(USER, alarm(home).id, NOW + SECOND)
+    await home.commit(of(alarms=(alarm(home, state="cleared", cleared_us=NOW + 2),)))
+    assert await told(home, webhook) == ["alarm.raised", "alarm.acknowledged", "alarm.cleared"]
+    assert await told(home, foreign) == []
+
+
+async def test_what_comes_and_goes_within_one_commit_is_told_twice(home: Home) -> None:
+    webhook = await added(home)
+    over = alarm(home, state="cleared", cleared_us=NOW + 2)
+    await home.commit(of(alarms=(alarm(home),)), of(alarms=(over,)))
+    assert await told(home, webhook) == ["alarm.raised", "alarm.cleared"]
+
+
+async def test_an_alarm_that_finds_its_place_taken_is_not_told(home: Home) -> None:
+    webhook = await added(home)
+    await home.commit(of(alarms=(alarm(home, 1),)))
+    await home.commit(of(alarms=(alarm(home, 2),)))
+    assert await told(home, webhook) == ["alarm.raised"]
+
+
+async def test_ends_of_commands_are_told_by_what_ended_them(home: Home) -> None:
+    webhook = await added(home)
+    for n in range(1, 5):
+        await home.store.add_command(some_command(home, n, parallel=True))
+    await home.store.add_command(some_command(home, 5, expires_us=NOW + SECOND, parallel=True))
+    committed = await home.commit(of(acks=(ack(home, "delivered", 1),)))
+    assert not committed.changed.told
+    said = (ack(home, "succeeded", 1, result='{"n":1}'), ack(home, "failed", 2))
+    assert (await home.commit(of(acks=said))).changed.told
+    await home.commit(of(acks=said))
+    cancelled = await home.store.cancel_command(USER, some_command(home, 3).id, NOW)
+    assert cancelled.told
+    assert (await home.store.claim_commands(NOW + 2 * SECOND, 10)).changed.told
+    wanted = ["succeeded", "failed", "cancelled", "expired"]
+    assert await told(home, webhook) == [f"command.{state}" for state in wanted]
+
+
+async def test_missed_schedules_are_told(home: Home) -> None:
+    webhook = await added(home)
+    await home.store.add_schedule(some_schedule(media_id=None), [NOW, NOW + 9 * SECOND])
+    claimed = await home.store.claim_occurrences(NOW + SECOND, 10, Judge(home, fires=False))
+    assert claimed.changed.told
+    assert await told(home, webhook) == ["schedule.missed"]
+    body = json.loads((await only(home, webhook)).body)
+    assert body["data"]["detail"] == "too late"
+
+
+async def test_only_what_is_wanted_is_told_and_only_where_it_is_enabled(home: Home) -> None:
+    some = await added(home, 1, events=("alarm.cleared",))
+    none = await added(home, 2, enabled=False)
+    await home.commit(of(alarms=(alarm(home),)))
+    over = alarm(home, state="cleared", cleared_us=NOW + 2)
+    await home.commit(of(alarms=(over,)))
+    assert (await told(home, some), await told(home, none)) == (["alarm.cleared"], [])
+
+
+async def test_beyond_its_room_a_webhook_hears_nothing_and_says_how_much(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.adapters.memory_webhooks.WAITING_MAX", 2)
+    monkeypatch.setattr(in_postgres, "WAITING_MAX", 2)
+    webhook = await added(home)
+    for n in range(1, 5):
+        await home.store.add_command(some_command(home, n, parallel=True))
+    await home.commit(of(acks=tuple(ack(home, "failed", n) for n in range(1, 5))))
+    found = await home.store.webhook(USER, webhook.id)
+    assert found is not None
+    assert (len(await told(home, webhook)), found.dropped) == (2, 2)
+    with pytest.raises(Conflict):
+        await with_news(home, webhook)
+
+
+async def test_a_claim_is_a_lease_and_comes_again(home: Home) -> None:
+    webhook = await added(home)
+    await with_news(home, webhook)
+    (errand,) = (await claim(home)).errands
+    assert (errand.url, errand.secret) == (webhook.url, webhook.secret)
+    assert (errand.delivery.attempts, errand.delivery.type) == (1, "webhook.test")
+    nothing = await claim(home, 29)
+    assert (nothing.errands, nothing.next_us) == ((), NOW + 30 * SECOND)
+    assert [e.delivery.attempts for e in (await claim(home, 30)).errands] == [2]
+
+
+async def test_what_was_taken_is_delivered_and_never_comes_again(home: Home) -> None:
+    webhook = await added(home)
+    await with_news(home, webhook)
+    (errand,) = (await claim(home)).errands
+    await home.store.delivery_tried(errand.delivery, GOOD, NOW + SECOND)
+    found = await only(home, webhook)
+    assert (found.state, found.last_status, found.finished_us) == ("delivered", 204, NOW + SECOND)
+    assert await claim(home, 100_000) == Errands()
+
+
+async def test_who_fails_is_left_alone_for_a_while_with_all_that_waits(home: Home) -> None:
+    webhook = await added(home)
+    await with_news(home, webhook, 1)
+    (errand,) = (await claim(home)).errands
+    await with_news(home, webhook, 2)
+    await home.store.delivery_tried(errand.delivery, BAD, NOW)
+    found = await home.store.webhook(USER, webhook.id)
+    assert found is not None
+    assert (found.failures, found.paused_us) == (1, NOW + SECOND)
+    waits = await claim(home, 0.5)
+    assert (waits.errands, waits.next_us) == ((), NOW + SECOND)
+    (second,) = (await claim(home, 1)).errands
+    assert second.delivery.event_id[-1] == "2"
+    await home.store.delivery_tried(second.delivery, BAD, NOW + SECOND)
+    assert (await claim(home, 2.9)).errands == ()
+    await home.store.update_webhook(webhook)  # whoever mends it need not wait
+    found = await home.store.webhook(USER, webhook.id)
+    assert found == webhook
+    first = (await home.store.deliveries(USER, webhook.id, 10, None))[1]
+    assert (first.state, first.last_status, first.detail) == ("pending", 500, "out of order")
+
+
+async def test_a_clock_that_is_set_back_holds_nothing_for_long(home: Home) -> None:
+    webhook = await added(home)
+    await with_news(home, webhook)
+    (errand,) = (await claim(home, 100_000)).errands
+    await home.store.delivery_tried(errand.delivery, BAD, NOW + 100_000 * SECOND)
+    assert len((await claim(home)).errands) == 1
+
+
+async def test_no_more_than_a_few_of_each_and_none_of_the_busy(home: Home) -> None:
+    hooks = [await added(home, n) for n in (1, 2, 3)]
+    for hook in hooks:
+        for n in (1, 2, 3):
+            await with_news(home, hook, n)
+    claimed = await claim(home, each=2, busy=[hooks[0].num])
+    taken = [(e.delivery.webhook_num, int(e.delivery.event_id[-1])) for e in claimed.errands]
+    assert taken == [(hook.num, n) for hook in hooks[1:] for n in (1, 2)]
+    assert claimed.next_us is None
+    assert len((await claim(home, limit=1)).errands) == 1
+
+
+async def test_a_late_word_of_an_earlier_try_changes_nothing(home: Home) -> None:
+    webhook = await added(home)
+    await with_news(home, webhook)
+    (first,) = (await claim(home)).errands
+    (second,) = (await claim(home, 40)).errands
+    await home.store.delivery_tried(second.delivery, GOOD, NOW + 41 * SECOND)
+    await home.store.delivery_tried(first.delivery, BAD, NOW + 42 * SECOND)
+    assert (await only(home, webhook)).state == "delivered"
+
+
+async def test_what_is_dead_comes_again_when_its_user_asks(home: Home) -> None:
+    webhook = await added(home)
+    made = await with_news(home, webhook)
+    (errand,) = (await claim(home)).errands
+    late_us = made.created_us + webhooks.GIVE_UP_S * SECOND
+    await home.store.delivery_tried(errand.delivery, BAD, late_us)
+    (dead,) = await home.store.deliveries(USER, webhook.id, 10, None, ("dead",))
+    assert (dead.finished_us, dead.detail) == (late_us, "out of order")
+    assert await home.store.deliveries(USER, webhook.id, 10, None, ("pending",)) == []
+    assert await home.store.retry_delivery(OTHER_USER, webhook.id, made.id, NOW) is None
+    again = await home.store.retry_delivery(USER, webhook.id, made.id, NOW)
+    assert again is not None
+    assert (again.state, again.attempts) == ("pending", 0)
+    await home.store.update_webhook(webhook)
+    (errand,) = (await claim(home)).errands
+    assert errand.delivery.body == made.body
+
+
+async def test_deliveries_are_listed_in_pages_and_go_with_their_webhook(home: Home) -> None:
+    webhook = await added(home)
+    made = [await with_news(home, webhook, n) for n in (1, 2, 3)]
+    assert await home.store.deliveries(USER, webhook.id, 2, None) == made[:0:-1]
+    assert await home.store.deliveries(USER, webhook.id, 2, made[1].num) == made[:1]
+    assert await home.store.deliveries(OTHER_USER, webhook.id, 2, None) == []
+    (errand, *_) = (await claim(home)).errands
+    await home.store.delete_webhook(USER, webhook.id)
+    await home.store.delivery_tried(errand.delivery, GOOD, NOW)
+    assert await claim(home) == Errands()
+    with pytest.raises(Conflict):
+        await with_news(home, webhook)
