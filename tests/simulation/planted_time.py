@@ -7,10 +7,12 @@ import msgspec
 from actors import scheduling
 from actors.adapters.memory_commands import CommandTables
 from actors.adapters.memory_schedules import ScheduleTables
+from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports.time import Claimed, Judge
-from protocol import commands
+from protocol import commands, webhooks
 from protocol.commands import Command, CommandAck
 from protocol.schedules import PENDING, Occurrence, Schedule
+from protocol.webhooks import News, Webhook, WebhookDelivery
 from tests.simulation.planted import Patch, plant
 
 
@@ -85,3 +87,31 @@ def last_answer(patch: Patch) -> None:
         return msgspec.structs.replace(command, state=ack.status, version=command.version + 1)
 
     patch.setattr(commands, "acked", mistaken)
+
+
+@plant("a delivery is done when it is claimed")
+def done_when_claimed(patch: Patch) -> None:
+    claimed = webhooks.claimed
+
+    def mistaken(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
+        after = claimed(delivery, now_us)
+        return msgspec.structs.replace(after, state=webhooks.DELIVERED, finished_us=now_us)
+
+    patch.setattr(webhooks, "claimed", mistaken)
+
+
+@plant("a delivery that fails is given up")
+def given_up(patch: Patch) -> None:
+    patch.setattr(webhooks, "GIVE_UP_S", 0)
+
+
+@plant("webhooks hear of everybody")
+def hear_everybody(patch: Patch) -> None:
+    insert = WebhookTables._insert_delivery
+
+    def mistaken(self: WebhookTables, hook: Webhook, news: News) -> WebhookDelivery:
+        for other in list(self._webhooks.values()):
+            insert(self, other, news)
+        return insert(self, hook, news)
+
+    patch.setattr(WebhookTables, "_insert_delivery", mistaken)
