@@ -5,11 +5,12 @@ this process dies, or the broker does not take it. Published at QoS 1, never aft
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 import trio
 
-from actors.ports import Broker, Store, WallClock
+from actors.ports import PUBLISH_MAX, Broker, Publication, Store, WallClock
 from actors.ports.time import Progress
 from protocol import commands
 from protocol.commands import Command
@@ -19,8 +20,8 @@ from protocol.topics import commands_topic
 
 log = structlog.get_logger("roost.dispatch")
 
-# As many as the broker lets be without an acknowledgement (`PUBLISH_WINDOW`).
-SENDERS = 16
+# While the broker has one batch, the next is on its way.
+SENDERS = 2
 # A command is at most 33 kB: 160 MB at the very worst, and usually 2 MB.
 QUEUE_MAX = 5_000
 NOTES_MAX = 1_000
@@ -78,23 +79,38 @@ class Dispatcher:
 
     async def _send_forever(self) -> None:
         async for command in self._take:
+            batch = [command]
+            with suppress(trio.WouldBlock):
+                while len(batch) < PUBLISH_MAX:
+                    batch.append(self._take.receive_nowait())
+            if not await self._send(batch):
+                await trio.sleep(RETRY_S)  # what waits behind them will hardly fare better
+
+    async def _send(self, batch: Sequence[Command]) -> bool:
+        """Publish what has not expired; answers whether the broker took all of it."""
+        now_us = self._clock.now_us()
+        for command in batch:
             self._here.discard(command.id)
-            if self._clock.now_us() >= command.expires_us:
-                self.expired += 1  # never after its expiry; the next claim records it
-                continue
-            topic = commands_topic(command.user_id, command.device_code)
-            try:
-                await self._broker.publish(topic, commands.message(command))
-            except Unavailable as error:
-                log.debug("command not taken by the broker", command=command.id, error=str(error))
+        going = [command for command in batch if now_us < command.expires_us]
+        # Never after its expiry; the next claim records it.
+        self.expired += len(batch) - len(going)
+        taken = await self._broker.publish(
+            [
+                Publication(commands_topic(c.user_id, c.device_code), commands.message(c))
+                for c in going
+            ]
+        )
+        for command, is_taken in zip(going, taken, strict=True):
+            if not is_taken:
+                log.debug("command not taken by the broker", command=command.id)
                 self._unsent[command.id] = None
-                self._noted.set()
-                await trio.sleep(RETRY_S)  # what waits behind it will hardly fare better
-            else:
-                self.published += 1
-                if command.state == commands.QUEUED:
-                    self._sent[command.id] = self._clock.now_us()
-                    self._noted.set()
+                continue
+            self.published += 1
+            if command.state == commands.QUEUED:
+                self._sent[command.id] = self._clock.now_us()
+        if self._sent or self._unsent:
+            self._noted.set()
+        return all(taken)
 
     async def _note_forever(self) -> None:
         """Write down what became of them: all that was published during the last note."""

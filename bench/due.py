@@ -13,6 +13,7 @@ import multiprocessing
 import statistics
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -24,15 +25,20 @@ import trio
 from paho.mqtt.enums import CallbackAPIVersion
 from trio_websocket import WebSocketConnection, open_websocket_url
 
+from actors.adapters.postgres.store import open_store
 from bench import wire
 from bench.service import Service, running
+from protocol.schedules import Schedule
+from protocol.times import SECOND_US
+from roost.embedded.postgres import url_of
 
 DEVICES = 500
 STEADY = 1_000
 STEADY_EVERY_S = 0.01
 IDLE_S = 10.0
 PROBE_EVERY_S = 0.02
-MAKE_PER_S = 45  # schedules over REST, at least
+MAKE_PER_S = 250  # schedules, at least
+ADDED_AT_ONCE = 8
 GRACE_S = 20  # then a command expires, and disturbs no later measurement
 WITHIN_S = 900.0
 PICTURE = b"GIF89a\x03\x00\x02\x00" + bytes(9)
@@ -89,6 +95,8 @@ class Probe:
         )
         with wire.connect("127.0.0.1", self._service.mqtt_port, *login) as line:
             async with open_websocket_url(url) as socket, trio.open_nursery() as nursery:
+                # Not what comes due itself: that this process reads it would be measured, too.
+                await socket.send_message('{"type":"subscribe","channels":["feeds"]}')
                 nursery.start_soon(self._hear, socket)
                 number = 0
                 while True:
@@ -114,10 +122,34 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def plan(service: Service, devices: Sequence[str], media_id: str, dues: Sequence[datetime]) -> None:
-    for n, due in enumerate(dues):
-        body = {"media_id": media_id, "device_id": devices[n % len(devices)], "grace_s": GRACE_S}
-        service.post("/media-schedules", {**body, "trigger_time": due.isoformat()})
+async def plan(
+    service: Service, user_id: str, devices: Sequence[str], media_id: str, dues: Sequence[datetime]
+) -> None:
+    """One schedule over REST, which tells the service when to look; the others beside it."""
+
+    def schedule(n: int) -> Schedule:
+        due_us = round(dues[n].timestamp() * SECOND_US)
+        return Schedule(
+            id=str(uuid.uuid4()),
+            user_id=user_id,
+            device_id=devices[n % len(devices)],
+            media_id=media_id,
+            trigger_us=due_us,
+            timezone="UTC",
+            recurrence=None,
+            grace_s=GRACE_S,
+            created_us=due_us,
+            planned_us=due_us,
+        )
+
+    async with open_store(url_of(service.data_dir / "postgres")) as store:
+        for start in range(1, len(dues), ADDED_AT_ONCE):
+            async with trio.open_nursery() as nursery:
+                for n in range(start, min(start + ADDED_AT_ONCE, len(dues))):
+                    made = schedule(n)
+                    nursery.start_soon(store.add_schedule, made, [made.trigger_us])
+    body = {"media_id": media_id, "device_id": devices[0], "grace_s": GRACE_S}
+    service.post("/media-schedules", {**body, "trigger_time": dues[0].isoformat()})
 
 
 def told(what: str, times: Sequence[float], **more: float) -> None:
@@ -168,7 +200,7 @@ async def measure(service: Service, many: int) -> None:
         listener.start()
         await trio.to_thread.run_sync(ours.recv)
         dues = [first + timedelta(seconds=n * every_s) for n in range(count)]
-        await trio.to_thread.run_sync(plan, service, devices, media_id, dues)
+        await plan(service, user_id, devices, media_id, dues)
         begin_s, end_s = dues[0].timestamp(), dues[-1].timestamp()
         assert time.time() < begin_s - 10, "making the schedules took too long"
         probe = Probe(service, device)

@@ -6,6 +6,7 @@ and travels to PostgreSQL without a conversion. On the wire it is RFC 3339 in UT
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from protocol.errors import Reason, Refusal
@@ -25,9 +26,14 @@ _RFC3339 = re.compile(
 
 def format_us(us: int) -> str:
     """RFC 3339 in UTC with microseconds: `2026-01-31T08:05:00.000000Z`."""
+    second, rest = divmod(us, SECOND_US)
+    return f"{_format_second(second)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=4096)  # what is told at one time is told of few seconds
+def _format_second(second: int) -> str:
     # Not strftime: it writes the years before 1000 without their zeros.
-    moment = (EPOCH + timedelta(microseconds=us)).replace(tzinfo=None)
-    return moment.isoformat(timespec="microseconds") + "Z"
+    return (EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
 def shown_us(us: int | None) -> str | None:

@@ -18,7 +18,7 @@ import trio
 
 from actors.adapters.memory_line import Line, no_latency
 from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
-from actors.ports import Delivery, Inbox, SessionPlan
+from actors.ports import PUBLISH_MAX, Delivery, Inbox, Publication, SessionPlan
 from actors.reply import Reply
 from protocol.errors import Unavailable
 from protocol.topics import partition
@@ -278,24 +278,27 @@ class MemoryBrokerPort:
         self._server.take(topic, payload)
         return True
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
+        assert len(messages) <= PUBLISH_MAX
+        good = [False] * len(messages)
         _, line = self._lines.get(OUT, (0, None))
-        if line is None or not line.is_open or self._is_cut:
+        if line is None or not line.is_open or self._is_cut or not messages:
             await trio.lowlevel.checkpoint()
-            raise Unavailable("the memory broker is away")
-        self.on_publish(topic, payload)
-        reply = Reply[bool]()
-
-        def arrived() -> None:
-            self._server.take(topic, payload)
-            line.down(partial(reply.settle, True))
-
-        lost = partial(reply.settle, False)
+            return good
+        done = Reply[None]()
+        lost = partial(done.settle, None)
         line.when_cut(lost)
-        line.up(arrived)
-        if not await reply.wait(float("inf")):
-            raise Unavailable("the connection was lost before the acknowledgement")
-        line.forget(lost)
+        for n, each in enumerate(messages):
+            self.on_publish(each.topic, each.payload)
+            line.up(partial(self._arrived, line, each, partial(_taken, good, n, done)))
+        await done.wait(float("inf"))
+        if line.is_open:
+            line.forget(lost)
+        return good
+
+    def _arrived(self, line: Line, message: Publication, taken: Callable[[], None]) -> None:
+        self._server.take(message.topic, message.payload)
+        line.down(taken)
 
     def cut(self) -> None:
         """The process is killed: its connections end, and it hears of nothing any more."""
@@ -303,6 +306,13 @@ class MemoryBrokerPort:
         for name, (_, line) in self._lines.items():
             self._end(self._server.sessions[name], line)
         self._lines.clear()
+
+
+def _taken(good: list[bool], n: int, done: Reply[None]) -> None:
+    """A PUBACK arrived."""
+    good[n] = True
+    if all(good):
+        done.settle(None)
 
 
 def _subscribes(plan: SessionPlan, topic: str) -> bool:

@@ -232,6 +232,18 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
+# So many may be published at once.
+PUBLISH_MAX = 32
+
+
+class Publication(msgspec.Struct, frozen=True, gc=False):
+    """A message of ours."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
 class Inbox(Protocol):
     """Who takes deliveries: the gateway. Every call is synchronous and never blocks."""
 
@@ -299,8 +311,11 @@ class Broker(Protocol):
         """Send at QoS 0; False where it was dropped."""
         ...
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send at QoS 1 and wait for the acknowledgement. Raises `Unavailable`."""
+    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
+        """Send up to `PUBLISH_MAX` messages at QoS 1, in order, and wait for the acknowledgements.
+
+        Answers which were acknowledged; what became of the others is unknown.
+        """
         ...
 
 

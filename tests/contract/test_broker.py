@@ -5,7 +5,7 @@ import itertools
 import pytest
 import trio
 
-from actors.ports import Delivery
+from actors.ports import PUBLISH_MAX, Delivery, Publication
 from protocol.topics import parse_topic, partition, unmapped
 from tests.contract.brokers import Recorder, Rig
 
@@ -139,8 +139,15 @@ async def test_the_broker_keeps_a_retained_message_and_says_so(rig: Rig, base: s
 
 async def test_what_we_publish_is_acknowledged_to_us(rig: Rig, base: str) -> None:
     async with rig.open():
-        await rig.broker.publish(f"{base}/commands", b"{}")
+        topic = f"{base}/commands"
+        assert await rig.broker.publish([]) == []
+        assert await rig.broker.publish([Publication(topic, b"{}")]) == [True]
         assert rig.broker.publish_nowait(f"{base}/errors", b"{}")
+
+        async def some(first: int) -> None:
+            batch = [Publication(topic, b"%d" % n) for n in range(first, first + PUBLISH_MAX)]
+            assert await rig.broker.publish(batch) == [True] * PUBLISH_MAX
+
         async with trio.open_nursery() as nursery:
-            for n in range(100):  # far beyond any receive-maximum
-                nursery.start_soon(rig.broker.publish, f"{base}/commands", b"%d" % n)
+            for n in range(20):  # far beyond any receive-maximum
+                nursery.start_soon(some, n * PUBLISH_MAX)

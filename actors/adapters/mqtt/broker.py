@@ -7,17 +7,15 @@ async with broker.open(inbox, prepare):
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import structlog
 import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
-from actors.adapters.mqtt.link import VERSIONS, Address, Link
-from actors.ports import Inbox, SessionPlan
-from actors.reply import Reply
-from protocol.errors import RoostError, SettingsError, Unavailable
+from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
+from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
+from protocol.errors import RoostError, SettingsError
 
 log = structlog.get_logger("roost.mqtt")
 
@@ -25,8 +23,10 @@ log = structlog.get_logger("roost.mqtt")
 # once.
 RECONNECT_MIN_S = 1.1
 RECONNECT_SPREAD_S = 1.0
-# Mosquitto announces a receive-maximum of 20; gmqtt fails beyond it.
-PUBLISH_WINDOW = 16
+# While the broker has one batch, the next is on its way. Over MQTT 5 Mosquitto announces a
+# receive-maximum of 20, and gmqtt fails beyond it; 3.1.1 knows none.
+PUBLISH_BATCHES = 2
+WINDOW_5, WINDOW_311 = 8, PUBLISH_MAX
 PUBLISH_TIMEOUT_S = 10.0
 OUT = "roost-out"
 # `max_inflight_messages 1000`, as README asks of Mosquitto.
@@ -126,7 +126,8 @@ class MqttBroker:
         self._links: dict[str, Link] = {}
         self._out = next(plan.client_id for plan in plans if not plan.persistent)
         self._subscribed = {plan.client_id: trio.Event() for plan in plans}
-        self._window = trio.CapacityLimiter(PUBLISH_WINDOW)
+        self._batches = trio.Semaphore(PUBLISH_BATCHES)
+        self._window = WINDOW_5 if version == "5" else WINDOW_311
 
     @asynccontextmanager
     async def open(
@@ -209,21 +210,21 @@ class MqttBroker:
         link = self._links.get(self._out)
         return link is not None and link.publish_nowait(topic, payload)
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send at QoS 1 and wait for the broker's PUBACK.
+    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
+        """Send at QoS 1 in one write, and wait for the broker's PUBACKs."""
+        assert len(messages) <= PUBLISH_MAX
+        good: list[bool] = []
+        async with self._batches:
+            for start in range(0, len(messages), self._window):
+                good += await self._publish(messages[start : start + self._window])
+        return good
 
-        Raises:
-            Unavailable: it did not come; whether the message did is unknown.
-        """
-        async with self._window:
-            reply = Reply[bool]()
-            link = self._links.get(self._out)
-            if link is None:
-                raise Unavailable("the broker is away")
-            link.publish(topic, payload, retain, partial(reply.settle))
-            try:
-                arrived = await reply.wait(PUBLISH_TIMEOUT_S)
-            except trio.TooSlowError:
-                raise Unavailable("the broker did not acknowledge in time") from None
-            if not arrived:
-                raise Unavailable("the connection was lost before the acknowledgement")
+    async def _publish(self, messages: Sequence[Publication]) -> list[bool]:
+        """What fits into a window."""
+        answers = Answers(len(messages))
+        link = self._links.get(self._out)
+        if link is not None:
+            link.publish(messages, answers)
+            with trio.move_on_after(PUBLISH_TIMEOUT_S):
+                await answers.all_here.wait()
+        return answers.good

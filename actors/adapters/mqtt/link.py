@@ -1,11 +1,12 @@
 """One connection of one session by gmqtt 0.8.0, with acknowledgements of our own.
 
 gmqtt acknowledges before its handler runs, or makes a task for each message; both are wrong for us.
-So three protected methods are replaced on the instance, here and nowhere else (guarded by
+So four methods are replaced on the instance, here and nowhere else (guarded by
 `tests/contract/test_guards.py`):
 
 - `_handle_qos_1_publish_packet` hands the packet id to us instead of acknowledging;
 - `_handle_pingresp_packet` tells that everything we sent before the ping was processed;
+- `write_data` of its protocol gathers packets that go out in one write;
 - `Client.reconnect` does nothing: a lost connection is replaced by a new Link, with jitter, so no
   packet id of an earlier connection survives in it.
 """
@@ -14,15 +15,17 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gmqtt
 import gmqtt.storage
 import structlog
+import trio
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 
-from actors.ports import Delivery, Inbox, SessionPlan
+from actors.ports import Delivery, Inbox, Publication, SessionPlan
 from protocol.errors import Unavailable
 
 log = structlog.get_logger("roost.mqtt")
@@ -65,6 +68,26 @@ class Client(gmqtt.Client):  # type: ignore[misc]
 
     async def reconnect(self, delay: bool = False) -> None:
         """Nothing: see the module."""
+
+
+class Answers:
+    """The acknowledgements of some messages that went out together.
+
+    Attributes:
+        good: which were acknowledged.
+        all_here: nothing more is to come.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.good = [False] * count
+        self.all_here = trio.Event()
+        self._left = count
+
+    def settle(self, n: int, good: bool) -> None:
+        self.good[n] = good
+        self._left -= 1
+        if not self._left:
+            self.all_here.set()
 
 
 class Window(gmqtt.storage.PersistentStorage):  # type: ignore[misc]
@@ -211,15 +234,21 @@ class Link:
         self._client.publish(topic, payload, qos=0)
         return True
 
-    def publish(
-        self, topic: str, payload: bytes, retain: bool, done: Callable[[bool], None]
-    ) -> None:
-        """QoS 1; `done(True)` at its PUBACK, `done(False)` when the connection ended before."""
+    def publish(self, messages: Sequence[Publication], answers: "Answers") -> None:
+        """QoS 1, in one write; the answers tell of each PUBACK, or that the connection ended."""
         if not self._open:
-            done(False)
+            answers.all_here.set()
             return
-        self._client.publish(topic, payload, qos=1, retain=retain)
-        self._window.waiting[self._window.newest] = done
+        packets: list[bytes] = []
+        protocol = self._client._connection._protocol
+        protocol.write_data = packets.append  # on the instance, for this loop
+        try:
+            for n, each in enumerate(messages):
+                self._client.publish(each.topic, each.payload, qos=1, retain=each.retain)
+                self._window.waiting[self._window.newest] = partial(answers.settle, n)
+        finally:
+            del protocol.write_data
+        protocol.write_data(b"".join(packets))
 
     def _count_pings(self) -> None:
         """Note at every PINGREQ, gmqtt's own keep-alives too, how many PUBACKs went before it."""

@@ -58,6 +58,16 @@ ORDER BY c.next_try_at, c.num LIMIT $2 FOR UPDATE OF c SKIP LOCKED
 """
 
 
+# As `commands.noted_as_sent`, in one statement; locked in the order of their numbers.
+_SENT = f"""
+WITH noted AS (SELECT c.num, i.at FROM commands c
+    JOIN unnest($1::text[], $2::timestamptz[]) AS i (id, at) ON c.id = i.id::uuid
+    WHERE c.state = 'queued' ORDER BY c.num FOR UPDATE OF c)
+UPDATE commands c SET state = 'sent', sent_at = noted.at, version = c.version + 1
+FROM noted, devices d WHERE c.num = noted.num AND d.num = c.device_num RETURNING {COMMAND}
+"""
+
+
 def command(row: Any) -> Command:
     return Command(
         num=row["num"],
@@ -233,16 +243,8 @@ async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
 
 
 async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> Progress:
-    async with connection.transaction():
-        at_us = dict(sent)
-        found = await connection.fetch(
-            f"SELECT {COMMAND} FROM {FROM} WHERE c.id = ANY($1::text[]::uuid[])"
-            " AND c.state = 'queued' ORDER BY c.num FOR UPDATE OF c",
-            list(at_us),
-        )
-        changed = [commands.noted_as_sent(command(row), at_us[row["id"]]) for row in found]
-        await update(connection, changed)
-    return Progress(commands=tuple(changed))
+    found = await connection.fetch(_SENT, *columns(sent, 2))
+    return Progress(commands=tuple(command(row) for row in found))
 
 
 async def commands_unsent(connection: Any, ids: Sequence[str], next_us: int) -> None:
