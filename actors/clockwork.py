@@ -14,7 +14,7 @@ from actors.leases import Leases
 from actors.ports import Ports
 from actors.ports.time import Progress
 from actors.schedule_messages import ScheduleMessageBuilder
-from actors.scheduling import Scheduling
+from actors.scheduling import PACE_S, Scheduling
 from actors.supervisor import Supervisor
 from actors.timer import Key, Timer
 from protocol import commands
@@ -72,15 +72,16 @@ class Clockwork:
             self.changed,
             planned=lambda: self.wake("occurrences"),
         )
-        work: dict[str, tuple[Callable[[], Awaitable[int | None]], float]] = {
-            "occurrences": (self.scheduling.fire, look_again_s),
-            "plans": (self.scheduling.plan, look_again_s),
-            "commands": (self.scheduling.try_commands, look_again_s),
-            "nudges": (self._nudge, NEVER_S),
-            "webhooks": (self.courier.deliver, look_again_s),
+        work: dict[str, tuple[Callable[[], Awaitable[int | None]], float, float]] = {
+            "occurrences": (self.scheduling.fire, look_again_s, PACE_S),
+            "plans": (self.scheduling.plan, look_again_s, PACE_S),
+            "commands": (self.scheduling.try_commands, look_again_s, PACE_S),
+            "nudges": (self._nudge, NEVER_S, PACE_S),
+            "webhooks": (self.courier.deliver, look_again_s, PACE_S),
         }
         self.jobs = {
-            name: Job(name, self.timer, each, again_s) for name, (each, again_s) in work.items()
+            name: Job(name, self.timer, each, again_s, pace_s)
+            for name, (each, again_s, pace_s) in work.items()
         }
 
     def start(self, supervisor: Supervisor) -> None:

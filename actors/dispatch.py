@@ -24,7 +24,8 @@ log = structlog.get_logger("roost.dispatch")
 SENDERS = 2
 # A command is at most 33 kB: 160 MB at the very worst, and usually 2 MB.
 QUEUE_MAX = 5_000
-NOTES_MAX = 1_000
+NOTES_MAX = 200
+NOTE_EVERY_S = 0.02
 RETRY_S = 1.0
 
 
@@ -136,3 +137,4 @@ class Dispatcher:
                 del self._unsent[command_id]
             if self._sent or self._unsent:
                 self._noted.set()
+            await trio.sleep(NOTE_EVERY_S)

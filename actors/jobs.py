@@ -23,7 +23,13 @@ RETRY_S = 1.0
 
 
 class Job:
-    """One kind of due work. `ring` is for the timer."""
+    """One kind of due work.
+
+    Args:
+        look_again_s: it looks by itself so often.
+        pace_s: between two beginnings: what comes meanwhile is claimed together, and others have
+            the processor and the database in between.
+    """
 
     def __init__(
         self,
@@ -31,9 +37,12 @@ class Job:
         timer: Timer,
         work: Callable[[], Awaitable[int | None]],
         look_again_s: float,
+        pace_s: float = 0.0,
     ) -> None:
         self.name = name
         self.runs = 0
+        self._pace_s = pace_s
+        self._began_s = float("-inf")
         self._timer = timer
         self._work = work
         self._look_again_s = look_again_s
@@ -56,6 +65,8 @@ class Job:
         self._bell.set()
         while True:
             await self._bell.wait()
+            await trio.sleep_until(self._began_s + self._pace_s)
+            self._began_s = trio.current_time()
             self._bell = trio.Event()
             self.runs += 1
             # What is told from here on may not be in what the work reads: the earlier one counts.

@@ -7,32 +7,78 @@ a class of calls that `PostgresStore` is put together from.
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import trio
+
 from actors.adapters.bridge import Bridge
 from actors.adapters.postgres import connecting
+from protocol.errors import Unavailable
 
 T = TypeVar("T")
+
+# Of a unit of work, whatever is in it. One deadline on Trio's side: each timer in the asyncio loop
+# costs as much as a statement, and stays in its heap until it would have rung.
+UNIT_WITHIN_S = 30.0
+# Until a connection is free; then people are told to come again.
+PLACE_WITHIN_S = 5.0
+
+
+class Pool:
+    """Some connections, and a place for each of those who may use them at once."""
+
+    def __init__(self, pool: Any, size: int) -> None:
+        self.pool = pool
+        self._places = trio.Semaphore(size)
+
+    async def take_place(self) -> None:
+        """Raises `Unavailable` where none becomes free in time."""
+        try:
+            with trio.fail_after(PLACE_WITHIN_S):
+                await self._places.acquire()
+        except trio.TooSlowError:
+            raise Unavailable("all connections to the database are busy") from None
+
+    def leave_place(self) -> None:
+        self._places.release()
+
+    async def use(self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        """`work(connection, *args)`; asyncio-flavored, by who has a place."""
+        connection = await self.pool.acquire()
+        try:
+            done = await work(connection, *args)
+        except BaseException:
+            # A cancelled statement is cancelled at the server, too; that is not waited for forever.
+            await self.pool.release(connection, timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102
+            raise
+        await self.pool.release(connection)
+        return done
 
 
 class Crossing:
     """A bridge to asyncio and two pools of connections behind it."""
 
-    def __init__(self, bridge: Bridge, url: str, reading: Any, writing: Any) -> None:
+    def __init__(self, bridge: Bridge, url: str, reading: Pool, writing: Pool) -> None:
         self._bridge = bridge
         self._url = url
         self._reading = reading
         self._writing = writing
 
     async def _work(
-        self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any, writing: bool = False
+        self,
+        work: Callable[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        writing: bool = False,
+        within_s: float = UNIT_WITHIN_S,
     ) -> T:
         """`work(connection, *args)` on a connection of a pool."""
         pool = self._writing if writing else self._reading
-
-        async def unit() -> T:
-            async with pool.acquire(timeout=connecting.CONNECT_TIMEOUT_S) as connection:
-                return await work(connection, *args)
-
-        return await self._cross(unit)
+        await pool.take_place()
+        try:
+            with trio.fail_after(within_s):
+                return await self._cross(lambda: pool.use(work, *args))
+        except trio.TooSlowError:
+            raise Unavailable(f"the database did not do it within {within_s:.0f} s") from None
+        finally:
+            pool.leave_place()
 
     async def _cross(self, unit: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """One crossing into asyncio; asyncpg's errors come back as ours."""

@@ -11,7 +11,7 @@ from protocol.errors import Conflict
 from protocol.records import Feed, StoredReading, StoredRejection
 
 # A history may be long; it goes in one transaction.
-PURGE_TIMEOUT_S = 600.0
+PURGE_WITHIN_S = 600.0
 REFUSALS_KEPT_DAYS = 30
 
 
@@ -101,9 +101,7 @@ async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
             feed_id,
         )
         for table in ("feed_values", "message_ids"):
-            await connection.execute(
-                f"DELETE FROM {table} WHERE feed_num = $1", num, timeout=PURGE_TIMEOUT_S
-            )
+            await connection.execute(f"DELETE FROM {table} WHERE feed_num = $1", num)
 
 
 async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:

@@ -5,7 +5,6 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import rows
-from actors.adapters.postgres.history import PURGE_TIMEOUT_S
 from protocol.errors import Conflict
 from protocol.records import Device, MqttLogin, User
 
@@ -116,7 +115,6 @@ async def delete_device(connection: Any, user_id: str, device_id: str, purge: bo
                 "DELETE FROM feed_values v USING feeds f"
                 " WHERE v.feed_num = f.num AND f.device_id = $1::text::uuid",
                 device_id,
-                timeout=PURGE_TIMEOUT_S,
             )
             await connection.execute(
                 "DELETE FROM feeds WHERE device_id = $1::text::uuid", device_id

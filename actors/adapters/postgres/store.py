@@ -23,7 +23,7 @@ from actors.adapters.postgres import (
 )
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.commands import CommandCalls
-from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.crossing import Crossing, Pool
 from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
@@ -69,7 +69,7 @@ class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, Media
                 await migrating.make_partitions(connection)
             await history.tidy(connection)
 
-        await self._work(unit)
+        await self._work(unit, within_s=history.PURGE_WITHIN_S)
 
     async def ping(self) -> None:
         async def unit(connection: Any) -> None:
@@ -131,7 +131,9 @@ class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, Media
         await self._work(people.update_device, device)
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
-        await self._work(people.delete_device, user_id, device_id, purge)
+        await self._work(
+            people.delete_device, user_id, device_id, purge, within_s=history.PURGE_WITHIN_S
+        )
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:
         await self._work(people.set_login, device_id, login)
@@ -154,7 +156,8 @@ class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, Media
         await self._work(history.update_feed, feed)
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:
-        await self._work(history.delete_feed, user_id, feed_id)
+        within_s = history.PURGE_WITHIN_S
+        await self._work(history.delete_feed, user_id, feed_id, within_s=within_s)
 
     async def feed_values(self, page: FeedPage) -> list[StoredReading]:
         return await self._work(history.feed_values, page)
@@ -171,7 +174,9 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
     async with open_bridge("postgres") as bridge:
         reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS)
         writing = await bridge.run(connecting.open_pool, url, WRITING_CONNECTIONS)
-        store = PostgresStore(bridge, url, reading, writing)
+        store = PostgresStore(
+            bridge, url, Pool(reading, READING_CONNECTIONS), Pool(writing, WRITING_CONNECTIONS)
+        )
         try:
             yield store
         finally:
