@@ -68,7 +68,10 @@ class Process:
         try:
             with self._scope:
                 async with open_house(
-                    ports, on_step=world.on_step, idle_s=world.idle_s, look_again_s=LOOK_AGAIN_S
+                    ports,
+                    on_step=world.on_step,
+                    idle_s=world.idle_s,
+                    look_again_s=world.look_again_s,
                 ) as house:
                     self.house = house
                     settings = WebSettings(jwt_secret="s" * 32)

@@ -34,7 +34,7 @@ from tests.simulation.clock import VirtualClock
 from tests.simulation.device import VirtualDevice
 from tests.simulation.ears import Ears, Reaction
 from tests.simulation.person import Person
-from tests.simulation.process import Process
+from tests.simulation.process import LOOK_AGAIN_S, Process
 from tests.simulation.receiver import Answer, Receivers
 from tests.simulation.screen import Screen
 from tests.simulation.trace import LogsOfWorld, Trace
@@ -81,6 +81,7 @@ class World:
     ) -> None:
         self.seed = seed
         self.idle_s = idle_s
+        self.look_again_s = LOOK_AGAIN_S
         self.rng = random.Random(seed)
         self.trace = Trace()
         self.logs = LogsOfWorld(self.trace, EXPECTED, (ActorCrash, LineCrash))
