@@ -9,23 +9,18 @@ from protocol.errors import Invalid, NotFound
 from protocol.reaching import is_public, literal, parse_target
 from protocol.resources import Limit, Page
 from protocol.signing import new_secret
-from protocol.webhooks import (
-    DEAD,
-    DELIVERED,
-    EVENTS,
-    PENDING,
+from protocol.webhook_views import (
     DeliveryView,
     NewWebhook,
     NewWebhookSecret,
-    Webhook,
     WebhookChange,
     WebhookCreated,
     WebhookView,
     delivery_view,
-    trial_news,
     webhook_created,
     webhook_view,
 )
+from protocol.webhooks import DEAD, DELIVERED, EVENTS, PENDING, Webhook, trial_news
 from web.paging import cursor, place_of
 from web.routing import Api, Call
 

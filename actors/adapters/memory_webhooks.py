@@ -128,6 +128,8 @@ class WebhookTables(Tables):
             self._webhooks[webhook.num] = msgspec.structs.replace(
                 webhook, failures=0, paused_us=None, dropped=known.dropped
             )
+            for delivery in self._pending(webhook):
+                self.all_deliveries[delivery.id] = msgspec.structs.replace(delivery, next_try_us=0)
 
     async def delete_webhook(self, user_id: str, webhook_id: str) -> None:
         await self._cross()

@@ -11,10 +11,13 @@ import ssl
 from collections.abc import Mapping
 
 import httpx
+import structlog
 import trio
 
 from protocol.reaching import Target, is_public, literal, parse_target
 from protocol.webhooks import ANSWER_WITHIN_S, Outcome
+
+log = structlog.get_logger("roost.webhooks")
 
 DETAIL_BYTES = 200
 ADDRESSES_MAX = 4
@@ -47,6 +50,9 @@ class HttpReceivers:
             return Outcome(detail=_why(error))
         except (OSError, ValueError) as error:
             return Outcome(detail=str(error))
+        except Exception as error:
+            log.error("unforeseen failure of a delivery", error=repr(error), exc_info=error)
+            return Outcome(detail="failed in a way that nobody foresaw; it is in the log")
 
     async def _try(self, target: Target, headers: dict[str, str], body: bytes) -> Outcome:
         """The first address that takes a connection has the answer."""

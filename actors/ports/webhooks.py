@@ -33,7 +33,7 @@ class WebhookStore(Protocol):
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None: ...
 
     async def update_webhook(self, webhook: Webhook) -> None:
-        """Its settings; and it counts as one that did not fail."""
+        """Its settings; and it counts as one that did not fail, so what waits is due at once."""
         ...
 
     async def delete_webhook(self, user_id: str, webhook_id: str) -> None:

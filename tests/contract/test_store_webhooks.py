@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.adapters.postgres import webhooks as in_postgres
+from actors.adapters.postgres import delivering
 from actors.ports.webhooks import Errands
 from protocol import webhooks
 from protocol.errors import Conflict
@@ -162,7 +162,7 @@ async def test_beyond_its_room_a_webhook_hears_nothing_and_says_how_much(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.adapters.memory_webhooks.WAITING_MAX", 2)
-    monkeypatch.setattr(in_postgres, "WAITING_MAX", 2)
+    monkeypatch.setattr(delivering, "WAITING_MAX", 2)
     webhook = await added(home)
     for n in range(1, 5):
         await home.store.add_command(some_command(home, n, parallel=True))
@@ -215,6 +215,7 @@ async def test_who_fails_is_left_alone_for_a_while_with_all_that_waits(home: Hom
     assert found == webhook
     first = (await home.store.deliveries(USER, webhook.id, 10, None))[1]
     assert (first.state, first.last_status, first.detail) == ("pending", 500, "out of order")
+    assert len((await claim(home, 3)).errands) == 2
 
 
 async def test_a_clock_that_is_set_back_holds_nothing_for_long(home: Home) -> None:

@@ -225,7 +225,8 @@ async def test_receivers_that_hang_hold_up_nobody_else() -> None:
         quick = await registered(site)
         await site.call("POST", f"/webhooks/{quick['id']}/test")
         before_s = trio.current_time()
-        await ended(site, quick, "delivered")
+        while (await deliveries(site, quick))[0]["state"] != "delivered":
+            await trio.sleep(0.01)  # virtual time passes only when nobody is busy
         assert trio.current_time() - before_s < webhooks.ANSWER_WITHIN_S
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from actors.adapters.postgres import rows
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.rows import columns
-from actors.adapters.postgres.webhooks import announce
 from protocol.alarms import DROPPED, Alarm
 from protocol.records import Device
 

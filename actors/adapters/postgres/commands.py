@@ -6,9 +6,9 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import follow
 from actors.adapters.postgres.rows import columns
-from actors.adapters.postgres.webhooks import announce
 from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import NEXT_MAX_US, OPEN, Command

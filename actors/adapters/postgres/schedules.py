@@ -7,8 +7,8 @@ import asyncpg
 
 from actors.adapters.postgres import commands, following
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import OCCURRENCE, occurrence
-from actors.adapters.postgres.webhooks import announce
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.errors import Conflict
 from protocol.schedules import Due, Occurrence, Schedule

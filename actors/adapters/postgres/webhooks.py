@@ -1,146 +1,14 @@
-"""Webhooks and their deliveries: an outbox that changes fill in their own transactions."""
+"""Webhooks as their users set them up, and their part of the Store port."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
-
+from actors.adapters.postgres import delivering
 from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.delivering import WEBHOOK, webhook
 from actors.ports.webhooks import Errands
-from protocol import webhooks
-from protocol.alarms import Alarm
-from protocol.commands import Command
 from protocol.errors import Conflict
-from protocol.schedules import Occurrence
-from protocol.webhooks import (
-    NEXT_MAX_US,
-    PENDING,
-    WAITING_MAX,
-    WEBHOOKS_MAX,
-    Errand,
-    News,
-    Outcome,
-    Webhook,
-    WebhookDelivery,
-)
-
-WEBHOOK = (
-    "w.num, w.id::text, w.user_id::text, w.url, w.events, w.secret, w.description, w.enabled,"
-    " w.created_at, w.failures, w.paused_at, w.dropped"
-)
-DELIVERY = (
-    "d.num, d.id::text, d.webhook_num, d.event_id::text, d.type, d.body, d.state, d.created_at,"
-    " d.next_try_at, d.attempts, d.last_status, d.detail, d.finished_at"
-)
-
-# As far as there may be, in an index of what waits.
-_WAITING = (
-    "(SELECT count(*) FROM (SELECT FROM webhook_deliveries d WHERE d.webhook_num = w.num"
-    " AND d.state = 'pending' LIMIT $2) AS waiting)"
-)
-
-# Locked so that it cannot be deleted before its deliveries are there.
-_WHO_WANTS = f"""
-SELECT w.num, w.user_id::text, w.events, {_WAITING} AS waiting FROM webhooks w
-WHERE w.enabled AND w.user_id = ANY($1::text[]::uuid[]) ORDER BY w.num FOR KEY SHARE OF w
-"""
-
-_INSERT = """
-INSERT INTO webhook_deliveries (webhook_num, event_id, type, body, created_at, next_try_at)
-SELECT i.webhook_num, i.event_id::uuid, i.type, i.body, now(), i.next_try_at
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-    AS i (webhook_num, event_id, type, body, next_try_at)
-ON CONFLICT (webhook_num, event_id) DO NOTHING
-"""
-
-_IS_PAUSED = "(w.paused_at > $1 AND w.paused_at <= $2)"
-
-_CLAIM = f"""
-SELECT {DELIVERY}, w.url, w.secret FROM webhooks w CROSS JOIN LATERAL (
-    SELECT * FROM webhook_deliveries d WHERE d.webhook_num = w.num AND d.state = 'pending'
-        AND (d.next_try_at <= $1 OR d.next_try_at > $2)
-    ORDER BY d.next_try_at, d.num LIMIT $3 FOR UPDATE SKIP LOCKED) AS d
-WHERE w.enabled AND NOT coalesce({_IS_PAUSED}, false) AND NOT w.num = ANY($4)
-ORDER BY d.num LIMIT $5
-"""
-
-_NEXT = """
-SELECT min(greatest(w.paused_at, (SELECT min(d.next_try_at) FROM webhook_deliveries d
-    WHERE d.webhook_num = w.num AND d.state = 'pending')))
-FROM webhooks w WHERE w.enabled AND NOT w.num = ANY($1) AND EXISTS (SELECT
-    FROM webhook_deliveries d WHERE d.webhook_num = w.num AND d.state = 'pending')
-"""
-
-_MARK = """
-UPDATE webhook_deliveries d SET attempts = i.attempts, next_try_at = i.next_try_at
-FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[]) AS i (num, attempts, next_try_at)
-WHERE d.num = i.num
-"""
-
-
-def webhook(row: Any) -> Webhook:
-    return Webhook(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["user_id"],
-        url=row["url"],
-        events=tuple(row["events"]),
-        secret=row["secret"],
-        description=row["description"],
-        enabled=row["enabled"],
-        created_us=row["created_at"],
-        failures=row["failures"],
-        paused_us=row["paused_at"],
-        dropped=row["dropped"],
-    )
-
-
-def delivery(row: Any) -> WebhookDelivery:
-    return WebhookDelivery(
-        num=row["num"],
-        id=row["id"],
-        webhook_num=row["webhook_num"],
-        event_id=row["event_id"],
-        type=row["type"],
-        body=row["body"],
-        state=row["state"],
-        created_us=row["created_at"],
-        next_try_us=row["next_try_at"],
-        attempts=row["attempts"],
-        last_status=row["last_status"],
-        detail=row["detail"],
-        finished_us=row["finished_at"],
-    )
-
-
-async def announce(
-    connection: Any,
-    now_us: int,
-    *,
-    alarms: Sequence[Alarm] = (),
-    commands: Sequence[Command] = (),
-    occurrences: Sequence[Occurrence] = (),
-) -> bool:
-    """Deliveries of what changed, for whoever wants them; answers whether anybody does."""
-    news = webhooks.news_of(now_us, alarms=alarms, commands=commands, occurrences=occurrences)
-    if not news:
-        return False
-    users = sorted({each.user_id for each in news})
-    rows: list[tuple[int, str, str, str, int]] = []
-    for hook in await connection.fetch(_WHO_WANTS, users, WAITING_MAX):
-        wanted = [n for n in news if n.user_id == hook["user_id"] and n.type in hook["events"]]
-        room = WAITING_MAX - hook["waiting"]
-        rows += [(hook["num"], n.event_id, n.type, n.body, 0) for n in wanted[:room]]
-        if len(wanted) > room:
-            await connection.execute(
-                "UPDATE webhooks SET dropped = dropped + $2 WHERE num = $1",
-                hook["num"],
-                len(wanted) - room,
-            )
-    if rows:
-        await connection.execute(_INSERT, *columns(rows, 5))
-    return bool(rows)
+from protocol.webhooks import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
 
 
 async def add_webhook(connection: Any, new: Webhook) -> Webhook:
@@ -192,12 +60,19 @@ async def webhook_of(connection: Any, user_id: str, webhook_id: str) -> Webhook 
 
 
 async def update_webhook(connection: Any, changed: Webhook) -> None:
-    await connection.execute(
-        "UPDATE webhooks SET url = $2, events = $3, secret = $4, description = $5, enabled = $6,"
-        " failures = 0, paused_at = NULL WHERE num = $1",
-        changed.num,
-        *_settings(changed),
-    )
+    async with connection.transaction():
+        await connection.execute(
+            "UPDATE webhooks SET url = $2, events = $3, secret = $4, description = $5,"
+            " enabled = $6, failures = 0, paused_at = NULL WHERE num = $1",
+            changed.num,
+            *_settings(changed),
+        )
+        await connection.execute(
+            "UPDATE webhook_deliveries SET next_try_at = $2 WHERE webhook_num = $1"
+            " AND state = 'pending' AND next_try_at > $2",
+            changed.num,
+            0,
+        )
 
 
 async def delete_webhook(connection: Any, user_id: str, webhook_id: str) -> None:
@@ -206,132 +81,6 @@ async def delete_webhook(connection: Any, user_id: str, webhook_id: str) -> None
         user_id,
         webhook_id,
     )
-
-
-async def add_delivery(connection: Any, to: Webhook, news: News) -> WebhookDelivery:
-    async with connection.transaction():
-        waiting = await connection.fetchval(
-            f"SELECT {_WAITING} FROM webhooks w WHERE w.num = $1", to.num, WAITING_MAX
-        )
-        if waiting is not None and waiting >= WAITING_MAX:
-            raise Conflict(f"{WAITING_MAX} deliveries wait for this webhook already")
-        try:
-            await connection.execute(
-                _INSERT, [to.num], [news.event_id], [news.type], [news.body], [0]
-            )
-        except asyncpg.ForeignKeyViolationError:
-            raise Conflict("the webhook is gone") from None
-        row = await connection.fetchrow(
-            f"SELECT {DELIVERY} FROM webhook_deliveries d WHERE d.webhook_num = $1"
-            " AND d.event_id = $2::text::uuid",
-            to.num,
-            news.event_id,
-        )
-    return delivery(row)
-
-
-async def deliveries_of(
-    connection: Any,
-    user_id: str,
-    webhook_id: str,
-    limit: int,
-    before: int | None,
-    states: Sequence[str],
-) -> list[WebhookDelivery]:
-    found = await connection.fetch(
-        f"SELECT {DELIVERY} FROM webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num"
-        " WHERE w.user_id = $1::text::uuid AND w.id = $2::text::uuid"
-        " AND ($3::bigint IS NULL OR d.num < $3) AND ($4::text[] = '{}' OR d.state = ANY($4))"
-        " ORDER BY d.num DESC LIMIT $5",
-        user_id,
-        webhook_id,
-        before,
-        list(states),
-        limit,
-    )
-    return [delivery(row) for row in found]
-
-
-async def retry_delivery(
-    connection: Any, user_id: str, webhook_id: str, delivery_id: str, now_us: int
-) -> WebhookDelivery | None:
-    async with connection.transaction():
-        row = await connection.fetchrow(
-            f"SELECT {DELIVERY} FROM webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num"
-            " WHERE w.user_id = $1::text::uuid AND w.id = $2::text::uuid"
-            " AND d.id = $3::text::uuid FOR UPDATE OF d",
-            user_id,
-            webhook_id,
-            delivery_id,
-        )
-        if row is None:
-            return None
-        anew = webhooks.again(delivery(row), now_us)
-        await _update(connection, anew)
-    return anew
-
-
-async def _update(connection: Any, changed: WebhookDelivery) -> None:
-    await connection.execute(
-        "UPDATE webhook_deliveries SET state = $2, created_at = $3, next_try_at = $4,"
-        " attempts = $5, last_status = $6, detail = $7, finished_at = $8 WHERE num = $1",
-        changed.num,
-        changed.state,
-        changed.created_us,
-        changed.next_try_us,
-        changed.attempts,
-        changed.last_status,
-        changed.detail,
-        changed.finished_us,
-    )
-
-
-async def claim_deliveries(
-    connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int]
-) -> Errands:
-    async with connection.transaction():
-        far_us = now_us + NEXT_MAX_US
-        found = await connection.fetch(_CLAIM, now_us, far_us, each, list(busy), limit)
-        errands = [
-            Errand(
-                delivery=webhooks.claimed(delivery(row), now_us),
-                url=row["url"],
-                secret=row["secret"],
-            )
-            for row in found
-        ]
-        marks = [(e.delivery.num, e.delivery.attempts, e.delivery.next_try_us) for e in errands]
-        if marks:
-            await connection.execute(_MARK, *columns(marks, 3))
-        claimed = {e.delivery.webhook_num for e in errands}
-        next_us = await connection.fetchval(_NEXT, [*busy, *claimed])
-    return Errands(errands=tuple(errands), next_us=next_us)
-
-
-async def delivery_tried(
-    connection: Any, tried: WebhookDelivery, outcome: Outcome, now_us: int
-) -> None:
-    async with connection.transaction():
-        hook = await connection.fetchrow(
-            f"SELECT {WEBHOOK} FROM webhooks w WHERE w.num = $1 FOR NO KEY UPDATE OF w",
-            tried.webhook_num,
-        )
-        if hook is None:
-            return
-        changed = webhooks.after_try(webhook(hook), outcome, now_us)
-        if (changed.failures, changed.paused_us) != (hook["failures"], hook["paused_at"]):
-            await connection.execute(
-                "UPDATE webhooks SET failures = $2, paused_at = $3 WHERE num = $1",
-                changed.num,
-                changed.failures,
-                changed.paused_us,
-            )
-        row = await connection.fetchrow(
-            f"SELECT {DELIVERY} FROM webhook_deliveries d WHERE d.num = $1 FOR UPDATE", tried.num
-        )
-        # Another try may have begun since, or it was asked for anew: this one is not its last.
-        if row is not None and (row["state"], row["attempts"]) == (PENDING, tried.attempts):
-            await _update(connection, webhooks.tried(delivery(row), outcome, now_us))
 
 
 class WebhookCalls(Crossing):
@@ -353,7 +102,7 @@ class WebhookCalls(Crossing):
         await self._work(delete_webhook, user_id, webhook_id)
 
     async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
-        return await self._work(add_delivery, webhook, news)
+        return await self._work(delivering.add_delivery, webhook, news)
 
     async def deliveries(
         self,
@@ -363,19 +112,21 @@ class WebhookCalls(Crossing):
         before: int | None,
         states: Sequence[str] = (),
     ) -> list[WebhookDelivery]:
-        return await self._work(deliveries_of, user_id, webhook_id, limit, before, states)
+        return await self._work(
+            delivering.deliveries_of, user_id, webhook_id, limit, before, states
+        )
 
     async def retry_delivery(
         self, user_id: str, webhook_id: str, delivery_id: str, now_us: int
     ) -> WebhookDelivery | None:
-        return await self._work(retry_delivery, user_id, webhook_id, delivery_id, now_us)
+        return await self._work(delivering.retry_delivery, user_id, webhook_id, delivery_id, now_us)
 
     async def claim_deliveries(
         self, now_us: int, limit: int, each: int, busy: Sequence[int]
     ) -> Errands:
-        return await self._work(claim_deliveries, now_us, limit, each, busy)
+        return await self._work(delivering.claim_deliveries, now_us, limit, each, busy)
 
     async def delivery_tried(
         self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
     ) -> None:
-        await self._work(delivery_tried, delivery, outcome, now_us)
+        await self._work(delivering.delivery_tried, delivery, outcome, now_us)

@@ -1,0 +1,111 @@
+"""Webhooks as people send and get them over REST."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.times import format_us, shown_us
+from protocol.webhooks import EVENTS, PENDING, EventType, Webhook, WebhookDelivery
+
+Url = Annotated[str, Meta(min_length=1, max_length=2_000, extra_json_schema={"format": "uri"})]
+Events = Annotated[list[EventType], Meta(min_length=1, max_length=len(EVENTS))]
+Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
+
+
+class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`url` is https:// or http://; `events` are all where they are not given."""
+
+    url: Url
+    events: Events | None = None
+    description: Description = ""
+    enabled: bool = True
+
+
+class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is not enabled gets nothing new; what waits for it goes on when it is again."""
+
+    url: Url | UnsetType = UNSET
+    events: Events | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
+    """`state`: `active`, `failing` (the last try failed), or `disabled`."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    description: str
+    enabled: bool
+    state: str
+    failures: int
+    paused_until: str | None
+    dropped: int
+    created_at: str
+
+
+class WebhookCreated(WebhookView, frozen=True, kw_only=True):
+    """With the secret that its deliveries are signed with; shown once."""
+
+    secret: str
+
+
+class NewWebhookSecret(msgspec.Struct, frozen=True):
+    secret: str
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """`event_id` is the header `webhook-id`; `payload` the body as it is sent."""
+
+    id: str
+    event_id: str
+    type: str
+    state: str
+    attempts: int
+    last_status: int | None
+    detail: str
+    created_at: str
+    next_try_at: str | None
+    finished_at: str | None
+    payload: msgspec.Raw
+
+
+def webhook_view(webhook: Webhook) -> WebhookView:
+    state = "failing" if webhook.failures else "active"
+    return WebhookView(
+        id=webhook.id,
+        url=webhook.url,
+        events=webhook.events,
+        description=webhook.description,
+        enabled=webhook.enabled,
+        state=state if webhook.enabled else "disabled",
+        failures=webhook.failures,
+        paused_until=shown_us(webhook.paused_us),
+        dropped=webhook.dropped,
+        created_at=format_us(webhook.created_us),
+    )
+
+
+def webhook_created(webhook: Webhook) -> WebhookCreated:
+    seen = msgspec.structs.asdict(webhook_view(webhook))
+    return WebhookCreated(**seen, secret=webhook.secret)
+
+
+def delivery_view(delivery: WebhookDelivery) -> DeliveryView:
+    waits = delivery.state == PENDING
+    return DeliveryView(
+        id=delivery.id,
+        event_id=delivery.event_id,
+        type=delivery.type,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        last_status=delivery.last_status,
+        detail=delivery.detail,
+        created_at=format_us(delivery.created_us),
+        # 0 is "at once", whatever the clocks of servers say.
+        next_try_at=format_us(max(delivery.next_try_us, delivery.created_us)) if waits else None,
+        finished_at=shown_us(delivery.finished_us),
+        payload=msgspec.Raw(delivery.body.encode()),
+    )
