@@ -33,7 +33,7 @@ run: setup
 	@$(BIN)/roost up --demo
 
 test: setup
-	@$(BIN)/python -m pytest
+	@scripts/test
 
 check: setup
 	@scripts/check
