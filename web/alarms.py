@@ -7,7 +7,7 @@ from protocol.errors import Invalid, NotFound
 from protocol.events import AlarmChanged
 from protocol.ids import is_uuid
 from protocol.resources import Id, Limit, Page
-from web.paging import cursor, place_of
+from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("alarms")
@@ -33,11 +33,9 @@ async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
     device_id = None if query.device_id is None else query.device_id.lower()
     if device_id is not None and not is_uuid(device_id):
         raise Invalid({"device_id": "is not an id"})
-    before = place_of(query.cursor, 1)[0] if query.cursor else None
+    before = number_of(query.cursor)
     found = await call.house.store.alarms(call.user.id, query.limit + 1, before, states, device_id)
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    return Page([alarm_view(a) for a in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, alarm_view)
 
 
 @api.operation("POST", "/alarms/<alarm_id>/ack", answer=AlarmView, errors=(404,))

@@ -15,7 +15,7 @@ from protocol.ids import is_uuid
 from protocol.resources import Limit, Page
 from protocol.times import SECOND_US
 from web.devices import device_of
-from web.paging import cursor, place_of
+from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("commands")
@@ -73,11 +73,9 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
 async def list_commands(call: Call, device_id: str, query: ListQuery) -> Page[CommandView]:
     """The commands of a device, newest first."""
     device = await device_of(call, device_id)
-    before = place_of(query.cursor, 1)[0] if query.cursor else None
+    before = number_of(query.cursor)
     found = await call.house.store.commands(call.user.id, device.id, query.limit + 1, before)
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    return Page([command_view(c) for c in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, command_view)
 
 
 @api.operation("GET", "/commands/<command_id>", answer=CommandView, errors=(404,))

@@ -22,7 +22,7 @@ from protocol.resources import (
     device_resource,
 )
 from protocol.topics import prefix
-from web.paging import cursor, place_of
+from web.paging import number_of, page
 from web.routing import Api, Call
 
 log = structlog.get_logger("roost.web")
@@ -49,11 +49,9 @@ async def device_of(call: Call, device_id: str) -> Device:
 @api.operation("GET", "/devices", query=ListQuery, answer=Page[DeviceResource])
 async def list_devices(call: Call, query: ListQuery) -> Page[DeviceResource]:
     """One's devices, in the order of their creation."""
-    after = place_of(query.cursor, 1)[0] if query.cursor else 0
+    after = number_of(query.cursor) or 0
     found = await call.house.store.devices(call.user.id, query.limit + 1, after)
-    more = len(found) > query.limit
-    items = found[: query.limit]
-    return Page([device_resource(d) for d in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, device_resource)
 
 
 @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))

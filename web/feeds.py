@@ -25,7 +25,7 @@ from protocol.resources import (
 )
 from protocol.times import FIRST_US, LAST_US, parse_rfc3339
 from web.devices import device_of
-from web.paging import cursor, place_of
+from web.paging import number_of, page, place_of
 from web.routing import Api, Call
 
 api = Api("feeds")
@@ -61,11 +61,9 @@ async def feed_of(call: Call, feed_id: str) -> Feed:
 async def list_feeds(call: Call, query: FeedQuery) -> Page[FeedView]:
     """One's feeds, in the order of their creation; of one device with `device_id`."""
     device_id = _id("device_id", query.device_id)
-    after = place_of(query.cursor, 1)[0] if query.cursor else 0
+    after = number_of(query.cursor) or 0
     found = await call.house.store.feeds(call.user.id, query.limit + 1, after, device_id)
-    more = len(found) > query.limit
-    items = found[: query.limit]
-    return Page([feed_view(f) for f in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, feed_view)
 
 
 @api.operation("POST", "/feeds", body=NewFeed, answer=FeedView, status=201, errors=(404, 409))
@@ -172,19 +170,17 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
         if not FIRST_US <= ts_us <= LAST_US:
             raise Invalid({"cursor": "is not a cursor of this list"})
         before = ts_us, device_num, digest
-    page = FeedPage(
+    asked = FeedPage(
         feed_num=feed.num,
         start_us=_instant("start", query.start),
         end_us=_instant("end", query.end),
         before=before,
         limit=query.limit + 1,
     )
-    found = await call.house.store.feed_values(page)
-    more = len(found) > query.limit
-    items = found[: query.limit]
-    last = items[-1] if items else None
-    after = cursor(last.ts_us, last.device_num, last.digest) if more and last else None
-    return Page([reading_view(reading) for reading in items], after)
+    found = await call.house.store.feed_values(asked)
+    return page(
+        found, query.limit, reading_view, lambda each: (each.ts_us, each.device_num, each.digest)
+    )
 
 
 def _instant(name: str, text: str | None) -> int | None:
@@ -201,8 +197,6 @@ def _instant(name: str, text: str | None) -> int | None:
 async def list_rejections(call: Call, query: FeedQuery) -> Page[RejectionView]:
     """What was refused and why, newest first."""
     device_id = _id("device_id", query.device_id)
-    before = place_of(query.cursor, 1)[0] if query.cursor else None
+    before = number_of(query.cursor)
     found = await call.house.store.rejections(call.user.id, query.limit + 1, before, device_id)
-    more = len(found) > query.limit
-    items = found[: query.limit]
-    return Page([rejection_view(r) for r in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, rejection_view)

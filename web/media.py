@@ -8,7 +8,7 @@ from protocol.errors import Busy, NotFound
 from protocol.media import MediaStats, MediaView, first_day_us, media_stats, media_view
 from protocol.records import Media
 from protocol.resources import Limit, Page
-from web.paging import cursor, place_of
+from web.paging import number_of, page
 from web.routing import Api, Call
 from web.uploading import receive
 
@@ -65,11 +65,9 @@ async def add_media(call: Call) -> MediaView:
 @api.operation("GET", "/media", query=ListQuery, answer=Page[MediaView])
 async def list_media(call: Call, query: ListQuery) -> Page[MediaView]:
     """One's media, newest first."""
-    before = place_of(query.cursor, 1)[0] if query.cursor else None
+    before = number_of(query.cursor)
     found = await call.house.store.media_list(call.user.id, query.limit + 1, before)
-    more = len(found) > query.limit
-    items = found[: query.limit]
-    return Page([media_view(m) for m in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, media_view)
 
 
 @api.operation("GET", "/media/stats", answer=MediaStats)

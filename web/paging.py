@@ -1,9 +1,18 @@
-"""Cursors: where a page ended, opaque to the client."""
+"""Pages of lists, and cursors: where a page ended, opaque to the client.
+
+found = await store.devices(user_id, query.limit + 1, number_of(query.cursor) or 0)
+return page(found, query.limit, device_resource)
+"""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from protocol.errors import Invalid
+from protocol.resources import Page
+
+F = TypeVar("F")
+V = TypeVar("V")
 
 NUMBER_MAX = 2**63
 
@@ -23,3 +32,24 @@ def place_of(cursor: str, numbers: int) -> Sequence[int]:
     if len(place) != numbers or any(abs(number) >= NUMBER_MAX for number in place):
         raise Invalid({"cursor": "is not a cursor of this list"})
     return place
+
+
+def number_of(cursor: str | None) -> int | None:
+    """The number of a cursor that has one; None on the first page. Raises `Invalid`."""
+    return place_of(cursor, 1)[0] if cursor else None
+
+
+def _by_num(each: Any) -> tuple[int, ...]:
+    return (each.num,)
+
+
+def page(
+    found: Sequence[F],
+    limit: int,
+    view: Callable[[F], V],
+    place: Callable[[F], tuple[int, ...]] = _by_num,
+) -> Page[V]:
+    """A page of what was found, of which one more than `limit` was asked for."""
+    items = found[:limit]
+    after = cursor(*place(items[-1])) if len(found) > limit else None
+    return Page([view(each) for each in items], after)

@@ -20,7 +20,7 @@ from protocol.schedules import (
     schedule_view,
 )
 from protocol.times import SECOND_US, format_us, parse_rfc3339
-from web.paging import cursor, place_of
+from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("media-schedules")
@@ -41,11 +41,9 @@ class OccurrenceQuery(msgspec.Struct, frozen=True):
 async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]:
     """One's schedules, in the order of their creation."""
     device_id = None if query.device_id is None else _id("device_id", query.device_id)
-    after = place_of(query.cursor, 1)[0] if query.cursor else 0
+    after = number_of(query.cursor) or 0
     found = await call.house.store.schedules(call.user.id, query.limit + 1, after, device_id)
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    return Page([schedule_view(s) for s in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, schedule_view)
 
 
 @api.operation(
@@ -150,13 +148,11 @@ async def list_occurrences(
 ) -> Page[OccurrenceView]:
     """What a schedule did and will do, the latest due time first."""
     await schedule_of(call, schedule_id)
-    before_us = place_of(query.cursor, 1)[0] if query.cursor else None
+    before_us = number_of(query.cursor)
     found = await call.house.store.occurrences(
         call.user.id, schedule_id, query.limit + 1, before_us
     )
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    return Page([occurrence_view(o) for o in items], cursor(items[-1].due_us) if more else None)
+    return page(found, query.limit, occurrence_view, lambda each: (each.due_us,))
 
 
 async def schedule_of(call: Call, schedule_id: str) -> Schedule:

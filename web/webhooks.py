@@ -21,7 +21,7 @@ from protocol.webhook_views import (
     webhook_view,
 )
 from protocol.webhooks import DEAD, DELIVERED, EVENTS, PENDING, Webhook, trial_news
-from web.paging import cursor, place_of
+from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("webhooks")
@@ -63,11 +63,9 @@ async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
 @api.operation("GET", "/webhooks", query=ListQuery, answer=Page[WebhookView])
 async def list_webhooks(call: Call, query: ListQuery) -> Page[WebhookView]:
     """One's webhooks, in the order of their creation."""
-    after = place_of(query.cursor, 1)[0] if query.cursor else 0
+    after = number_of(query.cursor) or 0
     found = await call.house.store.webhooks(call.user.id, query.limit + 1, after)
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    return Page([webhook_view(w) for w in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, webhook_view)
 
 
 @api.operation("GET", "/webhooks/<webhook_id>", answer=WebhookView, errors=(404,))
@@ -135,13 +133,11 @@ async def list_deliveries(
     states = tuple(query.state.split(",")) if query.state else ()
     if not set(states) <= set(STATES):
         raise Invalid({"state": f"is none of {', '.join(STATES)}"})
-    before = place_of(query.cursor, 1)[0] if query.cursor else None
+    before = number_of(query.cursor)
     found = await call.house.store.deliveries(
         call.user.id, webhook_id, query.limit + 1, before, states
     )
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    return Page([delivery_view(d) for d in items], cursor(items[-1].num) if more else None)
+    return page(found, query.limit, delivery_view)
 
 
 @api.operation(
