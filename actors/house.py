@@ -20,7 +20,9 @@ from actors.gateway import Gateway
 from actors.leadership import Leadership
 from actors.media import Library
 from actors.ports import Broker, Committed, Ids, Links, Logins, Ports, Store, WallClock
+from actors.ports.identity import IdentityProvider
 from actors.ports.media import MediaFiles
+from actors.sessions import Sessions
 from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
@@ -54,7 +56,9 @@ class House:
         self.broker: Broker = ports.broker
         self.links: Links = ports.links
         self.files: MediaFiles = ports.files
+        self.zalo: IdentityProvider | None = ports.zalo
         self.media = Library(ports.store, ports.files)
+        self.sessions = Sessions(ports.store, look_again_s / 2)
         self.accounts = Accounts()
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self.writer = Writer(
@@ -181,6 +185,7 @@ async def open_house(
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)
         house.supervisor.keep("fetcher", house.gateway.fetch_forever)
+        house.supervisor.keep("sessions", house.sessions.run)
         house.supervisor.keep("refresher", house.devices.refresh_forever)
         house.clockwork.start(house.supervisor)
         async with house.broker.open(house.gateway, house.gateway.prepare):

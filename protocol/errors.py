@@ -145,6 +145,18 @@ class NoSuchRange(Problem):
         self.size = size
 
 
+class TooMany(Problem):
+    status = 429
+    title = "Too many requests"
+
+
+class BadGateway(Problem):
+    """A service of others that we ask does not answer, or answers rubbish."""
+
+    status = 502
+    title = "Bad gateway"
+
+
 class Busy(Problem):
     status = 503
     title = "Temporarily unavailable"

@@ -16,11 +16,16 @@ ONLINE = "online"
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with an account. Who comes from another identity provider (`idp`) is known there as
+    `subject`, and may have neither address nor password here."""
+
     id: str
-    email: str
+    email: str | None
     full_name: str | None
-    password_hash: str
+    password_hash: str | None
     created_us: int
+    idp: str = "roost"
+    subject: str | None = None
 
 
 class DeviceState(msgspec.Struct, frozen=True, kw_only=True):

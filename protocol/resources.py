@@ -62,6 +62,13 @@ class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     current_password: str | UnsetType = UNSET
 
 
+class ZaloCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What Zalo's page sent back; `code_verifier` where the page began with a challenge (PKCE)."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=2048)]
+    code_verifier: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
 class Token(msgspec.Struct, frozen=True):
     access_token: str
     expires_in: int
@@ -69,14 +76,17 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class UserView(msgspec.Struct, frozen=True):
+    """`idp`: who vouches for this person, `roost` for a password of ours."""
+
     id: str
-    email: str
+    email: str | None
     full_name: str | None
     created_at: str
+    idp: str
 
 
 def user_view(user: User) -> UserView:
-    return UserView(user.id, user.email, user.full_name, format_us(user.created_us))
+    return UserView(user.id, user.email, user.full_name, format_us(user.created_us), user.idp)
 
 
 # Devices

@@ -21,17 +21,9 @@ from roost import logs
 from roost.external import ServeSettings, serve
 from roost.offline import database_url
 from roost.provisioning import FeedWish, provision_device, provision_user
-from roost.settings import (
-    check_bytes,
-    check_database_url,
-    check_jwt_secret,
-    check_public_url,
-    check_signup,
-    check_webhook_networks,
-    parse_bind,
-)
+from roost.settings import check_database_url, parse_bind
 from roost.up import UpSettings, up
-from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES
+from roost.web_options import WebOptions
 
 app = App(
     name="roost",
@@ -45,25 +37,13 @@ app.command(user_app)
 app.command(device_app)
 
 DATA_DIR = Path("data")
+WEB = WebOptions()
 
 DataDir = Annotated[
     Path, Parameter(help="Where the database, the broker, the media and the secrets live.")
 ]
 Http = Annotated[str, Parameter(help="Where to serve people: HOST:PORT.")]
 Mqtt = Annotated[str, Parameter(help="Where to serve devices: HOST:PORT.")]
-PublicUrl = Annotated[str | None, Parameter(help="What the outside calls us.")]
-Signup = Annotated[str, Parameter(help="Whether people may create accounts: open or closed.")]
-JwtSecret = Annotated[
-    str | None, Parameter(help="Signs tokens; made at the first start if absent.")
-]
-MediaBytesMax = Annotated[int, Parameter(help="How large a file may be, in bytes.")]
-MediaQuotaBytes = Annotated[
-    int, Parameter(help="How large all files of a user may be together, in bytes.")
-]
-WebhookNetworks = Annotated[
-    str,
-    Parameter(help="Where webhooks may lead: public, or any network (this one, too)."),
-]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[
@@ -81,12 +61,7 @@ def up_command(
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
     mqtt: Mqtt = "127.0.0.1:1883",
-    public_url: PublicUrl = None,
-    signup: Signup = "open",
-    jwt_secret: JwtSecret = None,
-    media_bytes_max: MediaBytesMax = MEDIA_BYTES_MAX,
-    media_quota_bytes: MediaQuotaBytes = MEDIA_QUOTA_BYTES,
-    webhook_networks: WebhookNetworks = "public",
+    web: WebOptions = WEB,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -96,12 +71,8 @@ def up_command(
         http=parse_bind(http, "http"),
         mqtt=parse_bind(mqtt, "mqtt"),
         data_dir=data_dir,
-        public_url=check_public_url(public_url),
-        signup_open=check_signup(signup),
-        jwt_secret=check_jwt_secret(jwt_secret),
-        media_bytes_max=check_bytes(media_bytes_max, "media bytes max"),
-        media_quota_bytes=check_bytes(media_quota_bytes, "media quota bytes"),
-        webhooks_private=check_webhook_networks(webhook_networks),
+        web=web.settings(),
+        zalo=web.zalo(),
         demo=demo,
     )
     trio.run(up, settings)
@@ -121,12 +92,7 @@ def serve_command(
     ] = None,
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
-    public_url: PublicUrl = None,
-    signup: Signup = "open",
-    jwt_secret: JwtSecret = None,
-    media_bytes_max: MediaBytesMax = MEDIA_BYTES_MAX,
-    media_quota_bytes: MediaQuotaBytes = MEDIA_QUOTA_BYTES,
-    webhook_networks: WebhookNetworks = "public",
+    web: WebOptions = WEB,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -140,12 +106,8 @@ def serve_command(
         mqtt_version=mqtt_version,
         mqtt_partitions=mqtt_partitions,
         mqtt_public_url=mqtt_public_url,
-        public_url=check_public_url(public_url),
-        signup_open=check_signup(signup),
-        jwt_secret=check_jwt_secret(jwt_secret),
-        media_bytes_max=check_bytes(media_bytes_max, "media bytes max"),
-        media_quota_bytes=check_bytes(media_quota_bytes, "media quota bytes"),
-        webhooks_private=check_webhook_networks(webhook_networks),
+        web=web.settings(),
+        zalo=web.zalo(),
     )
     trio.run(serve, settings)
 

@@ -13,13 +13,14 @@ from actors.adapters.memory import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
 from actors.adapters.mqtt.link import VERSIONS
 from actors.adapters.postgres.store import PostgresStore, open_store
+from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.links import MediaLinks
 from protocol.errors import SettingsError, Unavailable
 from roost.embedded import data_dir
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
-from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, WebSettings
+from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
 
@@ -35,12 +36,8 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_version: str = "5"
     mqtt_partitions: int = 0
     mqtt_public_url: str | None = None
-    public_url: str | None = None
-    signup_open: bool = True
-    jwt_secret: str | None = None
-    media_bytes_max: int = MEDIA_BYTES_MAX
-    media_quota_bytes: int = MEDIA_QUOTA_BYTES
-    webhooks_private: bool = False
+    web: WebSettings
+    zalo: ZaloSettings | None = None
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -54,14 +51,10 @@ async def serve(settings: ServeSettings) -> None:
     out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
     plans = partition_plans(many, out) if many else plain_plans(out)
     broker = MqttBroker(parse_url(settings.mqtt_url), plans, random.Random(), settings.mqtt_version)
-    web = WebSettings(
-        jwt_secret=settings.jwt_secret or _kept_secret(settings.data_dir),
-        public_url=settings.public_url,
-        signup_open=settings.signup_open,
+    web = msgspec.structs.replace(
+        settings.web,
+        jwt_secret=settings.web.jwt_secret or _kept_secret(settings.data_dir),
         mqtt_url=settings.mqtt_public_url,
-        media_bytes_max=settings.media_bytes_max,
-        media_quota_bytes=settings.media_quota_bytes,
-        webhooks_private=settings.webhooks_private,
     )
 
     async def serve_ready(house: House, url: str) -> None:
@@ -76,10 +69,17 @@ async def serve(settings: ServeSettings) -> None:
         open_media_files(settings.data_dir / "media") as files,
     ):
         await _migrate(store)
-        where = Where(settings.public_url)
+        where = Where(web.public_url)
         links = MediaLinks(web.jwt_secret, where)
-        private = settings.webhooks_private
-        ports = make_ports(store, broker, NoLogins(), links, files, webhooks_private=private)
+        ports = make_ports(
+            store,
+            broker,
+            NoLogins(),
+            links,
+            files,
+            webhooks_private=web.webhooks_private,
+            zalo=settings.zalo,
+        )
         await run_until_signal(ports, web, settings.http, where, serve_ready)
 
 

@@ -17,6 +17,7 @@ from quart_trio import QuartTrio
 
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.adapters.receivers import HttpReceivers
+from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.house import House, open_house
 from actors.ports import Broker, Links, Logins, Ports, Store
 from actors.ports.media import MediaFiles
@@ -65,6 +66,7 @@ def make_ports(
     files: MediaFiles,
     *,
     webhooks_private: bool,
+    zalo: ZaloSettings | None,
 ) -> Ports:
     return Ports(
         store=store,
@@ -75,6 +77,7 @@ def make_ports(
         links=links,
         files=files,
         receivers=HttpReceivers(f"roost/{version('roost')}", private=webhooks_private),
+        zalo=None if zalo is None else Zalo(zalo),
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )
 

@@ -1,6 +1,7 @@
 """Settings: what the command line and `ROOST_…` variables decide, checked in one place."""
 
 import socket
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 import msgspec
@@ -45,16 +46,19 @@ def check_free(bind: Bind, what: str) -> None:
 
 
 def check_public_url(url: str | None) -> str | None:
+    """None, or as `check_base_url`."""
+    return check_base_url(url, "public URL") if url else None
+
+
+def check_base_url(url: str, what: str) -> str:
     """`https://roost.example`, without a path. Raises `SettingsError`."""
-    if not url:
-        return None
     try:
         parts = urlsplit(url)
         fits = parts.scheme in ("http", "https") and bool(parts.netloc) and parts.port != 0
     except ValueError:
         fits = False
     if not fits or parts.path not in ("", "/"):
-        raise SettingsError(f"public URL: {url!r} is not like https://roost.example")
+        raise SettingsError(f"{what}: {url!r} is not like https://roost.example")
     return url.rstrip("/")
 
 
@@ -70,6 +74,17 @@ def check_webhook_networks(text: str) -> bool:
     if text not in ("public", "any"):
         raise SettingsError(f"webhook networks: {text!r} is neither public nor any")
     return text == "any"
+
+
+def check_networks(text: str, what: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """`10.0.0.0/8, ::1`. Raises `SettingsError`."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            raise SettingsError(f"{what}: {part!r} is not an address or a network") from None
+    return tuple(found)
 
 
 def check_database_url(url: str) -> str:

@@ -12,6 +12,7 @@ from actors.adapters.media_files import open_media_files
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
 from actors.adapters.nats_logins import open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
+from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.links import MediaLinks
 from roost import demo
@@ -20,7 +21,7 @@ from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
-from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, WebSettings
+from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
 
@@ -29,12 +30,8 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     http: Bind
     mqtt: Bind
     data_dir: Path
-    public_url: str | None = None
-    signup_open: bool = True
-    jwt_secret: str | None = None
-    media_bytes_max: int = MEDIA_BYTES_MAX
-    media_quota_bytes: int = MEDIA_QUOTA_BYTES
-    webhooks_private: bool = False
+    web: WebSettings
+    zalo: ZaloSettings | None = None
     demo: bool = False
 
 
@@ -79,18 +76,19 @@ async def _serve(
         open_logins(server.access, store, SystemClock(), PARTITIONS) as logins,
         open_media_files(path / "media") as files,
     ):
-        jwt_secret = settings.jwt_secret or secrets.jwt
-        where = Where(settings.public_url)
-        links, private = MediaLinks(jwt_secret, where), settings.webhooks_private
-        ports = make_ports(store, broker, logins, links, files, webhooks_private=private)
-        web = WebSettings(
-            jwt_secret=jwt_secret,
-            public_url=settings.public_url,
-            signup_open=settings.signup_open,
-            mqtt_url=mqtt_url,
-            media_bytes_max=settings.media_bytes_max,
-            media_quota_bytes=settings.media_quota_bytes,
-            webhooks_private=settings.webhooks_private,
+        web = msgspec.structs.replace(
+            settings.web, jwt_secret=settings.web.jwt_secret or secrets.jwt, mqtt_url=mqtt_url
+        )
+        where = Where(web.public_url)
+        links = MediaLinks(web.jwt_secret, where)
+        ports = make_ports(
+            store,
+            broker,
+            logins,
+            links,
+            files,
+            webhooks_private=web.webhooks_private,
+            zalo=settings.zalo,
         )
 
         async def serve_ready(house: House, url: str) -> None:

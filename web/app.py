@@ -23,19 +23,25 @@ from web import (
     people,
     problems,
     schedules,
+    sessions,
     webhooks,
+    zalo,
 )
+from web.addresses import Addresses
 from web.arriving import PacedConnection
 from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.live import Sockets, devices_socket
 from web.routing import PREFIX, Context, WebSettings
+from web.signing_in import SignInLimits
 from web.uploading import Uploads
 
 BODY_BYTES_MAX = 1 << 20
 BODY_WITHIN_S = 30
 APIS = (
     people.api,
+    sessions.api,
+    zalo.api,
     devices.api,
     feeds.api,
     commands.api,
@@ -60,9 +66,16 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A path with an empty part is none of ours; werkzeug would redirect it, in HTML.
     app.url_map.merge_slashes = False
-    tokens = Tokens(settings.jwt_secret, house.clock, house.ids)
-    auth = Auth(tokens, house.store, settings.public_url)
-    context = Context(house=house, auth=auth, hasher=hasher, settings=settings, uploads=Uploads())
+    tokens = Tokens(settings.jwt_secret)
+    context = Context(
+        house=house,
+        auth=Auth(tokens, house.sessions, house.clock, house.ids, settings.public_url),
+        hasher=hasher,
+        settings=settings,
+        uploads=Uploads(),
+        limits=SignInLimits(),
+        addresses=Addresses(settings.trusted_proxies),
+    )
     for api in APIS:
         api.install(app, context)
     operations.install(app, context, sockets, [op for api in APIS for op in api.operations])

@@ -1,5 +1,7 @@
 """Who is asking: tokens (JWT, HS256) and where a request may carry one."""
 
+import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -7,95 +9,134 @@ import jwt
 import msgspec
 from quart import Request, Websocket
 
-from actors.ports import Ids, Store, WallClock
+from actors.ports import Ids, WallClock
+from actors.sessions import Sessions
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid
+from protocol.people import TICKET_S, Session
 from protocol.records import User
 from protocol.times import SECOND_US
 
 COOKIE = "roost_token"
-TOKEN_S = 8 * 24 * 3600
-IDP = "roost"
 
 
-class Claims(msgspec.Struct, frozen=True):
-    """What a token says: whose it is, and until when (µs)."""
+# Takes a ticket by its hash, once: the session that it is for.
+Taker = Callable[[bytes, int], Awaitable[str | None]]
 
-    user_id: str
-    jti: str
-    expires_us: int
+
+class Asker(msgspec.Struct, frozen=True):
+    """Somebody signed in, by which session; `by_cookie`: a browser sent the token by itself."""
+
+    user: User
+    session: Session
+    by_cookie: bool = False
 
 
 class Tokens:
-    """Makes and reads tokens. Expiry is judged by our clock, not by the library's."""
+    """Makes and reads tokens; whether their session still runs is another question."""
 
-    def __init__(self, secret: str, clock: WallClock, ids: Ids) -> None:
+    def __init__(self, secret: str) -> None:
         self._secret = secret
-        self._clock = clock
-        self._ids = ids
 
-    def issue(self, user_id: str) -> str:
-        now_s = self._clock.now_us() // SECOND_US
+    def issue(self, user: User, session: Session) -> str:
         claims = {
-            "sub": user_id,
-            "idp": IDP,
-            "jti": self._ids.uuid(),
-            "iat": now_s,
-            "exp": now_s + TOKEN_S,
+            "sub": _subject(user),
+            "idp": user.idp,
+            "jti": session.id,
+            "iat": session.created_us // SECOND_US,
+            "exp": session.expires_us // SECOND_US,
         }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
-    def read(self, token: str) -> Claims:
-        """Raises `Unauthorized` for anything but a valid token of ours that still runs."""
+    def read(self, token: str) -> tuple[str, str, str]:
+        """The session, and whom it is said to be: (jti, idp, sub).
+
+        Raises:
+            Unauthorized: it is not a token of ours.
+        """
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self._secret,
                 algorithms=["HS256"],
                 options={
-                    "verify_exp": False,
+                    "verify_exp": False,  # the session's end counts, by our clock
                     "verify_iat": False,
                     "require": ["sub", "exp", "jti", "idp"],
                 },
             )
-            expires_us = int(claims["exp"]) * SECOND_US
-        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
+        except (jwt.InvalidTokenError, ValueError):
             raise Unauthorized("the token is not valid") from None
-        if claims["idp"] != IDP or not is_uuid(claims["sub"]):
+        said = claims["jti"], claims["idp"], claims["sub"]
+        if not all(isinstance(each, str) for each in said) or not is_uuid(said[0]):
             raise Unauthorized("the token is not valid")
-        if expires_us <= self._clock.now_us():
-            raise Unauthorized("the token has expired")
-        return Claims(claims["sub"], str(claims["jti"]), expires_us)
+        return said
+
+
+def _subject(user: User) -> str:
+    """What their provider calls them; our own users by their id."""
+    return user.id if user.subject is None else user.subject
 
 
 class Auth:
     """Finds the user of a request or a socket."""
 
-    def __init__(self, tokens: Tokens, store: Store, public_url: str | None) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        sessions: Sessions,
+        clock: WallClock,
+        ids: Ids,
+        public_url: str | None,
+    ) -> None:
         self.tokens = tokens
-        self._store = store
+        self._sessions = sessions
+        self._clock = clock
+        self._ids = ids
         self._public = None if public_url is None else _origin(public_url)
 
-    async def user_of(self, token: str) -> tuple[User, Claims]:
-        """Raises `Unauthorized` when the token or its user is not valid any more."""
-        claims = self.tokens.read(token)
-        user = await self._store.user(claims.user_id)
-        if user is None:
+    async def asker_of(self, token: str) -> Asker:
+        """Raises `Unauthorized` when the token, its session or its user is not valid any more."""
+        session_id, idp, subject = self.tokens.read(token)
+        asker = await self._asker_in(session_id)
+        if (idp, subject) != (asker.user.idp, _subject(asker.user)):
             raise Unauthorized("the token is not valid")
-        return user, claims
+        return asker
 
-    async def user_of_request(self, request: Request) -> User:
+    async def _asker_in(self, session_id: str) -> Asker:
+        found = await self._sessions.find(session_id)
+        if found is None:
+            raise Unauthorized("the session has ended; sign in again")
+        session, user = found
+        if session.expires_us <= self._clock.now_us():
+            raise Unauthorized("the token has expired")
+        return Asker(user, session)
+
+    async def asker_of_request(self, request: Request) -> Asker:
         """By `x-auth-token`, `Authorization: Bearer` or the cookie (then from our pages only)."""
         token = _header_token(request)
-        if token is None:
+        by_cookie = token is None
+        if by_cookie:
             token = request.cookies.get(COOKIE)
             safe = request.method in ("GET", "HEAD", "OPTIONS")
             if token and not safe and not self.is_same_origin(request):
                 raise Forbidden("the cookie counts for requests from our own pages only")
         if not token:
             raise Unauthorized("sign in first")
-        user, _ = await self.user_of(token)
-        return user
+        asker = await self.asker_of(token)
+        return msgspec.structs.replace(asker, by_cookie=by_cookie)
+
+    def new_ticket(self) -> tuple[str, bytes, int]:
+        """A ticket for a socket, what is kept of it, and until when (µs) it counts."""
+        ticket = self._ids.secret()
+        return ticket, _kept_of(ticket), self._clock.now_us() + TICKET_S * SECOND_US
+
+    async def asker_with(self, ticket: str, taken: Taker) -> Asker:
+        """Raises `Unauthorized` for a ticket that was used, has expired or never was."""
+        session_id = await taken(_kept_of(ticket), self._clock.now_us())
+        if session_id is None:
+            raise Unauthorized("the ticket is not valid any more")
+        return await self._asker_in(session_id)
 
     def token_of_socket(self, socket: Websocket) -> str | None:
         """A token in the query, a header, or the cookie of one of our own pages."""
@@ -133,3 +174,7 @@ def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return parts.scheme.lower(), parts.netloc.lower().removesuffix(default)
+
+
+def _kept_of(ticket: str) -> bytes:
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()

@@ -24,6 +24,7 @@ from protocol.resources import (
 from protocol.topics import prefix
 from web.paging import number_of, page
 from web.routing import Api, Call
+from web.signing_in import note
 
 log = structlog.get_logger("roost.web")
 
@@ -74,6 +75,7 @@ async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
     async with call.house.devices.changing(device.user_id, device.code):
         device = await call.house.store.add_device(device, login)
     call.house.users.tell(device.user_id, DeviceChanged(device))
+    await note(call, call.user.id, "device_added", device.code)
     return device_created(device, access)
 
 
@@ -99,6 +101,7 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
         await call.house.store.update_device(device)
         call.house.clockwork.leases.change(device.key, device.offline_after_s)
     call.house.users.tell(device.user_id, DeviceChanged(device))
+    await note(call, call.user.id, "device_changed", device.code)
     return device_resource(device)
 
 
@@ -113,6 +116,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
         call.house.clockwork.leases.dead(device.key)
         await _disconnect(call, device)
     call.house.users.tell(device.user_id, DeviceGone(device.id))
+    await note(call, call.user.id, "device_deleted", device.code)
 
 
 @api.operation(
@@ -128,6 +132,7 @@ async def new_credentials(call: Call, device_id: str) -> NewCredentials:
     login, access = _credentials(call, device)
     await call.house.store.set_login(device.id, login)
     await _disconnect(call, device)
+    await note(call, call.user.id, "device_credentials_renewed", device.code)
     return NewCredentials(access)
 
 

@@ -24,9 +24,8 @@ from protocol.events import (
     from_client,
 )
 from protocol.events import Auth as AuthFrame
-from protocol.records import User
 from protocol.times import SECOND_US
-from web.auth import Claims
+from web.auth import Asker
 from web.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
 from web.routing import Context
 
@@ -82,9 +81,11 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
     await socket.accept()
     async with sockets.one():
         try:
-            user, claims = await _authenticate(context, socket)
-            async with context.house.users.watch(user.id) as outbox:
-                await _Session(context, sockets, socket, user, claims, outbox).run()
+            asker = await _authenticate(context, socket)
+            with context.house.sessions.watch(asker.session.id) as ended:
+                await _still_in(context, asker)
+                async with context.house.users.watch(asker.user.id) as outbox:
+                    await _Session(context, sockets, socket, asker, ended, outbox).run()
         except Busy as busy:
             with trio.move_on_after(CLOSE_WITHIN_S):
                 await socket.close(CLOSE_TRY_AGAIN, busy.detail)
@@ -93,20 +94,34 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
                 await socket.close(closed.code, closed.reason)
 
 
-async def _authenticate(context: Context, socket: Websocket) -> tuple[User, Claims]:
-    token = context.auth.token_of_socket(socket)
-    if token is None:
+async def _authenticate(context: Context, socket: Websocket) -> Asker:
+    ticket = socket.args.get("ticket")
+    token = None if ticket else context.auth.token_of_socket(socket)
+    if token is None and ticket is None:
         with trio.move_on_after(AUTH_WITHIN_S):
             token = await _first_frame(socket)
         if token is None:
             raise _Closed(CLOSE_UNAUTHORIZED, "no token within ten seconds")
     try:
-        found: tuple[User, Claims] = await context.auth.user_of(token)
+        if ticket is not None:
+            found: Asker = await context.auth.asker_with(ticket, context.house.store.take_ticket)
+        else:
+            found = await context.auth.asker_of(str(token))
     except Unauthorized as error:
         raise _Closed(CLOSE_UNAUTHORIZED, error.detail) from None
     except Unavailable:
         raise _Closed(CLOSE_TRY_AGAIN, "the database does not answer") from None
     return found
+
+
+async def _still_in(context: Context, asker: Asker) -> None:
+    """It may have ended before anybody watched."""
+    try:
+        found = await context.house.sessions.find(asker.session.id)
+    except Unavailable:
+        raise _Closed(CLOSE_TRY_AGAIN, "the database does not answer") from None
+    if found is None:
+        raise _Closed(CLOSE_UNAUTHORIZED, "the session has ended")
 
 
 async def _first_frame(socket: Websocket) -> str:
@@ -128,8 +143,8 @@ class _Session:
         context: Context,
         sockets: Sockets,
         socket: Websocket,
-        user: User,
-        claims: Claims,
+        asker: Asker,
+        ended: trio.Event,
         outbox: Outbox,
     ) -> None:
         self._users = context.house.users
@@ -138,8 +153,8 @@ class _Session:
         self._tells_stale = self._gateway.stale_since_us is not None
         self._sockets = sockets
         self._socket = socket
-        self._user = user
-        self._claims = claims
+        self._asker = asker
+        self._ended = ended
         self._outbox = outbox
         self._batch = socket.args.get("batch") == "1"
         self._seq = 0
@@ -156,15 +171,22 @@ class _Session:
             nursery.start_soon(self._send_events, nursery.cancel_scope)
             nursery.start_soon(self._expire, nursery.cancel_scope)
             nursery.start_soon(self._until_closing, nursery.cancel_scope)
+            nursery.start_soon(self._until_ended, nursery.cancel_scope)
         raise self._why
 
     async def _until_closing(self, scope: trio.CancelScope) -> None:
         await self._sockets.closing.wait()
         scope.cancel()
 
+    async def _until_ended(self, scope: trio.CancelScope) -> None:
+        await self._ended.wait()
+        self._why = _Closed(CLOSE_UNAUTHORIZED, "the session has ended")
+        scope.cancel()
+
     async def _expire(self, scope: trio.CancelScope) -> None:
-        while self._clock.now_us() < self._claims.expires_us:
-            left_s = (self._claims.expires_us - self._clock.now_us()) / SECOND_US
+        expires_us = self._asker.session.expires_us
+        while self._clock.now_us() < expires_us:
+            left_s = (expires_us - self._clock.now_us()) / SECOND_US
             await trio.sleep(min(left_s, 3600.0))  # the wall clock may jump
         self._why = _Closed(CLOSE_UNAUTHORIZED, "the token has expired")
         scope.cancel()
@@ -204,7 +226,7 @@ class _Session:
             while True:
                 events = await self._outbox.take()
                 if self._outbox.has_lost:
-                    self._users.resume(self._user.id, self._outbox)
+                    self._users.resume(self._asker.user.id, self._outbox)
                     continue
                 frames = []
                 for event in events:

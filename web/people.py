@@ -1,7 +1,7 @@
 """Signing in and up, and one's own account."""
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from quart import Response
 
 from protocol import codec
@@ -15,8 +15,8 @@ from protocol.resources import (
     UserView,
     user_view,
 )
-from web.auth import COOKIE, TOKEN_S
 from web.routing import Api, Call
+from web.signing_in import begin_session, note
 
 api = Api("people")
 
@@ -27,7 +27,7 @@ api = Api("people")
     body=Credentials,
     raw_body=True,
     answer=Token,
-    errors=(400, 401, 403, 422),
+    errors=(400, 401, 403, 422, 429),
     public=True,
 )
 async def login(call: Call) -> Response:
@@ -35,6 +35,7 @@ async def login(call: Call) -> Response:
     if not call.auth.is_same_origin(call.request):
         raise Forbidden("sign in on our own pages, not on those of others")
     wanted = await _credentials(call)
+    call.limits.check(wanted.email, call.address)
     # PostgreSQL compares no text with U+0000; nobody has such an address.
     known = "\0" not in wanted.email
     user = await call.house.store.user_by_email(wanted.email) if known else None
@@ -42,22 +43,11 @@ async def login(call: Call) -> Response:
     hashed = None if user is None else user.password_hash
     matches = await call.hasher.verify(hashed, wanted.password)
     if user is None or not matches:
+        if user is not None:
+            await note(call, user.id, "sign_in_failed")
         raise Unauthorized("the e-mail address or the password is wrong")
-    token = call.auth.tokens.issue(user.id)
-    response = Response(
-        codec.encode(Token(token, TOKEN_S)),
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=TOKEN_S,
-        httponly=True,
-        samesite="Lax",
-        secure=(call.settings.public_url or "").startswith("https:"),
-    )
-    return response
+    call.limits.succeeded(wanted.email, call.address)
+    return await begin_session(call, user, hashed)
 
 
 async def _credentials(call: Call) -> Credentials:
@@ -95,23 +85,43 @@ async def who_am_i(call: Call) -> UserView:
     return user_view(call.user)
 
 
-@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, errors=(409,))
+@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, errors=(409, 429))
 async def change_me(call: Call, body: UserChange) -> UserView:
-    """Change one's name, e-mail address or password."""
-    # As it is now: the request's own copy is as old as its body took to arrive.
+    """Change one's name, e-mail address or password. A new password ends all sessions, this one
+    too; a browser that is signed in by cookie gets a new one with the answer."""
+    # As it is now: what is kept at hand is as old as its body took to arrive.
     user = await call.house.store.user(call.user.id) or call.user
     if body.password is not UNSET or body.email is not UNSET:
-        current = body.current_password
-        if current is UNSET:
-            raise Invalid({"current_password": "is required for this change"})
-        if not await call.hasher.verify(user.password_hash, str(current)):
-            raise Invalid({"current_password": "is wrong"})
+        await _check_password(call, user, body.current_password)
+    changed = user
     if body.full_name is not UNSET:
-        user = msgspec.structs.replace(user, full_name=body.full_name)
+        changed = msgspec.structs.replace(changed, full_name=body.full_name)
     if body.email is not UNSET:
-        user = msgspec.structs.replace(user, email=body.email)
+        changed = msgspec.structs.replace(changed, email=body.email)
     if body.password is not UNSET:
         hashed = await call.hasher.hash(str(body.password))
-        user = msgspec.structs.replace(user, password_hash=hashed)
-    await call.house.store.update_user(user)
-    return user_view(user)
+        changed = msgspec.structs.replace(changed, password_hash=hashed)
+    signs_out = body.password is not UNSET
+    await call.house.store.update_user(changed, sign_out=signs_out)
+    call.house.sessions.changed(user.id, signed_out=signs_out)
+    if body.email is not UNSET:
+        await note(call, user.id, "email_changed", f"{user.email} to {changed.email}")
+    if signs_out:
+        await note(call, user.id, "password_changed")
+        if call.asker.by_cookie:
+            begun = await begin_session(call, changed, changed.password_hash)
+            call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
+    return user_view(changed)
+
+
+async def _check_password(call: Call, user: User, said: str | UnsetType) -> None:
+    """Raises `Invalid` where it is not this user's, `TooMany` where too many were tried."""
+    if user.password_hash is None:
+        raise Invalid({"password": f"this account signs in with {user.idp}"})
+    if said is UNSET:
+        raise Invalid({"current_password": "is required for this change"})
+    email = user.email or ""
+    call.limits.check(email, call.address)
+    if not await call.hasher.verify(user.password_hash, str(said)):
+        raise Invalid({"current_password": "is wrong"})
+    call.limits.succeeded(email, call.address)

@@ -23,7 +23,8 @@ from protocol.codec import located
 from protocol.errors import Busy, Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.records import User
-from web.auth import Auth
+from web.addresses import Addresses
+from web.auth import Asker, Auth
 from web.uploading import Uploads
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -42,6 +43,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
     `webhooks_private`: webhooks may lead to networks that are not public.
+    `trusted_proxies`: networks whose word on the client's address and TLS counts.
     """
 
     jwt_secret: str
@@ -51,6 +53,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     media_bytes_max: int = MEDIA_BYTES_MAX
     media_quota_bytes: int = MEDIA_QUOTA_BYTES
     webhooks_private: bool = False
+    trusted_proxies: tuple[Any, ...] = ()  # of web.addresses.Network
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +64,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     hasher: Any  # Hasher
     settings: WebSettings
     uploads: Any  # Uploads
+    limits: Any  # SignInLimits
+    addresses: Any  # Addresses
 
 
 class Call:
@@ -71,26 +76,43 @@ class Call:
         status: of the answer, where it is not the operation's usual one.
     """
 
-    def __init__(self, context: Context, asked: Request, user: User | None) -> None:
+    def __init__(self, context: Context, asked: Request, asker: Asker | None) -> None:
         self.house: House = context.house
         self.auth: Auth = context.auth
         self.hasher = context.hasher
         self.settings = context.settings
         self.uploads: Uploads = context.uploads
         self.request = asked
-        self._user = user
+        self.limits = context.limits
+        self._addresses: Addresses = context.addresses
+        self._asker = asker
         self.headers: dict[str, str] = {}
         self.status: int | None = None
 
     @property
+    def asker(self) -> Asker:
+        assert self._asker is not None, "a public operation has no user"
+        return self._asker
+
+    @property
     def user(self) -> User:
-        assert self._user is not None, "a public operation has no user"
-        return self._user
+        return self.asker.user
 
     @property
     def has_user(self) -> bool:
         """False where a signed link stands for the login."""
-        return self._user is not None
+        return self._asker is not None
+
+    @property
+    def address(self) -> str:
+        """Where the client is."""
+        return self._addresses.client(self.request)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the client speaks TLS, as far as we can know."""
+        public = self.settings.public_url or ""
+        return public.startswith("https:") or self._addresses.is_https(self.request)
 
     async def data(self) -> bytes:
         """The body, up to the app's limit."""
@@ -180,15 +202,15 @@ class Besides(BaseConverter):
 
 def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
     async def view(**path: str) -> Response:
-        user = None
+        asker = None
         by_link = operation.linked and SIGNATURE in request.args
         if not operation.public and not by_link:
-            user = await context.auth.user_of_request(request)
+            asker = await context.auth.asker_of_request(request)
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):
                 raise NotFound(f"there is no such {name.removesuffix('_id')}")
-        call = Call(context, request._get_current_object(), user)  # type: ignore[attr-defined]
+        call = Call(context, request._get_current_object(), asker)  # type: ignore[attr-defined]
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
             arguments["query"] = _decode_query(operation.query, call.request)

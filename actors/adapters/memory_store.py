@@ -12,6 +12,7 @@ import trio
 
 from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_media import MediaTables
+from actors.adapters.memory_people import PeopleTables
 from actors.adapters.memory_rules import check_storable
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
@@ -28,7 +29,6 @@ from protocol.records import (
     StoredReading,
     StoredRejection,
     Unit,
-    User,
 )
 from protocol.values import Value
 
@@ -49,7 +49,7 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
+class MemoryStore(AlarmTables, ScheduleTables, MediaTables, PeopleTables):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:
@@ -64,7 +64,6 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
         self._epoch = 0
         self._leader: Callable[[], None] | None = None
         self._running: dict[str, _Running] = {}
-        self._users: dict[str, User] = {}
         self._devices: dict[str, Device] = {}
         self._logins: dict[str, MqttLogin] = {}  # by device id
         self._feeds: dict[str, Feed] = {}
@@ -83,6 +82,7 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
         await self._cross()
         self._forget_ended(self._clock.now_us())
         self._forget_delivered(self._clock.now_us())
+        self._forget_signed_out()
 
     async def ping(self) -> None:
         await self._cross()
@@ -258,32 +258,6 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables):
         for no, digests in self._taken.get(session, {}).items():
             (known if no <= confirmed else suspects).extend(digests)
         return SessionMemory(suspects=tuple(suspects), known=tuple(known))
-
-    # People
-
-    async def add_user(self, user: User) -> None:
-        await self._cross()
-        self._check_email(user)
-        self._users[user.id] = user
-
-    async def update_user(self, user: User) -> None:
-        await self._cross()
-        self._check_email(user)
-        self._users[user.id] = user
-
-    def _check_email(self, user: User) -> None:
-        for other in self._users.values():
-            if other.id != user.id and other.email.lower() == user.email.lower():
-                raise Conflict("this e-mail address has an account already")
-
-    async def user_by_email(self, email: str) -> User | None:
-        await self._cross()
-        found = [user for user in self._users.values() if user.email.lower() == email.lower()]
-        return found[0] if found else None
-
-    async def user(self, user_id: str) -> User | None:
-        await self._cross()
-        return self._users.get(user_id)
 
     # Devices
 

@@ -108,6 +108,16 @@ class StoreLine:
             self._lost = lost
         return epoch
 
+    async def follow_people(
+        self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
+    ) -> None:
+        await self._cross()
+        with self._store.following(heard):
+            begun()
+            while True:
+                await trio.sleep(check_s)
+                await self._cross()
+
     def __getattr__(self, name: str) -> Any:
         """Every call but `commit`: there, done in an instant, and back."""
         call = getattr(self._store, name)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from actors.ports.media import MediaStore
+from actors.ports.people import PeopleStore
 from actors.ports.time import Progress, TimeStore
 from actors.ports.webhooks import WebhookStore
 from protocol.records import (
@@ -24,7 +25,6 @@ from protocol.records import (
     StoredReading,
     StoredRejection,
     Unit,
-    User,
 )
 
 
@@ -100,7 +100,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Store(MediaStore, TimeStore, WebhookStore, Protocol):
+class Store(MediaStore, TimeStore, WebhookStore, PeopleStore, Protocol):
     """Everything that lasts.
 
     Every call raises `Unavailable` when the database cannot be reached or does not answer in time;
@@ -149,20 +149,6 @@ class Store(MediaStore, TimeStore, WebhookStore, Protocol):
         Raises:
             Unavailable: also when such a commit does not end within seconds; ask again.
         """
-        ...
-
-    # People
-
-    async def add_user(self, user: User) -> None:
-        """Raises `Conflict` when the e-mail address is taken (whatever its case)."""
-        ...
-
-    async def user_by_email(self, email: str) -> User | None: ...
-
-    async def user(self, user_id: str) -> User | None: ...
-
-    async def update_user(self, user: User) -> None:
-        """Raises `Conflict` as `add_user`."""
         ...
 
     # Devices
@@ -353,4 +339,5 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     links: Any  # Links
     files: Any  # MediaFiles
     receivers: Any  # Receivers
+    zalo: Any = None  # IdentityProvider, where it is set up
     rng: random.Random

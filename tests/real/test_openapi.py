@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.real.harness import DeviceClient, Person, Roost, clean_environment, e
 # A schema cannot say that a minimum lies below its maximum, or which password is the right one.
 UNTRUE = "positive_data_acceptance"
 EXAMPLES = "10"
+LOGOUT = "/api/v1/logout"
 WITHIN_S = 300.0  # half a minute on an idle machine
 
 
@@ -25,8 +27,14 @@ def report(roost: Roost, ada: Person, tmp_path_factory: pytest.TempPathFactory) 
     """What was asked and answered; the run failed when an answer was not documented."""
     something_of_everything(roost, ada)
     folder = tmp_path_factory.mktemp("schemathesis")
+    # Who signs out can ask for nothing more.
+    asked = asked_of(roost, ada.token, folder, "--exclude-path", LOGOUT)
+    return asked + asked_of(roost, roost.user().token, folder, "--include-path", LOGOUT)
+
+
+def asked_of(roost: Roost, token: str, folder: Path, *options: str) -> list[Any]:
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{roost.url}/openapi.json"]
-    command += ["--header", f"x-auth-token: {ada.token}", "--request-timeout", "20"]
+    command += ["--header", f"x-auth-token: {token}", "--request-timeout", "20", *options]
     command += ["--checks", "all", "--exclude-checks", UNTRUE, "--continue-on-failure"]
     command += ["--max-examples", EXAMPLES, "--generation-deterministic"]
     command += ["--report", "har", "--report-har-path", "report.har", "--no-color"]
@@ -74,6 +82,8 @@ UNGUESSED = {
     "POST /api/v1/login/access-token",
     "POST /api/v1/alarms/{alarm_id}/ack",
     "POST /api/v1/media-schedules",
+    "DELETE /api/v1/sessions/{session_id}",
+    "POST /api/v1/zalo-user-management/callback",
     "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry",
 }
 
@@ -94,6 +104,7 @@ def operation_of(request: dict[str, Any]) -> str:
     path = request["url"].partition("/api/")[2].partition("?")[0]
     path = re.sub(r"(device|feed|command|alarm)(s|-values)/[^/]+", r"\1\2/{\1_id}", path)
     path = re.sub(r"webhooks/[^/]+", "webhooks/{webhook_id}", path)
+    path = re.sub(r"sessions/[^/]+", "sessions/{session_id}", path)
     path = re.sub(r"deliveries/[^/]+", "deliveries/{delivery_id}", path)
     path = re.sub(r"media-schedules/[^/]+", "media-schedules/{schedule_id}", path)
     path = re.sub(r"media/(?!stats)[^/]+", "media/{media_id}", path)

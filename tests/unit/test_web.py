@@ -8,11 +8,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.adapters.memory import PlainHasher
+from protocol.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US
 from tests.unit.site import ACCOUNT, Site, open_site
 from web import paging
 from web.app import BODY_BYTES_MAX, create_app
-from web.auth import TOKEN_S
 from web.routing import WebSettings
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -100,7 +100,7 @@ async def test_rubbish_is_no_token(site: Site, token: str) -> None:
 
 
 async def test_a_token_ends_after_eight_days(site: Site) -> None:
-    site.clock.advance(TOKEN_S - 1)
+    site.clock.advance(SESSION_S - 1)
     assert (await site.call("GET", "/users/me"))[0] == 200
     site.clock.advance(2)
     assert (await site.call("GET", "/users/me"))[0] == 401

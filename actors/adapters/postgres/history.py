@@ -6,7 +6,7 @@ import asyncpg
 
 from actors.adapters.postgres import rows
 from actors.ports import FeedPage
-from protocol import commands, schedules, webhooks
+from protocol import commands, people, schedules, webhooks
 from protocol.errors import Conflict
 from protocol.records import Feed, StoredReading, StoredRejection
 
@@ -158,6 +158,9 @@ async def rejections(
 
 _OLD = (
     ("message_ids", "seen_at", 7, "true"),
+    ("tickets", "expires_at", 0, "true"),
+    ("sessions", "expires_at", 0, "true"),
+    ("audit_log", "at", people.AUDIT_KEPT_DAYS, "true"),
     ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS, "true"),
     ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),
     ("schedule_occurrences", "due_at", schedules.KEPT_DAYS, "state <> 'pending'"),

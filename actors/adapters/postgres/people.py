@@ -1,150 +1,296 @@
-"""Users, devices and their logins. Every function is one unit of work on one connection."""
+"""Accounts, sign-ins, and what was done to an account.
 
+Whoever changes a user or ends a session tells so (`NOTIFY`) in the same transaction: every process
+that keeps them at hand listens (`actors.sessions`).
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres import rows
-from protocol.errors import Conflict
-from protocol.records import Device, MqttLogin, User
+from actors.adapters.postgres import connecting, rows
+from actors.adapters.postgres.crossing import Crossing
+from protocol.errors import Conflict, Unavailable
+from protocol.people import SESSIONS_MAX, AuditEntry, Session
+from protocol.records import User
+
+CHANNEL = "roost_people"
+ANSWER_WITHIN_S = 3.0
+
+SESSION = (
+    "s.num, s.id::text, s.user_id::text AS owner_id, s.created_at, s.expires_at, s.address, s.agent"
+)
 
 
 async def add_user(connection: Any, user: User) -> None:
     try:
         await connection.execute(
-            "INSERT INTO users (id, email, full_name, password_hash, created_at)"
-            " VALUES ($1::text::uuid, $2, $3, $4, $5)",
+            "INSERT INTO users (id, email, full_name, password_hash, created_at, idp, subject)"
+            " VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7)",
             user.id,
             user.email,
             user.full_name,
             user.password_hash,
             user.created_us,
+            user.idp,
+            user.subject,
         )
-    except asyncpg.UniqueViolationError:
-        raise Conflict("this e-mail address has an account already") from None
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error) from None
+
+
+def _taken(error: asyncpg.UniqueViolationError) -> Conflict:
+    what = "this person" if error.constraint_name == "users_subject" else "this e-mail address"
+    return Conflict(f"{what} has an account already")
 
 
 async def user_by_email(connection: Any, email: str) -> User | None:
-    row = await connection.fetchrow(
-        f"SELECT {rows.USER} FROM users WHERE lower(email) = lower($1)", email
-    )
-    return None if row is None else rows.user(row)
+    return await _user(connection, "lower(u.email) = lower($1)", email)
+
+
+async def user_by_subject(connection: Any, idp: str, subject: str) -> User | None:
+    return await _user(connection, "u.idp = $1 AND u.subject = $2", idp, subject)
 
 
 async def user(connection: Any, user_id: str) -> User | None:
-    row = await connection.fetchrow(
-        f"SELECT {rows.USER} FROM users WHERE id = $1::text::uuid", user_id
-    )
+    return await _user(connection, "u.id = $1::text::uuid", user_id)
+
+
+async def _user(connection: Any, where: str, *args: Any) -> User | None:
+    row = await connection.fetchrow(f"SELECT {rows.USER} FROM users u WHERE {where}", *args)
     return None if row is None else rows.user(row)
 
 
-async def update_user(connection: Any, user: User) -> None:
-    try:
-        await connection.execute(
-            "UPDATE users SET email = $2, full_name = $3, password_hash = $4"
-            " WHERE id = $1::text::uuid",
-            user.id,
-            user.email,
-            user.full_name,
-            user.password_hash,
-        )
-    except asyncpg.UniqueViolationError:
-        raise Conflict("this e-mail address has an account already") from None
-
-
-async def add_device(connection: Any, device: Device, login: MqttLogin) -> Device:
-    try:
-        row = await connection.fetchrow(
-            "INSERT INTO devices AS d (id, user_id, code, name, offline_after_s, created_at,"
-            " username, client_id, password_sha256, offline_alarm)"
-            f" VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8, $9, $10)"
-            f" RETURNING {rows.DEVICE}",
-            device.id,
-            device.user_id,
-            device.code,
-            device.name,
-            device.offline_after_s,
-            device.created_us,
-            login.username,
-            login.client_id,
-            login.password_sha256,
-            device.offline_alarm,
-        )
-    except asyncpg.UniqueViolationError:
-        raise Conflict(f"you have a device {device.code!r} already") from None
-    return rows.device(row)
-
-
-async def devices(connection: Any, user_id: str, limit: int, after: int) -> list[Device]:
-    found = await connection.fetch(
-        f"SELECT {rows.DEVICE} FROM devices d"
-        " WHERE d.user_id = $1::text::uuid AND d.num > $2::bigint ORDER BY d.num LIMIT $3",
-        user_id,
-        after,
-        limit,
-    )
-    return [rows.device(row) for row in found]
-
-
-async def device(connection: Any, user_id: str, device_id: str) -> Device | None:
-    row = await connection.fetchrow(
-        f"SELECT {rows.DEVICE} FROM devices d"
-        " WHERE d.id = $2::text::uuid AND d.user_id = $1::text::uuid",
-        user_id,
-        device_id,
-    )
-    return None if row is None else rows.device(row)
-
-
-async def update_device(connection: Any, device: Device) -> None:
-    await connection.execute(
-        "UPDATE devices SET name = $2, offline_after_s = $3, offline_alarm = $4 WHERE num = $1",
-        device.num,
-        device.name,
-        device.offline_after_s,
-        device.offline_alarm,
-    )
-
-
-async def delete_device(connection: Any, user_id: str, device_id: str, purge: bool) -> None:
-    """Archive the device's feeds, or delete them with their history, and the device itself."""
+async def update_user(connection: Any, user: User, *, sign_out: bool) -> None:
     async with connection.transaction():
-        if purge:
-            await connection.execute("SET LOCAL statement_timeout = '10min'")
+        try:
             await connection.execute(
-                "DELETE FROM feed_values v USING feeds f"
-                " WHERE v.feed_num = f.num AND f.device_id = $1::text::uuid",
-                device_id,
+                "UPDATE users SET email = $2, full_name = $3, password_hash = $4"
+                " WHERE id = $1::text::uuid",
+                user.id,
+                user.email,
+                user.full_name,
+                user.password_hash,
             )
-            await connection.execute(
-                "DELETE FROM feeds WHERE device_id = $1::text::uuid", device_id
+        except asyncpg.UniqueViolationError as error:
+            raise _taken(error) from None
+        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, user.id)
+        if sign_out:
+            await connection.fetch(
+                "DELETE FROM sessions WHERE user_id = $1::text::uuid"
+                " RETURNING pg_notify($2, id::text)",
+                user.id,
+                CHANNEL,
             )
-        else:
-            await connection.execute(
-                "UPDATE feeds SET archived = true, enabled = false"
-                " WHERE device_id = $1::text::uuid",
-                device_id,
-            )
-        await connection.execute(
-            "DELETE FROM devices WHERE id = $2::text::uuid AND user_id = $1::text::uuid",
-            user_id,
-            device_id,
+
+
+async def add_session(connection: Any, new: Session, password_hash: str | None) -> bool:
+    async with connection.transaction():
+        # One after the other for each user, and never beside a change of the password.
+        same = await connection.fetchval(
+            "SELECT password_hash IS NOT DISTINCT FROM $2 FROM users WHERE id = $1::text::uuid"
+            " FOR NO KEY UPDATE",
+            new.user_id,
+            password_hash,
         )
+        if not same:
+            return False
+        await connection.execute(
+            "INSERT INTO sessions (id, user_id, created_at, expires_at, address, agent)"
+            " VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6)",
+            new.id,
+            new.user_id,
+            new.created_us,
+            new.expires_us,
+            new.address,
+            new.agent,
+        )
+        await connection.fetch(
+            "DELETE FROM sessions WHERE num IN (SELECT num FROM sessions"
+            " WHERE user_id = $1::text::uuid ORDER BY num DESC OFFSET $2)"
+            " RETURNING pg_notify($3, id::text)",
+            new.user_id,
+            SESSIONS_MAX,
+            CHANNEL,
+        )
+    return True
 
 
-async def set_login(connection: Any, device_id: str, login: MqttLogin) -> None:
-    await connection.execute(
-        "UPDATE devices SET username = $2, client_id = $3, password_sha256 = $4"
-        " WHERE id = $1::text::uuid",
-        device_id,
-        login.username,
-        login.client_id,
-        login.password_sha256,
-    )
-
-
-async def login(connection: Any, username: str) -> MqttLogin | None:
+async def session_of(connection: Any, session_id: str) -> tuple[Session, User] | None:
     row = await connection.fetchrow(
-        f"SELECT {rows.LOGIN} FROM devices WHERE username = $1", username
+        f"SELECT {SESSION}, {rows.USER} FROM sessions s JOIN users u ON u.id = s.user_id"
+        " WHERE s.id = $1::text::uuid",
+        session_id,
     )
-    return None if row is None else rows.login(row)
+    return None if row is None else (_session(row), rows.user(row))
+
+
+def _session(row: Any) -> Session:
+    return Session(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["owner_id"],
+        created_us=row["created_at"],
+        expires_us=row["expires_at"],
+        address=row["address"],
+        agent=row["agent"],
+    )
+
+
+async def sessions(connection: Any, user_id: str, limit: int, before: int | None) -> list[Session]:
+    found = await connection.fetch(
+        f"SELECT {SESSION} FROM sessions s WHERE s.user_id = $1::text::uuid"
+        " AND ($3::bigint IS NULL OR s.num < $3) ORDER BY s.num DESC LIMIT $2",
+        user_id,
+        limit,
+        before,
+    )
+    return [_session(row) for row in found]
+
+
+async def sessions_alive(connection: Any, session_ids: Collection[str]) -> set[str]:
+    found = await connection.fetch(
+        "SELECT id::text FROM sessions WHERE id = ANY($1::text[]::uuid[])", list(session_ids)
+    )
+    return {row["id"] for row in found}
+
+
+async def delete_sessions(connection: Any, user_id: str, session_ids: Collection[str]) -> list[str]:
+    found = await connection.fetch(
+        "DELETE FROM sessions WHERE user_id = $1::text::uuid AND id = ANY($2::text[]::uuid[])"
+        " RETURNING id::text, pg_notify($3, id::text)",
+        user_id,
+        list(session_ids),
+        CHANNEL,
+    )
+    return [row["id"] for row in found]
+
+
+async def add_ticket(connection: Any, sha256: bytes, session_id: str, expires_us: int) -> None:
+    # Of a session that ends in this moment there is no ticket.
+    await connection.execute(
+        "INSERT INTO tickets (sha256, session_id, expires_at)"
+        " SELECT $1, id, $3 FROM sessions WHERE id = $2::text::uuid FOR KEY SHARE",
+        sha256,
+        session_id,
+        expires_us,
+    )
+
+
+async def take_ticket(connection: Any, sha256: bytes, now_us: int) -> str | None:
+    row = await connection.fetchrow(
+        "DELETE FROM tickets WHERE sha256 = $1 RETURNING session_id::text, expires_at", sha256
+    )
+    return None if row is None or row["expires_at"] <= now_us else row["session_id"]
+
+
+async def add_audit(connection: Any, entry: AuditEntry) -> None:
+    await connection.execute(
+        "INSERT INTO audit_log (user_id, at, action, subject, address, agent)"
+        " VALUES ($1::text::uuid, $2, $3, $4, $5, $6)",
+        entry.user_id,
+        entry.at_us,
+        entry.action,
+        entry.subject,
+        entry.address,
+        entry.agent,
+    )
+
+
+async def audit(connection: Any, user_id: str, limit: int, before: int | None) -> list[AuditEntry]:
+    found = await connection.fetch(
+        "SELECT num, user_id::text, at, action, subject, address, agent FROM audit_log"
+        " WHERE user_id = $1::text::uuid AND ($3::bigint IS NULL OR num < $3)"
+        " ORDER BY num DESC LIMIT $2",
+        user_id,
+        limit,
+        before,
+    )
+    return [
+        AuditEntry(
+            num=row["num"],
+            user_id=row["user_id"],
+            at_us=row["at"],
+            action=row["action"],
+            subject=row["subject"],
+            address=row["address"],
+            agent=row["agent"],
+        )
+        for row in found
+    ]
+
+
+async def _follow(
+    url: str, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
+) -> None:
+    """Listen until the connection fails: its answers tell whether it still stands."""
+    connection = await connecting.connect(url, **connecting.ALIVE)
+    ended = asyncio.Event()
+    connection.add_termination_listener(lambda *about: ended.set())
+    try:
+        await connection.add_listener(CHANNEL, lambda *told: heard(told[3]))
+        begun()
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), check_s)
+            await connection.fetchval("SELECT 1", timeout=ANSWER_WITHIN_S)
+    finally:
+        connection.terminate()
+
+
+class PeopleCalls(Crossing):
+    """See `actors.ports.people.PeopleStore`."""
+
+    async def add_user(self, user: User) -> None:
+        await self._work(add_user, user)
+
+    async def user_by_email(self, email: str) -> User | None:
+        return await self._work(user_by_email, email)
+
+    async def user_by_subject(self, idp: str, subject: str) -> User | None:
+        return await self._work(user_by_subject, idp, subject)
+
+    async def user(self, user_id: str) -> User | None:
+        return await self._work(user, user_id)
+
+    async def update_user(self, user: User, *, sign_out: bool = False) -> None:
+        async def unit(connection: Any) -> None:
+            await update_user(connection, user, sign_out=sign_out)
+
+        await self._work(unit)
+
+    async def add_session(self, session: Session, password_hash: str | None) -> bool:
+        return await self._work(add_session, session, password_hash)
+
+    async def session(self, session_id: str) -> tuple[Session, User] | None:
+        return await self._work(session_of, session_id)
+
+    async def sessions(self, user_id: str, limit: int, before: int | None) -> list[Session]:
+        return await self._work(sessions, user_id, limit, before)
+
+    async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
+        return await self._work(sessions_alive, session_ids)
+
+    async def delete_sessions(self, user_id: str, session_ids: Collection[str]) -> list[str]:
+        return await self._work(delete_sessions, user_id, session_ids)
+
+    async def add_ticket(self, sha256: bytes, session_id: str, expires_us: int) -> None:
+        await self._work(add_ticket, sha256, session_id, expires_us)
+
+    async def take_ticket(self, sha256: bytes, now_us: int) -> str | None:
+        return await self._work(take_ticket, sha256, now_us)
+
+    async def follow_people(
+        self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
+    ) -> None:
+        await self._cross(lambda: _follow(self._url, heard, begun, check_s))
+        raise Unavailable("the line ended")
+
+    async def add_audit(self, entry: AuditEntry) -> None:
+        await self._work(add_audit, entry)
+
+    async def audit(self, user_id: str, limit: int, before: int | None) -> list[AuditEntry]:
+        return await self._work(audit, user_id, limit, before)

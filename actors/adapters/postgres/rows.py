@@ -6,7 +6,10 @@ from typing import Any
 from protocol.alarms import AlarmRule
 from protocol.records import Device, DeviceState, Feed, MqttLogin, User
 
-USER = "id::text, email, full_name, password_hash, created_at"
+USER = (
+    "u.id::text AS user_id, u.email, u.full_name, u.password_hash, u.created_at AS user_created_at,"
+    " u.idp, u.subject"
+)
 DEVICE = (
     "d.num, d.id::text, d.user_id::text, d.code, d.name, d.offline_after_s, d.client_id,"
     " d.created_at, d.version, d.status, d.temperature, d.humidity, d.latitude, d.longitude,"
@@ -29,11 +32,13 @@ def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
 
 def user(row: Any) -> User:
     return User(
-        id=row["id"],
+        id=row["user_id"],
         email=row["email"],
         full_name=row["full_name"],
         password_hash=row["password_hash"],
-        created_us=row["created_at"],
+        created_us=row["user_created_at"],
+        idp=row["idp"],
+        subject=row["subject"],
     )
 
 

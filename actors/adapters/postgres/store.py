@@ -15,16 +15,17 @@ from actors.adapters.bridge import open_bridge
 from actors.adapters.postgres import (
     committing,
     connecting,
+    devices,
     history,
     leading,
     loading,
     migrating,
-    people,
 )
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing, Pool
 from actors.adapters.postgres.media import MediaCalls
+from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.ports import Batch, Committed, FeedPage
@@ -36,7 +37,6 @@ from protocol.records import (
     SessionMemory,
     StoredReading,
     StoredRejection,
-    User,
 )
 
 # The writer has connections of its own: a rush of people never makes readings wait for a place.
@@ -44,7 +44,9 @@ WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
 
 
-class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, MediaCalls, Crossing):
+class PostgresStore(
+    CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, MediaCalls, PeopleCalls, Crossing
+):
     """See `actors.ports.Store` for what each call promises."""
 
     _leading: Any = None  # the connection that holds the lead, or asks for it
@@ -106,40 +108,28 @@ class PostgresStore(CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, Media
     async def session_memory(self, session: str) -> SessionMemory:
         return await self._work(loading.session_memory, session)
 
-    async def add_user(self, user: User) -> None:
-        await self._work(people.add_user, user)
-
-    async def user_by_email(self, email: str) -> User | None:
-        return await self._work(people.user_by_email, email)
-
-    async def user(self, user_id: str) -> User | None:
-        return await self._work(people.user, user_id)
-
-    async def update_user(self, user: User) -> None:
-        await self._work(people.update_user, user)
-
     async def add_device(self, device: Device, login: MqttLogin) -> Device:
-        return await self._work(people.add_device, device, login)
+        return await self._work(devices.add_device, device, login)
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
-        return await self._work(people.devices, user_id, limit, after)
+        return await self._work(devices.devices, user_id, limit, after)
 
     async def device(self, user_id: str, device_id: str) -> Device | None:
-        return await self._work(people.device, user_id, device_id)
+        return await self._work(devices.device, user_id, device_id)
 
     async def update_device(self, device: Device) -> None:
-        await self._work(people.update_device, device)
+        await self._work(devices.update_device, device)
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
         await self._work(
-            people.delete_device, user_id, device_id, purge, within_s=history.PURGE_WITHIN_S
+            devices.delete_device, user_id, device_id, purge, within_s=history.PURGE_WITHIN_S
         )
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:
-        await self._work(people.set_login, device_id, login)
+        await self._work(devices.set_login, device_id, login)
 
     async def login(self, username: str) -> MqttLogin | None:
-        return await self._work(people.login, username)
+        return await self._work(devices.login, username)
 
     async def add_feed(self, feed: Feed) -> Feed:
         return await self._work(history.add_feed, feed)

@@ -1,0 +1,107 @@
+"""Devices and their logins. Every function is one unit of work on one connection."""
+
+from typing import Any
+
+import asyncpg
+
+from actors.adapters.postgres import rows
+from protocol.errors import Conflict
+from protocol.records import Device, MqttLogin
+
+
+async def add_device(connection: Any, device: Device, login: MqttLogin) -> Device:
+    try:
+        row = await connection.fetchrow(
+            "INSERT INTO devices AS d (id, user_id, code, name, offline_after_s, created_at,"
+            " username, client_id, password_sha256, offline_alarm)"
+            f" VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8, $9, $10)"
+            f" RETURNING {rows.DEVICE}",
+            device.id,
+            device.user_id,
+            device.code,
+            device.name,
+            device.offline_after_s,
+            device.created_us,
+            login.username,
+            login.client_id,
+            login.password_sha256,
+            device.offline_alarm,
+        )
+    except asyncpg.UniqueViolationError:
+        raise Conflict(f"you have a device {device.code!r} already") from None
+    return rows.device(row)
+
+
+async def devices(connection: Any, user_id: str, limit: int, after: int) -> list[Device]:
+    found = await connection.fetch(
+        f"SELECT {rows.DEVICE} FROM devices d"
+        " WHERE d.user_id = $1::text::uuid AND d.num > $2::bigint ORDER BY d.num LIMIT $3",
+        user_id,
+        after,
+        limit,
+    )
+    return [rows.device(row) for row in found]
+
+
+async def device(connection: Any, user_id: str, device_id: str) -> Device | None:
+    row = await connection.fetchrow(
+        f"SELECT {rows.DEVICE} FROM devices d"
+        " WHERE d.id = $2::text::uuid AND d.user_id = $1::text::uuid",
+        user_id,
+        device_id,
+    )
+    return None if row is None else rows.device(row)
+
+
+async def update_device(connection: Any, device: Device) -> None:
+    await connection.execute(
+        "UPDATE devices SET name = $2, offline_after_s = $3, offline_alarm = $4 WHERE num = $1",
+        device.num,
+        device.name,
+        device.offline_after_s,
+        device.offline_alarm,
+    )
+
+
+async def delete_device(connection: Any, user_id: str, device_id: str, purge: bool) -> None:
+    """Archive the device's feeds, or delete them with their history, and the device itself."""
+    async with connection.transaction():
+        if purge:
+            await connection.execute("SET LOCAL statement_timeout = '10min'")
+            await connection.execute(
+                "DELETE FROM feed_values v USING feeds f"
+                " WHERE v.feed_num = f.num AND f.device_id = $1::text::uuid",
+                device_id,
+            )
+            await connection.execute(
+                "DELETE FROM feeds WHERE device_id = $1::text::uuid", device_id
+            )
+        else:
+            await connection.execute(
+                "UPDATE feeds SET archived = true, enabled = false"
+                " WHERE device_id = $1::text::uuid",
+                device_id,
+            )
+        await connection.execute(
+            "DELETE FROM devices WHERE id = $2::text::uuid AND user_id = $1::text::uuid",
+            user_id,
+            device_id,
+        )
+
+
+async def set_login(connection: Any, device_id: str, login: MqttLogin) -> None:
+    await connection.execute(
+        "UPDATE devices SET username = $2, client_id = $3, password_sha256 = $4"
+        " WHERE id = $1::text::uuid",
+        device_id,
+        login.username,
+        login.client_id,
+        login.password_sha256,
+    )
+
+
+async def login(connection: Any, username: str) -> MqttLogin | None:
+    row = await connection.fetchrow(
+        f"SELECT {rows.LOGIN} FROM devices WHERE username = $1", username
+    )
+    return None if row is None else rows.login(row)

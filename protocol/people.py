@@ -1,0 +1,102 @@
+"""Sign-ins and what people did: sessions, the audit log, and how REST shows them."""
+
+from typing import Literal
+
+import msgspec
+
+from protocol.resources import Id
+from protocol.times import format_us
+
+SESSION_S = 8 * 24 * 3600
+TICKET_S = 30
+# Of one user; the oldest ends when one more begins.
+SESSIONS_MAX = 100
+AUDIT_KEPT_DAYS = 90
+AGENT_MAX = 200
+
+Action = Literal[
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "session_ended",
+    "password_changed",
+    "email_changed",
+    "device_added",
+    "device_changed",
+    "device_deleted",
+    "device_credentials_renewed",
+]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A sign-in that lasts: a token is good while its session is kept. `id` is the token's `jti`.
+
+    `address` and `agent` are where the sign-in came from, as far as the request told.
+    """
+
+    num: int = 0
+    id: str
+    user_id: str
+    created_us: int
+    expires_us: int
+    address: str = ""
+    agent: str = ""
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody did something to an account, or tried to. `subject` names what it was done to."""
+
+    num: int = 0
+    user_id: str
+    at_us: int
+    action: Action
+    subject: str = ""
+    address: str = ""
+    agent: str = ""
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    """`current`: the one that this request was made in."""
+
+    id: Id
+    created_at: str
+    expires_at: str
+    address: str
+    agent: str
+    current: bool
+
+
+class AuditView(msgspec.Struct, frozen=True, kw_only=True):
+    at: str
+    action: Action
+    subject: str
+    address: str
+    agent: str
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """Opens one WebSocket (`/ws/devices?ticket=…`) within `expires_in` seconds."""
+
+    ticket: str
+    expires_in: int = TICKET_S
+
+
+def session_view(session: Session, current: str | None) -> SessionView:
+    return SessionView(
+        id=session.id,
+        created_at=format_us(session.created_us),
+        expires_at=format_us(session.expires_us),
+        address=session.address,
+        agent=session.agent,
+        current=session.id == current,
+    )
+
+
+def audit_view(entry: AuditEntry) -> AuditView:
+    return AuditView(
+        at=format_us(entry.at_us),
+        action=entry.action,
+        subject=entry.subject,
+        address=entry.address,
+        agent=entry.agent,
+    )

@@ -1,0 +1,79 @@
+"""The options of the service that people see, the same for `roost up` and `roost serve`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from actors.adapters.zalo import GRAPH_URL, OAUTH_URL, ZaloSettings
+from protocol.errors import SettingsError
+from roost.settings import (
+    check_base_url,
+    check_bytes,
+    check_jwt_secret,
+    check_networks,
+    check_public_url,
+    check_signup,
+    check_webhook_networks,
+)
+from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, WebSettings
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WebOptions:
+    """As they were given; `settings` checks them."""
+
+    public_url: Annotated[str | None, Parameter(help="What the outside calls us.")] = None
+    trusted_proxies: Annotated[
+        str,
+        Parameter(help="Addresses or networks of proxies in front of us, with commas between."),
+    ] = ""
+    signup: Annotated[
+        str, Parameter(help="Whether people may create accounts: open or closed.")
+    ] = "open"
+    jwt_secret: Annotated[
+        str | None, Parameter(help="Signs tokens; made at the first start if absent.")
+    ] = None
+    media_bytes_max: Annotated[int, Parameter(help="How large a file may be, in bytes.")] = (
+        MEDIA_BYTES_MAX
+    )
+    media_quota_bytes: Annotated[
+        int, Parameter(help="How large all files of a user may be together, in bytes.")
+    ] = MEDIA_QUOTA_BYTES
+    webhook_networks: Annotated[
+        str,
+        Parameter(help="Where webhooks may lead: public, or any network (this one, too)."),
+    ] = "public"
+
+    zalo_app_id: Annotated[
+        str | None, Parameter(help="Of the application that signs people in with Zalo.")
+    ] = None
+    zalo_app_secret: Annotated[str | None, Parameter(help="Its secret key.")] = None
+    zalo_oauth_url: Annotated[str, Parameter(help="Where Zalo gives tokens.")] = OAUTH_URL
+    zalo_graph_url: Annotated[str, Parameter(help="Where Zalo tells of people.")] = GRAPH_URL
+
+    def zalo(self) -> ZaloSettings | None:
+        """None where nothing is set. Raises `SettingsError`."""
+        if not self.zalo_app_id and not self.zalo_app_secret:
+            return None
+        if not self.zalo_app_id or not self.zalo_app_secret:
+            raise SettingsError("Zalo needs both an app id and an app secret")
+        return ZaloSettings(
+            app_id=self.zalo_app_id,
+            app_secret=self.zalo_app_secret,
+            oauth_url=check_base_url(self.zalo_oauth_url, "Zalo OAuth URL"),
+            graph_url=check_base_url(self.zalo_graph_url, "Zalo graph URL"),
+        )
+
+    def settings(self) -> WebSettings:
+        """Without a secret the `jwt_secret` is empty. Raises `SettingsError`."""
+        return WebSettings(
+            jwt_secret=check_jwt_secret(self.jwt_secret) or "",
+            public_url=check_public_url(self.public_url),
+            trusted_proxies=check_networks(self.trusted_proxies, "trusted proxies"),
+            signup_open=check_signup(self.signup),
+            media_bytes_max=check_bytes(self.media_bytes_max, "media bytes max"),
+            media_quota_bytes=check_bytes(self.media_quota_bytes, "media quota bytes"),
+            webhooks_private=check_webhook_networks(self.webhook_networks),
+        )

@@ -1,0 +1,292 @@
+"""Signing in and out as a black box: sessions, tickets, limits, who asks from where."""
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+from types import SimpleNamespace
+from typing import Any
+
+import jwt
+import pytest
+import trio
+import trio.testing
+from werkzeug.datastructures import Headers
+
+from actors.sessions import Sessions
+from protocol.errors import Unavailable
+from tests.simulation.asgi import SocketClosed, open_socket
+from tests.unit.site import ACCOUNT, Site, open_site
+from web.addresses import Addresses, network_of
+from web.limits import Buckets
+from web.signing_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
+
+NEW = {"password": "battery-staple", "current_password": ACCOUNT["password"]}
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with open_site() as place:
+        yield place
+
+
+async def token(site: Site) -> dict[str, str]:
+    status, body = await site.post("/login/access-token", ACCOUNT)
+    assert status == 200
+    return {"x-auth-token": body["access_token"]}
+
+
+async def closed_with(site: Site, path: str, headers: dict[str, str]) -> int:
+    """The code with which a socket is closed, whatever it said before."""
+    codes: list[int] = []
+    with trio.fail_after(5):
+        try:
+            async with open_socket(site.app, path, headers) as socket:
+                while True:
+                    await socket.receive()
+        except* SocketClosed as group:
+            first: BaseException = group
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            assert isinstance(first, SocketClosed)
+            codes.append(first.code)
+    return codes[0]
+
+
+async def test_signing_out_ends_this_session_and_no_other(site: Site) -> None:
+    other = await token(site)
+    answer = await site.raw("POST", "/api/v1/logout")
+    assert answer.status_code == 204
+    assert "roost_token=;" in answer.headers["Set-Cookie"]
+    assert (await site.call("GET", "/users/me"))[0] == 401
+    assert (await site.call("POST", "/logout"))[0] == 401
+    site.headers = other
+    assert (await site.call("GET", "/users/me"))[0] == 200
+
+
+async def test_signing_out_closes_open_sockets(site: Site) -> None:
+    mine, other = site.headers, await token(site)
+    async with open_socket(site.app, "/ws/devices", other) as kept:
+        assert (await kept.receive())["type"] == "device_list"
+        async with trio.open_nursery() as nursery:
+            codes: list[int] = []
+
+            async def watch() -> None:
+                codes.append(await closed_with(site, "/ws/devices", mine))
+
+            nursery.start_soon(watch)
+            await trio.testing.wait_all_tasks_blocked()
+            await site.call("POST", "/logout")
+        assert codes == [4401]
+        await kept.send(type="ping")
+        assert (await kept.receive())["type"] == "pong"
+    assert await closed_with(site, "/ws/devices", mine) == 4401
+
+
+async def test_a_new_password_ends_every_session(site: Site) -> None:
+    other = await token(site)
+    assert (await site.call("PATCH", "/users/me", json={"full_name": "Ada"}))[0] == 200
+    assert (await site.call("GET", "/users/me"))[1]["full_name"] == "Ada"
+    answer = await site.raw("PATCH", "/api/v1/users/me", json=NEW)
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (200, False)
+    for headers in (site.headers, other):
+        site.headers = headers
+        assert (await site.call("GET", "/users/me"))[0] == 401
+        assert await closed_with(site, "/ws/devices", headers) == 4401
+    assert (await site.post("/login/access-token", ACCOUNT))[0] == 401
+    assert (await site.post("/login/access-token", {**ACCOUNT, **pick(NEW)}))[0] == 200
+
+
+def pick(change: dict[str, str]) -> dict[str, str]:
+    return {"password": change["password"]}
+
+
+async def test_a_browser_stays_signed_in_when_it_changes_the_password(site: Site) -> None:
+    site.headers = {"Cookie": f"roost_token={site.headers['x-auth-token']}"}
+    answer = await site.raw("PATCH", "/api/v1/users/me", json=NEW)
+    fresh = answer.headers["Set-Cookie"].partition(";")[0]
+    assert (await site.call("GET", "/users/me"))[0] == 401
+    site.headers = {"Cookie": fresh}
+    assert (await site.call("GET", "/users/me"))[0] == 200
+
+
+async def test_sessions_are_listed_and_ended_by_their_owner_only(site: Site) -> None:
+    await token(site)
+    _, listed = await site.call("GET", "/sessions")
+    newest, oldest = listed["items"]
+    assert (newest["current"], oldest["current"]) == (False, True)
+    mine = site.headers
+    await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
+    _, bob = await site.post("/login/access-token", {**ACCOUNT, "email": "bob@example.org"})
+    site.headers = {"x-auth-token": bob["access_token"]}
+    assert (await site.call("DELETE", f"/sessions/{newest['id']}"))[0] == 404
+    assert len((await site.call("GET", "/sessions"))[1]["items"]) == 1
+    site.headers = mine
+    assert (await site.call("DELETE", f"/sessions/{newest['id']}"))[0] == 204
+    assert (await site.call("DELETE", f"/sessions/{newest['id']}"))[0] == 404
+    assert (await site.call("DELETE", "/sessions/nonsense"))[0] == 404
+
+
+async def test_a_ticket_opens_one_socket(site: Site) -> None:
+    _, made = await site.call("POST", "/login/ws-ticket")
+    assert made["expires_in"] == 30
+    path = f"/ws/devices?ticket={made['ticket']}"
+    async with open_socket(site.app, path, {}) as socket:
+        assert (await socket.receive())["type"] == "device_list"
+    assert await closed_with(site, path, {}) == 4401
+    _, late = await site.call("POST", "/login/ws-ticket")
+    site.clock.advance(31)
+    assert await closed_with(site, f"/ws/devices?ticket={late['ticket']}", {}) == 4401
+    assert await closed_with(site, "/ws/devices?ticket=", {}) == 4401
+
+
+async def test_an_account_that_is_guessed_at_is_left_alone_for_a_while(site: Site) -> None:
+    wrong = {**ACCOUNT, "password": "guess"}
+    for _ in range(PAIR_TRIES):
+        assert (await site.post("/login/access-token", wrong))[0] == 401
+    for body in (wrong, ACCOUNT):
+        answer = await site.raw("POST", "/api/v1/login/access-token", json=body)
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["Retry-After"]) <= PAIR_EVERY_S
+    assert (await site.post("/login/access-token", {**wrong, "email": "b@example.org"}))[0] == 401
+    assert (await site.call("PATCH", "/users/me", json=NEW))[0] == 429
+
+
+async def test_right_passwords_never_count(site: Site) -> None:
+    for _ in range(ACCOUNT_TRIES + 1):
+        await token(site)
+
+
+async def test_the_audit_log_tells_who_did_what(site: Site) -> None:
+    await site.post("/login/access-token", {**ACCOUNT, "password": "guess"})
+    device = await site.device("d1")
+    await site.call("PATCH", f"/devices/{device['id']}", json={"name": "other"})
+    await site.call("POST", f"/devices/{device['id']}/credentials")
+    await site.call("DELETE", f"/devices/{device['id']}")
+    _, log = await site.call("GET", "/audit-log")
+    assert [(each["action"], each["subject"]) for each in log["items"]] == [
+        ("device_deleted", "d1"),
+        ("device_credentials_renewed", "d1"),
+        ("device_changed", "d1"),
+        ("device_added", "d1"),
+        ("sign_in_failed", ""),
+        ("signed_in", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({}, 200),
+        ({"jti": "00000000-0000-4000-8000-000000000000"}, 401),
+        ({"jti": 5}, 401),
+        ({"idp": "zalo"}, 401),
+        ({"sub": "00000000-0000-4000-8000-000000000000"}, 401),
+        ({"sub": None}, 401),
+    ],
+)
+async def test_a_token_must_say_what_its_session_says(
+    site: Site, said: dict[str, Any], status: int
+) -> None:
+    secret = "s" * 32
+    claims = jwt.decode(site.headers["x-auth-token"], secret, ["HS256"], {"verify_exp": False})
+    site.headers = {"x-auth-token": jwt.encode({**claims, **said}, secret)}
+    assert (await site.call("GET", "/users/me"))[0] == status
+
+
+class Following:
+    """A store that is asked for a session, and tells of changes as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.sessions: set[str] = {"s1", "s2"}
+        self.heard: Any = None
+        self.lost = trio.Event()
+
+    async def session(self, session_id: str) -> Any:
+        await trio.lowlevel.checkpoint()
+        user = SimpleNamespace(id="u1")
+        return (SimpleNamespace(id=session_id), user) if session_id in self.sessions else None
+
+    async def sessions_alive(self, asked: Any) -> set[str]:
+        await trio.lowlevel.checkpoint()
+        return self.sessions & set(asked)
+
+    async def follow_people(self, heard: Any, begun: Any, check_s: float) -> None:
+        self.heard = heard
+        begun()
+        await self.lost.wait()
+        raise Unavailable("gone")
+
+
+async def test_what_is_at_hand_counts_only_while_changes_are_told(
+    nursery: trio.Nursery, autojump_clock: Any
+) -> None:
+    store = Following()
+    sessions = Sessions(store, 5.0)  # type: ignore[arg-type]
+    await sessions.find("s1")
+    await sessions.find("s1")
+    assert sessions.asked == 2  # nobody tells of changes yet
+    nursery.start_soon(sessions.run)
+    await trio.testing.wait_all_tasks_blocked()
+    await sessions.find("s1")
+    await sessions.find("s1")
+    assert sessions.asked == 3
+    store.heard("u1")
+    await sessions.find("s1")
+    assert sessions.asked == 4
+    with sessions.watch("s1") as first, sessions.watch("s2") as second:
+        store.sessions.remove("s1")  # while nobody tells
+        store.lost.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert await sessions.find("s1") is None
+        store.lost = trio.Event()
+        await trio.sleep(1.1)
+        assert (first.is_set(), second.is_set()) == (True, False)
+        store.heard("s2")
+        assert second.is_set()
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("198.51.100.7", [], "198.51.100.7"),
+        ("198.51.100.7", ["203.0.113.9"], "198.51.100.7"),  # a stranger's word
+        ("10.0.0.2", ["203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.2", ["1.1.1.1, 203.0.113.9"], "203.0.113.9"),  # what it was told before us
+        ("10.0.0.2", ["1.1.1.1, 203.0.113.9, 10.9.9.9"], "203.0.113.9"),
+        ("10.0.0.2", ["203.0.113.9", "10.0.0.3"], "203.0.113.9"),
+        ("10.0.0.2", ["nonsense"], "10.0.0.2"),
+        ("::ffff:10.0.0.2", ["2001:db8::1"], "2001:db8::1"),
+        ("<local>", [], "unknown"),
+    ],
+)
+def test_only_trusted_proxies_say_who_asks(peer: str, forwarded: list[str], client: str) -> None:
+    asked: Any = SimpleNamespace(
+        remote_addr=peer, headers=Headers([("X-Forwarded-For", each) for each in forwarded])
+    )
+    assert Addresses([ip_network("10.0.0.0/8")]).client(asked) == client
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "secure"),
+    [("10.0.0.2", "https", True), ("192.0.2.1", "https", False), ("10.0.0.2", "http", False)],
+)
+def test_only_trusted_proxies_say_that_it_was_tls(peer: str, said: str, secure: bool) -> None:
+    headers = Headers([("X-Forwarded-Proto", said)])
+    asked: Any = SimpleNamespace(remote_addr=peer, headers=headers, scheme="http")
+    assert Addresses([ip_network("10.0.0.0/8")]).is_https(asked) is secure
+
+
+def test_a_client_is_its_address_or_its_network() -> None:
+    assert network_of("2001:db8:1:2:3::4") == "2001:db8:1:2::/64"
+    assert network_of("192.0.2.1") == "192.0.2.1"
+
+
+async def test_a_bucket_refills_and_forgets_the_quietest(autojump_clock: Any) -> None:
+    buckets = Buckets(2, 10.0, keys_max=2)
+    assert [buckets.take("a") for _ in range(3)] == [0.0, 0.0, 10.0]
+    await trio.sleep(10)
+    assert (buckets.take("a"), round(buckets.take("a"))) == (0.0, 10)
+    buckets.give_back("a")
+    assert buckets.take("a") == 0.0
+    for key in "bc":
+        buckets.take(key)
+    assert buckets.take("a") == 0.0  # forgotten

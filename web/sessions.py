@@ -1,0 +1,65 @@
+"""Sessions: where one is signed in, signing out, tickets for sockets, and the audit log."""
+
+import msgspec
+from quart import Response
+
+from protocol.errors import NotFound
+from protocol.people import AuditView, SessionView, Ticket, audit_view, session_view
+from protocol.resources import Limit, Page
+from web.auth import COOKIE
+from web.paging import number_of, page
+from web.routing import Api, Call
+from web.signing_in import note
+
+api = Api("people")
+
+
+class ListQuery(msgspec.Struct, frozen=True):
+    limit: Limit = 100
+    cursor: str | None = None
+
+
+@api.operation("POST", "/logout", status=204)
+async def logout(call: Call) -> Response:
+    """End this session: its token stops working, its sockets close, the cookie goes."""
+    session = call.asker.session
+    if await call.house.sessions.end(call.user.id, [session.id]):
+        await note(call, call.user.id, "signed_out")
+    response = Response(b"", 204)
+    response.headers.pop("Content-Type", None)
+    response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=call.is_https)
+    return response
+
+
+@api.operation("POST", "/login/ws-ticket", answer=Ticket, status=201)
+async def ws_ticket(call: Call) -> Ticket:
+    """A ticket that opens one WebSocket within 30 s, for clients that can send no header."""
+    ticket, kept, until_us = call.auth.new_ticket()
+    await call.house.store.add_ticket(kept, call.asker.session.id, until_us)
+    call.headers["Cache-Control"] = "no-store"
+    return Ticket(ticket)
+
+
+@api.operation("GET", "/sessions", query=ListQuery, answer=Page[SessionView])
+async def list_sessions(call: Call, query: ListQuery) -> Page[SessionView]:
+    """Where one is signed in, the newest first."""
+    before = number_of(query.cursor)
+    found = await call.house.store.sessions(call.user.id, query.limit + 1, before)
+    current = call.asker.session.id
+    return page(found, query.limit, lambda each: session_view(each, current))
+
+
+@api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,))
+async def end_session(call: Call, session_id: str) -> None:
+    """End one of one's sessions: its token stops working, its sockets close."""
+    if not await call.house.sessions.end(call.user.id, [session_id]):
+        raise NotFound("there is no such session")
+    await note(call, call.user.id, "session_ended", session_id)
+
+
+@api.operation("GET", "/audit-log", query=ListQuery, answer=Page[AuditView])
+async def list_audit(call: Call, query: ListQuery) -> Page[AuditView]:
+    """Sign-ins, and changes of credentials and devices, the newest first; kept for 90 days."""
+    before = number_of(query.cursor)
+    found = await call.house.store.audit(call.user.id, query.limit + 1, before)
+    return page(found, query.limit, audit_view)

@@ -1,0 +1,119 @@
+"""Signing in: how often it may be tried, what is kept of it, and the answer with its cookie."""
+
+import math
+
+from quart import Response
+
+from protocol import codec
+from protocol.errors import TooMany, Unauthorized
+from protocol.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
+from protocol.records import User
+from protocol.resources import Token
+from protocol.times import SECOND_US
+from web.addresses import network_of
+from web.auth import COOKIE
+from web.limits import Buckets
+from web.routing import Call
+
+# Wrong passwords: of one account from one address, of one account, from one address.
+PAIR_TRIES, PAIR_EVERY_S = 10, 30.0
+ACCOUNT_TRIES, ACCOUNT_EVERY_S = 50, 20.0
+ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
+
+
+class SignInLimits:
+    """Only what fails counts; while it is being looked at, it counts as failed."""
+
+    def __init__(self) -> None:
+        self._pairs = Buckets(PAIR_TRIES, PAIR_EVERY_S)
+        self._accounts = Buckets(ACCOUNT_TRIES, ACCOUNT_EVERY_S)
+        self._addresses = Buckets(ADDRESS_TRIES, ADDRESS_EVERY_S)
+
+    def check(self, email: str | None, address: str) -> None:
+        """`email` is None where another provider knows the account.
+
+        Raises:
+            TooMany: with the time after which it may be tried again.
+        """
+        taken: list[tuple[Buckets, str]] = []
+        for buckets, key in self._keys(email, address):
+            wait_s = buckets.take(key)
+            if wait_s:
+                for other, name in taken:
+                    other.give_back(name)
+                detail = "too many sign-ins failed; try again later"
+                raise TooMany(detail, retry_after_s=math.ceil(wait_s))
+            taken.append((buckets, key))
+
+    def succeeded(self, email: str | None, address: str) -> None:
+        for buckets, key in self._keys(email, address):
+            buckets.give_back(key)
+
+    def _keys(self, email: str | None, address: str) -> list[tuple[Buckets, str]]:
+        network = network_of(address)
+        if email is None:
+            return [(self._addresses, network)]
+        account = email.lower()[:254]
+        return [
+            (self._pairs, f"{account} {network}"),
+            (self._accounts, account),
+            (self._addresses, network),
+        ]
+
+
+async def begin_session(call: Call, user: User, verified: str | None) -> Response:
+    """A new session for this user, and the answer that carries its token, with the cookie.
+
+    Args:
+        verified: the hash of the password that was found to be right, if there was one.
+    """
+    now_us = call.house.clock.now_us()
+    session = Session(
+        id=call.house.ids.uuid(),
+        user_id=user.id,
+        created_us=now_us,
+        expires_us=now_us + SESSION_S * SECOND_US,
+        address=call.address,
+        agent=agent_of(call),
+    )
+    if not await call.house.store.add_session(session, verified):
+        raise Unauthorized("the password was changed meanwhile")
+    await note(call, user.id, "signed_in")
+    token = call.auth.tokens.issue(user, session)
+    response = Response(
+        codec.encode(Token(token, SESSION_S)),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+    set_cookie(call, response, token)
+    return response
+
+
+def set_cookie(call: Call, response: Response, token: str) -> None:
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=SESSION_S,
+        httponly=True,
+        samesite="Lax",
+        secure=call.is_https,
+    )
+
+
+async def note(call: Call, user_id: str, action: Action, subject: str = "") -> None:
+    """Keep in the user's audit log what was done."""
+    entry = AuditEntry(
+        user_id=user_id,
+        at_us=call.house.clock.now_us(),
+        action=action,
+        subject=subject[:200],
+        address=call.address,
+        agent=agent_of(call),
+    )
+    await call.house.store.add_audit(entry)
+
+
+def agent_of(call: Call) -> str:
+    """What the client calls itself, cut, and without what no text may hold."""
+    said = call.request.headers.get("User-Agent", "")[:AGENT_MAX]
+    return "".join(c if c.isprintable() else "?" for c in said).encode("utf-8", "replace").decode()

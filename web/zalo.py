@@ -1,0 +1,62 @@
+"""Signing in with Zalo."""
+
+from quart import Response
+
+from actors.ports.identity import Identity, IdentityProvider
+from protocol.errors import Conflict, Forbidden, Unauthorized
+from protocol.records import User
+from protocol.resources import Token, ZaloCode
+from web.routing import Api, Call
+from web.signing_in import begin_session
+
+api = Api("people")
+
+IDP = "zalo"
+
+
+@api.operation(
+    "POST",
+    "/zalo-user-management/callback",
+    body=ZaloCode,
+    answer=Token,
+    errors=(401, 403, 429, 502),
+    public=True,
+)
+async def zalo_callback(call: Call, body: ZaloCode) -> Response:
+    """Sign in with the code that Zalo's page gave; the first time this makes an account."""
+    if not call.auth.is_same_origin(call.request):
+        raise Forbidden("sign in on our own pages, not on those of others")
+    provider: IdentityProvider | None = call.house.zalo
+    if provider is None:
+        raise Forbidden("signing in with Zalo is not set up here")
+    call.limits.check(None, call.address)
+    identity = await provider.identify(body.code, body.code_verifier)
+    user = await _user(call, identity)
+    call.limits.succeeded(None, call.address)
+    return await begin_session(call, user, user.password_hash)
+
+
+async def _user(call: Call, identity: Identity) -> User:
+    store = call.house.store
+    found = await store.user_by_subject(IDP, identity.subject)
+    if found is not None:
+        return found
+    if not call.settings.signup_open:
+        raise Forbidden("new accounts are made by the operator here")
+    made = User(
+        id=call.house.ids.uuid(),
+        email=None,
+        full_name=identity.name,
+        password_hash=None,
+        created_us=call.house.clock.now_us(),
+        idp=IDP,
+        subject=identity.subject,
+    )
+    try:
+        await store.add_user(made)
+    except Conflict:  # another request with the same identity was faster
+        found = await store.user_by_subject(IDP, identity.subject)
+        if found is None:
+            raise Unauthorized("the account is gone; begin again") from None
+        return found
+    return made
