@@ -124,6 +124,11 @@ class TooSlow(Problem):
     title = "Request too slow"
 
 
+class PreconditionFailed(Problem):
+    status = 412
+    title = "Changed meanwhile"
+
+
 class TooLarge(Problem):
     status = 413
     title = "Body too large"

@@ -20,8 +20,10 @@ from web import (
     feeds,
     media,
     operations,
+    orders,
     people,
     problems,
+    products,
     schedules,
     sessions,
     webhooks,
@@ -50,6 +52,8 @@ APIS = (
     media.api,
     content.api,
     webhooks.api,
+    products.api,
+    orders.api,
 )
 UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operations if op.upload}
 

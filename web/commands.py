@@ -15,6 +15,7 @@ from protocol.ids import is_uuid
 from protocol.resources import Limit, Page
 from protocol.times import SECOND_US
 from web.devices import device_of
+from web.manners import id_for, used_otherwise
 from web.paging import number_of, page
 from web.routing import Api, Call
 
@@ -33,6 +34,7 @@ class ListQuery(msgspec.Struct, frozen=True):
     answer=CommandView,
     status=201,
     errors=(404, 409),
+    again=True,
 )
 async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandView:
     """Send a command to a device: it is kept, and tried until the device answers or it expires."""
@@ -41,7 +43,8 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
     payload = codec.encode(body.payload)
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise Invalid({"payload": f"is {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX} are sent"})
-    command_id = call.house.ids.uuid() if body.id is None else body.id.lower()
+    own = None if body.id is None else body.id.lower()
+    command_id = own or id_for(call, f"command {device.id}")
     if not is_uuid(command_id):
         raise Invalid({"id": "is not a UUID"})
     command = await call.house.store.add_command(
@@ -59,6 +62,8 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
             next_try_us=now_us,
         )
     )
+    if own is None and (command.type, command.payload) != (body.type, payload.decode()):
+        raise used_otherwise()
     call.house.told_of(command)
     return command_view(command)
 

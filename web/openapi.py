@@ -9,6 +9,7 @@ import msgspec
 
 from protocol.resources import ProblemView
 from protocol.sniffing import TAKEN, WORDS
+from web.manners import KEY_HEADER, KEY_MAX
 from web.problems import MEDIA_TYPE
 from web.routing import PREFIX, Operation
 from web.uploading import PART
@@ -22,6 +23,7 @@ ID = {"type": "string", "format": "uuid"}
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
     416: {"Content-Range": {"required": True, "schema": {"type": "string"}}},
+    429: {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
     503: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
 }
 # A link that carries its own right to the content needs no login.
@@ -101,6 +103,11 @@ def _operation(
             parameters.append({"name": name, "in": "query", "required": required, "schema": schema})
     if operation.content:
         parameters += [{"name": name, "in": "header", "schema": TEXT} for name in CONDITIONS]
+    if operation.again:
+        key = {"type": "string", "minLength": 1, "maxLength": KEY_MAX}
+        parameters.append({"name": KEY_HEADER, "in": "header", "schema": key})
+    if operation.matched and operation.method == "PATCH":
+        parameters.append({"name": "If-Match", "in": "header", "schema": TEXT})
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
@@ -144,6 +151,8 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
             wrong.add(403)
     if operation.body is not None:
         wrong |= {400, 408, 413, 422}
+    if operation.matched and operation.method == "PATCH":
+        wrong.add(412)
     if operation.upload:
         wrong |= {400, 408, 413, 415, 422}
     if operation.content:
@@ -166,6 +175,8 @@ def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, An
         good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if operation.answer is not None:
             good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
+        if operation.matched:
+            good["headers"] = {"ETag": {"required": True, "schema": TEXT}}
         answers[str(status)] = good
     return answers
 

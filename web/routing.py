@@ -129,6 +129,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         raw_body: the handler reads the body itself, and may be left when the client hangs up.
         upload: the body is multipart with one part `file`, and comes as fast as it is read.
         content: the answer is the content of a file: whole, in part, or not modified.
+        again: takes an `Idempotency-Key`.
+        matched: its answer has an `ETag`; a change takes an `If-Match`.
         linked: a link with a `signature` stands for a login; the handler judges it.
     """
 
@@ -146,6 +148,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     upload: bool = False
     content: bool = False
     linked: bool = False
+    again: bool = False
+    matched: bool = False
     tag: str = ""
 
     @property

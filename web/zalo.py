@@ -1,5 +1,7 @@
 """Signing in with Zalo."""
 
+from contextlib import suppress
+
 from quart import Response
 
 from actors.ports.identity import Identity, IdentityProvider
@@ -52,11 +54,10 @@ async def _user(call: Call, identity: Identity) -> User:
         idp=IDP,
         subject=identity.subject,
     )
-    try:
+    with suppress(Conflict):  # another request with the same identity was faster
         await store.add_user(made)
-    except Conflict:  # another request with the same identity was faster
-        found = await store.user_by_subject(IDP, identity.subject)
-        if found is None:
-            raise Unauthorized("the account is gone; begin again") from None
-        return found
-    return made
+        return made
+    found = await store.user_by_subject(IDP, identity.subject)
+    if found is None:
+        raise Unauthorized("the account is gone; begin again")
+    return found

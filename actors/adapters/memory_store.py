@@ -15,6 +15,7 @@ from actors.adapters.memory_media import MediaTables
 from actors.adapters.memory_people import PeopleTables
 from actors.adapters.memory_rules import check_storable
 from actors.adapters.memory_schedules import ScheduleTables
+from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.records import (
@@ -49,7 +50,7 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore(AlarmTables, ScheduleTables, MediaTables, PeopleTables):
+class MemoryStore(AlarmTables, ScheduleTables, MediaTables, PeopleTables, ShopTables):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:

@@ -13,6 +13,7 @@ import msgspec
 
 from actors.ports.media import MediaStore
 from actors.ports.people import PeopleStore
+from actors.ports.shop import ShopStore
 from actors.ports.time import Progress, TimeStore
 from actors.ports.webhooks import WebhookStore
 from protocol.records import (
@@ -100,7 +101,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Store(MediaStore, TimeStore, WebhookStore, PeopleStore, Protocol):
+class Store(MediaStore, TimeStore, WebhookStore, PeopleStore, ShopStore, Protocol):
     """Everything that lasts.
 
     Every call raises `Unavailable` when the database cannot be reached or does not answer in time;

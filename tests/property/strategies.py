@@ -129,6 +129,14 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "url": st.sampled_from(["https://receiver.example/in", "http://127.0.0.1/"]) | short_texts,
     "events": st.lists(st.sampled_from(EVENTS), min_size=1, max_size=3),
     "description": short_texts,
+    "code": st.text(min_size=1, max_size=12),
+    "code_verifier": st.none() | st.text(min_size=1, max_size=12),
+    "sku": short_texts,
+    "price": st.decimals(0, 999, places=2).map(str) | st.floats(0, 1e6) | st.integers(0, 99),
+    "stock": st.integers(0, 99),
+    "items": st.lists(nearly({"product_id": uuids, "quantity": st.integers(1, 9)}), max_size=2),
+    "note": short_texts,
+    "status": st.sampled_from(["completed", "cancelled"]),
 }
 
 

@@ -27,6 +27,7 @@ from actors.adapters.postgres.crossing import Crossing, Pool
 from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
+from actors.adapters.postgres.shop import ShopCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.ports import Batch, Committed, FeedPage
 from protocol.records import (
@@ -45,7 +46,14 @@ READING_CONNECTIONS = 8
 
 
 class PostgresStore(
-    CommandCalls, ScheduleCalls, AlarmCalls, WebhookCalls, MediaCalls, PeopleCalls, Crossing
+    CommandCalls,
+    ScheduleCalls,
+    AlarmCalls,
+    WebhookCalls,
+    MediaCalls,
+    PeopleCalls,
+    ShopCalls,
+    Crossing,
 ):
     """See `actors.ports.Store` for what each call promises."""
 

@@ -1,0 +1,368 @@
+"""Products and orders."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.rows import columns
+from protocol import shop
+from protocol.errors import Conflict
+from protocol.shop import (
+    CANCELLED,
+    PLACED,
+    PRODUCTS_MAX,
+    Order,
+    OrderDay,
+    OrderItem,
+    OrderSums,
+    Product,
+    StockSums,
+    Wish,
+)
+
+PRODUCT = (
+    "p.num, p.id::text, p.user_id::text, p.name, p.sku, p.description, p.price, p.stock,"
+    " p.created_at, p.version"
+)
+ORDER = "o.num, o.id::text, o.user_id::text, o.state, o.total, o.note, o.created_at, o.finished_at"
+
+_SUMS = """
+SELECT {day}, count(*), coalesce(sum(o.total), 0) AS total, coalesce(sum(i.pieces), 0) AS items
+FROM orders o CROSS JOIN LATERAL (
+    SELECT sum(quantity) AS pieces FROM order_items i WHERE i.order_num = o.num) i
+WHERE o.user_id = $1::text::uuid AND o.created_at >= $2 AND o.created_at < $3
+    AND o.state <> 'cancelled'
+"""
+
+
+def _product(row: Any) -> Product:
+    return Product(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["user_id"],
+        name=row["name"],
+        sku=row["sku"],
+        description=row["description"],
+        price=row["price"],
+        stock=row["stock"],
+        created_us=row["created_at"],
+        version=row["version"],
+    )
+
+
+async def add_product(connection: Any, new: Product) -> Product:
+    try:
+        row = await connection.fetchrow(
+            "INSERT INTO products AS p (id, user_id, name, sku, description, price, stock,"
+            " created_at, version) SELECT $1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8,"
+            " $9 WHERE (SELECT count(*) FROM products WHERE user_id = $2::text::uuid) < $10"
+            f" RETURNING {PRODUCT}",
+            new.id,
+            new.user_id,
+            new.name,
+            new.sku,
+            new.description,
+            new.price,
+            new.stock,
+            new.created_us,
+            new.version,
+            PRODUCTS_MAX,
+        )
+    except asyncpg.UniqueViolationError:
+        raise Conflict(f"you have a product {new.sku!r} already") from None
+    if row is None:
+        raise Conflict(f"you have {PRODUCTS_MAX} products already")
+    return _product(row)
+
+
+async def products(
+    connection: Any, user_id: str, limit: int, after: int, sku: str | None
+) -> list[Product]:
+    found = await connection.fetch(
+        f"SELECT {PRODUCT} FROM products p WHERE p.user_id = $1::text::uuid AND p.num > $3"
+        " AND ($4::text IS NULL OR p.sku = $4) ORDER BY p.num LIMIT $2",
+        user_id,
+        limit,
+        after,
+        sku,
+    )
+    return [_product(row) for row in found]
+
+
+async def product_of(connection: Any, user_id: str, product_id: str) -> Product | None:
+    row = await connection.fetchrow(
+        f"SELECT {PRODUCT} FROM products p WHERE p.user_id = $1::text::uuid"
+        " AND p.id = $2::text::uuid",
+        user_id,
+        product_id,
+    )
+    return None if row is None else _product(row)
+
+
+async def update_product(
+    connection: Any, changed: Product, known: int, stock: int | None
+) -> Product | None:
+    try:
+        row = await connection.fetchrow(
+            "UPDATE products p SET name = $3, sku = $4, description = $5, price = $6,"
+            " stock = coalesce($7, stock), version = version + 1"
+            " WHERE num = $1 AND version = $2"
+            f" RETURNING {PRODUCT}",
+            changed.num,
+            known,
+            changed.name,
+            changed.sku,
+            changed.description,
+            changed.price,
+            stock,
+        )
+    except asyncpg.UniqueViolationError:
+        raise Conflict(f"you have a product {changed.sku!r} already") from None
+    return None if row is None else _product(row)
+
+
+async def delete_product(connection: Any, user_id: str, product_id: str) -> None:
+    await connection.execute(
+        "DELETE FROM products WHERE user_id = $1::text::uuid AND id = $2::text::uuid",
+        user_id,
+        product_id,
+    )
+
+
+async def add_order(
+    connection: Any, order_id: str, user_id: str, wishes: Sequence[Wish], note: str, now_us: int
+) -> Order:
+    async with connection.transaction():
+        # Two requests with the same id: the second waits here, and finds the first one's order.
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", order_id)
+        known = await order_of(connection, user_id, order_id)
+        if known is not None:
+            return known
+        # Locked in the order of their numbers, so that two orders never wait for each other.
+        found = await connection.fetch(
+            f"SELECT {PRODUCT} FROM products p WHERE p.user_id = $1::text::uuid"
+            " AND p.id = ANY($2::text[]::uuid[]) ORDER BY p.num FOR NO KEY UPDATE",
+            user_id,
+            sorted({wish.product_id for wish in wishes}),
+        )
+        locked = {row["id"]: _product(row) for row in found}
+        items = shop.taken(wishes, locked)
+        nums = [locked[item.product_id].num for item in items]
+        await connection.execute(
+            "UPDATE products p SET stock = p.stock - i.quantity"
+            " FROM unnest($1::bigint[], $2::integer[]) AS i (num, quantity) WHERE p.num = i.num",
+            nums,
+            [item.quantity for item in items],
+        )
+        return await _insert_order(connection, order_id, user_id, items, nums, note, now_us)
+
+
+async def _insert_order(
+    connection: Any,
+    order_id: str,
+    user_id: str,
+    items: Sequence[OrderItem],
+    nums: Sequence[int],
+    note: str,
+    now_us: int,
+) -> Order:
+    try:
+        num = await connection.fetchval(
+            "INSERT INTO orders (id, user_id, state, total, note, created_at)"
+            " VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6) RETURNING num",
+            order_id,
+            user_id,
+            PLACED,
+            shop.total_of(items),
+            note,
+            now_us,
+        )
+    except asyncpg.UniqueViolationError:
+        raise Conflict("this id is taken") from None
+    rows = [
+        (place, nums[place], i.product_id, i.name, i.sku, i.price, i.quantity)
+        for place, i in enumerate(items)
+    ]
+    await connection.execute(
+        "INSERT INTO order_items (order_num, place, product_num, product_id, name, sku, price,"
+        " quantity) SELECT $1, i.place, i.product_num, i.product_id::uuid, i.name, i.sku, i.price,"
+        " i.quantity FROM unnest($2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[],"
+        " $7::numeric[], $8::integer[])"
+        " AS i (place, product_num, product_id, name, sku, price, quantity)",
+        num,
+        *columns(rows, 7),
+    )
+    added = await order_of(connection, user_id, order_id)
+    assert added is not None
+    return added
+
+
+async def orders(
+    connection: Any, user_id: str, limit: int, before: int | None, state: str | None
+) -> list[Order]:
+    found = await connection.fetch(
+        f"SELECT {ORDER} FROM orders o WHERE o.user_id = $1::text::uuid"
+        " AND ($3::bigint IS NULL OR o.num < $3) AND ($4::text IS NULL OR o.state = $4)"
+        " ORDER BY o.num DESC LIMIT $2",
+        user_id,
+        limit,
+        before,
+        state,
+    )
+    return await _with_items(connection, found)
+
+
+async def order_of(
+    connection: Any, user_id: str, order_id: str, *, lock: bool = False
+) -> Order | None:
+    found = await connection.fetch(
+        f"SELECT {ORDER} FROM orders o WHERE o.user_id = $1::text::uuid"
+        f" AND o.id = $2::text::uuid{' FOR UPDATE' if lock else ''}",
+        user_id,
+        order_id,
+    )
+    orders = await _with_items(connection, found)
+    return orders[0] if orders else None
+
+
+async def _with_items(connection: Any, found: Sequence[Any]) -> list[Order]:
+    items: dict[int, list[OrderItem]] = {row["num"]: [] for row in found}
+    if items:
+        for row in await connection.fetch(
+            "SELECT order_num, product_id::text, name, sku, price, quantity FROM order_items"
+            " WHERE order_num = ANY($1) ORDER BY order_num, place",
+            list(items),
+        ):
+            items[row["order_num"]].append(
+                OrderItem(
+                    product_id=row["product_id"],
+                    name=row["name"],
+                    sku=row["sku"],
+                    price=row["price"],
+                    quantity=row["quantity"],
+                )
+            )
+    return [
+        Order(
+            num=row["num"],
+            id=row["id"],
+            user_id=row["user_id"],
+            items=tuple(items[row["num"]]),
+            total=row["total"],
+            state=row["state"],
+            note=row["note"],
+            created_us=row["created_at"],
+            finished_us=row["finished_at"],
+        )
+        for row in found
+    ]
+
+
+async def finish_order(
+    connection: Any, user_id: str, order_id: str, state: str, now_us: int
+) -> Order | None:
+    async with connection.transaction():
+        known = await order_of(connection, user_id, order_id, lock=True)
+        if known is None:
+            return None
+        ended = shop.finished(known, state, now_us)
+        if ended is known:
+            return known
+        await connection.execute(
+            "UPDATE orders SET state = $2, finished_at = $3 WHERE num = $1",
+            known.num,
+            ended.state,
+            ended.finished_us,
+        )
+        if state == CANCELLED:
+            await connection.execute(
+                "WITH back AS (SELECT p.num, i.quantity FROM order_items i"
+                " JOIN products p ON p.num = i.product_num WHERE i.order_num = $1"
+                " ORDER BY p.num FOR NO KEY UPDATE OF p)"
+                " UPDATE products p SET stock = p.stock + back.quantity FROM back"
+                " WHERE p.num = back.num",
+                known.num,
+            )
+    return ended
+
+
+async def order_sums(connection: Any, user_id: str, start_us: int, end_us: int) -> OrderSums:
+    row = await connection.fetchrow(_SUMS.format(day="1"), user_id, start_us, end_us)
+    return OrderSums(row["count"], row["total"], int(row["items"]))
+
+
+async def orders_by_day(
+    connection: Any, user_id: str, start_us: int, end_us: int, timezone: str
+) -> list[OrderDay]:
+    day = "to_char(o.created_at AT TIME ZONE $4::text, 'YYYY-MM-DD') AS day"
+    found = await connection.fetch(
+        _SUMS.format(day=day) + " GROUP BY 1 ORDER BY 1", user_id, start_us, end_us, timezone
+    )
+    return [
+        OrderDay(row["day"], OrderSums(row["count"], row["total"], int(row["items"])))
+        for row in found
+    ]
+
+
+async def stock_sums(connection: Any, user_id: str) -> StockSums:
+    row = await connection.fetchrow(
+        "SELECT count(*), coalesce(sum(stock), 0) AS stock,"
+        " count(*) FILTER (WHERE stock = 0) AS out_of_stock,"
+        " coalesce(sum(stock * price), 0) AS worth FROM products WHERE user_id = $1::text::uuid",
+        user_id,
+    )
+    return StockSums(row["count"], int(row["stock"]), row["out_of_stock"], row["worth"])
+
+
+class ShopCalls(Crossing):
+    """See `actors.ports.shop.ShopStore`."""
+
+    async def add_product(self, product: Product) -> Product:
+        return await self._work(add_product, product)
+
+    async def products(
+        self, user_id: str, limit: int, after: int, sku: str | None = None
+    ) -> list[Product]:
+        return await self._work(products, user_id, limit, after, sku)
+
+    async def product(self, user_id: str, product_id: str) -> Product | None:
+        return await self._work(product_of, user_id, product_id)
+
+    async def update_product(
+        self, product: Product, known: int, stock: int | None
+    ) -> Product | None:
+        return await self._work(update_product, product, known, stock)
+
+    async def delete_product(self, user_id: str, product_id: str) -> None:
+        await self._work(delete_product, user_id, product_id)
+
+    async def add_order(
+        self, order_id: str, user_id: str, wishes: Sequence[Wish], note: str, now_us: int
+    ) -> Order:
+        return await self._work(add_order, order_id, user_id, wishes, note, now_us)
+
+    async def orders(
+        self, user_id: str, limit: int, before: int | None, state: str | None = None
+    ) -> list[Order]:
+        return await self._work(orders, user_id, limit, before, state)
+
+    async def order(self, user_id: str, order_id: str) -> Order | None:
+        return await self._work(order_of, user_id, order_id)
+
+    async def finish_order(
+        self, user_id: str, order_id: str, state: str, now_us: int
+    ) -> Order | None:
+        return await self._work(finish_order, user_id, order_id, state, now_us)
+
+    async def order_sums(self, user_id: str, start_us: int, end_us: int) -> OrderSums:
+        return await self._work(order_sums, user_id, start_us, end_us)
+
+    async def orders_by_day(
+        self, user_id: str, start_us: int, end_us: int, timezone: str
+    ) -> list[OrderDay]:
+        return await self._work(orders_by_day, user_id, start_us, end_us, timezone)
+
+    async def stock_sums(self, user_id: str) -> StockSums:
+        return await self._work(stock_sums, user_id)

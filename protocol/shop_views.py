@@ -1,0 +1,192 @@
+"""What people send and get of products and orders over REST. Money is a decimal string."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.resources import Id, Name
+from protocol.shop import (
+    ITEMS_MAX,
+    QUANTITY_MAX,
+    STOCK_MAX,
+    Order,
+    OrderDay,
+    OrderSums,
+    Product,
+    StockSums,
+)
+from protocol.times import format_us
+
+# A billion at most, with up to four decimals; as a JSON number, too.
+Price = (
+    Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?\Z")]
+    | Annotated[float, Meta(ge=0, lt=1e9)]
+)
+Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*\Z")]
+Stock = Annotated[int, Meta(ge=0, le=STOCK_MAX)]
+Text = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*\Z")]
+
+
+class NewProduct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name
+    sku: Sku
+    price: Price
+    stock: Stock = 0
+    description: Text = ""
+
+
+class ProductChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name | UnsetType = UNSET
+    sku: Sku | UnsetType = UNSET
+    price: Price | UnsetType = UNSET
+    stock: Stock | UnsetType = UNSET
+    description: Text | UnsetType = UNSET
+
+
+class ProductView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    sku: str
+    description: str
+    price: str
+    stock: int
+    created_at: str
+
+
+class NewOrderItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    product_id: Id
+    quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] = 1
+
+
+class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    items: Annotated[list[NewOrderItem], Meta(min_length=1, max_length=ITEMS_MAX)]
+    note: Text = ""
+
+
+class OrderChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    status: Literal["completed", "cancelled"]
+
+
+class OrderItemView(msgspec.Struct, frozen=True, kw_only=True):
+    product_id: str
+    name: str
+    sku: str
+    price: str
+    quantity: int
+
+
+class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+    """`state` and `status` are the same."""
+
+    id: str
+    items: list[OrderItemView]
+    total: str
+    status: str
+    state: str
+    note: str
+    created_at: str
+    finished_at: str | None
+
+
+class OrderSumsView(msgspec.Struct, frozen=True, kw_only=True):
+    """Without those that were cancelled; `items` counts pieces."""
+
+    count: int
+    total: str
+    items: int
+
+
+class OrderDayView(msgspec.Struct, frozen=True, kw_only=True):
+    day: str
+    count: int
+    total: str
+    items: int
+
+
+class OrderStats(msgspec.Struct, frozen=True, kw_only=True):
+    """`recent`: of the last 24 hours; `by_day`: every civil day of the time asked for."""
+
+    recent: OrderSumsView
+    timezone: str
+    by_day: list[OrderDayView]
+
+
+class ProductStats(msgspec.Struct, frozen=True, kw_only=True):
+    """`worth`: the price of all pieces in stock."""
+
+    count: int
+    stock: int
+    out_of_stock: int
+    worth: str
+
+
+def price_of(said: str | float) -> Decimal | None:
+    """A price as it was sent; None for a number with more decimals than there are."""
+    if isinstance(said, str):
+        return Decimal(said)
+    price = Decimal(repr(said))
+    exponent = price.as_tuple().exponent
+    assert isinstance(exponent, int)  # it is finite
+    return (
+        None if exponent < -4 else Decimal(f"{price:f}").quantize(Decimal(10) ** min(exponent, 0))
+    )
+
+
+def money(amount: Decimal) -> str:
+    """Never with an exponent."""
+    return f"{amount:f}"
+
+
+def product_view(product: Product) -> ProductView:
+    return ProductView(
+        id=product.id,
+        name=product.name,
+        sku=product.sku,
+        description=product.description,
+        price=money(product.price),
+        stock=product.stock,
+        created_at=format_us(product.created_us),
+    )
+
+
+def order_view(order: Order) -> OrderView:
+    return OrderView(
+        id=order.id,
+        items=[
+            OrderItemView(
+                product_id=item.product_id,
+                name=item.name,
+                sku=item.sku,
+                price=money(item.price),
+                quantity=item.quantity,
+            )
+            for item in order.items
+        ],
+        total=money(order.total),
+        status=order.state,
+        state=order.state,
+        note=order.note,
+        created_at=format_us(order.created_us),
+        finished_at=None if order.finished_us is None else format_us(order.finished_us),
+    )
+
+
+def sums_view(sums: OrderSums) -> OrderSumsView:
+    return OrderSumsView(count=sums.count, total=money(sums.total), items=sums.items)
+
+
+def day_view(day: OrderDay) -> OrderDayView:
+    return OrderDayView(
+        day=day.day, count=day.sums.count, total=money(day.sums.total), items=day.sums.items
+    )
+
+
+def stock_view(sums: StockSums) -> ProductStats:
+    return ProductStats(
+        count=sums.count,
+        stock=sums.stock,
+        out_of_stock=sums.out_of_stock,
+        worth=money(sums.worth),
+    )
