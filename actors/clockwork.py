@@ -13,6 +13,7 @@ from actors.jobs import Job
 from actors.leases import Leases
 from actors.ports import Ports
 from actors.ports.time import Progress
+from actors.rolling import Rolling
 from actors.schedule_messages import ScheduleMessageBuilder
 from actors.scheduling import PACE_S, Scheduling
 from actors.supervisor import Supervisor
@@ -61,6 +62,7 @@ class Clockwork:
         )
         self.leases = Leases(self.flows, ask, self._arm_leases)
         self.dispatcher = Dispatcher(ports.store, ports.broker, ports.clock, self.changed)
+        self.rolling = Rolling(ports.store, ports.clock)
         self.courier = Courier(
             ports.store, ports.receivers, ports.clock, freed=lambda: self.wake("webhooks")
         )
@@ -77,6 +79,7 @@ class Clockwork:
             "plans": (self.scheduling.plan, look_again_s, PACE_S),
             "commands": (self.scheduling.try_commands, look_again_s, PACE_S),
             "nudges": (self._nudge, NEVER_S, PACE_S),
+            "rollups": (self.rolling.work, NEVER_S, PACE_S),
             "webhooks": (self.courier.deliver, look_again_s, PACE_S),
         }
         self.jobs = {

@@ -134,6 +134,8 @@ class House:
     def _committed(self, committed: Committed, units: Sequence[Unit]) -> None:
         self.gateway.committed(committed.no, units)
         self.clockwork.changed(committed.changed)
+        if any(unit.readings for unit in units):
+            self.due("rollups", self.clockwork.rolling.wanted_us())
         for change in committed.unknown:
             topic = change.otherwise.topic
             self.devices.tell(change.device, Foreign(topic=topic))

@@ -95,6 +95,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     on_violation: str
     alarm: AlarmRule = AT_ONCE
     archived: bool = False
+    retain_days: int | None = None  # how long its readings are kept; for ever without it
     created_us: int
     last_value: Value | None = None
     last_us: int | None = None

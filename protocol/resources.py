@@ -29,6 +29,7 @@ Code = Annotated[str, Meta(pattern=rf"^{DEVICE_CODE}\Z")]
 Key = Annotated[str, Meta(pattern=rf"^{FEED_KEY}\Z")]
 OfflineAfter = Annotated[int, Meta(ge=1, le=30 * 24 * 3600)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
+RetainDays = Annotated[int, Meta(ge=1, le=36_500)]
 OnViolation = Literal["reject", "flag"]
 
 
@@ -170,6 +171,7 @@ class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_value: float | None = None
     on_violation: OnViolation = "reject"
     alarm: AlarmRule = AT_ONCE
+    retain_days: RetainDays | None = None
 
 
 class FeedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,6 +182,7 @@ class FeedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_value: float | UnsetType | None = UNSET
     on_violation: OnViolation | UnsetType = UNSET
     alarm: AlarmRule | UnsetType = UNSET
+    retain_days: RetainDays | UnsetType | None = UNSET
 
 
 class FeedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +198,7 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True):
     on_violation: str
     alarm: AlarmRule
     archived: bool
+    retain_days: int | None
     created_at: str
     last_value: Value | None
     last_value_at: str | None
@@ -214,20 +218,56 @@ def feed_view(feed: Feed) -> FeedView:
         on_violation=feed.on_violation,
         alarm=feed.alarm,
         archived=feed.archived,
+        retain_days=feed.retain_days,
         created_at=format_us(feed.created_us),
         last_value=feed.last_value,
         last_value_at=None if feed.last_us is None else format_us(feed.last_us),
     )
 
 
-class ReadingView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReadingView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A reading, with its `value`; or a bucket that begins at `ts`, with what was asked for."""
+
     ts: str
-    value: Value
+    value: Value | UnsetType = UNSET
     flagged: bool = False
+    avg: float | UnsetType = UNSET
+    min: float | UnsetType = UNSET
+    max: float | UnsetType = UNSET
+    sum: float | UnsetType = UNSET
+    count: int | UnsetType = UNSET
 
 
 def reading_view(reading: StoredReading) -> ReadingView:
-    return ReadingView(format_us(reading.ts_us), reading.value, reading.flagged)
+    return ReadingView(ts=format_us(reading.ts_us), value=reading.value, flagged=reading.flagged)
+
+
+class LatestView(msgspec.Struct, frozen=True, kw_only=True):
+    """The last value of a feed; null where it has none."""
+
+    feed_id: str
+    feed_key: str
+    device_id: str | None
+    unit: str | None
+    value: Value | None
+    ts: str | None
+
+
+def latest_view(feed: Feed) -> LatestView:
+    return LatestView(
+        feed_id=feed.id,
+        feed_key=feed.key,
+        device_id=feed.device_id,
+        unit=feed.unit,
+        value=feed.last_value,
+        ts=None if feed.last_us is None else format_us(feed.last_us),
+    )
+
+
+class Deleted(msgspec.Struct, frozen=True):
+    """How many there were."""
+
+    deleted: int
 
 
 class RejectionView(msgspec.Struct, frozen=True, kw_only=True):

@@ -192,6 +192,7 @@ async def _tidy(house: House) -> None:
     while True:
         try:
             await house.store.tidy()
+            await house.store.expire_history(house.clock.now_us())
             await house.media.settle_all()
         except RoostError as error:
             log.warning("housekeeping waits", error=str(error))

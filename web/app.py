@@ -26,6 +26,7 @@ from web import (
     products,
     schedules,
     sessions,
+    values,
     webhooks,
     zalo,
 )
@@ -46,6 +47,7 @@ APIS = (
     zalo.api,
     devices.api,
     feeds.api,
+    values.api,
     commands.api,
     schedules.api,
     alarms.api,

@@ -44,7 +44,7 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise Invalid({"payload": f"is {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX} are sent"})
     own = None if body.id is None else body.id.lower()
-    command_id = own or id_for(call, f"command {device.id}")
+    command_id = id_for(call, f"command {device.id}") if own is None else own
     if not is_uuid(command_id):
         raise Invalid({"id": "is not a UUID"})
     command = await call.house.store.add_command(

@@ -95,10 +95,19 @@ def _headers(media: Media, validators: Validators) -> dict[str, str]:
 
 
 def disposition(media: Media) -> str:
-    """RFC 6266, with the name in ASCII for who does not read `filename*` (RFC 8187)."""
     how = "inline" if media.content_type.partition("/")[0] in SHOWN else "attachment"
-    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in media.filename)
-    full = quote(media.filename, safe=ATTR_CHARS)
+    return _named(how, media.filename)
+
+
+def attachment(filename: str) -> str:
+    """What follows is a file to be kept under that name."""
+    return _named("attachment", filename)
+
+
+def _named(how: str, filename: str) -> str:
+    """RFC 6266, with the name in ASCII for who does not read `filename*` (RFC 8187)."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
+    full = quote(filename, safe=ATTR_CHARS)
     return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{full}"
 
 

@@ -5,7 +5,6 @@ import math
 import msgspec
 from msgspec import UNSET
 
-from actors.ports import FeedPage
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.records import Feed
@@ -16,16 +15,12 @@ from protocol.resources import (
     Limit,
     NewFeed,
     Page,
-    ReadingView,
     RejectionView,
-    Time,
     feed_view,
-    reading_view,
     rejection_view,
 )
-from protocol.times import FIRST_US, LAST_US, parse_rfc3339
 from web.devices import device_of
-from web.paging import number_of, page, place_of
+from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("feeds")
@@ -35,19 +30,6 @@ class FeedQuery(msgspec.Struct, frozen=True):
     limit: Limit = 100
     cursor: str | None = None
     device_id: Id | None = None
-
-
-class ValuesQuery(msgspec.Struct, frozen=True):
-    """`start` is included, `end` is not; both RFC 3339."""
-
-    limit: Limit = 100
-    cursor: str | None = None
-    start: Time | None = None
-    end: Time | None = None
-
-
-class ValuesOfQuery(ValuesQuery, frozen=True, kw_only=True):
-    feed_id: Id
 
 
 async def feed_of(call: Call, feed_id: str) -> Feed:
@@ -89,6 +71,7 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
         max_value=body.max_value,
         on_violation=body.on_violation,
         alarm=body.alarm,
+        retain_days=body.retain_days,
         created_us=call.house.clock.now_us(),
     )
     _check_thresholds(feed)
@@ -146,51 +129,6 @@ def _check_thresholds(feed: Feed) -> None:
             raise Invalid({name: "must be finite"})
     if low is not None and high is not None and low > high:
         raise Invalid({"max_value": "lies below min_value"})
-
-
-@api.operation("GET", "/feed-values/", query=ValuesOfQuery, answer=Page[ReadingView], errors=(404,))
-async def list_values_of(call: Call, query: ValuesOfQuery) -> Page[ReadingView]:
-    """Readings of the feed `feed_id`, newest first."""
-    return await _values(call, query.feed_id.lower(), query)
-
-
-@api.operation(
-    "GET", "/feed-values/<feed_id>", query=ValuesQuery, answer=Page[ReadingView], errors=(404,)
-)
-async def list_values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView]:
-    """Readings of a feed, newest first."""
-    return await _values(call, feed_id, query)
-
-
-async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView]:
-    feed = await feed_of(call, feed_id)
-    before = None
-    if query.cursor:
-        ts_us, device_num, digest = place_of(query.cursor, 3)
-        if not FIRST_US <= ts_us <= LAST_US:
-            raise Invalid({"cursor": "is not a cursor of this list"})
-        before = ts_us, device_num, digest
-    asked = FeedPage(
-        feed_num=feed.num,
-        start_us=_instant("start", query.start),
-        end_us=_instant("end", query.end),
-        before=before,
-        limit=query.limit + 1,
-    )
-    found = await call.house.store.feed_values(asked)
-    return page(
-        found, query.limit, reading_view, lambda each: (each.ts_us, each.device_num, each.digest)
-    )
-
-
-def _instant(name: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        # A plus that was not encoded in the URL arrives as a space.
-        return parse_rfc3339(text.replace(" ", "+") if text[10:11] in "Tt" else text)
-    except ValueError as error:
-        raise Invalid({name: str(error)}) from None
 
 
 @api.operation("GET", "/rejected-messages", query=FeedQuery, answer=Page[RejectionView])

@@ -18,6 +18,8 @@ _REFERENCE = "#/components/schemas/{name}"
 _PATH = re.compile(r"<(\w+)>")
 
 TEXT = {"type": "string"}
+CSV, LINES = "text/csv", "application/x-ndjson"
+CSV_EXAMPLE = "ts,value\n2026-01-31T08:05:00Z,21.5\n"
 ID = {"type": "string", "format": "uuid"}
 # What comes with a wrong answer beside its body.
 HEADERS: dict[int, dict[str, Any]] = {
@@ -115,6 +117,9 @@ def _operation(
         if operation.raw_body:
             content["application/x-www-form-urlencoded"] = {"schema": _form()}
         described["requestBody"] = {"required": True, "content": content}
+    if operation.csv:
+        content = {"text/csv": {"schema": TEXT, "example": CSV_EXAMPLE}}
+        described["requestBody"] = {"required": True, "content": content}
     if operation.upload:
         described["requestBody"] = {"required": True, "content": {"multipart/form-data": _file()}}
     if not operation.public:
@@ -153,7 +158,7 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         wrong |= {400, 408, 413, 422}
     if operation.matched and operation.method == "PATCH":
         wrong.add(412)
-    if operation.upload:
+    if operation.upload or operation.csv:
         wrong |= {400, 408, 413, 415, 422}
     if operation.content:
         wrong.add(416)
@@ -175,6 +180,8 @@ def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, An
         good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if operation.answer is not None:
             good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
+        if operation.streams:
+            good["content"] |= {CSV: {"schema": TEXT}, LINES: {"schema": TEXT}}
         if operation.matched:
             good["headers"] = {"ETag": {"required": True, "schema": TEXT}}
         answers[str(status)] = good

@@ -129,6 +129,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         raw_body: the handler reads the body itself, and may be left when the client hangs up.
         upload: the body is multipart with one part `file`, and comes as fast as it is read.
         content: the answer is the content of a file: whole, in part, or not modified.
+        csv: the body is `text/csv`; the handler reads it.
+        streams: it answers as CSV or as lines of JSON, too, where that is accepted.
         again: takes an `Idempotency-Key`.
         matched: its answer has an `ETag`; a change takes an `If-Match`.
         linked: a link with a `signature` stands for a login; the handler judges it.
@@ -148,6 +150,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     upload: bool = False
     content: bool = False
     linked: bool = False
+    csv: bool = False
+    streams: bool = False
     again: bool = False
     matched: bool = False
     tag: str = ""

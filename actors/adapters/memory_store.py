@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory_alarms import AlarmTables
+from actors.adapters.memory_charts import ChartTables
 from actors.adapters.memory_media import MediaTables
 from actors.adapters.memory_people import PeopleTables
 from actors.adapters.memory_rules import check_storable
@@ -50,7 +51,7 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore(AlarmTables, ScheduleTables, MediaTables, PeopleTables, ShopTables):
+class MemoryStore(AlarmTables, ScheduleTables, MediaTables, PeopleTables, ShopTables, ChartTables):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from actors.ports.charts import ChartStore
 from actors.ports.media import MediaStore
 from actors.ports.people import PeopleStore
 from actors.ports.shop import ShopStore
@@ -101,7 +102,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Store(MediaStore, TimeStore, WebhookStore, PeopleStore, ShopStore, Protocol):
+class Store(MediaStore, TimeStore, WebhookStore, PeopleStore, ShopStore, ChartStore, Protocol):
     """Everything that lasts.
 
     Every call raises `Unavailable` when the database cannot be reached or does not answer in time;

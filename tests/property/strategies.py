@@ -136,6 +136,7 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "stock": st.integers(0, 99),
     "items": st.lists(nearly({"product_id": uuids, "quantity": st.integers(1, 9)}), max_size=2),
     "note": short_texts,
+    "retain_days": st.none() | st.integers(1, 36_500),
     "status": st.sampled_from(["completed", "cancelled"]),
 }
 

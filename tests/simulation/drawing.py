@@ -13,6 +13,7 @@ from tests.simulation.plan import (
     AnyStep,
     Arrange,
     Boot,
+    Buy,
     Delete,
     Fault,
     Form,
@@ -27,6 +28,7 @@ from tests.simulation.plan import (
     Stop,
     Tune,
     Vanish,
+    Visit,
     Watch,
     Word,
 )
@@ -76,6 +78,8 @@ def draw(seed: int) -> Plan:
         steps += painter.storm()
     if rng.random() < 0.3:
         steps += painter.spoiled_tune()
+    steps += [painter.purchase() for _ in range(rng.randint(0, 8))]
+    steps += [painter.visit() for _ in range(rng.choice((0, 0, 1, 2)))]
     steps.sort(key=lambda step: step.at_s)
     return Plan(
         seed=seed,
@@ -270,6 +274,22 @@ class _Painter:
             change = rng.choice(("grace", "pause", "pause", "delete"))
             steps.append(Rearrange(at_s=changed_s, owner=owner, number=number, change=change))
         return steps
+
+    def purchase(self) -> AnyStep:
+        rng = self.rng
+        return Buy(
+            at_s=self.moment(),
+            owner=rng.choice(OWNERS),
+            number=self.number(),
+            quantity=rng.choice((1, 1, 2, 5)),
+            twice=rng.random() < 0.3,
+            cancels=rng.random() < 0.3,
+        )
+
+    def visit(self) -> AnyStep:
+        rng = self.rng
+        lasts_s = round(rng.uniform(0.1, 12), 3)
+        return Visit(at_s=self.moment(), owner=rng.choice(OWNERS), lasts_s=lasts_s)
 
     def reactions(self) -> list[Reaction]:
         """Most hear and answer at once; some are slow, deaf, fail, or never end."""

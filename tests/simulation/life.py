@@ -23,6 +23,7 @@ from tests.simulation.plan import (
     AnyStep,
     Arrange,
     Boot,
+    Buy,
     Delete,
     Fault,
     Hostile,
@@ -36,12 +37,15 @@ from tests.simulation.plan import (
     Stop,
     Tune,
     Vanish,
+    Visit,
     Watch,
     Word,
     described,
 )
 from tests.simulation.process import Gone
 from tests.simulation.screen import Screen
+from tests.simulation.shop import Shop
+from tests.simulation.visits import Visits
 from tests.simulation.world import World
 
 STOPS_READING_S = 60.0
@@ -63,6 +67,8 @@ async def live(world: World, plan: Plan) -> None:
         await life.check()
         await life.orders.check()
         await life.agenda.check()
+        life.shop.check()
+        await life.visits.check()
         await world.receivers.check()
         await finale(world, life.screens)
         audience.cancel_scope.cancel()
@@ -78,6 +84,8 @@ class Life:
         self.screens: list[Screen] = []
         self.orders = Orders(world)
         self.agenda = Agenda(world)
+        self.shop = Shop(world)
+        self.visits = Visits(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery
@@ -92,6 +100,7 @@ class Life:
         for owner in OWNERS:
             await self.world.add_media(owner)
             await self.world.receivers.register(owner)
+            await self.shop.furnish(owner)
         self.world.store.poison = {self.plan.poison}
 
     async def play(self) -> None:
@@ -151,6 +160,10 @@ class Life:
                 await self.agenda.arrange(step)
             case Rearrange():
                 await self.agenda.rearrange(step)
+            case Buy():
+                await self.shop.buy(step)
+            case Visit():
+                await self.visits.visit(step)
             case Revoke():
                 await self.orders.revoke(step)
             case Fault(kind=kind, seconds=seconds, target=target):

@@ -1,5 +1,6 @@
 """A user over REST, through the real application of whichever process serves at the moment."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -66,7 +67,9 @@ class Person:
     async def delete(self, path: str) -> None:
         await self.call("DELETE", path)
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
+    async def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
         """The answer's body; asks again after 500, 503 or the death of the process.
 
         Raises:
@@ -74,7 +77,7 @@ class Person:
         """
         for _ in range(TRIES_MAX):
             try:
-                status, answer = await self.once(method, path, body)
+                status, answer = await self.once(method, path, body, headers)
             except Gone:
                 status, answer = 503, None
             if status < 400:
@@ -84,12 +87,13 @@ class Person:
             await trio.sleep(AGAIN_S)
         raise AssertionError(f"{method} {path}: not served after {TRIES_MAX} tries")
 
-    async def once(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async def once(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
         """Status and body of one try. Raises `Gone`."""
         process = await self._world.serving()
         status, answer = 503, None
         with process.client():
-            status, answer = await request(
-                process.app, method, f"/api/v1{path}", self.headers, body
-            )
+            said = {**self.headers, **(headers or {})}
+            status, answer = await request(process.app, method, f"/api/v1{path}", said, body)
         return status, answer

@@ -142,6 +142,23 @@ class Rearrange(Step, frozen=True, kw_only=True):
     change: Literal["grace", "pause", "delete"]
 
 
+class Buy(Step, frozen=True, kw_only=True):
+    """An order in one's own shop; perhaps it is sent twice, perhaps cancelled."""
+
+    owner: str
+    number: int
+    quantity: int
+    twice: bool = False
+    cancels: bool = False
+
+
+class Visit(Step, frozen=True, kw_only=True):
+    """A second sign-in that watches for a while and signs out."""
+
+    owner: str
+    lasts_s: float
+
+
 class Fault(Step, frozen=True, kw_only=True):
     """One of `faults.ACTS`."""
 
@@ -177,6 +194,8 @@ AnyStep = (
     | Revoke
     | Arrange
     | Rearrange
+    | Buy
+    | Visit
     | Fault
     | Kill
     | Stop

@@ -14,11 +14,24 @@ from actors.adapters.postgres import alarms, commands
 from actors.adapters.postgres.rows import columns
 from actors.ports import Batch, Committed
 from actors.ports.time import Progress
+from protocol.charts import minutes_of
 from protocol.errors import Fenced
 from protocol.records import Reading, Rejection, StateChange, Unit
 
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
 KEPT_BATCHES = 64  # of a session's identities after they are confirmed (see `actors.ledger`)
+
+# The minutes that it writes to are noted in the same breath (`rolling`).
+_CLAIM = """
+WITH claimed AS (
+    INSERT INTO commits (id, duplicates) SELECT $1::text::uuid, '{}' FROM leads
+    WHERE epoch = $2 OR $2 = 0 ON CONFLICT (id) DO NOTHING RETURNING no
+), noted AS (
+    INSERT INTO rollup_log (feeds, minutes)
+    SELECT $3, $4 FROM claimed WHERE cardinality($3::integer[]) > 0
+)
+SELECT no FROM claimed
+"""
 
 _READINGS = """
 WITH input AS (
@@ -91,12 +104,8 @@ async def commit(connection: Any, batch: Batch) -> Committed:
     it was done, its answer is given again and nothing else happens.
     """
     async with connection.transaction():
-        no = await connection.fetchval(
-            "INSERT INTO commits (id, duplicates) SELECT $1::text::uuid, '{}' FROM leads"
-            " WHERE epoch = $2 OR $2 = 0 ON CONFLICT (id) DO NOTHING RETURNING no",
-            batch.id,
-            batch.epoch,
-        )
+        touched = minutes_of(reading for unit in batch.units for reading in unit.readings)
+        no = await connection.fetchval(_CLAIM, batch.id, batch.epoch, *columns(touched, 2))
         if no is None:
             done = await connection.fetchrow(
                 "SELECT no, duplicates FROM commits WHERE id = $1::text::uuid", batch.id
@@ -134,6 +143,13 @@ async def _answer(
         await _store_rejections(connection, [ack.otherwise for ack in unknown])
     changed = msgspec.structs.replace(changed, told=told or changed.told)
     return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
+
+
+async def insert_readings(connection: Any, readings: Sequence[Reading]) -> int:
+    """Readings that no message brought; answers how many were there already."""
+    unit = Unit(device=("", ""), readings=tuple(readings))
+    (duplicates,) = await _store_readings(connection, [unit])
+    return duplicates
 
 
 async def _store_readings(connection: Any, units: Sequence[Unit]) -> list[int]:

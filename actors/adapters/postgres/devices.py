@@ -74,6 +74,11 @@ async def delete_device(connection: Any, user_id: str, device_id: str, purge: bo
                 device_id,
             )
             await connection.execute(
+                "DELETE FROM feed_rollups r USING feeds f"
+                " WHERE r.feed_num = f.num AND f.device_id = $1::text::uuid",
+                device_id,
+            )
+            await connection.execute(
                 "DELETE FROM feeds WHERE device_id = $1::text::uuid", device_id
             )
         else:

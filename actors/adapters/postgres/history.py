@@ -20,8 +20,9 @@ async def add_feed(connection: Any, feed: Feed) -> Feed:
         num = await connection.fetchval(
             "INSERT INTO feeds (id, user_id, device_id, key, name, unit, kind, enabled, min_value,"
             " max_value, on_violation, created_at, alarm_after_s, alarm_after_count,"
-            " alarm_hysteresis, alarm_severity) VALUES ($1::text::uuid, $2::text::uuid,"
-            " $3::text::uuid, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+            " alarm_hysteresis, alarm_severity, retain_days)"
+            " VALUES ($1::text::uuid, $2::text::uuid, $3::text::uuid, $4, $5, $6, $7, $8, $9, $10,"
+            " $11, $12, $13, $14, $15, $16, $17)"
             " RETURNING num",
             feed.id,
             feed.user_id,
@@ -36,6 +37,7 @@ async def add_feed(connection: Any, feed: Feed) -> Feed:
             feed.on_violation,
             feed.created_us,
             *_alarm_rule(feed),
+            feed.retain_days,
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"there is a feed {feed.key!r} in this place already") from None
@@ -74,7 +76,7 @@ async def update_feed(connection: Any, feed: Feed) -> None:
     await connection.execute(
         "UPDATE feeds SET name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6,"
         " on_violation = $7, alarm_after_s = $8, alarm_after_count = $9, alarm_hysteresis = $10,"
-        " alarm_severity = $11 WHERE num = $1",
+        " alarm_severity = $11, retain_days = $12 WHERE num = $1",
         feed.num,
         feed.name,
         feed.unit,
@@ -83,6 +85,7 @@ async def update_feed(connection: Any, feed: Feed) -> None:
         feed.max_value,
         feed.on_violation,
         *_alarm_rule(feed),
+        feed.retain_days,
     )
 
 
@@ -100,7 +103,7 @@ async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
             user_id,
             feed_id,
         )
-        for table in ("feed_values", "message_ids"):
+        for table in ("feed_values", "message_ids", "feed_rollups"):
             await connection.execute(f"DELETE FROM {table} WHERE feed_num = $1", num)
 
 

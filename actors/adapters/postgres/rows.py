@@ -18,7 +18,7 @@ DEVICE = (
 FEED = (
     "f.num, f.id::text, f.user_id::text, f.device_id::text, f.key, f.name, f.unit, f.kind,"
     " f.enabled, f.min_value, f.max_value, f.on_violation, f.archived, f.created_at,"
-    " f.alarm_after_s, f.alarm_after_count, f.alarm_hysteresis, f.alarm_severity,"
+    " f.alarm_after_s, f.alarm_after_count, f.alarm_hysteresis, f.alarm_severity, f.retain_days,"
     " l.ts AS last_at, l.number, l.text, l.boolean"
 )
 FEED_FROM = "feeds f LEFT JOIN feed_last l ON l.feed_num = f.num"
@@ -89,6 +89,7 @@ def feed(row: Any) -> Feed:
             severity=row["alarm_severity"],
         ),
         archived=row["archived"],
+        retain_days=row["retain_days"],
         created_us=row["created_at"],
         last_value=value(row),
         last_us=row["last_at"],

@@ -26,6 +26,7 @@ from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing, Pool
 from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.people import PeopleCalls
+from actors.adapters.postgres.rolling import ChartCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.adapters.postgres.shop import ShopCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
@@ -53,6 +54,7 @@ class PostgresStore(
     MediaCalls,
     PeopleCalls,
     ShopCalls,
+    ChartCalls,
     Crossing,
 ):
     """See `actors.ports.Store` for what each call promises."""

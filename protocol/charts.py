@@ -1,0 +1,94 @@
+"""Charts: readings in buckets of equal length, aligned to 1970-01-01T00:00Z.
+
+A bool counts as 1 or 0; texts are in no chart.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from protocol.errors import Invalid
+from protocol.records import Reading
+from protocol.times import SECOND_US
+
+AGGREGATES = ("avg", "min", "max", "sum", "count")
+POINTS_MAX = 10_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+# A chart with fewer points than it asked for looks better than one with odd times on its axis.
+NICE_S = (
+    *(1, 2, 5, 10, 15, 30),
+    *(60 * n for n in (1, 2, 5, 10, 15, 30)),
+    *(3600 * n for n in (1, 2, 3, 6, 12)),
+    *(86400 * n for n in (1, 2, 7, 14, 30, 90, 365, 3650)),
+)
+BUCKET_MAX_S = NICE_S[-1]
+
+_BUCKET = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)", re.ASCII)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Bucket(msgspec.Struct, frozen=True, gc=False):
+    """Readings from `ts_us` on for the length of a bucket; at least one."""
+
+    ts_us: int
+    count: int
+    sum: float
+    min: float
+    max: float
+
+    @property
+    def avg(self) -> float:
+        # Sums of huge values overflow where their mean does not.
+        return min(self.max, max(self.min, self.sum / self.count))
+
+
+def bucket_of(text: str) -> int:
+    """Seconds of `90s`, `15m`, `1h`, `7d`. Raises `Invalid`."""
+    found = _BUCKET.fullmatch(text)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < seconds <= BUCKET_MAX_S:
+        raise Invalid({"bucket": "is a number of s, m, h or d, such as 15m; ten years at most"})
+    return seconds
+
+
+def bucket_for(start_us: int, end_us: int, points: int) -> int:
+    """The shortest nice bucket (seconds) that needs at most so many points."""
+    for seconds in NICE_S:
+        if points_of(start_us, end_us, seconds) <= points:
+            return seconds
+    # A few points over centuries: as many seconds as it takes, in whole days.
+    days = (end_us - start_us) // (points * DAY_US) + 1
+    while points_of(start_us, end_us, days * 86400) > points:
+        days *= 2
+    return days * 86400
+
+
+def points_of(start_us: int, end_us: int, bucket_s: int) -> int:
+    """How many buckets these times touch."""
+    bucket_us = bucket_s * SECOND_US
+    return (end_us - 1) // bucket_us - start_us // bucket_us + 1 if end_us > start_us else 0
+
+
+def aggregates_of(text: str) -> tuple[str, ...]:
+    """`avg,max`, in that order. Raises `Invalid`."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not set(names) <= set(AGGREGATES):
+        raise Invalid({"agg": f"is one or more of {', '.join(AGGREGATES)}, with commas between"})
+    return names
+
+
+def minutes_of(readings: Iterable[Reading]) -> list[tuple[int, int]]:
+    """(feed, minute since 1970) of readings, each once, in order."""
+    return sorted({(r.feed_num, r.ts_us // MINUTE_US) for r in readings})
+
+
+def summed(values: Iterable[tuple[int, float]], bucket_s: int) -> list[Bucket]:
+    """Buckets of (ts_us, value), in order."""
+    bucket_us = bucket_s * SECOND_US
+    found: dict[int, list[float]] = {}
+    for ts_us, value in values:
+        found.setdefault(ts_us - ts_us % bucket_us, []).append(value)
+    return [Bucket(ts, len(v), float(sum(v)), min(v), max(v)) for ts, v in sorted(found.items())]

@@ -1,0 +1,102 @@
+"""Readings from CSV: a header with `ts` and `value`, then a row for each."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from protocol.errors import Malformed, Reason, Refusal
+from protocol.records import Feed, Reading
+from protocol.times import parse_device_time
+from protocol.values import digest64, take_value
+
+ERRORS_MAX = 100
+_BOOLS = {"true": True, "false": False, "1": True, "0": False}
+
+
+class BadLine(msgspec.Struct, frozen=True):
+    """A line of the file (the header is 1), and why it was refused."""
+
+    line: int
+    detail: str
+
+
+class Imported(msgspec.Struct, frozen=True):
+    readings: Sequence[Reading]
+    refused: int
+    errors: list[BadLine]
+
+
+class ImportView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the rows; `errors` names the first hundred that were refused."""
+
+    stored: int
+    duplicate: int
+    refused: int
+    errors: list[BadLine]
+
+
+def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Imported:
+    """Readings of a feed. Thresholds count as for what devices send.
+
+    Raises:
+        Malformed: it is not UTF-8, not CSV, or without those columns.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Malformed("the file is not UTF-8") from None
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    readings: list[Reading] = []
+    errors: list[BadLine] = []
+    refused = 0
+    try:
+        places = _columns(next(rows, []))
+        for row in rows:
+            if not row:
+                continue
+            try:
+                readings.append(_reading(row, places, feed, device_num, now_us))
+            except Refusal as refusal:
+                refused += 1
+                if len(errors) < ERRORS_MAX:
+                    errors.append(BadLine(rows.line_num, refusal.detail))
+    except csv.Error as error:
+        raise Malformed(f"line {rows.line_num} is not CSV: {error}") from None
+    return Imported(readings, refused, errors)
+
+
+def _columns(header: Sequence[str]) -> tuple[int, int]:
+    names = [name.strip().lower() for name in header]
+    if "ts" not in names or "value" not in names:
+        raise Malformed("the first line names the columns; ts and value must be among them")
+    return names.index("ts"), names.index("value")
+
+
+def _reading(
+    row: Sequence[str], places: tuple[int, int], feed: Feed, device_num: int, now_us: int
+) -> Reading:
+    if len(row) <= max(places):
+        raise Refusal(Reason.BAD_VALUE, "the row is too short")
+    ts_us = parse_device_time(_time(row[places[0]].strip()), now_us)
+    said: Any = row[places[1]]
+    if feed.kind == "bool":
+        said = _BOOLS.get(said.strip().lower(), said)
+    value = take_value(feed.kind, said.strip() if feed.kind == "number" else said)
+    flagged = False
+    if isinstance(value, float):
+        low, high = feed.min_value, feed.max_value
+        flagged = (low is not None and value < low) or (high is not None and value > high)
+        if flagged and feed.on_violation == "reject":
+            raise Refusal(Reason.OUT_OF_RANGE, f"{value:g} is outside the thresholds")
+    return Reading(feed.num, device_num, ts_us, digest64(value), value, flagged)
+
+
+def _time(text: str) -> Any:
+    """RFC 3339 as it is; a Unix time as a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

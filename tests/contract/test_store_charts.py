@@ -1,0 +1,185 @@
+"""What every store promises of many readings at once: PostgreSQL and its memory twin."""
+
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import charts
+from protocol.charts import Bucket
+from protocol.errors import Invalid
+from protocol.records import Reading
+from protocol.values import digest64
+from tests.contract.test_store import Home, of
+from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
+
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
+EVER = 100 * 365 * DAY
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        yield await Home(store).furnish()
+
+
+def truth(readings: dict[int, float], start_us: int, end_us: int, bucket_s: int) -> list[Bucket]:
+    inside = [(ts, v) for ts, v in readings.items() if start_us <= ts < end_us]
+    return charts.summed(inside, bucket_s)
+
+
+async def rolled(home: Home) -> None:
+    while await home.store.roll_up(3):
+        pass
+
+
+async def stored(home: Home, readings: dict[int, float]) -> None:
+    items = list(readings.items())
+    for start in range(0, len(items), 100):
+        chunk = items[start : start + 100]
+        await home.commit(of(*(home.reading(value, ts) for ts, value in chunk)))
+
+
+def about(buckets: list[Bucket]) -> list[tuple[Any, ...]]:
+    return [(b.ts_us, b.count, round(b.sum, 6), b.min, b.max) for b in buckets]
+
+
+async def test_buckets_are_those_of_the_readings_whatever_is_summed_up(home: Home) -> None:
+    """Long ago and just now, before and after the sums are made, with ragged ends."""
+    rng = random.Random(5)
+    now_us = time.time_ns() // 1000  # a database counts what is fresh by its own clock
+    begin = now_us - 3 * DAY
+    readings = {rng.randrange(begin, now_us): round(rng.uniform(-50, 50), 3) for _ in range(1_500)}
+    await stored(home, dict(list(readings.items())[:1_000]))
+    await rolled(home)
+    await stored(home, dict(list(readings.items())[1_000:]))  # late ones, too
+    await rolled(home)
+    fresh = {now_us + n: float(n) for n in range(20)}
+    await stored(home, fresh)
+    readings |= fresh
+    num = home.feeds["number"].num
+    for bucket_s in (7, 60, 300, 3600, 7200, 86400):
+        for start, end in (
+            (begin, now_us + SECOND),
+            (begin + 12_345_678, now_us - 98_765_432),
+            (now_us - 50 * SECOND, now_us + SECOND),
+            (begin + 10, begin + 20),
+        ):
+            found = await home.store.feed_buckets(num, start, end, bucket_s)
+            assert about(found) == about(truth(readings, start, end, bucket_s))
+
+
+async def test_what_a_user_has_is_the_sum_of_their_feeds(home: Home) -> None:
+    await home.commit(of(home.reading(1.0), home.reading(True), home.reading("text")))
+    await home.commit(of(home.reading(4.0, NOW + 70 * SECOND)))
+    await rolled(home)
+    minute = NOW - NOW % MINUTE
+    day = await home.store.user_buckets(USER, NOW - NOW % DAY, NOW - NOW % DAY + DAY, 86400)
+    assert about(day) == [(NOW - NOW % DAY, 3, 6.0, 1.0, 4.0)]
+    each = await home.store.user_buckets(USER, minute, minute + HOUR, 60)
+    assert [(b.count, b.sum) for b in each] == [(2, 2.0), (1, 4.0)]
+    assert await home.store.user_buckets(OTHER_USER, minute, minute + HOUR, 60) == []
+
+
+async def test_bounds_are_the_first_and_the_last(home: Home) -> None:
+    num = home.feeds["number"].num
+    assert await home.store.feed_bounds(num) is None
+    await stored(home, {NOW + 5: 1.0, NOW - 9 * DAY: 2.0, NOW: 3.0})
+    assert await home.store.feed_bounds(num) == (NOW - 9 * DAY, NOW + 5)
+
+
+async def test_last_values_come_in_the_order_asked(home: Home) -> None:
+    await home.commit(of(home.reading(1.5), home.reading(True)))
+    ids = [home.feeds[kind].id for kind in ("bool", "text", "number")]
+    found = await home.store.last_values(USER, [*ids, "00000000-0000-4000-8000-00000000dead"])
+    assert [feed.last_value for feed in found] == [True, None, 1.5]
+    assert await home.store.last_values(OTHER_USER, ids) == []
+
+
+async def test_history_is_added_once(home: Home) -> None:
+    feed = home.feeds["number"]
+    news = [Reading(feed.num, 0, NOW + n, digest64(float(n)), float(n)) for n in range(3)]
+    assert await home.store.add_history(feed, news) == 0
+    assert await home.store.add_history(feed, news[1:]) == 2
+    assert await home.values() == [(2, 2.0), (1, 1.0), (0, 0.0)]
+    assert await home.last() == (2.0, NOW + 2)
+    await rolled(home)
+    (bucket,) = await home.store.feed_buckets(feed.num, NOW - HOUR, NOW + HOUR, 86400)
+    assert bucket.count == 3
+
+
+async def test_deleted_history_is_in_no_list_and_no_chart(home: Home) -> None:
+    num = home.feeds["number"].num
+    minute = NOW - NOW % MINUTE
+    readings = {minute + n * 20 * SECOND: float(n) for n in range(30)}
+    await stored(home, readings)
+    await home.commit(of(home.reading(True)))
+    await rolled(home)
+    start, end = minute + 70 * SECOND, minute + 500 * SECOND
+    gone = [ts for ts in readings if start <= ts < end]
+    assert await home.store.delete_history(num, start, end) == len(gone)
+    assert await home.store.delete_history(num, start, end) == 0
+    await rolled(home)
+    for ts in gone:
+        del readings[ts]
+    for bucket_s in (60, 3600):
+        found = await home.store.feed_buckets(num, NOW - DAY, NOW + DAY, bucket_s)
+        assert about(found) == about(truth(readings, NOW - DAY, NOW + DAY, bucket_s))
+    assert (await home.last())[0] == 29.0
+    assert await home.store.delete_history(num, minute + 501 * SECOND, None) == 4
+    assert (await home.last())[0] == 25.0
+    assert await home.store.delete_history(num, None, None) == 5
+    assert await home.last() == (None, None)
+    await rolled(home)
+    assert await home.store.feed_buckets(num, NOW - DAY, NOW + DAY, 3600) == []
+    user = await home.store.user_buckets(USER, minute - HOUR, minute + HOUR, 60)
+    assert [b.count for b in user] == [1]  # the bool
+
+
+async def test_what_a_feed_keeps_no_longer_goes(home: Home) -> None:
+    feed = home.feeds["number"]
+    await home.store.update_feed(msgspec.structs.replace(feed, retain_days=2))
+    kept = await home.store.feed(USER, feed.id)
+    assert kept is not None
+    assert kept.retain_days == 2
+    await stored(home, {NOW - 3 * DAY: 1.0, NOW - DAY: 2.0, NOW: 3.0})
+    await home.commit(of(home.reading(True, NOW - 3 * DAY)))
+    assert await home.store.expire_history(NOW) == 1
+    assert await home.store.expire_history(NOW) == 0
+    assert await home.values() == [(0, 3.0), (-DAY, 2.0)]
+    assert await home.values("bool") == [(-3 * DAY, True)]
+
+
+async def test_a_feed_that_is_deleted_leaves_no_sums(home: Home) -> None:
+    await home.commit(of(home.reading(1.0)))
+    await rolled(home)
+    feed = home.feeds["number"]
+    await home.store.delete_feed(USER, feed.id)
+    assert await home.store.feed_buckets(feed.num, NOW - DAY, NOW + DAY, 3600) == []
+
+
+@given(st.integers(0, EVER), st.integers(1, EVER), st.integers(1, 10_000))
+def test_a_chart_has_never_more_points_than_asked_for(start: int, length: int, many: int) -> None:
+    bucket_s = charts.bucket_for(start, start + length, many)
+    points = charts.points_of(start, start + length, bucket_s)
+    # Two points may be needed for any two instants, however long the bucket.
+    assert points <= max(many, 2) or many == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1s", 1), ("90s", 90), ("15m", 900), ("1h", 3600), ("7d", 604_800), ("3650d", 315_360_000)],
+)
+def test_a_bucket_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert charts.bucket_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0s", "1", "m", "1w", "-1m", "1.5h", "9999999d", "１m"])
+def test_what_is_no_bucket_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        charts.bucket_of(text)

@@ -1,0 +1,55 @@
+"""Classic mistakes with people: sold twice, given back twice, signed out and still in."""
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from actors.adapters.memory_shop import ShopTables
+from actors.sessions import Sessions
+from protocol.shop import CANCELLED, PLACED, Order, Wish
+from tests.simulation.planted import Patch, plant
+
+
+@plant("an order that is sent again is another")
+def bought_twice(patch: Patch) -> None:
+    add = ShopTables.add_order
+
+    async def mistaken(
+        self: ShopTables,
+        order_id: str,
+        user_id: str,
+        wishes: Sequence[Wish],
+        note: str,
+        now_us: int,
+    ) -> Order:
+        if order_id in self.all_orders:
+            order_id = f"{order_id[:-12]}{self._next('mistake'):012d}"
+        return await add(self, order_id, user_id, wishes, note, now_us)
+
+    patch.setattr(ShopTables, "add_order", mistaken)
+
+
+@plant("a cancelled order gives back whenever it is asked to")
+def given_back_twice(patch: Patch) -> None:
+    finish = ShopTables.finish_order
+
+    async def mistaken(
+        self: ShopTables, user_id: str, order_id: str, state: str, now_us: int
+    ) -> Order | None:
+        known = self.all_orders.get(order_id)
+        if known is not None and known.state == CANCELLED:
+            self.all_orders[order_id] = msgspec.structs.replace(known, state=PLACED)
+        return await finish(self, user_id, order_id, state, now_us)
+
+    patch.setattr(ShopTables, "finish_order", mistaken)
+
+
+@plant("who signs out is kept at hand")
+def still_in(patch: Patch) -> None:
+    async def mistaken(
+        self: Sessions, user_id: str, session_ids: Collection[str]
+    ) -> Collection[str]:
+        return await self._store.delete_sessions(user_id, session_ids)
+
+    patch.setattr(Sessions, "end", mistaken)
+    patch.setattr(Sessions, "heard", lambda self, changed: None)

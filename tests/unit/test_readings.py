@@ -1,0 +1,229 @@
+"""Charts, exports, imports and deletion of readings, as a black box."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from actors.ports import Batch
+from protocol.records import Reading, Unit
+from protocol.times import format_us
+from protocol.values import digest64
+from tests.unit.site import ACCOUNT, Site, open_site
+
+SECOND = 1_000_000
+START = 1_790_000_000_000_000 - 3600 * SECOND  # an hour before the site's clock
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with open_site() as place:
+        yield place
+
+
+async def feed(site: Site, key: str = "t", **more: Any) -> Any:
+    status, made = await site.post("/feeds", {"key": key, "name": key, **more})
+    assert status == 201, made
+    return made
+
+
+async def fill(site: Site, made: Any, values: list[Any], every_s: int = 60) -> None:
+    _, me = await site.call("GET", "/users/me")
+    known = await site.house.store.feed(me["id"], made["id"])
+    assert known is not None
+    readings = tuple(
+        Reading(known.num, 1, START + n * every_s * SECOND, digest64(value), value)
+        for n, value in enumerate(values)
+    )
+    unit = Unit(device=(me["id"], "d1"), readings=readings)
+    await site.house.store.commit(Batch(id=site.house.ids.uuid(), units=[unit], confirmed={}))
+
+
+async def chart(site: Site, made: Any, query: str) -> Any:
+    return await site.call("GET", f"/feed-values/{made['id']}?{query}")
+
+
+async def test_a_chart_has_the_aggregates_asked_for_newest_first(site: Site) -> None:
+    made = await feed(site)
+    await fill(site, made, [float(n) for n in range(10)])
+    status, found = await chart(site, made, "bucket=5m&agg=count,avg")
+    assert status == 200
+    assert [(p["count"], p["avg"]) for p in found["items"]] == [(3, 8.0), (5, 4.0), (2, 0.5)]
+    assert set(found["items"][0]) == {"ts", "count", "avg"}
+    assert found["next"] is None
+    _, default = await chart(site, made, "bucket=1h&limit=1")
+    assert [set(p) for p in default["items"]] == [{"ts", "avg", "min", "max"}]
+
+
+async def test_the_server_picks_a_bucket_for_so_many_points(site: Site) -> None:
+    made = await feed(site)
+    await fill(site, made, [float(n) for n in range(50)])
+    for many in (1, 5, 20, 480):
+        _, found = await chart(site, made, f"max_points={many}&agg=sum")
+        assert 1 <= len(found["items"]) <= max(many, 2)
+        assert sum(p["sum"] for p in found["items"]) == sum(range(50))
+    empty = await feed(site, "empty")
+    assert (await chart(site, empty, "max_points=10"))[1] == {"items": [], "next": None}
+    late = format_us(START + 7200 * SECOND)
+    assert (await chart(site, made, f"max_points=10&start={late}"))[1]["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("bucket=5x", "bucket"),
+        ("bucket=1s&start=2000-01-01T00:00:00Z", "bucket"),
+        ("bucket=1m&agg=median", "agg"),
+        ("max_points=0", "max_points"),
+        ("max_points=10001", "max_points"),
+        ("bucket=1m&start=soon", "start"),
+    ],
+)
+async def test_a_chart_that_cannot_be_is_refused(site: Site, query: str, field: str) -> None:
+    made = await feed(site)
+    await fill(site, made, [1.0, 2.0], every_s=20_000)
+    status, problem = await chart(site, made, query)
+    assert (status, list(problem["errors"])) == (422, [field])
+
+
+async def test_texts_have_no_chart_and_bools_are_one_and_zero(site: Site) -> None:
+    text, switch = await feed(site, "text", kind="text"), await feed(site, "sw", kind="bool")
+    assert (await chart(site, text, "bucket=1m"))[0] == 422
+    await fill(site, switch, [True, False, True, True])
+    _, found = await chart(site, switch, "bucket=1d&agg=avg")
+    assert found["items"][0]["avg"] == 0.75
+
+
+async def test_readings_come_as_csv_and_as_lines(site: Site) -> None:
+    made = await feed(site, kind="text")
+    values = ['plain, "quoted"', "two\nlines", "é", "=1+1", *(f"n{n}" for n in range(6_000))]
+    await fill(site, made, values, every_s=0)
+    path = f"/api/v1/feed-values/{made['id']}"
+    answer = await site.raw("GET", path, headers={"Accept": "text/csv"})
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert 'filename="t.csv"' in answer.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO((await answer.get_data()).decode(), newline="")))
+    assert sorted(row["value"] for row in rows) == sorted(values)
+    lines = await site.raw("GET", path, headers={"Accept": "application/x-ndjson"})
+    found = [json.loads(line) for line in (await lines.get_data()).splitlines()]
+    assert sorted(each["value"] for each in found) == sorted(values)
+    few = await site.raw("GET", f"{path}?limit=2", headers={"Accept": "text/csv"})
+    assert len((await few.get_data()).splitlines()) >= 3
+    points = await site.raw("GET", path, headers={"Accept": "text/html, application/json"})
+    assert points.content_type == "application/json"
+
+
+async def test_a_chart_comes_as_csv(site: Site) -> None:
+    made = await feed(site)
+    await fill(site, made, [1.5, 2.5])
+    path = f"/api/v1/feed-values/{made['id']}?bucket=1d&agg=max,count"
+    answer = await site.raw("GET", path, headers={"Accept": "text/csv"})
+    (row,) = csv.DictReader(io.StringIO((await answer.get_data()).decode()))
+    assert (row["max"], row["count"]) == ("2.5", "2")
+
+
+async def test_what_was_exported_can_be_imported(site: Site) -> None:
+    one, other = await feed(site), await feed(site, "other")
+    await fill(site, one, [1.5, -2e-7, 1e300])
+    answer = await site.raw(
+        "GET", f"/api/v1/feed-values/{one['id']}", headers={"Accept": "text/csv"}
+    )
+    content = await answer.get_data()
+    for stored, duplicate in ((3, 0), (0, 3)):
+        status, became = await bring(site, other, content)
+        assert (status, became["stored"], became["duplicate"]) == (200, stored, duplicate)
+    same = [(await chart(site, each, "limit=10"))[1]["items"] for each in (one, other)]
+    assert same[0] == same[1]
+    assert (await site.call("GET", f"/feeds/{other['id']}"))[1]["last_value"] == 1e300
+
+
+async def bring(site: Site, made: Any, content: bytes, kind: str = "text/csv") -> Any:
+    path = f"/feed-values/{made['id']}/import"
+    return await site.call("POST", path, data=content, headers={"Content-Type": kind})
+
+
+async def test_lines_that_do_not_fit_are_named_and_the_others_taken(site: Site) -> None:
+    made = await feed(site, min_value=0)
+    content = (
+        "\ufeffvalue , device,TS\n1.5,x,2026-01-31T08:05:00Z\n\nwarm,x,2026-01-31T08:06:00Z\n"
+        "2,x,1769846400\n-1,x,2026-01-31T08:07:00Z\n3,x,1999-01-01T00:00:00Z\n4\n"
+    )
+    status, became = await bring(site, made, content.encode())
+    assert (status, became["stored"], became["refused"]) == (200, 2, 4)
+    assert [each["line"] for each in became["errors"]] == [4, 6, 7, 8]
+    switch = await feed(site, "sw", kind="bool")
+    _, became = await bring(site, switch, b"ts,value\n1769846400,true\n1769846401,off\n")
+    assert became["stored"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"a,b\n1,2\n", "text/csv", 400),
+        (b"", "text/csv", 400),
+        (b'ts,value\n"1', "text/csv", 400),
+        (b"ts,value\n\xff\xfe,1\n", "text/csv", 400),
+        (b"ts,value\n", "application/json", 415),
+        (b"ts,value\n" + b"1769846400,1\n" * 100_000, "text/csv", 413),
+    ],
+)
+async def test_a_file_that_is_none_is_refused(
+    site: Site, content: bytes, kind: str, status: int
+) -> None:
+    assert (await bring(site, await feed(site), content, kind))[0] == status
+
+
+async def test_readings_are_deleted_by_time(site: Site) -> None:
+    made = await feed(site)
+    await fill(site, made, [1.0, 2.0, 3.0])
+    path = f"/feed-values/{made['id']}"
+    late = format_us(START + 60 * SECOND)
+    assert await site.call("DELETE", f"{path}?start={late}") == (200, {"deleted": 2})
+    assert [r["value"] for r in (await site.call("GET", path))[1]["items"]] == [1.0]
+    assert await site.call("DELETE", path) == (200, {"deleted": 1})
+    assert (await site.call("GET", f"/feeds/{made['id']}"))[1]["last_value"] is None
+
+
+async def test_last_values_of_many_feeds_come_at_once(site: Site) -> None:
+    one, two = await feed(site), await feed(site, "two", unit="°C")
+    await fill(site, two, [4.5])
+    path = f"/feed-values/latest?feed_ids={two['id']},{one['id'].upper()}"
+    _, found = await site.call("GET", path)
+    assert [(v["feed_key"], v["value"], v["unit"]) for v in found["items"]] == [
+        ("two", 4.5, "°C"),
+        ("t", None, None),
+    ]
+    for wrong in ("", "?feed_ids=", "?feed_ids=x", "?feed_ids=" + ",".join([one["id"]] * 201)):
+        assert (await site.call("GET", f"/feed-values/latest{wrong}"))[0] == 422
+
+
+async def test_strangers_find_nothing(site: Site) -> None:
+    made = await feed(site)
+    await fill(site, made, [1.0])
+    path = f"/feed-values/{made['id']}"
+    await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
+    _, token = await site.post("/login/access-token", {**ACCOUNT, "email": "bob@example.org"})
+    for headers, status in (({"x-auth-token": token["access_token"]}, 404), ({}, 401)):
+        site.headers = headers
+        assert (await site.call("GET", f"{path}?bucket=1m"))[0] == status
+        assert (await site.call("DELETE", path))[0] == status
+        assert (await bring(site, made, b"ts,value\n1769846400,1\n"))[0] == status
+    site.headers = {"x-auth-token": token["access_token"]}
+    _, found = await site.call("GET", f"/feed-values/latest?feed_ids={made['id']}")
+    assert found["items"] == []
+
+
+async def test_a_feed_keeps_its_readings_as_long_as_it_says(site: Site) -> None:
+    made = await feed(site, retain_days=1)
+    assert made["retain_days"] == 1
+    await fill(site, made, [1.0, 2.0])
+    site.clock.advance(23 * 3600)
+    assert await site.house.store.expire_history(site.clock.now_us()) == 0
+    site.clock.advance(45)
+    assert await site.house.store.expire_history(site.clock.now_us()) == 1
+    path = f"/feeds/{made['id']}"
+    assert (await site.call("PATCH", path, json={"retain_days": None}))[1]["retain_days"] is None
+    assert (await site.call("PATCH", path, json={"retain_days": 0}))[0] == 422

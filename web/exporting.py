@@ -1,0 +1,97 @@
+"""Readings as CSV or as lines of JSON: streamed page by page, in constant memory."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from quart import Request, Response
+
+from actors.ports import FeedPage
+from protocol import codec
+from protocol.records import Feed
+from protocol.resources import ReadingView, reading_view
+from web.content import attachment
+from web.openapi import CSV, LINES
+from web.routing import Call
+
+PAGE = 5_000
+ENDINGS = {CSV: "csv", LINES: "ndjson"}
+
+
+def wanted_kind(asked: Request) -> str | None:
+    """`text/csv` or `application/x-ndjson` where the client prefers it to JSON; None for JSON."""
+    best = asked.accept_mimetypes.best_match(["application/json", CSV, LINES])
+    return best if best in ENDINGS else None
+
+
+async def exported(
+    call: Call,
+    kind: str,
+    feed: Feed,
+    what: FeedPage | Sequence[ReadingView],
+    columns: Sequence[str],
+    limit: int | None = None,
+) -> Response:
+    """The answer with a file of readings, or of points that are known already.
+
+    Args:
+        columns: names of the fields, in order.
+        limit: so many rows at most; all without it.
+    """
+    pages = _pages(call, what, limit) if isinstance(what, FeedPage) else _points(what)
+    first = await anext(pages, None)  # what goes wrong here is still an answer of its own
+
+    async def body() -> AsyncIterator[bytes]:
+        if kind == CSV:
+            yield _lines([columns])
+        page = first
+        while page is not None:
+            yield _written(kind, page, columns)
+            page = await anext(pages, None)
+
+    name = f"{feed.key}.{ENDINGS[kind]}"
+    headers = {"Content-Disposition": attachment(name), "Cache-Control": "no-store"}
+    response = Response(body(), 200, headers, content_type=f"{kind}; charset=utf-8")
+    response.timeout = None  # a long history over a slow line takes minutes
+    return response
+
+
+async def _pages(
+    call: Call, asked: FeedPage, limit: int | None
+) -> AsyncIterator[Sequence[ReadingView]]:
+    """Newest first; each page is a question of its own, so that no transaction stays open."""
+    left = limit
+    while left is None or left > 0:
+        many = PAGE if left is None else min(PAGE, left)
+        found = await call.house.store.feed_values(msgspec.structs.replace(asked, limit=many))
+        if found:
+            yield [reading_view(each) for each in found]
+        if len(found) < many:
+            return
+        last = found[-1]
+        asked = msgspec.structs.replace(asked, before=(last.ts_us, last.device_num, last.digest))
+        left = None if left is None else left - many
+
+
+async def _points(views: Sequence[ReadingView]) -> AsyncIterator[Sequence[ReadingView]]:
+    for start in range(0, len(views), PAGE):
+        yield views[start : start + PAGE]
+
+
+def _written(kind: str, views: Sequence[ReadingView], columns: Sequence[str]) -> bytes:
+    if kind == CSV:
+        return _lines([_cell(getattr(view, name)) for name in columns] for view in views)
+    return b"".join(codec.encode(view) + b"\n" for view in views)
+
+
+def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """As JSON writes it, but texts as they are."""
+    return value if isinstance(value, str) else codec.encode(value).decode()
