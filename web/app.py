@@ -16,6 +16,7 @@ from web import (
     alarms,
     commands,
     content,
+    dashboard_stats,
     devices,
     feeds,
     media,
@@ -56,6 +57,7 @@ APIS = (
     webhooks.api,
     products.api,
     orders.api,
+    dashboard_stats.api,
 )
 UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operations if op.upload}
 

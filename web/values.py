@@ -104,7 +104,7 @@ async def list_values(call: Call, feed_id: str, query: ValuesQuery) -> Page[Read
 async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     """Delete a feed's readings, of some time or all of them; the feed stays."""
     feed = await feed_of(call, feed_id)
-    start_us, end_us = _instant("start", query.start), _instant("end", query.end)
+    start_us, end_us = instant("start", query.start), instant("end", query.end)
     # What was taken before this request is committed before it may be deleted.
     await call.house.writer.barrier()
     many = await call.house.store.delete_history(feed.num, start_us, end_us)
@@ -147,7 +147,7 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
     feed = await feed_of(call, feed_id)
     kind = wanted_kind(call.request)
     is_chart = query.bucket is not None or query.max_points is not None
-    start_us, end_us = _instant("start", query.start), _instant("end", query.end)
+    start_us, end_us = instant("start", query.start), instant("end", query.end)
     if is_chart:
         names = charts.aggregates_of(query.agg)
         points = await _chart(call, feed, query, start_us, end_us)
@@ -212,7 +212,8 @@ def _point(bucket: Bucket, names: tuple[str, ...]) -> ReadingView:
     return msgspec.structs.replace(view, **{name: getattr(bucket, name) for name in names})
 
 
-def _instant(name: str, text: str | None) -> int | None:
+def instant(name: str, text: str | None) -> int | None:
+    """A time of a query (µs). Raises `Invalid`, with the name of the parameter."""
     if text is None:
         return None
     try:

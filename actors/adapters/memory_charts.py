@@ -1,12 +1,16 @@
 """Charts and long histories in the store's twin: always counted from the readings themselves."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from actors.adapters.memory_tables import Tables
+from protocol.alarms import Alarm
 from protocol.charts import Bucket, summed
-from protocol.records import Feed, Reading, StoredReading
+from protocol.records import OFFLINE, Device, Feed, Reading, StoredReading
+from protocol.schedules import PENDING, Occurrence, Schedule
+from protocol.stats import Counts
 from protocol.times import SECOND_US
 
 DAY_US = 24 * 3600 * SECOND_US
@@ -16,6 +20,10 @@ class ChartTables(Tables):
     """See `actors.ports.charts.ChartStore`; feeds and readings are those of `MemoryStore`."""
 
     _feeds: dict[str, Feed]
+    _devices: dict[str, Device]
+    _schedules: dict[str, Schedule]
+    all_alarms: dict[str, Alarm]
+    all_occurrences: dict[str, Occurrence]
     _readings: dict[int, dict[tuple[int, int, int], StoredReading]]
     _store_readings: Callable[[Sequence[Reading]], int]
 
@@ -42,6 +50,23 @@ class ChartTables(Tables):
         for reading in self._readings.get(feed_num, {}).values():
             if start_us <= reading.ts_us < end_us and not isinstance(reading.value, str):
                 yield reading.ts_us, float(reading.value)
+
+    async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
+        await self._cross()
+        devices = [d for d in self._devices.values() if d.user_id == user_id]
+        alarms = [a for a in self.all_alarms.values() if a.user_id == user_id]
+        mine = [s for s in self._schedules.values() if s.user_id == user_id]
+        occurrences = [o for o in self.all_occurrences.values() if o.user_id == user_id]
+        due = Counter(o.state for o in occurrences if start_us <= o.due_us < end_us)
+        return Counts(
+            devices=len(devices),
+            online=sum(d.state.status != OFFLINE for d in devices),
+            open_alarms=sum(a.state in ("active", "acknowledged") for a in alarms),
+            schedules=len(mine),
+            enabled_schedules=sum(s.enabled for s in mine),
+            occurrences=dict(due),
+            next_us=min((o.due_us for o in occurrences if o.state == PENDING), default=None),
+        )
 
     async def roll_up(self, limit: int) -> int | None:
         await self._cross()

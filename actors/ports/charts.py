@@ -5,6 +5,7 @@ from typing import Protocol
 
 from protocol.charts import Bucket
 from protocol.records import Feed, Reading
+from protocol.stats import Counts
 
 
 class ChartStore(Protocol):
@@ -27,6 +28,10 @@ class ChartStore(Protocol):
     ) -> list[Bucket]:
         """Those of all feeds of a user, by whole minutes; what came in the last seconds may be
         missing. `bucket_s`: whole minutes."""
+        ...
+
+    async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
+        """What a user has; occurrences are those that are due in that time."""
         ...
 
     async def roll_up(self, limit: int) -> int | None:

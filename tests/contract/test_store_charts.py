@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from protocol import charts
 from protocol.charts import Bucket
 from protocol.errors import Invalid
-from protocol.records import Reading
+from protocol.records import DeviceState, Reading, StateChange
+from protocol.stats import Counts
 from protocol.values import digest64
 from tests.contract.test_store import Home, of
+from tests.contract.test_store_alarms import alarm
+from tests.contract.test_store_schedules import some_schedule
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
@@ -183,3 +186,22 @@ def test_a_bucket_is_a_number_and_a_unit(text: str, seconds: int) -> None:
 def test_what_is_no_bucket_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         charts.bucket_of(text)
+
+
+async def test_what_a_dashboard_counts(home: Home) -> None:
+    assert await home.store.dashboard_counts(OTHER_USER, NOW, NOW + DAY) == Counts()
+    online = DeviceState(version=1, status="online", last_seen_us=NOW)
+    state = StateChange(home.device.num, online)
+    await home.commit(of(state=state, alarms=(alarm(home), alarm(home, 2, state="cleared"))))
+    later = some_schedule(2, media_id=None, enabled=False)
+    await home.store.add_schedule(some_schedule(media_id=None), [NOW + HOUR, NOW + 3 * DAY])
+    await home.store.add_schedule(later, [])
+    assert await home.store.dashboard_counts(USER, NOW, NOW + DAY) == Counts(
+        devices=1,
+        online=1,
+        open_alarms=1,
+        schedules=2,
+        enabled_schedules=1,
+        occurrences={"pending": 1},
+        next_us=NOW + HOUR,
+    )

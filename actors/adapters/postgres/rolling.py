@@ -13,6 +13,7 @@ from actors.adapters.postgres.committing import insert_readings
 from actors.adapters.postgres.crossing import Crossing
 from protocol.charts import HOUR_US, MINUTE_US, Bucket, minutes_of
 from protocol.records import Feed, Reading
+from protocol.stats import Counts
 from protocol.times import SECOND_US
 
 LOCK = 0x526F_6F73_74 + 2
@@ -89,6 +90,20 @@ FROM (
 """
 
 
+_COUNTS = """
+SELECT (SELECT count(*) FROM devices WHERE user_id = u.id) AS devices,
+    (SELECT count(*) FROM devices WHERE user_id = u.id AND status <> 'offline') AS online,
+    (SELECT count(*) FROM alarms WHERE user_id = u.id AND state IN ('active', 'acknowledged'))
+        AS open_alarms,
+    (SELECT count(*) FROM media_schedules WHERE user_id = u.id) AS schedules,
+    (SELECT count(*) FROM media_schedules WHERE user_id = u.id AND enabled) AS enabled,
+    (SELECT min(o.due_at) FROM media_schedules s
+        JOIN schedule_occurrences o ON o.schedule_num = s.num AND o.state = 'pending'
+        WHERE s.user_id = u.id) AS next_at
+FROM (SELECT $1::text::uuid AS id) u
+"""
+
+
 async def roll_up(connection: Any, limit: int) -> int | None:
     async with connection.transaction():
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
@@ -161,6 +176,27 @@ async def user_buckets(
 
 def _buckets(found: Sequence[Any]) -> list[Bucket]:
     return [Bucket(row["at"], row["count"], row["sum"], row["min"], row["max"]) for row in found]
+
+
+async def dashboard_counts(connection: Any, user_id: str, start_us: int, end_us: int) -> Counts:
+    row = await connection.fetchrow(_COUNTS, user_id)
+    states = await connection.fetch(
+        "SELECT o.state, count(*) FROM media_schedules s"
+        " JOIN schedule_occurrences o ON o.schedule_num = s.num"
+        " WHERE s.user_id = $1::text::uuid AND o.due_at >= $2 AND o.due_at < $3 GROUP BY 1",
+        user_id,
+        start_us,
+        end_us,
+    )
+    return Counts(
+        devices=row["devices"],
+        online=row["online"],
+        open_alarms=row["open_alarms"],
+        schedules=row["schedules"],
+        enabled_schedules=row["enabled"],
+        occurrences={each["state"]: each["count"] for each in states},
+        next_us=row["next_at"],
+    )
 
 
 async def last_values(connection: Any, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
@@ -284,6 +320,9 @@ class ChartCalls(Crossing):
         self, user_id: str, start_us: int, end_us: int, bucket_s: int
     ) -> list[Bucket]:
         return await self._work(user_buckets, user_id, start_us, end_us, bucket_s)
+
+    async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
+        return await self._work(dashboard_counts, user_id, start_us, end_us)
 
     async def roll_up(self, limit: int) -> int | None:
         return await self._work(roll_up, limit)
