@@ -24,8 +24,8 @@ HOURS = 24
 _DEVICES = """
 INSERT INTO devices (id, user_id, code, name, offline_after_s, created_at, username, client_id,
     password_sha256, status)
-SELECT gen_random_uuid(), $1::text::uuid, 'd' || n, 'd' || n, 300, now(), 'u' || n, 'c' || n, ''::bytea,
-    CASE WHEN n % 3 = 0 THEN 'offline' ELSE 'online' END
+SELECT gen_random_uuid(), $1::text::uuid, 'd' || n, 'd' || n, 300, now(), 'u' || n, 'c' || n,
+    ''::bytea, CASE WHEN n % 3 = 0 THEN 'offline' ELSE 'online' END
 FROM generate_series(1, $2::integer) AS n
 """
 _FEEDS = """
@@ -35,8 +35,8 @@ WHERE user_id = $1::text::uuid
 """
 _READINGS = """
 INSERT INTO feed_values (feed_num, device_num, ts, digest, number)
-SELECT num, 1, date_trunc('hour', now()) - $1::integer * interval '1 hour' + m * interval '1 minute',
-    m, num FROM feeds, generate_series(0, 59) AS m
+SELECT num, 1, date_trunc('hour', now()) + m * interval '1 minute'
+    - $1::integer * interval '1 hour', m, num FROM feeds, generate_series(0, 59) AS m
 """
 _NOTE = """
 INSERT INTO rollup_log (feeds, minutes)

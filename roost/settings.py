@@ -87,6 +87,19 @@ def check_networks(text: str, what: str) -> tuple[IPv4Network | IPv6Network, ...
     return tuple(found)
 
 
+def check_origins(text: str) -> tuple[str, ...]:
+    """`https://app.example, https://b.example`. Raises `SettingsError`."""
+    parts = filter(None, (part.strip() for part in text.split(",")))
+    return tuple(check_base_url(part, "CORS origins") for part in parts)
+
+
+def check_rate(per_s: float) -> float:
+    """At least one request in ten seconds. Raises `SettingsError`."""
+    if not 0.1 <= per_s <= 1e6:
+        raise SettingsError(f"requests per s: {per_s} is not between 0.1 and a million")
+    return per_s
+
+
 def check_database_url(url: str) -> str:
     """`postgresql://user@host:port/database`. Raises `SettingsError`; never tells the password."""
     try:

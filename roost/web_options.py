@@ -12,11 +12,13 @@ from roost.settings import (
     check_bytes,
     check_jwt_secret,
     check_networks,
+    check_origins,
     check_public_url,
+    check_rate,
     check_signup,
     check_webhook_networks,
 )
-from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, WebSettings
+from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 
 
 @Parameter(name="*")
@@ -46,6 +48,12 @@ class WebOptions:
         Parameter(help="Where webhooks may lead: public, or any network (this one, too)."),
     ] = "public"
 
+    cors_origins: Annotated[
+        str, Parameter(help="Whose pages may use the API: https://app.example, with commas.")
+    ] = ""
+    requests_per_s: Annotated[
+        float, Parameter(help="How many requests a second one user may make.")
+    ] = REQUESTS_PER_S
     zalo_app_id: Annotated[
         str | None, Parameter(help="Of the application that signs people in with Zalo.")
     ] = None
@@ -72,6 +80,8 @@ class WebOptions:
             jwt_secret=check_jwt_secret(self.jwt_secret) or "",
             public_url=check_public_url(self.public_url),
             trusted_proxies=check_networks(self.trusted_proxies, "trusted proxies"),
+            cors_origins=check_origins(self.cors_origins),
+            requests_per_s=check_rate(self.requests_per_s),
             signup_open=check_signup(self.signup),
             media_bytes_max=check_bytes(self.media_bytes_max, "media bytes max"),
             media_quota_bytes=check_bytes(self.media_quota_bytes, "media quota bytes"),

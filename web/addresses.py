@@ -34,6 +34,10 @@ class Addresses:
         address = _address(found)
         return UNKNOWN if address is None else str(address)
 
+    def network(self, asked: Request) -> str:
+        """What the client is counted as."""
+        return network_of(self.client(asked))
+
     def is_https(self, asked: Request) -> bool:
         """Whether the client speaks TLS, with us or with a trusted proxy."""
         if asked.scheme == "https":

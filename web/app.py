@@ -25,6 +25,7 @@ from web import (
     people,
     problems,
     products,
+    requests,
     schedules,
     sessions,
     values,
@@ -35,6 +36,7 @@ from web.addresses import Addresses
 from web.arriving import PacedConnection
 from web.auth import Auth, Tokens
 from web.ending import with_an_end
+from web.limits import Rates
 from web.live import Sockets, devices_socket
 from web.routing import PREFIX, Context, WebSettings
 from web.signing_in import SignInLimits
@@ -82,6 +84,7 @@ def create_app(
         settings=settings,
         uploads=Uploads(),
         limits=SignInLimits(),
+        rates=Rates(settings.requests_per_s),
         addresses=Addresses(settings.trusted_proxies),
     )
     for api in APIS:
@@ -93,6 +96,8 @@ def create_app(
 
     app.add_websocket("/ws/devices", view_func=live)
     _handle_errors(app)
+    is_https = (settings.public_url or "").startswith("https:")
+    requests.install(app, house.ids, settings.cors_origins, is_https=is_https)
     app.asgi_app = _with_a_path(with_an_end(app.asgi_app))  # type: ignore[method-assign]
     return app
 
@@ -128,14 +133,8 @@ def _handle_errors(app: QuartTrio) -> None:
     async def bug(error: Exception) -> Response:
         return problems.of_bug(error)
 
-    async def headers(response: Response) -> Response:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        return response
-
     app.register_error_handler(Problem, problem)
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(Unstorable, unstorable)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, bug)
-    app.after_request(headers)

@@ -4,9 +4,15 @@ wait_s = buckets.take("ada@example.org")      # 0.0: go on; otherwise come again
 buckets.give_back("ada@example.org")          # it does not count after all
 """
 
+import math
 from collections import OrderedDict
 
 import trio
+
+from protocol.errors import TooMany
+
+# Seconds of the allowed rate that may come at once: a page that opens asks for many things.
+BURST_S = 10.0
 
 
 class Buckets:
@@ -38,3 +44,16 @@ class Buckets:
     def give_back(self, key: str) -> None:
         if key in self._full_at:
             self._full_at[key] -= self._every_s
+
+
+class Rates:
+    """How many requests a second anybody may make: a user, or an address without a user."""
+
+    def __init__(self, per_s: float) -> None:
+        self._buckets = Buckets(max(1, round(per_s * BURST_S)), 1 / per_s)
+
+    def check(self, who: str) -> None:
+        """Count a request. Raises `TooMany`."""
+        wait_s = self._buckets.take(who)
+        if wait_s:
+            raise TooMany("more requests than anybody may make", retry_after_s=math.ceil(wait_s))

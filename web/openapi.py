@@ -149,7 +149,7 @@ def _form() -> dict[str, Any]:
 
 def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     answers = _content_answers() if operation.content else _good_answers(operation, schemas)
-    wrong = {503, *operation.errors}
+    wrong = {429, 503, *operation.errors}
     if not operation.public:
         wrong.add(401)
         if operation.method != "GET":

@@ -36,6 +36,7 @@ WORK_WITHIN_S = 660.0
 
 MEDIA_BYTES_MAX = 256 << 20
 MEDIA_QUOTA_BYTES = 10 << 30
+REQUESTS_PER_S = 100.0
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
     `webhooks_private`: webhooks may lead to networks that are not public.
+    `cors_origins`: whose pages may use the API. `requests_per_s`: of one user.
     `trusted_proxies`: networks whose word on the client's address and TLS counts.
     """
 
@@ -53,6 +55,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     media_bytes_max: int = MEDIA_BYTES_MAX
     media_quota_bytes: int = MEDIA_QUOTA_BYTES
     webhooks_private: bool = False
+    cors_origins: tuple[str, ...] = ()
+    requests_per_s: float = REQUESTS_PER_S
     trusted_proxies: tuple[Any, ...] = ()  # of web.addresses.Network
 
 
@@ -65,6 +69,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     settings: WebSettings
     uploads: Any  # Uploads
     limits: Any  # SignInLimits
+    rates: Any  # Rates
     addresses: Any  # Addresses
 
 
@@ -214,11 +219,13 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         by_link = operation.linked and SIGNATURE in request.args
         if not operation.public and not by_link:
             asker = await context.auth.asker_of_request(request)
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+        context.rates.check(asker.user.id if asker else context.addresses.network(asked))
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):
                 raise NotFound(f"there is no such {name.removesuffix('_id')}")
-        call = Call(context, request._get_current_object(), asker)  # type: ignore[attr-defined]
+        call = Call(context, asked, asker)
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
             arguments["query"] = _decode_query(operation.query, call.request)

@@ -21,7 +21,7 @@ IDP = "zalo"
     "/zalo-user-management/callback",
     body=ZaloCode,
     answer=Token,
-    errors=(401, 403, 429, 502),
+    errors=(401, 403, 502),
     public=True,
 )
 async def zalo_callback(call: Call, body: ZaloCode) -> Response:

@@ -1,0 +1,81 @@
+"""What every answer has: the id of its request, headers for browsers, and who may read it.
+
+* `X-Request-Id`: as the client sent it, or ours; it is in every line that is logged meanwhile.
+* CORS (Fetch Standard §3.2): off, but for origins that the operator names. They may send tokens,
+  never the cookie.
+"""
+
+import re
+from collections.abc import Collection
+from itertools import count
+
+import structlog
+from quart import Quart, Request, Response, g, request
+
+from actors.ports import Ids
+
+ID_HEADER = "X-Request-Id"
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+# So that a script of a page finds nothing to run, whatever an answer contains.
+STRICT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+HSTS_S = 365 * 24 * 3600
+
+ALLOWED = "GET, POST, PATCH, DELETE, OPTIONS"
+ASKED = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Auth-Token, X-Request-Id"
+SHOWN = "ETag, Retry-After, X-Request-Id"
+PREFLIGHT_S = 600
+
+
+def install(app: Quart, ids: Ids, origins: Collection[str], *, is_https: bool) -> None:
+    """Before and after every request of the app.
+
+    Args:
+        origins: such as `https://app.example`; their pages may use the API.
+        is_https: the public URL is one of https.
+    """
+    prefix = ids.uuid()[:8]
+    numbers = count(1)
+
+    async def begin() -> Response | None:
+        said = request.headers.get(ID_HEADER, "")
+        g.request_id = said if _ID.fullmatch(said) else f"{prefix}-{next(numbers)}"
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        return _preflight(request, origins)
+
+    async def end(response: Response) -> Response:
+        headers = response.headers
+        headers[ID_HEADER] = g.get("request_id", "")
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "no-referrer")
+        headers.setdefault("X-Frame-Options", "DENY")
+        headers.setdefault("Content-Security-Policy", STRICT)
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        if is_https:
+            headers.setdefault("Strict-Transport-Security", f"max-age={HSTS_S}")
+        if request.path.startswith("/api/"):
+            headers.setdefault("Cache-Control", "no-store")
+        if origins:
+            headers.add("Vary", "Origin")
+            if request.headers.get("Origin") in origins:
+                headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+                headers["Access-Control-Expose-Headers"] = SHOWN
+        structlog.contextvars.unbind_contextvars("request_id")
+        return response
+
+    app.before_request(begin)
+    app.after_request(end)
+
+
+def _preflight(asked: Request, origins: Collection[str]) -> Response | None:
+    """The answer to a browser that asks whether its page may ask."""
+    is_asked = asked.method == "OPTIONS" and "Access-Control-Request-Method" in asked.headers
+    if not is_asked or asked.headers.get("Origin") not in origins:
+        return None
+    headers = {
+        "Access-Control-Allow-Methods": ALLOWED,
+        "Access-Control-Allow-Headers": ASKED,
+        "Access-Control-Max-Age": str(PREFLIGHT_S),
+    }
+    response = Response(b"", 204, headers)
+    response.headers.pop("Content-Type", None)
+    return response
