@@ -21,6 +21,7 @@ from actors.leadership import Leadership
 from actors.media import Library
 from actors.ports import Broker, Committed, Ids, Links, Logins, Ports, Store, WallClock
 from actors.ports.identity import IdentityProvider
+from actors.ports.mail import Mailer
 from actors.ports.media import MediaFiles
 from actors.sessions import Sessions
 from actors.supervisor import Supervisor
@@ -56,6 +57,7 @@ class House:
         self.broker: Broker = ports.broker
         self.links: Links = ports.links
         self.files: MediaFiles = ports.files
+        self.mailer: Mailer | None = ports.mailer
         self.zalo: IdentityProvider | None = ports.zalo
         self.media = Library(ports.store, ports.files)
         self.sessions = Sessions(ports.store, look_again_s / 2)

@@ -2,7 +2,7 @@
 
     python -m bench.stats [DEVICES]
 
-Devices, feeds and a day of readings (one a minute of each feed) are made by the database itself.
+Devices, feeds and an hour of readings (one a minute of each feed) are made by the database itself.
 """
 
 import json
@@ -19,7 +19,7 @@ from bench.service import Service, running
 from roost.embedded.postgres import url_of
 
 TIMES = 50
-HOURS = 24
+HOURS = 1
 
 _DEVICES = """
 INSERT INTO devices (id, user_id, code, name, offline_after_s, created_at, username, client_id,

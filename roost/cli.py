@@ -21,9 +21,10 @@ from roost import logs
 from roost.external import ServeSettings, serve
 from roost.offline import database_url
 from roost.provisioning import FeedWish, provision_device, provision_user
-from roost.settings import check_database_url, parse_bind
+from roost.settings import check_base_url, check_database_url, parse_bind
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
+from web.resetting import new_link
 
 app = App(
     name="roost",
@@ -37,6 +38,7 @@ app.command(user_app)
 app.command(device_app)
 
 DATA_DIR = Path("data")
+HERE = "http://127.0.0.1:8000"
 WEB = WebOptions()
 
 DataDir = Annotated[
@@ -73,6 +75,7 @@ def up_command(
         data_dir=data_dir,
         web=web.settings(),
         zalo=web.zalo(),
+        mail=web.mail(),
         demo=demo,
     )
     trio.run(up, settings)
@@ -108,6 +111,7 @@ def serve_command(
         mqtt_public_url=mqtt_public_url,
         web=web.settings(),
         zalo=web.zalo(),
+        mail=web.mail(),
     )
     trio.run(serve, settings)
 
@@ -146,6 +150,27 @@ def add_user(
         print(f"user {user.id}")
         if made_up:
             print(f"password {password}")
+
+    _with_store(database_url, data_dir, work)
+
+
+@user_app.command(name="reset")
+def reset_user(
+    email: str,
+    *,
+    public_url: Annotated[str, Parameter(help="What the outside calls the server.")] = HERE,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Print a link with which this user sets a new password, once, within an hour."""
+    url = check_base_url(public_url, "public URL")
+
+    async def work(store: PostgresStore) -> None:
+        await store.migrate()
+        user = await store.user_by_email(email)
+        if user is None:
+            raise SettingsError(f"there is no user {email!r}")
+        print(await new_link(store, SystemIds(), user, url, SystemClock().now_us()))
 
     _with_store(database_url, data_dir, work)
 

@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from actors.adapters.clocks import SystemIds
+from actors.adapters.mailer import MailSettings
 from actors.adapters.media_files import open_media_files
 from actors.adapters.memory import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
@@ -38,6 +39,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_public_url: str | None = None
     web: WebSettings
     zalo: ZaloSettings | None = None
+    mail: MailSettings | None = None
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -79,6 +81,7 @@ async def serve(settings: ServeSettings) -> None:
             files,
             webhooks_private=web.webhooks_private,
             zalo=settings.zalo,
+            mail=settings.mail,
         )
         await run_until_signal(ports, web, settings.http, where, serve_ready)
 

@@ -16,6 +16,7 @@ from hypercorn.trio import serve
 from quart_trio import QuartTrio
 
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
+from actors.adapters.mailer import MailSettings, SmtpMailer
 from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.house import House, open_house
@@ -67,6 +68,7 @@ def make_ports(
     *,
     webhooks_private: bool,
     zalo: ZaloSettings | None,
+    mail: MailSettings | None,
 ) -> Ports:
     return Ports(
         store=store,
@@ -77,6 +79,7 @@ def make_ports(
         links=links,
         files=files,
         receivers=HttpReceivers(f"roost/{version('roost')}", private=webhooks_private),
+        mailer=None if mail is None else SmtpMailer(mail),
         zalo=None if zalo is None else Zalo(zalo),
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )

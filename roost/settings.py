@@ -2,10 +2,11 @@
 
 import socket
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from actors.adapters.mailer import MailSettings
 from protocol.errors import SettingsError
 
 BYTES_MIN = 1 << 20
@@ -98,6 +99,32 @@ def check_rate(per_s: float) -> float:
     if not 0.1 <= per_s <= 1e6:
         raise SettingsError(f"requests per s: {per_s} is not between 0.1 and a million")
     return per_s
+
+
+_SMTP = {"smtp": ("starttls", 587), "smtps": ("smtps", 465), "smtp+plain": ("", 25)}
+
+
+def check_smtp(url: str, sender: str) -> MailSettings:
+    """`smtp://user:password@host:587` (with STARTTLS), `smtps://` (TLS from the beginning) or
+    `smtp+plain://` (without). Raises `SettingsError`; never tells the password."""
+    try:
+        parts = urlsplit(url)
+        tls, port = _SMTP[parts.scheme]
+        host, port = parts.hostname or "", parts.port or port
+    except (ValueError, KeyError):
+        host = ""
+    if not host:
+        raise SettingsError("the SMTP URL must look like smtp://user:password@host:587")
+    if sender.count("@") != 1 or not sender.isprintable():
+        raise SettingsError(f"mail from: {sender!r} is no e-mail address")
+    return MailSettings(
+        host=host,
+        port=port,
+        tls=tls,
+        sender=sender,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
 
 
 def check_database_url(url: str) -> str:

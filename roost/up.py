@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from actors.adapters.clocks import SystemClock
+from actors.adapters.mailer import MailSettings
 from actors.adapters.media_files import open_media_files
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
 from actors.adapters.nats_logins import open_logins
@@ -32,6 +33,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     web: WebSettings
     zalo: ZaloSettings | None = None
+    mail: MailSettings | None = None
     demo: bool = False
 
 
@@ -89,6 +91,7 @@ async def _serve(
             files,
             webhooks_private=web.webhooks_private,
             zalo=settings.zalo,
+            mail=settings.mail,
         )
 
         async def serve_ready(house: House, url: str) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from actors.adapters.mailer import MailSettings
 from actors.adapters.zalo import GRAPH_URL, OAUTH_URL, ZaloSettings
 from protocol.errors import SettingsError
 from roost.settings import (
@@ -16,6 +17,7 @@ from roost.settings import (
     check_public_url,
     check_rate,
     check_signup,
+    check_smtp,
     check_webhook_networks,
 )
 from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
@@ -60,6 +62,18 @@ class WebOptions:
     zalo_app_secret: Annotated[str | None, Parameter(help="Its secret key.")] = None
     zalo_oauth_url: Annotated[str, Parameter(help="Where Zalo gives tokens.")] = OAUTH_URL
     zalo_graph_url: Annotated[str, Parameter(help="Where Zalo tells of people.")] = GRAPH_URL
+
+    smtp_url: Annotated[
+        str | None,
+        Parameter(
+            help="Who sends our mail: smtp://user:password@host:587, smtps:// or smtp+plain://."
+        ),
+    ] = None
+    mail_from: Annotated[str, Parameter(help="Whose mail it is.")] = "roost@localhost"
+
+    def mail(self) -> MailSettings | None:
+        """None where nothing is set. Raises `SettingsError`."""
+        return check_smtp(self.smtp_url, self.mail_from) if self.smtp_url else None
 
     def zalo(self) -> ZaloSettings | None:
         """None where nothing is set. Raises `SettingsError`."""

@@ -14,6 +14,7 @@ from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.resources import ProblemView
 from web import (
     alarms,
+    api_keys,
     commands,
     content,
     dashboard_stats,
@@ -26,6 +27,7 @@ from web import (
     problems,
     products,
     requests,
+    resetting,
     schedules,
     sessions,
     values,
@@ -47,6 +49,8 @@ BODY_WITHIN_S = 30
 APIS = (
     people.api,
     sessions.api,
+    api_keys.api,
+    resetting.api,
     zalo.api,
     devices.api,
     feeds.api,
@@ -79,7 +83,7 @@ def create_app(
     tokens = Tokens(settings.jwt_secret)
     context = Context(
         house=house,
-        auth=Auth(tokens, house.sessions, house.clock, house.ids, settings.public_url),
+        auth=Auth(tokens, house.sessions, house.store, house.clock, house.ids, settings.public_url),
         hasher=hasher,
         settings=settings,
         uploads=Uploads(),

@@ -1,7 +1,5 @@
 """Who is asking: tokens (JWT, HS256) and where a request may carry one."""
 
-import hashlib
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,27 +7,40 @@ import jwt
 import msgspec
 from quart import Request, Websocket
 
-from actors.ports import Ids, WallClock
+from actors.ports import Ids, Store, WallClock
 from actors.sessions import Sessions
+from protocol.access import USED_EVERY_S, ApiKey, is_key, kept_of
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid
 from protocol.people import TICKET_S, Session
 from protocol.records import User
-from protocol.times import SECOND_US
+from protocol.times import LAST_US, SECOND_US
 
 COOKIE = "roost_token"
 
 
-# Takes a ticket by its hash, once: the session that it is for.
-Taker = Callable[[bytes, int], Awaitable[str | None]]
-
-
 class Asker(msgspec.Struct, frozen=True):
-    """Somebody signed in, by which session; `by_cookie`: a browser sent the token by itself."""
+    """Somebody, in by a session or an API key; `by_cookie`: a browser sent the token by itself."""
 
     user: User
-    session: Session
+    session: Session | None = None
+    key: ApiKey | None = None
     by_cookie: bool = False
+
+    @property
+    def id(self) -> str:
+        """Of the session or key: this asker is in as long as it is there."""
+        way = self.session or self.key
+        assert way is not None
+        return way.id
+
+    @property
+    def expires_us(self) -> int:
+        """When it ends by itself."""
+        if self.key is not None:
+            return LAST_US if self.key.expires_us is None else self.key.expires_us
+        assert self.session is not None
+        return self.session.expires_us
 
 
 class Tokens:
@@ -85,23 +96,43 @@ class Auth:
         self,
         tokens: Tokens,
         sessions: Sessions,
+        store: Store,
         clock: WallClock,
         ids: Ids,
         public_url: str | None,
     ) -> None:
         self.tokens = tokens
         self._sessions = sessions
+        self._store = store
         self._clock = clock
         self._ids = ids
         self._public = None if public_url is None else _origin(public_url)
 
     async def asker_of(self, token: str) -> Asker:
         """Raises `Unauthorized` when the token, its session or its user is not valid any more."""
+        if is_key(token):
+            return await self._holder_of(token)
         session_id, idp, subject = self.tokens.read(token)
         asker = await self._asker_in(session_id)
         if (idp, subject) != (asker.user.idp, _subject(asker.user)):
             raise Unauthorized("the token is not valid")
         return asker
+
+    async def _holder_of(self, key: str) -> Asker:
+        now_us = self._clock.now_us()
+        found = await self._store.api_key(kept_of(key))
+        if found is None or (found[0].expires_us or LAST_US) <= now_us:
+            raise Unauthorized("the API key is not valid, or not any more")
+        known, user = found
+        if now_us - (known.last_used_us or 0) >= USED_EVERY_S * SECOND_US:
+            await self._store.api_key_used(known.id, now_us)
+        return Asker(user, key=known)
+
+    async def is_in(self, asker: Asker, token: str) -> bool:
+        """Whether somebody who was found a moment ago is still in."""
+        if asker.key is not None:
+            return await self._store.api_key(kept_of(token)) is not None
+        return await self._sessions.find(asker.id) is not None
 
     async def _asker_in(self, session_id: str) -> Asker:
         found = await self._sessions.find(session_id)
@@ -129,11 +160,11 @@ class Auth:
     def new_ticket(self) -> tuple[str, bytes, int]:
         """A ticket for a socket, what is kept of it, and until when (µs) it counts."""
         ticket = self._ids.secret()
-        return ticket, _kept_of(ticket), self._clock.now_us() + TICKET_S * SECOND_US
+        return ticket, kept_of(ticket), self._clock.now_us() + TICKET_S * SECOND_US
 
-    async def asker_with(self, ticket: str, taken: Taker) -> Asker:
+    async def asker_with(self, ticket: str) -> Asker:
         """Raises `Unauthorized` for a ticket that was used, has expired or never was."""
-        session_id = await taken(_kept_of(ticket), self._clock.now_us())
+        session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())
         if session_id is None:
             raise Unauthorized("the ticket is not valid any more")
         return await self._asker_in(session_id)
@@ -174,7 +205,3 @@ def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return parts.scheme.lower(), parts.netloc.lower().removesuffix(default)
-
-
-def _kept_of(ticket: str) -> bytes:
-    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()

@@ -1,7 +1,6 @@
 """The content of media: whole, in ranges, or not again; with a login, or by a signed link."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +10,7 @@ from quart.wrappers.response import ResponseBody
 from actors.ports.media import MediaFiles
 from protocol.errors import Forbidden, NotFound
 from protocol.records import Media
+from web.disposition import named
 from web.media import media_of
 from web.ranges import Validators
 from web.routing import Api, Call
@@ -21,8 +21,6 @@ CHUNK_BYTES = 256 << 10
 # The content of an id never changes; a day, so that what was deleted is forgotten some time.
 CACHE = "private, max-age=86400, immutable"
 SHOWN = ("image", "video", "audio")
-# Characters that RFC 8187 leaves as they are in a value, beside letters and digits.
-ATTR_CHARS = "!#$&+-.^_`|~"
 
 Expires = Annotated[int, Meta(ge=0, le=2**53, description="Unix time in seconds")]
 Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -96,19 +94,7 @@ def _headers(media: Media, validators: Validators) -> dict[str, str]:
 
 def disposition(media: Media) -> str:
     how = "inline" if media.content_type.partition("/")[0] in SHOWN else "attachment"
-    return _named(how, media.filename)
-
-
-def attachment(filename: str) -> str:
-    """What follows is a file to be kept under that name."""
-    return _named("attachment", filename)
-
-
-def _named(how: str, filename: str) -> str:
-    """RFC 6266, with the name in ASCII for who does not read `filename*` (RFC 8187)."""
-    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
-    full = quote(filename, safe=ATTR_CHARS)
-    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{full}"
+    return named(how, media.filename)
 
 
 def _shown_type(media: Media) -> str:

@@ -1,11 +1,15 @@
 """Devices and their MQTT credentials."""
 
+from collections.abc import Sequence
+
 import msgspec
 import structlog
 from msgspec import UNSET
+from quart import Response
 
 from actors.logins import client_id_of, new_login
-from protocol.errors import NotFound, Unavailable
+from protocol.bulk import credentials_csv, read_devices
+from protocol.errors import NotFound, NotTaken, Unavailable
 from protocol.events import DeviceChanged, DeviceGone
 from protocol.records import Device, MqttLogin
 from protocol.resources import (
@@ -22,6 +26,7 @@ from protocol.resources import (
     device_resource,
 )
 from protocol.topics import prefix
+from web.disposition import attachment
 from web.paging import number_of, page
 from web.routing import Api, Call
 from web.signing_in import note
@@ -58,25 +63,56 @@ async def list_devices(call: Call, query: ListQuery) -> Page[DeviceResource]:
 @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))
 async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
     """Register a device; the answer shows its MQTT credentials, once."""
-    device_id = call.house.ids.uuid()
-    device = Device(
-        num=0,
-        id=device_id,
-        user_id=call.user.id,
-        code=body.device_code,
-        name=body.name,
-        offline_after_s=body.offline_after_s,
-        offline_alarm=body.offline_alarm,
-        client_id=client_id_of(device_id),
-        created_us=call.house.clock.now_us(),
-    )
-    login, access = _credentials(call, device)
-    # Somebody may have published under this code before: then nobody sits where it shall sit.
-    async with call.house.devices.changing(device.user_id, device.code):
-        device = await call.house.store.add_device(device, login)
-    call.house.users.tell(device.user_id, DeviceChanged(device))
+    ((device, access),) = await _added(call, [body])
     await note(call, call.user.id, "device_added", device.code)
     return device_created(device, access)
+
+
+@api.operation("POST", "/devices/import", csv=True, download=True, status=201, errors=(409,))
+async def add_devices(call: Call) -> Response:
+    """Register up to 1,000 devices from CSV (`device_code`, `name`, `offline_after_s`), all or
+    none; the answer is a CSV file with their MQTT credentials, once."""
+    if call.request.mimetype != "text/csv":
+        raise NotTaken("send text/csv")
+    added = await _added(call, read_devices(await call.data()))
+    await note(call, call.user.id, "device_added", f"{len(added)} devices from a file")
+    content = credentials_csv(
+        [
+            (d.code, d.id, a.username, a.password, a.client_id, a.topic_prefix, a.url)
+            for d, a in added
+        ]
+    )
+    headers = {
+        "Content-Disposition": attachment("credentials.csv"),
+        "Cache-Control": "no-store",
+    }
+    return Response(content, 201, headers, content_type="text/csv; charset=utf-8")
+
+
+async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, MqttAccess]]:
+    """New devices, all or none, and how they log in. Raises `Conflict` for a code that is taken."""
+    made = []
+    for wish in wishes:
+        device_id = call.house.ids.uuid()
+        device = Device(
+            num=0,
+            id=device_id,
+            user_id=call.user.id,
+            code=wish.device_code,
+            name=wish.name,
+            offline_after_s=wish.offline_after_s,
+            offline_alarm=wish.offline_alarm,
+            client_id=client_id_of(device_id),
+            created_us=call.house.clock.now_us(),
+        )
+        made.append((device, *_credentials(call, device)))
+    # Somebody may have published under this code before: then nobody sits where it shall sit.
+    code = wishes[0].device_code if len(wishes) == 1 else None
+    async with call.house.devices.changing(call.user.id, code):
+        added = await call.house.store.add_devices([(d, login) for d, login, _ in made])
+    for device in added:
+        call.house.users.tell(device.user_id, DeviceChanged(device))
+    return [(device, access) for device, (_, _, access) in zip(added, made, strict=True)]
 
 
 @api.operation("GET", "/devices/<device_id>", answer=DeviceResource, errors=(404,))

@@ -12,7 +12,7 @@ from actors.ports import FeedPage
 from protocol import codec
 from protocol.records import Feed
 from protocol.resources import ReadingView, reading_view
-from web.content import attachment
+from web.disposition import attachment
 from web.openapi import CSV, LINES
 from web.routing import Call
 

@@ -81,9 +81,9 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
     await socket.accept()
     async with sockets.one():
         try:
-            asker = await _authenticate(context, socket)
-            with context.house.sessions.watch(asker.session.id) as ended:
-                await _still_in(context, asker)
+            asker, token = await _authenticate(context, socket)
+            with context.house.sessions.watch(asker.id) as ended:
+                await _still_in(context, asker, token)
                 async with context.house.users.watch(asker.user.id) as outbox:
                     await _Session(context, sockets, socket, asker, ended, outbox).run()
         except Busy as busy:
@@ -94,7 +94,7 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
                 await socket.close(closed.code, closed.reason)
 
 
-async def _authenticate(context: Context, socket: Websocket) -> Asker:
+async def _authenticate(context: Context, socket: Websocket) -> tuple[Asker, str]:
     ticket = socket.args.get("ticket")
     token = None if ticket else context.auth.token_of_socket(socket)
     if token is None and ticket is None:
@@ -104,23 +104,23 @@ async def _authenticate(context: Context, socket: Websocket) -> Asker:
             raise _Closed(CLOSE_UNAUTHORIZED, "no token within ten seconds")
     try:
         if ticket is not None:
-            found: Asker = await context.auth.asker_with(ticket, context.house.store.take_ticket)
+            found: Asker = await context.auth.asker_with(ticket)
         else:
             found = await context.auth.asker_of(str(token))
     except Unauthorized as error:
         raise _Closed(CLOSE_UNAUTHORIZED, error.detail) from None
     except Unavailable:
         raise _Closed(CLOSE_TRY_AGAIN, "the database does not answer") from None
-    return found
+    return found, token or ""
 
 
-async def _still_in(context: Context, asker: Asker) -> None:
+async def _still_in(context: Context, asker: Asker, token: str) -> None:
     """It may have ended before anybody watched."""
     try:
-        found = await context.house.sessions.find(asker.session.id)
+        is_in = await context.auth.is_in(asker, token)
     except Unavailable:
         raise _Closed(CLOSE_TRY_AGAIN, "the database does not answer") from None
-    if found is None:
+    if not is_in:
         raise _Closed(CLOSE_UNAUTHORIZED, "the session has ended")
 
 
@@ -184,7 +184,7 @@ class _Session:
         scope.cancel()
 
     async def _expire(self, scope: trio.CancelScope) -> None:
-        expires_us = self._asker.session.expires_us
+        expires_us = self._asker.expires_us
         while self._clock.now_us() < expires_us:
             left_s = (expires_us - self._clock.now_us()) / SECOND_US
             await trio.sleep(min(left_s, 3600.0))  # the wall clock may jump

@@ -19,6 +19,7 @@ _PATH = re.compile(r"<(\w+)>")
 
 TEXT = {"type": "string"}
 CSV, LINES = "text/csv", "application/x-ndjson"
+DEVICES_EXAMPLE = "device_code,name\nshed-1,Shed\n"
 CSV_EXAMPLE = "ts,value\n2026-01-31T08:05:00Z,21.5\n"
 ID = {"type": "string", "format": "uuid"}
 # What comes with a wrong answer beside its body.
@@ -118,7 +119,8 @@ def _operation(
             content["application/x-www-form-urlencoded"] = {"schema": _form()}
         described["requestBody"] = {"required": True, "content": content}
     if operation.csv:
-        content = {"text/csv": {"schema": TEXT, "example": CSV_EXAMPLE}}
+        example = DEVICES_EXAMPLE if operation.download else CSV_EXAMPLE
+        content = {CSV: {"schema": TEXT, "example": example}}
         described["requestBody"] = {"required": True, "content": content}
     if operation.upload:
         described["requestBody"] = {"required": True, "content": {"multipart/form-data": _file()}}
@@ -152,7 +154,7 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     wrong = {429, 503, *operation.errors}
     if not operation.public:
         wrong.add(401)
-        if operation.method != "GET":
+        if operation.method != "GET" or operation.account:
             wrong.add(403)
     if operation.body is not None:
         wrong |= {400, 408, 413, 422}
@@ -180,6 +182,8 @@ def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, An
         good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if operation.answer is not None:
             good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
+        if operation.download:
+            good["content"] = {CSV: {"schema": TEXT}}
         if operation.streams:
             good["content"] |= {CSV: {"schema": TEXT}, LINES: {"schema": TEXT}}
         if operation.matched:

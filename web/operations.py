@@ -34,6 +34,7 @@ PAGES = files("web") / "pages"
 _STRICT = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 CSP = {
     "home.html": _STRICT,
+    "reset.html": _STRICT,
     # Swagger UI sets styles on its elements.
     "docs.html": f"{_STRICT}; style-src 'self' 'unsafe-inline'",
 }
@@ -80,6 +81,12 @@ def install(
     async def first_page() -> Response:
         return _page(pages, "home.html")
 
+    async def reset() -> Response:
+        return _page(pages, "reset.html")
+
+    async def reset_js() -> Response:
+        return _page(pages, "reset.js")
+
     async def home_css() -> Response:
         return _page(pages, "home.css")
 
@@ -90,6 +97,8 @@ def install(
     app.add_url_rule("/docs", view_func=docs)
     app.add_url_rule("/docs/<name>", view_func=docs_asset)
     app.add_url_rule("/", view_func=first_page)
+    app.add_url_rule("/reset", view_func=reset)
+    app.add_url_rule("/reset.js", view_func=reset_js)
     app.add_url_rule("/home.css", view_func=home_css)
 
 

@@ -85,7 +85,7 @@ async def who_am_i(call: Call) -> UserView:
     return user_view(call.user)
 
 
-@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, errors=(409,))
+@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, errors=(409,), account=True)
 async def change_me(call: Call, body: UserChange) -> UserView:
     """Change one's name, e-mail address or password. A new password ends all sessions, this one
     too; a browser that is signed in by cookie gets a new one with the answer."""

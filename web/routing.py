@@ -19,8 +19,9 @@ from werkzeug.routing import BaseConverter, Map
 
 from actors.house import House
 from protocol import codec
+from protocol.access import WRITE, ApiKey
 from protocol.codec import located
-from protocol.errors import Busy, Invalid, NotFound
+from protocol.errors import Busy, Forbidden, Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.records import User
 from web.addresses import Addresses
@@ -113,6 +114,12 @@ class Call:
         """Where the client is."""
         return self._addresses.client(self.request)
 
+    def where(self) -> str:
+        """What the outside calls us. A `Host` that anybody may send is no word for a link."""
+        if self.settings.public_url is None:
+            raise Forbidden("the operator has to set the public URL first")
+        return self.settings.public_url
+
     @property
     def is_https(self) -> bool:
         """Whether the client speaks TLS, as far as we can know."""
@@ -134,7 +141,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         raw_body: the handler reads the body itself, and may be left when the client hangs up.
         upload: the body is multipart with one part `file`, and comes as fast as it is read.
         content: the answer is the content of a file: whole, in part, or not modified.
+        account: about the account itself; not for API keys.
         csv: the body is `text/csv`; the handler reads it.
+        download: the answer is a CSV file.
         streams: it answers as CSV or as lines of JSON, too, where that is accepted.
         again: takes an `Idempotency-Key`.
         matched: its answer has an `ETag`; a change takes an `If-Match`.
@@ -155,8 +164,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     upload: bool = False
     content: bool = False
     linked: bool = False
+    account: bool = False
     csv: bool = False
     streams: bool = False
+    download: bool = False
     again: bool = False
     matched: bool = False
     tag: str = ""
@@ -219,6 +230,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         by_link = operation.linked and SIGNATURE in request.args
         if not operation.public and not by_link:
             asker = await context.auth.asker_of_request(request)
+        if asker is not None and asker.key is not None:
+            _check_scope(operation, asker.key)
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
         context.rates.check(asker.user.id if asker else context.addresses.network(asked))
         path = {name: value.lower() for name, value in path.items()}
@@ -240,6 +253,14 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         return Response(content, status, call.headers, content_type=kind)
 
     return view
+
+
+def _check_scope(operation: Operation, key: ApiKey) -> None:
+    """Raises `Forbidden` where the key may not do this."""
+    if operation.account:
+        raise Forbidden("an API key may not touch the account; sign in")
+    if operation.method != "GET" and key.scope != WRITE:
+        raise Forbidden("this API key may only read")
 
 
 async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:

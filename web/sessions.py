@@ -19,11 +19,10 @@ class ListQuery(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
-@api.operation("POST", "/logout", status=204)
+@api.operation("POST", "/logout", status=204, account=True)
 async def logout(call: Call) -> Response:
     """End this session: its token stops working, its sockets close, the cookie goes."""
-    session = call.asker.session
-    if await call.house.sessions.end(call.user.id, [session.id]):
+    if await call.house.sessions.end(call.user.id, [call.asker.id]):
         await note(call, call.user.id, "signed_out")
     response = Response(b"", 204)
     response.headers.pop("Content-Type", None)
@@ -31,25 +30,25 @@ async def logout(call: Call) -> Response:
     return response
 
 
-@api.operation("POST", "/login/ws-ticket", answer=Ticket, status=201)
+@api.operation("POST", "/login/ws-ticket", answer=Ticket, status=201, account=True)
 async def ws_ticket(call: Call) -> Ticket:
     """A ticket that opens one WebSocket within 30 s, for clients that can send no header."""
     ticket, kept, until_us = call.auth.new_ticket()
-    await call.house.store.add_ticket(kept, call.asker.session.id, until_us)
+    await call.house.store.add_ticket(kept, call.asker.id, until_us)
     call.headers["Cache-Control"] = "no-store"
     return Ticket(ticket)
 
 
-@api.operation("GET", "/sessions", query=ListQuery, answer=Page[SessionView])
+@api.operation("GET", "/sessions", query=ListQuery, answer=Page[SessionView], account=True)
 async def list_sessions(call: Call, query: ListQuery) -> Page[SessionView]:
     """Where one is signed in, the newest first."""
     before = number_of(query.cursor)
     found = await call.house.store.sessions(call.user.id, query.limit + 1, before)
-    current = call.asker.session.id
+    current = call.asker.id
     return page(found, query.limit, lambda each: session_view(each, current))
 
 
-@api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,))
+@api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,), account=True)
 async def end_session(call: Call, session_id: str) -> None:
     """End one of one's sessions: its token stops working, its sockets close."""
     if not await call.house.sessions.end(call.user.id, [session_id]):
@@ -57,7 +56,7 @@ async def end_session(call: Call, session_id: str) -> None:
     await note(call, call.user.id, "session_ended", session_id)
 
 
-@api.operation("GET", "/audit-log", query=ListQuery, answer=Page[AuditView])
+@api.operation("GET", "/audit-log", query=ListQuery, answer=Page[AuditView], account=True)
 async def list_audit(call: Call, query: ListQuery) -> Page[AuditView]:
     """Sign-ins, and changes of credentials and devices, the newest first; kept for 90 days."""
     before = number_of(query.cursor)

@@ -100,7 +100,10 @@ class PeopleTables(Tables):
 
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
         await self._cross()
-        return {each for each in session_ids if each in self.all_sessions}
+        return {each for each in session_ids if self._is_alive(each)}
+
+    def _is_alive(self, session_id: str) -> bool:
+        return session_id in self.all_sessions
 
     async def delete_sessions(self, user_id: str, session_ids: Collection[str]) -> list[str]:
         await self._cross()

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 import trio
 
+from actors.adapters.memory_access import AccessTables
 from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_charts import ChartTables
 from actors.adapters.memory_media import MediaTables
-from actors.adapters.memory_people import PeopleTables
 from actors.adapters.memory_rules import check_storable
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
@@ -51,7 +51,7 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore(AlarmTables, ScheduleTables, MediaTables, PeopleTables, ShopTables, ChartTables):
+class MemoryStore(AlarmTables, ScheduleTables, MediaTables, AccessTables, ShopTables, ChartTables):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:
@@ -264,14 +264,24 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables, PeopleTables, ShopTa
     # Devices
 
     async def add_device(self, device: Device, login: MqttLogin) -> Device:
-        await self._cross()
-        if any(other.key == device.key for other in self._devices.values()):
-            raise Conflict(f"you have a device {device.code!r} already")
+        (added,) = await self.add_devices([(device, login)])
+        return added
+
+    def _insert_device(self, device: Device, login: MqttLogin) -> Device:
         device = msgspec.structs.replace(device, num=self._next("device"))
         self._devices[device.id] = device
         self._logins[device.id] = login
         self.owners[device.id] = device.user_id
         return device
+
+    async def add_devices(self, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
+        await self._cross()
+        taken = {device.key for device in self._devices.values()}
+        for device, _ in made:
+            if device.key in taken:
+                raise Conflict(f"you have a device {device.code!r} already")
+            taken.add(device.key)
+        return [self._insert_device(device, login) for device, login in made]
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
         found = await self.snapshot(user_id)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from actors.ports.access import AccessStore
 from actors.ports.charts import ChartStore
 from actors.ports.media import MediaStore
 from actors.ports.people import PeopleStore
@@ -102,7 +103,16 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Store(MediaStore, TimeStore, WebhookStore, PeopleStore, ShopStore, ChartStore, Protocol):
+class Store(
+    MediaStore,
+    TimeStore,
+    WebhookStore,
+    PeopleStore,
+    AccessStore,
+    ShopStore,
+    ChartStore,
+    Protocol,
+):
     """Everything that lasts.
 
     Every call raises `Unavailable` when the database cannot be reached or does not answer in time;
@@ -157,6 +167,10 @@ class Store(MediaStore, TimeStore, WebhookStore, PeopleStore, ShopStore, ChartSt
 
     async def add_device(self, device: Device, login: MqttLogin) -> Device:
         """Answers with its `num`. Raises `Conflict` when the user has a device of that code."""
+        ...
+
+    async def add_devices(self, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
+        """All of them, or none; otherwise as `add_device`."""
         ...
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
@@ -341,5 +355,6 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     links: Any  # Links
     files: Any  # MediaFiles
     receivers: Any  # Receivers
+    mailer: Any = None  # Mailer, where mail is set up
     zalo: Any = None  # IdentityProvider, where it is set up
     rng: random.Random

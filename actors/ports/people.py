@@ -40,7 +40,7 @@ class PeopleStore(Protocol):
         ...
 
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
-        """Which of them have not ended."""
+        """Which of them have not ended; ids of API keys may be among them."""
         ...
 
     async def delete_sessions(self, user_id: str, session_ids: Collection[str]) -> list[str]:
@@ -56,7 +56,8 @@ class PeopleStore(Protocol):
     async def follow_people(
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
     ) -> None:
-        """Tell of ids of sessions that ended and of users that changed, by whatever process.
+        """Tell of ids of sessions and API keys that ended, and of users that changed, by whatever
+        process.
 
         `begun` is called when nothing is missed from then on. It goes on until the connection
         behind it fails, which it finds out within `check_s` and some seconds.

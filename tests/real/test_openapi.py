@@ -86,6 +86,9 @@ UNGUESSED = {
     "POST /api/v1/alarms/{alarm_id}/ack",
     "POST /api/v1/media-schedules",
     "POST /api/v1/orders",
+    "POST /api/v1/password-reset",
+    "POST /api/v1/password-reset/request",
+    "GET /api/v1/feed-values/latest",
     "DELETE /api/v1/sessions/{session_id}",
     "POST /api/v1/zalo-user-management/callback",
     "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry",
@@ -106,11 +109,12 @@ def test_every_operation_was_reached(roost: Roost, ada: Person, report: list[Any
 def operation_of(request: dict[str, Any]) -> str:
     """The operation of a request, as the document names it."""
     path = request["url"].partition("/api/")[2].partition("?")[0]
-    path = re.sub(r"(device|feed|command|alarm)(s|-values)/[^/]+", r"\1\2/{\1_id}", path)
+    path = re.sub(r"(device|feed|command|alarm)(s|-values)/(?!latest)[^/]+", r"\1\2/{\1_id}", path)
     path = re.sub(r"webhooks/[^/]+", "webhooks/{webhook_id}", path)
     path = re.sub(r"sessions/[^/]+", "sessions/{session_id}", path)
     path = re.sub(r"orders/(?!stats)[^/]+", "orders/{order_id}", path)
     path = re.sub(r"products/(?!stats)[^/]+", "products/{product_id}", path)
+    path = re.sub(r"api-keys/[^/]+", "api-keys/{key_id}", path)
     path = re.sub(r"deliveries/[^/]+", "deliveries/{delivery_id}", path)
     path = re.sub(r"media-schedules/[^/]+", "media-schedules/{schedule_id}", path)
     path = re.sub(r"media/(?!stats)[^/]+", "media/{media_id}", path)

@@ -1,5 +1,6 @@
 """Devices and their logins. Every function is one unit of work on one connection."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -30,6 +31,11 @@ async def add_device(connection: Any, device: Device, login: MqttLogin) -> Devic
     except asyncpg.UniqueViolationError:
         raise Conflict(f"you have a device {device.code!r} already") from None
     return rows.device(row)
+
+
+async def add_devices(connection: Any, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
+    async with connection.transaction():
+        return [await add_device(connection, device, login) for device, login in made]
 
 
 async def devices(connection: Any, user_id: str, limit: int, after: int) -> list[Device]:

@@ -163,6 +163,7 @@ _OLD = (
     ("message_ids", "seen_at", 7, "true"),
     ("tickets", "expires_at", 0, "true"),
     ("sessions", "expires_at", 0, "true"),
+    ("password_resets", "expires_at", 0, "true"),
     ("audit_log", "at", people.AUDIT_KEPT_DAYS, "true"),
     ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS, "true"),
     ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),

@@ -153,7 +153,9 @@ async def sessions(connection: Any, user_id: str, limit: int, before: int | None
 
 async def sessions_alive(connection: Any, session_ids: Collection[str]) -> set[str]:
     found = await connection.fetch(
-        "SELECT id::text FROM sessions WHERE id = ANY($1::text[]::uuid[])", list(session_ids)
+        "SELECT id::text FROM sessions WHERE id = ANY($1::text[]::uuid[])"
+        " UNION ALL SELECT id::text FROM api_keys WHERE id = ANY($1::text[]::uuid[])",
+        list(session_ids),
     )
     return {row["id"] for row in found}
 

@@ -21,6 +21,7 @@ from actors.adapters.postgres import (
     loading,
     migrating,
 )
+from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing, Pool
@@ -53,6 +54,7 @@ class PostgresStore(
     WebhookCalls,
     MediaCalls,
     PeopleCalls,
+    AccessCalls,
     ShopCalls,
     ChartCalls,
     Crossing,
@@ -120,6 +122,9 @@ class PostgresStore(
 
     async def add_device(self, device: Device, login: MqttLogin) -> Device:
         return await self._work(devices.add_device, device, login)
+
+    async def add_devices(self, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
+        return await self._work(devices.add_devices, made)
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
         return await self._work(devices.devices, user_id, limit, after)

@@ -1,0 +1,65 @@
+"""API keys and links for a new password in the store's twin."""
+
+import msgspec
+
+from actors.adapters.memory_people import PeopleTables
+from actors.ports import WallClock
+from protocol.access import KEYS_MAX, ApiKey
+from protocol.errors import Conflict
+from protocol.records import User
+
+
+class AccessTables(PeopleTables):
+    """See `actors.ports.access.AccessStore`."""
+
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
+        self._keys: dict[str, ApiKey] = {}
+        self._resets: dict[bytes, tuple[str, int]] = {}
+
+    async def add_api_key(self, key: ApiKey) -> ApiKey:
+        await self._cross()
+        if sum(k.user_id == key.user_id for k in self._keys.values()) >= KEYS_MAX:
+            raise Conflict(f"you have {KEYS_MAX} keys already")
+        key = msgspec.structs.replace(key, num=self._next("key"))
+        self._keys[key.id] = key
+        return key
+
+    async def api_keys(self, user_id: str, limit: int, after: int) -> list[ApiKey]:
+        await self._cross()
+        mine = [k for k in self._keys.values() if k.user_id == user_id and k.num > after]
+        return mine[:limit]
+
+    async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
+        await self._cross()
+        found = [k for k in self._keys.values() if k.sha256 == sha256]
+        return (found[0], self._users[found[0].user_id]) if found else None
+
+    async def api_key_used(self, key_id: str, now_us: int) -> None:
+        await self._cross()
+        if key_id in self._keys:
+            used = msgspec.structs.replace(self._keys[key_id], last_used_us=now_us)
+            self._keys[key_id] = used
+
+    async def delete_api_key(self, user_id: str, key_id: str) -> bool:
+        await self._cross()
+        found = self._keys.get(key_id)
+        if found is None or found.user_id != user_id:
+            return False
+        del self._keys[key_id]
+        self._tell(key_id)
+        return True
+
+    def _is_alive(self, session_id: str) -> bool:
+        return session_id in self._keys or super()._is_alive(session_id)
+
+    async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
+        await self._cross()
+        for old in [s for s, (user, _) in self._resets.items() if user == user_id]:
+            del self._resets[old]
+        self._resets[sha256] = user_id, expires_us
+
+    async def take_reset(self, sha256: bytes, now_us: int) -> User | None:
+        await self._cross()
+        user_id, expires_us = self._resets.pop(sha256, ("", 0))
+        return self._users[user_id] if expires_us > now_us else None

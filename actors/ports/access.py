@@ -1,0 +1,32 @@
+"""What the store knows of API keys and of links for a new password."""
+
+from typing import Protocol
+
+from protocol.access import ApiKey
+from protocol.records import User
+
+
+class AccessStore(Protocol):
+    async def add_api_key(self, key: ApiKey) -> ApiKey:
+        """Answers with its `num`. Raises `Conflict` where the user has `KEYS_MAX` of them."""
+        ...
+
+    async def api_keys(self, user_id: str, limit: int, after: int) -> list[ApiKey]: ...
+
+    async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
+        """The key with this hash, and whose it is."""
+        ...
+
+    async def api_key_used(self, key_id: str, now_us: int) -> None: ...
+
+    async def delete_api_key(self, user_id: str, key_id: str) -> bool:
+        """It works no more, and who follows people is told its id. False where there was none."""
+        ...
+
+    async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
+        """A link for a new password; earlier ones of this user work no more."""
+        ...
+
+    async def take_reset(self, sha256: bytes, now_us: int) -> User | None:
+        """The user of a link that still counts; it counts never again."""
+        ...

@@ -1,0 +1,9 @@
+"""Mail to people."""
+
+from typing import Protocol
+
+
+class Mailer(Protocol):
+    async def send(self, to: str, subject: str, text: str) -> None:
+        """Raises `Unavailable` where the server does not take it."""
+        ...

@@ -1,0 +1,101 @@
+"""Ways in beside a password: API keys of programs, and one-time links for a new password.
+
+A key is `roost_`, eight characters by which its owner knows it, `_`, and a secret; only its SHA-256
+is kept. Scope `read` may look at everything, `write` may change it, too; neither may touch the
+account itself (password, sessions, keys).
+"""
+
+import hashlib
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from protocol.resources import Id, Name, Password, Time
+from protocol.times import format_us, shown_us
+
+KEY_PREFIX = "roost_"
+KEYS_MAX = 50
+RESET_S = 3600
+# A key's last use is noted at most so often.
+USED_EVERY_S = 60
+
+READ, WRITE = "read", "write"
+Scope = Literal["read", "write"]
+
+_KEY = re.compile(r"roost_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{20,64}", re.ASCII)
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    num: int = 0
+    id: str
+    user_id: str
+    name: str
+    prefix: str
+    sha256: bytes
+    scope: Scope
+    created_us: int
+    expires_us: int | None = None
+    last_used_us: int | None = None
+
+
+class NewApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`expires_at`: for ever without it."""
+
+    name: Name
+    scope: Scope = "read"
+    expires_at: Time | None = None
+
+
+class ApiKeyView(msgspec.Struct, frozen=True, kw_only=True):
+    id: Id
+    name: str
+    prefix: str
+    scope: Scope
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
+class ApiKeyCreated(ApiKeyView, frozen=True, kw_only=True):
+    """`key` is shown once."""
+
+    key: str
+
+
+class ResetAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    email: Annotated[str, Meta(max_length=254)]
+
+
+class PasswordReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`token` is that of the link."""
+
+    token: Annotated[str, Meta(max_length=200)]
+    password: Password
+
+
+def is_key(token: str) -> bool:
+    """Whether a token is an API key rather than a JWT."""
+    return token.startswith(KEY_PREFIX) and _KEY.fullmatch(token) is not None
+
+
+def kept_of(secret: str) -> bytes:
+    """What is kept of a secret of ours: 160 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def new_key(prefix: str, secret: str) -> str:
+    return f"{KEY_PREFIX}{prefix}_{secret}"
+
+
+def key_view(key: ApiKey) -> ApiKeyView:
+    return ApiKeyView(
+        id=key.id,
+        name=key.name,
+        prefix=f"{KEY_PREFIX}{key.prefix}",
+        scope=key.scope,
+        created_at=format_us(key.created_us),
+        expires_at=shown_us(key.expires_us),
+        last_used_at=shown_us(key.last_used_us),
+    )

@@ -1,0 +1,86 @@
+"""What every store promises of API keys and password links: PostgreSQL and its memory twin."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from protocol.access import KEYS_MAX, ApiKey
+from protocol.errors import Conflict
+from tests.contract.test_store import Home
+from tests.contract.test_store_people import heard_all, known
+from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        yield await Home(store).furnish()
+
+
+def some_key(n: int = 1, **changes: Any) -> ApiKey:
+    key = ApiKey(
+        id=f"00000000-0000-4000-c000-{n:012d}",
+        user_id=USER,
+        name="script",
+        prefix=f"{n:08d}",
+        sha256=n.to_bytes(32, "big"),
+        scope="read",
+        created_us=NOW,
+        expires_us=NOW + SECOND,
+    )
+    return msgspec.structs.replace(key, **changes)
+
+
+async def test_a_key_is_found_by_its_hash_until_it_is_deleted(home: Home) -> None:
+    first = await home.store.add_api_key(some_key())
+    second = await home.store.add_api_key(some_key(2, scope="write", expires_us=None))
+    assert msgspec.structs.replace(first, num=0) == some_key()
+    assert await home.store.api_key(first.sha256) == (first, await known(home, USER))
+    assert await home.store.api_key(b"x" * 32) is None
+    assert await home.store.api_keys(USER, 10, 0) == [first, second]
+    assert await home.store.api_keys(USER, 10, first.num) == [second]
+    assert await home.store.api_keys(OTHER_USER, 10, 0) == []
+    await home.store.api_key_used(first.id, NOW + 5)
+    found = await home.store.api_key(first.sha256)
+    assert found is not None
+    assert found[0].last_used_us == NOW + 5
+    assert await home.store.sessions_alive([first.id, second.id]) == {first.id, second.id}
+    assert not await home.store.delete_api_key(OTHER_USER, first.id)
+    assert await home.store.delete_api_key(USER, first.id)
+    assert not await home.store.delete_api_key(USER, first.id)
+    assert await home.store.api_key(first.sha256) is None
+    assert await home.store.sessions_alive([first.id, second.id]) == {second.id}
+
+
+async def test_a_user_has_so_many_keys_at_most(home: Home) -> None:
+    for n in range(KEYS_MAX):
+        await home.store.add_api_key(some_key(n))
+    with pytest.raises(Conflict):
+        await home.store.add_api_key(some_key(KEYS_MAX))
+    await home.store.add_api_key(some_key(KEYS_MAX + 1, user_id=OTHER_USER))
+
+
+async def test_a_key_that_goes_is_told(home: Home) -> None:
+    key = await home.store.add_api_key(some_key())
+    heard: list[str] = []
+    begun = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(home.store.follow_people, heard.append, begun.set, 5.0)
+        await begun.wait()
+        await home.store.delete_api_key(USER, key.id)
+        await heard_all(heard, {key.id})
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_link_counts_once_in_time_and_the_newest_only(home: Home) -> None:
+    await home.store.add_reset(b"a" * 32, USER, NOW + SECOND)
+    await home.store.add_reset(b"o" * 32, OTHER_USER, NOW + SECOND)
+    await home.store.add_reset(b"b" * 32, USER, NOW + SECOND)
+    assert await home.store.take_reset(b"a" * 32, NOW) is None
+    assert await home.store.take_reset(b"b" * 32, NOW) == await known(home, USER)
+    assert await home.store.take_reset(b"b" * 32, NOW) is None
+    assert await home.store.take_reset(b"o" * 32, NOW + SECOND) is None
+    assert await home.store.take_reset(b"o" * 32, NOW) is None

@@ -1,0 +1,163 @@
+"""API keys and links for a new password, as a black box."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from actors.adapters.memory import PlainHasher
+from protocol.access import is_key
+from protocol.times import format_us
+from tests.simulation.asgi import open_socket
+from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.test_sessions import closed_with
+from web.app import create_app
+from web.resetting import new_link
+from web.routing import WebSettings
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with open_site() as place:
+        yield place
+
+
+async def new_key(site: Site, **more: Any) -> Any:
+    status, made = await site.post("/api-keys", {"name": "script", **more})
+    assert status == 201, made
+    return made
+
+
+async def test_a_key_goes_where_a_token_goes_and_is_shown_once(site: Site) -> None:
+    made = await new_key(site, scope="write")
+    assert is_key(made["key"])
+    assert made["key"].startswith(made["prefix"])
+    signed_in = site.headers
+    for headers in ({"x-auth-token": made["key"]}, {"Authorization": f"Bearer {made['key']}"}):
+        site.headers = headers
+        assert (await site.call("GET", "/users/me"))[0] == 200
+        device = await site.post("/devices", {"device_code": f"d{len(headers)}", "name": "d"})
+        assert device[0] in (201, 409)
+    site.headers = signed_in
+    (listed,) = (await site.call("GET", "/api-keys"))[1]["items"]
+    assert "key" not in listed
+    assert listed["last_used_at"] is not None
+
+
+async def test_a_key_may_do_what_its_scope_says(site: Site) -> None:
+    read, write = await new_key(site), await new_key(site, scope="write")
+    site.headers = {"x-auth-token": read["key"]}
+    assert (await site.call("GET", "/devices"))[0] == 200
+    assert (await site.post("/devices", {"device_code": "d1", "name": "d"}))[0] == 403
+    for key in (read, write):
+        site.headers = {"x-auth-token": key["key"]}
+        for method, path in (
+            ("POST", "/api-keys"),
+            ("GET", "/api-keys"),
+            ("GET", "/sessions"),
+            ("POST", "/logout"),
+            ("POST", "/login/ws-ticket"),
+            ("PATCH", "/users/me"),
+            ("GET", "/audit-log"),
+        ):
+            assert (await site.call(method, path, json={"name": "x"}))[0] == 403, path
+
+
+async def test_a_key_ends_when_it_is_deleted_or_over(site: Site) -> None:
+    now_us = site.clock.now_us()
+    short = await new_key(site, expires_at=format_us(now_us + 10_000_000))
+    made = await new_key(site)
+    over = await site.post("/api-keys", {"name": "x", "expires_at": format_us(now_us)})
+    assert over[0] == 422
+    async with open_socket(site.app, "/ws/devices", {"x-auth-token": short["key"]}) as socket:
+        assert (await socket.receive())["type"] == "device_list"
+    codes = []
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            codes.append(await closed_with(site, "/ws/devices", {"x-auth-token": made["key"]}))
+
+        nursery.start_soon(watch)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await site.call("DELETE", f"/api-keys/{made['id']}"))[0] == 204
+    assert codes == [4401]
+    assert (await site.call("DELETE", f"/api-keys/{made['id']}"))[0] == 404
+    site.clock.advance(10)
+    for key in (short, made):
+        site.headers = {"x-auth-token": key["key"]}
+        assert (await site.call("GET", "/devices"))[0] == 401
+        assert await closed_with(site, "/ws/devices", site.headers) == 4401
+
+
+@pytest.mark.parametrize("token", ["roost_", "roost_abcdefgh_x", "roost_abcdefgh_" + "x" * 27])
+async def test_rubbish_is_no_key(site: Site, token: str) -> None:
+    site.headers = {"x-auth-token": token}
+    assert (await site.call("GET", "/devices"))[0] == 401
+
+
+async def test_keys_of_others_are_not_there(site: Site) -> None:
+    made = await new_key(site)
+    await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
+    _, token = await site.post("/login/access-token", {**ACCOUNT, "email": "bob@example.org"})
+    site.headers = {"x-auth-token": token["access_token"]}
+    assert (await site.call("GET", "/api-keys"))[1]["items"] == []
+    assert (await site.call("DELETE", f"/api-keys/{made['id']}"))[0] == 404
+
+
+async def link_of(site: Site) -> str:
+    user = await site.house.store.user_by_email(ACCOUNT["email"])
+    assert user is not None
+    house = site.house
+    link = await new_link(house.store, house.ids, user, "http://x", house.clock.now_us())
+    return link.partition("#")[2]
+
+
+async def test_a_link_sets_a_new_password_once(site: Site) -> None:
+    token = await link_of(site)
+    body = {"token": token, "password": "battery-staple"}
+    assert (await site.post("/password-reset", {**body, "password": "short"}))[0] == 422
+    assert (await site.post("/password-reset", body))[0] == 204
+    assert (await site.post("/password-reset", body))[0] == 401
+    assert (await site.call("GET", "/users/me"))[0] == 401  # every session ended
+    assert (await site.post("/login/access-token", ACCOUNT))[0] == 401
+    new = {**ACCOUNT, "password": "battery-staple"}
+    assert (await site.post("/login/access-token", new))[0] == 200
+    late = await link_of(site)
+    site.clock.advance(3601)
+    assert (await site.post("/password-reset", {**body, "token": late}))[0] == 401
+
+
+class Letters:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.sent.append((to, text))
+
+
+async def test_a_mail_brings_the_link_and_tells_nobody_who_has_an_account(site: Site) -> None:
+    asked = {"email": ACCOUNT["email"]}
+    assert (await site.post("/password-reset/request", asked))[0] == 403  # no mail here
+    letters = site.house.mailer = Letters()
+    for email in (ACCOUNT["email"], "nobody@example.org"):  # nor an address of ours
+        assert (await site.post("/password-reset/request", {"email": email}))[0] == 403
+    assert letters.sent == []
+
+
+async def test_the_link_in_a_mail_works(site: Site) -> None:
+    letters = site.house.mailer = Letters()
+    settings = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
+    site.app = create_app(site.house, PlainHasher(), settings)
+    assert (await site.post("/password-reset/request", {"email": "ADA@example.org"}))[0] == 202
+    await trio.testing.wait_all_tasks_blocked()
+    ((to, text),) = letters.sent
+    for email in ("nobody@example.org", "x\0y", ""):
+        answer = await site.post("/password-reset/request", {"email": email})
+        assert answer == (202, None)
+    assert len(letters.sent) == 1
+    assert to == ACCOUNT["email"]
+    token = text.partition("https://roost.example/reset#")[2].split()[0]
+    assert (await site.post("/password-reset", {"token": token, "password": "x" * 9}))[0] == 204

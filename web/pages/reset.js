@@ -1,0 +1,25 @@
+// The token is behind the '#': it never leaves this page but in the body of the request.
+const form = document.getElementById("form");
+const said = document.getElementById("said");
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  said.textContent = "One moment …";
+  const token = decodeURIComponent(location.hash.slice(1));
+  const password = document.getElementById("password").value;
+  try {
+    const answer = await fetch("api/v1/password-reset", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ token, password }),
+    });
+    if (answer.ok) {
+      form.hidden = true;
+      history.replaceState(null, "", location.pathname);
+      said.textContent = "The new password is set. Sign in with it.";
+    } else {
+      said.textContent = (await answer.json()).detail;
+    }
+  } catch {
+    said.textContent = "The server cannot be reached. Try again.";
+  }
+});

@@ -1,0 +1,84 @@
+"""A new password by a one-time link, for who has forgotten the old one.
+
+An operator makes the link (`roost user reset`), or it is sent by mail where that is set up. Whoever
+asks for a mail learns nothing of who has an account.
+"""
+
+from urllib.parse import quote
+
+import msgspec
+import structlog
+
+from actors.ports import Ids, Store
+from actors.ports.mail import Mailer
+from protocol.access import RESET_S, PasswordReset, ResetAsked, kept_of
+from protocol.errors import Forbidden, Unauthorized, Unavailable
+from protocol.records import User
+from protocol.times import SECOND_US
+from web.routing import Api, Call
+from web.signing_in import note
+
+log = structlog.get_logger("roost.web")
+
+api = Api("people")
+
+SUBJECT = "A new password for Roost"
+TEXT = """Somebody, probably you, asked for a new password for your account at Roost.
+
+Set it here within an hour:
+
+{link}
+
+If it was not you, do nothing: your password stays as it is.
+"""
+
+
+async def new_link(store: Store, ids: Ids, user: User, url: str, now_us: int) -> str:
+    """A link that sets this user's password, once, within an hour; earlier ones work no more."""
+    token = ids.secret()
+    await store.add_reset(kept_of(token), user.id, now_us + RESET_S * SECOND_US)
+    # Behind the '#' no server and no log sees it.
+    return f"{url}/reset#{quote(token)}"
+
+
+@api.operation(
+    "POST", "/password-reset/request", body=ResetAsked, status=202, errors=(403,), public=True
+)
+async def ask_for_reset(call: Call, body: ResetAsked) -> None:
+    """Ask for a mail with a link that sets a new password; the answer is the same for everybody."""
+    mailer = call.house.mailer
+    if mailer is None:
+        raise Forbidden("no mail is sent here; ask the operator for a link")
+    url = call.where()
+    call.limits.check(f"reset {body.email}", call.address)
+    user = None if "\0" in body.email else await call.house.store.user_by_email(body.email)
+    if user is None or user.email is None or user.password_hash is None:
+        return
+    await note(call, user.id, "password_reset_asked")
+    link = await new_link(call.house.store, call.house.ids, user, url, call.house.clock.now_us())
+    # Not waited for: how long it takes would tell that there is an account.
+    call.house.supervisor.contain(
+        "mail", lambda: _sent(mailer, str(user.email), link), gave_up=lambda: None
+    )
+
+
+async def _sent(mailer: Mailer, to: str, link: str) -> None:
+    try:
+        await mailer.send(to, SUBJECT, TEXT.format(link=link))
+    except Unavailable as error:
+        log.warning("mail not sent", error=str(error))
+
+
+@api.operation(
+    "POST", "/password-reset", body=PasswordReset, status=204, errors=(401,), public=True
+)
+async def reset_password(call: Call, body: PasswordReset) -> None:
+    """Set a new password with the token of a link; all sessions end."""
+    hashed = await call.hasher.hash(body.password)
+    user = await call.house.store.take_reset(kept_of(body.token), call.house.clock.now_us())
+    if user is None:
+        raise Unauthorized("the link was used, or is over; ask for another")
+    changed = msgspec.structs.replace(user, password_hash=hashed)
+    await call.house.store.update_user(changed, sign_out=True)
+    call.house.sessions.changed(user.id, signed_out=True)
+    await note(call, user.id, "password_changed")
