@@ -124,6 +124,13 @@ class TooSlow(Problem):
     title = "Request too slow"
 
 
+class Outdated(Conflict):
+    """What was to be changed has been changed by somebody else since it was read."""
+
+    def __init__(self) -> None:
+        super().__init__("it was changed at the same time; look at it again")
+
+
 class PreconditionFailed(Problem):
     status = 412
     title = "Changed meanwhile"

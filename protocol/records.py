@@ -26,6 +26,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     created_us: int
     idp: str = "roost"
     subject: str | None = None
+    revision: int = 1
 
 
 class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     created_us: int
     offline_alarm: bool = True
+    revision: int = 1  # of the settings
     state: DeviceState = DeviceState()
 
     @property
@@ -95,6 +97,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     on_violation: str
     alarm: AlarmRule = AT_ONCE
     archived: bool = False
+    revision: int = 1
     retain_days: int | None = None  # how long its readings are kept; for ever without it
     created_us: int
     last_value: Value | None = None

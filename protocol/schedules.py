@@ -61,6 +61,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     planned_us: int | None = None
     plan_us: int | None = None
     next_us: int | None = None
+    revision: int = 1
     num: int = 0
 
     @property

@@ -80,6 +80,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     paused_us: int | None = None
     dropped: int = 0
+    revision: int = 1
     num: int = 0
 
 

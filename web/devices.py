@@ -27,6 +27,7 @@ from protocol.resources import (
 )
 from protocol.topics import prefix
 from web.disposition import attachment
+from web.manners import check_match, tag
 from web.paging import number_of, page
 from web.routing import Api, Call
 from web.signing_in import note
@@ -115,18 +116,26 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
     return [(device, access) for device, (_, _, access) in zip(added, made, strict=True)]
 
 
-@api.operation("GET", "/devices/<device_id>", answer=DeviceResource, errors=(404,))
+@api.operation("GET", "/devices/<device_id>", answer=DeviceResource, errors=(404,), matched=True)
 async def show_device(call: Call, device_id: str) -> DeviceResource:
     """One device."""
-    return device_resource(await device_of(call, device_id))
+    device = await device_of(call, device_id)
+    tag(call, device.revision)
+    return device_resource(device)
 
 
 @api.operation(
-    "PATCH", "/devices/<device_id>", body=DeviceChange, answer=DeviceResource, errors=(404,)
+    "PATCH",
+    "/devices/<device_id>",
+    body=DeviceChange,
+    answer=DeviceResource,
+    errors=(404,),
+    matched=True,
 )
 async def change_device(call: Call, device_id: str, body: DeviceChange) -> DeviceResource:
     """Rename a device, or set after how much silence it counts as offline."""
     device = await device_of(call, device_id)
+    check_match(call, device.revision)
     if body.name is not UNSET:
         device = msgspec.structs.replace(device, name=body.name)
     if body.offline_after_s is not UNSET:
@@ -134,10 +143,11 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
     if body.offline_alarm is not UNSET:
         device = msgspec.structs.replace(device, offline_alarm=body.offline_alarm)
     async with call.house.devices.changing(device.user_id, device.code):
-        await call.house.store.update_device(device)
+        await call.house.store.update_device(device, device.revision)
         call.house.clockwork.leases.change(device.key, device.offline_after_s)
     call.house.users.tell(device.user_id, DeviceChanged(device))
     await note(call, call.user.id, "device_changed", device.code)
+    tag(call, device.revision + 1)
     return device_resource(device)
 
 

@@ -20,6 +20,7 @@ from protocol.resources import (
     rejection_view,
 )
 from web.devices import device_of
+from web.manners import check_match, tag
 from web.paging import number_of, page
 from web.routing import Api, Call
 
@@ -80,23 +81,29 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     return feed_view(feed)
 
 
-@api.operation("GET", "/feeds/<feed_id>", answer=FeedView, errors=(404,))
+@api.operation("GET", "/feeds/<feed_id>", answer=FeedView, errors=(404,), matched=True)
 async def show_feed(call: Call, feed_id: str) -> FeedView:
     """One feed with its last value."""
-    return feed_view(await feed_of(call, feed_id))
+    feed = await feed_of(call, feed_id)
+    tag(call, feed.revision)
+    return feed_view(feed)
 
 
-@api.operation("PATCH", "/feeds/<feed_id>", body=FeedChange, answer=FeedView, errors=(404,))
+@api.operation(
+    "PATCH", "/feeds/<feed_id>", body=FeedChange, answer=FeedView, errors=(404,), matched=True
+)
 async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     """Change a feed; when this answers, readings are judged by the new settings."""
     feed = await feed_of(call, feed_id)
+    check_match(call, feed.revision)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     if feed.archived and given.get("enabled"):
         raise Invalid({"enabled": "the device of this feed was deleted; it takes no readings"})
     feed = msgspec.structs.replace(feed, **given)
     _check_thresholds(feed)
     async with call.house.devices.changing(call.user.id):
-        await call.house.store.update_feed(feed)
+        await call.house.store.update_feed(feed, feed.revision)
+    tag(call, feed.revision + 1)
     return feed_view(feed)
 
 

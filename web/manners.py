@@ -55,8 +55,4 @@ def check_match(call: Call, version: int) -> None:
     """Raises `PreconditionFailed` where the request is for another version than this one."""
     wanted = call.request.headers.get("If-Match")
     if wanted is not None and not parse_etags(wanted).contains(str(version)):
-        raise changed_meanwhile()
-
-
-def changed_meanwhile() -> PreconditionFailed:
-    return PreconditionFailed("it was changed meanwhile; look at it again")
+        raise PreconditionFailed("it was changed meanwhile; look at it again")

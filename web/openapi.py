@@ -159,7 +159,7 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     if operation.body is not None:
         wrong |= {400, 408, 413, 422}
     if operation.matched and operation.method == "PATCH":
-        wrong.add(412)
+        wrong |= {409, 412}
     if operation.upload or operation.csv:
         wrong |= {400, 408, 413, 415, 422}
     if operation.content:

@@ -15,6 +15,7 @@ from protocol.resources import (
     UserView,
     user_view,
 )
+from web.manners import check_match, tag
 from web.routing import Api, Call
 from web.signing_in import begin_session, note
 
@@ -79,18 +80,20 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
     return user_view(user)
 
 
-@api.operation("GET", "/users/me", answer=UserView)
+@api.operation("GET", "/users/me", answer=UserView, matched=True)
 async def who_am_i(call: Call) -> UserView:
     """One's own account."""
+    tag(call, call.user.revision)
     return user_view(call.user)
 
 
-@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, errors=(409,), account=True)
+@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, account=True, matched=True)
 async def change_me(call: Call, body: UserChange) -> UserView:
     """Change one's name, e-mail address or password. A new password ends all sessions, this one
     too; a browser that is signed in by cookie gets a new one with the answer."""
     # As it is now: what is kept at hand is as old as its body took to arrive.
     user = await call.house.store.user(call.user.id) or call.user
+    check_match(call, user.revision)
     if body.password is not UNSET or body.email is not UNSET:
         await _check_password(call, user, body.current_password)
     changed = user
@@ -102,7 +105,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
         hashed = await call.hasher.hash(str(body.password))
         changed = msgspec.structs.replace(changed, password_hash=hashed)
     signs_out = body.password is not UNSET
-    await call.house.store.update_user(changed, sign_out=signs_out)
+    await call.house.store.update_user(changed, sign_out=signs_out, known=user.revision)
     call.house.sessions.changed(user.id, signed_out=signs_out)
     if body.email is not UNSET:
         await note(call, user.id, "email_changed", f"{user.email} to {changed.email}")
@@ -111,6 +114,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
         if call.asker.by_cookie:
             begun = await begin_session(call, changed, changed.password_hash)
             call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
+    tag(call, user.revision + 1)
     return user_view(changed)
 
 

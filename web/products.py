@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET
 
-from protocol.errors import Conflict, Invalid, NotFound
+from protocol.errors import Invalid, NotFound, Outdated
 from protocol.resources import Limit, Page
 from protocol.shop import Product
 from protocol.shop_views import (
@@ -17,7 +17,7 @@ from protocol.shop_views import (
     product_view,
     stock_view,
 )
-from web.manners import changed_meanwhile, check_match, tag
+from web.manners import check_match, tag
 from web.paging import number_of, page
 from web.routing import Api, Call
 
@@ -85,7 +85,7 @@ async def show_product(call: Call, product_id: str) -> ProductView:
     "/products/<product_id>",
     body=ProductChange,
     answer=ProductView,
-    errors=(404, 409),
+    errors=(404,),
     matched=True,
 )
 async def change_product(call: Call, product_id: str, body: ProductChange) -> ProductView:
@@ -103,11 +103,7 @@ async def change_product(call: Call, product_id: str, body: ProductChange) -> Pr
     wanted = msgspec.structs.replace(product, **changes)
     changed = await call.house.store.update_product(wanted, product.version, stock)
     if changed is None:
-        raise (
-            changed_meanwhile()
-            if "If-Match" in call.request.headers
-            else Conflict("the product was changed at the same time; try again")
-        )
+        raise Outdated
     tag(call, changed.version)
     return product_view(changed)
 

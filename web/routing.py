@@ -21,7 +21,7 @@ from actors.house import House
 from protocol import codec
 from protocol.access import WRITE, ApiKey
 from protocol.codec import located
-from protocol.errors import Busy, Forbidden, Invalid, NotFound
+from protocol.errors import Busy, Forbidden, Invalid, NotFound, Outdated, PreconditionFailed
 from protocol.ids import is_uuid
 from protocol.records import User
 from web.addresses import Addresses
@@ -268,7 +268,12 @@ async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) 
     if operation.method == "GET" or operation.raw_body:
         return await operation.handler(call, **arguments)
     with trio.move_on_after(WORK_WITHIN_S, shield=True):
-        return await operation.handler(call, **arguments)
+        try:
+            return await operation.handler(call, **arguments)
+        except Outdated as outdated:
+            if "If-Match" not in call.request.headers:
+                raise
+            raise PreconditionFailed(outdated.detail) from None
     raise Busy("this takes too long; look at what became of it before you try again")
 
 

@@ -20,6 +20,7 @@ from protocol.schedules import (
     schedule_view,
 )
 from protocol.times import SECOND_US, format_us, parse_rfc3339
+from web.manners import check_match, tag
 from web.paging import number_of, page
 from web.routing import Api, Call
 
@@ -93,10 +94,14 @@ async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
     return SchedulePreview([format_us(us) for us in times])
 
 
-@api.operation("GET", "/media-schedules/<schedule_id>", answer=ScheduleView, errors=(404,))
+@api.operation(
+    "GET", "/media-schedules/<schedule_id>", answer=ScheduleView, errors=(404,), matched=True
+)
 async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
     """One schedule."""
-    return schedule_view(await schedule_of(call, schedule_id))
+    schedule = await schedule_of(call, schedule_id)
+    tag(call, schedule.revision)
+    return schedule_view(schedule)
 
 
 @api.operation(
@@ -104,12 +109,14 @@ async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
     "/media-schedules/<schedule_id>",
     body=ScheduleChange,
     answer=ScheduleView,
+    matched=True,
     errors=(404, 409),
 )
 async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) -> ScheduleView:
     """Change a schedule: it holds for every occurrence that has not fired yet."""
     asked_us = call.house.clock.now_us()
     schedule = await schedule_of(call, schedule_id)
+    check_match(call, schedule.revision)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     for name in ("device_id", "media_id"):
         if name in given:
@@ -121,11 +128,13 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
     schedule = _checked(msgspec.structs.replace(schedule, **given))
     await _check_targets(call, schedule)
     schedule, due = _planned(schedule, asked_us)
-    changed = await call.house.store.update_schedule(schedule, due)
+    changed = await call.house.store.update_schedule(schedule, due, schedule.revision)
     for occurrence in changed:
         call.house.users.tell(call.user.id, OccurrenceChanged(occurrence))
     _tell(call, schedule)
-    return schedule_view(await schedule_of(call, schedule_id))
+    schedule = await schedule_of(call, schedule_id)
+    tag(call, schedule.revision)
+    return schedule_view(schedule)
 
 
 @api.operation("DELETE", "/media-schedules/<schedule_id>", status=204, errors=(404,))

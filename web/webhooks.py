@@ -21,6 +21,7 @@ from protocol.webhook_views import (
     webhook_view,
 )
 from protocol.webhooks import DEAD, DELIVERED, EVENTS, PENDING, Webhook, trial_news
+from web.manners import check_match, tag
 from web.paging import number_of, page
 from web.routing import Api, Call
 
@@ -68,18 +69,26 @@ async def list_webhooks(call: Call, query: ListQuery) -> Page[WebhookView]:
     return page(found, query.limit, webhook_view)
 
 
-@api.operation("GET", "/webhooks/<webhook_id>", answer=WebhookView, errors=(404,))
+@api.operation("GET", "/webhooks/<webhook_id>", answer=WebhookView, errors=(404,), matched=True)
 async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
     """One webhook, and whether its receiver answers."""
-    return webhook_view(await webhook_of(call, webhook_id))
+    webhook = await webhook_of(call, webhook_id)
+    tag(call, webhook.revision)
+    return webhook_view(webhook)
 
 
 @api.operation(
-    "PATCH", "/webhooks/<webhook_id>", body=WebhookChange, answer=WebhookView, errors=(404,)
+    "PATCH",
+    "/webhooks/<webhook_id>",
+    body=WebhookChange,
+    answer=WebhookView,
+    errors=(404,),
+    matched=True,
 )
 async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> WebhookView:
     """Change a webhook; what waits for it is tried at once."""
     webhook = await webhook_of(call, webhook_id)
+    check_match(call, webhook.revision)
     if body.url is not UNSET:
         webhook = msgspec.structs.replace(webhook, url=_checked(call, body.url))
     if body.events is not UNSET:
@@ -88,7 +97,9 @@ async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> We
         webhook = msgspec.structs.replace(webhook, description=body.description)
     if body.enabled is not UNSET:
         webhook = msgspec.structs.replace(webhook, enabled=body.enabled)
-    return webhook_view(await _update(call, webhook))
+    changed = await _update(call, webhook, webhook.revision)
+    tag(call, changed.revision)
+    return webhook_view(changed)
 
 
 @api.operation("DELETE", "/webhooks/<webhook_id>", status=204, errors=(404,))
@@ -165,8 +176,8 @@ async def webhook_of(call: Call, webhook_id: str) -> Webhook:
     return webhook
 
 
-async def _update(call: Call, webhook: Webhook) -> Webhook:
-    await call.house.store.update_webhook(webhook)
+async def _update(call: Call, webhook: Webhook, known: int | None = None) -> Webhook:
+    await call.house.store.update_webhook(webhook, known)
     call.house.wake("webhooks")
     return await webhook_of(call, webhook.id)
 

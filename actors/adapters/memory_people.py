@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import msgspec
 import trio
 
+from actors.adapters.memory_rules import revised
 from actors.adapters.memory_tables import Tables
 from actors.ports import WallClock
 from protocol.errors import Conflict
@@ -34,10 +35,14 @@ class PeopleTables(Tables):
         self._check_unique(user)
         self._users[user.id] = user
 
-    async def update_user(self, user: User, *, sign_out: bool = False) -> None:
+    async def update_user(
+        self, user: User, *, sign_out: bool = False, known: int | None = None
+    ) -> None:
         await self._cross()
         self._check_unique(user)
-        self._users[user.id] = user
+        current = self._users[user.id]
+        revision = revised(current.revision, known)
+        self._users[user.id] = msgspec.structs.replace(user, revision=revision)
         ended = [s.id for s in self.all_sessions.values() if s.user_id == user.id and sign_out]
         self._end(ended)
         self._tell(user.id)

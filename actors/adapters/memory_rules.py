@@ -2,7 +2,7 @@
 
 import base64
 
-from protocol.errors import Unstorable
+from protocol.errors import Outdated, Unstorable
 from protocol.ids import is_uuid
 from protocol.records import Unit
 
@@ -27,3 +27,10 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def revised(current: int, known: int | None) -> int:
+    """The revision after a change. Raises `Outdated` where it is another than the known one."""
+    if known not in (None, current):
+        raise Outdated
+    return current + 1

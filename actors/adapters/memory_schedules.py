@@ -6,6 +6,7 @@ import msgspec
 
 from actors.adapters.memory_commands import CommandTables
 from actors.adapters.memory_media import MediaTables
+from actors.adapters.memory_rules import revised
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol import commands
@@ -112,11 +113,15 @@ class ScheduleTables(CommandTables, MediaTables):
             return None
         return self._seen(schedule)
 
-    async def update_schedule(self, schedule: Schedule, due: Sequence[int]) -> list[Occurrence]:
+    async def update_schedule(
+        self, schedule: Schedule, due: Sequence[int], known: int | None = None
+    ) -> list[Occurrence]:
         await self._cross()
         if schedule.id not in self._schedules:
             return []
         self._check_place(schedule)
+        revision = revised(self._schedules[schedule.id].revision, known)
+        schedule = msgspec.structs.replace(schedule, revision=revision)
         self._schedules[schedule.id] = schedule
         changed = []
         for occurrence in self._of(schedule.id):

@@ -14,7 +14,7 @@ from actors.adapters.memory_access import AccessTables
 from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_charts import ChartTables
 from actors.adapters.memory_media import MediaTables
-from actors.adapters.memory_rules import check_storable
+from actors.adapters.memory_rules import check_storable, revised
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
@@ -292,11 +292,14 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables, AccessTables, ShopTa
         device = self._devices.get(device_id)
         return device if device is not None and device.user_id == user_id else None
 
-    async def update_device(self, device: Device) -> None:
+    async def update_device(self, device: Device, known: int | None = None) -> None:
         await self._cross()
-        known = self._devices.get(device.id)
-        if known is not None:
-            self._devices[device.id] = msgspec.structs.replace(device, state=known.state)
+        current = self._devices.get(device.id)
+        if current is not None:
+            revision = revised(current.revision, known)
+            self._devices[device.id] = msgspec.structs.replace(
+                device, state=current.state, revision=revision
+            )
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
         await self._cross()
@@ -359,13 +362,16 @@ class MemoryStore(AlarmTables, ScheduleTables, MediaTables, AccessTables, ShopTa
         feed = self._feeds.get(feed_id)
         return feed if feed is not None and feed.user_id == user_id else None
 
-    async def update_feed(self, feed: Feed) -> None:
+    async def update_feed(self, feed: Feed, known: int | None = None) -> None:
         await self._cross()
-        known = self._feeds.get(feed.id)
-        if known is None:
+        current = self._feeds.get(feed.id)
+        if current is None:
             return
         self._feeds[feed.id] = msgspec.structs.replace(
-            feed, last_value=known.last_value, last_us=known.last_us
+            feed,
+            last_value=current.last_value,
+            last_us=current.last_us,
+            revision=revised(current.revision, known),
         )
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 import trio
 
+from actors.adapters.memory_rules import revised
 from actors.adapters.memory_tables import Tables
 from actors.ports import WallClock
 from actors.ports.webhooks import Errands
@@ -121,12 +122,16 @@ class WebhookTables(Tables):
         found = [w for w in self._webhooks.values() if (w.user_id, w.id) == (user_id, webhook_id)]
         return found[0] if found else None
 
-    async def update_webhook(self, webhook: Webhook) -> None:
+    async def update_webhook(self, webhook: Webhook, known: int | None = None) -> None:
         await self._cross()
-        known = self._webhooks.get(webhook.num)
-        if known is not None:
+        current = self._webhooks.get(webhook.num)
+        if current is not None:
             self._webhooks[webhook.num] = msgspec.structs.replace(
-                webhook, failures=0, paused_us=None, dropped=known.dropped
+                webhook,
+                failures=0,
+                paused_us=None,
+                dropped=current.dropped,
+                revision=revised(current.revision, known),
             )
             for delivery in self._pending(webhook):
                 self.all_deliveries[delivery.id] = msgspec.structs.replace(delivery, next_try_us=0)

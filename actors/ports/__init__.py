@@ -179,7 +179,9 @@ class Store(
 
     async def device(self, user_id: str, device_id: str) -> Device | None: ...
 
-    async def update_device(self, device: Device) -> None: ...
+    async def update_device(self, device: Device, known: int | None = None) -> None:
+        """New settings. Raises `Outdated` where the revision is not the known one."""
+        ...
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
         """Its feeds stay archived, or go with their history when `purge`."""
@@ -201,7 +203,9 @@ class Store(
 
     async def feed(self, user_id: str, feed_id: str) -> Feed | None: ...
 
-    async def update_feed(self, feed: Feed) -> None: ...
+    async def update_feed(self, feed: Feed, known: int | None = None) -> None:
+        """New settings. Raises `Outdated` where the revision is not the known one."""
+        ...
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:
         """With its history."""

@@ -20,8 +20,11 @@ class PeopleStore(Protocol):
 
     async def user(self, user_id: str) -> User | None: ...
 
-    async def update_user(self, user: User, *, sign_out: bool = False) -> None:
-        """`sign_out`: every session ends in the same moment. Raises `Conflict` as `add_user`."""
+    async def update_user(
+        self, user: User, *, sign_out: bool = False, known: int | None = None
+    ) -> None:
+        """`sign_out`: every session ends in the same moment. Raises `Conflict` as `add_user`, and
+        `Outdated` where the revision is not the known one."""
         ...
 
     # Sign-ins

@@ -87,8 +87,12 @@ class ScheduleStore(Protocol):
 
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None: ...
 
-    async def update_schedule(self, schedule: Schedule, due: Sequence[int]) -> list[Occurrence]:
-        """Occurrences that have not fired are those of `due` from here on; others of them are
+    async def update_schedule(
+        self, schedule: Schedule, due: Sequence[int], known: int | None = None
+    ) -> list[Occurrence]:
+        """Raises `Outdated` where the revision is not the known one.
+
+        Occurrences that have not fired are those of `due` from here on; others of them are
         cancelled. Answers with what changed."""
         ...
 

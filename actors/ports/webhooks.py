@@ -32,7 +32,7 @@ class WebhookStore(Protocol):
 
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None: ...
 
-    async def update_webhook(self, webhook: Webhook) -> None:
+    async def update_webhook(self, webhook: Webhook, known: int | None = None) -> None:
         """Its settings; and it counts as one that did not fail, so what waits is due at once."""
         ...
 

@@ -25,7 +25,7 @@ from protocol.webhooks import (
 
 WEBHOOK = (
     "w.num, w.id::text, w.user_id::text, w.url, w.events, w.secret, w.description, w.enabled,"
-    " w.created_at, w.failures, w.paused_at, w.dropped"
+    " w.created_at, w.failures, w.paused_at, w.dropped, w.revision"
 )
 DELIVERY = (
     "d.num, d.id::text, d.webhook_num, d.event_id::text, d.type, d.body, d.state, d.created_at,"
@@ -91,6 +91,7 @@ def webhook(row: Any) -> Webhook:
         failures=row["failures"],
         paused_us=row["paused_at"],
         dropped=row["dropped"],
+        revision=row["revision"],
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import rows
+from actors.adapters.postgres.revising import revise
 from protocol.errors import Conflict
 from protocol.records import Device, MqttLogin
 
@@ -59,9 +60,13 @@ async def device(connection: Any, user_id: str, device_id: str) -> Device | None
     return None if row is None else rows.device(row)
 
 
-async def update_device(connection: Any, device: Device) -> None:
-    await connection.execute(
-        "UPDATE devices SET name = $2, offline_after_s = $3, offline_alarm = $4 WHERE num = $1",
+async def update_device(connection: Any, device: Device, known: int | None) -> None:
+    await revise(
+        connection,
+        "devices",
+        "num = $1",
+        "name = $2, offline_after_s = $3, offline_alarm = $4",
+        known,
         device.num,
         device.name,
         device.offline_after_s,

@@ -5,6 +5,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import rows
+from actors.adapters.postgres.revising import revise
 from actors.ports import FeedPage
 from protocol import commands, people, schedules, webhooks
 from protocol.errors import Conflict
@@ -72,11 +73,15 @@ async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
     return None if row is None else rows.feed(row)
 
 
-async def update_feed(connection: Any, feed: Feed) -> None:
-    await connection.execute(
-        "UPDATE feeds SET name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6,"
-        " on_violation = $7, alarm_after_s = $8, alarm_after_count = $9, alarm_hysteresis = $10,"
-        " alarm_severity = $11, retain_days = $12 WHERE num = $1",
+async def update_feed(connection: Any, feed: Feed, known: int | None) -> None:
+    await revise(
+        connection,
+        "feeds",
+        "num = $1",
+        "name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6, on_violation = $7,"
+        " alarm_after_s = $8, alarm_after_count = $9, alarm_hysteresis = $10,"
+        " alarm_severity = $11, retain_days = $12",
+        known,
         feed.num,
         feed.name,
         feed.unit,

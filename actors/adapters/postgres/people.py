@@ -13,6 +13,7 @@ import asyncpg
 
 from actors.adapters.postgres import connecting, rows
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.revising import revise
 from protocol.errors import Conflict, Unavailable
 from protocol.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
@@ -64,12 +65,15 @@ async def _user(connection: Any, where: str, *args: Any) -> User | None:
     return None if row is None else rows.user(row)
 
 
-async def update_user(connection: Any, user: User, *, sign_out: bool) -> None:
+async def update_user(connection: Any, user: User, *, sign_out: bool, known: int | None) -> None:
     async with connection.transaction():
         try:
-            await connection.execute(
-                "UPDATE users SET email = $2, full_name = $3, password_hash = $4"
-                " WHERE id = $1::text::uuid",
+            await revise(
+                connection,
+                "users",
+                "id = $1::text::uuid",
+                "email = $2, full_name = $3, password_hash = $4",
+                known,
                 user.id,
                 user.email,
                 user.full_name,
@@ -258,9 +262,11 @@ class PeopleCalls(Crossing):
     async def user(self, user_id: str) -> User | None:
         return await self._work(user, user_id)
 
-    async def update_user(self, user: User, *, sign_out: bool = False) -> None:
+    async def update_user(
+        self, user: User, *, sign_out: bool = False, known: int | None = None
+    ) -> None:
         async def unit(connection: Any) -> None:
-            await update_user(connection, user, sign_out=sign_out)
+            await update_user(connection, user, sign_out=sign_out, known=known)
 
         await self._work(unit)
 

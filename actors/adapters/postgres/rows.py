@@ -8,17 +8,18 @@ from protocol.records import Device, DeviceState, Feed, MqttLogin, User
 
 USER = (
     "u.id::text AS user_id, u.email, u.full_name, u.password_hash, u.created_at AS user_created_at,"
-    " u.idp, u.subject"
+    " u.idp, u.subject, u.revision AS user_revision"
 )
 DEVICE = (
     "d.num, d.id::text, d.user_id::text, d.code, d.name, d.offline_after_s, d.client_id,"
     " d.created_at, d.version, d.status, d.temperature, d.humidity, d.latitude, d.longitude,"
-    " d.firmware, d.last_seen_at, d.state_at, d.session, d.offline_alarm"
+    " d.firmware, d.last_seen_at, d.state_at, d.session, d.offline_alarm, d.revision"
 )
 FEED = (
     "f.num, f.id::text, f.user_id::text, f.device_id::text, f.key, f.name, f.unit, f.kind,"
     " f.enabled, f.min_value, f.max_value, f.on_violation, f.archived, f.created_at,"
     " f.alarm_after_s, f.alarm_after_count, f.alarm_hysteresis, f.alarm_severity, f.retain_days,"
+    " f.revision,"
     " l.ts AS last_at, l.number, l.text, l.boolean"
 )
 FEED_FROM = "feeds f LEFT JOIN feed_last l ON l.feed_num = f.num"
@@ -39,6 +40,7 @@ def user(row: Any) -> User:
         created_us=row["user_created_at"],
         idp=row["idp"],
         subject=row["subject"],
+        revision=row["user_revision"],
     )
 
 
@@ -53,6 +55,7 @@ def device(row: Any) -> Device:
         client_id=row["client_id"],
         created_us=row["created_at"],
         offline_alarm=row["offline_alarm"],
+        revision=row["revision"],
         state=DeviceState(
             version=row["version"],
             status=row["status"],
@@ -90,6 +93,7 @@ def feed(row: Any) -> Feed:
         ),
         archived=row["archived"],
         retain_days=row["retain_days"],
+        revision=row["revision"],
         created_us=row["created_at"],
         last_value=value(row),
         last_us=row["last_at"],

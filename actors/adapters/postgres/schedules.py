@@ -9,6 +9,7 @@ from actors.adapters.postgres import commands, following
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import OCCURRENCE, occurrence
+from actors.adapters.postgres.revising import revise
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.errors import Conflict
 from protocol.schedules import Due, Occurrence, Schedule
@@ -16,7 +17,7 @@ from protocol.schedules import Due, Occurrence, Schedule
 SCHEDULE = (
     "s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,"
     " s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,"
-    " s.planned_at, s.plan_at, (SELECT min(n.due_at) FROM schedule_occurrences n"
+    " s.planned_at, s.plan_at, s.revision, (SELECT min(n.due_at) FROM schedule_occurrences n"
     " WHERE n.schedule_num = s.num AND n.state = 'pending') AS next_at"
 )
 
@@ -24,7 +25,7 @@ _DUE = """
 SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.version AS o_version,
     s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,
     s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,
-    s.planned_at, s.plan_at, NULL AS next_at,
+    s.planned_at, s.plan_at, s.revision, NULL AS next_at,
     d.num AS device_num, d.code, d.status, m.content_type, m.size, m.sha256
 FROM schedule_occurrences o JOIN media_schedules s ON s.num = o.schedule_num
     JOIN devices d ON d.id = s.device_id LEFT JOIN media m ON m.id = s.media_id
@@ -63,6 +64,7 @@ def schedule(row: Any) -> Schedule:
         planned_us=row["planned_at"],
         plan_us=row["plan_at"],
         next_us=row["next_at"],
+        revision=row["revision"],
     )
 
 
@@ -132,13 +134,17 @@ async def _schedule(connection: Any, where: str, *args: Any) -> Schedule | None:
 
 
 async def update_schedule(
-    connection: Any, changed: Schedule, due: Sequence[int]
+    connection: Any, changed: Schedule, due: Sequence[int], known: int | None
 ) -> list[Occurrence]:
     """The rows are locked as they are changed: what a claim has already is not pending any more."""
     async with connection.transaction():
         try:
-            await connection.execute(
-                f"UPDATE media_schedules SET {_SETTINGS} WHERE num = $1",
+            await revise(
+                connection,
+                "media_schedules",
+                "num = $1",
+                _SETTINGS,
+                known,
                 changed.num,
                 *_settings(changed),
             )
@@ -252,8 +258,10 @@ class ScheduleCalls(Crossing):
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
         return await self._work(schedule_of, user_id, schedule_id)
 
-    async def update_schedule(self, schedule: Schedule, due: Sequence[int]) -> list[Occurrence]:
-        return await self._work(update_schedule, schedule, due)
+    async def update_schedule(
+        self, schedule: Schedule, due: Sequence[int], known: int | None = None
+    ) -> list[Occurrence]:
+        return await self._work(update_schedule, schedule, due, known)
 
     async def delete_schedule(self, user_id: str, schedule_id: str) -> None:
         await self._work(delete_schedule, user_id, schedule_id)

@@ -132,8 +132,8 @@ class PostgresStore(
     async def device(self, user_id: str, device_id: str) -> Device | None:
         return await self._work(devices.device, user_id, device_id)
 
-    async def update_device(self, device: Device) -> None:
-        await self._work(devices.update_device, device)
+    async def update_device(self, device: Device, known: int | None = None) -> None:
+        await self._work(devices.update_device, device, known)
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
         await self._work(
@@ -157,8 +157,8 @@ class PostgresStore(
     async def feed(self, user_id: str, feed_id: str) -> Feed | None:
         return await self._work(history.feed_of, user_id, feed_id)
 
-    async def update_feed(self, feed: Feed) -> None:
-        await self._work(history.update_feed, feed)
+    async def update_feed(self, feed: Feed, known: int | None = None) -> None:
+        await self._work(history.update_feed, feed, known)
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:
         within_s = history.PURGE_WITHIN_S

@@ -6,6 +6,7 @@ from typing import Any
 from actors.adapters.postgres import delivering
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.delivering import WEBHOOK, webhook
+from actors.adapters.postgres.revising import revise
 from actors.ports.webhooks import Errands
 from protocol.errors import Conflict
 from protocol.webhooks import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
@@ -59,11 +60,15 @@ async def webhook_of(connection: Any, user_id: str, webhook_id: str) -> Webhook 
     return None if row is None else webhook(row)
 
 
-async def update_webhook(connection: Any, changed: Webhook) -> None:
+async def update_webhook(connection: Any, changed: Webhook, known: int | None) -> None:
     async with connection.transaction():
-        await connection.execute(
-            "UPDATE webhooks SET url = $2, events = $3, secret = $4, description = $5,"
-            " enabled = $6, failures = 0, paused_at = NULL WHERE num = $1",
+        await revise(
+            connection,
+            "webhooks",
+            "num = $1",
+            "url = $2, events = $3, secret = $4, description = $5, enabled = $6, failures = 0,"
+            " paused_at = NULL",
+            known,
             changed.num,
             *_settings(changed),
         )
@@ -95,8 +100,8 @@ class WebhookCalls(Crossing):
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
         return await self._work(webhook_of, user_id, webhook_id)
 
-    async def update_webhook(self, webhook: Webhook) -> None:
-        await self._work(update_webhook, webhook)
+    async def update_webhook(self, webhook: Webhook, known: int | None = None) -> None:
+        await self._work(update_webhook, webhook, known)
 
     async def delete_webhook(self, user_id: str, webhook_id: str) -> None:
         await self._work(delete_webhook, user_id, webhook_id)
