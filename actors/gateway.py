@@ -65,6 +65,7 @@ class Gateway:
         hand_over: gives a message to the device's actor; False when there is no room.
         live_changed: told since when live data stands still (µs), or None when it flows.
         may_serve: waits until this process leads.
+        seen: told of every message that its device's actor takes: origin, bytes, QoS.
         flows: told of what may hold back the words of devices.
         confirm: told of a session up to which commit the broker has heard our acknowledgements.
     """
@@ -79,6 +80,7 @@ class Gateway:
         hand_over: Callable[[FromDevice], bool],
         live_changed: Callable[[int | None], None],
         confirm: Callable[[str, int], None],
+        seen: Callable[[Origin, int, int], None],
         flows: Flows,
         may_serve: Callable[[], Awaitable[None]],
     ) -> None:
@@ -100,6 +102,7 @@ class Gateway:
         self._hand_over = hand_over
         self._live_changed = live_changed
         self._confirm = confirm
+        self._seen = seen
         self._flows = flows
         self._may_serve = may_serve
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
@@ -221,6 +224,7 @@ class Gateway:
             if receipt is not None:
                 ledger.forget(receipt)
             return self._leave(delivery, topic.device, count)
+        self._seen(origin, len(delivery.payload), 1 if packet_id else 0)
         if receipt is not None:
             self._flows.loaded(delivery.session, ledger.in_flight)
         self._in_flight += 1

@@ -17,6 +17,7 @@ from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.gateway import Gateway
+from actors.inspector import Inspector
 from actors.leadership import Leadership
 from actors.media import Library
 from actors.ports import Broker, Committed, Ids, Links, Logins, Ports, Store, WallClock
@@ -62,6 +63,7 @@ class House:
         self.media = Library(ports.store, ports.files)
         self.sessions = Sessions(ports.store, look_again_s / 2)
         self.accounts = Accounts()
+        self.inspector = Inspector()
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self.writer = Writer(
             ports.store,
@@ -101,6 +103,7 @@ class House:
             hand_over=self.devices.hand_over,
             live_changed=lambda since_us: self.users.tell_all(Staleness(since_us)),
             confirm=self.writer.confirm,
+            seen=self.inspector.seen,
             flows=self.clockwork.flows,
             may_serve=self.leadership.wait_may_serve,
         )
@@ -146,6 +149,8 @@ class House:
         leases = self.clockwork.leases
         match effect:
             case Unit():
+                if effect.rejections:
+                    self.inspector.refused(effect.device, effect.rejections)
                 self.writer.submit(effect)
             case Live(user_id=user_id, event=event):
                 self.users.tell(user_id, event)

@@ -25,6 +25,7 @@ from protocol.resources import (
     device_created,
     device_resource,
 )
+from protocol.seen_views import SeenView, seen_view
 from protocol.topics import prefix
 from web.disposition import attachment
 from web.manners import check_match, tag
@@ -135,13 +136,13 @@ async def show_device(call: Call, device_id: str) -> DeviceResource:
 async def change_device(call: Call, device_id: str, body: DeviceChange) -> DeviceResource:
     """Rename a device, or set after how much silence it counts as offline."""
     device = await device_of(call, device_id)
-    check_match(call, device.revision)
     if body.name is not UNSET:
         device = msgspec.structs.replace(device, name=body.name)
     if body.offline_after_s is not UNSET:
         device = msgspec.structs.replace(device, offline_after_s=body.offline_after_s)
     if body.offline_alarm is not UNSET:
         device = msgspec.structs.replace(device, offline_alarm=body.offline_alarm)
+    check_match(call, device.revision)
     async with call.house.devices.changing(device.user_id, device.code):
         await call.house.store.update_device(device, device.revision)
         call.house.clockwork.leases.change(device.key, device.offline_after_s)
@@ -188,6 +189,15 @@ async def show_account(call: Call, device_id: str) -> AccountView:
     device = await device_of(call, device_id)
     account = call.house.accounts.of(device.key)
     return AccountView(**msgspec.structs.asdict(account), in_flight=account.in_flight)
+
+
+@api.operation("GET", "/devices/<device_id>/messages", answer=Page[SeenView], errors=(404,))
+async def last_messages(call: Call, device_id: str) -> Page[SeenView]:
+    """The device's last fifty messages as they came, newest first, refused ones too: of this
+    server since its start."""
+    device = await device_of(call, device_id)
+    found = call.house.inspector.of(device.key)
+    return Page([seen_view(**msgspec.structs.asdict(each)) for each in found])
 
 
 def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:

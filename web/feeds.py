@@ -95,12 +95,12 @@ async def show_feed(call: Call, feed_id: str) -> FeedView:
 async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     """Change a feed; when this answers, readings are judged by the new settings."""
     feed = await feed_of(call, feed_id)
-    check_match(call, feed.revision)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     if feed.archived and given.get("enabled"):
         raise Invalid({"enabled": "the device of this feed was deleted; it takes no readings"})
     feed = msgspec.structs.replace(feed, **given)
     _check_thresholds(feed)
+    check_match(call, feed.revision)
     async with call.house.devices.changing(call.user.id):
         await call.house.store.update_feed(feed, feed.revision)
     tag(call, feed.revision + 1)

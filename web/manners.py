@@ -52,7 +52,9 @@ def tag(call: Call, version: int) -> None:
 
 
 def check_match(call: Call, version: int) -> None:
-    """Raises `PreconditionFailed` where the request is for another version than this one."""
+    """Just before the change, after all other checks (RFC 9110 §13.2.1).
+
+    Raises `PreconditionFailed` where the request is for another version than this one."""
     wanted = call.request.headers.get("If-Match")
     if wanted is not None and not parse_etags(wanted).contains(str(version)):
         raise PreconditionFailed("it was changed meanwhile; look at it again")

@@ -93,7 +93,6 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     too; a browser that is signed in by cookie gets a new one with the answer."""
     # As it is now: what is kept at hand is as old as its body took to arrive.
     user = await call.house.store.user(call.user.id) or call.user
-    check_match(call, user.revision)
     if body.password is not UNSET or body.email is not UNSET:
         await _check_password(call, user, body.current_password)
     changed = user
@@ -104,6 +103,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     if body.password is not UNSET:
         hashed = await call.hasher.hash(str(body.password))
         changed = msgspec.structs.replace(changed, password_hash=hashed)
+    check_match(call, user.revision)
     signs_out = body.password is not UNSET
     await call.house.store.update_user(changed, sign_out=signs_out, known=user.revision)
     call.house.sessions.changed(user.id, signed_out=signs_out)

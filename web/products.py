@@ -91,7 +91,6 @@ async def show_product(call: Call, product_id: str) -> ProductView:
 async def change_product(call: Call, product_id: str, body: ProductChange) -> ProductView:
     """Change a product; a `stock` that is given replaces the old one."""
     product = await product_of(call, product_id)
-    check_match(call, product.version)
     changes = {
         name: value
         for name in ("name", "sku", "description")
@@ -101,6 +100,7 @@ async def change_product(call: Call, product_id: str, body: ProductChange) -> Pr
         changes["price"] = _price(body.price)
     stock = None if body.stock is UNSET else body.stock
     wanted = msgspec.structs.replace(product, **changes)
+    check_match(call, product.version)
     changed = await call.house.store.update_product(wanted, product.version, stock)
     if changed is None:
         raise Outdated

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 import trio
 from quart import Quart, Request, Response, request
 from werkzeug.routing import BaseConverter, Map
@@ -28,12 +29,16 @@ from web.addresses import Addresses
 from web.auth import Asker, Auth
 from web.uploading import Uploads
 
+log = structlog.get_logger("roost.web")
+
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 PREFIX = "/api/v1"
 SIGNATURE = "signature"  # the parameter of a query that makes it a signed link
 # A purge of a long history may take ten minutes; nothing else takes more than seconds.
 WORK_WITHIN_S = 660.0
+# How often a change begins again because of others.
+AGAIN_MAX = 5
 
 MEDIA_BYTES_MAX = 256 << 20
 MEDIA_QUOTA_BYTES = 10 << 30
@@ -268,13 +273,26 @@ async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) 
     if operation.method == "GET" or operation.raw_body:
         return await operation.handler(call, **arguments)
     with trio.move_on_after(WORK_WITHIN_S, shield=True):
+        return await _changed(operation, call, arguments)
+    raise Busy("this takes too long; look at what became of it before you try again")
+
+
+async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
+    """Run a handler that changes something. Where somebody else changed it in the same moment, it
+    reads it again, unless the client said what it wants to change.
+
+    Raises:
+        PreconditionFailed: it did.
+        Outdated: that happens again and again.
+    """
+    for _ in range(AGAIN_MAX):
         try:
             return await operation.handler(call, **arguments)
         except Outdated as outdated:
-            if "If-Match" not in call.request.headers:
-                raise
-            raise PreconditionFailed(outdated.detail) from None
-    raise Busy("this takes too long; look at what became of it before you try again")
+            if "If-Match" in call.request.headers:
+                raise PreconditionFailed(outdated.detail) from None
+            log.debug("changed at the same time", operation=operation.path)
+    raise Outdated
 
 
 def _decode_query(kind: type[Q], asked: Request) -> Q:

@@ -116,7 +116,6 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
     """Change a schedule: it holds for every occurrence that has not fired yet."""
     asked_us = call.house.clock.now_us()
     schedule = await schedule_of(call, schedule_id)
-    check_match(call, schedule.revision)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     for name in ("device_id", "media_id"):
         if name in given:
@@ -127,6 +126,7 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
         given["exclusions"] = tuple(given["exclusions"])
     schedule = _checked(msgspec.structs.replace(schedule, **given))
     await _check_targets(call, schedule)
+    check_match(call, schedule.revision)
     schedule, due = _planned(schedule, asked_us)
     changed = await call.house.store.update_schedule(schedule, due, schedule.revision)
     for occurrence in changed:

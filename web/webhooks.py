@@ -88,7 +88,6 @@ async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
 async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> WebhookView:
     """Change a webhook; what waits for it is tried at once."""
     webhook = await webhook_of(call, webhook_id)
-    check_match(call, webhook.revision)
     if body.url is not UNSET:
         webhook = msgspec.structs.replace(webhook, url=_checked(call, body.url))
     if body.events is not UNSET:
@@ -97,6 +96,7 @@ async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> We
         webhook = msgspec.structs.replace(webhook, description=body.description)
     if body.enabled is not UNSET:
         webhook = msgspec.structs.replace(webhook, enabled=body.enabled)
+    check_match(call, webhook.revision)
     changed = await _update(call, webhook, webhook.revision)
     tag(call, changed.revision)
     return webhook_view(changed)

@@ -89,6 +89,7 @@ class Entrance:
             hand_over=self._take,
             live_changed=lambda since_us: None,
             confirm=lambda session, no: None,
+            seen=lambda origin, size, qos: None,
             may_serve=trio.lowlevel.checkpoint,
             flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )

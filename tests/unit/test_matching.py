@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trio
 
 from tests.unit.site import Site, open_site
 
@@ -55,3 +56,29 @@ async def test_a_change_of_something_that_changed_meanwhile_is_refused(
     weak = await site.raw("GET", path)
     headers = {"If-Match": f"W/{weak.headers['ETag']}"}
     assert (await site.raw("PATCH", path, json=two, headers=headers)).status_code == 412
+
+
+async def test_changes_at_the_same_time_are_all_made(site: Site) -> None:
+    path = await path_of(site, "feeds")
+    bodies: list[dict[str, Any]] = [
+        {"name": "one"},
+        {"unit": "K"},
+        {"min_value": 1.5},
+        {"retain_days": 3},
+    ]
+    statuses = []
+
+    async def change(body: dict[str, Any]) -> None:
+        statuses.append((await site.raw("PATCH", path, json=body)).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for body in bodies:
+            nursery.start_soon(change, body)
+    assert statuses == [200] * 4
+    found = await (await site.raw("GET", path)).get_json()
+    assert [found[name] for name in ("name", "unit", "min_value", "retain_days")] == [
+        "one",
+        "K",
+        1.5,
+        3,
+    ]

@@ -1,0 +1,75 @@
+"""The last messages of each device, as they came: for whoever asks why nothing arrives.
+
+Only in memory, and only of this process since its start; what was refused is kept in the store, too
+(`rejected_messages`). Bounded: fifty of a device, a kilobyte of each, and of all devices together
+the most recent ones.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from protocol.records import Origin, Rejection
+
+LAST_MAX = 50
+PAYLOAD_MAX = 1_024
+BYTES_MAX = 64 << 20
+# What an entry costs beside its payload, roughly.
+ENTRY_BYTES = 400
+
+Key = tuple[str, str]
+
+
+class Seen(msgspec.Struct, gc=False):
+    """A message as it came. `payload` is its beginning, `size` the bytes of all of it; `reason` and
+    `detail` say why it, or the first reading of it that was, was refused."""
+
+    at_us: int
+    topic: str
+    payload: bytes
+    size: int
+    qos: int
+    retained: bool
+    reason: str = ""
+    detail: str = ""
+
+
+class Inspector:
+    """Rings of the last messages. Synchronous; about a microsecond for each message."""
+
+    def __init__(self, bytes_max: int = BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._rings: OrderedDict[Key, deque[Seen]] = OrderedDict()
+
+    def seen(self, origin: Origin, size: int, qos: int) -> None:
+        """A message of a device came."""
+        key = origin.topic.device
+        ring = self._rings.get(key)
+        if ring is None:
+            ring = self._rings[key] = deque()
+        else:
+            self._rings.move_to_end(key)
+        if len(ring) >= LAST_MAX:
+            self._bytes -= ENTRY_BYTES + len(ring.popleft().payload)
+        payload = origin.payload if size <= PAYLOAD_MAX else origin.payload[:PAYLOAD_MAX]
+        ring.append(Seen(origin.at_us, origin.raw_topic, payload, size, qos, origin.retained))
+        self._bytes += ENTRY_BYTES + len(payload)
+        while self._bytes > self._bytes_max:
+            _, oldest = self._rings.popitem(last=False)
+            self._bytes -= sum(ENTRY_BYTES + len(each.payload) for each in oldest)
+
+    def refused(self, key: Key, rejections: Iterable[Rejection]) -> None:
+        """What came of messages, or of readings in them."""
+        ring = self._rings.get(key, ())
+        for rejection in rejections:
+            for each in reversed(ring):
+                if each.at_us == rejection.received_us and each.topic == rejection.topic:
+                    if not each.reason:
+                        each.reason, each.detail = str(rejection.reason), rejection.detail
+                    break
+
+    def of(self, key: Key) -> Sequence[Seen]:
+        """The last messages of a device, newest first."""
+        return list(reversed(self._rings.get(key, ())))

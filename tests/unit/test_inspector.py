@@ -1,0 +1,61 @@
+"""The last messages of devices: what is kept, what is cut, what goes first."""
+
+from actors.inspector import BYTES_MAX, ENTRY_BYTES, LAST_MAX, Inspector
+from protocol.errors import Reason
+from protocol.records import Origin, Rejection
+from protocol.seen_views import shown
+from protocol.topics import parse_topic
+from tests.unit.makers import NOW, USER
+
+
+def origin(payload: bytes = b"1", code: str = "d1", at_us: int = NOW) -> Origin:
+    topic = f"users/{USER}/devices/{code}/feeds/t"
+    return Origin(parse_topic(topic), topic, payload, at_us)
+
+
+def rejection(at_us: int = NOW, detail: str = "no number") -> Rejection:
+    topic = f"users/{USER}/devices/d1/feeds/t"
+    return Rejection(USER, "", at_us, topic, "x", "utf-8", Reason.BAD_VALUE, detail)
+
+
+def test_the_last_fifty_are_kept_newest_first() -> None:
+    inspector = Inspector()
+    for n in range(LAST_MAX + 5):
+        inspector.seen(origin(b"%d" % n), 1, 1)
+    found = inspector.of((USER, "d1"))
+    assert len(found) == LAST_MAX
+    assert (found[0].payload, found[-1].payload) == (b"54", b"5")
+    assert inspector.of((USER, "d2")) == []
+
+
+def test_a_large_payload_is_cut_and_its_size_known() -> None:
+    inspector = Inspector()
+    inspector.seen(origin(b"x" * 4_000), 70_000, 0)
+    (seen,) = inspector.of((USER, "d1"))
+    assert (len(seen.payload), seen.size, seen.qos) == (1_024, 70_000, 0)
+
+
+def test_what_was_refused_says_why_the_first_reason_counts() -> None:
+    inspector = Inspector()
+    inspector.seen(origin(at_us=NOW), 1, 1)
+    inspector.seen(origin(at_us=NOW + 1), 1, 1)
+    inspector.refused((USER, "d1"), [rejection(NOW + 1), rejection(NOW + 1, "another")])
+    inspector.refused((USER, "d9"), [rejection()])
+    newest, oldest = inspector.of((USER, "d1"))
+    assert (newest.reason, newest.detail, oldest.reason) == ("bad_value", "no number", "")
+
+
+def test_of_too_much_the_quietest_devices_go_first() -> None:
+    inspector = Inspector(bytes_max=3 * (ENTRY_BYTES + 10))
+    for code in ("a", "b", "c"):
+        inspector.seen(origin(b"x" * 10, code), 10, 1)
+    inspector.seen(origin(b"x" * 10, "a"), 10, 1)
+    assert [len(inspector.of((USER, code))) for code in ("a", "b", "c")] == [2, 0, 1]
+    assert BYTES_MAX < 1 << 30
+
+
+def test_payloads_are_shown_as_text_where_they_are_text() -> None:
+    assert shown(b"25.5", is_cut=False) == ("25.5", "utf-8")
+    assert shown("é".encode()[:1], is_cut=True) == ("", "utf-8")
+    assert shown(b"\xff\x00", is_cut=False) == ("/wA=", "base64")
+    assert shown(b"\xff" * 100, is_cut=True)[1] == "base64"
