@@ -363,7 +363,7 @@ class DeviceActor:
         return rejection(origin, refusal, self.device.id, payload)
 
     def _live(self, event: DeviceChanged | FeedValue | AlarmChanged) -> Live:
-        return Live(user_id=self.device.user_id, event=event)
+        return Live(user_id=self.device.user_id, device_code=self.device.code, event=event)
 
 
 def _is_word(message: DeviceMessage) -> bool:

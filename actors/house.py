@@ -8,6 +8,7 @@ At the end: no new work, what is in flight is committed and acknowledged, then t
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from actors.gateway import Gateway
 from actors.inspector import Inspector
 from actors.leadership import Leadership
 from actors.media import Library
+from actors.neighbours import Neighbours
 from actors.ports import Broker, Committed, Ids, Links, Logins, Ports, Store, WallClock
 from actors.ports.identity import IdentityProvider
 from actors.ports.mail import Mailer
@@ -35,6 +37,7 @@ from protocol.records import Unit
 
 log = structlog.get_logger("roost.house")
 
+VERSION = version("roost")
 DRAIN_MAX_S = 4.0
 # How long due work of a process that died may wait for this one to look.
 LOOK_AGAIN_S = 10.0
@@ -61,7 +64,8 @@ class House:
         self.mailer: Mailer | None = ports.mailer
         self.zalo: IdentityProvider | None = ports.zalo
         self.media = Library(ports.store, ports.files)
-        self.sessions = Sessions(ports.store, look_again_s / 2)
+        self.neighbours = Neighbours(ports.store, ports.broker, VERSION)
+        self.sessions = Sessions(ports.store, look_again_s / 2, self.neighbours.changed)
         self.accounts = Accounts()
         self.inspector = Inspector()
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
@@ -152,8 +156,9 @@ class House:
                 if effect.rejections:
                     self.inspector.refused(effect.device, effect.rejections)
                 self.writer.submit(effect)
-            case Live(user_id=user_id, event=event):
+            case Live(user_id=user_id, device_code=code, event=event):
                 self.users.tell(user_id, event)
+                self.neighbours.tell(user_id, code, event)
             case Notice():
                 self.gateway.tell(effect)
             case Alive():
@@ -195,6 +200,7 @@ async def open_house(
         house.supervisor.keep("loader", house.devices.load_forever)
         house.supervisor.keep("fetcher", house.gateway.fetch_forever)
         house.supervisor.keep("sessions", house.sessions.run)
+        house.supervisor.keep("neighbours", house.neighbours.run)
         house.supervisor.keep("refresher", house.devices.refresh_forever)
         house.clockwork.start(house.supervisor)
         async with house.broker.open(house.gateway, house.gateway.prepare):

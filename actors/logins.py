@@ -2,12 +2,30 @@
 
 from actors.ports import Ids
 from protocol.ids import password_digest
+from protocol.listeners import Listener
 from protocol.records import Device, MqttLogin
+
+LISTENER_PREFIX = "listener-"
 
 
 def client_id_of(device_id: str) -> str:
     """The client id that is issued to a device; it is its user name too."""
     return f"device-{device_id}"
+
+
+def new_listener(
+    user_id: str, ids: Ids, now_us: int, *, home_assistant: bool
+) -> tuple[Listener, str]:
+    """A read-only login for a user's listeners, and its password."""
+    password = ids.secret()
+    listener = Listener(
+        user_id=user_id,
+        username=f"{LISTENER_PREFIX}{ids.uuid()}",
+        password_sha256=password_digest(password),
+        home_assistant=home_assistant,
+        created_us=now_us,
+    )
+    return listener, password
 
 
 def new_login(device: Device, ids: Ids) -> tuple[MqttLogin, str]:

@@ -65,7 +65,7 @@ class Seat:
         if isinstance(self._sitter, Nobody) or not (loaded is None or self._is_another(loaded)):
             return []
         device = self._sitter.device
-        gone = Live(user_id=device.user_id, event=DeviceGone(device.id))
+        gone = Live(user_id=device.user_id, device_code=device.code, event=DeviceGone(device.id))
         return [gone, Dead(key=device.key)]
 
     def _is_another(self, loaded: LoadedDevice) -> bool:

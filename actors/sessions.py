@@ -9,7 +9,7 @@ otherwise the store is asked each time.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -34,13 +34,17 @@ class Sessions:
     """Usage: `nursery.start_soon(sessions.run)`.
 
     Args:
+        told: hears of every change, too.
         check_s: how often the line to the store is tried when it tells nothing.
     """
 
-    def __init__(self, store: Store, check_s: float) -> None:
+    def __init__(
+        self, store: Store, check_s: float, told: Callable[[str], None] = lambda changed: None
+    ) -> None:
         self.asked = 0  # how often the store was
         self._store = store
         self._check_s = check_s
+        self._told = told
         self._kept: OrderedDict[str, Found] = OrderedDict()
         self._watched: dict[str, list[trio.Event]] = {}
         self._follows = False
@@ -72,6 +76,7 @@ class Sessions:
     def heard(self, changed: str) -> None:
         """A session with this id has ended, or a user with this id is another now."""
         self._changes += 1
+        self._told(changed)
         self._kept.pop(changed, None)
         for session_id in [s for s, (_, user) in self._kept.items() if user.id == changed]:
             del self._kept[session_id]

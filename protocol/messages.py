@@ -107,9 +107,10 @@ class Notice(_Message, frozen=True, kw_only=True):
 
 
 class Live(_Message, frozen=True, kw_only=True):
-    """To the user actor, if there is one."""
+    """To the user actor, if there is one, and to the user's listeners over MQTT."""
 
     user_id: str
+    device_code: str
     event: Event
 
 

@@ -22,6 +22,8 @@ Action = Literal[
     "password_changed",
     "password_reset_asked",
     "email_changed",
+    "mqtt_listener_set",
+    "mqtt_listener_deleted",
     "api_key_added",
     "api_key_deleted",
     "device_added",

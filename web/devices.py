@@ -114,6 +114,7 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
         added = await call.house.store.add_devices([(d, login) for d, login, _ in made])
     for device in added:
         call.house.users.tell(device.user_id, DeviceChanged(device))
+    call.house.neighbours.changed(call.user.id)
     return [(device, access) for device, (_, _, access) in zip(added, made, strict=True)]
 
 
@@ -147,6 +148,7 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
         await call.house.store.update_device(device, device.revision)
         call.house.clockwork.leases.change(device.key, device.offline_after_s)
     call.house.users.tell(device.user_id, DeviceChanged(device))
+    call.house.neighbours.changed(device.user_id)
     await note(call, call.user.id, "device_changed", device.code)
     tag(call, device.revision + 1)
     return device_resource(device)
@@ -163,6 +165,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
         call.house.clockwork.leases.dead(device.key)
         await _disconnect(call, device)
     call.house.users.tell(device.user_id, DeviceGone(device.id))
+    call.house.neighbours.gone(device.user_id, device.code)
     await note(call, call.user.id, "device_deleted", device.code)
 
 

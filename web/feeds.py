@@ -78,6 +78,7 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     _check_thresholds(feed)
     async with call.house.devices.changing(call.user.id, code):
         feed = await call.house.store.add_feed(feed)
+    call.house.neighbours.changed(call.user.id)
     return feed_view(feed)
 
 
@@ -103,6 +104,7 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     check_match(call, feed.revision)
     async with call.house.devices.changing(call.user.id):
         await call.house.store.update_feed(feed, feed.revision)
+    call.house.neighbours.changed(call.user.id)
     tag(call, feed.revision + 1)
     return feed_view(feed)
 
@@ -117,6 +119,7 @@ async def delete_feed(call: Call, feed_id: str) -> None:
     await call.house.writer.barrier()
     async with call.house.devices.changing(call.user.id):
         await call.house.store.delete_feed(call.user.id, feed_id)
+    call.house.neighbours.changed(call.user.id)
 
 
 def _id(name: str, text: str | None) -> str | None:

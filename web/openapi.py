@@ -110,7 +110,8 @@ def _operation(
         key = {"type": "string", "minLength": 1, "maxLength": KEY_MAX}
         parameters.append({"name": KEY_HEADER, "in": "header", "schema": key})
     if operation.matched and operation.method == "PATCH":
-        parameters.append({"name": "If-Match", "in": "header", "schema": TEXT})
+        if_match = {"name": "If-Match", "in": "header", "schema": TEXT, "example": "*"}
+        parameters.append(if_match)
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:

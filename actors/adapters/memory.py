@@ -56,3 +56,6 @@ class NoLogins:
 
     async def disconnect(self, client_id: str) -> None:
         return
+
+    async def disconnect_user(self, username: str) -> None:
+        return

@@ -272,7 +272,7 @@ class MemoryBrokerPort:
         if line is not None and number == connection:
             self._end(self._server.sessions[session], line)
 
-    def publish_nowait(self, topic: str, payload: bytes) -> bool:
+    def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         if self._server.away or self._is_cut:
             return False
         self._server.take(topic, payload)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 import trio
 
-from actors.adapters.memory_access import AccessTables
 from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_charts import ChartTables
+from actors.adapters.memory_listeners import ListenerTables
 from actors.adapters.memory_media import MediaTables
 from actors.adapters.memory_rules import check_storable, revised
 from actors.adapters.memory_schedules import ScheduleTables
@@ -51,7 +51,9 @@ class _Running(msgspec.Struct, frozen=True):
     due_s: float
 
 
-class MemoryStore(AlarmTables, ScheduleTables, MediaTables, AccessTables, ShopTables, ChartTables):
+class MemoryStore(
+    AlarmTables, ScheduleTables, MediaTables, ListenerTables, ShopTables, ChartTables
+):
     """See `actors.ports.Store` for what each call promises.
 
     Attributes:

@@ -22,6 +22,7 @@ import structlog
 import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
+from actors.logins import LISTENER_PREFIX
 from actors.ports import Store, WallClock
 from protocol import codec
 from protocol.errors import RoostError, Unavailable
@@ -34,6 +35,8 @@ log = structlog.get_logger("roost.logins")
 # NATS gives up on a login after five seconds; more than this cannot be answered by then.
 LOGINS_WAITING_MAX = 1_000
 WORKERS = 4
+# Programs of one user that listen, since the last start or new login.
+CLIENTS_MAX = 1_000
 REQUEST_TIMEOUT_S = 2.0
 
 
@@ -80,6 +83,7 @@ class NatsLogins:
         self._store = store
         self._clock = clock
         self._partitions = partitions
+        self._listening: dict[str, dict[str, None]] = {}  # client ids by user name
         self._signer = nkeys.from_seed(bytearray(access.seed))
         self._issuer = public_key(access.seed)
 
@@ -108,6 +112,11 @@ class NatsLogins:
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise Unavailable(f"the broker did not close a connection: {error!r}") from error
 
+    async def disconnect_user(self, username: str) -> None:
+        """Close all connections of a listener's user name. Raises as `disconnect`."""
+        for client_id in self._listening.pop(username, {}):
+            await self.disconnect(client_id)
+
     async def _kick(self, client_id: str) -> None:
         wanted = codec.encode({"mqtt_client": client_id, "auth": True})
         answer = await self._system.request(
@@ -135,12 +144,11 @@ class NatsLogins:
         ask = _claims(request)["nats"]
         options, client = ask["connect_opts"], ask["client_info"]
         username = options.get("user", "")
-        login = await self._store.login(username) if username else None
-        allowed = login is not None and self._fits(login, options, client)
-        # Our own names are refused by the rule above too: no device is issued one.
+        permissions = await self._permissions(username, options, client)
+        # Our own names are refused by the same rules: nobody is issued one.
         body: dict[str, Any]
-        if login is not None and allowed:
-            body = {"jwt": self._sign(self._user(ask["user_nkey"], login))}
+        if permissions is not None:
+            body = {"jwt": self._sign(self._user(ask["user_nkey"], username, permissions))}
         else:
             log.info("login refused", username=username[:80], client_id=client.get("mqtt_id"))
             body = {"error": "unknown user name, password or client id"}
@@ -154,16 +162,37 @@ class NatsLogins:
             }
         ).encode()
 
-    def _fits(self, login: MqttLogin, options: dict[str, Any], client: dict[str, Any]) -> bool:
+    async def _permissions(
+        self, username: str, options: dict[str, Any], client: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """What who logs in so may do; None where they may not come in."""
         password = password_digest(options.get("pass", ""))
+        client_id = client.get("mqtt_id") or ""
+        if username.startswith(LISTENER_PREFIX):
+            listener = await self._store.listener_login(username)
+            right = listener is not None and hmac.compare_digest(password, listener.password_sha256)
+            # One name serves several programs; none takes the place of a device.
+            if listener is None or not right or not client_id.startswith(username):
+                return None
+            # The broker knows these by its own names only: those of their clients are kept here,
+            # as long as the broker, which ends with us.
+            clients = self._listening.setdefault(username, {})
+            clients[client_id] = None
+            if len(clients) > CLIENTS_MAX:
+                return None
+            place = f"live.{listener.user_id}"
+            return {"pub": {"deny": [">"]}, "sub": {"allow": [place, f"{place}.>"]}}
+        login = await self._store.login(username) if username else None
+        if login is None or client_id != login.client_id:
+            return None
         right = hmac.compare_digest(password, login.password_sha256)
-        return right and client.get("mqtt_id") == login.client_id
+        return self._of_device(login) if right else None
 
-    def _user(self, nkey: str, login: MqttLogin) -> dict[str, Any]:
+    def _of_device(self, login: MqttLogin) -> dict[str, Any]:
         user, device = login.user_id, login.device_code
         k = partition(user, device, self._partitions)
         place = f"users.{user}.devices.{device}"
-        permissions = {
+        return {
             # The mapping comes before the permission check; wills may come unmapped.
             "pub": {
                 "allow": [
@@ -176,12 +205,14 @@ class NatsLogins:
             },
             "sub": {"allow": [f"{place}.commands", f"{place}.errors"]},
         }
+
+    def _user(self, nkey: str, username: str, permissions: dict[str, Any]) -> dict[str, Any]:
         return {
             "iat": self._clock.now_us() // 1_000_000,
             "iss": self._issuer,
             "sub": nkey,
             "aud": self._access.account,
-            "name": login.username,
+            "name": username,
             "nats": {
                 **permissions,
                 "subs": -1,

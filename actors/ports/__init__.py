@@ -13,6 +13,7 @@ import msgspec
 
 from actors.ports.access import AccessStore
 from actors.ports.charts import ChartStore
+from actors.ports.listeners import ListenerStore
 from actors.ports.media import MediaStore
 from actors.ports.people import PeopleStore
 from actors.ports.shop import ShopStore
@@ -111,6 +112,7 @@ class Store(
     AccessStore,
     ShopStore,
     ChartStore,
+    ListenerStore,
     Protocol,
 ):
     """Everything that lasts.
@@ -313,7 +315,7 @@ class Broker(Protocol):
         """Replace this connection by a new one; nothing where it is gone already."""
         ...
 
-    def publish_nowait(self, topic: str, payload: bytes) -> bool:
+    def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Send at QoS 0; False where it was dropped."""
         ...
 
@@ -342,6 +344,10 @@ class Logins(Protocol):
 
     async def disconnect(self, client_id: str) -> None:
         """Close the connection of that client id, if there is one."""
+        ...
+
+    async def disconnect_user(self, username: str) -> None:
+        """Close the connections of that user name."""
         ...
 
 

@@ -136,6 +136,7 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "stock": st.integers(0, 99),
     "items": st.lists(nearly({"product_id": uuids, "quantity": st.integers(1, 9)}), max_size=2),
     "note": short_texts,
+    "home_assistant": st.booleans(),
     "scope": st.sampled_from(["read", "write"]),
     "expires_at": st.none() | st.just("2099-01-01T00:00:00Z") | short_texts,
     "token": short_texts,

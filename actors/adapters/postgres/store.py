@@ -25,6 +25,7 @@ from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing, Pool
+from actors.adapters.postgres.listeners import ListenerCalls
 from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.rolling import ChartCalls
@@ -55,6 +56,7 @@ class PostgresStore(
     MediaCalls,
     PeopleCalls,
     AccessCalls,
+    ListenerCalls,
     ShopCalls,
     ChartCalls,
     Crossing,

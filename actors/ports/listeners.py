@@ -1,0 +1,23 @@
+"""What the store knows of listeners."""
+
+from typing import Protocol
+
+from protocol.listeners import Listener
+
+
+class ListenerStore(Protocol):
+    async def listener(self, user_id: str) -> Listener | None: ...
+
+    async def set_listener(self, listener: Listener) -> None:
+        """The user's one; an earlier one works no more. Who follows people is told the user."""
+        ...
+
+    async def delete_listener(self, user_id: str) -> Listener | None:
+        """The one that there was. Who follows people is told the user."""
+        ...
+
+    async def listener_login(self, username: str) -> Listener | None: ...
+
+    async def listeners(self) -> list[Listener]:
+        """Of all users."""
+        ...

@@ -1,0 +1,60 @@
+"""What every store promises of listeners: PostgreSQL and its memory twin."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from protocol.listeners import Listener
+from tests.contract.test_store import Home
+from tests.contract.test_store_people import heard_all
+from tests.unit.makers import NOW, OTHER_USER, USER
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        yield await Home(store).furnish()
+
+
+def some_listener(n: int = 1, **changes: Any) -> Listener:
+    listener = Listener(
+        user_id=USER,
+        username=f"listener-{n}",
+        password_sha256=b"p" * 32,
+        home_assistant=False,
+        created_us=NOW,
+    )
+    return msgspec.structs.replace(listener, **changes)
+
+
+async def test_a_user_has_one_listener_and_a_new_one_replaces_it(home: Home) -> None:
+    first, foreign = some_listener(), some_listener(2, user_id=OTHER_USER)
+    await home.store.set_listener(first)
+    await home.store.set_listener(foreign)
+    assert await home.store.listener(USER) == first
+    assert await home.store.listener_login("listener-1") == first
+    second = some_listener(3, home_assistant=True, password_sha256=b"q" * 32)
+    await home.store.set_listener(second)
+    assert await home.store.listener(USER) == second
+    assert await home.store.listener_login("listener-1") is None
+    assert {each.username for each in await home.store.listeners()} == {"listener-2", "listener-3"}
+    assert await home.store.delete_listener(USER) == second
+    assert await home.store.delete_listener(USER) is None
+    assert await home.store.listeners() == [foreign]
+
+
+async def test_whoever_follows_people_hears_of_listeners(home: Home) -> None:
+    heard: list[str] = []
+    begun = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(home.store.follow_people, heard.append, begun.set, 5.0)
+        await begun.wait()
+        await home.store.set_listener(some_listener())
+        await heard_all(heard, {USER})
+        await home.store.set_listener(some_listener(2, user_id=OTHER_USER))
+        await home.store.delete_listener(OTHER_USER)
+        await heard_all(heard, {USER, OTHER_USER})
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,68 @@
+"""The read-only MQTT login of a user's own listeners."""
+
+import msgspec
+import structlog
+
+from actors.logins import new_listener
+from protocol.errors import NotFound, Unavailable
+from protocol.listeners import (
+    Listener,
+    ListenerCreated,
+    ListenerView,
+    NewListener,
+    listener_view,
+)
+from web.routing import Api, Call
+from web.signing_in import note
+
+log = structlog.get_logger("roost.web")
+
+api = Api("people")
+
+
+@api.operation(
+    "POST", "/mqtt-listener", body=NewListener, answer=ListenerCreated, status=201, account=True
+)
+async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
+    """A read-only MQTT login for what one's devices say; an earlier one stops working. The answer
+    shows its password, once."""
+    now_us = call.house.clock.now_us()
+    listener, password = new_listener(
+        call.user.id, call.house.ids, now_us, home_assistant=body.home_assistant
+    )
+    old = await call.house.store.listener(call.user.id)
+    await call.house.store.set_listener(listener)
+    call.house.neighbours.changed(call.user.id)
+    if old is not None:
+        await _disconnect(call, old)
+    await note(call, call.user.id, "mqtt_listener_set")
+    call.headers["Cache-Control"] = "no-store"
+    view = listener_view(listener, call.settings.mqtt_url)
+    return ListenerCreated(**msgspec.structs.asdict(view), password=password)
+
+
+@api.operation("GET", "/mqtt-listener", answer=ListenerView, errors=(404,), account=True)
+async def show_listener(call: Call) -> ListenerView:
+    """The login of one's listeners, without its password."""
+    listener = await call.house.store.listener(call.user.id)
+    if listener is None:
+        raise NotFound("there is no listener")
+    return listener_view(listener, call.settings.mqtt_url)
+
+
+@api.operation("DELETE", "/mqtt-listener", status=204, errors=(404,), account=True)
+async def delete_listener(call: Call) -> None:
+    """The login of one's listeners stops working; their connections are closed."""
+    gone = await call.house.store.delete_listener(call.user.id)
+    if gone is None:
+        raise NotFound("there is no listener")
+    call.house.neighbours.changed(call.user.id)
+    await _disconnect(call, gone)
+    await note(call, call.user.id, "mqtt_listener_deleted")
+
+
+async def _disconnect(call: Call, listener: Listener) -> None:
+    try:
+        await call.house.logins.disconnect_user(listener.username)
+    except Unavailable as error:
+        log.warning("listeners not disconnected", error=str(error))
