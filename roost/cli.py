@@ -175,6 +175,34 @@ def reset_user(
     _with_store(database_url, data_dir, work)
 
 
+@user_app.command(name="sql")
+def sql_user(
+    email: str,
+    *,
+    drop: Annotated[bool, Parameter(negative="", help="Take the login away again.")] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Print a database login that reads this user's devices and readings, for Grafana; an earlier
+    password stops working."""
+
+    async def work(store: PostgresStore) -> None:
+        await store.migrate()
+        user = await store.user_by_email(email)
+        if user is None:
+            raise SettingsError(f"there is no user {email!r}")
+        if drop:
+            print("dropped" if await store.revoke_views(user.id) else "there was none")
+            return
+        password = SystemIds().secret()
+        role = await store.grant_views(user.id, password)
+        print(f"username {role}")
+        print(f"password {password}")
+        print(f"views {role}.devices {role}.readings {role}.readings_by_hour")
+
+    _with_store(database_url, data_dir, work)
+
+
 @device_app.command(name="add")
 def add_device(
     code: Annotated[str, Parameter(help="The device's code in its topics.")],

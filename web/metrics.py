@@ -52,6 +52,10 @@ class HouseCollector(Collector):
         yield _counter("roost_commands_late", "Expired on the way to it.", dispatcher.expired)
         yield _counter("roost_webhooks_delivered", "Taken by receivers.", courier.delivered)
         yield _counter("roost_webhooks_failed", "Tries that failed.", courier.failed)
+        neighbours, rolling = house.neighbours, clockwork.rolling
+        yield _counter("roost_listened", "Published again for listeners.", neighbours.published)
+        yield _counter("roost_listened_dropped", "Not taken by the broker.", neighbours.dropped)
+        yield _counter("roost_rollup_seconds", "Spent on sums for charts.", rolling.took_s)
         yield _gauge("roost_leases", "Devices whose silence is watched.", len(leases))
         yield _counter("roost_leases_expired", "Silences that ended one.", leases.expired)
 

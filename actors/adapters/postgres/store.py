@@ -20,6 +20,7 @@ from actors.adapters.postgres import (
     leading,
     loading,
     migrating,
+    views,
 )
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
@@ -109,6 +110,14 @@ class PostgresStore(
                 await self._leading.close(timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102
 
         await self._cross(unit)
+
+    async def grant_views(self, user_id: str, password: str) -> str:
+        """A role that may read this user's views; answers with its name."""
+        return await self._work(views.grant, user_id, password)
+
+    async def revoke_views(self, user_id: str) -> bool:
+        """The role and its views go; False where there was none."""
+        return await self._work(views.revoke, user_id)
 
     async def commit(self, batch: Batch) -> Committed:
         return await self._work(committing.commit, batch, writing=True)
