@@ -9,6 +9,7 @@ import msgspec
 
 from protocol.resources import ProblemView
 from protocol.sniffing import TAKEN, WORDS
+from web.examples import EXAMPLES
 from web.manners import KEY_HEADER, KEY_MAX
 from web.problems import MEDIA_TYPE
 from web.routing import PREFIX, Operation
@@ -115,13 +116,16 @@ def _operation(
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
-        content = {"application/json": {"schema": schemas[operation.body]}}
+        example = EXAMPLES[operation.body]
+        content: dict[str, Any] = {
+            "application/json": {"schema": schemas[operation.body], "example": example}
+        }
         if operation.raw_body:
             content["application/x-www-form-urlencoded"] = {"schema": _form()}
         described["requestBody"] = {"required": True, "content": content}
     if operation.csv:
-        example = DEVICES_EXAMPLE if operation.download else CSV_EXAMPLE
-        content = {CSV: {"schema": TEXT, "example": example}}
+        rows = DEVICES_EXAMPLE if operation.download else CSV_EXAMPLE
+        content = {CSV: {"schema": TEXT, "example": rows}}
         described["requestBody"] = {"required": True, "content": content}
     if operation.upload:
         described["requestBody"] = {"required": True, "content": {"multipart/form-data": _file()}}

@@ -8,11 +8,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.adapters.memory import PlainHasher
+from protocol import codec
 from protocol.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US
 from tests.unit.site import ACCOUNT, Site, open_site
 from web import paging
 from web.app import BODY_BYTES_MAX, create_app
+from web.examples import EXAMPLES
 from web.routing import WebSettings
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -308,3 +310,8 @@ async def test_metrics_are_what_prometheus_reads(site: Site) -> None:
     page = await (await site.raw("GET", "/metrics")).get_data(as_text=True)
     names = {family.name for family in text_string_to_metric_families(page)}
     assert {"roost_readings", "roost_commits", "roost_mqtt_sessions"} <= names
+
+
+@pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
+def test_every_example_of_the_document_is_taken(kind: Any) -> None:
+    codec.decode_body(codec.encode(EXAMPLES[kind]), kind)

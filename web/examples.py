@@ -1,0 +1,69 @@
+"""An example of each body, for who reads the OpenAPI document; each is one that is taken."""
+
+from typing import Any
+
+from protocol.access import NewApiKey, PasswordReset, ResetAsked
+from protocol.commands import NewCommand
+from protocol.listeners import NewListener
+from protocol.resources import (
+    Credentials,
+    DeviceChange,
+    FeedChange,
+    NewDevice,
+    NewFeed,
+    NewUser,
+    UserChange,
+    ZaloCode,
+)
+from protocol.schedules import NewSchedule, ScheduleChange
+from protocol.shop_views import NewOrder, NewProduct, OrderChange, ProductChange
+from protocol.webhook_views import NewWebhook, WebhookChange
+
+_DEVICE = "0b1f6c1e-52a1-4e0c-9d0a-6f3f2f1f7a10"
+_MEDIA = "7a6b2f4e-9c53-4d1e-8a55-0d8d6a4c2b11"
+_PRODUCT = "c8f1d3a2-3b64-4f57-b0c9-5e2a7d9e4c12"
+
+EXAMPLES: dict[Any, dict[str, Any]] = {
+    Credentials: {"email": "grace@example.org", "password": "correct-horse"},
+    NewUser: {"email": "grace@example.org", "password": "correct-horse", "full_name": "Grace"},
+    UserChange: {"full_name": "Grace H."},
+    ZaloCode: {"code": "code-from-the-page", "code_verifier": "verifier-of-the-page"},
+    ResetAsked: {"email": "grace@example.org"},
+    PasswordReset: {"token": "token-of-the-link", "password": "battery-staple"},
+    NewApiKey: {"name": "backup script", "scope": "read", "expires_at": "2099-01-01T00:00:00Z"},
+    NewListener: {"home_assistant": True},
+    NewDevice: {"device_code": "shed-1", "name": "Garden shed", "offline_after_s": 600},
+    DeviceChange: {"name": "Garden shed, north"},
+    NewFeed: {
+        "key": "temperature",
+        "name": "Temperature",
+        "unit": "°C",
+        "min_value": -40,
+        "max_value": 60,
+        "on_violation": "flag",
+        "alarm": {"after_s": 300, "hysteresis": 1, "severity": "critical"},
+        "retain_days": 730,
+    },
+    FeedChange: {"max_value": 45, "retain_days": 365},
+    NewCommand: {"type": "beep", "payload": {"times": 2}, "ttl_s": 60},
+    NewSchedule: {
+        "media_id": _MEDIA,
+        "device_id": _DEVICE,
+        "trigger_time": "2099-03-02T06:30:00Z",
+        "timezone": "Europe/Berlin",
+        "recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",
+        "misfire": "fire",
+        "grace_s": 600,
+    },
+    ScheduleChange: {"trigger_time": "2099-03-02T07:00:00Z", "enabled": True},
+    NewWebhook: {
+        "url": "https://receiver.example/roost",
+        "events": ["alarm.raised", "schedule.missed"],
+        "description": "pager",
+    },
+    WebhookChange: {"enabled": False},
+    NewProduct: {"name": "Lamp", "sku": "L-1", "price": "9.90", "stock": 50},
+    ProductChange: {"price": "8.50"},
+    NewOrder: {"items": [{"product_id": _PRODUCT, "quantity": 2}], "note": "by the back door"},
+    OrderChange: {"status": "completed"},
+}
