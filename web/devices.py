@@ -1,6 +1,7 @@
 """Devices and their MQTT credentials."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 import structlog
@@ -11,13 +12,13 @@ from actors.logins import client_id_of, new_login
 from protocol.bulk import credentials_csv, read_devices
 from protocol.errors import NotFound, NotTaken, Unavailable
 from protocol.events import DeviceChanged, DeviceGone
+from protocol.listing import DEVICE_SORTS
 from protocol.records import Device, MqttLogin
 from protocol.resources import (
     AccountView,
     DeviceChange,
     DeviceCreated,
     DeviceResource,
-    Limit,
     MqttAccess,
     NewCredentials,
     NewDevice,
@@ -28,8 +29,8 @@ from protocol.resources import (
 from protocol.seen_views import SeenView, seen_view
 from protocol.topics import prefix
 from web.disposition import attachment
+from web.listing import SearchQuery, listed_page, listing
 from web.manners import check_match, tag
-from web.paging import number_of, page
 from web.routing import Api, Call
 from web.signing_in import note
 
@@ -38,9 +39,10 @@ log = structlog.get_logger("roost.web")
 api = Api("devices")
 
 
-class ListQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class DevicesQuery(SearchQuery, frozen=True, kw_only=True):
+    """`status`: those that are online, or offline; `q`: a part of a name or code."""
+
+    status: Literal["online", "offline"] | None = None
 
 
 class DeleteQuery(msgspec.Struct, frozen=True):
@@ -54,12 +56,12 @@ async def device_of(call: Call, device_id: str) -> Device:
     return device
 
 
-@api.operation("GET", "/devices", query=ListQuery, answer=Page[DeviceResource])
-async def list_devices(call: Call, query: ListQuery) -> Page[DeviceResource]:
-    """One's devices, in the order of their creation."""
-    after = number_of(query.cursor) or 0
-    found = await call.house.store.devices(call.user.id, query.limit + 1, after)
-    return page(found, query.limit, device_resource)
+@api.operation("GET", "/devices", query=DevicesQuery, answer=Page[DeviceResource])
+async def list_devices(call: Call, query: DevicesQuery) -> Page[DeviceResource]:
+    """One's devices; sorted by created_at, name, device_code, status or last_seen."""
+    asked = listing(query, DEVICE_SORTS, {"status": query.status})
+    found = await call.house.store.list_devices(call.user.id, asked)
+    return listed_page(found, asked, device_resource)
 
 
 @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))

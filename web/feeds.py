@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
+from protocol.listing import FEED_SORTS
 from protocol.records import Feed
 from protocol.resources import (
     FeedChange,
@@ -19,7 +20,9 @@ from protocol.resources import (
     feed_view,
     rejection_view,
 )
+from protocol.values import Kind
 from web.devices import device_of
+from web.listing import SearchQuery, listed_page, listing
 from web.manners import check_match, tag
 from web.paging import number_of, page
 from web.routing import Api, Call
@@ -27,7 +30,14 @@ from web.routing import Api, Call
 api = Api("feeds")
 
 
-class FeedQuery(msgspec.Struct, frozen=True):
+class FeedsQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a name or key."""
+
+    device_id: Id | None = None
+    kind: Kind | None = None
+
+
+class RejectionsQuery(msgspec.Struct, frozen=True):
     limit: Limit = 100
     cursor: str | None = None
     device_id: Id | None = None
@@ -40,13 +50,13 @@ async def feed_of(call: Call, feed_id: str) -> Feed:
     return feed
 
 
-@api.operation("GET", "/feeds", query=FeedQuery, answer=Page[FeedView])
-async def list_feeds(call: Call, query: FeedQuery) -> Page[FeedView]:
-    """One's feeds, in the order of their creation; of one device with `device_id`."""
-    device_id = _id("device_id", query.device_id)
-    after = number_of(query.cursor) or 0
-    found = await call.house.store.feeds(call.user.id, query.limit + 1, after, device_id)
-    return page(found, query.limit, feed_view)
+@api.operation("GET", "/feeds", query=FeedsQuery, answer=Page[FeedView])
+async def list_feeds(call: Call, query: FeedsQuery) -> Page[FeedView]:
+    """One's feeds; sorted by created_at, name or key."""
+    filters = {"device_id": _id("device_id", query.device_id), "kind": query.kind}
+    asked = listing(query, FEED_SORTS, filters)
+    found = await call.house.store.list_feeds(call.user.id, asked)
+    return listed_page(found, asked, feed_view)
 
 
 @api.operation("POST", "/feeds", body=NewFeed, answer=FeedView, status=201, errors=(404, 409))
@@ -141,8 +151,8 @@ def _check_thresholds(feed: Feed) -> None:
         raise Invalid({"max_value": "lies below min_value"})
 
 
-@api.operation("GET", "/rejected-messages", query=FeedQuery, answer=Page[RejectionView])
-async def list_rejections(call: Call, query: FeedQuery) -> Page[RejectionView]:
+@api.operation("GET", "/rejected-messages", query=RejectionsQuery, answer=Page[RejectionView])
+async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionView]:
     """What was refused and why, newest first."""
     device_id = _id("device_id", query.device_id)
     before = number_of(query.cursor)

@@ -1,15 +1,16 @@
 """Orders of a shop."""
 
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from protocol.civil import zone_names, zone_of
 from protocol.errors import Invalid, NotFound
-from protocol.resources import Limit, Page
-from protocol.shop import CANCELLED, STATES, OrderDay, OrderSums, Wish, is_for
+from protocol.listing import ORDER_SORTS
+from protocol.resources import Page
+from protocol.shop import CANCELLED, OrderDay, OrderSums, Wish, is_for
 from protocol.shop_views import (
     NewOrder,
     OrderChange,
@@ -20,8 +21,8 @@ from protocol.shop_views import (
     sums_view,
 )
 from protocol.times import EPOCH, SECOND_US
+from web.listing import ListQuery, listed_page, listing
 from web.manners import id_for, used_otherwise
-from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("shop")
@@ -29,12 +30,11 @@ api = Api("shop")
 DAY_US = 24 * 3600 * SECOND_US
 
 
-class OrdersQuery(msgspec.Struct, frozen=True):
+class OrdersQuery(ListQuery, frozen=True, kw_only=True):
     """`status`: only orders that are placed, completed or cancelled."""
 
-    limit: Limit = 100
-    cursor: str | None = None
-    status: str | None = None
+    sort: str = "-created_at"
+    status: Literal["placed", "completed", "cancelled"] | None = None
 
 
 class OrderStatsQuery(msgspec.Struct, frozen=True):
@@ -61,12 +61,10 @@ async def add_order(call: Call, body: NewOrder) -> OrderView:
 
 @api.operation("GET", "/orders", query=OrdersQuery, answer=Page[OrderView])
 async def list_orders(call: Call, query: OrdersQuery) -> Page[OrderView]:
-    """One's orders, the newest first."""
-    if query.status is not None and query.status not in STATES:
-        raise Invalid({"status": f"is one of {', '.join(STATES)}"})
-    before = number_of(query.cursor)
-    found = await call.house.store.orders(call.user.id, query.limit + 1, before, query.status)
-    return page(found, query.limit, order_view)
+    """One's orders, the newest first; sorted by created_at, total or status."""
+    asked = listing(query, ORDER_SORTS, {"status": query.status})
+    found = await call.house.store.list_orders(call.user.id, asked)
+    return listed_page(found, asked, order_view)
 
 
 @api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=OrderStats)

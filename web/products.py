@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound, Outdated
-from protocol.resources import Limit, Page
+from protocol.listing import PRODUCT_SORTS
+from protocol.resources import Page
 from protocol.shop import Product
 from protocol.shop_views import (
     NewProduct,
@@ -17,19 +18,19 @@ from protocol.shop_views import (
     product_view,
     stock_view,
 )
+from web.listing import SearchQuery, listed_page, listing
 from web.manners import check_match, tag
-from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("shop")
 
 
-class ProductsQuery(msgspec.Struct, frozen=True):
-    """`sku`: only the product that has it."""
+class ProductsQuery(SearchQuery, frozen=True, kw_only=True):
+    """`sku`: only the product that has it; `in_stock`: only those that are, or are not; `q`: a part
+    of a name or SKU."""
 
-    limit: Limit = 100
-    cursor: str | None = None
     sku: str | None = None
+    in_stock: bool | None = None
 
 
 @api.operation(
@@ -60,10 +61,11 @@ async def add_product(call: Call, body: NewProduct) -> ProductView:
 
 @api.operation("GET", "/products", query=ProductsQuery, answer=Page[ProductView])
 async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
-    """One's products, in the order of their creation."""
-    after = number_of(query.cursor) or 0
-    found = await call.house.store.products(call.user.id, query.limit + 1, after, query.sku)
-    return page(found, query.limit, product_view)
+    """One's products; sorted by created_at, name, sku, price or stock."""
+    in_stock = None if query.in_stock is None else str(query.in_stock).lower()
+    asked = listing(query, PRODUCT_SORTS, {"sku": query.sku, "in_stock": in_stock})
+    found = await call.house.store.list_products(call.user.id, asked)
+    return listed_page(found, asked, product_view)
 
 
 @api.operation("GET", "/products/stats", answer=ProductStats)

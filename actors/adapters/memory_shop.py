@@ -40,13 +40,6 @@ class ShopTables(Tables):
             if same and other.id != product.id:
                 raise Conflict(f"you have a product {product.sku!r} already")
 
-    async def products(
-        self, user_id: str, limit: int, after: int, sku: str | None = None
-    ) -> list[Product]:
-        await self._cross()
-        mine = [p for p in self.all_products.values() if p.user_id == user_id]
-        return [p for p in mine if p.num > after and sku in (None, p.sku)][:limit]
-
     async def product(self, user_id: str, product_id: str) -> Product | None:
         await self._cross()
         found = self.all_products.get(product_id)
@@ -101,15 +94,6 @@ class ShopTables(Tables):
         if product is not None:
             moved = msgspec.structs.replace(product, stock=product.stock + pieces)
             self.all_products[product_id] = moved
-
-    async def orders(
-        self, user_id: str, limit: int, before: int | None, state: str | None = None
-    ) -> list[Order]:
-        await self._cross()
-        mine = [o for o in reversed(self.all_orders.values()) if o.user_id == user_id]
-        return [o for o in mine if (before is None or o.num < before) and state in (None, o.state)][
-            :limit
-        ]
 
     async def order(self, user_id: str, order_id: str) -> Order | None:
         await self._cross()

@@ -13,6 +13,7 @@ import trio
 from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_charts import ChartTables
 from actors.adapters.memory_listeners import ListenerTables
+from actors.adapters.memory_listing import ListTables
 from actors.adapters.memory_media import MediaTables
 from actors.adapters.memory_rules import check_storable, revised
 from actors.adapters.memory_schedules import ScheduleTables
@@ -52,7 +53,7 @@ class _Running(msgspec.Struct, frozen=True):
 
 
 class MemoryStore(
-    AlarmTables, ScheduleTables, MediaTables, ListenerTables, ShopTables, ChartTables
+    AlarmTables, ScheduleTables, MediaTables, ListenerTables, ShopTables, ChartTables, ListTables
 ):
     """See `actors.ports.Store` for what each call promises.
 

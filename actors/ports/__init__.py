@@ -14,6 +14,7 @@ import msgspec
 from actors.ports.access import AccessStore
 from actors.ports.charts import ChartStore
 from actors.ports.listeners import ListenerStore
+from actors.ports.listing import ListStore
 from actors.ports.media import MediaStore
 from actors.ports.people import PeopleStore
 from actors.ports.shop import ShopStore
@@ -113,6 +114,7 @@ class Store(
     ShopStore,
     ChartStore,
     ListenerStore,
+    ListStore,
     Protocol,
 ):
     """Everything that lasts.

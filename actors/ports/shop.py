@@ -11,12 +11,6 @@ class ShopStore(Protocol):
         """Answers with its `num`. Raises `Conflict` for a SKU that the user has already."""
         ...
 
-    async def products(
-        self, user_id: str, limit: int, after: int, sku: str | None = None
-    ) -> list[Product]:
-        """In the order of creation; only the one of that SKU, where one is named."""
-        ...
-
     async def product(self, user_id: str, product_id: str) -> Product | None: ...
 
     async def update_product(
@@ -42,12 +36,6 @@ class ShopStore(Protocol):
             Invalid: a product is not there.
             Conflict: there is not enough of one.
         """
-        ...
-
-    async def orders(
-        self, user_id: str, limit: int, before: int | None, state: str | None = None
-    ) -> list[Order]:
-        """Newest first."""
         ...
 
     async def order(self, user_id: str, order_id: str) -> Order | None: ...

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from protocol.errors import Conflict, Invalid
+from protocol.listing import Listing
 from protocol.shop import CANCELLED, COMPLETED, Order, OrderDay, OrderSums, Product, StockSums, Wish
 from tests.contract.test_store import Home
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
@@ -51,6 +52,16 @@ async def ordered(
     return await home.store.add_order(id_of(0xB000, n), user_id, wanted, "", at_us)
 
 
+async def products(home: Home, user_id: str = USER, **asked: Any) -> list[Product]:
+    listing = Listing(**{"limit": 10, **asked})
+    return [product for _, product in await home.store.list_products(user_id, listing)]
+
+
+async def orders(home: Home, **asked: Any) -> list[Order]:
+    listing = Listing(**{"limit": 10, "descending": True, **asked})
+    return [order for _, order in await home.store.list_orders(USER, listing)]
+
+
 async def stock(home: Home, product: Product) -> int:
     found = await home.store.product(product.user_id, product.id)
     assert found is not None
@@ -64,9 +75,9 @@ async def test_a_product_comes_back_as_it_was_and_changes(home: Home) -> None:
     assert await home.store.product(OTHER_USER, product.id) is None
     other = await added(home, 2, user_id=OTHER_USER, sku="L-1")
     second = await added(home, 3)
-    assert await home.store.products(USER, 10, 0) == [product, second]
-    assert await home.store.products(USER, 10, product.num) == [second]
-    assert await home.store.products(USER, 10, 0, "L-3") == [second]
+    assert await products(home) == [product, second]
+    assert await products(home, after=(str(product.num), product.num)) == [second]
+    assert await products(home, filters={"sku": "L-3"}) == [second]
     with pytest.raises(Conflict):
         await added(home, 4, sku="L-1")
     wanted = msgspec.structs.replace(product, name="Sun", price=Decimal("1.5"))
@@ -78,8 +89,8 @@ async def test_a_product_comes_back_as_it_was_and_changes(home: Home) -> None:
     await home.store.delete_product(OTHER_USER, product.id)
     assert await home.store.product(USER, product.id) is not None
     await home.store.delete_product(USER, product.id)
-    assert await home.store.products(USER, 10, 0) == [second]
-    assert await home.store.products(OTHER_USER, 10, 0) == [other]
+    assert await products(home) == [second]
+    assert await products(home, OTHER_USER) == [other]
 
 
 async def test_an_order_takes_stock_and_says_what_was_ordered(home: Home) -> None:
@@ -104,7 +115,7 @@ async def test_too_large_an_order_takes_nothing(home: Home) -> None:
     with pytest.raises(Invalid, match="no product"):
         await ordered(home, 2, (lamp, 1), (foreign, 1))
     assert [await stock(home, p) for p in (lamp, sun, foreign)] == [10, 1, 10]
-    assert await home.store.orders(USER, 10, None) == []
+    assert await orders(home) == []
 
 
 async def test_an_order_of_the_same_id_is_made_once(home: Home) -> None:
@@ -135,10 +146,11 @@ async def test_a_cancelled_order_gives_back_once(home: Home) -> None:
     await home.store.delete_product(USER, lamp.id)
     cancelled = await home.store.finish_order(USER, gone.id, CANCELLED, NOW + 1)
     assert cancelled is not None
-    listed = await home.store.orders(USER, 10, None)
+    listed = await orders(home)
     assert [o.num for o in listed] == [gone.num, kept.num, order.num]
-    assert [o.id for o in await home.store.orders(USER, 10, kept.num)] == [order.id]
-    assert [o.id for o in await home.store.orders(USER, 10, None, COMPLETED)] == [kept.id]
+    before = str(kept.num), kept.num
+    assert [o.id for o in await orders(home, after=before)] == [order.id]
+    assert [o.id for o in await orders(home, filters={"status": COMPLETED})] == [kept.id]
 
 
 async def test_two_hundred_at_once_sell_exactly_what_there_is(home: Home) -> None:

@@ -71,6 +71,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.visits.check()
         await world.receivers.check()
         await finale(world, life.screens)
+        world.listeners.check()
         audience.cancel_scope.cancel()
 
 
@@ -101,6 +102,7 @@ class Life:
             await self.world.add_media(owner)
             await self.world.receivers.register(owner)
             await self.shop.furnish(owner)
+        await self.world.listeners.register("bob")
         self.world.store.poison = {self.plan.poison}
 
     async def play(self) -> None:

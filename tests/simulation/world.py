@@ -33,6 +33,7 @@ from tests.simulation.broken import Broken
 from tests.simulation.clock import VirtualClock
 from tests.simulation.device import VirtualDevice
 from tests.simulation.ears import Ears, Reaction
+from tests.simulation.listeners import Listeners
 from tests.simulation.person import Person
 from tests.simulation.process import LOOK_AGAIN_S, Process
 from tests.simulation.receiver import Answer, Receivers
@@ -102,7 +103,8 @@ class World:
         self.first_deliveries: dict[bytes, list[int]] = {}  # by payload: when (µs, wall clock)
         self.media: dict[str, str] = {}  # ids by owner
         self.ears = Ears(self, reactions or [])
-        self.broker.on_sent = self.ears.arrived
+        self.listeners = Listeners(self)
+        self.broker.on_sent = self._sent
         self.receivers = Receivers(self, answers or [])
         self._crashes: list[_Crash] = []
         self._broken: Broken | None = None
@@ -283,6 +285,11 @@ class World:
                 raise Broken("I1", f"does not settle: {waiting}, in flight {gateway.in_flight}")
 
     # What is seen of every delivery, of every publication, and of every step
+
+    def _sent(self, topic: str, payload: bytes) -> None:
+        """What the house publishes."""
+        self.listeners.arrived(topic, payload)
+        self.ears.arrived(topic, payload)
 
     def on_publish(self, topic: str, payload: bytes) -> None:
         try:

@@ -11,12 +11,15 @@ import trio
 import trio.testing
 from werkzeug.datastructures import Headers
 
+from actors.adapters.memory import PlainHasher
 from actors.sessions import Sessions
 from protocol.errors import Unavailable
 from tests.simulation.asgi import SocketClosed, open_socket
 from tests.unit.site import ACCOUNT, Site, open_site
 from web.addresses import Addresses, network_of
+from web.app import create_app
 from web.limits import Buckets
+from web.routing import WebSettings
 from web.signing_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
 
 NEW = {"password": "battery-staple", "current_password": ACCOUNT["password"]}
@@ -290,3 +293,17 @@ async def test_a_bucket_refills_and_forgets_the_quietest(autojump_clock: Any) ->
     for key in "bc":
         buckets.take(key)
     assert buckets.take("a") == 0.0  # forgotten
+
+
+async def test_the_cookie_is_secure_where_the_client_speaks_tls(site: Site) -> None:
+    async def cookie(**headers: str) -> str:
+        path = "/api/v1/login/access-token"
+        answer = await site.raw("POST", path, json=ACCOUNT, headers=headers)
+        return str(answer.headers["Set-Cookie"])
+
+    assert "Secure" not in await cookie()
+    proxied = {"X-Forwarded-Proto": "https"}
+    assert "Secure" not in await cookie(**proxied)  # anybody may say so
+    settings = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
+    site.app = create_app(site.house, PlainHasher(), settings)
+    assert "Secure" in await cookie()

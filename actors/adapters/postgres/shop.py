@@ -37,7 +37,7 @@ WHERE o.user_id = $1::text::uuid AND o.created_at >= $2 AND o.created_at < $3
 """
 
 
-def _product(row: Any) -> Product:
+def product(row: Any) -> Product:
     return Product(
         num=row["num"],
         id=row["id"],
@@ -74,21 +74,7 @@ async def add_product(connection: Any, new: Product) -> Product:
         raise Conflict(f"you have a product {new.sku!r} already") from None
     if row is None:
         raise Conflict(f"you have {PRODUCTS_MAX} products already")
-    return _product(row)
-
-
-async def products(
-    connection: Any, user_id: str, limit: int, after: int, sku: str | None
-) -> list[Product]:
-    found = await connection.fetch(
-        f"SELECT {PRODUCT} FROM products p WHERE p.user_id = $1::text::uuid AND p.num > $3"
-        " AND ($4::text IS NULL OR p.sku = $4) ORDER BY p.num LIMIT $2",
-        user_id,
-        limit,
-        after,
-        sku,
-    )
-    return [_product(row) for row in found]
+    return product(row)
 
 
 async def product_of(connection: Any, user_id: str, product_id: str) -> Product | None:
@@ -98,7 +84,7 @@ async def product_of(connection: Any, user_id: str, product_id: str) -> Product 
         user_id,
         product_id,
     )
-    return None if row is None else _product(row)
+    return None if row is None else product(row)
 
 
 async def update_product(
@@ -120,7 +106,7 @@ async def update_product(
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"you have a product {changed.sku!r} already") from None
-    return None if row is None else _product(row)
+    return None if row is None else product(row)
 
 
 async def delete_product(connection: Any, user_id: str, product_id: str) -> None:
@@ -147,7 +133,7 @@ async def add_order(
             user_id,
             sorted({wish.product_id for wish in wishes}),
         )
-        locked = {row["id"]: _product(row) for row in found}
+        locked = {row["id"]: product(row) for row in found}
         items = shop.taken(wishes, locked)
         nums = [locked[item.product_id].num for item in items]
         await connection.execute(
@@ -199,21 +185,6 @@ async def _insert_order(
     return added
 
 
-async def orders(
-    connection: Any, user_id: str, limit: int, before: int | None, state: str | None
-) -> list[Order]:
-    found = await connection.fetch(
-        f"SELECT {ORDER} FROM orders o WHERE o.user_id = $1::text::uuid"
-        " AND ($3::bigint IS NULL OR o.num < $3) AND ($4::text IS NULL OR o.state = $4)"
-        " ORDER BY o.num DESC LIMIT $2",
-        user_id,
-        limit,
-        before,
-        state,
-    )
-    return await _with_items(connection, found)
-
-
 async def order_of(
     connection: Any, user_id: str, order_id: str, *, lock: bool = False
 ) -> Order | None:
@@ -223,11 +194,11 @@ async def order_of(
         user_id,
         order_id,
     )
-    orders = await _with_items(connection, found)
+    orders = await with_items(connection, found)
     return orders[0] if orders else None
 
 
-async def _with_items(connection: Any, found: Sequence[Any]) -> list[Order]:
+async def with_items(connection: Any, found: Sequence[Any]) -> list[Order]:
     items: dict[int, list[OrderItem]] = {row["num"]: [] for row in found}
     if items:
         for row in await connection.fetch(
@@ -322,11 +293,6 @@ class ShopCalls(Crossing):
     async def add_product(self, product: Product) -> Product:
         return await self._work(add_product, product)
 
-    async def products(
-        self, user_id: str, limit: int, after: int, sku: str | None = None
-    ) -> list[Product]:
-        return await self._work(products, user_id, limit, after, sku)
-
     async def product(self, user_id: str, product_id: str) -> Product | None:
         return await self._work(product_of, user_id, product_id)
 
@@ -342,11 +308,6 @@ class ShopCalls(Crossing):
         self, order_id: str, user_id: str, wishes: Sequence[Wish], note: str, now_us: int
     ) -> Order:
         return await self._work(add_order, order_id, user_id, wishes, note, now_us)
-
-    async def orders(
-        self, user_id: str, limit: int, before: int | None, state: str | None = None
-    ) -> list[Order]:
-        return await self._work(orders, user_id, limit, before, state)
 
     async def order(self, user_id: str, order_id: str) -> Order | None:
         return await self._work(order_of, user_id, order_id)

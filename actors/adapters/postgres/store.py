@@ -27,6 +27,7 @@ from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing, Pool
 from actors.adapters.postgres.listeners import ListenerCalls
+from actors.adapters.postgres.listing import ListCalls
 from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.rolling import ChartCalls
@@ -60,6 +61,7 @@ class PostgresStore(
     ListenerCalls,
     ShopCalls,
     ChartCalls,
+    ListCalls,
     Crossing,
 ):
     """See `actors.ports.Store` for what each call promises."""
