@@ -82,12 +82,16 @@ def test_every_answer_is_one_that_the_document_has(roost: Roost, report: list[An
     assert "Traceback" not in roost.log
 
 
-# Nobody guesses the password, the id of an alarm, or two ids that belong together.
+# Nobody guesses the password, the id of an alarm, two ids that belong together, a file that is one,
+# or an order that nobody has ended yet: tests of their own reach these.
 UNGUESSED = {
     "POST /api/v1/login/access-token",
     "POST /api/v1/alarms/{alarm_id}/ack",
     "POST /api/v1/media-schedules",
     "POST /api/v1/orders",
+    "PATCH /api/v1/orders/{order_id}",
+    "DELETE /api/v1/orders/{order_id}",
+    "POST /api/v1/devices/import",
     "POST /api/v1/password-reset",
     "POST /api/v1/password-reset/request",
     "GET /api/v1/feed-values/latest",
