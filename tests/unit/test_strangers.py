@@ -1,0 +1,99 @@
+"""Every operation, asked by nobody and by somebody else: 401, and nothing of what is another's."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.unit.site import ACCOUNT, Site, open_site
+from web.app import APIS
+from web.examples import EXAMPLES
+from web.routing import PREFIX, Operation
+
+OPERATIONS = {
+    f"{operation.method} {operation.path}": operation
+    for api in APIS
+    for operation in api.operations
+    if not operation.public
+}
+ALARM = "00000000-0000-4000-8000-00000000a1a2"  # nobody has it: as good as another's
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with open_site() as place:
+        yield place
+
+
+async def ids_of_ada(site: Site) -> dict[str, str]:
+    """One of everything that has an id in a path."""
+
+    async def made(path: str, body: Any) -> str:
+        status, answer = await site.post(path, body)
+        assert status in (200, 201, 202), answer
+        return str(answer["id"])
+
+    device = await made("/devices", {"device_code": "d1", "name": "d1"})
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    head = b'Content-Disposition: form-data; name="file"; filename="a.txt"'
+    part = b"--x\r\n" + head + b"\r\n\r\nhi\r\n--x--\r\n"
+    _, media = await site.call("POST", "/media", data=part, headers=headers)
+    plan = {"device_id": device, "media_id": media["id"], "trigger_time": "2099-01-01T00:00:00Z"}
+    product = await made("/products", {"name": "Lamp", "sku": "L", "price": "1", "stock": 3})
+    order = {"items": [{"product_id": product, "quantity": 1}]}
+    webhook = await made("/webhooks", {"url": "https://receiver.example/"})
+    _, sessions = await site.call("GET", "/sessions")
+    return {
+        "device_id": device,
+        "feed_id": await made("/feeds", {"key": "t", "name": "t", "device_id": device}),
+        "command_id": await made(f"/devices/{device}/commands", {"type": "beep"}),
+        "media_id": media["id"],
+        "schedule_id": await made("/media-schedules", plan),
+        "product_id": product,
+        "order_id": await made("/orders", order),
+        "webhook_id": webhook,
+        "delivery_id": await made(f"/webhooks/{webhook}/test", {}),
+        "key_id": await made("/api-keys", {"name": "script"}),
+        "session_id": sessions["items"][0]["id"],
+        "alarm_id": ALARM,
+    }
+
+
+async def ask(site: Site, operation: Operation, ids: dict[str, str]) -> tuple[int, Any]:
+    path = operation.path
+    for name, value in ids.items():
+        path = path.replace(f"<{name}>", value)
+    assert "<" not in path, path
+    options: dict[str, Any] = {}
+    if operation.csv:
+        options = {"data": b"ts,value\n", "headers": {"Content-Type": "text/csv"}}
+    elif operation.body is not None:
+        options = {"json": EXAMPLES[operation.body]}
+    answer = await site.raw(operation.method, PREFIX + path, **options)
+    return answer.status_code, await answer.get_json()
+
+
+async def test_nobody_gets_anything(site: Site) -> None:
+    ids = await ids_of_ada(site)
+    site.headers = {}
+    for name, operation in OPERATIONS.items():
+        status, problem = await ask(site, operation, ids)
+        assert (status, problem["title"]) == (401, "Not signed in"), name
+
+
+async def test_somebody_else_finds_nothing_and_changes_nothing(site: Site) -> None:
+    ids = await ids_of_ada(site)
+    ada = site.headers
+    await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
+    _, token = await site.post("/login/access-token", {**ACCOUNT, "email": "bob@example.org"})
+    site.headers = {"x-auth-token": token["access_token"]}
+    asked = [each for each in OPERATIONS.values() if "<" in each.path]
+    assert len(asked) > 30
+    for operation in asked:
+        status, _ = await ask(site, operation, ids)
+        assert status == 404, f"{operation.method} {operation.path}"
+    site.headers = ada
+    shown = [each for each in asked if each.method == "GET" and not each.content]
+    for operation in shown:
+        status, _ = await ask(site, operation, ids)
+        assert status == 200, f"{operation.path} is not as it was"
