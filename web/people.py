@@ -36,18 +36,18 @@ async def login(call: Call) -> Response:
     if not call.auth.is_same_origin(call.request):
         raise Forbidden("sign in on our own pages, not on those of others")
     wanted = await _credentials(call)
-    call.limits.check(wanted.email, call.address)
-    # PostgreSQL compares no text with U+0000; nobody has such an address.
-    known = "\0" not in wanted.email
-    user = await call.house.store.user_by_email(wanted.email) if known else None
-    # As long for an unknown address as for a wrong password: nobody learns who has an account.
-    hashed = None if user is None else user.password_hash
-    matches = await call.hasher.verify(hashed, wanted.password)
-    if user is None or not matches:
-        if user is not None:
-            await note(call, user.id, "sign_in_failed")
-        raise Unauthorized("the e-mail address or the password is wrong")
-    call.limits.succeeded(wanted.email, call.address)
+    with call.limits.trying(wanted.email, call.address) as attempt:
+        # PostgreSQL compares no text with U+0000; nobody has such an address.
+        known = "\0" not in wanted.email
+        user = await call.house.store.user_by_email(wanted.email) if known else None
+        # As long for an unknown address as for a wrong password: nobody learns who has an account.
+        hashed = None if user is None else user.password_hash
+        matches = await call.hasher.verify(hashed, wanted.password)
+        if user is None or not matches:
+            attempt.wrong()
+            if user is not None:
+                await note(call, user.id, "sign_in_failed")
+            raise Unauthorized("the e-mail address or the password is wrong")
     return await begin_session(call, user, hashed)
 
 
@@ -124,8 +124,7 @@ async def _check_password(call: Call, user: User, said: str | UnsetType) -> None
         raise Invalid({"password": f"this account signs in with {user.idp}"})
     if said is UNSET:
         raise Invalid({"current_password": "is required for this change"})
-    email = user.email or ""
-    call.limits.check(email, call.address)
-    if not await call.hasher.verify(user.password_hash, str(said)):
-        raise Invalid({"current_password": "is wrong"})
-    call.limits.succeeded(email, call.address)
+    with call.limits.trying(user.email or "", call.address) as attempt:
+        if not await call.hasher.verify(user.password_hash, str(said)):
+            attempt.wrong()
+            raise Invalid({"current_password": "is wrong"})

@@ -50,7 +50,8 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     if mailer is None:
         raise Forbidden("no mail is sent here; ask the operator for a link")
     url = call.where()
-    call.limits.check(f"reset {body.email}", call.address)
+    with call.limits.trying(f"reset {body.email}", call.address) as attempt:
+        attempt.wrong()  # every mail counts
     user = None if "\0" in body.email else await call.house.store.user_by_email(body.email)
     if user is None or user.email is None or user.password_hash is None:
         return

@@ -1,6 +1,8 @@
 """Signing in: how often it may be tried, what is kept of it, and the answer with its cookie."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from quart import Response
 
@@ -21,33 +23,47 @@ ACCOUNT_TRIES, ACCOUNT_EVERY_S = 50, 20.0
 ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
 
 
+class Attempt:
+    """A try to sign in; it counts only where it was `wrong`."""
+
+    def __init__(self) -> None:
+        self.is_wrong = False
+
+    def wrong(self) -> None:
+        self.is_wrong = True
+
+
 class SignInLimits:
-    """Only what fails counts; while it is being looked at, it counts as failed."""
+    """Only what is wrong counts; while it is being looked at, it counts, too."""
 
     def __init__(self) -> None:
         self._pairs = Buckets(PAIR_TRIES, PAIR_EVERY_S)
         self._accounts = Buckets(ACCOUNT_TRIES, ACCOUNT_EVERY_S)
         self._addresses = Buckets(ADDRESS_TRIES, ADDRESS_EVERY_S)
 
-    def check(self, email: str | None, address: str) -> None:
-        """`email` is None where another provider knows the account.
+    @contextmanager
+    def trying(self, email: str | None, address: str) -> Iterator[Attempt]:
+        """A try; `email` is None where another provider knows the account. What ends otherwise
+        than by being wrong, because a database is away for example, is nobody's guess.
 
         Raises:
             TooMany: with the time after which it may be tried again.
         """
+        keys = self._keys(email, address)
         taken: list[tuple[Buckets, str]] = []
-        for buckets, key in self._keys(email, address):
-            wait_s = buckets.take(key)
-            if wait_s:
-                for other, name in taken:
-                    other.give_back(name)
-                detail = "too many sign-ins failed; try again later"
-                raise TooMany(detail, retry_after_s=math.ceil(wait_s))
-            taken.append((buckets, key))
-
-    def succeeded(self, email: str | None, address: str) -> None:
-        for buckets, key in self._keys(email, address):
-            buckets.give_back(key)
+        attempt = Attempt()
+        try:
+            for buckets, key in keys:
+                wait_s = buckets.take(key)
+                if wait_s:
+                    detail = "too many sign-ins failed; try again later"
+                    raise TooMany(detail, retry_after_s=math.ceil(wait_s))
+                taken.append((buckets, key))
+            yield attempt
+        finally:
+            if not attempt.is_wrong:
+                for buckets, key in taken:
+                    buckets.give_back(key)
 
     def _keys(self, email: str | None, address: str) -> list[tuple[Buckets, str]]:
         network = network_of(address)

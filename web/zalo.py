@@ -31,10 +31,13 @@ async def zalo_callback(call: Call, body: ZaloCode) -> Response:
     provider: IdentityProvider | None = call.house.zalo
     if provider is None:
         raise Forbidden("signing in with Zalo is not set up here")
-    call.limits.check(None, call.address)
-    identity = await provider.identify(body.code, body.code_verifier)
+    with call.limits.trying(None, call.address) as attempt:
+        try:
+            identity = await provider.identify(body.code, body.code_verifier)
+        except Unauthorized:
+            attempt.wrong()
+            raise
     user = await _user(call, identity)
-    call.limits.succeeded(None, call.address)
     return await begin_session(call, user, user.password_hash)
 
 

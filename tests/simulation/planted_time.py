@@ -41,10 +41,10 @@ def goes_on(patch: Patch) -> None:
     update = ScheduleTables.update_schedule
 
     async def mistaken(
-        self: ScheduleTables, schedule: Schedule, due: Sequence[int]
+        self: ScheduleTables, schedule: Schedule, due: Sequence[int], known: int | None = None
     ) -> list[Occurrence]:
         kept = [o.due_us for o in self._of(schedule.id) if o.state == PENDING]
-        return await update(self, schedule, [*due, *kept])
+        return await update(self, schedule, [*due, *kept], known)
 
     patch.setattr(ScheduleTables, "update_schedule", mistaken)
 

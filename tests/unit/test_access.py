@@ -1,6 +1,5 @@
 """API keys and links for a new password, as a black box."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,17 +10,11 @@ from actors.adapters.memory import PlainHasher
 from protocol.access import is_key
 from protocol.times import format_us
 from tests.simulation.asgi import open_socket
-from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.site import ACCOUNT, Site
 from tests.unit.test_sessions import closed_with
 from web.app import create_app
 from web.resetting import new_link
 from web.routing import WebSettings
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def new_key(site: Site, **more: Any) -> Any:

@@ -2,18 +2,9 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
-from tests.unit.site import Site, open_site
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
+from tests.unit.site import Site
 
 
 async def bring(site: Site, content: bytes, kind: str = "text/csv") -> Any:

@@ -1,18 +1,8 @@
 """The content of media over REST: headers, ranges, conditions, signed links."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from protocol.times import SECOND_US
 from tests.unit.media_calls import PNG, content_of, uploaded
-from tests.unit.site import Site, open_site
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
+from tests.unit.site import Site
 
 
 async def told(site: Site, method: str, path: str, **headers: str) -> tuple[int, dict[str, str]]:

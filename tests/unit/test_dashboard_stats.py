@@ -1,19 +1,9 @@
 """The figures of the first page, as a black box."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from tests.unit.site import Site, open_site
+from tests.unit.site import Site
 from tests.unit.test_readings import START, feed, fill
 
 PATH = "/dashboard/stats"
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def test_nothing_is_a_page_of_zeros(site: Site) -> None:

@@ -2,21 +2,13 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.unit.site import Site, open_site
+from tests.unit.site import Site
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "roost.json"
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def test_every_panel_shows_metrics_that_there_are(site: Site) -> None:

@@ -1,12 +1,11 @@
 """ETag and If-Match on everything that can be changed, as a black box."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import trio
 
-from tests.unit.site import Site, open_site
+from tests.unit.site import Site
 
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "devices": ({"name": "one"}, {"name": "two"}),
@@ -15,12 +14,6 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "products": ({"name": "one"}, {"stock": 2}),
     "users": ({"full_name": "one"}, {"full_name": "two"}),
 }
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def path_of(site: Site, noun: str) -> str:

@@ -1,7 +1,5 @@
 """The media library over REST and the twins: what comes in, and what is kept."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import trio
 
@@ -9,18 +7,12 @@ from actors.adapters.memory import PlainHasher
 from tests.unit.media_calls import PNG, as_bob, content_of, upload, uploaded
 from tests.unit.multipart import BOUNDARY, HEADERS, body, part
 from tests.unit.samples import REFUSED, TAKEN
-from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
 from web.routing import WebSettings
 from web.uploading import AROUND_BYTES, UPLOADS_OF_USER_MAX
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def test_an_upload_is_listed_shown_counted_and_given_back(site: Site) -> None:

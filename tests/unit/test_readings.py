@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,16 +11,10 @@ from actors.ports import Batch
 from protocol.records import Reading, Unit
 from protocol.times import format_us
 from protocol.values import digest64
-from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.site import ACCOUNT, Site
 
 SECOND = 1_000_000
 START = 1_790_000_000_000_000 - 3600 * SECOND  # an hour before the site's clock
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def feed(site: Site, key: str = "t", **more: Any) -> Any:

@@ -1,26 +1,17 @@
 """What every answer has: request ids, headers for browsers, CORS, and a bound on how many."""
 
 import io
-from collections.abc import AsyncIterator
 from contextlib import redirect_stderr
 from typing import Any
 
-import pytest
-
 from actors.adapters.memory import PlainHasher
 from roost import logs
-from tests.unit.site import Site, open_site
+from tests.unit.site import Site
 from web.app import create_app
 from web.routing import WebSettings
 
 PAGE = "https://app.example"
 ME = "/api/v1/users/me"
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 def again(site: Site, **settings: Any) -> None:

@@ -1,6 +1,5 @@
 """Signing in and out as a black box: sessions, tickets, limits, who asks from where."""
 
-from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,7 @@ from actors.adapters.memory import PlainHasher
 from actors.sessions import Sessions
 from protocol.errors import Unavailable
 from tests.simulation.asgi import SocketClosed, open_socket
-from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.site import ACCOUNT, Site
 from web.addresses import Addresses, network_of
 from web.app import create_app
 from web.limits import Buckets
@@ -23,12 +22,6 @@ from web.routing import WebSettings
 from web.signing_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
 
 NEW = {"password": "battery-staple", "current_password": ACCOUNT["password"]}
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def token(site: Site) -> dict[str, str]:
@@ -307,3 +300,11 @@ async def test_the_cookie_is_secure_where_the_client_speaks_tls(site: Site) -> N
     settings = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
     site.app = create_app(site.house, PlainHasher(), settings)
     assert "Secure" in await cookie()
+
+
+async def test_an_outage_of_ours_counts_as_nobodys_guess(site: Site) -> None:
+    site.faults.away = True
+    for _ in range(2 * PAIR_TRIES):
+        assert (await site.post("/login/access-token", ACCOUNT))[0] == 503
+    site.faults.away = False
+    await token(site)

@@ -1,21 +1,14 @@
 """Products and orders as a black box, and requests that are sent again."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from protocol.shop_views import price_of
-from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.site import ACCOUNT, Site
 
 LAMP = {"name": "Lamp", "sku": "L-1", "price": "9.90", "stock": 10}
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def product(site: Site, **changes: Any) -> Any:

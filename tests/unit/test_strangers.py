@@ -1,11 +1,8 @@
 """Every operation, asked by nobody and by somebody else: 401, and nothing of what is another's."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
-from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.site import ACCOUNT, Site
 from web.app import APIS
 from web.examples import EXAMPLES
 from web.routing import PREFIX, Operation
@@ -17,12 +14,6 @@ OPERATIONS = {
     if not operation.public
 }
 ALARM = "00000000-0000-4000-8000-00000000a1a2"  # nobody has it: as good as another's
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def ids_of_ada(site: Site) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """REST as a black box over the memory twins: manners, errors, and who may see what."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,19 +10,13 @@ from actors.adapters.memory import PlainHasher
 from protocol import codec
 from protocol.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US
-from tests.unit.site import ACCOUNT, Site, open_site
+from tests.unit.site import ACCOUNT, Site
 from web import paging
 from web.app import BODY_BYTES_MAX, create_app
 from web.examples import EXAMPLES
 from web.routing import WebSettings
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as place:
-        yield place
 
 
 async def test_login_takes_json_and_forms_and_sets_the_cookie(site: Site) -> None:
