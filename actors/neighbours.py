@@ -102,12 +102,12 @@ class Neighbours:
         self._listeners[user_id] = listener
         self._newest.clear()
         had_documents = before is not None and before.home_assistant
+        feeds = await self._feeds_of(user_id) if listener.home_assistant else []
         after = 0
         while True:
             devices = await self._store.devices(user_id, PAGE, after)
             if not devices:
                 return
-            feeds = await self._feeds_of(user_id) if listener.home_assistant else []
             messages = []
             for device in devices:
                 # What went out meanwhile is newer than what was read.

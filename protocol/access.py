@@ -21,7 +21,7 @@ RESET_S = 3600
 # A key's last use is noted at most so often.
 USED_EVERY_S = 60
 
-READ, WRITE = "read", "write"
+WRITE = "write"
 Scope = Literal["read", "write"]
 
 _KEY = re.compile(r"roost_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{20,64}", re.ASCII)

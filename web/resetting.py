@@ -75,10 +75,13 @@ async def _sent(mailer: Mailer, to: str, link: str) -> None:
 )
 async def reset_password(call: Call, body: PasswordReset) -> None:
     """Set a new password with the token of a link; all sessions end."""
-    hashed = await call.hasher.hash(body.password)
-    user = await call.house.store.take_reset(kept_of(body.token), call.house.clock.now_us())
-    if user is None:
-        raise Unauthorized("the link was used, or is over; ask for another")
+    # A hash costs a third of a second: who guesses at links may not ask for many.
+    with call.limits.trying(None, call.address) as attempt:
+        hashed = await call.hasher.hash(body.password)
+        user = await call.house.store.take_reset(kept_of(body.token), call.house.clock.now_us())
+        if user is None:
+            attempt.wrong()
+            raise Unauthorized("the link was used, or is over; ask for another")
     changed = msgspec.structs.replace(user, password_hash=hashed)
     await call.house.store.update_user(changed, sign_out=True)
     call.house.sessions.changed(user.id, signed_out=True)

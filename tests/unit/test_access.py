@@ -15,6 +15,7 @@ from tests.unit.test_sessions import closed_with
 from web.app import create_app
 from web.resetting import new_link
 from web.routing import WebSettings
+from web.signing_in import ADDRESS_TRIES
 
 
 async def new_key(site: Site, **more: Any) -> Any:
@@ -154,3 +155,10 @@ async def test_the_link_in_a_mail_works(site: Site) -> None:
     assert to == ACCOUNT["email"]
     token = text.partition("https://roost.example/reset#")[2].split()[0]
     assert (await site.post("/password-reset", {"token": token, "password": "x" * 9}))[0] == 204
+
+
+async def test_whoever_guesses_at_links_is_stopped(site: Site) -> None:
+    body = {"token": "guess", "password": "battery-staple"}
+    statuses = {(await site.post("/password-reset", body))[0] for _ in range(ADDRESS_TRIES)}
+    assert statuses == {401}
+    assert (await site.post("/password-reset", body))[0] == 429
