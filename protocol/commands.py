@@ -19,6 +19,7 @@ QUEUED, SENT, DELIVERED = "queued", "sent", "delivered"
 SUCCEEDED, FAILED, EXPIRED, CANCELLED = "succeeded", "failed", "expired", "cancelled"
 OPEN = (QUEUED, SENT)  # still to be brought to the device
 ENDED = (SUCCEEDED, FAILED, EXPIRED, CANCELLED)
+STATES = (*OPEN, DELIVERED, *ENDED)
 
 # The first try again comes when an answer over a slow line would be there; the last ones every
 # five minutes. A device that comes online is tried at once.

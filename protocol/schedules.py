@@ -18,6 +18,7 @@ from protocol.times import SECOND_US, format_us, shown_us
 
 PENDING, TRIGGERED, ACKNOWLEDGED = "pending", "triggered", "acknowledged"
 COMPLETED, FAILED, MISSED, CANCELLED = "completed", "failed", "missed", "cancelled"
+STATES = (PENDING, TRIGGERED, ACKNOWLEDGED, COMPLETED, FAILED, MISSED, CANCELLED)
 
 # What "on time" means with misfire=skip: what a busy moment of ours, or of the database, may take.
 ON_TIME_S = 5

@@ -1,13 +1,13 @@
 """Alarms of devices and feeds."""
 
-import msgspec
+from typing import Literal
 
-from protocol.alarms import AlarmView, alarm_view
-from protocol.errors import Invalid, NotFound
+from protocol.alarms import AlarmView, Severity, alarm_view
+from protocol.errors import NotFound
 from protocol.events import AlarmChanged
-from protocol.ids import is_uuid
-from protocol.resources import Id, Limit, Page
-from web.paging import number_of, page
+from protocol.listing import ALARMS
+from protocol.resources import Id, Page
+from web.listing import ListQuery, listed, some_id, some_of
 from web.routing import Api, Call
 
 api = Api("alarms")
@@ -15,27 +15,28 @@ api = Api("alarms")
 STATES = ("active", "acknowledged", "cleared")
 
 
-class AlarmQuery(msgspec.Struct, frozen=True):
+class AlarmQuery(ListQuery, frozen=True, kw_only=True):
     """`state`: one of active, acknowledged, cleared, or several with commas; all without it."""
 
-    limit: Limit = 100
-    cursor: str | None = None
     state: str | None = None
     device_id: Id | None = None
+    severity: Severity | None = None
+    kind: Literal["threshold", "offline"] | None = None
 
 
 @api.operation("GET", "/alarms", query=AlarmQuery, answer=Page[AlarmView])
 async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
-    """One's alarms, newest first."""
-    states = tuple(query.state.split(",")) if query.state else ()
-    if not set(states) <= set(STATES):
-        raise Invalid({"state": f"is none of {', '.join(STATES)}"})
-    device_id = None if query.device_id is None else query.device_id.lower()
-    if device_id is not None and not is_uuid(device_id):
-        raise Invalid({"device_id": "is not an id"})
-    before = number_of(query.cursor)
-    found = await call.house.store.alarms(call.user.id, query.limit + 1, before, states, device_id)
-    return page(found, query.limit, alarm_view)
+    """One's alarms, newest first; or sorted by since, severity or state."""
+    return await listed(
+        call,
+        ALARMS,
+        query,
+        alarm_view,
+        state=some_of("state", query.state, STATES),
+        device_id=some_id("device_id", query.device_id),
+        severity=query.severity,
+        kind=query.kind,
+    )
 
 
 @api.operation("POST", "/alarms/<alarm_id>/ack", answer=AlarmView, errors=(404,))

@@ -7,19 +7,26 @@ from protocol.access import (
     ApiKeyCreated,
     ApiKeyView,
     NewApiKey,
+    Scope,
     kept_of,
     key_view,
     new_key,
 )
 from protocol.errors import Invalid, NotFound
+from protocol.listing import API_KEYS
 from protocol.resources import Page
-from web.paging import number_of, page
+from web.listing import SearchQuery, listed
 from web.routing import Api, Call
-from web.sessions import ListQuery
 from web.signing_in import note
 from web.values import instant
 
 api = Api("people")
+
+
+class KeysQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a name or prefix."""
+
+    scope: Scope | None = None
 
 
 @api.operation(
@@ -56,12 +63,10 @@ async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
     return ApiKeyCreated(**msgspec.structs.asdict(key_view(added)), key=key)
 
 
-@api.operation("GET", "/api-keys", query=ListQuery, answer=Page[ApiKeyView], account=True)
-async def list_api_keys(call: Call, query: ListQuery) -> Page[ApiKeyView]:
+@api.operation("GET", "/api-keys", query=KeysQuery, answer=Page[ApiKeyView], account=True)
+async def list_api_keys(call: Call, query: KeysQuery) -> Page[ApiKeyView]:
     """One's keys, in the order of their creation, without their secrets."""
-    after = number_of(query.cursor) or 0
-    found = await call.house.store.api_keys(call.user.id, query.limit + 1, after)
-    return page(found, query.limit, key_view)
+    return await listed(call, API_KEYS, query, key_view, scope=query.scope)
 
 
 @api.operation("DELETE", "/api-keys/<key_id>", status=204, errors=(404,), account=True)

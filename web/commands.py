@@ -1,10 +1,13 @@
 """Commands to devices."""
 
-import msgspec
+from typing import Annotated
+
+from msgspec import Meta
 
 from protocol import codec
 from protocol.commands import (
     PAYLOAD_BYTES_MAX,
+    STATES,
     Command,
     CommandView,
     NewCommand,
@@ -12,19 +15,22 @@ from protocol.commands import (
 )
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
-from protocol.resources import Limit, Page
+from protocol.listing import COMMANDS
+from protocol.resources import Page
 from protocol.times import SECOND_US
 from web.devices import device_of
+from web.listing import ListQuery, listed, some_of
 from web.manners import id_for, used_otherwise
-from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("commands")
 
 
-class ListQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class CommandsQuery(ListQuery, frozen=True, kw_only=True):
+    """`state`: one of queued, sent, delivered, … or several with commas; all without it."""
+
+    state: str | None = None
+    type: Annotated[str, Meta(max_length=64)] | None = None
 
 
 @api.operation(
@@ -71,16 +77,17 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
 @api.operation(
     "GET",
     "/devices/<device_id>/commands",
-    query=ListQuery,
+    query=CommandsQuery,
     answer=Page[CommandView],
     errors=(404,),
 )
-async def list_commands(call: Call, device_id: str, query: ListQuery) -> Page[CommandView]:
-    """The commands of a device, newest first."""
+async def list_commands(call: Call, device_id: str, query: CommandsQuery) -> Page[CommandView]:
+    """The commands of a device, newest first; or sorted by type, state or expires_at."""
     device = await device_of(call, device_id)
-    before = number_of(query.cursor)
-    found = await call.house.store.commands(call.user.id, device.id, query.limit + 1, before)
-    return page(found, query.limit, command_view)
+    state = some_of("state", query.state, STATES)
+    return await listed(
+        call, COMMANDS, query, command_view, device_id=device.id, state=state, type=query.type
+    )
 
 
 @api.operation("GET", "/commands/<command_id>", answer=CommandView, errors=(404,))

@@ -12,7 +12,7 @@ from actors.logins import client_id_of, new_login
 from protocol.bulk import credentials_csv, read_devices
 from protocol.errors import NotFound, NotTaken, Unavailable
 from protocol.events import DeviceChanged, DeviceGone
-from protocol.listing import DEVICE_SORTS
+from protocol.listing import DEVICES
 from protocol.records import Device, MqttLogin
 from protocol.resources import (
     AccountView,
@@ -29,7 +29,7 @@ from protocol.resources import (
 from protocol.seen_views import SeenView, seen_view
 from protocol.topics import prefix
 from web.disposition import attachment
-from web.listing import SearchQuery, listed_page, listing
+from web.listing import SearchQuery, listed
 from web.manners import check_match, tag
 from web.routing import Api, Call
 from web.signing_in import note
@@ -59,9 +59,7 @@ async def device_of(call: Call, device_id: str) -> Device:
 @api.operation("GET", "/devices", query=DevicesQuery, answer=Page[DeviceResource])
 async def list_devices(call: Call, query: DevicesQuery) -> Page[DeviceResource]:
     """One's devices; sorted by created_at, name, device_code, status or last_seen."""
-    asked = listing(query, DEVICE_SORTS, {"status": query.status})
-    found = await call.house.store.list_devices(call.user.id, asked)
-    return listed_page(found, asked, device_resource)
+    return await listed(call, DEVICES, query, device_resource, status=query.status)
 
 
 @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))

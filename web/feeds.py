@@ -1,19 +1,19 @@
 """Feeds, their readings, and what was refused."""
 
 import math
+from typing import Annotated
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
-from protocol.listing import FEED_SORTS
+from protocol.listing import FEEDS, REJECTIONS
 from protocol.records import Feed
 from protocol.resources import (
     FeedChange,
     FeedView,
     Id,
-    Limit,
     NewFeed,
     Page,
     RejectionView,
@@ -22,9 +22,8 @@ from protocol.resources import (
 )
 from protocol.values import Kind
 from web.devices import device_of
-from web.listing import SearchQuery, listed_page, listing
+from web.listing import SearchQuery, listed, some_id
 from web.manners import check_match, tag
-from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("feeds")
@@ -37,10 +36,11 @@ class FeedsQuery(SearchQuery, frozen=True, kw_only=True):
     kind: Kind | None = None
 
 
-class RejectionsQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class RejectionsQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a topic or of what was wrong."""
+
     device_id: Id | None = None
+    reason: Annotated[str, Meta(max_length=64)] | None = None
 
 
 async def feed_of(call: Call, feed_id: str) -> Feed:
@@ -53,10 +53,8 @@ async def feed_of(call: Call, feed_id: str) -> Feed:
 @api.operation("GET", "/feeds", query=FeedsQuery, answer=Page[FeedView])
 async def list_feeds(call: Call, query: FeedsQuery) -> Page[FeedView]:
     """One's feeds; sorted by created_at, name or key."""
-    filters = {"device_id": _id("device_id", query.device_id), "kind": query.kind}
-    asked = listing(query, FEED_SORTS, filters)
-    found = await call.house.store.list_feeds(call.user.id, asked)
-    return listed_page(found, asked, feed_view)
+    device_id = some_id("device_id", query.device_id)
+    return await listed(call, FEEDS, query, feed_view, device_id=device_id, kind=query.kind)
 
 
 @api.operation("POST", "/feeds", body=NewFeed, answer=FeedView, status=201, errors=(404, 409))
@@ -65,7 +63,7 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     if body.key in ("ts", "id", "values"):
         raise Invalid({"key": "ts, id and values cannot be feed keys"})
     code = None
-    device_id = _id("device_id", body.device_id)
+    device_id = some_id("device_id", body.device_id)
     if device_id is not None:
         code = (await device_of(call, device_id)).code
     feed = Feed(
@@ -132,14 +130,6 @@ async def delete_feed(call: Call, feed_id: str) -> None:
     call.house.neighbours.changed(call.user.id)
 
 
-def _id(name: str, text: str | None) -> str | None:
-    """An id in its one spelling. Raises `Invalid` for what is none."""
-    found = None if text is None else text.lower()
-    if found is not None and not is_uuid(found):
-        raise Invalid({name: "is not an id"})
-    return found
-
-
 def _check_thresholds(feed: Feed) -> None:
     low, high = feed.min_value, feed.max_value
     if feed.kind != "number" and (low is not None or high is not None):
@@ -153,8 +143,8 @@ def _check_thresholds(feed: Feed) -> None:
 
 @api.operation("GET", "/rejected-messages", query=RejectionsQuery, answer=Page[RejectionView])
 async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionView]:
-    """What was refused and why, newest first."""
-    device_id = _id("device_id", query.device_id)
-    before = number_of(query.cursor)
-    found = await call.house.store.rejections(call.user.id, query.limit + 1, before, device_id)
-    return page(found, query.limit, rejection_view)
+    """What was refused and why, newest first; or sorted by reason or topic."""
+    device_id = some_id("device_id", query.device_id)
+    return await listed(
+        call, REJECTIONS, query, rejection_view, device_id=device_id, reason=query.reason
+    )

@@ -1,12 +1,11 @@
 """Lists over REST: `sort`, filters and cursors as a question to the store, and back as a page.
 
-asked = listing(query, DEVICE_SORTS, {"status": query.status})
-return listed_page(await store.list_devices(user_id, asked), asked, device_resource)
+return await listed(call, DEVICES, query, device_resource, status=query.status)
 """
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -14,8 +13,10 @@ from msgspec import Meta
 
 from protocol import codec
 from protocol.errors import BadPayload, Invalid
-from protocol.listing import CREATED, Listing
+from protocol.ids import is_uuid
+from protocol.listing import CREATED, Listing, ListOf
 from protocol.resources import Limit, Page
+from web.routing import Call
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -23,14 +24,13 @@ V = TypeVar("V")
 CURSOR_MAX = 2_000
 NUMBER_MAX = 2**63
 # How values of what is sorted by numbers are written; all others are texts.
-_INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,10})?", re.ASCII)
 _NUMBERS = {
-    CREATED: _INTEGER,
-    "last_seen": _INTEGER,
-    "stock": _INTEGER,
-    "price": _DECIMAL,
-    "total": _DECIMAL,
+    **dict.fromkeys((CREATED, "stock", "size", "failures", "attempts"), _INTEGER),
+    **dict.fromkeys(("last_seen", "since", "due_at", "next_due_at", "trigger_time"), _INTEGER),
+    **dict.fromkeys(("expires_at", "last_used_at"), _INTEGER),
+    **dict.fromkeys(("price", "total"), _DECIMAL),
 }
 
 
@@ -39,7 +39,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     limit: Limit = 100
     cursor: str | None = None
-    sort: str = CREATED
+    sort: str | None = None
 
 
 class SearchQuery(ListQuery, frozen=True, kw_only=True):
@@ -54,40 +54,78 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
     num: int
 
 
-def listing(query: ListQuery, sorts: Sequence[str], filters: Mapping[str, str | None]) -> Listing:
-    """The page that is asked for, and one item more, which tells whether there is another page.
+async def listed(
+    call: Call,
+    noun: ListOf[R],
+    query: ListQuery,
+    view: Callable[[R], V],
+    **filters: str | tuple[str, ...] | None,
+) -> Page[V]:
+    """The page of one's list that is asked for; a filter that is None lets everything through.
 
     Raises:
         Invalid: it cannot be sorted so, or the cursor is not one of this order.
     """
-    name = query.sort.removeprefix("-")
-    if name not in sorts:
-        raise Invalid({"sort": f"is one of {', '.join(sorts)}, perhaps with - before it"})
+    sort = noun.usual if query.sort is None else query.sort
+    asked = Listing(
+        # One more, which tells whether there is another page.
+        limit=query.limit + 1,
+        sort=_known(noun, sort),
+        descending=sort.startswith("-"),
+        after=_place(query.cursor, sort) if query.cursor else None,
+        q=_part(query),
+        filters={
+            name: (value,) if isinstance(value, str) else value
+            for name, value in filters.items()
+            if value is not None
+        },
+    )
+    found = await call.house.store.listed(noun, call.user.id, asked)
+    after = None
+    if len(found) > query.limit:
+        value, last = found[query.limit - 1]
+        written = codec.encode(_Place(sort, value, _number_of(last)))
+        after = base64.urlsafe_b64encode(written).rstrip(b"=").decode()
+    return Page([view(item) for _, item in found[: query.limit]], after)
+
+
+def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...] | None:
+    """Several words with commas, as a filter. Raises `Invalid` for one that is not known."""
+    words = tuple(text.split(",")) if text else ()
+    if not set(words) <= set(known):
+        raise Invalid({name: f"is none of {', '.join(known)}"})
+    return words or None
+
+
+def some_id(name: str, text: str | None) -> str | None:
+    """An id in its one spelling, as a filter. Raises `Invalid` for what is none."""
+    found = None if text is None else text.lower()
+    if found is not None and not is_uuid(found):
+        raise Invalid({name: "is not an id"})
+    return found
+
+
+def truth(value: bool | None) -> str | None:
+    return None if value is None else str(value).lower()
+
+
+def _known(noun: ListOf[Any], sort: str) -> str:
+    name = sort.removeprefix("-")
+    if name not in noun.sorts:
+        raise Invalid({"sort": f"is one of {', '.join(noun.sorts)}, perhaps with - before it"})
+    return name
+
+
+def _part(query: ListQuery) -> str | None:
     part = query.q if isinstance(query, SearchQuery) else None
     if part is not None and "\0" in part:
         raise Invalid({"q": "contains U+0000"})
-    return Listing(
-        limit=query.limit + 1,
-        sort=name,
-        descending=query.sort.startswith("-"),
-        after=_place(query.cursor, query.sort) if query.cursor else None,
-        q=part,
-        filters={name: value for name, value in filters.items() if value is not None},
-    )
+    return part
 
 
-def listed_page(
-    found: Sequence[tuple[str, Any]], asked: Listing, view: Callable[[Any], V]
-) -> Page[V]:
-    """A page of what was found for `asked`."""
-    limit = asked.limit - 1
-    after = None
-    if len(found) > limit:
-        value, last = found[limit - 1]
-        sort = f"-{asked.sort}" if asked.descending else asked.sort
-        written = codec.encode(_Place(sort, value, last.num))
-        after = base64.urlsafe_b64encode(written).rstrip(b"=").decode()
-    return Page([view(item) for _, item in found[:limit]], after)
+def _number_of(item: Any) -> int:
+    number: int = item.num
+    return number
 
 
 _place_in = msgspec.json.Decoder(_Place)

@@ -1,14 +1,17 @@
 """The media library: uploads, lists, counts."""
 
-import msgspec
+from typing import Annotated
+
 import trio
+from msgspec import Meta
 
 from actors.media import check_quota
 from protocol.errors import Busy, NotFound
+from protocol.listing import MEDIA
 from protocol.media import MediaStats, MediaView, first_day_us, media_stats, media_view
 from protocol.records import Media
-from protocol.resources import Limit, Page
-from web.paging import number_of, page
+from protocol.resources import Page
+from web.listing import SearchQuery, listed
 from web.routing import Api, Call
 from web.uploading import receive
 
@@ -18,9 +21,10 @@ api = Api("media")
 FINISH_WITHIN_S = 120.0
 
 
-class ListQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class MediaQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a filename."""
+
+    content_type: Annotated[str, Meta(max_length=100)] | None = None
 
 
 async def media_of(call: Call, media_id: str) -> Media:
@@ -62,12 +66,10 @@ async def add_media(call: Call) -> MediaView:
     raise Busy("the disk or the database is too slow; try again", retry_after_s=30)
 
 
-@api.operation("GET", "/media", query=ListQuery, answer=Page[MediaView])
-async def list_media(call: Call, query: ListQuery) -> Page[MediaView]:
-    """One's media, newest first."""
-    before = number_of(query.cursor)
-    found = await call.house.store.media_list(call.user.id, query.limit + 1, before)
-    return page(found, query.limit, media_view)
+@api.operation("GET", "/media", query=MediaQuery, answer=Page[MediaView])
+async def list_media(call: Call, query: MediaQuery) -> Page[MediaView]:
+    """One's media, newest first; or sorted by filename, content_type or size."""
+    return await listed(call, MEDIA, query, media_view, content_type=query.content_type)
 
 
 @api.operation("GET", "/media/stats", answer=MediaStats)

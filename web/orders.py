@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from protocol.civil import zone_names, zone_of
 from protocol.errors import Invalid, NotFound
-from protocol.listing import ORDER_SORTS
+from protocol.listing import ORDERS
 from protocol.resources import Page
 from protocol.shop import CANCELLED, OrderDay, OrderSums, Wish, is_for
 from protocol.shop_views import (
@@ -21,7 +21,7 @@ from protocol.shop_views import (
     sums_view,
 )
 from protocol.times import EPOCH, SECOND_US
-from web.listing import ListQuery, listed_page, listing
+from web.listing import ListQuery, listed
 from web.manners import id_for, used_otherwise
 from web.routing import Api, Call
 
@@ -33,7 +33,6 @@ DAY_US = 24 * 3600 * SECOND_US
 class OrdersQuery(ListQuery, frozen=True, kw_only=True):
     """`status`: only orders that are placed, completed or cancelled."""
 
-    sort: str = "-created_at"
     status: Literal["placed", "completed", "cancelled"] | None = None
 
 
@@ -62,9 +61,7 @@ async def add_order(call: Call, body: NewOrder) -> OrderView:
 @api.operation("GET", "/orders", query=OrdersQuery, answer=Page[OrderView])
 async def list_orders(call: Call, query: OrdersQuery) -> Page[OrderView]:
     """One's orders, the newest first; sorted by created_at, total or status."""
-    asked = listing(query, ORDER_SORTS, {"status": query.status})
-    found = await call.house.store.list_orders(call.user.id, asked)
-    return listed_page(found, asked, order_view)
+    return await listed(call, ORDERS, query, order_view, status=query.status)
 
 
 @api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=OrderStats)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound, Outdated
-from protocol.listing import PRODUCT_SORTS
+from protocol.listing import PRODUCTS
 from protocol.resources import Page
 from protocol.shop import Product
 from protocol.shop_views import (
@@ -18,7 +18,7 @@ from protocol.shop_views import (
     product_view,
     stock_view,
 )
-from web.listing import SearchQuery, listed_page, listing
+from web.listing import SearchQuery, listed, truth
 from web.manners import check_match, tag
 from web.routing import Api, Call
 
@@ -62,10 +62,9 @@ async def add_product(call: Call, body: NewProduct) -> ProductView:
 @api.operation("GET", "/products", query=ProductsQuery, answer=Page[ProductView])
 async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
     """One's products; sorted by created_at, name, sku, price or stock."""
-    in_stock = None if query.in_stock is None else str(query.in_stock).lower()
-    asked = listing(query, PRODUCT_SORTS, {"sku": query.sku, "in_stock": in_stock})
-    found = await call.house.store.list_products(call.user.id, asked)
-    return listed_page(found, asked, product_view)
+    return await listed(
+        call, PRODUCTS, query, product_view, sku=query.sku, in_stock=truth(query.in_stock)
+    )
 
 
 @api.operation("GET", "/products/stats", answer=ProductStats)

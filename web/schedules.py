@@ -6,9 +6,11 @@ from msgspec import UNSET
 from protocol.errors import BadRecurrence, Invalid, NotFound
 from protocol.events import OccurrenceChanged, ScheduleChanged
 from protocol.ids import is_uuid
+from protocol.listing import OCCURRENCES, SCHEDULES
 from protocol.recurrence import occurrences, recurrence
-from protocol.resources import Id, Limit, Page
+from protocol.resources import Id, Page
 from protocol.schedules import (
+    STATES,
     NewSchedule,
     OccurrenceView,
     Schedule,
@@ -20,31 +22,37 @@ from protocol.schedules import (
     schedule_view,
 )
 from protocol.times import SECOND_US, format_us, parse_rfc3339
+from web.listing import ListQuery, listed, some_id, some_of, truth
 from web.manners import check_match, tag
-from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("media-schedules")
 
 
-class ScheduleQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class ScheduleQuery(ListQuery, frozen=True, kw_only=True):
     device_id: Id | None = None
+    media_id: Id | None = None
+    enabled: bool | None = None
 
 
-class OccurrenceQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class OccurrenceQuery(ListQuery, frozen=True, kw_only=True):
+    """`state`: one of them, or several with commas; all without it."""
+
+    state: str | None = None
 
 
 @api.operation("GET", "/media-schedules", query=ScheduleQuery, answer=Page[ScheduleView])
 async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]:
-    """One's schedules, in the order of their creation."""
-    device_id = None if query.device_id is None else _id("device_id", query.device_id)
-    after = number_of(query.cursor) or 0
-    found = await call.house.store.schedules(call.user.id, query.limit + 1, after, device_id)
-    return page(found, query.limit, schedule_view)
+    """One's schedules, in the order of their creation; or sorted by trigger_time or next_due_at."""
+    return await listed(
+        call,
+        SCHEDULES,
+        query,
+        schedule_view,
+        device_id=some_id("device_id", query.device_id),
+        media_id=some_id("media_id", query.media_id),
+        enabled=truth(query.enabled),
+    )
 
 
 @api.operation(
@@ -155,13 +163,12 @@ async def delete_schedule(call: Call, schedule_id: str) -> None:
 async def list_occurrences(
     call: Call, schedule_id: str, query: OccurrenceQuery
 ) -> Page[OccurrenceView]:
-    """What a schedule did and will do, the latest due time first."""
+    """What a schedule did and will do, the latest due time first; or sorted by due_at or state."""
     await schedule_of(call, schedule_id)
-    before_us = number_of(query.cursor)
-    found = await call.house.store.occurrences(
-        call.user.id, schedule_id, query.limit + 1, before_us
+    state = some_of("state", query.state, STATES)
+    return await listed(
+        call, OCCURRENCES, query, occurrence_view, schedule_id=schedule_id, state=state
     )
-    return page(found, query.limit, occurrence_view, lambda each: (each.due_us,))
 
 
 async def schedule_of(call: Call, schedule_id: str) -> Schedule:

@@ -1,22 +1,23 @@
 """Sessions: where one is signed in, signing out, tickets for sockets, and the audit log."""
 
-import msgspec
 from quart import Response
 
 from protocol.errors import NotFound
-from protocol.people import AuditView, SessionView, Ticket, audit_view, session_view
-from protocol.resources import Limit, Page
+from protocol.listing import AUDIT, SESSIONS
+from protocol.people import Action, AuditView, SessionView, Ticket, audit_view, session_view
+from protocol.resources import Page
 from web.auth import COOKIE
-from web.paging import number_of, page
+from web.listing import SearchQuery, listed
 from web.routing import Api, Call
 from web.signing_in import note
 
 api = Api("people")
 
 
-class ListQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class AuditQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a subject or address."""
+
+    action: Action | None = None
 
 
 @api.operation("POST", "/logout", status=204, account=True)
@@ -39,13 +40,11 @@ async def ws_ticket(call: Call) -> Ticket:
     return Ticket(ticket)
 
 
-@api.operation("GET", "/sessions", query=ListQuery, answer=Page[SessionView], account=True)
-async def list_sessions(call: Call, query: ListQuery) -> Page[SessionView]:
-    """Where one is signed in, the newest first."""
-    before = number_of(query.cursor)
-    found = await call.house.store.sessions(call.user.id, query.limit + 1, before)
+@api.operation("GET", "/sessions", query=SearchQuery, answer=Page[SessionView], account=True)
+async def list_sessions(call: Call, query: SearchQuery) -> Page[SessionView]:
+    """Where one is signed in, the newest first; or sorted by expires_at or address."""
     current = call.asker.id
-    return page(found, query.limit, lambda each: session_view(each, current))
+    return await listed(call, SESSIONS, query, lambda each: session_view(each, current))
 
 
 @api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,), account=True)
@@ -56,9 +55,7 @@ async def end_session(call: Call, session_id: str) -> None:
     await note(call, call.user.id, "session_ended", session_id)
 
 
-@api.operation("GET", "/audit-log", query=ListQuery, answer=Page[AuditView], account=True)
-async def list_audit(call: Call, query: ListQuery) -> Page[AuditView]:
+@api.operation("GET", "/audit-log", query=AuditQuery, answer=Page[AuditView], account=True)
+async def list_audit(call: Call, query: AuditQuery) -> Page[AuditView]:
     """Sign-ins, and changes of credentials and devices, the newest first; kept for 90 days."""
-    before = number_of(query.cursor)
-    found = await call.house.store.audit(call.user.id, query.limit + 1, before)
-    return page(found, query.limit, audit_view)
+    return await listed(call, AUDIT, query, audit_view, action=query.action)

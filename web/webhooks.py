@@ -6,8 +6,9 @@ import msgspec
 from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound
+from protocol.listing import DELIVERIES, WEBHOOKS
 from protocol.reaching import is_public, literal, parse_target
-from protocol.resources import Limit, Page
+from protocol.resources import Page
 from protocol.signing import new_secret
 from protocol.webhook_views import (
     DeliveryView,
@@ -20,9 +21,9 @@ from protocol.webhook_views import (
     webhook_created,
     webhook_view,
 )
-from protocol.webhooks import DEAD, DELIVERED, EVENTS, PENDING, Webhook, trial_news
+from protocol.webhooks import DEAD, DELIVERED, EVENTS, PENDING, EventType, Webhook, trial_news
+from web.listing import ListQuery, SearchQuery, listed, some_of, truth
 from web.manners import check_match, tag
-from web.paging import number_of, page
 from web.routing import Api, Call
 
 api = Api("webhooks")
@@ -30,17 +31,17 @@ api = Api("webhooks")
 STATES = (PENDING, DELIVERED, DEAD)
 
 
-class ListQuery(msgspec.Struct, frozen=True):
-    limit: Limit = 100
-    cursor: str | None = None
+class WebhooksQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a URL or description."""
+
+    enabled: bool | None = None
 
 
-class DeliveriesQuery(msgspec.Struct, frozen=True):
+class DeliveriesQuery(ListQuery, frozen=True, kw_only=True):
     """`state`: one of pending, delivered, dead, or several with commas; all without it."""
 
-    limit: Limit = 100
-    cursor: str | None = None
     state: str | None = None
+    type: EventType | None = None
 
 
 @api.operation(
@@ -61,12 +62,10 @@ async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
     return webhook_created(await call.house.store.add_webhook(made))
 
 
-@api.operation("GET", "/webhooks", query=ListQuery, answer=Page[WebhookView])
-async def list_webhooks(call: Call, query: ListQuery) -> Page[WebhookView]:
-    """One's webhooks, in the order of their creation."""
-    after = number_of(query.cursor) or 0
-    found = await call.house.store.webhooks(call.user.id, query.limit + 1, after)
-    return page(found, query.limit, webhook_view)
+@api.operation("GET", "/webhooks", query=WebhooksQuery, answer=Page[WebhookView])
+async def list_webhooks(call: Call, query: WebhooksQuery) -> Page[WebhookView]:
+    """One's webhooks, in the order of their creation; or sorted by url or failures."""
+    return await listed(call, WEBHOOKS, query, webhook_view, enabled=truth(query.enabled))
 
 
 @api.operation("GET", "/webhooks/<webhook_id>", answer=WebhookView, errors=(404,), matched=True)
@@ -139,16 +138,13 @@ async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
 async def list_deliveries(
     call: Call, webhook_id: str, query: DeliveriesQuery
 ) -> Page[DeliveryView]:
-    """What was sent to a webhook, or waits for it, newest first."""
+    """What was sent to a webhook, or waits for it, newest first; or sorted by type, state or
+    attempts."""
     await webhook_of(call, webhook_id)
-    states = tuple(query.state.split(",")) if query.state else ()
-    if not set(states) <= set(STATES):
-        raise Invalid({"state": f"is none of {', '.join(STATES)}"})
-    before = number_of(query.cursor)
-    found = await call.house.store.deliveries(
-        call.user.id, webhook_id, query.limit + 1, before, states
+    state = some_of("state", query.state, STATES)
+    return await listed(
+        call, DELIVERIES, query, delivery_view, webhook_id=webhook_id, state=state, type=query.type
     )
-    return page(found, query.limit, delivery_view)
 
 
 @api.operation(

@@ -25,11 +25,6 @@ class AccessTables(PeopleTables):
         self._keys[key.id] = key
         return key
 
-    async def api_keys(self, user_id: str, limit: int, after: int) -> list[ApiKey]:
-        await self._cross()
-        mine = [k for k in self._keys.values() if k.user_id == user_id and k.num > after]
-        return mine[:limit]
-
     async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
         await self._cross()
         found = [k for k in self._keys.values() if k.sha256 == sha256]

@@ -81,26 +81,6 @@ class AlarmTables(WebhookTables):
             if alarm.device_num == device_num or of_feed:
                 del self.all_alarms[alarm.id]
 
-    async def alarms(
-        self,
-        user_id: str,
-        limit: int,
-        before: int | None,
-        states: Sequence[str] = (),
-        device_id: str | None = None,
-    ) -> list[Alarm]:
-        await self._cross()
-        found = [
-            alarm
-            for alarm in self.all_alarms.values()
-            if alarm.user_id == user_id
-            and alarm.state != PENDING
-            and (before is None or alarm.num < before)
-            and (not states or alarm.state in states)
-            and device_id in (None, alarm.device_id)
-        ]
-        return sorted(found, key=lambda alarm: -alarm.num)[:limit]
-
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
         await self._cross()
         alarm = self.all_alarms.get(alarm_id)

@@ -52,18 +52,6 @@ class CommandTables(WebhookTables):
     def _open(self) -> list[Command]:
         return [c for c in self.all_commands.values() if c.state in OPEN]
 
-    async def commands(
-        self, user_id: str, device_id: str, limit: int, before: int | None
-    ) -> list[Command]:
-        await self._cross()
-        found = [
-            c
-            for c in reversed(self.all_commands.values())
-            if (c.user_id, c.device_id) == (user_id, device_id)
-            and (before is None or c.num < before)
-        ]
-        return found[:limit]
-
     async def command(self, user_id: str, command_id: str) -> Command | None:
         await self._cross()
         command = self.all_commands.get(command_id)

@@ -2,101 +2,192 @@
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, TypeVar
 
+import msgspec
+
 from actors.adapters.memory_tables import Tables
-from protocol.listing import CREATED, Listing
-from protocol.records import OFFLINE, Device, Feed
-from protocol.shop import Order, Product
+from protocol.alarms import PENDING
+from protocol.listing import CREATED, DELIVERIES, Listing, ListOf
+from protocol.records import OFFLINE, Device
+from protocol.webhooks import Webhook
 
 T = TypeVar("T")
 Read = Callable[[Any], Any]
-
-_DEVICE: dict[str, Read] = {
-    CREATED: lambda d: d.num,
-    "name": lambda d: d.name,
-    "device_code": lambda d: d.code,
-    "status": lambda d: d.state.status,
-    "last_seen": lambda d: d.state.last_seen_us or 0,
-}
-_FEED: dict[str, Read] = {
-    CREATED: lambda f: f.num,
-    "name": lambda f: f.name,
-    "key": lambda f: f.key,
-}
-_PRODUCT: dict[str, Read] = {
-    CREATED: lambda p: p.num,
-    "name": lambda p: p.name,
-    "sku": lambda p: p.sku,
-    "price": lambda p: p.price,
-    "stock": lambda p: p.stock,
-}
-_ORDER: dict[str, Read] = {
-    CREATED: lambda o: o.num,
-    "total": lambda o: o.total,
-    "status": lambda o: o.state,
-}
-_FILTERS: dict[str, Read] = {
-    "device_id": lambda f: f.device_id,
-    "kind": lambda f: f.kind,
-    "sku": lambda p: p.sku,
-    "in_stock": lambda p: "true" if p.stock > 0 else "false",
-}
 
 
 def _is_online(device: Device) -> str:
     return "offline" if device.state.status == OFFLINE else "online"
 
 
+def _maybe(name: str) -> Read:
+    """Where there is none, it comes first."""
+    return lambda item: getattr(item, name) or 0
+
+
+def _truth(name: str) -> Read:
+    return lambda item: "true" if getattr(item, name) else "false"
+
+
+class Shelf(msgspec.Struct, frozen=True, kw_only=True):
+    """How a list is found in the tables, as `postgres.listing.Noun` is for the database.
+
+    Attributes:
+        rows: the user's, from the store's tables.
+        texts: where `q` is looked for.
+    """
+
+    rows: Callable[[Any, str], Iterable[Any]]
+    sorts: dict[str, Read] = {}
+    texts: tuple[str, ...] = ()
+    filters: dict[str, Read] = {}
+
+
+def _rows(table: str) -> Callable[[Any, str], Iterable[Any]]:
+    return lambda tables, user_id: [
+        item for item in getattr(tables, table).values() if item.user_id == user_id
+    ]
+
+
+def _same(*names: str) -> dict[str, Read]:
+    """Fields that are called as the list calls them."""
+    return {name: attrgetter(name) for name in names}
+
+
+SHELVES = {
+    "devices": Shelf(
+        rows=_rows("_devices"),
+        sorts={
+            "name": attrgetter("name"),
+            "device_code": attrgetter("code"),
+            "status": attrgetter("state.status"),
+            "last_seen": lambda d: d.state.last_seen_us or 0,
+        },
+        texts=("name", "code"),
+        filters={"status": _is_online},
+    ),
+    "feeds": Shelf(
+        rows=_rows("_feeds"),
+        sorts=_same("name", "key"),
+        texts=("name", "key"),
+        filters=_same("device_id", "kind"),
+    ),
+    "rejected-messages": Shelf(
+        rows=lambda t, user: [stored for owner, stored in t._rejections if owner == user],
+        sorts=_same("reason", "topic"),
+        texts=("topic", "detail"),
+        filters=_same("device_id", "reason"),
+    ),
+    "media": Shelf(
+        rows=_rows("_media"),
+        sorts=_same("filename", "content_type", "size"),
+        texts=("filename",),
+        filters=_same("content_type"),
+    ),
+    "media-schedules": Shelf(
+        rows=lambda t, user: [t._seen(s) for s in t.all_schedules() if s.user_id == user],
+        sorts={"trigger_time": attrgetter("trigger_us"), "next_due_at": _maybe("next_us")},
+        filters={**_same("device_id", "media_id"), "enabled": _truth("enabled")},
+    ),
+    "occurrences": Shelf(
+        rows=_rows("all_occurrences"),
+        sorts={"due_at": attrgetter("due_us"), "state": attrgetter("state")},
+        filters=_same("schedule_id", "state"),
+    ),
+    "commands": Shelf(
+        rows=_rows("all_commands"),
+        sorts={**_same("type", "state"), "expires_at": attrgetter("expires_us")},
+        filters=_same("device_id", "state", "type"),
+    ),
+    "alarms": Shelf(
+        rows=lambda t, user: [
+            a for a in t.all_alarms.values() if a.user_id == user and a.state != PENDING
+        ],
+        sorts={**_same("severity", "state"), "since": attrgetter("since_us")},
+        filters=_same("state", "device_id", "severity", "kind"),
+    ),
+    "webhooks": Shelf(
+        rows=_rows("_webhooks"),
+        sorts=_same("url", "failures"),
+        texts=("url", "description"),
+        filters={"enabled": _truth("enabled")},
+    ),
+    "deliveries": Shelf(
+        rows=lambda t, user: [
+            d for d in t.all_deliveries.values() if t._webhooks[d.webhook_num].user_id == user
+        ],
+        sorts=_same("type", "state", "attempts"),
+        filters=_same("webhook_num", "type", "state"),
+    ),
+    "sessions": Shelf(
+        rows=_rows("all_sessions"),
+        sorts={"expires_at": attrgetter("expires_us"), "address": attrgetter("address")},
+        texts=("address", "agent"),
+    ),
+    "audit-log": Shelf(
+        rows=lambda t, user: [entry for entry in t._audit if entry.user_id == user],
+        sorts=_same("action", "address"),
+        texts=("subject", "address"),
+        filters=_same("action"),
+    ),
+    "api-keys": Shelf(
+        rows=_rows("_keys"),
+        sorts={"name": attrgetter("name"), "last_used_at": _maybe("last_used_us")},
+        texts=("name", "prefix"),
+        filters=_same("scope"),
+    ),
+    "products": Shelf(
+        rows=_rows("all_products"),
+        sorts=_same("name", "sku", "price", "stock"),
+        texts=("name", "sku"),
+        filters={"sku": attrgetter("sku"), "in_stock": _truth("stock")},
+    ),
+    "orders": Shelf(
+        rows=_rows("all_orders"),
+        sorts={"total": attrgetter("total"), "status": attrgetter("state")},
+        filters={"status": attrgetter("state")},
+    ),
+}
+
+
 class ListTables(Tables):
     """See `actors.ports.listing.ListStore`."""
 
-    _devices: dict[str, Device]
-    _feeds: dict[str, Feed]
-    all_products: dict[str, Product]
-    all_orders: dict[str, Order]
+    _webhooks: dict[int, Webhook]
 
-    async def list_devices(self, user_id: str, asked: Listing) -> list[tuple[str, Device]]:
+    async def listed(self, noun: ListOf[T], user_id: str, asked: Listing) -> list[tuple[str, T]]:
         await self._cross()
-        mine = [d for d in self._devices.values() if d.user_id == user_id]
-        reads: dict[str, Read] = {"status": _is_online}
-        return _listed(mine, asked, _DEVICE, reads, lambda d: (d.name, d.code))
+        shelf = SHELVES[noun.name]
+        if noun is DELIVERIES:
+            asked = self._by_number(asked)
+        return _page(shelf, shelf.rows(self, user_id), asked)
 
-    async def list_feeds(self, user_id: str, asked: Listing) -> list[tuple[str, Feed]]:
-        await self._cross()
-        mine = [f for f in self._feeds.values() if f.user_id == user_id]
-        return _listed(mine, asked, _FEED, _FILTERS, lambda f: (f.name, f.key))
-
-    async def list_products(self, user_id: str, asked: Listing) -> list[tuple[str, Product]]:
-        await self._cross()
-        mine = [p for p in self.all_products.values() if p.user_id == user_id]
-        return _listed(mine, asked, _PRODUCT, _FILTERS, lambda p: (p.name, p.sku))
-
-    async def list_orders(self, user_id: str, asked: Listing) -> list[tuple[str, Order]]:
-        await self._cross()
-        mine = [o for o in self.all_orders.values() if o.user_id == user_id]
-        return _listed(mine, asked, _ORDER, {"status": lambda o: o.state}, lambda o: ())
+    def _by_number(self, asked: Listing) -> Listing:
+        """Deliveries know their webhook by its number."""
+        ids = asked.filters.get("webhook_id")
+        if ids is None:
+            return asked
+        others = {name: values for name, values in asked.filters.items() if name != "webhook_id"}
+        nums = tuple(num for num, webhook in self._webhooks.items() if webhook.id in ids)
+        return msgspec.structs.replace(asked, filters={**others, "webhook_num": nums})
 
 
-def _listed(
-    items: Iterable[T],
-    asked: Listing,
-    sorts: dict[str, Read],
-    filters: dict[str, Read],
-    texts: Callable[[T], tuple[str, ...]],
-) -> list[tuple[str, T]]:
-    key = sorts[asked.sort]
+def _page(shelf: Shelf, rows: Iterable[Any], asked: Listing) -> list[tuple[str, Any]]:
+    key: Read = attrgetter("num") if asked.sort == CREATED else shelf.sorts[asked.sort]
 
     def place(item: Any) -> tuple[Any, int]:
         return key(item), item.num
 
-    found = [
-        item
-        for item in items
-        if (asked.q is None or any(asked.q.lower() in text.lower() for text in texts(item)))
-        and all(filters[name](item) == value for name, value in asked.filters.items())
-    ]
-    found.sort(key=place, reverse=asked.descending)
+    def is_asked_for(item: Any) -> bool:
+        part = asked.q
+        if part is not None:
+            texts = [getattr(item, name).lower() for name in shelf.texts]
+            if not any(part.lower() in text for text in texts):
+                return False
+        return all(shelf.filters[name](item) in values for name, values in asked.filters.items())
+
+    found = sorted(filter(is_asked_for, rows), key=place, reverse=asked.descending)
     if asked.after is not None:
         after = _typed(found, key, asked.after[0]), asked.after[1]
         if asked.descending:

@@ -39,11 +39,6 @@ class MediaTables(Tables):
     def _of_user(self, user_id: str) -> list[Media]:
         return [media for media in self._media.values() if media.user_id == user_id]
 
-    async def media_list(self, user_id: str, limit: int, before: int | None) -> list[Media]:
-        await self._cross()
-        found = [m for m in self._of_user(user_id) if before is None or m.num < before]
-        return sorted(found, key=lambda media: -media.num)[:limit]
-
     async def media(self, user_id: str, media_id: str) -> Media | None:
         found = await self.media_by_id(media_id)
         return found if found is not None and found.user_id == user_id else None

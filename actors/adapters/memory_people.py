@@ -98,11 +98,6 @@ class PeopleTables(Tables):
         found = self.all_sessions.get(session_id)
         return None if found is None else (found, self._users[found.user_id])
 
-    async def sessions(self, user_id: str, limit: int, before: int | None) -> list[Session]:
-        await self._cross()
-        mine = [s for s in self.all_sessions.values() if s.user_id == user_id]
-        return [s for s in reversed(mine) if before is None or s.num < before][:limit]
-
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
         await self._cross()
         return {each for each in session_ids if self._is_alive(each)}
@@ -150,11 +145,6 @@ class PeopleTables(Tables):
     async def add_audit(self, entry: AuditEntry) -> None:
         await self._cross()
         self._audit.append(msgspec.structs.replace(entry, num=self._next("audit")))
-
-    async def audit(self, user_id: str, limit: int, before: int | None) -> list[AuditEntry]:
-        await self._cross()
-        mine = [e for e in reversed(self._audit) if e.user_id == user_id]
-        return [e for e in mine if before is None or e.num < before][:limit]
 
     def _forget_signed_out(self) -> None:
         """What has expired by the server's clock."""

@@ -95,17 +95,6 @@ class ScheduleTables(CommandTables, MediaTables):
         coming = [o.due_us for o in self._of(schedule.id) if o.state == PENDING]
         return msgspec.structs.replace(schedule, next_us=min(coming, default=None))
 
-    async def schedules(
-        self, user_id: str, limit: int, after: int, device_id: str | None = None
-    ) -> list[Schedule]:
-        await self._cross()
-        found = [
-            self._seen(s)
-            for s in self._schedules.values()
-            if s.user_id == user_id and s.num > after and device_id in (None, s.device_id)
-        ]
-        return found[:limit]
-
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
         await self._cross()
         schedule = self._schedules.get(schedule_id)
@@ -157,17 +146,6 @@ class ScheduleTables(CommandTables, MediaTables):
         """The device is deleted."""
         for schedule in [s for s in self._schedules.values() if s.device_id == device_id]:
             self._drop_schedule(schedule.id)
-
-    async def occurrences(
-        self, user_id: str, schedule_id: str, limit: int, before_us: int | None
-    ) -> list[Occurrence]:
-        await self._cross()
-        found = [
-            o
-            for o in self._of(schedule_id)
-            if o.user_id == user_id and (before_us is None or o.due_us < before_us)
-        ]
-        return sorted(found, key=lambda o: -o.due_us)[:limit]
 
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         await self._cross()

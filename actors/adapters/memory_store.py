@@ -404,19 +404,6 @@ class MemoryStore(
         ]
         return found[: page.limit]
 
-    async def rejections(
-        self, user_id: str, limit: int, before: int | None, device_id: str | None = None
-    ) -> list[StoredRejection]:
-        await self._cross()
-        found = [
-            stored
-            for owner, stored in reversed(self._rejections)
-            if owner == user_id
-            and (before is None or stored.num < before)
-            and device_id in (None, stored.device_id)
-        ]
-        return found[:limit]
-
 
 def _acks(batch: Batch) -> list[AckChange]:
     return [ack for unit in batch.units for ack in unit.acks]

@@ -109,11 +109,6 @@ class WebhookTables(Tables):
         self._webhooks[webhook.num] = webhook
         return webhook
 
-    async def webhooks(self, user_id: str, limit: int, after: int) -> list[Webhook]:
-        await self._cross()
-        found = [w for w in self._webhooks.values() if w.user_id == user_id and w.num > after]
-        return found[:limit]
-
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
         await self._cross()
         return self._webhook_of(user_id, webhook_id)
@@ -152,26 +147,6 @@ class WebhookTables(Tables):
         if self._waiting(known) >= WAITING_MAX:
             raise Conflict(f"{WAITING_MAX} deliveries wait for this webhook already")
         return self._insert_delivery(known, news)
-
-    async def deliveries(
-        self,
-        user_id: str,
-        webhook_id: str,
-        limit: int,
-        before: int | None,
-        states: Sequence[str] = (),
-    ) -> list[WebhookDelivery]:
-        await self._cross()
-        hook = self._webhook_of(user_id, webhook_id)
-        found = [
-            d
-            for d in reversed(self.all_deliveries.values())
-            if hook is not None
-            and d.webhook_num == hook.num
-            and (before is None or d.num < before)
-            and (not states or d.state in states)
-        ]
-        return found[:limit]
 
     async def retry_delivery(
         self, user_id: str, webhook_id: str, delivery_id: str, now_us: int

@@ -28,7 +28,6 @@ from protocol.records import (
     MqttLogin,
     SessionMemory,
     StoredReading,
-    StoredRejection,
     Unit,
 )
 
@@ -218,12 +217,6 @@ class Store(
     # Readings and refusals
 
     async def feed_values(self, page: FeedPage) -> list[StoredReading]: ...
-
-    async def rejections(
-        self, user_id: str, limit: int, before: int | None, device_id: str | None = None
-    ) -> list[StoredRejection]:
-        """Newest first, those with `num` below `before`."""
-        ...
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):

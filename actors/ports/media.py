@@ -15,10 +15,6 @@ class MediaStore(Protocol):
         """Answers with its `num`; where the user has this content already, with that one."""
         ...
 
-    async def media_list(self, user_id: str, limit: int, before: int | None) -> list[Media]:
-        """Newest first, those with `num` below `before`."""
-        ...
-
     async def media(self, user_id: str, media_id: str) -> Media | None: ...
 
     async def media_by_id(self, media_id: str) -> Media | None:

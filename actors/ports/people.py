@@ -38,10 +38,6 @@ class PeopleStore(Protocol):
 
     async def session(self, session_id: str) -> tuple[Session, User] | None: ...
 
-    async def sessions(self, user_id: str, limit: int, before: int | None) -> list[Session]:
-        """Newest first."""
-        ...
-
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
         """Which of them have not ended; ids of API keys may be among them."""
         ...
@@ -73,7 +69,3 @@ class PeopleStore(Protocol):
     # What was done
 
     async def add_audit(self, entry: AuditEntry) -> None: ...
-
-    async def audit(self, user_id: str, limit: int, before: int | None) -> list[AuditEntry]:
-        """Newest first."""
-        ...

@@ -46,12 +46,6 @@ class CommandStore(Protocol):
         """
         ...
 
-    async def commands(
-        self, user_id: str, device_id: str, limit: int, before: int | None
-    ) -> list[Command]:
-        """Newest first, those with `num` below `before`."""
-        ...
-
     async def command(self, user_id: str, command_id: str) -> Command | None: ...
 
     async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
@@ -81,10 +75,6 @@ class ScheduleStore(Protocol):
         """With its first occurrences. Raises `Conflict` where its device or media is gone."""
         ...
 
-    async def schedules(
-        self, user_id: str, limit: int, after: int, device_id: str | None = None
-    ) -> list[Schedule]: ...
-
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None: ...
 
     async def update_schedule(
@@ -98,12 +88,6 @@ class ScheduleStore(Protocol):
 
     async def delete_schedule(self, user_id: str, schedule_id: str) -> None: ...
 
-    async def occurrences(
-        self, user_id: str, schedule_id: str, limit: int, before_us: int | None
-    ) -> list[Occurrence]:
-        """Latest due time first, those due before `before_us`."""
-        ...
-
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         """Pending occurrences whose time has come, judged and written in one transaction together
         with their commands."""
@@ -115,17 +99,6 @@ class ScheduleStore(Protocol):
 
 
 class AlarmStore(Protocol):
-    async def alarms(
-        self,
-        user_id: str,
-        limit: int,
-        before: int | None,
-        states: Sequence[str] = (),
-        device_id: str | None = None,
-    ) -> list[Alarm]:
-        """Raised ones, newest first, those with `num` below `before`; of all states when empty."""
-        ...
-
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
         """The alarm as it is now; None where there is none. A cleared one stays cleared."""
         ...

@@ -26,10 +26,6 @@ class WebhookStore(Protocol):
         """Raises `Conflict` where the user has as many as there may be."""
         ...
 
-    async def webhooks(self, user_id: str, limit: int, after: int) -> list[Webhook]:
-        """In the order of creation, those with `num` above `after`."""
-        ...
-
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None: ...
 
     async def update_webhook(self, webhook: Webhook, known: int | None = None) -> None:
@@ -42,17 +38,6 @@ class WebhookStore(Protocol):
 
     async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
         """Raises `Conflict` where too many wait, or the webhook is gone."""
-        ...
-
-    async def deliveries(
-        self,
-        user_id: str,
-        webhook_id: str,
-        limit: int,
-        before: int | None,
-        states: Sequence[str] = (),
-    ) -> list[WebhookDelivery]:
-        """Newest first, those with `num` below `before`; of all states when empty."""
         ...
 
     async def retry_delivery(

@@ -11,6 +11,7 @@ from actors.adapters.memory import SeededIds
 from actors.ports import Batch, Committed, FeedPage, Store
 from protocol.alarms import Alarm
 from protocol.errors import Conflict, Unstorable
+from protocol.listing import REJECTIONS
 from protocol.records import (
     Device,
     DeviceState,
@@ -22,6 +23,7 @@ from protocol.records import (
     Unit,
 )
 from protocol.values import digest64
+from tests.lists import items
 from tests.unit.makers import (
     DEVICE,
     NOW,
@@ -157,7 +159,7 @@ async def test_the_same_batch_again_changes_nothing_and_answers_the_same(home: H
     second = await home.commit(*units, name=name)
     assert first == second
     assert list(first.duplicates) == [1, 0]
-    assert len(await home.store.rejections(USER, 10, None)) == 1
+    assert len(await items(home.store, REJECTIONS, USER, 10)) == 1
 
 
 async def test_commits_are_numbered_upwards(home: Home) -> None:
@@ -218,13 +220,13 @@ async def test_refusals_are_kept_and_listed_newest_first(home: Home) -> None:
     for n in range(5):
         detail = Rejection(USER, "" if n else DEVICE, NOW + n, "t", f"p{n}", "utf-8", "r", "d")
         await home.commit(of(rejections=(detail,)))
-    first = await home.store.rejections(USER, 3, None)
+    first = await items(home.store, REJECTIONS, USER, 3)
     assert [r.payload for r in first] == ["p4", "p3", "p2"]
-    rest = await home.store.rejections(USER, 3, first[-1].num)
+    rest = await items(home.store, REJECTIONS, USER, 3, first[-1])
     assert [r.payload for r in rest] == ["p1", "p0"]
     assert (rest[1].received_us, rest[1].device_id) == (NOW, DEVICE)
-    assert await home.store.rejections(OTHER_USER, 3, None) == []
-    assert len(await home.store.rejections(USER, 3, None, DEVICE)) == 1
+    assert await items(home.store, REJECTIONS, OTHER_USER, 3) == []
+    assert len(await items(home.store, REJECTIONS, USER, 3, device_id=DEVICE)) == 1
 
 
 async def test_one_alarm_of_a_feed_is_open_at_a_time(home: Home) -> None:
@@ -411,4 +413,3 @@ async def test_cursors_beyond_every_place_are_the_end_of_the_list(home: Home) ->
     assert await home.store.devices(USER, 10, far) == []
     assert await home.store.feeds(USER, 10, far) == []
     assert await home.values(before=(NOW - 1, 2**40, far)) == []
-    assert len(await home.store.rejections(USER, 10, far)) == 0

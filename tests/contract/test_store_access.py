@@ -9,8 +9,10 @@ import trio
 
 from protocol.access import KEYS_MAX, ApiKey
 from protocol.errors import Conflict
+from protocol.listing import API_KEYS
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import heard_all, known
+from tests.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 
@@ -40,9 +42,9 @@ async def test_a_key_is_found_by_its_hash_until_it_is_deleted(home: Home) -> Non
     assert msgspec.structs.replace(first, num=0) == some_key()
     assert await home.store.api_key(first.sha256) == (first, await known(home, USER))
     assert await home.store.api_key(b"x" * 32) is None
-    assert await home.store.api_keys(USER, 10, 0) == [first, second]
-    assert await home.store.api_keys(USER, 10, first.num) == [second]
-    assert await home.store.api_keys(OTHER_USER, 10, 0) == []
+    assert await items(home.store, API_KEYS, USER, 10) == [first, second]
+    assert await items(home.store, API_KEYS, USER, 10, first) == [second]
+    assert await items(home.store, API_KEYS, OTHER_USER, 10) == []
     await home.store.api_key_used(first.id, NOW + 5)
     found = await home.store.api_key(first.sha256)
     assert found is not None

@@ -8,8 +8,10 @@ import pytest
 
 from protocol.alarms import Alarm, AlarmRule
 from protocol.errors import Fenced
+from protocol.listing import ALARMS
 from protocol.records import DeviceState, StateChange
 from tests.contract.test_store import KEY, Home, of
+from tests.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER, some_alarm
 
 
@@ -31,19 +33,21 @@ def alarm(home: Home, n: int = 1, **changes: Any) -> Alarm:
 
 
 async def listed(home: Home, *states: str, **options: Any) -> list[tuple[str, str]]:
-    found = await home.store.alarms(USER, 10, None, states, **options)
+    if states:
+        options["state"] = states
+    found = await items(home.store, ALARMS, USER, 10, **options)
     return [(each.id[-1], each.state) for each in found]
 
 
 async def test_an_alarm_comes_back_as_it_was_kept(home: Home) -> None:
     wanted = alarm(home, severity="critical", count=3, since_us=NOW - SECOND)
     await home.commit(of(alarms=(wanted,)))
-    (found,) = await home.store.alarms(USER, 10, None)
+    (found,) = await items(home.store, ALARMS, USER, 10)
     assert msgspec.structs.replace(found, num=0) == wanted
     (loaded,) = await home.store.load_devices([KEY])
     assert loaded is not None
     assert loaded.alarms == (found,)
-    assert await home.store.alarms(OTHER_USER, 10, None) == []
+    assert await items(home.store, ALARMS, OTHER_USER, 10) == []
 
 
 async def test_pending_alarms_are_nobodys_business_and_are_dropped_without_a_trace(
@@ -89,8 +93,8 @@ async def test_alarms_are_listed_newest_first_by_state_and_device(home: Home) ->
     assert await listed(home) == [("2", "active"), ("1", "cleared")]
     assert await listed(home, "cleared") == [("1", "cleared")]
     assert await listed(home, "active", "acknowledged", device_id=DEVICE) == [("2", "active")]
-    (newest, _) = await home.store.alarms(USER, 10, None)
-    assert [a.id[-1] for a in await home.store.alarms(USER, 10, newest.num)] == ["1"]
+    (newest, _) = await items(home.store, ALARMS, USER, 10)
+    assert [a.id[-1] for a in await items(home.store, ALARMS, USER, 10, newest)] == ["1"]
 
 
 async def test_alarms_of_what_is_gone_are_not_kept_and_go_with_it(home: Home) -> None:

@@ -9,8 +9,10 @@ import pytest
 from actors.ports.time import Claimed
 from protocol.commands import Command, CommandAck
 from protocol.errors import Conflict
+from protocol.listing import COMMANDS, REJECTIONS
 from protocol.records import AckChange, Rejection
 from tests.contract.test_store import KEY, Home, of
+from tests.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
 
 REFUSED = Rejection(USER, DEVICE, NOW, "t", "{}", "utf-8", "unknown_command", "d")
@@ -64,7 +66,7 @@ async def test_a_command_comes_back_as_it_was_and_asking_twice_makes_one(home: H
     assert await home.store.add_command(wanted) == added
     assert await home.store.command(USER, wanted.id) == added
     assert await home.store.command(OTHER_USER, wanted.id) is None
-    assert await home.store.commands(USER, DEVICE, 10, None) == [added]
+    assert await items(home.store, COMMANDS, USER, 10, device_id=DEVICE) == [added]
     foreign = msgspec.structs.replace(wanted, user_id=OTHER_USER)
     with pytest.raises(Conflict):
         await home.store.add_command(foreign)
@@ -72,10 +74,10 @@ async def test_a_command_comes_back_as_it_was_and_asking_twice_makes_one(home: H
 
 async def test_commands_are_listed_newest_first_in_pages(home: Home) -> None:
     added = [await home.store.add_command(some_command(home, n)) for n in range(5)]
-    first = await home.store.commands(USER, DEVICE, 3, None)
+    first = await items(home.store, COMMANDS, USER, 3, device_id=DEVICE)
     assert first == added[:1:-1]
-    assert await home.store.commands(USER, DEVICE, 3, first[-1].num) == added[1::-1]
-    assert await home.store.commands(OTHER_USER, DEVICE, 3, None) == []
+    assert await items(home.store, COMMANDS, USER, 3, first[-1], device_id=DEVICE) == added[1::-1]
+    assert await items(home.store, COMMANDS, OTHER_USER, 3, device_id=DEVICE) == []
 
 
 async def test_what_is_claimed_is_claimed_again_only_after_its_pause(home: Home) -> None:
@@ -179,7 +181,7 @@ async def test_an_answer_to_no_command_is_kept_as_refused_and_told(home: Home) -
     stranger = msgspec.structs.replace(ack(home, "delivered"), device_num=home.device.num + 1)
     committed = await home.commit(of(acks=(ack(home, "delivered", 7),)), of(acks=(stranger,)))
     assert [each.command_id[-1] for each in committed.unknown] == ["7", "1"]
-    assert [r.reason for r in await home.store.rejections(USER, 10, None)] == [
+    assert [r.reason for r in await items(home.store, REJECTIONS, USER, 10)] == [
         "unknown_command",
         "unknown_command",
     ]
@@ -194,7 +196,7 @@ async def test_the_same_commit_again_tells_the_same_of_commands(home: Home) -> N
     second = await home.commit(*units, name=name)
     assert [c.state for c in second.changed.commands] == ["delivered"]
     assert first.unknown == second.unknown
-    assert len(await home.store.rejections(USER, 10, None)) == 1
+    assert len(await items(home.store, REJECTIONS, USER, 10)) == 1
 
 
 async def test_the_commands_of_a_deleted_device_go_with_it(home: Home) -> None:

@@ -13,8 +13,10 @@ from actors.adapters.memory_store import LOCK_TIMEOUT_S, MemoryStore
 from actors.adapters.memory_store_line import LATE_S, LineCrash, StoreFaults, StoreLine
 from actors.ports import Batch
 from protocol.errors import Unavailable
+from protocol.listing import REJECTIONS
 from protocol.records import Rejection, Taken
 from tests.contract.test_store import Home, of
+from tests.lists import items
 from tests.simulation.running import run_virtually
 from tests.unit.makers import DEVICE, NOW, USER
 
@@ -43,7 +45,7 @@ class Scene:
 
     async def counts(self) -> tuple[int, int]:
         """Readings and refusals that are stored."""
-        return len(await self.home.values()), len(await self.store.rejections(USER, 10, None))
+        return len(await self.home.values()), len(await items(self.store, REJECTIONS, USER, 10))
 
 
 @virtual

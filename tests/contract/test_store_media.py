@@ -7,10 +7,12 @@ import pytest
 import trio
 
 from protocol.errors import Conflict
+from protocol.listing import MEDIA
 from protocol.media import Tally
 from protocol.records import Media
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_schedule
+from tests.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 DAY = 86_400 * SECOND
@@ -70,16 +72,16 @@ async def test_one_content_added_at_once_is_there_once(home: Home) -> None:
         for n in range(1, 9):
             nursery.start_soon(add, n)
     assert len({media.id for media in stored}) == 1
-    assert len(await home.store.media_list(USER, 10, None)) == 1
+    assert len(await items(home.store, MEDIA, USER, 10)) == 1
 
 
 async def test_lists_come_newest_first_in_pages(home: Home) -> None:
     for n in range(1, 6):
         await home.store.add_media(some_media(n))
     await home.store.add_media(some_media(6, user_id=OTHER_USER))
-    page = await home.store.media_list(USER, 3, None)
+    page = await items(home.store, MEDIA, USER, 3)
     assert [media.filename for media in page] == ["5.png", "4.png", "3.png"]
-    rest = await home.store.media_list(USER, 3, page[-1].num)
+    rest = await items(home.store, MEDIA, USER, 3, page[-1])
     assert [media.filename for media in rest] == ["2.png", "1.png"]
 
 

@@ -8,9 +8,11 @@ import pytest
 import trio
 
 from protocol.errors import Conflict
+from protocol.listing import AUDIT, SESSIONS
 from protocol.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
 from tests.contract.test_store import Home
+from tests.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER, some_user
 
 DAY = 24 * 3600 * SECOND
@@ -59,8 +61,8 @@ async def test_a_session_comes_back_with_its_user_until_it_ends(home: Home) -> N
     stranger = await signed_in(home, 3, user_id=OTHER_USER)
     assert msgspec.structs.replace(first, num=0) == some_session(1)
     assert await home.store.session(first.id) == (first, await home.store.user(USER))
-    assert await home.store.sessions(USER, 10, None) == [second, first]
-    assert await home.store.sessions(USER, 10, second.num) == [first]
+    assert await items(home.store, SESSIONS, USER, 10) == [second, first]
+    assert await items(home.store, SESSIONS, USER, 10, second) == [first]
     assert await home.store.delete_sessions(USER, [first.id, stranger.id]) == [first.id]
     assert await home.store.delete_sessions(USER, [first.id]) == []
     assert await home.store.session(first.id) is None
@@ -77,7 +79,7 @@ async def test_a_password_that_was_changed_meanwhile_begins_no_session(home: Hom
 async def test_the_oldest_session_of_too_many_ends(home: Home) -> None:
     for n in range(SESSIONS_MAX + 2):
         await signed_in(home, n)
-    kept = await home.store.sessions(USER, 1000, None)
+    kept = await items(home.store, SESSIONS, USER, 1000)
     assert [s.id for s in kept] == [id_of(n) for n in range(SESSIONS_MAX + 1, 1, -1)]
 
 
@@ -86,10 +88,10 @@ async def test_a_new_password_ends_all_sessions_of_its_user_only(home: Home) -> 
     stranger = await signed_in(home, 2, user_id=OTHER_USER)
     ada = await known(home, USER)
     await home.store.update_user(msgspec.structs.replace(ada, full_name="Ada L."))
-    assert len(await home.store.sessions(USER, 10, None)) == 1
+    assert len(await items(home.store, SESSIONS, USER, 10)) == 1
     changed = msgspec.structs.replace(ada, password_hash="new")
     await home.store.update_user(changed, sign_out=True)
-    assert await home.store.sessions(USER, 10, None) == []
+    assert await items(home.store, SESSIONS, USER, 10) == []
     assert await home.store.session(stranger.id) is not None
     assert await home.store.user(USER) == msgspec.structs.replace(changed, revision=3)
 
@@ -162,10 +164,10 @@ async def test_the_audit_log_is_a_users_own_newest_first(home: Home) -> None:
         msgspec.structs.replace(entry, action="device_added", subject="d1", at_us=NOW + 1)
     )
     await home.store.add_audit(msgspec.structs.replace(entry, user_id=OTHER_USER))
-    newest, oldest = await home.store.audit(USER, 10, None)
+    newest, oldest = await items(home.store, AUDIT, USER, 10)
     assert (newest.action, newest.subject) == ("device_added", "d1")
     assert msgspec.structs.replace(oldest, num=0) == entry
-    assert await home.store.audit(USER, 1, newest.num) == [oldest]
+    assert await items(home.store, AUDIT, USER, 1, newest) == [oldest]
 
 
 async def test_two_accounts_never_share_an_address(home: Home) -> None:

@@ -9,10 +9,12 @@ import pytest
 from actors.ports.time import Claimed
 from protocol.commands import Command, CommandAck
 from protocol.errors import Conflict
+from protocol.listing import COMMANDS, OCCURRENCES, SCHEDULES
 from protocol.records import AckChange, Media
 from protocol.schedules import Due, Occurrence, Schedule, missed, triggered
 from tests.contract.test_store import KEY, Home, of
 from tests.contract.test_store_commands import REFUSED, some_command
+from tests.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
 
 MEDIA = "00000000-0000-4000-c000-000000000001"
@@ -76,7 +78,7 @@ async def claim(home: Home, at_s: float, judge: Judge, limit: int = 10) -> Claim
 
 
 async def listed(home: Home, schedule: Schedule) -> list[tuple[int, str]]:
-    found = await home.store.occurrences(USER, schedule.id, 100, None)
+    found = await items(home.store, OCCURRENCES, USER, 100, schedule_id=schedule.id)
     return [((each.due_us - NOW) // SECOND, each.state) for each in found]
 
 
@@ -90,12 +92,13 @@ async def test_a_schedule_comes_back_as_it_was_with_its_next_time(home: Home) ->
     assert added == msgspec.structs.replace(wanted, num=added.num, next_us=NOW + SECOND)
     assert await home.store.schedule(USER, wanted.id) == added
     assert await home.store.schedule(OTHER_USER, wanted.id) is None
-    assert await home.store.schedules(USER, 10, 0, DEVICE) == [added]
-    assert await home.store.schedules(USER, 10, added.num) == []
+    assert await items(home.store, SCHEDULES, USER, 10, device_id=DEVICE) == [added]
+    assert await items(home.store, SCHEDULES, USER, 10, added) == []
     assert await listed(home, wanted) == [(3, "pending"), (1, "pending")]
-    page = await home.store.occurrences(USER, wanted.id, 1, NOW + 3 * SECOND)
+    (last, *_) = await items(home.store, OCCURRENCES, USER, 1, schedule_id=wanted.id)
+    page = await items(home.store, OCCURRENCES, USER, 1, last, schedule_id=wanted.id)
     assert [each.due_us for each in page] == times(1)
-    assert await home.store.occurrences(OTHER_USER, wanted.id, 10, None) == []
+    assert await items(home.store, OCCURRENCES, OTHER_USER, 10, schedule_id=wanted.id) == []
 
 
 async def test_what_is_due_is_claimed_once_with_its_command(home: Home) -> None:
@@ -126,7 +129,7 @@ async def test_what_is_missed_says_why_and_sends_nothing(home: Home) -> None:
     schedule = await home.store.add_schedule(some_schedule(), times(1))
     claimed = await claim(home, 99, Judge(home, fires=False))
     assert (claimed.send, claimed.next_us) == ((), None)
-    (kept,) = await home.store.occurrences(USER, schedule.id, 10, None)
+    (kept,) = await items(home.store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
     assert (kept.state, kept.detail, kept.version) == ("missed", "too late", 1)
 
 
@@ -141,7 +144,7 @@ async def test_an_occurrence_follows_its_command_with_the_devices_own_times(home
     told = await home.commit(of(acks=(ack("delivered", 4),)))
     assert [o.state for o in told.changed.occurrences] == ["acknowledged"]
     await home.commit(of(acks=(ack("succeeded", 30),)))
-    (kept,) = await home.store.occurrences(USER, schedule.id, 10, None)
+    (kept,) = await items(home.store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
     assert kept.state == "completed"
     assert (kept.acknowledged_us, kept.completed_us) == (NOW + 4 * SECOND, NOW + 30 * SECOND)
 
@@ -236,7 +239,7 @@ async def test_what_ended_long_ago_is_forgotten_and_nothing_else(home: Home) -> 
     await claim(home, 0, Judge(home, fires=False))
     await home.store.update_schedule(schedule, [long_ago + SECOND, far_off])
     await home.store.tidy()
-    left = await home.store.commands(USER, DEVICE, 10, None)
+    left = await items(home.store, COMMANDS, USER, 10, device_id=DEVICE)
     assert sorted(int(command.id[-4:]) for command in left) == [2, 3]
-    occurrences = await home.store.occurrences(USER, schedule.id, 10, None)
+    occurrences = await items(home.store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
     assert [each.due_us for each in occurrences] == [far_off, long_ago + SECOND]

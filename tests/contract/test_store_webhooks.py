@@ -11,11 +11,13 @@ from actors.adapters.postgres import delivering
 from actors.ports.webhooks import Errands
 from protocol import webhooks
 from protocol.errors import Conflict
+from protocol.listing import DELIVERIES, WEBHOOKS
 from protocol.webhooks import EVENTS, WEBHOOKS_MAX, Outcome, Webhook, WebhookDelivery, trial_news
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_alarms import alarm
 from tests.contract.test_store_commands import ack, some_command
 from tests.contract.test_store_schedules import Judge, some_schedule
+from tests.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 GOOD, BAD = Outcome(status=204), Outcome(status=500, detail="out of order")
@@ -56,12 +58,12 @@ async def claim(home: Home, after_s: float = 0, **options: Any) -> Errands:
 
 async def told(home: Home, webhook: Webhook) -> list[str]:
     """Types of what was told, oldest first."""
-    found = await home.store.deliveries(webhook.user_id, webhook.id, 100, None)
+    found = await items(home.store, DELIVERIES, webhook.user_id, 100, webhook_id=webhook.id)
     return [each.type for each in reversed(found)]
 
 
 async def only(home: Home, webhook: Webhook) -> WebhookDelivery:
-    (found,) = await home.store.deliveries(USER, webhook.id, 10, None)
+    (found,) = await items(home.store, DELIVERIES, USER, 10, webhook_id=webhook.id)
     return found
 
 
@@ -71,16 +73,16 @@ async def test_a_webhook_comes_back_as_it_was_and_changes(home: Home) -> None:
     assert await home.store.webhook(USER, webhook.id) == webhook
     assert await home.store.webhook(OTHER_USER, webhook.id) is None
     other = await added(home, 2, events=("alarm.raised",), enabled=False)
-    assert await home.store.webhooks(USER, 10, 0) == [webhook, other]
-    assert await home.store.webhooks(USER, 1, webhook.num) == [other]
-    assert await home.store.webhooks(OTHER_USER, 10, 0) == []
+    assert await items(home.store, WEBHOOKS, USER, 10) == [webhook, other]
+    assert await items(home.store, WEBHOOKS, USER, 1, webhook) == [other]
+    assert await items(home.store, WEBHOOKS, OTHER_USER, 10) == []
     changed = msgspec.structs.replace(webhook, url="https://b.example/", secret="whsec_eA==")
     await home.store.update_webhook(changed)
     revised = msgspec.structs.replace(changed, revision=2)
     assert await home.store.webhook(USER, webhook.id) == revised
     await home.store.delete_webhook(OTHER_USER, webhook.id)
     await home.store.delete_webhook(USER, webhook.id)
-    assert await home.store.webhooks(USER, 10, 0) == [other]
+    assert await items(home.store, WEBHOOKS, USER, 10) == [other]
 
 
 async def test_there_is_a_bound_for_each_user(home: Home) -> None:
@@ -214,7 +216,7 @@ async def test_who_fails_is_left_alone_for_a_while_with_all_that_waits(home: Hom
     await home.store.update_webhook(webhook)  # whoever mends it need not wait
     found = await home.store.webhook(USER, webhook.id)
     assert found == msgspec.structs.replace(webhook, revision=2)
-    first = (await home.store.deliveries(USER, webhook.id, 10, None))[1]
+    first = (await items(home.store, DELIVERIES, USER, 10, webhook_id=webhook.id))[1]
     assert (first.state, first.last_status, first.detail) == ("pending", 500, "out of order")
     assert len((await claim(home, 3)).errands) == 2
 
@@ -255,9 +257,11 @@ async def test_what_is_dead_comes_again_when_its_user_asks(home: Home) -> None:
     (errand,) = (await claim(home)).errands
     late_us = made.created_us + webhooks.GIVE_UP_S * SECOND
     await home.store.delivery_tried(errand.delivery, BAD, late_us)
-    (dead,) = await home.store.deliveries(USER, webhook.id, 10, None, ("dead",))
+    (dead,) = await items(home.store, DELIVERIES, USER, 10, webhook_id=webhook.id, state="dead")
     assert (dead.finished_us, dead.detail) == (late_us, "out of order")
-    assert await home.store.deliveries(USER, webhook.id, 10, None, ("pending",)) == []
+    assert (
+        await items(home.store, DELIVERIES, USER, 10, webhook_id=webhook.id, state="pending") == []
+    )
     assert await home.store.retry_delivery(OTHER_USER, webhook.id, made.id, NOW) is None
     again = await home.store.retry_delivery(USER, webhook.id, made.id, NOW)
     assert again is not None
@@ -270,9 +274,9 @@ async def test_what_is_dead_comes_again_when_its_user_asks(home: Home) -> None:
 async def test_deliveries_are_listed_in_pages_and_go_with_their_webhook(home: Home) -> None:
     webhook = await added(home)
     made = [await with_news(home, webhook, n) for n in (1, 2, 3)]
-    assert await home.store.deliveries(USER, webhook.id, 2, None) == made[:0:-1]
-    assert await home.store.deliveries(USER, webhook.id, 2, made[1].num) == made[:1]
-    assert await home.store.deliveries(OTHER_USER, webhook.id, 2, None) == []
+    assert await items(home.store, DELIVERIES, USER, 2, webhook_id=webhook.id) == made[:0:-1]
+    assert await items(home.store, DELIVERIES, USER, 2, made[1], webhook_id=webhook.id) == made[:1]
+    assert await items(home.store, DELIVERIES, OTHER_USER, 2, webhook_id=webhook.id) == []
     (errand, *_) = (await claim(home)).errands
     await home.store.delete_webhook(USER, webhook.id)
     await home.store.delivery_tried(errand.delivery, GOOD, NOW)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from actors import gateway as gateways
 from actors import writer as writers
 from actors.ports import FeedPage
+from protocol.listing import REJECTIONS
 from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Feed, StoredReading, StoredRejection
 from protocol.times import format_us
+from tests.lists import items
 from tests.simulation.book import Book, Entry
 from tests.simulation.broken import Broken
 from tests.simulation.plan import Hostile
@@ -83,7 +85,7 @@ class Kept:
                 page = FeedPage(feed_num=feed.num, limit=EVERYTHING)
                 found = await world.store.feed_values(page)
                 kept.readings += [(name, feed, reading) for reading in found]
-            refused = await world.store.rejections(user_id, EVERYTHING, None)
+            refused = await items(world.store, REJECTIONS, user_id, EVERYTHING)
             kept.rejections += [(name, each) for each in refused]
         return kept
 

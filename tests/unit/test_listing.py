@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from protocol.listing import LISTS
 from tests.unit.site import Site, open_site
+from tests.unit.test_strangers import ids_of_ada
 
 
 @pytest.fixture
@@ -96,3 +98,26 @@ async def test_a_cursor_goes_on_where_it_was_whatever_came_between(site: Site) -
     rest = await listed(site, f"/products?sort=price&limit=2&cursor={first['next']}")
     assert [item["name"] for item in rest["items"]] == ["gamma"]
     assert rest["next"] is None
+
+
+async def test_every_list_is_sorted_by_what_its_noun_says(site: Site) -> None:
+    ids = await ids_of_ada(site)
+    paths = {
+        "commands": "/devices/{device_id}/commands",
+        "occurrences": "/media-schedules/{schedule_id}/occurrences",
+        "deliveries": "/webhooks/{webhook_id}/deliveries",
+    }
+    for noun in LISTS:
+        path = paths.get(noun.name, f"/{noun.name}").format(**ids)
+        usual = await listed(site, path)
+        assert await listed(site, f"{path}?sort={noun.usual}") == usual
+        for sort in noun.sorts:
+            for way in ("", "-"):
+                cursor, found = "", []
+                while cursor is not None:
+                    page = await listed(site, f"{path}?sort={way}{sort}&limit=1&cursor={cursor}")
+                    found += page["items"]
+                    cursor = page["next"]
+                assert len(found) == len(usual["items"]), (path, sort)
+        status, problem = await site.call("GET", f"{path}?sort=colour")
+        assert (status, list(problem["errors"])) == (422, ["sort"])

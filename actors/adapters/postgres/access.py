@@ -15,7 +15,7 @@ KEY = (
 )
 
 
-def _key(row: Any) -> ApiKey:
+def api_key_of(row: Any) -> ApiKey:
     return ApiKey(
         num=row["num"],
         id=row["id"],
@@ -52,18 +52,7 @@ async def add_api_key(connection: Any, new: ApiKey) -> ApiKey:
         )
     if row is None:
         raise Conflict(f"you have {KEYS_MAX} keys already")
-    return _key(row)
-
-
-async def api_keys(connection: Any, user_id: str, limit: int, after: int) -> list[ApiKey]:
-    found = await connection.fetch(
-        f"SELECT {KEY} FROM api_keys k WHERE k.user_id = $1::text::uuid AND k.num > $3"
-        " ORDER BY k.num LIMIT $2",
-        user_id,
-        limit,
-        after,
-    )
-    return [_key(row) for row in found]
+    return api_key_of(row)
 
 
 async def api_key(connection: Any, sha256: bytes) -> tuple[ApiKey, User] | None:
@@ -72,7 +61,7 @@ async def api_key(connection: Any, sha256: bytes) -> tuple[ApiKey, User] | None:
         " WHERE k.sha256 = $1",
         sha256,
     )
-    return None if row is None else (_key(row), rows.user(row))
+    return None if row is None else (api_key_of(row), rows.user(row))
 
 
 async def api_key_used(connection: Any, key_id: str, now_us: int) -> None:
@@ -119,9 +108,6 @@ class AccessCalls(Crossing):
 
     async def add_api_key(self, key: ApiKey) -> ApiKey:
         return await self._work(add_api_key, key)
-
-    async def api_keys(self, user_id: str, limit: int, after: int) -> list[ApiKey]:
-        return await self._work(api_keys, user_id, limit, after)
 
     async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
         return await self._work(api_key, sha256)

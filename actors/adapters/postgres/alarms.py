@@ -115,27 +115,6 @@ async def open_alarms(connection: Any, device_nums: Sequence[int]) -> dict[int, 
     return by_device
 
 
-async def alarms_of(
-    connection: Any,
-    user_id: str,
-    limit: int,
-    before: int | None,
-    states: Sequence[str],
-    device_id: str | None,
-) -> list[Alarm]:
-    found = await connection.fetch(
-        f"SELECT {ALARM} FROM {FROM} WHERE a.user_id = $1::text::uuid AND a.state <> 'pending'"
-        " AND ($2::bigint IS NULL OR a.num < $2) AND ($3::text[] = '{}' OR a.state = ANY($3))"
-        " AND ($5::text IS NULL OR d.id = $5::text::uuid) ORDER BY a.num DESC LIMIT $4",
-        user_id,
-        before,
-        list(states),
-        limit,
-        device_id,
-    )
-    return [alarm(row) for row in found]
-
-
 async def acknowledge_alarm(
     connection: Any, user_id: str, alarm_id: str, now_us: int
 ) -> Alarm | None:
@@ -174,16 +153,6 @@ async def online_devices(connection: Any) -> list[Device]:
 
 class AlarmCalls(Crossing):
     """See `actors.ports.time.AlarmStore`."""
-
-    async def alarms(
-        self,
-        user_id: str,
-        limit: int,
-        before: int | None,
-        states: Sequence[str] = (),
-        device_id: str | None = None,
-    ) -> list[Alarm]:
-        return await self._work(alarms_of, user_id, limit, before, states, device_id)
 
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
         return await self._work(acknowledge_alarm, user_id, alarm_id, now_us)

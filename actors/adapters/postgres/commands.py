@@ -163,20 +163,6 @@ async def add_command(connection: Any, new: Command) -> Command:
         return added
 
 
-async def commands_of(
-    connection: Any, user_id: str, device_id: str, limit: int, before: int | None
-) -> list[Command]:
-    found = await connection.fetch(
-        f"SELECT {COMMAND} FROM {FROM} WHERE d.id = $2::text::uuid AND c.user_id = $1::text::uuid"
-        " AND ($3::bigint IS NULL OR c.num < $3) ORDER BY c.num DESC LIMIT $4",
-        user_id,
-        device_id,
-        before,
-        limit,
-    )
-    return [command(row) for row in found]
-
-
 async def command_of(connection: Any, user_id: str, command_id: str) -> Command | None:
     return await _command(
         connection, "c.user_id = $1::text::uuid AND c.id = $2::text::uuid", user_id, command_id
@@ -301,11 +287,6 @@ class CommandCalls(Crossing):
 
     async def add_command(self, command: Command) -> Command:
         return await self._work(add_command, command)
-
-    async def commands(
-        self, user_id: str, device_id: str, limit: int, before: int | None
-    ) -> list[Command]:
-        return await self._work(commands_of, user_id, device_id, limit, before)
 
     async def command(self, user_id: str, command_id: str) -> Command | None:
         return await self._work(command_of, user_id, command_id)

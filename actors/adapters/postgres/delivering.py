@@ -164,28 +164,6 @@ async def add_delivery(connection: Any, to: Webhook, news: News) -> WebhookDeliv
     return delivery(row)
 
 
-async def deliveries_of(
-    connection: Any,
-    user_id: str,
-    webhook_id: str,
-    limit: int,
-    before: int | None,
-    states: Sequence[str],
-) -> list[WebhookDelivery]:
-    found = await connection.fetch(
-        f"SELECT {DELIVERY} FROM webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num"
-        " WHERE w.user_id = $1::text::uuid AND w.id = $2::text::uuid"
-        " AND ($3::bigint IS NULL OR d.num < $3) AND ($4::text[] = '{}' OR d.state = ANY($4))"
-        " ORDER BY d.num DESC LIMIT $5",
-        user_id,
-        webhook_id,
-        before,
-        list(states),
-        limit,
-    )
-    return [delivery(row) for row in found]
-
-
 async def retry_delivery(
     connection: Any, user_id: str, webhook_id: str, delivery_id: str, now_us: int
 ) -> WebhookDelivery | None:

@@ -135,33 +135,24 @@ async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:
     ]
 
 
-async def rejections(
-    connection: Any, user_id: str, limit: int, before: int | None, device_id: str | None
-) -> list[StoredRejection]:
-    found = await connection.fetch(
-        "SELECT num, id::text, device_id::text, received_at, topic, payload, encoding, reason,"
-        " detail FROM rejected_messages WHERE user_id = $1::text::uuid"
-        " AND ($2::bigint IS NULL OR num < $2)"
-        " AND ($4::text IS NULL OR device_id = $4::text::uuid) ORDER BY num DESC LIMIT $3",
-        user_id,
-        before,
-        limit,
-        device_id,
+REJECTION = (
+    "r.num, r.id::text, r.device_id::text, r.received_at, r.topic, r.payload, r.encoding, r.reason,"
+    " r.detail"
+)
+
+
+def rejection(row: Any) -> StoredRejection:
+    return StoredRejection(
+        num=row["num"],
+        id=row["id"],
+        received_us=row["received_at"],
+        topic=row["topic"],
+        payload=row["payload"],
+        encoding=row["encoding"],
+        reason=row["reason"],
+        detail=row["detail"],
+        device_id=row["device_id"],
     )
-    return [
-        StoredRejection(
-            num=row["num"],
-            id=row["id"],
-            received_us=row["received_at"],
-            topic=row["topic"],
-            payload=row["payload"],
-            encoding=row["encoding"],
-            reason=row["reason"],
-            detail=row["detail"],
-            device_id=row["device_id"],
-        )
-        for row in found
-    ]
 
 
 _OLD = (

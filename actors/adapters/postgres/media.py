@@ -56,17 +56,6 @@ async def add_media(connection: Any, media: Media) -> Media:
     return record(row)
 
 
-async def media_list(connection: Any, user_id: str, limit: int, before: int | None) -> list[Media]:
-    found = await connection.fetch(
-        f"SELECT {MEDIA} FROM media WHERE user_id = $1::text::uuid"
-        " AND ($2::bigint IS NULL OR num < $2) ORDER BY num DESC LIMIT $3",
-        user_id,
-        before,
-        limit,
-    )
-    return [record(row) for row in found]
-
-
 async def media_by_id(connection: Any, media_id: str, user_id: str | None) -> Media | None:
     row = await connection.fetchrow(
         f"SELECT {MEDIA} FROM media WHERE id = $1::text::uuid"
@@ -136,9 +125,6 @@ class MediaCalls(Crossing):
 
     async def add_media(self, media: Media) -> Media:
         return await self._work(add_media, media)
-
-    async def media_list(self, user_id: str, limit: int, before: int | None) -> list[Media]:
-        return await self._work(media_list, user_id, limit, before)
 
     async def media(self, user_id: str, media_id: str) -> Media | None:
         return await self._work(media_by_id, media_id, user_id)

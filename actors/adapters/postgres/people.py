@@ -24,6 +24,7 @@ ANSWER_WITHIN_S = 3.0
 SESSION = (
     "s.num, s.id::text, s.user_id::text AS owner_id, s.created_at, s.expires_at, s.address, s.agent"
 )
+AUDIT = "l.num, l.user_id::text AS owner_id, l.at, l.action, l.subject, l.address, l.agent"
 
 
 async def add_user(connection: Any, user: User) -> None:
@@ -129,10 +130,10 @@ async def session_of(connection: Any, session_id: str) -> tuple[Session, User] |
         " WHERE s.id = $1::text::uuid",
         session_id,
     )
-    return None if row is None else (_session(row), rows.user(row))
+    return None if row is None else (session(row), rows.user(row))
 
 
-def _session(row: Any) -> Session:
+def session(row: Any) -> Session:
     return Session(
         num=row["num"],
         id=row["id"],
@@ -142,17 +143,6 @@ def _session(row: Any) -> Session:
         address=row["address"],
         agent=row["agent"],
     )
-
-
-async def sessions(connection: Any, user_id: str, limit: int, before: int | None) -> list[Session]:
-    found = await connection.fetch(
-        f"SELECT {SESSION} FROM sessions s WHERE s.user_id = $1::text::uuid"
-        " AND ($3::bigint IS NULL OR s.num < $3) ORDER BY s.num DESC LIMIT $2",
-        user_id,
-        limit,
-        before,
-    )
-    return [_session(row) for row in found]
 
 
 async def sessions_alive(connection: Any, session_ids: Collection[str]) -> set[str]:
@@ -206,27 +196,16 @@ async def add_audit(connection: Any, entry: AuditEntry) -> None:
     )
 
 
-async def audit(connection: Any, user_id: str, limit: int, before: int | None) -> list[AuditEntry]:
-    found = await connection.fetch(
-        "SELECT num, user_id::text, at, action, subject, address, agent FROM audit_log"
-        " WHERE user_id = $1::text::uuid AND ($3::bigint IS NULL OR num < $3)"
-        " ORDER BY num DESC LIMIT $2",
-        user_id,
-        limit,
-        before,
+def audit_entry(row: Any) -> AuditEntry:
+    return AuditEntry(
+        num=row["num"],
+        user_id=row["owner_id"],
+        at_us=row["at"],
+        action=row["action"],
+        subject=row["subject"],
+        address=row["address"],
+        agent=row["agent"],
     )
-    return [
-        AuditEntry(
-            num=row["num"],
-            user_id=row["user_id"],
-            at_us=row["at"],
-            action=row["action"],
-            subject=row["subject"],
-            address=row["address"],
-            agent=row["agent"],
-        )
-        for row in found
-    ]
 
 
 async def _follow(
@@ -276,9 +255,6 @@ class PeopleCalls(Crossing):
     async def session(self, session_id: str) -> tuple[Session, User] | None:
         return await self._work(session_of, session_id)
 
-    async def sessions(self, user_id: str, limit: int, before: int | None) -> list[Session]:
-        return await self._work(sessions, user_id, limit, before)
-
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
         return await self._work(sessions_alive, session_ids)
 
@@ -299,6 +275,3 @@ class PeopleCalls(Crossing):
 
     async def add_audit(self, entry: AuditEntry) -> None:
         await self._work(add_audit, entry)
-
-    async def audit(self, user_id: str, limit: int, before: int | None) -> list[AuditEntry]:
-        return await self._work(audit, user_id, limit, before)

@@ -14,11 +14,15 @@ from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.errors import Conflict
 from protocol.schedules import Due, Occurrence, Schedule
 
+NEXT_AT = (
+    "(SELECT min(n.due_at) FROM schedule_occurrences n"
+    " WHERE n.schedule_num = s.num AND n.state = 'pending')"
+)
 SCHEDULE = (
     "s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,"
     " s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,"
-    " s.planned_at, s.plan_at, s.revision, (SELECT min(n.due_at) FROM schedule_occurrences n"
-    " WHERE n.schedule_num = s.num AND n.state = 'pending') AS next_at"
+    " s.planned_at, s.plan_at, s.revision,"
+    f" {NEXT_AT} AS next_at"
 )
 
 _DUE = """
@@ -105,21 +109,6 @@ async def add_schedule(connection: Any, new: Schedule, due: Sequence[int]) -> Sc
     return added
 
 
-async def schedules(
-    connection: Any, user_id: str, limit: int, after: int, device_id: str | None
-) -> list[Schedule]:
-    found = await connection.fetch(
-        f"SELECT {SCHEDULE} FROM media_schedules s WHERE s.user_id = $1::text::uuid"
-        " AND s.num > $2 AND ($4::text IS NULL OR s.device_id = $4::text::uuid)"
-        " ORDER BY s.num LIMIT $3",
-        user_id,
-        after,
-        limit,
-        device_id,
-    )
-    return [schedule(row) for row in found]
-
-
 async def schedule_of(connection: Any, user_id: str, schedule_id: str) -> Schedule | None:
     return await _schedule(
         connection, "s.user_id = $1::text::uuid AND s.id = $2::text::uuid", user_id, schedule_id
@@ -169,21 +158,6 @@ async def delete_schedule(connection: Any, user_id: str, schedule_id: str) -> No
         user_id,
         schedule_id,
     )
-
-
-async def occurrences_of(
-    connection: Any, user_id: str, schedule_id: str, limit: int, before_us: int | None
-) -> list[Occurrence]:
-    found = await connection.fetch(
-        f"SELECT {OCCURRENCE} FROM {following.FROM} WHERE s.user_id = $1::text::uuid"
-        " AND s.id = $2::text::uuid AND ($3::timestamptz IS NULL OR o.due_at < $3)"
-        " ORDER BY o.due_at DESC LIMIT $4",
-        user_id,
-        schedule_id,
-        before_us,
-        limit,
-    )
-    return [occurrence(row) for row in found]
 
 
 async def claim_occurrences(connection: Any, now_us: int, limit: int, judge: Judge) -> Claimed:
@@ -250,11 +224,6 @@ class ScheduleCalls(Crossing):
     async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
         return await self._work(add_schedule, schedule, due)
 
-    async def schedules(
-        self, user_id: str, limit: int, after: int, device_id: str | None = None
-    ) -> list[Schedule]:
-        return await self._work(schedules, user_id, limit, after, device_id)
-
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
         return await self._work(schedule_of, user_id, schedule_id)
 
@@ -265,11 +234,6 @@ class ScheduleCalls(Crossing):
 
     async def delete_schedule(self, user_id: str, schedule_id: str) -> None:
         await self._work(delete_schedule, user_id, schedule_id)
-
-    async def occurrences(
-        self, user_id: str, schedule_id: str, limit: int, before_us: int | None
-    ) -> list[Occurrence]:
-        return await self._work(occurrences_of, user_id, schedule_id, limit, before_us)
 
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         return await self._work(claim_occurrences, now_us, limit, judge)

@@ -42,7 +42,6 @@ from protocol.records import (
     MqttLogin,
     SessionMemory,
     StoredReading,
-    StoredRejection,
 )
 
 # The writer has connections of its own: a rush of people never makes readings wait for a place.
@@ -179,11 +178,6 @@ class PostgresStore(
 
     async def feed_values(self, page: FeedPage) -> list[StoredReading]:
         return await self._work(history.feed_values, page)
-
-    async def rejections(
-        self, user_id: str, limit: int, before: int | None, device_id: str | None = None
-    ) -> list[StoredRejection]:
-        return await self._work(history.rejections, user_id, limit, before, device_id)
 
 
 @asynccontextmanager

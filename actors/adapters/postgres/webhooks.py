@@ -39,17 +39,6 @@ def _settings(of: Webhook) -> tuple[Any, ...]:
     return of.url, list(of.events), of.secret, of.description, of.enabled
 
 
-async def webhooks_of(connection: Any, user_id: str, limit: int, after: int) -> list[Webhook]:
-    found = await connection.fetch(
-        f"SELECT {WEBHOOK} FROM webhooks w WHERE w.user_id = $1::text::uuid AND w.num > $2"
-        " ORDER BY w.num LIMIT $3",
-        user_id,
-        after,
-        limit,
-    )
-    return [webhook(row) for row in found]
-
-
 async def webhook_of(connection: Any, user_id: str, webhook_id: str) -> Webhook | None:
     row = await connection.fetchrow(
         f"SELECT {WEBHOOK} FROM webhooks w WHERE w.user_id = $1::text::uuid"
@@ -94,9 +83,6 @@ class WebhookCalls(Crossing):
     async def add_webhook(self, webhook: Webhook) -> Webhook:
         return await self._work(add_webhook, webhook)
 
-    async def webhooks(self, user_id: str, limit: int, after: int) -> list[Webhook]:
-        return await self._work(webhooks_of, user_id, limit, after)
-
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
         return await self._work(webhook_of, user_id, webhook_id)
 
@@ -108,18 +94,6 @@ class WebhookCalls(Crossing):
 
     async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
         return await self._work(delivering.add_delivery, webhook, news)
-
-    async def deliveries(
-        self,
-        user_id: str,
-        webhook_id: str,
-        limit: int,
-        before: int | None,
-        states: Sequence[str] = (),
-    ) -> list[WebhookDelivery]:
-        return await self._work(
-            delivering.deliveries_of, user_id, webhook_id, limit, before, states
-        )
 
     async def retry_delivery(
         self, user_id: str, webhook_id: str, delivery_id: str, now_us: int

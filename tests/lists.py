@@ -1,0 +1,32 @@
+"""Lists of a store in their usual order, for whoever looks at what is there."""
+
+from typing import Any, TypeVar
+
+from actors.ports.listing import ListStore
+from protocol.listing import Listing, ListOf
+
+T = TypeVar("T")
+
+
+async def items(
+    store: ListStore,
+    noun: ListOf[T],
+    user_id: str,
+    limit: int = 100,
+    after: Any = None,
+    **filters: str | tuple[str, ...],
+) -> list[T]:
+    """One's items behind `after`, so many at most."""
+    place = None
+    if after is not None:
+        place = str(after.due_us if noun.name == "occurrences" else after.num), after.num
+    asked = Listing(
+        limit=limit,
+        sort=noun.usual.removeprefix("-"),
+        descending=noun.usual.startswith("-"),
+        after=place,
+        filters={
+            name: (value,) if isinstance(value, str) else value for name, value in filters.items()
+        },
+    )
+    return [item for _, item in await store.listed(noun, user_id, asked)]
