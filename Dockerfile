@@ -4,6 +4,10 @@ WORKDIR /src
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN python -m venv /opt/roost \
  && /opt/roost/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-node.lock ./
+COPY scripts/build-dashboard scripts/build-dashboard
+COPY web/dashboard web/dashboard
+RUN python -m venv .venv && scripts/build-dashboard
 COPY protocol protocol
 COPY actors actors
 COPY web web

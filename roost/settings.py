@@ -1,5 +1,6 @@
 """Settings: what the command line and `ROOST_…` variables decide, checked in one place."""
 
+import re
 import socket
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit
@@ -61,6 +62,21 @@ def check_base_url(url: str, what: str) -> str:
     if not fits or parts.path not in ("", "/"):
         raise SettingsError(f"{what}: {url!r} is not like https://roost.example")
     return url.rstrip("/")
+
+
+_TILES = re.compile(r"https?://[A-Za-z0-9.:{}-]+/[^\s;,'\"]*", re.ASCII)
+
+
+def check_tiles(template: str | None) -> str | None:
+    """A template of a tile server's addresses. Raises `SettingsError`."""
+    if not template:
+        return None
+    parts = ("{z}", "{x}", "{y}")
+    if _TILES.fullmatch(template) is None or not all(part in template for part in parts):
+        raise SettingsError(
+            f"map tiles url: {template!r} is not like https://tiles.example/{{z}}/{{x}}/{{y}}.png"
+        )
+    return template
 
 
 def check_signup(text: str) -> bool:

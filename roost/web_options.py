@@ -18,6 +18,7 @@ from roost.settings import (
     check_rate,
     check_signup,
     check_smtp,
+    check_tiles,
     check_webhook_networks,
 )
 from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
@@ -63,6 +64,12 @@ class WebOptions:
     zalo_oauth_url: Annotated[str, Parameter(help="Where Zalo gives tokens.")] = OAUTH_URL
     zalo_graph_url: Annotated[str, Parameter(help="Where Zalo tells of people.")] = GRAPH_URL
 
+    map_tiles_url: Annotated[
+        str | None,
+        Parameter(help="Tiles of the map: https://tiles.example/{z}/{x}/{y}.png."),
+    ] = None
+    map_attribution: Annotated[str, Parameter(help="Whose map that is.")] = ""
+
     smtp_url: Annotated[
         str | None,
         Parameter(
@@ -94,6 +101,10 @@ class WebOptions:
             jwt_secret=check_jwt_secret(self.jwt_secret) or "",
             public_url=check_public_url(self.public_url),
             trusted_proxies=check_networks(self.trusted_proxies, "trusted proxies"),
+            zalo_app_id=self.zalo_app_id or None,
+            zalo_permission_url=f"{self.zalo_oauth_url.rstrip('/')}/v4/permission",
+            map_tiles_url=check_tiles(self.map_tiles_url),
+            map_attribution=self.map_attribution,
             cors_origins=check_origins(self.cors_origins),
             requests_per_s=check_rate(self.requests_per_s),
             signup_open=check_signup(self.signup),

@@ -17,6 +17,7 @@ from web import (
     api_keys,
     commands,
     content,
+    dashboard_files,
     dashboard_stats,
     devices,
     feeds,
@@ -31,6 +32,7 @@ from web import (
     resetting,
     schedules,
     sessions,
+    site,
     values,
     webhooks,
     zalo,
@@ -48,6 +50,7 @@ from web.uploading import Uploads
 BODY_BYTES_MAX = 1 << 20
 BODY_WITHIN_S = 30
 APIS = (
+    site.api,
     people.api,
     sessions.api,
     api_keys.api,
@@ -96,6 +99,7 @@ def create_app(
     for api in APIS:
         api.install(app, context)
     operations.install(app, context, sockets, [op for api in APIS for op in api.operations])
+    dashboard_files.install(app, settings)
 
     async def live() -> None:
         await devices_socket(context, sockets)

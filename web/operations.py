@@ -1,6 +1,5 @@
-"""For operators and newcomers: health, readiness, metrics, the API's document, the first page."""
+"""For operators and newcomers: health, readiness, metrics, the API's document."""
 
-import html
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -33,7 +32,6 @@ ASSETS = {
 PAGES = files("web") / "pages"
 _STRICT = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 CSP = {
-    "home.html": _STRICT,
     "reset.html": _STRICT,
     # Swagger UI sets styles on its elements.
     "docs.html": f"{_STRICT}; style-src 'self' 'unsafe-inline'",
@@ -46,10 +44,7 @@ def install(
     house: House = context.house
     metrics = Metrics(house, sockets)
     openapi = cache(lambda: codec.encode(document(operations, version("roost"))))
-    mqtt = context.settings.mqtt_url or "the broker that this server was given"
     pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
-    home = pages["home.html"].replace("{version}", version("roost"))
-    pages["home.html"] = home.replace("{mqtt}", html.escape(mqtt))
 
     async def healthz() -> Response:
         """Alive: the event loop turns."""
@@ -78,9 +73,6 @@ def install(
     async def docs() -> Response:
         return _page(pages, "docs.html")
 
-    async def first_page() -> Response:
-        return _page(pages, "home.html")
-
     async def reset() -> Response:
         return _page(pages, "reset.html")
 
@@ -96,7 +88,6 @@ def install(
     app.add_url_rule("/openapi.json", view_func=openapi_json)
     app.add_url_rule("/docs", view_func=docs)
     app.add_url_rule("/docs/<name>", view_func=docs_asset)
-    app.add_url_rule("/", view_func=first_page)
     app.add_url_rule("/reset", view_func=reset)
     app.add_url_rule("/reset.js", view_func=reset_js)
     app.add_url_rule("/home.css", view_func=home_css)

@@ -51,6 +51,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
     `webhooks_private`: webhooks may lead to networks that are not public.
     `cors_origins`: whose pages may use the API. `requests_per_s`: of one user.
+    `zalo_app_id`, `zalo_permission_url`: where people begin to sign in with Zalo.
+    `map_tiles_url`: a template with {z}, {x} and {y}; without it the map shows land outlines.
     `trusted_proxies`: networks whose word on the client's address and TLS counts.
     """
 
@@ -63,6 +65,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     webhooks_private: bool = False
     cors_origins: tuple[str, ...] = ()
     requests_per_s: float = REQUESTS_PER_S
+    zalo_app_id: str | None = None
+    zalo_permission_url: str = ""
+    map_tiles_url: str | None = None
+    map_attribution: str = ""
     trusted_proxies: tuple[Any, ...] = ()  # of web.addresses.Network
 
 
@@ -300,13 +306,15 @@ def _decode_query(kind: type[Q], asked: Request) -> Q:
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for field in msgspec.structs.fields(kind):
-        text = asked.args.get(field.encode_name)
-        if text is None:
-            if field.required:
+        texts = asked.args.getlist(field.encode_name)
+        if len(texts) != 1:
+            if texts:
+                errors[field.encode_name] = "is given more than once"
+            elif field.required:
                 errors[field.encode_name] = "is required"
             continue
         try:
-            values[field.name] = msgspec.convert(text, field.type, strict=False)
+            values[field.name] = msgspec.convert(texts[0], field.type, strict=False)
         except msgspec.ValidationError as error:
             errors[field.encode_name] = located(error)[0]
     if errors:

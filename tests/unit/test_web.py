@@ -181,6 +181,7 @@ BAD_REQUESTS: list[tuple[str, str, Any, int]] = [
     ("GET", "/devices?limit=1001", None, 422),
     ("GET", "/devices?limit=many", None, 422),
     ("GET", "/devices?cursor=rubbish", None, 422),
+    ("GET", "/devices?limit=1&limit=2", None, 422),
     ("GET", "/devices?cursor=%00%ff", None, 422),
     ("GET", "/devices/rubbish", None, 404),
     ("GET", f"/devices/{NOBODY}", None, 404),

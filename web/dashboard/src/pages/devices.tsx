@@ -1,0 +1,245 @@
+// The fleet as a table that lives; only the rows in sight are drawn.
+
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useQueryClient } from "@tanstack/react-query";
+import { useMemo, useRef, useState } from "react";
+import { useLocation } from "wouter";
+import { post } from "../api";
+import { useDevice, useEvery, useLive, useTopic } from "../live/hooks";
+import { Credentials } from "../parts/credentials";
+import { Field, Form, numberOf } from "../parts/forms";
+import { Dialog, Empty, Heading, Presence, useNow } from "../parts/ui";
+import type { Device, DeviceCreated, Feed } from "../types";
+import { ago, number, t } from "../words";
+
+const ROW = 40;
+type Sort = "name" | "device_code" | "status" | "temperature" | "humidity" | "last_seen";
+const COLUMNS: [Sort, string][] = [
+  ["name", "Name"],
+  ["device_code", "Code"],
+  ["status", "Status"],
+  ["temperature", "Temp."],
+  ["humidity", "Humidity"],
+  ["last_seen", "Last seen"],
+];
+
+export default function DevicesPage() {
+  const [adding, setAdding] = useState(false);
+  const live = useLive();
+  useTopic("snapshot");
+  useEvery("devices");
+  return (
+    <>
+      <Heading title={t("Devices")}>
+        <button type="button" className="primary" onClick={() => setAdding(true)}>
+          {t("Add a device")}
+        </button>
+      </Heading>
+      {!live.hasList ? (
+        <p className="quiet loading" role="status">
+          {t("Loading …")}
+        </p>
+      ) : live.devices.size ? (
+        <Fleet />
+      ) : (
+        <Empty title={t("No devices yet.")}>
+          <p>{t("A device is anything that can publish over MQTT: a sensor, a screen, a script.")}</p>
+          <button type="button" onClick={() => setAdding(true)}>
+            {t("Add a device")}
+          </button>
+        </Empty>
+      )}
+      {adding && <NewDevice close={() => setAdding(false)} />}
+    </>
+  );
+}
+
+export function chosen(devices: Iterable<Device>, part: string, status: string, sort: Sort, down: boolean): Device[] {
+  const wanted = part.trim().toLowerCase();
+  const found = [...devices].filter(
+    (device) =>
+      (!wanted || device.name.toLowerCase().includes(wanted) || device.device_code.toLowerCase().includes(wanted)) &&
+      (!status || (status === "offline") === (device.status === "offline")),
+  );
+  const way = down ? -1 : 1;
+  const words = new Intl.Collator();
+  return found.sort((a, b) => {
+    const [x, y] = [a[sort], b[sort]];
+    if (x === y) return a.id < b.id ? -1 : 1;
+    if (x === null) return 1;
+    if (y === null) return -1;
+    return (typeof x === "string" ? words.compare(x, y as string) : x - (y as number)) * way;
+  });
+}
+
+function Fleet() {
+  const live = useLive();
+  const version = useEvery("devices");
+  const [part, setPart] = useState("");
+  const [status, setStatus] = useState("");
+  const [sort, setSort] = useState<Sort>("name");
+  const [down, setDown] = useState(false);
+  const found = useMemo(
+    () => chosen(live.devices.values(), part, status, sort, down),
+    [live, version, part, status, sort, down],
+  );
+  return (
+    <>
+      <div className="row sheet">
+        <input
+          type="search"
+          aria-label={t("Find by name or code")}
+          placeholder={t("Find by name or code")}
+          value={part}
+          onChange={(event) => setPart(event.target.value)}
+        />
+        <select aria-label={t("Status")} value={status} onChange={(event) => setStatus(event.target.value)}>
+          <option value="">{t("All")}</option>
+          <option value="online">{t("Online")}</option>
+          <option value="offline">{t("Offline")}</option>
+        </select>
+        <span className="quiet" role="status">
+          {t("{n} of {all} devices", { n: found.length, all: live.devices.size })}
+        </span>
+      </div>
+      <Table
+        found={found}
+        sort={sort}
+        down={down}
+        by={(name) => {
+          setDown(name === sort ? !down : false);
+          setSort(name);
+        }}
+      />
+    </>
+  );
+}
+
+function Table({ found, sort, down, by }: { found: Device[]; sort: Sort; down: boolean; by: (sort: Sort) => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  const now = useNow();
+  const rows = useVirtualizer({
+    count: found.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 6,
+    scrollMargin: 0,
+    getItemKey: (at) => found[at]?.id ?? at,
+  });
+  return (
+    <div className="virtual" ref={box} role="table" aria-label={t("Devices")} aria-rowcount={found.length + 1} tabIndex={0}>
+      <div role="rowgroup">
+        <div className="line head" role="row" aria-rowindex={1}>
+          {COLUMNS.map(([name, title]) => (
+            <span
+              key={name}
+              role="columnheader"
+              aria-sort={sort === name ? (down ? "descending" : "ascending") : "none"}
+            >
+              <button type="button" onClick={() => by(name)}>
+                {t(title)} {sort === name ? (down ? "↓" : "↑") : ""}
+              </button>
+            </span>
+          ))}
+        </div>
+      </div>
+      <div className="rows" role="rowgroup" style={{ height: rows.getTotalSize() }}>
+        {rows.getVirtualItems().map((item) => {
+          const device = found[item.index];
+          return device ? <Line key={item.key} of={device} at={item.index} top={item.start} now={now} /> : null;
+        })}
+      </div>
+    </div>
+  );
+}
+
+/** Draws itself again when its device changes; the table around it need not. */
+function Line({ of, at, top, now }: { of: Device; at: number; top: number; now: number }) {
+  const device = useDevice(of.id) ?? of;
+  return (
+    <div
+      className="line"
+      role="row"
+      aria-rowindex={at + 2}
+      data-device={device.device_code}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <span role="cell">
+        <a href={`#/devices/${device.id}`}>{device.name}</a>
+      </span>
+      <span role="cell">
+        <code>{device.device_code}</code>
+      </span>
+      <span role="cell">
+        <Presence status={device.status} />
+      </span>
+      <span role="cell">{device.temperature === null ? "–" : `${number(device.temperature, 1)} °C`}</span>
+      <span role="cell">{device.humidity === null ? "–" : `${number(device.humidity, 0)} %`}</span>
+      <span role="cell">{device.last_seen ? ago(device.last_seen, now) : t("never")}</span>
+    </div>
+  );
+}
+
+function NewDevice({ close }: { close: () => void }) {
+  const queries = useQueryClient();
+  const [, go] = useLocation();
+  const [made, setMade] = useState<{ device: DeviceCreated; feed: Feed | null } | null>(null);
+  if (made) {
+    return (
+      <Dialog
+        title={t("{name} may log in now", { name: made.device.name })}
+        wide
+        close={() => {
+          close();
+          go(`/devices/${made.device.id}`);
+        }}
+      >
+        <Credentials access={made.device.mqtt} feed={made.feed} />
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog title={t("Add a device")} close={close}>
+      <Form
+        action={t("Add")}
+        submit={async ({ device_code, name, offline_after_s, feed }) => {
+          const device = await post<DeviceCreated>("/devices", {
+            device_code,
+            name: name || device_code,
+            offline_after_s: numberOf(offline_after_s),
+          });
+          const first = feed
+            ? await post<Feed>("/feeds", { key: feed, name: feed, device_id: device.id }).catch(() => null)
+            : null;
+          void queries.invalidateQueries();
+          setMade({ device, feed: first });
+        }}
+      >
+        <Field
+          name="device_code"
+          label={t("Code")}
+          hint={t("Letters, digits, - and _; it is part of its MQTT topics.")}
+          required
+          pattern="[A-Za-z0-9_\-]+"
+          maxLength={64}
+        />
+        <Field name="name" label={t("Name")} maxLength={200} />
+        <Field
+          name="feed"
+          label={t("First feed")}
+          value="temperature"
+          pattern="[a-z0-9_\-]+"
+          maxLength={64}
+          hint={t("What it measures; more can be added later.")}
+        />
+        <Field
+          name="offline_after_s"
+          label={t("Offline after so many seconds of silence")}
+          type="number"
+          value={300}
+          min={1}
+        />
+      </Form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,100 @@
+// Sign in, sign up, or come with Zalo.
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import { call, post } from "../api";
+import { Field, Form } from "../parts/forms";
+import { done, failed } from "../parts/toasts";
+import { Action, Dialog } from "../parts/ui";
+import logo from "../roost.svg";
+import type { Site } from "../types";
+import { type Language, setLanguage, t, useLanguage } from "../words";
+import { beginZalo, zaloAnswer } from "./zalo";
+
+export function Gate({ site }: { site: Site }) {
+  const queries = useQueryClient();
+  const language = useLanguage();
+  const [isNew, setNew] = useState(false);
+  const [isLost, setLost] = useState(false);
+  const hasAsked = useRef(false);
+  const enter = () => queries.invalidateQueries({ queryKey: ["me"] });
+
+  useEffect(() => {
+    const answer = hasAsked.current ? null : zaloAnswer();
+    hasAsked.current = true;
+    if (answer) post("/zalo-user-management/callback", answer).then(enter).catch(failed);
+  });
+
+  const signIn = (email = "", password = "") => call("POST", "/login/access-token", { email, password }).then(enter);
+
+  return (
+    <main className="gate">
+      <div className="row">
+        <img src={logo} alt="" />
+        <h1>Roost</h1>
+      </div>
+      <p className="quiet">{t("The place where a fleet of devices comes home.")}</p>
+      <div className="sheet">
+        <h2>{isNew ? t("Create an account") : t("Sign in")}</h2>
+        {isNew ? (
+          <Form
+            key="new"
+            action={t("Sign up")}
+            submit={async ({ email, password, full_name }) => {
+              await post("/users", { email, password, full_name: full_name || null });
+              await signIn(email, password);
+            }}
+          >
+            <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
+            <Field name="full_name" label={t("Your name")} autoComplete="name" maxLength={200} />
+            <Field
+              name="password"
+              label={t("Password")}
+              type="password"
+              required
+              minLength={8}
+              hint={t("At least eight characters.")}
+              autoComplete="new-password"
+            />
+          </Form>
+        ) : (
+          <Form key="known" action={t("Sign in")} submit={({ email, password }) => signIn(email, password)}>
+            <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
+            <Field name="password" label={t("Password")} type="password" required autoComplete="current-password" />
+          </Form>
+        )}
+      </div>
+      <div className="row">
+        {site.zalo && (
+          <Action run={() => beginZalo(site.zalo as NonNullable<Site["zalo"]>)}>{t("Sign in with Zalo")}</Action>
+        )}
+        {(site.signup_open || isNew) && (
+          <button type="button" className="plain" onClick={() => setNew(!isNew)}>
+            {isNew ? t("I have an account") : t("I am new here")}
+          </button>
+        )}
+        <button type="button" className="plain" onClick={() => setLost(true)}>
+          {t("Password forgotten")}
+        </button>
+        <button type="button" className="plain" onClick={() => setLanguage(language === "en" ? "vi" : ("en" as Language))}>
+          {language === "en" ? "Tiếng Việt" : "English"}
+        </button>
+      </div>
+      {isLost && (
+        <Dialog title={t("Password forgotten")} close={() => setLost(false)}>
+          <p>{t("We send a link for a new password, where this server can send mail. Otherwise the operator makes one: roost user reset.")}</p>
+          <Form
+            action={t("Send the link")}
+            submit={async ({ email }) => {
+              await post("/password-reset/request", { email });
+              setLost(false);
+              done(t("If there is such an account, its link is on the way."));
+            }}
+          >
+            <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
+          </Form>
+        </Dialog>
+      )}
+    </main>
+  );
+}

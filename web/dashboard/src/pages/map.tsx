@@ -1,0 +1,137 @@
+// Where the devices are. One canvas draws those in sight, at most once per frame.
+
+import type { FeatureCollection } from "geojson";
+import L from "leaflet";
+import "leaflet/dist/leaflet.css";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import { feature } from "topojson-client";
+import landUrl from "world-atlas/land-110m.json?url";
+import { useEvery, useLive } from "../live/hooks";
+import { DeviceLayer } from "../parts/device_layer";
+import { Empty, Heading, Presence, useNow } from "../parts/ui";
+import { useIsDark } from "../theme";
+import type { Device, Site } from "../types";
+import { ago, number, t } from "../words";
+
+const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+async function land(): Promise<FeatureCollection> {
+  const topology = await (await fetch(landUrl)).json();
+  return feature(topology, topology.objects.land) as unknown as FeatureCollection;
+}
+
+const isPlaced = (device: Device): boolean => device.latitude !== null && device.longitude !== null;
+
+export default function MapPage() {
+  const live = useLive();
+  useEvery("devices");
+  const [picked, setPicked] = useState<string | null>(null);
+  const placed = [...live.devices.values()].filter(isPlaced);
+  return (
+    <>
+      <Heading title={t("Map")}>
+        <span className="row legend quiet">
+          <span className="on">{t("Online")}</span>
+          <span className="off">{t("Offline")}</span>
+        </span>
+      </Heading>
+      {live.hasList && !placed.length ? (
+        <Empty title={t("No device has said where it is.")}>
+          <p>{t("A device shows up here when its status has a latitude and a longitude:")}</p>
+          <pre>{'mosquitto_pub … -t users/U/devices/D/status -m \'{"status":"online","latitude":21.03,"longitude":105.85}\''}</pre>
+        </Empty>
+      ) : (
+        <div className="grid">
+          <World pick={setPicked} />
+          {picked && <About id={picked} close={() => setPicked(null)} />}
+        </div>
+      )}
+      <details className="sheet">
+        <summary>{t("As a list ({n})", { n: placed.length })}</summary>
+        <ul>
+          {placed.slice(0, 200).map((device) => (
+            <li key={device.id}>
+              <a href={`#/devices/${device.id}`}>{device.name}</a> <Presence status={device.status} />{" "}
+              {number(device.latitude as number, 4)}, {number(device.longitude as number, 4)}
+            </li>
+          ))}
+        </ul>
+      </details>
+    </>
+  );
+}
+
+function World({ pick }: { pick: (id: string) => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  const live = useLive();
+  const isDark = useIsDark();
+  const site = useQueryClient().getQueryData<Site>(["site"]);
+  const outlines = useQuery({ queryKey: ["land"], queryFn: land, staleTime: Infinity, enabled: !site?.map_tiles_url });
+  const picks = useRef(pick);
+  picks.current = pick;
+
+  useEffect(() => {
+    const map = L.map(box.current as HTMLDivElement, { minZoom: 2, maxZoom: 18, worldCopyJump: true, zoomAnimation: false });
+    map.attributionControl.setPrefix(false);
+    map.setView([16, 106], 5);
+    if (site?.map_tiles_url) L.tileLayer(site.map_tiles_url, { attribution: escaped(site.map_attribution) }).addTo(map);
+    else if (outlines.data) {
+      map.attributionControl.addAttribution("Natural Earth");
+      const style = { color: css("--coast"), weight: 1, fillColor: css("--land"), fillOpacity: 1, interactive: false };
+      L.geoJSON(outlines.data, { style, renderer: L.canvas() } as L.GeoJSONOptions).addTo(map);
+    }
+    const layer = new DeviceLayer(live.devices, (id) => picks.current(id)).addTo(map);
+    const stop = live.listen("devices", () => layer.redraw());
+    let hasSeen = false;
+    const show = () => {
+      const places = [...live.devices.values()].filter(isPlaced);
+      if (hasSeen || !places.length) return;
+      hasSeen = true;
+      const bounds = L.latLngBounds(places.map((d) => [d.latitude as number, d.longitude as number]));
+      map.fitBounds(bounds.pad(0.2), { maxZoom: 11, animate: false });
+    };
+    show();
+    const stopShow = live.listen("snapshot", show);
+    return () => {
+      stop();
+      stopShow();
+      map.remove();
+    };
+  }, [live, isDark, outlines.data, site]);
+  return <div ref={box} className="map" role="application" aria-label={t("Map of devices; the same devices are in the list below")} />;
+}
+
+const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+function About({ id, close }: { id: string; close: () => void }) {
+  const device = useLive().devices.get(id);
+  const now = useNow();
+  if (!device) return null;
+  return (
+    <section className="sheet" aria-live="polite">
+      <div className="row apart">
+        <h2>{device.name}</h2>
+        <button type="button" className="plain" aria-label={t("Close")} onClick={close}>
+          ×
+        </button>
+      </div>
+      <p>
+        <Presence status={device.status} /> {device.last_seen && ago(device.last_seen, now)}
+      </p>
+      <dl className="facts">
+        <dt>{t("Temperature")}</dt>
+        <dd>{device.temperature === null ? "–" : `${number(device.temperature, 1)} °C`}</dd>
+        <dt>{t("Humidity")}</dt>
+        <dd>{device.humidity === null ? "–" : `${number(device.humidity, 0)} %`}</dd>
+        <dt>{t("Place")}</dt>
+        <dd>
+          {device.latitude}, {device.longitude}
+        </dd>
+      </dl>
+      <p>
+        <a href={`#/devices/${id}`}>{t("Open")}</a>
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,139 @@
+// The media library: what devices may be told to play.
+
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useId, useState } from "react";
+import { apiPath, get, remove, upload } from "../api";
+import { More, useList } from "../parts/lists";
+import { done, failed } from "../parts/toasts";
+import { Action, Bars, Card, Empty, Heading, Loaded } from "../parts/ui";
+import type { Media, MediaStats, Site } from "../types";
+import { bytes, day, number, t } from "../words";
+
+export default function MediaPage() {
+  const queries = useQueryClient();
+  const [part, setPart] = useState("");
+  const media = useList<Media>("/media", { q: part });
+  const stats = useQuery({ queryKey: ["/media/stats"], queryFn: () => get<MediaStats>("/media/stats") });
+  return (
+    <>
+      <Heading title={t("Media")}>
+        <input
+          type="search"
+          aria-label={t("Find by name")}
+          placeholder={t("Find by name")}
+          value={part}
+          onChange={(event) => setPart(event.target.value)}
+        />
+      </Heading>
+      <Upload uploaded={() => void queries.invalidateQueries()} />
+      <Loaded of={stats}>
+        {(said) => (
+          <>
+            <div className="cards">
+              <Card name={t("Files")} value={number(said.count)} />
+              <Card name={t("Size")} value={bytes(said.bytes)} />
+            </div>
+            {said.count > 0 && (
+              <section className="sheet">
+                <Bars title={t("Uploads by day")} bars={said.uploads_per_day.map((each) => [each.day, each.count])} />
+              </section>
+            )}
+          </>
+        )}
+      </Loaded>
+      <Loaded of={media}>
+        {(items) =>
+          items.length ? (
+            <ul className="media">
+              {items.map((each) => (
+                <li key={each.id}>
+                  <Preview media={each} />
+                  <strong>{each.filename}</strong>
+                  <span className="quiet">
+                    {each.content_type}, {bytes(each.size)}
+                    {each.width !== undefined && `, ${each.width} × ${each.height}`}, {day(each.created_at)}
+                  </span>
+                  <div className="row">
+                    <a href={apiPath(`/media/${each.id}/content`)} download={each.filename}>
+                      {t("Download")}
+                    </a>
+                    <Action
+                      kind="danger"
+                      label={t("Delete {name}", { name: each.filename })}
+                      ask={t("It is gone for good. What a schedule still needs cannot be deleted.")}
+                      said={t("Deleted")}
+                      run={() => remove(`/media/${each.id}`).then(() => queries.invalidateQueries())}
+                    >
+                      {t("Delete")}
+                    </Action>
+                  </div>
+                </li>
+              ))}
+            </ul>
+          ) : part ? (
+            <p className="quiet">{t("Nothing is called so.")}</p>
+          ) : (
+            <Empty title={t("No media yet.")}>
+              <p>{t("Upload a picture, a film or a sound; then plan it for a device under Schedules.")}</p>
+            </Empty>
+          )
+        }
+      </Loaded>
+      <More of={media} />
+    </>
+  );
+}
+
+function Preview({ media }: { media: Media }) {
+  const source = apiPath(`/media/${media.id}/content`);
+  if (media.content_type.startsWith("image/") && !media.content_type.includes("svg"))
+    return <img src={source} alt={media.filename} loading="lazy" />;
+  if (media.content_type.startsWith("video/")) return <video src={source} controls preload="none" />;
+  if (media.content_type.startsWith("audio/")) return <audio src={source} controls preload="none" />;
+  return <span className="none quiet">{media.content_type}</span>;
+}
+
+function Upload({ uploaded }: { uploaded: () => void }) {
+  const id = useId();
+  const most = useQueryClient().getQueryData<Site>(["site"])?.media_bytes_max;
+  const [sending, setSending] = useState<{ name: string; part: number } | null>(null);
+  async function send(files: FileList | null) {
+    for (const file of files ?? []) {
+      try {
+        if (most !== undefined && file.size > most) throw new Error(t("{name} is larger than {size}.", { name: file.name, size: bytes(most) }));
+        setSending({ name: file.name, part: 0 });
+        await upload<Media>(file, (part) => setSending({ name: file.name, part }));
+        done(t("{name} is here", { name: file.name }));
+      } catch (error) {
+        failed(error);
+      }
+    }
+    setSending(null);
+    uploaded();
+  }
+  return (
+    <section
+      className="sheet"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        void send(event.dataTransfer.files);
+      }}
+    >
+      <label htmlFor={id}>{t("Upload files (or drop them here)")}</label>
+      <input
+        id={id}
+        type="file"
+        multiple
+        disabled={sending !== null}
+        onChange={(event) => void send(event.target.files).finally(() => (event.target.value = ""))}
+      />
+      {sending && (
+        <p role="status">
+          <progress aria-label={t("Upload of {name}", { name: sending.name })} max={1} value={sending.part} /> {sending.name},{" "}
+          {number(sending.part * 100, 0)} %
+        </p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,132 @@
+// The first page: how the fleet is, and what to do when there is none.
+
+import { useQuery } from "@tanstack/react-query";
+import { Suspense, lazy, useMemo } from "react";
+import { get, query } from "../api";
+import { useChange, useEvery, useLive } from "../live/hooks";
+import { Bars, Card, Empty, Heading, Loaded, useNow } from "../parts/ui";
+import type { Device, Stats } from "../types";
+import { ago, bytes, number, t, word } from "../words";
+
+const Chart = lazy(() => import("../parts/chart").then((m) => ({ default: m.Chart })));
+const RATE_OVER_S = 300;
+
+export function Overview() {
+  const stats = useQuery({
+    queryKey: ["/dashboard/stats"],
+    queryFn: () => get<Stats>(`/dashboard/stats${query({ timezone: Intl.DateTimeFormat().resolvedOptions().timeZone })}`),
+    refetchInterval: 15_000,
+  });
+  const rate = useQuery({
+    queryKey: ["rate"],
+    queryFn: async () => {
+      const start = new Date(Date.now() - RATE_OVER_S * 1000).toISOString();
+      const { feed_values } = await get<Stats>(`/dashboard/stats${query({ start })}`);
+      return (feed_values.points.reduce((sum, point) => sum + point.count, 0) / RATE_OVER_S) * 60;
+    },
+    refetchInterval: 10_000,
+  });
+  useChange("alarms", () => void stats.refetch());
+  return (
+    <>
+      <Heading title={t("Overview")} />
+      <Loaded of={stats}>{(said) => <Figures stats={said} rate={rate.data} />}</Loaded>
+    </>
+  );
+}
+
+export const countOnline = (devices: Iterable<Device>): number => {
+  let online = 0;
+  for (const device of devices) if (device.status !== "offline") online += 1;
+  return online;
+};
+
+function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
+  const live = useLive();
+  const now = useNow();
+  useEvery("devices");
+  const total = live.hasList ? live.devices.size : stats.total_devices;
+  const online = live.hasList ? countOnline(live.devices.values()) : stats.online_devices;
+  const { points } = stats.feed_values;
+  const data = useMemo(
+    () => [points.map((p) => Date.parse(p.ts) / 1000), points.map((p) => p.count)] as [number[], number[]],
+    [points],
+  );
+  if (!total) {
+    return (
+      <Empty title={t("Nothing has come home yet.")}>
+        <p>{t("Add your first device: you get its credentials and a line that publishes its first reading.")}</p>
+        <a className="button" href="#/devices">
+          {t("Add a device")}
+        </a>
+      </Empty>
+    );
+  }
+  const occurrences = Object.entries(stats.schedules.occurrences);
+  return (
+    <>
+      <div className="cards">
+        <Card name={t("Devices")} value={number(total)} href="#/devices" />
+        <Card name={t("Online")} value={number(online)} hint={`${number(total ? (100 * online) / total : 0, 0)} %`} href="#/map" />
+        <Card name={t("Readings per minute")} value={rate === undefined ? "…" : number(rate, 1)} />
+        <Card name={t("Open alarms")} value={number(stats.open_alarms)} href="#/alarms" />
+        <Card
+          name={t("Next schedule")}
+          value={stats.schedules.next_at ? ago(stats.schedules.next_at, now) : "–"}
+          hint={occurrences.map(([state, count]) => `${word(state)} ${count}`).join(", ")}
+          href="#/schedules"
+        />
+        <Card
+          name={t("Orders in 24 hours")}
+          value={number(stats.recent_orders.count)}
+          hint={t("{total} in total", { total: stats.recent_orders.total })}
+          href="#/shop"
+        />
+      </div>
+      <section className="sheet">
+        <h2>{t("Readings")}</h2>
+        {points.length ? (
+          <Suspense fallback={<p className="quiet">{t("Loading …")}</p>}>
+            <Chart label={t("Readings over the last day")} data={data} lines={[{ name: t("Readings") }]} />
+          </Suspense>
+        ) : (
+          <p className="quiet">{t("No readings in this time.")}</p>
+        )}
+      </section>
+      <div className="grid">
+        <section className="sheet">
+          <Bars
+            title={t("Media by type ({size})", { size: bytes(stats.media.bytes) })}
+            bars={Object.entries(stats.media.by_type).map(([kind, tally]) => [kind, tally.count])}
+          />
+        </section>
+        <section className="sheet">
+          <Bars title={t("Orders by day")} bars={stats.orders_by_day.map((each) => [each.day, each.count])} />
+        </section>
+        <section className="sheet">
+          <h2>{t("Stock")}</h2>
+          <dl className="facts">
+            <dt>{t("Products")}</dt>
+            <dd>{number(stats.products.count)}</dd>
+            <dt>{t("Items in stock")}</dt>
+            <dd>{number(stats.products.stock)}</dd>
+            <dt>{t("Out of stock")}</dt>
+            <dd>{number(stats.products.out_of_stock)}</dd>
+            <dt>{t("Worth")}</dt>
+            <dd>{stats.products.worth}</dd>
+          </dl>
+          <StockBars />
+        </section>
+      </div>
+    </>
+  );
+}
+
+function StockBars() {
+  const products = useQuery({
+    queryKey: ["/products", "lowest"],
+    queryFn: () => get<{ items: { name: string; stock: number }[] }>("/products?sort=stock&limit=12"),
+  });
+  if (!products.data?.items.length) return null;
+  return <Bars title={t("Lowest stock")} bars={products.data.items.map((each) => [each.name, each.stock])} />;
+}

@@ -1,0 +1,133 @@
+// One schedule and what became of each of its occurrences.
+
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useLocation } from "wouter";
+import { get, patch, remove } from "../api";
+import { useChange, useLive, useTopic } from "../live/hooks";
+import { civil, instant } from "../parts/civil";
+import { Field, Form, numberOf } from "../parts/forms";
+import { More, Rows, useList } from "../parts/lists";
+import { done } from "../parts/toasts";
+import { Action, Badge, Heading, Loaded } from "../parts/ui";
+import type { Media, Occurrence, Schedule } from "../types";
+import { moment, t, word } from "../words";
+
+const STATES = ["pending", "triggered", "acknowledged", "completed", "failed", "missed", "cancelled"];
+
+export default function SchedulePage({ id }: { id: string }) {
+  const schedule = useQuery({ queryKey: ["/media-schedules", id], queryFn: () => get<Schedule>(`/media-schedules/${id}`) });
+  return <Loaded of={schedule}>{(found) => <About schedule={found} />}</Loaded>;
+}
+
+function About({ schedule }: { schedule: Schedule }) {
+  const live = useLive();
+  const queries = useQueryClient();
+  const [, go] = useLocation();
+  const [state, setState] = useState("");
+  const media = useQuery({
+    queryKey: ["/media", schedule.media_id],
+    queryFn: () => get<Media>(`/media/${schedule.media_id}`),
+    enabled: schedule.media_id !== null,
+  });
+  const occurrences = useList<Occurrence>(`/media-schedules/${schedule.id}/occurrences`, { state });
+  useTopic("schedules");
+  useChange("schedules", () => void occurrences.refetch(), 1_500);
+  const change = async (asked: Record<string, unknown>) => {
+    queries.setQueryData(["/media-schedules", schedule.id], await patch<Schedule>(`/media-schedules/${schedule.id}`, asked));
+    void occurrences.refetch();
+    done(t("Saved"));
+  };
+  return (
+    <>
+      <Heading title={media.data?.filename ?? t("Schedule")}>
+        <Badge state={schedule.state} tone="calm" />
+        <a href={`#/devices/${schedule.device_id}`}>{live.devices.get(schedule.device_id)?.name ?? t("Device")}</a>
+        <Action run={() => change({ enabled: !schedule.enabled })}>{schedule.enabled ? t("Pause") : t("Go on")}</Action>
+        <Action
+          kind="danger"
+          label={t("Delete this schedule")}
+          ask={t("Its occurrences go with it; what has fired already goes on at the device.")}
+          said={t("Deleted")}
+          run={async () => {
+            await remove(`/media-schedules/${schedule.id}`);
+            void queries.invalidateQueries();
+            go("/schedules");
+          }}
+        >
+          {t("Delete")}
+        </Action>
+      </Heading>
+      <section className="sheet">
+        <Form
+          className="form beside"
+          action={t("Save")}
+          submit={({ at, recurrence, misfire, grace_s }) =>
+            change({
+              trigger_time: new Date(instant(at ?? "", schedule.timezone)).toISOString(),
+              recurrence: recurrence || null,
+              misfire,
+              grace_s: numberOf(grace_s),
+            })
+          }
+        >
+          <Field
+            name="at"
+            label={t("First time ({zone})", { zone: schedule.timezone })}
+            type="datetime-local"
+            required
+            value={civil(Date.parse(schedule.trigger_time), schedule.timezone)}
+          />
+          <Field name="recurrence" label={t("Repeats")} value={schedule.recurrence ?? ""} placeholder="FREQ=DAILY" />
+          <Field
+            name="misfire"
+            label={t("When its moment was missed")}
+            required
+            value={schedule.misfire}
+            options={[
+              ["fire", t("Do it late")],
+              ["skip", t("Leave it out")],
+            ]}
+          />
+          <Field name="grace_s" label={t("At most so many seconds late")} type="number" min={0} value={schedule.grace_s} required />
+        </Form>
+      </section>
+      <section className="sheet">
+        <div className="row apart">
+          <h2>{t("Occurrences")}</h2>
+          <select aria-label={t("State")} value={state} onChange={(event) => setState(event.target.value)}>
+            <option value="">{t("All")}</option>
+            {STATES.map((each) => (
+              <option key={each} value={each}>
+                {word(each)}
+              </option>
+            ))}
+          </select>
+        </div>
+        <Loaded of={occurrences}>
+          {(items) =>
+            items.length ? (
+              <Rows
+                caption={t("Occurrences")}
+                head={[t("Due"), t("State"), t("Triggered"), t("Acknowledged"), t("Completed"), t("Detail")]}
+                items={items.map((each) => live.occurrences.newer(each))}
+                id={(each) => each.id}
+                row={(each) => [
+                  moment(each.due_at),
+                  <Badge state={each.state} />,
+                  each.triggered_at ? moment(each.triggered_at) : "",
+                  each.acknowledged_at ? moment(each.acknowledged_at) : "",
+                  each.completed_at ? moment(each.completed_at) : "",
+                  each.detail,
+                ]}
+              />
+            ) : (
+              <p className="quiet">{t("There are none.")}</p>
+            )
+          }
+        </Loaded>
+        <More of={occurrences} />
+      </section>
+    </>
+  );
+}

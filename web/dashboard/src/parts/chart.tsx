@@ -1,0 +1,112 @@
+// A time series by uPlot: light enough to draw every frame.
+
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { useIsDark } from "../theme";
+import { moment, number } from "../words";
+
+export type Series = [number[], ...(number | null)[][]];
+
+export interface Line {
+  name: string;
+  tone?: "brand" | "quiet" | "bad";
+  dash?: boolean;
+}
+
+interface ChartProps {
+  label: string;
+  data: Series;
+  lines: Line[];
+  unit?: string | null;
+  /** Drawn across: the thresholds. */
+  limits?: (number | null)[];
+  height?: number;
+  /** Called with the range (seconds) that somebody chose. */
+  onRange?: (from: number, to: number) => void;
+  range?: [number, number];
+}
+
+const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export function Chart({ label, data, lines, unit, limits, height = 260, onRange, range }: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const isDark = useIsDark();
+  const chosen = useRef(onRange);
+  chosen.current = onRange;
+  const shown = useRef({ limits, range });
+  shown.current = { limits, range };
+  const shape = JSON.stringify([lines, unit, height]);
+
+  useEffect(() => {
+    const element = box.current as HTMLDivElement;
+    const tones = { brand: css("--brand"), quiet: css("--quiet"), bad: css("--bad") };
+    const axis = { stroke: css("--quiet"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
+    const drawn = new uPlot(
+      {
+        width: element.clientWidth || 600,
+        height,
+        cursor: { drag: { x: true, y: false, setScale: false } },
+        scales: {
+          x: { time: true, range: (_u, low, high) => shown.current.range ?? [low, high === low ? low + 1 : high] },
+        },
+        axes: [axis, { ...axis, size: 60 }],
+        series: [
+          { value: (_u, at) => (at == null ? "–" : moment(at * 1000)) },
+          ...lines.map((line) => ({
+            label: line.name,
+            stroke: tones[line.tone ?? "brand"],
+            width: line.tone === "quiet" ? 1 : 2,
+            dash: line.dash ? [4, 4] : undefined,
+            points: { show: lines.length === 1 && data[0].length < 120 },
+            value: (_u: uPlot, y: number | null) => (y == null ? "–" : `${number(y)} ${unit ?? ""}`),
+          })),
+        ],
+        hooks: {
+          draw: [(u) => drawLimits(u, shown.current.limits ?? [], tones.bad)],
+          setSelect: [
+            (u) => {
+              if (u.select.width < 4) return;
+              const from = u.posToVal(u.select.left, "x");
+              const to = u.posToVal(u.select.left + u.select.width, "x");
+              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+              chosen.current?.(from, to);
+            },
+          ],
+        },
+      },
+      data as uPlot.AlignedData,
+      element,
+    );
+    plot.current = drawn;
+    const sized = new ResizeObserver(() => drawn.setSize({ width: element.clientWidth, height }));
+    sized.observe(element);
+    return () => {
+      sized.disconnect();
+      drawn.destroy();
+      plot.current = null;
+    };
+    // The data is set below; a chart is made again only when its shape or the theme changes.
+  }, [shape, isDark]);
+
+  useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data]);
+  return <div ref={box} className="chart" role="img" aria-label={label} />;
+}
+
+function drawLimits(u: uPlot, limits: (number | null)[], colour: string): void {
+  const { ctx, bbox } = u;
+  for (const limit of limits) {
+    if (limit === null) continue;
+    const y = u.valToPos(limit, "y", true);
+    if (y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.save();
+    ctx.strokeStyle = colour;
+    ctx.setLineDash([8, 5]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.restore();
+  }
+}

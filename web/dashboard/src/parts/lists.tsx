@@ -1,0 +1,69 @@
+// Lists that go on: pages by cursor, more at a button.
+
+import { useInfiniteQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { get, query } from "../api";
+import type { Page } from "../types";
+import { t } from "../words";
+
+type Asked = Record<string, string | number | boolean | null | undefined>;
+
+/** Everything of a list that was asked for so far. */
+export function useList<T>(path: string, asked: Asked = {}, enabled = true) {
+  const found = useInfiniteQuery({
+    queryKey: [path, asked],
+    queryFn: ({ pageParam }) => get<Page<T>>(path + query({ limit: 100, ...asked, cursor: pageParam })),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last: Page<T>) => last.next,
+    enabled,
+  });
+  return { ...found, data: found.data?.pages.flatMap((page) => page.items) };
+}
+
+export function More({ of }: { of: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown } }) {
+  if (!of.hasNextPage) return null;
+  return (
+    <div className="row">
+      <button type="button" disabled={of.isFetchingNextPage} onClick={() => of.fetchNextPage()}>
+        {t("Show more")}
+      </button>
+    </div>
+  );
+}
+
+interface RowsProps<T> {
+  caption: string;
+  head: string[];
+  items: T[];
+  id: (item: T) => string;
+  row: (item: T) => ReactNode[];
+}
+
+/** A table with a caption for screen readers; it scrolls sideways where it must. */
+export function Rows<T>({ caption, head, items, id, row }: RowsProps<T>) {
+  return (
+    <div className="scroll" tabIndex={0} role="region" aria-label={caption}>
+      <table>
+        <caption className="hidden">{caption}</caption>
+        <thead>
+          <tr>
+            {head.map((name, at) => (
+              <th key={at} scope="col">
+                {name || <span className="hidden">{t("Actions")}</span>}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((item) => (
+            <tr key={id(item)}>
+              {row(item).map((cell, at) => (
+                <td key={at}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,233 @@
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { t, word } from "../words";
+import { done, failed, inWords } from "./toasts";
+
+interface ActionProps {
+  children: ReactNode;
+  run: () => Promise<unknown>;
+  /** Said when it worked. */
+  said?: string;
+  /** Asked before it is done. */
+  ask?: string;
+  kind?: "primary" | "danger" | "plain" | "";
+  label?: string;
+  disabled?: boolean;
+}
+
+/** A button whose work shows: busy meanwhile, its result or its error in words after. */
+export function Action({ children, run, said, ask, kind = "", label, disabled }: ActionProps) {
+  const [busy, setBusy] = useState(false);
+  const [asking, setAsking] = useState(false);
+  async function go() {
+    setAsking(false);
+    setBusy(true);
+    try {
+      await run();
+      if (said) done(said);
+    } catch (error) {
+      failed(error);
+    } finally {
+      setBusy(false);
+    }
+  }
+  return (
+    <>
+      <button
+        type="button"
+        className={kind}
+        disabled={busy || disabled}
+        aria-busy={busy}
+        aria-label={label}
+        onClick={() => (ask ? setAsking(true) : void go())}
+      >
+        {children}
+      </button>
+      {asking && (
+        <Dialog title={label ?? t("Are you sure?")} close={() => setAsking(false)}>
+          <p>{ask}</p>
+          <div className="row">
+            <button type="button" className={kind === "danger" ? "danger" : "primary"} onClick={() => void go()}>
+              {children}
+            </button>
+            <button type="button" onClick={() => setAsking(false)}>
+              {t("No")}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+interface DialogProps {
+  title: string;
+  close: () => void;
+  children: ReactNode;
+  wide?: boolean;
+}
+
+/** The browser's own modal dialog: it keeps the focus, and Escape closes it. */
+export function Dialog({ title, close, children, wide }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+  return (
+    <dialog ref={dialog} className={wide ? "wide" : ""} aria-labelledby={id} onClose={close}>
+      <div className="row apart">
+        <h2 id={id}>{title}</h2>
+        <button type="button" className="plain" aria-label={t("Close")} onClick={() => dialog.current?.close()}>
+          ×
+        </button>
+      </div>
+      {children}
+    </dialog>
+  );
+}
+
+const TONES: Record<string, string> = {
+  offline: "bad", failed: "bad", expired: "bad", missed: "bad", critical: "bad", dead: "bad", failing: "bad",
+  active: "bad", warning: "warn", acknowledged: "warn", pending: "calm", queued: "calm", sent: "calm",
+  triggered: "warn", delivered: "warn", succeeded: "good", completed: "good", cleared: "good", online: "good",
+};
+
+export function Badge({ state, tone }: { state: string; tone?: string }) {
+  return <span className={`badge ${tone ?? TONES[state] ?? "calm"}`}>{word(state)}</span>;
+}
+
+/** A device's word; every word but "offline" counts as online. */
+export const Presence = ({ status }: { status: string }) => (
+  <Badge state={status} tone={status === "offline" ? "bad" : "good"} />
+);
+
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <p className="lead">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+interface AsyncProps<T> {
+  of: { data: T | undefined; error: unknown; refetch: () => unknown };
+  children: (data: T) => ReactNode;
+}
+
+/** What a query brought; what went wrong, with a way to try again; or that it is on its way. */
+export function Loaded<T>({ of, children }: AsyncProps<T>) {
+  if (of.data !== undefined) return <>{children(of.data)}</>;
+  if (of.error) {
+    return (
+      <div className="empty" role="alert">
+        <p className="problem">{inWords(of.error)}</p>
+        <button type="button" onClick={() => of.refetch()}>
+          {t("Try again")}
+        </button>
+      </div>
+    );
+  }
+  return (
+    <p className="quiet loading" role="status">
+      {t("Loading …")}
+    </p>
+  );
+}
+
+export function Copy({ text, label }: { text: string; label: string }) {
+  return (
+    <button
+      type="button"
+      className="plain"
+      onClick={() =>
+        navigator.clipboard
+          .writeText(text)
+          .then(() => done(t("Copied")))
+          .catch(() => failed(new Error(t("The browser does not allow it; mark the text and copy it."))))
+      }
+    >
+      {label}
+    </button>
+  );
+}
+
+/** Something that is shown once: with a way to copy it. */
+export function Secret({ name, value }: { name: string; value: string }) {
+  return (
+    <div className="secret">
+      <span className="quiet">{name}</span>
+      <code>{value}</code>
+      <Copy text={value} label={t("Copy")} />
+    </div>
+  );
+}
+
+export function Heading({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <header className="heading">
+      <h1>{title}</h1>
+      <div className="row">{children}</div>
+    </header>
+  );
+}
+
+export function Card({ name, value, hint, href }: { name: string; value: ReactNode; hint?: string; href?: string }) {
+  const inside = (
+    <>
+      <span className="quiet">{name}</span>
+      <strong>{value}</strong>
+      {hint && <span className="quiet">{hint}</span>}
+    </>
+  );
+  return href ? (
+    <a className="card" href={href}>
+      {inside}
+    </a>
+  ) : (
+    <div className="card">{inside}</div>
+  );
+}
+
+/** Bars beside each other, one for each day or kind; their numbers are a table for those who cannot see them. */
+export function Bars({ title, bars, shown }: { title: string; bars: [string, number][]; shown?: (n: number) => string }) {
+  const most = Math.max(1, ...bars.map(([, n]) => n));
+  const say = shown ?? String;
+  return (
+    <figure className="bars">
+      <figcaption>{title}</figcaption>
+      <svg viewBox={`0 0 ${Math.max(1, bars.length) * 10} 60`} preserveAspectRatio="none" aria-hidden="true">
+        {bars.map(([name, n], at) => (
+          <rect key={name} x={at * 10 + 1} width={8} y={60 - (58 * n) / most} height={(58 * n) / most || 0.5}>
+            <title>{`${name}: ${say(n)}`}</title>
+          </rect>
+        ))}
+      </svg>
+      <div className="row apart quiet" aria-hidden="true">
+        <span>{bars[0]?.[0]}</span>
+        <span>{bars.at(-1)?.[0]}</span>
+      </div>
+      <table className="hidden">
+        <caption>{title}</caption>
+        <tbody>
+          {bars.map(([name, n]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td>{say(n)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </figure>
+  );
+}
+
+/** The time, once in so many milliseconds: for "3 minutes ago". */
+export function useNow(every = 5_000): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}

@@ -1,0 +1,87 @@
+// Words in the reader's language. English texts are the keys; `vi.ts` has the others.
+// A test reads every t("…") of the source and fails where a translation is missing.
+
+import { useSyncExternalStore } from "react";
+import { vi } from "./vi";
+
+export type Language = "en" | "vi";
+const KEY = "roost.language";
+const listeners = new Set<() => void>();
+
+function first(): Language {
+  const kept = localStorage.getItem(KEY);
+  if (kept === "en" || kept === "vi") return kept;
+  return navigator.language.toLowerCase().startsWith("vi") ? "vi" : "en";
+}
+
+let current: Language = typeof localStorage === "undefined" ? "en" : first();
+
+export function setLanguage(language: Language): void {
+  current = language;
+  localStorage.setItem(KEY, language);
+  document.documentElement.lang = language;
+  for (const listener of listeners) listener();
+}
+
+export const language = (): Language => current;
+
+export function useLanguage(): Language {
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, language);
+}
+
+/** The text in the reader's language; `{name}` is filled from `values`. */
+export function t(text: string, values: Record<string, string | number> = {}): string {
+  const said = current === "vi" ? (vi[text] ?? text) : text;
+  return said.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** A word of a life cycle or a kind, as people say it. */
+export const word = (state: string): string => (state in WORDS ? t(WORDS[state] as string) : state);
+
+const WORDS: Record<string, string> = {
+  online: "Online", offline: "Offline",
+  active: "Active", acknowledged: "Acknowledged", cleared: "Cleared",
+  queued: "Queued", sent: "Sent", delivered: "Delivered", succeeded: "Succeeded", failed: "Failed",
+  expired: "Expired", cancelled: "Cancelled", pending: "Pending", triggered: "Triggered",
+  completed: "Completed", missed: "Missed", placed: "Placed", paused: "Paused", finished: "Finished",
+  failing: "Failing", disabled: "Disabled", dead: "Given up", threshold: "Threshold",
+  info: "Info", warning: "Warning", critical: "Critical", read: "Read only", write: "Read and write",
+  signed_in: "Signed in", signed_out: "Signed out", sign_in_failed: "Sign-in failed",
+  session_ended: "Session ended", password_changed: "Password changed", email_changed: "Email changed",
+  password_reset_asked: "Password reset asked", device_added: "Device added", device_changed: "Device changed",
+  device_deleted: "Device deleted", device_credentials_renewed: "Device credentials renewed",
+  api_key_added: "API key added", api_key_deleted: "API key deleted",
+  mqtt_listener_set: "MQTT listener set", mqtt_listener_deleted: "MQTT listener deleted",
+};
+export const ALL_WORDS = Object.values(WORDS);
+
+const locale = (): string => (current === "vi" ? "vi-VN" : "en-GB");
+
+export const number = (value: number, digits = 2): string =>
+  new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
+
+export const bytes = (size: number): string => {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const step = size < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(size) / 3));
+  return `${number(size / 1000 ** step, step ? 1 : 0)} ${units[step]}`;
+};
+
+export const moment = (time: string | number, timeZone?: string): string =>
+  new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium", timeZone }).format(new Date(time));
+
+export const clock = (time: string | number): string =>
+  new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(time));
+
+export const day = (time: string | number): string =>
+  new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(new Date(time));
+
+/** "3 minutes ago": how long it is until or since. */
+export function ago(time: string | number, now = Date.now()): string {
+  const seconds = (new Date(time).getTime() - now) / 1000;
+  const steps: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const [unit, size] = steps.find(([, least]) => Math.abs(seconds) >= least) ?? ["second", 1];
+  return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(Math.round(seconds / size), unit);
+}
