@@ -1,6 +1,8 @@
 // The REST API. The browser's cookie says who asks: no script ever sees a token.
 
 const PREFIX = "/api/v1";
+// Where 401 is an answer, not the end of a session.
+const ASKS_WHO = ["/login/access-token", "/zalo-user-management/callback", "/users/me"];
 
 /** An error answer (RFC 9457): `detail` in words, `errors` by field. */
 export class Problem extends Error {
@@ -56,7 +58,7 @@ export async function call<T>(
   }
   if (!response.ok) {
     const problem = await problemOf(response);
-    if (response.status === 401 && path !== "/login/access-token") signedOut();
+    if (response.status === 401 && !ASKS_WHO.includes(path)) signedOut();
     throw problem;
   }
   if (response.status === 204 || response.headers.get("Content-Length") === "0") return undefined as T;

@@ -62,10 +62,8 @@ function Inside() {
   useEffect(
     () =>
       onSignedOut(() => {
-        const known = queries.getQueryData(["site"]);
-        queries.clear();
-        queries.setQueryData(["site"], known);
         queries.setQueryData(["me"], null);
+        queries.removeQueries({ predicate: ({ queryKey: [name] }) => name !== "me" && name !== "site" });
       }),
     [queries],
   );

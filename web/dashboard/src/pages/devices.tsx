@@ -127,7 +127,7 @@ function Table({ found, sort, down, by }: { found: Device[]; sort: Sort; down: b
     getItemKey: (at) => found[at]?.id ?? at,
   });
   return (
-    <div className="virtual" ref={box} role="table" aria-label={t("Devices")} aria-rowcount={found.length + 1} tabIndex={0}>
+    <div className="virtual" ref={box} role="table" aria-label={t("Devices")} aria-rowcount={found.length + 1} tabIndex={0} style={{ height: (found.length + 1) * ROW + 4 }}>
       <div role="rowgroup">
         <div className="line head" role="row" aria-rowindex={1}>
           {COLUMNS.map(([name, title]) => (

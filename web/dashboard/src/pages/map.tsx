@@ -74,6 +74,7 @@ function World({ pick }: { pick: (id: string) => void }) {
   useEffect(() => {
     const map = L.map(box.current as HTMLDivElement, { minZoom: 2, maxZoom: 18, worldCopyJump: true, zoomAnimation: false });
     map.attributionControl.setPrefix(false);
+    L.control.scale({ imperial: false }).addTo(map);
     map.setView([16, 106], 5);
     if (site?.map_tiles_url) L.tileLayer(site.map_tiles_url, { attribution: escaped(site.map_attribution) }).addTo(map);
     else if (outlines.data) {

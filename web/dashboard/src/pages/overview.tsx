@@ -87,7 +87,12 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
         <h2>{t("Readings")}</h2>
         {points.length ? (
           <Suspense fallback={<p className="quiet">{t("Loading …")}</p>}>
-            <Chart label={t("Readings over the last day")} data={data} lines={[{ name: t("Readings") }]} />
+            <Chart
+              label={t("Readings over the last day")}
+              data={data}
+              lines={[{ name: t("Readings") }]}
+              range={[Date.parse(stats.feed_values.start) / 1000, Date.parse(stats.feed_values.end) / 1000]}
+            />
           </Suspense>
         ) : (
           <p className="quiet">{t("No readings in this time.")}</p>

@@ -51,7 +51,7 @@ export function Chart({ label, data, lines, unit, limits, height = 260, onRange,
         scales: {
           x: { time: true, range: (_u, low, high) => shown.current.range ?? [low, high === low ? low + 1 : high] },
         },
-        axes: [axis, { ...axis, size: 60 }],
+        axes: [{ ...axis, values: (_u, at, _axis, _space, step) => at.map((each) => tick(each, step)) }, { ...axis, size: 60 }],
         series: [
           { value: (_u, at) => (at == null ? "–" : moment(at * 1000)) },
           ...lines.map((line) => ({
@@ -92,6 +92,19 @@ export function Chart({ label, data, lines, unit, limits, height = 260, onRange,
 
   useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data]);
   return <div ref={box} className="chart" role="img" aria-label={label} />;
+}
+
+/** A time on the axis, as exact as the steps between are. */
+function tick(at: number, step: number): string {
+  const shown: Intl.DateTimeFormatOptions =
+    step >= 28 * 86_400
+      ? { month: "short", year: "numeric" }
+      : step >= 86_400
+        ? { day: "numeric", month: "short" }
+        : step >= 60
+          ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
+          : { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  return new Intl.DateTimeFormat(document.documentElement.lang, shown).format(at * 1000);
 }
 
 function drawLimits(u: uPlot, limits: (number | null)[], colour: string): void {

@@ -37,7 +37,7 @@ export const failed = (error: unknown): void => say("bad", inWords(error));
 export function inWords(error: unknown): string {
   if (error instanceof Problem) {
     const fields = Object.entries(error.errors).map(([name, text]) => `${name}: ${text}`);
-    return [error.detail || error.title, ...fields].filter(Boolean).join("; ");
+    return [t(error.detail || error.title), ...fields].filter(Boolean).join("; ");
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -191,6 +191,14 @@ export function Card({ name, value, hint, href }: { name: string; value: ReactNo
 
 /** Bars beside each other, one for each day or kind; their numbers are a table for those who cannot see them. */
 export function Bars({ title, bars, shown }: { title: string; bars: [string, number][]; shown?: (n: number) => string }) {
+  if (!bars.some(([, n]) => n > 0)) {
+    return (
+      <figure className="bars">
+        <figcaption>{title}</figcaption>
+        <p className="quiet">{t("Nothing yet.")}</p>
+      </figure>
+    );
+  }
   const most = Math.max(1, ...bars.map(([, n]) => n));
   const say = shown ?? String;
   return (

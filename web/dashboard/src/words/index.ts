@@ -1,5 +1,5 @@
 // Words in the reader's language. English texts are the keys; `vi.ts` has the others.
-// A test reads every t("…") of the source and fails where a translation is missing.
+// A test reads every text that the source translates and fails where a translation is missing.
 
 import { useSyncExternalStore } from "react";
 import { vi } from "./vi";
@@ -78,9 +78,13 @@ export const clock = (time: string | number): string =>
 export const day = (time: string | number): string =>
   new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(new Date(time));
 
+const SKEW_S = 10;
+
 /** "3 minutes ago": how long it is until or since. */
 export function ago(time: string | number, now = Date.now()): string {
-  const seconds = (new Date(time).getTime() - now) / 1000;
+  const exact = (new Date(time).getTime() - now) / 1000;
+  // What a device said a moment ago is not to come, whatever two clocks think of each other.
+  const seconds = exact > 0 && exact < SKEW_S ? 0 : exact;
   const steps: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const [unit, size] = steps.find(([, least]) => Math.abs(seconds) >= least) ?? ["second", 1];
   return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(Math.round(seconds / size), unit);

@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { civil, instant, weeks } from "../src/parts/civil";
+
+const utc = (text: string, zone: string) => new Date(instant(text, zone)).toISOString().slice(0, 16);
+
+test("civil times become instants, also around clock changes", () => {
+  expect(utc("2026-11-25T08:30", "Asia/Ho_Chi_Minh")).toBe("2026-11-25T01:30");
+  expect(utc("2026-07-01T08:30", "Europe/Berlin")).toBe("2026-07-01T06:30");
+  // 02:30 does not exist on 29 March: with the offset before the gap it is 03:30 summer time.
+  expect(utc("2026-03-29T02:30", "Europe/Berlin")).toBe("2026-03-29T01:30");
+  // 02:30 exists twice on 25 October: the first is still summer time.
+  expect(utc("2026-10-25T02:30", "Europe/Berlin")).toBe("2026-10-25T00:30");
+  expect(utc("2026-11-01T01:30", "America/New_York")).toBe("2026-11-01T05:30");
+  expect(utc("2026-10-04T02:15", "Australia/Lord_Howe")).toBe("2026-10-03T15:45");
+});
+
+test("an instant is shown in its zone", () => {
+  expect(civil(Date.UTC(2026, 10, 25, 20, 5), "Asia/Ho_Chi_Minh")).toBe("2026-11-26T03:05");
+});
+
+test("a month is whole weeks from Monday to Sunday", () => {
+  const days = weeks(2026, 10);
+  expect([days[0], days.at(-1), days.length]).toEqual(["2026-10-26", "2026-12-06", 42]);
+  expect(weeks(2027, 1)).toHaveLength(28);
+});
