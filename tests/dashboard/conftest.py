@@ -1,0 +1,69 @@
+"""The dashboard in a real browser, over a real `roost up`. Debian's Chromium, never a download."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.conftest import needs
+from tests.dashboard.screen import Screens
+from tests.real.harness import Person, Roost, running
+
+BUILT = Path(__file__).parents[2] / "web" / "dashboard" / "dist" / "index.html"
+# As root, without a display, and without a word to anybody outside.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert BUILT.is_file(), "make setup builds the dashboard"
+    chromium = needs("chromium")
+    with asyncio_alone(), sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def asyncio_alone() -> Iterator[None]:
+    """Playwright runs asyncio's own loop; trio-asyncio has put its policy in that one's place."""
+    policy = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop_policy(policy)
+
+
+@pytest.fixture(scope="module")
+def roost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
+    with running(tmp_path_factory.mktemp("roost")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def ada(roost: Roost) -> Person:
+    return roost.user("ada")
+
+
+@pytest.fixture(scope="module")
+def bob(roost: Roost) -> Person:
+    return roost.user("bob")
+
+
+@pytest.fixture
+def screens(browser: Browser, roost: Roost) -> Iterator[Screens]:
+    opened = Screens(browser, roost)
+    yield opened
+    opened.close()

@@ -1,0 +1,66 @@
+"""Pages of the dashboard as somebody sees them; what the browser complains of fails the test."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.real.harness import PASSWORD, Person, Roost
+
+WAIT_MS = 20_000
+# A stranger asks who he is, a service is restarted: the browser logs these answers as errors.
+EXPECTED = re.compile(r"status of (401|502|503)|ERR_CONNECTION|WebSocket connection to|status of 0")
+
+
+class Screens:
+    """Everything that was opened in one test."""
+
+    def __init__(self, browser: Browser, roost: Roost) -> None:
+        self._browser = browser
+        self._roost = roost
+        self._contexts: list[BrowserContext] = []
+        self.complaints: list[str] = []
+
+    def new(self, **options: Any) -> Page:
+        """A page in a browser profile of its own, at the first page."""
+        context = self._browser.new_context(locale="en-GB", **options)
+        context.set_default_timeout(WAIT_MS)
+        context.set_default_navigation_timeout(WAIT_MS)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("console", lambda said: self._note(said.type, said.text))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        page.goto(self._roost.url)
+        return page
+
+    def of(self, person: Person, path: str = "/", **options: Any) -> Page:
+        """A page of somebody who signs in, at a path of the dashboard."""
+        page = self.new(**options)
+        page.get_by_label("Email").fill(person.email)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        is_live(page)
+        go(page, path)
+        return page
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and not EXPECTED.search(text):
+            self.complaints.append(f"{kind}: {text}")
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+        assert not self.complaints
+
+
+def go(page: Page, path: str) -> None:
+    page.evaluate("path => { location.hash = path }", path)
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("[data-link]")).to_have_attribute("data-link", "live", timeout=WAIT_MS)
+
+
+def sees(page: Page, text: str) -> None:
+    expect(page.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)

@@ -1,0 +1,192 @@
+"""What devices say over MQTT, as it reaches the screen."""
+
+import json
+
+from playwright.sync_api import Page, expect
+
+from tests.dashboard.screen import WAIT_MS, Screens, go, is_live, sees
+from tests.real.harness import DeviceClient, Person, Roost
+
+# A pixel of the map where this device is drawn, as "r,g,b"; null where none of that colour is.
+HAS_COLOUR = """
+([r, g, b]) => {
+  const canvas = document.querySelector("canvas[data-drawn]");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  for (let n = 0; n < data.length; n += 4)
+    if (data[n] === r && data[n + 1] === g && data[n + 2] === b && data[n + 3] === 255) return true;
+  return false;
+}
+"""
+GREEN, RED = [22, 163, 74], [220, 38, 38]
+# The drawn curve: how many pixels of the chart are not empty.
+INK = """
+() => {
+  const canvas = document.querySelector(".uplot canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let n = 0;
+  for (let at = 3; at < data.length; at += 4) if (data[at]) n += 1;
+  return n;
+}
+"""
+
+
+def test_the_table_lives(screens: Screens, roost: Roost, ada: Person) -> None:
+    device = ada.device("table-1")
+    page = screens.of(ada, "/devices")
+    row = page.locator('[data-device="table-1"]')
+    expect(row).to_contain_text("Offline")
+    client = DeviceClient(roost, device["mqtt"])
+    client.publish("status", {"status": "online", "temperature": 21.25, "humidity": 40})
+    expect(row).to_contain_text("21.3 °C")
+    expect(row).to_contain_text("Online")
+    client.publish("status", {"status": "offline"})
+    expect(row).to_contain_text("Offline")
+    client.close()
+    page.get_by_role("searchbox").fill("no such device")
+    expect(row).to_have_count(0)
+
+
+def test_devices_move_and_change_colour_on_the_map(
+    screens: Screens, roost: Roost, ada: Person
+) -> None:
+    device = ada.device("map-1")
+    client = DeviceClient(roost, device["mqtt"])
+    client.publish("status", {"status": "online", "latitude": 21.03, "longitude": 105.85})
+    page = screens.of(ada, "/map")
+    expect(page.locator("canvas[data-drawn]")).to_have_attribute("data-drawn", "1")
+    page.wait_for_function(HAS_COLOUR, arg=GREEN)
+    before = place(page)
+    client.publish("status", {"latitude": 21.04, "longitude": 105.86})
+    page.wait_for_function(
+        "before => JSON.stringify(document.roostPlaces()) !== before", arg=json.dumps(before)
+    )
+    client.publish("status", {"status": "offline"})
+    page.wait_for_function(HAS_COLOUR, arg=RED)
+    assert not page.evaluate(HAS_COLOUR, GREEN)
+    client.close()
+
+
+FIND = """
+() => {
+  document.roostPlaces = () => {
+    const canvas = document.querySelector("canvas[data-drawn]");
+    const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    for (let n = 3; n < data.length; n += 4)
+      if (data[n] === 255) return [((n - 3) / 4) % width, Math.floor((n - 3) / 4 / width)];
+    return null;
+  };
+  return document.roostPlaces();
+}
+"""
+
+
+def place(page: Page) -> list[int]:
+    """The first drawn pixel of the map's devices."""
+    found: list[int] = page.evaluate(FIND)
+    return found
+
+
+def test_a_chart_grows_with_every_reading_and_loads_history(
+    screens: Screens, roost: Roost, ada: Person
+) -> None:
+    device = ada.device("chart-1", "t", min_value=-100, max_value=100, on_violation="flag")
+    client = DeviceClient(roost, device["mqtt"])
+    client.publish("feeds/t", 1)
+    page = screens.of(ada, f"/feeds/{device['feeds']['t']}")
+    expect(page.get_by_test_id("last-value")).to_have_text("1 ")
+    page.wait_for_selector(".uplot canvas")
+    before = page.evaluate(INK)
+    for n in range(20):
+        client.publish("feeds/t", n % 7)
+    client.publish("feeds/t", 42.5)
+    expect(page.get_by_test_id("last-value")).to_have_text("42.5 ")
+    page.wait_for_function(f"before => ({INK})() > before + 200", arg=before)
+    with page.expect_response(lambda answer: "max_points=480" in answer.url) as answer:
+        page.get_by_role("button", name="1 year").click()
+    assert answer.value.status == 200
+    with page.expect_response(lambda answer: "start=" in answer.url):
+        page.get_by_role("button", name="Closer").click()
+    sees(page, "A range that stands still")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    assert saved.value.suggested_filename == "t.csv"
+    client.close()
+
+
+def test_commands_and_alarms_show_what_became_of_them(
+    screens: Screens, roost: Roost, ada: Person
+) -> None:
+    device = ada.device("told-1", "t", max_value=10)
+    client = DeviceClient(roost, device["mqtt"])
+    client.subscribe("commands")
+    page = screens.of(ada, f"/devices/{device['id']}")
+    page.get_by_label("Type").fill("beep")
+    page.get_by_label("Payload (JSON)").fill('{"times": 2}')
+    page.get_by_role("button", name="Send").click()
+    heard = client.next()
+    assert heard is not None
+    command = json.loads(heard[1])
+    assert command["payload"] == {"times": 2}
+    client.publish(f"commands/{command['id']}/ack", {"status": "succeeded"})
+    expect(page.get_by_role("row", name="beep")).to_contain_text("Succeeded")
+    client.publish("feeds/t", 99)
+    go(page, "/alarms")
+    row = page.get_by_role("row", name="told-1")
+    expect(row).to_contain_text("99")
+    row.get_by_role("button", name="Acknowledge").click()
+    expect(row).to_contain_text("Acknowledged")
+    client.close()
+
+
+def test_it_comes_back_after_the_service_was_killed(
+    screens: Screens, roost: Roost, ada: Person
+) -> None:
+    device = ada.device("back-1", "t")
+    client = DeviceClient(roost, device["mqtt"])
+    client.publish("feeds/t", 1)
+    page = screens.of(ada, f"/feeds/{device['feeds']['t']}")
+    expect(page.get_by_test_id("last-value")).to_have_text("1 ")
+    roost.kill()
+    expect(page.locator("[data-link]")).to_have_attribute("data-link", "reconnecting")
+    sees(page, "Reconnecting, lost")
+    roost.start()
+    is_live(page)
+    again = DeviceClient(roost, device["mqtt"])
+    again.publish("feeds/t", 2)
+    expect(page.get_by_test_id("last-value")).to_have_text("2 ", timeout=WAIT_MS)
+    # Late, and older: it goes to the history, not to the screen.
+    again.publish("feeds/t", {"value": 3, "ts": "2026-01-01T00:00:00Z"})
+    again.publish("status", {"status": "online", "firmware": "after-3"})
+    go(page, f"/devices/{device['id']}")
+    sees(page, "after-3")
+    expect(page.get_by_role("row", name="t", exact=False).first).to_contain_text("2")
+    again.close()
+    client.close()
+
+
+def test_two_users_never_see_each_others_things(
+    screens: Screens, roost: Roost, ada: Person, bob: Person
+) -> None:
+    hers, his = ada.device("hers-1", "t"), bob.device("his-1", "t")
+    page, other = screens.of(ada, "/devices"), screens.of(bob, "/devices")
+    for device, value in ((hers, 11), (his, 22)):
+        client = DeviceClient(roost, device["mqtt"])
+        client.publish("status", {"status": "online", "temperature": value})
+        client.close()
+    expect(page.locator('[data-device="hers-1"]')).to_contain_text("11")
+    expect(other.locator('[data-device="his-1"]')).to_contain_text("22")
+    assert "his-1" not in page.content()
+    assert "hers-1" not in other.content()
+    go(other, f"/devices/{hers['id']}")
+    sees(other, "there is no such device")
+    go(other, f"/feeds/{hers['feeds']['t']}")
+    sees(other, "there is no such feed")
+
+
+def test_a_session_that_ends_elsewhere_ends_the_page(screens: Screens, ada: Person) -> None:
+    page = screens.of(ada, "/settings")
+    page.get_by_role("button", name="Sessions").click()
+    sees(page, "this one")
+    current = next(s for s in ada.get("/sessions", limit=1000)["items"] if "Chrome" in s["agent"])
+    assert ada.call("DELETE", f"/sessions/{current['id']}").status_code == 204
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()

@@ -1,0 +1,115 @@
+"""Media, schedules and the shop, as somebody clicks through them."""
+
+import json
+
+from playwright.sync_api import expect
+
+from tests.dashboard.screen import Screens, go, sees
+from tests.real.harness import DeviceClient, Person, Roost
+
+# One red pixel.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154"
+    "08d763f8cfc000000301010018dd8db00000000049454e44ae426082"
+)
+
+
+def test_a_schedule_is_planned_previewed_fired_and_seen_to_its_end(
+    screens: Screens, roost: Roost, ada: Person
+) -> None:
+    device = ada.device("player-1")
+    client = DeviceClient(roost, device["mqtt"])
+    client.subscribe("commands")
+    client.publish("status", {"status": "online"})
+    page = screens.of(ada, "/media")
+    sees(page, "No media yet.")
+    file = {"name": "advert.png", "mimeType": "image/png", "buffer": PNG}
+    page.get_by_label("Upload files").set_input_files([file])  # type: ignore[list-item]
+    sees(page, "advert.png is here")
+    expect(page.get_by_role("img", name="advert.png")).to_be_visible()
+    go(page, "/schedules")
+    page.get_by_role("button", name="Plan something").first.click()
+    page.get_by_label("Device").select_option(label="player-1")
+    # A minute that has just begun: it is due at once, and late within its grace.
+    page.get_by_label("Time zone").select_option("Asia/Ho_Chi_Minh")
+    page.get_by_label("Repeats").select_option(label="Every day")
+    expect(page.get_by_test_id("preview").get_by_role("listitem")).to_have_count(10)
+    page.get_by_label("Repeats").select_option(label="By a rule of its own (RRULE)")
+    page.get_by_label("Rule").fill("FREQ=DAILY;INTERVAL=0")
+    expect(page.get_by_test_id("preview")).to_contain_text("INTERVAL")
+    page.get_by_label("Repeats").select_option(label="Once")
+    now = page.evaluate(
+        "new Date(Date.now() + 7 * 3600e3).toISOString().slice(0, 16)"  # in Ho Chi Minh City
+    )
+    page.get_by_label("First time").fill(now)
+    expect(page.get_by_test_id("preview").get_by_role("listitem")).to_have_count(1)
+    page.get_by_role("button", name="Plan", exact=True).click()
+    sees(page, "Planned")
+    heard = client.next()
+    assert heard is not None
+    command = json.loads(heard[1])
+    assert (command["type"], command["payload"]["content_type"]) == ("play_media", "image/png")
+    page.get_by_role("link", name="Triggered").click()
+    client.publish(f"commands/{command['id']}/ack", {"status": "delivered"})
+    row = page.get_by_role("table", name="Occurrences").get_by_role("row").nth(1)
+    expect(row).to_contain_text("Acknowledged")
+    client.publish(f"commands/{command['id']}/ack", {"status": "succeeded"})
+    expect(row).to_contain_text("Completed")
+    client.close()
+
+
+def test_a_shop_sells_what_it_has(screens: Screens, bob: Person) -> None:
+    page = screens.of(bob, "/shop")
+    sees(page, "No products yet.")
+    page.get_by_role("button", name="Add a product").click()
+    page.get_by_label("Name").fill("Lamp")
+    page.get_by_label("SKU").fill("L-1")
+    page.get_by_label("Price").fill("12.50")
+    page.get_by_label("Stock").fill("3")
+    page.get_by_role("button", name="Save").click()
+    sees(page, "Lamp")
+    for quantity in ("2", "2"):
+        page.get_by_role("button", name="New order").click()
+        page.get_by_label("How many").fill(quantity)
+        page.get_by_role("button", name="Order", exact=True).click()
+        if quantity == "2" and page.get_by_role("cell", name="2 × Lamp").count():
+            break
+        expect(page.get_by_role("cell", name="2 × Lamp")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("stock")
+    page.get_by_role("button", name="Close").last.click()
+    row = page.get_by_role("row", name="2 × Lamp")
+    expect(row).to_contain_text("25")
+    row.get_by_role("button", name="Complete").click()
+    expect(row).to_contain_text("Completed")
+
+
+def test_settings_make_and_take_away_what_programs_use(screens: Screens, bob: Person) -> None:
+    page = screens.of(bob, "/settings")
+    page.get_by_role("button", name="API keys").click()
+    page.get_by_label("Name").fill("script")
+    page.get_by_role("button", name="Make a key").click()
+    key = page.locator(".secret code").inner_text()
+    answer = bob.call("GET", "/devices", headers={"x-auth-token": key})
+    assert answer.status_code == 200
+    page.get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name="Delete script").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    sees(page, "There are none.")
+    assert bob.call("GET", "/devices", headers={"x-auth-token": key}).status_code == 401
+    page.get_by_role("button", name="Webhooks").click()
+    page.get_by_label("URL").fill("https://receiver.example/hook")
+    page.get_by_role("button", name="Add a webhook").click()
+    sees(page, "Its secret is shown this once")
+    page.get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name="MQTT listener").click()
+    page.get_by_role("button", name="Make a listener").click()
+    sees(page, "mosquitto_sub")
+    page.get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name="What happened").click()
+    sees(page, "API key deleted")
+    page.get_by_role("button", name="Profile").click()
+    page.get_by_label("Your name").fill("Bob")
+    page.get_by_role("button", name="Save").click()
+    sees(page, "Saved")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
