@@ -1,6 +1,7 @@
 """What a page may load and keep, and that nobody's text runs in it."""
 
 import json
+from typing import Any
 
 from playwright.sync_api import Page
 
@@ -38,11 +39,11 @@ def test_scripts_are_small_and_no_token_is_anywhere(
     scripts: set[str] = set()
     sizes: list[int] = []
 
-    def answered(event: dict[str, object]) -> None:
+    def answered(event: dict[str, Any]) -> None:
         if event["type"] == "Script":
-            scripts.add(str(event["requestId"]))
+            scripts.add(event["requestId"])
 
-    def finished(event: dict[str, float]) -> None:
+    def finished(event: dict[str, Any]) -> None:
         if event["requestId"] in scripts:
             sizes.append(int(event["encodedDataLength"]))
 

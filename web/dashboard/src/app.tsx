@@ -152,7 +152,7 @@ function Side({ user }: { user: User }) {
     }
   }
   return (
-    <div className={isOpen ? "side open" : "side"}>
+    <header className={isOpen ? "side open" : "side"}>
       <div className="top">
         <a className="brand" href="#/">
           <img src={logo} alt="" /> Roost
@@ -190,7 +190,7 @@ function Side({ user }: { user: User }) {
           {t("Sign out")}
         </button>
       </div>
-    </div>
+    </header>
   );
 }
 

@@ -9,7 +9,7 @@ import { Chart, type Series } from "../parts/chart";
 import { Field, Form, Tick, numberOf } from "../parts/forms";
 import { Rows } from "../parts/lists";
 import { done } from "../parts/toasts";
-import { Action, Badge, Heading, Loaded } from "../parts/ui";
+import { Action, Badge, Heading, Loaded, useNow } from "../parts/ui";
 import type { Feed, Page, Reading, Value } from "../types";
 import { moment, number, t } from "../words";
 
@@ -72,12 +72,14 @@ function Curve({ feed }: { feed: Feed }) {
       return { items: [...found.items].sort((a, b) => (a.ts < b.ts ? -1 : 1)), isRaw: false };
     },
     placeholderData: keepPreviousData,
-    refetchInterval: isLive && span.last > 3_600 ? 60_000 : false,
+    // The socket skips steps for whoever is slow, and late readings come late: the history has them.
+    refetchInterval: isLive ? (span.last > 3_600 ? 60_000 : 15_000) : false,
   });
   const { data, isRaw } = useSeries(feed, history.data, isLive ? span.last : null);
   const lines = isRaw
     ? [{ name: feed.name }]
     : [{ name: t("Average") }, { name: t("Lowest"), tone: "quiet" as const }, { name: t("Highest"), tone: "quiet" as const }];
+  useNow(1_000); // a live range moves on without readings, too
   const width = isLive ? span.last : span.to - span.from;
   const end = isLive ? Date.now() / 1000 : span.to;
   const move = (part: number) => setSpan({ from: end - width + width * part, to: end + width * part });
@@ -122,7 +124,7 @@ function Curve({ feed }: { feed: Feed }) {
             unit={feed.unit}
             limits={[feed.min_value, feed.max_value]}
             height={340}
-            range={isLive ? undefined : [span.from, span.to]}
+            range={[end - width, end]}
             onRange={(from, to) => setSpan({ from, to })}
           />
         )}

@@ -75,6 +75,7 @@ function About({ schedule }: { schedule: Schedule }) {
             name="at"
             label={t("First time ({zone})", { zone: schedule.timezone })}
             type="datetime-local"
+            step={1}
             required
             value={civil(Date.parse(schedule.trigger_time), schedule.timezone)}
           />

@@ -175,7 +175,7 @@ function Calendar({ schedules }: { schedules: Schedule[] }) {
 }
 
 const DAYS: [string, string][] = [
-  ["", "Once"],
+  ["once", "Once"],
   ["FREQ=HOURLY", "Every hour"],
   ["FREQ=DAILY", "Every day"],
   ["FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "On working days"],
@@ -189,7 +189,7 @@ export const wish = (values: Values): Record<string, unknown> => ({
   device_id: values.device_id,
   trigger_time: new Date(instant(values.at ?? "", values.timezone ?? "UTC")).toISOString(),
   timezone: values.timezone,
-  recurrence: (values.repeats === "own" ? values.rule : values.repeats) || null,
+  recurrence: values.repeats === "once" ? null : values.repeats === "own" ? values.rule : values.repeats,
   misfire: values.misfire,
   grace_s: numberOf(values.grace_s),
 });
@@ -198,7 +198,7 @@ function NewSchedule({ close }: { close: () => void }) {
   const live = useLive();
   const media = useList<Media>("/media", { limit: 1000 });
   const box = useRef<HTMLDivElement>(null);
-  const [repeats, setRepeats] = useState("");
+  const [repeats, setRepeats] = useState("once");
   const [preview, setPreview] = useState<string[] | string>([]);
   const [edits, setEdits] = useState(0);
 
@@ -234,7 +234,7 @@ function NewSchedule({ close }: { close: () => void }) {
       </Dialog>
     );
   }
-  const soon = civil(Date.now() + 3_600_000, here());
+  const soon = `${civil(Date.now() + 3_600_000, here()).slice(0, 16)}:00`;
   return (
     <Dialog title={t("Plan something")} wide close={close}>
       <Loaded of={media}>
@@ -256,7 +256,7 @@ function NewSchedule({ close }: { close: () => void }) {
                 required
                 options={[...live.devices.values()].map((each) => [each.id, each.name])}
               />
-              <Field name="at" label={t("First time")} type="datetime-local" required value={soon} />
+              <Field name="at" label={t("First time")} type="datetime-local" step={1} required value={soon} />
               <Field
                 name="timezone"
                 label={t("Time zone")}
@@ -293,11 +293,14 @@ function NewSchedule({ close }: { close: () => void }) {
         {typeof preview === "string" ? (
           <p className="problem">{preview}</p>
         ) : (
-          <ol>
-            {preview.map((each) => (
-              <li key={each}>{moment(each)}</li>
-            ))}
-          </ol>
+          <>
+            {!preview.length && <p className="quiet">{t("None from now on.")}</p>}
+            <ol>
+              {preview.map((each) => (
+                <li key={each}>{moment(each)}</li>
+              ))}
+            </ol>
+          </>
         )}
       </div>
     </Dialog>

@@ -90,8 +90,9 @@ export function Chart({ label, data, lines, unit, limits, height = 260, onRange,
     // The data is set below; a chart is made again only when its shape or the theme changes.
   }, [shape, isDark]);
 
-  useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data]);
-  return <div ref={box} className="chart" role="img" aria-label={label} />;
+  const [from, to] = range ?? [0, 0];
+  useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data, from, to]);
+  return <div ref={box} className="chart" role="img" aria-label={label} data-points={data[0].length} />;
 }
 
 /** A time on the axis, as exact as the steps between are. */

@@ -6,10 +6,10 @@ const parts = (zone: string): Intl.DateTimeFormat =>
     hour: "2-digit", minute: "2-digit", second: "2-digit",
   });
 
-/** "2026-11-25T08:30" in a zone. */
+/** "2026-11-25T08:30:00" in a zone. */
 export function civil(instant: number, zone: string): string {
   const said = Object.fromEntries(parts(zone).formatToParts(instant).map(({ type, value }) => [type, value]));
-  return `${said.year}-${said.month}-${said.day}T${said.hour}:${said.minute}`;
+  return `${said.year}-${said.month}-${said.day}T${said.hour}:${said.minute}:${said.second}`;
 }
 
 /**
@@ -17,11 +17,12 @@ export function civil(instant: number, zone: string): string {
  * taken with the offset before the gap, as the server does it (RFC 5545 §3.3.5).
  */
 export function instant(text: string, zone: string): number {
-  const wanted = Date.parse(`${text.slice(0, 16)}:00Z`);
-  const offset = (at: number): number => Date.parse(`${civil(at, zone)}:00Z`) - (at - (at % 60_000));
+  const asked = text.length === 16 ? `${text}:00` : text.slice(0, 19);
+  const wanted = Date.parse(`${asked}Z`);
+  const offset = (at: number): number => Date.parse(`${civil(at, zone)}Z`) - (at - (at % 1_000));
   const before = wanted - offset(wanted - 86_400_000);
   const after = wanted - offset(wanted + 86_400_000);
-  const fits = [before, after].filter((at) => civil(at, zone) === text.slice(0, 16));
+  const fits = [before, after].filter((at) => civil(at, zone) === asked);
   return fits.length ? Math.min(...fits) : before;
 }
 
@@ -35,5 +36,16 @@ export function weeks(year: number, month: number): string[] {
   return days;
 }
 
-export const zones = (): string[] => ["UTC", ...Intl.supportedValuesOf("timeZone")];
-export const here = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
+// Browsers go on with names that the zones had once; these are what people call them now.
+const NOW: Record<string, string> = {
+  "Asia/Calcutta": "Asia/Kolkata",
+  "Asia/Katmandu": "Asia/Kathmandu",
+  "Asia/Rangoon": "Asia/Yangon",
+  "Asia/Saigon": "Asia/Ho_Chi_Minh",
+  "Europe/Kiev": "Europe/Kyiv",
+  "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+};
+const named = (zone: string): string => NOW[zone] ?? zone;
+
+export const zones = (): string[] => [...new Set(["UTC", ...Intl.supportedValuesOf("timeZone").map(named).sort()])];
+export const here = (): string => named(Intl.DateTimeFormat().resolvedOptions().timeZone);

@@ -186,6 +186,7 @@ export const vi: Record<string, string> = {
   "No media yet.": "Chưa có phương tiện.",
   "No products yet.": "Chưa có sản phẩm.",
   "No readings in this time.": "Không có số đo trong thời gian này.",
+  "None from now on.": "Không còn lần nào.",
   "Note": "Ghi chú",
   "Nothing has come home yet.": "Chưa có gì về tổ.",
   "Nothing is called so.": "Không có gì mang tên đó.",
