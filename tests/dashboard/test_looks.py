@@ -59,8 +59,11 @@ def violations(page: Page) -> Any:
     return page.evaluate(RUN)
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [("light", WIDE), ("dark", WIDE), ("light", PHONE)],
+    ids=["light", "dark", "phone"],
+)
 def test_every_page_is_readable(
     screens: Screens, ada: Person, paths: dict[str, str], theme: Any, size: ViewportSize
 ) -> None:
