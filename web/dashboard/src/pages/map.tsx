@@ -21,12 +21,15 @@ async function land(): Promise<FeatureCollection> {
   return feature(topology, topology.objects.land) as unknown as FeatureCollection;
 }
 
+// The table under Devices has them all.
+const LISTED_MAX = 200;
 const isPlaced = (device: Device): boolean => device.latitude !== null && device.longitude !== null;
 
 export default function MapPage() {
   const live = useLive();
-  useEvery("devices");
+  useEvery("devices", 1_000);
   const [picked, setPicked] = useState<string | null>(null);
+  const [isListed, setListed] = useState(false);
   const placed = [...live.devices.values()].filter(isPlaced);
   return (
     <>
@@ -47,10 +50,10 @@ export default function MapPage() {
           {picked && <About id={picked} close={() => setPicked(null)} />}
         </div>
       )}
-      <details className="sheet">
+      <details className="sheet" onToggle={(event) => setListed(event.currentTarget.open)}>
         <summary>{t("As a list ({n})", { n: placed.length })}</summary>
         <ul>
-          {placed.slice(0, 200).map((device) => (
+          {(isListed ? placed.slice(0, LISTED_MAX) : []).map((device) => (
             <li key={device.id}>
               <a href={`#/devices/${device.id}`}>{device.name}</a> <Presence status={device.status} />{" "}
               {number(device.latitude as number, 4)}, {number(device.longitude as number, 4)}
@@ -83,7 +86,7 @@ function World({ pick }: { pick: (id: string) => void }) {
       L.geoJSON(outlines.data, { style, renderer: L.canvas() } as L.GeoJSONOptions).addTo(map);
     }
     const layer = new DeviceLayer(live.devices, (id) => picks.current(id)).addTo(map);
-    const stop = live.listen("devices", () => layer.redraw());
+    const stop = live.listen("devices", () => layer.draw());
     let hasSeen = false;
     const show = () => {
       const places = [...live.devices.values()].filter(isPlaced);

@@ -1,0 +1,101 @@
+"""How the dashboard's files are served, and what is there without them."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quart_trio import QuartTrio
+
+from protocol.errors import SettingsError
+from roost.settings import check_tiles
+from tests.unit.site import Site
+from web import dashboard_files
+from web.routing import WebSettings
+
+SETTINGS = WebSettings(jwt_secret="x" * 32, mqtt_url="mqtt://127.0.0.1:1883")
+
+
+def served(built: Path, settings: WebSettings = SETTINGS) -> Any:
+    app = QuartTrio("test", static_folder=None)
+    dashboard_files.install(app, settings, built)
+    return app.test_client()
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>Roost</title>")
+    (tmp_path / "assets" / "index-abc.js").write_text("let answer = 42;\n" * 100)
+    (tmp_path / "assets" / "layers-abc.png").write_bytes(b"\x89PNG")
+    return tmp_path
+
+
+async def test_the_first_page_is_asked_for_again_and_runs_files_of_ours_only(built: Path) -> None:
+    answer = await served(built).get("/")
+    assert await answer.get_data(as_text=True) == "<!doctype html><title>Roost</title>"
+    assert answer.headers["Cache-Control"] == "no-cache"
+    policy = answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "img-src 'self' data: blob:;" in policy
+
+
+async def test_assets_are_kept_for_ever_and_compressed_for_who_takes_it(built: Path) -> None:
+    client = served(built)
+    plain = await client.get("/assets/index-abc.js")
+    assert plain.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert "immutable" in plain.headers["Cache-Control"]
+    assert "Content-Encoding" not in plain.headers
+    small = await client.get("/assets/index-abc.js", headers={"Accept-Encoding": "br, gzip"})
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert small.headers["Vary"] == "Accept-Encoding"
+    data = await small.get_data(as_text=False)
+    assert len(data) < 200
+    assert gzip.decompress(data) == await plain.get_data(as_text=False)
+    picture = await client.get("/assets/layers-abc.png", headers={"Accept-Encoding": "gzip"})
+    assert picture.headers["Content-Type"] == "image/png"
+    assert "Content-Encoding" not in picture.headers
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2Findex.html", "%2e%2e"])
+async def test_nothing_else_is_served(built: Path, name: str) -> None:
+    assert (await served(built).get(f"/assets/{name}")).status_code == 404
+
+
+async def test_without_the_build_the_first_page_says_how_to_make_it(tmp_path: Path) -> None:
+    answer = await served(tmp_path).get("/")
+    text = await answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    assert "make setup" in text
+    assert "mqtt://127.0.0.1:1883" in text
+
+
+async def test_pictures_may_come_from_the_map_server_that_was_set(built: Path) -> None:
+    url = check_tiles("https://{s}.tiles.example/{z}/{x}/{y}.png?key=1")
+    settings = WebSettings(jwt_secret="x" * 32, map_tiles_url=url)
+    policy = (await served(built, settings).get("/")).headers["Content-Security-Policy"]
+    assert "img-src 'self' data: blob: https://*.tiles.example;" in policy
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://tiles.example/{z}/{x}.png",
+        "ftp://tiles.example/{z}/{x}/{y}",
+        "https://tiles.example/{z}/{x}/{y}; script-src *",
+        "https://tiles.example *.evil/{z}/{x}/{y}",
+        "https://a'b/{z}/{x}/{y}",
+    ],
+)
+def test_a_template_that_is_none_or_would_bend_the_policy_is_refused(template: str) -> None:
+    with pytest.raises(SettingsError, match="map tiles url"):
+        check_tiles(template)
+
+
+async def test_a_stranger_learns_what_the_first_page_needs(site: Site) -> None:
+    site.headers.clear()
+    status, said = await site.call("GET", "/site")
+    assert status == 200
+    assert said["signup_open"] is True
+    assert said["zalo"] is None
+    assert said["media_bytes_max"] > 0
