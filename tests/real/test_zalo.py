@@ -1,5 +1,6 @@
 """Signing in with Zalo, against a stand-in that behaves as Zalo's documents say."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -7,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
 import httpx
 import jwt
@@ -31,6 +32,7 @@ class StandIn(ThreadingHTTPServer):
 
     Attributes:
         people: profiles by the code that signs them in; a code works once.
+        visitor: who agrees on the permission page; it sends the browser back with a code.
         mood: `well`, or what is wrong with it.
     """
 
@@ -38,6 +40,8 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.people: dict[str, dict[str, Any]] = {}
         self.verifiers: dict[str, str] = {}
+        self.challenges: dict[str, str] = {}
+        self.visitor: dict[str, Any] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
         self.mood = "well"
         self.wait = threading.Event()
@@ -63,6 +67,10 @@ class Handler(BaseHTTPRequestHandler):
         right = right and self.headers["Content-Type"] == "application/x-www-form-urlencoded"
         right = right and said["app_id"] == APP_ID and said["grant_type"] == "authorization_code"
         right = right and said.get("code_verifier") == server.verifiers.get(code)
+        if code in server.challenges:
+            digest = hashlib.sha256(said["code_verifier"].encode()).digest()
+            challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+            right = challenge == server.challenges[code]
         if not right or code not in server.people:
             return said_as({"error": -14003, "error_name": "Invalid code", "error_reason": "no"})
         token = f"token-of-{code}"
@@ -70,7 +78,22 @@ class Handler(BaseHTTPRequestHandler):
         return said_as({"access_token": token, "refresh_token": "r", "expires_in": "90000"})
 
     def do_GET(self) -> None:
+        asked = urlsplit(self.path)
+        if asked.path == "/v4/permission":
+            self._permit({name: values[0] for name, values in parse_qs(asked.query).items()})
+            return
         self._answer(*self._profile(urlsplit(self.path), self.headers["access_token"]))
+
+    def _permit(self, asked: dict[str, str]) -> None:
+        """The visitor has an account with Zalo and says yes."""
+        code = f"code-{len(self.server.challenges)}"
+        self.server.people[code] = self.server.visitor
+        self.server.challenges[code] = asked["code_challenge"]
+        answer = urlencode({"code": code, "state": asked["state"]})
+        self.send_response(302 if asked["app_id"] == APP_ID else 400)
+        self.send_header("Location", f"{asked['redirect_uri']}?{answer}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _profile(self, asked: SplitResult, token: str) -> tuple[bytes, str]:
         if self.server.mood == "no profile":

@@ -1,0 +1,37 @@
+"""Signing in with Zalo, through its page and back."""
+
+from playwright.sync_api import Browser, expect
+
+from tests.dashboard.screen import Screens, is_live, sees
+from tests.real.harness import Roost
+from tests.real.test_zalo import StandIn, served, zalo
+
+__all__ = ["served", "zalo"]  # fixtures
+
+
+def test_somebody_comes_with_zalo_and_leaves_no_code_behind(
+    browser: Browser, served: Roost, zalo: StandIn
+) -> None:
+    zalo.visitor = {"id": "7700121", "name": "Trần Mai"}
+    screens = Screens(browser, served)
+    page = screens.new()
+    page.get_by_role("button", name="Sign in with Zalo").click()
+    is_live(page)
+    sees(page, "Trần Mai")
+    assert "code" not in page.url
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in with Zalo")).to_be_visible()
+    screens.close()
+
+
+def test_a_code_that_nobody_asked_for_signs_nobody_in(
+    browser: Browser, served: Roost, zalo: StandIn
+) -> None:
+    zalo.people["slipped"] = {"id": "1", "name": "Mallory"}
+    screens = Screens(browser, served)
+    page = screens.new()
+    page.goto(f"{served.url}/?code=slipped&state=x")
+    expect(page.get_by_role("button", name="Sign in with Zalo")).to_be_visible()
+    assert "slipped" not in page.url
+    assert "slipped" in zalo.people
+    screens.close()
