@@ -35,3 +35,21 @@ def test_a_code_that_nobody_asked_for_signs_nobody_in(
     assert "slipped" not in page.url
     assert "slipped" in zalo.people
     screens.close()
+
+
+def test_a_page_whose_part_is_gone_says_so_and_the_rest_goes_on(
+    browser: Browser, served: Roost
+) -> None:
+    screens = Screens(browser, served)
+    page = screens.of(served.user("cut"))
+    page.route("**/assets/shop-*.js", lambda route: route.abort())
+    page.get_by_role("link", name="Orders and products").click()
+    sees(page, "Something went wrong on this page.")
+    page.get_by_role("link", name="Alarms").click()
+    sees(page, "Nothing is wrong.")
+    page.unroute("**/assets/shop-*.js")
+    page.get_by_role("link", name="Orders and products").click()
+    page.get_by_role("button", name="Load the page again").click()
+    sees(page, "No products yet.")
+    screens.complaints.clear()
+    screens.close()

@@ -1,7 +1,7 @@
 // Who is signed in decides what there is: the gate, or the pages inside.
 
 import { QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Suspense, lazy, useEffect, useMemo, useState } from "react";
+import { type ReactNode, Suspense, lazy, useEffect, useMemo, useState } from "react";
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { Problem, get, onSignedOut, post, signedOut } from "./api";
@@ -10,6 +10,7 @@ import { LiveContext, useChange, useLink, useLive } from "./live/hooks";
 import { LiveStore } from "./live/store";
 import { Gate } from "./pages/gate";
 import { Overview } from "./pages/overview";
+import { Boundary } from "./parts/boundary";
 import { Toasts, failed } from "./parts/toasts";
 import { Loaded, useNow } from "./parts/ui";
 import { type Theme, setTheme, useTheme } from "./theme";
@@ -106,7 +107,7 @@ function Shell({ user }: { user: User }) {
       <div className="shell">
         <Side user={user} />
         <main id="main" tabIndex={-1}>
-          <Suspense fallback={<p className="quiet loading">{t("Loading …")}</p>}>
+          <Page>
             <Switch>
               <Route path="/" component={Overview} />
               <Route path="/map" component={MapPage} />
@@ -123,17 +124,28 @@ function Shell({ user }: { user: User }) {
                 <Redirect to="/" />
               </Route>
             </Switch>
-          </Suspense>
+          </Page>
         </main>
       </div>
     </LiveContext>
   );
 }
 
-/** After every snapshot, what REST told may be old: something may have been missed. */
+/** What is inside may still be on its way, or fail: the menu stays. */
+function Page({ children }: { children: ReactNode }) {
+  const [path] = useLocation();
+  return (
+    <Boundary key={path}>
+      <Suspense fallback={<p className="quiet loading">{t("Loading …")}</p>}>{children}</Suspense>
+    </Boundary>
+  );
+}
+
+/** After every snapshot but the first, what REST told may be old: something may have been missed. */
 function Refresh() {
   const queries = useQueryClient();
-  useChange("snapshot", () => void queries.invalidateQueries(), 200);
+  const live = useLive();
+  useChange("snapshot", () => void (live.version("snapshot") > 1 && queries.invalidateQueries()), 200);
   return null;
 }
 
@@ -197,7 +209,6 @@ function Side({ user }: { user: User }) {
 function LinkState() {
   const link = useLink();
   const now = useNow(1_000);
-  useLive();
   const words = {
     connecting: () => t("Connecting …"),
     live: () => t("Live"),

@@ -160,7 +160,7 @@ function Calendar({ schedules }: { schedules: Schedule[] }) {
                 href={`#/schedules/${item.schedule_id}`}
                 title={`${names.media(about.get(item.schedule_id)?.media_id ?? null)}, ${names.device(item.device_id)}: ${word(item.state)}`}
               >
-                {clock(item.due_at).slice(0, 5)} {word(item.state)}
+                {clock(item.due_at).slice(0, 5)} <span className="state">{word(item.state)}</span>
               </a>
             ))}
             {(byDay.get(each)?.length ?? 0) > 4 && <span className="quiet">+{(byDay.get(each)?.length ?? 0) - 4}</span>}
