@@ -4,11 +4,12 @@
 
 DAYS (35) of one reading a second, three million, are made by the database itself. They are
 streamed as CSV while the resident memory of the service is watched; then they are deleted, in the
-portions in which `retain_days` deletes, too, while a device publishes at QoS 1 every 20 ms: its
-PUBACKs, which come after the commit, tell whether writers are held up.
+portions in which `retain_days` deletes, too, while a device publishes every 20 ms: how long the
+commits of its readings take tells whether the writer is held up.
 """
 
 import json
+import re
 import statistics
 import sys
 import threading
@@ -16,6 +17,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import trio_asyncio
 
 from bench import wire
@@ -51,21 +53,29 @@ def export(service: Service, feed_id: str) -> None:
 
 
 class Publisher(threading.Thread):
-    """How long each PUBACK took, by when it was asked for."""
+    """A device that publishes, and how long the newest commit took, again and again."""
 
     def __init__(self, service: Service, access: dict[str, str]) -> None:
-        super().__init__(daemon=True)
+        super().__init__()
         login = (access["client_id"], access["username"], access["password"])
         self._line = wire.connect("127.0.0.1", service.mqtt_port, *login)
         self._topic = f"{access['topic_prefix']}/feeds/beside"
+        self._metrics = httpx.Client(base_url=service.url)
+        self._ended = threading.Event()
         self.times: list[tuple[float, float]] = []
 
     def run(self) -> None:
-        while True:
-            since = time.monotonic()
+        while not self._ended.wait(EVERY_S):
             wire.publish_once(self._line, self._topic, b"1", 1, False)
-            self.times.append((since, time.monotonic() - since))
-            time.sleep(EVERY_S)
+            page = self._metrics.get("/metrics").text
+            (took,) = re.findall(r"^roost_commit_seconds (\S+)", page, re.MULTILINE)
+            self.times.append((time.monotonic(), float(took)))
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+        wire.leave(self._line)
+        self._metrics.close()
 
     def told(self, what: str, since: float) -> None:
         ms = sorted(took * 1000 for at, took in self.times if at >= since)
@@ -77,13 +87,13 @@ class Publisher(threading.Thread):
 def forget(service: Service, feed_id: str, publisher: Publisher) -> None:
     since = time.monotonic()
     time.sleep(CALM_S)
-    publisher.told("PUBACK, nothing beside", since)
+    publisher.told("commits, nothing beside", since)
     since = time.monotonic()
     params = {"end": datetime.now(UTC).isoformat()}
     answer = service.http.delete(f"/api/v1/feed-values/{feed_id}", params=params, timeout=WITHIN_S)
     answer.raise_for_status()
     took = time.monotonic() - since
-    publisher.told("PUBACK while the readings are deleted", since)
+    publisher.told("commits while the readings are deleted", since)
     deleted = answer.json()["deleted"]
     print(json.dumps({"what": "deletion", "rows": deleted, "s": round(took, 1)}), flush=True)
 
@@ -101,7 +111,10 @@ def main() -> None:
         export(service, feed["id"])
         publisher = Publisher(service, device["mqtt"])
         publisher.start()
-        forget(service, feed["id"], publisher)
+        try:
+            forget(service, feed["id"], publisher)
+        finally:
+            publisher.end()
 
 
 if __name__ == "__main__":
