@@ -31,7 +31,7 @@ def _truth(name: str) -> Read:
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
-    """How a list is found in the tables, as `postgres.listing.Noun` is for the database.
+    """How a list is found in the tables, as `postgres.nouns.Noun` is for the database.
 
     Attributes:
         rows: the user's, from the store's tables.
