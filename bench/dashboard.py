@@ -26,7 +26,7 @@ CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 SAMPLES = 200
 EVERY_S = 0.05
-LOOK_S = 60.0
+LOOK_S = 20.0
 BURST = 20
 
 WATCH = """

@@ -7,19 +7,32 @@ const RADIUS = 7;
 const MOST_LATITUDE = 85.0511287798;
 const COLOURS = { online: "#16a34a", offline: "#dc2626", rim: "#ffffff" };
 
-/** A dot, drawn once: stamping it is far cheaper than an arc, filled and stroked, for each device. */
-function dot(colour: string, dense: number): HTMLCanvasElement {
+/** A dot's pixels (one number for each, red, green, blue and alpha), drawn once. */
+function dot(colour: string, size: number): Uint32Array {
   const stamp = document.createElement("canvas");
-  stamp.width = stamp.height = (RADIUS + 1) * 2 * dense;
-  const context = stamp.getContext("2d") as CanvasRenderingContext2D;
-  context.scale(dense, dense);
-  context.arc(RADIUS + 1, RADIUS + 1, RADIUS, 0, 2 * Math.PI);
+  stamp.width = stamp.height = size;
+  const context = stamp.getContext("2d", { willReadFrequently: true }) as CanvasRenderingContext2D;
+  const rim = size / 8;
+  context.arc(size / 2, size / 2, size / 2 - rim / 2 - 0.5, 0, 2 * Math.PI);
   context.fillStyle = colour;
   context.fill();
-  context.lineWidth = 2;
+  context.lineWidth = rim;
   context.strokeStyle = COLOURS.rim;
   context.stroke();
-  return stamp;
+  return new Uint32Array(context.getImageData(0, 0, size, size).data.buffer);
+}
+
+/** Copy a dot into a picture `width` pixels wide, with its corner at (left, top); clear pixels change nothing. */
+function blit(to: Uint32Array, width: number, height: number, from: Uint32Array, size: number, left: number, top: number) {
+  const first = Math.max(0, -left);
+  const last = Math.min(size, width - left);
+  for (let y = Math.max(0, -top); y < size && top + y < height; y += 1) {
+    const row = (top + y) * width + left;
+    for (let x = first; x < last; x += 1) {
+      const pixel = from[y * size + x] as number;
+      if (pixel !== 0) to[row + x] = pixel;
+    }
+  }
 }
 
 /** Web Mercator (EPSG:3857), as parts of the world's width from its north-west corner. */
@@ -31,6 +44,8 @@ function mercator(latitude: number, longitude: number): [number, number] {
 export class DeviceLayer extends L.Layer {
   private canvas: HTMLCanvasElement | null = null;
   private places: [number, number, string][] = [];
+  private picture: ImageData | null = null;
+  private stamps: { size: number; online: Uint32Array; offline: Uint32Array } | null = null;
 
   constructor(
     private readonly devices: ReadonlyMap<string, Device>,
@@ -61,6 +76,7 @@ export class DeviceLayer extends L.Layer {
     const dense = window.devicePixelRatio || 1;
     canvas.width = x * dense;
     canvas.height = y * dense;
+    this.picture = null;
     canvas.style.width = `${x}px`;
     canvas.style.height = `${y}px`;
     L.DomUtil.setPosition(canvas, this._map.containerPointToLayerPoint([0, 0]));
@@ -78,27 +94,34 @@ export class DeviceLayer extends L.Layer {
 
   /** All devices in sight; called when something changed, once per frame. */
   draw(): void {
-    const context = this.canvas?.getContext("2d");
-    if (!this.canvas || !context) return;
+    const canvas = this.canvas;
+    const context = canvas?.getContext("2d");
+    if (!canvas || !context || !canvas.width || !canvas.height) return;
     const dense = window.devicePixelRatio || 1;
-    context.setTransform(dense, 0, 0, dense, 0, 0);
-    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    const size = Math.round((RADIUS + 1) * 2 * dense);
+    if (this.stamps?.size !== size) {
+      this.stamps = { size, online: dot(COLOURS.online, size), offline: dot(COLOURS.offline, size) };
+    }
+    // Copied by ourselves: thousands of drawing commands are played back by the browser, pixel by pixel.
+    this.picture ??= context.createImageData(canvas.width, canvas.height);
+    const pixels = new Uint32Array(this.picture.data.buffer);
+    pixels.fill(0);
     this.places = [];
     const { left, top, width } = this.view();
-    const size = this._map.getSize();
-    const online = dot(COLOURS.online, dense);
-    const offline = dot(COLOURS.offline, dense);
-    const half = RADIUS + 1;
+    const bounds = this._map.getSize();
     for (const device of this.devices.values()) {
       if (device.latitude === null || device.longitude === null) continue;
       const [across, down] = mercator(device.latitude, device.longitude);
       const x = left + across * width;
       const y = top + down * width;
-      if (x < -half || y < -half || x > size.x + half || y > size.y + half) continue;
+      if (x < -RADIUS || y < -RADIUS || x > bounds.x + RADIUS || y > bounds.y + RADIUS) continue;
       this.places.push([x, y, device.id]);
-      context.drawImage(device.status === "offline" ? offline : online, x - half, y - half, half * 2, half * 2);
+      const stamp = device.status === "offline" ? this.stamps.offline : this.stamps.online;
+      const corner = [Math.round(x * dense - size / 2), Math.round(y * dense - size / 2)] as const;
+      blit(pixels, canvas.width, canvas.height, stamp, size, ...corner);
     }
-    this.canvas.dataset.drawn = String(this.places.length);
+    context.putImageData(this.picture, 0, 0);
+    canvas.dataset.drawn = String(this.places.length);
   }
 
   private click(event: L.LeafletMouseEvent): void {
