@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import needs
-from tests.dashboard.screen import Screens
+from tests.dashboard.screen import WAIT_MS, Screens
 from tests.real.harness import Person, Roost, running
 
 BUILT = Path(__file__).parents[2] / "web" / "dashboard" / "dist" / "index.html"
@@ -23,6 +23,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+# A busy machine is no failure.
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="module")
