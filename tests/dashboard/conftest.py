@@ -10,7 +10,10 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import needs
 from tests.dashboard.screen import WAIT_MS, Screens
-from tests.real.harness import Person, Roost, running
+from tests.real.conftest import ada, bob, roost
+from tests.real.harness import Roost
+
+__all__ = ["ada", "bob", "roost"]  # fixtures
 
 BUILT = Path(__file__).parents[2] / "web" / "dashboard" / "dist" / "index.html"
 # As root, without a display, and without a word to anybody outside.
@@ -48,22 +51,6 @@ def asyncio_alone() -> Iterator[None]:
         yield
     finally:
         asyncio.set_event_loop_policy(policy)
-
-
-@pytest.fixture(scope="module")
-def roost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
-    with running(tmp_path_factory.mktemp("roost")) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def ada(roost: Roost) -> Person:
-    return roost.user("ada")
-
-
-@pytest.fixture(scope="module")
-def bob(roost: Roost) -> Person:
-    return roost.user("bob")
 
 
 @pytest.fixture
