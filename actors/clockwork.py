@@ -15,7 +15,7 @@ from actors.ports import Ports
 from actors.ports.time import Progress
 from actors.rolling import Rolling
 from actors.schedule_messages import ScheduleMessageBuilder
-from actors.scheduling import PACE_S, Scheduling
+from actors.scheduling import CLAIM_PACE_S, Scheduling
 from actors.supervisor import Supervisor
 from actors.timer import Key, Timer
 from protocol import commands
@@ -26,6 +26,8 @@ from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.clockwork")
 
+# Of other jobs: what comes meanwhile is done together.
+PACE_S = 0.02
 RESTORE_AGAIN_S = 1.0
 NEVER_S = float("inf")
 
@@ -75,9 +77,9 @@ class Clockwork:
             planned=lambda: self.wake("occurrences"),
         )
         work: dict[str, tuple[Callable[[], Awaitable[int | None]], float, float]] = {
-            "occurrences": (self.scheduling.fire, look_again_s, PACE_S),
+            "occurrences": (self.scheduling.fire, look_again_s, CLAIM_PACE_S),
             "plans": (self.scheduling.plan, look_again_s, PACE_S),
-            "commands": (self.scheduling.try_commands, look_again_s, PACE_S),
+            "commands": (self.scheduling.try_commands, look_again_s, CLAIM_PACE_S),
             "nudges": (self._nudge, NEVER_S, PACE_S),
             "rollups": (self.rolling.work, NEVER_S, PACE_S),
             "webhooks": (self.courier.deliver, look_again_s, PACE_S),

@@ -51,7 +51,7 @@ class Dispatcher:
         self._changed = changed
         self._put, self._take = trio.open_memory_channel[Command](QUEUE_MAX)
         self._here: set[str] = set()  # asked for only, never walked
-        self._sent: dict[str, int] = {}
+        self._sent: dict[str, tuple[Command, int]] = {}  # and when
         self._unsent: dict[str, None] = {}
         self._noted = trio.Event()
 
@@ -108,7 +108,7 @@ class Dispatcher:
                 continue
             self.published += 1
             if command.state == commands.QUEUED:
-                self._sent[command.id] = self._clock.now_us()
+                self._sent[command.id] = command, self._clock.now_us()
         if self._sent or self._unsent:
             self._noted.set()
         return all(taken)
@@ -118,11 +118,11 @@ class Dispatcher:
         while True:
             await self._noted.wait()
             self._noted = trio.Event()
-            sent = list(self._sent.items())[:NOTES_MAX]
+            sent = list(self._sent.values())[:NOTES_MAX]
             unsent = list(self._unsent)[:NOTES_MAX]
             try:
                 if sent:
-                    self._changed(await self._store.commands_sent(sent))
+                    await self._note(sent)
                 if unsent:
                     again_us = self._clock.now_us() + round(RETRY_S * SECOND_US)
                     await self._store.commands_unsent(unsent, again_us)
@@ -131,10 +131,19 @@ class Dispatcher:
                 await trio.sleep(RETRY_S)
                 self._noted.set()
                 continue
-            for command_id, _ in sent:
-                del self._sent[command_id]
+            for command, _ in sent:
+                del self._sent[command.id]
             for command_id in unsent:
                 del self._unsent[command_id]
             if self._sent or self._unsent:
                 self._noted.set()
             await trio.sleep(NOTE_EVERY_S)
+
+    async def _note(self, sent: Sequence[tuple[Command, int]]) -> None:
+        versions = await self._store.commands_sent([(command.id, at_us) for command, at_us in sent])
+        noted = [
+            commands.noted_as_sent(command, at_us, versions[command.id])
+            for command, at_us in sent
+            if command.id in versions
+        ]
+        self._changed(Progress(commands=tuple(noted)))

@@ -7,6 +7,8 @@ when the next is due.
 
 from collections.abc import Callable
 
+import trio
+
 from actors.dispatch import Dispatcher
 from actors.ports import Store, WallClock
 from actors.ports.time import Claimed, Progress
@@ -26,15 +28,30 @@ from protocol.schedules import (
 )
 from protocol.times import SECOND_US
 
-# A claim costs a transaction, however much is in it, and everybody some milliseconds. So what is
-# due goes at 2,500 a second at most, in small portions; what is due by itself waits for nothing.
-PACE_S = 0.02
-CLAIM_MAX = 50
+# Whatever else goes on waits for a portion to be claimed, so many due at once go in small ones, one
+# every few milliseconds. A claim costs a transaction, however much is in it: a machine that cannot
+# keep that pace gets larger ones. What is due by itself waits for nothing.
+CLAIM_PACE_S = 0.0045
+CLAIMED_PER_S = 2_100
+CLAIM_MIN, CLAIM_MAX = 10, 50
 # Working out ten due times takes up to some milliseconds each.
 PLAN_MAX = 20
 # After an outage: occurrences that were never planned are recorded as missed this far back.
 BACK_S = 7 * 24 * 3_600
 CATCH_UP = 200
+
+
+class Portions:
+    """How many to claim at once: as many as make the rate since the last claim, within bounds."""
+
+    def __init__(self) -> None:
+        self._since_s = float("-inf")
+
+    def take(self) -> int:
+        now_s = trio.current_time()
+        share = (now_s - self._since_s) * CLAIMED_PER_S
+        self._since_s = now_s
+        return round(min(max(share, CLAIM_MIN), CLAIM_MAX))
 
 
 class Scheduling:
@@ -54,19 +71,18 @@ class Scheduling:
         changed: Callable[[Progress], None],
         planned: Callable[[], None],
     ) -> None:
-        self.fired = 0
-        self.missed = 0
-        self.latest_s = 0.0
         self._store = store
         self._clock = clock
         self._dispatcher = dispatcher
         self._builder = builder
         self._changed = changed
         self._planned = planned
+        self._occurrences = Portions()
+        self._commands = Portions()
 
     async def fire(self) -> int | None:
         """Occurrences whose time has come."""
-        room = min(CLAIM_MAX, self._dispatcher.room)
+        room = min(self._occurrences.take(), self._dispatcher.room)
         now_us = self._clock.now_us()
         if not room:
             return now_us + SECOND_US
@@ -74,7 +90,7 @@ class Scheduling:
 
     async def try_commands(self) -> int | None:
         """Commands whose next try has come, or that expire."""
-        room = min(CLAIM_MAX, self._dispatcher.room)
+        room = min(self._commands.take(), self._dispatcher.room)
         now_us = self._clock.now_us()
         if not room:
             return now_us + SECOND_US
@@ -96,13 +112,10 @@ class Scheduling:
         now_us = self._clock.now_us()
         why = why_missed(due, now_us)
         if why:
-            self.missed += 1
             return missed(due.occurrence, why), None
         if due.media_sha256 is None:
             return ended(due.occurrence, FAILED, "its media is gone"), None
         command = self._builder.build(due, now_us)
-        self.fired += 1
-        self.latest_s = (now_us - due.occurrence.due_us) / SECOND_US
         return triggered(due.occurrence, command, now_us), command
 
     def _plan(self, schedule: Schedule) -> tuple[Schedule, list[int]]:

@@ -128,9 +128,9 @@ def ended(command: Command, state: str, now_us: int, detail: str) -> Command:
     )
 
 
-def noted_as_sent(command: Command, at_us: int) -> Command:
-    """The broker has it."""
-    return msgspec.structs.replace(command, state=SENT, sent_us=at_us, version=command.version + 1)
+def noted_as_sent(command: Command, at_us: int, version: int) -> Command:
+    """The broker has it; that is its next version."""
+    return msgspec.structs.replace(command, state=SENT, sent_us=at_us, version=version)
 
 
 def again_s(attempts: int) -> int:

@@ -98,15 +98,16 @@ class CommandTables(WebhookTables):
             for c in self._open()
         )
 
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> Progress:
+    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
         await self._cross()
-        changed = []
+        versions = {}
         for command_id, at_us in sent:
             command = self.all_commands.get(command_id)
             if command is not None and command.state == commands.QUEUED:
-                self.all_commands[command_id] = commands.noted_as_sent(command, at_us)
-                changed.append(self.all_commands[command_id])
-        return Progress(commands=tuple(changed))
+                noted = commands.noted_as_sent(command, at_us, command.version + 1)
+                self.all_commands[command_id] = noted
+                versions[command_id] = noted.version
+        return versions
 
     async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
         await self._cross()

@@ -57,8 +57,9 @@ class CommandStore(Protocol):
         wait behind another of their device."""
         ...
 
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> Progress:
-        """The broker has these (id, when): what was `queued` is `sent`."""
+    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
+        """The broker has these (id, when): what was `queued` is `sent`. Answers with the versions
+        of those that changed, by id."""
         ...
 
     async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:

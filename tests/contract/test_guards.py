@@ -1,5 +1,6 @@
 """Every private name of a dependency that we touch: a release that changes one fails here."""
 
+import asyncio
 import inspect
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +14,9 @@ import hypercorn.protocol.ws_stream
 import hypercorn.trio.run
 import quart
 import trio
+import trio_asyncio
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.bridge import TURN_MAX, open_bridge
 from roost.hardening import PATCHES
 
 
@@ -107,3 +109,49 @@ def test_hypercorn_looks_its_parts_up_where_they_are_replaced() -> None:
     assert "await self._check_protocol(event)" in h11
     for place, name, _ in PATCHES:
         assert hasattr(place, name)
+
+
+async def test_trio_asyncio_looks_its_parts_up_where_a_bridge_replaces_them() -> None:
+    base = trio_asyncio._base.BaseTrioEventLoop
+    assert "await self._main_loop_one()" in inspect.getsource(base._main_loop)
+    assert list(inspect.signature(base._main_loop_one).parameters) == ["self", "no_wait"]
+    assert "self._check_callback(callback" in inspect.getsource(base.call_soon)
+    assert "await self.synchronize()" in inspect.getsource(base._io_task)
+    async with open_bridge("guard") as bridge:
+        loop = bridge._loop
+        assert {"_main_loop_one", "_check_callback", "synchronize"} <= vars(loop).keys()
+    assert not {"_main_loop_one", "_check_callback", "synchronize"} & vars(loop).keys()
+
+
+async def test_callbacks_without_end_leave_turns_to_other_tasks() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async def spin() -> None:
+        for _ in range(100 * TURN_MAX):
+            await asyncio.sleep(0)
+
+    async with open_bridge("guard") as bridge, trio.open_nursery() as nursery:
+        nursery.start_soon(count)
+        await bridge.run(spin)
+        assert turns >= 100
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_timer_of_asyncio_rings_while_callbacks_go_on() -> None:
+    rang: list[bool] = []
+
+    async def spin() -> None:
+        asyncio.get_running_loop().call_later(0.01, rang.append, True)
+        async with asyncio.timeout(10):
+            while not rang:
+                await asyncio.sleep(0)
+
+    async with open_bridge("guard") as bridge:
+        await bridge.run(spin)
+    assert rang == [True]

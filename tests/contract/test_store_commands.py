@@ -121,9 +121,11 @@ async def test_sent_is_noted_once_and_never_after_the_device_has_answered(home: 
     await home.store.add_command(some_command(home, 2, parallel=True))
     await home.commit(of(acks=(ack(home, "delivered", 2),)))
     notes = [(some_command(home, n).id, NOW) for n in (1, 2)]
-    noted = await home.store.commands_sent(notes)
-    assert [(c.id[-1], c.state, c.sent_us) for c in noted.commands] == [("1", "sent", NOW)]
-    assert (await home.store.commands_sent(notes)).commands == ()
+    assert await home.store.commands_sent(notes) == {some_command(home, 1).id: 1}
+    noted = await home.store.command(USER, some_command(home, 1).id)
+    assert noted is not None
+    assert (noted.state, noted.sent_us, noted.version) == ("sent", NOW, 1)
+    assert await home.store.commands_sent(notes) == {}
     assert await state(home, 2) == "delivered"
 
 

@@ -24,18 +24,21 @@ MEDIA = "00000000-0000-4000-c000-000000000001"
 async def home(opened_store: Any) -> AsyncIterator[Home]:
     async with opened_store() as store:
         made = await Home(store).furnish()
-        media = Media(
-            num=0,
-            id=MEDIA,
-            user_id=USER,
-            filename="a.png",
-            content_type="image/png",
-            size=9,
-            sha256=b"s" * 32,
-            created_us=NOW,
-        )
-        await store.add_media(media)
+        await store.add_media(some_media())
         yield made
+
+
+def some_media() -> Media:
+    return Media(
+        num=0,
+        id=MEDIA,
+        user_id=USER,
+        filename="a.png",
+        content_type="image/png",
+        size=9,
+        sha256=b"s" * 32,
+        created_us=NOW,
+    )
 
 
 def some_schedule(n: int = 1, **changes: Any) -> Schedule:

@@ -27,7 +27,9 @@ COMMAND = (
 FROM = "commands c JOIN devices d ON d.num = c.device_num"
 IS_OPEN = "c.state IN ('queued', 'sent')"
 
-_INSERT = """
+INSERT_WIDTH = 11
+# Its parameters are those of `inserted`.
+INSERT = """
 INSERT INTO commands (id, user_id, device_num, type, payload, state, parallel, created_at,
     expires_at, next_try_at, attempts, detail, version)
 SELECT i.id::uuid, i.user_id::uuid, i.device_num, i.type, i.payload, i.state, i.parallel,
@@ -49,22 +51,32 @@ FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::time
 WHERE c.num = i.num
 """
 
+# The few that are taken are found first, by the index alone. `astray`: their next try is further
+# away than any is put; the clock was set back.
 _DUE = f"""
+WITH due AS MATERIALIZED (
+    SELECT c.num FROM commands c WHERE {IS_OPEN} AND c.next_try_at <= $1
+    ORDER BY c.next_try_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), astray AS MATERIALIZED (
+    SELECT c.num FROM commands c WHERE {IS_OPEN} AND c.next_try_at > $3
+    ORDER BY c.next_try_at LIMIT $2 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
+), taken AS (SELECT num FROM due UNION ALL SELECT num FROM astray)
 SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
         WHERE e.device_num = c.device_num AND e.num < c.num AND NOT e.parallel
         AND e.state IN ('queued', 'sent')) AS blocked
-FROM {FROM} WHERE {IS_OPEN} AND (c.next_try_at <= $1 OR c.next_try_at > $3)
-ORDER BY c.next_try_at, c.num LIMIT $2 FOR UPDATE OF c SKIP LOCKED
+FROM taken JOIN commands c ON c.num = taken.num JOIN devices d ON d.num = c.device_num
+ORDER BY c.next_try_at, c.num
 """
 
 
-# As `commands.noted_as_sent`, in one statement; locked in the order of their numbers.
-_SENT = f"""
-WITH noted AS (SELECT c.num, i.at FROM commands c
+# As `commands.noted_as_sent`, in one statement; locked in the order of their numbers. The state is
+# looked at last: asked for in the table, all open commands would be read from their index.
+_SENT = """
+WITH noted AS MATERIALIZED (SELECT c.num, c.state, i.at FROM commands c
     JOIN unnest($1::text[], $2::timestamptz[]) AS i (id, at) ON c.id = i.id::uuid
-    WHERE c.state = 'queued' ORDER BY c.num FOR UPDATE OF c)
+    ORDER BY c.num FOR UPDATE OF c)
 UPDATE commands c SET state = 'sent', sent_at = noted.at, version = c.version + 1
-FROM noted, devices d WHERE c.num = noted.num AND d.num = c.device_num RETURNING {COMMAND}
+FROM noted WHERE noted.state = 'queued' AND c.num = noted.num RETURNING c.id::text, c.version
 """
 
 
@@ -93,7 +105,8 @@ def command(row: Any) -> Command:
     )
 
 
-async def insert(connection: Any, new: Sequence[Command]) -> None:
+def inserted(new: Sequence[Command]) -> list[list[Any]]:
+    """The parameters of `INSERT`."""
     rows = [
         (
             c.id,
@@ -110,8 +123,11 @@ async def insert(connection: Any, new: Sequence[Command]) -> None:
         )
         for c in new
     ]
-    if rows:
-        await connection.execute(_INSERT, *columns(rows, 11))
+    return columns(rows, INSERT_WIDTH)
+
+
+async def insert(connection: Any, new: Sequence[Command]) -> None:
+    await connection.execute(INSERT, *inserted(new))
 
 
 async def update(connection: Any, changed: Sequence[Command]) -> None:
@@ -228,9 +244,9 @@ async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
     return Claimed(send=tuple(send), changed=changed, next_us=next_us)
 
 
-async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> Progress:
+async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
     found = await connection.fetch(_SENT, *columns(sent, 2))
-    return Progress(commands=tuple(command(row) for row in found))
+    return {row["id"]: row["version"] for row in found}
 
 
 async def commands_unsent(connection: Any, ids: Sequence[str], next_us: int) -> None:
@@ -297,7 +313,7 @@ class CommandCalls(Crossing):
     async def claim_commands(self, now_us: int, limit: int) -> Claimed:
         return await self._work(claim_commands, now_us, limit)
 
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> Progress:
+    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
         return await self._work(commands_sent, sent)
 
     async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:

@@ -14,15 +14,23 @@ OCCURRENCE = (
 )
 FROM = "schedule_occurrences o JOIN media_schedules s ON s.num = o.schedule_num"
 
-_UPDATE = """
+_KINDS = ("bigint", *["text"] * 2, *["timestamptz"] * 3, "text", "integer")
+
+
+def updating(first: int) -> str:
+    """The statement whose parameters are those of `updated`, numbered from `first`."""
+    parameters = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(_KINDS))
+    return f"""
 UPDATE schedule_occurrences o SET state = i.state, command_id = i.command_id::uuid,
     triggered_at = i.triggered_at, acknowledged_at = i.acknowledged_at,
     completed_at = i.completed_at, detail = i.detail, version = i.version
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-    $6::timestamptz[], $7::text[], $8::integer[])
+FROM unnest({parameters})
     AS i (num, state, command_id, triggered_at, acknowledged_at, completed_at, detail, version)
 WHERE o.num = i.num
 """
+
+
+_UPDATE = updating(1)
 
 
 def occurrence(row: Any) -> Occurrence:
@@ -43,8 +51,8 @@ def occurrence(row: Any) -> Occurrence:
     )
 
 
-async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
-    """Write occurrences that this transaction has locked."""
+def updated(changed: Sequence[Occurrence]) -> list[list[Any]]:
+    """The parameters of `updating`."""
     rows = [
         (
             o.num,
@@ -58,8 +66,13 @@ async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
         )
         for o in changed
     ]
-    if rows:
-        await connection.execute(_UPDATE, *columns(rows, 8))
+    return columns(rows, len(_KINDS))
+
+
+async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
+    """Write occurrences that this transaction has locked."""
+    if changed:
+        await connection.execute(_UPDATE, *updated(changed))
 
 
 async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrence, ...]:

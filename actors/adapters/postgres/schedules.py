@@ -25,16 +25,30 @@ SCHEDULE = (
     f" {NEXT_AT} AS next_at"
 )
 
+# The few that are taken are found first, by the index alone: however many are due, nobody joins or
+# sorts the rest.
 _DUE = """
+WITH due AS MATERIALIZED (
+    SELECT num FROM schedule_occurrences WHERE state = 'pending' AND due_at <= $1
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
 SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.version AS o_version,
     s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,
     s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,
     s.planned_at, s.plan_at, s.revision, NULL AS next_at,
     d.num AS device_num, d.code, d.status, m.content_type, m.size, m.sha256
-FROM schedule_occurrences o JOIN media_schedules s ON s.num = o.schedule_num
+FROM due JOIN schedule_occurrences o USING (num) JOIN media_schedules s ON s.num = o.schedule_num
     JOIN devices d ON d.id = s.device_id LEFT JOIN media m ON m.id = s.media_id
-WHERE o.state = 'pending' AND o.due_at <= $1
-ORDER BY o.due_at, o.num LIMIT $2 FOR UPDATE OF o SKIP LOCKED
+ORDER BY o.due_at, o.num
+"""
+
+# In one round trip: the commands of locked occurrences, what became of these, and when others are
+# due.
+_CLAIM = f"""
+WITH sent AS ({commands.INSERT}),
+    claimed AS ({following.updating(commands.INSERT_WIDTH + 1)} RETURNING o.num)
+SELECT due_at FROM schedule_occurrences
+WHERE state = 'pending' AND num NOT IN (SELECT num FROM claimed) ORDER BY due_at LIMIT 1
 """
 
 _ADD_OCCURRENCES = """
@@ -165,13 +179,11 @@ async def claim_occurrences(connection: Any, now_us: int, limit: int, judge: Jud
         found = await connection.fetch(_DUE, now_us, limit)
         judged = [judge(_due(row)) for row in found]
         send = [command for _, command in judged if command is not None]
-        await commands.insert(connection, send)
         occurrences = tuple(each for each, _ in judged)
-        await following.update(connection, occurrences)
-        told = await announce(connection, now_us, occurrences=occurrences)
         next_us = await connection.fetchval(
-            "SELECT min(due_at) FROM schedule_occurrences WHERE state = 'pending'"
+            _CLAIM, *commands.inserted(send), *following.updated(occurrences)
         )
+        told = await announce(connection, now_us, occurrences=occurrences)
     changed = Progress(commands=tuple(send), occurrences=occurrences, told=told)
     return Claimed(send=tuple(send), changed=changed, next_us=next_us)
 

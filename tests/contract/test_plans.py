@@ -1,0 +1,146 @@
+"""What is due is found by its index: a claim reads what it takes, however much else waits.
+
+PostgreSQL chooses a plan by what it knows of the tables, and of a table that was just filled it
+knows nothing. So nothing is analyzed here.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from actors.adapters.bridge import open_bridge
+from actors.adapters.postgres import commands, connecting, schedules
+from actors.adapters.postgres.store import open_store
+from protocol.commands import Command
+from protocol.schedules import Due, Occurrence, triggered
+from roost.embedded.postgres import EmbeddedPostgres
+from tests.contract.conftest import fresh_url
+from tests.contract.test_store import Home
+from tests.contract.test_store_commands import some_command
+from tests.contract.test_store_schedules import some_media, some_schedule
+from tests.unit.makers import NOW, SECOND
+
+WAITING = 3_000
+TAKEN = 10
+
+
+class Explained:
+    """A connection that notes how many rows each step of its statements looked at."""
+
+    def __init__(self, connection: Any) -> None:
+        self.looked_at: list[int] = []
+        self.transaction = connection.transaction
+        self._connection = connection
+
+    async def fetch(self, query: str, *args: Any) -> Any:
+        await self._explain(query, *args)
+        return await self._connection.fetch(query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        await self._explain(query, *args)
+        return await self._connection.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: Any) -> Any:
+        await self._explain(query, *args)
+        return await self._connection.execute(query, *args)
+
+    async def _explain(self, query: str, *args: Any) -> None:
+        attempt = self._connection.transaction()
+        await attempt.start()
+        try:
+            (plan,) = json.loads(
+                await self._connection.fetchval(
+                    f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {query}", *args
+                )
+            )
+        finally:
+            await attempt.rollback()
+        self.looked_at += _looked_at(plan["Plan"])
+
+
+def _looked_at(node: dict[str, Any]) -> Iterator[int]:
+    removed = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
+    yield round((node["Actual Rows"] + removed) * node["Actual Loops"])
+    for below in node.get("Plans", ()):
+        yield from _looked_at(below)
+
+
+@pytest.fixture
+def empty_url(postgres: EmbeddedPostgres) -> str:
+    return fresh_url(postgres)
+
+
+@pytest.fixture
+async def url(empty_url: str) -> str:
+    """A database with as many occurrences due as commands that wait for their device."""
+    async with open_store(empty_url) as store:
+        home = await Home(store).furnish()
+        await store.add_media(some_media())
+        due = [NOW + n for n in range(2 * WAITING)]
+        await store.add_schedule(some_schedule(), due)
+
+        def fires(each: Due) -> tuple[Occurrence, Command | None]:
+            waits = {"parallel": True, "attempts": 1, "next_try_us": NOW + 60 * SECOND}
+            command = some_command(home, each.occurrence.num, **waits)
+            return triggered(each.occurrence, command, NOW), command
+
+        await store.claim_occurrences(NOW + SECOND, WAITING, fires)
+        # What comes first in its index is not what is looked for.
+        await store.commands_sent(
+            [(some_command(home, n + 1).id, NOW) for n in range(WAITING // 2)]
+        )
+    return empty_url
+
+
+async def _looks_at(url: str, work: Any, *args: Any) -> tuple[Any, int]:
+    """What a unit of work answers, and the most rows that a step of it looked at."""
+
+    async def run() -> tuple[Any, int]:
+        connection = await connecting.connect(url)
+        explained = Explained(connection)
+        try:
+            return await work(explained, *args), max(explained.looked_at)
+        finally:
+            await connection.close()
+
+    async with open_bridge("plans") as bridge:
+        return await bridge.run(run)
+
+
+async def test_a_claim_of_occurrences_looks_at_those_it_takes(url: str) -> None:
+    def fires(due: Due) -> tuple[Occurrence, Command | None]:
+        command = Command(
+            id=f"00000000-0000-4000-b000-{due.occurrence.num:012d}",
+            user_id=due.schedule.user_id,
+            device_id=due.schedule.device_id,
+            device_num=due.device_num,
+            device_code=due.device_code,
+            type="play_media",
+            payload="{}",
+            created_us=NOW,
+            expires_us=NOW + SECOND,
+            next_try_us=NOW + SECOND,
+        )
+        return triggered(due.occurrence, command, NOW), command
+
+    claimed, rows = await _looks_at(url, schedules.claim_occurrences, NOW + SECOND, TAKEN, fires)
+    assert (len(claimed.send), claimed.next_us) == (TAKEN, NOW + WAITING + TAKEN)
+    assert rows <= 4 * TAKEN
+
+
+async def test_a_claim_of_commands_looks_at_those_it_takes(url: str) -> None:
+    claimed, rows = await _looks_at(url, commands.claim_commands, NOW + SECOND, TAKEN)
+    assert (claimed.send, claimed.next_us) == ((), NOW + 60 * SECOND)
+    assert rows <= 4
+    claimed, rows = await _looks_at(url, commands.claim_commands, NOW + 60 * SECOND, TAKEN)
+    assert len(claimed.send) == TAKEN
+    assert rows <= 4 * TAKEN
+
+
+async def test_noting_commands_as_sent_looks_at_these(url: str) -> None:
+    ids = [f"00000000-0000-4000-b000-{n:012d}" for n in range(WAITING - TAKEN + 1, WAITING + 1)]
+    noted, rows = await _looks_at(url, commands.commands_sent, [(each, NOW) for each in ids])
+    assert noted == dict.fromkeys(ids, 1)
+    assert rows <= 4 * TAKEN

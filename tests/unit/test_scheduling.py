@@ -1,0 +1,43 @@
+"""How much is claimed at once."""
+
+import trio
+from trio.testing import MockClock
+
+from actors.scheduling import CLAIM_MAX, CLAIM_MIN, CLAIM_PACE_S, CLAIMED_PER_S, Portions
+
+
+async def taken(portions: Portions, every_s: float, times: int) -> list[int]:
+    sizes = []
+    for _ in range(times):
+        await trio.sleep(every_s)
+        sizes.append(portions.take())
+    return sizes
+
+
+async def test_what_comes_after_a_pause_is_taken_at_once(autojump_clock: MockClock) -> None:
+    portions = Portions()
+    assert portions.take() == CLAIM_MAX
+    assert await taken(portions, 60, 1) == [CLAIM_MAX]
+
+
+async def test_a_machine_that_keeps_the_pace_gets_small_portions(
+    autojump_clock: MockClock,
+) -> None:
+    portions = Portions()
+    portions.take()
+    assert set(await taken(portions, CLAIM_PACE_S, 20)) == {CLAIM_MIN}
+
+
+async def test_a_slower_machine_gets_larger_ones_and_keeps_the_rate(
+    autojump_clock: MockClock,
+) -> None:
+    portions = Portions()
+    portions.take()
+    sizes = await taken(portions, 0.012, 100)
+    assert abs(sum(sizes) - 100 * 0.012 * CLAIMED_PER_S) < 100
+    assert max(await taken(portions, 0.5, 3)) == CLAIM_MAX
+
+
+def test_many_due_at_one_moment_are_out_within_five_seconds() -> None:
+    assert 10_000 / CLAIMED_PER_S < 4.8
+    assert CLAIM_MIN / CLAIM_PACE_S >= CLAIMED_PER_S
