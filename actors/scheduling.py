@@ -31,9 +31,9 @@ from protocol.times import SECOND_US
 # Whatever else goes on waits for a portion to be claimed, so many due at once go in small ones, one
 # every few milliseconds. A claim costs a transaction, however much is in it: a machine that cannot
 # keep that pace gets larger ones. What is due by itself waits for nothing.
-CLAIM_PACE_S = 0.0045
 CLAIMED_PER_S = 2_100
 CLAIM_MIN, CLAIM_MAX = 10, 50
+CLAIM_PACE_S = CLAIM_MIN / CLAIMED_PER_S
 # Working out ten due times takes up to some milliseconds each.
 PLAN_MAX = 20
 # After an outage: occurrences that were never planned are recorded as missed this far back.

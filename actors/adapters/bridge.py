@@ -59,12 +59,12 @@ def _quickened(loop: Any) -> Iterator[None]:
     """
     one = loop._main_loop_one
 
-    async def some(no_wait: bool = False) -> None:
+    async def some() -> None:
         try:
             for _ in range(TURN_MAX):
                 await one(no_wait=True)
         except trio.WouldBlock:
-            await one(no_wait)
+            await one()
         else:
             await trio.lowlevel.checkpoint()
 

@@ -18,7 +18,6 @@ from protocol.schedules import Due, Occurrence, triggered
 from roost.embedded.postgres import EmbeddedPostgres
 from tests.contract.conftest import fresh_url
 from tests.contract.test_store import Home
-from tests.contract.test_store_commands import some_command
 from tests.contract.test_store_schedules import some_media, some_schedule
 from tests.unit.makers import NOW, SECOND
 
@@ -72,25 +71,38 @@ def empty_url(postgres: EmbeddedPostgres) -> str:
     return fresh_url(postgres)
 
 
+def _id(n: int) -> str:
+    """Of the command of the occurrence of that number."""
+    return f"00000000-0000-4000-b000-{n:012d}"
+
+
+def _fires(due: Due) -> tuple[Occurrence, Command | None]:
+    command = Command(
+        id=_id(due.occurrence.num),
+        user_id=due.schedule.user_id,
+        device_id=due.schedule.device_id,
+        device_num=due.device_num,
+        device_code=due.device_code,
+        type="play_media",
+        payload="{}",
+        parallel=True,
+        created_us=NOW,
+        expires_us=NOW + 600 * SECOND,
+        next_try_us=NOW + 60 * SECOND,
+    )
+    return triggered(due.occurrence, command, NOW), command
+
+
 @pytest.fixture
 async def url(empty_url: str) -> str:
     """A database with as many occurrences due as commands that wait for their device."""
     async with open_store(empty_url) as store:
-        home = await Home(store).furnish()
+        await Home(store).furnish()
         await store.add_media(some_media())
-        due = [NOW + n for n in range(2 * WAITING)]
-        await store.add_schedule(some_schedule(), due)
-
-        def fires(each: Due) -> tuple[Occurrence, Command | None]:
-            waits = {"parallel": True, "attempts": 1, "next_try_us": NOW + 60 * SECOND}
-            command = some_command(home, each.occurrence.num, **waits)
-            return triggered(each.occurrence, command, NOW), command
-
-        await store.claim_occurrences(NOW + SECOND, WAITING, fires)
+        await store.add_schedule(some_schedule(), [NOW + n for n in range(2 * WAITING)])
+        await store.claim_occurrences(NOW + SECOND, WAITING, _fires)
         # What comes first in its index is not what is looked for.
-        await store.commands_sent(
-            [(some_command(home, n + 1).id, NOW) for n in range(WAITING // 2)]
-        )
+        await store.commands_sent([(_id(n + 1), NOW) for n in range(WAITING // 2)])
     return empty_url
 
 
@@ -110,22 +122,7 @@ async def _looks_at(url: str, work: Any, *args: Any) -> tuple[Any, int]:
 
 
 async def test_a_claim_of_occurrences_looks_at_those_it_takes(url: str) -> None:
-    def fires(due: Due) -> tuple[Occurrence, Command | None]:
-        command = Command(
-            id=f"00000000-0000-4000-b000-{due.occurrence.num:012d}",
-            user_id=due.schedule.user_id,
-            device_id=due.schedule.device_id,
-            device_num=due.device_num,
-            device_code=due.device_code,
-            type="play_media",
-            payload="{}",
-            created_us=NOW,
-            expires_us=NOW + SECOND,
-            next_try_us=NOW + SECOND,
-        )
-        return triggered(due.occurrence, command, NOW), command
-
-    claimed, rows = await _looks_at(url, schedules.claim_occurrences, NOW + SECOND, TAKEN, fires)
+    claimed, rows = await _looks_at(url, schedules.claim_occurrences, NOW + SECOND, TAKEN, _fires)
     assert (len(claimed.send), claimed.next_us) == (TAKEN, NOW + WAITING + TAKEN)
     assert rows <= 4 * TAKEN
 
@@ -140,7 +137,7 @@ async def test_a_claim_of_commands_looks_at_those_it_takes(url: str) -> None:
 
 
 async def test_noting_commands_as_sent_looks_at_these(url: str) -> None:
-    ids = [f"00000000-0000-4000-b000-{n:012d}" for n in range(WAITING - TAKEN + 1, WAITING + 1)]
+    ids = [_id(WAITING - n) for n in range(TAKEN)]
     noted, rows = await _looks_at(url, commands.commands_sent, [(each, NOW) for each in ids])
     assert noted == dict.fromkeys(ids, 1)
     assert rows <= 4 * TAKEN

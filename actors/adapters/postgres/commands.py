@@ -51,20 +51,21 @@ FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::time
 WHERE c.num = i.num
 """
 
-# The few that are taken are found first, by the index alone. `astray`: their next try is further
-# away than any is put; the clock was set back.
+# The few that are taken are found first, by the index alone, and read as they are when they are
+# locked (see `schedules`). `astray`: their next try is further away than any is put; the clock was
+# set back.
 _DUE = f"""
 WITH due AS MATERIALIZED (
-    SELECT c.num FROM commands c WHERE {IS_OPEN} AND c.next_try_at <= $1
+    SELECT * FROM commands c WHERE {IS_OPEN} AND c.next_try_at <= $1
     ORDER BY c.next_try_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), astray AS MATERIALIZED (
-    SELECT c.num FROM commands c WHERE {IS_OPEN} AND c.next_try_at > $3
+    SELECT * FROM commands c WHERE {IS_OPEN} AND c.next_try_at > $3
     ORDER BY c.next_try_at LIMIT $2 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
-), taken AS (SELECT num FROM due UNION ALL SELECT num FROM astray)
+), taken AS (SELECT * FROM due UNION ALL SELECT * FROM astray)
 SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
         WHERE e.device_num = c.device_num AND e.num < c.num AND NOT e.parallel
         AND e.state IN ('queued', 'sent')) AS blocked
-FROM taken JOIN commands c ON c.num = taken.num JOIN devices d ON d.num = c.device_num
+FROM taken c JOIN devices d ON d.num = c.device_num
 ORDER BY c.next_try_at, c.num
 """
 

@@ -26,10 +26,11 @@ SCHEDULE = (
 )
 
 # The few that are taken are found first, by the index alone: however many are due, nobody joins or
-# sorts the rest.
+# sorts the rest. They are read as they are when they are locked, not from the table once more:
+# there, this statement sees what was there when it began.
 _DUE = """
 WITH due AS MATERIALIZED (
-    SELECT num FROM schedule_occurrences WHERE state = 'pending' AND due_at <= $1
+    SELECT * FROM schedule_occurrences WHERE state = 'pending' AND due_at <= $1
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.version AS o_version,
@@ -37,7 +38,7 @@ SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.version AS o_version,
     s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,
     s.planned_at, s.plan_at, s.revision, NULL AS next_at,
     d.num AS device_num, d.code, d.status, m.content_type, m.size, m.sha256
-FROM due JOIN schedule_occurrences o USING (num) JOIN media_schedules s ON s.num = o.schedule_num
+FROM due o JOIN media_schedules s ON s.num = o.schedule_num
     JOIN devices d ON d.id = s.device_id LEFT JOIN media m ON m.id = s.media_id
 ORDER BY o.due_at, o.num
 """

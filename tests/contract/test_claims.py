@@ -1,0 +1,107 @@
+"""A claim takes rows as they are when it locks them, not as they were when its statement began."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+
+from actors.adapters.bridge import open_bridge
+from actors.adapters.postgres import commands, connecting, schedules
+from actors.ports.time import Claimed
+from protocol.commands import Command
+from protocol.schedules import Due, Occurrence, missed
+from roost.embedded.postgres import EmbeddedPostgres
+from tests.contract.conftest import fresh_url
+from tests.contract.pg_scene import WAIT_S, Scene, open_scene, until
+from tests.contract.test_store_commands import some_command
+from tests.contract.test_store_schedules import some_media, some_schedule
+from tests.unit.makers import NOW, SECOND, USER
+
+GATE = 8  # the advisory lock at which a claim stops between what it sees and what it locks
+
+
+class Gated:
+    """A connection whose claims stop at the gate."""
+
+    def __init__(self, connection: Any) -> None:
+        self.transaction = connection.transaction
+        self.fetchval = connection.fetchval
+        self.execute = connection.execute
+        self._connection = connection
+
+    async def fetch(self, query: str, *args: Any) -> Any:
+        before = " WHERE "
+        assert before in query
+        gate = f" WHERE pg_advisory_xact_lock_shared({GATE})::text = '' AND "
+        return await self._connection.fetch(query.replace(before, gate, 1), *args)
+
+
+@pytest.fixture
+def url(postgres: EmbeddedPostgres) -> str:
+    return fresh_url(postgres)
+
+
+@pytest.fixture
+async def scene(url: str) -> AsyncIterator[Scene]:
+    async with open_scene(url) as scene:
+        yield scene
+
+
+async def claimed_across(scene: Scene, change: Any, work: Any, *args: Any) -> Claimed:
+    """What is claimed when a change commits after the claim has seen its rows."""
+
+    async def run() -> Any:
+        connection = await connecting.connect(scene.url)
+        try:
+            return await work(Gated(connection), *args)
+        finally:
+            await connection.close()
+
+    answers: list[Claimed] = []
+
+    async def claim() -> None:
+        async with open_bridge("claims") as bridge:
+            answers.append(await bridge.run(run))
+
+    await scene.fetch(f"SELECT pg_advisory_lock({GATE})")
+    with trio.fail_after(WAIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(claim)
+            await until(lambda: scene.waiting_for("advisory"))
+            await change()
+            await scene.fetch(f"SELECT pg_advisory_unlock({GATE})")
+    (answer,) = answers
+    return answer
+
+
+async def test_a_command_that_is_noted_meanwhile_stays_noted(scene: Scene) -> None:
+    home = scene.home
+    command = await home.store.add_command(some_command(home))
+
+    async def note() -> None:
+        await home.store.commands_sent([(command.id, NOW)])
+
+    claimed = await claimed_across(scene, note, commands.claim_commands, NOW, 10)
+    (sent,) = claimed.send
+    assert (sent.state, sent.sent_us) == ("sent", NOW)
+    assert await home.store.command(USER, command.id) == sent
+
+
+async def test_an_occurrence_that_was_taken_back_and_planned_again_goes_on(scene: Scene) -> None:
+    home = scene.home
+    await home.store.add_media(some_media())
+    schedule = await home.store.add_schedule(some_schedule(), [NOW])
+
+    async def edit() -> None:
+        await home.store.update_schedule(schedule, [])
+        await home.store.update_schedule(schedule, [NOW])
+
+    def judge(due: Due) -> tuple[Occurrence, Command | None]:
+        return missed(due.occurrence, "late"), None
+
+    claimed = await claimed_across(
+        scene, edit, schedules.claim_occurrences, NOW + SECOND, 10, judge
+    )
+    (occurrence,) = claimed.changed.occurrences
+    assert occurrence.version == 3
