@@ -156,8 +156,15 @@ class EmbeddedPostgres:
 
 
 def _runs_on(pid: int, data: Path) -> bool:
-    """Whether that process is a server on that directory: a pid alone may be anybody's by now."""
-    return os.path.realpath(f"/proc/{pid}/cwd") == str(data)
+    """Whether that process is a server on that directory: a pid alone may be anybody's by now.
+
+    One that has ended, and that nobody has reaped (init in many a container does not), has no
+    directory any more.
+    """
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == data
+    except OSError:
+        return False
 
 
 def url_of(data: Path) -> str:
