@@ -22,6 +22,7 @@ from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
 from tests.contract import brokers, habits, servers
+from tests.contract.pg_scene import Scene, open_scene
 from tests.simulation.running import run_virtually
 
 _numbers = itertools.count()
@@ -64,6 +65,18 @@ def fresh_url(server: EmbeddedPostgres) -> str:
 
     asyncio.run(make())
     return server.url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def url(postgres: EmbeddedPostgres) -> str:
+    """Of a database of its own."""
+    return fresh_url(postgres)
+
+
+@pytest.fixture
+async def scene(url: str) -> AsyncIterator[Scene]:
+    async with open_scene(url) as scene:
+        yield scene
 
 
 @pytest.fixture(params=["memory", "postgres"])

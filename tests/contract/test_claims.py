@@ -1,9 +1,7 @@
 """A claim takes rows as they are when it locks them, not as they were when its statement began."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 import trio
 
 from actors.adapters.bridge import open_bridge
@@ -11,9 +9,7 @@ from actors.adapters.postgres import commands, connecting, schedules
 from actors.ports.time import Claimed
 from protocol.commands import Command
 from protocol.schedules import Due, Occurrence, missed
-from roost.embedded.postgres import EmbeddedPostgres
-from tests.contract.conftest import fresh_url
-from tests.contract.pg_scene import WAIT_S, Scene, open_scene, until
+from tests.contract.pg_scene import WAIT_S, Scene, until
 from tests.contract.test_store_commands import some_command
 from tests.contract.test_store_schedules import some_media, some_schedule
 from tests.unit.makers import NOW, SECOND, USER
@@ -35,17 +31,6 @@ class Gated:
         assert before in query
         gate = f" WHERE pg_advisory_xact_lock_shared({GATE})::text = '' AND "
         return await self._connection.fetch(query.replace(before, gate, 1), *args)
-
-
-@pytest.fixture
-def url(postgres: EmbeddedPostgres) -> str:
-    return fresh_url(postgres)
-
-
-@pytest.fixture
-async def scene(url: str) -> AsyncIterator[Scene]:
-    async with open_scene(url) as scene:
-        yield scene
 
 
 async def claimed_across(scene: Scene, change: Any, work: Any, *args: Any) -> Claimed:

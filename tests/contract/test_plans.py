@@ -15,8 +15,6 @@ from actors.adapters.postgres import commands, connecting, schedules
 from actors.adapters.postgres.store import open_store
 from protocol.commands import Command
 from protocol.schedules import Due, Occurrence, triggered
-from roost.embedded.postgres import EmbeddedPostgres
-from tests.contract.conftest import fresh_url
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_media, some_schedule
 from tests.unit.makers import NOW, SECOND
@@ -66,11 +64,6 @@ def _looked_at(node: dict[str, Any]) -> Iterator[int]:
         yield from _looked_at(below)
 
 
-@pytest.fixture
-def empty_url(postgres: EmbeddedPostgres) -> str:
-    return fresh_url(postgres)
-
-
 def _id(n: int) -> str:
     """Of the command of the occurrence of that number."""
     return f"00000000-0000-4000-b000-{n:012d}"
@@ -94,16 +87,16 @@ def _fires(due: Due) -> tuple[Occurrence, Command | None]:
 
 
 @pytest.fixture
-async def url(empty_url: str) -> str:
+async def crowded(url: str) -> str:
     """A database with as many occurrences due as commands that wait for their device."""
-    async with open_store(empty_url) as store:
+    async with open_store(url) as store:
         await Home(store).furnish()
         await store.add_media(some_media())
         await store.add_schedule(some_schedule(), [NOW + n for n in range(2 * WAITING)])
         await store.claim_occurrences(NOW + SECOND, WAITING, _fires)
         # What comes first in its index is not what is looked for.
         await store.commands_sent([(_id(n + 1), NOW) for n in range(WAITING // 2)])
-    return empty_url
+    return url
 
 
 async def _looks_at(url: str, work: Any, *args: Any) -> tuple[Any, int]:
@@ -121,23 +114,25 @@ async def _looks_at(url: str, work: Any, *args: Any) -> tuple[Any, int]:
         return await bridge.run(run)
 
 
-async def test_a_claim_of_occurrences_looks_at_those_it_takes(url: str) -> None:
-    claimed, rows = await _looks_at(url, schedules.claim_occurrences, NOW + SECOND, TAKEN, _fires)
+async def test_a_claim_of_occurrences_looks_at_those_it_takes(crowded: str) -> None:
+    claimed, rows = await _looks_at(
+        crowded, schedules.claim_occurrences, NOW + SECOND, TAKEN, _fires
+    )
     assert (len(claimed.send), claimed.next_us) == (TAKEN, NOW + WAITING + TAKEN)
     assert rows <= 4 * TAKEN
 
 
-async def test_a_claim_of_commands_looks_at_those_it_takes(url: str) -> None:
-    claimed, rows = await _looks_at(url, commands.claim_commands, NOW + SECOND, TAKEN)
+async def test_a_claim_of_commands_looks_at_those_it_takes(crowded: str) -> None:
+    claimed, rows = await _looks_at(crowded, commands.claim_commands, NOW + SECOND, TAKEN)
     assert (claimed.send, claimed.next_us) == ((), NOW + 60 * SECOND)
     assert rows <= 4
-    claimed, rows = await _looks_at(url, commands.claim_commands, NOW + 60 * SECOND, TAKEN)
+    claimed, rows = await _looks_at(crowded, commands.claim_commands, NOW + 60 * SECOND, TAKEN)
     assert len(claimed.send) == TAKEN
     assert rows <= 4 * TAKEN
 
 
-async def test_noting_commands_as_sent_looks_at_these(url: str) -> None:
+async def test_noting_commands_as_sent_looks_at_these(crowded: str) -> None:
     ids = [_id(WAITING - n) for n in range(TAKEN)]
-    noted, rows = await _looks_at(url, commands.commands_sent, [(each, NOW) for each in ids])
+    noted, rows = await _looks_at(crowded, commands.commands_sent, [(each, NOW) for each in ids])
     assert noted == dict.fromkeys(ids, 1)
     assert rows <= 4 * TAKEN

@@ -11,15 +11,8 @@ import trio
 
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.postgres.views import role_of
-from roost.embedded.postgres import EmbeddedPostgres
-from tests.contract.conftest import fresh_url
 from tests.contract.test_store import Home, of
 from tests.unit.makers import NOW, OTHER_USER, USER, some_device, some_feed, some_login
-
-
-@pytest.fixture
-def url(postgres: EmbeddedPostgres) -> str:
-    return fresh_url(postgres)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ The memory twin models these facts for the simulation; here they are shown on th
 
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -15,25 +14,12 @@ from actors.adapters.bridge import open_bridge
 from actors.adapters.postgres.store import READING_CONNECTIONS, open_store
 from actors.ports import Batch
 from protocol.records import Taken
-from roost.embedded.postgres import EmbeddedPostgres
 from tests.conftest import Logs
-from tests.contract.conftest import fresh_url
-from tests.contract.pg_scene import SESSION, WAIT_S, Call, Scene, attempt, open_scene, until
+from tests.contract.pg_scene import SESSION, WAIT_S, Call, Scene, attempt, until
 from tests.contract.test_store import of
 
 NOTHING = (0, 0, 0, 0, 0)
 ONCE = (1, 1, 1, 1, 1)
-
-
-@pytest.fixture
-def url(postgres: EmbeddedPostgres) -> str:
-    return fresh_url(postgres)
-
-
-@pytest.fixture
-async def scene(url: str) -> AsyncIterator[Scene]:
-    async with open_scene(url) as scene:
-        yield scene
 
 
 async def test_the_proxy_knows_a_commit_in_either_protocol(scene: Scene) -> None:
