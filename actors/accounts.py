@@ -5,6 +5,8 @@ received = stored + duplicate + refused + shed + unowned + in flight, always.
 Plain integers, because they are counted for every reading; exported by the metrics collector.
 """
 
+from collections import OrderedDict
+
 import msgspec
 
 DEVICES_MAX = 100_000  # ledgers of single devices; the totals know all
@@ -31,14 +33,14 @@ class Accounts:
 
     def __init__(self) -> None:
         self.total = Account()
-        self._devices: dict[tuple[str, str], Account] = {}
+        self._devices: OrderedDict[tuple[str, str], Account] = OrderedDict()
 
     def of(self, device: tuple[str, str]) -> Account:
-        """The account of a device. The one longest untouched gives way at the bound."""
+        """The account of a device. The one first heard of gives way at the bound."""
         account = self._devices.get(device)
         if account is None:
             if len(self._devices) >= DEVICES_MAX:
-                del self._devices[next(iter(self._devices))]
+                self._devices.popitem(last=False)
             account = self._devices[device] = Account()
         return account
 

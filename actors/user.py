@@ -5,6 +5,7 @@ told meanwhile are laid over it, by each device's `version`. So nothing falls be
 stream, and nothing older follows something newer.
 """
 
+from collections import OrderedDict
 from typing import assert_never
 
 from actors.outbox import Outbox, is_newer
@@ -41,7 +42,9 @@ class UserActor:
         self._newest: dict[str, Device] = {}
         self._gone: set[str] = set()
         self._feed_us: dict[str, int] = {}
-        self._versions: dict[tuple[str, str], int] = {}  # by an event's key, last changed last
+        # By an event's key, last changed last. A dict would look for its first through all that
+        # were deleted before it.
+        self._versions: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def step(self, message: UserMessage, now_us: int) -> list[UserEffect]:
         match message:
@@ -104,10 +107,11 @@ class UserActor:
 
     def _is_next(self, key: tuple[str, str], version: int) -> bool:
         """Transactions may be told of in another order than they were committed in."""
-        known = self._versions.pop(key, version)
+        known = self._versions.get(key, version)
         self._versions[key] = max(known, version)
+        self._versions.move_to_end(key)
         if len(self._versions) > VERSIONS_MAX:
-            del self._versions[next(iter(self._versions))]
+            self._versions.popitem(last=False)
         return version >= known
 
     def _merged(self, devices: tuple[Device, ...]) -> DeviceList:

@@ -9,21 +9,17 @@ publish to the socket.
 """
 
 import json
-import multiprocessing
 import statistics
+import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-import paho.mqtt.client as mqtt
 import trio
-from paho.mqtt.enums import CallbackAPIVersion
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 from actors.adapters.postgres.store import open_store
@@ -42,47 +38,55 @@ MAKE_PER_S = 250  # schedules, at least
 ADDED_AT_ONCE = 8
 GRACE_S = 20  # then a command expires, and disturbs no later measurement
 WITHIN_S = 900.0
+LOOK_EVERY_S = 0.5
 PICTURE = b"GIF89a\x03\x00\x02\x00" + bytes(9)
 
 
-def listen(
-    port: int, password: str, topic: str, wanted: int, since_s: float, results: Connection
-) -> None:
-    """Seconds between due and first arrival of so many commands, and when the last arrived.
+class Listener:
+    """All commands of a user as `mosquitto_sub` hears them, with the time of each, in a file.
 
-    Nobody answers the commands, so they come again; their ids tell. They are read when enough have
-    come, or whenever it was quiet: reading them would disturb what is measured.
+    A listener in Python would take a seventh of a processor from what is measured. The devices that
+    it stands for are elsewhere.
     """
-    late: dict[str, float] = {}
-    last_s = 0.0
-    came: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
 
-    def take(client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
-        came.put((time.time(), bytes(message.payload)))
+    def __init__(self, service: Service, topic: str, file: Path) -> None:
+        self._file = file
+        command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(service.mqtt_port), "-t", topic]
+        command += ["-i", "bench-listener", "-u", "roost", "-P", service.mqtt_password]
+        with file.open("wb") as out:
+            self._process = subprocess.Popen([*command, "-F", "%U %p"], stdout=out)
 
-    def read(now_s: float, payload: bytes) -> None:
-        nonlocal last_s
-        command = json.loads(payload)
-        due_s = datetime.fromisoformat(command["payload"]["due_at"]).timestamp()
-        if due_s >= since_s - 1 and command["id"] not in late:
-            late[command["id"]], last_s = now_s - due_s, now_s
+    def __enter__(self) -> "Listener":
+        return self
 
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bench-listener")
-    client.username_pw_set("roost", password)
-    client.on_message = take
-    client.on_connect = lambda c, *_: c.subscribe(topic, 0)
-    client.on_subscribe = lambda *_: results.send("ready")
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    deadline_s = time.monotonic() + WITHIN_S
-    while len(late) < wanted and time.monotonic() < deadline_s:
-        before = came.qsize()
-        time.sleep(0.5)
-        if came.qsize() >= wanted - len(late) or came.qsize() == before:
-            while not came.empty():
-                read(*came.get())
-    client.loop_stop()
-    results.send((list(late.values()), last_s))
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    async def late(self, wanted: int) -> tuple[list[float], float]:
+        """Seconds between due and first arrival of so many commands, and when the last arrived.
+
+        Nobody answers the commands, so they come again; their ids tell.
+        """
+        with trio.fail_after(WITHIN_S):
+            while self._process.poll() is None:
+                await trio.sleep(LOOK_EVERY_S)
+                if self._file.read_bytes().count(b"\n") >= wanted:
+                    late, last_s = self._read()
+                    if len(late) >= wanted:
+                        return late, last_s
+        raise RuntimeError(f"mosquitto_sub ended: {self._process.returncode}")
+
+    def _read(self) -> tuple[list[float], float]:
+        late: dict[str, float] = {}
+        last_s = 0.0
+        for line in self._file.read_text().splitlines():
+            came, _, payload = line.partition(" ")
+            command = json.loads(payload)
+            if command["id"] not in late:
+                due_s = datetime.fromisoformat(command["payload"]["due_at"]).timestamp()
+                late[command["id"]], last_s = float(came) - due_s, float(came)
+        return list(late.values()), last_s
 
 
 class Probe:
@@ -199,24 +203,18 @@ async def measure(service: Service, many: int) -> None:
         (f"published after due, {1 / STEADY_EVERY_S:.0f} a second", STEADY, STEADY_EVERY_S),
         (f"published after due, {many} in one second", many, 1 / many),
     ):
-        first = datetime.now(UTC) + timedelta(seconds=count / MAKE_PER_S + 15)
-        ours, theirs = multiprocessing.Pipe()
-        login = (service.mqtt_port, service.mqtt_password)
-        args = (*login, topic, count, first.timestamp(), theirs)
-        listener = multiprocessing.Process(target=listen, args=args)
-        listener.start()
-        await trio.to_thread.run_sync(ours.recv)
-        dues = [first + timedelta(seconds=n * every_s) for n in range(count)]
-        await plan(service, user_id, devices, media_id, dues)
-        begin_s, end_s = dues[0].timestamp(), dues[-1].timestamp()
-        assert time.time() < begin_s - 10, "making the schedules took too long"
-        probe = Probe(service, device)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(probe.run)
-            late, last_s = await trio.to_thread.run_sync(ours.recv)
-            await trio.sleep(1)
-            nursery.cancel_scope.cancel()
-        listener.join()
+        with Listener(service, topic, service.data_dir.parent / "heard") as listener:
+            first = datetime.now(UTC) + timedelta(seconds=count / MAKE_PER_S + 15)
+            dues = [first + timedelta(seconds=n * every_s) for n in range(count)]
+            await plan(service, user_id, devices, media_id, dues)
+            begin_s, end_s = dues[0].timestamp(), dues[-1].timestamp()
+            assert time.time() < begin_s - 10, "making the schedules took too long"
+            probe = Probe(service, device)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(probe.run)
+                late, last_s = await listener.late(count)
+                await trio.sleep(1)
+                nursery.cancel_scope.cancel()
         told(what, late, all_after_last_due_s=round(last_s - end_s, 3))
         told("  a reading on the socket, before", probe.between(begin_s - 9, begin_s))
         told("  a reading on the socket, meanwhile", probe.between(begin_s, last_s))
