@@ -53,18 +53,28 @@ class ContainedServer(TCPServer):
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return
-        async with self.send_lock:
-            gone = False
-            with trio.move_on_after(SEND_WITHIN_S, shield=True) as scope:
-                try:
-                    await self.stream.send_all(event.data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    gone = True
-            if scope.cancelled_caught:
-                log.info("client takes nothing; closed")
-                await trio.aclose_forcefully(self.stream)
-            if gone or scope.cancelled_caught:
-                await self.protocol.handle(Closed())
+        try:
+            # `async with` gives all others a turn even where it is free: each frame would wait.
+            self.send_lock.acquire_nowait()
+        except trio.WouldBlock:
+            await self.send_lock.acquire()
+        try:
+            await self._send(event.data)
+        finally:
+            self.send_lock.release()
+
+    async def _send(self, data: bytes) -> None:
+        gone = False
+        with trio.move_on_after(SEND_WITHIN_S, shield=True) as scope:
+            try:
+                await self.stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                gone = True
+        if scope.cancelled_caught:
+            log.info("client takes nothing; closed")
+            await trio.aclose_forcefully(self.stream)
+        if gone or scope.cancelled_caught:
+            await self.protocol.handle(Closed())
 
 
 class BoundedBuffer(WebsocketBuffer):
