@@ -63,28 +63,29 @@ class Listener:
         self._process.terminate()
         self._process.wait(10)
 
-    async def late(self, wanted: int) -> tuple[list[float], float]:
+    async def late(self, wanted: int, since: datetime) -> tuple[list[float], float]:
         """Seconds between due and first arrival of so many commands, and when the last arrived.
 
-        Nobody answers the commands, so they come again; their ids tell.
+        Nobody answers the commands, so they come again, earlier ones too: their ids and due times
+        tell.
         """
         with trio.fail_after(WITHIN_S):
             while self._process.poll() is None:
                 await trio.sleep(LOOK_EVERY_S)
                 if self._file.read_bytes().count(b"\n") >= wanted:
-                    late, last_s = self._read()
+                    late, last_s = self._read(since.timestamp())
                     if len(late) >= wanted:
                         return late, last_s
         raise RuntimeError(f"mosquitto_sub ended: {self._process.returncode}")
 
-    def _read(self) -> tuple[list[float], float]:
+    def _read(self, since_s: float) -> tuple[list[float], float]:
         late: dict[str, float] = {}
         last_s = 0.0
         for line in self._file.read_text().splitlines():
             came, _, payload = line.partition(" ")
             command = json.loads(payload)
-            if command["id"] not in late:
-                due_s = datetime.fromisoformat(command["payload"]["due_at"]).timestamp()
+            due_s = datetime.fromisoformat(command["payload"]["due_at"]).timestamp()
+            if due_s >= since_s - 1 and command["id"] not in late:
                 late[command["id"]], last_s = float(came) - due_s, float(came)
         return list(late.values()), last_s
 
@@ -212,7 +213,7 @@ async def measure(service: Service, many: int) -> None:
             probe = Probe(service, device)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(probe.run)
-                late, last_s = await listener.late(count)
+                late, last_s = await listener.late(count, first)
                 await trio.sleep(1)
                 nursery.cancel_scope.cancel()
         told(what, late, all_after_last_due_s=round(last_s - end_s, 3))
