@@ -12,6 +12,7 @@ it. The other traffic is a reading every 20 ms, from publish to the socket.
 """
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -210,12 +211,7 @@ class Round(NamedTuple):
     meanwhile: list[float]
 
 
-async def round_of(
-    service: Service,
-    prepared: tuple[str, list[str], str, dict[str, Any]],
-    count: int,
-    every_s: float,
-) -> Round:
+async def round_of(service: Service, prepared: Prepared, count: int, every_s: float) -> Round:
     user_id, devices, media_id, device = prepared
     topic = f"users/{user_id}/devices/+/commands"
     with Listener(service, topic, service.data_dir.parent / "heard") as listener:
@@ -261,6 +257,8 @@ def pooled(parts: Iterable[Sequence[float]]) -> list[float]:
 
 
 def main() -> None:
+    if shutil.which("mosquitto_sub") is None:
+        sys.exit("bench.due needs mosquitto_sub (Debian: mosquitto-clients)")
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with running("--log-level", "warning") as service:
         trio.run(measure, service, many)

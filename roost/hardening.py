@@ -10,6 +10,8 @@
 - What follows an answer (the next request, the close, the idle time-out) runs in the request's own
   task, which Quart cancels in the middle of it: then the connection stays open for ever, and what
   is asked on it is not answered (as in its #25). Here that part is shielded.
+- Each piece that goes out gives all other tasks a turn first, by the lock that it takes: here only
+  where another piece is on its way.
 
 Guarded by `tests/contract/test_guards.py`, `tests/unit/test_hardening.py`,
 `tests/real/test_strangers.py` and `tests/real/test_connections.py`.
