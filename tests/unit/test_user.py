@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 import trio
 
 from actors.outbox import EVENTS_MAX, Filter, Outbox
@@ -232,3 +233,17 @@ def test_an_event_is_encoded_once_and_counted_per_connection() -> None:
         "ts": "2026-09-21T14:13:20.000000Z",
         "seq": 7,
     }
+
+
+async def test_the_versions_of_those_changed_last_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("actors.user.VERSIONS_MAX", 2)
+    scene = Scene()
+    scene.subscribe()
+    scene.read()
+    told = [command(1, 5), command(2, 5), command(1, 6), command(3, 5)]  # 2 is forgotten
+    scene.happen(*(CommandChanged(each) for each in told))
+    scene.happen(CommandChanged(command(1, 4)), CommandChanged(command(2, 4)))
+    _, *events = await scene.shown()
+    assert events == [CommandChanged(each) for each in [*told, command(2, 4)]]
