@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 WINDOW = 1_000
 
@@ -67,6 +67,19 @@ def publish_once(line: socket.socket, topic: str, payload: bytes, qos: int, reta
         line.sendall(b"\xc0\x00")
     if not line.recv(4):
         raise ConnectionError("the broker closed the connection")
+
+
+def subscribe(line: socket.socket, topics: Sequence[str], qos: int) -> bytes:
+    """What the broker granted for each: a QoS, or 0x80 where it refuses."""
+    wanted = b"".join([_string(topic) + bytes([qos]) for topic in topics])
+    line.sendall(_packet(0x82, struct.pack("!H", 1) + wanted))
+    answer = b""
+    while len(answer) < 4 + len(topics):
+        more = line.recv(4096)
+        if not more:
+            raise ConnectionError("the broker closed the connection")
+        answer += more
+    return answer[4:]
 
 
 def send(line: socket.socket, topic: str, payload: bytes) -> None:

@@ -21,6 +21,11 @@ log = structlog.get_logger("roost.broker")
 
 # Four sessions store more than twice what one does on two cores; eight no more than four.
 PARTITIONS = 4
+CONNECTIONS_MAX = 65_536
+# Each subscription with QoS 1 is a consumer of the one stream of MQTT messages, and the server
+# looks at all of them for each message (0.3 µs each). Its own default, since 2.15, is a thousand:
+# the next device that listens to its commands with QoS 1 would be refused.
+CONSUMERS_MAX = 16_384
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.01
 
@@ -92,8 +97,11 @@ host: 127.0.0.1
 port: {self._nats_port}
 server_name: roost
 max_payload: 8MB
-max_connections: 65536
-jetstream {{ store_dir: "{self._data / "jetstream"}" }}
+max_connections: {CONNECTIONS_MAX}
+jetstream {{
+  store_dir: "{self._data / "jetstream"}"
+  limits {{ default_max_consumers: {CONSUMERS_MAX} }}
+}}
 mqtt {{ host: "{self.host}", port: {self.port}, ack_wait: "5s", max_ack_pending: 10000 }}
 accounts {{
   SYS {{ users: [ {{ user: sys, password: "{own.nats_sys}" }} ] }}

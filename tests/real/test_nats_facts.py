@@ -1,5 +1,8 @@
 """What we lean on of nats-server, beyond what the boundaries and the broker contract show."""
 
+import json
+from contextlib import ExitStack
+
 from bench import wire
 from tests.real.harness import DeviceClient, Person, Roost, eventually
 
@@ -48,3 +51,15 @@ def test_nobody_gets_in_with_the_passwords_of_a_default(roost: Roost) -> None:
             except ConnectionError:
                 continue
             raise AssertionError(f"{name!r} got in with {password!r}")
+
+
+def test_more_than_a_thousand_subscriptions_with_qos_1_are_granted(roost: Roost) -> None:
+    """The server's own limit, since 2.15: the thousandth device would not hear of its commands."""
+    password = json.loads((roost.data_dir / "secrets.json").read_text())["mqtt"]
+    with ExitStack() as lines:
+        for n in range(220):
+            line = wire.connect("127.0.0.1", roost.mqtt_port, f"many-{n}", "roost", password)
+            lines.enter_context(line)
+            # The server grants one client six at most: 10,000 messages may be unanswered on each.
+            topics = [f"users/u/devices/d{n}-{m}/commands" for m in range(5)]
+            assert wire.subscribe(line, topics, 1) == b"\x01" * 5
