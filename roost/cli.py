@@ -5,8 +5,6 @@ A setting that cannot work is one line on standard error and exit status 2.
 
 import getpass
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,17 +12,16 @@ import cyclopts
 import trio
 from cyclopts import App, Parameter
 
-from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
-from actors.adapters.postgres.store import PostgresStore, open_store
 from protocol.errors import RoostError, SettingsError
 from roost import logs
 from roost.external import ServeSettings, serve
-from roost.offline import database_url
-from roost.provisioning import FeedWish, provision_device, provision_user
-from roost.settings import check_base_url, check_database_url, parse_bind
+from roost.fleet.simulate import simulate
+from roost.fleet.wish import Wish, check_wish
+from roost.options import DATA_DIR, HERE, DataDir, Http, LogFormat, LogLevel, Mqtt
+from roost.settings import check_database_url, parse_bind
+from roost.store_commands import device_app, migrate, user_app
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
-from web.resetting import new_link
 
 app = App(
     name="roost",
@@ -32,26 +29,11 @@ app = App(
     config=cyclopts.config.Env("ROOST_", command=False),
     version_flags=["--version"],
 )
-user_app = App(name="user", help="Users.")
-device_app = App(name="device", help="Devices.")
 app.command(user_app)
 app.command(device_app)
+app.command(migrate)
 
-DATA_DIR = Path("data")
-HERE = "http://127.0.0.1:8000"
 WEB = WebOptions()
-
-DataDir = Annotated[
-    Path, Parameter(help="Where the database, the broker, the media and the secrets live.")
-]
-Http = Annotated[str, Parameter(help="Where to serve people: HOST:PORT.")]
-Mqtt = Annotated[str, Parameter(help="Where to serve devices: HOST:PORT.")]
-LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
-LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
-DatabaseUrl = Annotated[
-    str | None,
-    Parameter(help="PostgreSQL 15 or newer; without it, the database of the data directory."),
-]
 
 
 @app.command(name="up")
@@ -116,144 +98,54 @@ def serve_command(
     trio.run(serve, settings)
 
 
-@app.command
-def migrate(*, database_url: DatabaseUrl = None, data_dir: DataDir = DATA_DIR) -> None:
-    """Bring the database's schema up to date."""
-
-    async def work(store: PostgresStore) -> None:
-        applied = await store.migrate()
-        print("\n".join(f"applied {name}" for name in applied) or "up to date")
-
-    _with_store(database_url, data_dir, work)
-
-
-@user_app.command(name="add")
-def add_user(
-    email: str,
+@app.command(name="simulate")
+def simulate_command(
     *,
+    devices: Annotated[int, Parameter(help="How many devices.")] = 10,
+    rate: Annotated[float, Parameter(help="Readings a second, all devices together.")] = 10.0,
+    seconds: Annotated[
+        float | None, Parameter(help="For how long; without it, until Ctrl-C.")
+    ] = None,
+    url: Annotated[
+        str,
+        Parameter(help="Where the running Roost serves people.", env_var="ROOST_HTTP"),
+    ] = HERE,
+    mqtt_url: Annotated[
+        str | None,
+        Parameter(
+            help="Where devices connect; without it, where the server says."
+            " A user name in it is every device's."
+        ),
+    ] = None,
+    email: Annotated[
+        str | None, Parameter(help="Whose devices; without it, a new account's.")
+    ] = None,
     password: Annotated[
-        str | None, Parameter(help="Asked for on a terminal, made up elsewhere.")
+        str | None, Parameter(help="With --email; asked for on a terminal.")
     ] = None,
-    database_url: DatabaseUrl = None,
-    data_dir: DataDir = DATA_DIR,
+    prefix: Annotated[str, Parameter(help="What their codes begin with.")] = "virtual",
+    data_dir: Annotated[
+        Path, Parameter(help="Where it remembers the devices, in fleet.json.")
+    ] = DATA_DIR,
 ) -> None:
-    """Create a user."""
-    made_up = password is None and not sys.stdin.isatty()
-    if password is None:
-        password = SystemIds().secret() if made_up else getpass.getpass("Password: ")
-
-    async def work(store: PostgresStore) -> None:
-        await store.migrate()
-        user = await provision_user(
-            store, SystemClock(), SystemIds(), Argon2Hasher(), email, password
-        )
-        print(f"user {user.id}")
-        if made_up:
-            print(f"password {password}")
-
-    _with_store(database_url, data_dir, work)
-
-
-@user_app.command(name="reset")
-def reset_user(
-    email: str,
-    *,
-    public_url: Annotated[str, Parameter(help="What the outside calls the server.")] = HERE,
-    database_url: DatabaseUrl = None,
-    data_dir: DataDir = DATA_DIR,
-) -> None:
-    """Print a link with which this user sets a new password, once, within an hour."""
-    url = check_base_url(public_url, "public URL")
-
-    async def work(store: PostgresStore) -> None:
-        await store.migrate()
-        user = await store.user_by_email(email)
-        if user is None:
-            raise SettingsError(f"there is no user {email!r}")
-        print(await new_link(store, SystemIds(), user, url, SystemClock().now_us()))
-
-    _with_store(database_url, data_dir, work)
-
-
-@user_app.command(name="sql")
-def sql_user(
-    email: str,
-    *,
-    drop: Annotated[bool, Parameter(negative="", help="Take the login away again.")] = False,
-    database_url: DatabaseUrl = None,
-    data_dir: DataDir = DATA_DIR,
-) -> None:
-    """Print a database login that reads this user's devices and readings, for Grafana; an earlier
-    password stops working."""
-
-    async def work(store: PostgresStore) -> None:
-        await store.migrate()
-        user = await store.user_by_email(email)
-        if user is None:
-            raise SettingsError(f"there is no user {email!r}")
-        if drop:
-            print("dropped" if await store.revoke_views(user.id) else "there was none")
-            return
-        password = SystemIds().secret()
-        role = await store.grant_views(user.id, password)
-        print(f"username {role}")
-        print(f"password {password}")
-        print(f"views {role}.devices {role}.readings {role}.readings_by_hour")
-
-    _with_store(database_url, data_dir, work)
-
-
-@device_app.command(name="add")
-def add_device(
-    code: Annotated[str, Parameter(help="The device's code in its topics.")],
-    *,
-    email: Annotated[str, Parameter(help="Whose device it is.")],
-    name: Annotated[str | None, Parameter(help="How people call it.")] = None,
-    feed: Annotated[
-        list[str] | None, Parameter(help="Key of a number feed to make; may be repeated.")
-    ] = None,
-    database_url: DatabaseUrl = None,
-    data_dir: DataDir = DATA_DIR,
-) -> None:
-    """Register a device and print its MQTT credentials, once."""
-
-    async def work(store: PostgresStore) -> None:
-        await store.migrate()
-        user = await store.user_by_email(email)
-        if user is None:
-            raise SettingsError(f"there is no user {email!r}")
-        wishes = [FeedWish(key, key) for key in feed or []]
-        login = await provision_device(
-            store, SystemClock(), SystemIds(), user.id, code, name or code, wishes
-        )
-        print(f"device {login.device_id}")
-        print(f"username {login.client_id}")
-        print(f"password {login.password}")
-        print(f"client_id {login.client_id}")
-        print(f"topic_prefix users/{user.id}/devices/{code}")
-
-    _with_store(database_url, data_dir, work)
-
-
-def _with_store(
-    url: str | None, data_dir: Path, work: Callable[[PostgresStore], Awaitable[None]]
-) -> None:
+    """Run a virtual fleet over real MQTT, against a Roost that runs, and compare what is stored."""
     logs.configure("warning", "auto")
-
-    if url is not None:
-        check_database_url(url)
-
-    async def main() -> None:
-        async with _store(url, data_dir) as store:
-            await work(store)
-
-    trio.run(main)
-
-
-@asynccontextmanager
-async def _store(url: str | None, data_dir: Path) -> AsyncIterator[PostgresStore]:
-    async with database_url(url, data_dir) as found, open_store(found) as store:
-        yield store
+    if email is not None and password is None:
+        if not sys.stdin.isatty():
+            raise SettingsError("--email needs --password, or ROOST_PASSWORD")
+        password = getpass.getpass("Password: ")
+    wish = Wish(
+        devices=devices,
+        rate=rate,
+        seconds=seconds,
+        url=url,
+        mqtt_url=mqtt_url or None,
+        email=email,
+        password=password,
+        prefix=prefix,
+        data_dir=data_dir,
+    )
+    trio.run(simulate, check_wish(wish))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -4,38 +4,31 @@ What was made is remembered in `demo.json` in the data directory, so that a rest
 same user and devices.
 """
 
-import math
 import random
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import structlog
 import trio
 
 from actors.adapters.clocks import Argon2Hasher
-from actors.adapters.mqtt.device import Connect, DeviceClient, open_devices
+from actors.adapters.mqtt.device import open_devices
 from actors.adapters.mqtt.link import Address
 from actors.house import House
 from protocol import codec
-from protocol.errors import SettingsError, Unavailable
+from protocol.errors import SettingsError
 from protocol.records import User
+from protocol.times import SECOND_US
 from protocol.topics import prefix
 from roost.embedded.data_dir import write_private
+from roost.fleet.device import Access, Talk, VirtualDevice
+from roost.fleet.tally import Tally
+from roost.fleet.weather import Place, Weather
 from roost.provisioning import FeedWish, NewLogin, provision_device
-
-log = structlog.get_logger("roost.demo")
 
 EMAIL = "demo@roost.local"
 EVERY_S = 2.0
-RETRY_S = 2.0
-
-
-class Place(msgspec.Struct, frozen=True):
-    code: str
-    name: str
-    latitude: float
-    longitude: float
-    warmth: float  # °C around which its temperature swings
 
 
 PLACES = (
@@ -70,9 +63,10 @@ async def run(house: House, broker: Address, url: str, path: Path) -> None:
         f" -u {login.client_id} -P {login.password} -q 1 -t {topic}/feeds/temperature -m 25.5",
         flush=True,
     )
+    session = house.clock.now_us() // SECOND_US
     async with open_devices() as connect, trio.open_nursery() as nursery:
         for place in PLACES:
-            nursery.start_soon(_simulate, connect, broker, made, place)
+            nursery.start_soon(_device(broker, made, place, session).live, connect)
 
 
 async def _make(house: House, file: Path) -> Demo:
@@ -121,41 +115,28 @@ async def _make_user(house: House, known: User | None) -> Demo:
     return Demo(password, user.id)
 
 
-async def _simulate(connect: Connect, broker: Address, made: Demo, place: Place) -> None:
-    """One device: a status and two readings every other second, from where it stands."""
-    rng = random.Random(place.code)
-    topic = prefix(made.user_id, place.code)
+def _device(broker: Address, made: Demo, place: Place, session: int) -> VirtualDevice:
     login = made.logins[place.code]
-    gone = (f"{topic}/status", b'{"status":"offline"}')
-    await trio.sleep(rng.random())
-    while True:
-        try:
-            async with connect(
-                broker, login.client_id, login.client_id, login.password, will=gone
-            ) as device:
-                await _talk(device, topic, place, rng)
-        except Unavailable as error:
-            log.info("demo device waits", device=place.code, error=str(error))
-            await trio.sleep(RETRY_S)
+    topic = prefix(made.user_id, place.code)
+    return VirtualDevice(
+        broker,
+        Access(login.client_id, login.client_id, login.password, topic),
+        _talk(place),
+        period_s=EVERY_S,
+        tally=Tally(),
+        rng=random.Random(place.code),
+        session=session,
+        entering=trio.CapacityLimiter(1),
+    )
 
 
-async def _talk(device: DeviceClient, topic: str, place: Place, rng: random.Random) -> None:
-    """Publish until the connection fails with `Unavailable`."""
-    step = rng.randrange(600)
-    while True:
-        step += 1
-        swing = math.sin(step / 60)
-        warm = round(place.warmth + 4 * swing + rng.gauss(0, 0.2), 2)
-        wet = round(min(100, max(0, 70 - 12 * swing + rng.gauss(0, 0.5))), 1)
-        status = {
-            "status": "online",
-            "temperature": warm,
-            "humidity": wet,
-            "latitude": round(place.latitude + 0.002 * math.cos(step / 20), 6),
-            "longitude": round(place.longitude + 0.002 * math.sin(step / 20), 6),
-            "firmware": "demo-1.0",
-        }
-        await device.publish(f"{topic}/status", codec.encode(status))
-        values = {"temperature": warm, "humidity": wet}
-        await device.publish(f"{topic}/feeds", codec.encode(values))
-        await trio.sleep(EVERY_S)
+def _talk(place: Place) -> Talk:
+    """A status and two readings."""
+    weather = Weather(place)
+
+    def talk() -> Iterable[tuple[str, Any]]:
+        weather.go_on()
+        yield "status", weather.status("demo-1.0")
+        yield "feeds", {"temperature": weather.temperature, "humidity": weather.humidity}
+
+    return talk

@@ -198,8 +198,12 @@ def test_the_demo_publishes_with_credentials_of_its_own(tmp_path: Path) -> None:
             return sum(device["status"] == "online" for device in devices)
 
         eventually(online, lambda count: count == 5)
-        feeds = http.get("/api/v1/feeds").json()["items"]
-        assert sum(feed["last_value"] is not None for feed in feeds) == 10
+
+        def reported() -> int:
+            feeds = http.get("/api/v1/feeds").json()["items"]
+            return sum(feed["last_value"] is not None for feed in feeds)
+
+        eventually(reported, lambda count: count == 10)
 
 
 def roost_client(roost: Roost, token: str = "") -> httpx.Client:

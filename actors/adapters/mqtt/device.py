@@ -2,11 +2,12 @@
 
 async with open_devices() as connect:
     async with connect(address, client_id, username, password, will=(topic, payload)) as device:
+        await device.subscribe("users/…/commands", heard)
         await device.publish("users/…/feeds/temperature", b"25.5")
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -23,16 +24,27 @@ from protocol.errors import Unavailable
 KEEPALIVE_S = 30
 UNANSWERED_MAX = 10
 CLOSE_TIMEOUT_S = 1.0
+REFUSED = 0x80  # from there on a SUBACK's code says why not
+
+Connect = Callable[..., AbstractAsyncContextManager["DeviceClient"]]
 
 
 class DeviceClient:
-    """One connected device."""
+    """One connected device.
+
+    Attributes:
+        lost: set when the connection ends, whoever ended it.
+    """
 
     def __init__(self, bridge: Bridge, client: Any, window: Window) -> None:
+        self.lost = trio.Event()
         self._bridge = bridge
         self._client = client
         self._window = window
+        self._granted = Reply[bool]()
         self._limit = trio.CapacityLimiter(UNANSWERED_MAX)
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """QoS 1: returns at the PUBACK.
@@ -41,23 +53,52 @@ class DeviceClient:
             Unavailable: it did not come within ten seconds, or the connection was lost.
         """
         async with self._limit:
-            if not self._client.is_connected:
-                raise Unavailable("the connection was lost")
+            self._check_connected()
             reply = Reply[bool]()
             self._client.publish(topic, payload, qos=1, retain=retain)
             self._window.waiting[self._window.newest] = reply.settle
-            try:
-                arrived = await reply.wait(CONNECT_TIMEOUT_S)
-            except trio.TooSlowError:
-                raise Unavailable("the broker does not answer") from None
-            if not arrived:
+            if not await self._answered(reply):
                 raise Unavailable("the connection was lost")
+
+    async def subscribe(self, topic: str, heard: Callable[[bytes], None]) -> None:
+        """One topic for a connection: returns when it is granted; `heard` is called with each
+        payload. With QoS 0: a command is sent again until the device itself has acknowledged it,
+        and a subscription with QoS 1 costs the broker time at each message of anybody.
+
+        Raises:
+            Unavailable: it was refused, did not come in ten seconds, or the connection was lost.
+        """
+
+        def on_message(client: Any, topic: str, payload: bytes, qos: int, properties: Any) -> int:
+            heard(payload)
+            return 0
+
+        self._check_connected()
+        self._client.on_message = on_message
+        self._client.subscribe(topic, qos=0)
+        if not await self._answered(self._granted):
+            raise Unavailable(f"not allowed to listen to {topic}, or the connection was lost")
 
     async def close(self) -> None:
         await self._bridge.run(self._client.disconnect)
 
+    def _check_connected(self) -> None:
+        if not self._client.is_connected:
+            raise Unavailable("the connection was lost")
 
-Connect = Callable[..., AbstractAsyncContextManager[DeviceClient]]
+    async def _answered(self, reply: Reply[bool]) -> bool:
+        try:
+            return await reply.wait(CONNECT_TIMEOUT_S)
+        except trio.TooSlowError:
+            raise Unavailable("the broker does not answer") from None
+
+    def _on_subscribe(self, client: Any, mid: int, codes: Sequence[int], properties: Any) -> None:
+        self._granted.settle(all(code < REFUSED for code in codes))
+
+    def _on_disconnect(self, client: Any, packet: Any, exc: Exception | None = None) -> None:
+        self._window.fail()
+        self._granted.settle(False)
+        self.lost.set()
 
 
 @asynccontextmanager
@@ -73,17 +114,17 @@ async def open_devices() -> AsyncIterator[Connect]:
             password: str,
             will: tuple[str, bytes] | None = None,
         ) -> AsyncIterator[DeviceClient]:
+            message = gmqtt.Message(will[0], will[1], qos=1) if will else None
             window = Window()
 
-            async def make() -> Any:
-                message = gmqtt.Message(will[0], will[1], qos=1) if will else None
+            async def make() -> DeviceClient:
                 client = Client(
                     client_id,
                     clean_session=True,
                     will_message=message,
                     persistent_storage=window,
                 )
-                client.on_disconnect = lambda client, packet, exc=None: window.fail()
+                device = DeviceClient(bridge, client, window)
                 client.set_auth_credentials(username, password)
                 await asyncio.wait_for(
                     client.connect(
@@ -95,10 +136,10 @@ async def open_devices() -> AsyncIterator[Connect]:
                     ),
                     CONNECT_TIMEOUT_S,
                 )
-                return client
+                return device
 
             try:
-                device = DeviceClient(bridge, await bridge.run(make), window)
+                device = await bridge.run(make)
             except (OSError, TimeoutError, MQTTError) as error:
                 raise Unavailable(f"device {client_id} cannot connect: {error}") from error
             try:

@@ -1,0 +1,1 @@
+"""A virtual fleet: devices that behave as real ones do, over real MQTT."""

@@ -1,0 +1,175 @@
+"""The owner of a virtual fleet, over REST: signs in, registers devices, counts what is stored."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import trio
+
+from protocol.errors import RoostError, SettingsError, Unavailable
+from protocol.times import SECOND_US, format_us
+from roost.fleet.device import Access
+
+AT_ONCE = 8
+IMPORT_MAX = 500  # devices in one file
+PAGE = 1_000
+PATIENCE = 20  # times that a busy server is asked again
+PAUSE_MAX_S = 60.0
+ANSWER_WITHIN_S = 60.0
+STATS_SPAN_US = 4 * 3600 * SECOND_US  # the longest that is counted by minutes
+
+Progress = Callable[[int, int], None]  # so many of so many
+
+
+class Refused(RoostError):
+    """The server understood, and said no."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Account:
+    """One signed-in user. All methods raise `Unavailable` when the server does not answer, and
+    `Refused` when it says no."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def sign_in(self, email: str, password: str) -> None:
+        login = {"email": email, "password": password}
+        answer = await self._ask("POST", "/login/access-token", json=login)
+        self._http.headers["x-auth-token"] = answer.json()["access_token"]
+
+    async def sign_up(self, email: str, password: str) -> None:
+        await self._ask("POST", "/users", json={"email": email, "password": password})
+
+    async def devices(self, prefix: str) -> dict[str, str]:
+        """The ids of the devices whose codes begin so, by code."""
+        found = await self._all("/devices", q=prefix)
+        return {
+            each["device_code"]: each["id"]
+            for each in found
+            if each["device_code"].startswith(prefix)
+        }
+
+    async def count_devices(self) -> int:
+        stats = (await self._ask("GET", "/dashboard/stats")).json()
+        return int(stats["total_devices"])
+
+    async def add_devices(
+        self, wishes: Sequence[tuple[str, str]]
+    ) -> tuple[dict[str, str], dict[str, Access]]:
+        """Register up to `IMPORT_MAX` devices (code, name), all or none: their ids, and how they
+        log in, by code."""
+        file = io.StringIO()
+        csv.writer(file).writerows([("device_code", "name"), *wishes])
+        answer = await self._ask(
+            "POST",
+            "/devices/import",
+            content=file.getvalue().encode(),
+            headers={"Content-Type": "text/csv"},
+        )
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        return (
+            {row["device_code"]: row["id"] for row in rows},
+            {row["device_code"]: _access(row) for row in rows},
+        )
+
+    async def renew(self, device_id: str) -> tuple[Access, str]:
+        """New credentials of a device, and where it connects (a URL, or "")."""
+        answer = await self._ask("POST", f"/devices/{device_id}/credentials")
+        made = answer.json()["mqtt"]
+        return _access(made), made["url"] or ""
+
+    async def feeds(self, key: str) -> set[str]:
+        """The ids of the devices that have a feed of this key."""
+        found = await self._all("/feeds", q=key)
+        return {each["device_id"] for each in found if each["key"] == key and each["device_id"]}
+
+    async def add_feed(self, feed: dict[str, Any]) -> None:
+        await self._ask("POST", "/feeds", json=feed)
+
+    async def stored(self, since_us: int, until_us: int) -> int:
+        """The user's readings from the minute of `since_us` on, as far as they are counted."""
+        many = 0
+        start_us = since_us - since_us % (60 * SECOND_US)
+        while start_us < until_us:
+            end_us = min(start_us + STATS_SPAN_US, until_us)
+            span = {"start": format_us(start_us), "end": format_us(end_us)}
+            stats = (await self._ask("GET", "/dashboard/stats", params=span)).json()
+            many += sum(point["count"] for point in stats["feed_values"]["points"])
+            start_us = end_us
+        return many
+
+    async def _all(self, path: str, **query: str | int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            more = {"cursor": cursor} if cursor else {}
+            answer = await self._ask("GET", path, params={**query, "limit": PAGE, **more})
+            page = answer.json()
+            found += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return found
+
+    async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        for _ in range(PATIENCE):
+            where = str(self._http.base_url).rstrip("/")
+            try:
+                answer = await self._http.request(method, f"/api/v1{path}", **more)
+            except httpx.HTTPError as error:
+                why = str(error) or repr(error)
+                raise Unavailable(f"no Roost answers at {where}: {why}") from None
+            if answer.status_code not in (429, 503):
+                break
+            await trio.sleep(_pause_s(answer))
+        if answer.is_error:
+            raise Refused(answer.status_code, _why(answer))
+        if not answer.headers.get("Content-Type", "").startswith(("application/json", "text/csv")):
+            raise SettingsError(f"url: what answers at {where} is not a Roost")
+        return answer
+
+
+async def side_by_side(work: Sequence[Callable[[], Awaitable[None]]], progress: Progress) -> None:
+    """Do all of it, some at once."""
+    limit = trio.CapacityLimiter(AT_ONCE)
+    done = 0
+
+    async def one(each: Callable[[], Awaitable[None]]) -> None:
+        nonlocal done
+        async with limit:
+            await each()
+        done += 1
+        progress(done, len(work))
+
+    async with trio.open_nursery() as nursery:
+        for each in work:
+            nursery.start_soon(one, each)
+
+
+def _access(made: dict[str, str]) -> Access:
+    return Access(made["client_id"], made["username"], made["password"], made["topic_prefix"])
+
+
+def _pause_s(answer: httpx.Response) -> float:
+    """What the server asks for, a minute at most; a second where it says nothing of use."""
+    asked = answer.headers.get("Retry-After", "")
+    return min(float(asked), PAUSE_MAX_S) if asked.isascii() and asked.isdigit() else 1.0
+
+
+def _why(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {answer.status_code}"
+
+
+@asynccontextmanager
+async def open_account(url: str) -> AsyncIterator[Account]:
+    async with httpx.AsyncClient(base_url=url, timeout=ANSWER_WITHIN_S) as http:
+        yield Account(http)

@@ -1,0 +1,200 @@
+"""One virtual device: connects as a real one does, reports, carries out commands, comes back.
+
+device = VirtualDevice(broker, access, talk, period_s=2.0, tally=tally, rng=random.Random(code))
+nursery.start_soon(device.live, connect)
+...
+device.stop()      # what is on its way is acknowledged, then it says that it goes
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+
+from actors.adapters.mqtt.device import UNANSWERED_MAX, Connect, DeviceClient
+from actors.adapters.mqtt.link import Address
+from protocol import codec
+from protocol.errors import BadPayload, Unavailable
+from roost.fleet.tally import Tally
+
+log = structlog.get_logger("roost.fleet")
+
+RETRY_FIRST_S = 0.5
+RETRY_MAX_S = 15.0
+BEHIND_MAX_S = 1.0
+COMMANDS_MAX = 16
+PLAYS_S = 1.0
+
+Talk = Callable[[], Iterable[tuple[str, Any]]]
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How a device logs in, and what its topics begin with."""
+
+    client_id: str
+    username: str
+    password: str
+    topic_prefix: str
+
+
+class VirtualDevice:
+    """See the module.
+
+    Args:
+        talk: what it publishes each time: ends of topics, and what is said there.
+        period_s: from one time to the next.
+        session: grows at every start (its status says so, and its will).
+        entering: how many may be on their way to a connection at once, of all who share it.
+    """
+
+    def __init__(
+        self,
+        broker: Address,
+        access: Access,
+        talk: Talk,
+        period_s: float,
+        tally: Tally,
+        rng: random.Random,
+        session: int,
+        entering: trio.CapacityLimiter,
+    ) -> None:
+        self._broker = broker
+        self._access = access
+        self._talk = talk
+        self._period_s = period_s
+        self._tally = tally
+        self._rng = rng
+        self._session = session
+        self._entering = entering
+        self._stopping = trio.Event()
+        self._ended = trio.Event()  # of this connection: it broke, or we stop
+        self._plays, self._played = trio.open_memory_channel[str](COMMANDS_MAX)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._ended.set()
+
+    async def live(self, connect: Connect) -> None:
+        """Until `stop`: connect, report, and connect again after ever longer pauses."""
+        failures = 0
+        while not self._stopping.is_set():
+            self._ended = trio.Event()
+            try:
+                await self._connected(connect)
+                failures = 0
+            except Unavailable as error:
+                self._trouble(error)
+                failures += 1
+            pause_s = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(failures, 10))
+            with trio.move_on_after(pause_s * self._rng.uniform(0.5, 1)):
+                await self._stopping.wait()
+
+    async def _connected(self, connect: Connect) -> None:
+        """One connection, from its beginning to its end. Raises `Unavailable` without one."""
+        access, topic = self._access, f"{self._access.topic_prefix}/status"
+        will = (topic, self._status("offline"))
+        async with AsyncExitStack() as stack:
+            async with self._entering:
+                line = await stack.enter_async_context(
+                    connect(
+                        self._broker, access.client_id, access.username, access.password, will=will
+                    )
+                )
+            await line.subscribe(f"{access.topic_prefix}/commands", self._heard)
+            await line.publish(topic, self._status("online"))
+            self._tally.connected += 1
+            try:
+                await self._work(line)
+            finally:
+                self._tally.connected -= 1
+            if not line.lost.is_set():
+                await line.publish(topic, self._status("offline"))
+
+    async def _work(self, line: DeviceClient) -> None:
+        async with trio.open_nursery() as beside:
+            beside.start_soon(self._watch, line)
+            beside.start_soon(self._obey, line)
+            async with trio.open_nursery() as nursery:
+                await self._report(line, nursery)
+            beside.cancel_scope.cancel()
+
+    async def _watch(self, line: DeviceClient) -> None:
+        await line.lost.wait()
+        self._ended.set()
+
+    async def _report(self, line: DeviceClient, nursery: trio.Nursery) -> None:
+        """Say what there is to say at its times, until the connection ends; several may wait for
+        their acknowledgement at once."""
+        slots = trio.Semaphore(UNANSWERED_MAX)
+        due_s = trio.current_time() + self._rng.random() * self._period_s
+        while True:
+            with trio.move_on_at(due_s):
+                await self._ended.wait()
+            if self._ended.is_set():
+                return
+            for topic, said in self._talk():
+                await slots.acquire()
+                nursery.start_soon(self._publish, line, topic, codec.encode(said), slots)
+            due_s = self._next(due_s)
+
+    def _next(self, due_s: float) -> float:
+        """Late by more than a second: times that are over are skipped and counted, not made up."""
+        due_s += self._period_s
+        late_s = trio.current_time() - due_s
+        if late_s < BEHIND_MAX_S:
+            return due_s
+        missed = math.ceil(late_s / self._period_s)
+        self._tally.skipped += missed
+        return due_s + missed * self._period_s
+
+    async def _publish(
+        self, line: DeviceClient, topic: str, payload: bytes, slots: trio.Semaphore
+    ) -> None:
+        is_reading = topic.startswith("feeds")
+        self._tally.sent += is_reading
+        since_s = trio.current_time()
+        try:
+            await line.publish(f"{self._access.topic_prefix}/{topic}", payload)
+        except Unavailable as error:
+            self._trouble(error)
+        else:
+            if is_reading:
+                self._tally.acknowledge(trio.current_time() - since_s)
+        finally:
+            slots.release()
+
+    def _heard(self, payload: bytes) -> None:
+        try:
+            command = codec.decode(payload)
+            self._plays.send_nowait(str(command["id"]))
+        except (BadPayload, KeyError, TypeError) as error:
+            log.warning("virtual device got no command", error=repr(error))
+        except trio.WouldBlock:
+            pass  # it is busy: what it does not answer is sent again
+
+    async def _obey(self, line: DeviceClient) -> None:
+        """Each command takes a second, and succeeds."""
+        async for command_id in self._played:
+            topic = f"{self._access.topic_prefix}/commands/{command_id}/ack"
+            try:
+                await line.publish(topic, codec.encode({"status": "delivered"}))
+                await trio.sleep(PLAYS_S)
+                await line.publish(topic, codec.encode({"status": "succeeded"}))
+            except Unavailable as error:
+                self._trouble(error)
+                return
+            self._tally.commands += 1
+
+    def _trouble(self, error: Unavailable) -> None:
+        """This connection is of no use any more."""
+        log.info("virtual device waits", device=self._access.client_id, error=str(error))
+        self._tally.trouble = str(error)
+        self._ended.set()
+
+    def _status(self, word: str) -> bytes:
+        return codec.encode({"status": word, "session": self._session})

@@ -1,0 +1,43 @@
+"""Progress for people: a line that is written over on a terminal, one now and then elsewhere."""
+
+import shutil
+from typing import TextIO
+
+import trio
+
+EVERY_S = 5.0  # where lines stay
+
+
+class Screen:
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._over = out.isatty()
+        self._passing = False  # the last line is to be written over
+        self._shown_s = float("-inf")
+
+    @property
+    def every_s(self) -> float:
+        """How often it is worth showing progress."""
+        return 1.0 if self._over else EVERY_S
+
+    def say(self, line: str) -> None:
+        """What stays."""
+        self._write(f"{line}\n")
+        self._passing = False
+
+    def show(self, line: str) -> None:
+        """What the next line replaces."""
+        if self._over:
+            self._write(line[: shutil.get_terminal_size().columns - 1])
+            self._passing = True
+        elif trio.current_time() - self._shown_s >= EVERY_S:
+            self._shown_s = trio.current_time()
+            self.say(line)
+
+    def progress(self, what: str, done: int, of: int) -> None:
+        if of:
+            self.show(f"{what}: {done:,} of {of:,}")
+
+    def _write(self, text: str) -> None:
+        self._out.write(f"\r\x1b[K{text}" if self._passing else text)
+        self._out.flush()

@@ -1,0 +1,152 @@
+"""`roost simulate`: a virtual fleet over real MQTT, and whether all that it sent was stored.
+
+It needs nothing but what is open to anybody: REST to make an account and devices, MQTT to report.
+"""
+
+import random
+import resource
+import signal
+import sys
+
+import msgspec
+import trio
+
+from actors.adapters.clocks import SystemClock, SystemIds
+from actors.adapters.mqtt.broker import parse_url
+from actors.adapters.mqtt.device import Connect, open_devices
+from actors.adapters.mqtt.link import Address
+from actors.ports import WallClock
+from protocol.errors import RoostError, SettingsError
+from protocol.times import SECOND_US
+from roost.fleet.account import open_account
+from roost.fleet.comparing import Comparison
+from roost.fleet.device import Access, VirtualDevice
+from roost.fleet.enrolling import enroll, sign_in
+from roost.fleet.remembered import Memory, Owner
+from roost.fleet.screen import Screen
+from roost.fleet.tally import Tally
+from roost.fleet.weather import report, somewhere
+from roost.fleet.wish import Wish
+
+ENTERING_MAX = 32  # devices that connect at once
+FILES_BESIDE = 64  # open files that are no devices
+
+
+async def simulate(wish: Wish) -> None:
+    """Run until its time is over, SIGTERM or Ctrl-C; the second Ctrl-C waits for nothing.
+
+    Raises:
+        SettingsError: it cannot be done like that.
+        RoostError: less was stored than was acknowledged, or more than was sent.
+    """
+    _allow_files(wish.devices + FILES_BESIDE)
+    screen = Screen(sys.stdout)
+    memory = Memory(wish.data_dir / "fleet.json")
+    clock = SystemClock()
+    async with open_account(wish.url) as account:
+        owner = await sign_in(account, memory, SystemIds(), wish.url, wish.email, wish.password)
+        own, mqtt_url = await enroll(account, memory, owner, wish.codes, f"{wish.prefix}-", screen)
+        broker = _broker(wish.mqtt_url or mqtt_url)
+        _greet(wish, owner, broker, screen)
+        comparison = Comparison(account, clock) if await account.count_devices() == own else None
+        if comparison is not None:
+            await comparison.begin()
+        tally, entering = Tally(), trio.CapacityLimiter(ENTERING_MAX)
+        devices = [
+            _device(code, owner.devices[code], broker, wish, tally, clock, entering)
+            for code in wish.codes
+        ]
+        await _run(devices, tally, wish.seconds, screen)
+        if not tally.acknowledged:
+            raise RoostError(f"no reading was acknowledged: {tally.trouble or 'none was due'}")
+        screen.say(
+            f"sent {tally.sent:,}, acknowledged {tally.acknowledged:,} ({tally.latency()}),"
+            f" commands carried out {tally.commands:,}"
+        )
+        if comparison is None:
+            screen.say("not compared with what is stored: the account has other devices, too")
+        else:
+            await comparison.finish(tally, screen)
+
+
+def _allow_files(needed: int) -> None:
+    """Raises `SettingsError` where the system allows less."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise SettingsError(f"devices: the system allows {hard - FILES_BESIDE} connections")
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _broker(url: str) -> Address:
+    if not url:
+        raise SettingsError("the server does not tell where devices connect: say --mqtt-url")
+    return parse_url(url)
+
+
+def _greet(wish: Wish, owner: Owner, broker: Address, screen: Screen) -> None:
+    screen.say(
+        f"fleet  {wish.devices:,} devices of {owner.email}, {wish.rate:,g} readings a second"
+        f" to {broker.host}:{broker.port}; Ctrl-C ends it"
+    )
+    if owner.password is not None:
+        screen.say(f"look   {wish.url}  e-mail {owner.email}  password {owner.password}")
+
+
+def _device(
+    code: str,
+    access: Access,
+    broker: Address,
+    wish: Wish,
+    tally: Tally,
+    clock: WallClock,
+    entering: trio.CapacityLimiter,
+) -> VirtualDevice:
+    if broker.username is not None:  # the broker's own login is everybody's
+        access = msgspec.structs.replace(
+            access, username=broker.username, password=broker.password or ""
+        )
+    return VirtualDevice(
+        broker,
+        access,
+        report(somewhere(code), clock),
+        period_s=wish.devices / wish.rate,
+        tally=tally,
+        rng=random.Random(code),
+        session=clock.now_us() // SECOND_US,
+        entering=entering,
+    )
+
+
+async def _run(
+    devices: list[VirtualDevice], tally: Tally, seconds: float | None, screen: Screen
+) -> None:
+    async with open_devices() as connect, trio.open_nursery() as nursery:
+        nursery.start_soon(_end, devices, seconds, nursery.cancel_scope)
+        nursery.start_soon(_watch, tally, len(devices), screen)
+        await _live(devices, connect)
+        nursery.cancel_scope.cancel()
+
+
+async def _live(devices: list[VirtualDevice], connect: Connect) -> None:
+    async with trio.open_nursery() as nursery:
+        for device in devices:
+            nursery.start_soon(device.live, connect)
+
+
+async def _end(
+    devices: list[VirtualDevice], seconds: float | None, scope: trio.CancelScope
+) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with trio.move_on_after(float("inf") if seconds is None else seconds):
+            await anext(signals)
+        for device in devices:
+            device.stop()
+        await anext(signals)
+        scope.cancel()
+
+
+async def _watch(tally: Tally, devices: int, screen: Screen) -> None:
+    while True:
+        await trio.sleep(screen.every_s)
+        screen.show(tally.line(devices))

@@ -1,0 +1,47 @@
+"""What is asked of a virtual fleet, checked before anything is done."""
+
+import math
+from pathlib import Path
+
+import msgspec
+
+from protocol.errors import SettingsError
+from protocol.topics import is_device_code
+from roost.settings import check_base_url
+
+DEVICES_MAX = 50_000
+RATE_MAX = 100_000.0
+DIGITS = 5
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for. `rate`: readings a second, all devices together; `seconds`: for how long,
+    None until somebody ends it."""
+
+    devices: int
+    rate: float
+    seconds: float | None
+    url: str
+    mqtt_url: str | None
+    email: str | None
+    password: str | None
+    prefix: str
+    data_dir: Path
+
+    @property
+    def codes(self) -> list[str]:
+        return [f"{self.prefix}-{n:0{DIGITS}}" for n in range(1, self.devices + 1)]
+
+
+def check_wish(wish: Wish) -> Wish:
+    """The same, its URL whole (`127.0.0.1:8000` is enough). Raises `SettingsError`."""
+    if not 1 <= wish.devices <= DEVICES_MAX:
+        raise SettingsError(f"devices: {wish.devices} is not between 1 and {DEVICES_MAX:,}")
+    if not 0 < wish.rate <= RATE_MAX:
+        raise SettingsError(f"rate: {wish.rate:g} is not above 0 and at most {RATE_MAX:,g}")
+    if wish.seconds is not None and not 0 < wish.seconds < math.inf:
+        raise SettingsError(f"seconds: {wish.seconds:g} is not above 0")
+    if not (is_device_code(wish.prefix) and is_device_code(wish.codes[-1])):
+        raise SettingsError(f"prefix: {wish.prefix!r} is not 1 to 58 of A-Z, a-z, 0-9, _ and -")
+    url = wish.url if "://" in wish.url else f"http://{wish.url}"
+    return msgspec.structs.replace(wish, url=check_base_url(url, "url"))

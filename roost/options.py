@@ -1,0 +1,21 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+DATA_DIR = Path("data")
+HERE = "http://127.0.0.1:8000"
+
+DataDir = Annotated[
+    Path, Parameter(help="Where the database, the broker, the media and the secrets live.")
+]
+Http = Annotated[str, Parameter(help="Where to serve people: HOST:PORT.")]
+Mqtt = Annotated[str, Parameter(help="Where to serve devices: HOST:PORT.")]
+LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
+LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
+DatabaseUrl = Annotated[
+    str | None,
+    Parameter(help="PostgreSQL 15 or newer; without it, the database of the data directory."),
+]

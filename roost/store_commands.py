@@ -1,0 +1,163 @@
+"""Commands that need the database alone: migrate, user …, device …"""
+
+import getpass
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import trio
+from cyclopts import App, Parameter
+
+from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
+from actors.adapters.postgres.store import PostgresStore, open_store
+from protocol.errors import SettingsError
+from roost import logs
+from roost.offline import database_url
+from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
+from roost.provisioning import FeedWish, provision_device, provision_user
+from roost.settings import check_base_url, check_database_url
+from web.resetting import new_link
+
+user_app = App(name="user", help="Users.")
+device_app = App(name="device", help="Devices.")
+
+
+def migrate(*, database_url: DatabaseUrl = None, data_dir: DataDir = DATA_DIR) -> None:
+    """Bring the database's schema up to date."""
+
+    async def work(store: PostgresStore) -> None:
+        applied = await store.migrate()
+        print("\n".join(f"applied {name}" for name in applied) or "up to date")
+
+    _with_store(database_url, data_dir, work)
+
+
+@user_app.command(name="add")
+def add_user(
+    email: str,
+    *,
+    password: Annotated[
+        str | None, Parameter(help="Asked for on a terminal, made up elsewhere.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Create a user."""
+    made_up = password is None and not sys.stdin.isatty()
+    if password is None:
+        password = SystemIds().secret() if made_up else getpass.getpass("Password: ")
+
+    async def work(store: PostgresStore) -> None:
+        await store.migrate()
+        user = await provision_user(
+            store, SystemClock(), SystemIds(), Argon2Hasher(), email, password
+        )
+        print(f"user {user.id}")
+        if made_up:
+            print(f"password {password}")
+
+    _with_store(database_url, data_dir, work)
+
+
+@user_app.command(name="reset")
+def reset_user(
+    email: str,
+    *,
+    public_url: Annotated[str, Parameter(help="What the outside calls the server.")] = HERE,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Print a link with which this user sets a new password, once, within an hour."""
+    url = check_base_url(public_url, "public URL")
+
+    async def work(store: PostgresStore) -> None:
+        await store.migrate()
+        user = await store.user_by_email(email)
+        if user is None:
+            raise SettingsError(f"there is no user {email!r}")
+        print(await new_link(store, SystemIds(), user, url, SystemClock().now_us()))
+
+    _with_store(database_url, data_dir, work)
+
+
+@user_app.command(name="sql")
+def sql_user(
+    email: str,
+    *,
+    drop: Annotated[bool, Parameter(negative="", help="Take the login away again.")] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Print a database login that reads this user's devices and readings, for Grafana; an earlier
+    password stops working."""
+
+    async def work(store: PostgresStore) -> None:
+        await store.migrate()
+        user = await store.user_by_email(email)
+        if user is None:
+            raise SettingsError(f"there is no user {email!r}")
+        if drop:
+            print("dropped" if await store.revoke_views(user.id) else "there was none")
+            return
+        password = SystemIds().secret()
+        role = await store.grant_views(user.id, password)
+        print(f"username {role}")
+        print(f"password {password}")
+        print(f"views {role}.devices {role}.readings {role}.readings_by_hour")
+
+    _with_store(database_url, data_dir, work)
+
+
+@device_app.command(name="add")
+def add_device(
+    code: Annotated[str, Parameter(help="The device's code in its topics.")],
+    *,
+    email: Annotated[str, Parameter(help="Whose device it is.")],
+    name: Annotated[str | None, Parameter(help="How people call it.")] = None,
+    feed: Annotated[
+        list[str] | None, Parameter(help="Key of a number feed to make; may be repeated.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Register a device and print its MQTT credentials, once."""
+
+    async def work(store: PostgresStore) -> None:
+        await store.migrate()
+        user = await store.user_by_email(email)
+        if user is None:
+            raise SettingsError(f"there is no user {email!r}")
+        wishes = [FeedWish(key, key) for key in feed or []]
+        login = await provision_device(
+            store, SystemClock(), SystemIds(), user.id, code, name or code, wishes
+        )
+        print(f"device {login.device_id}")
+        print(f"username {login.client_id}")
+        print(f"password {login.password}")
+        print(f"client_id {login.client_id}")
+        print(f"topic_prefix users/{user.id}/devices/{code}")
+
+    _with_store(database_url, data_dir, work)
+
+
+def _with_store(
+    url: str | None, data_dir: Path, work: Callable[[PostgresStore], Awaitable[None]]
+) -> None:
+    logs.configure("warning", "auto")
+
+    if url is not None:
+        check_database_url(url)
+
+    async def main() -> None:
+        async with _store(url, data_dir) as store:
+            await work(store)
+
+    trio.run(main)
+
+
+@asynccontextmanager
+async def _store(url: str | None, data_dir: Path) -> AsyncIterator[PostgresStore]:
+    async with database_url(url, data_dir) as found, open_store(found) as store:
+        yield store

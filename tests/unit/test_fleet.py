@@ -1,0 +1,436 @@
+"""A virtual fleet: its devices over the twin of a broker, its owner over that of a server."""
+
+import io
+import json
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import msgspec
+import pytest
+import trio
+
+from actors.adapters.memory import ManualClock
+from actors.adapters.mqtt.device import Connect
+from actors.adapters.mqtt.link import Address
+from protocol.errors import RoostError, SettingsError, Unavailable
+from protocol.times import format_us
+from roost.fleet.account import Account, Refused, side_by_side
+from roost.fleet.comparing import PATIENCE_S, Comparison
+from roost.fleet.device import COMMANDS_MAX, PLAYS_S, Access, VirtualDevice
+from roost.fleet.remembered import Memory, Owner
+from roost.fleet.screen import EVERY_S, Screen
+from roost.fleet.tally import RATE_OVER_S, Tally
+from roost.fleet.weather import Weather, report, somewhere
+from roost.fleet.wish import Wish, check_wish
+from tests.simulation.running import run_virtually
+
+virtual = pytest.mark.trio(run=run_virtually)
+
+ACCESS = Access("device-1", "device-1", "secret", "users/u/devices/d")
+
+
+class Line:
+    """A connection to `Broker`."""
+
+    def __init__(self, broker: "Broker") -> None:
+        self.lost = trio.Event()
+        self._broker = broker
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        self._broker.check(self)
+        await trio.sleep(self._broker.answers_after_s)
+        self._broker.check(self)
+        self._broker.heard.append((trio.current_time(), topic, json.loads(payload)))
+
+    async def subscribe(self, topic: str, heard: Callable[[bytes], None]) -> None:
+        self._broker.command = heard
+
+
+class Broker:
+    """What a fleet sees of a broker: it may be away, slow, or cut a line."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.answers_after_s = 0.0
+        self.heard: list[tuple[float, str, Any]] = []
+        self.tries: list[float] = []
+        self.wills: list[Any] = []
+        self.lines: list[Line] = []
+        self.command: Callable[[bytes], None] = lambda payload: None
+
+    def check(self, line: Line) -> None:
+        if line.lost.is_set():
+            raise Unavailable("the connection was lost")
+
+    @asynccontextmanager
+    async def connect(
+        self, address: Address, client_id: str, username: str, password: str, will: Any
+    ) -> AsyncIterator[Line]:
+        self.tries.append(trio.current_time())
+        if self.is_away:
+            raise Unavailable("nobody there")
+        self.wills.append(will)
+        line = Line(self)
+        self.lines.append(line)
+        yield line
+
+    def said(self, tail: str) -> list[Any]:
+        return [said for _, topic, said in self.heard if topic == f"users/u/devices/d/{tail}"]
+
+
+class Scene:
+    """One device that says a number every two seconds."""
+
+    def __init__(self) -> None:
+        self.broker = Broker()
+        self.tally = Tally()
+        self.count = 0
+        self.device = VirtualDevice(
+            Address("broker", 1883),
+            ACCESS,
+            self._talk,
+            period_s=2.0,
+            tally=self.tally,
+            rng=random.Random(1),
+            session=7,
+            entering=trio.CapacityLimiter(1),
+        )
+
+    def _talk(self) -> list[tuple[str, Any]]:
+        self.count += 1
+        return [("feeds/t", self.count)]
+
+    async def live(self) -> None:
+        await self.device.live(cast(Connect, self.broker.connect))
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    made = Scene()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.live)
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_it_reports_at_its_pace_and_says_when_it_comes_and_goes(scene: Scene) -> None:
+    await trio.sleep(20)
+    assert scene.tally.connected == 1
+    scene.device.stop()
+    await trio.sleep(1)
+    times = [at for at, topic, _ in scene.broker.heard if topic.endswith("feeds/t")]
+    assert len(times) == 10
+    assert {round(after - before, 6) for before, after in pairwise(times)} == {2.0}
+    online, offline = scene.broker.said("status")
+    assert online == {"status": "online", "session": 7}
+    assert offline == {"status": "offline", "session": 7}
+    ((topic, payload),) = scene.broker.wills
+    assert (topic, json.loads(payload)) == ("users/u/devices/d/status", offline)
+    assert scene.tally.connected == 0
+    assert scene.tally.sent == scene.tally.acknowledged == 10
+
+
+@virtual
+async def test_what_is_on_its_way_is_acknowledged_before_it_goes(scene: Scene) -> None:
+    scene.broker.answers_after_s = 3.0
+    await trio.sleep(13)
+    assert scene.tally.sent > scene.tally.acknowledged
+    scene.device.stop()
+    await trio.sleep(10)
+    assert scene.tally.sent == scene.tally.acknowledged == len(scene.broker.said("feeds/t"))
+    assert scene.broker.said("status")[-1]["status"] == "offline"
+
+
+@virtual
+async def test_a_lost_connection_is_made_again_after_ever_longer_pauses(scene: Scene) -> None:
+    await trio.sleep(5)
+    scene.broker.is_away = True
+    scene.broker.lines[-1].lost.set()
+    await trio.sleep(120)
+    pauses = [after - before for before, after in pairwise(scene.broker.tries[1:])]
+    assert pauses[0] < 2
+    assert max(pauses) > 7
+    assert max(pauses) <= 15
+    assert "nobody there" in scene.tally.line(1)
+    scene.broker.is_away = False
+    await trio.sleep(16)
+    assert scene.tally.connected == 1
+    assert "nobody there" not in scene.tally.line(1)
+    assert scene.broker.said("status").count({"status": "online", "session": 7}) == 2
+
+
+@virtual
+async def test_times_that_are_over_are_skipped_and_counted(scene: Scene) -> None:
+    await trio.sleep(1)
+    scene.broker.answers_after_s = 200.0  # ten may be unanswered at once: twenty seconds' worth
+    await trio.sleep(999)
+    assert 40 <= scene.tally.sent <= 60
+    assert scene.tally.sent + scene.tally.skipped == pytest.approx(500, abs=91)
+    assert "skipped" in scene.tally.line(1)
+
+
+@virtual
+async def test_commands_are_carried_out_in_turn(scene: Scene) -> None:
+    await trio.sleep(1)
+    for n in range(3):
+        scene.broker.command(b'{"id": "c%d", "type": "play_media"}' % n)
+    for rubbish in (b"\xff", b"{}", b"7", b"[]"):
+        scene.broker.command(rubbish)
+    await trio.sleep(PLAYS_S * 2 + 0.5)
+    assert scene.broker.said("commands/c0/ack") == [
+        {"status": "delivered"},
+        {"status": "succeeded"},
+    ]
+    assert scene.broker.said("commands/c2/ack") == [{"status": "delivered"}]
+    await trio.sleep(PLAYS_S)
+    assert scene.tally.commands == 3
+
+
+@virtual
+async def test_more_commands_than_it_can_keep_are_left_to_be_sent_again(scene: Scene) -> None:
+    await trio.sleep(1)
+    for n in range(COMMANDS_MAX * 3):
+        scene.broker.command(b'{"id": "c%d"}' % n)
+    await trio.sleep(PLAYS_S * COMMANDS_MAX * 3)
+    assert scene.tally.commands in (COMMANDS_MAX, COMMANDS_MAX + 1)
+
+
+@virtual
+async def test_the_rate_is_that_of_the_last_seconds() -> None:
+    tally = Tally()
+    assert tally.latency() == "none timed"
+    for per_s in (10, 10, 10, 10, 10, 10, 10, 50, 50, 50, 50, 50, 50):
+        for _ in range(per_s):
+            tally.acknowledge(0.002)
+        await trio.sleep(1)
+        rate = tally.rate()
+    assert rate == pytest.approx(50)
+    await trio.sleep(RATE_OVER_S)
+    tally.rate()
+    assert tally.latency() == "median 2.0 ms, p99 2.0 ms"
+
+
+def test_the_weather_is_the_same_for_the_same_code_and_such_as_a_feed_takes() -> None:
+    one, same, other = (Weather(somewhere(code)) for code in ("a", "a", "b"))
+    seen = []
+    for _ in range(5_000):
+        for each in (one, same, other):
+            each.go_on()
+        seen.append((one.temperature, same.temperature, other.temperature))
+        assert -40 < one.temperature < 85
+        assert 0 <= one.humidity <= 100
+    assert all(a == b for a, b, _ in seen)
+    assert any(a != c for a, _, c in seen)
+    status = one.status("v1")
+    assert (status["status"], status["firmware"]) == ("online", "v1")
+
+
+def test_a_report_is_a_reading_and_once_a_minute_where_it_stands() -> None:
+    clock = ManualClock(1_800_000_000_000_000)
+    talk = report(somewhere("a"), clock)
+    topics = []
+    for _ in range(121):
+        said = list(talk())
+        assert said[0][1]["ts"] == format_us(clock.now_us())
+        topics += [topic for topic, _ in said]
+        clock.advance(1)
+    assert topics.count("feeds/temperature") == 121
+    assert topics.count("status") == 3
+
+
+WISH = Wish(
+    devices=10,
+    rate=5.0,
+    seconds=None,
+    url="127.0.0.1:8000",
+    mqtt_url=None,
+    email=None,
+    password=None,
+    prefix="virtual",
+    data_dir=Path("data"),
+)
+
+
+def test_a_wish_is_made_whole() -> None:
+    wish = check_wish(WISH)
+    assert wish.url == "http://127.0.0.1:8000"
+    assert wish.codes[0] == "virtual-00001"
+    assert len(set(wish.codes)) == 10
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"devices": 0},
+        {"devices": 1_000_000},
+        {"rate": 0.0},
+        {"rate": -1.0},
+        {"rate": float("nan")},
+        {"rate": float("inf")},
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
+        {"url": "ftp://x"},
+        {"url": ""},
+        {"prefix": ""},
+        {"prefix": "a b"},
+        {"prefix": "x" * 59},
+    ],
+)
+def test_a_wish_that_cannot_be_is_told_in_words(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        check_wish(msgspec.structs.replace(WISH, **wrong))
+
+
+def test_memory_keeps_owners_by_server_and_address_for_us_alone(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "fleet.json"
+    memory = Memory(file)
+    made = memory.add(Owner("http://a", "fleet@x", "secret", {"d": ACCESS}))
+    memory.add(Owner("http://a", "ada@x", None))
+    memory.save()
+    assert file.stat().st_mode & 0o777 == 0o600
+    again = Memory(file)
+    assert again.owner("http://a", None) == made
+    assert again.owner("http://b", None) is None
+    assert again.owner("http://a", "ada@x") is not None
+    again.forget(made)
+    assert again.owner("http://a", None) is None
+
+
+def test_a_memory_that_cannot_be_read_is_never_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.json"
+    file.write_bytes(b'[{"url": 7}]')
+    with pytest.raises(SettingsError, match="remove it"):
+        Memory(file)
+    assert file.read_bytes() == b'[{"url": 7}]'
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@virtual
+async def test_progress_is_written_over_on_a_terminal_and_rare_elsewhere() -> None:
+    terminal, file = Terminal(), io.StringIO()
+    for out in (terminal, file):
+        screen = Screen(out)
+        for n in range(4):
+            screen.progress("making", n, 4)
+            await trio.sleep(EVERY_S / 2)
+        screen.progress("nothing", 0, 0)
+        screen.say("done")
+    assert file.getvalue() == "making: 0 of 4\nmaking: 2 of 4\ndone\n"
+    assert terminal.getvalue().count("\n") == 1
+    assert terminal.getvalue().endswith("\r\x1b[Kdone\n")
+
+
+def account(answer: Callable[[httpx.Request], httpx.Response]) -> Account:
+    transport = httpx.MockTransport(answer)
+    return Account(httpx.AsyncClient(transport=transport, base_url="http://roost"))
+
+
+@virtual
+async def test_a_busy_server_is_asked_again_when_it_says() -> None:
+    asked: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(trio.current_time())
+        pauses = {0: "7", 1: "86400", 2: "Fri, 31 Dec 1999 23:59:59 GMT"}
+        if len(asked) <= len(pauses):
+            return httpx.Response(429, headers={"Retry-After": pauses[len(asked) - 1]})
+        return httpx.Response(201, json={"id": "f"})
+
+    await account(answer).add_feed({"key": "t"})
+    assert [round(b - a) for a, b in pairwise(asked)] == [7, 60, 1]
+
+
+@virtual
+async def test_a_server_that_stays_busy_is_not_asked_for_ever() -> None:
+    with pytest.raises(Refused) as refused:
+        await account(lambda request: httpx.Response(503)).add_feed({})
+    assert refused.value.status == 503
+
+
+@virtual
+async def test_what_is_not_a_roost_is_told_in_words() -> None:
+    with pytest.raises(SettingsError, match="not a Roost"):
+        await account(lambda request: httpx.Response(200, html="<h1>hello</h1>")).add_feed({})
+    with pytest.raises(Refused, match="status 404"):
+        await account(lambda request: httpx.Response(404, html="no")).add_feed({})
+
+
+@virtual
+async def test_all_pages_of_a_list_are_read() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        n = int(request.url.params.get("cursor", "0"))
+        item = {"device_code": f"v-{n}", "id": f"id-{n}"}
+        other = {"device_code": f"not-v-{n}", "id": "x"}
+        following = str(n + 1) if n < 2 else None
+        return httpx.Response(200, json={"items": [item, other], "next": following})
+
+    found = await account(answer).devices("v-")
+    assert found == {"v-0": "id-0", "v-1": "id-1", "v-2": "id-2"}
+
+
+@virtual
+async def test_work_side_by_side_tells_how_far_it_is_and_ends_with_the_first_failure() -> None:
+    told: list[tuple[int, int]] = []
+    await side_by_side([trio.lowlevel.checkpoint] * 20, lambda done, of: told.append((done, of)))
+    assert told == [(n, 20) for n in range(1, 21)]
+
+    async def fail() -> None:
+        raise Unavailable("gone")
+
+    with pytest.raises(ExceptionGroup) as failed:
+        await side_by_side([trio.sleep_forever, fail], lambda done, of: None)
+    assert failed.group_contains(Unavailable)
+
+
+class Counting:
+    """A server that has counted so many readings, at each question."""
+
+    def __init__(self, *counts: int) -> None:
+        self.counts = list(counts)
+
+    async def stored(self, since_us: int, until_us: int) -> int:
+        return self.counts.pop(0) if len(self.counts) > 1 else self.counts[0]
+
+
+async def compare(counting: Counting, sent: int, acknowledged: int) -> str:
+    out = io.StringIO()
+    comparison = Comparison(cast(Account, counting), ManualClock(0))
+    await comparison.begin()
+    tally = Tally()
+    tally.sent = sent
+    for _ in range(acknowledged):
+        tally.acknowledge(0.001)
+    await comparison.finish(tally, Screen(out))
+    return out.getvalue().splitlines()[-1]
+
+
+@virtual
+async def test_all_that_was_acknowledged_is_waited_for() -> None:
+    assert await compare(Counting(0, 3, 9, 10), 10, 10) == (
+        "stored 10: all that was acknowledged, each once"
+    )
+
+
+@virtual
+async def test_earlier_readings_are_not_counted_even_those_that_are_summed_up_late() -> None:
+    assert "stored 10:" in await compare(Counting(5, 7, 7, 12, 17), 10, 10)
+
+
+@virtual
+async def test_less_than_was_acknowledged_and_more_than_was_sent_are_failures() -> None:
+    began_s = trio.current_time()
+    with pytest.raises(RoostError, match="1 acknowledged readings were not stored"):
+        await compare(Counting(0, 4, 9), 12, 10)
+    assert trio.current_time() - began_s >= PATIENCE_S
+    with pytest.raises(RoostError, match="2 more readings were stored than sent"):
+        await compare(Counting(0, 14), 12, 10)
