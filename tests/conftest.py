@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 import structlog
 
+from tests import patience
 from tests.simulation import options, tally
 from tests.simulation.options import world
 
@@ -22,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     options.select(config, items)
     options.virtualize(items)
+    patience.bound(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
