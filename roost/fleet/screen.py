@@ -6,6 +6,7 @@ from typing import TextIO
 import trio
 
 EVERY_S = 5.0  # where lines stay
+OVER_EVERY_S = 0.1  # on a terminal
 
 
 class Screen:
@@ -26,12 +27,15 @@ class Screen:
         self._passing = False
 
     def show(self, line: str) -> None:
-        """What the next line replaces."""
+        """What the next line replaces. Sooner than that is worth showing, it is left out."""
+        now_s = trio.current_time()
+        if now_s - self._shown_s < (OVER_EVERY_S if self._over else EVERY_S):
+            return
+        self._shown_s = now_s
         if self._over:
             self._write(line[: shutil.get_terminal_size().columns - 1])
             self._passing = True
-        elif trio.current_time() - self._shown_s >= EVERY_S:
-            self._shown_s = trio.current_time()
+        else:
             self.say(line)
 
     def progress(self, what: str, done: int, of: int) -> None:
