@@ -28,6 +28,7 @@ app = App(
     help="The place where a fleet of devices comes home.",
     config=cyclopts.config.Env("ROOST_", command=False),
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # main says it in a line
 )
 app.command(user_app)
 app.command(device_app)
@@ -110,7 +111,7 @@ def simulate_command(
         str,
         Parameter(help="Where the running Roost serves people.", env_var="ROOST_HTTP"),
     ] = HERE,
-    mqtt_url: Annotated[
+    mqtt_public_url: Annotated[
         str | None,
         Parameter(
             help="Where devices connect; without it, where the server says."
@@ -139,7 +140,7 @@ def simulate_command(
         rate=rate,
         seconds=seconds,
         url=url,
-        mqtt_url=mqtt_url or None,
+        mqtt_url=mqtt_public_url or None,
         email=email,
         password=password,
         prefix=prefix,
@@ -157,6 +158,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except RoostError as error:
         _fail(str(error), 2 if isinstance(error, SettingsError) else 1)
     except BaseExceptionGroup as group:
+        if group.subgroup(KeyboardInterrupt) is not None:
+            _fail("interrupted", 130)
         ours, rest = group.split(RoostError)
         if rest is not None or ours is None:
             raise

@@ -1,4 +1,4 @@
-"""No test waits for ever: one that hangs on the real clock fails, and the others go on."""
+"""No Trio test waits for ever: one that hangs on the real clock fails, and the others go on."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence

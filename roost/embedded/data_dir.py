@@ -25,8 +25,9 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[Path]:
-    """The directory, made where it is missing, for us alone while the block runs.
+def locked(path: Path, name: str = "roost", what: str = "another Roost") -> Iterator[Path]:
+    """The directory, made where it is missing, for us alone (of all who use this name) while the
+    block runs.
 
     Raises:
         SettingsError: it cannot be made, or another process has it.
@@ -34,14 +35,14 @@ def locked(path: Path) -> Iterator[Path]:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = path.resolve()
-        handle = os.open(path / "roost.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(path / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise SettingsError(f"the data directory cannot be used: {error}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        raise SettingsError(f"another Roost runs on {path}") from None
+        raise SettingsError(f"{what} runs on {path}") from None
     try:
         yield path
     finally:

@@ -38,11 +38,14 @@ class Account:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+        self._login: dict[str, str] | None = None
 
     async def sign_in(self, email: str, password: str) -> None:
+        self._login = None
         login = {"email": email, "password": password}
         answer = await self._ask("POST", "/login/access-token", json=login)
         self._http.headers["x-auth-token"] = answer.json()["access_token"]
+        self._login = login
 
     async def sign_up(self, email: str, password: str) -> None:
         await self._ask("POST", "/users", json={"email": email, "password": password})
@@ -122,12 +125,19 @@ class Account:
             where = str(self._http.base_url).rstrip("/")
             try:
                 answer = await self._http.request(method, f"/api/v1{path}", **more)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 why = str(error) or repr(error)
                 raise Unavailable(f"no Roost answers at {where}: {why}") from None
+            if answer.status_code == 401 and self._login is not None:  # it lasts eight days
+                await self.sign_in(**self._login)
+                continue
             if answer.status_code not in (429, 503):
                 break
             await trio.sleep(_pause_s(answer))
+        if answer.is_redirect:
+            raise SettingsError(f"url: {where} leads to {answer.headers.get('Location')}")
+        if answer.is_server_error or answer.status_code == 429:
+            raise Unavailable(f"{where} does not serve: {_why(answer)}")
         if answer.is_error:
             raise Refused(answer.status_code, _why(answer))
         if not answer.headers.get("Content-Type", "").startswith(("application/json", "text/csv")):

@@ -1,6 +1,6 @@
 """One virtual device: connects as a real one does, reports, carries out commands, comes back.
 
-device = VirtualDevice(broker, access, talk, period_s=2.0, tally=tally, rng=random.Random(code))
+device = VirtualDevice(broker, access, talk, period_s=2.0, …)
 nursery.start_soon(device.live, connect)
 ...
 device.stop()      # what is on its way is acknowledged, then it says that it goes
@@ -8,6 +8,7 @@ device.stop()      # what is on its way is acknowledged, then it says that it go
 
 import math
 import random
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -45,6 +46,9 @@ class Access(msgspec.Struct, frozen=True):
 class VirtualDevice:
     """See the module.
 
+    Attributes:
+        was_connected: the broker has let it in, once at least.
+
     Args:
         talk: what it publishes each time: ends of topics, and what is said there.
         period_s: from one time to the next.
@@ -63,6 +67,7 @@ class VirtualDevice:
         session: int,
         entering: trio.CapacityLimiter,
     ) -> None:
+        self.was_connected = False
         self._broker = broker
         self._access = access
         self._talk = talk
@@ -73,17 +78,22 @@ class VirtualDevice:
         self._entering = entering
         self._stopping = trio.Event()
         self._ended = trio.Event()  # of this connection: it broke, or we stop
-        self._plays, self._played = trio.open_memory_channel[str](COMMANDS_MAX)
+        self._entry = trio.CancelScope()
+        self._unanswered: list[tuple[str, bytes]] = []  # readings of a connection that broke
+        self._waiting: dict[str, None] = {}  # commands, in turn
+        self._done: deque[str] = deque(maxlen=COMMANDS_MAX)
+        self._wake = trio.Event()
 
     def stop(self) -> None:
         self._stopping.set()
         self._ended.set()
+        self._entry.cancel()
 
     async def live(self, connect: Connect) -> None:
         """Until `stop`: connect, report, and connect again after ever longer pauses."""
         failures = 0
         while not self._stopping.is_set():
-            self._ended = trio.Event()
+            self._ended, self._entry = trio.Event(), trio.CancelScope()
             try:
                 await self._connected(connect)
                 failures = 0
@@ -99,12 +109,20 @@ class VirtualDevice:
         access, topic = self._access, f"{self._access.topic_prefix}/status"
         will = (topic, self._status("offline"))
         async with AsyncExitStack() as stack:
-            async with self._entering:
-                line = await stack.enter_async_context(
-                    connect(
-                        self._broker, access.client_id, access.username, access.password, will=will
+            with self._entry:
+                async with self._entering:
+                    line = await stack.enter_async_context(
+                        connect(
+                            self._broker,
+                            access.client_id,
+                            access.username,
+                            access.password,
+                            will=will,
+                        )
                     )
-                )
+            if self._entry.cancelled_caught:
+                return
+            self.was_connected = True
             await line.subscribe(f"{access.topic_prefix}/commands", self._heard)
             await line.publish(topic, self._status("online"))
             self._tally.connected += 1
@@ -131,6 +149,10 @@ class VirtualDevice:
         """Say what there is to say at its times, until the connection ends; several may wait for
         their acknowledgement at once."""
         slots = trio.Semaphore(UNANSWERED_MAX)
+        again, self._unanswered = self._unanswered, []
+        for topic, payload in again:
+            await slots.acquire()
+            nursery.start_soon(self._publish, line, topic, payload, slots)
         due_s = trio.current_time() + self._rng.random() * self._period_s
         while True:
             with trio.move_on_at(due_s):
@@ -138,12 +160,14 @@ class VirtualDevice:
             if self._ended.is_set():
                 return
             for topic, said in self._talk():
+                self._tally.sent += topic.startswith("feeds")
                 await slots.acquire()
                 nursery.start_soon(self._publish, line, topic, codec.encode(said), slots)
             due_s = self._next(due_s)
 
     def _next(self, due_s: float) -> float:
-        """Late by more than a second: times that are over are skipped and counted, not made up."""
+        """Late by more than a second (ten readings are unanswered, or the machine is busy): times
+        that are over are skipped and counted, not made up."""
         due_s += self._period_s
         late_s = trio.current_time() - due_s
         if late_s < BEHIND_MAX_S:
@@ -155,13 +179,15 @@ class VirtualDevice:
     async def _publish(
         self, line: DeviceClient, topic: str, payload: bytes, slots: trio.Semaphore
     ) -> None:
+        """A reading without acknowledgement is sent again on the next connection, as it was."""
         is_reading = topic.startswith("feeds")
-        self._tally.sent += is_reading
         since_s = trio.current_time()
         try:
             await line.publish(f"{self._access.topic_prefix}/{topic}", payload)
         except Unavailable as error:
             self._trouble(error)
+            if is_reading:
+                self._unanswered.append((topic, payload))
         else:
             if is_reading:
                 self._tally.acknowledge(trio.current_time() - since_s)
@@ -169,26 +195,36 @@ class VirtualDevice:
             slots.release()
 
     def _heard(self, payload: bytes) -> None:
+        """A command comes again until it is answered; one that waits its turn is there once."""
         try:
-            command = codec.decode(payload)
-            self._plays.send_nowait(str(command["id"]))
+            command_id = str(codec.decode(payload)["id"])
         except (BadPayload, KeyError, TypeError) as error:
             log.warning("virtual device got no command", error=repr(error))
-        except trio.WouldBlock:
-            pass  # it is busy: what it does not answer is sent again
+            return
+        if command_id not in self._waiting and len(self._waiting) < COMMANDS_MAX:
+            self._waiting[command_id] = None
+            self._wake.set()
 
     async def _obey(self, line: DeviceClient) -> None:
-        """Each command takes a second, and succeeds."""
-        async for command_id in self._played:
+        """Each command takes a second, once, and succeeds. What a lost connection interrupts goes
+        on with the next."""
+        while True:
+            if not self._waiting:
+                self._wake = trio.Event()
+                await self._wake.wait()
+            command_id = next(iter(self._waiting))
             topic = f"{self._access.topic_prefix}/commands/{command_id}/ack"
             try:
-                await line.publish(topic, codec.encode({"status": "delivered"}))
-                await trio.sleep(PLAYS_S)
+                if command_id not in self._done:
+                    await line.publish(topic, codec.encode({"status": "delivered"}))
+                    await trio.sleep(PLAYS_S)
+                    self._done.append(command_id)
+                    self._tally.commands += 1
                 await line.publish(topic, codec.encode({"status": "succeeded"}))
             except Unavailable as error:
                 self._trouble(error)
                 return
-            self._tally.commands += 1
+            del self._waiting[command_id]
 
     def _trouble(self, error: Unavailable) -> None:
         """This connection is of no use any more."""

@@ -30,8 +30,10 @@ async def sign_in(
         try:
             await account.sign_in(owner.email, owner.password or "")
             return owner
-        except Refused:  # the server has been set up anew
-            memory.forget(owner)
+        except Refused as error:
+            if error.status != 401:
+                raise
+            memory.forget(owner)  # the server has been set up anew
     return await _sign_up(account, memory, ids, url)
 
 
@@ -40,6 +42,8 @@ async def _sign_up(account: Account, memory: Memory, ids: Ids, url: str) -> Owne
     try:
         await account.sign_up(owner.email, owner.password or "")
     except Refused as error:
+        if error.status != 403:
+            raise
         raise SettingsError(f"{error}: say whose fleet it is, with --email") from None
     memory.add(owner)
     memory.save()

@@ -47,7 +47,6 @@ class Memory:
     def save(self) -> None:
         """Raises `SettingsError` where it cannot be written."""
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(self._file, codec.encode(self._owners))
         except OSError as error:
             raise SettingsError(f"{self._file} cannot be written: {error.strerror}") from None

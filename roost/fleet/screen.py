@@ -10,11 +10,22 @@ OVER_EVERY_S = 0.1  # on a terminal
 
 
 class Screen:
+    """Usage: `with Screen(sys.stdout) as screen`; at its end a line that passes is finished."""
+
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._over = out.isatty()
         self._passing = False  # the last line is to be written over
         self._shown_s = float("-inf")
+
+    def __enter__(self) -> "Screen":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._passing:
+            self._out.write("\n")
+            self._out.flush()
+            self._passing = False
 
     @property
     def every_s(self) -> float:

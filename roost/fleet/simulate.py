@@ -18,6 +18,7 @@ from actors.adapters.mqtt.link import Address
 from actors.ports import WallClock
 from protocol.errors import RoostError, SettingsError
 from protocol.times import SECOND_US
+from roost.embedded import data_dir
 from roost.fleet.account import open_account
 from roost.fleet.comparing import Comparison
 from roost.fleet.device import Access, VirtualDevice
@@ -33,40 +34,67 @@ FILES_BESIDE = 64  # open files that are no devices
 
 
 async def simulate(wish: Wish) -> None:
-    """Run until its time is over, SIGTERM or Ctrl-C; the second Ctrl-C waits for nothing.
+    """Run until its time is over, SIGTERM or Ctrl-C; another Ctrl-C waits for nothing.
 
     Raises:
         SettingsError: it cannot be done like that.
-        RoostError: less was stored than was acknowledged, or more than was sent.
+        RoostError: devices could not connect, less was stored than was acknowledged, or more than
+            was sent.
+        KeyboardInterrupt: somebody did not want to wait for the end.
     """
     _allow_files(wish.devices + FILES_BESIDE)
-    screen = Screen(sys.stdout)
-    memory = Memory(wish.data_dir / "fleet.json")
     clock = SystemClock()
-    async with open_account(wish.url) as account:
-        owner = await sign_in(account, memory, SystemIds(), wish.url, wish.email, wish.password)
-        own, mqtt_url = await enroll(account, memory, owner, wish.codes, f"{wish.prefix}-", screen)
-        broker = _broker(wish.mqtt_url or mqtt_url)
-        _greet(wish, owner, broker, screen)
-        comparison = Comparison(account, clock) if await account.count_devices() == own else None
-        if comparison is not None:
-            await comparison.begin()
-        tally, entering = Tally(), trio.CapacityLimiter(ENTERING_MAX)
-        devices = [
-            _device(code, owner.devices[code], broker, wish, tally, clock, entering)
-            for code in wish.codes
-        ]
-        await _run(devices, tally, wish.seconds, screen)
-        if not tally.acknowledged:
-            raise RoostError(f"no reading was acknowledged: {tally.trouble or 'none was due'}")
-        screen.say(
-            f"sent {tally.sent:,}, acknowledged {tally.acknowledged:,} ({tally.latency()}),"
-            f" commands carried out {tally.commands:,}"
-        )
-        if comparison is None:
-            screen.say("not compared with what is stored: the account has other devices, too")
-        else:
-            await comparison.finish(tally, screen)
+    with data_dir.locked(wish.data_dir, "fleet", "another fleet") as path:
+        memory = Memory(path / "fleet.json")
+        with Screen(sys.stdout) as screen:
+            async with open_account(wish.url) as account:
+                owner = await sign_in(
+                    account, memory, SystemIds(), wish.url, wish.email, wish.password
+                )
+                codes, prefix = wish.codes, f"{wish.prefix}-"
+                own, mqtt_url = await enroll(account, memory, owner, codes, prefix, screen)
+                broker = _broker(wish.mqtt_url or mqtt_url)
+                _greet(wish, owner, broker, screen)
+                is_alone = await account.count_devices() == own
+                comparison = Comparison(account, clock) if is_alone else None
+                try:
+                    await _report(wish, owner, broker, comparison, screen, clock)
+                finally:
+                    memory.save()
+
+
+async def _report(
+    wish: Wish,
+    owner: Owner,
+    broker: Address,
+    comparison: Comparison | None,
+    screen: Screen,
+    clock: WallClock,
+) -> None:
+    """From the first connection to the verdict."""
+    if comparison is not None:
+        screen.show("counting what is stored already")
+        await comparison.begin()
+    tally, entering = Tally(), trio.CapacityLimiter(ENTERING_MAX)
+    devices = {
+        code: _device(code, owner.devices[code], broker, wish, tally, clock, entering)
+        for code in wish.codes
+    }
+    await _run(list(devices.values()), tally, wish.seconds, screen)
+    screen.say(
+        f"sent {tally.sent:,}, acknowledged {tally.acknowledged:,} ({tally.latency()}),"
+        f" commands carried out {tally.commands:,}"
+    )
+    never = [code for code, device in devices.items() if not device.was_connected]
+    for code in never:  # if their passwords are known no more, the next run gives them new ones
+        del owner.devices[code]
+    if comparison is None and tally.sent:
+        screen.say("not compared with what is stored: the account has other devices, too")
+    if comparison is not None and tally.sent:
+        await comparison.finish(tally, screen)
+    if never:
+        why = tally.trouble or "there was no time for it"
+        raise RoostError(f"{len(never):,} of {wish.devices:,} devices never connected: {why}")
 
 
 def _allow_files(needed: int) -> None:
@@ -121,11 +149,16 @@ def _device(
 async def _run(
     devices: list[VirtualDevice], tally: Tally, seconds: float | None, screen: Screen
 ) -> None:
+    """Raises `KeyboardInterrupt` where somebody did not wait for the end."""
+    is_over = False
     async with open_devices() as connect, trio.open_nursery() as nursery:
         nursery.start_soon(_end, devices, seconds, nursery.cancel_scope)
         nursery.start_soon(_watch, tally, len(devices), screen)
         await _live(devices, connect)
+        is_over = True
         nursery.cancel_scope.cancel()
+    if not is_over:
+        raise KeyboardInterrupt
 
 
 async def _live(devices: list[VirtualDevice], connect: Connect) -> None:

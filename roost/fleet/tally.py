@@ -15,9 +15,9 @@ class Tally:
 
     Attributes:
         connected: devices that are connected now.
-        sent: readings that were published with QoS 1.
+        sent: readings that were published with QoS 1, or wait for a connection to be.
         acknowledged: those that the broker acknowledged.
-        skipped: readings that fell due while this machine could not keep up.
+        skipped: times to report that went by while ten readings were unanswered.
         commands: how many were carried out.
         trouble: why a device was last without a connection.
     """
@@ -62,7 +62,7 @@ class Tally:
             f"{self.rate():,.1f}/s",
         ]
         if self.skipped:
-            parts.append(f"{self.skipped:,} skipped, more than can be sent from here")
+            parts.append(f"{self.skipped:,} skipped: too many were unanswered")
         if self.connected == devices:
             self.trouble = ""
         elif self.trouble:

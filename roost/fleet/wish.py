@@ -5,9 +5,10 @@ from pathlib import Path
 
 import msgspec
 
+from actors.adapters.mqtt.broker import parse_url
 from protocol.errors import SettingsError
 from protocol.topics import is_device_code
-from roost.settings import check_base_url
+from roost.settings import check_base_url, parse_bind
 
 DEVICES_MAX = 50_000
 RATE_MAX = 100_000.0
@@ -15,8 +16,13 @@ DIGITS = 5
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for. `rate`: readings a second, all devices together; `seconds`: for how long,
-    None until somebody ends it."""
+    """What is asked for.
+
+    Attributes:
+        rate: readings a second, all devices together.
+        seconds: for how long; None until somebody ends it.
+        mqtt_url: where devices connect; None where the server says.
+    """
 
     devices: int
     rate: float
@@ -43,5 +49,17 @@ def check_wish(wish: Wish) -> Wish:
         raise SettingsError(f"seconds: {wish.seconds:g} is not above 0")
     if not (is_device_code(wish.prefix) and is_device_code(wish.codes[-1])):
         raise SettingsError(f"prefix: {wish.prefix!r} is not 1 to 58 of A-Z, a-z, 0-9, _ and -")
-    url = wish.url if "://" in wish.url else f"http://{wish.url}"
+    if wish.mqtt_url is not None:
+        parse_url(wish.mqtt_url)
+    url = wish.url if "://" in wish.url else _local(wish.url)
+    if "@" in url:
+        raise SettingsError("url: whose devices they are is said with --email")
     return msgspec.structs.replace(wish, url=check_base_url(url, "url"))
+
+
+def _local(bind: str) -> str:
+    """As `roost up` takes it: `HOST:PORT`, or `:PORT` for this machine."""
+    where = parse_bind(bind, "url")
+    if where.host in ("0.0.0.0", "::"):
+        where = msgspec.structs.replace(where, host="127.0.0.1")
+    return f"http://{where.shown}"

@@ -14,10 +14,16 @@ from typing import Any
 import gmqtt
 import trio
 from gmqtt.mqtt.constants import MQTTv311
-from gmqtt.mqtt.handler import MQTTError
 
 from actors.adapters.bridge import Bridge, open_bridge
-from actors.adapters.mqtt.link import CONNECT_TIMEOUT_S, Address, Client, Window
+from actors.adapters.mqtt.link import (
+    CONNECT_TIMEOUT_S,
+    Address,
+    Client,
+    Window,
+    close_client,
+    connect_client,
+)
 from actors.reply import Reply
 from protocol.errors import Unavailable
 
@@ -34,10 +40,12 @@ class DeviceClient:
 
     Attributes:
         lost: set when the connection ends, whoever ended it.
+        ended: the same, for the other side of the bridge.
     """
 
     def __init__(self, bridge: Bridge, client: Any, window: Window) -> None:
         self.lost = trio.Event()
+        self.ended = asyncio.Event()
         self._bridge = bridge
         self._client = client
         self._window = window
@@ -80,7 +88,7 @@ class DeviceClient:
             raise Unavailable(f"not allowed to listen to {topic}, or the connection was lost")
 
     async def close(self) -> None:
-        await self._bridge.run(self._client.disconnect)
+        await self._bridge.run(close_client, self._client, CLOSE_TIMEOUT_S)
 
     def _check_connected(self) -> None:
         if not self._client.is_connected:
@@ -99,6 +107,7 @@ class DeviceClient:
         self._window.fail()
         self._granted.settle(False)
         self.lost.set()
+        self.ended.set()
 
 
 @asynccontextmanager
@@ -117,35 +126,21 @@ async def open_devices() -> AsyncIterator[Connect]:
             message = gmqtt.Message(will[0], will[1], qos=1) if will else None
             window = Window()
 
-            async def make() -> DeviceClient:
-                client = Client(
-                    client_id,
-                    clean_session=True,
-                    will_message=message,
-                    persistent_storage=window,
-                )
-                device = DeviceClient(bridge, client, window)
-                client.set_auth_credentials(username, password)
-                await asyncio.wait_for(
-                    client.connect(
-                        address.host,
-                        address.port,
-                        ssl=address.ssl,
-                        keepalive=KEEPALIVE_S,
-                        version=MQTTv311,
-                    ),
-                    CONNECT_TIMEOUT_S,
-                )
-                return device
-
+            client = Client(
+                client_id, clean_session=True, will_message=message, persistent_storage=window
+            )
+            client.set_auth_credentials(username, password)
+            device = DeviceClient(bridge, client, window)
             try:
-                device = await bridge.run(make)
-            except (OSError, TimeoutError, MQTTError) as error:
-                raise Unavailable(f"device {client_id} cannot connect: {error}") from error
-            try:
+                try:
+                    await bridge.run(
+                        connect_client, client, device.ended, address, KEEPALIVE_S, MQTTv311
+                    )
+                except Unavailable as error:
+                    raise Unavailable(f"device {client_id} cannot connect: {error}") from error
                 yield device
             finally:
-                with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+                with trio.CancelScope(shield=True):
                     await device.close()
 
         yield connect

@@ -70,6 +70,50 @@ class Client(gmqtt.Client):  # type: ignore[misc]
         """Nothing: see the module."""
 
 
+async def connect_client(
+    client: Client, ended: asyncio.Event, address: Address, keepalive_s: int, version: int
+) -> None:
+    """From TCP to CONNACK.
+
+    Args:
+        ended: set when the connection ends; gmqtt would wait for a CONNACK for ever.
+
+    Raises:
+        Unavailable: nobody is there, the broker refused, or did not answer within ten seconds.
+    """
+    connecting = asyncio.ensure_future(
+        client.connect(
+            address.host, address.port, ssl=address.ssl, keepalive=keepalive_s, version=version
+        )
+    )
+    ending = asyncio.ensure_future(ended.wait())
+    try:
+        await asyncio.wait(
+            {connecting, ending}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not connecting.done():
+            raise Unavailable("the broker did not answer")
+        connecting.result()
+    except (OSError, MQTTError) as error:
+        raise Unavailable(f"the broker refused: {error}") from error
+    finally:
+        for task in (connecting, ending):
+            task.cancel()
+        await asyncio.gather(connecting, ending, return_exceptions=True)  # noqa: ASYNC102
+
+
+async def close_client(client: Client, timeout_s: float) -> None:
+    """Say good-bye if possible, and close the socket in any case."""
+    connection = client._connection
+    if connection is None or connection.is_closing():
+        return
+    try:
+        await asyncio.wait_for(client.disconnect(), timeout_s)
+    except (TimeoutError, OSError) as error:
+        log.debug("unclean close", session=client._client_id, error=repr(error))
+        connection._transport.abort()
+
+
 class Answers:
     """The acknowledgements of some messages that went out together.
 
@@ -168,44 +212,18 @@ class Link:
         """Connect and subscribe. Whatever comes of it, `close` ends it. Raises `Unavailable`."""
         if address.username is not None:
             self._client.set_auth_credentials(address.username, address.password)
-        connecting = asyncio.ensure_future(
-            self._client.connect(
-                address.host,
-                address.port,
-                ssl=address.ssl,
-                keepalive=KEEPALIVE_S,
-                version=self.version,
-            )
-        )
-        ended = asyncio.ensure_future(self._ended.wait())
         try:
-            # gmqtt waits for a CONNACK for ever, also when the connection is gone already.
-            await asyncio.wait(
-                {connecting, ended}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
-            )
-            if connecting.done():
-                connecting.result()
+            await connect_client(self._client, self._ended, address, KEEPALIVE_S, self.version)
             if not self._open:
                 raise Unavailable("the broker did not answer")
-        except (OSError, MQTTError) as error:
-            raise Unavailable(f"the broker refused: {error}") from error
         finally:
             # A broker of MQTT 3.1.1 says so, and gmqtt notes it: the next connection tries that.
             self.version = self._client._connection_state.protocol_version
-            for task in (connecting, ended):
-                task.cancel()
-            await asyncio.gather(connecting, ended, return_exceptions=True)  # noqa: ASYNC102
 
     async def close(self) -> None:
         """Say good-bye if possible, and close the socket in any case."""
         self._open = False
-        if self._client._connection is None or self._client._connection.is_closing():
-            return
-        try:
-            await asyncio.wait_for(self._client.disconnect(), CLOSE_TIMEOUT_S)
-        except (TimeoutError, OSError) as error:
-            log.debug("unclean close", session=self._plan.client_id, error=repr(error))
-            self._client._connection._transport.abort()
+        await close_client(self._client, CLOSE_TIMEOUT_S)
 
     # What we send
 
