@@ -108,7 +108,7 @@ def _allow_files(needed: int) -> None:
 
 def _broker(url: str) -> Address:
     if not url:
-        raise SettingsError("the server does not tell where devices connect: say --mqtt-url")
+        raise SettingsError("the server does not tell where devices connect: say --mqtt-public-url")
     return parse_url(url)
 
 
