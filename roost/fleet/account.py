@@ -67,9 +67,14 @@ class Account:
         self, wishes: Sequence[tuple[str, str]]
     ) -> tuple[dict[str, str], dict[str, Access]]:
         """Register up to `IMPORT_MAX` devices (code, name), all or none: their ids, and how they
-        log in, by code."""
+        log in, by code. That they leave together is no alarm."""
         file = io.StringIO()
-        csv.writer(file).writerows([("device_code", "name"), *wishes])
+        csv.writer(file).writerows(
+            [
+                ("device_code", "name", "offline_alarm"),
+                *((code, name, "false") for code, name in wishes),
+            ]
+        )
         answer = await self._ask(
             "POST",
             "/devices/import",

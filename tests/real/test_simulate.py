@@ -89,6 +89,7 @@ def test_a_fleet_reports_and_all_that_was_acknowledged_is_stored(
     devices = http.get("/devices").json()["items"]
     assert len(devices) == 20
     assert all(each["temperature"] is not None for each in devices)
+    assert http.get("/alarms").json()["items"] == []  # they left, and nobody is to be woken
     assert json.loads((tmp_path / "fleet.json").read_text())[0]["email"] == before[0]["email"]
 
 
