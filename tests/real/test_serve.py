@@ -121,3 +121,27 @@ async def test_readings_come_through_mosquitto_and_a_kill_loses_none(service: Ex
     )
     assert len(found) == len(wanted)
     assert ada.http.get(service.url + "/readyz").status_code == 200
+
+
+def test_a_virtual_fleet_comes_through_mosquitto(service: External, tmp_path: Path) -> None:
+    """The broker has one login for all, and the server does not tell where devices connect."""
+    fleet = [str(ROOST), "simulate", "--url", service.url, "--data-dir", str(tmp_path / "fleet")]
+    fleet += ["--devices", "10", "--rate", "100", "--seconds", "2"]
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*fleet, *more],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=clean_environment(),
+            check=False,
+        )
+
+    lost = run()
+    assert lost.returncode == 2
+    assert "--mqtt-public-url" in lost.stderr
+    done = run("--mqtt-public-url", f"mqtt://roost:pw@127.0.0.1:{service.mqtt_port}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all that was acknowledged, each once" in done.stdout
+    assert "pw@" not in done.stdout + (tmp_path / "fleet" / "fleet.json").read_text()
