@@ -79,7 +79,8 @@ class VirtualDevice:
         self._stopping = trio.Event()
         self._ended = trio.Event()  # of this connection: it broke, or we stop
         self._entry = trio.CancelScope()
-        self._unanswered: list[tuple[str, bytes]] = []  # readings of a connection that broke
+        # Readings of a connection that broke: those in the window, and one that waited for it.
+        self._unanswered: list[tuple[str, bytes]] = []
         self._waiting: dict[str, None] = {}  # commands, in turn
         self._done: deque[str] = deque(maxlen=COMMANDS_MAX)
         self._wake = trio.Event()

@@ -69,8 +69,10 @@ async def enroll(
         ids.update(made)
         owner.devices.update(access)
         memory.save()
-    mqtt_url = await _renew(account, owner, ids, codes, screen)
-    memory.save()
+    try:
+        mqtt_url = await _renew(account, owner, ids, codes, screen)
+    finally:  # an old password of those that were renewed so far is worth nothing any more
+        memory.save()
     with_feed = await account.feeds(FEED)
     feed = {"key": FEED, "name": "Temperature", "unit": "°C", "min_value": -40, "max_value": 85}
     await side_by_side(
