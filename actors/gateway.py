@@ -65,6 +65,7 @@ class Gateway:
         hand_over: gives a message to the device's actor; False when there is no room.
         live_changed: told since when live data stands still (µs), or None when it flows.
         may_serve: waits until this process leads.
+        can_send: told whenever the session that we send by is connected.
         seen: told of every message that its device's actor takes: origin, bytes, QoS.
         flows: told of what may hold back the words of devices.
         confirm: told of a session up to which commit the broker has heard our acknowledgements.
@@ -83,6 +84,7 @@ class Gateway:
         seen: Callable[[Origin, int, int], None],
         flows: Flows,
         may_serve: Callable[[], Awaitable[None]],
+        can_send: Callable[[], None],
     ) -> None:
         self.messages = 0
         self.joined = 0
@@ -105,6 +107,7 @@ class Gateway:
         self._seen = seen
         self._flows = flows
         self._may_serve = may_serve
+        self._can_send = can_send
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._in_flight = 0
         self._bytes = 0
@@ -150,6 +153,8 @@ class Gateway:
         self.ledgers[session].connected(connection, trio.current_time())
         log.info("session connected", session=session)
         self._flows.connected(session)
+        if session not in self._persistent:
+            self._can_send()
         self._look_at_live()
 
     def disconnected(self, session: str, connection: int) -> None:

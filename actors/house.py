@@ -64,7 +64,15 @@ class House:
         self.mailer: Mailer | None = ports.mailer
         self.zalo: IdentityProvider | None = ports.zalo
         self.media = Library(ports.store, ports.files)
-        self.neighbours = Neighbours(ports.store, ports.broker, VERSION)
+        self.neighbours = Neighbours(
+            ports.store,
+            ports.broker,
+            VERSION,
+            leads=lambda: self.leadership.may_serve,
+            may_serve=lambda: self.leadership.wait_may_serve(),
+            written=self._written,
+        )
+        ports.logins.watch(self.neighbours.arrived)
         self.sessions = Sessions(ports.store, look_again_s / 2, self.neighbours.changed)
         self.accounts = Accounts()
         self.inspector = Inspector()
@@ -85,7 +93,7 @@ class House:
             self.supervisor,
             self.writer,
             self._perform,
-            lambda user_id: self.users.renew(user_id),
+            self._renewed,
             on_step,
             idle_s,
         )
@@ -110,10 +118,17 @@ class House:
             seen=self.inspector.seen,
             flows=self.clockwork.flows,
             may_serve=self.leadership.wait_may_serve,
+            can_send=self.neighbours.anew,
         )
+
+    def _renewed(self, user_id: str) -> None:
+        """A change of what this user has may have been done after all."""
+        self.users.renew(user_id)
+        self.neighbours.changed(user_id)
 
     def _led(self, epoch: int) -> None:
         self.writer.epoch = epoch
+        self.neighbours.anew()
 
     async def _overtaken(self) -> None:
         """Another process led meanwhile: everything that this one remembers is old."""

@@ -42,6 +42,10 @@ class Leadership:
         self._overtaken = overtaken
         self._serving = trio.Event()
 
+    @property
+    def may_serve(self) -> bool:
+        return self._serving.is_set()
+
     async def wait_may_serve(self) -> None:
         """Wait until this process leads. While nobody can know, because the database is away, the
         last leader goes on: what it cannot commit it does not acknowledge."""

@@ -69,6 +69,11 @@ def live_prefix(user_id: str) -> str:
     return f"live/{user_id}"
 
 
+def user_of(topic: str) -> str:
+    """Whose it is, of every topic here."""
+    return topic.split("/", 2)[1]
+
+
 def reading_topic(user_id: str, code: str, key: str) -> str:
     return f"live/{user_id}/devices/{code}/feeds/{key}"
 

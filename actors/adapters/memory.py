@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections.abc import Callable
 
 import trio
 
@@ -52,10 +53,20 @@ class PlainHasher:
 
 
 class NoLogins:
-    """A broker whose connections are not ours to close."""
+    """A broker whose connections are not ours to close.
+
+    Attributes:
+        arrived: told of listeners that log in; a world of the simulation says so.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: Callable[[str], None] = lambda user_id: None
 
     async def disconnect(self, client_id: str) -> None:
         return
 
     async def disconnect_user(self, username: str) -> None:
         return
+
+    def watch(self, arrived: Callable[[str], None]) -> None:
+        self.arrived = arrived

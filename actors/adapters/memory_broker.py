@@ -45,6 +45,7 @@ class MemoryBroker:
         away: connections and publications are refused.
         latency: seconds that a thing takes on a line from now on.
         sent: what the house published: (topic, payload); the newest 10,000.
+        kept: what it retained, by topic.
         on_sent: told of each of these; the devices' ear.
     """
 
@@ -59,6 +60,7 @@ class MemoryBroker:
         self.away = False
         self.latency: Callable[[], float] = no_latency
         self.sent: list[tuple[str, bytes]] = []
+        self.kept: dict[str, bytes] = {}
         self.on_sent: Callable[[str, bytes], None] = lambda topic, payload: None
         self.rng = rng or random.Random(0)
         self.sessions = {plan.client_id: Session(plan, habits, self.rng) for plan in plans}
@@ -125,8 +127,12 @@ class MemoryBroker:
         _, user_id, _, code, *_ = topic.split("/")
         return f"{kinds[0]}/{partition(user_id, code, self.habits.partitions)}/{topic}"
 
-    def take(self, topic: str, payload: bytes) -> None:
+    def take(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """What the house publishes; devices that listen hear it."""
+        if retain:
+            self.kept[topic] = payload
+            if not payload:
+                del self.kept[topic]
         self.sent.append((topic, payload))
         del self.sent[:-SENT_MAX]
         self.on_sent(topic, payload)
@@ -275,7 +281,7 @@ class MemoryBrokerPort:
     def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         if self._server.away or self._is_cut:
             return False
-        self._server.take(topic, payload)
+        self._server.take(topic, payload, retain=retain)
         return True
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
@@ -297,7 +303,7 @@ class MemoryBrokerPort:
         return good
 
     def _arrived(self, line: Line, message: Publication, taken: Callable[[], None]) -> None:
-        self._server.take(message.topic, message.payload)
+        self._server.take(message.topic, message.payload, retain=message.retain)
         line.down(taken)
 
     def cut(self) -> None:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -84,6 +84,7 @@ class NatsLogins:
         self._clock = clock
         self._partitions = partitions
         self._listening: dict[str, dict[str, None]] = {}  # client ids by user name
+        self._arrived: Callable[[str], None] = lambda user_id: None
         self._signer = nkeys.from_seed(bytearray(access.seed))
         self._issuer = public_key(access.seed)
 
@@ -116,6 +117,9 @@ class NatsLogins:
         """Close all connections of a listener's user name. Raises as `disconnect`."""
         for client_id in self._listening.pop(username, {}):
             await self.disconnect(client_id)
+
+    def watch(self, arrived: Callable[[str], None]) -> None:
+        self._arrived = arrived
 
     async def _kick(self, client_id: str) -> None:
         wanted = codec.encode({"mqtt_client": client_id, "auth": True})
@@ -180,6 +184,7 @@ class NatsLogins:
             clients[client_id] = None
             if len(clients) > CLIENTS_MAX:
                 return None
+            self._arrived(listener.user_id)
             place = f"live.{listener.user_id}"
             return {"pub": {"deny": [">"]}, "sub": {"allow": [place, f"{place}.>"]}}
         login = await self._store.login(username) if username else None

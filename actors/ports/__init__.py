@@ -345,6 +345,10 @@ class Logins(Protocol):
         """Close the connections of that user name."""
         ...
 
+    def watch(self, arrived: Callable[[str], None]) -> None:
+        """Tell of the user whose listener logs in, each time; the one who asked last is told."""
+        ...
+
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What the house stands on. `rng` decides pauses only; ids and secrets have their own port.

@@ -91,6 +91,7 @@ class Entrance:
             confirm=lambda session, no: None,
             seen=lambda origin, size, qos: None,
             may_serve=trio.lowlevel.checkpoint,
+            can_send=lambda: None,
             flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )
 

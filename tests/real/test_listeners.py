@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from queue import Empty
@@ -68,6 +69,26 @@ def test_a_listener_hears_readings_and_states(roost: Roost, cleo: Person, home: 
     assert json.loads(said[0])["ts"].endswith("Z")
     device.publish("status", {"status": "offline"})
     eventually(lambda: b'"offline"' in ear.told("devices/shed/status")[-1])
+
+
+def test_a_state_said_while_a_listener_subscribes_reaches_it(
+    roost: Roost, cleo: Person, home: Any
+) -> None:
+    """The broker may bring it neither as said nor as retained; then Roost says it again."""
+    device = DeviceClient(roost, home["mqtt"])
+    login = cleo.post("/mqtt-listener", {})
+    for n in range(60):
+        ear = Ear(roost, login, topic="nothing")
+        device.client.publish(f"{device.prefix}/status", json.dumps({"temperature": n}), 1)
+        time.sleep(n % 20 / 2_000)  # both are on their way: that is the point
+        ear.subscribe("#")
+        eventually(partial(_knows, ear, n))
+        ear.close()
+
+
+def _knows(ear: Ear, temperature: int) -> bool:
+    told = ear.told("devices/shed/status")
+    return bool(told) and json.loads(told[-1])["temperature"] == temperature
 
 
 def test_home_assistant_finds_devices_and_forgets_them(

@@ -19,6 +19,7 @@ from tests.simulation.plan import (
     Form,
     Hostile,
     Kill,
+    Listen,
     Order,
     Plan,
     Publish,
@@ -80,7 +81,6 @@ def draw(seed: int) -> Plan:
         steps += painter.spoiled_tune()
     steps += [painter.purchase() for _ in range(rng.randint(0, 8))]
     steps += [painter.visit() for _ in range(rng.choice((0, 0, 1, 2)))]
-    steps.sort(key=lambda step: step.at_s)
     return Plan(
         seed=seed,
         broker=rng.choice(("nats", "nats", "mosquitto 5", "mosquitto 3.1.1")),
@@ -89,7 +89,8 @@ def draw(seed: int) -> Plan:
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
         reactions=painter.reactions(),
         answers=painter.answers(),
-        steps=steps,
+        listens=rng.choice(OWNERS),
+        steps=sorted([*steps, *painter.listening()], key=lambda step: step.at_s),
     )
 
 
@@ -111,6 +112,18 @@ class _Painter:
 
     def device(self) -> str:
         return "/".join(self.rng.choice(DEVICES))
+
+    def listening(self) -> list[AnyStep]:
+        """Clients of a listener; all in all each is there within two seconds of its login."""
+        rng = self.rng
+        return [
+            Listen(
+                at_s=self.moment(),
+                after_s=round(rng.uniform(0.0, 1.2), 3),
+                deaf_s=round(rng.choice((0.0, rng.uniform(0.0, 0.6))), 3),
+            )
+            for _ in range(rng.choice((0, 1, 4)))
+        ]
 
     def arrivals(self) -> tuple[str, list[float]]:
         """How a device's own line treats a message; what is dropped is sent again."""

@@ -147,6 +147,7 @@ KINDS = (
     "broker killed",
     "broker away",
     "session lost",
+    "listener: missed a state",
     "store away",
     "store slow",
     *(f"store: commit, {fate}" for fate in COMMIT_FATES),

@@ -1,6 +1,7 @@
 """Carry out a plan in a world: furnish it, live through the plan, let it settle, check."""
 
 import json
+from functools import partial
 from typing import Any, assert_never
 
 import trio
@@ -28,6 +29,7 @@ from tests.simulation.plan import (
     Fault,
     Hostile,
     Kill,
+    Listen,
     Order,
     Plan,
     Publish,
@@ -71,7 +73,8 @@ async def live(world: World, plan: Plan) -> None:
         await life.visits.check()
         await world.receivers.check()
         await finale(world, life.screens)
-        world.listeners.check()
+        await world.listeners.check()
+        world.listeners.check_heard()
         audience.cancel_scope.cancel()
 
 
@@ -102,7 +105,7 @@ class Life:
             await self.world.add_media(owner)
             await self.world.receivers.register(owner)
             await self.shop.furnish(owner)
-        await self.world.listeners.register("bob")
+        await self.world.listeners.register(self.plan.listens)
         self.world.store.poison = {self.plan.poison}
 
     async def play(self) -> None:
@@ -130,6 +133,7 @@ class Life:
             checks.shown(screen, kept)
         checks.first_only(self.world, self.screens, kept)
         await checks.pictures(self.world, self.screens)
+        await self.world.listeners.check()
 
     async def _do(self, step: AnyStep) -> None:
         world = self.world
@@ -164,6 +168,9 @@ class Life:
                 await self.agenda.rearrange(step)
             case Buy():
                 await self.shop.buy(step)
+            case Listen(after_s=after_s, deaf_s=deaf_s):
+                come = partial(world.listeners.come, self.plan.listens, after_s, deaf_s)
+                self.audience.start_soon(come, name="listener")
             case Visit():
                 await self.visits.visit(step)
             case Revoke():

@@ -159,6 +159,15 @@ class Visit(Step, frozen=True, kw_only=True):
     lasts_s: float
 
 
+class Listen(Step, frozen=True, kw_only=True):
+    """A client of the person's listener logs in, subscribes `after_s` later, and for `deaf_s` the
+    broker brings it neither what it says nor what it retains. It comes back after each end of the
+    service."""
+
+    after_s: float
+    deaf_s: float
+
+
 class Fault(Step, frozen=True, kw_only=True):
     """One of `faults.ACTS`."""
 
@@ -196,6 +205,7 @@ AnyStep = (
     | Rearrange
     | Buy
     | Visit
+    | Listen
     | Fault
     | Kill
     | Stop
@@ -205,7 +215,7 @@ AnyStep = (
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`reactions`: how devices take the commands that reach them, one after the other, again and
     again; without any, all hear and answer at once. `answers`: likewise of those who receive
-    webhooks. `small`: the house has tiny bounds, so that
+    webhooks. `listens`: the owner who has a listener. `small`: the house has tiny bounds, so that
     every one of them is reached."""
 
     seed: int
@@ -215,6 +225,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     poison: float
     reactions: list[Reaction] = []
     answers: list[Answer] = []
+    listens: str = "bob"
     steps: list[AnyStep]
 
 

@@ -45,6 +45,7 @@ class Process:
         self._port = world.broker.port()
         self._port.on_delivery = world.on_delivery
         self._port.on_publish = world.on_publish
+        self.logins = NoLogins()
         self._sockets = Sockets()
         self._stopping = trio.Event()
         self._scope = trio.CancelScope()
@@ -58,7 +59,7 @@ class Process:
             broker=self._port,
             clock=world.clock,
             ids=world.ids,
-            logins=NoLogins(),
+            logins=self.logins,
             links=MediaLinks("s" * 32, lambda: "http://roost.example"),
             files=world.files,
             receivers=MemoryReceivers(world.receivers.answer),

@@ -12,6 +12,7 @@ import trio.testing
 
 from actors.neighbours import Neighbours
 from actors.ports import Publication
+from protocol.errors import Unavailable
 from protocol.events import DeviceChanged, FeedValue
 from protocol.listeners import Listener, discovery
 from protocol.records import DeviceState, Feed
@@ -73,27 +74,34 @@ DOCUMENTED: dict[str, Any] = {
 
 
 class Broker:
-    """Takes what is published; `gate` holds up what is published at QoS 1."""
+    """Takes what is published; at QoS 1 unless it is `away`."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes, bool]] = []
-        self.gate = trio.Event()
-        self.gate.set()
+        self.away = False
 
     def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         self.sent.append((topic, payload, retain))
         return True
 
     async def publish(self, messages: Sequence[Publication]) -> list[bool]:
-        await self.gate.wait()
+        await trio.lowlevel.checkpoint()
+        if self.away:
+            return [False] * len(messages)
         self.sent += [(m.topic, m.payload, m.retain) for m in messages]
         return [True] * len(messages)
+
+    def texts(self, topic: str) -> list[bytes]:
+        return [payload for said, payload, _ in self.sent if said == topic]
 
 
 class Store:
     """A device with a feed, and who listens."""
 
     def __init__(self) -> None:
+        self.leads = True
+        self.away = False
+        self.is_gone = False
         self.who: dict[str, Listener] = {}
         self.device = some_device()
         self.feeds_of = [some_feed("t", unit="°C"), some_feed("shared", 2, device_id=None)]
@@ -103,12 +111,18 @@ class Store:
         await trio.lowlevel.checkpoint()
         return list(self.who.values())
 
+    async def wait_may_serve(self) -> None:
+        while not self.leads:
+            await trio.sleep(0.1)
+
     async def listener(self, user_id: str) -> Listener | None:
         await trio.lowlevel.checkpoint()
+        if self.away:
+            raise Unavailable("away")
         return self.who.get(user_id)
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Any]:
-        found = [self.device] if after < self.device.num else []
+        found = [self.device] if after < self.device.num and not self.is_gone else []
         if self.reading is not None:
             await self.reading.wait()
         await trio.lowlevel.checkpoint()
@@ -132,7 +146,14 @@ def listening(user_id: str = USER, *, home_assistant: bool = False) -> Listener:
 @pytest.fixture
 def parts() -> tuple[Neighbours, Store, Broker]:
     store, broker = Store(), Broker()
-    neighbours = Neighbours(store, broker, "1.2")  # type: ignore[arg-type]
+    neighbours = Neighbours(
+        store,  # type: ignore[arg-type]
+        broker,  # type: ignore[arg-type]
+        "1.2",
+        leads=lambda: store.leads,
+        may_serve=store.wait_may_serve,
+        written=trio.lowlevel.checkpoint,
+    )
     return neighbours, store, broker
 
 
@@ -148,23 +169,36 @@ def state(version: int, **changes: Any) -> DeviceChanged:
 Parts = tuple[Neighbours, Store, Broker]
 
 
+STATUS = f"live/{USER}/devices/d1/status"
+DOCUMENT = f"live/{USER}/homeassistant/device/d1/config"
+
+
+async def settled() -> None:
+    await trio.testing.wait_all_tasks_blocked()
+
+
 async def test_only_who_listens_is_told(parts: Parts, nursery: trio.Nursery) -> None:
     neighbours, store, broker = parts
     store.who[USER] = listening()
     nursery.start_soon(neighbours.run)
-    await trio.testing.wait_all_tasks_blocked()
+    await settled()
+    broker.sent.clear()
     neighbours.tell(OTHER_USER, "d1", value())
     neighbours.tell(USER, "d1", value())
     neighbours.tell(USER, "d1", state(1))
+    await settled()
     (reading, status) = broker.sent
     assert reading[0] == f"live/{USER}/devices/d1/feeds/t"
     assert json.loads(reading[1]) == {"value": 1.5, "ts": "2026-09-21T14:13:20.000000Z"}
-    assert (reading[2], status[0], status[2]) == (False, f"live/{USER}/devices/d1/status", True)
+    assert (reading[2], status[0], status[2]) == (False, STATUS, True)
     del store.who[USER]
     neighbours.changed(USER)
-    await trio.testing.wait_all_tasks_blocked()
+    await settled()
+    assert broker.sent[2:] == [(STATUS, b"", True)]  # nothing stays retained for nobody
     neighbours.tell(USER, "d1", value())
-    assert len(broker.sent) == 2
+    neighbours.tell(USER, "d1", state(2))
+    await settled()
+    assert len(broker.sent) == 3
 
 
 async def test_a_new_listener_finds_every_state_and_none_that_is_old(
@@ -172,22 +206,99 @@ async def test_a_new_listener_finds_every_state_and_none_that_is_old(
 ) -> None:
     neighbours, store, broker = parts
     nursery.start_soon(neighbours.run)
-    await trio.testing.wait_all_tasks_blocked()
+    await settled()
     store.who[USER] = listening()
     neighbours.changed(USER)
-    await trio.testing.wait_all_tasks_blocked()
-    assert [(topic, retain) for topic, _, retain in broker.sent] == [
-        (f"live/{USER}/devices/d1/status", True)
-    ]
+    await settled()
+    assert [(topic, retain) for topic, _, retain in broker.sent] == [(STATUS, True)]
     # It is read, and while the answer travels the device says something newer.
     broker.sent.clear()
     store.reading = trio.Event()
     neighbours.changed(USER)
-    await trio.testing.wait_all_tasks_blocked()
+    await settled()
     neighbours.tell(USER, "d1", state(5, temperature=40.0))
     store.reading.set()
-    await trio.testing.wait_all_tasks_blocked()
+    await settled()
+    # It was told, and is not written yet when something else has changed.
+    neighbours.changed(USER)
+    await settled()
     assert [json.loads(p)["temperature"] for _, p, _ in broker.sent] == [40.0]
+
+
+async def test_what_the_broker_did_not_take_is_said_later_and_only_the_newest(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    neighbours, store, broker = parts
+    store.who[USER] = listening()
+    nursery.start_soon(neighbours.run)
+    await trio.sleep(1)
+    broker.sent.clear()
+    broker.away = True
+    for version in (1, 2, 3):
+        neighbours.tell(USER, "d1", state(version, temperature=float(version)))
+        await trio.sleep(0.5)
+    assert broker.sent == []
+    broker.away = False
+    await trio.sleep(5)
+    neighbours.tell(USER, "d1", state(3, temperature=3.0))  # a dashboard asked for it
+    await trio.sleep(5)
+    assert [json.loads(text)["temperature"] for text in broker.texts(STATUS)] == [3.0]
+
+
+async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    neighbours, store, broker = parts
+    store.who[USER] = listening(home_assistant=True)
+    nursery.start_soon(neighbours.run)
+    await trio.sleep(10)
+    broker.sent.clear()
+    neighbours.arrived(USER)
+    await trio.sleep(10)
+    assert broker.sent == []  # all was said long before
+    neighbours.arrived(USER)
+    await trio.sleep(1)
+    neighbours.arrived(USER)
+    store.device = state(1, temperature=7.0).device
+    neighbours.tell(USER, "d1", state(1, temperature=7.0))
+    await trio.sleep(10)
+    said = [json.loads(text)["temperature"] for text in broker.texts(STATUS)]
+    assert said == [7.0, 7.0, 7.0]  # in its moment, and after each of the two
+    assert broker.texts(DOCUMENT) == []
+
+
+async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    neighbours, store, broker = parts
+    store.who[USER] = listening(home_assistant=True)
+    store.leads = False
+    nursery.start_soon(neighbours.run)
+    neighbours.tell(USER, "d1", state(1))
+    neighbours.changed(USER)
+    await trio.sleep(10)
+    assert broker.sent == []  # another process says it
+    for _ in range(2):
+        store.leads = True
+        neighbours.anew()
+        await trio.sleep(1)
+        assert {topic for topic, _, _ in broker.sent} == {STATUS, DOCUMENT}
+        broker.sent.clear()
+
+
+async def test_a_store_that_is_away_is_asked_again(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    neighbours, store, broker = parts
+    nursery.start_soon(neighbours.run)
+    await trio.sleep(1)
+    store.who[USER] = listening()
+    store.away = True
+    neighbours.changed(USER)
+    await trio.sleep(5)
+    store.away = False
+    await trio.sleep(5)
+    assert len(broker.texts(STATUS)) == 1
 
 
 async def test_home_assistant_gets_documents_and_loses_them(
@@ -197,16 +308,39 @@ async def test_home_assistant_gets_documents_and_loses_them(
     nursery.start_soon(neighbours.run)
     store.who[USER] = listening(home_assistant=True)
     neighbours.changed(USER)
-    await trio.testing.wait_all_tasks_blocked()
-    topic = f"live/{USER}/homeassistant/device/d1/config"
-    document = json.loads({t: p for t, p, _ in broker.sent}[topic])
-    assert set(document["components"]) == {"feed_t", "feed_shared"}
+    await settled()
+    (text,) = broker.texts(DOCUMENT)
+    assert set(json.loads(text)["components"]) == {"feed_t", "feed_shared"}
     store.who[USER] = listening()
     neighbours.changed(USER)
-    await trio.testing.wait_all_tasks_blocked()
-    assert {t: p for t, p, _ in broker.sent}[topic] == b""
-    neighbours.gone(USER, "d1")
-    assert broker.sent[-1] == (topic, b"", True)
+    await settled()
+    assert broker.texts(DOCUMENT) == [text, b""]
+    store.who[USER] = listening(home_assistant=True)
+    neighbours.changed(USER)
+    await settled()
+    del store.who[USER]
+    neighbours.changed(USER)
+    await settled()
+    assert broker.texts(DOCUMENT) == [text, b"", text, b""]
+
+
+async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: trio.Nursery) -> None:
+    neighbours, store, broker = parts
+    store.who[USER] = listening()
+    nursery.start_soon(neighbours.run)
+    await settled()
+    # It was read, and is deleted before the answer is here.
+    store.reading = trio.Event()
+    neighbours.changed(USER)
+    await settled()
+    store.reading.set()
+    store.is_gone = True
+    neighbours.changed(USER)
+    await settled()
+    assert broker.texts(STATUS)[1:] == [b""]
+    neighbours.changed(USER)
+    await settled()
+    assert len(broker.sent) == 2
 
 
 @pytest.mark.parametrize("kind", ["number", "bool", "text"])

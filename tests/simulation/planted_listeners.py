@@ -1,0 +1,20 @@
+"""Classic mistakes with what is retained: old over new, and never heard."""
+
+from actors.neighbours import Neighbours
+from actors.retained import Retained
+from tests.simulation.planted import Patch, plant
+
+
+@plant("what was read is retained over what was told")
+def old_over_new(patch: Patch) -> None:
+    patch.setattr(Retained, "version", lambda self, topic: -1)
+
+
+@plant("who subscribes is told nothing of what was said meanwhile")
+def not_told(patch: Patch) -> None:
+    patch.setattr(Neighbours, "arrived", lambda self, user_id: None)
+
+
+@plant("a change that may have been done is no change for listeners")
+def not_looked_at(patch: Patch) -> None:
+    patch.setattr(Neighbours, "changed", lambda self, user_id: None)
