@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import cyclopts
-import trio
 from cyclopts import App, Parameter
 
 from protocol.errors import RoostError, SettingsError
@@ -17,6 +16,7 @@ from roost import logs
 from roost.external import ServeSettings, serve
 from roost.fleet.simulate import simulate
 from roost.fleet.wish import Wish, check_wish
+from roost.interrupting import run
 from roost.options import DATA_DIR, HERE, DataDir, Http, LogFormat, LogLevel, Mqtt
 from roost.settings import check_database_url, parse_bind
 from roost.store_commands import device_app, migrate, user_app
@@ -61,7 +61,7 @@ def up_command(
         mail=web.mail(),
         demo=demo,
     )
-    trio.run(up, settings)
+    run(up, settings)
 
 
 @app.command(name="serve")
@@ -96,7 +96,7 @@ def serve_command(
         zalo=web.zalo(),
         mail=web.mail(),
     )
-    trio.run(serve, settings)
+    run(serve, settings)
 
 
 @app.command(name="simulate")
@@ -146,7 +146,7 @@ def simulate_command(
         prefix=prefix,
         data_dir=data_dir,
     )
-    trio.run(simulate, check_wish(wish))
+    run(simulate, check_wish(wish))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import trio
 from cyclopts import App, Parameter
 
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.adapters.postgres.store import PostgresStore, open_store
 from protocol.errors import SettingsError
 from roost import logs
+from roost.interrupting import run
 from roost.offline import database_url
 from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
 from roost.provisioning import FeedWish, provision_device, provision_user
@@ -154,7 +154,7 @@ def _with_store(
         async with _store(url, data_dir) as store:
             await work(store)
 
-    trio.run(main)
+    run(main)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import msgspec
 import trio
 
 from protocol.errors import RoostError, SettingsError, Unavailable
@@ -32,6 +33,10 @@ class Refused(RoostError):
         self.status = status
 
 
+class _Token(msgspec.Struct):
+    access_token: str
+
+
 class Account:
     """One signed-in user. All methods raise `Unavailable` when the server does not answer, and
     `Refused` when it says no."""
@@ -44,7 +49,11 @@ class Account:
         self._login = None
         login = {"email": email, "password": password}
         answer = await self._ask("POST", "/login/access-token", json=login)
-        self._http.headers["x-auth-token"] = answer.json()["access_token"]
+        try:
+            token = msgspec.json.decode(answer.content, type=_Token)
+        except msgspec.MsgspecError:
+            raise _not_a_roost(self._http) from None
+        self._http.headers["x-auth-token"] = token.access_token
         self._login = login
 
     async def sign_up(self, email: str, password: str) -> None:
@@ -127,7 +136,7 @@ class Account:
 
     async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         for _ in range(PATIENCE):
-            where = str(self._http.base_url).rstrip("/")
+            where = _where(self._http)
             try:
                 answer = await self._http.request(method, f"/api/v1{path}", **more)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -146,7 +155,7 @@ class Account:
         if answer.is_error:
             raise Refused(answer.status_code, _why(answer))
         if not answer.headers.get("Content-Type", "").startswith(("application/json", "text/csv")):
-            raise SettingsError(f"url: what answers at {where} is not a Roost")
+            raise _not_a_roost(self._http)
         return answer
 
 
@@ -165,6 +174,14 @@ async def side_by_side(work: Sequence[Callable[[], Awaitable[None]]], progress: 
     async with trio.open_nursery() as nursery:
         for each in work:
             nursery.start_soon(one, each)
+
+
+def _where(http: httpx.AsyncClient) -> str:
+    return str(http.base_url).rstrip("/")
+
+
+def _not_a_roost(http: httpx.AsyncClient) -> SettingsError:
+    return SettingsError(f"url: what answers at {_where(http)} is not a Roost")
 
 
 def _access(made: dict[str, str]) -> Access:

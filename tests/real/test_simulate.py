@@ -40,7 +40,12 @@ class Fleet:
 
     def end(self, timeout_s: float = 60) -> tuple[int, str]:
         """Its exit status and all that it printed."""
-        out, errors = self.process.communicate(timeout=timeout_s)
+        try:
+            out, errors = self.process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, errors = self.process.communicate()
+            pytest.fail(f"it goes on: {out}{errors}")
         return self.process.returncode, out + errors
 
     @property

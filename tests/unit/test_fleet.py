@@ -157,6 +157,8 @@ def _always(answer: httpx.Response, request: httpx.Request) -> httpx.Response:
 async def test_what_is_not_a_roost_is_told_in_words() -> None:
     with pytest.raises(SettingsError, match="not a Roost"):
         await account(lambda request: httpx.Response(200, html="<h1>hello</h1>")).add_feed({})
+    with pytest.raises(SettingsError, match="not a Roost"):
+        await account(lambda request: httpx.Response(200, json={"ok": True})).sign_in("a", "b")
     moved = httpx.Response(308, headers={"Location": "https://roost/"})
     with pytest.raises(SettingsError, match="leads to https://roost/"):
         await account(lambda request: moved).add_feed({})
