@@ -59,7 +59,7 @@ class Neighbours:
         self._leads = leads
         self._may_serve = may_serve
         self._written = written
-        self._retained = Retained(broker)
+        self._retained = Retained(broker, leads)
         self._listeners: dict[str, Listener] = {}
         # Users to look at; what was said to them since then is said again.
         self._dirty: dict[str, float] = {}
@@ -143,9 +143,9 @@ class Neighbours:
     async def _begin(self) -> None:
         known = await self._store.listeners()
         self._is_new = False
-        self._retained.forget()
+        self._retained.doubt()
         self._listeners = {listener.user_id: listener for listener in known}
-        for user_id in self._listeners:
+        for user_id in dict.fromkeys([*self._listeners, *self._retained.users]):
             self._look_at(user_id, NEVER)
 
     async def _look(self, user_id: str, since_s: float) -> None:
@@ -164,14 +164,15 @@ class Neighbours:
             raise
 
     async def _say_all(self, listener: Listener, since_s: float) -> None:
-        left = set(self._retained.topics(listener.user_id))
+        left = dict.fromkeys(self._retained.topics(listener.user_id))
         feeds = await self._feeds_of(listener.user_id) if listener.home_assistant else None
         after = 0
         while page := await self._store.devices(listener.user_id, PAGE, after):
             if not self._leads():
                 return  # who leads says it
             for device in page:
-                left.difference_update(self._say(device, feeds, since_s))
+                for topic in self._say(device, feeds, since_s):
+                    left.pop(topic, None)
             await self._retained.wait_room()
             after = page[-1].num
         for topic in left:  # of devices that were deleted, or documents that nobody wants

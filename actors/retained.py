@@ -4,6 +4,7 @@ What the broker does not take waits, unless there is newer; what was said alread
 Topics belong to users: `live/U/…` (`protocol.listeners`).
 """
 
+from collections.abc import Callable
 from itertools import islice
 
 import msgspec
@@ -20,6 +21,7 @@ RETRY_S = 2.0
 ROOM = 500
 NEVER = float("-inf")
 ALWAYS = float("inf")
+UNKNOWN = -1  # no text has this hash
 
 
 class Said(msgspec.Struct):
@@ -35,11 +37,16 @@ class Retained:
     """Usage: `nursery.start_soon(retained.run)`; then `retained.say(topic, payload)`.
 
     It grows with the topics that are retained, not with what is said on them.
+
+    Args:
+        leads: whether this process leads now. What waits in one that does not is dropped: whoever
+            leads says it.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, leads: Callable[[], bool]) -> None:
         self.published = 0
         self._broker = broker
+        self._leads = leads
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
         self._waiting: dict[str, Publication] = {}  # by topic, the oldest first
         self._begun, self._taken = trio.Event(), trio.Event()
@@ -55,6 +62,11 @@ class Retained:
             return
         mine[topic] = Said(version, digest, trio.current_time())
         self._publish(topic, payload)
+
+    @property
+    def users(self) -> list[str]:
+        """For whom something was said."""
+        return list(self._said)
 
     def topics(self, user_id: str) -> list[str]:
         """On which something was said for this user, and not cleared."""
@@ -75,9 +87,11 @@ class Retained:
         for topic in self._said.pop(user_id, {}):
             self._publish(topic, b"")
 
-    def forget(self) -> None:
-        """Who knows what the broker has: everything can be said again."""
-        self._said.clear()
+    def doubt(self) -> None:
+        """Who knows what the broker has: everything can be said again, and must be cleared."""
+        for mine in self._said.values():
+            for said in mine.values():
+                said.version, said.digest = -1, UNKNOWN
 
     async def wait_room(self) -> None:
         """Wait until little is waiting."""
@@ -93,6 +107,8 @@ class Retained:
         """Publish for ever."""
         while True:
             await self._begun.wait()
+            if not self._leads():
+                self._waiting.clear()
             batch = list(islice(self._waiting.values(), PUBLISH_MAX))
             if not batch:
                 self._begun = trio.Event()

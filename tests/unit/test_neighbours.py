@@ -286,6 +286,26 @@ async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
         broker.sent.clear()
 
 
+async def test_what_another_leader_may_have_said_is_not_said_over(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    neighbours, store, broker = parts
+    store.who[USER] = listening()
+    nursery.start_soon(neighbours.run)
+    await trio.sleep(1)
+    broker.away = True
+    neighbours.tell(USER, "d1", state(1, temperature=1.0))
+    await trio.sleep(1)
+    store.leads = broker.away = False
+    await trio.sleep(5)
+    assert len(broker.texts(STATUS)) == 1  # of the start
+    # It leads again; meanwhile the device was deleted by somebody who told nobody.
+    store.leads = store.is_gone = True
+    neighbours.anew()
+    await trio.sleep(5)
+    assert broker.texts(STATUS)[1:] == [b""]
+
+
 async def test_a_store_that_is_away_is_asked_again(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
