@@ -69,7 +69,7 @@ class House:
             ports.broker,
             VERSION,
             leads=lambda: self.leadership.may_serve,
-            may_serve=lambda: self.leadership.wait_may_serve(),
+            wait_may_serve=lambda: self.leadership.wait_may_serve(),
             written=self._written,
         )
         ports.logins.watch(self.neighbours.arrived)

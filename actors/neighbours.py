@@ -9,13 +9,13 @@ listener that has just logged in, what was said meanwhile is said again: NATS de
 message before it can be found, so what comes while a client subscribes may reach it neither way.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 import trio
 
 from actors.ports import Broker, Store
-from actors.retained import ALWAYS, NEVER, RETRY_S, Retained
+from actors.retained import RETRY_S, Retained, Version
 from protocol import listeners
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged, Event, FeedValue
@@ -24,7 +24,8 @@ from protocol.records import Device, Feed
 
 log = structlog.get_logger("roost.neighbours")
 
-PAGE = 500
+PAGE = 100  # five milliseconds of documents
+FEEDS_PAGE = 500
 # A client subscribes within this time of its login; what was said shortly before that may not be
 # found yet.
 SUBSCRIBES_WITHIN_S = 2.0
@@ -37,7 +38,7 @@ class Neighbours:
     Args:
         version: ours, for the documents of Home Assistant.
         leads: whether this process leads now.
-        may_serve: waits until it does.
+        wait_may_serve: waits until it does.
         written: waits until the store has what this process gave to it.
     """
 
@@ -48,7 +49,7 @@ class Neighbours:
         version: str,
         *,
         leads: Callable[[], bool],
-        may_serve: Callable[[], Awaitable[None]],
+        wait_may_serve: Callable[[], Awaitable[None]],
         written: Callable[[], Awaitable[None]],
     ) -> None:
         self.readings = 0
@@ -57,12 +58,11 @@ class Neighbours:
         self._broker = broker
         self._version = version
         self._leads = leads
-        self._may_serve = may_serve
+        self._wait_may_serve = wait_may_serve
         self._written = written
         self._retained = Retained(broker, leads)
         self._listeners: dict[str, Listener] = {}
-        # Users to look at; what was said to them since then is said again.
-        self._dirty: dict[str, float] = {}
+        self._dirty: dict[str, None] = {}  # users to look at
         self._bell = trio.Event()
         self._is_new = True
         self._arrivals: dict[str, float] = {}
@@ -86,11 +86,19 @@ class Neighbours:
         elif isinstance(event, DeviceChanged):
             topic = listeners.status_topic(user_id, code)
             state = listeners.status_payload(event.device)
-            self._retained.say(topic, state, event.device.state.version)
+            self._retained.say(topic, state, _version(event.device))
 
     def changed(self, user_id: str) -> None:
         """A user, their listener, or what they have has changed."""
-        self._look_at(user_id, ALWAYS)
+        if self._leads() and not self._is_new:  # else all are looked at when it begins
+            self._dirty[user_id] = None
+            self._bell.set()
+
+    def gone(self, user_id: str, code: str) -> None:
+        """A device was deleted: nothing of it is retained."""
+        if self._is_new or user_id in self._listeners:
+            self._clear(user_id, code)
+        self.changed(user_id)  # somebody may have read it just before
 
     def arrived(self, user_id: str) -> None:
         """A listener of this user has logged in, and will subscribe."""
@@ -110,60 +118,80 @@ class Neighbours:
             nursery.start_soon(self._look_forever)
             nursery.start_soon(self._welcome_forever)
 
-    def _look_at(self, user_id: str, since_s: float) -> None:
-        self._dirty[user_id] = min(since_s, self._dirty.get(user_id, ALWAYS))
-        self._bell.set()
-
     async def _welcome_forever(self) -> None:
-        """Look at those who came, when they have subscribed."""
+        """Say to those who came, when they have subscribed, what they may have missed."""
         while True:
             await self._arrived.wait()
             self._arrived = trio.Event()
             arrivals, self._arrivals = self._arrivals, {}
             await trio.sleep(SUBSCRIBES_WITHIN_S)
             for user_id, since_s in arrivals.items():
-                self._look_at(user_id, since_s)
+                self._retained.say_again(user_id, since_s)
 
     async def _look_forever(self) -> None:
         while True:
             await self._bell.wait()
-            await self._may_serve()
+            await self._wait_may_serve()
             self._bell = trio.Event()
             try:
                 if self._is_new:
                     await self._begin()
                 while self._dirty:
                     user_id = next(iter(self._dirty))
-                    await self._look(user_id, self._dirty.pop(user_id))
+                    del self._dirty[user_id]
+                    await self._look(user_id)
             except Unavailable as error:
                 log.debug("listeners are looked at later", error=str(error))
                 await trio.sleep(RETRY_S)
                 self._bell.set()
 
     async def _begin(self) -> None:
-        known = await self._store.listeners()
-        self._is_new = False
+        self._is_new = False  # what changes from here on is looked at once more
+        self._dirty.clear()
+        try:
+            # A commit that another leader began may still be done, and nobody would tell of it.
+            await self._store.session_memory("")
+            known = await self._store.listeners()
+        except Unavailable:
+            self._is_new = True
+            raise
         self._retained.doubt()
         self._listeners = {listener.user_id: listener for listener in known}
-        for user_id in dict.fromkeys([*self._listeners, *self._retained.users]):
-            self._look_at(user_id, NEVER)
+        for user_id in [*self._listeners, *self._retained.users]:
+            self._dirty[user_id] = None
 
-    async def _look(self, user_id: str, since_s: float) -> None:
-        """Say what is there and was not said, and what was said since then."""
+    async def _look(self, user_id: str) -> None:
+        """Say what is there and was not said, and clear what is there no more."""
         try:
             listener = await self._store.listener(user_id)
             if listener is None:
-                self._listeners.pop(user_id, None)
-                self._retained.clear_user(user_id)
+                await self._forget(user_id)
                 return
             self._listeners[user_id] = listener
             await self._written()  # what was told before it was known may be on its way there
-            await self._say_all(listener, since_s)
+            await self._say_all(listener)
         except Unavailable:
-            self._look_at(user_id, since_s)
+            self.changed(user_id)
             raise
 
-    async def _say_all(self, listener: Listener, since_s: float) -> None:
+    async def _forget(self, user_id: str) -> None:
+        """Nobody listens there any more, so nothing is retained."""
+        if user_id in self._listeners:
+            after = 0
+            while page := await self._store.devices(user_id, PAGE, after):
+                for device in page:
+                    self._clear(user_id, device.code)
+                await self._retained.wait_room()
+                after = page[-1].num
+        self._listeners.pop(user_id, None)
+        for topic in self._retained.topics(user_id):
+            self._retained.clear(topic)
+
+    def _clear(self, user_id: str, code: str) -> None:
+        self._retained.clear(listeners.status_topic(user_id, code))
+        self._retained.clear(listeners.discovery_topic(user_id, code))
+
+    async def _say_all(self, listener: Listener) -> None:
         left = dict.fromkeys(self._retained.topics(listener.user_id))
         feeds = await self._feeds_of(listener.user_id) if listener.home_assistant else None
         after = 0
@@ -171,37 +199,52 @@ class Neighbours:
             if not self._leads():
                 return  # who leads says it
             for device in page:
-                for topic in self._say(device, feeds, since_s):
+                for topic in self._say(device, feeds):
                     left.pop(topic, None)
             await self._retained.wait_room()
             after = page[-1].num
         for topic in left:  # of devices that were deleted, or documents that nobody wants
             self._retained.clear(topic)
 
-    def _say(self, device: Device, feeds: Sequence[Feed] | None, since_s: float) -> tuple[str, ...]:
+    def _say(self, device: Device, feeds: "FeedsOf | None") -> tuple[str, ...]:
         """Say its state and, with feeds, its document; answers with their topics."""
         retained = self._retained
         status = listeners.status_topic(device.user_id, device.code)
         # What was told is newer than what was read, until it is written.
-        if device.state.version >= retained.version(status):
-            state = listeners.status_payload(device)
-            retained.say(status, state, device.state.version, again_since_s=since_s)
+        if _version(device) >= retained.version(status):
+            retained.say(status, listeners.status_payload(device), _version(device))
         if feeds is None:
             return (status,)
         discovery = listeners.discovery_topic(device.user_id, device.code)
-        retained.say(discovery, self._document(device, feeds), again_since_s=since_s)
+        document = listeners.discovery(device, feeds.of(device), self._version)
+        retained.say(discovery, document)
         return status, discovery
 
-    def _document(self, device: Device, feeds: Sequence[Feed]) -> bytes:
-        own = {f.key: f for f in feeds if f.device_id is None}
-        own |= {f.key: f for f in feeds if f.device_id == device.id}
-        return listeners.discovery(device, list(own.values()), self._version)
-
-    async def _feeds_of(self, user_id: str) -> list[Feed]:
-        """All that take readings."""
-        found: list[Feed] = []
+    async def _feeds_of(self, user_id: str) -> "FeedsOf":
+        found = FeedsOf()
         after = 0
-        while page := await self._store.feeds(user_id, PAGE, after):
-            found += [feed for feed in page if feed.enabled and not feed.archived]
+        while page := await self._store.feeds(user_id, FEEDS_PAGE, after):
+            for feed in page:
+                found.add(feed)
             after = page[-1].num
         return found
+
+
+class FeedsOf:
+    """A user's feeds that take readings, by the devices that write them."""
+
+    def __init__(self) -> None:
+        self._by_device: dict[str | None, dict[str, Feed]] = {}
+
+    def add(self, feed: Feed) -> None:
+        if feed.enabled and not feed.archived:
+            self._by_device.setdefault(feed.device_id, {})[feed.key] = feed
+
+    def of(self, device: Device) -> list[Feed]:
+        """Those that devices share, and its own, which go before these."""
+        feeds = self._by_device.get(None, {}) | self._by_device.get(device.id, {})
+        return list(feeds.values())
+
+
+def _version(device: Device) -> Version:
+    return device.num, device.state.version

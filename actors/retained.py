@@ -4,6 +4,7 @@ What the broker does not take waits, unless there is newer; what was said alread
 Topics belong to users: `live/U/…` (`protocol.listeners`).
 """
 
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
@@ -19,24 +20,29 @@ log = structlog.get_logger("roost.neighbours")
 RETRY_S = 2.0
 # Beside what devices say by themselves.
 ROOM = 500
-NEVER = float("-inf")
-ALWAYS = float("inf")
-UNKNOWN = -1  # no text has this hash
+# What was published lately: at most so much, for so long.
+RECENT_MAX = 10_000
+RECENT_S = 10.0
+
+# Of two versions of what a topic tells of, the higher knows more: number of the device, version of
+# its state. A device that is made anew under an old code has a higher number.
+Version = tuple[int, int]
+UNSAID: Version = (-1, -1)
+NO_TEXT = -1  # no text has this hash
 
 
 class Said(msgspec.Struct):
-    """The newest of a topic: which version of what it tells of, the text's digest, and when the
-    broker was given it, by `trio.current_time`."""
+    """The newest of a topic, and a digest of its text."""
 
-    version: int
+    version: Version
     digest: int
-    at_s: float
 
 
 class Retained:
     """Usage: `nursery.start_soon(retained.run)`; then `retained.say(topic, payload)`.
 
-    It grows with the topics that are retained, not with what is said on them.
+    It grows with the topics that are retained, not with what is said on them: a hundred bytes
+    each, and their texts as long as the broker is away.
 
     Args:
         leads: whether this process leads now. What waits in one that does not is dropped: whoever
@@ -48,20 +54,26 @@ class Retained:
         self._broker = broker
         self._leads = leads
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
-        self._waiting: dict[str, Publication] = {}  # by topic, the oldest first
+        self._waiting: dict[str, Publication] = {}  # by topic
+        self._recent: deque[tuple[float, Publication]] = deque(maxlen=RECENT_MAX)
         self._begun, self._taken = trio.Event(), trio.Event()
 
-    def say(
-        self, topic: str, payload: bytes, version: int = 0, *, again_since_s: float = ALWAYS
-    ) -> None:
-        """Retain it. The same text once more only where it was said at `again_since_s` or later."""
+    def say(self, topic: str, payload: bytes, version: Version = (0, 0)) -> None:
+        """Retain it, unless it was the last that was said there."""
         mine = self._said.setdefault(user_of(topic), {})
         said, digest = mine.get(topic), hash(payload)
-        if said is not None and said.digest == digest and said.at_s < again_since_s:
-            said.version = version
-            return
-        mine[topic] = Said(version, digest, trio.current_time())
-        self._publish(topic, payload)
+        mine[topic] = Said(version, digest)
+        if said is None or said.digest != digest:
+            self._publish(topic, payload)
+
+    def say_again(self, user_id: str, since_s: float) -> None:
+        """What the broker was given for this user since then (`trio.current_time`)."""
+        mine = self._said.get(user_id, {})
+        for at_s, each in self._recent:
+            said = mine.get(each.topic)
+            newest = said is not None and said.digest == hash(each.payload)
+            if at_s >= since_s and newest:
+                self._publish(each.topic, each.payload)
 
     @property
     def users(self) -> list[str]:
@@ -72,26 +84,24 @@ class Retained:
         """On which something was said for this user, and not cleared."""
         return list(self._said.get(user_id, ()))
 
-    def version(self, topic: str) -> int:
-        """Of what was said last; -1 where nothing was."""
+    def version(self, topic: str) -> Version:
+        """Of what was said last."""
         said = self._said.get(user_of(topic), {}).get(topic)
-        return -1 if said is None else said.version
+        return UNSAID if said is None else said.version
 
     def clear(self, topic: str) -> None:
         """Nothing is retained there any more."""
-        self._said.get(user_of(topic), {}).pop(topic, None)
+        mine = self._said.get(user_of(topic), {})
+        mine.pop(topic, None)
+        if not mine:
+            self._said.pop(user_of(topic), None)
         self._publish(topic, b"")
-
-    def clear_user(self, user_id: str) -> None:
-        """Nothing of what was said for this user is retained any more."""
-        for topic in self._said.pop(user_id, {}):
-            self._publish(topic, b"")
 
     def doubt(self) -> None:
         """Who knows what the broker has: everything can be said again, and must be cleared."""
         for mine in self._said.values():
             for said in mine.values():
-                said.version, said.digest = -1, UNKNOWN
+                said.version, said.digest = UNSAID, NO_TEXT
 
     async def wait_room(self) -> None:
         """Wait until little is waiting."""
@@ -109,6 +119,7 @@ class Retained:
             await self._begun.wait()
             if not self._leads():
                 self._waiting.clear()
+                self._taken.set()
             batch = list(islice(self._waiting.values(), PUBLISH_MAX))
             if not batch:
                 self._begun = trio.Event()
@@ -118,7 +129,7 @@ class Retained:
             good = await self._broker.publish(batch)
             for each, is_taken in zip(batch, good, strict=True):
                 if is_taken:
-                    self._note(each.topic)
+                    self._note(each)
                 else:
                     self._waiting.setdefault(each.topic, each)
             self._taken.set()
@@ -126,8 +137,9 @@ class Retained:
                 log.debug("states are published later", waiting=len(self._waiting))
                 await trio.sleep(RETRY_S)
 
-    def _note(self, topic: str) -> None:
+    def _note(self, each: Publication) -> None:
+        now_s = trio.current_time()
         self.published += 1
-        said = self._said.get(user_of(topic), {}).get(topic)
-        if said is not None:
-            said.at_s = trio.current_time()
+        self._recent.append((now_s, each))
+        while self._recent[0][0] < now_s - RECENT_S:
+            self._recent.popleft()

@@ -165,7 +165,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
         call.house.clockwork.leases.dead(device.key)
         await _disconnect(call, device)
     call.house.users.tell(device.user_id, DeviceGone(device.id))
-    call.house.neighbours.changed(device.user_id)
+    call.house.neighbours.gone(device.user_id, device.code)
     await note(call, call.user.id, "device_deleted", device.code)
 
 

@@ -181,6 +181,7 @@ class MemoryBroker:
             for name in list(self._devices):
                 self.vanish_device(name)
         self._devices.clear()
+        self.kept.clear()  # as one that had not written it down
         for name, session in self.sessions.items():
             self.drop(name)
             session.restarted(killed)
@@ -278,10 +279,10 @@ class MemoryBrokerPort:
         if line is not None and number == connection:
             self._end(self._server.sessions[session], line)
 
-    def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
         if self._server.away or self._is_cut:
             return False
-        self._server.take(topic, payload, retain=retain)
+        self._server.take(topic, payload, retain=False)
         return True
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:

@@ -310,7 +310,7 @@ class Broker(Protocol):
         """Replace this connection by a new one; nothing where it is gone already."""
         ...
 
-    def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
         """Send at QoS 0; False where it was dropped."""
         ...
 

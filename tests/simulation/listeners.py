@@ -37,6 +37,7 @@ class Listeners:
         self._owners: dict[str, Person] = {}  # who listens, by their ids
         self._clients: list[Client] = []
         self._heard: set[str] = set()
+        self._said_s: dict[str, float] = {}  # when what is retained was said, by topic
 
     async def register(self, owner: str) -> None:
         person = await self._world.person(owner).sign_up()
@@ -52,7 +53,7 @@ class Listeners:
             process = await self._world.serving()
             process.logins.arrived(person.id)
             await trio.sleep(after_s)
-            kept = self._of(client)
+            kept = self._of(client, trio.current_time() - deaf_s)
             await trio.sleep(deaf_s)
             if kept != self._of(client):
                 self._world.trace.fault("listener: missed a state")
@@ -60,15 +61,21 @@ class Listeners:
             await process.ended.wait()
             client.knows = None
 
-    def _of(self, client: Client) -> dict[str, bytes]:
+    def _of(self, client: Client, until_s: float = float("inf")) -> dict[str, bytes]:
+        """What the broker brings it: what was retained up to then."""
         kept = self._world.broker.kept.items()
-        return {topic: payload for topic, payload in kept if topic.startswith(client.place)}
+        return {
+            topic: payload
+            for topic, payload in kept
+            if topic.startswith(client.place) and self._said_s[topic] <= until_s
+        }
 
     def arrived(self, topic: str, payload: bytes) -> None:
         """The house published something."""
         parts = topic.split("/")
         if parts[0] != "live":
             return
+        self._said_s[topic] = trio.current_time()
         owner = self._owners.get(parts[1])
         if owner is None:
             if payload:  # else a device that was deleted: nothing is retained of it
@@ -90,8 +97,14 @@ class Listeners:
     async def check(self) -> None:
         """Nothing is on its way: everybody who listens knows what is stored."""
         for person in self._owners.values():
-            for device in await self._world.store.devices(person.id, DEVICES_MAX, 0):
+            devices = await self._world.store.devices(person.id, DEVICES_MAX, 0)
+            for device in devices:
                 await self._check(person, device)
+            topics = set(self._of(Client(person.id)))
+            there = {listeners.status_topic(person.id, device.code) for device in devices}
+            there |= {listeners.discovery_topic(person.id, device.code) for device in devices}
+            if topics != there:
+                raise Broken("I3", f"retained, and not there: {topics - there}")
 
     async def _check(self, person: Person, device: Device) -> None:
         topic = listeners.status_topic(person.id, device.code)

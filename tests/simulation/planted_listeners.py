@@ -1,5 +1,6 @@
 """Classic mistakes with what is retained: old over new, and never heard."""
 
+from actors.gateway import Gateway
 from actors.neighbours import Neighbours
 from actors.retained import Retained
 from tests.simulation.planted import Patch, plant
@@ -8,6 +9,17 @@ from tests.simulation.planted import Patch, plant
 @plant("what was read is retained over what was told")
 def old_over_new(patch: Patch) -> None:
     patch.setattr(Retained, "version", lambda self, topic: -1)
+
+
+@plant("a broker that is back is told what changes only")
+def not_anew(patch: Patch) -> None:
+    connected = Gateway.connected
+
+    def mistaken(self: Gateway, session: str, connection: int) -> None:
+        self._can_send = lambda: None
+        connected(self, session, connection)
+
+    patch.setattr(Gateway, "connected", mistaken)
 
 
 @plant("who subscribes is told nothing of what was said meanwhile")

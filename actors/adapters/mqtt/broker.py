@@ -206,9 +206,9 @@ class MqttBroker:
         if link is not None and link.number == connection:
             link.abort()
 
-    def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
         link = self._links.get(self._out)
-        return link is not None and link.publish_nowait(topic, payload, retain=retain)
+        return link is not None and link.publish_nowait(topic, payload)
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
         """Send at QoS 1 in one write, and wait for the broker's PUBACKs."""

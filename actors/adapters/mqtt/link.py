@@ -242,14 +242,14 @@ class Link:
         if self._open:
             self._client._connection._transport.abort()
 
-    def publish_nowait(self, topic: str, payload: bytes, *, retain: bool) -> bool:
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
         """QoS 0; False where the connection is gone or does not drain."""
         if not self._open:
             return False
         transport = self._client._connection._transport
         if transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
             return False
-        self._client.publish(topic, payload, qos=0, retain=retain)
+        self._client.publish(topic, payload, qos=0)
         return True
 
     def publish(self, messages: Sequence[Publication], answers: "Answers") -> None:
