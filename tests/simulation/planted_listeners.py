@@ -2,13 +2,13 @@
 
 from actors.gateway import Gateway
 from actors.neighbours import Neighbours
-from actors.retained import Retained
+from actors.retained import UNSAID, Retained
 from tests.simulation.planted import Patch, plant
 
 
 @plant("what was read is retained over what was told")
 def old_over_new(patch: Patch) -> None:
-    patch.setattr(Retained, "version", lambda self, topic: -1)
+    patch.setattr(Retained, "version", lambda self, topic: UNSAID)
 
 
 @plant("a broker that is back is told what changes only")
