@@ -64,7 +64,7 @@ class Gateway:
     Args:
         hand_over: gives a message to the device's actor; False when there is no room.
         live_changed: told since when live data stands still (µs), or None when it flows.
-        may_serve: waits until this process leads.
+        wait_may_serve: waits until this process leads.
         can_send: told whenever the session that we send by is connected.
         seen: told of every message that its device's actor takes: origin, bytes, QoS.
         flows: told of what may hold back the words of devices.
@@ -83,7 +83,7 @@ class Gateway:
         confirm: Callable[[str, int], None],
         seen: Callable[[Origin, int, int], None],
         flows: Flows,
-        may_serve: Callable[[], Awaitable[None]],
+        wait_may_serve: Callable[[], Awaitable[None]],
         can_send: Callable[[], None],
     ) -> None:
         self.messages = 0
@@ -106,7 +106,7 @@ class Gateway:
         self._confirm = confirm
         self._seen = seen
         self._flows = flows
-        self._may_serve = may_serve
+        self._wait_may_serve = wait_may_serve
         self._can_send = can_send
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._in_flight = 0
@@ -137,7 +137,7 @@ class Gateway:
             Unavailable: the store does not answer; the session waits for it.
         """
         if session in self._persistent:
-            await self._may_serve()
+            await self._wait_may_serve()
         ledger = self.ledgers[session]
         if ledger.needs_memory:
             ledger.remember(await self._store.session_memory(session))
@@ -145,7 +145,8 @@ class Gateway:
 
     def forget(self) -> None:
         """Another process served the sessions: what is known of their messages is old."""
-        self.ledgers.update({name: SessionLedger(name) for name in self.ledgers})
+        # The session that we send by is ours alone, and stays connected.
+        self.ledgers.update({name: SessionLedger(name) for name in sorted(self._persistent)})
 
     # Inbox
 

@@ -68,7 +68,7 @@ class House:
             ports.store,
             ports.broker,
             VERSION,
-            leads=lambda: self.leadership.may_serve,
+            leads=lambda: self.leadership.serves,
             wait_may_serve=lambda: self.leadership.wait_may_serve(),
             written=self._written,
         )
@@ -117,7 +117,7 @@ class House:
             confirm=self.writer.confirm,
             seen=self.inspector.seen,
             flows=self.clockwork.flows,
-            may_serve=self.leadership.wait_may_serve,
+            wait_may_serve=self.leadership.wait_may_serve,
             can_send=self.neighbours.anew,
         )
 

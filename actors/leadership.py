@@ -43,7 +43,8 @@ class Leadership:
         self._serving = trio.Event()
 
     @property
-    def may_serve(self) -> bool:
+    def serves(self) -> bool:
+        """Whether `wait_may_serve` would return at once."""
         return self._serving.is_set()
 
     async def wait_may_serve(self) -> None:

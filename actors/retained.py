@@ -56,6 +56,7 @@ class Retained:
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
         self._waiting: dict[str, Publication] = {}  # by topic
         self._recent: deque[tuple[float, Publication]] = deque(maxlen=RECENT_MAX)
+        self._on_the_way: list[Publication] = []
         self._begun, self._taken = trio.Event(), trio.Event()
 
     def say(self, topic: str, payload: bytes, version: Version = (0, 0)) -> None:
@@ -67,12 +68,14 @@ class Retained:
             self._publish(topic, payload)
 
     def say_again(self, user_id: str, since_s: float) -> None:
-        """What the broker was given for this user since then (`trio.current_time`)."""
+        """What the broker was given for this user since then (`trio.current_time`) or is given now,
+        as far as it is the newest."""
         mine = self._said.get(user_id, {})
-        for at_s, each in self._recent:
+        recent = [each for at_s, each in self._recent if at_s >= since_s]
+        for each in [*recent, *self._on_the_way]:
             said = mine.get(each.topic)
-            newest = said is not None and said.digest == hash(each.payload)
-            if at_s >= since_s and newest:
+            newest = not each.payload if said is None else said.digest == hash(each.payload)
+            if newest and user_of(each.topic) == user_id:
                 self._publish(each.topic, each.payload)
 
     @property
@@ -126,7 +129,9 @@ class Retained:
                 continue
             for each in batch:
                 del self._waiting[each.topic]
+            self._on_the_way = batch
             good = await self._broker.publish(batch)
+            self._on_the_way = []
             for each, is_taken in zip(batch, good, strict=True):
                 if is_taken:
                     self._note(each)

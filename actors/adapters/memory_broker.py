@@ -174,6 +174,7 @@ class MemoryBroker:
     def restart(self, *, killed: bool = True) -> None:
         """The broker ends, by `kill -9` or in order, and is back on its data.
 
+        What the house retained is gone, as with a broker that had not written it down.
         One whose kill loses messages (`kill_loses`) comes back as it was saved just before: what
         it loses is between it and its disk.
         """
@@ -181,7 +182,7 @@ class MemoryBroker:
             for name in list(self._devices):
                 self.vanish_device(name)
         self._devices.clear()
-        self.kept.clear()  # as one that had not written it down
+        self.kept.clear()
         for name, session in self.sessions.items():
             self.drop(name)
             session.restarted(killed)

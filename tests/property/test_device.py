@@ -90,7 +90,7 @@ class Entrance:
             live_changed=lambda since_us: None,
             confirm=lambda session, no: None,
             seen=lambda origin, size, qos: None,
-            may_serve=trio.lowlevel.checkpoint,
+            wait_may_serve=trio.lowlevel.checkpoint,
             can_send=lambda: None,
             flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )

@@ -99,6 +99,10 @@ class Process:
         self._stopping.set()
         await self.ended.wait()
 
+    def lose_lead(self) -> None:
+        """The connection that holds the lead ends: another process may take it."""
+        self._line.lose_lead()
+
     def kill(self) -> None:
         """`kill -9`: nothing that it does from here on reaches anybody."""
         if self.is_dead:

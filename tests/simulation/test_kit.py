@@ -146,6 +146,30 @@ async def test_a_slow_dashboard_gets_the_newest_of_each_feed_and_slows_nobody(
         assert trio.current_time() > quick_s + 5
 
 
+async def test_who_leads_again_says_to_listeners_what_is_stored(world: World) -> None:
+    shed = await world.device("shed").register()
+    await world.listeners.register("ada")
+    await shed.status(status="online", temperature=7)
+    await world.settle()
+    await world.listeners.check()
+
+    def other() -> None:
+        """The connection of another process that leads."""
+
+    (await world.serving()).lose_lead()
+    assert await world.store.lead(other) == 2
+    for plan in world.broker.plans:
+        if plan.persistent:  # which that one has now
+            world.broker.drop(plan.client_id)
+    (topic,) = [topic for topic in world.broker.kept if topic.endswith("/status")]
+    world.broker.take(topic, b"{}", retain=True)  # which that one said
+    await world.advance(5)
+    assert world.broker.kept[topic] == b"{}"
+    world.store.unlead(other)
+    await world.settle()
+    await world.listeners.check()
+
+
 async def test_somebody_else_s_things_are_not_there(world: World) -> None:
     shed = world.device("shed")
     feed = await shed.feed("t")

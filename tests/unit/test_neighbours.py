@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 import pytest
 import trio
@@ -14,71 +13,18 @@ from actors.neighbours import Neighbours
 from actors.ports import Publication
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged, FeedValue
-from protocol.listeners import Listener, discovery
+from protocol.listeners import Listener
 from protocol.records import DeviceState, Feed, SessionMemory
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, USER, some_device, some_feed
 
-# The documented form: home-assistant.io, "MQTT", "Device discovery payload", and of the components
-# "MQTT Sensor" and "MQTT Binary sensor".
-TEMPLATE = {"type": "string", "minLength": 1}
-DOCUMENTED: dict[str, Any] = {
-    "type": "object",
-    "required": ["device", "origin", "components"],
-    "additionalProperties": False,
-    "properties": {
-        "device": {
-            "type": "object",
-            "required": ["identifiers", "name"],
-            "additionalProperties": False,
-            "properties": {
-                "identifiers": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                "name": {"type": "string"},
-                "sw_version": {"type": "string"},
-            },
-        },
-        "origin": {
-            "type": "object",
-            "required": ["name"],
-            "additionalProperties": False,
-            "properties": {"name": {"type": "string"}, "sw_version": {"type": "string"}},
-        },
-        "availability": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["topic"],
-                "additionalProperties": False,
-                "properties": {"topic": TEMPLATE, "value_template": TEMPLATE},
-            },
-        },
-        "qos": {"enum": [0, 1, 2]},
-        "components": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "required": ["platform", "unique_id", "name", "state_topic"],
-                "additionalProperties": False,
-                "properties": {
-                    "platform": {"enum": ["sensor", "binary_sensor"]},
-                    "unique_id": TEMPLATE,
-                    "name": {"type": "string"},
-                    "state_topic": {"type": "string", "pattern": "^[^#+]+$"},
-                    "value_template": TEMPLATE,
-                    "unit_of_measurement": {"type": "string"},
-                    "state_class": {"enum": ["measurement", "total", "total_increasing"]},
-                },
-            },
-        },
-    },
-}
-
 
 class Broker:
-    """Takes what is published; at QoS 1 unless it is `away`."""
+    """Takes what is published; at QoS 1 unless it is `away`, and it answers `after_s`."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes, bool]] = []
         self.away = False
+        self.after_s = 0.0
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         self.sent.append((topic, payload, False))
@@ -89,6 +35,8 @@ class Broker:
         if self.away:
             return [False] * len(messages)
         self.sent += [(m.topic, m.payload, m.retain) for m in messages]
+        if self.after_s:
+            await trio.sleep(self.after_s)
         return [True] * len(messages)
 
     def texts(self, topic: str) -> list[bytes]:
@@ -181,12 +129,19 @@ async def settled() -> None:
     await trio.testing.wait_all_tasks_blocked()
 
 
-async def test_only_who_listens_is_told(parts: Parts, nursery: trio.Nursery) -> None:
+async def begin(parts: Parts, nursery: trio.Nursery, *, home_assistant: bool = False) -> None:
+    """Somebody listens, and all that was there has been said."""
     neighbours, store, broker = parts
-    store.who[USER] = listening()
+    store.who[USER] = listening(home_assistant=home_assistant)
     nursery.start_soon(neighbours.run)
     await settled()
+    assert broker.texts(STATUS)
     broker.sent.clear()
+
+
+async def test_only_who_listens_is_told(parts: Parts, nursery: trio.Nursery) -> None:
+    neighbours, store, broker = parts
+    await begin(parts, nursery)
     neighbours.tell(OTHER_USER, "d1", value())
     neighbours.tell(USER, "d1", value())
     neighbours.tell(USER, "d1", state(1))
@@ -233,11 +188,8 @@ async def test_a_new_listener_finds_every_state_and_none_that_is_old(
 async def test_what_the_broker_did_not_take_is_said_later_and_only_the_newest(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
-    store.who[USER] = listening()
-    nursery.start_soon(neighbours.run)
-    await trio.sleep(1)
-    broker.sent.clear()
+    neighbours, _, broker = parts
+    await begin(parts, nursery)
     broker.away = True
     for version in (1, 2, 3):
         neighbours.tell(USER, "d1", state(version, temperature=float(version)))
@@ -254,10 +206,8 @@ async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     neighbours, store, broker = parts
-    store.who[USER] = listening(home_assistant=True)
-    nursery.start_soon(neighbours.run)
+    await begin(parts, nursery, home_assistant=True)
     await trio.sleep(10)
-    broker.sent.clear()
     neighbours.arrived(USER)
     await trio.sleep(10)
     assert broker.sent == []  # all was said long before
@@ -277,16 +227,28 @@ async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
     neighbours.arrived(USER)
     await trio.sleep(10)
     assert len(broker.texts(STATUS)) == 2
+    # The broker brought it already to whoever was there, and answers late.
+    broker.sent.clear()
+    broker.after_s = 5.0
+    neighbours.arrived(USER)
+    neighbours.tell(USER, "d1", state(3, temperature=9.0))
+    await trio.sleep(20)
+    assert len(broker.texts(STATUS)) == 2
+    # That there is nothing any more can be missed as well.
+    broker.sent.clear()
+    neighbours.arrived(USER)
+    store.is_gone = True
+    neighbours.gone(USER, "d1")
+    await trio.sleep(30)
+    assert broker.texts(STATUS) == [b"", b""]
 
 
 async def test_a_device_made_anew_under_an_old_code_is_said(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     neighbours, store, broker = parts
-    store.who[USER] = listening()
-    nursery.start_soon(neighbours.run)
+    await begin(parts, nursery)
     neighbours.tell(USER, "d1", state(100))
-    await trio.sleep(1)
     store.device = msgspec.structs.replace(store.device, num=store.device.num + 1, name="new")
     neighbours.changed(USER)
     await trio.sleep(1)
@@ -316,20 +278,18 @@ async def test_what_another_leader_may_have_said_is_not_said_over(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     neighbours, store, broker = parts
-    store.who[USER] = listening()
-    nursery.start_soon(neighbours.run)
-    await trio.sleep(1)
+    await begin(parts, nursery)
     broker.away = True
     neighbours.tell(USER, "d1", state(1, temperature=1.0))
     await trio.sleep(1)
     store.leads = broker.away = False
     await trio.sleep(5)
-    assert len(broker.texts(STATUS)) == 1  # of the start
+    assert broker.sent == []
     # It leads again; meanwhile the device was deleted by somebody who told nobody.
     store.leads = store.is_gone = True
     neighbours.anew()
     await trio.sleep(5)
-    assert broker.texts(STATUS)[1:] == [b""]
+    assert broker.texts(STATUS) == [b""]
 
 
 async def test_a_store_that_is_away_is_asked_again(
@@ -372,9 +332,7 @@ async def test_home_assistant_gets_documents_and_loses_them(
 
 async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: trio.Nursery) -> None:
     neighbours, store, broker = parts
-    store.who[USER] = listening()
-    nursery.start_soon(neighbours.run)
-    await settled()
+    await begin(parts, nursery)
     # It was read, and is deleted before the answer is here.
     store.reading = trio.Event()
     neighbours.changed(USER)
@@ -382,7 +340,7 @@ async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: tr
     store.is_gone = True
     neighbours.gone(USER, "d1")
     await settled()
-    assert broker.texts(STATUS)[1:] == [b""]
+    assert broker.texts(STATUS) == [b""]
     store.reading.set()
     await settled()
     assert broker.texts(STATUS)[-1] == b""
@@ -391,15 +349,3 @@ async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: tr
     neighbours.gone(OTHER_USER, "d1")  # nobody listens there
     await settled()
     assert len(broker.sent) == before
-
-
-@pytest.mark.parametrize("kind", ["number", "bool", "text"])
-def test_documents_are_as_home_assistant_documents_them(kind: Any) -> None:
-    device = some_device(state=DeviceState(firmware="1.4"), name="Shed é")
-    feeds = [some_feed("t", kind=kind, unit="°C"), some_feed("u", 2, kind=kind)]
-    document = msgspec.json.decode(discovery(device, feeds, "0.1"))
-    jsonschema_rs.validate(DOCUMENTED, document)
-    platforms = {each["platform"] for each in document["components"].values()}
-    assert platforms == {"binary_sensor" if kind == "bool" else "sensor"}
-    units = [each.get("unit_of_measurement") for each in document["components"].values()]
-    assert units == (["°C", None] if kind == "number" else [None, None])
