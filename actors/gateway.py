@@ -36,7 +36,7 @@ from protocol.payloads import (
     parse_status,
 )
 from protocol.records import Origin, Unit
-from protocol.topics import Kind, Topic, parse_topic, unmapped
+from protocol.topics import CANARY_USER, Kind, Topic, parse_topic, unmapped
 
 log = structlog.get_logger("roost.gateway")
 
@@ -52,6 +52,7 @@ FETCH_AGAIN_S = 5.0
 FETCH_MAX_S = 300.0
 # What tells a payload from others in a receipt: itself, or the digest of a longer one.
 MARK_BYTES_MAX = 1_024
+CANARY_BYTES_MAX = 256
 
 Said = list[RawReading] | DeviceStatus | CommandAck | Refusal
 
@@ -69,6 +70,8 @@ class Gateway:
         seen: told of every message that its device's actor takes: origin, bytes, QoS.
         flows: told of what may hold back the words of devices.
         confirm: told of a session up to which commit the broker has heard our acknowledgements.
+        submit: gives a canary's unit to the writer.
+        canary_passed: told of a session and its canary when that is committed.
     """
 
     def __init__(
@@ -85,12 +88,15 @@ class Gateway:
         flows: Flows,
         wait_may_serve: Callable[[], Awaitable[None]],
         can_send: Callable[[], None],
+        submit: Callable[[Unit], None],
+        canary_passed: Callable[[str, bytes], None],
     ) -> None:
         self.messages = 0
         self.joined = 0
         self.bad_topics = 0
         self.untaken = 0
         self.notices_dropped = 0
+        self.given_up = 0
         self.closing = False  # at the end: leave what still comes to the next start
         self.stale_since_us: int | None = None
         self.ledgers = {plan.client_id: SessionLedger(plan.client_id) for plan in broker.sessions}
@@ -108,7 +114,10 @@ class Gateway:
         self._flows = flows
         self._wait_may_serve = wait_may_serve
         self._can_send = can_send
+        self._submit = submit
+        self._canary_passed = canary_passed
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
+        self._canaries: set[str] = set()  # sessions with one of ours in flight
         self._in_flight = 0
         self._bytes = 0
         self._sends_again = {plan.client_id: plan.sends_again for plan in broker.sessions}
@@ -143,14 +152,38 @@ class Gateway:
             ledger.remember(await self._store.session_memory(session))
         self.prepared.set()
 
-    def forget(self) -> None:
-        """Another process served the sessions: what is known of their messages is old."""
-        # The session that we send by is ours alone, and stays connected.
-        self.ledgers.update({name: SessionLedger(name) for name in sorted(self._persistent)})
+    def give_up_sessions(self) -> None:
+        """Another process has led: what is known of the sessions is old, and they are not ours.
+
+        The connections end, so that the broker sends again what was taken and not acknowledged. A
+        ledger that is new knows no connection: nothing is taken on one that was there before.
+        """
+        for name in sorted(self._persistent):  # the session that we send by is ours alone
+            ledger = self.ledgers[name]
+            self.ledgers[name] = ledger.replaced()
+            if ledger.connection:
+                self._flows.disconnected(name)
+                self._broker.renew(name, ledger.connection)
+        self._look_at_live()
+
+    def unsettled(self) -> tuple[int, float]:
+        """How many messages were taken and are not acknowledged, receipts that were given up
+        included; and for how long the first of them has waited (seconds)."""
+        now_s = trio.current_time()
+        count, first_s = 0, now_s
+        for ledger in self.ledgers.values():
+            ledger.look(now_s)
+            more, since_s = ledger.unsettled()
+            count, first_s = count + more, min(first_s, since_s)
+        return count, now_s - first_s
 
     # Inbox
 
     def connected(self, session: str, connection: int) -> None:
+        if self.ledgers[session].needs_memory and session in self._persistent:
+            # Its preparation was for a lead that is over.
+            self._broker.renew(session, connection)
+            return
         self.ledgers[session].connected(connection, trio.current_time())
         log.info("session connected", session=session)
         self._flows.connected(session)
@@ -184,6 +217,11 @@ class Gateway:
         """Take one delivery: to its actor, or acknowledged at once, or left to the broker."""
         self.messages += 1
         ledger = self.ledgers[delivery.session]
+        if delivery.connection != ledger.connection:
+            # What this connection brings could not be acknowledged. The next one brings it again.
+            self.untaken += delivery.packet_id > 0
+            self._broker.renew(delivery.session, delivery.connection)
+            return None
         packet_id, payload = delivery.packet_id, delivery.payload
         raw_topic = unmapped(delivery.topic)[:TOPIC_MAX]
         mark = payload if len(payload) <= MARK_BYTES_MAX else _digest(payload)
@@ -201,6 +239,8 @@ class Gateway:
             return self._acknowledge(ledger, packet_id, raw_topic, mark)
         if delivery.retain and not payload:  # a retained message was cleared
             return self._acknowledge(ledger, packet_id, raw_topic, mark)
+        if topic.user_id == CANARY_USER and packet_id:
+            return self._take_canary(ledger, delivery, topic, raw_topic, mark)
         now_us = self._clock.now_us()
         said = _read(topic, payload, now_us)
         digest = None
@@ -215,7 +255,9 @@ class Gateway:
             return self._leave(delivery, topic.device, count)
         if len(payload) > PAYLOAD_BYTES_MAX:
             payload = payload[:KEPT_BYTES_MAX]  # it is refused, and only this much of it is kept
-        receipt = ledger.open(packet_id, raw_topic, mark, digest) if packet_id else None
+        receipt = None
+        if packet_id:
+            receipt = ledger.open(packet_id, raw_topic, mark, digest, trio.current_time())
         origin = Origin(
             topic,
             raw_topic,
@@ -236,6 +278,23 @@ class Gateway:
         self._in_flight += 1
         self._bytes += origin.size
         self._accounts.received(topic.device, count)
+        return None
+
+    def _take_canary(
+        self, ledger: SessionLedger, delivery: Delivery, topic: Topic, raw_topic: str, mark: bytes
+    ) -> None:
+        """Straight to the writer: it shows that what comes by this session is committed.
+
+        At most one of each session is in flight, beside `IN_FLIGHT_MAX` messages of devices.
+        """
+        if self.closing:
+            return None
+        if ledger.name in self._canaries:  # one on its way proves as much as many
+            return self._acknowledge(ledger, delivery.packet_id, raw_topic, mark)
+        self._canaries.add(ledger.name)
+        receipt = ledger.open(delivery.packet_id, raw_topic, mark, None, trio.current_time())
+        canary = delivery.payload[:CANARY_BYTES_MAX]
+        self._submit(Unit(device=topic.device, receipt=receipt, messages=0, canary=canary))
         return None
 
     def _has_room(self, packet_id: int) -> bool:
@@ -300,14 +359,21 @@ class Gateway:
             self._flows.loaded(ledger.name, ledger.in_flight)
             if packet_ids:
                 self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)
+        for unit in units:
+            if unit.canary and isinstance(unit.receipt, Receipt):
+                self._canaries.discard(unit.receipt.session.name)
+                self._canary_passed(unit.receipt.session.name, unit.canary)
 
-    def abandoned(self, units: Sequence[Unit]) -> None:
-        """Another process has the messages of these units: nothing is acknowledged."""
+    def gave_up(self, units: Sequence[Unit]) -> None:
+        """Another process has led since these units were taken: nothing is acknowledged."""
+        self.given_up += sum(unit.messages for unit in units)
         self._in_flight -= sum(unit.messages for unit in units)
         self._bytes -= sum(unit.size for unit in units)
         for unit in units:
             if isinstance(unit.receipt, Receipt):
                 unit.receipt.session.abandon(unit.receipt)
+                if unit.canary:
+                    self._canaries.discard(unit.receipt.session.name)
 
     def tell(self, notice: Notice) -> None:
         """Tell a device why its message was refused: best effort."""

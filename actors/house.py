@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import msgspec
 import structlog
 import trio
 
@@ -18,8 +19,9 @@ from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.gateway import Gateway
+from actors.ingest.canaries import EVERY_S, Canaries
 from actors.inspector import Inspector
-from actors.leadership import Leadership
+from actors.leadership import BEAT_S, Leadership
 from actors.media import Library
 from actors.neighbours import Neighbours
 from actors.ports import Broker, Committed, Ids, Links, Logins, Ports, Store, WallClock
@@ -43,6 +45,14 @@ DRAIN_MAX_S = 4.0
 LOOK_AGAIN_S = 10.0
 
 
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """How often it shows that it lives, in seconds. `is_alone`: no other process can be there."""
+
+    beat_s: float = BEAT_S
+    canary_s: float = EVERY_S
+    is_alone: bool = False
+
+
 class House:
     """The running house."""
 
@@ -53,6 +63,7 @@ class House:
         on_step: Callable[[str, Any], None] | None,
         idle_s: float,
         look_again_s: float,
+        pulse: Pulse,
     ) -> None:
         self.store: Store = ports.store
         self.clock: WallClock = ports.clock
@@ -68,7 +79,7 @@ class House:
             ports.store,
             ports.broker,
             VERSION,
-            leads=lambda: self.leadership.serves,
+            leads=lambda: self.leadership.leads,
             wait_may_serve=lambda: self.leadership.wait_may_serve(),
             written=self._written,
         )
@@ -83,10 +94,23 @@ class House:
             self.accounts,
             ports.rng,
             lambda committed, units: self._committed(committed, units),
-            lambda units: self.gateway.abandoned(units),
+            lambda units: self._gave_up(units),
         )
+        holder = ports.ids.uuid()
         self.leadership = Leadership(
-            ports.store, led=self._led, overtaken=lambda: self._overtaken()
+            ports.store,
+            holder,
+            led=self._led,
+            give_up=lambda: self._give_up(),
+            alone=pulse.is_alone,
+            beat_s=pulse.beat_s,
+        )
+        self.canaries = Canaries(
+            ports.broker,
+            holder,
+            wait_may_serve=self.leadership.wait_may_serve,
+            leads=lambda: self.leadership.leads,
+            every_s=pulse.canary_s,
         )
         self.devices = Devices(
             ports.store,
@@ -119,6 +143,8 @@ class House:
             flows=self.clockwork.flows,
             wait_may_serve=self.leadership.wait_may_serve,
             can_send=self.neighbours.anew,
+            submit=self.writer.submit,
+            canary_passed=self.canaries.passed,
         )
 
     def _renewed(self, user_id: str) -> None:
@@ -130,12 +156,23 @@ class House:
         self.writer.epoch = epoch
         self.neighbours.anew()
 
-    async def _overtaken(self) -> None:
-        """Another process led meanwhile: everything that this one remembers is old."""
+    def _gave_up(self, units: Sequence[Unit]) -> None:
+        self.gateway.gave_up(units)
+        self.leadership.doubt()
+
+    async def _give_up(self) -> None:
+        """Another process has led: all that this one remembers is old, and is built again.
+
+        The sessions end first, so nothing new comes meanwhile. What is left of the actors' work has
+        the old epoch, and the store refuses it. An alarm or an offline change among it happens all
+        the same: its actor starts from the store, which knows nothing of it yet.
+        """
+        self.gateway.give_up_sessions()
+        self.clockwork.leases.clear()
         await self.devices.retire()
-        await self.writer.barrier()  # by the old number: what is left there is the other's
-        self.gateway.forget()
+        await self.writer.barrier()
         self.clockwork.restore_again(self.supervisor)
+        self.users.renew_all()
 
     async def _written(self) -> None:
         """Wait until the store has what this process, and earlier ones, gave to it."""
@@ -206,10 +243,11 @@ async def open_house(
     on_step: Callable[[str, Any], None] | None = None,
     idle_s: float = IDLE_S,
     look_again_s: float = LOOK_AGAIN_S,
+    pulse: Pulse | None = None,
 ) -> AsyncIterator[House]:
     """Open the house on its ports; it takes messages when the block begins."""
     async with trio.open_nursery() as nursery:
-        house = House(nursery, ports, on_step, idle_s, look_again_s)
+        house = House(nursery, ports, on_step, idle_s, look_again_s, pulse or Pulse())
         house.supervisor.keep("leadership", house.leadership.run)
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)
@@ -217,6 +255,7 @@ async def open_house(
         house.supervisor.keep("sessions", house.sessions.run)
         house.supervisor.keep("neighbours", house.neighbours.run)
         house.supervisor.keep("refresher", house.devices.refresh_forever)
+        house.supervisor.keep("canaries", house.canaries.run)
         house.clockwork.start(house.supervisor)
         async with house.broker.open(house.gateway, house.gateway.prepare):
             try:
@@ -224,4 +263,6 @@ async def open_house(
             finally:
                 with trio.CancelScope(shield=True):  # bounded by DRAIN_MAX_S
                     await house.drain()
+        with trio.CancelScope(shield=True):  # bounded by RESIGN_WITHIN_S
+            await house.leadership.resign()
         nursery.cancel_scope.cancel()

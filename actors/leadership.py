@@ -1,9 +1,9 @@
 """Which of several processes serves the broker's sessions: one leads, the others stand by.
 
-The lead is a lock in the database that ends with its connection, and a number that grows with every
-new leader. Commits carry the number of their leader: one that was overtaken commits nothing any
-more (`Fenced`), its messages are the next one's. Work that is due is claimed by all
-(`actors.jobs`).
+The lead is a lease in the store. Its holder renews it every second; one that is gone or hangs is
+replaced when its lease has run out. The epoch grows with every new holder, and commits carry it:
+a leader that was overtaken commits nothing any more (`Fenced`), gives up what it took, and stands
+by. Work that is due is claimed by all processes (`actors.jobs`) and needs no lead.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,75 +11,144 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
-from actors.ports import Store
+from actors.ports.lead import Lead, LeadStore
 from protocol.errors import Unavailable
 
 log = structlog.get_logger("roost.leadership")
 
-# How long after a leader's end the next one begins.
-TRY_AGAIN_S = 1.0
+# A leader that ends or hangs is replaced within LEASES seconds and one look of a standby: below
+# five seconds. A slow answer of the store costs two renewals before it costs the lead.
+BEAT_S = 1.0
+LEASE_BEATS = 3.0
+LOOK_BEATS = 0.5
+RESIGN_WITHIN_S = 1.0
 
 
 class Leadership:
     """Usage: `nursery.start_soon(leadership.run)`; `await leadership.wait_may_serve()`.
 
     Args:
-        led: told of the number under which this process leads from now on.
-        overtaken: awaited before it leads again after somebody else did: what it knows is old.
+        holder: a name that no other process has.
+        led: told of the epoch under which this process leads from now on.
+        give_up: awaited when another process has led, or leads: what is in memory is old.
+        alone: no other process can be there; the lead is taken at once, whoever had it.
+        beat_s: between two renewals.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: LeadStore,
+        holder: str,
+        *,
         led: Callable[[int], None],
-        overtaken: Callable[[], Awaitable[None]],
+        give_up: Callable[[], Awaitable[None]],
+        alone: bool = False,
+        beat_s: float = BEAT_S,
     ) -> None:
-        self.epoch = 0
+        self.epoch = 0  # of the lead that this process has or had last; 0: none yet
         self.is_standby = False
         self.decided = trio.Event()  # set for good when it is known who leads
+        self.stepped_down = 0
         self._store = store
+        self._holder = holder
         self._led = led
-        self._overtaken = overtaken
-        self._serving = trio.Event()
+        self._give_up = give_up
+        self._alone = alone
+        self._beat_s = beat_s
+        self._lease_s = LEASE_BEATS * beat_s
+        self._confirmed_s = float("-inf")  # when the newest renewal was asked for
+        self._rival: Lead | None = None  # as it was seen at the last look
+        self._must_give_up = False
+        self._changed = trio.Event()
+        self._doubted = trio.Event()
 
     @property
-    def serves(self) -> bool:
+    def leads(self) -> bool:
+        """Whether this process leads, as far as it knows. While the store does not answer the last
+        leader goes on: what it cannot commit it does not acknowledge."""
+        return self.epoch > 0 and not self.is_standby
+
+    @property
+    def may_serve(self) -> bool:
         """Whether `wait_may_serve` would return at once."""
-        return self._serving.is_set()
+        if not self.leads:
+            return False
+        return self._alone or trio.current_time() - self._confirmed_s < self._lease_s
 
     async def wait_may_serve(self) -> None:
-        """Wait until this process leads. While nobody can know, because the database is away, the
-        last leader goes on: what it cannot commit it does not acknowledge."""
-        while not self._serving.is_set():
-            await self._serving.wait()
+        """Wait until this process surely leads: its lease runs.
+
+        A process that hung for a while would otherwise take the sessions from the next leader when
+        it goes on.
+        """
+        while not self.may_serve:
+            await self._changed.wait()
+
+    def doubt(self) -> None:
+        """A commit was refused for its epoch: look at once who leads."""
+        self._doubted.set()
 
     async def run(self) -> None:
+        """Take the lead or stand by, for ever."""
         while True:
-            lost = trio.Event()
+            self._doubted = trio.Event()
+            asked_s = trio.current_time()
+            pause_s = self._beat_s * LOOK_BEATS
             try:
-                epoch = await self._store.lead(lost.set)
+                lead = await self._store.hold_lead(
+                    self._holder, self._lease_s, seize=self._alone and not self.epoch
+                )
             except Unavailable as error:
                 log.debug("the lead cannot be asked for", error=str(error))
-                await trio.sleep(TRY_AGAIN_S)
-                continue
-            if epoch is None:
-                self._stand_by()
-                await trio.sleep(TRY_AGAIN_S)
-                continue
-            if self.epoch and epoch != self.epoch + 1:
-                await self._overtaken()
-            self.epoch, self.is_standby = epoch, False
-            self._led(epoch)
-            self._serving.set()
-            self.decided.set()
-            log.info("leads", epoch=epoch)
-            await lost.wait()
-            log.warning("the lead's connection was lost", epoch=epoch)
+            else:
+                if lead.is_ours:
+                    await self._lead(lead, asked_s)
+                    pause_s = self._beat_s
+                else:
+                    await self._stand_by(lead)
+            with trio.move_on_after(pause_s):
+                await self._doubted.wait()
 
-    def _stand_by(self) -> None:
-        if not self.is_standby:
+    async def resign(self) -> None:
+        """At the end: the next process need not wait for the lease. Bounded by a second."""
+        with trio.move_on_after(RESIGN_WITHIN_S):
+            try:
+                await self._store.resign_lead(self._holder)
+            except Unavailable as error:
+                log.debug("the lease runs out by itself", error=str(error))
+
+    async def _lead(self, lead: Lead, asked_s: float) -> None:
+        if lead.epoch != self.epoch:
+            if self.leads:  # somebody else's lead was short
+                self._overtaken(lead.epoch)
+            await self._clean_up()
+            log.info("leads", epoch=lead.epoch)
+            self.epoch, self.is_standby = lead.epoch, False
+            self._led(lead.epoch)
+        self._confirmed_s = asked_s
+        self._rival = None
+        self.decided.set()
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
+
+    async def _stand_by(self, lead: Lead) -> None:
+        if self.leads:
+            self._overtaken(lead.epoch)
+        await self._clean_up()
+        # A lease alone says little: its holder may have been killed. One that is renewed lives.
+        rival, self._rival = self._rival, lead
+        if rival is not None and rival.renewals != lead.renewals and not self.is_standby:
             self.is_standby = True
-            if self._serving.is_set():  # whoever waits on one that is not must hear of the lead
-                self._serving = trio.Event()
             self.decided.set()
-            log.info("stands by: another process leads")
+            log.info("stands by: another process leads", epoch=lead.epoch)
+
+    def _overtaken(self, epoch: int) -> None:
+        log.warning("another process led: steps down", epoch=self.epoch, theirs=epoch)
+        self.is_standby = self._must_give_up = True
+        self.stepped_down += 1
+
+    async def _clean_up(self) -> None:
+        """Give up what belongs to an earlier lead; again, where that failed."""
+        if self._must_give_up:
+            await self._give_up()
+            self._must_give_up = False

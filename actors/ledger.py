@@ -34,7 +34,7 @@ class Receipt:
     `mark` tells its payload from others: the payload itself, or the digest of a long one.
     """
 
-    __slots__ = ("connection", "mark", "packet_id", "session", "taken", "topic")
+    __slots__ = ("connection", "mark", "packet_id", "session", "taken", "taken_s", "topic")
 
     def __init__(
         self,
@@ -43,12 +43,14 @@ class Receipt:
         packet_id: int,
         topic: str,
         mark: bytes,
+        taken_s: float,
     ) -> None:
         self.session = session
         self.connection = connection
         self.packet_id = packet_id
         self.topic = topic
         self.mark = mark
+        self.taken_s = taken_s
         self.taken: Taken | None = None
 
 
@@ -74,6 +76,25 @@ class SessionLedger:
         self._known: Counter[bytes] = Counter()
         self._known_order: deque[bytes] = deque()
         self._remembered = False
+        # Given up, and not come again yet: when each was taken, by the hash of what it said.
+        self._awaited: dict[int, float] = {}
+
+    def replaced(self) -> "SessionLedger":
+        """A new ledger for the session, after another process has led: of this one it knows only
+        which messages were taken and given up."""
+        new = SessionLedger(self.name)
+        new._awaited = {
+            **self._awaited,
+            **{hash((each.topic, each.mark)): each.taken_s for each in self._in_flight.values()},
+        }
+        return new
+
+    def unsettled(self) -> tuple[int, float]:
+        """Messages that were taken and are not acknowledged, given up ones too; and when the first
+        of them was taken (seconds of Trio's clock; infinity where there is none)."""
+        times = [each.taken_s for each in self._in_flight.values()]
+        times += self._awaited.values()
+        return len(times), min(times, default=float("inf"))
 
     @property
     def in_flight(self) -> int:
@@ -102,6 +123,11 @@ class SessionLedger:
         self._answered.clear()
         for _, digests in self._unconfirmed:
             self._suspects.update(digests)
+
+    def look(self, now_s: float) -> None:
+        """What did not come again in time was acknowledged by another process."""
+        if self._awaited and self.connection and now_s - self.connected_s > SUSPICION_S:
+            self._awaited.clear()
 
     def disconnected(self) -> None:
         self.connection = 0
@@ -151,9 +177,13 @@ class SessionLedger:
         self._answered[digest] = self._acks + 1
         return Verdict.DONE
 
-    def open(self, packet_id: int, topic: str, mark: bytes, digest: bytes | None) -> Receipt:
+    def open(
+        self, packet_id: int, topic: str, mark: bytes, digest: bytes | None, now_s: float
+    ) -> Receipt:
         """A new message is in flight from here on."""
-        receipt = Receipt(self, self.connection, packet_id, topic, mark)
+        if self._awaited:
+            now_s = self._awaited.pop(hash((topic, mark)), now_s)
+        receipt = Receipt(self, self.connection, packet_id, topic, mark, now_s)
         if digest is not None:
             receipt.taken = Taken(self.name, digest)
             self._know(digest)

@@ -99,6 +99,11 @@ class Users:
                 for outbox in self._watching[user_id]:
                     outbox.close()  # too much comes and goes: they shall connect again
 
+    def renew_all(self) -> None:
+        """What dashboards were told may never have come true: all begin again with a snapshot."""
+        for user_id in self._cells:
+            self.renew(user_id)
+
     @asynccontextmanager
     async def watch(self, user_id: str) -> AsyncIterator[Outbox]:
         """An outbox that fills while the block runs, beginning with a `DeviceList`.

@@ -51,7 +51,9 @@ class Writer:
 
     Args:
         committed: told of every commit and its units, in order.
-        abandoned: told of units that another process, which leads by now, has in our place.
+        given_up: told of units that are not stored, because another process has led since they
+            were taken. Their messages are still with the broker, and what their actors remember
+            is not so.
 
     Attributes:
         epoch: the number of the lead under which it commits.
@@ -64,7 +66,7 @@ class Writer:
         accounts: Accounts,
         rng: random.Random,
         committed: Callable[[Committed, Sequence[Unit]], None],
-        abandoned: Callable[[Sequence[Unit]], None] = lambda units: None,
+        given_up: Callable[[Sequence[Unit]], None] = lambda units: None,
     ) -> None:
         self._store = store
         self._ids = ids
@@ -72,7 +74,7 @@ class Writer:
         self._rng = rng
         self.epoch = 0
         self._committed = committed
-        self._abandoned = abandoned
+        self._given_up = given_up
         self._mailbox = Mailbox[Unit | None](control=Lane(1), data=Lane(UNITS_MAX))
         self._backlog: deque[Unit] = deque()
         # Its units are the first of the backlog, or the refusal of the first.
@@ -157,7 +159,7 @@ class Writer:
         except Fenced:
             self._unanswered = None
             self._confirmed.clear()
-            self._abandon(batch.units)
+            self._give_up(batch.units)
             return
         self._unanswered = None
         for session, no in batch.confirmed.items():
@@ -202,15 +204,18 @@ class Writer:
         self._committed(committed, units)
         self._pass(len(units))
 
-    def _abandon(self, units: Sequence[Unit]) -> None:
-        """The next leader has the messages, and stores or refuses what they hold."""
-        log.warning("units are left to the process that leads", units=len(units))
+    def _give_up(self, units: Sequence[Unit]) -> None:
+        """Another process has led: what the broker keeps is taken anew, by whoever leads now."""
+        log.warning("units are given up: another process has led", units=len(units))
         for unit in units:
             self._backlog.popleft()
-            refused = sum(rejection.readings for rejection in unit.rejections)
-            elsewhere = len(unit.readings) + refused
-            self._accounts.settled(unit.device, duplicate=elsewhere, unowned=unit.unowned)
-        self._abandoned(units)
+            readings = len(unit.readings) + sum(each.readings for each in unit.rejections)
+            if unit.receipt is None:  # QoS 0: nobody has it any more
+                self._accounts.shed(unit.device, readings)
+                self._accounts.settled(unit.device, unowned=unit.unowned)
+            else:
+                self._accounts.settled(unit.device, duplicate=readings, unowned=unit.unowned)
+        self._given_up(units)
         self._pass(len(units))
 
     def _pass(self, units: int) -> None:

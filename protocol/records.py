@@ -231,6 +231,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     unowned: int = 0  # readings for a device that does not exist: counted, not kept
     messages: int = 1  # how many messages of devices it ends
     size: int = 0  # bytes of payload that it ends
+    canary: bytes = b""  # a probe of ours (`actors.ingest.canaries`): it shows that commits work
 
     @property
     def rows(self) -> int:
@@ -241,7 +242,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_empty(self) -> bool:
         """Nothing for the store, only something to settle."""
-        if self.readings or self.state or self.taken:
+        if self.readings or self.state or self.taken or self.canary:
             return False
         return not (self.rejections or self.alarms or self.acks)
 

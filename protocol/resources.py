@@ -305,5 +305,5 @@ class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    status: Literal["ready", "not ready"]
+    status: Literal["ready", "degraded", "not ready", "standby"]
     checks: dict[str, str]

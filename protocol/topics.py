@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from protocol.errors import Reason, Refusal
 
+# The owner of probes of ours: no user, because users' ids are UUIDs.
+CANARY_USER = "roost"
 DEVICE_CODE = r"[A-Za-z0-9_-]{1,64}"
 FEED_KEY = r"[a-z0-9_-]{1,64}"
 COMMAND_ID = r"[A-Za-z0-9_-]{1,64}"

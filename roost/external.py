@@ -63,7 +63,7 @@ async def serve(settings: ServeSettings) -> None:
         await house.leadership.decided.wait()
         if house.leadership.is_standby:
             print(f"standby {url}", flush=True)
-        await broker.wait_subscribed()
+        await house.canaries.wait_passed()
         print(f"ready {url} {settings.mqtt_public_url or _without_login(broker)}", flush=True)
 
     async with (

@@ -20,7 +20,7 @@ from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.adapters.mailer import MailSettings, SmtpMailer
 from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
-from actors.house import House, open_house
+from actors.house import House, Pulse, open_house
 from actors.ports import Broker, Links, Logins, Ports, Store
 from actors.ports.media import MediaFiles
 from protocol.errors import RoostError, Unavailable
@@ -164,16 +164,19 @@ async def run_until_signal(
     http: Bind,
     where: Where,
     serve_ready: Callable[[House, str], Awaitable[None]],
+    *,
+    alone: bool = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then drain: sockets, writer, sessions.
 
     Args:
         where: told of the URL that it listens on.
         serve_ready: runs beside the service, with the house and the URL that it listens on.
+        alone: no other process can serve the same devices.
     """
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with (
-            open_house(ports) as house,
+            open_house(ports, pulse=Pulse(is_alone=alone)) as house,
             open_web(house, settings, http) as url,
             trio.open_nursery() as nursery,
         ):

@@ -98,8 +98,10 @@ async def _serve(
             # Before our sessions exist the broker would acknowledge messages for nobody.
             await broker.wait_subscribed()
             await logins.open()
+            await house.canaries.wait_passed()
             print(f"ready {url} {mqtt_url}", flush=True)
             if settings.demo:
                 await demo.run(house, server.address, url, path)
 
-        await run_until_signal(ports, web, settings.http, where, serve_ready)
+        # Nobody else has the lock of the data directory.
+        await run_until_signal(ports, web, settings.http, where, serve_ready, alone=True)

@@ -41,8 +41,12 @@ class HouseCollector(Collector):
         house, clockwork = self._house, self._house.clockwork
         dispatcher, leases = clockwork.dispatcher, clockwork.leases
         courier = clockwork.courier
-        leads = house.leadership.epoch > 0 and not house.leadership.is_standby
+        leads = house.leadership.leads
         yield _gauge("roost_leads", "1 where this process serves the devices.", float(leads))
+        yield _counter(
+            "roost_stepped_down", "Leads that another process took.", house.leadership.stepped_down
+        )
+        yield from self._canaries()
         yield _counter("roost_timer_rings", "Moments that came.", clockwork.timer.rings)
         runs = CounterMetricFamily("roost_job_runs", "Looks for due work.", labels=["job"])
         for job in clockwork.jobs.values():
@@ -59,6 +63,22 @@ class HouseCollector(Collector):
         yield _gauge("roost_leases", "Devices whose silence is watched.", len(leases))
         yield _counter("roost_leases_expired", "Silences that ended one.", leases.expired)
 
+    def _canaries(self) -> Iterator[Metric]:
+        canaries = self._house.canaries
+        yield _counter("roost_canaries", "Probes that went the whole way.", canaries.passed_total)
+        took = GaugeMetricFamily(
+            "roost_canary_seconds", "The whole way of the newest probe.", labels=["session"]
+        )
+        late = GaugeMetricFamily(
+            "roost_canary_late", "1 where a session's probes are late.", labels=["session"]
+        )
+        failing = canaries.failing
+        for name, canary in canaries.canaries.items():
+            if canary.took_s is not None:
+                took.add_metric([name], canary.took_s)
+            late.add_metric([name], float(name in failing))
+        yield from (took, late)
+
     def _gateway(self) -> Iterator[Metric]:
         gateway = self._house.gateway
         yield _counter("roost_mqtt_messages", "Messages delivered to us.", gateway.messages)
@@ -68,6 +88,10 @@ class HouseCollector(Collector):
         yield _counter("roost_mqtt_untaken", "Left to the broker, no room.", gateway.untaken)
         yield _counter("roost_mqtt_foreign", "On topics of no device.", gateway.bad_topics)
         yield _gauge("roost_mqtt_in_flight", "Messages not yet committed.", gateway.in_flight)
+        unsettled, oldest_s = gateway.unsettled()
+        yield _gauge("roost_mqtt_unsettled", "Taken and not acknowledged.", unsettled)
+        yield _gauge("roost_mqtt_unsettled_seconds", "For how long the first of them.", oldest_s)
+        yield _counter("roost_mqtt_given_up", "Taken, then left to the lead.", gateway.given_up)
         connected = gateway.connected_sessions
         yield _gauge("roost_mqtt_sessions", "Connected sessions of ours.", connected)
 

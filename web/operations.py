@@ -11,16 +11,11 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from actors.house import House
 from protocol import codec
-from protocol.errors import Unavailable
-from protocol.resources import Readiness
 from web.live import Sockets
 from web.metrics import CONTENT_TYPE, Metrics
 from web.openapi import document
+from web.ops.readiness import assess
 from web.routing import Context, Operation
-
-PING_WITHIN_S = 2.0
-# A commit that waits for longer than this is an operator's business.
-WRITER_LAG_S = 10.0
 
 ASSETS = {
     "swagger-ui.css": "text/css",
@@ -51,8 +46,8 @@ def install(
         return Response("ok\n", content_type="text/plain")
 
     async def readyz() -> Response:
-        readiness = await check(house)
-        status = 200 if readiness.status == "ready" else 503
+        readiness = await assess(house)
+        status = 200 if readiness.status in ("ready", "degraded") else 503
         return Response(codec.encode(readiness), status, content_type="application/json")
 
     async def metrics_page() -> Response:
@@ -91,28 +86,6 @@ def install(
     app.add_url_rule("/reset", view_func=reset)
     app.add_url_rule("/reset.js", view_func=reset_js)
     app.add_url_rule("/home.css", view_func=home_css)
-
-
-async def check(house: House) -> Readiness:
-    """Database, broker and writer, each "ok" or what is wrong with it."""
-    checks = {}
-    try:
-        with trio.fail_after(PING_WITHIN_S):
-            await house.store.ping()
-        checks["database"] = "ok"
-    except (Unavailable, trio.TooSlowError):
-        checks["database"] = "does not answer"
-    sessions, connected = len(house.gateway.ledgers), house.gateway.connected_sessions
-    if house.leadership.is_standby:
-        # Its dashboards would see nothing live, so a load balancer is better off with the leader.
-        checks["broker"] = "stands by: another process serves the devices"
-    else:
-        checks["broker"] = "ok" if connected == sessions else f"{connected} of {sessions} connected"
-    stuck_s = house.writer.statistics().stuck_since_s
-    lag_s = 0.0 if stuck_s is None else trio.current_time() - stuck_s
-    checks["writer"] = "ok" if lag_s < WRITER_LAG_S else f"waits since {lag_s:.0f} s"
-    good = all(what == "ok" for what in checks.values())
-    return Readiness("ready" if good else "not ready", checks)
 
 
 def _page(pages: dict[str, str], name: str) -> Response:

@@ -128,7 +128,7 @@ class MemoryBroker:
         return f"{kinds[0]}/{partition(user_id, code, self.habits.partitions)}/{topic}"
 
     def take(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """What the house publishes; devices that listen hear it."""
+        """What the house publishes; devices that listen hear it, and sessions of ours, too."""
         if retain:
             self.kept[topic] = payload
             if not payload:
@@ -136,6 +136,13 @@ class MemoryBroker:
         self.sent.append((topic, payload))
         del self.sent[:-SENT_MAX]
         self.on_sent(topic, payload)
+        mapped = self._mapped(topic)
+        published = Published(
+            topic=topic, payload=payload, qos=1, retain=retain, at_s=trio.current_time()
+        )
+        for session in self.sessions.values():
+            if _subscribes(session.plan, mapped):
+                session.take(published, mapped)
 
     # Our sessions
 
@@ -249,9 +256,10 @@ class MemoryBrokerPort:
                 self.on_delivery(delivery)
                 inbox.deliver(delivery)
 
-            session.connect(line, number, hand, partial(inbox.heard, name, number))
-            self._server.subscribe(session)
-            self._subscribed[name].set()
+            if line.is_open:  # the house may not have wanted it any more
+                session.connect(line, number, hand, partial(inbox.heard, name, number))
+                self._server.subscribe(session)
+                self._subscribed[name].set()
             await line.carry(session.next_s, session.send_again)
         finally:
             self._lines.pop(name, None)

@@ -5,7 +5,7 @@ commit may find it done a while later (`begin`). What happens between a process 
 the business of `actors.adapters.memory_store_line`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import trio
@@ -19,6 +19,7 @@ from actors.adapters.memory_rules import check_storable, revised
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
+from actors.ports.lead import Lead
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.records import (
     AckChange,
@@ -67,7 +68,9 @@ class MemoryStore(
         self.owners: dict[str, str] = {}
         super().__init__(clock)
         self._epoch = 0
-        self._leader: Callable[[], None] | None = None
+        self._holder: str | None = None
+        self._expires_s = float("-inf")
+        self._renewals = 0
         self._running: dict[str, _Running] = {}
         self._devices: dict[str, Device] = {}
         self._logins: dict[str, MqttLogin] = {}  # by device id
@@ -98,19 +101,20 @@ class MemoryStore(
         self.begin(batch, 0.0)
         return await self.finish(batch.id)
 
-    async def lead(self, lost: Callable[[], None]) -> int | None:
+    async def hold_lead(self, holder: str, lease_s: float, *, seize: bool = False) -> Lead:
         await self._cross()
-        if self._leader not in (None, lost):
-            return None
-        self._leader = lost
-        self._epoch += 1
-        return self._epoch
+        now_s = trio.current_time()
+        is_free = self._holder in (None, holder) or self._expires_s < now_s or seize
+        if is_free:
+            self._epoch += self._holder != holder
+            self._holder, self._expires_s = holder, now_s + lease_s
+            self._renewals += 1
+        return Lead(epoch=self._epoch, is_ours=is_free, renewals=self._renewals)
 
-    def unlead(self, lost: Callable[[], None]) -> None:
-        """The connection behind the lead ends."""
-        if self._leader == lost:
-            self._leader = None
-            lost()
+    async def resign_lead(self, holder: str) -> None:
+        await self._cross()
+        if self._holder == holder:
+            self._holder = None
 
     def begin(self, batch: Batch, work_s: float) -> None:
         """The server has all of a commit: it is done in `work_s`, whatever becomes of the client.

@@ -74,7 +74,6 @@ class StoreLine:
         self._store = store
         self._faults = faults
         self._is_cut = False
-        self._lost: Callable[[], None] | None = None
         self._begun: dict[str, Batch] = {}
 
     def written(self) -> tuple[int, int]:
@@ -90,23 +89,6 @@ class StoreLine:
     def cut(self) -> None:
         """The process is killed. What the server has of a commit it finishes all the same."""
         self._is_cut = True
-        self.lose_lead()
-
-    def lose_lead(self) -> None:
-        """The connection that holds the lead ends."""
-        lost, self._lost = self._lost, None
-        if lost is not None:
-            self._store.unlead(lost)
-
-    async def lead(self, lost: Callable[[], None]) -> int | None:
-        await self._cross()
-        epoch = await self._store.lead(lost)
-        if self._is_cut:
-            self._store.unlead(lost)
-            raise Killed
-        if epoch is not None:
-            self._lost = lost
-        return epoch
 
     async def follow_people(
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float

@@ -13,6 +13,7 @@ import msgspec
 
 from actors.ports.access import AccessStore
 from actors.ports.charts import ChartStore
+from actors.ports.lead import LeadStore
 from actors.ports.listeners import ListenerStore
 from actors.ports.listing import ListStore
 from actors.ports.media import MediaStore
@@ -114,6 +115,7 @@ class Store(
     ChartStore,
     ListenerStore,
     ListStore,
+    LeadStore,
     Protocol,
 ):
     """Everything that lasts.
@@ -138,14 +140,6 @@ class Store(
         Raises:
             Unstorable: the rows cannot be stored for what they contain; nothing was.
             Fenced: another process leads by now; nothing was.
-        """
-        ...
-
-    async def lead(self, lost: Callable[[], None]) -> int | None:
-        """Take the lead, if nobody has it: the number of the new leader, one above the last.
-
-        It is kept until the connection behind it ends, with this process at the latest; then
-        `lost` is called.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What every store promises of alarms, leases and the lead: PostgreSQL and its memory twin."""
+"""What every store promises of alarms and leases: PostgreSQL and its memory twin."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from protocol.alarms import Alarm, AlarmRule
-from protocol.errors import Fenced
 from protocol.listing import ALARMS
 from protocol.records import DeviceState, StateChange
 from tests.contract.test_store import KEY, Home, of
@@ -125,15 +124,3 @@ async def test_settings_of_alarms_come_back_as_they_were(home: Home) -> None:
     device = await home.store.device(USER, DEVICE)
     assert device is not None
     assert not device.offline_alarm
-
-
-async def test_one_process_leads_and_who_was_overtaken_commits_nothing(opened_store: Any) -> None:
-    async with opened_store() as store:
-        home = await Home(store).furnish()
-        first = await store.lead(lambda: None)
-        assert first is not None
-        await store.commit(msgspec.structs.replace(home.batch(of(home.reading(1.0))), epoch=first))
-        late = msgspec.structs.replace(home.batch(of(home.reading(2.0))), epoch=first + 1)
-        with pytest.raises(Fenced):
-            await store.commit(late)
-        assert await home.values() == [(0, 1.0)]

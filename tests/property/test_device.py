@@ -92,8 +92,13 @@ class Entrance:
             seen=lambda origin, size, qos: None,
             wait_may_serve=trio.lowlevel.checkpoint,
             can_send=lambda: None,
+            submit=lambda unit: None,
+            canary_passed=lambda session, canary: None,
             flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )
+
+        for ledger in self.gateway.ledgers.values():
+            ledger.connection = 1  # of the deliveries
 
     def _take(self, message: FromDevice) -> bool:
         self.handed.append(message)

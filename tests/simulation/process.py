@@ -73,6 +73,7 @@ class Process:
                     on_step=world.on_step,
                     idle_s=world.idle_s,
                     look_again_s=world.look_again_s,
+                    pulse=world.pulse,
                 ) as house:
                     self.house = house
                     settings = WebSettings(jwt_secret="s" * 32)
@@ -83,7 +84,6 @@ class Process:
         except* Killed:
             assert self.is_dead
         finally:
-            self._line.lose_lead()  # as its connections end with it
             self.is_dead = True
             self.ended.set()
             for scope in self._clients.values():
@@ -98,10 +98,6 @@ class Process:
         """SIGTERM: drain, then end."""
         self._stopping.set()
         await self.ended.wait()
-
-    def lose_lead(self) -> None:
-        """The connection that holds the lead ends: another process may take it."""
-        self._line.lose_lead()
 
     def kill(self) -> None:
         """`kill -9`: nothing that it does from here on reaches anybody."""

@@ -153,11 +153,8 @@ async def test_who_leads_again_says_to_listeners_what_is_stored(world: World) ->
     await world.settle()
     await world.listeners.check()
 
-    def other() -> None:
-        """The connection of another process that leads."""
-
-    (await world.serving()).lose_lead()
-    assert await world.store.lead(other) == 2
+    assert (await world.store.hold_lead("other", 60.0, seize=True)).epoch == 2
+    await world.advance(10)  # until it is known here
     for plan in world.broker.plans:
         if plan.persistent:  # which that one has now
             world.broker.drop(plan.client_id)
@@ -165,7 +162,7 @@ async def test_who_leads_again_says_to_listeners_what_is_stored(world: World) ->
     world.broker.take(topic, b"{}", retain=True)  # which that one said
     await world.advance(5)
     assert world.broker.kept[topic] == b"{}"
-    world.store.unlead(other)
+    await world.store.resign_lead("other")
     await world.settle()
     await world.listeners.check()
 

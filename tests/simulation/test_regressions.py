@@ -37,6 +37,7 @@ async def test_a_change_that_failed_but_was_done_is_taken_by_living_actors(
     shed = world.device("shed")
     feed = await shed.feed("t")
     await shed.publish("t", 1.0)
+    await world.advance(1)  # its actor lives
     person = shed.person
     user = await world.store.user(person.id)
     assert user is not None

@@ -1,4 +1,6 @@
-"""Who leads, who stands by, and that whoever waits to serve hears of it."""
+"""Who leads, who stands by, what is given up, and that whoever waits to serve hears of it."""
+
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -6,25 +8,52 @@ import trio
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import StoreFaults, StoreLine
-from actors.leadership import TRY_AGAIN_S, Leadership
+from actors.leadership import BEAT_S, LEASE_BEATS, Leadership
+from actors.ports.lead import Lead
+from protocol.errors import Unavailable
 from tests.simulation.running import run_virtually
 
 virtual = pytest.mark.trio(run=run_virtually)
+LEASE_S = LEASE_BEATS * BEAT_S
+# From the end or the hang of a leader until the next one leads.
+REPLACED_WITHIN_S = 5.0
 
 
 class Candidate:
-    """One process, as far as the lead goes."""
+    """One process, as far as the lead goes. `hang` is a SIGSTOP: nothing in it runs."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, name: str, *, alone: bool = False) -> None:
         self.epochs: list[int] = []
-        self.overtaken = 0
+        self.given_up = 0
         self.served = 0
         self.faults = StoreFaults()
-        self.line = StoreLine(store, self.faults)
-        self.leadership = Leadership(self.line, self.epochs.append, self._overtaken)
+        self.fails = 0
+        self._goes_on = trio.Event()
+        self._goes_on.set()
+        self._line = StoreLine(store, self.faults)
+        self.leadership = Leadership(
+            self, name, led=self.epochs.append, give_up=self._give_up, alone=alone
+        )
 
-    async def _overtaken(self) -> None:
-        self.overtaken += 1
+    async def _give_up(self) -> None:
+        self.given_up += 1
+        if self.fails:
+            self.fails -= 1
+            raise RuntimeError("a mistake of ours")
+
+    async def hold_lead(self, holder: str, lease_s: float, *, seize: bool = False) -> Lead:
+        await self._goes_on.wait()
+        lead: Lead = await self._line.hold_lead(holder, lease_s, seize=seize)
+        await self._goes_on.wait()
+        return lead
+
+    async def resign_lead(self, holder: str) -> None:
+        await self._line.resign_lead(holder)
+
+    def hang(self) -> Callable[[], None]:
+        """Answers with how it goes on."""
+        self._goes_on = trio.Event()
+        return self._goes_on.set
 
     async def serve(self) -> None:
         """As the broker's sessions do: they ask before it is known who leads."""
@@ -33,9 +62,47 @@ class Candidate:
 
 
 @virtual
-async def test_who_stands_by_from_the_start_serves_when_the_leader_is_gone() -> None:
+async def test_the_only_process_keeps_its_epoch_through_an_outage_of_the_store() -> None:
+    """With a lock that ended with its connection it took its own lead for another's."""
+    one = Candidate(MemoryStore(ManualClock()), "one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.serve()
+        one.faults.away = True
+        await trio.sleep(60)
+        assert one.leadership.leads
+        assert not one.leadership.may_serve  # nobody can know
+        one.faults.away = False
+        await one.serve()
+        assert (one.epochs, one.given_up) == ([1], 0)
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_lost_answer_costs_neither_the_lead_nor_an_epoch() -> None:
     store = MemoryStore(ManualClock())
-    one, other = Candidate(store), Candidate(store)
+    one = Candidate(store, "one")
+
+    async def unanswered(holder: str, lease_s: float, *, seize: bool = False) -> Lead:
+        await store.hold_lead(holder, lease_s, seize=seize)
+        raise Unavailable("the answer was lost")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one, "hold_lead", unanswered)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one.leadership.run)
+            await trio.sleep(3)
+            assert not one.leadership.leads
+            patch.undo()
+            await one.serve()
+            assert (one.epochs, one.given_up) == ([1], 0)
+            nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_leader_that_ended_is_replaced_and_one_that_resigned_at_once() -> None:
+    store = MemoryStore(ManualClock())
+    one, other = Candidate(store, "one"), Candidate(store, "other")
     async with trio.open_nursery() as nursery:
         first = trio.CancelScope()
 
@@ -48,40 +115,106 @@ async def test_who_stands_by_from_the_start_serves_when_the_leader_is_gone() -> 
         nursery.start_soon(other.serve)
         nursery.start_soon(other.leadership.run)
         await other.leadership.decided.wait()
-        await trio.sleep(10 * TRY_AGAIN_S)
         assert other.leadership.is_standby
+        await trio.sleep(10 * LEASE_S)
         assert (one.served, other.served) == (1, 0)
 
         first.cancel()
-        one.line.lose_lead()
-        await trio.sleep(2 * TRY_AGAIN_S)
+        with trio.fail_after(REPLACED_WITHIN_S):
+            await other.serve()
         assert not other.leadership.is_standby
-        assert other.served == 1
-        assert (one.epochs, other.epochs, other.overtaken) == ([1], [2], 0)
+        assert (one.epochs, other.epochs, other.given_up) == ([1], [2], 0)
+        await other.leadership.resign()
+        assert (await store.hold_lead("third", 1.0)).is_ours
         nursery.cancel_scope.cancel()
 
 
 @virtual
-async def test_who_lost_the_lead_to_another_waits_and_forgets_before_it_leads_again() -> None:
+async def test_a_leader_that_hangs_is_replaced_and_serves_nothing_when_it_goes_on() -> None:
+    """It hung for thirty seconds while the kernel kept its connection, and nobody took over."""
     store = MemoryStore(ManualClock())
-    one = Candidate(store)
-
-    def held() -> None:
-        """The connection of another process."""
-
+    one, other = Candidate(store, "one"), Candidate(store, "other")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one.leadership.run)
         await one.serve()
-        one.faults.away = True
-        one.line.lose_lead()
-        assert await store.lead(held) == 2
-        one.faults.away = False
-        await trio.sleep(2 * TRY_AGAIN_S)
+        nursery.start_soon(other.leadership.run)
+        await other.leadership.decided.wait()
+        go_on = one.hang()
+        with trio.fail_after(REPLACED_WITHIN_S):
+            await other.serve()
+        # It does not know yet, but would not connect a session without asking.
+        assert one.leadership.leads
+        assert not one.leadership.may_serve
+        go_on()
+        await trio.sleep(2 * BEAT_S)
         assert one.leadership.is_standby
-        nursery.start_soon(one.serve)
-        await trio.sleep(2 * TRY_AGAIN_S)
-        assert one.served == 1
-        store.unlead(held)
-        await trio.sleep(2 * TRY_AGAIN_S)
-        assert (one.epochs, one.overtaken, one.served) == ([1, 3], 1, 2)
+        assert one.given_up == 1
+        assert other.leadership.leads
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_one_whose_lease_others_had_for_a_moment_gives_up_before_it_leads_again() -> None:
+    store = MemoryStore(ManualClock())
+    one = Candidate(store, "one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.serve()
+        await store.hold_lead("short", 1.0, seize=True)
+        await store.resign_lead("short")
+        one.leadership.doubt()  # a commit was refused
+        await trio.sleep(0)
+        await one.serve()
+        await trio.sleep(0.1)
+        assert (one.epochs, one.given_up) == ([1, 3], 1)
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_what_could_not_be_given_up_is_given_up_before_anything_else() -> None:
+    store = MemoryStore(ManualClock())
+    one = Candidate(store, "one")
+    async with trio.open_nursery() as nursery:
+
+        async def restarted() -> None:
+            with pytest.raises(RuntimeError):
+                await one.leadership.run()
+            await one.leadership.run()
+
+        nursery.start_soon(restarted)
+        await one.serve()
+        one.fails = 1
+        await store.hold_lead("short", 1.0, seize=True)
+        await trio.sleep(5)
+        assert (one.epochs, one.given_up) == ([1, 3], 2)
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_process_that_is_alone_takes_the_lead_of_one_that_was_killed_at_once() -> None:
+    store = MemoryStore(ManualClock())
+    await store.hold_lead("killed", 3600.0)
+    one = Candidate(store, "one", alone=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        with trio.fail_after(0.1):
+            await one.serve()
+        # It waits for no store that is away: nobody else can be there.
+        one.faults.away = True
+        await trio.sleep(60)
+        assert one.leadership.may_serve
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_lease_that_nobody_renews_is_no_standby() -> None:
+    """After a kill the next process waits for the lease, and does not say that it stands by."""
+    store = MemoryStore(ManualClock())
+    await store.hold_lead("killed", LEASE_S)
+    one = Candidate(store, "one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.leadership.decided.wait()
+        assert one.leadership.leads
+        assert trio.current_time() >= LEASE_S
         nursery.cancel_scope.cancel()

@@ -32,7 +32,7 @@ def take(
     if verdict is Verdict.DONE:
         ledger.acknowledged(packet_id, T, payload)
     if verdict is Verdict.NEW:
-        return ledger.open(packet_id, T, payload, digest(payload))
+        return ledger.open(packet_id, T, payload, digest(payload), 0.0)
     return verdict
 
 

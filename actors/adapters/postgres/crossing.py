@@ -54,13 +54,16 @@ class Pool:
 
 
 class Crossing:
-    """A bridge to asyncio and two pools of connections behind it."""
+    """A bridge to asyncio and three pools of connections behind it."""
 
-    def __init__(self, bridge: Bridge, url: str, reading: Pool, writing: Pool) -> None:
+    def __init__(
+        self, bridge: Bridge, url: str, reading: Pool, writing: Pool, leading: Pool
+    ) -> None:
         self._bridge = bridge
         self._url = url
         self._reading = reading
         self._writing = writing
+        self._leading = leading
 
     async def _work(
         self,
@@ -69,8 +72,18 @@ class Crossing:
         writing: bool = False,
         within_s: float = UNIT_WITHIN_S,
     ) -> T:
-        """`work(connection, *args)` on a connection of a pool."""
+        """`work(connection, *args)` on a connection for readers, or on the writer's."""
         pool = self._writing if writing else self._reading
+        return await self._work_in(pool, work, *args, within_s=within_s)
+
+    async def _work_in(
+        self,
+        pool: Pool,
+        work: Callable[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        within_s: float,
+    ) -> T:
+        """`work(connection, *args)` on a connection of that pool."""
         await pool.take_place()
         try:
             with trio.fail_after(within_s):

@@ -5,7 +5,7 @@ async with open_store("postgresql://…") as store:
     await store.commit(batch)
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from actors.adapters.postgres import (
     connecting,
     devices,
     history,
-    leading,
+    lead_lease,
     loading,
     migrating,
     views,
@@ -35,6 +35,7 @@ from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.adapters.postgres.shop import ShopCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.ports import Batch, Committed, FeedPage
+from actors.ports.lead import Lead
 from protocol.records import (
     Device,
     Feed,
@@ -47,6 +48,9 @@ from protocol.records import (
 # The writer has connections of its own: a rush of people never makes readings wait for a place.
 WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
+LEADING_CONNECTIONS = 1
+# Shorter than a lease: a question without an answer is asked again before that runs out.
+LEAD_WITHIN_S = 2.0
 
 
 class PostgresStore(
@@ -64,8 +68,6 @@ class PostgresStore(
     Crossing,
 ):
     """See `actors.ports.Store` for what each call promises."""
-
-    _leading: Any = None  # the connection that holds the lead, or asks for it
 
     async def migrate(self) -> list[str]:
         """Apply migrations; answers with their names. Raises `SettingsError`, `Unavailable`."""
@@ -95,22 +97,14 @@ class PostgresStore(
 
         await self._work(unit)
 
-    async def lead(self, lost: Callable[[], None]) -> int | None:
-        async def unit() -> int | None:
-            if self._leading is None or self._leading.is_closed():
-                self._leading = await connecting.connect(self._url, **connecting.ALIVE)
-            return await leading.lead(self._leading, lost)
+    async def hold_lead(self, holder: str, lease_s: float, *, seize: bool = False) -> Lead:
+        # A connection of its own: no rush of people or readings may cost the lead.
+        return await self._work_in(
+            self._leading, lead_lease.hold_lead, holder, lease_s, seize, within_s=LEAD_WITHIN_S
+        )
 
-        return await self._cross(unit)
-
-    async def close(self) -> None:
-        """Give up the lead: the next process need not wait for our end."""
-
-        async def unit() -> None:
-            if self._leading is not None and not self._leading.is_closed():
-                await self._leading.close(timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102
-
-        await self._cross(unit)
+    async def resign_lead(self, holder: str) -> None:
+        await self._work_in(self._leading, lead_lease.resign_lead, holder, within_s=LEAD_WITHIN_S)
 
     async def grant_views(self, user_id: str, password: str) -> str:
         """A role that may read this user's views; answers with its name."""
@@ -186,13 +180,18 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
     async with open_bridge("postgres") as bridge:
         reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS)
         writing = await bridge.run(connecting.open_pool, url, WRITING_CONNECTIONS)
+        leading = await bridge.run(connecting.open_pool, url, LEADING_CONNECTIONS)
         store = PostgresStore(
-            bridge, url, Pool(reading, READING_CONNECTIONS), Pool(writing, WRITING_CONNECTIONS)
+            bridge,
+            url,
+            Pool(reading, READING_CONNECTIONS),
+            Pool(writing, WRITING_CONNECTIONS),
+            Pool(leading, LEADING_CONNECTIONS),
         )
         try:
             yield store
         finally:
             with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S each
-                await store.close()
+                await bridge.run(connecting.close_pool, leading)
                 await bridge.run(connecting.close_pool, writing)
                 await bridge.run(connecting.close_pool, reading)

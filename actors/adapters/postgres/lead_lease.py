@@ -1,0 +1,31 @@
+"""The lead as one row: who holds it, until when by the server's clock, and under which epoch."""
+
+from typing import Any
+
+from actors.ports.lead import Lead
+
+# While another holder renews it, the UPDATE waits for that one's row lock and judges anew. So the
+# clock is read at that moment (`clock_timestamp`), not at the beginning of the statement.
+_HOLD = """
+WITH held AS (
+    UPDATE leads SET epoch = epoch + (holder IS DISTINCT FROM $1)::integer, holder = $1,
+        renewals = renewals + 1,
+        expires_at = clock_timestamp() + make_interval(secs => $2)
+    WHERE holder IS NULL OR holder = $1 OR expires_at < clock_timestamp() OR $3
+    RETURNING epoch, renewals
+)
+SELECT epoch, renewals, true AS is_ours FROM held
+UNION ALL
+SELECT epoch, renewals, false FROM leads WHERE NOT EXISTS (SELECT FROM held)
+"""
+
+
+async def hold_lead(connection: Any, holder: str, lease_s: float, seize: bool) -> Lead:
+    """See `actors.ports.lead`. A leader that was slow may still be committing under the old epoch;
+    the next one waits for that (`loading.session_memory`)."""
+    row = await connection.fetchrow(_HOLD, holder, lease_s, seize)
+    return Lead(epoch=row["epoch"], is_ours=row["is_ours"], renewals=row["renewals"])
+
+
+async def resign_lead(connection: Any, holder: str) -> None:
+    await connection.execute("UPDATE leads SET holder = NULL WHERE holder = $1", holder)

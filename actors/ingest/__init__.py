@@ -1,0 +1,1 @@
+"""From the broker to the store: what judges whether that way is open."""

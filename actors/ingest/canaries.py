@@ -1,0 +1,165 @@
+"""Canaries: every few seconds a message of ours goes the whole way of a reading, by each session.
+
+It is published like a device's message, comes back through the session of its partition, is
+committed, and counts when its commit is done. So a session that is connected and brings nothing, a
+broker that takes connections and stores nothing, and a writer that stands still all show here.
+
+    canaries = Canaries(broker, token, wait_may_serve=leadership.wait_may_serve, leads=…)
+    nursery.start_soon(canaries.run)
+    canaries.failing            # sessions whose canary is late, and for how long
+    canaries.failing_since_s    # None while at least one session's canary comes in time
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
+
+import structlog
+import trio
+
+from actors.ports import PUBLISH_MAX, Broker, Publication, SessionPlan
+from protocol import codec
+from protocol.topics import CANARY_USER, partition, prefix
+
+log = structlog.get_logger("roost.canaries")
+
+EVERY_S = 3.0
+# A session is late when nothing of ours came through it for so long: two canaries in a row, and
+# the five seconds after which NATS sends again what was lost with a connection.
+LATE_S = 10.0
+
+
+class Canary:
+    """What is known of one session's canaries."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.took_s: float | None = None  # the whole way of the newest that passed
+        self.passed_s: float | None = None  # when that was
+        self.sent: tuple[bytes, float] | None = None  # the newest, and when it was sent
+
+
+class Canaries:
+    """Canaries of all sessions that bring what devices say.
+
+    Args:
+        token: in every canary of this process; others' prove nothing.
+        wait_may_serve: waits until this process leads.
+        leads: whether it does.
+        every_s: between two rounds.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        token: str,
+        *,
+        wait_may_serve: Callable[[], Awaitable[None]],
+        leads: Callable[[], bool],
+        every_s: float = EVERY_S,
+    ) -> None:
+        self.passed_total = 0
+        self._broker = broker
+        self._token = token
+        self._wait_may_serve = wait_may_serve
+        self._leads = leads
+        self._every_s = every_s
+        self._late_s = max(LATE_S, 2 * every_s)
+        self._began_s = trio.current_time()
+        self._numbers = count(1)
+        self._all_passed = trio.Event()
+        topics = canary_topics(broker.sessions)
+        self.canaries = {name: Canary(topic) for name, topic in topics.items()}
+
+    async def run(self) -> None:
+        """Send a round of canaries every few seconds while this process leads, for ever."""
+        while True:
+            if not self._leads():
+                await self._wait_may_serve()
+                self._begin()
+                with trio.move_on_after(self._every_s):  # what is sent before finds no session
+                    await self._broker.wait_subscribed()
+            with trio.move_on_after(self._every_s):  # whatever the broker does with it
+                await self._send()
+                await trio.sleep_forever()
+
+    async def wait_passed(self) -> None:
+        """Wait until every session's canary has passed once: from then on all of it works."""
+        await self._all_passed.wait()
+
+    def passed(self, session: str, payload: bytes) -> None:
+        """A canary that came by this session is committed."""
+        canary = self.canaries.get(session)
+        if canary is None or not payload.startswith(self._stamp):
+            return
+        now_s = trio.current_time()
+        self.passed_total += 1
+        canary.passed_s = now_s
+        if canary.sent is not None and canary.sent[0] == payload:
+            canary.took_s = now_s - canary.sent[1]
+        if all(each.passed_s is not None for each in self.canaries.values()):
+            self._all_passed.set()
+
+    @property
+    def failing(self) -> dict[str, float]:
+        """Sessions whose canary is late, and since how many seconds none came through."""
+        now_s = trio.current_time()
+        if not self._leads():
+            return {}
+        silent = {name: now_s - self._last_s(each) for name, each in self.canaries.items()}
+        return {name: for_s for name, for_s in silent.items() if for_s > self._late_s}
+
+    @property
+    def failing_since_s(self) -> float | None:
+        """Since when (Trio's clock) no canary at all has passed; None while one comes in time, and
+        in a process that does not lead."""
+        if not self.canaries or len(self.failing) < len(self.canaries):
+            return None
+        return max(self._last_s(each) for each in self.canaries.values())
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether at least one canary has passed since this process leads."""
+        return any(each.passed_s is not None for each in self.canaries.values())
+
+    @property
+    def _stamp(self) -> bytes:
+        return b'{"canary":"' + self._token.encode() + b'"'
+
+    def _last_s(self, canary: Canary) -> float:
+        return self._began_s if canary.passed_s is None else canary.passed_s
+
+    def _begin(self) -> None:
+        """This process leads from now on: what passed before proves nothing."""
+        self._began_s = trio.current_time()
+        for each in self.canaries.values():
+            each.passed_s = each.sent = None
+
+    async def _send(self) -> None:
+        now_s = trio.current_time()
+        messages = []
+        for canary in self.canaries.values():
+            payload = codec.encode({"canary": self._token, "n": next(self._numbers)})
+            canary.sent = payload, now_s
+            messages.append(Publication(canary.topic, payload))
+        for start in range(0, len(messages), PUBLISH_MAX):
+            await self._broker.publish(messages[start : start + PUBLISH_MAX])
+
+
+def canary_topics(plans: Sequence[SessionPlan]) -> dict[str, str]:
+    """For each session that belongs to a partition, a device's topic that the broker brings by it.
+
+    Partitions are told by user and device (`protocol.topics.partition`), so the device is chosen
+    such that it falls into the right one.
+    """
+    kept = [plan for plan in plans if plan.partition is not None]
+    many = max((plan.partition or 0 for plan in kept), default=0) + 1
+    topics = {}
+    for plan in kept:
+        here = (
+            code
+            for code in (f"canary-{n}" for n in count())
+            if many == 1 or partition(CANARY_USER, code, many) == plan.partition
+        )
+        tail = "status" if plan.live else "feeds/canary"
+        topics[plan.client_id] = f"{prefix(CANARY_USER, next(here))}/{tail}"
+    return topics

@@ -1,0 +1,82 @@
+"""What every store promises of the lead: PostgreSQL and its memory twin."""
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from protocol.errors import Fenced
+from tests.contract.test_store import Home, of
+from tests.unit.makers import NOW
+
+LONG_S, SHORT_S = 60.0, 0.2
+
+
+async def test_a_running_lease_is_its_holder_s_alone(opened_store: Any) -> None:
+    async with opened_store() as store:
+        first = await store.hold_lead("one", LONG_S)
+        assert first.is_ours
+        seen = await store.hold_lead("other", LONG_S)
+        assert (seen.is_ours, seen.epoch, seen.renewals) == (False, first.epoch, first.renewals)
+        again = await store.hold_lead("one", LONG_S)
+        assert (again.is_ours, again.epoch) == (True, first.epoch)
+        assert again.renewals > first.renewals  # by which the other sees that it lives
+
+
+async def test_a_lease_that_ran_out_is_anybody_s_and_the_epoch_tells_of_a_new_holder(
+    opened_store: Any,
+) -> None:
+    async with opened_store() as store:
+        first = await store.hold_lead("one", SHORT_S)
+        await trio.sleep(2 * SHORT_S)
+        late = await store.hold_lead("one", SHORT_S)
+        assert (late.is_ours, late.epoch) == (True, first.epoch)  # nobody had it meanwhile
+        await trio.sleep(2 * SHORT_S)
+        taken = await store.hold_lead("other", LONG_S)
+        assert (taken.is_ours, taken.epoch) == (True, first.epoch + 1)
+        assert not (await store.hold_lead("one", LONG_S)).is_ours
+
+
+async def test_a_lead_that_was_resigned_or_is_seized_is_taken_at_once(opened_store: Any) -> None:
+    async with opened_store() as store:
+        first = await store.hold_lead("one", LONG_S)
+        await store.resign_lead("other")  # which does not have it
+        assert not (await store.hold_lead("other", LONG_S)).is_ours
+        await store.resign_lead("one")
+        second = await store.hold_lead("other", LONG_S)
+        third = await store.hold_lead("one", LONG_S, seize=True)
+        assert [first.epoch, second.epoch, third.epoch] == [first.epoch + n for n in range(3)]
+
+
+async def test_of_many_who_ask_at_once_one_leads(opened_store: Any) -> None:
+    async with opened_store() as store:
+        leads = {}
+
+        async def ask(name: str) -> None:
+            leads[name] = await store.hold_lead(name, LONG_S)
+
+        async with trio.open_nursery() as nursery:
+            for n in range(5):
+                nursery.start_soon(ask, f"candidate-{n}")
+        assert sum(lead.is_ours for lead in leads.values()) == 1
+        assert len({lead.epoch for lead in leads.values() if lead.is_ours}) == 1
+
+
+async def test_who_was_overtaken_commits_nothing(opened_store: Any) -> None:
+    async with opened_store() as store:
+        home = await Home(store).furnish()
+        first = await store.hold_lead("one", SHORT_S)
+        batch = msgspec.structs.replace(home.batch(of(home.reading(1.0))), epoch=first.epoch)
+        await store.commit(batch)
+        await trio.sleep(2 * SHORT_S)
+        # A lease that ran out alone takes nothing away: nobody else has led.
+        late = home.batch(of(home.reading(2.0, ts_us=NOW + 1)))
+        await store.commit(msgspec.structs.replace(late, epoch=first.epoch))
+        await store.hold_lead("other", LONG_S)
+        overtaken = home.batch(of(home.reading(3.0, ts_us=NOW + 2)))
+        with pytest.raises(Fenced):
+            await store.commit(msgspec.structs.replace(overtaken, epoch=first.epoch))
+        # What was done before under the old epoch is known by its name, and is no loss.
+        assert (await store.commit(batch)).duplicates == [0]
+        assert await home.values() == [(1, 2.0), (0, 1.0)]

@@ -1,0 +1,1 @@
+"""For operators: whether the service serves."""

@@ -1,0 +1,67 @@
+"""Whether the service serves, told by what really passed through it (CONTRACT §2).
+
+| answer | status | when |
+|---|---|---|
+| 200 | `ready` | canaries pass by every session, and nothing waits for an operator |
+| 200 | `degraded` | at least one session's canaries pass; `checks` says what does not |
+| 503 | `not ready` | no canary passes, or none has yet |
+| 503 | `standby` | another process serves the devices |
+"""
+
+import trio
+
+from actors.house import House
+from protocol.errors import Unavailable
+from protocol.resources import Readiness
+
+PING_WITHIN_S = 2.0
+# A commit that waits for longer than this is an operator's business.
+WRITER_LAG_S = 10.0
+OK = "ok"
+
+
+async def assess(house: House) -> Readiness:
+    """What works, each part "ok" or what is wrong with it. Takes two seconds at most."""
+    checks = {
+        "database": await _database(house),
+        "broker": _broker(house),
+        "writer": _writer(house),
+        "canaries": _canaries(house),
+    }
+    if house.leadership.is_standby:
+        # Its dashboards would see nothing live, so a load balancer is better off with the leader.
+        checks["broker"] = checks["canaries"] = "stands by: another process serves the devices"
+        return Readiness("standby", checks)
+    canaries = house.canaries
+    if not canaries.is_proven or canaries.failing_since_s is not None:
+        return Readiness("not ready", checks)
+    good = all(what == OK for what in checks.values())
+    return Readiness("ready" if good else "degraded", checks)
+
+
+async def _database(house: House) -> str:
+    try:
+        with trio.fail_after(PING_WITHIN_S):
+            await house.store.ping()
+    except (Unavailable, trio.TooSlowError):
+        return "does not answer"
+    return OK
+
+
+def _broker(house: House) -> str:
+    sessions, connected = len(house.gateway.ledgers), house.gateway.connected_sessions
+    return OK if connected == sessions else f"{connected} of {sessions} sessions are connected"
+
+
+def _writer(house: House) -> str:
+    stuck_s = house.writer.statistics().stuck_since_s
+    lag_s = 0.0 if stuck_s is None else trio.current_time() - stuck_s
+    return OK if lag_s < WRITER_LAG_S else f"a commit has waited for {lag_s:.0f} s"
+
+
+def _canaries(house: House) -> str:
+    canaries = house.canaries
+    if not canaries.is_proven:
+        return "none has passed yet"
+    late = [f"{name}: none for {for_s:.0f} s" for name, for_s in canaries.failing.items()]
+    return "; ".join(late) or OK
