@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 import trio
 
+from actors.adapters.memory_dead_letters import DeadLetterTables
 from actors.adapters.memory_rules import revised
-from actors.adapters.memory_tables import Tables
 from actors.ports import WallClock
 from actors.ports.webhooks import Errands
 from protocol import webhooks
@@ -34,7 +34,7 @@ from protocol.webhooks import (
 Receive = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 
 
-class WebhookTables(Tables):
+class WebhookTables(DeadLetterTables):
     """See `actors.ports.webhooks.WebhookStore`.
 
     Attributes:

@@ -13,6 +13,7 @@ import msgspec
 
 from actors.ports.access import AccessStore
 from actors.ports.charts import ChartStore
+from actors.ports.dead_letters import DeadLetterStore
 from actors.ports.lead import LeadStore
 from actors.ports.listeners import ListenerStore
 from actors.ports.listing import ListStore
@@ -116,6 +117,7 @@ class Store(
     ListenerStore,
     ListStore,
     LeadStore,
+    DeadLetterStore,
     Protocol,
 ):
     """Everything that lasts.

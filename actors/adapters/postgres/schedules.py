@@ -30,8 +30,9 @@ SCHEDULE = (
 # there, this statement sees what was there when it began.
 _DUE = """
 WITH due AS MATERIALIZED (
-    SELECT * FROM schedule_occurrences WHERE state = 'pending' AND due_at <= $1
-    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    SELECT * FROM schedule_occurrences
+    WHERE state = 'pending' AND coalesce(held_until, due_at) <= $1
+    ORDER BY coalesce(held_until, due_at) LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.version AS o_version,
     s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,
@@ -48,8 +49,9 @@ ORDER BY o.due_at, o.num
 _CLAIM = f"""
 WITH sent AS ({commands.INSERT}),
     claimed AS ({following.updating(commands.INSERT_WIDTH + 1)} RETURNING o.num)
-SELECT due_at FROM schedule_occurrences
-WHERE state = 'pending' AND num NOT IN (SELECT num FROM claimed) ORDER BY due_at LIMIT 1
+SELECT coalesce(held_until, due_at) FROM schedule_occurrences
+WHERE state = 'pending' AND num NOT IN (SELECT num FROM claimed)
+ORDER BY coalesce(held_until, due_at) LIMIT 1
 """
 
 _ADD_OCCURRENCES = """

@@ -26,6 +26,7 @@ from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.commands import CommandCalls
 from actors.adapters.postgres.crossing import Crossing, Pool
+from actors.adapters.postgres.dead_letters import DeadLetterCalls
 from actors.adapters.postgres.listeners import ListenerCalls
 from actors.adapters.postgres.listing import ListCalls
 from actors.adapters.postgres.media import MediaCalls
@@ -65,6 +66,7 @@ class PostgresStore(
     ShopCalls,
     ChartCalls,
     ListCalls,
+    DeadLetterCalls,
     Crossing,
 ):
     """See `actors.ports.Store` for what each call promises."""

@@ -1,0 +1,126 @@
+"""Dead letters in the store's twin."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from actors.adapters.memory_tables import Tables
+from actors.ports import WallClock
+from protocol.dead_letters import (
+    DETAIL_MAX,
+    KEPT_MAX,
+    SUBJECT_MAX,
+    DeadLetter,
+    is_due,
+    line,
+    pause_us,
+    storable,
+)
+
+
+class DeadLetterTables(Tables):
+    """See `actors.ports.dead_letters.DeadLetterStore`.
+
+    Attributes:
+        all_dead_letters: by kind of work and subject.
+    """
+
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
+        self.all_dead_letters: dict[tuple[str, str], DeadLetter] = {}
+
+    async def put_aside(
+        self,
+        work: str,
+        subject: str,
+        reason: str,
+        *,
+        now_us: int,
+        user_id: str | None = None,
+        detail: str = "",
+    ) -> int | None:
+        await self._cross()
+        return self._put_aside(work, subject, reason, now_us, user_id, detail)
+
+    def _put_aside(
+        self,
+        work: str,
+        subject: str,
+        reason: str,
+        now_us: int,
+        user_id: str | None = None,
+        detail: str = "",
+    ) -> int | None:
+        """As `put_aside`, inside another call."""
+        subject = storable(subject, SUBJECT_MAX)
+        known = self.all_dead_letters.get((work, subject))
+        if known is None and self._count_dead_letters().get(work, 0) >= KEPT_MAX:
+            return None
+        attempts = 1 if known is None else known.attempts + 1
+        if known is None:
+            num = self._next("dead letter")
+            letter_id, first_us = f"00000000-0000-4000-d000-{num:012x}", now_us
+        else:
+            letter_id, first_us = known.id, known.first_us
+        letter = DeadLetter(
+            id=letter_id,
+            work=work,
+            subject=subject,
+            user_id=user_id,
+            reason=line(reason),
+            detail=storable(detail, DETAIL_MAX),
+            attempts=attempts,
+            first_us=first_us,
+            last_us=now_us,
+            next_try_us=now_us + pause_us(attempts),
+        )
+        self.all_dead_letters[work, subject] = letter
+        return letter.next_try_us
+
+    async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
+        await self._cross()
+        return self._clear_dead_letters(work, subjects)
+
+    def _clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
+        names = [storable(subject, SUBJECT_MAX) for subject in subjects]
+        gone = [self.all_dead_letters.pop((work, name), None) for name in dict.fromkeys(names)]
+        return sum(letter is not None for letter in gone)
+
+    async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
+        await self._cross()
+        return self._due_dead_letters(work, now_us)[:limit]
+
+    def _due_dead_letters(self, work: str, now_us: int) -> list[DeadLetter]:
+        letters = [each for each in self.all_dead_letters.values() if each.work == work]
+        due = [each for each in letters if is_due(each, now_us)]
+        return sorted(due, key=lambda each: (each.next_try_us, each.subject))
+
+    async def dead_letters(self, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
+        await self._cross()
+        found = sorted(self.all_dead_letters.values(), key=lambda each: (each.first_us, each.id))
+        return [each for each in found if after is None or (each.first_us, each.id) > after][:limit]
+
+    async def count_dead_letters(self) -> dict[str, int]:
+        await self._cross()
+        return self._count_dead_letters()
+
+    def _count_dead_letters(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for work, _ in sorted(self.all_dead_letters):
+            counts[work] = counts.get(work, 0) + 1
+        return counts
+
+    async def retry_dead_letters(self, letter_id: str | None, now_us: int) -> int:
+        await self._cross()
+        chosen = [e for e in self.all_dead_letters.values() if letter_id in (None, e.id)]
+        for letter in chosen:
+            due = msgspec.structs.replace(letter, next_try_us=now_us)
+            self.all_dead_letters[letter.work, letter.subject] = due
+        return len(chosen)
+
+    async def drop_dead_letter(self, letter_id: str) -> bool:
+        await self._cross()
+        gone = [place for place, e in self.all_dead_letters.items() if e.id == letter_id]
+        for place in gone:
+            del self.all_dead_letters[place]
+        return bool(gone)

@@ -1,0 +1,189 @@
+"""Dead letters: what failed for its content, inside the transaction that found it failing.
+
+    try:
+        async with connection.transaction():         # a savepoint
+            await one_row(connection)
+    except asyncpg.DataError as error:
+        await put_aside(connection, "rollups", "17/29000000", reason_of(error), now_us=now_us)
+
+`put_aside`, `clear` and `due` are one statement each, and may stand in any transaction that did not
+fail.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from actors.adapters.postgres.crossing import Crossing
+from protocol.dead_letters import (
+    DETAIL_MAX,
+    DOUBLED_MAX,
+    KEPT_MAX,
+    PAUSE_FIRST_S,
+    PAUSE_MAX_S,
+    PAUSE_MAX_US,
+    SUBJECT_MAX,
+    DeadLetter,
+    line,
+    pause_us,
+    storable,
+)
+
+_LETTER = (
+    "l.id::text, l.work, l.subject, l.user_id::text, l.reason, l.detail, l.attempts, l.first_at,"
+    " l.last_at, l.next_try_at"
+)
+
+# As `pause_us` of the attempts that there are then.
+_PUT_ASIDE = f"""
+INSERT INTO dead_letters AS l
+    (work, subject, user_id, reason, detail, attempts, first_at, last_at, next_try_at)
+SELECT $1, $2, $3::text::uuid, $4, $5, 1, $6, $6, $7
+WHERE EXISTS (SELECT FROM dead_letters WHERE work = $1 AND subject = $2)
+    OR (SELECT count(*) FROM dead_letters WHERE work = $1) < {KEPT_MAX}
+ON CONFLICT (work, subject) DO UPDATE SET user_id = excluded.user_id, reason = excluded.reason,
+    detail = excluded.detail, attempts = least(l.attempts, 1000000) + 1,
+    last_at = excluded.last_at,
+    next_try_at = excluded.last_at + interval '1 second'
+        * least({PAUSE_FIRST_S} << least(l.attempts, {DOUBLED_MAX}), {PAUSE_MAX_S})
+RETURNING next_try_at
+"""
+
+
+def _letter(row: Any) -> DeadLetter:
+    return DeadLetter(
+        id=row["id"],
+        work=row["work"],
+        subject=row["subject"],
+        user_id=row["user_id"],
+        reason=row["reason"],
+        detail=row["detail"],
+        attempts=row["attempts"],
+        first_us=row["first_at"],
+        last_us=row["last_at"],
+        next_try_us=row["next_try_at"],
+    )
+
+
+async def put_aside(
+    connection: Any,
+    work: str,
+    subject: str,
+    reason: str,
+    *,
+    now_us: int,
+    user_id: str | None = None,
+    detail: str = "",
+) -> int | None:
+    """Note one more failed attempt; answers when (µs) the next one shall come.
+
+    None: there is no room, and it is not noted (see `DeadLetterStore.put_aside`).
+    """
+    next_us: int | None = await connection.fetchval(
+        _PUT_ASIDE,
+        work,
+        storable(subject, SUBJECT_MAX),
+        user_id,
+        line(reason),
+        storable(detail, DETAIL_MAX),
+        now_us,
+        now_us + pause_us(1),
+    )
+    return next_us
+
+
+async def clear(connection: Any, work: str, subjects: Collection[str]) -> int:
+    """These succeeded, or are gone; answers how many there were."""
+    names = [storable(subject, SUBJECT_MAX) for subject in subjects]
+    status = await connection.execute(
+        "DELETE FROM dead_letters WHERE work = $1 AND subject = ANY($2)", work, names
+    )
+    return int(status.split()[1])
+
+
+async def due(connection: Any, work: str, now_us: int, limit: int) -> list[DeadLetter]:
+    """Those whose next try has come, the longest due first; of two processes one gets each, while
+    its transaction lasts."""
+    found = await connection.fetch(
+        f"SELECT {_LETTER} FROM dead_letters l WHERE l.work = $1"
+        " AND (l.next_try_at <= $2 OR l.next_try_at > $3)"
+        " ORDER BY l.next_try_at, l.subject LIMIT $4 FOR UPDATE SKIP LOCKED",
+        work,
+        now_us,
+        now_us + PAUSE_MAX_US,
+        limit,
+    )
+    return [_letter(row) for row in found]
+
+
+async def listed(connection: Any, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
+    first_us, letter_id = after or (0, "00000000-0000-0000-0000-000000000000")
+    found = await connection.fetch(
+        f"SELECT {_LETTER} FROM dead_letters l WHERE (l.first_at, l.id) > ($1, $2::text::uuid)"
+        " ORDER BY l.first_at, l.id LIMIT $3",
+        first_us,
+        letter_id,
+        limit,
+    )
+    return [_letter(row) for row in found]
+
+
+async def counted(connection: Any) -> dict[str, int]:
+    found = await connection.fetch(
+        "SELECT work, count(*) AS many FROM dead_letters GROUP BY work ORDER BY work"
+    )
+    return {row["work"]: row["many"] for row in found}
+
+
+async def retry(connection: Any, letter_id: str | None, now_us: int) -> int:
+    status = await connection.execute(
+        "UPDATE dead_letters SET next_try_at = $2 WHERE $1::text IS NULL OR id = $1::text::uuid",
+        letter_id,
+        now_us,
+    )
+    return int(status.split()[1])
+
+
+async def drop(connection: Any, letter_id: str) -> bool:
+    status = await connection.execute(
+        "DELETE FROM dead_letters WHERE id = $1::text::uuid", letter_id
+    )
+    return bool(status == "DELETE 1")
+
+
+class DeadLetterCalls(Crossing):
+    """See `actors.ports.dead_letters.DeadLetterStore`."""
+
+    async def put_aside(
+        self,
+        work: str,
+        subject: str,
+        reason: str,
+        *,
+        now_us: int,
+        user_id: str | None = None,
+        detail: str = "",
+    ) -> int | None:
+        async def unit(connection: Any) -> int | None:
+            return await put_aside(
+                connection, work, subject, reason, now_us=now_us, user_id=user_id, detail=detail
+            )
+
+        return await self._work(unit)
+
+    async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
+        return await self._work(clear, work, subjects)
+
+    async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
+        return await self._work(due, work, now_us, limit)
+
+    async def dead_letters(self, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
+        return await self._work(listed, limit, after)
+
+    async def count_dead_letters(self) -> dict[str, int]:
+        return await self._work(counted)
+
+    async def retry_dead_letters(self, letter_id: str | None, now_us: int) -> int:
+        return await self._work(retry, letter_id, now_us)
+
+    async def drop_dead_letter(self, letter_id: str) -> bool:
+        return await self._work(drop, letter_id)

@@ -1,0 +1,64 @@
+"""Dead letters: work that fails for what it contains, put aside so that it holds up nothing else.
+
+`work` names the kind of work ("plans", "commands", …), `subject` the row, bucket, device or user
+that it fails for. A dead letter is tried again with growing pauses, and goes when a try succeeds.
+"""
+
+import msgspec
+
+from protocol.times import SECOND_US
+
+# Of one kind of work: some 10 MB in the database at most.
+KEPT_MAX = 10_000
+WORK_MAX = 40
+SUBJECT_MAX = 300
+REASON_MAX = 300
+DETAIL_MAX = 2_000
+
+PAUSE_FIRST_S = 10
+PAUSE_MAX_S = 3_600
+PAUSE_MAX_US = PAUSE_MAX_S * SECOND_US
+# 10 s doubled nine times is more than an hour.
+DOUBLED_MAX = 9
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """One of them, as it is stored. `reason` is one line; `detail` may be longer."""
+
+    id: str
+    work: str
+    subject: str
+    user_id: str | None
+    reason: str
+    detail: str
+    attempts: int
+    first_us: int
+    last_us: int
+    next_try_us: int
+
+
+def pause_us(attempts: int) -> int:
+    """How long after the n-th failed attempt (from 1) the next one comes."""
+    return min(PAUSE_FIRST_S << min(attempts - 1, DOUBLED_MAX), PAUSE_MAX_S) * SECOND_US
+
+
+def is_due(letter: DeadLetter, now_us: int) -> bool:
+    """Further away than any pause is due, too: the clock was set back."""
+    return not now_us < letter.next_try_us <= now_us + PAUSE_MAX_US
+
+
+def line(text: str) -> str:
+    """One line for `reason`: readable, storable and not too long."""
+    return storable(" ".join(text.split()), REASON_MAX)
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, for `reason`."""
+    said = str(error)
+    return line(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+
+
+def storable(text: str, length_max: int) -> str:
+    """Without what PostgreSQL's text cannot hold: NUL and lone surrogates."""
+    clean = text[:length_max].encode(errors="replace").decode().replace("\0", "?")
+    return clean if len(text) <= length_max else clean[:-1] + "…"
