@@ -1,9 +1,10 @@
 """Supervision: the one loop that all actors run, and what happens when one fails.
 
 A failed actor is built again from the store, after a jittered pause that grows. The message that
-it failed on comes first again; when it kills twice it is set aside with its reason. An actor that
-spends its budget of restarts is given up: a contained one (a device, a user) alone, an essential
-one (`keep`) together with the house. `Exception` is caught, never `BaseException`.
+it failed on comes first again; when it kills twice it is set aside with its reason. A contained
+actor (a device, a user) that spends its budget of restarts is given up alone. An essential task
+(`keep`) is started again for ever; what may end the process is in `actors.runtime.endings`.
+`Exception` is caught, never `BaseException`.
 """
 
 import random
@@ -17,7 +18,10 @@ import trio
 
 from actors.mailbox import Mailbox
 from actors.ports import WallClock
-from protocol.errors import RoostError
+from actors.runtime.endings import ends_process
+from actors.runtime.health import Health
+from actors.runtime.pauses import Pauses
+from protocol.errors import RoostError, Unavailable
 
 M = TypeVar("M")
 E = TypeVar("E")
@@ -35,7 +39,7 @@ BACKOFF_MAX_S = 5.0
 
 
 class BudgetSpent(RoostError):
-    """An essential actor failed again and again; the house cannot go on without it."""
+    """A contained actor failed again and again; it is given up."""
 
 
 class Actor(Protocol[M_contra, E_co]):
@@ -135,10 +139,14 @@ class Supervisor:
         supervisor = Supervisor(nursery, clock, random.Random(seed))
         supervisor.start(cell, ended=forget, gave_up=refuse_all)
         supervisor.keep("writer", writer.run)
+
+    Attributes:
+        health: which essential tasks fail just now, and how often each did.
     """
 
     def __init__(self, nursery: trio.Nursery, clock: WallClock, rng: random.Random) -> None:
         self.crashes = 0
+        self.health = Health()
         self._nursery = nursery
         self._clock = clock
         self._rng = rng
@@ -171,9 +179,51 @@ class Supervisor:
 
         self._nursery.start_soon(supervise, name=cell.name)
 
-    def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run an essential task. When its budget is spent, `BudgetSpent` ends the house."""
-        self._nursery.start_soon(self._restarting, name, run, lambda: None, name=name)
+    def keep(
+        self,
+        name: str,
+        run: Callable[[], Awaitable[None]],
+        *,
+        pause_first_s: float = BACKOFF_FIRST_S,
+        pause_max_s: float = BACKOFF_MAX_S,
+    ) -> None:
+        """Run an essential task until it returns; after a failure again, for ever.
+
+        Pauses grow from the first to the longest, and are short again after a steady run.
+        """
+        pauses = Pauses(self._rng, first_s=pause_first_s, max_s=pause_max_s)
+        self._nursery.start_soon(self._keeping, name, run, pauses, name=name)
+
+    async def _keeping(self, name: str, run: Callable[[], Awaitable[None]], pauses: Pauses) -> None:
+        last = ""
+        while True:
+            began_s = trio.current_time()
+            try:
+                await run()
+            except Exception as error:
+                reason = ends_process(error)
+                if reason is not None:
+                    log.critical("task ends the process", task=name, reason=reason)
+                    raise
+                ran_s = trio.current_time() - began_s
+                pause_s = pauses.next_s(ran_s)
+                self.crashes += 1
+                self.health.failed(name, error, ran_s=ran_s, pause_s=pause_s)
+                # The same again and again is a line each time, not a page.
+                is_new = repr(error) != last and not isinstance(error, Unavailable)
+                last = repr(error)
+                log.warning(
+                    "task failed",
+                    task=name,
+                    error=repr(error),
+                    times=pauses.failures,
+                    again_in_s=round(pause_s, 3),
+                    exc_info=error if is_new else None,
+                )
+            else:
+                self.health.ended(name)
+                return
+            await trio.sleep(pause_s)
 
     def contain(
         self, name: str, run: Callable[[], Awaitable[None]], *, gave_up: Callable[[], None]

@@ -11,7 +11,8 @@ import trio.testing
 
 from actors.adapters.memory import ManualClock
 from actors.mailbox import Lane, Mailbox
-from actors.supervisor import RESTARTS_MAX, BudgetSpent, Cell, Supervisor
+from actors.runtime.pauses import STEADY_S
+from actors.supervisor import BACKOFF_FIRST_S, BACKOFF_MAX_S, RESTARTS_MAX, Cell, Supervisor
 from tests.conftest import Logs
 
 
@@ -103,16 +104,79 @@ async def test_an_actor_that_spends_its_budget_is_given_up_alone_with_what_it_ha
     assert len(scene.did) + len(scene.left) == 100
 
 
-async def test_an_essential_task_that_spends_its_budget_ends_the_house(
-    autojump_clock: Any, logs: Logs
+async def test_an_essential_task_is_started_again_for_ever_with_pauses_up_to_a_bound(
+    autojump_clock: Any, nursery: trio.Nursery
 ) -> None:
-    logs.claim("actor given up")
+    times: list[float] = []
+
+    async def fail() -> None:
+        times.append(trio.current_time())
+        if len(times) <= 100:
+            raise OSError("no")
+        await trio.sleep_forever()
+
+    supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+    supervisor.keep("writer", fail)
+    await trio.sleep(300)
+    assert "writer" in supervisor.health.degraded()
+    await trio.sleep(300)
+    pauses = [b - a for a, b in itertools.pairwise(times)]
+    assert len(pauses) == 100
+    assert min(pauses) >= BACKOFF_FIRST_S / 2  # the event loop does not spin
+    assert all(BACKOFF_MAX_S / 2 <= pause <= BACKOFF_MAX_S for pause in pauses[10:])
+    assert supervisor.health.failures["writer"] == supervisor.crashes == 100
+    assert supervisor.health.degraded() == {}
+
+
+async def test_a_task_that_fails_is_a_detail_of_degraded_until_it_ran_well_for_a_while(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    failing = True
+
+    async def run() -> None:
+        await trio.sleep(3)
+        if failing:
+            raise OSError("no such\nfile")
+        await trio.sleep_forever()
+
+    supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+    supervisor.keep("loader", run)
+    await trio.sleep(2)
+    assert supervisor.health.degraded() == {}
+    for _ in range(50):
+        await trio.sleep(2)
+        assert "OSError: no such file" in supervisor.health.degraded()["loader"]
+    failing = False
+    await trio.sleep(3 + BACKOFF_MAX_S + 10)
+    assert supervisor.health.degraded() == {}
+
+
+async def test_a_steady_run_makes_the_next_pause_short_again(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    times: list[float] = []
+
+    async def fail() -> None:
+        times.append(trio.current_time())
+        if len(times) == 20:
+            await trio.sleep(STEADY_S)
+        raise OSError("no")
+
+    supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+    supervisor.keep("writer", fail)
+    await trio.sleep(400)
+    assert times[19] - times[18] > BACKOFF_MAX_S / 2 - 1e-6
+    assert times[20] - times[19] - STEADY_S <= BACKOFF_FIRST_S
+
+
+async def test_only_a_broken_scheduler_ends_the_process(autojump_clock: Any, logs: Logs) -> None:
+    logs.claim("task ends the process")
 
     async def fail() -> None:
         await trio.lowlevel.checkpoint()
-        raise OSError("no")
+        raise trio.TrioInternalError("broken")
 
-    with pytest.RaisesGroup(BudgetSpent):
+    with pytest.RaisesGroup(trio.TrioInternalError):
         async with trio.open_nursery() as nursery:
             Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", fail)
 

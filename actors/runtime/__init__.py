@@ -1,0 +1,1 @@
+"""The actor runtime: how tasks are kept running, and how their failures stay their own."""

@@ -1,0 +1,67 @@
+"""What of the service fails just now while the rest goes on: the details of "degraded"."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+# A task that was started again counts as well when it ran for so long, or twice as long as it last
+# ran before it failed.
+WELL_AFTER_S = 10.0
+SHOWN_MAX = 200
+
+
+class _Failing(msgspec.Struct):
+    since_s: float
+    times: int
+    error: str
+    well_s: float  # from then on it counts as well, unless it fails once more
+
+
+class Health:
+    """Usage: `health.failed("loader", …)`; `health.degraded()` is empty when all is well.
+
+    It grows with the names of tasks, which are few.
+
+    Attributes:
+        failures: how often each task failed, by its name.
+    """
+
+    def __init__(self) -> None:
+        self.failures: Counter[str] = Counter()
+        self._failing: dict[str, _Failing] = {}
+        self._others: list[Callable[[], dict[str, str]]] = []
+
+    def include(self, other: Callable[[], dict[str, str]]) -> None:
+        """Somebody else's details, asked for each time: they must be at hand."""
+        self._others.append(other)
+
+    def failed(self, name: str, error: BaseException, *, ran_s: float, pause_s: float) -> None:
+        """A task failed, and starts again after a pause."""
+        now_s = trio.current_time()
+        self.failures[name] += 1
+        known = self._failing.get(name)
+        if known is None or known.well_s <= now_s:
+            known = self._failing[name] = _Failing(now_s, 0, "", now_s)
+        known.times += 1
+        said = " ".join(str(error).split())
+        known.error = f"{type(error).__name__}: {said}"[:SHOWN_MAX]
+        known.well_s = now_s + pause_s + max(WELL_AFTER_S, 2 * min(ran_s, WELL_AFTER_S))
+
+    def ended(self, name: str) -> None:
+        """It did what it should, and needs to run no more."""
+        self._failing.pop(name, None)
+
+    def degraded(self) -> dict[str, str]:
+        """What fails, by name, each in a line."""
+        now_s = trio.current_time()
+        for name in [n for n, each in self._failing.items() if each.well_s <= now_s]:
+            del self._failing[name]
+        details = {
+            name: f"failed {each.times} times within {now_s - each.since_s:.0f} s: {each.error}"
+            for name, each in self._failing.items()
+        }
+        for other in self._others:
+            details |= other()
+        return details
