@@ -1,24 +1,28 @@
 """Everything that happens because time passes, on one timer: jobs, leases, flows, dispatch,
 deliveries to webhooks."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 import trio
 
 from actors.courier import Courier
 from actors.dispatch import Dispatcher
+from actors.due.dead_letters import DeadLetters
 from actors.flows import Flows
 from actors.jobs import Job
 from actors.leases import Leases
 from actors.ports import Ports
 from actors.ports.time import Progress
 from actors.rolling import Rolling
+from actors.runtime.isolation import Failed, attempt_now
 from actors.schedule_messages import ScheduleMessageBuilder
 from actors.scheduling import CLAIM_PACE_S, Scheduling
 from actors.supervisor import Supervisor
 from actors.timer import Key, Timer
 from protocol import commands
+from protocol.dead_letters import DeadLetter
 from protocol.errors import Unavailable
 from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime
@@ -29,6 +33,9 @@ log = structlog.get_logger("roost.clockwork")
 # Of other jobs: what comes meanwhile is done together.
 PACE_S = 0.02
 RESTORE_AGAIN_S = 1.0
+RING_AGAIN_S = 1.0
+# A job that fails looks again so soon, and so late after many failures.
+RETRY_S, RETRY_MAX_S = 1.0, 60.0
 NEVER_S = float("inf")
 
 
@@ -40,6 +47,7 @@ class Clockwork:
         tell: tells a user's dashboards.
         written: waits until the store has what this process, and earlier ones, gave to it.
         look_again_s: how often jobs look by themselves; another process may have died.
+        again: how dead letters are tried again whose work has no row of its own.
     """
 
     def __init__(
@@ -50,12 +58,14 @@ class Clockwork:
         tell: Callable[[str, Event], None],
         written: Callable[[], Awaitable[None]],
         look_again_s: float,
+        again: Mapping[str, Callable[[DeadLetter], None]],
     ) -> None:
         self._store = ports.store
         self._clock = ports.clock
         self._tell = tell
         self._written = written
         self._woken: dict[int, None] = {}
+        self._restoring = trio.CancelScope()
         self.timer = Timer(ports.clock, self._ring)
         self.flows = Flows(
             ports.broker.sessions,
@@ -76,6 +86,7 @@ class Clockwork:
             self.changed,
             planned=lambda: self.wake("occurrences"),
         )
+        self.dead_letters = DeadLetters(ports.store, ports.clock, again)
         work: dict[str, tuple[Callable[[], Awaitable[int | None]], float, float]] = {
             "occurrences": (self.scheduling.fire, look_again_s, CLAIM_PACE_S),
             "plans": (self.scheduling.plan, look_again_s, PACE_S),
@@ -83,6 +94,7 @@ class Clockwork:
             "nudges": (self._nudge, NEVER_S, PACE_S),
             "rollups": (self.rolling.work, NEVER_S, PACE_S),
             "webhooks": (self.courier.deliver, look_again_s, PACE_S),
+            "dead letters": (self.dead_letters.work, look_again_s, PACE_S),
         }
         self.jobs = {
             name: Job(name, self.timer, each, again_s, pace_s)
@@ -91,17 +103,31 @@ class Clockwork:
 
     def start(self, supervisor: Supervisor) -> None:
         """Run all of it in the house's nursery."""
+        supervisor.health.include(self.degraded)
         supervisor.keep("timer", self.timer.run)
         supervisor.keep("dispatcher", self.dispatcher.run)
         supervisor.keep("courier", self.courier.run)
         for job in self.jobs.values():
-            supervisor.keep(f"job {job.name}", job.run)
+            name = f"job {job.name}"
+            supervisor.keep(name, job.run, pause_first_s=RETRY_S, pause_max_s=RETRY_MAX_S)
         self.restore_again(supervisor)
+
+    def degraded(self) -> dict[str, str]:
+        """Jobs that wait for a server, and what was put aside."""
+        waiting = {f"job {job.name}": job.waits_for for job in self.jobs.values() if job.waits_for}
+        return waiting | self.dead_letters.degraded()
 
     def restore_again(self, supervisor: Supervisor) -> None:
         """Leases begin with what the store knows."""
         self.leases.clear()
-        supervisor.contain("leases", self._restore, gave_up=lambda: None)
+        self._restoring.cancel()  # an earlier one that has not come to its end
+        scope = self._restoring = trio.CancelScope()
+
+        async def restore() -> None:
+            with scope:
+                await self._restore()
+
+        supervisor.keep("leases", restore)
 
     def wake(self, name: str) -> None:
         self.jobs[name].wake()
@@ -159,6 +185,13 @@ class Clockwork:
             self.timer.after(("lease", partition), in_s)
 
     def _ring(self, key: Key) -> None:
+        """A moment has come. Where that fails it comes again, and the others come all the same."""
+        done = attempt_now(partial(self._ring_for, key))
+        if isinstance(done, Failed):
+            log.warning("moment comes again", key=key, error=repr(done.error), exc_info=done.error)
+            self.timer.after(key, RING_AGAIN_S)
+
+    def _ring_for(self, key: Key) -> None:
         assert isinstance(key, tuple)
         match key:
             case "lease", partition:

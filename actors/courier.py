@@ -7,12 +7,16 @@ A receiver that hangs holds a few of our senders for seconds, and nobody else.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 import trio
 
+from actors.due.dead_letters import put_aside
 from actors.ports import Store, WallClock
 from actors.ports.webhooks import Receivers
+from actors.runtime.isolation import Failed, attempt
+from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Unavailable
 from protocol.signing import signed_headers
 from protocol.times import SECOND_US
@@ -70,11 +74,30 @@ class Courier:
 
     async def _send_forever(self) -> None:
         async for errand in self._take:
-            await self._send(errand)
-            self._running[errand.delivery.webhook_num] -= 1
-            self._freed()
+            try:
+                await self._send(errand)
+            finally:
+                self._running[errand.delivery.webhook_num] -= 1
+                self._freed()
 
     async def _send(self, errand: Errand) -> None:
+        """Try it and note what came of it; whatever fails, fails for this delivery alone.
+
+        What cannot be noted comes again when the lease of its claim is over.
+        """
+        outcome = await attempt(partial(self._post, errand))
+        if isinstance(outcome, Failed):
+            await self._put_aside(errand, outcome.error)
+            self.failed += 1
+            outcome = Outcome(detail=f"could not be sent: {type(outcome.error).__name__}")
+        noted = await attempt(partial(self._note, errand, outcome))
+        if isinstance(noted, Failed):
+            await self._put_aside(errand, noted.error)
+
+    async def _put_aside(self, errand: Errand, error: Exception) -> None:
+        await put_aside(self._store, self._clock, WEBHOOKS, errand.delivery.id, error)
+
+    async def _post(self, errand: Errand) -> Outcome:
         delivery, body = errand.delivery, errand.delivery.body.encode()
         at_s = self._clock.now_us() // SECOND_US
         headers = signed_headers(errand.secret, delivery.event_id, at_s, body)
@@ -90,7 +113,7 @@ class Courier:
                 status=outcome.status,
                 detail=outcome.detail,
             )
-        await self._note(errand, outcome)
+        return outcome
 
     async def _note(self, errand: Errand, outcome: Outcome) -> None:
         with trio.move_on_after(NOTE_WITHIN_S):

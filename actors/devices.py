@@ -3,20 +3,25 @@
 Starts are loaded in batches: five hundred devices that talk at once are one query.
 """
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import islice
 
 import structlog
 import trio
 
+from actors.due.dead_letters import put_aside
 from actors.mailbox import Lane, Mailbox
-from actors.ports import Store
+from actors.ports import Store, WallClock
 from actors.refusing import refused_whole
 from actors.reply import Reply
+from actors.runtime.isolation import Failed, attempt, attempt_each
 from actors.seat import Seat
 from actors.supervisor import Cell, Supervisor
 from actors.writer import Writer
+from protocol.dead_letters import DEVICES, DeadLetter
 from protocol.errors import Problem, Reason, Refusal, Unavailable
 from protocol.messages import (
     Announce,
@@ -28,22 +33,30 @@ from protocol.messages import (
     OfTime,
 )
 from protocol.records import LoadedDevice
+from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.devices")
 
 Key = tuple[str, str]
 _Loaded = tuple[int, LoadedDevice | None]  # by which reading of the store, and what
 
-# Idle actors take about 5 kB each (a task and two lanes).
+# Idle actors take about 5 kB each (a task and two lanes). At this bound the one that was used
+# longest ago gives way to another device, if it is idle: so many of them are looked at.
 ACTORS_MAX = 200_000
+LOOKED_AT_MAX = 64
 IDLE_S = 600.0
 # A device belongs to one session, whose window (10,000) is all of its messages in flight.
 READINGS_MAX = 10_000
 CONTROL_MAX = 10_000
 LOAD_MAX = 1_000
 RETRY_S = 0.25
+# Devices that cannot be loaded, of which this process knows; and when one is noted again whose
+# letter found no room.
+ASIDE_MAX = 10_000
+ASIDE_AGAIN_US = 60 * SECOND_US
 REFRESH_TIMEOUT_S = 5.0
-REFRESH_AGAIN_S = 1.0
+# Of a user whose settings cannot be read: so soon, and after many failures so late.
+REFRESH_AGAIN_S, REFRESH_AGAIN_MAX_S = 1.0, 5.0
 
 
 class Devices:
@@ -63,6 +76,7 @@ class Devices:
         writer: Writer,
         perform: Callable[[DeviceEffect], None],
         renewed: Callable[[str], None],
+        clock: WallClock,
         on_step: Callable[[str, DeviceMessage], None] | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
@@ -71,15 +85,24 @@ class Devices:
         self._writer = writer
         self._perform = perform
         self._renewed = renewed
+        self._clock = clock
         self._on_step = on_step
         self._idle_s = idle_s
-        self._cells: dict[Key, Cell[DeviceMessage, DeviceEffect]] = {}
+        # The one that was used longest ago first.
+        self._cells: OrderedDict[Key, Cell[DeviceMessage, DeviceEffect]] = OrderedDict()
         self._of_user: dict[str, dict[str, Cell[DeviceMessage, DeviceEffect]]] = {}
         self._ask, self._asked = trio.open_memory_channel[tuple[Key, Reply[_Loaded]]](LOAD_MAX)
+        self._loading: list[tuple[Key, Reply[_Loaded]]] = []
+        # Devices with a dead letter: they are read one by one, so that they cost the others nothing
+        # more.
+        self._aside: dict[Key, int] = {}  # and when (µs) they are noted once more
+        self._again: dict[Key, None] = {}
         self._reading = trio.Lock()
         self._reads = 0
-        # Users whose actors may judge by old settings: at most as many as have living actors.
-        self._stale: dict[str, None] = {}
+        # Users whose actors may judge by old settings, and when they are read again: at most as
+        # many as have living actors.
+        self._stale: dict[str, float] = {}
+        self._late: dict[str, int] = {}  # how often that failed
         self._stale_came = trio.Event()
         self._retired = trio.Event()
 
@@ -94,11 +117,9 @@ class Devices:
     def hand_over(self, message: FromDevice) -> bool:
         """Give a message to its device's actor, starting it where needed. False: no room."""
         key = message.origin.topic.device
-        cell = self._cells.get(key)
+        cell = self._cell(key)
         if cell is None:
-            if len(self._cells) >= ACTORS_MAX:
-                return False
-            cell = self._start(key)
+            return False
         try:
             cell.mailbox.put_nowait(message, control=message.origin.topic.is_urgent)
         except (trio.WouldBlock, trio.ClosedResourceError):
@@ -107,7 +128,7 @@ class Devices:
 
     def ask(self, key: Key, message: OfTime) -> bool:
         """Ask a device's actor what time asks; it comes after all that the device has said."""
-        cell = self._cells.get(key) or (self._start(key) if len(self._cells) < ACTORS_MAX else None)
+        cell = self._cell(key)
         if cell is None:
             return False
         try:
@@ -115,6 +136,40 @@ class Devices:
         except (trio.WouldBlock, trio.ClosedResourceError):
             return False
         return True
+
+    def _cell(self, key: Key) -> Cell[DeviceMessage, DeviceEffect] | None:
+        """The device's actor, started where needed. None: as many as may be have work to do."""
+        cell = self._cells.get(key)
+        if cell is not None:
+            self._cells.move_to_end(key)
+            return cell
+        if len(self._cells) >= ACTORS_MAX and not self._give_way():
+            return None
+        return self._start(key)
+
+    def _give_way(self) -> bool:
+        """End the actor that was used longest ago of those that are idle.
+
+        It has nothing left to do, so the next message of its device may start another one at once:
+        that one's state is read after all that this one has written.
+        """
+        for key, cell in islice(self._cells.items(), LOOKED_AT_MAX):
+            if cell.is_idle:
+                cell.mailbox.close()
+                self._forget(key, cell)
+                return True
+        return False
+
+    def _forget(self, key: Key, cell: Cell[DeviceMessage, DeviceEffect]) -> None:
+        if self._cells.get(key) is not cell:
+            return  # it gave way before
+        del self._cells[key]
+        mine = self._of_user[key[0]]
+        del mine[key[1]]
+        if not mine:
+            del self._of_user[key[0]]
+        if not self._cells:
+            self._retired.set()
 
     def tell(self, key: Key, message: Foreign) -> None:
         """Tell a living actor; nobody else needs to know."""
@@ -181,7 +236,9 @@ class Devices:
         await self.refresh(user_id, code)
 
     def _refresh_later(self, user_id: str) -> None:
-        self._stale[user_id] = None
+        late = self._late[user_id] = min(self._late.get(user_id, -1) + 1, 10)
+        pause_s = min(REFRESH_AGAIN_S * 2.0**late, REFRESH_AGAIN_MAX_S)
+        self._stale[user_id] = trio.current_time() + pause_s
         self._stale_came.set()
 
     async def _configure(self, user_id: str, code: str | None) -> list[Reply[None]]:
@@ -193,6 +250,10 @@ class Devices:
         read, loaded = await self._read([(user_id, each) for each in codes])
         replies = []
         for each, device in zip(codes, loaded, strict=True):
+            if isinstance(device, Failed):
+                await self._put_aside((user_id, each), device.error)
+                self._refresh_later(user_id)
+                continue
             cell = self._of_user.get(user_id, {}).get(each)
             if cell is not None:  # else it ended, and reads them when it starts again
                 reply = Reply[None]()
@@ -201,44 +262,98 @@ class Devices:
                 replies.append(reply)
         return replies
 
-    async def _read(self, keys: Sequence[Key]) -> tuple[int, list[LoadedDevice | None]]:
+    async def _read(self, keys: Sequence[Key]) -> tuple[int, list[LoadedDevice | Failed | None]]:
         """Devices as they are now, and the number of this reading, one after the other: of two,
-        the higher number knows more."""
+        the higher number knows more. One that cannot be read fails alone."""
         async with self._reading:
             self._reads += 1
-            return self._reads, await self._store.load_devices(keys)
+            good = [key for key in keys if key not in self._aside]
+            loaded = dict(zip(good, await attempt_each(good, self._load_devices), strict=True))
+            for key in keys:
+                if key not in loaded:
+                    (loaded[key],) = await attempt_each([key], self._load_devices)
+            return self._reads, [loaded[key] for key in keys]
+
+    async def _load_devices(self, keys: Sequence[Key]) -> list[LoadedDevice | None]:
+        return await self._store.load_devices(keys)
 
     async def refresh_forever(self) -> None:
         """Bring settings that could not be taken at once to where they belong."""
         while True:
-            await self._stale_came.wait()
-            await trio.sleep(REFRESH_AGAIN_S)
             self._stale_came = trio.Event()
-            for user_id in list(self._stale):
+            now_s = trio.current_time()
+            due = [user_id for user_id, due_s in self._stale.items() if due_s <= now_s]
+            if not due:
+                with trio.move_on_at(min(self._stale.values(), default=float("inf"))):
+                    await self._stale_came.wait()
+            for user_id in due:
                 del self._stale[user_id]
-                await self.refresh(user_id)  # which notes it again where it fails
-                if user_id not in self._stale:
+                # It notes the user again where it fails, whatever it fails with.
+                done = await attempt(partial(self.refresh, user_id))
+                if isinstance(done, Failed):
+                    log.warning("settings not read", user=user_id, error=repr(done.error))
+                elif user_id not in self._stale:
+                    self._late.pop(user_id, None)
                     self._renewed(user_id)
 
     async def load_forever(self) -> None:
-        """Load the devices of starting actors, as many at once as have asked."""
+        """Load the devices of starting actors, as many at once as have asked.
+
+        A device that cannot be loaded fails alone, and its actor with it. Where it is about no
+        device this fails, and the same devices are loaded when it is started again: until then
+        their messages are not acknowledged.
+        """
         while True:
-            asked = [await self._asked.receive()]
-            while len(asked) < LOAD_MAX:
+            if not self._loading:
+                self._loading.append(await self._asked.receive())
+            while len(self._loading) < LOAD_MAX:
                 try:
-                    asked.append(self._asked.receive_nowait())
+                    self._loading.append(self._asked.receive_nowait())
                 except trio.WouldBlock:
                     break
-            try:
-                read, loaded = await self._load([key for key, _ in asked])
-            except Exception as error:  # theirs to fail with: nobody may wait for ever
-                for _, reply in asked:
-                    reply.fail(error)
-                raise
-            for (_, reply), device in zip(asked, loaded, strict=True):
-                reply.settle((read, device))
+            asked = list(self._loading)
+            # Two may ask for one device: an actor that was retired, and the one after it.
+            keys = list(dict.fromkeys(key for key, _ in asked))
+            read, loaded = await self._load(keys)
+            self._loading.clear()
+            found = dict(zip(keys, loaded, strict=True))
+            for key, reply in asked:
+                device = found[key]
+                if isinstance(device, Failed):
+                    reply.fail(device.error)
+                else:
+                    reply.settle((read, device))
+            await self._note_aside(found)
 
-    async def _load(self, keys: Sequence[Key]) -> tuple[int, list[LoadedDevice | None]]:
+    async def _note_aside(self, found: dict[Key, LoadedDevice | Failed | None]) -> None:
+        """Who failed has a dead letter, and who had one and did not fail has none."""
+        for key, device in found.items():
+            if isinstance(device, Failed):
+                await self._put_aside(key, device.error)
+            elif key in self._aside:
+                await self._store.clear_dead_letters(DEVICES, [subject_of(key)])
+                del self._aside[key]
+
+    async def _put_aside(self, key: Key, error: Exception) -> None:
+        """Note it, unless it is known and its pause is not over: actors ask more often."""
+        now_us = self._clock.now_us()
+        if now_us >= self._aside.get(key, 0):
+            next_us = await put_aside(
+                self._store, self._clock, DEVICES, subject_of(key), error, key[0]
+            )
+            if key in self._aside or len(self._aside) < ASIDE_MAX:
+                self._aside[key] = next_us or now_us + ASIDE_AGAIN_US
+
+    def load_again(self, letter: DeadLetter) -> None:
+        """Look whether a device that was put aside can be loaded by now: its actor starts."""
+        user_id, _, code = letter.subject.partition("/")
+        key = user_id, code
+        if key in self._aside or len(self._aside) < ASIDE_MAX:
+            self._aside[key] = 0
+        if key not in self._cells and len(self._cells) < ACTORS_MAX:
+            self._start(key)
+
+    async def _load(self, keys: Sequence[Key]) -> tuple[int, list[LoadedDevice | Failed | None]]:
         # An actor that lived before may have writes on their way: they belong to its state.
         await self._writer.barrier()
         while True:
@@ -255,15 +370,6 @@ class Devices:
             read, loaded = await reply.wait(float("inf"))
             return Seat(loaded, read)
 
-        def ended() -> None:
-            del self._cells[key]
-            mine = self._of_user[key[0]]
-            del mine[key[1]]
-            if not mine:
-                del self._of_user[key[0]]
-            if not self._cells:
-                self._retired.set()
-
         cell: Cell[DeviceMessage, DeviceEffect] = Cell(
             f"device {key[0]}/{key[1]}",
             Mailbox(control=Lane(CONTROL_MAX), data=Lane(READINGS_MAX)),
@@ -274,6 +380,7 @@ class Devices:
         )
         self._cells[key] = cell
         self._of_user.setdefault(key[0], {})[key[1]] = cell
+        ended = partial(self._forget, key, cell)
         self._supervisor.start(cell, ended=ended, gave_up=self._refuse_all)
         return cell
 
@@ -285,3 +392,8 @@ class Devices:
                 message.done()
             elif isinstance(message, FromDevice):
                 self._perform(refused_whole(message, refusal, ""))
+
+
+def subject_of(key: Key) -> str:
+    """A device in a dead letter."""
+    return f"{key[0]}/{key[1]}"

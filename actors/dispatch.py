@@ -6,14 +6,18 @@ this process dies, or the broker does not take it. Published at QoS 1, never aft
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 import trio
 
+from actors.due.dead_letters import put_aside
 from actors.ports import PUBLISH_MAX, Broker, Publication, Store, WallClock
 from actors.ports.time import Progress
+from actors.runtime.isolation import Failed, attempt_each, attempt_now
 from protocol import commands
 from protocol.commands import Command
+from protocol.dead_letters import COMMANDS
 from protocol.errors import Unavailable
 from protocol.times import SECOND_US
 from protocol.topics import commands_topic
@@ -53,13 +57,15 @@ class Dispatcher:
         self._here: set[str] = set()  # asked for only, never walked
         self._sent: dict[str, tuple[Command, int]] = {}  # and when
         self._unsent: dict[str, None] = {}
+        self._spoiled: dict[str, tuple[Command, Exception]] = {}  # and why they cannot be sent
         self._noted = trio.Event()
 
     @property
     def room(self) -> int:
         """How many more it takes; notes that cannot be written take room, too."""
         waiting = self._put.statistics().current_buffer_used
-        return max(0, QUEUE_MAX - waiting - len(self._sent) - len(self._unsent))
+        noted = len(self._sent) + len(self._unsent) + len(self._spoiled)
+        return max(0, QUEUE_MAX - waiting - noted)
 
     def send(self, claimed: Sequence[Command]) -> None:
         """Take claimed commands. What finds no room is claimed again after its pause."""
@@ -95,13 +101,15 @@ class Dispatcher:
         going = [command for command in batch if now_us < command.expires_us]
         # Never after its expiry; the next claim records it.
         self.expired += len(batch) - len(going)
-        taken = await self._broker.publish(
-            [
-                Publication(commands_topic(c.user_id, c.device_code), commands.message(c))
-                for c in going
-            ]
-        )
+        made = [(command, attempt_now(partial(_publication, command))) for command in going]
+        good = [(command, each) for command, each in made if not isinstance(each, Failed)]
+        answers = iter(await attempt_each([each for _, each in good], self._broker.publish))
+        # One that cannot be written is as one that cannot be published.
+        taken = [each if isinstance(each, Failed) else next(answers) for _, each in made]
         for command, is_taken in zip(going, taken, strict=True):
+            if isinstance(is_taken, Failed):
+                self._spoiled[command.id] = command, is_taken.error
+                continue
             if not is_taken:
                 log.debug("command not taken by the broker", command=command.id)
                 self._unsent[command.id] = None
@@ -109,7 +117,7 @@ class Dispatcher:
             self.published += 1
             if command.state == commands.QUEUED:
                 self._sent[command.id] = command, self._clock.now_us()
-        if self._sent or self._unsent:
+        if self._sent or self._unsent or self._spoiled:
             self._noted.set()
         return all(taken)
 
@@ -126,6 +134,8 @@ class Dispatcher:
                 if unsent:
                     again_us = self._clock.now_us() + round(RETRY_S * SECOND_US)
                     await self._store.commands_unsent(unsent, again_us)
+                for command, error in list(self._spoiled.values())[:NOTES_MAX]:
+                    await self._put_aside(command, error)
             except Unavailable as error:
                 log.warning("commands are noted later", count=len(sent), error=str(error))
                 await trio.sleep(RETRY_S)
@@ -135,9 +145,18 @@ class Dispatcher:
                 del self._sent[command.id]
             for command_id in unsent:
                 del self._unsent[command_id]
-            if self._sent or self._unsent:
+            if self._sent or self._unsent or self._spoiled:
                 self._noted.set()
             await trio.sleep(NOTE_EVERY_S)
+
+    async def _put_aside(self, command: Command, error: Exception) -> None:
+        """It is tried again after its pause, until it expires; others of its device go on."""
+        next_us = await put_aside(
+            self._store, self._clock, COMMANDS, command.id, error, command.user_id
+        )
+        longest_us = self._clock.now_us() + commands.AGAIN_MAX_S * SECOND_US
+        await self._store.commands_unsent([command.id], min(next_us or longest_us, longest_us))
+        del self._spoiled[command.id]
 
     async def _note(self, sent: Sequence[tuple[Command, int]]) -> None:
         versions = await self._store.commands_sent([(command.id, at_us) for command, at_us in sent])
@@ -147,3 +166,8 @@ class Dispatcher:
             if command.id in versions
         ]
         self._changed(Progress(commands=tuple(noted)))
+
+
+def _publication(command: Command) -> Publication:
+    topic = commands_topic(command.user_id, command.device_code)
+    return Publication(topic, commands.message(command))

@@ -33,6 +33,7 @@ from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
 from protocol.commands import Command
+from protocol.dead_letters import DEVICES, LISTENERS
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
 from protocol.records import Unit
@@ -78,6 +79,7 @@ class House:
         self.neighbours = Neighbours(
             ports.store,
             ports.broker,
+            ports.clock,
             VERSION,
             leads=lambda: self.leadership.leads,
             wait_may_serve=lambda: self.leadership.wait_may_serve(),
@@ -118,6 +120,7 @@ class House:
             self.writer,
             self._perform,
             self._renewed,
+            ports.clock,
             on_step,
             idle_s,
         )
@@ -130,6 +133,10 @@ class House:
             tell=lambda user_id, event: self.users.tell(user_id, event),
             written=self._written,
             look_again_s=look_again_s,
+            again={
+                DEVICES: self.devices.load_again,
+                LISTENERS: self.neighbours.look_again,
+            },
         )
         self.gateway = Gateway(
             ports.broker,

@@ -20,6 +20,7 @@ from protocol.errors import Unavailable
 log = structlog.get_logger("roost.jobs")
 
 RETRY_S = 1.0
+WHY_MAX = 200
 
 
 class Job:
@@ -47,7 +48,7 @@ class Job:
         self._work = work
         self._look_again_s = look_again_s
         self._bell = trio.Event()
-        self._is_away = False
+        self.waits_for = ""  # why it could not work, while a server is away
         self._next_us: int | None = None  # when the timer rings, as far as is known
 
     def wake(self) -> None:
@@ -61,7 +62,8 @@ class Job:
             self._timer.at(("job", self.name), at_us)
 
     async def run(self) -> None:
-        """Work for ever. What fails otherwise than by a server that is away ends it."""
+        """Work for ever. What fails otherwise than by a server that is away is its supervisor's: it
+        looks at once when it is started again."""
         self._bell.set()
         while True:
             await self._bell.wait()
@@ -74,13 +76,13 @@ class Job:
             try:
                 next_us = await self._work()
             except Unavailable as error:
-                if not self._is_away:
+                if not self.waits_for:
                     log.warning("due work waits", job=self.name, error=str(error))
-                self._is_away = True
+                self.waits_for = str(error)[:WHY_MAX] or "a server is away"
                 self._next_us = 0  # nothing comes before the next try
                 self._timer.after(("job", self.name), RETRY_S)
                 continue
-            self._is_away = False
+            self.waits_for = ""
             self._timer.after(("look", self.name), self._look_again_s)
             if next_us is not None:
                 self.due(next_us)

@@ -8,14 +8,19 @@ the actors: a passivated device can still fall silent.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
+import structlog
 
 from actors.flows import ROUNDING_S, FlowClock, Flows
+from actors.runtime.isolation import Failed, attempt_now
 from actors.timer import DueTimes
 from protocol.messages import OfTime, OutsideSince, Silent
 from protocol.records import Device
 from protocol.times import SECOND_US
+
+log = structlog.get_logger("roost.leases")
 
 DeviceKey = tuple[str, str]
 Look = tuple[str, str, int | None]  # a device and, for a wait, its feed
@@ -123,12 +128,18 @@ class Leases:
         if clock.is_flowing:
             now_s = clock.now_s() + ROUNDING_S
             for look in due.pop(now_s, TURN_MAX):
-                user_id, code, feed_num = look
-                if feed_num is None:
-                    self._look_at_lease((user_id, code), now_s)
-                else:
-                    self._end_wait((user_id, code), feed_num, now_s)
+                done = attempt_now(partial(self._look, look, now_s))
+                if isinstance(done, Failed):
+                    log.warning("lease not looked at", device=look[1], error=repr(done.error))
+                    self._set(look, now_s + ASK_AGAIN_S)
         self.arm(partition)
+
+    def _look(self, look: Look, now_s: float) -> None:
+        user_id, code, feed_num = look
+        if feed_num is None:
+            self._look_at_lease((user_id, code), now_s)
+        else:
+            self._end_wait((user_id, code), feed_num, now_s)
 
     def arm(self, partition: int) -> None:
         """Ask for the next look, as far as the clock goes."""

@@ -10,13 +10,17 @@ message before it can be found, so what comes while a client subscribes may reac
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 import trio
 
-from actors.ports import Broker, Store
+from actors.due.dead_letters import put_aside
+from actors.ports import Broker, Store, WallClock
 from actors.retained import RETRY_S, Retained, Version
+from actors.runtime.isolation import Failed, attempt
 from protocol import listeners
+from protocol.dead_letters import LISTENERS, DeadLetter
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged, Event, FeedValue
 from protocol.listeners import Listener
@@ -46,6 +50,7 @@ class Neighbours:
         self,
         store: Store,
         broker: Broker,
+        clock: WallClock,
         version: str,
         *,
         leads: Callable[[], bool],
@@ -56,6 +61,7 @@ class Neighbours:
         self.dropped = 0
         self._store = store
         self._broker = broker
+        self._clock = clock
         self._version = version
         self._leads = leads
         self._wait_may_serve = wait_may_serve
@@ -63,6 +69,7 @@ class Neighbours:
         self._retained = Retained(broker, leads)
         self._listeners: dict[str, Listener] = {}
         self._dirty: dict[str, None] = {}  # users to look at
+        self._aside: dict[str, None] = {}  # users with a dead letter
         self._bell = trio.Event()
         self._is_new = True
         self._arrivals: dict[str, float] = {}
@@ -139,11 +146,33 @@ class Neighbours:
                 while self._dirty:
                     user_id = next(iter(self._dirty))
                     del self._dirty[user_id]
-                    await self._look(user_id)
+                    await self._look_contained(user_id)
             except Unavailable as error:
                 log.debug("listeners are looked at later", error=str(error))
                 await trio.sleep(RETRY_S)
                 self._bell.set()
+
+    async def _look_contained(self, user_id: str) -> None:
+        """A user whose listener cannot be served for what they have is put aside alone."""
+        done = await attempt(partial(self._look, user_id))
+        if isinstance(done, Failed):
+            if isinstance(done.error, Unavailable):
+                raise done.error
+            self._aside[user_id] = None
+            if (
+                await put_aside(self._store, self._clock, LISTENERS, user_id, done.error, user_id)
+                is None
+            ):
+                self._dirty[user_id] = None
+                raise Unavailable("a dead letter could not be noted")
+        elif user_id in self._aside:
+            await self._store.clear_dead_letters(LISTENERS, [user_id])
+            del self._aside[user_id]
+
+    def look_again(self, letter: DeadLetter) -> None:
+        """Serve the listener of a user who was put aside."""
+        self._aside[letter.subject] = None
+        self.changed(letter.subject)
 
     async def _begin(self) -> None:
         self._is_new = False  # what changes from here on is looked at once more

@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from actors.ports import PUBLISH_MAX, Broker, Publication
+from actors.runtime.isolation import Failed, attempt_each
 from protocol.listeners import user_of
 
 log = structlog.get_logger("roost.neighbours")
@@ -51,6 +52,7 @@ class Retained:
 
     def __init__(self, broker: Broker, leads: Callable[[], bool]) -> None:
         self.published = 0
+        self.dropped = 0  # that no broker can be given
         self._broker = broker
         self._leads = leads
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
@@ -130,10 +132,19 @@ class Retained:
             for each in batch:
                 del self._waiting[each.topic]
             self._on_the_way = batch
-            good = await self._broker.publish(batch)
-            self._on_the_way = []
+            try:
+                good = await attempt_each(batch, self._broker.publish)
+            except BaseException:  # what is not known to have arrived still waits
+                for each in batch:
+                    self._waiting.setdefault(each.topic, each)
+                raise
+            finally:
+                self._on_the_way = []
             for each, is_taken in zip(batch, good, strict=True):
-                if is_taken:
+                if isinstance(is_taken, Failed):
+                    self.dropped += 1
+                    log.warning("state not published", topic=each.topic, error=is_taken.error)
+                elif is_taken:
                     self._note(each)
                 else:
                     self._waiting.setdefault(each.topic, each)

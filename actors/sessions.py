@@ -17,6 +17,7 @@ import trio
 
 from actors.ports import Store
 from protocol.errors import Unavailable
+from protocol.ids import is_uuid
 from protocol.people import Session
 from protocol.records import User
 
@@ -42,6 +43,7 @@ class Sessions:
         self, store: Store, check_s: float, told: Callable[[str], None] = lambda changed: None
     ) -> None:
         self.asked = 0  # how often the store was
+        self.misunderstood = 0  # notices of the store that name nobody
         self._store = store
         self._check_s = check_s
         self._told = told
@@ -72,6 +74,15 @@ class Sessions:
         for session_id in ended:
             self.heard(session_id)
         return ended
+
+    def _noticed(self, payload: str) -> None:
+        """The store tells of a change. Every role of its server may send such a notice, so what is
+        no id is counted and means nothing."""
+        if is_uuid(payload):
+            self.heard(payload)
+        else:
+            self.misunderstood += 1
+            log.debug("notice not understood", payload=payload[:100])
 
     def heard(self, changed: str) -> None:
         """A session with this id has ended, or a user with this id is another now."""
@@ -111,7 +122,7 @@ class Sessions:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._look_again, begun)
-                    await self._store.follow_people(self.heard, begun.set, self._check_s)
+                    await self._store.follow_people(self._noticed, begun.set, self._check_s)
             except* Unavailable as group:
                 log.debug("changes of sessions are not told", error=repr(group.exceptions))
             finally:

@@ -119,6 +119,11 @@ class Cell(Generic[M, E]):
         for effect in effects:
             self._perform(effect)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to do: no message waits, and none is being handled."""
+        return not self._turn and not len(self.mailbox)
+
     def failed(self) -> None:
         self.restarts += 1
 

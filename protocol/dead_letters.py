@@ -8,6 +8,17 @@ import msgspec
 
 from protocol.times import SECOND_US
 
+# Kinds of work.
+PLANS = "plans"
+OCCURRENCES = "occurrences"
+COMMANDS = "commands"
+WEBHOOKS = "webhooks"
+DEVICES = "devices"
+LISTENERS = "listeners"
+ROLLUPS = "rollups"
+# Their subject is the id of a row that has a due time of its own.
+OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)
+
 # Of one kind of work: some 10 MB in the database at most.
 KEPT_MAX = 10_000
 WORK_MAX = 40

@@ -86,6 +86,11 @@ class DeadLetterTables(Tables):
         gone = [self.all_dead_letters.pop((work, name), None) for name in dict.fromkeys(names)]
         return sum(letter is not None for letter in gone)
 
+    async def forget_dead_letters(self, work: str, due_before_us: int) -> int:
+        await self._cross()
+        old = [e for e in self.all_dead_letters.values() if e.next_try_us < due_before_us]
+        return self._clear_dead_letters(work, [e.subject for e in old if e.work == work])
+
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
         await self._cross()
         return self._due_dead_letters(work, now_us)[:limit]
@@ -116,7 +121,12 @@ class DeadLetterTables(Tables):
         for letter in chosen:
             due = msgspec.structs.replace(letter, next_try_us=now_us)
             self.all_dead_letters[letter.work, letter.subject] = due
+            self._due_again(letter.work, letter.subject, now_us)
         return len(chosen)
+
+    def _due_again(self, work: str, subject: str, now_us: int) -> None:
+        """The row of that subject is due, where it has one: tables that have such rows extend
+        this."""
 
     async def drop_dead_letter(self, letter_id: str) -> bool:
         await self._cross()

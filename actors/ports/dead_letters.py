@@ -22,6 +22,8 @@ class DeadLetterStore(Protocol):
     ) -> int | None:
         """Note one more failed attempt; answers when (µs) the next one shall come.
 
+        `detail` may be longer than `reason`: a traceback.
+
         None: there are `KEPT_MAX` of this work already, and it is not noted. Who has the work in no
         other place must keep it there.
         """
@@ -29,6 +31,10 @@ class DeadLetterStore(Protocol):
 
     async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
         """These succeeded, or are gone; answers how many there were."""
+        ...
+
+    async def forget_dead_letters(self, work: str, due_before_us: int) -> int:
+        """Those that were due before then and were not renewed: they succeeded, or are gone."""
         ...
 
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
@@ -44,7 +50,8 @@ class DeadLetterStore(Protocol):
         ...
 
     async def retry_dead_letters(self, letter_id: str | None, now_us: int) -> int:
-        """Try this one, or all of them, now; answers how many."""
+        """Try this one, or all of them, now; answers how many. What has a row of its own is due by
+        that row, too."""
         ...
 
     async def drop_dead_letter(self, letter_id: str) -> bool:

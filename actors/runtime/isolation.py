@@ -9,12 +9,16 @@ that is no `Exception` passes.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from actors.runtime.endings import ends_process
 from protocol.errors import Unavailable
+
+# So many may fail alone: more of them at once are no matter of what they are.
+ALONE_MAX = 16
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -55,13 +59,25 @@ async def attempt_each(
 
     Raises:
         Unavailable: whoever should answer is away. That is about no key.
+        Exception: more than `ALONE_MAX` of them fail, so it is about none of them either.
     """
-    done = await attempt(lambda: work(keys))
+    failed: list[Failed] = []
+    return await _attempt_part(keys, work, failed)
+
+
+async def _attempt_part(
+    keys: Sequence[K], work: Callable[[Sequence[K]], Awaitable[Sequence[T]]], failed: list[Failed]
+) -> list[T | Failed]:
+    done = await attempt(partial(work, keys))
     if not isinstance(done, Failed):
         return list(done)
     if isinstance(done.error, Unavailable):
         raise done.error
     if len(keys) == 1:
+        failed.append(done)
+        if len(failed) > ALONE_MAX:
+            raise done.error
         return [done]
     half = len(keys) // 2
-    return [*await attempt_each(keys[:half], work), *await attempt_each(keys[half:], work)]
+    first = await _attempt_part(keys[:half], work, failed)
+    return [*first, *await _attempt_part(keys[half:], work, failed)]

@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 
+from actors.adapters.memory import ManualClock
 from actors.neighbours import Neighbours
 from actors.ports import Publication
 from protocol.errors import Unavailable
@@ -101,6 +102,7 @@ def parts() -> tuple[Neighbours, Store, Broker]:
     neighbours = Neighbours(
         store,  # type: ignore[arg-type]
         broker,  # type: ignore[arg-type]
+        ManualClock(),
         "1.2",
         leads=lambda: store.leads,
         wait_may_serve=store.wait_may_serve,

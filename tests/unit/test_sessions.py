@@ -14,6 +14,7 @@ from actors.adapters.memory import PlainHasher
 from actors.sessions import Sessions
 from protocol.errors import Unavailable
 from tests.simulation.asgi import SocketClosed, open_socket
+from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site
 from web.addresses import Addresses, network_of
 from web.app import create_app
@@ -188,17 +189,20 @@ async def test_a_token_must_say_what_its_session_says(
     assert (await site.call("GET", "/users/me"))[0] == status
 
 
+S1, S2 = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2))
+
+
 class Following:
     """A store that is asked for a session, and tells of changes as long as it is told to."""
 
     def __init__(self) -> None:
-        self.sessions: set[str] = {"s1", "s2"}
+        self.sessions: set[str] = {S1, S2}
         self.heard: Any = None
         self.lost = trio.Event()
 
     async def session(self, session_id: str) -> Any:
         await trio.lowlevel.checkpoint()
-        user = SimpleNamespace(id="u1")
+        user = SimpleNamespace(id=USER)
         return (SimpleNamespace(id=session_id), user) if session_id in self.sessions else None
 
     async def sessions_alive(self, asked: Any) -> set[str]:
@@ -217,27 +221,43 @@ async def test_what_is_at_hand_counts_only_while_changes_are_told(
 ) -> None:
     store = Following()
     sessions = Sessions(store, 5.0)  # type: ignore[arg-type]
-    await sessions.find("s1")
-    await sessions.find("s1")
+    await sessions.find(S1)
+    await sessions.find(S1)
     assert sessions.asked == 2  # nobody tells of changes yet
     nursery.start_soon(sessions.run)
     await trio.testing.wait_all_tasks_blocked()
-    await sessions.find("s1")
-    await sessions.find("s1")
+    await sessions.find(S1)
+    await sessions.find(S1)
     assert sessions.asked == 3
-    store.heard("u1")
-    await sessions.find("s1")
+    store.heard(USER)
+    await sessions.find(S1)
     assert sessions.asked == 4
-    with sessions.watch("s1") as first, sessions.watch("s2") as second:
-        store.sessions.remove("s1")  # while nobody tells
+    with sessions.watch(S1) as first, sessions.watch(S2) as second:
+        store.sessions.remove(S1)  # while nobody tells
         store.lost.set()
         await trio.testing.wait_all_tasks_blocked()
-        assert await sessions.find("s1") is None
+        assert await sessions.find(S1) is None
         store.lost = trio.Event()
         await trio.sleep(1.1)
         assert (first.is_set(), second.is_set()) == (True, False)
-        store.heard("s2")
+        store.heard(S2)
         assert second.is_set()
+
+
+async def test_a_notice_that_names_nobody_is_counted_and_means_nothing(
+    nursery: trio.Nursery, autojump_clock: Any
+) -> None:
+    """Every role of the database server may send one."""
+    store = Following()
+    told: list[str] = []
+    sessions = Sessions(store, 5.0, told.append)  # type: ignore[arg-type]
+    nursery.start_soon(sessions.run)
+    await trio.testing.wait_all_tasks_blocked()
+    for junk in ("", "x", "'; DROP", USER.upper(), USER + " ", "\x00", "é" * 4_000, "{}"):
+        store.heard(junk)
+    assert (told, sessions.misunderstood) == ([], 8)
+    store.heard(USER)
+    assert told == [USER]
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,17 @@ from typing import Any
 
 from actors.adapters.postgres.crossing import Crossing
 from protocol.dead_letters import (
+    COMMANDS,
     DETAIL_MAX,
     DOUBLED_MAX,
     KEPT_MAX,
+    OCCURRENCES,
     PAUSE_FIRST_S,
     PAUSE_MAX_S,
     PAUSE_MAX_US,
+    PLANS,
     SUBJECT_MAX,
+    WEBHOOKS,
     DeadLetter,
     line,
     pause_us,
@@ -32,6 +36,14 @@ _LETTER = (
     "l.id::text, l.work, l.subject, l.user_id::text, l.reason, l.detail, l.attempts, l.first_at,"
     " l.last_at, l.next_try_at"
 )
+
+# Where work with a row of its own is due: table, column, and which rows still are.
+_ROWS = {
+    PLANS: ("media_schedules", "plan_at", "true"),
+    OCCURRENCES: ("schedule_occurrences", "held_until", "state = 'pending'"),
+    COMMANDS: ("commands", "next_try_at", "state IN ('queued', 'sent')"),
+    WEBHOOKS: ("webhook_deliveries", "next_try_at", "state = 'pending'"),
+}
 
 # As `pause_us` of the attempts that there are then.
 _PUT_ASIDE = f"""
@@ -100,6 +112,14 @@ async def clear(connection: Any, work: str, subjects: Collection[str]) -> int:
     return int(status.split()[1])
 
 
+async def forget(connection: Any, work: str, due_before_us: int) -> int:
+    """Those that were due before then and were not renewed."""
+    status = await connection.execute(
+        "DELETE FROM dead_letters WHERE work = $1 AND next_try_at < $2", work, due_before_us
+    )
+    return int(status.split()[1])
+
+
 async def due(connection: Any, work: str, now_us: int, limit: int) -> list[DeadLetter]:
     """Those whose next try has come, the longest due first; of two processes one gets each, while
     its transaction lasts."""
@@ -135,12 +155,23 @@ async def counted(connection: Any) -> dict[str, int]:
 
 
 async def retry(connection: Any, letter_id: str | None, now_us: int) -> int:
-    status = await connection.execute(
-        "UPDATE dead_letters SET next_try_at = $2 WHERE $1::text IS NULL OR id = $1::text::uuid",
-        letter_id,
-        now_us,
-    )
-    return int(status.split()[1])
+    async with connection.transaction():
+        chosen = await connection.fetch(
+            "UPDATE dead_letters SET next_try_at = $2"
+            " WHERE $1::text IS NULL OR id = $1::text::uuid RETURNING work, subject",
+            letter_id,
+            now_us,
+        )
+        for work, (table, column, where) in _ROWS.items():
+            ids = [row["subject"] for row in chosen if row["work"] == work]
+            if ids:
+                await connection.execute(
+                    f"UPDATE {table} SET {column} = $2"
+                    f" WHERE id::text = ANY($1) AND {column} > $2 AND {where}",
+                    ids,
+                    now_us,
+                )
+    return len(chosen)
 
 
 async def drop(connection: Any, letter_id: str) -> bool:
@@ -172,6 +203,9 @@ class DeadLetterCalls(Crossing):
 
     async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
         return await self._work(clear, work, subjects)
+
+    async def forget_dead_letters(self, work: str, due_before_us: int) -> int:
+        return await self._work(forget, work, due_before_us)
 
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
         return await self._work(due, work, now_us, limit)

@@ -1,0 +1,91 @@
+"""Dead letters of the running service: noted, counted, and tried again.
+
+Work that has a row of its own (a schedule, an occurrence, a command, a delivery) is due again by
+that row; its letter is a record, and goes when it has not been renewed after its time. Work without
+one (a device that cannot be loaded, a user whose listener cannot be served) is due by its letter.
+"""
+
+import traceback
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import structlog
+
+from actors.ports import Store, WallClock
+from actors.runtime.isolation import Failed, attempt
+from protocol.dead_letters import DETAIL_MAX, OWN_ROW, DeadLetter, reason_of
+from protocol.times import SECOND_US
+
+log = structlog.get_logger("roost.dead_letters")
+
+AGAIN_MAX = 100
+AGAIN_S = 10
+# Who is due by a row of its own has been tried by then, if its job works at all.
+RENEWED_WITHIN_S = 120
+
+
+async def put_aside(
+    store: Store,
+    clock: WallClock,
+    work: str,
+    subject: str,
+    error: Exception,
+    user_id: str | None = None,
+) -> int | None:
+    """Note that this work failed for its content; answers when (µs) it shall be tried again.
+
+    None: it could not be noted, for want of room or because the store does not answer.
+    """
+    reason = reason_of(error)
+    log.warning("put aside", work=work, subject=subject, reason=reason)
+    detail = "".join(traceback.format_exception(error))[-DETAIL_MAX:]
+    noted = await attempt(
+        partial(
+            store.put_aside,
+            work,
+            subject,
+            reason,
+            now_us=clock.now_us(),
+            user_id=user_id,
+            detail=detail,
+        )
+    )
+    if isinstance(noted, Failed):
+        log.warning("dead letter not noted", work=work, subject=subject, error=repr(noted.error))
+        return None
+    return noted
+
+
+class DeadLetters:
+    """The work of a job.
+
+    Args:
+        again: tries one letter of its kind of work again: whoever does settles it, by clearing it
+            or putting it aside once more.
+    """
+
+    def __init__(
+        self, store: Store, clock: WallClock, again: Mapping[str, Callable[[DeadLetter], None]]
+    ) -> None:
+        self.counts: dict[str, int] = {}  # by kind of work, as of the last look
+        self._store = store
+        self._clock = clock
+        self._again = dict(again)
+
+    async def work(self) -> int | None:
+        now_us = self._clock.now_us()
+        self.counts = await self._store.count_dead_letters()
+        for work in [each for each in OWN_ROW if each in self.counts]:
+            renewed_us = now_us - RENEWED_WITHIN_S * SECOND_US
+            await self._store.forget_dead_letters(work, renewed_us)
+        for work in [each for each in self._again if each in self.counts]:
+            for letter in await self._store.due_dead_letters(work, now_us, AGAIN_MAX):
+                self._again[work](letter)
+        return now_us + AGAIN_S * SECOND_US if self.counts else None
+
+    def degraded(self) -> dict[str, str]:
+        """For `/readyz`."""
+        if not self.counts:
+            return {}
+        said = ", ".join(f"{work} {count}" for work, count in sorted(self.counts.items()))
+        return {"dead letters": f"{said}: see `roost dead-letters`"}

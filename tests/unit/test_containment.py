@@ -1,0 +1,388 @@
+"""Poison in background work: it fails alone, is put aside, and everything else goes on."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from actors import courier as couriers
+from actors import devices as registry
+from actors.adapters.memory import ManualClock
+from actors.adapters.memory_store import MemoryStore
+from actors.courier import EACH_MAX, SENDERS, Courier
+from actors.devices import Devices
+from actors.dispatch import Dispatcher
+from actors.ports import Publication
+from actors.ports.webhooks import Errands
+from actors.supervisor import Supervisor
+from protocol import commands
+from protocol.commands import Command
+from protocol.errors import Unavailable
+from protocol.messages import DeviceEffect
+from protocol.records import LoadedDevice
+from protocol.topics import parse_topic
+from protocol.webhooks import Errand, Outcome, WebhookDelivery
+from tests.conftest import Logs
+from tests.unit.makers import NOW, SECOND, USER, said, some_device, some_feed
+
+
+# More than enough to use up every slot, were they leaked.
+ROUNDS = 2 * SENDERS // EACH_MAX
+
+
+class Receivers:
+    """Takes what comes; `fails` may raise for a URL."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.fails: Callable[[str], None] = lambda url: None
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        await trio.lowlevel.checkpoint()
+        self.fails(url)
+        self.got.append(url)
+        return Outcome(status=200)
+
+
+class Deliveries(MemoryStore):
+    """Errands of two webhooks, as often as they are claimed."""
+
+    def __init__(self) -> None:
+        super().__init__(ManualClock())
+        self.secrets = {1: "whsec_AAAA", 2: "whsec_AAAA"}
+        self.outcomes: list[tuple[int, Outcome]] = []
+        self.note_fails: Exception | None = None
+        self._made = 0
+
+    async def claim_deliveries(
+        self, now_us: int, limit: int, each: int, busy: Sequence[int]
+    ) -> Errands:
+        await trio.lowlevel.checkpoint()
+        free = [n for n in self.secrets if n not in busy]
+        errands = [self._errand(n) for n in free for _ in range(each)][:limit]
+        return Errands(errands=tuple(errands), next_us=None)
+
+    def _errand(self, webhook_num: int) -> Errand:
+        self._made += 1
+        delivery = WebhookDelivery(
+            num=self._made,
+            id=f"delivery-{self._made}",
+            webhook_num=webhook_num,
+            event_id="e",
+            type="t",
+            body="{}",
+            created_us=NOW,
+            next_try_us=NOW,
+        )
+        url = f"https://{webhook_num}.example"
+        return Errand(delivery=delivery, url=url, secret=self.secrets[webhook_num])
+
+    async def delivery_tried(
+        self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
+    ) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.note_fails is not None:
+            raise self.note_fails
+        self.outcomes.append((delivery.webhook_num, outcome))
+
+
+class Sending:
+    """A courier that is kept running."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.store = Deliveries()
+        self.receivers = Receivers()
+        self.courier = Courier(self.store, self.receivers, ManualClock(), freed=lambda: None)
+        self.supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+        self.supervisor.keep("courier", self.courier.run)
+
+    async def rounds(self, count: int) -> None:
+        for _ in range(count):
+            await self.courier.deliver()
+            await trio.testing.wait_all_tasks_blocked()
+
+    @property
+    def room(self) -> int:
+        return SENDERS - self.courier._running.total()
+
+
+@pytest.mark.parametrize("cause", ["secret", "receiver", "note"])
+async def test_an_error_in_a_sender_leaks_no_slot_and_holds_up_no_other_webhook(
+    autojump_clock: Any, nursery: trio.Nursery, cause: str
+) -> None:
+    scene = Sending(nursery)
+    if cause == "secret":
+        scene.store.secrets[1] = "whsec_A"  # no base64
+
+    def fail(url: str) -> None:
+        if cause == "receiver" and url == "https://1.example":
+            raise RuntimeError("a bug")
+
+    scene.receivers.fails = fail
+    if cause == "note":
+        scene.store.note_fails = RuntimeError("a bug")
+    await scene.rounds(ROUNDS)
+    assert scene.room == SENDERS
+    assert scene.receivers.got.count("https://2.example") == ROUNDS * EACH_MAX
+    assert scene.supervisor.crashes == 0
+    letters = await scene.store.dead_letters(1_000, None)
+    assert {letter.work for letter in letters} == {"webhooks"}
+    assert "delivery-1" in {letter.subject for letter in letters}
+    assert "Error" in letters[0].reason
+    if cause != "note":
+        failed = [outcome for num, outcome in scene.store.outcomes if num == 1]
+        assert len(failed) == ROUNDS * EACH_MAX
+        assert not any(outcome.is_good for outcome in failed)
+
+
+async def test_senders_that_are_cancelled_leave_their_slots(
+    autojump_clock: Any, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends a sender: an error that nothing contains cancels the others of its nursery."""
+    scene = Sending(nursery)
+
+    async def broken(work: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError("not contained")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(couriers, "attempt", broken)
+        await scene.rounds(1)
+    await trio.sleep(60)
+    await scene.rounds(3)
+    assert scene.room == SENDERS
+    assert scene.receivers.got
+
+
+def some_command(n: int, payload: str = "{}") -> Command:
+    return Command(
+        num=n,
+        id=f"00000000-0000-4000-8000-{n:012d}",
+        user_id=USER,
+        device_id="d",
+        device_num=n,
+        device_code=f"d{n}",
+        type="beep",
+        payload=payload,
+        state=commands.QUEUED,
+        parallel=False,
+        created_us=NOW,
+        expires_us=NOW + 3_600 * SECOND,
+        next_try_us=NOW,
+        attempts=1,
+    )
+
+
+class Outbox(MemoryStore):
+    """Notes what is said of commands."""
+
+    def __init__(self) -> None:
+        super().__init__(ManualClock())
+        self.sent: list[str] = []
+        self.unsent: list[tuple[str, int]] = []
+
+    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
+        await trio.lowlevel.checkpoint()
+        self.sent += [command_id for command_id, _ in sent]
+        return {}
+
+    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self.unsent += [(command_id, next_us) for command_id in ids]
+
+
+class Publishing:
+    """A broker that takes all but one topic, for which publishing fails."""
+
+    def __init__(self, poison: str = "") -> None:
+        self.poison = poison
+        self.taken: list[str] = []
+
+    async def publish(self, messages: Sequence[Publication]) -> list[bool]:
+        await trio.lowlevel.checkpoint()
+        if self.poison and any(self.poison in each.topic for each in messages):
+            raise ValueError("no topic for this protocol")
+        self.taken += [each.topic for each in messages]
+        return [True] * len(messages)
+
+
+@pytest.mark.parametrize("cause", ["payload", "publish"])
+async def test_a_command_that_cannot_be_sent_is_put_aside_and_the_others_go_out(
+    autojump_clock: Any, nursery: trio.Nursery, cause: str
+) -> None:
+    store, broker = Outbox(), Publishing("/d3/" if cause == "publish" else "")
+    dispatcher = Dispatcher(store, broker, ManualClock(), lambda progress: None)  # type: ignore[arg-type]
+    supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+    supervisor.keep("dispatcher", dispatcher.run)
+    room = dispatcher.room
+    for _ in range(20):
+        dispatcher.send(
+            [some_command(n, "\ud800" if (n, cause) == (3, "payload") else "{}") for n in range(9)]
+        )
+        await trio.sleep(1)
+    assert supervisor.crashes == 0
+    assert {topic.split("/")[3] for topic in broker.taken} == {f"d{n}" for n in range(9)} - {"d3"}
+    assert len(store.sent) == 20 * 8
+    (letter,) = await store.dead_letters(10, None)
+    assert (letter.work, letter.subject) == ("commands", some_command(3).id)
+    assert letter.user_id == USER
+    assert letter.attempts == 20
+    assert {command_id for command_id, _ in store.unsent} == {some_command(3).id}
+    assert all(next_us > NOW for _, next_us in store.unsent)
+    assert dispatcher.room == room  # it leaks nothing
+
+
+class Loading(MemoryStore):
+    """Devices of any key; a bad one makes the query fail that asks for it."""
+
+    def __init__(self) -> None:
+        super().__init__(ManualClock())
+        self.bad: set[str] = set()
+        self.error: Exception = ValueError("a row that nobody can read")
+        self.asked: list[int] = []
+
+    async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(len(keys))
+        if any(code in self.bad for _, code in keys):
+            raise self.error
+        made = [some_device(code=code) for _, code in keys]
+        return [LoadedDevice(device=each, feeds=(some_feed(),), alarms=()) for each in made]
+
+
+class Fleet:
+    """Device actors on a store whose rows may be bad."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.clock = ManualClock()
+        self.store = Loading()
+        self.done: list[DeviceEffect] = []
+        self.supervisor = Supervisor(nursery, self.clock, random.Random(1))
+        writer = SimpleNamespace(barrier=trio.lowlevel.checkpoint)
+        self.devices = Devices(
+            self.store,
+            self.supervisor,
+            writer,  # type: ignore[arg-type]
+            self.done.append,
+            lambda user_id: None,
+            self.clock,
+        )
+        self.supervisor.keep("loader", self.devices.load_forever)
+
+    def say(self, code: str, value: float = 1.0) -> bool:
+        message = said(value)
+        topic = parse_topic(f"users/{USER}/devices/{code}/feeds/t")
+        origin = msgspec.structs.replace(message.origin, topic=topic)
+        return self.devices.hand_over(msgspec.structs.replace(message, origin=origin))
+
+    @property
+    def heard(self) -> set[str]:
+        return {effect.device[1] for effect in self.done if hasattr(effect, "device")}
+
+
+async def test_a_bad_device_row_fails_its_own_device_and_no_other(
+    autojump_clock: Any, nursery: trio.Nursery, logs: Logs
+) -> None:
+    logs.claim("actor given up")
+    fleet = Fleet(nursery)
+    fleet.store.bad = {"d7"}
+    for n in range(40):
+        assert fleet.say(f"d{n}")
+    await trio.sleep(120)
+    assert len(fleet.devices) == 39
+    assert "loader" not in fleet.supervisor.health.failures
+    # Its messages are refused after its budget, which is recorded as well.
+    assert fleet.heard == {f"d{n}" for n in range(40)}
+    (letter,) = await fleet.store.dead_letters(10, None)
+    assert (letter.work, letter.subject, letter.user_id) == ("devices", f"{USER}/d7", USER)
+    assert letter.attempts == 1  # its actor asked nine times; the clock of the letter stood still
+    # While it is known, it costs the others nothing more than one look of its own.
+    fleet.store.asked.clear()
+    for n in range(40, 60):
+        fleet.say(f"d{n}")
+    fleet.say("d7")
+    await trio.sleep(1)
+    assert fleet.store.asked[:2] == [20, 1] or fleet.store.asked[0] == 20
+    # The row is right again: it is loaded, and the letter goes.
+    fleet.store.bad.clear()
+    await trio.sleep(60)
+    fleet.devices.load_again(letter)
+    await trio.sleep(1)
+    assert await fleet.store.dead_letters(10, None) == []
+    fleet.say("d7")
+    await trio.sleep(1)
+    assert len(fleet.devices) == 60
+
+
+async def test_what_is_about_no_device_leaves_their_messages_waiting_until_it_heals(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    fleet = Fleet(nursery)
+    codes = [f"d{n}" for n in range(40)]
+    fleet.store.bad, fleet.store.error = set(codes), RuntimeError("no such column")
+    for code in codes:
+        fleet.say(code)
+    await trio.sleep(300)
+    assert fleet.done == []
+    assert "no such column" in fleet.supervisor.health.degraded()["loader"]
+    assert await fleet.store.dead_letters(10, None) == []
+    fleet.store.bad.clear()
+    await trio.sleep(10)
+    assert fleet.heard == set(codes)
+
+
+async def test_at_the_bound_the_device_that_was_used_longest_ago_gives_way(
+    autojump_clock: Any, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ACTORS_MAX", 3)
+    fleet = Fleet(nursery)
+    for code in ("a", "b", "c", "a"):
+        assert fleet.say(code)
+        await trio.sleep(1)
+    assert fleet.say("d")  # "b" was used longest ago
+    await trio.sleep(1)
+    assert [cell.name.rpartition("/")[2] for cell in fleet.devices.cells] == ["c", "a", "d"]
+    assert fleet.heard == {"a", "b", "c", "d"}
+
+
+async def test_an_actor_with_work_to_do_never_gives_way(
+    autojump_clock: Any, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ACTORS_MAX", 3)
+    fleet = Fleet(nursery)
+    fleet.store.error, fleet.store.bad = Unavailable("away"), {"a", "b", "c"}
+    for code in ("a", "b", "c"):
+        assert fleet.say(code)
+        await trio.sleep(1)
+    assert not fleet.say("d")  # it is left to the broker, as ever
+    await trio.sleep(10)
+    assert not fleet.say("d")
+    fleet.store.bad.clear()
+    await trio.sleep(10)
+    assert fleet.heard == {"a", "b", "c"}
+    assert fleet.say("d")
+    await trio.sleep(1)
+    assert fleet.heard == {"a", "b", "c", "d"}
+
+
+async def test_a_device_that_gave_way_comes_back_at_once_and_in_order(
+    autojump_clock: Any, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ACTORS_MAX", 1)
+    fleet = Fleet(nursery)
+    count = 0
+    for n in range(50):
+        for code in ("a", "b"):
+            while not fleet.say(code, float(n)):
+                await trio.sleep(0.01)  # the other one has not stepped yet
+            count += 1
+            assert len(fleet.devices) == 1
+    await trio.sleep(1)
+    units = [effect for effect in fleet.done if hasattr(effect, "device")]
+    assert len(units) == count
+    assert [u.device[1] for u in units] == ["a", "b"] * 50
