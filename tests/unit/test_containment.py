@@ -30,7 +30,6 @@ from protocol.webhooks import Errand, Outcome, WebhookDelivery
 from tests.conftest import Logs
 from tests.unit.makers import NOW, SECOND, USER, said, some_device, some_feed
 
-
 # More than enough to use up every slot, were they leaked.
 ROUNDS = 2 * SENDERS // EACH_MAX
 
