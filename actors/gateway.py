@@ -135,6 +135,11 @@ class Gateway:
         return self._in_flight
 
     @property
+    def unheard(self) -> int:
+        """Acknowledgements that are on their way to the broker, as far as is known."""
+        return sum(ledger.unheard for ledger in self.ledgers.values())
+
+    @property
     def bytes_in_flight(self) -> int:
         """Of payloads that are held until their commit."""
         return self._bytes

@@ -41,7 +41,9 @@ from protocol.records import Unit
 log = structlog.get_logger("roost.house")
 
 VERSION = version("roost")
-DRAIN_MAX_S = 4.0
+# Of the ten seconds that an end may take; the web, the sessions and our servers have the others.
+DRAIN_MAX_S = 5.0
+DRAIN_POLL_S = 0.01
 # How long due work of a process that died may wait for this one to look.
 LOOK_AGAIN_S = 10.0
 
@@ -89,6 +91,9 @@ class House:
         self.sessions = Sessions(ports.store, look_again_s / 2, self.neighbours.changed)
         self.accounts = Accounts()
         self.inspector = Inspector()
+        # When the end stops waiting for what is in flight (Trio's clock); None before the end.
+        self.drained_by_s: float | None = None
+        self._gave_up_draining = False
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self.writer = Writer(
             ports.store,
@@ -230,17 +235,28 @@ class House:
                 self.clockwork.nudge(device_num)
 
     async def drain(self) -> None:
-        """Take nothing new, and wait (bounded) until what was taken is committed."""
-        if self.gateway.closing:
-            await trio.lowlevel.checkpoint()
-            return
-        self.gateway.closing = True
-        with trio.move_on_after(DRAIN_MAX_S) as scope:
-            while self.gateway.in_flight:
+        """Take nothing new from the broker, and wait until what was taken is committed and the
+        broker has processed its acknowledgements.
+
+        Bounded by `DRAIN_MAX_S` from the first call on: what is not done by then stays with the
+        broker, which sends it to the next process. A later call waits for what people wrote
+        meanwhile, for the rest of that time.
+        """
+        if self.drained_by_s is None:
+            self.drained_by_s = trio.current_time() + DRAIN_MAX_S
+            self.gateway.closing = True
+        with trio.move_on_at(self.drained_by_s) as scope:
+            await self.writer.barrier()
+            while self.gateway.in_flight or self.gateway.unheard:
+                await trio.sleep(DRAIN_POLL_S)
                 await self.writer.barrier()
-                await trio.sleep(0.01)
-        if scope.cancelled_caught:
-            log.warning("left to the broker", messages=self.gateway.in_flight)
+        if scope.cancelled_caught and not self._gave_up_draining:
+            self._gave_up_draining = True
+            log.warning(
+                "left to the broker",
+                messages=self.gateway.in_flight,
+                unheard=self.gateway.unheard,
+            )
 
 
 @asynccontextmanager
@@ -266,7 +282,12 @@ async def open_house(
         house.clockwork.start(house.supervisor)
         async with house.broker.open(house.gateway, house.gateway.prepare):
             try:
-                yield house
+                # The block has a nursery of its own: when an essential task gives up, the block
+                # ends first, and what is in flight is drained by those that still work.
+                async with trio.open_nursery() as block:
+                    block.start_soon(house.supervisor.raise_failure)
+                    yield house
+                    block.cancel_scope.cancel()
             finally:
                 with trio.CancelScope(shield=True):  # bounded by DRAIN_MAX_S
                     await house.drain()

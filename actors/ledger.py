@@ -67,6 +67,7 @@ class SessionLedger:
         # What was acknowledged on this connection: by its packet id, the hash of what it said.
         self._acknowledged: dict[int, int] = {}
         self._acks = 0
+        self._acks_heard = 0  # of these, how many the broker has surely processed
         self._acks_of_commits: deque[tuple[int, int]] = deque()  # (acks so far, commit number)
         self._unconfirmed: deque[tuple[int, list[bytes]]] = deque()  # (commit number, digests)
         self._confirmed = 0
@@ -101,6 +102,16 @@ class SessionLedger:
         return len(self._in_flight)
 
     @property
+    def packet_ids(self) -> list[int]:
+        """Of the messages in flight, those whose acknowledgement is owed on this connection."""
+        return [n for n, each in self._in_flight.items() if each.connection == self.connection]
+
+    @property
+    def unheard(self) -> int:
+        """PUBACKs on this connection of which the broker has not shown that it processed them."""
+        return self._acks - self._acks_heard if self.connection else 0
+
+    @property
     def needs_memory(self) -> bool:
         """Whether the store shall be asked what earlier processes left in doubt."""
         return not self._remembered
@@ -118,7 +129,7 @@ class SessionLedger:
             if receipt.taken is not None:
                 self._orphans[receipt.taken.digest] = receipt
         self._acknowledged.clear()
-        self._acks = 0
+        self._acks = self._acks_heard = 0
         self._acks_of_commits.clear()
         self._answered.clear()
         for _, digests in self._unconfirmed:
@@ -259,6 +270,7 @@ class SessionLedger:
         """
         if connection != self.connection:
             return None
+        self._acks_heard = acks
         for digest in [each for each, at in self._answered.items() if at <= acks]:
             del self._answered[digest]
             self._suspects.discard(digest)

@@ -152,6 +152,8 @@ class Supervisor:
     def __init__(self, nursery: trio.Nursery, clock: WallClock, rng: random.Random) -> None:
         self.crashes = 0
         self.health = Health()
+        self._failure: Exception | None = None
+        self._failed = trio.Event()
         self._nursery = nursery
         self._clock = clock
         self._rng = rng
@@ -209,7 +211,9 @@ class Supervisor:
                 reason = ends_process(error)
                 if reason is not None:
                     log.critical("task ends the process", task=name, reason=reason)
-                    raise
+                    self._failure = self._failure or error
+                    self._failed.set()
+                    return
                 ran_s = trio.current_time() - began_s
                 pause_s = pauses.next_s(ran_s)
                 self.crashes += 1
@@ -229,6 +233,13 @@ class Supervisor:
                 self.health.ended(name)
                 return
             await trio.sleep(pause_s)
+
+    async def raise_failure(self) -> None:
+        """Wait until an essential task ends the process, and raise what it failed with. The other
+        tasks still run, so that what is in flight can be brought to its end."""
+        while self._failure is None:
+            await self._failed.wait()
+        raise self._failure
 
     def contain(
         self, name: str, run: Callable[[], Awaitable[None]], *, gave_up: Callable[[], None]

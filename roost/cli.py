@@ -176,5 +176,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _fail(line: str, status: int) -> NoReturn:
+    logs.flush()  # the reason stands last
     print(f"roost: {line}", file=sys.stderr)
     sys.exit(status)

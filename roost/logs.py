@@ -1,7 +1,15 @@
-"""Structured logs on standard error: for people on a terminal, JSON lines elsewhere."""
+"""Structured logs on standard error: for people on a terminal, JSON lines elsewhere.
 
+A thread of its own writes them: a pipe that nobody reads holds up no one. What does not fit into
+the queue is dropped and counted, and the next line that is written says how many.
+"""
+
+import atexit
 import logging
+import os
 import sys
+import threading
+from collections import deque
 
 import structlog
 
@@ -10,9 +18,91 @@ from protocol.errors import SettingsError
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("auto", "text", "json")
 
+# Of lines that wait for the pipe: some ten thousand.
+BYTES_MAX = 2 << 20
+FLUSH_WITHIN_S = 0.5
+STDERR = 2
+
+
+class LogWriter:
+    """A text stream that never blocks: `write` queues, a thread writes to the file descriptor.
+
+    Attributes:
+        dropped: lines for which there was no room, since the start.
+    """
+
+    def __init__(self, fd: int, bytes_max: int = BYTES_MAX) -> None:
+        self.dropped = 0
+        self._fd = fd
+        self._bytes_max = bytes_max
+        self._lines: deque[bytes] = deque()
+        self._bytes = 0  # of these, and of those that are being written
+        self._untold = 0  # dropped since a line said how many
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        line = text.encode("utf-8", "backslashreplace")
+        with self._changed:
+            if self._bytes + len(line) > self._bytes_max:
+                self.dropped += 1
+                self._untold += 1
+            else:
+                self._lines.append(line)
+                self._bytes += len(line)
+                self._changed.notify_all()
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing: the thread writes as soon as it can. See `drain`."""
+
+    def drain(self, within_s: float) -> None:
+        """Wait (bounded) until all is written. Blocks: for the end of the process."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._bytes, within_s)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._lines or self._untold))
+                lines = b"".join(self._lines)
+                if self._untold:
+                    lines += b'{"event": "log lines dropped", "lines": %d}\n' % self._untold
+                taken, self._untold = sum(map(len, self._lines)), 0
+                self._lines.clear()
+            _write(self._fd, lines)
+            with self._changed:
+                self._bytes -= taken
+                self._changed.notify_all()
+
+
+def _write(fd: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(fd, left) :]
+        except OSError:  # closed by the other side: there is nobody to tell
+            return
+
+
+_writer: LogWriter | None = None
+
+
+def dropped() -> int:
+    """Lines that were dropped so far."""
+    return 0 if _writer is None else _writer.dropped
+
+
+def flush() -> None:
+    """Wait, for half a second at most, until what was logged is written."""
+    if _writer is not None:
+        _writer.drain(FLUSH_WITHIN_S)
+
 
 def configure(level: str, form: str) -> None:
     """Send our logs, and the warnings of libraries, to standard error."""
+    global _writer
     if level not in LEVELS:
         raise SettingsError(f"log level: {level!r} is not one of {', '.join(LEVELS)}")
     if form not in FORMATS:
@@ -35,14 +125,17 @@ def configure(level: str, form: str) -> None:
             structlog.processors.ExceptionRenderer(without_locals),
             structlog.processors.JSONRenderer(),
         ]
+    if _writer is None:
+        _writer = LogWriter(STDERR)
+        atexit.register(flush)
     number = getattr(logging, level.upper())
     structlog.configure(
         processors=[*shared, *end],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(_writer),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

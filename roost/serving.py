@@ -2,12 +2,10 @@
 
 import gc
 import logging
-import os
 import random
 import signal
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 import structlog
@@ -24,8 +22,10 @@ from actors.house import House, Pulse, open_house
 from actors.ports import Broker, Links, Logins, Ports, Store
 from actors.ports.media import MediaFiles
 from protocol.errors import RoostError, Unavailable
+from roost import deadline
 from roost.hardening import harden
 from roost.settings import Bind, check_free
+from roost.shutdown import run_until_stopped
 from web.app import create_app
 from web.live import Sockets
 from web.routing import WebSettings
@@ -33,13 +33,16 @@ from web.routing import WebSettings
 log = structlog.get_logger("roost")
 
 GRACE_S = 1.5
+# Beyond its grace time the web server is cancelled.
+CANCELLED_WITHIN_S = 0.5
 PING_S = 20.0
 FRAME_BYTES_MAX = 64 * 1024
 TIDY_EVERY_S = 3600.0
 RESTART_S = 0.5
 FAILURES_MAX = 20
 STEADY_S = 60.0
-DEADLINE_S = 9.0
+# A Ctrl-C may come twice: from the terminal, and from who started us and passes it on.
+SAME_SIGNAL_S = 0.5
 
 
 class Where:
@@ -108,9 +111,10 @@ async def open_web(house: House, settings: WebSettings, http: Bind) -> AsyncIter
             yield url
         finally:
             # First a word to every socket; the server's own end would look like a lost line.
-            with trio.CancelScope(shield=True):  # bounded by the two grace times
+            with trio.CancelScope(shield=True):  # bounded by GRACE_S
                 await sockets.close_all(GRACE_S)
                 stop.set()
+            nursery.cancel_scope.deadline = trio.current_time() + GRACE_S + CANCELLED_WITHIN_S
 
 
 class _Bound(trio.TaskStatus[list[str]]):
@@ -145,9 +149,11 @@ async def _serve_again(
         except Exception as error:
             steady = trio.current_time() - since_s > STEADY_S
             failures = 1 if steady else failures + 1
-            if not bound.is_bound or failures > FAILURES_MAX:
+            if not bound.is_bound:
                 raise
             log.error("web server failed", error=repr(error), exc_info=error)
+            if failures > FAILURES_MAX:
+                raise
         await trio.sleep(RESTART_S)
 
 
@@ -167,40 +173,55 @@ async def run_until_signal(
     *,
     alone: bool = False,
 ) -> None:
-    """Run the service until SIGTERM or Ctrl-C, then drain: sockets, writer, sessions.
+    """Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
+
+    A second signal, SIGTERM or Ctrl-C, ends the process at once, with its children. Whatever hangs
+    on the way, the end is there after `deadline.END_WITHIN_S`.
 
     Args:
         where: told of the URL that it listens on.
         serve_ready: runs beside the service, with the house and the URL that it listens on.
         alone: no other process can serve the same devices.
     """
+
+    def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
+        where.listens(url)
+        beside.start_soon(_tidy, house)
+        _keep_what_is_there()
+        beside.start_soon(serve_ready, house, url)
+
+    @contextmanager
+    def ending() -> Iterator[None]:
+        with deadline.for_failures():
+            yield
+        log.info("stopping")
+        deadline.end_within(deadline.END_WITHIN_S, status=0)
+
+    stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with (
-            open_house(ports, pulse=Pulse(is_alone=alone)) as house,
-            open_web(house, settings, http) as url,
-            trio.open_nursery() as nursery,
-        ):
-            where.listens(url)
-            nursery.start_soon(_tidy, house)
-            _keep_what_is_there()
-            nursery.start_soon(serve_ready, house, url)
-            async for _ in signals:
-                log.info("stopping")
-                break
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_listen, signals, stop)
+            await run_until_stopped(
+                open_house(ports, pulse=Pulse(is_alone=alone)),
+                lambda house: open_web(house, settings, http),
+                start_beside,
+                stop,
+                ending,
+            )
             nursery.cancel_scope.cancel()
-            _end_within(DEADLINE_S)
-            # Before the web ends: a client that reads nothing may hold that up.
-            await house.drain()
 
 
-def _end_within(seconds: float) -> None:
-    """Whatever hangs by then (a client, a server that does not answer) hangs without us.
-
-    Nothing is lost: what was not committed was not acknowledged. Our children end with us.
-    """
-    timer = threading.Timer(seconds, os._exit, [0])
-    timer.daemon = True
-    timer.start()
+async def _listen(signals: AsyncIterator[int], stop: trio.Event) -> None:
+    """The first signal ends the service in order; one that comes later, at once."""
+    first_s = None
+    async for number in signals:
+        stop.set()
+        now_s = trio.current_time()
+        if first_s is None:
+            first_s = now_s
+        elif now_s - first_s > SAME_SIGNAL_S:
+            log.warning("stopped at once; what is in flight stays with the broker")
+            deadline.end_now(128 + number)
 
 
 async def _tidy(house: House) -> None:

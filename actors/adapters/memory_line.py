@@ -38,6 +38,10 @@ class Line:
         return self._open
 
     @property
+    def is_stalled(self) -> bool:
+        return trio.current_time() < self._stalled_until_s
+
+    @property
     def on_the_way(self) -> int:
         return len(self._down) + len(self._up)
 

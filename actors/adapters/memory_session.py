@@ -139,6 +139,15 @@ class Session:
     def in_flight(self) -> int:
         return len(self._window)
 
+    @property
+    def is_stalled(self) -> bool:
+        return self.line is not None and self.line.is_stalled
+
+    def sent(self, packet_id: int) -> Published | None:
+        """What it sent under this packet id and has no acknowledgement of."""
+        message = self._window.get(packet_id)
+        return None if message is None else message.published
+
     def connect(
         self,
         line: Line,

@@ -12,6 +12,7 @@ import gmqtt.storage
 import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 import hypercorn.trio.run
+import pytest
 import quart
 import trio
 import trio_asyncio
@@ -155,3 +156,20 @@ async def test_a_timer_of_asyncio_rings_while_callbacks_go_on() -> None:
     async with open_bridge("guard") as bridge:
         await bridge.run(spin)
     assert rang == [True]
+
+
+async def test_a_nursery_keeps_the_failure_of_a_task_until_the_others_have_ended() -> None:
+    """`roost.deadline` names it when they hang."""
+    kept: list[BaseException] = []
+
+    async def fail() -> None:
+        raise ValueError("a mistake")
+
+    with pytest.RaisesGroup(ValueError):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+            try:
+                await trio.sleep_forever()
+            finally:
+                kept += nursery._pending_excs
+    assert [str(error) for error in kept] == ["a mistake"]

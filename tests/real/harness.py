@@ -68,14 +68,15 @@ class Roost:
         """SIGTERM; the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self._ended()
+        return self.ended()
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self._ended()
+        self.ended()
 
-    def _ended(self) -> int:
+    def ended(self) -> int:
+        """Wait for the end of the process; its exit status."""
         assert self.process is not None
         status = self.process.wait(15)
         assert self.process.stdout is not None
@@ -100,6 +101,13 @@ class Roost:
 
     def user(self, name: str = "ada") -> "Person":
         return Person(self, f"{name}@example.org")
+
+
+def metric(roost: Roost, name: str) -> float:
+    """What `/metrics` says of a metric without labels."""
+    page = httpx.get(roost.url + "/metrics").text
+    (line,) = (line for line in page.splitlines() if line.startswith(name + " "))
+    return float(line.split()[1])
 
 
 def clean_environment() -> dict[str, str]:

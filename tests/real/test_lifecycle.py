@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 import pytest
 import trio
 
+from tests.real.database import locked
 from tests.real.harness import (
     ROOST,
     DeviceClient,
@@ -20,8 +22,12 @@ from tests.real.harness import (
     clean_environment,
     dashboard,
     eventually,
+    metric,
     running,
 )
+
+COMMIT_S = 3.0
+ACK_WAIT_S = 5.0  # after which nats-server sends again what has no acknowledgement
 
 
 def roost_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +57,51 @@ async def test_sigterm_drains_closes_sockets_with_1001_and_exits_0(tmp_path: Pat
         roost.start()
         eventually(lambda: len(ada.values(device["feeds"]["t"])), lambda count: count == 50)
         assert '"level": "error"' not in roost.log
+
+
+def test_a_commit_in_flight_at_sigterm_is_waited_for_and_comes_to_no_other_process(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as roost:
+        ada = roost.user()
+        device = ada.device("d", "t")
+        client = DeviceClient(roost, device["mqtt"])
+        client.publish("feeds/t", {"value": 0})
+        eventually(lambda: ada.values(device["feeds"]["t"]), lambda values: values == [0])
+        with locked(roost, "feed_values") as release:
+            for n in range(1, 21):
+                client.publish("feeds/t", {"value": n})
+            eventually(lambda: metric(roost, "roost_mqtt_in_flight"), lambda count: count == 20)
+            threading.Timer(COMMIT_S, release).start()
+            since = time.monotonic()
+            assert roost.stop() == 0
+            assert COMMIT_S - 0.5 < time.monotonic() - since < 10
+        roost.start()
+        assert sorted(ada.values(device["feeds"]["t"])) == list(range(21))
+        time.sleep(ACK_WAIT_S + 1)  # by then what was not acknowledged would have come again
+        assert metric(roost, "roost_mqtt_messages_total") == 0
+        assert "left to the broker" not in roost.log
+
+
+def test_a_second_signal_ends_it_at_once_and_its_servers_with_it(tmp_path: Path) -> None:
+    with running(tmp_path) as roost:
+        client = DeviceClient(roost, roost.user().device("d", "t")["mqtt"])
+        pids = [roost.pid_of(name) for name in ("postgres", "nats-server")]
+        assert roost.process is not None
+        with locked(roost, "feed_values"):
+            client.publish("feeds/t", b"1")
+            eventually(lambda: metric(roost, "roost_mqtt_in_flight"))
+            roost.process.send_signal(signal.SIGTERM)
+            eventually(lambda: '"event": "stopping"' in roost.log)
+            time.sleep(1)
+            since = time.monotonic()
+            roost.process.send_signal(signal.SIGINT)
+            assert roost.ended() == 128 + signal.SIGINT
+            assert time.monotonic() - since < 2
+        eventually(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
+        roost.start()
+        (feed,) = roost.user().get("/feeds")["items"]
+        eventually(lambda: roost.user().values(feed["id"]), lambda values: values == [1])
 
 
 def test_a_database_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:

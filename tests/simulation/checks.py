@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import gateway as gateways
 from actors import writer as writers
+from actors.house import House
 from actors.ports import FeedPage
 from protocol.listing import REJECTIONS
 from protocol.payloads import PAYLOAD_BYTES_MAX
@@ -112,6 +113,36 @@ def _marks_in(rejection: StoredRejection) -> set[str]:
         payload = base64.b64decode(payload)
     digits = "".join(c if c.isdigit() else " " for c in payload.decode("latin-1"))
     return {f"{int(each)}" for each in digits.split() if len(each) < 20}
+
+
+class Taken:
+    """What a process had taken from the broker when its end began."""
+
+    def __init__(self, world: "World", house: House) -> None:
+        self.messages = [
+            published
+            for name, ledger in house.gateway.ledgers.items()
+            for packet_id in ledger.packet_ids
+            if (published := world.broker.sessions[name].sent(packet_id)) is not None
+        ]
+        self._world = world
+        self._was_calm = world.is_calm
+        self._faults = self._fired()
+
+    def check_drained(self) -> None:
+        """I2: an end in order leaves nothing to the next process that this one had taken, unless
+        a fault was in its way."""
+        if not (self._was_calm and self._world.is_calm and self._faults == self._fired()):
+            return
+        left = [each.topic for each in self.messages if not (each.acknowledged or each.lost)]
+        if left:
+            raise Broken("I2", f"taken, and left to the next process: {left}")
+
+    def _fired(self) -> int:
+        """How many faults of lines, servers and actors had an effect so far."""
+        kinds = ("line", "broker", "session", "store", "actor")
+        fired = self._world.trace.fired
+        return sum(count for kind, count in fired.items() if kind.startswith(kinds))
 
 
 async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -> None:

@@ -345,7 +345,9 @@ class _Painter:
                 )
             )
         if rng.random() < 0.3:
-            steps.append(Stop(at_s=self.moment(), down_s=rng.choice((0.0, 1.0))))
+            steps.append(
+                Stop(at_s=self.moment(), steps=rng.randrange(400), down_s=rng.choice((0.0, 1.0)))
+            )
         return steps
 
     def storm(self) -> list[AnyStep]:

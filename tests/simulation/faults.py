@@ -163,6 +163,7 @@ KINDS = (
     "process killed",
     "process killed, something in flight",
     "process stopped",
+    "process stopped, something in flight",
     "device: delayed",
     "device: sent twice",
     "device: overtaken",

@@ -1,6 +1,7 @@
 """Carry out a plan in a world: furnish it, live through the plan, let it settle, check."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 from typing import Any, assert_never
 
@@ -331,42 +332,47 @@ class Life:
         async with self._power:
             process = await world.serving()
             if isinstance(step, Kill):
-                await self._kill_after(step.steps)
+                await _act_after(step.steps, world.kill)
                 await process.ended.wait()
             else:
+                now = trio.Event()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_act_after, step.steps, now.set)
+                    await now.wait()
                 await world.stop()
             await trio.sleep(step.down_s)
             world.start()
             await world.serving()
 
-    async def _kill_after(self, steps: int) -> None:
-        """After so many task steps, or a moment later where the world has become quiet."""
-        killer = _KillLater(self.world, steps)
-        trio.lowlevel.add_instrument(killer)
-        with trio.move_on_after(QUIET_S):
-            await killer.done.wait()
-            return
-        killer.kill()
+
+async def _act_after(steps: int, act: Callable[[], None]) -> None:
+    """After so many task steps, or a moment later where the world has become quiet."""
+    later = _Later(act, steps)
+    trio.lowlevel.add_instrument(later)
+    with trio.move_on_after(QUIET_S):
+        await later.done.wait()
+        return
+    later.act()
 
 
-class _KillLater(trio.abc.Instrument):
-    """Kills the service after so many task steps from now: between any two awaits."""
+class _Later(trio.abc.Instrument):
+    """Does something after so many task steps from now: between any two awaits."""
 
-    def __init__(self, world: World, steps: int) -> None:
+    def __init__(self, act: Callable[[], None], steps: int) -> None:
         self.done = trio.Event()
-        self._world = world
+        self._act = act
         self._left = steps
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         self._left -= 1
         if self._left < 0:
-            self.kill()
+            self.act()
 
-    def kill(self) -> None:
+    def act(self) -> None:
         if self.done.is_set():  # both reasons came in one moment
             return
         trio.lowlevel.remove_instrument(self)
-        self._world.kill()
+        self._act()
         self.done.set()
 
 

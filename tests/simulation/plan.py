@@ -184,8 +184,9 @@ class Kill(Step, frozen=True, kw_only=True):
 
 
 class Stop(Step, frozen=True, kw_only=True):
-    """SIGTERM and a new start."""
+    """SIGTERM, so many task steps after `at_s`, and a new start."""
 
+    steps: int = 0
     down_s: float
 
 

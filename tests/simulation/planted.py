@@ -21,6 +21,7 @@ from actors.adapters.memory_store import MemoryStore
 from actors.devices import Devices
 from actors.feed_state import FeedState
 from actors.gateway import Gateway
+from actors.house import House
 from actors.ledger import SessionLedger
 from actors.mailbox import Lane, Mailbox
 from actors.outbox import Outbox
@@ -295,3 +296,12 @@ def lost_account(patch: Patch) -> None:
         settled(self, device, **{**outcomes, "duplicate": 0})
 
     patch.setattr(Accounts, "settled", mistaken)
+
+
+@plant("an end without a drain")
+def not_drained(patch: Patch) -> None:
+    async def mistaken(self: House) -> None:
+        self.gateway.closing = True
+        await trio.lowlevel.checkpoint()
+
+    patch.setattr(House, "drain", mistaken)

@@ -1,8 +1,8 @@
 """One life of the service in a simulated world: house and web on lines that can be cut."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -14,6 +14,7 @@ from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.house import House, open_house
 from actors.links import MediaLinks
 from actors.ports import Ports
+from roost.shutdown import run_until_stopped
 from web.app import create_app
 from web.live import Sockets
 from web.routing import WebSettings
@@ -68,19 +69,14 @@ class Process:
         world.trace.note("process", f"{self.number} starts")
         try:
             with self._scope:
-                async with open_house(
+                house = open_house(
                     ports,
                     on_step=world.on_step,
                     idle_s=world.idle_s,
                     look_again_s=world.look_again_s,
                     pulse=world.pulse,
-                ) as house:
-                    self.house = house
-                    settings = WebSettings(jwt_secret="s" * 32)
-                    self.app = create_app(house, PlainHasher(), settings, self._sockets)
-                    self.serving.set()
-                    await self._stopping.wait()
-                    await self._sockets.close_all(CLOSE_WITHIN_S)
+                )
+                await run_until_stopped(house, self._open_front, self._started, self._stopping)
         except* Killed:
             assert self.is_dead
         finally:
@@ -89,6 +85,22 @@ class Process:
             for scope in self._clients.values():
                 scope.cancel()
             world.trace.note("process", f"{self.number} ended")
+
+    @asynccontextmanager
+    async def _open_front(self, house: House) -> AsyncIterator[None]:
+        """The web of this process; its clients are other tasks of the world (`client`)."""
+        self.house = house
+        settings = WebSettings(jwt_secret="s" * 32)
+        self.app = create_app(house, PlainHasher(), settings, self._sockets)
+        try:
+            yield
+        finally:
+            if not self.is_dead:
+                with trio.CancelScope(shield=True):  # bounded by CLOSE_WITHIN_S
+                    await self._sockets.close_all(CLOSE_WITHIN_S)
+
+    def _started(self, beside: trio.Nursery, house: House, front: None) -> None:
+        self.serving.set()
 
     def written(self) -> tuple[int, int]:
         """Readings and refusals that it brought into the store."""
@@ -107,7 +119,7 @@ class Process:
         self._line.cut()
         self._port.cut()
         if hasattr(self, "house"):
-            self.house.gateway.closing = True  # it drains nothing
+            self.house.drained_by_s = float("-inf")  # it drains nothing
         self._scope.cancel()
         for scope in self._clients.values():
             scope.cancel()

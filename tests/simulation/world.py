@@ -23,7 +23,7 @@ from actors.adapters.memory_line import no_latency
 from actors.adapters.memory_media import MemoryFiles
 from actors.adapters.memory_session import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
 from actors.adapters.memory_store import MemoryStore
-from actors.adapters.memory_store_line import LineCrash, StoreFaults
+from actors.adapters.memory_store_line import WORK_S, LineCrash, StoreFaults
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.house import House, Pulse
 from actors.ports import Delivery
@@ -169,8 +169,15 @@ class World:
         """SIGTERM and the end of the process."""
         process = await self.serving()
         self.trace.fault("process stopped")
+        taken = checks.Taken(self, process.house)
+        if taken.messages:
+            self.trace.fault("process stopped, something in flight")
         await process.stop()
         self._process = None
+        try:
+            taken.check_drained()
+        except Broken as error:
+            self._broken = self._broken or error
 
     def kill(self) -> None:
         """`kill -9`, wherever the process is."""
@@ -269,6 +276,16 @@ class World:
         self.broker.away, self.broker.latency = False, no_latency
         self._crashes.clear()
         self.clock.offset_s = self.clock.furthest_s
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether no fault of a server, a line or an actor is at work, or waits for its moment,
+        that may hold things up for seconds. A slow line to the broker is none."""
+        store, broker = self.store_faults, self.broker
+        slow = store.latency is not no_latency or store.work_s > WORK_S
+        stalled = any(session.is_stalled for session in broker.sessions.values())
+        waiting = store.commits or store.crashes or self._crashes
+        return not (store.away or broker.away or slow or stalled or waiting)
 
     async def settle(self) -> None:
         """Wait until nothing is on its way any more.

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -23,7 +26,7 @@ def fail(settings: WebSettings) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_traceback_shows_no_local_variable(
-    form: str, logs: Any, capsys: pytest.CaptureFixture[str]
+    form: str, logs: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -34,7 +37,8 @@ def test_a_traceback_shows_no_local_variable(
         except ValueError as error:
             structlog.get_logger("x").error("failed", exc_info=error)
             logging.getLogger("y").error("failed too", exc_info=error)
-        text = capsys.readouterr().err
+        roost_logs.flush()
+        text = capfd.readouterr().err
     finally:
         root.handlers, root.level = handlers, level
     assert "something else" in text
@@ -45,6 +49,41 @@ def test_a_traceback_shows_no_local_variable(
             "failed",
             "failed too",
         ]
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """To read from and to write to."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        with suppress(OSError):
+            os.close(end)
+
+
+def test_a_pipe_that_nobody_reads_holds_up_no_one_and_the_drops_are_told(
+    pipe: tuple[int, int],
+) -> None:
+    reading, writing = pipe
+    writer = roost_logs.LogWriter(writing, bytes_max=200_000)
+    line = "x" * 999 + "\n"
+    for _ in range(1_000):  # a pipe takes 64 KiB; a blocking write would end here
+        writer.write(line)
+    assert writer.dropped >= 700
+    writer.drain(0.01)  # bounded, though nothing moves
+    with os.fdopen(reading, "rb", closefd=False) as file:
+        lines = [file.readline() for _ in range(1_000 - writer.dropped)]
+        assert lines == [line.encode()] * len(lines)
+        told = json.loads(file.readline())
+    assert told == {"event": "log lines dropped", "lines": writer.dropped}
+
+
+def test_a_pipe_that_was_closed_is_no_error(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    os.close(reading)
+    writer = roost_logs.LogWriter(writing)
+    writer.write("nobody reads this\n")
+    writer.drain(10)
 
 
 def test_an_unknown_level_is_a_setting_that_cannot_work() -> None:

@@ -178,7 +178,9 @@ async def test_only_a_broken_scheduler_ends_the_process(autojump_clock: Any, log
 
     with pytest.RaisesGroup(trio.TrioInternalError):
         async with trio.open_nursery() as nursery:
-            Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", fail)
+            supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+            supervisor.keep("writer", fail)
+            nursery.start_soon(supervisor.raise_failure)
 
 
 async def test_failures_far_apart_cost_nothing(autojump_clock: Any, nursery: trio.Nursery) -> None:

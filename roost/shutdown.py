@@ -1,0 +1,51 @@
+"""How the service runs and ends, in order. The simulation's processes run through the same code.
+
+At the end:
+
+1. nothing new is taken from the broker;
+2. what was taken is committed, and the broker has processed the acknowledgements (`House.drain`);
+3. sockets are closed with 1001, and the web server ends; then what people wrote meanwhile is waited
+   for, too;
+4. the sessions at the broker end, then the tasks of the house, then (outside) the servers of ours.
+
+After a failure the order is the same from the third step on; `open_house` drains before its tasks
+end.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from typing import TypeVar
+
+import trio
+
+from actors.house import House
+
+F = TypeVar("F")
+
+
+async def run_until_stopped(
+    house_opened: AbstractAsyncContextManager[House],
+    open_front: Callable[[House], AbstractAsyncContextManager[F]],
+    start_beside: Callable[[trio.Nursery, House, F], None],
+    stop: trio.Event,
+    ending: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Run the service until `stop` is set, and end it in order.
+
+    Args:
+        open_front: what people reach of it; at its end it closes their connections.
+        start_beside: starts what runs beside the service; it is cancelled at the end.
+        ending: a context that is left when the end begins, with an exception where that is the
+            failure of something.
+    """
+    async with (
+        house_opened as house,
+        open_front(house) as front,
+        trio.open_nursery() as beside,
+    ):
+        with ending():
+            start_beside(beside, house, front)
+            await stop.wait()
+        # Before the web ends: a client that reads nothing may hold that up.
+        await house.drain()
+        beside.cancel_scope.cancel()
