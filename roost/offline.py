@@ -12,6 +12,7 @@ import trio
 
 from protocol.errors import SettingsError
 from roost.embedded import data_dir
+from roost.embedded.child import Keeper
 from roost.embedded.postgres import EmbeddedPostgres, url_of
 
 
@@ -28,7 +29,7 @@ async def database_url(url: str | None, path: Path) -> AsyncIterator[str]:
     with data_dir.locked(path) as locked:
         server = EmbeddedPostgres(locked / "postgres", locked / "postgres.log")
         async with trio.open_nursery() as nursery:
-            await nursery.start(server.keep, random.Random())
+            await nursery.start(Keeper(server, random.Random()).run)
             yield server.url
             nursery.cancel_scope.cancel()
 

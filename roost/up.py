@@ -19,6 +19,7 @@ from actors.links import MediaLinks
 from roost import demo
 from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from roost.embedded.child import Keeper
 from roost.embedded.postgres import EmbeddedPostgres
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
@@ -61,7 +62,7 @@ async def up(settings: UpSettings) -> None:
 async def _start(
     servers: trio.Nursery, server: EmbeddedPostgres | EmbeddedBroker, rng: random.Random
 ) -> None:
-    await servers.start(server.keep, rng)
+    await servers.start(Keeper(server, rng).run)
 
 
 async def _serve(

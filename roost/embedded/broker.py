@@ -1,9 +1,7 @@
 """`nats-server` as the MQTT broker: JetStream store, our own logins, partitions by device."""
 
-import random
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -27,11 +25,13 @@ CONNECTIONS_MAX = 65_536
 # the next device that listens to its commands with QoS 1 would be refused.
 CONSUMERS_MAX = 16_384
 READY_TIMEOUT_S = 30.0
-POLL_S = 0.01
+LISTENS_WITHIN_S = 0.2
 
 
 class EmbeddedBroker:
     """One NATS server on `data`, MQTT on `host:port`. Port 0 takes a free one."""
+
+    name = "nats-server"
 
     def __init__(self, data: Path, log_file: Path, host: str, port: int, secrets: Secrets) -> None:
         self.host = host
@@ -56,29 +56,27 @@ class EmbeddedBroker:
             seed=self._secrets.nats_seed.encode(),
         )
 
-    async def keep(
-        self,
-        rng: random.Random,
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Run the server until cancelled; started when it takes connections."""
-        await child.keep("nats-server", self.start, rng, task_status=task_status)
-
-    async def start(self) -> "subprocess.Popen[bytes]":
-        """Start the server and wait until it takes connections. Raises `ChildFailed`."""
-        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async def start(self) -> child.Process:
+        """Start the server and wait until it takes connections. When this raises, or is
+        cancelled, none is left. Raises `ChildFailed`."""
         check_free(Bind(self.host, self.port), "MQTT")
         config = self._data / "nats.conf"
-        write_private(config, self._config().encode())
+        await trio.to_thread.run_sync(self._write, config)  # it waits for the disk
         process = child.spawn([self._exe, "-c", config], self._log_file)
-        with trio.move_on_after(READY_TIMEOUT_S):
-            while process.poll() is None:
-                if _listens(self.host, self.port) and _listens("127.0.0.1", self._nats_port):
-                    return process
-                await trio.sleep(POLL_S)
-        await child.stop(process)
+        if await child.ready(process, self._is_ready, self.stop, READY_TIMEOUT_S):
+            return process
         raise child.ChildFailed(f"the MQTT broker did not start; see {self._log_file}")
+
+    async def stop(self, process: child.Process, *, hung: bool = False) -> None:
+        """In order, or at once where it hangs."""
+        await (child.kill(process) if hung else child.stop(process))
+
+    async def _is_ready(self) -> bool:
+        return await _listens(self.host, self.port) and await _listens("127.0.0.1", self._nats_port)
+
+    def _write(self, config: Path) -> None:
+        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(config, self._config().encode())
 
     def _config(self) -> str:
         """The configuration. Only Roost knows the three passwords; devices come by callout."""
@@ -157,11 +155,15 @@ def free_port(host: str) -> int:
         return port
 
 
-def _listens(host: str, port: int) -> bool:
-    """Whether something takes connections there now. Local and short: it does not wait."""
+async def _listens(host: str, port: int) -> bool:
+    """Whether something takes connections there now."""
     if host in ("0.0.0.0", "::", ""):
         host = "127.0.0.1"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex((host, port)) == 0
+    with trio.socket.socket(family) as probe, trio.move_on_after(LISTENS_WITHIN_S):
+        try:
+            await probe.connect((host, port))
+        except OSError:
+            return False
+        return True
+    return False

@@ -7,11 +7,15 @@ Linux tells a child of its parent's end (`PR_SET_PDEATHSIG`, prctl(2)). The sign
 import ctypes
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 import trio
@@ -22,10 +26,16 @@ log = structlog.get_logger("roost.child")
 
 PR_SET_PDEATHSIG = 1
 STOP_TIMEOUT_S = 5.0
+KILL_TIMEOUT_S = 2.0
 POLL_S = 0.1
+READY_POLL_S = 0.01
 # A server that lived so long before it ended is started again at once.
 STEADY_S = 10.0
 RESTARTS_MAX = 10
+RESTART_PAUSE_MAX_S = 5.0
+LOG_BYTES_MAX = 10 << 20
+
+Process = subprocess.Popen[bytes]
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -34,21 +44,54 @@ class ChildFailed(RoostError):
     """A server of ours does not start, or ends again and again."""
 
 
-def spawn(command: Sequence[str | Path], log_file: Path) -> "subprocess.Popen[bytes]":
+class Server(Protocol):
+    """What `Keeper` runs."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def start(self) -> Process:
+        """Start it and wait until it serves. When this raises, or is cancelled, none is left."""
+        ...
+
+    async def stop(self, process: Process, *, hung: bool = False) -> None:
+        """End it and everything that it started. One that hangs is not asked politely."""
+        ...
+
+
+def spawn(command: Sequence[str | Path], log_file: Path) -> Process:
     """Start a process that ends with us; what it prints goes to `log_file`, kept from one start
     to the next up to 10 MB."""
-    if log_file.exists() and log_file.stat().st_size > 10 << 20:
+    if log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX:
         log_file.replace(log_file.with_suffix(".old"))
+    prefix = _ends_with_parent()
     with log_file.open("ab") as out:
         return subprocess.Popen(
-            [str(part) for part in command],
+            [*prefix, *(str(part) for part in command)],
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             start_new_session=True,  # a Ctrl-C is for us; we stop our children in order
-            preexec_fn=_end_with_parent,
+            # Python code between fork and exec forbids vfork, and a fork copies all our page
+            # tables: 20 ms and more during which nothing else runs.
+            preexec_fn=None if prefix else _end_with_parent,
         )
+
+
+@cache
+def _ends_with_parent() -> tuple[str, ...]:
+    """What to put before a command, so that it gets SIGINT when we end; empty where the system
+    has no such program."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return ()
+    prefix = (setpriv, "--pdeathsig", "INT", "--")
+    try:
+        tried = subprocess.run([*prefix, "true"], check=False, capture_output=True)
+    except OSError:
+        return ()
+    return prefix if tried.returncode == 0 else ()
 
 
 def _end_with_parent() -> None:
@@ -56,15 +99,19 @@ def _end_with_parent() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
-async def wait_end(process: "subprocess.Popen[bytes]") -> int:
+async def wait_end(process: Process) -> int:
     """Wait for a child to end; answers with its exit status."""
     if hasattr(os, "pidfd_open"):
-        handle = os.pidfd_open(process.pid)
         try:
-            while process.poll() is None:
-                await trio.lowlevel.wait_readable(handle)
-        finally:
-            os.close(handle)
+            handle = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            pass  # it has ended, and was not reaped: the next look does that
+        else:
+            try:
+                while process.poll() is None:
+                    await trio.lowlevel.wait_readable(handle)
+            finally:
+                os.close(handle)
     while process.poll() is None:  # noqa: ASYNC110 (no pidfd on this system)
         await trio.sleep(POLL_S)
     status = process.returncode
@@ -72,53 +119,140 @@ async def wait_end(process: "subprocess.Popen[bytes]") -> int:
     return status
 
 
-async def stop(process: "subprocess.Popen[bytes]") -> None:
-    """SIGINT, and SIGKILL after five seconds."""
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGINT)
-    with trio.move_on_after(STOP_TIMEOUT_S):
-        await wait_end(process)
-        return
-    log.warning("child did not stop", pid=process.pid)
-    process.kill()
-    process.wait()
-
-
-async def keep(
-    name: str,
-    start: Callable[[], Awaitable["subprocess.Popen[bytes]"]],
-    rng: random.Random,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+async def stop(
+    process: Process, number: int = signal.SIGINT, within_s: float = STOP_TIMEOUT_S
 ) -> None:
-    """Start a server, and start it again whenever it ends, until cancelled; then stop it.
+    """A signal, and SIGKILL to its whole process group after that time."""
+    if process.poll() is None:
+        process.send_signal(number)
+        with trio.move_on_after(within_s):
+            await wait_end(process)
+            return
+        log.warning("server did not stop; killed", pid=process.pid)
+        await kill(process)
 
-    Raises:
-        RoostError: the first start failed.
-        ChildFailed: it ended, or did not start again, ten times in a row.
+
+async def kill(process: Process) -> None:
+    """SIGKILL to it and all that it started (except what began a session of its own), and a wait
+    for its end."""
+    if process.poll() is None:  # afterwards its number may be anybody's
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    # A process that the kernel holds (a disk that hangs) does not end even so.
+    with trio.move_on_after(KILL_TIMEOUT_S, shield=True):
+        await wait_end(process)
+
+
+async def ready(
+    process: Process,
+    is_ready: Callable[[], Awaitable[bool]],
+    end: Callable[[Process], Awaitable[None]],
+    within_s: float,
+) -> bool:
+    """Whether it serves. One that does not in time, or ended, or whose start is cancelled or
+    fails, is ended with `end`, so that none is left."""
+    serves = False
+    try:
+        with trio.move_on_after(within_s):
+            while process.poll() is None and not serves:
+                if await is_ready():
+                    serves = True
+                else:
+                    await trio.sleep(READY_POLL_S)
+    finally:
+        if not serves:
+            with trio.CancelScope(shield=True):  # bounded by STOP_TIMEOUT_S and KILL_TIMEOUT_S
+                await end(process)
+    return serves
+
+
+class Keeper:
+    """Runs a server: starts it again whenever it ends, and when somebody asks for that. Usage:
+
+    keeper = Keeper(server, rng)
+    await nursery.start(keeper.run)      # started when the server serves
+    keeper.restart("why", hung=True)
+
+    Args:
+        wait_room: waits until the disk has room; a server that ends for want of it is no reason to
+            give up.
+
+    Attributes:
+        serves: it was started, and has not ended yet.
     """
-    process = await start()
-    task_status.started()
-    failures = 0
-    while True:
-        since_s = trio.current_time()
-        try:
-            status = await wait_end(process)
-        finally:
-            with trio.CancelScope(shield=True):  # bounded by STOP_TIMEOUT_S
-                await stop(process)
-        log.error("server ended", server=name, status=status)
-        if trio.current_time() - since_s > STEADY_S:
-            failures = 0
+
+    def __init__(
+        self,
+        server: Server,
+        rng: random.Random,
+        wait_room: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+    ) -> None:
+        self.serves = False
+        self._server = server
+        self._rng = rng
+        self._wait_room = wait_room
+        self._asked = trio.Event()
+        self._hung = False
+
+    def restart(self, why: str, *, hung: bool) -> None:
+        """End the server and start it again. With `hung` it is not waited for."""
+        log.error("server is restarted", server=self._server.name, why=why)
+        self._hung = hung
+        self._asked.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled; then stop it.
+
+        Raises:
+            RoostError: the first start failed.
+            ChildFailed: it ended, or did not start again, ten times in a row.
+        """
+        process = await self._server.start()
+        self.serves = True
+        task_status.started()
+        failures = 0
         while True:
+            since_s = trio.current_time()
+            asked = await self._end_of(process)
+            if asked or trio.current_time() - since_s > STEADY_S:
+                failures = 0
+            process, failures = await self._start_again(failures)
+            self.serves = True
+
+    async def _start_again(self, failures: int) -> tuple[Process, int]:
+        """The new process, and how often in a row it ended or did not start by now."""
+        name = self._server.name
+        while True:
+            since_s = trio.current_time()
+            await self._wait_room()
+            if trio.current_time() - since_s > STEADY_S:
+                failures = 0  # now it is another try
             failures += 1
             if failures > RESTARTS_MAX:
-                raise ChildFailed(f"{name} ended {failures} times in a row (status {status})")
+                raise ChildFailed(f"{name} ended {failures} times in a row")
             if failures > 1:
-                await trio.sleep(min(5.0, 0.1 * 2**failures) * (0.5 + rng.random() / 2))
+                pause_s = min(RESTART_PAUSE_MAX_S, 0.1 * 2**failures)
+                await trio.sleep(pause_s * (0.5 + self._rng.random() / 2))
             try:
-                process = await start()
-                break
-            except (RoostError, OSError, subprocess.SubprocessError, trio.TooSlowError) as error:
+                return await self._server.start(), failures
+            except (RoostError, OSError, subprocess.SubprocessError) as error:
                 log.error("server does not start", server=name, error=str(error))
+
+    async def _end_of(self, process: Process) -> bool:
+        """Wait until it ended, or is to be; nothing of it is left then. Whether that was asked."""
+        self._asked, self._hung = trio.Event(), False
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._asked_for, nursery.cancel_scope)
+                status = await wait_end(process)
+                log.error("server ended", server=self._server.name, status=status)
+                nursery.cancel_scope.cancel()
+        finally:
+            self.serves = False
+            with trio.CancelScope(shield=True):  # bounded by STOP_TIMEOUT_S and KILL_TIMEOUT_S
+                await self._server.stop(process, hung=self._hung)
+        return self._asked.is_set()
+
+    async def _asked_for(self, scope: trio.CancelScope) -> None:
+        await self._asked.wait()
+        scope.cancel()

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-import random
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +19,9 @@ log = structlog.get_logger("roost.postgres")
 
 READY_TIMEOUT_S = 60.0  # a crash recovery may take a while
 SOCKET_PATH_MAX = 90  # of the 107 bytes that a Unix socket's path may have
-POLL_S = 0.01
+INIT_TIMEOUT_S = 120.0
+IMMEDIATE_TIMEOUT_S = 2.0  # a stopped process does not hear even that
+LOG_TAIL_BYTES = 16_384
 
 OPTIONS = (
     "listen_addresses=",
@@ -61,10 +63,12 @@ def unprivileged() -> list[str]:
 class EmbeddedPostgres:
     """One PostgreSQL on `data`. Usage:
 
-    server = EmbeddedPostgres(data_dir / "postgres")
-    await nursery.start(server.keep, rng)
+    server = EmbeddedPostgres(data_dir / "postgres", data_dir / "postgres.log")
+    await nursery.start(Keeper(server, rng).run)
     store_url = server.url
     """
+
+    name = "postgres"
 
     def __init__(self, data: Path, log_file: Path) -> None:
         self._data = data
@@ -72,38 +76,50 @@ class EmbeddedPostgres:
         self._bin = binaries()
         self._prefix = unprivileged()
         self._sockets = _socket_dir(data)
+        self._version = _version(self._bin)
 
     @property
     def url(self) -> str:
         return url_of(self._data)
 
-    async def keep(
-        self,
-        rng: random.Random,
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Run the server until cancelled; started when it takes connections."""
-        await child.keep("postgres", self.start, rng, task_status=task_status)
+    async def start(self) -> child.Process:
+        """Start the server and wait until it takes connections. When this raises, or is
+        cancelled, none is left.
 
-    async def start(self) -> "subprocess.Popen[bytes]":
-        """Start the server and wait until it takes connections. Raises `ChildFailed`."""
+        Raises:
+            ChildFailed: it does not start.
+            SettingsError: the data is of another version.
+        """
+        await self._end_leftover()
         if not (self._data / "PG_VERSION").exists():
             await self._init()
         self._check_version()
-        await self._end_leftover()
         settings = [part for option in OPTIONS for part in ("-c", option)]
         command: list[str | Path] = [*self._prefix, self._bin / "postgres", "-D", self._data]
         process = child.spawn([*command, "-k", self._sockets, *settings], self._log_file)
-        with trio.move_on_after(READY_TIMEOUT_S):
-            while process.poll() is None:
-                if self._is_ready():
-                    return process
-                await trio.sleep(POLL_S)
-        await child.stop(process)
+        if await child.ready(process, self._is_ready, self.stop, READY_TIMEOUT_S):
+            return process
         raise child.ChildFailed(f"PostgreSQL did not start; see {self._log_file}")
 
-    def _is_ready(self) -> bool:
+    async def stop(self, process: child.Process, *, hung: bool = False) -> None:
+        """A fast shutdown, or an immediate one where it hangs; then nothing of it is left."""
+        number, within_s = signal.SIGINT, child.STOP_TIMEOUT_S
+        if hung:
+            number, within_s = signal.SIGQUIT, IMMEDIATE_TIMEOUT_S
+        await child.stop(process, number, within_s)
+        await self._kill_rest()
+
+    async def _kill_rest(self) -> None:
+        """Backends have sessions of their own. One that is stopped or that the kernel holds does
+        not see the postmaster's end, and keeps the shared memory, without which none starts."""
+        for pid in _running_on(self._data):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with trio.move_on_after(child.KILL_TIMEOUT_S, shield=True):
+            while _running_on(self._data):  # noqa: ASYNC110 (not our children: nobody tells)
+                await trio.sleep(child.READY_POLL_S)
+
+    async def _is_ready(self) -> bool:
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -115,30 +131,34 @@ class EmbeddedPostgres:
         draft = self._data.with_suffix(".new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True, mode=0o700)
-        command = [*self._prefix, str(self._bin / "initdb"), "-D", str(draft), "-U", "roost"]
-        command += ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        done = await trio.run_process(
-            command, cwd="/", capture_stdout=True, capture_stderr=True, check=False
-        )
-        if done.returncode:
-            why = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise child.ChildFailed(f"initdb failed: {' '.join(why)}")
+        command: list[str | Path] = [*self._prefix, self._bin / "initdb", "-D", draft]
+        command += ["-U", "roost", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        said_before = _size(self._log_file)
+        process = child.spawn(command, self._log_file)
+        try:
+            with trio.move_on_after(INIT_TIMEOUT_S):
+                await child.wait_end(process)
+        finally:
+            with trio.CancelScope(shield=True):  # bounded by KILL_TIMEOUT_S
+                await child.kill(process)  # what a cancelled one made is thrown away
+        if process.returncode:
+            with self._log_file.open("rb") as file:
+                file.seek(said_before)
+                said = file.read(LOG_TAIL_BYTES).decode(errors="replace").strip()
+            why = [line for line in said.splitlines() if "error" in line] or said.splitlines()[-1:]
+            raise child.ChildFailed(f"initdb failed: {' '.join(why[:1])}")
         draft.rename(self._data)
 
     def _check_version(self) -> None:
-        version = subprocess.run(
-            [self._bin / "postgres", "--version"], capture_output=True, text=True, check=True
-        ).stdout.split()[2]
-        ours = version.split(".")[0]
         theirs = (self._data / "PG_VERSION").read_text().strip()
-        if ours != theirs:
+        if self._version != theirs:
             raise SettingsError(
-                f"{self._data} was made by PostgreSQL {theirs}; this is {ours}. Dump it with"
-                f" {theirs} and restore it, or choose another data directory"
+                f"{self._data} was made by PostgreSQL {theirs}; this is {self._version}. Dump it"
+                f" with {theirs} and restore it, or choose another data directory"
             )
 
     async def _end_leftover(self) -> None:
-        """A server of an earlier start that still runs is stopped; a stale pid file is removed."""
+        """What still runs of an earlier start is ended; a stale pid file is removed."""
         file = self._data / "postmaster.pid"
         try:
             pid = int(file.read_text().split()[0])
@@ -147,12 +167,36 @@ class EmbeddedPostgres:
         if pid and _runs_on(pid, self._data):
             log.warning("an earlier PostgreSQL still runs; stopping it", pid=pid)
             os.kill(pid, signal.SIGINT)
-            with trio.fail_after(READY_TIMEOUT_S):
+            with trio.move_on_after(child.STOP_TIMEOUT_S):
                 while _runs_on(pid, self._data):  # noqa: ASYNC110 (not our child: nobody tells)
-                    await trio.sleep(POLL_S)
+                    await trio.sleep(child.READY_POLL_S)
+        await self._kill_rest()
         file.unlink(missing_ok=True)
         for socket in self._sockets.glob(".s.PGSQL.*"):
             socket.unlink()
+
+
+def _version(folder: Path) -> str:
+    """The major version, asked once: a subprocess at each restart would hold up everything."""
+    command = [str(folder / "postgres"), "--version"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    return done.stdout.decode().split()[2].split(".")[0]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _running_on(data: Path) -> list[int]:
+    """The processes of a server on that directory: all of them work in it."""
+    return [
+        pid
+        for entry in os.listdir("/proc")
+        if entry.isdecimal() and _runs_on(pid := int(entry), data)
+    ]
 
 
 def _runs_on(pid: int, data: Path) -> bool:
