@@ -24,7 +24,17 @@ from actors.inspector import Inspector
 from actors.leadership import BEAT_S, Leadership
 from actors.media import Library
 from actors.neighbours import Neighbours
-from actors.ports import Broker, Committed, Ids, Links, Logins, Ports, Store, WallClock
+from actors.ports import (
+    Broker,
+    Committed,
+    Ids,
+    Links,
+    Logins,
+    Machine,
+    Ports,
+    Store,
+    WallClock,
+)
 from actors.ports.identity import IdentityProvider
 from actors.ports.mail import Mailer
 from actors.ports.media import MediaFiles
@@ -77,6 +87,7 @@ class House:
         self.files: MediaFiles = ports.files
         self.mailer: Mailer | None = ports.mailer
         self.zalo: IdentityProvider | None = ports.zalo
+        self.machine: Machine | None = ports.machine
         self.media = Library(ports.store, ports.files)
         self.neighbours = Neighbours(
             ports.store,

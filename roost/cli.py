@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 
 from protocol.errors import RoostError, SettingsError
 from roost import logs
+from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.fleet.simulate import simulate
 from roost.fleet.wish import Wish, check_wish
@@ -49,6 +50,7 @@ def up_command(
     web: WebOptions = WEB,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
+    server_patience_s: Annotated[float, Parameter(show=False)] = PATIENCE_S,
 ) -> None:
     """Run everything on this machine: database, MQTT broker, service."""
     logs.configure(log_level, log_format)
@@ -60,6 +62,7 @@ def up_command(
         zalo=web.zalo(),
         mail=web.mail(),
         demo=demo,
+        patience_s=server_patience_s,
     )
     run(up, settings)
 

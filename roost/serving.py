@@ -19,7 +19,7 @@ from actors.adapters.mailer import MailSettings, SmtpMailer
 from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.house import House, Pulse, open_house
-from actors.ports import Broker, Links, Logins, Ports, Store
+from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.media import MediaFiles
 from protocol.errors import RoostError, Unavailable
 from roost import deadline
@@ -73,6 +73,7 @@ def make_ports(
     webhooks_private: bool,
     zalo: ZaloSettings | None,
     mail: MailSettings | None,
+    machine: Machine | None = None,
 ) -> Ports:
     return Ports(
         store=store,
@@ -85,6 +86,7 @@ def make_ports(
         receivers=HttpReceivers(f"roost/{version('roost')}", private=webhooks_private),
         mailer=None if mail is None else SmtpMailer(mail),
         zalo=None if zalo is None else Zalo(zalo),
+        machine=machine,
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )
 

@@ -11,7 +11,7 @@ from actors.adapters.clocks import SystemClock
 from actors.adapters.mailer import MailSettings
 from actors.adapters.media_files import open_media_files
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
-from actors.adapters.nats_logins import open_logins
+from actors.adapters.nats_logins import NatsLogins, open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
@@ -20,7 +20,9 @@ from roost import demo
 from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.child import Keeper
+from roost.embedded.disk import Disk, check_room
 from roost.embedded.postgres import EmbeddedPostgres
+from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
 from web.routing import WebSettings
@@ -36,33 +38,39 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
     demo: bool = False
+    patience_s: float = PATIENCE_S
 
 
 async def up(settings: UpSettings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for what cannot work."""
     check_free(settings.http, "HTTP")  # before servers are started for nothing
     with data_dir.locked(settings.data_dir) as path:
+        check_room(path)
         secrets = data_dir.read_secrets(path)
         rng = random.Random()
         postgres = EmbeddedPostgres(path / "postgres", path / "postgres.log")
         broker = EmbeddedBroker(
             path / "broker", path / "broker.log", settings.mqtt.host, settings.mqtt.port, secrets
         )
+        disk = Disk(path)
+        keepers: dict[Which, Keeper] = {
+            "database": Keeper(postgres, rng, disk.wait_room),
+            "broker": Keeper(broker, rng, disk.wait_room),
+        }
+        watchdog = Watchdog(disk, keepers, settings.patience_s)
         async with trio.open_nursery() as servers:
             async with trio.open_nursery() as starting:
-                starting.start_soon(_start, servers, postgres, rng)
-                starting.start_soon(_start, servers, broker, rng)
+                for keeper in keepers.values():
+                    starting.start_soon(_start, servers, keeper)
             async with open_store(postgres.url) as store:
                 for name in await store.migrate():
                     log.info("migrated", file=name)
-                await _serve(settings, secrets, store, broker, rng, path)
+                await _serve(settings, secrets, store, broker, rng, path, disk, watchdog)
             servers.cancel_scope.cancel()
 
 
-async def _start(
-    servers: trio.Nursery, server: EmbeddedPostgres | EmbeddedBroker, rng: random.Random
-) -> None:
-    await servers.start(Keeper(server, rng).run)
+async def _start(servers: trio.Nursery, keeper: Keeper) -> None:
+    await servers.start(keeper.run)
 
 
 async def _serve(
@@ -72,6 +80,8 @@ async def _serve(
     server: EmbeddedBroker,
     rng: random.Random,
     path: Path,
+    disk: Disk,
+    watchdog: Watchdog,
 ) -> None:
     mqtt_url = f"mqtt://{Bind(server.host, server.port).shown}"
     broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
@@ -93,16 +103,30 @@ async def _serve(
             webhooks_private=web.webhooks_private,
             zalo=settings.zalo,
             mail=settings.mail,
+            machine=disk,
         )
 
         async def serve_ready(house: House, url: str) -> None:
-            # Before our sessions exist the broker would acknowledge messages for nobody.
-            await broker.wait_subscribed()
-            await logins.open()
-            await house.canaries.wait_passed()
-            print(f"ready {url} {mqtt_url}", flush=True)
-            if settings.demo:
-                await demo.run(house, server.address, url, path)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watchdog.run, _probes(house, store, logins))
+                # Before our sessions exist the broker would acknowledge messages for nobody.
+                await broker.wait_subscribed()
+                await logins.open()
+                await house.canaries.wait_passed()
+                print(f"ready {url} {mqtt_url}", flush=True)
+                if settings.demo:
+                    await demo.run(house, server.address, url, path)
 
         # Nobody else has the lock of the data directory.
         await run_until_signal(ports, web, settings.http, where, serve_ready, alone=True)
+
+
+def _probes(house: House, store: PostgresStore, logins: NatsLogins) -> Probes:
+    return Probes(
+        broker=logins.health,
+        old=store.ping,
+        new=store.knock,
+        canaries=house.canaries,
+        arrivals=lambda: house.accounts.total.received,
+        is_stuck=lambda: house.writer.statistics().stuck_since_s is not None,
+    )

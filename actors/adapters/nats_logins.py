@@ -38,6 +38,9 @@ WORKERS = 4
 # Programs of one user that listen, since the last start or new login.
 CLIENTS_MAX = 1_000
 REQUEST_TIMEOUT_S = 2.0
+# A broker that hangs is noticed within half a minute.
+PING_EVERY_S = 10
+PINGS_MAX = 2
 
 
 class NatsAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +123,26 @@ class NatsLogins:
 
     def watch(self, arrived: Callable[[str], None]) -> None:
         self._arrived = arrived
+
+    async def health(self) -> str:
+        """What the server says is wrong with it; "" for nothing.
+
+        A stream whose file could not be written says so here alone, and stays failed.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        try:
+            return await self._bridge.run(self._ask_health)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise Unavailable(f"the broker does not tell how it is: {error!r}") from error
+
+    async def _ask_health(self) -> str:
+        answer = await self._system.request(
+            "$SYS.REQ.SERVER.PING.HEALTHZ", b"", timeout=REQUEST_TIMEOUT_S
+        )
+        found = codec.decode(answer.data)["data"]
+        return "" if found["status"] == "ok" else str(found.get("error") or found["status"])
 
     async def _kick(self, client_id: str) -> None:
         wanted = codec.encode({"mqtt_client": client_id, "auth": True})
@@ -265,6 +288,8 @@ async def open_logins(
             name=f"roost-{user}",
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.2,
+            ping_interval=PING_EVERY_S,
+            max_outstanding_pings=PINGS_MAX,
             error_cb=_log_error,
         )
 

@@ -5,7 +5,7 @@ Each port has a real side and a memory twin, and one contract suite that both pa
 """
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -346,6 +346,14 @@ class Logins(Protocol):
         ...
 
 
+class Machine(Protocol):
+    """The computer with the embedded servers."""
+
+    def checks(self) -> Mapping[str, str]:
+        """For `/readyz`: "ok", or what is wrong, by the name of a part."""
+        ...
+
+
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What the house stands on. `rng` decides pauses only; ids and secrets have their own port.
 
@@ -362,4 +370,5 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     receivers: Any  # Receivers
     mailer: Any = None  # Mailer, where mail is set up
     zalo: Any = None  # IdentityProvider, where it is set up
+    machine: Any = None  # Machine, where its servers are ours
     rng: random.Random

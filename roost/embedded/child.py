@@ -207,7 +207,10 @@ class Keeper:
             RoostError: the first start failed.
             ChildFailed: it ended, or did not start again, ten times in a row.
         """
-        process = await self._server.start()
+        try:
+            process = await self._server.start()
+        except OSError as error:
+            raise ChildFailed(f"{self._server.name} does not start: {error}") from error
         self.serves = True
         task_status.started()
         failures = 0

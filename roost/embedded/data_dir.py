@@ -73,12 +73,15 @@ def read_secrets(path: Path) -> Secrets:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Write a file that only we can read, whole or not at all."""
+    """Write a file that only we can read, whole or not at all. Raises `SettingsError`."""
     draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.rename(file)
+    try:
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.rename(file)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error.strerror}") from None

@@ -58,6 +58,7 @@ def test_gmqtt_has_the_members_that_a_link_uses() -> None:
         assert callable(getattr(connection, name))
     assert "self._transport = transport" in inspect.getsource(connection.__init__)
     assert "self._send_ping_request()" in inspect.getsource(connection._keep_connection)
+    assert "self._last_data_in = time.monotonic()" in inspect.getsource(connection.put_package)
     storage = gmqtt.storage.PersistentStorage
     assert list(inspect.signature(storage.push_message).parameters) == [
         "self",

@@ -28,6 +28,8 @@ async def assess(house: House) -> Readiness:
         "writer": _writer(house),
         "canaries": _canaries(house),
     }
+    if house.machine is not None:
+        checks.update(house.machine.checks())
     if house.leadership.is_standby:
         # Its dashboards would see nothing live, so a load balancer is better off with the leader.
         checks["broker"] = checks["canaries"] = "stands by: another process serves the devices"

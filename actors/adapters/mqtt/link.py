@@ -13,6 +13,7 @@ So four methods are replaced on the instance, here and nowhere else (guarded by
 
 import asyncio
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,7 +33,10 @@ log = structlog.get_logger("roost.mqtt")
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
-KEEPALIVE_S = 20
+# A ping after so long without a word; a broker that says nothing for twice as long is gone.
+KEEPALIVE_S = 10
+SILENCE_MAX_S = 20.0
+LISTEN_EVERY_S = 5.0
 SESSION_EXPIRY_S = 7 * 24 * 3600
 RECEIVE_MAXIMUM = 10_000
 # A ping after acknowledgements tells that they arrived; more than twenty a second tell no more.
@@ -284,11 +288,24 @@ class Link:
         if self._open:
             self._client._connection._send_ping_request()
 
+    def _listen(self) -> None:
+        """Cut the connection of a broker that hangs. gmqtt closes it, and that waits for ever
+        until the broker has read what was written."""
+        if not self._open:
+            return
+        connection = self._client._connection
+        if time.monotonic() - connection._last_data_in >= SILENCE_MAX_S:
+            log.warning("the broker is silent", session=self._plan.client_id)
+            connection._transport.abort()
+        else:
+            asyncio.get_running_loop().call_later(LISTEN_EVERY_S, self._listen)
+
     # What gmqtt tells, synchronously
 
     def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
         self._open = True
         self._count_pings()
+        self._listen()
         self._inbox.connected(self._plan.client_id, self.number)
         wanted = [gmqtt.Subscription(each, qos=1) for each in self._plan.filters]
         if wanted:

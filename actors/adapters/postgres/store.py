@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import trio
 
 from actors.adapters.bridge import open_bridge
@@ -98,6 +99,25 @@ class PostgresStore(
             await connection.fetchval("SELECT 1")
 
         await self._work(unit)
+
+    async def knock(self, within_s: float) -> None:
+        """Ask for a new connection. One that is refused was answered, too: by a server that
+        recovers, ends, or has enough of them.
+
+        Raises:
+            Unavailable: nobody answered in that time.
+        """
+
+        async def unit() -> None:
+            try:
+                connection = await asyncpg.connect(self._url, timeout=within_s)
+            except TimeoutError:
+                raise
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                return
+            await connection.close(timeout=connecting.CLOSE_TIMEOUT_S)
+
+        await self._cross(unit)
 
     async def hold_lead(self, holder: str, lease_s: float, *, seize: bool = False) -> Lead:
         # A connection of its own: no rush of people or readings may cost the lead.
