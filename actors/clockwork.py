@@ -92,7 +92,7 @@ class Clockwork:
             "plans": (self.scheduling.plan, look_again_s, PACE_S),
             "commands": (self.scheduling.try_commands, look_again_s, CLAIM_PACE_S),
             "nudges": (self._nudge, NEVER_S, PACE_S),
-            "rollups": (self.rolling.work, NEVER_S, PACE_S),
+            "rollups": (self.rolling.work, look_again_s, PACE_S),
             "webhooks": (self.courier.deliver, look_again_s, PACE_S),
             "dead letters": (self.dead_letters.work, look_again_s, PACE_S),
         }

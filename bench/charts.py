@@ -17,7 +17,7 @@ import asyncpg
 import trio
 import trio_asyncio
 
-from actors.adapters.postgres import connecting, rolling
+from actors.adapters.postgres import chart_queries, connecting
 from actors.adapters.postgres.store import open_store
 from bench.service import Service, running
 from protocol.charts import HOUR_US
@@ -34,8 +34,9 @@ SELECT $1, $2, $3::timestamptz + n * interval '1 second', n, 20 + 5 * sin(n / 13
 FROM generate_series(0, 86399) AS n
 """
 _NOTE = """
-INSERT INTO rollup_log (feeds, minutes)
-SELECT array_agg($1::integer), array_agg(m) FROM generate_series($2::integer, $2 + 1439) AS m
+INSERT INTO rollup_log (since, feeds, minutes)
+SELECT min(m), array_agg($1::integer), array_agg(m)
+FROM generate_series($2::integer, $2 + 1439) AS m
 """
 
 
@@ -56,8 +57,9 @@ async def plan_of(url: str, feed_num: int, first: datetime, last: datetime) -> l
     connection = await connecting.connect(url)
     start_us, end_us = (round(t.timestamp()) * SECOND_US for t in (first, last))
     end_us -= end_us % HOUR_US
-    values = [feed_num, rolling.HOURS, start_us, start_us, end_us, end_us, 86400.0]
-    found = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {rolling._BUCKETS}", *values)
+    pieces = [chart_queries.HOURS], [start_us], [end_us]
+    query = f"EXPLAIN (ANALYZE, BUFFERS) {chart_queries.FEED}"
+    found = await connection.fetch(query, feed_num, *pieces, 86400.0, 0, 0, 1)
     await connection.close()
     return [row[0] for row in found]
 

@@ -39,10 +39,11 @@ SELECT num, 1, date_trunc('hour', now()) + m * interval '1 minute'
     - $1::integer * interval '1 hour', m, num FROM feeds, generate_series(0, 59) AS m
 """
 _NOTE = """
-INSERT INTO rollup_log (feeds, minutes)
-SELECT array_agg(f.num), array_agg((extract(epoch FROM date_trunc('hour', now())
-    - $1::integer * interval '1 hour') / 60)::integer + m)
-FROM feeds f, generate_series(0, 59) AS m GROUP BY m
+INSERT INTO rollup_log (since, feeds, minutes)
+SELECT min(minute), array_agg(num), array_agg(minute)
+FROM (SELECT f.num, m, (extract(epoch FROM date_trunc('hour', now())
+    - $1::integer * interval '1 hour') / 60)::integer + m AS minute
+    FROM feeds f, generate_series(0, 59) AS m) n GROUP BY m
 """
 
 

@@ -4,6 +4,7 @@ A bool counts as 1 or 0; texts are in no chart.
 """
 
 import re
+import sys
 from collections.abc import Iterable
 
 import msgspec
@@ -30,19 +31,50 @@ _BUCKET = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+# Float64 has no room for sums of the largest values. So what is huge is added up apart from the
+# rest, at 2**-64 of its size: no step overflows below 2**63 values; ordinary sums stay as they are.
+HUGE_FROM = 1e280
+SCALE = 2.0**-64
+SCALED_MAX = sys.float_info.max * SCALE
+
+
 class Bucket(msgspec.Struct, frozen=True, gc=False):
-    """Readings from `ts_us` on for the length of a bucket; at least one."""
+    """Readings from `ts_us` on for the length of a bucket; at least one.
+
+    `sum` is None where no float64 holds it; `avg` is right all the same.
+    """
 
     ts_us: int
     count: int
-    sum: float
+    sum: float | None
+    avg: float
     min: float
     max: float
 
-    @property
-    def avg(self) -> float:
-        # Sums of huge values overflow where their mean does not.
-        return min(self.max, max(self.min, self.sum / self.count))
+
+def bucket_of_one(ts_us: int, value: float) -> Bucket:
+    """What one reading is worth."""
+    return Bucket(ts_us, 1, value, value, value, value)
+
+
+def merged(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
+    """The readings of all these buckets in one that begins at `ts_us`; at least one part."""
+    count, ordinary, huge, is_huge = 0, 0.0, 0.0, False
+    low, high = float("inf"), float("-inf")
+    for part in parts:
+        count += part.count
+        low, high = min(low, part.min), max(high, part.max)
+        if part.sum is not None and abs(part.sum) < HUGE_FROM:
+            ordinary += part.sum
+            continue
+        is_huge = True
+        scaled = part.avg * SCALE * part.count if part.sum is None else part.sum * SCALE
+        huge += scaled
+    if not is_huge:
+        return Bucket(ts_us, count, ordinary, min(high, max(low, ordinary / count)), low, high)
+    total = huge + ordinary * SCALE
+    whole = total / SCALE if abs(total) <= SCALED_MAX else None
+    return Bucket(ts_us, count, whole, min(high, max(low, total / count / SCALE)), low, high)
 
 
 def bucket_of(text: str) -> int:
@@ -87,8 +119,13 @@ def minutes_of(readings: Iterable[Reading]) -> list[tuple[int, int]]:
 
 def summed(values: Iterable[tuple[int, float]], bucket_s: int) -> list[Bucket]:
     """Buckets of (ts_us, value), in order."""
+    return gathered([bucket_of_one(ts_us, value) for ts_us, value in values], bucket_s)
+
+
+def gathered(parts: Iterable[Bucket], bucket_s: int) -> list[Bucket]:
+    """Buckets of shorter ones, in order."""
     bucket_us = bucket_s * SECOND_US
-    found: dict[int, list[float]] = {}
-    for ts_us, value in values:
-        found.setdefault(ts_us - ts_us % bucket_us, []).append(value)
-    return [Bucket(ts, len(v), float(sum(v)), min(v), max(v)) for ts, v in sorted(found.items())]
+    found: dict[int, list[Bucket]] = {}
+    for part in parts:
+        found.setdefault(part.ts_us - part.ts_us % bucket_us, []).append(part)
+    return [merged(ts_us, found[ts_us]) for ts_us in sorted(found)]

@@ -226,7 +226,9 @@ def feed_view(feed: Feed) -> FeedView:
 
 
 class ReadingView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A reading, with its `value`; or a bucket that begins at `ts`, with what was asked for."""
+    """A reading, with its `value`; or a bucket that begins at `ts`, with what was asked for.
+
+    `sum` is null where no float64 holds it."""
 
     ts: str
     value: Value | UnsetType = UNSET
@@ -234,7 +236,7 @@ class ReadingView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     avg: float | UnsetType = UNSET
     min: float | UnsetType = UNSET
     max: float | UnsetType = UNSET
-    sum: float | UnsetType = UNSET
+    sum: float | UnsetType | None = UNSET
     count: int | UnsetType = UNSET
 
 

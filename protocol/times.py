@@ -62,6 +62,8 @@ def parse_rfc3339(text: str) -> int:
             raise ValueError(f"{zone} is not an offset from UTC")
         offset = (hours * 3600 + minutes * 60) * SECOND_US
         us += -offset if zone[0] == "+" else offset
+        if not FIRST_US <= us <= LAST_US:
+            raise ValueError(f"{text[:40]!r} lies outside the years 1 to 9999 in UTC")
     return us
 
 

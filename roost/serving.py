@@ -18,6 +18,7 @@ from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.adapters.mailer import MailSettings, SmtpMailer
 from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
+from actors.due.retention import Retention
 from actors.house import House, Pulse, open_house
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.media import MediaFiles
@@ -227,10 +228,11 @@ async def _listen(signals: AsyncIterator[int], stop: trio.Event) -> None:
 
 
 async def _tidy(house: House) -> None:
+    retention = Retention(house.store)
     while True:
         try:
             await house.store.tidy()
-            await house.store.expire_history(house.clock.now_us())
+            await retention.run(house.clock.now_us())
             await house.media.settle_all()
         except RoostError as error:
             log.warning("housekeeping waits", error=str(error))

@@ -14,7 +14,7 @@ from protocol.stats import (
     point_view,
     schedule_stats,
 )
-from protocol.times import SECOND_US, format_us
+from protocol.times import FIRST_US, SECOND_US, format_us
 from web.orders import orders_by_day
 from web.routing import Api, Call
 from web.values import instant
@@ -43,7 +43,7 @@ async def dashboard_stats(call: Call, query: StatsQuery) -> DashboardStats:
     now_us = call.house.clock.now_us()
     start_us, end_us = _span(query, now_us)
     bucket_s = max(60, charts.bucket_for(start_us, end_us, POINTS))
-    since_us = start_us - start_us % (bucket_s * SECOND_US)
+    since_us = max(FIRST_US, start_us - start_us % (bucket_s * SECOND_US))
     # A time of so many times 24 hours touches one civil day more.
     days = min(366, max(1, (now_us - start_us) // DAY_US + 2))
     by_day = await orders_by_day(call, now_us, days, query.timezone)

@@ -93,5 +93,7 @@ def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """As JSON writes it, but texts as they are."""
+    """As JSON writes it, but texts as they are, and nothing where there is none."""
+    if value is None:
+        return ""
     return value if isinstance(value, str) else codec.encode(value).decode()

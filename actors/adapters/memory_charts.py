@@ -1,30 +1,31 @@
-"""Charts and long histories in the store's twin: always counted from the readings themselves."""
+"""Charts and long histories in the store's twin."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory_rollups import RollupTables
+from actors.ports.charts import Expired
 from protocol.alarms import Alarm
-from protocol.charts import Bucket, summed
-from protocol.records import OFFLINE, Device, Feed, Reading, StoredReading
+from protocol.charts import HOUR_US, MINUTE_US, Bucket, gathered
+from protocol.records import OFFLINE, Device, Feed, Reading
 from protocol.schedules import PENDING, Occurrence, Schedule
 from protocol.stats import Counts
 from protocol.times import SECOND_US
 
 DAY_US = 24 * 3600 * SECOND_US
+# Feeds that one call looks at for what they keep no longer.
+FEEDS_AT_ONCE = 1_000
 
 
-class ChartTables(Tables):
+class ChartTables(RollupTables):
     """See `actors.ports.charts.ChartStore`; feeds and readings are those of `MemoryStore`."""
 
-    _feeds: dict[str, Feed]
     _devices: dict[str, Device]
     _schedules: dict[str, Schedule]
     all_alarms: dict[str, Alarm]
     all_occurrences: dict[str, Occurrence]
-    _readings: dict[int, dict[tuple[int, int, int], StoredReading]]
     _store_readings: Callable[[Sequence[Reading]], int]
 
     async def feed_bounds(self, feed_num: int) -> tuple[int, int] | None:
@@ -36,20 +37,18 @@ class ChartTables(Tables):
         self, feed_num: int, start_us: int, end_us: int, bucket_s: int
     ) -> list[Bucket]:
         await self._cross()
-        return summed(self._numbers(feed_num, start_us, end_us), bucket_s)
+        if bucket_s % 60:
+            return gathered(self._read(feed_num, start_us, end_us), bucket_s)
+        parts = self._feed_parts(feed_num, start_us, end_us, _unit_us(bucket_s))
+        return gathered(parts, bucket_s)
 
     async def user_buckets(
         self, user_id: str, start_us: int, end_us: int, bucket_s: int
     ) -> list[Bucket]:
         await self._cross()
-        mine = [feed.num for feed in self._feeds.values() if feed.user_id == user_id]
-        found = [each for num in mine for each in self._numbers(num, start_us, end_us)]
-        return summed(found, bucket_s)
-
-    def _numbers(self, feed_num: int, start_us: int, end_us: int) -> Iterator[tuple[int, float]]:
-        for reading in self._readings.get(feed_num, {}).values():
-            if start_us <= reading.ts_us < end_us and not isinstance(reading.value, str):
-                yield reading.ts_us, float(reading.value)
+        start_us, end_us = start_us // MINUTE_US * MINUTE_US, -(-end_us // MINUTE_US) * MINUTE_US
+        parts = self._user_parts(user_id, start_us, end_us, _unit_us(bucket_s))
+        return gathered(parts, bucket_s)
 
     async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
         await self._cross()
@@ -70,7 +69,7 @@ class ChartTables(Tables):
 
     async def roll_up(self, limit: int) -> int | None:
         await self._cross()
-        return 0
+        return self._roll_up(limit)
 
     async def last_values(self, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
         await self._cross()
@@ -79,11 +78,14 @@ class ChartTables(Tables):
 
     async def add_history(self, feed: Feed, readings: Sequence[Reading]) -> int:
         await self._cross()
+        self._note_minutes(readings)
         return self._store_readings(readings)
 
     async def delete_history(self, feed_num: int, start_us: int | None, end_us: int | None) -> int:
         await self._cross()
-        return self._delete_readings(feed_num, start_us, end_us)
+        deleted = self._delete_readings(feed_num, start_us, end_us)
+        self._set_last_again(feed_num)
+        return deleted
 
     def _delete_readings(self, feed_num: int, start_us: int | None, end_us: int | None) -> int:
         readings = self._readings.get(feed_num, {})
@@ -94,6 +96,13 @@ class ChartTables(Tables):
         ]
         for place in gone:
             del readings[place]
+        for feed in [each for each in self._feeds.values() if each.num == feed_num]:
+            self._forget_sums(feed, [ts_us for ts_us, _, _ in gone])
+        return len(gone)
+
+    def _set_last_again(self, feed_num: int) -> None:
+        """Where the last value is gone, the newest that is left takes its place."""
+        readings = self._readings.get(feed_num, {})
         for feed in list(self._feeds.values()):
             if feed.num == feed_num and feed.last_us not in {ts for ts, _, _ in readings}:
                 newest = readings[max(readings)] if readings else None
@@ -102,14 +111,21 @@ class ChartTables(Tables):
                     last_value=newest.value if newest else None,
                     last_us=newest.ts_us if newest else None,
                 )
-        return len(gone)
 
-    async def expire_history(self, now_us: int) -> int:
+    async def expire_history(self, now_us: int, after: int = 0) -> Expired:
         await self._cross()
+        mine = [f for f in self._feeds.values() if f.retain_days is not None and f.num > after]
+        mine.sort(key=lambda feed: feed.num)
         deleted = 0
-        for feed in list(self._feeds.values()):
-            if feed.retain_days is not None:
-                until_us = now_us - feed.retain_days * DAY_US
-                until_us -= until_us % (60 * SECOND_US)
-                deleted += self._delete_readings(feed.num, None, until_us)
-        return deleted
+        for feed in mine[:FEEDS_AT_ONCE]:
+            assert feed.retain_days is not None
+            until_us = now_us - feed.retain_days * DAY_US
+            until_us -= until_us % MINUTE_US
+            deleted += self._delete_readings(feed.num, None, until_us)
+        last = mine[FEEDS_AT_ONCE - 1].num if len(mine) >= FEEDS_AT_ONCE else None
+        return Expired(deleted=deleted, after=last, is_left=False)
+
+
+def _unit_us(bucket_s: int) -> int:
+    """What a chart of such buckets is taken from."""
+    return HOUR_US if bucket_s % 3600 == 0 else MINUTE_US

@@ -160,6 +160,7 @@ class MemoryStore(
 
     def _do_commit(self, batch: Batch, no: int) -> Committed:
         duplicates = [self._store_readings(unit.readings) for unit in batch.units]
+        self._note_minutes([reading for unit in batch.units for reading in unit.readings])
         for unit in batch.units:
             if unit.state is not None:
                 self._store_state(unit)
@@ -390,6 +391,7 @@ class MemoryStore(
     def _drop_feed(self, feed: Feed) -> None:
         del self._feeds[feed.id]
         self._readings.pop(feed.num, None)
+        self._forget_feed(feed)
         self._drop_alarms(feed_num=feed.num)
         for name in [each for each in self._message_ids if each[0] == feed.num]:
             del self._message_ids[name]

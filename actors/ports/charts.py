@@ -3,9 +3,25 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from protocol.charts import Bucket
 from protocol.records import Feed, Reading
 from protocol.stats import Counts
+
+
+class Expired(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of readings that feeds keep no longer.
+
+    Attributes:
+        deleted: how many went.
+        after: where the next call goes on; None behind the last feed.
+        is_left: a feed that was passed has more to lose: another round is wanted.
+    """
+
+    deleted: int
+    after: int | None
+    is_left: bool
 
 
 class ChartStore(Protocol):
@@ -18,16 +34,16 @@ class ChartStore(Protocol):
     ) -> list[Bucket]:
         """Buckets that have readings, in order; the first and last hold what lies in the time.
 
-        Of what lies back for more than some minutes, what came within the last seconds may be
-        missing.
+        They equal the readings of this moment.
         """
         ...
 
     async def user_buckets(
         self, user_id: str, start_us: int, end_us: int, bucket_s: int
     ) -> list[Bucket]:
-        """Those of all feeds of a user, by whole minutes; what came in the last seconds may be
-        missing. `bucket_s`: whole minutes."""
+        """Those of all feeds of a user: they equal the readings of this moment. `bucket_s`: whole
+        minutes. The time begins and ends with whole minutes, too: the first and the last count
+        whole."""
         ...
 
     async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
@@ -53,6 +69,7 @@ class ChartStore(Protocol):
         """Delete the readings of that time; answers how many there were."""
         ...
 
-    async def expire_history(self, now_us: int) -> int:
-        """Delete what feeds keep no longer (`retain_days`); answers how much."""
+    async def expire_history(self, now_us: int, after: int = 0) -> Expired:
+        """Delete some of what feeds keep no longer (`retain_days`), from the feed behind the number
+        `after` on; bounded work for each call."""
         ...

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.adapters.postgres import chart_queries
+from actors.due.retention import Retention
+from actors.ports import FeedPage
 from protocol import charts
 from protocol.charts import Bucket
 from protocol.errors import Invalid
@@ -19,7 +22,7 @@ from protocol.values import digest64
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_alarms import alarm
 from tests.contract.test_store_schedules import some_schedule
-from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
+from tests.unit.makers import NOW, OTHER_USER, SECOND, USER, some_feed
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
 EVER = 100 * 365 * DAY
@@ -46,6 +49,28 @@ async def stored(home: Home, readings: dict[int, float]) -> None:
     for start in range(0, len(items), 100):
         chunk = items[start : start + 100]
         await home.commit(of(*(home.reading(value, ts) for ts, value in chunk)))
+
+
+async def totals_hold(home: Home) -> None:
+    """The dashboard's totals equal the readings, before and after everything is summed up."""
+    day = NOW - NOW % DAY
+    found: list[tuple[int, float]] = []
+    for feed in await home.store.feeds(USER, 1_000, 0):
+        page = FeedPage(feed_num=feed.num, limit=10_000)
+        for reading in await home.store.feed_values(page):
+            if not isinstance(reading.value, str):
+                found.append((reading.ts_us, float(reading.value)))
+    for _ in range(2):
+        for bucket_s, start in (
+            (600, day - 4 * DAY),
+            (3600, day - 4 * DAY),
+            (86400, day - 4 * DAY),
+        ):
+            end = day + 2 * DAY
+            totals = await home.store.user_buckets(USER, start, end, bucket_s)
+            inside = sorted((ts, v) for ts, v in found if start <= ts < end)
+            assert about(totals) == about(charts.summed(inside, bucket_s))
+        await rolled(home)
 
 
 def about(buckets: list[Bucket]) -> list[tuple[Any, ...]]:
@@ -152,18 +177,97 @@ async def test_what_a_feed_keeps_no_longer_goes(home: Home) -> None:
     assert kept.retain_days == 2
     await stored(home, {NOW - 3 * DAY: 1.0, NOW - DAY: 2.0, NOW: 3.0})
     await home.commit(of(home.reading(True, NOW - 3 * DAY)))
-    assert await home.store.expire_history(NOW) == 1
-    assert await home.store.expire_history(NOW) == 0
+    await rolled(home)
+    assert await Retention(home.store).run(NOW) == 1
+    assert await Retention(home.store).run(NOW) == 0
     assert await home.values() == [(0, 3.0), (-DAY, 2.0)]
     assert await home.values("bool") == [(-3 * DAY, True)]
+    await totals_hold(home)
 
 
-async def test_a_feed_that_is_deleted_leaves_no_sums(home: Home) -> None:
-    await home.commit(of(home.reading(1.0)))
-    await rolled(home)
+@pytest.mark.parametrize("summed_up", [True, False])
+async def test_a_feed_that_is_deleted_leaves_no_sums_and_no_totals(
+    home: Home, summed_up: bool
+) -> None:
+    await home.commit(of(home.reading(1.0), home.reading(True), home.reading(5.0, NOW - 3 * DAY)))
+    if summed_up:
+        await rolled(home)
     feed = home.feeds["number"]
     await home.store.delete_feed(USER, feed.id)
     assert await home.store.feed_buckets(feed.num, NOW - DAY, NOW + DAY, 3600) == []
+    await totals_hold(home)
+
+
+async def test_a_device_that_is_deleted_with_its_history_leaves_no_totals(home: Home) -> None:
+    await home.commit(of(home.reading(1.0), home.reading(True), home.reading(5.0, NOW - 3 * DAY)))
+    shared = await home.store.add_feed(some_feed("shared", 9, device_id=None))
+    other = Reading(shared.num, 0, NOW, digest64(7.0), 7.0)
+    await home.store.add_history(shared, [other])
+    await rolled(home)
+    await home.store.delete_device(USER, home.device.id, purge=True)
+    await totals_hold(home)
+    (left,) = await home.store.user_buckets(USER, NOW - DAY, NOW + DAY, 30 * 86400)
+    assert left.sum == 7.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_totals_and_charts_equal_the_readings_at_every_moment(home: Home, seed: int) -> None:
+    """Readings of now, late ones, imports, deletions, and sums made in between, in any order."""
+    rng = random.Random(seed)
+    feed = home.feeds["number"]
+    now_us = time.time_ns() // 1000  # a database takes for late what its own clock says
+    begin = now_us - 2 * DAY
+    readings: dict[int, float] = {}
+    for _ in range(25):
+        match rng.choice(("now", "late", "import", "delete", "roll up")):
+            case "now":
+                new = {now_us + rng.randrange(-60 * SECOND, SECOND): float(rng.randrange(100))}
+                await stored(home, new)
+                readings |= new
+            case "late":
+                new = {rng.randrange(begin, now_us): float(rng.randrange(100)) for _ in range(9)}
+                await stored(home, new)
+                readings |= new
+            case "import":
+                first = rng.randrange(begin, now_us)
+                new = {first + n * 20 * SECOND: float(n) for n in range(30)}
+                news = [Reading(feed.num, 0, ts, digest64(v), v) for ts, v in new.items()]
+                await home.store.add_history(feed, news)
+                readings |= new
+            case "delete":
+                start = rng.randrange(begin, now_us)
+                end = start + rng.choice((10 * SECOND, 5 * MINUTE, 9 * HOUR))
+                await home.store.delete_history(feed.num, start, end)
+                readings = {ts: v for ts, v in readings.items() if not start <= ts < end}
+            case _:
+                await home.store.roll_up(2)
+        for bucket_s in (60, 3600):
+            first, last = begin + rng.randrange(DAY), now_us + HOUR
+            chart = await home.store.feed_buckets(feed.num, first, last, bucket_s)
+            assert about(chart) == about(truth(readings, first, last, bucket_s))
+            first, last = first // MINUTE * MINUTE, last // MINUTE * MINUTE
+            totals = await home.store.user_buckets(USER, first, last, bucket_s)
+            assert about(totals) == about(truth(readings, first, last, bucket_s))
+
+
+async def test_a_chart_with_very_many_late_minutes_equals_the_readings(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chart_queries, "LATE_MAX", 20)
+    monkeypatch.setattr(chart_queries, "SPANS", 5)
+    feed = home.feeds["number"]
+    day = NOW - NOW % DAY - 3 * DAY
+    first = {day + n * 7 * MINUTE: float(n) for n in range(100)}
+    await stored(home, first)
+    await rolled(home)
+    late = {day + n * 5 * MINUTE + SECOND: float(n) for n in range(100)}
+    news = [Reading(feed.num, 0, ts, digest64(v), v) for ts, v in late.items()]
+    await home.store.add_history(feed, news)
+    everything = first | late
+    for bucket_s in (60, 3600, 86400):
+        wanted = about(truth(everything, day, day + DAY, bucket_s))
+        assert about(await home.store.feed_buckets(feed.num, day, day + DAY, bucket_s)) == wanted
+        assert about(await home.store.user_buckets(USER, day, day + DAY, bucket_s)) == wanted
 
 
 @given(st.integers(0, EVER), st.integers(1, EVER), st.integers(1, 10_000))

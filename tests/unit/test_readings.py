@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors.due.retention import Retention
 from actors.ports import Batch
 from protocol.records import Reading, Unit
 from protocol.times import format_us
@@ -214,9 +215,47 @@ async def test_a_feed_keeps_its_readings_as_long_as_it_says(site: Site) -> None:
     assert made["retain_days"] == 1
     await fill(site, made, [1.0, 2.0])
     site.clock.advance(23 * 3600)
-    assert await site.house.store.expire_history(site.clock.now_us()) == 0
+    assert await Retention(site.house.store).run(site.clock.now_us()) == 0
     site.clock.advance(45)
-    assert await site.house.store.expire_history(site.clock.now_us()) == 1
+    assert await Retention(site.house.store).run(site.clock.now_us()) == 1
     path = f"/feeds/{made['id']}"
     assert (await site.call("PATCH", path, json={"retain_days": None}))[1]["retain_days"] is None
     assert (await site.call("PATCH", path, json={"retain_days": 0}))[0] == 422
+
+
+async def test_a_sum_that_no_float64_holds_is_null_and_the_rest_is_right(site: Site) -> None:
+    """It was Infinity, or 400 from a database."""
+    made = await feed(site)
+    _, became = await bring(site, made, b"ts,value\n1769846400,1e308\n1769846401,1.1e308\n")
+    assert became["stored"] == 2
+    for bucket in ("59s", "1m", "1h"):
+        status, found = await chart(site, made, f"bucket={bucket}&agg=count,sum,avg,min,max")
+        assert status == 200
+        (point,) = found["items"]
+        assert (point["count"], point["sum"], point["min"]) == (2, None, 1e308)
+        assert point["avg"] == pytest.approx(1.05e308)
+    path = f"/api/v1/feed-values/{made['id']}?bucket=1h&agg=sum,max"
+    answer = await site.raw("GET", path, headers={"Accept": "text/csv"})
+    (row,) = csv.DictReader(io.StringIO((await answer.get_data()).decode()))
+    assert (row["sum"], row["max"]) == ("", "1.1e308")
+    day = "start=2026-01-31T00:00:00Z&end=2026-02-01T00:00:00Z"
+    status, stats = await site.call("GET", f"/dashboard/stats?{day}")
+    assert status == 200
+    (point,) = stats["feed_values"]["points"]
+    assert (point["count"], point["max"]) == (2, 1.1e308)
+    assert point["avg"] == pytest.approx(1.05e308)
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "start=0001-01-01T00:00:00Z&end=0001-01-02T00:00:00Z",
+        "start=0001-01-01T00:00:00%2B23:59&end=0001-01-02T00:00:00Z",
+        "start=9999-12-31T00:00:00Z&end=9999-12-31T23:59:59-23:59",
+    ],
+)
+async def test_the_ends_of_time_are_no_failure(site: Site, day: str) -> None:
+    made = await feed(site)
+    await fill(site, made, [1.0])
+    assert (await site.call("GET", f"/dashboard/stats?{day}"))[0] in (200, 422)
+    assert (await chart(site, made, f"bucket=1h&{day}"))[0] in (200, 422)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from actors.adapters.postgres import alarms, commands
+from actors.adapters.postgres.rollup_notes import NOTING
 from actors.adapters.postgres.rows import columns
 from actors.ports import Batch, Committed
 from actors.ports.time import Progress
@@ -21,15 +22,12 @@ from protocol.records import Reading, Rejection, StateChange, Unit
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
 KEPT_BATCHES = 64  # of a session's identities after they are confirmed (see `actors.ledger`)
 
-# The minutes that it writes to are noted in the same breath (`rolling`).
-_CLAIM = """
+# The minutes that it writes to are noted in the same breath.
+_CLAIM = f"""
 WITH claimed AS (
-    INSERT INTO commits (id, duplicates) SELECT $1::text::uuid, '{}' FROM leads
+    INSERT INTO commits (id, duplicates) SELECT $1::text::uuid, '{{}}' FROM leads
     WHERE epoch = $2 OR $2 = 0 ON CONFLICT (id) DO NOTHING RETURNING no
-), noted AS (
-    INSERT INTO rollup_log (feeds, minutes)
-    SELECT $3, $4 FROM claimed WHERE cardinality($3::integer[]) > 0
-)
+), {NOTING}
 SELECT no FROM claimed
 """
 

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import rows
+from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.revising import revise
 from protocol.errors import Conflict
 from protocol.records import Device, MqttLogin
@@ -78,20 +79,13 @@ async def delete_device(connection: Any, user_id: str, device_id: str, purge: bo
     """Archive the device's feeds, or delete them with their history, and the device itself."""
     async with connection.transaction():
         if purge:
-            await connection.execute("SET LOCAL statement_timeout = '10min'")
-            await connection.execute(
-                "DELETE FROM feed_values v USING feeds f"
-                " WHERE v.feed_num = f.num AND f.device_id = $1::text::uuid",
+            found = await connection.fetch(
+                "SELECT num FROM feeds WHERE device_id = $2::text::uuid"
+                " AND user_id = $1::text::uuid ORDER BY num",
+                user_id,
                 device_id,
             )
-            await connection.execute(
-                "DELETE FROM feed_rollups r USING feeds f"
-                " WHERE r.feed_num = f.num AND f.device_id = $1::text::uuid",
-                device_id,
-            )
-            await connection.execute(
-                "DELETE FROM feeds WHERE device_id = $1::text::uuid", device_id
-            )
+            await erase_feeds(connection, [row["num"] for row in found])
         else:
             await connection.execute(
                 "UPDATE feeds SET archived = true, enabled = false"

@@ -5,14 +5,13 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import rows
+from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.revising import revise
 from actors.ports import FeedPage
 from protocol import commands, people, schedules, webhooks
 from protocol.errors import Conflict
 from protocol.records import Feed, StoredReading, StoredRejection
 
-# A history may be long; it goes in one transaction.
-PURGE_WITHIN_S = 600.0
 REFUSALS_KEPT_DAYS = 30
 
 
@@ -101,15 +100,13 @@ def _alarm_rule(feed: Feed) -> tuple[float, int, float, str]:
 
 async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
     async with connection.transaction():
-        await connection.execute("SET LOCAL statement_timeout = '10min'")
         num = await connection.fetchval(
-            "DELETE FROM feeds WHERE id = $2::text::uuid AND user_id = $1::text::uuid"
-            " RETURNING num",
+            "SELECT num FROM feeds WHERE id = $2::text::uuid AND user_id = $1::text::uuid",
             user_id,
             feed_id,
         )
-        for table in ("feed_values", "message_ids", "feed_rollups"):
-            await connection.execute(f"DELETE FROM {table} WHERE feed_num = $1", num)
+        if num is not None:
+            await erase_feeds(connection, [num])
 
 
 async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:

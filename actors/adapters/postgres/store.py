@@ -18,6 +18,7 @@ from actors.adapters.postgres import (
     connecting,
     devices,
     history,
+    history_deletion,
     lead_lease,
     loading,
     migrating,
@@ -92,7 +93,7 @@ class PostgresStore(
                 await migrating.make_partitions(connection)
             await history.tidy(connection)
 
-        await self._work(unit, within_s=history.PURGE_WITHIN_S)
+        await self._work(unit, within_s=history_deletion.PURGE_WITHIN_S)
 
     async def ping(self) -> None:
         async def unit(connection: Any) -> None:
@@ -164,9 +165,8 @@ class PostgresStore(
         await self._work(devices.update_device, device, known)
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
-        await self._work(
-            devices.delete_device, user_id, device_id, purge, within_s=history.PURGE_WITHIN_S
-        )
+        work, within_s = devices.delete_device, history_deletion.PURGE_WITHIN_S
+        await self._work(work, user_id, device_id, purge, within_s=within_s)
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:
         await self._work(devices.set_login, device_id, login)
@@ -189,7 +189,7 @@ class PostgresStore(
         await self._work(history.update_feed, feed, known)
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:
-        within_s = history.PURGE_WITHIN_S
+        within_s = history_deletion.PURGE_WITHIN_S
         await self._work(history.delete_feed, user_id, feed_id, within_s=within_s)
 
     async def feed_values(self, page: FeedPage) -> list[StoredReading]:

@@ -1,0 +1,148 @@
+"""Readings summed up per minute and hour in the store's twin, as PostgreSQL keeps them.
+
+Commits note the minutes they wrote to; `_roll_up` counts these again from the readings, then
+their hours, then those of the user. A chart takes from the sums what is not noted, the rest from
+the readings: whatever forgets a note, or leaves a sum behind, shows in it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from actors.adapters.memory_tables import Tables
+from actors.ports import WallClock
+from protocol.charts import HOUR_US, MINUTE_US, Bucket, bucket_of_one, merged, minutes_of
+from protocol.records import Feed, Reading, StoredReading
+
+# Of a user's stale sums, in one go.
+STALE_HOURS = 1_000
+
+
+class RollupTables(Tables):
+    """Sums of feeds and users; feeds and readings are those of `MemoryStore`."""
+
+    _feeds: dict[str, Feed]
+    _readings: dict[int, dict[tuple[int, int, int], StoredReading]]
+
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
+        self._notes: list[list[tuple[int, int]]] = []  # (feed, minute), of one commit each
+        self._feed_sums: dict[tuple[int, int], dict[int, Bucket]] = {}  # by feed and unit
+        self._user_sums: dict[tuple[str, int], dict[int, Bucket]] = {}  # by user and unit
+        self._stale: dict[tuple[str, int], None] = {}  # users and their hours, after deletions
+
+    def _note_minutes(self, readings: Iterable[Reading]) -> None:
+        touched = minutes_of(readings)
+        if touched:
+            self._notes.append([(num, minute * MINUTE_US) for num, minute in touched])
+
+    def _roll_up(self, limit: int) -> int:
+        """Of so many commits; answers how many are left."""
+        taken, self._notes = self._notes[:limit], self._notes[limit:]
+        there = {feed.num: feed.user_id for feed in self._feeds.values()}
+        touched = sorted({each for note in taken for each in note if each[0] in there})
+        for unit_us in (MINUTE_US, HOUR_US):
+            units = dict.fromkeys((num, us - us % unit_us) for num, us in touched)
+            for num, us in units:
+                self._sum_feed(num, us, unit_us)
+            for user_id, us in dict.fromkeys((there[num], us) for num, us in units):
+                self._sum_user(user_id, us, unit_us)
+        stale = sorted(self._stale, key=lambda each: -each[1])
+        for user_id, hour_us in stale[:STALE_HOURS]:
+            for us in range(hour_us, hour_us + HOUR_US, MINUTE_US):
+                self._sum_user(user_id, us, MINUTE_US)
+            self._sum_user(user_id, hour_us, HOUR_US)
+            del self._stale[user_id, hour_us]
+        return len(self._notes) + len(self._stale)
+
+    def _sum_feed(self, num: int, us: int, unit_us: int) -> None:
+        if unit_us == MINUTE_US:
+            parts = list(self._read(num, us, us + MINUTE_US))
+        else:
+            minutes = self._feed_sums.get((num, MINUTE_US), {})
+            parts = _within(minutes, us, us + HOUR_US)
+        _put(self._feed_sums.setdefault((num, unit_us), {}), us, parts)
+
+    def _sum_user(self, user_id: str, us: int, unit_us: int) -> None:
+        found = [
+            self._feed_sums.get((num, unit_us), {}).get(us) for num in self._feed_nums(user_id)
+        ]
+        parts = [part for part in found if part is not None]
+        _put(self._user_sums.setdefault((user_id, unit_us), {}), us, parts)
+
+    def _feed_nums(self, user_id: str) -> list[int]:
+        return [feed.num for feed in self._feeds.values() if feed.user_id == user_id]
+
+    def _read(self, num: int, start_us: int, end_us: int) -> Iterator[Bucket]:
+        """The readings themselves, in order of time."""
+        for (ts_us, _, _), reading in sorted(self._readings.get(num, {}).items()):
+            if start_us <= ts_us < end_us and not isinstance(reading.value, str):
+                yield bucket_of_one(ts_us, float(reading.value))
+
+    # Where readings go
+
+    def _forget_sums(self, feed: Feed, times: Sequence[int]) -> None:
+        """Readings of these times (µs) are gone."""
+        for unit_us in (MINUTE_US, HOUR_US):
+            for us in dict.fromkeys(us - us % unit_us for us in times):
+                self._sum_feed(feed.num, us, unit_us)
+        self._leave_stale(feed.user_id, times)
+
+    def _forget_feed(self, feed: Feed) -> None:
+        hours = self._feed_sums.pop((feed.num, HOUR_US), {})
+        self._feed_sums.pop((feed.num, MINUTE_US), None)
+        self._leave_stale(feed.user_id, list(hours))
+
+    def _leave_stale(self, user_id: str, times: Iterable[int]) -> None:
+        self._stale.update(dict.fromkeys((user_id, us - us % HOUR_US) for us in times))
+
+    # Charts
+
+    def _feed_parts(self, num: int, start_us: int, end_us: int, unit_us: int) -> list[Bucket]:
+        """Sums of whole units that are up to date, and readings for the rest."""
+        noted = {us for note in self._notes for feed_num, us in note if feed_num == num}
+        return list(self._cut(num, noted, start_us, end_us, unit_us))
+
+    def _cut(
+        self, num: int, noted: set[int], start_us: int, end_us: int, unit_us: int
+    ) -> Iterator[Bucket]:
+        behind = {us - us % unit_us for us in noted}
+        known = self._feed_sums.get((num, unit_us), {})
+        rest = {us - us % unit_us for us, _, _ in self._readings.get(num, {})} | set(known)
+        for us in sorted(rest):
+            first, last = max(us, start_us), min(us + unit_us, end_us)
+            if first >= last:
+                continue
+            if us not in behind and (first, last) == (us, us + unit_us):
+                if us in known:
+                    yield known[us]
+            elif unit_us == HOUR_US:
+                yield from self._cut(num, noted, first, last, MINUTE_US)
+            else:
+                yield from self._read(num, first, last)
+
+    def _user_parts(
+        self, user_id: str, start_us: int, end_us: int, unit_us: int
+    ) -> Iterator[Bucket]:
+        mine = self._feed_nums(user_id)
+        noted = {us - us % unit_us for note in self._notes for num, us in note if num in mine}
+        known = self._user_sums.get((user_id, unit_us), {})
+        behind = {us for us in known if (user_id, us - us % HOUR_US) in self._stale} | noted
+        for us in sorted(known):
+            if us not in behind and start_us <= us and us + unit_us <= end_us:
+                yield known[us]
+        for us in [us for us in known if not (start_us <= us and us + unit_us <= end_us)]:
+            behind.add(us)
+        for us in sorted(behind):
+            first, last = max(us, start_us), min(us + unit_us, end_us)
+            for num in mine if first < last else ():
+                yield from self._feed_parts(num, first, last, unit_us)
+
+
+def _within(sums: dict[int, Bucket], start_us: int, end_us: int) -> list[Bucket]:
+    return [sums[us] for us in sorted(sums) if start_us <= us < end_us]
+
+
+def _put(sums: dict[int, Bucket], us: int, parts: Sequence[Bucket]) -> None:
+    if parts:
+        sums[us] = merged(us, parts)
+    else:
+        sums.pop(us, None)

@@ -1,0 +1,172 @@
+"""Charts out of the sums of minutes and hours, and out of readings where the sums are behind.
+
+What is answered equals the readings at every moment. Readings of the last minutes are counted
+themselves, from the first minute on that a commit noted and nobody has summed up yet. Of minutes
+further back that were noted (`rollup_late`), the readings are added and their sums taken away:
+since then readings only came (deletions change sums at once), so least and greatest stay right.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from protocol.charts import HOUR_US, MINUTE_US, Bucket
+
+READINGS, MINUTES, HOURS = 0, 1, 2
+# As many late minutes one by one; more of them are gathered into a thousand spans of time.
+LATE_MAX = 2_000
+SPANS = 1_000
+
+# $2, $3 and $4 are pieces of time and what each is taken from.
+_PIECES = "unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) AS p (level, since, until)"
+_BUCKETS = (
+    f"SELECT at, {COLUMNS} FROM (SELECT date_bin(make_interval(secs => $5), ts, 'epoch') AS at,"
+    f" {PARTS} FROM parts GROUP BY 1) g WHERE count > 0 ORDER BY at"
+)
+
+
+def _late(whose: str) -> str:
+    """Late minutes between $6 and $7, gathered by $8 of them."""
+    return f"""late AS MATERIALIZED (
+    SELECT feed_num, 'epoch'::timestamptz + min(minute) * interval '1 minute' AS since,
+        'epoch'::timestamptz + (max(minute) + 1) * interval '1 minute' AS until
+    FROM rollup_late WHERE {whose} AND minute >= $6 AND minute < $7
+    GROUP BY feed_num, minute / $8::integer)"""
+
+
+_LATE_PARTS = f"""
+    SELECT f.ts, {ONE} FROM late l CROSS JOIN LATERAL (
+        SELECT ts, {VALUE} AS v FROM feed_values f WHERE f.feed_num = l.feed_num
+            AND f.ts >= l.since AND f.ts < l.until OFFSET 0) f WHERE v IS NOT NULL
+    UNION ALL
+    SELECT r.ts, -r.count, -r.sum, r.mean, NULL, NULL FROM late l CROSS JOIN LATERAL (
+        SELECT ts, {NAMES} FROM feed_rollups r WHERE r.feed_num = l.feed_num
+            AND r.level = {MINUTES} AND r.ts >= l.since AND r.ts < l.until OFFSET 0) r
+"""
+
+FEED = f"""
+WITH {_late("feed_num = $1")}, parts AS (
+    SELECT r.* FROM {_PIECES} CROSS JOIN LATERAL (
+        SELECT ts, {NAMES} FROM feed_rollups r WHERE r.feed_num = $1 AND r.level = p.level
+            AND r.ts >= p.since AND r.ts < p.until OFFSET 0) r
+    UNION ALL
+    SELECT f.ts, {ONE} FROM {_PIECES} CROSS JOIN LATERAL (
+        SELECT ts, {VALUE} AS v FROM feed_values f WHERE p.level = {READINGS}
+            AND f.feed_num = $1 AND f.ts >= p.since AND f.ts < p.until OFFSET 0) f
+        WHERE v IS NOT NULL
+    UNION ALL {_LATE_PARTS}
+) {_BUCKETS}
+"""
+
+# Where a deletion left a user's sums behind, those of the feeds stand in for them.
+USER = f"""
+WITH {_late("user_id = $1::text::uuid")}, stale AS MATERIALIZED (
+    SELECT since, until FROM user_rollups_stale WHERE user_id = $1::text::uuid
+), parts AS (
+    SELECT r.* FROM {_PIECES} CROSS JOIN LATERAL (
+        SELECT ts, {NAMES} FROM user_rollups r WHERE r.user_id = $1::text::uuid
+            AND r.level = p.level AND r.ts >= p.since AND r.ts < p.until
+            AND NOT EXISTS (SELECT FROM stale s WHERE r.ts >= s.since AND r.ts < s.until)
+        OFFSET 0) r
+    UNION ALL
+    SELECT r.* FROM {_PIECES} JOIN stale s ON s.since < p.until AND s.until > p.since
+        JOIN feeds f ON f.user_id = $1::text::uuid CROSS JOIN LATERAL (
+        SELECT ts, {NAMES} FROM feed_rollups r WHERE r.feed_num = f.num AND r.level = p.level
+            AND r.ts >= greatest(p.since, s.since) AND r.ts < least(p.until, s.until) OFFSET 0) r
+    UNION ALL
+    SELECT v.ts, {ONE} FROM {_PIECES} JOIN feeds f ON f.user_id = $1::text::uuid
+        AND p.level = {READINGS} CROSS JOIN LATERAL (
+        SELECT ts, {VALUE} AS v FROM feed_values v WHERE v.feed_num = f.num
+            AND v.ts >= p.since AND v.ts < p.until OFFSET 0) v WHERE v.v IS NOT NULL
+    UNION ALL {_LATE_PARTS}
+) {_BUCKETS}
+"""
+
+_BEHIND = """
+SELECT (SELECT min(since) FROM rollup_log) AS fresh,
+    (SELECT count(*) FROM (SELECT FROM rollup_late WHERE {whose} LIMIT $2) l) AS late
+"""
+
+Piece = tuple[int, int, int]  # what it is taken from, since, until
+
+
+def pieces_of(start_us: int, end_us: int, fresh_us: int | None, *, by_hours: bool) -> list[Piece]:
+    """A time cut into what comes from sums of hours, from sums of minutes, and from readings.
+
+    Args:
+        fresh_us: from then on sums of minutes may be behind.
+    """
+    until_us = end_us if fresh_us is None else min(end_us, fresh_us)
+    first, last = _up(start_us, MINUTE_US), until_us // MINUTE_US * MINUTE_US
+    if first >= last:
+        return [(READINGS, start_us, end_us)]
+    since_hour, until_hour = _up(first, HOUR_US), last // HOUR_US * HOUR_US
+    if not by_hours or since_hour >= until_hour:
+        since_hour = until_hour = last
+    found = [
+        (READINGS, start_us, first),
+        (MINUTES, first, since_hour),
+        (HOURS, since_hour, until_hour),
+        (MINUTES, until_hour, last),
+        (READINGS, last, end_us),
+    ]
+    return [piece for piece in found if piece[1] < piece[2]]
+
+
+def _up(us: int, unit_us: int) -> int:
+    return -(-us // unit_us) * unit_us
+
+
+async def feed_buckets(
+    connection: Any, feed_num: int, start_us: int, end_us: int, bucket_s: int
+) -> list[Bucket]:
+    if bucket_s % 60:
+        pieces = [(READINGS, start_us, end_us)]
+        return await _buckets(connection, FEED, feed_num, pieces, bucket_s, 0)
+    async with _snapshot(connection):
+        fresh_us, late = await _behind(connection, "feed_num = $1", feed_num)
+        by_hours = bucket_s % 3600 == 0
+        pieces = pieces_of(start_us, end_us, fresh_us, by_hours=by_hours)
+        return await _buckets(connection, FEED, feed_num, pieces, bucket_s, late)
+
+
+async def user_buckets(
+    connection: Any, user_id: str, start_us: int, end_us: int, bucket_s: int
+) -> list[Bucket]:
+    start_us, end_us = start_us // MINUTE_US * MINUTE_US, _up(end_us, MINUTE_US)
+    async with _snapshot(connection):
+        fresh_us, late = await _behind(connection, "user_id = $1::text::uuid", user_id)
+        by_hours = bucket_s % 3600 == 0
+        pieces = pieces_of(start_us, end_us, fresh_us, by_hours=by_hours)
+        return await _buckets(connection, USER, user_id, pieces, bucket_s, late)
+
+
+def _snapshot(connection: Any) -> Any:
+    """What is behind, and the sums and readings, are of one moment."""
+    return connection.transaction(isolation="repeatable_read", readonly=True)
+
+
+async def _behind(connection: Any, whose: str, who: int | str) -> tuple[int | None, int]:
+    """From when on (µs) sums may be behind, and how many late minutes wait, `LATE_MAX` + 1 at
+    most."""
+    row = await connection.fetchrow(_BEHIND.format(whose=whose), who, LATE_MAX + 1)
+    fresh = row["fresh"]
+    return None if fresh is None else fresh * MINUTE_US, row["late"]
+
+
+async def _buckets(
+    connection: Any, query: str, who: int | str, pieces: Sequence[Piece], bucket_s: int, late: int
+) -> list[Bucket]:
+    levels, since, until = ([piece[n] for piece in pieces] for n in range(3))
+    summed = [piece for piece in pieces if late and piece[0] != READINGS]
+    first = last = 0
+    if summed:
+        first, last = summed[0][1] // MINUTE_US, summed[-1][2] // MINUTE_US
+    together = 1 if late <= LATE_MAX else (last - first) // SPANS + 1
+    found = await connection.fetch(
+        query, who, levels, since, until, float(bucket_s), first, last, together
+    )
+    return [
+        Bucket(row["at"], row["count"], row["sum"], row["mean"], row["min"], row["max"])
+        for row in found
+    ]

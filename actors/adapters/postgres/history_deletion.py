@@ -1,0 +1,177 @@
+"""Readings that go: some of a feed, a feed with all it has, what a feed keeps no longer.
+
+Whatever goes, the sums of its feed are right in the same transaction. The sums of its user are too
+many for that: the hours in question are noted (`user_rollups_stale`), and until `rolling` made them
+again, the sums of the feeds stand in for them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.adapters.postgres.chart_queries import HOURS, MINUTES
+from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from actors.ports.charts import Expired
+from protocol.charts import HOUR_US, MINUTE_US
+from protocol.times import SECOND_US
+
+# A history may be long.
+PURGE_WITHIN_S = 600.0
+AT_ONCE = 10_000
+# Of what feeds keep no longer, in one call: so many feeds are looked at, and so many portions go.
+FEEDS_AT_ONCE = 1_000
+PORTIONS_MAX = 20
+PORTIONS_EACH = 5
+
+_TURN = "SELECT true FROM rollup_turn FOR UPDATE"
+
+_LAST_OF_PORTION = f"""
+SELECT ts FROM feed_values WHERE feed_num = $1
+    AND ts >= coalesce($2, '-infinity'::timestamptz)
+    AND ts < coalesce($3, 'infinity'::timestamptz)
+ORDER BY ts OFFSET {AT_ONCE - 1} LIMIT 1
+"""
+_DELETE = """
+WITH deleted AS (DELETE FROM feed_values WHERE feed_num = $1
+    AND ts >= coalesce($2, '-infinity'::timestamptz)
+    AND ts < coalesce($3, 'infinity'::timestamptz) RETURNING ts)
+SELECT count(*), min(ts) AS first, max(ts) AS last FROM deleted
+"""
+
+_FORGET = "DELETE FROM feed_rollups WHERE feed_num = $1 AND level = $2 AND ts >= $3 AND ts < $4"
+_SUM = f"""
+INSERT INTO feed_rollups (feed_num, level, ts, {NAMES})
+SELECT $1, $2, ts, {COLUMNS} FROM (SELECT date_bin({{unit}}, p.at, 'epoch') AS ts, {PARTS}
+    FROM ({{parts}}) p GROUP BY 1) g
+"""
+_SUM_MINUTES = _SUM.format(
+    unit="interval '1 minute'",
+    parts=f"SELECT ts AS at, {ONE} FROM (SELECT ts, {VALUE} AS v FROM feed_values"
+    " WHERE feed_num = $1 AND ts >= $3 AND ts < $4) f WHERE v IS NOT NULL",
+)
+_SUM_HOURS = _SUM.format(
+    unit="interval '1 hour'",
+    parts=f"SELECT ts AS at, {NAMES} FROM feed_rollups"
+    f" WHERE feed_num = $1 AND level = {MINUTES} AND ts >= $3 AND ts < $4",
+)
+
+# One row for all that overlaps: hours are made again once, however many feeds lost something.
+_NOTE_STALE = """
+WITH mine AS (SELECT user_id FROM feeds WHERE num = $1), met AS (
+    DELETE FROM user_rollups_stale s USING mine
+    WHERE s.user_id = mine.user_id AND s.since <= $3 AND s.until >= $2 RETURNING s.since, s.until)
+INSERT INTO user_rollups_stale (user_id, since, until)
+SELECT user_id, least($2, (SELECT min(since) FROM met)), greatest($3, (SELECT max(until) FROM met))
+FROM mine
+"""
+
+_EXPIRING = """
+SELECT f.num, f.retain_days FROM (SELECT num, retain_days FROM feeds
+    WHERE retain_days IS NOT NULL AND num > $1 ORDER BY num LIMIT $2) f
+WHERE EXISTS (SELECT FROM feed_values v WHERE v.feed_num = f.num
+    AND v.ts < date_bin('1 minute', $3::timestamptz - f.retain_days * interval '1 day', 'epoch'))
+ORDER BY f.num
+"""
+_LOOKED_AT = """
+SELECT num FROM feeds WHERE retain_days IS NOT NULL AND num > $1 ORDER BY num OFFSET $2 LIMIT 1
+"""
+
+
+async def delete_history(
+    connection: Any, feed_num: int, start_us: int | None, end_us: int | None
+) -> int:
+    """Some at a time, so that no writer waits for it; then the last value."""
+    deleted = 0
+    is_over = False
+    while not is_over:
+        many, is_over = await _delete_portion(connection, feed_num, start_us, end_us)
+        deleted += many
+    async with connection.transaction():
+        await connection.execute(
+            "DELETE FROM feed_last WHERE feed_num = $1 AND NOT EXISTS (SELECT FROM feed_values v"
+            " WHERE v.feed_num = $1 AND v.ts = feed_last.ts)",
+            feed_num,
+        )
+        await connection.execute(
+            "INSERT INTO feed_last SELECT feed_num, ts, number, text, boolean FROM feed_values"
+            " WHERE feed_num = $1 ORDER BY ts DESC LIMIT 1 ON CONFLICT (feed_num) DO NOTHING",
+            feed_num,
+        )
+    return deleted
+
+
+async def _delete_portion(
+    connection: Any, feed_num: int, start_us: int | None, end_us: int | None
+) -> tuple[int, bool]:
+    """How many went, and whether those were the last."""
+    async with connection.transaction():
+        await connection.fetchval(_TURN)
+        # By their times: in a partitioned table rows have no place of their own to be named by.
+        last_us = await connection.fetchval(_LAST_OF_PORTION, feed_num, start_us, end_us)
+        until_us = end_us if last_us is None else last_us + 1
+        row = await connection.fetchrow(_DELETE, feed_num, start_us, until_us)
+        if row["count"]:
+            await _sum_again(connection, feed_num, row["first"], row["last"])
+        return row["count"], last_us is None
+
+
+async def _sum_again(connection: Any, feed_num: int, first_us: int, last_us: int) -> None:
+    """What went lay between these times, both included."""
+    for level, statement, unit_us in (
+        (MINUTES, _SUM_MINUTES, MINUTE_US),
+        (HOURS, _SUM_HOURS, HOUR_US),
+    ):
+        since_us, until_us = _around(first_us, last_us, unit_us)
+        await connection.execute(_FORGET, feed_num, level, since_us, until_us)
+        await connection.execute(statement, feed_num, level, since_us, until_us)
+    await connection.execute(_NOTE_STALE, feed_num, *_around(first_us, last_us, HOUR_US))
+
+
+def _around(first_us: int, last_us: int, unit_us: int) -> tuple[int, int]:
+    return first_us // unit_us * unit_us, last_us // unit_us * unit_us + unit_us
+
+
+async def erase_feeds(connection: Any, nums: Sequence[int]) -> None:
+    """These feeds and all they have, in the transaction of who calls.
+
+    Readings go first and take long; their row, for which a writer may wait, and the sums, for which
+    summing up waits, come at the end.
+    """
+    await connection.execute("SET LOCAL statement_timeout = '10min'")
+    for num in nums:
+        await connection.execute("DELETE FROM feed_values WHERE feed_num = $1", num)
+        await connection.execute("DELETE FROM message_ids WHERE feed_num = $1", num)
+    await connection.fetchval(_TURN)
+    for num in nums:
+        row = await connection.fetchrow(
+            "WITH deleted AS (DELETE FROM feed_rollups WHERE feed_num = $1 RETURNING ts)"
+            " SELECT min(ts) AS first, max(ts) AS last FROM deleted",
+            num,
+        )
+        if row["first"] is not None:
+            stale = _around(row["first"], row["last"], HOUR_US)
+            await connection.execute(_NOTE_STALE, num, *stale)
+        await connection.execute("DELETE FROM rollup_late WHERE feed_num = $1", num)
+        await connection.execute("DELETE FROM feeds WHERE num = $1", num)
+        await connection.execute("DELETE FROM feed_values WHERE feed_num = $1", num)
+
+
+async def expire_history(connection: Any, now_us: int, after: int) -> Expired:
+    """From the feed behind this number on; a feed that has much gets its turn in the next round."""
+    found = await connection.fetch(_EXPIRING, after, FEEDS_AT_ONCE, now_us)
+    deleted, portions, is_left = 0, 0, False
+    for row in found:
+        until_us = now_us - row["retain_days"] * 24 * 3600 * SECOND_US
+        # Whole minutes, so that nothing of a minute is left behind.
+        until_us -= until_us % MINUTE_US
+        for _ in range(PORTIONS_EACH):
+            many, is_over = await _delete_portion(connection, row["num"], None, until_us)
+            deleted += many
+            portions += 1
+            if is_over:
+                break
+        else:
+            is_left = True
+        if portions >= PORTIONS_MAX:
+            return Expired(deleted=deleted, after=row["num"], is_left=is_left)
+    last = await connection.fetchval(_LOOKED_AT, after, FEEDS_AT_ONCE - 1)
+    return Expired(deleted=deleted, after=last, is_left=is_left)

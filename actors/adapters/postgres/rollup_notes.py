@@ -1,0 +1,76 @@
+"""Which minutes of which feeds were written to, and nobody has summed up since.
+
+A commit notes them in its own transaction: so they are known as soon as its readings are seen. What
+lies around now goes to `rollup_log`, one row for each commit; charts count everything since the
+first of these minutes from the readings. Minutes further back are rows of `rollup_late`, which a
+chart finds by its feed, and a user's totals by the user.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.adapters.postgres.rows import columns
+from protocol.charts import minutes_of
+from protocol.records import Reading
+
+# Minutes that lie further back are late.
+FRESH_MINUTES = 2
+
+# Common table expressions behind one that is called `claimed` and has a row where the minutes are
+# to be noted. $3 and $4 are feeds and their minutes since 1970.
+NOTING = f"""
+pairs AS MATERIALIZED (
+    SELECT p.feed_num, p.minute, p.minute >= c.fresh AS is_fresh
+    FROM claimed, unnest($3::integer[], $4::integer[]) AS p (feed_num, minute),
+        (SELECT floor(extract(epoch FROM now()) / 60)::integer - {FRESH_MINUTES} AS fresh) c
+), fresh AS (
+    INSERT INTO rollup_log (since, feeds, minutes)
+    SELECT min(minute), array_agg(feed_num), array_agg(minute) FROM pairs WHERE is_fresh
+    HAVING count(*) > 0
+), late AS (
+    INSERT INTO rollup_late (user_id, feed_num, minute)
+    SELECT f.user_id, p.feed_num, p.minute FROM pairs p JOIN feeds f ON f.num = p.feed_num
+    WHERE NOT p.is_fresh
+)
+"""
+
+_NOTE = f"WITH claimed AS (SELECT $1::integer, $2::integer), {NOTING} SELECT FROM claimed"
+
+_TAKE = """
+WITH log AS (
+    DELETE FROM rollup_log WHERE num IN (SELECT num FROM rollup_log ORDER BY num LIMIT $1)
+    RETURNING feeds, minutes
+), late AS (
+    DELETE FROM rollup_late WHERE num IN (SELECT num FROM rollup_late ORDER BY num LIMIT $2)
+    RETURNING feed_num, minute
+), taken AS (
+    SELECT t.feed_num, t.minute FROM log, unnest(log.feeds, log.minutes) AS t (feed_num, minute)
+    UNION SELECT feed_num, minute FROM late
+)
+SELECT t.feed_num, t.minute FROM taken t JOIN feeds f ON f.num = t.feed_num ORDER BY 1, 2
+"""
+
+_LEFT = """
+SELECT (SELECT coalesce(max(num) - min(num) + 1, 0) FROM rollup_log)
+    + (SELECT count(*) FROM (SELECT FROM rollup_late LIMIT 1) l)
+    + (SELECT count(*) FROM (SELECT FROM user_rollups_stale LIMIT 1) s)
+"""
+
+
+async def note_minutes(connection: Any, readings: Sequence[Reading]) -> None:
+    """These minutes are to be summed up again."""
+    touched = minutes_of(readings)
+    if touched:
+        await connection.execute(_NOTE, 0, 0, *columns(touched, 2))
+
+
+async def take_notes(connection: Any, commits: int, late: int) -> list[tuple[int, int]]:
+    """(feed, minute) of up to so many notes of each kind, of feeds that are there still; they are
+    forgotten with this transaction."""
+    return [tuple(row) for row in await connection.fetch(_TAKE, commits, late)]
+
+
+async def notes_left(connection: Any) -> int:
+    """How much is still to be summed up, roughly; 0 for nothing."""
+    left: int = await connection.fetchval(_LEFT)
+    return left
