@@ -29,28 +29,33 @@ class Account(msgspec.Struct):
 
 
 class Accounts:
-    """One account for the house, one for each device."""
+    """One account for the house, one for each device.
+
+    At the bound the device that was quiet for longest gives way. One with readings in flight never
+    does: they settle into the account that they were received in. So there are at most
+    `DEVICES_MAX` accounts, or one for each message in flight (`gateway.IN_FLIGHT_MAX`).
+    """
 
     def __init__(self) -> None:
         self.total = Account()
-        self._devices: OrderedDict[tuple[str, str], Account] = OrderedDict()
+        self._busy: dict[tuple[str, str], Account] = {}  # with readings in flight
+        self._quiet: OrderedDict[tuple[str, str], Account] = OrderedDict()  # oldest first
+
+    def __len__(self) -> int:
+        return len(self._busy) + len(self._quiet)
 
     def of(self, device: tuple[str, str]) -> Account:
-        """The account of a device. The one first heard of gives way at the bound."""
-        account = self._devices.get(device)
-        if account is None:
-            if len(self._devices) >= DEVICES_MAX:
-                self._devices.popitem(last=False)
-            account = self._devices[device] = Account()
-        return account
+        """The account of a device; an empty one where nothing is known."""
+        return self._busy.get(device) or self._quiet.get(device) or Account()
 
     def received(self, device: tuple[str, str], readings: int) -> None:
         self.total.received += readings
-        self.of(device).received += readings
+        account = self._open(device)
+        account.received += readings
+        self._close(device, account)
 
     def shed(self, device: tuple[str, str], readings: int) -> None:
-        self.total.shed += readings
-        self.of(device).shed += readings
+        self.settled(device, shed=readings)
 
     def settled(
         self,
@@ -59,11 +64,30 @@ class Accounts:
         stored: int = 0,
         duplicate: int = 0,
         refused: int = 0,
+        shed: int = 0,
         unowned: int = 0,
     ) -> None:
         """A unit's readings reached their end."""
-        for account in (self.total, self.of(device)):
+        mine = self._open(device)
+        for account in (self.total, mine):
             account.stored += stored
             account.duplicate += duplicate
             account.refused += refused
+            account.shed += shed
             account.unowned += unowned
+        self._close(device, mine)
+
+    def _open(self, device: tuple[str, str]) -> Account:
+        account = self._busy.get(device)
+        if account is None:
+            account = self._busy[device] = self._quiet.pop(device, None) or Account()
+        return account
+
+    def _close(self, device: tuple[str, str], account: Account) -> None:
+        """It is quiet when nothing of it is in flight."""
+        if account.in_flight:
+            return
+        del self._busy[device]
+        self._quiet[device] = account
+        while self._quiet and len(self) > DEVICES_MAX:
+            self._quiet.popitem(last=False)

@@ -1,7 +1,7 @@
 """When readings are summed up for charts: soon after they come, and never for long.
 
-What the store needs for it decides how often: a house with few readings sees them in its charts
-within seconds; a busy one spends a twentieth of one connection's time.
+What the store needs for it decides how often: a house with few readings sees them summed up within
+seconds; a busy one spends a twentieth of one connection's time.
 """
 
 import trio
@@ -11,7 +11,13 @@ from protocol.times import SECOND_US
 
 SOON_S = 2.0
 REST = 20.0  # times as long as it took
+# And never longer: what a turn took may have been waiting, for a place or a database that stood
+# still. With turns of `TURN_S` both bounds say the same.
+REST_MAX_S = 10.0
 COMMITS_MAX = 1_000
+# A turn takes on half as much when it took longer or failed, twice as much when it took a quarter:
+# so it ends within the store's deadline whatever is in those commits.
+TURN_S = REST_MAX_S / REST
 BUSY_S = 10.0
 
 
@@ -22,6 +28,7 @@ class Rolling:
         self.took_s = 0.0
         self._store = store
         self._clock = clock
+        self._commits = COMMITS_MAX
         self._not_before_s = float("-inf")
 
     def wanted_us(self) -> int:
@@ -31,10 +38,16 @@ class Rolling:
 
     async def work(self) -> int | None:
         began_s = trio.current_time()
-        left = await self._store.roll_up(COMMITS_MAX)
+        commits, self._commits = self._commits, max(1, self._commits // 2)
+        left = await self._store.roll_up(commits)
         ended_s = trio.current_time()
-        self.took_s += ended_s - began_s
-        self._not_before_s = ended_s + REST * (ended_s - began_s)
+        self._ended(commits, ended_s - began_s)
+        self._not_before_s = ended_s + min(REST_MAX_S, REST * (ended_s - began_s))
         if left is None:  # another process does
             return self._clock.now_us() + round(BUSY_S * SECOND_US)
         return self.wanted_us() if left else None
+
+    def _ended(self, commits: int, took_s: float) -> None:
+        self.took_s += took_s
+        if took_s <= TURN_S:
+            self._commits = min(COMMITS_MAX, commits * 2) if took_s < TURN_S / 4 else commits

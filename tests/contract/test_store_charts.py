@@ -74,7 +74,7 @@ async def totals_hold(home: Home) -> None:
 
 
 def about(buckets: list[Bucket]) -> list[tuple[Any, ...]]:
-    return [(b.ts_us, b.count, round(b.sum, 6), b.min, b.max) for b in buckets]
+    return [(b.ts_us, b.count, round(b.sum or 0.0, 6), b.min, b.max) for b in buckets]
 
 
 async def test_buckets_are_those_of_the_readings_whatever_is_summed_up(home: Home) -> None:

@@ -1,0 +1,85 @@
+"""How long roll-ups rest, and how much they take on."""
+
+from typing import Any, cast
+
+import pytest
+import trio
+import trio.testing
+
+from actors import rolling
+from actors.adapters.memory import ManualClock
+from actors.rolling import COMMITS_MAX, REST_MAX_S, Rolling
+from protocol.errors import Unavailable
+from protocol.times import SECOND_US
+
+
+class SlowStore:
+    """Answers after some time, or fails after it."""
+
+    def __init__(self) -> None:
+        self.takes_s = 0.0
+        self.fails = False
+        self.limits: list[int] = []
+
+    async def roll_up(self, limit: int) -> int:
+        self.limits.append(limit)
+        await trio.sleep(self.takes_s)
+        if self.fails:
+            raise Unavailable("away")
+        return 1
+
+
+def rest_s(rolling: Rolling, clock: ManualClock) -> float:
+    return (rolling.wanted_us() - clock.now_us()) / SECOND_US
+
+
+@pytest.fixture
+def store() -> SlowStore:
+    return SlowStore()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def rolled(store: SlowStore, clock: ManualClock) -> Rolling:
+    return Rolling(cast(Any, store), clock)
+
+
+async def test_after_a_stall_totals_go_on_within_seconds(
+    store: SlowStore, clock: ManualClock, rolled: Rolling, autojump_clock: trio.testing.MockClock
+) -> None:
+    """They rested twenty times the stall: 326 s after one of 50 s."""
+    store.takes_s = 16.3
+    await rolled.work()
+    assert rest_s(rolled, clock) <= REST_MAX_S
+
+
+async def test_a_quick_turn_rests_twenty_times_as_long(
+    store: SlowStore, clock: ManualClock, rolled: Rolling, autojump_clock: trio.testing.MockClock
+) -> None:
+    store.takes_s = 0.2
+    await rolled.work()
+    assert rest_s(rolled, clock) == pytest.approx(4.0)
+    store.takes_s = 0.001
+    await trio.sleep(10)
+    await rolled.work()
+    assert rest_s(rolled, clock) == pytest.approx(rolling.SOON_S)
+
+
+async def test_a_turn_takes_on_less_when_it_was_slow_and_more_when_it_was_quick(
+    store: SlowStore, rolled: Rolling, autojump_clock: trio.testing.MockClock
+) -> None:
+    """A turn that never ended within its deadline came again for ever, just as large."""
+    store.takes_s, store.fails = 30.0, True
+    for _ in range(12):
+        with pytest.raises(Unavailable):
+            await rolled.work()
+    assert store.limits[:3] == [COMMITS_MAX, COMMITS_MAX // 2, COMMITS_MAX // 4]
+    assert store.limits[-1] == 1
+    store.takes_s, store.fails = 0.01, False
+    for _ in range(12):
+        await rolled.work()
+    assert store.limits[-1] == COMMITS_MAX
