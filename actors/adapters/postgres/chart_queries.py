@@ -9,6 +9,7 @@ since then readings only came (deletions change sums at once), so least and grea
 from collections.abc import Sequence
 from typing import Any
 
+from actors.adapters.postgres.planning import plan_each_time
 from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from protocol.charts import HOUR_US, MINUTE_US, Bucket
 
@@ -124,6 +125,7 @@ async def feed_buckets(
         pieces = [(READINGS, start_us, end_us)]
         return await _buckets(connection, FEED, feed_num, pieces, bucket_s, 0)
     async with _snapshot(connection):
+        await plan_each_time(connection)
         fresh_us, late = await _behind(connection, "feed_num = $1", feed_num)
         by_hours = bucket_s % 3600 == 0
         pieces = pieces_of(start_us, end_us, fresh_us, by_hours=by_hours)
@@ -135,6 +137,7 @@ async def user_buckets(
 ) -> list[Bucket]:
     start_us, end_us = start_us // MINUTE_US * MINUTE_US, _up(end_us, MINUTE_US)
     async with _snapshot(connection):
+        await plan_each_time(connection)
         fresh_us, late = await _behind(connection, "user_id = $1::text::uuid", user_id)
         by_hours = bucket_s % 3600 == 0
         pieces = pieces_of(start_us, end_us, fresh_us, by_hours=by_hours)

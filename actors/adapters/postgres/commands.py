@@ -8,6 +8,7 @@ import asyncpg
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import follow
+from actors.adapters.postgres.planning import use_indexes
 from actors.adapters.postgres.rows import columns
 from actors.ports.time import Claimed, Progress
 from protocol import commands
@@ -227,6 +228,7 @@ async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Pr
 
 async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
     async with connection.transaction():
+        await use_indexes(connection)
         send: list[Command] = []
         expired: list[Command] = []
         put_off: list[Command] = []
@@ -246,7 +248,9 @@ async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
 
 
 async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
-    found = await connection.fetch(_SENT, *columns(sent, 2))
+    async with connection.transaction():
+        await use_indexes(connection)
+        found = await connection.fetch(_SENT, *columns(sent, 2))
     return {row["id"]: row["version"] for row in found}
 
 

@@ -19,10 +19,7 @@ SETTINGS = {
     "timezone": "UTC",
     "statement_timeout": "20s",
     "idle_in_transaction_session_timeout": "30s",
-    # A plan is chosen by what is known of the tables, and stays while they grow; of tables that
-    # were just filled nothing is known. What our statements look for has an index: they use it, at
-    # the price of disks of today, and nothing is compiled because a scan seems dear.
-    "enable_seqscan": "off",
+    # The price of disks of today; and nothing is compiled because a scan seems dear.
     "random_page_cost": "1.1",
     "jit": "off",
 }

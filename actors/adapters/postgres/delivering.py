@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from actors.adapters.postgres.planning import use_indexes
 from actors.adapters.postgres.rows import columns
 from actors.ports.webhooks import Errands
 from protocol import webhooks
@@ -202,6 +203,7 @@ async def claim_deliveries(
     connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int]
 ) -> Errands:
     async with connection.transaction():
+        await use_indexes(connection)
         far_us = now_us + NEXT_MAX_US
         found = await connection.fetch(_CLAIM, now_us, far_us, each, list(busy), limit)
         errands = [

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
+from actors.adapters.postgres.planning import plan_each_time
 from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.ports.charts import Expired
 from protocol.charts import HOUR_US, MINUTE_US
@@ -104,6 +105,7 @@ async def _delete_portion(
 ) -> tuple[int, bool]:
     """How many went, and whether those were the last."""
     async with connection.transaction():
+        await plan_each_time(connection)
         await connection.fetchval(_TURN)
         # By their times: in a partitioned table rows have no place of their own to be named by.
         last_us = await connection.fetchval(_LAST_OF_PORTION, feed_num, start_us, end_us)
@@ -136,6 +138,7 @@ async def erase_feeds(connection: Any, nums: Sequence[int]) -> None:
     Readings go first and take long; their row, for which a writer may wait, and the sums, for which
     summing up waits, come at the end.
     """
+    await plan_each_time(connection)
     await connection.execute("SET LOCAL statement_timeout = '10min'")
     for num in nums:
         await connection.execute("DELETE FROM feed_values WHERE feed_num = $1", num)

@@ -14,6 +14,7 @@ from actors.adapters.postgres import chart_queries, history_deletion, rows
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
 from actors.adapters.postgres.committing import insert_readings
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.planning import plan_each_time
 from actors.adapters.postgres.rollup_notes import note_minutes, notes_left, take_notes
 from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.ports.charts import Expired
@@ -106,6 +107,7 @@ async def roll_up(connection: Any, limit: int) -> int | None:
     async with connection.transaction():
         if not await connection.fetchval(_TURN):
             return None
+        await plan_each_time(connection)
         touched = await take_notes(connection, limit, limit * LATE_EACH)
         if touched:
             hours = sorted({(feed, minute // 60) for feed, minute in touched})

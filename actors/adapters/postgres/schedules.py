@@ -9,6 +9,7 @@ from actors.adapters.postgres import commands, following
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import OCCURRENCE, occurrence
+from actors.adapters.postgres.planning import use_indexes
 from actors.adapters.postgres.revising import revise
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.errors import Conflict
@@ -179,6 +180,7 @@ async def delete_schedule(connection: Any, user_id: str, schedule_id: str) -> No
 
 async def claim_occurrences(connection: Any, now_us: int, limit: int, judge: Judge) -> Claimed:
     async with connection.transaction():
+        await use_indexes(connection)
         found = await connection.fetch(_DUE, now_us, limit)
         judged = [judge(_due(row)) for row in found]
         send = [command for _, command in judged if command is not None]
@@ -214,6 +216,7 @@ def _due(row: Any) -> Due:
 
 async def plan_schedules(connection: Any, now_us: int, limit: int, planner: Planner) -> int | None:
     async with connection.transaction():
+        await use_indexes(connection)
         found = await connection.fetch(
             f"SELECT {SCHEDULE} FROM media_schedules s WHERE s.plan_at <= $1"
             " ORDER BY s.plan_at LIMIT $2 FOR UPDATE OF s SKIP LOCKED",
