@@ -5,11 +5,12 @@ their hours, then those of the user. A chart takes from the sums what is not not
 the readings: whatever forgets a note, or leaves a sum behind, shows in it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from actors.adapters.memory_tables import Tables
 from actors.ports import WallClock
 from protocol.charts import HOUR_US, MINUTE_US, Bucket, bucket_of_one, merged, minutes_of
+from protocol.dead_letters import ROLLUPS, DeadLetter, is_due, reason_of
 from protocol.records import Feed, Reading, StoredReading
 
 # Of a user's stale sums, in one go.
@@ -21,12 +22,16 @@ class RollupTables(Tables):
 
     _feeds: dict[str, Feed]
     _readings: dict[int, dict[tuple[int, int, int], StoredReading]]
+    all_dead_letters: dict[tuple[str, str], DeadLetter]
+    _put_aside: Callable[..., int | None]
+    _clear_dead_letters: Callable[[str, Collection[str]], int]
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self._notes: list[list[tuple[int, int]]] = []  # (feed, minute), of one commit each
         self._feed_sums: dict[tuple[int, int], dict[int, Bucket]] = {}  # by feed and unit
         self._user_sums: dict[tuple[str, int], dict[int, Bucket]] = {}  # by user and unit
+        self._held: dict[tuple[int, int], None] = {}  # minutes that were put aside
         self._stale: dict[tuple[str, int], None] = {}  # users and their hours, after deletions
 
     def _note_minutes(self, readings: Iterable[Reading]) -> None:
@@ -38,13 +43,13 @@ class RollupTables(Tables):
         """Of so many commits; answers how many are left."""
         taken, self._notes = self._notes[:limit], self._notes[limit:]
         there = {feed.num: feed.user_id for feed in self._feeds.values()}
-        touched = sorted({each for note in taken for each in note if each[0] in there})
-        for unit_us in (MINUTE_US, HOUR_US):
-            units = dict.fromkeys((num, us - us % unit_us) for num, us in touched)
-            for num, us in units:
-                self._sum_feed(num, us, unit_us)
-            for user_id, us in dict.fromkeys((there[num], us) for num, us in units):
-                self._sum_user(user_id, us, unit_us)
+        again = self._released()
+        for num, us in sorted({*again, *(each for note in taken for each in note)}):
+            if num in there:
+                self._sum_minute(num, us, there[num])
+        self._clear_dead_letters(
+            ROLLUPS, [_subject(*each) for each in again if each not in self._held]
+        )
         stale = sorted(self._stale, key=lambda each: -each[1])
         for user_id, hour_us in stale[:STALE_HOURS]:
             for us in range(hour_us, hour_us + HOUR_US, MINUTE_US):
@@ -52,6 +57,31 @@ class RollupTables(Tables):
             self._sum_user(user_id, hour_us, HOUR_US)
             del self._stale[user_id, hour_us]
         return len(self._notes) + len(self._stale)
+
+    def _sum_minute(self, num: int, us: int, user_id: str) -> None:
+        """And its hour, and those of the user. A minute that fails is put aside, and counted from
+        the readings until a later try succeeds."""
+        try:
+            for unit_us in (MINUTE_US, HOUR_US):
+                self._sum_feed(num, us - us % unit_us, unit_us)
+                self._sum_user(user_id, us - us % unit_us, unit_us)
+        except ArithmeticError as error:
+            self._held[num, us] = None
+            self._put_aside(ROLLUPS, _subject(num, us), reason_of(error), self._clock.now_us())
+
+    def _released(self) -> list[tuple[int, int]]:
+        """What was put aside and whose next try has come."""
+        now_us = self._clock.now_us()
+        letters = {
+            (num, us): self.all_dead_letters.get((ROLLUPS, _subject(num, us)))
+            for num, us in self._held
+        }
+        found = [
+            each for each, letter in letters.items() if letter is None or is_due(letter, now_us)
+        ]
+        for each in found:
+            del self._held[each]
+        return found
 
     def _sum_feed(self, num: int, us: int, unit_us: int) -> None:
         if unit_us == MINUTE_US:
@@ -96,9 +126,15 @@ class RollupTables(Tables):
 
     # Charts
 
+    def _noted(self) -> Iterator[tuple[int, int]]:
+        """Minutes whose sums may be behind."""
+        for note in self._notes:
+            yield from note
+        yield from self._held
+
     def _feed_parts(self, num: int, start_us: int, end_us: int, unit_us: int) -> list[Bucket]:
         """Sums of whole units that are up to date, and readings for the rest."""
-        noted = {us for note in self._notes for feed_num, us in note if feed_num == num}
+        noted = {us for feed_num, us in self._noted() if feed_num == num}
         return list(self._cut(num, noted, start_us, end_us, unit_us))
 
     def _cut(
@@ -123,7 +159,7 @@ class RollupTables(Tables):
         self, user_id: str, start_us: int, end_us: int, unit_us: int
     ) -> Iterator[Bucket]:
         mine = self._feed_nums(user_id)
-        noted = {us - us % unit_us for note in self._notes for num, us in note if num in mine}
+        noted = {us - us % unit_us for num, us in self._noted() if num in mine}
         known = self._user_sums.get((user_id, unit_us), {})
         behind = {us for us in known if (user_id, us - us % HOUR_US) in self._stale} | noted
         for us in sorted(known):
@@ -135,6 +171,10 @@ class RollupTables(Tables):
             first, last = max(us, start_us), min(us + unit_us, end_us)
             for num in mine if first < last else ():
                 yield from self._feed_parts(num, first, last, unit_us)
+
+
+def _subject(num: int, us: int) -> str:
+    return f"{num}/{us // MINUTE_US}"
 
 
 def _within(sums: dict[int, Bucket], start_us: int, end_us: int) -> list[Bucket]:

@@ -31,7 +31,8 @@ ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepal
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 # A mistake in our own statements shall be loud.
 _OURS = (asyncpg.SyntaxOrAccessError,)
-_CONTENT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+# What we sent, or what is stored, breaks a rule.
+CONTENT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
 def _encode_us(us: int) -> tuple[int]:
@@ -94,7 +95,7 @@ async def close_pool(pool: Any) -> None:
 def meaning(error: Exception) -> Exception:
     """Our error for one of asyncpg's: away, refused for its content, or as it is."""
     # asyncpg wraps what a codec says of an argument in DataError, which is also an InterfaceError.
-    if isinstance(error, _CONTENT):
+    if isinstance(error, CONTENT):
         return Unstorable(f"{type(error).__name__}: {error}")
     if isinstance(error, _AWAY) and not isinstance(error, _OURS):
         return Unavailable(f"{type(error).__name__}: {error}")

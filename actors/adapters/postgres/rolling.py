@@ -9,16 +9,26 @@ stale (`history_deletion`).
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from actors.adapters.postgres import chart_queries, history_deletion, rows
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
 from actors.adapters.postgres.committing import insert_readings
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.planning import plan_each_time
+from actors.adapters.postgres.rollup_isolation import (
+    hold_user,
+    released,
+    subject_of_user,
+    summed,
+    tried,
+)
 from actors.adapters.postgres.rollup_notes import note_minutes, notes_left, take_notes
 from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.ports.charts import Expired
 from protocol.charts import Bucket
+from protocol.dead_letters import ROLLUPS
 from protocol.records import Feed, Reading
 from protocol.stats import Counts
 
@@ -77,7 +87,7 @@ SELECT s.num, s.user_id, s.since, s.until, greatest(s.since, date_bin('1 hour', 
         AND u.ts >= s.since AND u.ts < s.until ORDER BY u.ts DESC
     OFFSET greatest(60, $1 / (SELECT count(*) + 1 FROM feeds f WHERE f.user_id = s.user_id))
     LIMIT 1), 'epoch')) AS begin
-FROM (SELECT * FROM user_rollups_stale ORDER BY num LIMIT 1) s
+FROM (SELECT * FROM user_rollups_stale WHERE NOT held ORDER BY num LIMIT 1) s
 """
 _FORGET_USER = "DELETE FROM user_rollups WHERE user_id = $1 AND ts >= $2 AND ts < $3"
 _SUM_USER = f"""
@@ -108,37 +118,55 @@ async def roll_up(connection: Any, limit: int) -> int | None:
         if not await connection.fetchval(_TURN):
             return None
         await plan_each_time(connection)
-        touched = await take_notes(connection, limit, limit * LATE_EACH)
-        if touched:
-            hours = sorted({(feed, minute // 60) for feed, minute in touched})
-            await _sum(connection, MINUTES, "minute", _OF_READINGS, touched)
-            await _sum(connection, HOURS, "hour", _OF_MINUTES, hours)
-        await _sum_stale(connection)
+        now_us = await connection.fetchval("SELECT now()")
+        again, due = await released(connection, now_us)
+        touched = await take_notes(connection, limit, limit * LATE_EACH, again)
+        failed = await summed(connection, touched, _sum_touched, now_us) if touched else []
+        failed += await _sum_stale(connection, now_us)
+        if due:
+            await clear(connection, ROLLUPS, [each for each in due if each not in failed])
         return await notes_left(connection)
+
+
+async def _sum_touched(connection: Any, touched: Sequence[tuple[int, int]]) -> None:
+    """These minutes (feed, minute since 1970), their hours, and those of whose feeds they are."""
+    hours = sorted({(feed, minute // 60) for feed, minute in touched})
+    await _sum(connection, MINUTES, "minute", _OF_READINGS, touched)
+    await _sum(connection, HOURS, "hour", _OF_MINUTES, hours)
 
 
 async def _sum(
     connection: Any, level: int, unit: str, parts: str, touched: Sequence[tuple[int, int]]
 ) -> None:
-    """Count these units of time again, for their feeds and for whose feeds they are."""
     which = _TOUCHED.format(unit=unit)
     for statement in (_FORGET_FEEDS, _SUM_FEEDS, _SUM_USERS):
         sql = statement.format(touched=which, level=level, parts=parts)
         await connection.execute(sql, *rows.columns(touched, 2))
 
 
-async def _sum_stale(connection: Any) -> None:
-    """Make some of the sums anew that a deletion left behind."""
+async def _sum_stale(connection: Any, now_us: int) -> list[str]:
+    """Make some of the sums anew that a deletion left behind; answers for whom that failed."""
     row = await connection.fetchrow(_STALE, STALE_ROWS)
     if row is None:
-        return
-    num, user_id, since, until = row["num"], row["user_id"], row["since"], row["until"]
-    begin = since if row["begin"] is None else row["begin"]
-    await connection.execute(_FORGET_USER, user_id, begin, until)
-    await connection.execute(_SUM_USER, user_id, begin, until)
-    if begin > since:
+        return []
+    begin = row["since"] if row["begin"] is None else row["begin"]
+    part = row["num"], row["user_id"], row["since"], begin, row["until"]
+    error = await tried(connection, _sum_stale_part, *part)
+    if error is None:
+        return []
+    await hold_user(connection, str(row["user_id"]), error, now_us)
+    return [subject_of_user(str(row["user_id"]))]
+
+
+async def _sum_stale_part(
+    connection: Any, num: int, user_id: UUID, since_us: int, begin_us: int, until_us: int
+) -> None:
+    """From `begin_us` to `until_us`; the rest, from `since_us` on, stays stale."""
+    await connection.execute(_FORGET_USER, user_id, begin_us, until_us)
+    await connection.execute(_SUM_USER, user_id, begin_us, until_us)
+    if begin_us > since_us:
         await connection.execute(
-            "UPDATE user_rollups_stale SET until = $2 WHERE num = $1", num, begin
+            "UPDATE user_rollups_stale SET until = $2 WHERE num = $1", num, begin_us
         )
     else:
         await connection.execute("DELETE FROM user_rollups_stale WHERE num = $1", num)

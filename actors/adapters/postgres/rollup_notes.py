@@ -41,19 +41,21 @@ WITH log AS (
     DELETE FROM rollup_log WHERE num IN (SELECT num FROM rollup_log ORDER BY num LIMIT $1)
     RETURNING feeds, minutes
 ), late AS (
-    DELETE FROM rollup_late WHERE num IN (SELECT num FROM rollup_late ORDER BY num LIMIT $2)
+    DELETE FROM rollup_late WHERE num IN (
+        SELECT num FROM rollup_late WHERE NOT held ORDER BY num LIMIT $2)
     RETURNING feed_num, minute
 ), taken AS (
     SELECT t.feed_num, t.minute FROM log, unnest(log.feeds, log.minutes) AS t (feed_num, minute)
     UNION SELECT feed_num, minute FROM late
+    UNION SELECT * FROM unnest($3::integer[], $4::integer[])
 )
 SELECT t.feed_num, t.minute FROM taken t JOIN feeds f ON f.num = t.feed_num ORDER BY 1, 2
 """
 
 _LEFT = """
 SELECT (SELECT coalesce(max(num) - min(num) + 1, 0) FROM rollup_log)
-    + (SELECT count(*) FROM (SELECT FROM rollup_late LIMIT 1) l)
-    + (SELECT count(*) FROM (SELECT FROM user_rollups_stale LIMIT 1) s)
+    + (SELECT count(*) FROM (SELECT FROM rollup_late WHERE NOT held LIMIT 1) l)
+    + (SELECT count(*) FROM (SELECT FROM user_rollups_stale WHERE NOT held LIMIT 1) s)
 """
 
 
@@ -64,10 +66,13 @@ async def note_minutes(connection: Any, readings: Sequence[Reading]) -> None:
         await connection.execute(_NOTE, 0, 0, *columns(touched, 2))
 
 
-async def take_notes(connection: Any, commits: int, late: int) -> list[tuple[int, int]]:
-    """(feed, minute) of up to so many notes of each kind, of feeds that are there still; they are
-    forgotten with this transaction."""
-    return [tuple(row) for row in await connection.fetch(_TAKE, commits, late)]
+async def take_notes(
+    connection: Any, commits: int, late: int, again: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """(feed, minute) of up to so many notes of each kind, and of those that are tried again; of
+    feeds that are there still. The notes are forgotten with this transaction."""
+    found = await connection.fetch(_TAKE, commits, late, *columns(again, 2))
+    return [tuple(row) for row in found]
 
 
 async def notes_left(connection: Any) -> int:

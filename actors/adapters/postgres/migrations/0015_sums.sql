@@ -20,7 +20,8 @@ CREATE TABLE rollup_late (
     num      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id  uuid NOT NULL,
     feed_num integer NOT NULL,
-    minute   integer NOT NULL
+    minute   integer NOT NULL,
+    held     boolean NOT NULL DEFAULT false  -- its sums fail: it waits for its dead letter
 );
 CREATE INDEX rollup_late_feed ON rollup_late (feed_num, minute);
 CREATE INDEX rollup_late_user ON rollup_late (user_id, minute);
@@ -29,7 +30,8 @@ CREATE TABLE user_rollups_stale (
     num     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id uuid NOT NULL,
     since   timestamptz NOT NULL,
-    until   timestamptz NOT NULL
+    until   timestamptz NOT NULL,
+    held    boolean NOT NULL DEFAULT false
 );
 CREATE INDEX user_rollups_stale_user ON user_rollups_stale (user_id, since);
 

@@ -1,0 +1,105 @@
+"""Minutes whose sums fail for what they hold: found by halving, and put aside as dead letters.
+
+What is put aside stays among the late minutes, held: charts go on counting it from the readings.
+It is tried again when its letter is due.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from actors.adapters.postgres import connecting, dead_letters
+from actors.adapters.postgres.rows import columns
+from protocol.dead_letters import ROLLUPS, reason_of
+
+Pair = tuple[int, int]  # a feed, and a minute since 1970
+Sum = Callable[[Any, Sequence[Pair]], Awaitable[None]]
+
+# In one turn; what is not tried by then waits for the next.
+FAILED_MAX = 20
+RETRIED_MAX = 100
+_USER = "user "
+
+_HOLD = """
+INSERT INTO rollup_late (user_id, feed_num, minute, held)
+SELECT f.user_id, p.feed_num, p.minute, p.held
+FROM unnest($1::integer[], $2::integer[], $3::boolean[]) AS p (feed_num, minute, held)
+JOIN feeds f ON f.num = p.feed_num
+"""
+_RELEASE = """
+DELETE FROM rollup_late l USING unnest($1::integer[], $2::integer[]) AS p (feed_num, minute)
+WHERE l.held AND l.feed_num = p.feed_num AND l.minute = p.minute
+"""
+_HELD_USER = "UPDATE user_rollups_stale SET held = $2 WHERE user_id = $1::text::uuid"
+
+
+async def summed(connection: Any, pairs: Sequence[Pair], sum_all: Sum, now_us: int) -> list[str]:
+    """`sum_all` for all these pairs but those for which alone it fails.
+
+    Answers with the letters' subjects of those for which it was not done.
+    """
+    failed: list[tuple[Pair, Exception]] = []
+    waiting = [list(pairs)]
+    while waiting and len(failed) < FAILED_MAX:
+        some = waiting.pop()
+        error = await tried(connection, sum_all, some)
+        if error is not None and len(some) == 1:
+            failed.append((some[0], error))
+        elif error is not None:
+            half = len(some) // 2
+            waiting += [some[half:], some[:half]]
+    held = [(*pair, False) for some in waiting for pair in some]
+    for pair, error in failed:
+        next_us = await dead_letters.put_aside(
+            connection, ROLLUPS, subject_of(*pair), reason_of(error), now_us=now_us
+        )
+        # Without room for a letter nobody would let go of it.
+        held.append((*pair, next_us is not None))
+    if held:
+        await connection.execute(_HOLD, *columns(held, 3))
+    return [subject_of(feed_num, minute) for feed_num, minute, _ in held]
+
+
+async def tried(connection: Any, work: Callable[..., Awaitable[None]], *args: Any) -> Any:
+    """`work(connection, *args)` in a savepoint; answers with the error that its content caused."""
+    try:
+        async with connection.transaction():
+            await work(connection, *args)
+    except connecting.CONTENT as error:
+        return error
+    return None
+
+
+async def hold_user(connection: Any, user_id: str, error: Exception, now_us: int) -> None:
+    """The sums of this user stay behind; those of the feeds stand in for them."""
+    next_us = await dead_letters.put_aside(
+        connection,
+        ROLLUPS,
+        subject_of_user(user_id),
+        reason_of(error),
+        now_us=now_us,
+        user_id=user_id,
+    )
+    await connection.execute(_HELD_USER, user_id, next_us is not None)
+
+
+async def released(connection: Any, now_us: int) -> tuple[list[Pair], list[str]]:
+    """Pairs whose next try has come, and the subjects of all letters that are due."""
+    letters = await dead_letters.due(connection, ROLLUPS, now_us, RETRIED_MAX)
+    pairs = []
+    for letter in letters:
+        if letter.subject.startswith(_USER):
+            await connection.execute(_HELD_USER, letter.subject.removeprefix(_USER), False)
+        else:
+            feed_num, _, minute = letter.subject.partition("/")
+            pairs.append((int(feed_num), int(minute)))
+    if pairs:
+        await connection.execute(_RELEASE, *columns(pairs, 2))
+    return pairs, [letter.subject for letter in letters]
+
+
+def subject_of(feed_num: int, minute: int) -> str:
+    return f"{feed_num}/{minute}"
+
+
+def subject_of_user(user_id: str) -> str:
+    return _USER + user_id
