@@ -92,13 +92,12 @@ class RollupTables(Tables):
         _put(self._feed_sums.setdefault((num, unit_us), {}), us, parts)
 
     def _sum_user(self, user_id: str, us: int, unit_us: int) -> None:
-        found = [
-            self._feed_sums.get((num, unit_us), {}).get(us) for num in self._feed_nums(user_id)
-        ]
+        found = [self._feed_sums.get((num, unit_us), {}).get(us) for num in self.feed_nums(user_id)]
         parts = [part for part in found if part is not None]
         _put(self._user_sums.setdefault((user_id, unit_us), {}), us, parts)
 
-    def _feed_nums(self, user_id: str) -> list[int]:
+    def feed_nums(self, user_id: str) -> list[int]:
+        """The feeds of a user."""
         return [feed.num for feed in self._feeds.values() if feed.user_id == user_id]
 
     def _read(self, num: int, start_us: int, end_us: int) -> Iterator[Bucket]:
@@ -106,6 +105,16 @@ class RollupTables(Tables):
         for (ts_us, _, _), reading in sorted(self._readings.get(num, {}).items()):
             if start_us <= ts_us < end_us and not isinstance(reading.value, str):
                 yield bucket_of_one(ts_us, float(reading.value))
+
+    # For whoever checks
+
+    def all_readings(self, feed_num: int) -> list[StoredReading]:
+        """Of a feed, as they are."""
+        return list(self._readings.get(feed_num, {}).values())
+
+    def minutes_noted(self) -> int:
+        """How many minutes nobody has summed up yet."""
+        return len(list(self._noted()))
 
     # Where readings go
 
@@ -158,7 +167,7 @@ class RollupTables(Tables):
     def _user_parts(
         self, user_id: str, start_us: int, end_us: int, unit_us: int
     ) -> Iterator[Bucket]:
-        mine = self._feed_nums(user_id)
+        mine = self.feed_nums(user_id)
         noted = {us - us % unit_us for num, us in self._noted() if num in mine}
         known = self._user_sums.get((user_id, unit_us), {})
         behind = {us for us in known if (user_id, us - us % HOUR_US) in self._stale} | noted

@@ -42,8 +42,9 @@ def _scope(kind: str, path: str, headers: dict[str, str], **more: Any) -> dict[s
 async def request(
     app: Any, method: str, path: str, headers: dict[str, str], body: Any = None
 ) -> tuple[int, Any]:
-    """One request with a JSON body; status and decoded body of the answer."""
-    waiting = [b"" if body is None else json.dumps(body).encode()]
+    """One request with a JSON body, or bytes as they are; status and decoded body of the answer."""
+    as_json = body is not None and not isinstance(body, bytes)
+    waiting = [json.dumps(body).encode() if as_json else body or b""]
     answer: dict[str, Any] = {"status": 0, "body": b""}
 
     async def receive() -> dict[str, Any]:
@@ -59,7 +60,7 @@ async def request(
         else:
             answer["body"] += message.get("body", b"")
 
-    kind = {} if body is None else {"content-type": "application/json"}
+    kind = {"content-type": "application/json"} if as_json else {}
     scope = _scope("http", path, {**kind, **headers}, method=method, scheme="http")
     await app(scope, receive, send)
     return answer["status"], json.loads(answer["body"]) if answer["body"] else None

@@ -13,8 +13,10 @@ from tests.simulation.plan import (
     AnyStep,
     Arrange,
     Boot,
+    Bring,
     Buy,
     Delete,
+    Erase,
     Fault,
     Form,
     Hostile,
@@ -81,6 +83,7 @@ def draw(seed: int) -> Plan:
         steps += painter.spoiled_tune()
     steps += [painter.purchase() for _ in range(rng.randint(0, 8))]
     steps += [painter.visit() for _ in range(rng.choice((0, 0, 1, 2)))]
+    steps += histories(random.Random(f"histories {seed}"))
     return Plan(
         seed=seed,
         broker=rng.choice(("nats", "nats", "mosquitto 5", "mosquitto 3.1.1")),
@@ -92,6 +95,32 @@ def draw(seed: int) -> Plan:
         listens=rng.choice(OWNERS),
         steps=sorted([*steps, *painter.listening()], key=lambda step: step.at_s),
     )
+
+
+# Values of imported readings: ordinary ones, and those whose sums no float64 holds.
+_VALUES = ((1.0, 2.5, -40.25), (1e308, 1.1e308, 1.7e308), (1.7e308, -1.7e308, 7.0), (5e-324, 0.0))
+
+
+def histories(rng: random.Random) -> list[AnyStep]:
+    """Imports of some minutes or hours, and deletions among them; chances of their own."""
+    steps: list[AnyStep] = []
+    for _ in range(rng.randint(0, 5)):
+        at_s, owner = round(rng.uniform(0, DURATION_S), 3), rng.choice(OWNERS)
+        age_s = rng.choice((60.0, 5_000.0, 80_000.0))
+        values, every_s = rng.choice(_VALUES), rng.choice((0.5, 25.0, 400.0))
+        many = rng.randint(1, min(12, int(age_s / every_s) + 1))  # none lies ahead
+        brought = [rng.choice(values) for _ in range(many)]
+        steps.append(Bring(at_s=at_s, owner=owner, values=brought, age_s=age_s, every_s=every_s))
+        if rng.random() < 0.4:
+            steps.append(
+                Erase(
+                    at_s=round(at_s + rng.uniform(0, 9), 3),
+                    owner=owner,
+                    age_s=age_s,
+                    lasts_s=rng.choice((1.0, 70.0, 4_000.0)),
+                )
+            )
+    return steps
 
 
 class _Painter:

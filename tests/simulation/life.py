@@ -25,8 +25,10 @@ from tests.simulation.plan import (
     AnyStep,
     Arrange,
     Boot,
+    Bring,
     Buy,
     Delete,
+    Erase,
     Fault,
     Hostile,
     Kill,
@@ -48,6 +50,7 @@ from tests.simulation.plan import (
 from tests.simulation.process import Gone
 from tests.simulation.screen import Screen
 from tests.simulation.shop import Shop
+from tests.simulation.totals import Totals
 from tests.simulation.visits import Visits
 from tests.simulation.world import World
 
@@ -71,6 +74,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.orders.check()
         await life.agenda.check()
         life.shop.check()
+        await life.totals.check()
         await life.visits.check()
         await world.receivers.check()
         await finale(world, life.screens)
@@ -90,6 +94,7 @@ class Life:
         self.orders = Orders(world)
         self.agenda = Agenda(world)
         self.shop = Shop(world)
+        self.totals = Totals(world)
         self.visits = Visits(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
@@ -106,6 +111,7 @@ class Life:
             await self.world.add_media(owner)
             await self.world.receivers.register(owner)
             await self.shop.furnish(owner)
+            await self.totals.furnish(owner)
         await self.world.listeners.register(self.plan.listens)
         self.world.store.poison = {self.plan.poison}
 
@@ -169,6 +175,10 @@ class Life:
                 await self.agenda.rearrange(step)
             case Buy():
                 await self.shop.buy(step)
+            case Bring():
+                await self.totals.bring(step)
+            case Erase():
+                await self.totals.erase(step)
             case Listen(after_s=after_s, deaf_s=deaf_s):
                 come = partial(world.listeners.come, self.plan.listens, after_s, deaf_s)
                 self.audience.start_soon(come, name="listener")

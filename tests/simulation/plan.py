@@ -17,6 +17,7 @@ OWNERS = ("ada", "bob")
 # (owner, code); the visitor is deleted and comes again.
 DEVICES = (("ada", "a0"), ("ada", "a1"), ("bob", "b0"), ("ada", "visitor"))
 KEYS = ("by-ts", "by-id", "bare", "switch", "tuned", "limited", "strict")
+HISTORY = "history"  # of each owner a feed without a device, for imports
 LIMIT = 1_000_000.0  # what lies above it violates the thresholds of "limited" and "strict"
 
 Form = Literal["ts", "id", "bare", "several", "wrong", "repeat"]
@@ -152,6 +153,23 @@ class Buy(Step, frozen=True, kw_only=True):
     cancels: bool = False
 
 
+class Bring(Step, frozen=True, kw_only=True):
+    """Readings are imported into one's history: the first is `age_s` old, the others follow."""
+
+    owner: str
+    values: list[float]
+    age_s: float
+    every_s: float
+
+
+class Erase(Step, frozen=True, kw_only=True):
+    """What one's history has of `lasts_s` from `age_s` ago on is deleted."""
+
+    owner: str
+    age_s: float
+    lasts_s: float
+
+
 class Visit(Step, frozen=True, kw_only=True):
     """A second sign-in that watches for a while and signs out."""
 
@@ -205,6 +223,8 @@ AnyStep = (
     | Arrange
     | Rearrange
     | Buy
+    | Bring
+    | Erase
     | Visit
     | Listen
     | Fault

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tests.simulation import planted_listeners, planted_people, planted_time, tally
+from tests.simulation import (
+    planted_listeners,
+    planted_people,
+    planted_time,
+    planted_totals,
+    tally,
+)
 from tests.simulation.broken import Broken
 from tests.simulation.drawing import draw
 from tests.simulation.faults import KINDS
@@ -11,7 +17,7 @@ from tests.simulation.running import run
 from tests.simulation.search import kind_of
 
 SEEDS_MAX = 200
-assert planted_listeners and planted_time and planted_people  # they plant, too
+assert planted_listeners and planted_time and planted_people and planted_totals  # they plant, too
 
 
 @pytest.mark.parametrize("name", PLANTS)

@@ -1,0 +1,78 @@
+"""Classic mistakes with sums: they overflow, are forgotten, or outlive what they are of."""
+
+from collections.abc import Iterable
+
+import protocol.charts
+from actors.adapters import memory_rollups
+from actors.adapters.memory_rollups import RollupTables
+from protocol.charts import Bucket
+from protocol.records import Feed, Reading
+from tests.simulation.clock import START_US
+from tests.simulation.planted import Patch, plant
+
+LATE_US = 600_000_000
+
+
+@plant("overflow in a sum")
+def overflow(patch: Patch) -> None:
+    """As `sum(float8)` does."""
+
+    def mistaken(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
+        some = list(parts)
+        count, total = sum(p.count for p in some), sum(p.sum or 0.0 for p in some)
+        if total in (float("inf"), float("-inf")):
+            raise OverflowError("value out of range: overflow")
+        low, high = min(p.min for p in some), max(p.max for p in some)
+        return Bucket(ts_us, count, total, total / count, low, high)
+
+    patch.setattr(memory_rollups, "merged", mistaken)
+    patch.setattr(protocol.charts, "merged", mistaken)
+
+
+@plant("the mean of sums that do not fit is lost")
+def lost_mean(patch: Patch) -> None:
+    """It is right within a minute, and wrong in the hour."""
+    merged = protocol.charts.merged
+
+    def mistaken(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
+        return merged(ts_us, [p for p in parts if p.sum is not None] or parts)
+
+    patch.setattr(memory_rollups, "merged", mistaken)
+
+
+@plant("a late reading is not in the chart")
+def late_is_lost(patch: Patch) -> None:
+    note = RollupTables._note_minutes
+
+    def mistaken(self: RollupTables, readings: Iterable[Reading]) -> None:
+        note(self, [reading for reading in readings if reading.ts_us > START_US - LATE_US])
+
+    patch.setattr(RollupTables, "_note_minutes", mistaken)
+
+
+@plant("the sums of a deleted feed are kept")
+def kept_sums(patch: Patch) -> None:
+    def mistaken(self: RollupTables, feed: Feed) -> None:
+        return
+
+    patch.setattr(RollupTables, "_forget_feed", mistaken)
+
+
+@plant("totals do not hear of deleted readings")
+def deaf_totals(patch: Patch) -> None:
+    def mistaken(self: RollupTables, user_id: str, times: Iterable[int]) -> None:
+        return
+
+    patch.setattr(RollupTables, "_leave_stale", mistaken)
+
+
+@plant("charts wait until readings are summed up")
+def waiting_charts(patch: Patch) -> None:
+    patch.setattr(RollupTables, "_noted", lambda self: iter(()))
+
+
+@plant("roll-ups stand still after a stall")
+def standing_still(patch: Patch) -> None:
+    """They rest as long as they waited for a database that was away, and longer."""
+    patch.setattr("actors.rolling.REST_MAX_S", 100_000.0)
+    patch.setattr("actors.rolling.REST", 1_000.0)
