@@ -1,14 +1,17 @@
 """Commands in the store's twin."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
+from actors.adapters.memory_rules import computed
 from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import NEXT_MAX_US, OPEN, Command
+from protocol.dead_letters import COMMANDS
 from protocol.errors import Conflict
 from protocol.records import AckChange, Device
 from protocol.schedules import Occurrence, followed
@@ -81,7 +84,14 @@ class CommandTables(WebhookTables):
         expired: list[Command] = []
         # All of them are judged by what there was before.
         for command, blocked in [(c, self._is_blocked(c)) for c in due]:
-            tried = commands.tried(command, blocked=blocked, now_us=now_us)
+            tried = computed(partial(commands.tried, blocked=blocked, now_us=now_us), command)
+            if isinstance(tried, Exception):
+                next_us = self._hold(
+                    COMMANDS, command.id, tried, now_us, command.user_id, commands.AGAIN_MAX_S
+                )
+                held = msgspec.structs.replace(command, next_try_us=next_us)
+                self.all_commands[command.id] = held
+                continue
             if tried.state == commands.EXPIRED:
                 expired.append(tried)
                 continue
@@ -96,7 +106,14 @@ class CommandTables(WebhookTables):
         return not command.parallel and any(
             c.device_num == command.device_num and c.num < command.num and not c.parallel
             for c in self._open()
+            if (COMMANDS, c.id) not in self.all_dead_letters
         )
+
+    def _due_again(self, work: str, subject: str, now_us: int) -> None:
+        super()._due_again(work, subject, now_us)
+        command = self.all_commands.get(subject)
+        if work == COMMANDS and command is not None and command.next_try_us > now_us:
+            self._try_at(command, now_us)
 
     async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
         await self._cross()

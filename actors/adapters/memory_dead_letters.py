@@ -9,13 +9,16 @@ from actors.ports import WallClock
 from protocol.dead_letters import (
     DETAIL_MAX,
     KEPT_MAX,
+    PAUSE_MAX_S,
     SUBJECT_MAX,
     DeadLetter,
     is_due,
     line,
     pause_us,
+    reason_of,
     storable,
 )
+from protocol.times import SECOND_US
 
 
 class DeadLetterTables(Tables):
@@ -76,6 +79,20 @@ class DeadLetterTables(Tables):
         )
         self.all_dead_letters[work, subject] = letter
         return letter.next_try_us
+
+    def _hold(
+        self,
+        work: str,
+        subject: str,
+        error: Exception,
+        now_us: int,
+        user_id: str | None,
+        pause_max_s: int = PAUSE_MAX_S,
+    ) -> int:
+        """Put a row of its own aside; answers when it shall be due again."""
+        next_us = self._put_aside(work, subject, reason_of(error), now_us, user_id)
+        longest_us = now_us + pause_max_s * SECOND_US
+        return longest_us if next_us is None else min(next_us, longest_us)
 
     async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
         await self._cross()

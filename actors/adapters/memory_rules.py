@@ -1,10 +1,27 @@
 """What PostgreSQL would refuse to store: the rules of its types, for the memory store."""
 
 import base64
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from protocol.errors import Outdated, Unstorable
+from protocol.errors import Outdated, Unavailable, Unstorable
 from protocol.ids import is_uuid
 from protocol.records import Unit
+
+T = TypeVar("T")
+
+
+def computed(call: Callable[..., T], *args: Any) -> T | Exception:
+    """`call(*args)`: our own code on a row inside a transaction, or what it failed with.
+
+    Raises `Unavailable`, which is about a server and not about the row.
+    """
+    try:
+        return call(*args)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 (as the side of PostgreSQL translates it)
+        return error
 
 
 def check_storable(unit: Unit) -> None:

@@ -6,10 +6,11 @@ import msgspec
 
 from actors.adapters.memory_commands import CommandTables
 from actors.adapters.memory_media import MediaTables
-from actors.adapters.memory_rules import revised
+from actors.adapters.memory_rules import computed, revised
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol import commands
+from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.errors import Conflict
 from protocol.records import OFFLINE, Media
 from protocol.schedules import CANCELLED, KEPT_DAYS, PENDING, Due, Occurrence, Schedule
@@ -22,6 +23,7 @@ class ScheduleTables(CommandTables, MediaTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self.all_occurrences = {}
+        self._held: dict[str, int] = {}  # occurrences that were put aside, until when
         self._schedules: dict[str, Schedule] = {}
         self.media_needed_by.append(self._needs_media)
 
@@ -150,22 +152,40 @@ class ScheduleTables(CommandTables, MediaTables):
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         await self._cross()
         due = [o for o in self.all_occurrences.values() if o.state == PENDING]
-        due = [o for o in due if o.due_us <= now_us]
-        due.sort(key=lambda o: (o.due_us, o.num))
+        due = [o for o in due if self._due_us(o) <= now_us]
+        due.sort(key=lambda o: (self._due_us(o), o.num))
         send, changed = [], []
         for occurrence in due[:limit]:
-            judged, command = judge(self._due(occurrence))
+            found = computed(judge, self._due(occurrence))
+            if isinstance(found, Exception):
+                self._held[occurrence.id] = self._hold(
+                    OCCURRENCES, occurrence.id, found, now_us, occurrence.user_id
+                )
+                continue
+            judged, command = found
             self.all_occurrences[judged.id] = judged
             changed.append(judged)
             if command is not None:
                 send.append(self._insert_command(command))
-        pending = [o.due_us for o in self.all_occurrences.values() if o.state == PENDING]
+        pending = [self._due_us(o) for o in self.all_occurrences.values() if o.state == PENDING]
         told = self._announce(now_us, occurrences=changed)
         return Claimed(
             send=tuple(send),
             changed=Progress(commands=tuple(send), occurrences=tuple(changed), told=told),
             next_us=min(pending, default=None),
         )
+
+    def _due_us(self, occurrence: Occurrence) -> int:
+        """From when on it is claimed."""
+        return self._held.get(occurrence.id, occurrence.due_us)
+
+    def _due_again(self, work: str, subject: str, now_us: int) -> None:
+        super()._due_again(work, subject, now_us)
+        if work == OCCURRENCES and subject in self._held:
+            self._held[subject] = min(now_us, self._held[subject])
+        schedule = self._schedules.get(subject)
+        if work == PLANS and schedule is not None and (schedule.plan_us or 0) > now_us:
+            self._schedules[subject] = msgspec.structs.replace(schedule, plan_us=now_us)
 
     def _due(self, occurrence: Occurrence) -> Due:
         schedule = self._schedules[occurrence.schedule_id]
@@ -188,7 +208,12 @@ class ScheduleTables(CommandTables, MediaTables):
             (s.plan_us, s.num, s) for s in self._schedules.values() if s.plan_us is not None
         )
         for _, _, schedule in [each for each in due if each[0] <= now_us][:limit]:
-            more, times = planner(schedule)
+            found = computed(planner, schedule)
+            if isinstance(found, Exception):
+                next_us = self._hold(PLANS, schedule.id, found, now_us, schedule.user_id)
+                self._schedules[schedule.id] = msgspec.structs.replace(schedule, plan_us=next_us)
+                continue
+            more, times = found
             self._schedules[more.id] = more
             self._add_occurrences(more, times)
         plans = [s.plan_us for s in self._schedules.values() if s.plan_us is not None]

@@ -6,12 +6,13 @@ import msgspec
 import trio
 
 from actors.adapters.memory_dead_letters import DeadLetterTables
-from actors.adapters.memory_rules import revised
+from actors.adapters.memory_rules import computed, revised
 from actors.ports import WallClock
 from actors.ports.webhooks import Errands
 from protocol import webhooks
 from protocol.alarms import Alarm
 from protocol.commands import Command
+from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Conflict
 from protocol.schedules import Occurrence
 from protocol.times import SECOND_US
@@ -171,7 +172,12 @@ class WebhookTables(DeadLetterTables):
                 due += sorted(mine, key=lambda d: (d.next_try_us, d.num))[:each]
         errands = []
         for delivery in sorted(due, key=lambda d: d.num)[:limit]:
-            claimed = webhooks.claimed(delivery, now_us)
+            claimed = computed(webhooks.claimed, delivery, now_us)
+            if isinstance(claimed, Exception):
+                next_us = self._hold(WEBHOOKS, delivery.id, claimed, now_us, None)
+                held = msgspec.structs.replace(delivery, next_try_us=next_us)
+                self.all_deliveries[delivery.id] = held
+                continue
             hook = self._webhooks[claimed.webhook_num]
             self.all_deliveries[claimed.id] = claimed
             errands.append(Errand(delivery=claimed, url=hook.url, secret=hook.secret))
@@ -182,6 +188,13 @@ class WebhookTables(DeadLetterTables):
             if hook.num not in taken and self._pending(hook)
         ]
         return Errands(errands=tuple(errands), next_us=min(times, default=None))
+
+    def _due_again(self, work: str, subject: str, now_us: int) -> None:
+        super()._due_again(work, subject, now_us)
+        delivery = self.all_deliveries.get(subject)
+        if work == WEBHOOKS and delivery is not None and delivery.next_try_us > now_us:
+            due = msgspec.structs.replace(delivery, next_try_us=now_us)
+            self.all_deliveries[subject] = due
 
     def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
         return [d for d in self._deliveries_of(hook.num) if d.state == PENDING]

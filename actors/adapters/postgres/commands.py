@@ -6,13 +6,16 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import follow
+from actors.adapters.postgres.isolating import computed, each_apart, whole_or_apart
 from actors.adapters.postgres.planning import use_indexes
 from actors.adapters.postgres.rows import columns
 from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import NEXT_MAX_US, OPEN, Command
+from protocol.dead_letters import COMMANDS
 from protocol.errors import Conflict
 from protocol.records import AckChange
 
@@ -54,7 +57,7 @@ WHERE c.num = i.num
 
 # The few that are taken are found first, by the index alone, and read as they are when they are
 # locked (see `schedules`). `astray`: their next try is further away than any is put; the clock was
-# set back.
+# set back. What was put aside holds up no other of its device.
 _DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT * FROM commands c WHERE {IS_OPEN} AND c.next_try_at <= $1
@@ -65,7 +68,8 @@ WITH due AS MATERIALIZED (
 ), taken AS (SELECT * FROM due UNION ALL SELECT * FROM astray)
 SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
         WHERE e.device_num = c.device_num AND e.num < c.num AND NOT e.parallel
-        AND e.state IN ('queued', 'sent')) AS blocked
+        AND e.state IN ('queued', 'sent') AND NOT EXISTS (SELECT FROM dead_letters l
+            WHERE l.work = 'commands' AND l.subject = e.id::text)) AS blocked
 FROM taken c JOIN devices d ON d.num = c.device_num
 ORDER BY c.next_try_at, c.num
 """
@@ -227,24 +231,65 @@ async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Pr
 
 
 async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
-    async with connection.transaction():
-        await use_indexes(connection)
-        send: list[Command] = []
-        expired: list[Command] = []
-        put_off: list[Command] = []
-        found = await connection.fetch(_DUE, now_us, limit, now_us + NEXT_MAX_US)
-        for row in found:
-            tried = commands.tried(command(row), blocked=row["blocked"], now_us=now_us)
-            if tried.state == commands.EXPIRED:
-                expired.append(tried)
-            else:
-                (put_off if row["blocked"] else send).append(tried)
-        await update(connection, [*send, *put_off])
-        changed = await settle(connection, expired, now_us) if expired else Progress()
-        next_us = await connection.fetchval(
-            f"SELECT min(c.next_try_at) FROM commands c WHERE {IS_OPEN}"
+    return await whole_or_apart(connection, _claim, now_us, limit)
+
+
+async def _claim(connection: Any, now_us: int, limit: int, *, apart: bool) -> Claimed:
+    found = await connection.fetch(_DUE, now_us, limit, now_us + NEXT_MAX_US)
+
+    async def aside(row: Any, error: Exception) -> None:
+        next_us = await hold(
+            connection,
+            COMMANDS,
+            row["id"],
+            error,
+            now_us=now_us,
+            user_id=row["user_id"],
+            pause_max_s=commands.AGAIN_MAX_S,
         )
-    return Claimed(send=tuple(send), changed=changed, next_us=next_us)
+        await connection.execute(
+            "UPDATE commands SET next_try_at = $2 WHERE num = $1", row["num"], next_us
+        )
+
+    async def one(row: Any) -> tuple[tuple[Command, ...], Progress]:
+        return await _try(connection, now_us, [row])
+
+    if apart:
+        done = await each_apart(connection, found, one, aside)
+    else:
+        done = [await _try(connection, now_us, found)]
+    next_us = await connection.fetchval(
+        f"SELECT min(c.next_try_at) FROM commands c WHERE {IS_OPEN}"
+    )
+    changed = Progress(
+        commands=tuple(each for _, progress in done for each in progress.commands),
+        occurrences=tuple(each for _, progress in done for each in progress.occurrences),
+        told=any(progress.told for _, progress in done),
+    )
+    send = tuple(each for sent, _ in done for each in sent)
+    return Claimed(send=send, changed=changed, next_us=next_us)
+
+
+async def _try(
+    connection: Any, now_us: int, found: Sequence[Any]
+) -> tuple[tuple[Command, ...], Progress]:
+    """What is to be sent of locked rows, and what changed as others have expired."""
+    send: list[Command] = []
+    expired: list[Command] = []
+    put_off: list[Command] = []
+    for row in found:
+        tried = computed(_tried, row, now_us)
+        if tried.state == commands.EXPIRED:
+            expired.append(tried)
+        else:
+            (put_off if row["blocked"] else send).append(tried)
+    await update(connection, [*send, *put_off])
+    changed = await settle(connection, expired, now_us) if expired else Progress()
+    return tuple(send), changed
+
+
+def _tried(row: Any, now_us: int) -> Command:
+    return commands.tried(command(row), blocked=row["blocked"], now_us=now_us)
 
 
 async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> dict[str, int]:

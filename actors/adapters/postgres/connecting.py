@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from actors.adapters.postgres.isolating import is_content
 from protocol.errors import Unavailable, Unstorable
 
 # asyncpg's "tuple" form of a timestamptz is (microseconds since 2000-01-01,): exact integers both
@@ -29,10 +30,9 @@ ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepal
 
 # Everything that is not about what we sent: gone, full, locked, refused, in recovery, in trouble.
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-# A mistake in our own statements shall be loud.
+# A mistake in our own statements shall be loud; a privilege that was taken away comes back.
 _OURS = (asyncpg.SyntaxOrAccessError,)
-# What we sent, or what is stored, breaks a rule.
-CONTENT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+_GRANTED = (asyncpg.InsufficientPrivilegeError,)
 
 
 def _encode_us(us: int) -> tuple[int]:
@@ -95,8 +95,8 @@ async def close_pool(pool: Any) -> None:
 def meaning(error: Exception) -> Exception:
     """Our error for one of asyncpg's: away, refused for its content, or as it is."""
     # asyncpg wraps what a codec says of an argument in DataError, which is also an InterfaceError.
-    if isinstance(error, CONTENT):
+    if is_content(error):
         return Unstorable(f"{type(error).__name__}: {error}")
-    if isinstance(error, _AWAY) and not isinstance(error, _OURS):
+    if isinstance(error, _GRANTED) or (isinstance(error, _AWAY) and not isinstance(error, _OURS)):
         return Unavailable(f"{type(error).__name__}: {error}")
     return error

@@ -29,8 +29,10 @@ from protocol.dead_letters import (
     DeadLetter,
     line,
     pause_us,
+    reason_of,
     storable,
 )
+from protocol.times import SECOND_US
 
 _LETTER = (
     "l.id::text, l.work, l.subject, l.user_id::text, l.reason, l.detail, l.attempts, l.first_at,"
@@ -101,6 +103,26 @@ async def put_aside(
         now_us + pause_us(1),
     )
     return next_us
+
+
+async def hold(
+    connection: Any,
+    work: str,
+    subject: str,
+    error: Exception,
+    *,
+    now_us: int,
+    user_id: str | None = None,
+    pause_max_s: int = PAUSE_MAX_S,
+) -> int:
+    """Put a row of its own aside; answers when (µs) it shall be due again.
+
+    Where there is no room for its letter it is held for the longest pause.
+    """
+    reason = reason_of(error)
+    next_us = await put_aside(connection, work, subject, reason, now_us=now_us, user_id=user_id)
+    longest_us = now_us + pause_max_s * SECOND_US
+    return longest_us if next_us is None else min(next_us, longest_us)
 
 
 async def clear(connection: Any, work: str, subjects: Collection[str]) -> int:

@@ -1,16 +1,19 @@
 """Deliveries to webhooks: an outbox that changes fill in their own transactions."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.planning import use_indexes
+from actors.adapters.postgres.dead_letters import hold
+from actors.adapters.postgres.isolating import computed, each_apart, whole_or_apart
 from actors.adapters.postgres.rows import columns
 from actors.ports.webhooks import Errands
 from protocol import webhooks
 from protocol.alarms import Alarm
 from protocol.commands import Command
+from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Conflict
 from protocol.schedules import Occurrence
 from protocol.webhooks import (
@@ -123,7 +126,9 @@ async def announce(
     occurrences: Sequence[Occurrence] = (),
 ) -> bool:
     """Deliveries of what changed, for whoever wants them; answers whether anybody does."""
-    news = webhooks.news_of(now_us, alarms=alarms, commands=commands, occurrences=occurrences)
+    news = computed(
+        partial(webhooks.news_of, now_us, alarms=alarms, commands=commands, occurrences=occurrences)
+    )
     if not news:
         return False
     users = sorted({each.user_id for each in news})
@@ -202,24 +207,41 @@ async def _update(connection: Any, changed: WebhookDelivery) -> None:
 async def claim_deliveries(
     connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int]
 ) -> Errands:
-    async with connection.transaction():
-        await use_indexes(connection)
-        far_us = now_us + NEXT_MAX_US
-        found = await connection.fetch(_CLAIM, now_us, far_us, each, list(busy), limit)
-        errands = [
-            Errand(
-                delivery=webhooks.claimed(delivery(row), now_us),
-                url=row["url"],
-                secret=row["secret"],
-            )
-            for row in found
-        ]
+    return await whole_or_apart(connection, _claim, now_us, limit, each, busy)
+
+
+async def _claim(
+    connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int], *, apart: bool
+) -> Errands:
+    far_us = now_us + NEXT_MAX_US
+    found = await connection.fetch(_CLAIM, now_us, far_us, each, list(busy), limit)
+
+    async def aside(row: Any, error: Exception) -> None:
+        next_us = await hold(connection, WEBHOOKS, row["id"], error, now_us=now_us)
+        await connection.execute(
+            "UPDATE webhook_deliveries SET next_try_at = $2 WHERE num = $1", row["num"], next_us
+        )
+
+    async def some(rows: Sequence[Any]) -> list[Errand]:
+        errands = [computed(_errand, row, now_us) for row in rows]
         marks = [(e.delivery.num, e.delivery.attempts, e.delivery.next_try_us) for e in errands]
         if marks:
             await connection.execute(_MARK, *columns(marks, 3))
-        claimed = {e.delivery.webhook_num for e in errands}
-        next_us = await connection.fetchval(_NEXT, [*busy, *claimed])
+        return errands
+
+    if apart:
+        parts = await each_apart(connection, found, lambda row: some([row]), aside)
+    else:
+        parts = [await some(found)]
+    errands = [errand for part in parts for errand in part]
+    claimed = {e.delivery.webhook_num for e in errands}
+    next_us = await connection.fetchval(_NEXT, [*busy, *claimed])
     return Errands(errands=tuple(errands), next_us=next_us)
+
+
+def _errand(row: Any, now_us: int) -> Errand:
+    claimed = webhooks.claimed(delivery(row), now_us)
+    return Errand(delivery=claimed, url=row["url"], secret=row["secret"])
 
 
 async def delivery_tried(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from actors.adapters.postgres.isolating import computed
 from actors.adapters.postgres.rows import columns
 from protocol.commands import Command
 from protocol.schedules import Occurrence, followed
@@ -85,6 +86,6 @@ async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrenc
         " ORDER BY o.num FOR UPDATE OF o",
         list(by_id),
     )
-    occurrences = [followed(occurrence(row), by_id[row["command_id"]]) for row in found]
+    occurrences = [computed(followed, occurrence(row), by_id[row["command_id"]]) for row in found]
     await update(connection, occurrences)
     return tuple(occurrences)

@@ -7,7 +7,8 @@ It is tried again when its letter is due.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from actors.adapters.postgres import connecting, dead_letters
+from actors.adapters.postgres import dead_letters
+from actors.adapters.postgres.isolating import CONTENT
 from actors.adapters.postgres.rows import columns
 from protocol.dead_letters import ROLLUPS, reason_of
 
@@ -64,7 +65,7 @@ async def tried(connection: Any, work: Callable[..., Awaitable[None]], *args: An
     try:
         async with connection.transaction():
             await work(connection, *args)
-    except connecting.CONTENT as error:
+    except CONTENT as error:
         return error
     return None
 

@@ -7,11 +7,13 @@ import asyncpg
 
 from actors.adapters.postgres import commands, following
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import OCCURRENCE, occurrence
-from actors.adapters.postgres.planning import use_indexes
+from actors.adapters.postgres.isolating import computed, each_apart, whole_or_apart
 from actors.adapters.postgres.revising import revise
 from actors.ports.time import Claimed, Judge, Planner, Progress
+from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.errors import Conflict
 from protocol.schedules import Due, Occurrence, Schedule
 
@@ -53,6 +55,11 @@ WITH sent AS ({commands.INSERT}),
 SELECT coalesce(held_until, due_at) FROM schedule_occurrences
 WHERE state = 'pending' AND num NOT IN (SELECT num FROM claimed)
 ORDER BY coalesce(held_until, due_at) LIMIT 1
+"""
+
+_NEXT = """
+SELECT coalesce(held_until, due_at) FROM schedule_occurrences
+WHERE state = 'pending' ORDER BY coalesce(held_until, due_at) LIMIT 1
 """
 
 _ADD_OCCURRENCES = """
@@ -179,16 +186,44 @@ async def delete_schedule(connection: Any, user_id: str, schedule_id: str) -> No
 
 
 async def claim_occurrences(connection: Any, now_us: int, limit: int, judge: Judge) -> Claimed:
-    async with connection.transaction():
-        await use_indexes(connection)
-        found = await connection.fetch(_DUE, now_us, limit)
-        judged = [judge(_due(row)) for row in found]
-        send = [command for _, command in judged if command is not None]
-        occurrences = tuple(each for each, _ in judged)
-        next_us = await connection.fetchval(
-            _CLAIM, *commands.inserted(send), *following.updated(occurrences)
+    return await whole_or_apart(connection, _claim, now_us, limit, judge)
+
+
+async def _claim(connection: Any, now_us: int, limit: int, judge: Judge, *, apart: bool) -> Claimed:
+    found = await connection.fetch(_DUE, now_us, limit)
+
+    async def some(rows: Sequence[Any]) -> Claimed:
+        return await _fire(connection, now_us, rows, judge)
+
+    if not apart:
+        return await some(found)
+
+    async def aside(row: Any, error: Exception) -> None:
+        next_us = await hold(
+            connection, OCCURRENCES, row["o_id"], error, now_us=now_us, user_id=row["user_id"]
         )
-        told = await announce(connection, now_us, occurrences=occurrences)
+        await connection.execute(
+            "UPDATE schedule_occurrences SET held_until = $2 WHERE num = $1", row["o_num"], next_us
+        )
+
+    done = await each_apart(connection, found, lambda row: some([row]), aside)
+    changed = Progress(
+        commands=tuple(command for each in done for command in each.changed.commands),
+        occurrences=tuple(o for each in done for o in each.changed.occurrences),
+        told=any(each.changed.told for each in done),
+    )
+    next_us = await connection.fetchval(_NEXT)
+    return Claimed(send=changed.commands, changed=changed, next_us=next_us)
+
+
+async def _fire(connection: Any, now_us: int, found: Sequence[Any], judge: Judge) -> Claimed:
+    judged = [computed(judge, _due(row)) for row in found]
+    send = [command for _, command in judged if command is not None]
+    occurrences = tuple(each for each, _ in judged)
+    next_us = await connection.fetchval(
+        _CLAIM, *commands.inserted(send), *following.updated(occurrences)
+    )
+    told = await announce(connection, now_us, occurrences=occurrences)
     changed = Progress(commands=tuple(send), occurrences=occurrences, told=told)
     return Claimed(send=tuple(send), changed=changed, next_us=next_us)
 
@@ -215,25 +250,46 @@ def _due(row: Any) -> Due:
 
 
 async def plan_schedules(connection: Any, now_us: int, limit: int, planner: Planner) -> int | None:
-    async with connection.transaction():
-        await use_indexes(connection)
-        found = await connection.fetch(
-            f"SELECT {SCHEDULE} FROM media_schedules s WHERE s.plan_at <= $1"
-            " ORDER BY s.plan_at LIMIT $2 FOR UPDATE OF s SKIP LOCKED",
-            now_us,
-            limit,
+    return await whole_or_apart(connection, _plan, now_us, limit, planner)
+
+
+async def _plan(
+    connection: Any, now_us: int, limit: int, planner: Planner, *, apart: bool
+) -> int | None:
+    found = await connection.fetch(
+        f"SELECT {SCHEDULE} FROM media_schedules s WHERE s.plan_at <= $1"
+        " ORDER BY s.plan_at LIMIT $2 FOR UPDATE OF s SKIP LOCKED",
+        now_us,
+        limit,
+    )
+
+    async def one(row: Any) -> None:
+        more, due = computed(planner, schedule(row))
+        await connection.execute(_ADD_OCCURRENCES, more.num, due)
+        await _plan_at(connection, more.num, more.planned_us, more.plan_us)
+
+    async def aside(row: Any, error: Exception) -> None:
+        next_us = await hold(
+            connection, PLANS, row["id"], error, now_us=now_us, user_id=row["user_id"]
         )
+        await _plan_at(connection, row["num"], row["planned_at"], next_us)
+
+    if apart:
+        await each_apart(connection, found, one, aside)
+    else:
         for row in found:
-            more, due = planner(schedule(row))
-            await connection.execute(_ADD_OCCURRENCES, more.num, due)
-            await connection.execute(
-                "UPDATE media_schedules SET planned_at = $2, plan_at = $3 WHERE num = $1",
-                more.num,
-                more.planned_us,
-                more.plan_us,
-            )
-        next_us: int | None = await connection.fetchval("SELECT min(plan_at) FROM media_schedules")
+            await one(row)
+    next_us: int | None = await connection.fetchval("SELECT min(plan_at) FROM media_schedules")
     return next_us
+
+
+async def _plan_at(connection: Any, num: int, planned_us: int | None, plan_us: int | None) -> None:
+    await connection.execute(
+        "UPDATE media_schedules SET planned_at = $2, plan_at = $3 WHERE num = $1",
+        num,
+        planned_us,
+        plan_us,
+    )
 
 
 class ScheduleCalls(Crossing):

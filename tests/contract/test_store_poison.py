@@ -1,0 +1,249 @@
+"""A row that fails for its content is put aside alone: PostgreSQL and its memory twin."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.adapters.memory_store import MemoryStore
+from protocol import commands, webhooks
+from protocol.commands import Command
+from protocol.dead_letters import DeadLetter
+from protocol.errors import BadRecurrence, Unavailable
+from protocol.schedules import Due, Occurrence, Schedule, planned
+from protocol.webhooks import WebhookDelivery
+from tests.contract import test_store_commands as of_commands
+from tests.contract import test_store_webhooks as of_webhooks
+from tests.contract.test_store import Home
+from tests.contract.test_store_commands import sent, some_command
+from tests.contract.test_store_schedules import (
+    Judge,
+    claim,
+    listed,
+    some_media,
+    some_schedule,
+    times,
+)
+from tests.unit.makers import NOW, SECOND, USER
+
+PAUSE_S = 10
+
+
+@pytest.fixture
+async def home(opened_store: Any) -> AsyncIterator[Home]:
+    async with opened_store() as store:
+        made = await Home(store).furnish()
+        await store.add_media(some_media())
+        yield made
+
+
+async def letters(home: Home) -> list[DeadLetter]:
+    return await home.store.dead_letters(100, None)
+
+
+async def only_letter(home: Home, work: str, subject: str) -> DeadLetter:
+    (letter,) = await letters(home)
+    assert (letter.work, letter.subject) == (work, subject)
+    return letter
+
+
+class Planner:
+    """Plans every schedule but those of a zone that is not known."""
+
+    def __init__(self) -> None:
+        self.unknown = "Mars/Olympus"
+        self.asked: list[str] = []
+
+    def __call__(self, schedule: Schedule) -> tuple[Schedule, list[int]]:
+        self.asked.append(schedule.timezone)
+        if schedule.timezone == self.unknown:
+            raise BadRecurrence("timezone", f"{self.unknown!r} is not a zone of this server")
+        planned_on = msgspec.structs.replace(
+            schedule, planned_us=NOW + 99 * SECOND, plan_us=NOW + 90 * SECOND
+        )
+        return planned_on, times(99)
+
+
+async def test_a_schedule_that_cannot_be_planned_is_put_aside_and_others_are_planned(
+    home: Home,
+) -> None:
+    bad = some_schedule(1, timezone="Mars/Olympus", plan_us=NOW)
+    good = [some_schedule(n, plan_us=NOW + n) for n in (2, 3)]
+    for each in (bad, *good):
+        await home.store.add_schedule(each, times(1))
+    planner = Planner()
+    next_us = await home.store.plan_schedules(NOW + SECOND, 10, planner)
+    assert next_us == NOW + (1 + PAUSE_S) * SECOND
+    for each in good:
+        assert await listed(home, each) == [(99, "pending"), (1, "pending")]
+    letter = await only_letter(home, "plans", bad.id)
+    assert letter.reason == "BadRecurrence: 'Mars/Olympus' is not a zone of this server"
+    assert letter.user_id == USER
+    # It is not looked at again before its pause is over.
+    planner.asked.clear()
+    await home.store.plan_schedules(NOW + 5 * SECOND, 10, planner)
+    assert planner.asked == []
+    await home.store.plan_schedules(NOW + 11 * SECOND, 10, planner)
+    assert (await only_letter(home, "plans", bad.id)).attempts == 2
+    # The zone is known by now: it goes on where it was.
+    planner.unknown = ""
+    await home.store.plan_schedules(NOW + 31 * SECOND, 10, planner)
+    assert await listed(home, bad) == [(99, "pending"), (1, "pending")]
+
+
+async def test_whatever_our_own_code_raises_is_about_the_row(home: Home) -> None:
+    for n, zone in enumerate(("A", "B", "C"), 1):
+        await home.store.add_schedule(some_schedule(n, timezone=zone, plan_us=NOW), [])
+
+    def plan(schedule: Schedule) -> tuple[Schedule, list[int]]:
+        if schedule.timezone == "A":
+            raise OSError("is a directory")
+        if schedule.timezone == "B":
+            return schedule, [1 << 70]  # no timestamp
+        return msgspec.structs.replace(schedule, plan_us=None), []
+
+    if isinstance(home.store, MemoryStore):
+        pytest.skip("the twin has no bound of a timestamp")
+    assert await home.store.plan_schedules(NOW, 10, plan) == NOW + PAUSE_S * SECOND
+    assert {each.reason.partition(":")[0] for each in await letters(home)} == {
+        "OSError",
+        "DataError",
+    }
+
+
+async def test_a_server_that_is_away_is_not_about_the_row(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(1))
+
+    def judge(due: Due) -> tuple[Occurrence, Command | None]:
+        raise Unavailable("the address of this server is not known yet")
+
+    with pytest.raises(Unavailable):
+        await home.store.claim_occurrences(NOW + SECOND, 10, judge)
+    assert await letters(home) == []
+    assert await listed(home, schedule) == [(1, "pending")]
+
+
+async def test_an_occurrence_that_cannot_be_judged_is_put_aside_and_fires_when_it_can(
+    home: Home,
+) -> None:
+    bad = await home.store.add_schedule(some_schedule(1), times(1))
+    good = await home.store.add_schedule(some_schedule(2), times(2, 3))
+    judge = Judge(home)
+    fails = True
+
+    def judging(due: Due) -> tuple[Occurrence, Command | None]:
+        if fails and due.schedule.id == bad.id:
+            raise KeyError("no such type of media")
+        return judge(due)
+
+    async def fire(at_s: float) -> list[int]:
+        claimed = await home.store.claim_occurrences(NOW + round(at_s * SECOND), 10, judging)
+        return [(each.due_us - NOW) // SECOND for each in claimed.changed.occurrences]
+
+    claimed = await home.store.claim_occurrences(NOW + 2 * SECOND, 10, judging)
+    assert [(o.due_us - NOW) // SECOND for o in claimed.changed.occurrences] == [2]
+    assert len(claimed.send) == 1
+    assert claimed.next_us == NOW + 3 * SECOND
+    (letter,) = await letters(home)
+    assert (letter.work, letter.user_id) == ("occurrences", USER)
+    assert await fire(3) == [3]
+    assert await fire(2 + PAUSE_S - 1) == []
+    fails = False
+    assert await fire(2 + PAUSE_S) == [1]
+    assert await listed(home, bad) == [(1, "triggered")]
+    assert await listed(home, good) == [(3, "triggered"), (2, "triggered")]
+
+
+async def test_an_operator_need_not_wait_for_the_pause(home: Home) -> None:
+    bad = await home.store.add_schedule(some_schedule(1, plan_us=None), times(1))
+
+    def fail(due: Due) -> tuple[Occurrence, Command | None]:
+        raise KeyError("no such type of media")
+
+    await home.store.claim_occurrences(NOW + SECOND, 10, fail)
+    (letter,) = await letters(home)
+    assert await home.store.retry_dead_letters(letter.id, NOW + 2 * SECOND) == 1
+    await claim(home, 2, Judge(home))
+    assert await listed(home, bad) == [(1, "triggered")]
+
+
+def failing(call: Callable[..., Any], subject: Callable[[], str]) -> Callable[..., Any]:
+    """A step of the grammar that fails for one row."""
+
+    def step(row: Command | WebhookDelivery, *args: Any, **options: Any) -> Any:
+        if row.id == subject():
+            raise ValueError("a row that nobody can read")
+        return call(row, *args, **options)
+
+    return step
+
+
+async def test_a_command_that_fails_is_put_aside_and_holds_up_no_other_of_its_device(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in (1, 2):
+        await home.store.add_command(some_command(home, n))
+    bad = some_command(home, 1).id
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "tried", failing(commands.tried, lambda: bad))
+        await of_commands.claim(home)  # the second one still waits behind it here
+        claimed = await of_commands.claim(home, commands.BLOCKED_AGAIN_S)
+        assert sent(claimed) == [2]
+        letter = await only_letter(home, "commands", bad)
+        assert letter.reason == "ValueError: a row that nobody can read"
+        assert sent(await of_commands.claim(home, 9)) == []
+        await home.store.retry_dead_letters(None, NOW + 9 * SECOND)
+    assert sent(await of_commands.claim(home, 9)) == [1]
+
+
+async def test_a_command_is_never_held_longer_than_a_pause_between_tries(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would count as one whose clock was set back, and be due at once."""
+    await home.store.add_command(some_command(home, expires_us=NOW + 9_000 * SECOND))
+    bad = some_command(home).id
+    monkeypatch.setattr(commands, "tried", failing(commands.tried, lambda: bad))
+    at_us = NOW
+    for _ in range(12):
+        claimed = await home.store.claim_commands(at_us, 10)
+        assert claimed.next_us is not None
+        assert at_us < claimed.next_us <= at_us + commands.AGAIN_MAX_S * SECOND
+        at_us = claimed.next_us
+    assert (await only_letter(home, "commands", bad)).attempts == 12
+
+
+async def test_a_delivery_that_fails_is_put_aside_and_others_are_tried(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await of_webhooks.added(home, 1), await of_webhooks.added(home, 2)
+    bad = await of_webhooks.with_news(home, first)
+    good = await of_webhooks.with_news(home, second)
+    with monkeypatch.context() as patch:
+        patch.setattr(webhooks, "claimed", failing(webhooks.claimed, lambda: bad.id))
+        claimed = await of_webhooks.claim(home)
+        assert [errand.delivery.id for errand in claimed.errands] == [good.id]
+        await only_letter(home, "webhooks", bad.id)
+        assert (await of_webhooks.claim(home, 9)).errands == ()
+        await home.store.retry_dead_letters(None, NOW + 9 * SECOND)
+    claimed = await of_webhooks.claim(home, 9)
+    assert [errand.delivery.id for errand in claimed.errands] == [bad.id]
+
+
+async def test_a_letter_whose_row_went_on_is_forgotten(home: Home) -> None:
+    await home.store.put_aside("plans", "a", "r", now_us=NOW)
+    await home.store.put_aside("plans", "b", "r", now_us=NOW + SECOND)
+    await home.store.put_aside("commands", "a", "r", now_us=NOW)
+    assert await home.store.forget_dead_letters("plans", NOW + 11 * SECOND) == 1
+    assert {(each.work, each.subject) for each in await letters(home)} == {
+        ("plans", "b"),
+        ("commands", "a"),
+    }
+
+
+async def test_planning_for_real_meets_an_unknown_zone(home: Home) -> None:
+    bad = some_schedule(1, timezone="Mars/Olympus", plan_us=NOW)
+    await home.store.add_schedule(bad, times(1))
+    await home.store.add_schedule(some_schedule(2, plan_us=NOW), times(1))
+    await home.store.plan_schedules(NOW, 10, lambda each: planned(each, NOW))
+    await only_letter(home, "plans", bad.id)
