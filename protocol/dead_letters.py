@@ -16,6 +16,7 @@ WEBHOOKS = "webhooks"
 DEVICES = "devices"
 LISTENERS = "listeners"
 ROLLUPS = "rollups"
+KINDS = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS)
 # Their subject is the id of a row that has a due time of its own.
 OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)
 

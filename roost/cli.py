@@ -20,7 +20,7 @@ from roost.fleet.wish import Wish, check_wish
 from roost.interrupting import run
 from roost.options import DATA_DIR, HERE, DataDir, Http, LogFormat, LogLevel, Mqtt
 from roost.settings import check_database_url, parse_bind
-from roost.store_commands import device_app, migrate, user_app
+from roost.store_commands import dead_letters, device_app, migrate, user_app
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
 
@@ -34,6 +34,7 @@ app = App(
 app.command(user_app)
 app.command(device_app)
 app.command(migrate)
+app.command(dead_letters, name="dead-letters")
 
 WEB = WebOptions()
 

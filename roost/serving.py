@@ -6,6 +6,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -22,7 +23,8 @@ from actors.due.retention import Retention
 from actors.house import House, Pulse, open_house
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.media import MediaFiles
-from protocol.errors import RoostError, Unavailable
+from actors.runtime.pauses import Pauses
+from protocol.errors import Unavailable
 from roost import deadline
 from roost.hardening import harden
 from roost.settings import Bind, check_free
@@ -39,9 +41,8 @@ CANCELLED_WITHIN_S = 0.5
 PING_S = 20.0
 FRAME_BYTES_MAX = 64 * 1024
 TIDY_EVERY_S = 3600.0
-RESTART_S = 0.5
-FAILURES_MAX = 20
-STEADY_S = 60.0
+TIDY_AGAIN_S, TIDY_AGAIN_MAX_S = 1.0, 600.0
+RESTART_S, RESTART_MAX_S = 0.5, 5.0
 # A Ctrl-C may come twice: from the terminal, and from who started us and passes it on.
 SAME_SIGNAL_S = 0.5
 
@@ -142,22 +143,19 @@ async def _serve_again(
     task_status: trio.TaskStatus[list[str]],
 ) -> None:
     """Serve until stopped. An error of one connection may end hypercorn's `serve` (its #225):
-    then it begins again on the same address; the actors do not notice."""
+    then it begins again on the same address, for ever and with growing pauses; the actors do not
+    notice."""
     bound = _Bound(task_status, config)
-    failures = 0
+    pauses = Pauses(random.Random(), first_s=RESTART_S, max_s=RESTART_MAX_S)
     while True:
         since_s = trio.current_time()
         try:
             return await serve(app, config, shutdown_trigger=stop.wait, task_status=bound)
         except Exception as error:
-            steady = trio.current_time() - since_s > STEADY_S
-            failures = 1 if steady else failures + 1
             if not bound.is_bound:
                 raise
             log.error("web server failed", error=repr(error), exc_info=error)
-            if failures > FAILURES_MAX:
-                raise
-        await trio.sleep(RESTART_S)
+        await trio.sleep(pauses.next_s(trio.current_time() - since_s))
 
 
 def _keep_what_is_there() -> None:
@@ -189,7 +187,7 @@ async def run_until_signal(
 
     def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
         where.listens(url)
-        beside.start_soon(_tidy, house)
+        _tidy(house)
         _keep_what_is_there()
         beside.start_soon(serve_ready, house, url)
 
@@ -227,13 +225,26 @@ async def _listen(signals: AsyncIterator[int], stop: trio.Event) -> None:
             deadline.end_now(128 + number)
 
 
-async def _tidy(house: House) -> None:
+def _tidy(house: House) -> None:
+    """Housekeeping of every hour, each part by itself: what fails is tried again with growing
+    pauses, whatever it failed with."""
+
     retention = Retention(house.store)
+
+    async def expire() -> None:
+        await retention.run(house.clock.now_us())
+
+    parts = {"rows": house.store.tidy, "history": expire, "media": house.media.settle_all}
+    for name, part in parts.items():
+        house.supervisor.keep(
+            f"tidying: {name}",
+            partial(_every, TIDY_EVERY_S, part),
+            pause_first_s=TIDY_AGAIN_S,
+            pause_max_s=TIDY_AGAIN_MAX_S,
+        )
+
+
+async def _every(seconds: float, part: Callable[[], Awaitable[object]]) -> None:
     while True:
-        try:
-            await house.store.tidy()
-            await retention.run(house.clock.now_us())
-            await house.media.settle_all()
-        except RoostError as error:
-            log.warning("housekeeping waits", error=str(error))
-        await trio.sleep(TIDY_EVERY_S)
+        await part()
+        await trio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Commands that need the database alone: migrate, user …, device …"""
+"""Commands that need the database alone: migrate, user …, device …, dead-letters"""
 
 import getpass
 import sys
@@ -12,7 +12,9 @@ from cyclopts import App, Parameter
 from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.adapters.postgres.store import PostgresStore, open_store
 from protocol.errors import SettingsError
+from protocol.ids import is_uuid
 from roost import logs
+from roost.dead_letter_table import print_letters
 from roost.interrupting import run
 from roost.offline import database_url
 from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
@@ -138,6 +140,45 @@ def add_device(
         print(f"password {login.password}")
         print(f"client_id {login.client_id}")
         print(f"topic_prefix users/{user.id}/devices/{code}")
+
+    _with_store(database_url, data_dir, work)
+
+
+def dead_letters(
+    *,
+    retry: Annotated[str | None, Parameter(help="Try the one of this id now.")] = None,
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", help="Try all of them now.")
+    ] = False,
+    drop: Annotated[str | None, Parameter(help="Forget the one of this id.")] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """List work that failed for what it contains and was put aside, or see to it.
+
+    What is forgotten and still fails comes again; what is tried comes within seconds, where the
+    service runs.
+    """
+    if sum((retry is not None, all_, drop is not None)) > 1:
+        raise SettingsError("one of --retry, --all and --drop at a time")
+    for letter_id in (retry, drop):
+        if letter_id is not None and not is_uuid(letter_id):
+            raise SettingsError(f"{letter_id!r} is no id of a dead letter")
+
+    async def work(store: PostgresStore) -> None:
+        await store.migrate()
+        now_us = SystemClock().now_us()
+        if drop is not None:
+            if not await store.drop_dead_letter(drop):
+                raise SettingsError(f"there is no dead letter {drop}")
+            print("forgotten")
+        elif retry is not None or all_:
+            count = await store.retry_dead_letters(retry, now_us)
+            if retry is not None and not count:
+                raise SettingsError(f"there is no dead letter {retry}")
+            print(f"{count} tried again" if count else "there are none")
+        else:
+            await print_letters(store, now_us, print)
 
     _with_store(database_url, data_dir, work)
 

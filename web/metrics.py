@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from actors.house import House
+from protocol.dead_letters import KINDS
 from web.live import Sockets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -56,6 +57,20 @@ class HouseCollector(Collector):
         yield _counter("roost_commands_late", "Expired on the way to it.", dispatcher.expired)
         yield _counter("roost_webhooks_delivered", "Taken by receivers.", courier.delivered)
         yield _counter("roost_webhooks_failed", "Tries that failed.", courier.failed)
+        letters = GaugeMetricFamily(
+            "roost_dead_letters", "Work that was put aside, by kind.", labels=["work"]
+        )
+        for work in KINDS:
+            letters.add_metric([work], clockwork.dead_letters.counts.get(work, 0))
+        yield letters
+        failures = CounterMetricFamily(
+            "roost_task_failures", "Failures of background tasks.", labels=["task"]
+        )
+        for task, count in house.supervisor.health.failures.items():
+            failures.add_metric([task], count)
+        yield failures
+        noticed = house.sessions.misunderstood
+        yield _counter("roost_notices_misunderstood", "Of the database, naming nobody.", noticed)
         neighbours, rolling = house.neighbours, clockwork.rolling
         yield _counter("roost_listened", "Published again for listeners.", neighbours.published)
         yield _counter("roost_listened_dropped", "Not taken by the broker.", neighbours.dropped)

@@ -86,10 +86,10 @@ class CommandTables(WebhookTables):
         for command, blocked in [(c, self._is_blocked(c)) for c in due]:
             tried = computed(partial(commands.tried, blocked=blocked, now_us=now_us), command)
             if isinstance(tried, Exception):
-                next_us = self._hold(
+                held_us = self._hold(
                     COMMANDS, command.id, tried, now_us, command.user_id, commands.AGAIN_MAX_S
                 )
-                held = msgspec.structs.replace(command, next_try_us=next_us)
+                held = msgspec.structs.replace(command, next_try_us=held_us)
                 self.all_commands[command.id] = held
                 continue
             if tried.state == commands.EXPIRED:

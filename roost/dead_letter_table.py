@@ -1,0 +1,60 @@
+"""Dead letters as an operator reads them: a table, the oldest first."""
+
+from collections.abc import Callable, Sequence
+
+from actors.ports.dead_letters import DeadLetterStore
+from protocol.dead_letters import DeadLetter
+from protocol.times import SECOND_US, format_us
+
+PAGE = 500
+HEAD = ("ID", "WORK", "SUBJECT", "USER", "SINCE", "TRIES", "NEXT TRY", "REASON")
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+async def print_letters(store: DeadLetterStore, now_us: int, say: Callable[[str], None]) -> None:
+    """Print all of them, page by page; a line where there are none."""
+    page = await store.dead_letters(PAGE, None)
+    if not page:
+        say("no dead letters: all work goes on")
+    while page:
+        for line in table(page, now_us):
+            say(line)
+        page = await store.dead_letters(PAGE, (page[-1].first_us, page[-1].id))
+
+
+def table(letters: Sequence[DeadLetter], now_us: int) -> list[str]:
+    """A line with names, and one for each letter, in columns."""
+    rows = [HEAD, *(_row(letter, now_us) for letter in letters)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _row(letter: DeadLetter, now_us: int) -> tuple[str, ...]:
+    return (
+        letter.id,
+        letter.work,
+        printable(letter.subject),
+        letter.user_id or "-",
+        format_us(letter.first_us)[:19] + "Z",
+        str(letter.attempts),
+        _in(letter.next_try_us - now_us),
+        printable(letter.reason),
+    )
+
+
+def _in(us: int) -> str:
+    seconds = us // SECOND_US
+    if seconds <= 0:
+        return "due"
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"in {seconds // size} {unit}"
+    return f"in {seconds} s"
+
+
+def printable(text: str) -> str:
+    """Without what would change the terminal that shows it: it may come from anybody."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,120 @@
+"""Dead letters of the running service, and as an operator reads them."""
+
+import msgspec
+import pytest
+
+from actors.adapters.memory import ManualClock
+from actors.adapters.memory_store import MemoryStore
+from actors.due.dead_letters import AGAIN_S, RENEWED_WITHIN_S, DeadLetters, put_aside
+from actors.ports import Store
+from protocol.dead_letters import DeadLetter, reason_of
+from protocol.errors import Unavailable
+from roost.dead_letter_table import print_letters, table
+from tests.unit.makers import NOW, SECOND, USER
+
+
+def some_letter(**changes: object) -> DeadLetter:
+    letter = DeadLetter(
+        id="00000000-0000-4000-8000-000000000001",
+        work="plans",
+        subject="s1",
+        user_id=None,
+        reason="no zone Mars",
+        detail="",
+        attempts=3,
+        first_us=NOW,
+        last_us=NOW,
+        next_try_us=NOW + 90 * SECOND,
+    )
+    return msgspec.structs.replace(letter, **changes)
+
+
+async def test_a_letter_has_the_reason_in_a_line_and_the_traceback_beside_it() -> None:
+    store: Store = MemoryStore(ManualClock())
+    try:
+        raise ValueError("two\nlines")
+    except ValueError as error:
+        next_us = await put_aside(store, ManualClock(NOW), "devices", "u/d", error, USER)
+    assert next_us == NOW + 10 * SECOND
+    (letter,) = await store.dead_letters(10, None)
+    assert letter.reason == "ValueError: two lines"
+    assert letter.detail.startswith("Traceback")
+    assert letter.detail.endswith("two\nlines\n")
+
+
+async def test_a_letter_that_cannot_be_noted_is_no_failure_of_its_own() -> None:
+    class Away(MemoryStore):
+        async def _cross(self) -> None:
+            raise Unavailable("away")
+
+    store: Store = Away(ManualClock())
+    assert await put_aside(store, ManualClock(), "devices", "u/d", ValueError("x")) is None
+
+
+async def test_due_letters_without_a_row_are_tried_and_those_of_a_row_that_went_on_go() -> None:
+    store: Store = MemoryStore(ManualClock())
+    clock, tried = ManualClock(NOW), list[str]()
+    letters = DeadLetters(store, clock, {"devices": lambda letter: tried.append(letter.subject)})
+    assert await letters.work() is None
+    assert letters.degraded() == {}
+    await store.put_aside("devices", "u/d", "r", now_us=NOW)
+    await store.put_aside("plans", "s1", "r", now_us=NOW)
+    assert await letters.work() == NOW + AGAIN_S * SECOND
+    assert tried == []
+    assert letters.degraded() == {"dead letters": "devices 1, plans 1: see `roost dead-letters`"}
+    clock.advance(10)
+    await letters.work()
+    assert tried == ["u/d"]
+    clock.advance(RENEWED_WITHIN_S + 1)
+    await letters.work()
+    assert await store.count_dead_letters() == {"devices": 1}
+
+
+def test_a_table_says_what_since_when_how_often_and_why() -> None:
+    lines = table(
+        [
+            some_letter(),
+            some_letter(work="devices", subject="u/d\x1b[2J", user_id=USER, next_try_us=NOW),
+            some_letter(next_try_us=NOW + 7_300 * SECOND, reason="x" * 300),
+        ],
+        NOW,
+    )
+    assert lines[0].split()[:3] == ["ID", "WORK", "SUBJECT"]
+    assert "in 1 min" in lines[1]
+    assert lines[1].endswith("no zone Mars")
+    assert "u/d?[2J" in lines[2]
+    assert "  due  " in lines[2]
+    assert "in 2 h" in lines[3]
+    assert (
+        len(
+            {
+                line.index("SINCE") if n == 0 else line.index("2026-09")
+                for n, line in enumerate(lines)
+            }
+        )
+        == 1
+    )
+
+
+async def test_no_letters_are_a_line_of_their_own() -> None:
+    store: Store = MemoryStore(ManualClock())
+    said = list[str]()
+    await print_letters(store, NOW, said.append)
+    assert said == ["no dead letters: all work goes on"]
+    for n in range(3):
+        await store.put_aside("plans", f"s{n}", "r", now_us=NOW + n)
+    said.clear()
+    await print_letters(store, NOW, said.append)
+    assert [line.split()[2] for line in said] == ["SUBJECT", "s0", "s1", "s2"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError(), "ValueError"),
+        (KeyError("k"), "KeyError: 'k'"),
+        (OSError("a\tb"), "OSError: a b"),
+    ],
+)
+def test_a_reason_is_one_line(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason

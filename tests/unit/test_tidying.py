@@ -1,0 +1,51 @@
+"""Housekeeping: each part by itself, and again after whatever it failed with."""
+
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import trio
+
+from actors.adapters.memory import ManualClock
+from actors.supervisor import Supervisor
+from roost.serving import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, _tidy
+
+
+class Part:
+    """A part of the housekeeping, which fails as long as it shall."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.tries: list[float] = []
+        self.done = 0
+
+    async def __call__(self, *args: object) -> None:
+        await trio.lowlevel.checkpoint()
+        self.tries.append(trio.current_time())
+        if self.error is not None:
+            raise self.error
+        self.done += 1
+
+
+async def test_a_part_that_fails_ends_neither_the_others_nor_the_process_and_is_tried_again(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    rows, history, media = Part(), Part(), Part()
+    rows.error = RuntimeError("permission denied for table tickets")  # of a kind nobody foresaw
+    supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
+    house = SimpleNamespace(
+        store=SimpleNamespace(tidy=rows, expire_history=history),
+        media=SimpleNamespace(settle_all=media),
+        clock=ManualClock(),
+        supervisor=supervisor,
+    )
+    _tidy(house)  # type: ignore[arg-type]
+    await trio.sleep(3 * TIDY_EVERY_S + 1)
+    assert (rows.done, history.done, media.done) == (0, 4, 4)
+    assert len(rows.tries) < 40
+    assert "permission denied" in supervisor.health.degraded()["tidying: rows"]
+    assert list(supervisor.health.failures) == ["tidying: rows"]
+    rows.error = None
+    await trio.sleep(TIDY_AGAIN_MAX_S + 20)
+    assert rows.done == 1
+    assert supervisor.health.degraded() == {}
