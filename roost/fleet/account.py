@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from protocol.errors import RoostError, SettingsError, Unavailable
+from protocol.resources import Readiness
 from protocol.times import SECOND_US, format_us
 from roost.fleet.device import Access
 
@@ -121,6 +122,20 @@ class Account:
             many += sum(point["count"] for point in stats["feed_values"]["points"])
             start_us = end_us
         return many
+
+    async def trouble(self) -> str:
+        """Why the server may be behind, in its own words; "" where it says that it is well."""
+        try:
+            answer = await self._http.get("/readyz")
+            said = msgspec.json.decode(answer.content, type=Readiness)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return f"{_where(self._http)} does not answer"
+        except msgspec.MsgspecError:
+            return ""  # something else stands before it, and shows no such page
+        if said.status == "ready":
+            return ""
+        wrong = [f"{name}: {what}" for name, what in said.checks.items() if what != "ok"]
+        return f"the server is {said.status} ({', '.join(wrong)})"
 
     async def _all(self, path: str, **query: str | int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

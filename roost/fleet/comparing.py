@@ -9,7 +9,11 @@ from roost.fleet.account import Account
 from roost.fleet.screen import Screen
 from roost.fleet.tally import Tally
 
-PATIENCE_S = 30.0  # for one more reading to be stored
+# For one more reading to be stored: by a server that says it is well, by one that says it is not,
+# and altogether while they do come.
+PATIENCE_S = 30.0
+UNWELL_PATIENCE_S = 300.0
+LATE_MAX_S = 1_800.0
 SETTLES_S = 3.0
 LOOKS_MAX = 5
 # A broker that missed an acknowledgement sends again after five seconds.
@@ -41,17 +45,13 @@ class Comparison:
         Raises:
             RoostError: it is not, or more is stored than was sent.
         """
-        stored, grew_s = 0, trio.current_time()
-        while stored < tally.acknowledged and trio.current_time() - grew_s < PATIENCE_S:
-            now_stored = await self._stored_or(stored)
-            if now_stored > stored:
-                stored, grew_s = now_stored, trio.current_time()
-            screen.progress("stored", stored, tally.acknowledged)
-            if stored < tally.acknowledged:
-                await trio.sleep(1)
-        if stored < tally.acknowledged:
+        stored, trouble = await self._wait_stored(tally, screen)
+        left = tally.acknowledged - stored
+        if left > 0 and trouble:
+            raise RoostError(f"{left:,} acknowledged readings are late, not stored yet: {trouble}")
+        if left > 0:
             raise RoostError(
-                f"{tally.acknowledged - stored:,} acknowledged readings were not stored: were they"
+                f"{left:,} acknowledged readings were not stored: were they"
                 " refused? (GET /api/v1/rejected-messages)"
             )
         await trio.sleep(DOUBLES_S)
@@ -64,6 +64,31 @@ class Comparison:
             if not unknown
             else f"stored {stored:,}; of {unknown:,} it is not known whether they arrived"
         )
+
+    async def _wait_stored(self, tally: Tally, screen: Screen) -> tuple[int, str]:
+        """How many are stored when all are, or when waiting is no more use; and in the second case
+        why they may still come."""
+        stored, trouble = 0, ""
+        began_s = grew_s = well_s = trio.current_time()
+        while True:
+            now_stored = await self._stored_or(stored)
+            now_s = trio.current_time()
+            if now_stored > stored:
+                stored, grew_s, well_s = now_stored, now_s, now_s
+            if stored >= tally.acknowledged:
+                return stored, ""
+            trouble = await self._account.trouble()
+            if trouble:
+                well_s = now_s
+            if now_s - well_s >= PATIENCE_S or now_s - grew_s >= UNWELL_PATIENCE_S:
+                return stored, trouble
+            if now_s - began_s >= LATE_MAX_S:
+                return stored, trouble or "they still come"
+            if trouble:
+                screen.show(f"stored: {stored:,} of {tally.acknowledged:,}, {trouble}")
+            else:
+                screen.progress("stored", stored, tally.acknowledged)
+            await trio.sleep(1)
 
     async def _stored_or(self, before: int) -> int:
         """What is stored of ours; the same as before while the server does not answer."""

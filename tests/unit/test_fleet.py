@@ -1,6 +1,7 @@
 """A virtual fleet's owner over the twin of a server; what is asked, kept, compared and shown."""
 
 import io
+import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -15,7 +16,7 @@ import trio
 from actors.adapters.memory import ManualClock
 from protocol.errors import RoostError, SettingsError, Unavailable
 from roost.fleet.account import Account, Refused, side_by_side
-from roost.fleet.comparing import PATIENCE_S, Comparison
+from roost.fleet.comparing import LATE_MAX_S, PATIENCE_S, UNWELL_PATIENCE_S, Comparison
 from roost.fleet.device import Access
 from roost.fleet.remembered import Memory, Owner
 from roost.fleet.screen import EVERY_S, Screen
@@ -219,8 +220,13 @@ AWAY = -1
 class Counting:
     """A server that has counted so many readings, at each question; or is away."""
 
-    def __init__(self, *counts: int) -> None:
+    def __init__(self, *counts: int, trouble: str = "", well_s: float = math.inf) -> None:
         self.counts = list(counts)
+        self._trouble = trouble
+        self._well_s = well_s  # from then on nothing is wrong any more
+
+    async def trouble(self) -> str:
+        return "" if trio.current_time() >= self._well_s else self._trouble
 
     async def stored(self, since_us: int, until_us: int) -> int:
         count = self.counts.pop(0) if len(self.counts) > 1 else self.counts[0]
@@ -246,6 +252,61 @@ async def test_all_that_was_acknowledged_is_waited_for() -> None:
     assert await compare(Counting(0, 0, 3, AWAY, 9, AWAY, 10), 10, 10) == (
         "stored 10: all that was acknowledged, each once"
     )
+
+
+@virtual
+async def test_readings_that_are_late_are_waited_for_while_the_server_says_why() -> None:
+    late = 4 * PATIENCE_S  # looks, one a second
+    counts = [0, 0, *[4] * int(late), 10]
+    said = await compare(Counting(*counts, trouble="degraded"), 10, 10)
+    assert said == "stored 10: all that was acknowledged, each once"
+
+
+@virtual
+async def test_readings_that_trickle_in_are_waited_for() -> None:
+    slow = int(PATIENCE_S) - 1
+    counts = [0, 0, *(n for n in range(1, 10) for _ in range(slow)), 10]
+    said = await compare(Counting(*counts), 10, 10)
+    assert said == "stored 10: all that was acknowledged, each once"
+
+
+@virtual
+async def test_late_is_told_apart_from_missing() -> None:
+    began_s = trio.current_time()
+    with pytest.raises(RoostError, match=r"6 acknowledged readings are late, .*: degraded"):
+        await compare(Counting(0, 0, 4, trouble="degraded"), 10, 10)
+    assert trio.current_time() - began_s >= UNWELL_PATIENCE_S
+    began_s = trio.current_time()
+    well_s = began_s + PATIENCE_S
+    with pytest.raises(RoostError, match="6 acknowledged readings were not stored"):
+        await compare(Counting(0, 0, 4, trouble="degraded", well_s=well_s), 10, 10)
+    assert trio.current_time() - well_s >= PATIENCE_S - 1  # looks are a second apart
+
+
+@virtual
+async def test_no_server_is_waited_for_for_ever() -> None:
+    began_s = trio.current_time()
+    with pytest.raises(RoostError, match="late, not stored yet: they still come"):
+        await compare(Counting(0, 0, *range(1, 10_000)), 10_000, 10_000)
+    assert trio.current_time() - began_s >= LATE_MAX_S
+
+
+@virtual
+async def test_a_server_says_itself_why_it_may_be_behind() -> None:
+    def answer(status: int, said: str) -> Callable[[httpx.Request], httpx.Response]:
+        checks = {"database": "ok", "writer": "a commit has waited for 40 s"}
+        return partial(_always, httpx.Response(status, json={"status": said, "checks": checks}))
+
+    assert await account(answer(200, "ready")).trouble() == ""
+    for status, said in ((200, "degraded"), (503, "not ready")):
+        trouble = await account(answer(status, said)).trouble()
+        assert trouble == f"the server is {said} (writer: a commit has waited for 40 s)"
+    assert await account(partial(_always, httpx.Response(404))).trouble() == ""
+
+    def away(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    assert await account(away).trouble() == "http://roost does not answer"
 
 
 @virtual
