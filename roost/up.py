@@ -1,6 +1,7 @@
 """`roost up`: everything on this machine, from a data directory: database, broker, service."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -107,15 +108,15 @@ async def _serve(
         )
 
         async def serve_ready(house: House, url: str) -> None:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(watchdog.run, _probes(house, store, logins))
-                # Before our sessions exist the broker would acknowledge messages for nobody.
-                await broker.wait_subscribed()
-                await logins.open()
-                await house.canaries.wait_passed()
-                print(f"ready {url} {mqtt_url}", flush=True)
-                if settings.demo:
-                    await demo.run(house, server.address, url, path)
+            probes = _probes(house, store, logins)
+            house.supervisor.keep("watchdog", partial(watchdog.run, probes))
+            # Before our sessions exist the broker would acknowledge messages for nobody.
+            await broker.wait_subscribed()
+            await logins.open()
+            await house.canaries.wait_passed()
+            print(f"ready {url} {mqtt_url}", flush=True)
+            if settings.demo:
+                await demo.run(house, server.address, url, path)
 
         # Nobody else has the lock of the data directory.
         await run_until_signal(ports, web, settings.http, where, serve_ready, alone=True)

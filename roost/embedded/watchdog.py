@@ -32,8 +32,9 @@ log = structlog.get_logger("roost.watchdog")
 PATIENCE_S = 30.0
 LOOKS = 6  # in that time
 ANSWER_WITHIN_S = 5.0
-# A look, what it gave up, and the rest before it take 14 s at most.
+# A look, what it gave up, and the rest before it take 14 s at most, and 5 s with little patience.
 GAP_S = 20.0
+GAP_MIN_S = 6.0
 # While old connections of the database are served, there is time.
 NEW_CONNECTION_PATIENCE = 4
 # Between two restarts of one server; it grows while they do not help.
@@ -91,6 +92,7 @@ class Judge:
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
+        self._gap_s = max(GAP_MIN_S, GAP_S * patience_s / PATIENCE_S)
         self._since_s: dict[str, float] = {}  # since when a trouble is seen
         self._last_s: float | None = None
         self._others_well_s = 0.0  # since when nothing but the broker can be the cause
@@ -98,7 +100,7 @@ class Judge:
         self._pause_s: dict[Which, float] = {}
 
     def judge(self, seen: Seen) -> list[Verdict]:
-        if self._last_s is None or seen.at_s - self._last_s > GAP_S:
+        if self._last_s is None or seen.at_s - self._last_s > self._gap_s:
             self._since_s.clear()
             self._last_s = self._others_well_s = seen.at_s
         verdicts = [self._judge_database(seen), self._judge_broker(seen)]
@@ -187,7 +189,7 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watchdog:
-    """Usage: `nursery.start_soon(watchdog.run, probes)`."""
+    """Usage: `supervisor.keep("watchdog", partial(watchdog.run, probes))`."""
 
     def __init__(
         self, disk: Disk, keepers: dict[Which, Keeper], patience_s: float = PATIENCE_S

@@ -29,8 +29,8 @@ async def assess(house: House) -> Readiness:
         "canaries": _canaries(house),
     }
     if house.machine is not None:
-        checks.update(house.machine.checks())
-    checks.update(house.supervisor.health.degraded())  # tasks that fail, work put aside
+        checks |= house.machine.checks()
+    checks |= house.supervisor.health.degraded()  # tasks that fail, work put aside
     if house.leadership.is_standby:
         # Its dashboards would see nothing live, so a load balancer is better off with the leader.
         checks["broker"] = checks["canaries"] = "stands by: another process serves the devices"

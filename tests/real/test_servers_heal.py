@@ -1,0 +1,238 @@
+"""Servers of ours that live and do not serve, under a device that goes on publishing.
+
+Everywhere: what the broker acknowledged is stored, and all is served again without anybody's doing.
+The watchdog waits for 3 s here instead of 30 (`--server-patience-s`).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.real.harness import Person, Roost, eventually, running
+from tests.real.test_lifecycle import children_of, roost_command
+
+PATIENCE = ("--server-patience-s", "3")
+DISK_BYTES = 300 << 20
+PERIOD_S = 0.02
+
+
+class Publisher:
+    """A device that publishes numbers at QoS 1, connects again by itself, and keeps what was
+    acknowledged."""
+
+    def __init__(self, roost: Roost, person: Person, code: str) -> None:
+        made = person.device(code, "t")
+        access = made["mqtt"]
+        self.acknowledged: set[int] = set()
+        self._person = person
+        self._feed: str = made["feeds"]["t"]
+        self._topic = f"{access['topic_prefix']}/feeds/t"
+        self._numbers: dict[int, int] = {}  # by packet id
+        self._sent = 0
+        self._stop = threading.Event()
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=access["client_id"],
+            clean_session=False,
+            protocol=mqtt.MQTTv311,
+        )
+        self._client.username_pw_set(access["username"], access["password"])
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_publish = self._on_publish
+        self._client.connect("127.0.0.1", roost.mqtt_port, 5)
+        self._client.loop_start()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _on_publish(self, client: Any, data: Any, mid: int, *about: Any) -> None:
+        self.acknowledged.add(self._numbers[mid])
+
+    def _run(self) -> None:
+        while not self._stop.wait(PERIOD_S):
+            number, self._sent = self._sent, self._sent + 1
+            # An id, because a device that sends again after a new connection is none of ours.
+            payload = json.dumps({"value": number, "id": str(number)})
+            # Numbered before it is acknowledged: paho counts its packet ids from 1.
+            self._numbers[number + 1] = number
+            assert self._client.publish(self._topic, payload, 1).mid == number + 1
+
+    def goes_on(self) -> None:
+        """Wait until messages are acknowledged that were published from now on."""
+        now = self._sent
+        eventually(lambda: max(self.acknowledged, default=-1) >= now)
+
+    def end(self) -> None:
+        """All that was published is acknowledged in the end, and stored, each once."""
+        self._stop.set()
+        self._thread.join()
+        try:
+            eventually(lambda: len(self.acknowledged), lambda count: count == self._sent)
+        finally:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client._reset_sockets()
+        everything = list(range(self._sent))
+        stored = lambda: sorted(int(value) for value in self._person.values(self._feed))  # noqa: E731
+        eventually(lambda: len(stored()), lambda count: count >= self._sent)
+        assert stored() == everything
+
+
+def readiness(roost: Roost, person: Person) -> tuple[str, dict[str, str]]:
+    answer = person.http.get(roost.url + "/readyz").json()
+    return answer["status"], answer["checks"]
+
+
+def served(roost: Roost, person: Person, publisher: Publisher) -> None:
+    """Wait until everything is."""
+    eventually(lambda: readiness(roost, person), lambda found: found[0] == "ready")
+    publisher.goes_on()
+
+
+def restarts(roost: Roost) -> list[tuple[str, str]]:
+    """Which servers were restarted, and why."""
+    lines = [json.loads(line) for line in roost.log.splitlines() if line.startswith("{")]
+    return [
+        (line["server"], line["why"]) for line in lines if line["event"] == "server is restarted"
+    ]
+
+
+@contextmanager
+def stopped(pids: Sequence[int]) -> Iterator[None]:
+    """These processes stand still while the block runs, or until somebody kills them."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def with_children(pid: int) -> list[int]:
+    return [pid, *children_of(pid)]
+
+
+@pytest.fixture(scope="module")
+def roost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
+    with running(tmp_path_factory.mktemp("roost"), *PATIENCE) as service:
+        yield service
+
+
+def test_a_machine_that_slept_restarts_no_server(roost: Roost, ada: Person) -> None:
+    assert roost.process is not None
+    publisher = Publisher(roost, ada, "asleep")
+    publisher.goes_on()
+    servers = [roost.pid_of("nats-server"), roost.pid_of("postgres")]
+    # Ours wakes up last, so that it finds them well or not at all.
+    everything = [*servers, *children_of(servers[1]), roost.process.pid]
+    with stopped(everything):
+        time.sleep(7)
+    served(roost, ada, publisher)
+    publisher.end()
+    assert restarts(roost) == []
+    assert [roost.pid_of("nats-server"), roost.pid_of("postgres")] == servers
+
+
+def test_a_broker_that_hangs_is_restarted_and_nothing_acknowledged_is_lost(
+    roost: Roost, ada: Person
+) -> None:
+    publisher = Publisher(roost, ada, "hung-broker")
+    publisher.goes_on()
+    before = roost.pid_of("nats-server")
+    with stopped([before]):
+        eventually(lambda: not Path(f"/proc/{before}").exists())
+        served(roost, ada, publisher)
+    publisher.end()
+    (server, why) = restarts(roost)[-1]
+    assert server == "nats-server"
+    assert why.startswith("it has not answered for ")
+
+
+def test_a_database_that_hangs_is_restarted_and_nothing_acknowledged_is_lost(
+    roost: Roost, ada: Person
+) -> None:
+    publisher = Publisher(roost, ada, "hung-database")
+    publisher.goes_on()
+    before = with_children(roost.pid_of("postgres"))
+    with stopped(before):
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in before))
+        served(roost, ada, publisher)
+    publisher.end()
+    (server, why) = restarts(roost)[-1]
+    assert server == "postgres"
+    assert why.startswith("it has not answered for ")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 300 MB; skipped where nobody may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = f"size={DISK_BYTES}"
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", size, "none", str(folder)], check=False, capture_output=True
+    )
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(file: Path) -> None:
+    """Take all that is free."""
+    with suppress(OSError), file.open("ab", 0) as out:
+        while True:
+            out.write(bytes(4096))
+
+
+def test_a_full_disk_is_said_and_all_heals_when_there_is_room(small_disk: Path) -> None:
+    with running(small_disk, *PATIENCE) as roost:
+        ada = roost.user()
+        publisher = Publisher(roost, ada, "full-disk")
+        publisher.goes_on()
+
+        def broken() -> tuple[str, dict[str, str]]:
+            fill(small_disk / "fill")  # also what the servers gave back
+            return readiness(roost, ada)
+
+        _, checks = eventually(broken, lambda found: found[0] == "not ready")
+        assert checks["disk"].startswith("full: 0 MB free in ")
+        assert restarts(roost) == []  # it would not help
+        (small_disk / "fill").unlink()
+        served(roost, ada, publisher)
+        publisher.end()
+        ((server, why),) = restarts(roost)
+        assert server == "nats-server"
+        assert "no space left on device" in why
+        assert '"event": "the disk is full"' in roost.log
+        assert '"event": "the disk has room again"' in roost.log
+
+
+def test_a_start_on_a_full_disk_is_one_clear_line(small_disk: Path) -> None:
+    for folder in ("new", "used"):
+        data = small_disk / folder
+        if folder == "used":
+            (small_disk / "fill").unlink()
+            with running(small_disk) as roost:
+                assert roost.stop() == 0
+                data = roost.data_dir
+        fill(small_disk / "fill")
+        done = roost_command("up", "--data-dir", str(data), "--http", ":0", "--mqtt", ":0")
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith("roost: "), done.stderr
+        assert done.stderr.count("\n") == 1
+        assert "full" in done.stderr or "No space left on device" in done.stderr
