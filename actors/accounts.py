@@ -80,7 +80,8 @@ class Accounts:
     def _open(self, device: tuple[str, str]) -> Account:
         account = self._busy.get(device)
         if account is None:
-            account = self._busy[device] = self._quiet.pop(device, None) or Account()
+            known = self._quiet.pop(device) if device in self._quiet else Account()
+            account = self._busy[device] = known
         return account
 
     def _close(self, device: tuple[str, str], account: Account) -> None:

@@ -23,7 +23,7 @@ class ScheduleTables(CommandTables, MediaTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self.all_occurrences = {}
-        self._held: dict[str, int] = {}  # occurrences that were put aside, until when
+        self._held_occurrences: dict[str, int] = {}  # occurrences that were put aside, until when
         self._schedules: dict[str, Schedule] = {}
         self.media_needed_by.append(self._needs_media)
 
@@ -158,7 +158,7 @@ class ScheduleTables(CommandTables, MediaTables):
         for occurrence in due[:limit]:
             found = computed(judge, self._due(occurrence))
             if isinstance(found, Exception):
-                self._held[occurrence.id] = self._hold(
+                self._held_occurrences[occurrence.id] = self._hold(
                     OCCURRENCES, occurrence.id, found, now_us, occurrence.user_id
                 )
                 continue
@@ -177,12 +177,12 @@ class ScheduleTables(CommandTables, MediaTables):
 
     def _due_us(self, occurrence: Occurrence) -> int:
         """From when on it is claimed."""
-        return self._held.get(occurrence.id, occurrence.due_us)
+        return self._held_occurrences.get(occurrence.id, occurrence.due_us)
 
     def _due_again(self, work: str, subject: str, now_us: int) -> None:
         super()._due_again(work, subject, now_us)
-        if work == OCCURRENCES and subject in self._held:
-            self._held[subject] = min(now_us, self._held[subject])
+        if work == OCCURRENCES and subject in self._held_occurrences:
+            self._held_occurrences[subject] = min(now_us, self._held_occurrences[subject])
         schedule = self._schedules.get(subject)
         if work == PLANS and schedule is not None and (schedule.plan_us or 0) > now_us:
             self._schedules[subject] = msgspec.structs.replace(schedule, plan_us=now_us)

@@ -83,9 +83,11 @@ class Publisher:
             self._client.loop_stop()
             self._client._reset_sockets()
         everything = list(range(self._sent))
-        stored = lambda: sorted(int(value) for value in self._person.values(self._feed))  # noqa: E731
-        eventually(lambda: len(stored()), lambda count: count >= self._sent)
-        assert stored() == everything
+        eventually(lambda: len(self._stored()), lambda count: count >= self._sent)
+        assert self._stored() == everything
+
+    def _stored(self) -> list[int]:
+        return sorted(int(value) for value in self._person.values(self._feed))
 
 
 def readiness(roost: Roost, person: Person) -> tuple[str, dict[str, str]]:

@@ -1,8 +1,8 @@
 """What every answer has: request ids, headers for browsers, CORS, and a bound on how many."""
 
-import io
-from contextlib import redirect_stderr
 from typing import Any
+
+import pytest
 
 from actors.adapters.memory import PlainHasher
 from roost import logs
@@ -30,15 +30,16 @@ async def test_every_answer_has_the_id_of_its_request(site: Site) -> None:
     assert len(odd.headers["X-Request-Id"]) < 65
 
 
-async def test_what_is_logged_meanwhile_names_the_request(site: Site) -> None:
-    said = io.StringIO()
-    with redirect_stderr(said):
-        logs.configure("info", "json")
-        site.faults.away = True
-        answer = await site.raw("GET", "/api/v1/devices", headers={"X-Request-Id": "night-3"})
-        site.faults.away = False
+async def test_what_is_logged_meanwhile_names_the_request(
+    site: Site, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("info", "json")
+    site.faults.away = True
+    answer = await site.raw("GET", "/api/v1/devices", headers={"X-Request-Id": "night-3"})
+    site.faults.away = False
+    logs.flush()
     assert answer.status_code == 503
-    (line,) = [line for line in said.getvalue().splitlines() if "request failed" in line]
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "request failed" in line]
     assert '"request_id": "night-3"' in line
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import trio
 
 from actors.adapters.memory import ManualClock
+from actors.ports.charts import Expired
 from actors.supervisor import Supervisor
 from roost.serving import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, _tidy
 
@@ -19,12 +20,13 @@ class Part:
         self.tries: list[float] = []
         self.done = 0
 
-    async def __call__(self, *args: object) -> None:
+    async def __call__(self, *args: object) -> Expired:
         await trio.lowlevel.checkpoint()
         self.tries.append(trio.current_time())
         if self.error is not None:
             raise self.error
         self.done += 1
+        return Expired(deleted=0, after=None, is_left=False)
 
 
 async def test_a_part_that_fails_ends_neither_the_others_nor_the_process_and_is_tried_again(
