@@ -237,6 +237,10 @@ class Writer:
             # State and alarms stay: the actor that judged goes on from them.
             await self._commit([refused(unit, str(error))])
             return
+        if unit.acks:
+            # What a device said of a command that nobody can read is kept as refused.
+            await self._commit([refused_acks(unit, str(error))])
+            return
         if unit.state or unit.alarms:
             await self._commit([msgspec.structs.replace(unit, state=None, alarms=())])
             return
@@ -267,6 +271,21 @@ def refused(unit: Unit, why: str) -> Unit:
     )
 
 
+def refused_acks(unit: Unit, why: str) -> Unit:
+    """The same unit with its answers to commands recorded as refused; they count as no readings."""
+    kept = tuple(
+        msgspec.structs.replace(
+            ack.otherwise, reason=Reason.UNSTORABLE, detail=_detail(why), readings=0
+        )
+        for ack in unit.acks
+    )
+    return msgspec.structs.replace(unit, acks=(), rejections=(*unit.rejections, *kept))
+
+
+def _detail(why: str) -> str:
+    return why.replace("\0", "\\0")[:500]
+
+
 def _refused_reading(user_id: str, device_code: str, reading: Reading, why: str) -> Rejection:
     text, encoding = readable(repr(reading.value).encode("utf-8", "replace"))
     return Rejection(
@@ -277,5 +296,5 @@ def _refused_reading(user_id: str, device_code: str, reading: Reading, why: str)
         text,
         encoding,
         Reason.UNSTORABLE,
-        why.replace("\0", "\\0")[:500],
+        _detail(why),
     )

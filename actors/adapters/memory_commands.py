@@ -12,9 +12,10 @@ from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import NEXT_MAX_US, OPEN, Command
 from protocol.dead_letters import COMMANDS
-from protocol.errors import Conflict
+from protocol.errors import Conflict, Unstorable
 from protocol.records import AckChange, Device
 from protocol.schedules import Occurrence, followed
+from protocol.webhooks import news_of
 
 OPEN_MAX = 1_000
 
@@ -84,7 +85,7 @@ class CommandTables(WebhookTables):
         expired: list[Command] = []
         # All of them are judged by what there was before.
         for command, blocked in [(c, self._is_blocked(c)) for c in due]:
-            tried = computed(partial(commands.tried, blocked=blocked, now_us=now_us), command)
+            tried = computed(_tried, command, blocked, now_us)
             if isinstance(tried, Exception):
                 held_us = self._hold(
                     COMMANDS, command.id, tried, now_us, command.user_id, commands.AGAIN_MAX_S
@@ -167,6 +168,17 @@ class CommandTables(WebhookTables):
             self.all_occurrences[occurrence.id] = occurrence
         return tuple(occurrences)
 
+    def _check_acks(self, acks: Sequence[AckChange]) -> None:
+        """Raises `Unstorable` where nobody can tell what an answer makes of its command."""
+        for ack in acks:
+            mine = self.all_commands.get(ack.command_id)
+            if mine is not None and mine.device_num == ack.device_num:
+                changed = computed(commands.acked, mine, ack.ack)
+                if not isinstance(changed, Exception):
+                    changed = computed(partial(news_of, 0, commands=[changed]))
+                if isinstance(changed, Exception):
+                    raise Unstorable(f"{type(changed).__name__}: {changed}")
+
     def _acknowledge(
         self, acks: Sequence[AckChange], *, done: bool
     ) -> tuple[Progress, tuple[AckChange, ...]]:
@@ -188,3 +200,10 @@ class CommandTables(WebhookTables):
         """The device is deleted."""
         for command in [c for c in self.all_commands.values() if c.device_num == device_num]:
             del self.all_commands[command.id]
+
+
+def _tried(command: Command, blocked: bool, now_us: int) -> Command:
+    """As `commands.tried`; whoever is told of it can be."""
+    tried = commands.tried(command, blocked=blocked, now_us=now_us)
+    news_of(now_us, commands=[tried])
+    return tried

@@ -1,6 +1,7 @@
 """Listeners of users in the store's twin."""
 
 from actors.adapters.memory_access import AccessTables
+from actors.adapters.memory_rules import check_uuid
 from actors.ports import WallClock
 from protocol.listeners import Listener
 
@@ -14,6 +15,7 @@ class ListenerTables(AccessTables):
 
     async def listener(self, user_id: str) -> Listener | None:
         await self._cross()
+        check_uuid(user_id)
         return self._listeners.get(user_id)
 
     async def set_listener(self, listener: Listener) -> None:

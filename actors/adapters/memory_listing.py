@@ -115,7 +115,7 @@ SHELVES = {
     ),
     "deliveries": Shelf(
         rows=lambda t, user: [
-            d for d in t.all_deliveries.values() if t._webhooks[d.webhook_num].user_id == user
+            d for d in t.all_deliveries.values() if t.all_webhooks[d.webhook_num].user_id == user
         ],
         sorts=_same("type", "state", "attempts"),
         filters=_same("webhook_num", "type", "state"),
@@ -169,7 +169,7 @@ class ListTables(Tables):
         if ids is None:
             return asked
         others = {name: values for name, values in asked.filters.items() if name != "webhook_id"}
-        nums = tuple(num for num, webhook in self._webhooks.items() if webhook.id in ids)
+        nums = tuple(num for num, webhook in self.all_webhooks.items() if webhook.id in ids)
         return msgspec.structs.replace(asked, filters={**others, "webhook_num": nums})
 
 

@@ -90,6 +90,10 @@ class PeopleTables(Tables):
             self._tell(session_id)
 
     def _tell(self, changed: str) -> None:
+        self.tell_followers(changed)
+
+    def tell_followers(self, changed: str) -> None:
+        """A notice to all who follow: every role of the server may send one."""
         for heard in list(self._followers):
             heard(changed)
 

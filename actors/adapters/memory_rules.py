@@ -24,13 +24,18 @@ def computed(call: Callable[..., T], *args: Any) -> T | Exception:
         return error
 
 
+def check_uuid(text: str) -> None:
+    """Raises `Unstorable` where it is asked for as an id and is none."""
+    if not is_uuid(text):
+        raise Unstorable(f"{text!r} is not a UUID")
+
+
 def check_storable(unit: Unit) -> None:
     """Raises `Unstorable`: U+0000 in a text, lone surrogates, text that is no UUID."""
     texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
     for rejection in unit.rejections:
         texts += [rejection.topic, rejection.payload, rejection.detail]
-        if not is_uuid(rejection.user_id):
-            raise Unstorable(f"{rejection.user_id!r} is not a UUID")
+        check_uuid(rejection.user_id)
         if rejection.encoding == "base64":
             base64.b64decode(rejection.payload, validate=True)
     for text in texts:

@@ -78,6 +78,10 @@ class ScheduleTables(CommandTables, MediaTables):
                 )
                 self.all_occurrences[occurrence.id] = occurrence
 
+    def change_schedule(self, schedule: Schedule) -> None:
+        """Somebody changes the row with SQL: nothing is planned for it."""
+        self._schedules[schedule.id] = schedule
+
     def all_schedules(self) -> list[Schedule]:
         """Of all users."""
         return list(self._schedules.values())
@@ -162,6 +166,8 @@ class ScheduleTables(CommandTables, MediaTables):
                     OCCURRENCES, occurrence.id, found, now_us, occurrence.user_id
                 )
                 continue
+            if occurrence.id in self._held:
+                self._clear_dead_letters(OCCURRENCES, [occurrence.id])
             judged, command = found
             self.all_occurrences[judged.id] = judged
             changed.append(judged)
@@ -213,6 +219,7 @@ class ScheduleTables(CommandTables, MediaTables):
                 next_us = self._hold(PLANS, schedule.id, found, now_us, schedule.user_id)
                 self._schedules[schedule.id] = msgspec.structs.replace(schedule, plan_us=next_us)
                 continue
+            self._clear_dead_letters(PLANS, [schedule.id])
             more, times = found
             self._schedules[more.id] = more
             self._add_occurrences(more, times)

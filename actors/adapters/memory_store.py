@@ -128,6 +128,7 @@ class MemoryStore(
             raise Fenced("another process leads")
         for unit in batch.units:
             self._check(unit)
+        self._check_acks(_acks(batch))
         due_s = trio.current_time() + work_s
         self._running[batch.id] = _Running(batch, self._next("commit"), due_s)
 

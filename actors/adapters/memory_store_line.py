@@ -25,6 +25,7 @@ from protocol.errors import Unavailable
 # "crash before" and "crash after": the caller dies of a mistake of its own.
 COMMIT_FATES = ("middle", "answer", "late", "crash before", "crash after")
 CHANGES = ("add", "update", "delete", "set")  # how calls that change something begin
+DUE_WORK = ("claim", "plan")  # how calls begin that look for due work
 LATE_S = 3.0
 WORK_S = 0.002
 
@@ -48,6 +49,8 @@ class StoreFaults:
         commits: fates of the next commits, from `COMMIT_FATES`.
         answers: so many other calls that change something are done, and answered `Unavailable`.
         crashes: so many calls that load something raise an unforeseen error.
+        job_crashes: so many calls that claim or plan due work do.
+        bad_devices: whoever loads one of them gets an unforeseen error.
         told: told of every fault that had an effect, by its name.
     """
 
@@ -58,12 +61,15 @@ class StoreFaults:
         self.commits: deque[str] = deque()
         self.answers = 0
         self.crashes = 0
+        self.job_crashes = 0
+        self.bad_devices: list[tuple[str, str]] = []
         self.told = told
 
     def stop(self) -> None:
         """From here on the store is well."""
         self.away, self.latency, self.work_s = False, no_latency, WORK_S
-        self.answers = self.crashes = 0
+        self.answers = self.crashes = self.job_crashes = 0
+        self.bad_devices.clear()
         self.commits.clear()
 
 
@@ -110,6 +116,13 @@ class StoreLine:
                 self._faults.crashes -= 1
                 self._faults.told("store: unforeseen error")
                 raise LineCrash(name)
+            if self._faults.job_crashes and name.partition("_")[0] in DUE_WORK:
+                self._faults.job_crashes -= 1
+                self._faults.told("store: job fails")
+                raise LineCrash(name)
+            if name == "load_devices" and any(key in self._faults.bad_devices for key in args[0]):
+                self._faults.told("device: bad row")
+                raise LineCrash("a device that nobody can read")
             answer = await call(*args, **options)
             if self._faults.answers and name.partition("_")[0] in CHANGES:
                 self._faults.answers -= 1

@@ -39,12 +39,12 @@ class WebhookTables(DeadLetterTables):
     """See `actors.ports.webhooks.WebhookStore`.
 
     Attributes:
-        all_deliveries: of all users, by their ids.
+        all_deliveries: of all users, by their ids; `all_webhooks` likewise, by their numbers.
     """
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
-        self._webhooks: dict[int, Webhook] = {}
+        self.all_webhooks: dict[int, Webhook] = {}
         self.all_deliveries: dict[str, WebhookDelivery] = {}
 
     def _announce(
@@ -58,14 +58,14 @@ class WebhookTables(DeadLetterTables):
         """Deliveries of what changed, for whoever wants them; answers whether anybody does."""
         told = False
         news = webhooks.news_of(now_us, alarms=alarms, commands=commands, occurrences=occurrences)
-        for hook in list(self._webhooks.values()):
+        for hook in list(self.all_webhooks.values()):
             wanted = [n for n in news if n.user_id == hook.user_id and n.type in hook.events]
             if not hook.enabled or not wanted:
                 continue
             room = WAITING_MAX - self._waiting(hook)
             if len(wanted) > room:
                 dropped = hook.dropped + len(wanted) - room
-                self._webhooks[hook.num] = msgspec.structs.replace(hook, dropped=dropped)
+                self.all_webhooks[hook.num] = msgspec.structs.replace(hook, dropped=dropped)
             for each in wanted[:room]:
                 self._insert_delivery(hook, each)
                 told = True
@@ -104,10 +104,10 @@ class WebhookTables(DeadLetterTables):
 
     async def add_webhook(self, webhook: Webhook) -> Webhook:
         await self._cross()
-        if sum(w.user_id == webhook.user_id for w in self._webhooks.values()) >= WEBHOOKS_MAX:
+        if sum(w.user_id == webhook.user_id for w in self.all_webhooks.values()) >= WEBHOOKS_MAX:
             raise Conflict(f"you have {WEBHOOKS_MAX} webhooks already")
         webhook = msgspec.structs.replace(webhook, num=self._next("webhook"))
-        self._webhooks[webhook.num] = webhook
+        self.all_webhooks[webhook.num] = webhook
         return webhook
 
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
@@ -115,14 +115,16 @@ class WebhookTables(DeadLetterTables):
         return self._webhook_of(user_id, webhook_id)
 
     def _webhook_of(self, user_id: str, webhook_id: str) -> Webhook | None:
-        found = [w for w in self._webhooks.values() if (w.user_id, w.id) == (user_id, webhook_id)]
+        found = [
+            w for w in self.all_webhooks.values() if (w.user_id, w.id) == (user_id, webhook_id)
+        ]
         return found[0] if found else None
 
     async def update_webhook(self, webhook: Webhook, known: int | None = None) -> None:
         await self._cross()
-        current = self._webhooks.get(webhook.num)
+        current = self.all_webhooks.get(webhook.num)
         if current is not None:
-            self._webhooks[webhook.num] = msgspec.structs.replace(
+            self.all_webhooks[webhook.num] = msgspec.structs.replace(
                 webhook,
                 failures=0,
                 paused_us=None,
@@ -136,13 +138,13 @@ class WebhookTables(DeadLetterTables):
         await self._cross()
         known = self._webhook_of(user_id, webhook_id)
         if known is not None:
-            del self._webhooks[known.num]
+            del self.all_webhooks[known.num]
             for delivery in self._deliveries_of(known.num):
                 del self.all_deliveries[delivery.id]
 
     async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
         await self._cross()
-        known = self._webhooks.get(webhook.num)
+        known = self.all_webhooks.get(webhook.num)
         if known is None:
             raise Conflict("the webhook is gone")
         if self._waiting(known) >= WAITING_MAX:
@@ -164,7 +166,7 @@ class WebhookTables(DeadLetterTables):
         self, now_us: int, limit: int, each: int, busy: Sequence[int]
     ) -> Errands:
         await self._cross()
-        free = [w for w in self._webhooks.values() if w.enabled and w.num not in busy]
+        free = [w for w in self.all_webhooks.values() if w.enabled and w.num not in busy]
         due: list[WebhookDelivery] = []
         for hook in free:
             if hook.paused_us is None or not now_us < hook.paused_us <= now_us + NEXT_MAX_US:
@@ -178,7 +180,7 @@ class WebhookTables(DeadLetterTables):
                 held = msgspec.structs.replace(delivery, next_try_us=next_us)
                 self.all_deliveries[delivery.id] = held
                 continue
-            hook = self._webhooks[claimed.webhook_num]
+            hook = self.all_webhooks[claimed.webhook_num]
             self.all_deliveries[claimed.id] = claimed
             errands.append(Errand(delivery=claimed, url=hook.url, secret=hook.secret))
         taken = {errand.delivery.webhook_num for errand in errands}
@@ -203,10 +205,10 @@ class WebhookTables(DeadLetterTables):
         self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
     ) -> None:
         await self._cross()
-        hook = self._webhooks.get(delivery.webhook_num)
+        hook = self.all_webhooks.get(delivery.webhook_num)
         if hook is None:
             return
-        self._webhooks[hook.num] = webhooks.after_try(hook, outcome, now_us)
+        self.all_webhooks[hook.num] = webhooks.after_try(hook, outcome, now_us)
         known = self.all_deliveries.get(delivery.id)
         # Another try may have begun since, or it was asked for anew: this one is not its last.
         if known is not None and (known.state, known.attempts) == (PENDING, delivery.attempts):

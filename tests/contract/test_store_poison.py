@@ -2,20 +2,26 @@
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import pytest
 
 from actors.adapters.memory_store import MemoryStore
+from actors.adapters.postgres import history
+from actors.adapters.postgres.store import open_store
+from actors.runtime.isolation import Failed, attempt_each
 from protocol import commands, webhooks
 from protocol.commands import Command
 from protocol.dead_letters import DeadLetter
-from protocol.errors import BadRecurrence, Unavailable
+from protocol.errors import BadRecurrence, Unavailable, Unstorable
+from protocol.records import LoadedDevice
 from protocol.schedules import Due, Occurrence, Schedule, planned
 from protocol.webhooks import WebhookDelivery
 from tests.contract import test_store_commands as of_commands
 from tests.contract import test_store_webhooks as of_webhooks
-from tests.contract.test_store import Home
+from tests.contract.pg_scene import Scene
+from tests.contract.test_store import KEY, Home
 from tests.contract.test_store_commands import sent, some_command
 from tests.contract.test_store_schedules import (
     Judge,
@@ -25,7 +31,7 @@ from tests.contract.test_store_schedules import (
     some_schedule,
     times,
 )
-from tests.unit.makers import NOW, SECOND, USER
+from tests.unit.makers import NOW, SECOND, USER, some_device, some_login
 
 PAUSE_S = 10
 
@@ -89,6 +95,7 @@ async def test_a_schedule_that_cannot_be_planned_is_put_aside_and_others_are_pla
     # The zone is known by now: it goes on where it was.
     planner.unknown = ""
     await home.store.plan_schedules(NOW + 31 * SECOND, 10, planner)
+    assert await letters(home) == []
     assert await listed(home, bad) == [(99, "pending"), (1, "pending")]
 
 
@@ -151,6 +158,7 @@ async def test_an_occurrence_that_cannot_be_judged_is_put_aside_and_fires_when_i
     assert await fire(2 + PAUSE_S - 1) == []
     fails = False
     assert await fire(2 + PAUSE_S) == [1]
+    assert await letters(home) == []
     assert await listed(home, bad) == [(1, "triggered")]
     assert await listed(home, good) == [(3, "triggered"), (2, "triggered")]
 
@@ -247,3 +255,52 @@ async def test_planning_for_real_meets_an_unknown_zone(home: Home) -> None:
     await home.store.add_schedule(some_schedule(2, plan_us=NOW), times(1))
     await home.store.plan_schedules(NOW, 10, lambda each: planned(each, NOW))
     await only_letter(home, "plans", bad.id)
+
+
+# A row that the server itself cannot read: a view in front of the table divides by zero for it.
+_SPOILED = """
+ALTER TABLE devices RENAME TO devices_there;
+CREATE VIEW devices AS SELECT num, id, user_id, code, name,
+    CASE WHEN code = 'bad' THEN 1 / (num - num) ELSE offline_after_s END AS offline_after_s,
+    {others} FROM devices_there
+"""
+
+
+async def spoil_devices(connection: Any) -> None:
+    """From now on nobody can read the device `bad`."""
+    written = ("num", "id", "user_id", "code", "name", "offline_after_s")
+    others = await connection.fetchval(
+        "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
+        " WHERE attrelid = 'devices'::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND NOT attname = ANY($1)",
+        list(written),
+    )
+    await connection.execute(_SPOILED.format(others=others))
+
+
+async def test_a_device_row_that_the_server_cannot_read_fails_alone(scene: Scene) -> None:
+    store = scene.home.store
+    bad = some_device("bad", "00000000-0000-4000-8000-00000000bad0", client_id="bad")
+    await store.add_device(bad, some_login(bad))
+    await store._work(spoil_devices)  # type: ignore[attr-defined]
+    done = await attempt_each([KEY, bad.key, KEY], store.load_devices)
+    assert isinstance(done[1], Failed)
+    assert isinstance(done[1].error, Unstorable)
+    assert done[0] == done[2]
+    assert isinstance(done[0], LoadedDevice)
+
+
+async def test_a_privilege_that_was_taken_away_is_a_server_that_is_away(scene: Scene) -> None:
+    """It is granted again, and all goes on: nothing ends for it."""
+    await scene.fetch("CREATE ROLE limited LOGIN")
+    await scene.fetch("GRANT ALL ON ALL TABLES IN SCHEMA public TO limited")
+    await scene.fetch("REVOKE DELETE ON tickets FROM limited")
+    address = urlsplit(scene.url)
+    limited = urlunsplit(address._replace(netloc="limited@" + address.netloc.partition("@")[2]))
+    async with open_store(limited) as store:
+        with pytest.raises(Unavailable, match="permission denied for table tickets"):
+            await store._work(history.tidy)
+        await scene.fetch("GRANT DELETE ON tickets TO limited")
+        await store._work(history.tidy)
+    await scene.fetch("DROP OWNED BY limited")
+    await scene.fetch("DROP ROLE limited")

@@ -1,6 +1,7 @@
 """Schedules of a plan: how they are made and changed, and what must have become of them (I7)."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from protocol.recurrence import occurrences
@@ -31,7 +32,11 @@ DELAYS = (
     "clock forward",
     "clock back",  # at the end it is set forward again
     "store: answer of a call lost",
+    "store: job fails",
+    "schedule: unknown zone",
 )
+# By then what was put aside is tried again, however long it has been.
+HEALS_WITHIN_S = 3_700
 
 
 class Agenda:
@@ -94,7 +99,15 @@ class Agenda:
         return list(self._world.store.all_occurrences.values())
 
     async def check(self) -> None:
-        """When all that was due is long past."""
+        """When all that was due is long past: once while some zones are unknown, and once more when
+        they are known again."""
+        self._check_all(without=self._world.poison.schedules)
+        if self._world.poison.heal_schedules():
+            await self._world.advance(HEALS_WITHIN_S)
+            await self._world.settle()
+            self._check_all(without={})
+
+    def _check_all(self, without: Mapping[str, str]) -> None:
         self._check_once()
         now_us = self._world.clock.peek_us()
         schedules = {s.id: s for s in self._world.store.all_schedules()}
@@ -106,7 +119,7 @@ class Agenda:
                 visitor = self._world.trace.fired["device deleted"]
                 if number not in self._dropped and not visitor:
                     raise Broken("I7", f"schedule {number} was answered 201 and is not there")
-            elif number not in self._edited:
+            elif number not in self._edited and schedule_id not in without:
                 self._check_complete(schedule, now_us)
 
     def _check_once(self) -> None:
@@ -143,7 +156,8 @@ class Agenda:
 
     @property
     def _is_lossy(self) -> bool:
-        return bool(self._world.trace.fired["actor crash, same message again"])
+        crashed = self._world.trace.fired["actor crash, same message again"]
+        return bool(crashed or self._world.poison.devices)
 
     def _check_complete(self, schedule: Schedule, now_us: int) -> None:
         """Every due time of the rule since it was made is there, and no other."""

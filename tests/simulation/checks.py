@@ -192,6 +192,8 @@ def _is_excused(world: "World", entry: Entry, reason: str) -> bool:
         return float(entry.mark) in world.store.poison
     if reason in TUNED and entry.key != "tuned":
         return False
+    if reason == "internal_error" and entry.step.device in world.poison.devices:
+        return True  # its actor could not be built
     # It takes two crashes to set a message aside.
     wanted = 2 if reason == "internal_error" else 1
     fired = world.trace.fired

@@ -82,6 +82,7 @@ def draw(seed: int) -> Plan:
     if rng.random() < 0.3:
         steps += painter.spoiled_tune()
     steps += [painter.purchase() for _ in range(rng.randint(0, 8))]
+    steps += poisons(random.Random(f"poison {seed}"))
     steps += [painter.visit() for _ in range(rng.choice((0, 0, 1, 2)))]
     steps += histories(random.Random(f"histories {seed}"))
     return Plan(
@@ -121,6 +122,28 @@ def histories(rng: random.Random) -> list[AnyStep]:
                 )
             )
     return steps
+
+
+def poisons(rng: random.Random) -> list[AnyStep]:
+    """Rows that nobody can work with, in half of the plans; drawn beside everything else."""
+    if rng.random() < 0.5:
+        return []
+    steps: list[AnyStep] = []
+    for _ in range(rng.randint(2, 6)):
+        kind, seconds = rng.choice(_POISONS)
+        at_s = round(rng.uniform(0, DURATION_S), 3)
+        steps.append(Fault(at_s=at_s, kind=kind, seconds=round(rng.uniform(*seconds), 3)))
+    return steps
+
+
+_POISONS: list[tuple[str, tuple[float, float]]] = [
+    *[("job fails", (0.0, 0.0))] * 2,
+    *[("zone unknown", (0.0, 0.0))] * 2,
+    ("row spoiled", (0.5, 20.0)),
+    *[("payload spoiled", (0.5, 20.0))] * 2,
+    ("secret spoiled", (0.5, 20.0)),
+    ("junk notices", (0.0, 0.0)),
+]
 
 
 class _Painter:

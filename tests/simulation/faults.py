@@ -111,6 +111,32 @@ async def load_fails(world: "World", seconds: float, target: str) -> None:
     world.store_faults.crashes += 1
 
 
+async def job_fails(world: "World", seconds: float, target: str) -> None:
+    """The next look for due work raises what nobody foresaw."""
+    world.store_faults.job_crashes += 1
+
+
+async def zone_unknown(world: "World", seconds: float, target: str) -> None:
+    """This machine does not know the zone of a schedule any more, until the checks."""
+    await world.poison.spoil_schedule()
+
+
+async def row_spoiled(world: "World", seconds: float, target: str) -> None:
+    await world.poison.spoil_device(seconds, target)
+
+
+async def payload_spoiled(world: "World", seconds: float, target: str) -> None:
+    await world.poison.spoil_command(seconds)
+
+
+async def secret_spoiled(world: "World", seconds: float, target: str) -> None:
+    await world.poison.spoil_secret(seconds)
+
+
+async def junk_notices(world: "World", seconds: float, target: str) -> None:
+    world.poison.send_notices()
+
+
 async def actor_crash(times: int, world: "World", seconds: float, target: str) -> None:
     """The next step of an actor (its name, or any) raises; so does the same message again."""
     world.crash_next(target, times)
@@ -134,6 +160,12 @@ ACTS: dict[str, Act] = {
     **{f"commit {fate}": partial(commit_fate, fate) for fate in COMMIT_FATES},
     "answer lost": call_answer_lost,
     "load fails": load_fails,
+    "job fails": job_fails,
+    "zone unknown": zone_unknown,
+    "row spoiled": row_spoiled,
+    "payload spoiled": payload_spoiled,
+    "secret spoiled": secret_spoiled,
+    "junk notices": junk_notices,
     "actor crash": partial(actor_crash, 1),
     "actor crash twice": partial(actor_crash, 2),
     "clock": clock_jump,
@@ -154,6 +186,12 @@ KINDS = (
     "store: answer of a call lost",
     "store: unforeseen error",
     "store: poison",
+    "store: job fails",
+    "schedule: unknown zone",
+    "device: bad row",
+    "command: spoiled",
+    "webhook: spoiled secret",
+    "database: junk notices",
     "actor crash",
     "actor crash, same message again",
     "receiver: hangs",

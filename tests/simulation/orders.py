@@ -95,11 +95,15 @@ class Orders:
     @property
     def _may_be_lost(self) -> bool:
         """An answer that killed its actor twice was set aside, and kept as refused."""
-        return bool(self._world.trace.fired["actor crash, same message again"])
+        crashed = self._world.trace.fired["actor crash, same message again"]
+        poison = self._world.poison  # what nobody can read, nobody can answer
+        return bool(crashed or poison.devices or poison.commands)
 
     def _check_order(self, stored: dict[str, Command]) -> None:
         for device, ids in self._world.ears.order.items():
-            known = [stored[each] for each in ids if each in stored]
+            # What was put aside goes out when it can.
+            spoiled = self._world.poison.commands
+            known = [stored[each] for each in ids if each in stored and each not in spoiled]
             numbers = [command.num for command in known if not command.parallel]
             if numbers != sorted(numbers):
                 raise Broken("I7", f"{device} heard commands out of order: {numbers}")

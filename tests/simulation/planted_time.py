@@ -110,7 +110,7 @@ def hear_everybody(patch: Patch) -> None:
     insert = WebhookTables._insert_delivery
 
     def mistaken(self: WebhookTables, hook: Webhook, news: News) -> WebhookDelivery:
-        for other in list(self._webhooks.values()):
+        for other in list(self.all_webhooks.values()):
             insert(self, other, news)
         return insert(self, hook, news)
 

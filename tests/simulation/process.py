@@ -15,6 +15,7 @@ from actors.house import House, open_house
 from actors.links import MediaLinks
 from actors.ports import Ports
 from roost.shutdown import run_until_stopped
+from tests.simulation.broken import Broken
 from web.app import create_app
 from web.live import Sockets
 from web.routing import WebSettings
@@ -79,6 +80,8 @@ class Process:
                 await run_until_stopped(house, self._open_front, self._started, self._stopping)
         except* Killed:
             assert self.is_dead
+        except* Exception as errors:
+            raise Broken("I6", f"the process ended: {errors.exceptions[0]!r}") from errors
         finally:
             self.is_dead = True
             self.ended.set()

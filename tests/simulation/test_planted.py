@@ -1,8 +1,12 @@
 """The search is only worth what it finds: every planted mistake, by the ordinary checkers."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.simulation import (
+    planted_containment,
     planted_listeners,
     planted_people,
     planted_time,
@@ -17,12 +21,21 @@ from tests.simulation.running import run
 from tests.simulation.search import kind_of
 
 SEEDS_MAX = 200
-assert planted_listeners and planted_time and planted_people and planted_totals  # they plant, too
+THEY_PLANT_TOO = (
+    planted_containment,
+    planted_listeners,
+    planted_people,
+    planted_time,
+    planted_totals,
+)
+# The seed that found a mistake the last time is tried first: most mistakes cost one life then. Only
+# where that one finds nothing any more are all seeds searched, and the file wants the new one.
+FOUND_AT: dict[str, int] = json.loads(Path(__file__).with_name("found_at.json").read_text())
 
 
 @pytest.mark.parametrize("name", PLANTS)
 def test_a_planted_mistake_is_found(name: str) -> None:
-    for seed in range(SEEDS_MAX):
+    for seed in [FOUND_AT[name]] * (name in FOUND_AT) + list(range(SEEDS_MAX)):
         plan = draw(seed)
         with planted(name):
             outcome = run(plan)

@@ -35,6 +35,7 @@ from tests.simulation.device import VirtualDevice
 from tests.simulation.ears import Ears, Reaction
 from tests.simulation.listeners import Listeners
 from tests.simulation.person import Person
+from tests.simulation.poison import Poison
 from tests.simulation.process import LOOK_AGAIN_S, Process
 from tests.simulation.receiver import Answer, Receivers
 from tests.simulation.screen import Screen
@@ -91,12 +92,13 @@ class World:
         self.pulse = IN_TURN if seed % 2 else ALONE
         self.rng = random.Random(seed)
         self.trace = Trace()
-        self.logs = LogsOfWorld(self.trace, EXPECTED, (ActorCrash, LineCrash))
+        self.logs = LogsOfWorld(self.trace, EXPECTED, (ActorCrash, LineCrash, UnicodeEncodeError))
         self.clock = VirtualClock()
         self.ids = SeededIds(random.Random(seed + 1))
         self.store = MemoryStore(VirtualClock())  # a server with a clock of its own, never set
         self.files = MemoryFiles()  # a disk: it outlives every process
         self.store_faults = StoreFaults(self.trace.fault)
+        self.poison = Poison(self)
         plans = partition_plans(habits.partitions) if habits.partitions else plain_plans()
         self.broker = MemoryBroker(plans, habits, random.Random(seed + 3))
         self.processes = 0

@@ -7,7 +7,7 @@ import asyncpg
 
 from actors.adapters.postgres import commands, following
 from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.dead_letters import hold
+from actors.adapters.postgres.dead_letters import clear, hold
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import OCCURRENCE, occurrence
 from actors.adapters.postgres.isolating import computed, each_apart, whole_or_apart
@@ -37,7 +37,7 @@ WITH due AS MATERIALIZED (
     WHERE state = 'pending' AND coalesce(held_until, due_at) <= $1
     ORDER BY coalesce(held_until, due_at) LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.version AS o_version,
+SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.held_until, o.version AS o_version,
     s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,
     s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,
     s.planned_at, s.plan_at, s.revision, NULL AS next_at,
@@ -196,6 +196,9 @@ async def _claim(connection: Any, now_us: int, limit: int, judge: Judge, *, apar
         return await _fire(connection, now_us, rows, judge)
 
     if not apart:
+        held = [row["o_id"] for row in found if row["held_until"] is not None]
+        if held:
+            await clear(connection, OCCURRENCES, held)
         return await some(found)
 
     async def aside(row: Any, error: Exception) -> None:
@@ -279,6 +282,7 @@ async def _plan(
     else:
         for row in found:
             await one(row)
+        await clear(connection, PLANS, [row["id"] for row in found])
     next_us: int | None = await connection.fetchval("SELECT min(plan_at) FROM media_schedules")
     return next_us
 

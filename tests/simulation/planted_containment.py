@@ -1,0 +1,79 @@
+"""Classic mistakes with failures: they spread, they leak, and what failed once never runs again."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import trio
+
+from actors.adapters.memory_schedules import ScheduleTables
+from actors.courier import Courier
+from actors.neighbours import Neighbours
+from actors.ports.time import Planner
+from actors.runtime.isolation import Failed, attempt
+from actors.runtime.pauses import Pauses
+from actors.sessions import Sessions
+from actors.supervisor import Supervisor
+from protocol.errors import BadRecurrence
+from tests.simulation.planted import Patch, plant
+
+
+@plant("a job that failed once never runs again")
+def never_again(patch: Patch) -> None:
+    keep = Supervisor._keeping
+
+    async def mistaken(
+        self: Supervisor, name: str, run: Callable[[], Awaitable[None]], pauses: Pauses
+    ) -> None:
+        if not name.startswith("job "):
+            await keep(self, name, run, pauses)
+        elif isinstance(await attempt(run), Failed):
+            self.crashes += 1
+
+    patch.setattr(Supervisor, "_keeping", mistaken)
+
+
+@plant("a sender slot leaked")
+def leaked_slot(patch: Patch) -> None:
+    async def mistaken(self: Courier) -> None:
+        async for errand in self._take:
+            outcome = await attempt(partial(self._post, errand))
+            if not isinstance(outcome, Failed):
+                await self._note(errand, outcome)
+                self._running[errand.delivery.webhook_num] -= 1
+                self._freed()
+
+    patch.setattr(Courier, "_send_forever", mistaken)
+
+
+@plant("a NOTIFY ends the process")
+def ended_by_a_notice(patch: Patch) -> None:
+    """As it was: what it names is looked up, that fails, and nine failures are too many."""
+
+    async def restarted(
+        self: Supervisor, name: str, run: Callable[[], Awaitable[None]], pauses: Pauses
+    ) -> None:
+        await self._restarting(name, run, lambda: None)
+
+    patch.setattr(Sessions, "_noticed", Sessions.heard)
+    patch.setattr(Neighbours, "_look_contained", Neighbours._look)
+    patch.setattr(Supervisor, "_keeping", restarted)
+
+
+@plant("a put-aside row blocks its neighbours")
+def blocked_neighbours(patch: Patch) -> None:
+    """It is due first for ever, and what is due behind it waits."""
+    plan = ScheduleTables.plan_schedules
+
+    async def mistaken(
+        self: ScheduleTables, now_us: int, limit: int, planner: Planner
+    ) -> int | None:
+        for schedule in self.all_schedules():
+            if schedule.plan_us is not None and schedule.plan_us <= now_us:
+                try:
+                    planner(schedule)
+                except BadRecurrence:
+                    return now_us + 1_000_000
+        await trio.lowlevel.checkpoint()
+        return await plan(self, now_us, limit, planner)
+
+    patch.setattr(ScheduleTables, "plan_schedules", mistaken)

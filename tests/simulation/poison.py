@@ -1,0 +1,111 @@
+"""Poison in the database: rows that nobody can work with, and how they are healed (I6).
+
+What depends on such a row waits or is put aside; nothing else may. A schedule stays spoiled until
+the checks: everything else must have gone on without it.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import trio
+
+from protocol.commands import QUEUED
+from protocol.schedules import Schedule
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+UNKNOWN_ZONE = "Mars/Olympus"
+NO_TEXT = "\ud800"  # cannot be written
+NO_SECRET = "whsec_A"  # no base64
+LOOKS_AGAIN_S = 0.1
+# One more than the failures in a row that ended the process once, and then some.
+NOTICES = 12
+
+
+class Poison:
+    """All that is spoiled in a world, and was."""
+
+    def __init__(self, world: "World") -> None:
+        self.schedules: dict[str, str] = {}  # ids, and their true zones
+        self.commands: dict[str, None] = {}  # ids of those that ever were
+        self.devices: dict[str, None] = {}  # "owner/code" of those that ever were
+        self._world = world
+
+    async def spoil_schedule(self) -> None:
+        """The zone of the next schedule that there is to be planned is not known any more."""
+        store = self._world.store
+        while not (found := self._planned()):
+            await trio.sleep(LOOKS_AGAIN_S)
+        chosen = self._world.rng.choice(found)
+        self.schedules[chosen.id] = chosen.timezone
+        now_us = self._world.clock.peek_us()
+        spoiled = msgspec.structs.replace(chosen, timezone=UNKNOWN_ZONE, plan_us=now_us)
+        store.change_schedule(spoiled)
+        self._world.trace.fault("schedule: unknown zone", chosen.id)
+
+    def _planned(self) -> list[Schedule]:
+        found = self._world.store.all_schedules()
+        return [s for s in found if s.plan_us is not None and s.id not in self.schedules]
+
+    def heal_schedules(self) -> bool:
+        """Their zones are known again; answers whether any was not."""
+        store = self._world.store
+        for schedule in store.all_schedules():
+            if schedule.id in self.schedules:
+                zone = self.schedules[schedule.id]
+                store.change_schedule(msgspec.structs.replace(schedule, timezone=zone))
+        return bool(self.schedules)
+
+    async def spoil_device(self, seconds: float, target: str) -> None:
+        """The row of a device cannot be read for a while."""
+        world = self._world
+        devices = [d for person in world.people for d in await world.store.snapshot(person.id)]
+        names = {d.key: f"{world.owner_of(d.id)}/{d.code}" for d in devices}
+        found = [key for key, name in names.items() if target in ("", name)]
+        if not found:
+            return
+        key = world.rng.choice(found)
+        self.devices[names[key]] = None
+        bad = world.store_faults.bad_devices
+        bad.append(key)
+        try:
+            await trio.sleep(seconds)
+        finally:
+            bad.remove(key)
+
+    async def spoil_command(self, seconds: float) -> None:
+        """The payload of the next command that is open cannot be written for a while."""
+        known = self._world.store.all_commands
+        while not (found := [c for c in known.values() if c.state == QUEUED]):
+            await trio.sleep(LOOKS_AGAIN_S)
+        chosen = self._world.rng.choice(found)
+        self.commands[chosen.id] = None
+        known[chosen.id] = msgspec.structs.replace(chosen, payload=NO_TEXT)
+        self._world.trace.fault("command: spoiled", chosen.id)
+        try:
+            await trio.sleep(seconds)
+        finally:
+            if chosen.id in known:
+                known[chosen.id] = msgspec.structs.replace(known[chosen.id], payload=chosen.payload)
+
+    async def spoil_secret(self, seconds: float) -> None:
+        """The secret of a webhook signs nothing for a while."""
+        hooks = self._world.store.all_webhooks
+        found = [hook for hook in hooks.values() if hook.secret != NO_SECRET]
+        if not found:
+            return
+        chosen = self._world.rng.choice(found)
+        hooks[chosen.num] = msgspec.structs.replace(chosen, secret=NO_SECRET)
+        self._world.trace.fault("webhook: spoiled secret")
+        try:
+            await trio.sleep(seconds)
+        finally:
+            if chosen.num in hooks:
+                hooks[chosen.num] = msgspec.structs.replace(hooks[chosen.num], secret=chosen.secret)
+
+    def send_notices(self) -> None:
+        """Somebody else on the database server sends what is no id."""
+        for n in range(NOTICES):
+            self._world.store.tell_followers(f"junk {n}")
+        self._world.trace.fault("database: junk notices")
