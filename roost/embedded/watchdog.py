@@ -35,6 +35,8 @@ ANSWER_WITHIN_S = 5.0
 # A look, what it gave up, and the rest before it take 14 s at most, and 5 s with little patience.
 GAP_S = 20.0
 GAP_MIN_S = 6.0
+# A stream that could not be written never heals by itself: two looks are enough.
+FAILED_PATIENCE = 1 / LOOKS
 # While old connections of the database are served, there is time.
 NEW_CONNECTION_PATIENCE = 4
 # Between two restarts of one server; it grows while they do not help.
@@ -125,7 +127,7 @@ class Judge:
             return Verdict("broker", f"it has not answered for {hangs_s:.0f} s", hung=True)
         said = seen.broker or ""
         failed_s = self._lasts("stream", up and CANNOT_WRITE in said, seen)
-        if failed_s >= self._patience_s:
+        if failed_s >= FAILED_PATIENCE * self._patience_s:
             why = f"it has been unable to write for {failed_s:.0f} s: {said}"
             return Verdict("broker", why, hung=False)
         others_well = seen.has_room and seen.old_answers and seen.new_answers and not seen.arrives

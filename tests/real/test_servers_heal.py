@@ -4,6 +4,7 @@ Everywhere: what the broker acknowledged is stored, and all is served again with
 The watchdog waits for 3 s here instead of 30 (`--server-patience-s`).
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -15,10 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from roost.embedded.postgres import url_of
 from tests.real.harness import Person, Roost, eventually, running
 from tests.real.test_lifecycle import children_of, roost_command
 
@@ -54,6 +57,7 @@ class Publisher:
         self._client.loop_start()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+        roost.closing.callback(self.stop)
 
     def _on_publish(self, client: Any, data: Any, mid: int, *about: Any) -> None:
         self.acknowledged.add(self._numbers[mid])
@@ -72,16 +76,19 @@ class Publisher:
         now = self._sent
         eventually(lambda: max(self.acknowledged, default=-1) >= now)
 
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._client._reset_sockets()
+
     def end(self) -> None:
         """All that was published is acknowledged in the end, and stored, each once."""
         self._stop.set()
         self._thread.join()
-        try:
-            eventually(lambda: len(self.acknowledged), lambda count: count == self._sent)
-        finally:
-            self._client.disconnect()
-            self._client.loop_stop()
-            self._client._reset_sockets()
+        eventually(lambda: len(self.acknowledged), lambda count: count == self._sent)
+        self.stop()
         everything = list(range(self._sent))
         eventually(lambda: len(self._stored()), lambda count: count >= self._sent)
         assert self._stored() == everything
@@ -201,11 +208,29 @@ def fill(file: Path) -> None:
             out.write(bytes(4096))
 
 
-def test_a_full_disk_is_said_and_all_heals_when_there_is_room(small_disk: Path) -> None:
-    with running(small_disk, *PATIENCE) as roost:
+def use_up_log(roost: Roost) -> None:
+    """Write to PostgreSQL's log until it has no file left to write to, and ends."""
+
+    async def write() -> None:
+        connection = await asyncpg.connect(url_of(roost.data_dir.resolve() / "postgres"))
+        for _ in range(100):
+            await connection.execute("SELECT pg_switch_wal()")
+            await connection.execute("SELECT pg_logical_emit_message(false, 'test', 'x')")
+
+    with pytest.raises((OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+        asyncio.run(write())
+
+
+def test_a_full_disk_is_said_and_all_heals_when_there_is_room(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").symlink_to(small_disk)  # beside it, its log is on a disk with room
+    with running(tmp_path, *PATIENCE) as roost:
         ada = roost.user()
         publisher = Publisher(roost, ada, "full-disk")
         publisher.goes_on()
+        fill(small_disk / "fill")
+        use_up_log(roost)
 
         def broken() -> tuple[str, dict[str, str]]:
             fill(small_disk / "fill")  # also what the servers gave back
@@ -222,19 +247,24 @@ def test_a_full_disk_is_said_and_all_heals_when_there_is_room(small_disk: Path) 
         assert "no space left on device" in why
         assert '"event": "the disk is full"' in roost.log
         assert '"event": "the disk has room again"' in roost.log
-
-
-def test_a_start_on_a_full_disk_is_one_clear_line(small_disk: Path) -> None:
-    for folder in ("new", "used"):
-        data = small_disk / folder
-        if folder == "used":
-            (small_disk / "fill").unlink()
-            with running(small_disk) as roost:
-                assert roost.stop() == 0
-                data = roost.data_dir
+        assert roost.stop() == 0
         fill(small_disk / "fill")
-        done = roost_command("up", "--data-dir", str(data), "--http", ":0", "--mqtt", ":0")
-        assert done.returncode == 2, done.stderr
-        assert done.stderr.startswith("roost: "), done.stderr
-        assert done.stderr.count("\n") == 1
-        assert "full" in done.stderr or "No space left on device" in done.stderr
+        starts_in_vain(roost.data_dir)
+
+
+def starts_in_vain(data: Path) -> None:
+    """A start on it is one line and exit status 2."""
+    done = roost_command("up", "--data-dir", str(data), "--http", ":0", "--mqtt", ":0")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("roost: "), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "disk is full" in done.stderr or "No space left on device" in done.stderr
+
+
+def test_a_first_start_on_a_full_disk_is_one_clear_line(small_disk: Path) -> None:
+    fill(small_disk / "fill")
+    starts_in_vain(small_disk / "data")  # which cannot even be made
+    (small_disk / "fill").unlink()
+    (small_disk / "data").mkdir()
+    fill(small_disk / "fill")
+    starts_in_vain(small_disk / "data")

@@ -70,7 +70,7 @@ def test_a_server_that_does_not_answer_for_30_s_is_restarted(
     assert "30 s" in verdict.why
 
 
-@pytest.mark.parametrize("what", [HUNG, AWAY, FAILED, {}])
+@pytest.mark.parametrize("what", [HUNG, AWAY, {}])
 def test_one_look_at_which_all_is_well_begins_the_time_again(
     looks: Looks, what: dict[str, Any]
 ) -> None:
@@ -96,6 +96,11 @@ def test_a_broker_that_cannot_write_is_restarted_as_soon_as_the_disk_has_room(
     assert looks.see(EVERY_S, **FAILED, failing_since_s=looks.at_s) == ["broker"]
     assert "no space left on device" in looks.verdicts[0][1].why
     assert not looks.verdicts[0][1].hung
+
+
+def test_a_stream_that_failed_is_not_waited_for(looks: Looks) -> None:
+    assert looks.see(2 * EVERY_S, **FAILED, has_room=False) == []
+    assert looks.see(EVERY_S, **FAILED) == ["broker"]
 
 
 def test_when_no_canary_passes_for_30_s_and_all_else_is_well_it_is_the_broker(
@@ -126,7 +131,7 @@ def test_a_server_that_is_being_restarted_is_not_restarted(looks: Looks) -> None
 
 
 def test_a_machine_that_slept_restarts_nothing(looks: Looks) -> None:
-    for what in (HUNG, AWAY, FAILED, {"failing_since_s": looks.at_s}):
+    for what in (HUNG, AWAY, {"failing_since_s": looks.at_s}):
         looks.see(PATIENCE_S - EVERY_S, **what)
         looks.at_s += GAP_S + 3_600
         assert looks.see(PATIENCE_S, **what) == []
