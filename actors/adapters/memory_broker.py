@@ -316,6 +316,11 @@ class MemoryBrokerPort:
         self._server.take(message.topic, message.payload, retain=message.retain)
         line.down(taken)
 
+    def hang(self, seconds: float) -> None:
+        """The process is stopped (SIGSTOP): its connections stay, and nothing moves on them."""
+        for _, line in self._lines.values():
+            line.stall(seconds)
+
     def cut(self) -> None:
         """The process is killed: its connections end, and it hears of nothing any more."""
         self._is_cut = True

@@ -80,6 +80,7 @@ class StoreLine:
         self._store = store
         self._faults = faults
         self._is_cut = False
+        self._hangs_until_s = float("-inf")
         self._begun: dict[str, Batch] = {}
 
     def written(self) -> tuple[int, int]:
@@ -91,6 +92,10 @@ class StoreLine:
                 stored += sum(len(unit.readings) for unit in batch.units) - sum(done.duplicates)
                 refused += sum(r.readings for unit in batch.units for r in unit.rejections)
         return stored, refused
+
+    def hang(self, seconds: float) -> None:
+        """The process is stopped (SIGSTOP): for so long nothing goes either way."""
+        self._hangs_until_s = trio.current_time() + seconds
 
     def cut(self) -> None:
         """The process is killed. What the server has of a commit it finishes all the same."""
@@ -165,6 +170,8 @@ class StoreLine:
             await trio.sleep(delay_s)
         else:
             await trio.lowlevel.checkpoint()
+        if self._hangs_until_s > trio.current_time():
+            await trio.sleep_until(self._hangs_until_s)
         if self._is_cut:
             raise Killed
         if self._faults.away:

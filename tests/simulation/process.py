@@ -114,6 +114,12 @@ class Process:
         self._stopping.set()
         await self.ended.wait()
 
+    def hang(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT so many seconds later: the world hears nothing of it, nor it of the
+        world. What waits for neither goes on; a process that stands still does less."""
+        self._line.hang(seconds)
+        self._port.hang(seconds)
+
     def kill(self) -> None:
         """`kill -9`: nothing that it does from here on reaches anybody."""
         if self.is_dead:

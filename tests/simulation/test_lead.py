@@ -1,10 +1,14 @@
 """One process leads, whatever becomes of store, broker and processes, and settles what it took."""
 
 import pytest
+import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
+from tests.simulation.device import VirtualDevice
+from tests.simulation.process import Process
 from tests.simulation.running import simulate
 from tests.simulation.world import World
+from web.ops.readiness import assess
 
 BOTH = pytest.mark.parametrize("habits", [NATS, MOSQUITTO_5], ids=["nats", "mosquitto"])
 
@@ -37,5 +41,133 @@ def test_an_outage_of_the_store_leaves_nothing_unacknowledged_and_no_alarm_unrai
             (alarm,) = (await shed.person.get("/alarms"))["items"]
             assert alarm["state"] == "active"
             assert all(connections.values())
+
+    simulate(World(1, habits), story)
+
+
+HANGS_S = 30.0
+REPLACED_WITHIN_S = 5.0
+
+
+async def settled(world: World, process: Process) -> None:
+    """Until the process that leads has settled all that the broker has."""
+    with trio.fail_after(60):
+        while world.broker.waiting or process.house.gateway.unsettled()[0]:  # noqa: ASYNC110
+            await trio.sleep(0.5)
+
+
+async def leads(process: Process, within_s: float) -> None:
+    await process.serving.wait()
+    with trio.fail_after(within_s):
+        while not process.house.leadership.leads:  # noqa: ASYNC110
+            await trio.sleep(0.1)
+
+
+async def speak(world: World, shed: VirtualDevice, values: range) -> None:
+    """One reading each half second, each with its time."""
+    for value in values:
+        await shed.publish("t", float(value), ts=world.clock.now_us() // 1000)
+        await world.advance(0.5)
+
+
+async def status_of(process: Process) -> str:
+    return (await assess(process.house)).status
+
+
+@BOTH
+def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits: Habits) -> None:
+    """Its lock's connection was kept alive by the kernel; and when it went on it took the sessions
+    back, again and again. Its alarm was never raised."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.feed("t", max_value=50.0, on_violation="flag")
+            await shed.publish("t", 1.0, ts=world.clock.now_us() // 1000)
+            await world.settle()
+            one = await world.serving()
+            other = world.start_beside()
+            await world.advance(5)
+            assert await status_of(other) == "standby"
+            one.hang(HANGS_S)
+            began_s = trio.current_time()
+            await shed.publish("t", 60.0, ts=world.clock.now_us() // 1000)
+            await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
+            await speak(world, shed, range(70, 80))
+            await world.advance(began_s + HANGS_S + 1 - trio.current_time())
+            await speak(world, shed, range(80, 90))
+            await settled(world, other)
+            assert not one.house.leadership.leads
+            assert (one.house.leadership.epoch, other.house.leadership.epoch) == (1, 2)
+            assert await status_of(one) == "standby"
+            assert one.house.gateway.connected_sessions == 1  # the one that it sends by
+            assert sorted(await shed.values("t")) == [1.0, 60.0, *map(float, range(70, 90))]
+            (alarm,) = (await shed.person.get("/alarms"))["items"]
+            assert alarm["state"] == "active"
+            # And back: nothing of its first life is in the way.
+            other.kill()
+            await leads(one, REPLACED_WITHIN_S * world.pulse.beat_s)
+            await speak(world, shed, range(90, 95))
+            await settled(world, one)
+            assert len(await shed.values("t")) == 27
+
+    simulate(World(1, habits), story)
+
+
+@BOTH
+def test_what_a_fenced_process_had_judged_is_judged_again(habits: Habits) -> None:
+    """Another process led for a moment while a batch waited: the batch was given up, and its actor
+    went on believing that its alarm was open and its device offline."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.feed("t", max_value=50.0, on_violation="flag")
+            await shed.status(status="online")
+            await shed.publish("t", 1.0, ts=world.clock.now_us() // 1000)
+            await world.settle()
+            async with world.dashboard() as screen:
+                world.store_faults.away = True
+                await world.advance(1)
+                await shed.publish("t", 60.0, ts=world.clock.now_us() // 1000)
+                await world.advance(0.5)
+                shed.connect(status="offline", ts=world.clock.now_us() // 1000)
+                shed.vanish()
+                await world.advance(1)
+                assert screen.devices[shed.id]["status"] == "offline"  # judged, and not stored
+                await world.store.hold_lead("another", 0.1, seize=True)
+                await world.store.resign_lead("another")
+                world.store_faults.away = False
+                await world.settle()
+                house = world.house
+                assert (house.leadership.epoch, house.leadership.stepped_down) == (3, 1)
+                assert house.gateway.given_up > 0
+                assert house.gateway.unsettled()[0] == 0
+                (alarm,) = (await shed.person.get("/alarms?kind=threshold"))["items"]
+                assert alarm["state"] == "active"
+                assert (await shed.state())["status"] == "offline"
+                assert screen.devices[shed.id]["status"] == "offline"
+                assert sorted(await shed.values("t")) == [1.0, 60.0]
+
+    simulate(World(1, habits, idle_s=3600), story)
+
+
+@BOTH
+def test_a_session_that_the_house_forgot_is_connected_anew(habits: Habits) -> None:
+    """A ledger that knew no connection acknowledged nothing on the one that was there, for ever."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.publish("t", 1.0)
+            await world.settle()
+            gateway = world.house.gateway
+            for plan in world.broker.plans:
+                if plan.partition is not None:  # canaries come by these
+                    ledger = gateway.ledgers[plan.client_id]
+                    gateway.ledgers[plan.client_id] = ledger.replaced()
+            await shed.publish("t", 2.0)
+            await world.settle()
+            assert sorted(await shed.values("t")) == [1.0, 2.0]
 
     simulate(World(1, habits), story)

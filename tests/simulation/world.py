@@ -148,6 +148,14 @@ class World:
         changed, self._changed = self._changed, trio.Event()
         changed.set()
 
+    def start_beside(self) -> Process:
+        """Another process on the same store and broker, beside the one that serves people."""
+        assert self._nursery is not None
+        self.processes += 1
+        process = Process(self, self.processes)
+        self._nursery.start_soon(process.run, name=f"process {self.processes}")
+        return process
+
     async def serving(self) -> Process:
         """The process that serves; waits for the next one where there is none."""
         while True:
