@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 import protocol.charts
 from actors.adapters import memory_rollups
 from actors.adapters.memory_rollups import RollupTables
@@ -35,7 +37,8 @@ def lost_mean(patch: Patch) -> None:
     merged = protocol.charts.merged
 
     def mistaken(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
-        return merged(ts_us, [p for p in parts if p.sum is not None] or parts)
+        zeros = [msgspec.structs.replace(p, sum=p.sum or 0.0) for p in parts]
+        return merged(ts_us, zeros)
 
     patch.setattr(memory_rollups, "merged", mistaken)
 
@@ -69,10 +72,3 @@ def deaf_totals(patch: Patch) -> None:
 @plant("charts wait until readings are summed up")
 def waiting_charts(patch: Patch) -> None:
     patch.setattr(RollupTables, "_noted", lambda self: iter(()))
-
-
-@plant("roll-ups stand still after a stall")
-def standing_still(patch: Patch) -> None:
-    """They rest as long as they waited for a database that was away, and longer."""
-    patch.setattr("actors.rolling.REST_MAX_S", 100_000.0)
-    patch.setattr("actors.rolling.REST", 1_000.0)
