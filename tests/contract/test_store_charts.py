@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.adapters.postgres import chart_queries
+from actors.adapters import memory_charts
+from actors.adapters.postgres import chart_queries, history_deletion
 from actors.due.retention import Retention
 from actors.ports import FeedPage
 from protocol import charts
@@ -309,3 +310,28 @@ async def test_what_a_dashboard_counts(home: Home) -> None:
         occurrences={"pending": 1},
         next_us=NOW + HOUR,
     )
+
+
+async def test_what_feeds_keep_no_longer_goes_feed_by_feed_and_goes_on_where_it_stopped(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call had a deadline and began with the first feed each time: the last never came."""
+    for module in (history_deletion, memory_charts):
+        monkeypatch.setattr(module, "FEEDS_AT_ONCE", 2)
+    nums = []
+    for n in range(20, 27):
+        keeps = None if n == 22 else 1
+        feed = await home.store.add_feed(some_feed(f"f{n}", n, retain_days=keeps))
+        nums.append(feed.num)
+        old = Reading(feed.num, 0, NOW - 3 * DAY, digest64(1.0), 1.0)
+        new = Reading(feed.num, 0, NOW, digest64(2.0), 2.0)
+        await home.store.add_history(feed, [old, new])
+    first = await home.store.expire_history(NOW)
+    assert (first.deleted, first.after) == (2, nums[1])
+    second = await home.store.expire_history(NOW, nums[1])
+    assert (second.deleted, second.after) == (2, nums[4])  # nums[2] keeps all
+    third = await home.store.expire_history(NOW, nums[4])
+    assert third.deleted == 2
+    assert await Retention(home.store).run(NOW) == 0
+    left = [len(await home.store.feed_values(FeedPage(feed_num=num))) for num in nums]
+    assert left == [1, 1, 2, 1, 1, 1, 1]

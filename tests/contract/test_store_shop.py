@@ -194,3 +194,14 @@ async def test_sums_leave_out_what_was_cancelled_and_know_civil_days(home: Home)
     await added(home, 2, stock=0)
     assert await home.store.stock_sums(USER) == StockSums(2, 97, 1, Decimal("960.30"))
     assert await home.store.stock_sums(OTHER_USER) == StockSums()
+
+
+async def test_more_pieces_come_back_than_an_integer_holds(home: Home) -> None:
+    """Ordered, filled up again, cancelled: it was refused as out of range, for ever."""
+    lamp = await added(home, stock=2_000_000_000)
+    order = await ordered(home, 1, (lamp, 1_500_000_000))
+    assert await home.store.update_product(lamp, lamp.version, 2_000_000_000) is not None
+    await home.store.finish_order(USER, order.id, CANCELLED, NOW + 1)
+    assert await stock(home, lamp) == 3_500_000_000
+    sums = await home.store.stock_sums(USER)
+    assert (sums.stock, sums.worth) == (3_500_000_000, Decimal("34650000000.00"))
