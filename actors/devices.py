@@ -32,7 +32,7 @@ from protocol.messages import (
     FromDevice,
     OfTime,
 )
-from protocol.records import LoadedDevice
+from protocol.records import Device, LoadedDevice
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.devices")
@@ -66,6 +66,7 @@ class Devices:
         perform: carries out what a device actor asks for.
         renewed: told of a user whose actors took settings late: a change of them may have failed
             half-way, and nobody else was told of it.
+        healed: told of a device that was put aside and can be loaded again.
         on_step: the simulation listens (and crashes actors) here.
     """
 
@@ -77,6 +78,7 @@ class Devices:
         perform: Callable[[DeviceEffect], None],
         renewed: Callable[[str], None],
         clock: WallClock,
+        healed: Callable[[Device], None],
         on_step: Callable[[str, DeviceMessage], None] | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
@@ -86,6 +88,7 @@ class Devices:
         self._perform = perform
         self._renewed = renewed
         self._clock = clock
+        self._healed = healed
         self._on_step = on_step
         self._idle_s = idle_s
         # The one that was used longest ago first.
@@ -331,8 +334,10 @@ class Devices:
             if isinstance(device, Failed):
                 await self._put_aside(key, device.error)
             elif key in self._aside:
-                await self._store.clear_dead_letters(DEVICES, [subject_of(key)])
                 del self._aside[key]
+                if device is not None:
+                    self._healed(device.device)
+                await self._store.clear_dead_letters(DEVICES, [subject_of(key)])
 
     async def _put_aside(self, key: Key, error: Exception) -> None:
         """Note it, unless it is known and its pause is not over: actors ask more often."""

@@ -46,7 +46,7 @@ from protocol.commands import Command
 from protocol.dead_letters import DEVICES, LISTENERS
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
-from protocol.records import Unit
+from protocol.records import OFFLINE, Device, Unit
 
 log = structlog.get_logger("roost.house")
 
@@ -137,6 +137,7 @@ class House:
             self._perform,
             self._renewed,
             ports.clock,
+            self._healed,
             on_step,
             idle_s,
         )
@@ -169,6 +170,11 @@ class House:
             submit=self.writer.submit,
             canary_passed=self.canaries.passed,
         )
+
+    def _healed(self, device: Device) -> None:
+        """A device that nobody could read can be read again: it has a lease, if it is online."""
+        if device.state.status != OFFLINE:
+            self.clockwork.leases.restore([device])
 
     def _renewed(self, user_id: str) -> None:
         """A change of what this user has may have been done after all."""

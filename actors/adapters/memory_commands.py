@@ -1,7 +1,6 @@
 """Commands in the store's twin."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import msgspec
 
@@ -10,7 +9,7 @@ from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
 from protocol import commands
-from protocol.commands import NEXT_MAX_US, OPEN, Command
+from protocol.commands import NEXT_MAX_US, OPEN, Command, CommandAck
 from protocol.dead_letters import COMMANDS
 from protocol.errors import Conflict, Unstorable
 from protocol.records import AckChange, Device
@@ -173,9 +172,7 @@ class CommandTables(WebhookTables):
         for ack in acks:
             mine = self.all_commands.get(ack.command_id)
             if mine is not None and mine.device_num == ack.device_num:
-                changed = computed(commands.acked, mine, ack.ack)
-                if not isinstance(changed, Exception):
-                    changed = computed(partial(news_of, 0, commands=[changed]))
+                changed = computed(_acked, mine, ack.ack)
                 if isinstance(changed, Exception):
                     raise Unstorable(f"{type(changed).__name__}: {changed}")
 
@@ -207,3 +204,10 @@ def _tried(command: Command, blocked: bool, now_us: int) -> Command:
     tried = commands.tried(command, blocked=blocked, now_us=now_us)
     news_of(now_us, commands=[tried])
     return tried
+
+
+def _acked(command: Command, ack: CommandAck) -> Command:
+    """As `commands.acked`; whoever is told of it can be."""
+    changed = commands.acked(command, ack)
+    news_of(0, commands=[changed])
+    return changed

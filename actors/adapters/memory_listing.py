@@ -108,7 +108,7 @@ SHELVES = {
         filters=_same("state", "device_id", "severity", "kind"),
     ),
     "webhooks": Shelf(
-        rows=_rows("_webhooks"),
+        rows=_rows("all_webhooks"),
         sorts=_same("url", "failures"),
         texts=("url", "description"),
         filters={"enabled": _truth("enabled")},
@@ -154,7 +154,7 @@ SHELVES = {
 class ListTables(Tables):
     """See `actors.ports.listing.ListStore`."""
 
-    _webhooks: dict[int, Webhook]
+    all_webhooks: dict[int, Webhook]
 
     async def listed(self, noun: ListOf[T], user_id: str, asked: Listing) -> list[tuple[str, T]]:
         await self._cross()

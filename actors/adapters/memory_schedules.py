@@ -166,7 +166,7 @@ class ScheduleTables(CommandTables, MediaTables):
                     OCCURRENCES, occurrence.id, found, now_us, occurrence.user_id
                 )
                 continue
-            if occurrence.id in self._held:
+            if occurrence.id in self._held_occurrences:
                 self._clear_dead_letters(OCCURRENCES, [occurrence.id])
             judged, command = found
             self.all_occurrences[judged.id] = judged

@@ -288,6 +288,11 @@ async def test_a_device_row_that_the_server_cannot_read_fails_alone(scene: Scene
     assert isinstance(done[1].error, Unstorable)
     assert done[0] == done[2]
     assert isinstance(done[0], LoadedDevice)
+    # The others have their leases at the next start.
+    await scene.fetch("UPDATE devices SET status = 'online'")
+    assert [device.code for device in await store.online_devices()] == ["d1"]
+    letter = await only_letter(scene.home, "devices", f"{USER}/bad")
+    assert (letter.user_id, letter.attempts) == (USER, 1)
 
 
 async def test_a_privilege_that_was_taken_away_is_a_server_that_is_away(scene: Scene) -> None:

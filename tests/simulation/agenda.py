@@ -36,7 +36,7 @@ DELAYS = (
     "schedule: unknown zone",
 )
 # By then what was put aside is tried again, however long it has been.
-HEALS_WITHIN_S = 3_700
+HEALS_WITHIN_S = 1_400
 
 
 class Agenda:

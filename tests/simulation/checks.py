@@ -7,6 +7,7 @@ import base64
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from actors import devices as registry
 from actors import gateway as gateways
 from actors import writer as writers
 from actors.house import House
@@ -46,6 +47,8 @@ def bounds(world: "World") -> None:
         raise Broken("I5", f"{gateway.in_flight} messages in flight")
     if gateway.bytes_in_flight > gateways.BYTES_MAX + PAYLOAD_BYTES_MAX:
         raise Broken("I5", f"{gateway.bytes_in_flight} bytes in flight")
+    if len(house.devices) > registry.ACTORS_MAX:
+        raise Broken("I5", f"{len(house.devices)} device actors")
     lanes = [lane for cell in house.devices.cells for lane in _lanes(cell)]
     lanes += [lane for cell in house.users.cells for lane in _lanes(cell)]
     for lane in lanes:

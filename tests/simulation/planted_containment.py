@@ -12,7 +12,7 @@ from actors.ports.time import Planner
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.sessions import Sessions
-from actors.supervisor import Supervisor
+from actors.supervisor import Cell, Supervisor
 from protocol.errors import BadRecurrence
 from tests.simulation.planted import Patch, plant
 
@@ -77,3 +77,9 @@ def blocked_neighbours(patch: Patch) -> None:
         return await plan(self, now_us, limit, planner)
 
     patch.setattr(ScheduleTables, "plan_schedules", mistaken)
+
+
+@plant("an actor with work to do gives way")
+def gives_way(patch: Patch) -> None:
+    """Two of one device step at the same time, each on a state that the other does not know."""
+    patch.setattr(Cell, "is_idle", True)

@@ -24,6 +24,7 @@ from tests.simulation.world import BROKERS, World
 SMALL: dict[str, int] = {
     "actors.gateway:IN_FLIGHT_MAX": 24,
     "actors.gateway:BYTES_MAX": 150_000,
+    "actors.devices:ACTORS_MAX": 3,
     "actors.devices:READINGS_MAX": 6,
     "actors.devices:CONTROL_MAX": 4,
     "actors.devices:LOAD_MAX": 2,

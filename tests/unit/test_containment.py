@@ -261,6 +261,7 @@ class Fleet:
         self.clock = ManualClock()
         self.store = Loading()
         self.done: list[DeviceEffect] = []
+        self.healed: list[str] = []
         self.supervisor = Supervisor(nursery, self.clock, random.Random(1))
         writer = SimpleNamespace(barrier=trio.lowlevel.checkpoint)
         self.devices = Devices(
@@ -270,6 +271,7 @@ class Fleet:
             self.done.append,
             lambda user_id: None,
             self.clock,
+            lambda device: self.healed.append(device.code),
         )
         self.supervisor.keep("loader", self.devices.load_forever)
 
@@ -313,6 +315,7 @@ async def test_a_bad_device_row_fails_its_own_device_and_no_other(
     fleet.devices.load_again(letter)
     await trio.sleep(1)
     assert await fleet.store.dead_letters(10, None) == []
+    assert fleet.healed == ["d7"]
     fleet.say("d7")
     await trio.sleep(1)
     assert len(fleet.devices) == 60

@@ -5,9 +5,12 @@ from typing import Any
 
 from actors.adapters.postgres import rows
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.delivering import announce
+from actors.adapters.postgres.isolating import halves_apart, whole_or_apart
 from actors.adapters.postgres.rows import columns
 from protocol.alarms import DROPPED, Alarm
+from protocol.dead_letters import DEVICES
 from protocol.records import Device
 
 ALARM = (
@@ -147,8 +150,33 @@ async def pending_alarms(connection: Any) -> list[tuple[tuple[str, str], Alarm, 
 
 
 async def online_devices(connection: Any) -> list[Device]:
-    found = await connection.fetch(f"SELECT {rows.DEVICE} FROM devices d WHERE status <> 'offline'")
-    return [rows.device(row) for row in found]
+    """A device that nobody can read is put aside: all others have their leases."""
+    return await whole_or_apart(connection, _online)
+
+
+async def _online(connection: Any, *, apart: bool) -> list[Device]:
+    if not apart:
+        found = await connection.fetch(
+            f"SELECT {rows.DEVICE} FROM devices d WHERE status <> 'offline'"
+        )
+        return [rows.device(row) for row in found]
+
+    async def read(keys: Sequence[tuple[int, str, str]]) -> list[Device]:
+        found = await connection.fetch(
+            f"SELECT {rows.DEVICE} FROM devices d WHERE num = ANY($1)", [num for num, _, _ in keys]
+        )
+        return [rows.device(row) for row in found]
+
+    async def aside(key: tuple[int, str, str], error: Exception) -> None:
+        _, user_id, code = key
+        now_us = await connection.fetchval("SELECT now()")
+        subject = f"{user_id}/{code}"
+        await hold(connection, DEVICES, subject, error, now_us=now_us, user_id=user_id)
+
+    keys = await connection.fetch(
+        "SELECT num, user_id::text, code FROM devices WHERE status <> 'offline' ORDER BY num"
+    )
+    return await halves_apart(connection, [tuple(key) for key in keys], read, aside)
 
 
 class AlarmCalls(Crossing):
