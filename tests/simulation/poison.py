@@ -72,7 +72,8 @@ class Poison:
         try:
             await trio.sleep(seconds)
         finally:
-            bad.remove(key)
+            if key in bad:  # all is well by now
+                bad.remove(key)
 
     async def spoil_command(self, seconds: float) -> None:
         """The payload of the next command that is open cannot be written for a while."""
