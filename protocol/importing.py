@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,8 @@ from protocol.times import parse_device_time
 from protocol.values import digest64, take_value
 
 ERRORS_MAX = 100
+# Rows that are read at once take about 10 ms; whoever else is there has a turn then.
+PORTION = 500
 _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -23,8 +25,10 @@ class BadLine(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Imported(msgspec.Struct, frozen=True):
-    readings: Sequence[Reading]
+class Imported(msgspec.Struct):
+    """What was read so far. Lines beyond `ERRORS_MAX` are counted only."""
+
+    readings: list[Reading]
     refused: int
     errors: list[BadLine]
 
@@ -38,8 +42,9 @@ class ImportView(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[BadLine]
 
 
-def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Imported:
-    """Readings of a feed. Thresholds count as for what devices send.
+def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Iterator[Imported]:
+    """Readings of a feed, read in portions: each step gives the same object, with up to `PORTION`
+    rows more in it. Thresholds count as for what devices send.
 
     Raises:
         Malformed: it is not UTF-8, not CSV, or without those columns.
@@ -49,23 +54,35 @@ def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Imported:
     except UnicodeDecodeError:
         raise Malformed("the file is not UTF-8") from None
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    readings: list[Reading] = []
-    errors: list[BadLine] = []
-    refused = 0
+    imported = Imported([], 0, [])
     try:
         places = _columns(next(rows, []))
-        for row in rows:
-            if not row:
-                continue
-            try:
-                readings.append(_reading(row, places, feed, device_num, now_us))
-            except Refusal as refusal:
-                refused += 1
-                if len(errors) < ERRORS_MAX:
-                    errors.append(BadLine(rows.line_num, refusal.detail))
+        yield imported
+        for n, row in enumerate(rows, start=1):
+            _take(imported, row, rows.line_num, places, feed, device_num, now_us)
+            if not n % PORTION:
+                yield imported
     except csv.Error as error:
         raise Malformed(f"line {rows.line_num} is not CSV: {error}") from None
-    return Imported(readings, refused, errors)
+
+
+def _take(
+    imported: Imported,
+    row: Sequence[str],
+    line: int,
+    places: tuple[int, int],
+    feed: Feed,
+    device_num: int,
+    now_us: int,
+) -> None:
+    if not row:
+        return
+    try:
+        imported.readings.append(_reading(row, places, feed, device_num, now_us))
+    except Refusal as refusal:
+        imported.refused += 1
+        if len(imported.errors) < ERRORS_MAX:
+            imported.errors.append(BadLine(line, refusal.detail))
 
 
 def _columns(header: Sequence[str]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import gc
 import logging
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -23,14 +24,16 @@ from actors.due.retention import Retention
 from actors.house import House, Pulse, open_house
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.media import MediaFiles
+from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
 from protocol.errors import Unavailable
-from roost import deadline
+from roost import deadline, logs
 from roost.hardening import harden
 from roost.settings import Bind, check_free
 from roost.shutdown import run_until_stopped
 from web.app import create_app
 from web.live import Sockets
+from web.metrics import ProcessFigures
 from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
@@ -94,12 +97,14 @@ def make_ports(
 
 
 @asynccontextmanager
-async def open_web(house: House, settings: WebSettings, http: Bind) -> AsyncIterator[str]:
+async def open_web(
+    house: House, settings: WebSettings, http: Bind, process: ProcessFigures
+) -> AsyncIterator[str]:
     """Serve the house over HTTP while the block runs; gives the URL that it listens on."""
     check_free(http, "HTTP")
     harden()
     sockets = Sockets()
-    app = create_app(house, Argon2Hasher(), settings, sockets)
+    app = create_app(house, Argon2Hasher(), settings, sockets, process)
     config = Config()
     config.bind = [http.shown]
     config.graceful_timeout = GRACE_S
@@ -158,6 +163,17 @@ async def _serve_again(
         await trio.sleep(pauses.next_s(trio.current_time() - since_s))
 
 
+def _report(step: Held) -> None:
+    """The real tests fail where one of their services logs this."""
+    log.warning(
+        "a step held the event loop",
+        task=step.task,
+        then_at=step.where,
+        wall_s=round(step.wall_s, 3),
+        cpu_s=round(step.cpu_s, 3),
+    )
+
+
 def _keep_what_is_there() -> None:
     """Code and tables live as long as the process: a full collection shall not walk them each time,
     while everybody waits (37 ms)."""
@@ -189,6 +205,7 @@ async def run_until_signal(
         where.listens(url)
         _tidy(house)
         _keep_what_is_there()
+        lag.install()
         beside.start_soon(serve_ready, house, url)
 
     @contextmanager
@@ -198,13 +215,15 @@ async def run_until_signal(
         log.info("stopping")
         deadline.end_within(deadline.END_WITHIN_S, status=0)
 
+    lag = LoopLag(time.perf_counter, time.thread_time, held=_report)
+    process = ProcessFigures(lag, logs.dropped)
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
                 open_house(ports, pulse=Pulse(is_alone=alone)),
-                lambda house: open_web(house, settings, http),
+                lambda house: open_web(house, settings, http, process),
                 start_beside,
                 stop,
                 ending,

@@ -43,6 +43,7 @@ from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.limits import Rates
 from web.live import Sockets, devices_socket
+from web.metrics import ProcessFigures
 from web.routing import PREFIX, Context, WebSettings
 from web.signing_in import SignInLimits
 from web.uploading import Uploads
@@ -74,7 +75,11 @@ UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operation
 
 
 def create_app(
-    house: House, hasher: Hasher, settings: WebSettings, sockets: Sockets | None = None
+    house: House,
+    hasher: Hasher,
+    settings: WebSettings,
+    sockets: Sockets | None = None,
+    process: ProcessFigures | None = None,
 ) -> QuartTrio:
     """The application over a house that is open."""
     sockets = sockets or Sockets()
@@ -98,7 +103,8 @@ def create_app(
     )
     for api in APIS:
         api.install(app, context)
-    operations.install(app, context, sockets, [op for api in APIS for op in api.operations])
+    documented = [op for api in APIS for op in api.operations]
+    operations.install(app, context, sockets, documented, process)
     dashboard_files.install(app, settings)
 
     async def live() -> None:

@@ -1,16 +1,61 @@
 """Prometheus metrics, read from plain counters when asked (an increment must not cost 1.2 µs)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from actors.house import House
+from actors.runtime.loop_lag import BOUNDS_S, LoopLag
 from protocol.dead_letters import KINDS
 from web.live import Sockets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class ProcessFigures(msgspec.Struct, frozen=True):
+    """What the house does not know of its process.
+
+    Attributes:
+        lag: of the event loop.
+        lines_dropped: log lines for which there was no room so far.
+    """
+
+    lag: LoopLag
+    lines_dropped: Callable[[], int]
+
+
+class ProcessCollector(Collector):
+    def __init__(self, process: ProcessFigures) -> None:
+        self._process = process
+
+    def collect(self) -> Iterator[Metric]:
+        lag = self._process.lag
+        counts = accumulate(lag.passes)
+        bounds = [str(bound_s) for bound_s in BOUNDS_S] + ["+Inf"]
+        yield HistogramMetricFamily(
+            "roost_loop_lag_seconds",
+            "Passes of the event loop: so long waits what becomes ready.",
+            buckets=list(zip(bounds, counts, strict=True)),
+            sum_value=lag.total_s,
+        )
+        worst = GaugeMetricFamily(
+            "roost_loop_worst_step_seconds", "The longest step of a task.", labels=["clock"]
+        )
+        worst.add_metric(["wall"], lag.worst_wall.wall_s)
+        worst.add_metric(["cpu"], lag.worst_cpu.cpu_s)
+        yield worst
+        yield _counter("roost_loop_held", "Steps that held the loop too long.", lag.steps_held)
+        dropped = self._process.lines_dropped()
+        yield _counter("roost_log_lines_dropped", "Nobody read them fast enough.", dropped)
 
 
 class HouseCollector(Collector):
@@ -121,9 +166,13 @@ class HouseCollector(Collector):
 
 
 class Metrics:
-    def __init__(self, house: House, sockets: Sockets) -> None:
+    def __init__(
+        self, house: House, sockets: Sockets, process: ProcessFigures | None = None
+    ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(HouseCollector(house, sockets))
+        if process is not None:
+            self._registry.register(ProcessCollector(process))
 
     def page(self) -> bytes:
         page: bytes = generate_latest(self._registry)

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from actors.house import House
 from protocol import codec
 from web.live import Sockets
-from web.metrics import CONTENT_TYPE, Metrics
+from web.metrics import CONTENT_TYPE, Metrics, ProcessFigures
 from web.openapi import document
 from web.ops.readiness import assess
 from web.routing import Context, Operation
@@ -34,10 +34,14 @@ CSP = {
 
 
 def install(
-    app: Quart, context: Context, sockets: Sockets, operations: Sequence[Operation]
+    app: Quart,
+    context: Context,
+    sockets: Sockets,
+    operations: Sequence[Operation],
+    process: ProcessFigures | None = None,
 ) -> None:
     house: House = context.house
-    metrics = Metrics(house, sockets)
+    metrics = Metrics(house, sockets, process)
     openapi = cache(lambda: codec.encode(document(operations, version("roost"))))
     pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
 

@@ -1,1 +1,2 @@
-"""The actor runtime: how tasks are kept running, and how their failures stay their own."""
+"""The actor runtime: how tasks are kept running, and how their failures stay their own. It knows
+nothing of Roost."""

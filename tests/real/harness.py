@@ -110,6 +110,12 @@ def metric(roost: Roost, name: str) -> float:
     return float(line.split()[1])
 
 
+def check_nobody_held_the_loop(roost: Roost) -> None:
+    """No step of the service took more than 50 ms of CPU time, or half a second in all."""
+    held = [line for line in roost.log.splitlines() if '"a step held the event loop"' in line]
+    assert not held, held
+
+
 def clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("ROOST_")}
 
@@ -124,6 +130,7 @@ def running(folder: Path, *options: str) -> Iterator[Roost]:
         roost.closing.close()
         if roost.process is not None and roost.process.poll() is None:
             assert roost.stop() == 0
+    check_nobody_held_the_loop(roost)
 
 
 class Person:

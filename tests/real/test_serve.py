@@ -18,6 +18,7 @@ from tests.real.harness import (
     Dashboard,
     Person,
     Roost,
+    check_nobody_held_the_loop,
     clean_environment,
     dashboard,
     eventually,
@@ -83,6 +84,8 @@ def serving(*services: External) -> Iterator[None]:
             each.closing.close()
             if each.process is not None and each.process.poll() is None:
                 assert each.stop() == 0
+    for each in services:
+        check_nobody_held_the_loop(each)
 
 
 @pytest.fixture

@@ -70,7 +70,16 @@ def test_a_body_that_is_not_json_is_malformed_and_one_that_is_no_object_is_inval
 
 
 def test_of_unknown_fields_only_some_are_named() -> None:
-    body = codec.encode({f"f{n}": n for n in range(100_000)})
+    body = codec.encode({f"f{n}": n for n in range(4_000)})
     with pytest.raises(Invalid) as caught:
         codec.decode_body(body, Body)
     assert len(caught.value.errors) == codec.UNKNOWN_FIELDS_MAX + 1  # and the name that is missing
+
+
+def test_of_a_large_body_the_first_mistake_is_named() -> None:
+    padding = " " * codec.LARGE_BYTES
+    with pytest.raises(Invalid) as caught:
+        codec.decode_body(codec.encode({"f": 1}) + padding.encode(), Body)
+    assert list(caught.value.errors.values()) == ["Object contains unknown field `f`"]
+    with pytest.raises(Malformed):
+        codec.decode_body(b"[" + padding.encode(), Body)

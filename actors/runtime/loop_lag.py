@@ -1,0 +1,141 @@
+"""How long tasks hold the event loop: while one runs, all others wait.
+
+    lag = LoopLag(time.perf_counter, time.thread_time, held=report)
+    lag.install()
+
+A step is what a task does from one checkpoint that waits to the next. Reading the CPU clock costs a
+system call, so only steps of 10 ms and more are looked at closely: their CPU time is what the
+thread used since a base that is 5 ms old at most, less what the other steps since then took. Where
+the machine took the processor away from one of these, that is too little; it is never too much by
+more than the loop's own work in these 5 ms.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+# What a step may take: of its own CPU time, and in all.
+CPU_MAX_S = 0.050
+WALL_MAX_S = 0.500
+LOOK_S = 0.010
+BASE_EVERY_S = 0.005
+FRAMES_SHOWN = 3
+# Of the histogram: a pass of the loop that is longer counts beyond the last.
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A step that held the loop for too long.
+
+    Attributes:
+        where: where its task waits after the step: the innermost frames, innermost first; nothing
+            where the task has ended.
+    """
+
+    task: str
+    where: str
+    wall_s: float
+    cpu_s: float
+
+
+class LoopLag(trio.abc.Instrument):
+    """Measures every step and every pass of the loop.
+
+    Args:
+        wall_s: a monotonic clock.
+        cpu_s: the CPU time of this thread.
+        held: told of each step beyond `CPU_MAX_S` or `WALL_MAX_S`.
+
+    Attributes:
+        passes: how many passes took up to each of `BOUNDS_S`, and longer. A pass lasts from one
+            look at what is ready to the next: as long waits who becomes ready just after.
+        total_s: of all passes.
+        steps_held: steps beyond either limit.
+        worst_wall, worst_cpu: the longest step by either clock.
+    """
+
+    def __init__(
+        self,
+        wall_s: Callable[[], float],
+        cpu_s: Callable[[], float],
+        held: Callable[[Held], None],
+    ) -> None:
+        self.passes = [0] * (len(BOUNDS_S) + 1)
+        self.total_s = 0.0
+        self.steps_held = 0
+        self.worst_wall = Held("", "", 0.0, 0.0)
+        self.worst_cpu = self.worst_wall
+        self._wall_s = wall_s
+        self._cpu_s = cpu_s
+        self._held = held
+        self._step_began_s = self._pass_began_s = wall_s()
+        self._base_wall_s, self._base_cpu_s = wall_s(), cpu_s()
+        self._others_s = 0.0  # of steps since the base
+
+    def install(self) -> None:
+        """Measure from here on."""
+        self._step_began_s = self._pass_began_s = self._wall_s()
+        self._rebase(self._step_began_s)
+        trio.lowlevel.add_instrument(self)
+
+    def after_io_wait(self, timeout: float) -> None:
+        self._pass_began_s = self._wall_s()
+        if self._pass_began_s - self._base_wall_s > BASE_EVERY_S:
+            self._rebase(self._pass_began_s)
+
+    def before_io_wait(self, timeout: float) -> None:
+        took_s = self._wall_s() - self._pass_began_s
+        self.passes[bisect_left(BOUNDS_S, took_s)] += 1
+        self.total_s += took_s
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._step_began_s = self._wall_s()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        now_s = self._wall_s()
+        took_s = now_s - self._step_began_s
+        if took_s < LOOK_S:
+            self._others_s += took_s
+            return
+        used_s = self._cpu_s() - self._base_cpu_s - self._others_s
+        self._judge(task, took_s, min(took_s, max(0.0, used_s)))
+        self._rebase(self._wall_s())
+
+    def _rebase(self, now_s: float) -> None:
+        self._base_wall_s, self._base_cpu_s = now_s, self._cpu_s()
+        self._others_s = 0.0
+
+    def _judge(self, task: trio.lowlevel.Task, wall_s: float, cpu_s: float) -> None:
+        is_worst = wall_s > self.worst_wall.wall_s or cpu_s > self.worst_cpu.cpu_s
+        is_held = wall_s > WALL_MAX_S or cpu_s > CPU_MAX_S
+        if not (is_worst or is_held):
+            return
+        step = Held(task.name, _where(task), wall_s, cpu_s)
+        if wall_s > self.worst_wall.wall_s:
+            self.worst_wall = step
+        if cpu_s > self.worst_cpu.cpu_s:
+            self.worst_cpu = step
+        if is_held:
+            self.steps_held += 1
+            self._held(step)
+
+    def quantile(self, share: float) -> float:
+        """So many passes (0.99: of a hundred 99) took no longer than this; infinite where that is
+        beyond the last of `BOUNDS_S`."""
+        wanted, seen = share * sum(self.passes), 0
+        for count, bound_s in zip(self.passes, (*BOUNDS_S, float("inf")), strict=True):
+            seen += count
+            if seen >= wanted:
+                return bound_s
+        return float("inf")
+
+
+def _where(task: trio.lowlevel.Task) -> str:
+    places = [
+        f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}:{line}"
+        for frame, line in task.iter_await_frames()
+    ]
+    shown = [place for place in places if not place.startswith("trio.")][-FRAMES_SHOWN:]
+    return " < ".join(reversed(shown))
