@@ -92,6 +92,7 @@ class Gateway:
         canary_passed: Callable[[str, bytes], None],
     ) -> None:
         self.messages = 0
+        self.failures = 0  # of our own, over deliveries
         self.joined = 0
         self.bad_topics = 0
         self.untaken = 0
@@ -118,6 +119,7 @@ class Gateway:
         self._canary_passed = canary_passed
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._canaries: set[str] = set()  # sessions with one of ours in flight
+        self._handed_over: Delivery | None = None
         self._in_flight = 0
         self._bytes = 0
         self._sends_again = {plan.client_id: plan.sends_again for plan in broker.sessions}
@@ -219,8 +221,63 @@ class Gateway:
             self._confirm(session, confirmed)
 
     def deliver(self, delivery: Delivery) -> None:
-        """Take one delivery: to its actor, or acknowledged at once, or left to the broker."""
+        """Take one delivery: to its actor, or acknowledged at once, or left to the broker.
+
+        Raises nothing: gmqtt would swallow it, and the message would be neither stored nor kept.
+        """
         self.messages += 1
+        self._handed_over = None
+        try:
+            self._take(delivery)
+        except Exception as error:  # noqa: BLE001 (a mistake of ours; it is logged and kept)
+            self._failed(delivery, error)
+
+    def _failed(self, delivery: Delivery, error: Exception) -> None:
+        """A delivery failed by a mistake of ours: keep it as a refusal, and go on."""
+        self.failures += 1
+        log.error("delivery failed", topic=delivery.topic[:200], exc_info=error)
+        if self._handed_over is delivery:
+            return  # its actor has it
+        try:
+            self._keep_as_refused(delivery, error)
+        except Exception as again:
+            log.error("delivery left to the broker", topic=delivery.topic[:200], exc_info=again)
+
+    def _keep_as_refused(self, delivery: Delivery, error: Exception) -> None:
+        """Raises `Refusal` where its topic is none of ours."""
+        ledger, payload = self.ledgers[delivery.session], delivery.payload
+        if delivery.connection != ledger.connection:
+            return None  # the next connection brings it again
+        topic, raw_topic = parsed(delivery.topic), unmapped(delivery.topic)[:TOPIC_MAX]
+        mark = payload if len(payload) <= MARK_BYTES_MAX else _digest(payload)
+        receipt = None
+        if delivery.packet_id:
+            ledger.drop(delivery.packet_id, raw_topic, mark)  # what the failed try left
+            digest = _digest(raw_topic.encode() + b"\0" + payload)
+            receipt = ledger.open(
+                delivery.packet_id, raw_topic, mark, digest, trio.current_time()
+            )
+        origin = Origin(
+            topic,
+            raw_topic,
+            payload[:KEPT_BYTES_MAX],
+            self._clock.now_us(),
+            delivery.retain,
+            delivery.dup,
+            receipt.taken if receipt else None,
+            receipt,
+        )
+        refusal = Refusal(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}"[:500])
+        if self.closing or not self._hand_over(Unreadable(origin=origin, refusal=refusal)):
+            if receipt is not None:
+                ledger.forget(receipt)
+            return self._leave(delivery, topic.device, 1)
+        self._in_flight += 1
+        self._bytes += origin.size
+        self._accounts.received(topic.device, _readings_in(topic, refusal))
+        return None
+
+    def _take(self, delivery: Delivery) -> None:
         ledger = self.ledgers[delivery.session]
         if delivery.connection != ledger.connection:
             # What this connection brings could not be acknowledged. The next one brings it again.
@@ -277,12 +334,13 @@ class Gateway:
             if receipt is not None:
                 ledger.forget(receipt)
             return self._leave(delivery, topic.device, count)
-        self._seen(origin, len(delivery.payload), 1 if packet_id else 0)
-        if receipt is not None:
-            self._flows.loaded(delivery.session, ledger.in_flight)
+        self._handed_over = delivery
         self._in_flight += 1
         self._bytes += origin.size
         self._accounts.received(topic.device, count)
+        self._seen(origin, len(delivery.payload), 1 if packet_id else 0)
+        if receipt is not None:
+            self._flows.loaded(delivery.session, ledger.in_flight)
         return None
 
     def _take_canary(

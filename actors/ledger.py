@@ -212,6 +212,12 @@ class SessionLedger:
             digest = self._known_order.pop()
             self._forget_one(digest)
 
+    def drop(self, packet_id: int, topic: str, mark: bytes) -> None:
+        """Forget the receipt of a message whose taking failed, if it was opened."""
+        receipt = self._in_flight.get(packet_id)
+        if receipt is not None and (receipt.topic, receipt.mark) == (topic, mark):
+            self.forget(receipt)
+
     def abandon(self, receipt: Receipt) -> None:
         """Another process has the message; nothing is acknowledged."""
         if self._in_flight.get(receipt.packet_id) is receipt:

@@ -3,11 +3,12 @@
 A content is on the disk once, however many users have it, and its file goes with the last row.
 
 The race between the one who removes the last row and another who uploads the same content at that
-moment is decided by turns (`MediaFiles.turn`, one at a time, in all processes on the directory):
-in its turn an upload puts its file into place *and* adds its row, a removal takes its row away,
-asks whether a row is left, *and* removes the file. So whoever comes second sees all that the first
-did: the upload puts a removed file there anew, or the removal finds the upload's row and leaves the
-file. Bytes are received and hashed before, without a turn.
+moment is decided by turns (`MediaFiles.turn`, one at a time for each content, in all processes on
+the directory): in its turn an upload puts its file into place *and* adds its row, a removal takes
+its row away, asks whether a row is left, *and* removes the file. So whoever comes second sees all
+that the first did: the upload puts a removed file there anew, or the removal finds the upload's row
+and leaves the file. A slow call of the store for one content holds up no other. For the quota, an
+upload takes a turn of its user, too. Bytes are received and hashed before, without a turn.
 
 Where a turn ends in the middle (a crash, an answer of the store that was lost) the content is still
 marked as doubtful, on the disk, and asked about later (`settle_all`). Nothing else is ever swept: a
@@ -39,7 +40,7 @@ class Library:
             TooLarge: the user's media would exceed the quota (several uploads may arrive at once).
             Busy, Unavailable: nothing is known of its effect; it may be done again.
         """
-        async with self._files.turn():
+        async with self._files.turn(_of_content(media.sha256), f"user {media.user_id}"):
             check_quota(await self._store.media_used(media.user_id) + media.size, quota_bytes)
             await self._files.doubt(media.sha256)
             await draft.keep()
@@ -49,7 +50,7 @@ class Library:
 
     async def remove(self, media: Media) -> None:
         """Delete media, and its content where nobody else has it. Raises `Conflict`."""
-        async with self._files.turn():
+        async with self._files.turn(_of_content(media.sha256)):
             await self._files.doubt(media.sha256)
             refused: Conflict | None = None
             try:
@@ -63,13 +64,17 @@ class Library:
     async def settle_all(self) -> None:
         """Remove contents that a crash left and that nobody has. Raises `Busy`, `Unavailable`."""
         for sha256 in await self._files.doubtful(DOUBT_AGE_S):
-            async with self._files.turn():
+            async with self._files.turn(_of_content(sha256)):
                 await self._settle(sha256)
 
     async def _settle(self, sha256: bytes) -> None:
         if not await self._store.is_content_used(sha256):
             await self._files.remove(sha256)
         await self._files.settle(sha256)
+
+
+def _of_content(sha256: bytes) -> str:
+    return f"content {sha256.hex()}"
 
 
 def check_quota(used_bytes: int, quota_bytes: int) -> None:

@@ -6,7 +6,6 @@ for people.
 """
 
 import re
-from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -93,16 +92,11 @@ def decode_body(data: bytes, kind: type[T]) -> T:
 def _decode_large(data: bytes, kind: type[T]) -> T:
     """Straight into the Struct: a hundred thousand fields that nobody knows are never built."""
     try:
-        return decode_as(_decoder(kind), data)
+        return decode_as(msgspec.json.Decoder(kind), data)
     except BadPayload as error:
         if error.reason == Reason.WRONG_SHAPE:
             raise Invalid({error.field: error.detail}) from None
         raise Malformed(error.detail) from None
-
-
-@lru_cache(maxsize=128)  # there are fewer bodies
-def _decoder(kind: type[Any]) -> "msgspec.json.Decoder[Any]":
-    return msgspec.json.Decoder(kind)
 
 
 def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> dict[str, str]:

@@ -147,6 +147,7 @@ class HouseCollector(Collector):
         yield _counter("roost_mqtt_ambiguous", "Taken though perhaps known.", repeats)
         yield _counter("roost_mqtt_untaken", "Left to the broker, no room.", gateway.untaken)
         yield _counter("roost_mqtt_foreign", "On topics of no device.", gateway.bad_topics)
+        yield _counter("roost_mqtt_failed", "Mistakes of ours over them.", gateway.failures)
         yield _gauge("roost_mqtt_in_flight", "Messages not yet committed.", gateway.in_flight)
         unsettled, oldest_s = gateway.unsettled()
         yield _gauge("roost_mqtt_unsettled", "Taken and not acknowledged.", unsettled)

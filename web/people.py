@@ -74,6 +74,7 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
     """Create an account, unless the operator closed signing up."""
     if not call.settings.signup_open:
         raise Forbidden("new accounts are made by the operator here")
+    call.limits.sign_up(call.address)
     user = User(
         id=call.house.ids.uuid(),
         email=body.email,

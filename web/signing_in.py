@@ -21,6 +21,8 @@ from web.routing import Call
 PAIR_TRIES, PAIR_EVERY_S = 10, 30.0
 ACCOUNT_TRIES, ACCOUNT_EVERY_S = 50, 20.0
 ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
+# New accounts from one address, right or wrong: each takes a third of a second of a processor.
+SIGN_UPS, SIGN_UP_EVERY_S = 30, 10.0
 
 
 class Attempt:
@@ -40,6 +42,13 @@ class SignInLimits:
         self._pairs = Buckets(PAIR_TRIES, PAIR_EVERY_S)
         self._accounts = Buckets(ACCOUNT_TRIES, ACCOUNT_EVERY_S)
         self._addresses = Buckets(ADDRESS_TRIES, ADDRESS_EVERY_S)
+        self._sign_ups = Buckets(SIGN_UPS, SIGN_UP_EVERY_S)
+
+    def sign_up(self, address: str) -> None:
+        """Count a new account. Raises `TooMany`."""
+        wait_s = self._sign_ups.take(network_of(address))
+        if wait_s:
+            raise TooMany("too many new accounts from here", retry_after_s=math.ceil(wait_s))
 
     @contextmanager
     def trying(self, email: str | None, address: str) -> Iterator[Attempt]:

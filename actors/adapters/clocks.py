@@ -3,14 +3,20 @@
 import secrets
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import argon2
 import trio
 
 from protocol.errors import Busy
 
-# One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower.
+T = TypeVar("T")
+
+# One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower. Who signs
+# in does not wait for those who sign up or change their passwords: each kind has its own place.
 _hashing = trio.CapacityLimiter(1)
+_verifying = trio.CapacityLimiter(1)
 SET_S = 0.005
 WAITING_MAX = 32  # at 0.3 s each, the last waits ten seconds
 
@@ -48,16 +54,12 @@ class Argon2Hasher:
         self._nobody: str | None = None
 
     async def hash(self, password: str) -> str:
-        _check_queue()
-        return await trio.to_thread.run_sync(self._hasher.hash, password, limiter=_hashing)
+        return await _in_turn(_hashing, self._hasher.hash, password)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         if self._nobody is None:
-            self._nobody = await self.hash(secrets.token_urlsafe(20))
-        _check_queue()
-        matches = await trio.to_thread.run_sync(
-            self._matches, hashed or self._nobody, password, limiter=_hashing
-        )
+            self._nobody = await _in_turn(_verifying, self._hasher.hash, secrets.token_urlsafe(20))
+        matches = await _in_turn(_verifying, self._matches, hashed or self._nobody, password)
         return matches and hashed is not None
 
     def _matches(self, hashed: str, password: str) -> bool:
@@ -67,7 +69,8 @@ class Argon2Hasher:
             return False
 
 
-def _check_queue() -> None:
-    """Raises `Busy` when so many wait for a hash that one more would wait too long."""
-    if _hashing.statistics().tasks_waiting >= WAITING_MAX:
-        raise Busy("too many people sign in at once", retry_after_s=5)
+async def _in_turn(place: trio.CapacityLimiter, work: Callable[..., T], *args: Any) -> T:
+    """Work in a thread. Raises `Busy` when so many wait that one more would wait too long."""
+    if place.statistics().tasks_waiting >= WAITING_MAX:
+        raise Busy("too many people sign in or up at once", retry_after_s=5)
+    return await trio.to_thread.run_sync(work, *args, limiter=place)

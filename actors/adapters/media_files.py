@@ -4,13 +4,13 @@ async with open_media_files(Path("data/media")) as files:
     async with files.draft() as draft:
         await draft.write(chunk)
         sha256 = await draft.seal()
-        async with files.turn():
+        async with files.turn(sha256.hex()):
             await draft.keep()
 
 ab/abcdef…   a content, named by its sha256
 incoming/    drafts; whoever writes one holds its lock, so a draft without is a dead one's
 doubtful/    empty files: contents of which it is to be asked whether anybody has them
-lock         whose turn it is, among the processes that share the directory
+locks/       whose turn it is, among the processes that share the directory
 """
 
 import errno
@@ -20,7 +20,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,7 @@ THREADS = 4
 RESERVE_BYTES = 128 << 20
 FULL_RETRY_S = 60
 FAILED_RETRY_S = 10
+LOOK_AGAIN_S = 0.05  # whether another process has ended its turn
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -113,13 +114,11 @@ class DiskDraft:
 class DiskFiles:
     """See `actors.ports.media.MediaFiles`."""
 
-    def __init__(self, folder: Path, lock: int, reserve: int) -> None:
+    def __init__(self, folder: Path, reserve: int) -> None:
         self._folder = folder
-        self._lock = lock
         self._reserve = reserve
         self._threads = trio.CapacityLimiter(THREADS)
-        self._turn = trio.Lock()
-        self._waiting = trio.CapacityLimiter(1)
+        self._turns: dict[str, trio.Lock] = {}  # by shard: 4,096 at most
 
     async def _do(self, work: Callable[..., T], *args: Any) -> T:
         """Run in a thread; it is waited for also when cancelled, so it leaves nothing half done."""
@@ -143,17 +142,25 @@ class DiskFiles:
                 await self._do(draft.close)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        async with self._turn:
-            # Only one of us ever waits for other processes, so that waiting takes no thread from
-            # whoever has the turn. The kernel ends the turn of a process that dies.
-            await trio.to_thread.run_sync(
-                fcntl.flock, self._lock, fcntl.LOCK_EX, limiter=self._waiting
-            )
-            try:
-                yield
-            finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
+    async def turn(self, *keys: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
+            # Always in the same order, so that no two wait for each other.
+            for shard in sorted({_shard(key) for key in keys}):
+                await held.enter_async_context(self._turns.setdefault(shard, trio.Lock()))
+                await held.enter_async_context(self._locked(shard))
+            yield
+
+    @asynccontextmanager
+    async def _locked(self, shard: str) -> AsyncIterator[None]:
+        """The turn among processes. Waiting for another one holds no thread: whoever has the turn
+        needs them. The kernel ends the turn of a process that dies."""
+        handle = await self._do(_open_lock, self._folder / "locks" / shard)
+        try:
+            while not await self._do(_try_lock, handle):  # noqa: ASYNC110 (nobody tells)
+                await trio.sleep(LOOK_AGAIN_S)
+            yield
+        finally:
+            os.close(handle)
 
     async def read(self, sha256: bytes, start: int, length: int) -> bytes:
         """The file is open only for this call: whoever stops reading leaves nothing to close."""
@@ -187,25 +194,38 @@ async def open_media_files(folder: Path, reserve: int = RESERVE_BYTES) -> AsyncI
         SettingsError: it cannot be used.
     """
     try:
-        lock = await trio.to_thread.run_sync(_prepare, folder)
+        await trio.to_thread.run_sync(_prepare, folder)
     except OSError as error:
         raise SettingsError(f"the directory for media cannot be used: {error}") from None
-    try:
-        yield DiskFiles(folder, lock, reserve)
-    finally:
-        os.close(lock)
+    yield DiskFiles(folder, reserve)
 
 
-def _prepare(folder: Path) -> int:
-    """Directories, dead drafts away; the handle of the lock."""
-    for made in (folder, folder / "incoming", folder / "doubtful"):
+def _prepare(folder: Path) -> None:
+    """Directories, and dead drafts away."""
+    for made in (folder, folder / "incoming", folder / "doubtful", folder / "locks"):
         made.mkdir(mode=0o700, parents=True, exist_ok=True)
     for draft in (folder / "incoming").iterdir():
         # A draft may be done at this moment, or still be written by another process.
         with suppress(FileNotFoundError, BlockingIOError), draft.open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             draft.unlink()
-    return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _shard(key: str) -> str:
+    """Of 4,096: so many files, and hardly ever two keys in one."""
+    return hashlib.sha256(key.encode()).hexdigest()[:3]
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _place(folder: Path, sha256: bytes) -> Path:

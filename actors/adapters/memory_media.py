@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import trio
@@ -100,7 +100,7 @@ class MemoryFiles:
         self.drafts = 0
         self._contents: dict[bytes, bytes] = {}
         self._doubtful: dict[bytes, float] = {}  # since when
-        self._turn = trio.Lock()
+        self._turns: dict[str, trio.Lock] = {}
 
     @asynccontextmanager
     async def draft(self) -> AsyncIterator["MemoryDraft"]:
@@ -112,8 +112,10 @@ class MemoryFiles:
             self.drafts -= 1
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        async with self._turn:
+    async def turn(self, *keys: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
+            for key in sorted(set(keys)):
+                await held.enter_async_context(self._turns.setdefault(key, trio.Lock()))
             yield
 
     @property

@@ -70,8 +70,8 @@ class MediaFiles(Protocol):
         """A new draft. What was not kept by the end of the block leaves nothing behind."""
         ...
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """One at a time, in all processes that share the directory."""
+    def turn(self, *keys: str) -> AbstractAsyncContextManager[None]:
+        """One at a time for each of the keys, in all processes that share the directory."""
         ...
 
     async def read(self, sha256: bytes, start: int, length: int) -> bytes:

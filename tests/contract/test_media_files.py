@@ -36,7 +36,7 @@ async def keep(files: Any, content: bytes = CONTENT) -> bytes:
             await draft.write(content[at : at + 500])
         assert draft.size == len(content)
         sha256: bytes = await draft.seal()
-        async with files.turn():
+        async with files.turn("a"):
             await draft.keep()
     return sha256
 
@@ -84,7 +84,7 @@ async def test_turns_come_one_after_the_other(files: Any) -> None:
 
     async def enter() -> None:
         nonlocal inside
-        async with files.turn():
+        async with files.turn("a", "b"):
             inside += 1
             assert inside == 1
             await trio.lowlevel.checkpoint()
@@ -94,6 +94,20 @@ async def test_turns_come_one_after_the_other(files: Any) -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(enter)
+
+
+async def test_turns_of_other_keys_do_not_wait_and_no_two_wait_for_each_other(files: Any) -> None:
+    async def both(*keys: str) -> None:
+        for _ in range(20):
+            async with files.turn(*keys):
+                await trio.lowlevel.checkpoint()
+
+    with trio.fail_after(30):
+        async with files.turn("a"), files.turn("b", "b"):
+            pass
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(both, "a", "b")
+            nursery.start_soon(both, "b", "a")
 
 
 @asynccontextmanager
@@ -140,7 +154,7 @@ async def test_drafts_of_a_living_process_stay_when_another_starts(tmp_path: Pat
         await draft.write(CONTENT)
         async with open_media_files(folder) as other:
             await draft.seal()
-            async with one.turn():
+            async with one.turn("a"):
                 await draft.keep()
             assert await other.read(SHA256, 0, len(CONTENT)) == CONTENT
 
@@ -151,11 +165,11 @@ async def test_two_processes_share_the_turns(tmp_path: Path) -> None:
         entered = trio.Event()
 
         async def enter() -> None:
-            async with other.turn():
+            async with other.turn("a"):
                 entered.set()
 
         async with trio.open_nursery() as nursery:
-            async with one.turn():
+            async with one.turn("a"):
                 nursery.start_soon(enter)
                 await trio.testing.wait_all_tasks_blocked()
                 assert not entered.is_set()

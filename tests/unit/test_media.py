@@ -6,7 +6,7 @@ import trio
 from actors.adapters.memory import PlainHasher
 from tests.unit.media_calls import PNG, as_bob, content_of, upload, uploaded
 from tests.unit.multipart import BOUNDARY, HEADERS, body, part
-from tests.unit.samples import REFUSED, TAKEN
+from tests.unit.samples import REFUSED, TAKEN, png
 from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
 from web.routing import WebSettings
@@ -277,3 +277,27 @@ async def test_other_bodies_keep_their_bound(site: Site) -> None:
     answer = await site.raw("POST", "/api/v1/users", data=b"x" * (2 << 20))
     assert answer.status_code == 413
     assert (await site.post("/login/access-token", ACCOUNT))[0] == 200
+
+
+async def test_a_slow_call_for_one_content_holds_up_no_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await uploaded(site, png(3), "slow.png")
+    hangs, goes_on = trio.Event(), trio.Event()
+    delete = site.house.store.delete_media
+
+    async def slow(user_id: str, media_id: str) -> None:
+        if media_id == ada["id"]:
+            hangs.set()
+            await goes_on.wait()
+        await delete(user_id, media_id)
+
+    monkeypatch.setattr(site.house.store, "delete_media", slow)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(site.call, "DELETE", f"/media/{ada['id']}")
+        await hangs.wait()
+        with trio.fail_after(10):
+            other = await uploaded(site, png(4), "other.png")
+            assert (await site.call("DELETE", f"/media/{other['id']}"))[0] == 204
+        goes_on.set()
+    assert (await site.call("GET", f"/media/{ada['id']}"))[0] == 404

@@ -1,0 +1,71 @@
+"""A mistake of ours over one delivery costs that one message, and keeps it."""
+
+from typing import Any
+
+import pytest
+
+from actors import gateway
+from protocol.topics import Topic
+from tests.simulation.world import World
+
+
+@pytest.mark.parametrize("where", ["_read", "_message", "seen"])
+async def test_a_delivery_that_fails_is_kept_as_a_refusal_and_the_connection_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    shed = world.device("shed")
+    await shed.publish("temperature", 20)
+    await world.settle()
+
+    def fails_on_13(done: Any, *args: Any) -> Any:
+        if '"value": 13' in repr(args):
+            raise ZeroDivisionError("a mistake")
+        return done(*args)
+
+    if where == "seen":
+        seen = world.house.gateway._seen
+        monkeypatch.setattr(world.house.gateway, "_seen", lambda *args: fails_on_13(seen, *args))
+    else:
+        done = getattr(gateway, where)
+        monkeypatch.setattr(gateway, where, lambda *args: fails_on_13(done, *args))
+    connections = {name: led.connection for name, led in world.house.gateway.ledgers.items()}
+    for value in (13, 14):
+        await shed.publish("temperature", value)
+    await world.settle()
+    taken = world.house.gateway
+    assert taken.failures == 1
+    assert {name: ledger.connection for name, ledger in taken.ledgers.items()} == connections
+    assert not world.broker.waiting
+    refused = [
+        (each["reason"], each["payload"])
+        for each in (await shed.person.get("/rejected-messages"))["items"]
+    ]
+    if where == "seen":  # its actor had it already
+        assert sorted(await shed.values("temperature")) == [13, 14, 20]
+        assert not refused
+    else:
+        assert sorted(await shed.values("temperature")) == [14, 20]
+        assert refused == [("internal_error", '{"value": 13}')]
+    assert len(world.logs.unexpected) == 1
+    assert "delivery failed" in world.logs.unexpected.pop()
+
+
+async def test_of_a_topic_that_cannot_be_read_for_a_mistake_the_broker_keeps_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shed = world.device("shed")
+    await shed.publish("temperature", 20)
+    await world.settle()
+
+    def fails(topic: str) -> Topic:
+        raise ZeroDivisionError("a mistake")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "parsed", fails)
+        await shed.publish("temperature", 13)
+        await world.advance(1)
+        assert world.broker.waiting == 1
+        assert not world.house.gateway.in_flight
+    await world.settle()  # it comes again
+    assert await shed.values("temperature") == [13, 20]
+    world.logs.unexpected.clear()
