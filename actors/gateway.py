@@ -254,9 +254,7 @@ class Gateway:
         if delivery.packet_id:
             ledger.drop(delivery.packet_id, raw_topic, mark)  # what the failed try left
             digest = _digest(raw_topic.encode() + b"\0" + payload)
-            receipt = ledger.open(
-                delivery.packet_id, raw_topic, mark, digest, trio.current_time()
-            )
+            receipt = ledger.open(delivery.packet_id, raw_topic, mark, digest, trio.current_time())
         origin = Origin(
             topic,
             raw_topic,

@@ -22,7 +22,7 @@ PAIR_TRIES, PAIR_EVERY_S = 10, 30.0
 ACCOUNT_TRIES, ACCOUNT_EVERY_S = 50, 20.0
 ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
 # New accounts from one address, right or wrong: each takes a third of a second of a processor.
-SIGN_UPS, SIGN_UP_EVERY_S = 30, 10.0
+SIGN_UPS, SIGN_UP_EVERY_S = 60, 5.0
 
 
 class Attempt:
