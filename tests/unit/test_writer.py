@@ -13,8 +13,9 @@ from actors.adapters.memory import ManualClock, SeededIds
 from actors.ports import Batch, Committed
 from actors.supervisor import Supervisor
 from actors.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
+from protocol.commands import CommandAck
 from protocol.errors import Unavailable, Unstorable
-from protocol.records import Reading, Rejection, Unit
+from protocol.records import AckChange, Reading, Rejection, Unit
 from tests.conftest import Logs
 from tests.unit.makers import NOW, USER
 
@@ -221,6 +222,33 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
         nursery.cancel_scope.cancel()
     receipts = [r for _, settled in scene.settled for r in settled]
     assert receipts == [0, 1, 2, 3]
+
+
+async def test_what_a_device_said_of_a_command_that_nobody_can_read_is_kept_as_refused(
+    autojump_clock: Any, scene: Scene, logs: Logs
+) -> None:
+    """It was settled before, and neither stored nor recorded."""
+    logs.claim("unit cannot be stored")
+    commit = scene.store.commit
+
+    async def refusing(batch: Batch) -> Committed:
+        if any(each.acks for each in batch.units):
+            raise Unstorable("a command that nobody can read")
+        answer: Committed = await commit(batch)
+        return answer
+
+    scene.store.commit = refusing
+    otherwise = Rejection(USER, "", NOW, "t", "{}", "utf-8", "unknown_command", "d")
+    said = CommandAck(status="succeeded", at_us=NOW)
+    ack = AckChange(KEY, "c", 1, said, otherwise)
+    scene.writer.submit(unit(1, receipt="before"))
+    scene.writer.submit(Unit(device=KEY, acks=(ack,), receipt="ack"))
+    scene.writer.submit(unit(2, receipt="after"))
+    await scene.writer.barrier()
+    assert [each for _, settled in scene.settled for each in settled] == ["before", "ack", "after"]
+    (kept,) = [r for batch in scene.store.batches for u in batch.units for r in u.rejections]
+    assert (kept.reason, kept.detail) == ("unstorable", "a command that nobody can read")
+    assert (kept.topic, kept.readings) == ("t", 0)
 
 
 class ForgetfulStore(SlowStore):
