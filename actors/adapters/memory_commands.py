@@ -67,7 +67,9 @@ class CommandTables(WebhookTables):
             return Progress()
         if known.state not in OPEN:
             raise Conflict(f"the command is {known.state} already")
-        ended = commands.ended(known, commands.CANCELLED, now_us, "cancelled")
+        ended = computed(_cancelled, known, now_us)
+        if isinstance(ended, Exception):
+            raise Unstorable(f"{type(ended).__name__}: {ended}")
         return self._settle([ended], now_us)
 
     async def claim_commands(self, now_us: int, limit: int) -> Claimed:
@@ -211,3 +213,10 @@ def _acked(command: Command, ack: CommandAck) -> Command:
     changed = commands.acked(command, ack)
     news_of(0, commands=[changed])
     return changed
+
+
+def _cancelled(command: Command, now_us: int) -> Command:
+    """It ends by its user's word; whoever is told of it can be."""
+    ended = commands.ended(command, commands.CANCELLED, now_us, "cancelled")
+    news_of(now_us, commands=[ended])
+    return ended

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import trio
 
-from protocol.commands import QUEUED
+from protocol.commands import QUEUED, Command
 from protocol.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Poison:
     async def spoil_command(self, seconds: float) -> None:
         """The payload of the next command that is open cannot be written for a while."""
         known = self._world.store.all_commands
-        while not (found := [c for c in known.values() if c.state == QUEUED]):
+        while not (found := self._queued()):
             await trio.sleep(LOOKS_AGAIN_S)
         chosen = self._world.rng.choice(found)
         self.commands[chosen.id] = None
@@ -89,6 +89,10 @@ class Poison:
         finally:
             if chosen.id in known:
                 known[chosen.id] = msgspec.structs.replace(known[chosen.id], payload=chosen.payload)
+
+    def _queued(self) -> list[Command]:
+        found = self._world.store.all_commands.values()
+        return [c for c in found if c.state == QUEUED and c.payload != NO_TEXT]
 
     async def spoil_secret(self, seconds: float) -> None:
         """The secret of a webhook signs nothing for a while."""

@@ -295,6 +295,8 @@ class World:
         slow = store.latency is not no_latency or store.work_s > WORK_S
         stalled = any(session.is_stalled for session in broker.sessions.values())
         waiting = store.commits or store.crashes or self._crashes
+        if self.poison.devices:  # whose actors pause, for a while after they are healed, too
+            return False
         return not (store.away or broker.away or slow or stalled or waiting)
 
     async def settle(self) -> None:
