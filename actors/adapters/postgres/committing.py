@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from actors.adapters.postgres import alarms, commands
-from actors.adapters.postgres.rollup_notes import NOTING
+from actors.adapters.postgres.rollup_notes import NOTING, noted
 from actors.adapters.postgres.rows import columns
 from actors.ports import Batch, Committed
 from actors.ports.time import Progress
@@ -103,7 +103,7 @@ async def commit(connection: Any, batch: Batch) -> Committed:
     """
     async with connection.transaction():
         touched = minutes_of(reading for unit in batch.units for reading in unit.readings)
-        no = await connection.fetchval(_CLAIM, batch.id, batch.epoch, *columns(touched, 2))
+        no = await connection.fetchval(_CLAIM, batch.id, batch.epoch, *noted(touched))
         if no is None:
             done = await connection.fetchrow(
                 "SELECT no, duplicates FROM commits WHERE id = $1::text::uuid", batch.id

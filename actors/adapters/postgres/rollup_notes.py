@@ -17,12 +17,18 @@ from protocol.records import Reading
 FRESH_MINUTES = 2
 
 # Common table expressions behind one that is called `claimed` and has a row where the minutes are
-# to be noted. $3 and $4 are feeds and their minutes since 1970.
+# to be noted. $3, $4 and $5 are `noted` of them. A commit of which nothing is late is the rule: its
+# arrays go as they are.
 NOTING = f"""
-pairs AS MATERIALIZED (
-    SELECT p.feed_num, p.minute, p.minute >= c.fresh AS is_fresh
-    FROM claimed, unnest($3::integer[], $4::integer[]) AS p (feed_num, minute),
-        (SELECT floor(extract(epoch FROM now()) / 60)::integer - {FRESH_MINUTES} AS fresh) c
+clock AS MATERIALIZED (
+    SELECT floor(extract(epoch FROM now()) / 60)::integer - {FRESH_MINUTES} AS fresh FROM claimed
+), whole AS (
+    INSERT INTO rollup_log (since, feeds, minutes) SELECT $5, $3, $4 FROM clock WHERE $5 >= fresh
+), pairs AS MATERIALIZED (
+    SELECT p.* FROM clock c CROSS JOIN LATERAL (
+        SELECT p.feed_num, p.minute, p.minute >= c.fresh AS is_fresh
+        FROM unnest($3::integer[], $4::integer[]) AS p (feed_num, minute) OFFSET 0) p
+    WHERE $5::integer < c.fresh
 ), fresh AS (
     INSERT INTO rollup_log (since, feeds, minutes)
     SELECT min(minute), array_agg(feed_num), array_agg(minute) FROM pairs WHERE is_fresh
@@ -59,11 +65,17 @@ SELECT (SELECT coalesce(max(num) - min(num) + 1, 0) FROM rollup_log)
 """
 
 
+def noted(touched: Sequence[tuple[int, int]]) -> tuple[list[int], list[int], int]:
+    """Feeds, their minutes, and the first of these (0 where there is none)."""
+    feeds, minutes = columns(touched, 2)
+    return feeds, minutes, min(minutes, default=0)
+
+
 async def note_minutes(connection: Any, readings: Sequence[Reading]) -> None:
     """These minutes are to be summed up again."""
     touched = minutes_of(readings)
     if touched:
-        await connection.execute(_NOTE, 0, 0, *columns(touched, 2))
+        await connection.execute(_NOTE, 0, 0, *noted(touched))
 
 
 async def take_notes(
