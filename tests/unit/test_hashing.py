@@ -42,10 +42,12 @@ async def test_a_login_does_not_wait_for_sign_ups_and_those_are_bounded() -> Non
         for _ in range(48):
             nursery.start_soon(sign_up)
         await trio.testing.wait_all_tasks_blocked()
-        with trio.fail_after(10):
-            assert await hasher.verify("right", "right")
-            assert not await hasher.verify(None, "right")
-        hanging.go_on.set()
+        try:
+            with trio.fail_after(10):
+                assert await hasher.verify("right", "right")
+                assert not await hasher.verify(None, "right")
+        finally:
+            hanging.go_on.set()
     assert busy == 48 - WAITING_MAX - 1
 
 
