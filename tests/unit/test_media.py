@@ -296,8 +296,10 @@ async def test_a_slow_call_for_one_content_holds_up_no_other(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(site.call, "DELETE", f"/media/{ada['id']}")
         await hangs.wait()
-        with trio.fail_after(10):
-            other = await uploaded(site, png(4), "other.png")
-            assert (await site.call("DELETE", f"/media/{other['id']}"))[0] == 204
-        goes_on.set()
+        try:
+            with trio.fail_after(10):
+                other = await uploaded(site, png(4), "other.png")
+                assert (await site.call("DELETE", f"/media/{other['id']}"))[0] == 204
+        finally:
+            goes_on.set()
     assert (await site.call("GET", f"/media/{ada['id']}"))[0] == 404
