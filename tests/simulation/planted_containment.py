@@ -3,17 +3,12 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import trio
-
-from actors.adapters.memory_schedules import ScheduleTables
 from actors.courier import Courier
 from actors.neighbours import Neighbours
-from actors.ports.time import Planner
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.sessions import Sessions
-from actors.supervisor import Cell, Supervisor
-from protocol.errors import BadRecurrence
+from actors.supervisor import Supervisor
 from tests.simulation.planted import Patch, plant
 
 
@@ -57,29 +52,3 @@ def ended_by_a_notice(patch: Patch) -> None:
     patch.setattr(Sessions, "_noticed", Sessions.heard)
     patch.setattr(Neighbours, "_look_contained", Neighbours._look)
     patch.setattr(Supervisor, "_keeping", restarted)
-
-
-@plant("a put-aside row blocks its neighbours")
-def blocked_neighbours(patch: Patch) -> None:
-    """It is due first for ever, and what is due behind it waits."""
-    plan = ScheduleTables.plan_schedules
-
-    async def mistaken(
-        self: ScheduleTables, now_us: int, limit: int, planner: Planner
-    ) -> int | None:
-        for schedule in self.all_schedules():
-            if schedule.plan_us is not None and schedule.plan_us <= now_us:
-                try:
-                    planner(schedule)
-                except BadRecurrence:
-                    return now_us + 1_000_000
-        await trio.lowlevel.checkpoint()
-        return await plan(self, now_us, limit, planner)
-
-    patch.setattr(ScheduleTables, "plan_schedules", mistaken)
-
-
-@plant("an actor with work to do gives way")
-def gives_way(patch: Patch) -> None:
-    """Two of one device step at the same time, each on a state that the other does not know."""
-    patch.setattr(Cell, "is_idle", True)
