@@ -379,6 +379,7 @@ class Gateway:
         """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
         if delivery.packet_id:
             self.untaken += 1
+            self.ledgers[delivery.session].left(trio.current_time())
             self._flows.left(delivery.session)
             if not self._sends_again[delivery.session]:
                 self._left[delivery.session] = delivery.connection

@@ -10,7 +10,7 @@ Messages whose readings all carry `ts` or `id` need none of this: the store know
 Everything here is synchronous and bounded.
 """
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from enum import Enum, auto
 
 from protocol.records import SessionMemory, Taken
@@ -18,6 +18,9 @@ from protocol.records import SessionMemory, Taken
 # Redeliveries after a new connection come at once (Mosquitto) or `ack_wait` (5 s, NATS) after their
 # first delivery; half a minute covers a slow start. Later a known payload is a new message.
 SUSPICION_S = 30.0
+# What waited for a connection, or was left on it, has been brought by then: three times as long as
+# NATS waits for an acknowledgement before it sends again.
+BROUGHT_AFTER_S = 15.0
 # Digests kept to tell whether a payload repeats itself: twice the window of a session.
 KNOWN_MAX = 20_000
 
@@ -74,6 +77,9 @@ class SessionLedger:
         self._suspects: set[bytes] = set()
         # Suspects that came again and were acknowledged: by which of this connection's PUBACKs.
         self._answered: dict[bytes, int] = {}
+        # Digests of messages that were acknowledged on this connection, the newest last.
+        self._settled: OrderedDict[bytes, None] = OrderedDict()
+        self._left_s = float("-inf")  # when a message was left with the broker, the last time
         self._known: Counter[bytes] = Counter()
         self._known_order: deque[bytes] = deque()
         self._remembered = False
@@ -129,6 +135,7 @@ class SessionLedger:
             if receipt.taken is not None:
                 self._orphans[receipt.taken.digest] = receipt
         self._acknowledged.clear()
+        self._settled.clear()
         self._acks = self._acks_heard = 0
         self._acks_of_commits.clear()
         self._answered.clear()
@@ -166,6 +173,8 @@ class SessionLedger:
         self, packet_id: int, digest: bytes, now_s: float, *, dup: bool = False
     ) -> Verdict:
         """Judge a delivery without identity of its own by what it says."""
+        if dup and self._is_settled(digest, now_s):
+            return Verdict.DONE
         if not (self._suspects or self._orphans):
             return Verdict.NEW
         if now_s - self.connected_s > SUSPICION_S:
@@ -187,6 +196,23 @@ class SessionLedger:
         # It stays a suspect until the broker has surely heard the PUBACK that now goes out.
         self._answered[digest] = self._acks + 1
         return Verdict.DONE
+
+    def _is_settled(self, digest: bytes, now_s: float) -> bool:
+        """Whether a message that the broker says it has sent before was acknowledged on this very
+        connection.
+
+        NATS forgets a packet id with its PUBACK. A redelivery that was on its way by then comes
+        under another one, with DUP. It is told from another message of the same words because that
+        one, too, would have been taken here: unless something was left to the broker lately, or
+        came by an earlier connection.
+        """
+        if digest not in self._settled or self._known[digest] != 1:
+            return False
+        return now_s - max(self.connected_s, self._left_s) > BROUGHT_AFTER_S
+
+    def left(self, now_s: float) -> None:
+        """A message was left with the broker: it comes again, with DUP, for the first time here."""
+        self._left_s = now_s
 
     def open(
         self, packet_id: int, topic: str, mark: bytes, digest: bytes | None, now_s: float
@@ -254,6 +280,8 @@ class SessionLedger:
                 del self._in_flight[receipt.packet_id]
                 if receipt.connection == self.connection:
                     packet_ids.append(receipt.packet_id)
+                    if receipt.taken is not None:
+                        self._settle(receipt.taken.digest)
                     said = hash((receipt.topic, receipt.mark))
                     self._acknowledged[receipt.packet_id] = said
         if digests:
@@ -262,6 +290,11 @@ class SessionLedger:
         if packet_ids:
             self._acks_of_commits.append((self._acks, no))
         return packet_ids
+
+    def _settle(self, digest: bytes) -> None:
+        self._settled[digest] = None
+        if len(self._settled) > KNOWN_MAX:
+            self._settled.popitem(last=False)
 
     def acknowledged(self, packet_id: int, topic: str, mark: bytes) -> None:
         """A PUBACK goes out at once, on this connection."""

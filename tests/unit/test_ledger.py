@@ -2,7 +2,7 @@
 
 import hashlib
 
-from actors.ledger import SUSPICION_S, Receipt, SessionLedger, Verdict
+from actors.ledger import BROUGHT_AFTER_S, SUSPICION_S, Receipt, SessionLedger, Verdict
 from protocol.records import SessionMemory
 
 T = "users/u/devices/d/feeds/t"
@@ -70,6 +70,43 @@ def test_a_packet_id_that_came_round_is_not_known_by_its_dup_alone() -> None:
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
     assert isinstance(take(ledger, 1, b"b", dup=True), Receipt)
+
+
+LATER_S = BROUGHT_AFTER_S + 1
+
+
+def test_a_redelivery_that_crossed_our_puback_may_have_another_packet_id() -> None:
+    """NATS frees the id with the PUBACK; PostgreSQL stood still for twenty seconds, and 12 of 1,274
+    messages were stored twice."""
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    assert take(ledger, 2, b"a", dup=True, now_s=LATER_S) is Verdict.DONE
+    assert isinstance(take(ledger, 3, b"b", dup=True, now_s=LATER_S), Receipt)
+    assert isinstance(take(ledger, 4, b"a", now_s=LATER_S), Receipt)  # said anew
+
+
+def test_a_dup_may_be_new_where_the_broker_has_brought_its_first_copy_to_nobody() -> None:
+    """I1 goes first: after a connection, after something was left, and of words that repeat."""
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=BROUGHT_AFTER_S - 1), Receipt)
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    ledger.left(LATER_S)
+    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=LATER_S + 1), Receipt)
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a"), opened(ledger, 2, b"a")])
+    assert isinstance(take(ledger, 3, b"a", dup=True, now_s=LATER_S), Receipt)
+    ledger = connected()
+    ledger.settle(7, [opened(ledger, 1, b"a")])
+    ledger.connected(2, 100.0)
+    assert isinstance(take(ledger, 3, b"a", dup=True, now_s=100.0 + LATER_S + SUSPICION_S), Receipt)
+
+
+def test_a_copy_under_another_id_is_not_acknowledged_before_the_first_is_stored() -> None:
+    ledger = connected()
+    opened(ledger, 1, b"a")
+    assert take(ledger, 2, b"a", dup=True, now_s=LATER_S) is not Verdict.DONE
 
 
 def test_what_came_again_is_in_doubt_until_its_second_puback_was_heard() -> None:
