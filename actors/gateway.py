@@ -249,11 +249,11 @@ class Gateway:
         if delivery.connection != ledger.connection:
             return None  # the next connection brings it again
         topic, raw_topic = parsed(delivery.topic), unmapped(delivery.topic)[:TOPIC_MAX]
-        mark = payload if len(payload) <= MARK_BYTES_MAX else _digest(payload)
+        mark = payload if len(payload) <= MARK_BYTES_MAX else _fingerprint(payload)
         receipt = None
         if delivery.packet_id:
             ledger.drop(delivery.packet_id, raw_topic, mark)  # what the failed try left
-            digest = _digest(raw_topic.encode() + b"\0" + payload)
+            digest = _identity(raw_topic, payload, mark)
             receipt = ledger.open(delivery.packet_id, raw_topic, mark, digest, trio.current_time())
         origin = Origin(
             topic,
@@ -284,7 +284,7 @@ class Gateway:
             return None
         packet_id, payload = delivery.packet_id, delivery.payload
         raw_topic = unmapped(delivery.topic)[:TOPIC_MAX]
-        mark = payload if len(payload) <= MARK_BYTES_MAX else _digest(payload)
+        mark = payload if len(payload) <= MARK_BYTES_MAX else _fingerprint(payload)
         if packet_id:
             verdict = ledger.known_packet(packet_id, delivery.dup, raw_topic, mark)
             if verdict is not Verdict.NEW:
@@ -305,7 +305,7 @@ class Gateway:
         said = _read(topic, payload, now_us)
         digest = None
         if packet_id and not _has_identity(said, delivery.retain):
-            digest = _digest(raw_topic.encode() + b"\0" + payload)
+            digest = _identity(raw_topic, payload, mark)
             now_s = trio.current_time()
             verdict = ledger.known_digest(packet_id, digest, now_s, dup=delivery.dup)
             if verdict is not Verdict.NEW:
@@ -348,6 +348,7 @@ class Gateway:
 
         At most one of each session is in flight, beside `IN_FLIGHT_MAX` messages of devices.
         """
+        self.messages -= 1  # it is no message of a device
         if self.closing:
             return None
         if ledger.name in self._canaries:  # one on its way proves as much as many
@@ -441,6 +442,21 @@ class Gateway:
         """Tell a device why its message was refused: best effort."""
         if not self._broker.publish_nowait(notice.topic, notice.body):
             self.notices_dropped += 1
+
+
+def _fingerprint(payload: bytes) -> bytes:
+    """The digest of a payload; of one that is refused for its size, of its length and its ends:
+    hashing megabytes holds everybody up."""
+    if len(payload) <= PAYLOAD_BYTES_MAX:
+        return _digest(payload)
+    ends = payload[:PAYLOAD_BYTES_MAX] + payload[-KEPT_BYTES_MAX:]
+    return _digest(len(payload).to_bytes(8, "big") + ends)
+
+
+def _identity(raw_topic: str, payload: bytes, mark: bytes) -> bytes:
+    """What a message without an identity of its own is known by in the store (I2)."""
+    words = payload if len(payload) <= PAYLOAD_BYTES_MAX else mark
+    return _digest(raw_topic.encode() + b"\0" + words)
 
 
 def _digest(data: bytes) -> bytes:

@@ -19,6 +19,7 @@ from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.gateway import Gateway
+from actors.ingest.backlog import Backlog
 from actors.ingest.canaries import EVERY_S, Canaries
 from actors.inspector import Inspector
 from actors.leadership import BEAT_S, Leadership
@@ -155,6 +156,7 @@ class House:
                 LISTENERS: self.neighbours.look_again,
             },
         )
+        self.backlog = Backlog(ports.backlog)
         self.gateway = Gateway(
             ports.broker,
             ports.store,
@@ -296,6 +298,7 @@ async def open_house(
         house.supervisor.keep("neighbours", house.neighbours.run)
         house.supervisor.keep("refresher", house.devices.refresh_forever)
         house.supervisor.keep("canaries", house.canaries.run)
+        house.supervisor.keep("backlog", house.backlog.run)
         house.clockwork.start(house.supervisor)
         async with house.broker.open(house.gateway, house.gateway.prepare):
             try:

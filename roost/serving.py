@@ -23,6 +23,7 @@ from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.due.retention import Retention
 from actors.house import House, Pulse, open_house
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
+from actors.ports.broker_backlog import BrokerBacklog
 from actors.ports.media import MediaFiles
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
@@ -79,6 +80,7 @@ def make_ports(
     zalo: ZaloSettings | None,
     mail: MailSettings | None,
     machine: Machine | None = None,
+    backlog: BrokerBacklog | None = None,
 ) -> Ports:
     return Ports(
         store=store,
@@ -92,6 +94,7 @@ def make_ports(
         mailer=None if mail is None else SmtpMailer(mail),
         zalo=None if zalo is None else Zalo(zalo),
         machine=machine,
+        backlog=backlog,
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )
 

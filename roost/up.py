@@ -105,6 +105,7 @@ async def _serve(
             zalo=settings.zalo,
             mail=settings.mail,
             machine=disk,
+            backlog=logins.consumers(broker.sessions),
         )
 
         async def serve_ready(house: House, url: str) -> None:

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -49,17 +48,16 @@ async def exported(
     first = await anext(pages, None)  # what goes wrong here is still an answer of its own
 
     async def body() -> AsyncIterator[bytes]:
-        async with aclosing(pages):  # a client may leave in the middle
-            if kind == CSV:
-                yield _lines([columns])
-            page = first
-            while page is not None:
-                parts = []
-                for start in range(0, len(page), PORTION):
-                    parts.append(_written(kind, page[start : start + PORTION], columns))
-                    await trio.lowlevel.checkpoint()
-                yield b"".join(parts)
-                page = await anext(pages, None)
+        if kind == CSV:
+            yield _lines([columns])
+        page = first
+        while page is not None:
+            parts = []
+            for start in range(0, len(page), PORTION):
+                parts.append(_written(kind, page[start : start + PORTION], columns))
+                await trio.lowlevel.checkpoint()
+            yield b"".join(parts)
+            page = await anext(pages, None)
 
     name = f"{feed.key}.{ENDINGS[kind]}"
     headers = {"Content-Disposition": attachment(name), "Cache-Control": "no-store"}

@@ -153,6 +153,12 @@ class HouseCollector(Collector):
         yield _gauge("roost_mqtt_unsettled", "Taken and not acknowledged.", unsettled)
         yield _gauge("roost_mqtt_unsettled_seconds", "For how long the first of them.", oldest_s)
         yield _counter("roost_mqtt_given_up", "Taken, then left to the lead.", gateway.given_up)
+        held = GaugeMetricFamily(
+            "roost_broker_waiting", "What the broker holds for a session.", labels=["session"]
+        )
+        for name, count in self._house.backlog.waiting.items():
+            held.add_metric([name], count)
+        yield held
         connected = gateway.connected_sessions
         yield _gauge("roost_mqtt_sessions", "Connected sessions of ours.", connected)
 

@@ -68,7 +68,7 @@ async def _credentials(call: Call) -> Credentials:
 
 
 async def _form(call: Call, kind: str) -> Mapping[str, str]:
-    """A small one: to take a megabyte of it to pieces holds everybody up for a third of a second."""
+    """A small one: taking a megabyte to pieces holds everybody up for a third of a second."""
     if kind == "multipart/form-data":
         if not 0 < (call.request.content_length or 0) <= FORM_BYTES_MAX:
             raise TooLarge(f"a form that signs in tells its length, at most {FORM_BYTES_MAX} bytes")

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,8 +22,9 @@ import structlog
 import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.nats.consumers import NatsConsumers
 from actors.logins import LISTENER_PREFIX
-from actors.ports import Store, WallClock
+from actors.ports import SessionPlan, Store, WallClock
 from protocol import codec
 from protocol.errors import RoostError, Unavailable
 from protocol.ids import password_digest
@@ -123,6 +124,10 @@ class NatsLogins:
 
     def watch(self, arrived: Callable[[str], None]) -> None:
         self._arrived = arrived
+
+    def consumers(self, plans: Sequence[SessionPlan]) -> NatsConsumers:
+        """What the broker holds for these sessions of ours."""
+        return NatsConsumers(self._bridge, self._auth, plans)
 
     async def health(self) -> str:
         """What the server says is wrong with it; "" for nothing.

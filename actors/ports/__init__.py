@@ -370,5 +370,6 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     receivers: Any  # Receivers
     mailer: Any = None  # Mailer, where mail is set up
     zalo: Any = None  # IdentityProvider, where it is set up
+    backlog: Any = None  # BrokerBacklog, where the broker tells
     machine: Any = None  # Machine, where its servers are ours
     rng: random.Random

@@ -57,6 +57,9 @@ def test_gmqtt_has_the_members_that_a_link_uses() -> None:
     for name in ("send_package", "_send_ping_request", "publish"):
         assert callable(getattr(connection, name))
     assert "self._transport = transport" in inspect.getsource(connection.__init__)
+    # How much one read takes, on the instance.
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    assert "recv(self.max_size)" in inspect.getsource(transport)
     assert "self._send_ping_request()" in inspect.getsource(connection._keep_connection)
     assert "self._last_data_in = time.monotonic()" in inspect.getsource(connection.put_package)
     storage = gmqtt.storage.PersistentStorage

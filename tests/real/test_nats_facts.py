@@ -4,6 +4,7 @@ import json
 from contextlib import ExitStack
 
 from bench import wire
+from tests.real.database import locked
 from tests.real.harness import DeviceClient, Person, Roost, eventually
 
 
@@ -63,3 +64,19 @@ def test_more_than_a_thousand_subscriptions_with_qos_1_are_granted(roost: Roost)
             # The server grants one client six at most: 10,000 messages may be unanswered on each.
             topics = [f"users/u/devices/d{n}-{m}/commands" for m in range(5)]
             assert wire.subscribe(line, topics, 1) == b"\x01" * 5
+
+
+def test_the_broker_tells_what_it_holds_for_us(roost: Roost, ada: Person) -> None:
+    """Its consumers' counts, by the session whose filter they have."""
+    device = ada.device("held", "t")
+    client = DeviceClient(roost, device["mqtt"])
+
+    def waiting() -> float:
+        page = ada.http.get(roost.url + "/metrics").text.splitlines()
+        return sum(float(line.split()[1]) for line in page if "roost_broker_waiting{" in line)
+
+    with locked(roost, "feed_values"):
+        for n in range(7):
+            client.publish("feeds/t", {"value": n})
+        eventually(waiting, lambda count: count >= 7)  # a canary may wait behind them
+    eventually(waiting, lambda count: count == 0)

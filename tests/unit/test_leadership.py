@@ -163,7 +163,7 @@ async def test_one_whose_lease_others_had_for_a_moment_gives_up_before_it_leads_
         await store.hold_lead("short", 1.0, seize=True)
         await store.resign_lead("short")
         one.leadership.doubt()  # a commit was refused
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         await one.serve()
         await trio.sleep(0.1)
         assert (one.epochs, one.given_up) == ([1, 3], 1)

@@ -86,12 +86,13 @@ def test_the_name_and_the_place_tell_who_it_was() -> None:
     async def culprit() -> None:
         await trio.lowlevel.checkpoint()
         scene.clocks.work(1.0)
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
 
     async def main() -> None:
         scene.lag.install()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(culprit, name="the culprit")
+            await trio.lowlevel.checkpoint()
 
     trio.run(main)
     (held,) = scene.held

@@ -39,6 +39,9 @@ SILENCE_MAX_S = 20.0
 LISTEN_EVERY_S = 5.0
 SESSION_EXPIRY_S = 7 * 24 * 3600
 RECEIVE_MAXIMUM = 10_000
+# Of one read from the socket: some 300 messages, 10 ms of work. asyncio's 256 kB hold everybody up
+# for eight times as long.
+READ_BYTES_MAX = 32 * 1024
 # A ping after acknowledgements tells that they arrived; more than twenty a second tell no more.
 PING_EVERY_S = 0.05
 # Notices wait in the socket's buffer; a broker that does not read does not fill our memory.
@@ -304,6 +307,7 @@ class Link:
 
     def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
         self._open = True
+        client._connection._transport.max_size = READ_BYTES_MAX
         self._count_pings()
         self._listen()
         self._inbox.connected(self._plan.client_id, self.number)

@@ -1,0 +1,1 @@
+"""The embedded broker beyond MQTT: what its JetStream says."""

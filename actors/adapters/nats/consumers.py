@@ -1,0 +1,80 @@
+"""What the embedded broker holds for our sessions, as its JetStream consumers tell.
+
+Each subscription of ours with QoS 1 is a consumer of the stream of MQTT messages; its filter tells
+which session it belongs to. Requests: docs.nats.io, "JetStream wire API", CONSUMER.LIST and
+CONSUMER.INFO; guarded by `tests/real/test_nats_facts.py`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import nats.errors
+
+from actors.adapters.bridge import Bridge
+from actors.ports import SessionPlan
+from protocol import codec
+from protocol.errors import Unavailable
+
+STREAM = "$MQTT_msgs"
+PREFIX = "$MQTT.msgs."
+TIMEOUT_S = 2.0
+# So many consumers there may be (`roost.embedded.broker`), 256 to a page.
+PAGES_MAX = 64
+
+
+class NatsConsumers:
+    """`actors.ports.broker_backlog.BrokerBacklog` on a connection in the account of MQTT."""
+
+    def __init__(self, bridge: Bridge, connection: Any, plans: Sequence[SessionPlan]) -> None:
+        self._bridge = bridge
+        self._connection = connection
+        self._subjects = {_subject(each): plan.client_id for plan in plans for each in plan.filters}
+        self._names: dict[str, str] = {}  # of consumers: the session of each
+
+    async def waiting(self) -> dict[str, int]:
+        """By session, messages that are not delivered to us or not acknowledged by us.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        try:
+            return await self._bridge.run(self._ask)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise Unavailable(f"the broker does not tell what it holds: {error!r}") from error
+
+    async def _ask(self) -> dict[str, int]:
+        wanted = set(self._subjects.values())
+        if set(self._names.values()) != wanted:
+            await self._find()
+        waiting = dict.fromkeys(sorted(self._names.values()), 0)
+        for name, session in list(self._names.items()):
+            found = await self._request(f"$JS.API.CONSUMER.INFO.{STREAM}.{name}", {})
+            if "error" in found:  # its session was made anew: another name the next time
+                del self._names[name]
+                continue
+            waiting[session] += found["num_pending"] + found["num_ack_pending"]
+        return waiting
+
+    async def _find(self) -> None:
+        offset = 0
+        for _ in range(PAGES_MAX):
+            found = await self._request(f"$JS.API.CONSUMER.LIST.{STREAM}", {"offset": offset})
+            consumers = found.get("consumers") or []
+            for each in consumers:
+                session = self._subjects.get(each["config"].get("filter_subject", ""))
+                if session is not None:
+                    self._names[each["name"]] = session
+            offset += len(consumers)
+            if not consumers or offset >= found["total"]:
+                return
+
+    async def _request(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._connection.request(subject, codec.encode(body), timeout=TIMEOUT_S)
+        found: dict[str, Any] = codec.decode(answer.data)
+        return found
+
+
+def _subject(topic_filter: str) -> str:
+    """The stream's subject of a filter of ours: `+` is `*`, `#` is `>`."""
+    levels = [{"+": "*", "#": ">"}.get(level, level) for level in topic_filter.split("/")]
+    return PREFIX + ".".join(levels)

@@ -1,0 +1,13 @@
+"""What the broker holds for us, where it tells."""
+
+from typing import Protocol
+
+
+class BrokerBacklog(Protocol):
+    async def waiting(self) -> dict[str, int]:
+        """By session, messages that are not delivered or not acknowledged.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        ...
