@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import trio
 
+from actors.house import Pulse
 from protocol.schedules import COMPLETED, MISSED, Occurrence
 from protocol.times import SECOND_US, format_us
 from tests.simulation.broken import Broken
@@ -36,6 +37,8 @@ GRACE_S = 3 * 3_600  # longer than any two misfortunes together
 SKIPS = ("Europe/Berlin", "12:00")
 SILENT_S = 3 * DAY_S
 PROMPT_S = 2.0
+# Months of seconds: whoever is alone need not prove each of them that it lives.
+PULSE = Pulse(beat_s=6 * 3600.0, canary_s=6 * 3600.0, is_alone=True)
 LOOK_AGAIN_S = 12 * 3_600.0  # nothing may depend on it, and hours pass quickly
 # What a misfortune still explains after its end: a restart, a retry.
 AFTER_S = 10.0
@@ -86,6 +89,7 @@ class Months:
         self._days = days
         self._plan = misfortunes(random.Random(world.seed), days)
         world.look_again_s = LOOK_AGAIN_S
+        world.pulse = PULSE
         self._ids: dict[tuple[str, str], str] = {}  # of schedules
 
     async def live(self) -> None:
