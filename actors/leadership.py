@@ -19,6 +19,8 @@ log = structlog.get_logger("roost.leadership")
 # A leader that ends or hangs is replaced within LEASES seconds and one look of a standby: below
 # five seconds. A slow answer of the store costs two renewals before it costs the lead.
 BEAT_S = 1.0
+# Of a process that cannot have a rival: it only keeps its lease from looking abandoned.
+ALONE_BEAT_S = 10.0
 LEASE_BEATS = 3.0
 LOOK_BEATS = 0.5
 RESIGN_WITHIN_S = 1.0

@@ -22,6 +22,7 @@ from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.due.retention import Retention
 from actors.house import House, Pulse, open_house
+from actors.leadership import ALONE_BEAT_S
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.broker_backlog import BrokerBacklog
 from actors.ports.media import MediaFiles
@@ -220,12 +221,13 @@ async def run_until_signal(
 
     lag = LoopLag(time.perf_counter, time.thread_time, held=_report)
     process = ProcessFigures(lag, logs.dropped)
+    pulse = Pulse(beat_s=ALONE_BEAT_S, is_alone=True) if alone else Pulse()
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
-                open_house(ports, pulse=Pulse(is_alone=alone)),
+                open_house(ports, pulse=pulse),
                 lambda house: open_web(house, settings, http, process),
                 start_beside,
                 stop,

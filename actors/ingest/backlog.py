@@ -5,7 +5,7 @@ import trio
 from actors.ports.broker_backlog import BrokerBacklog
 from protocol.errors import Unavailable
 
-EVERY_S = 5.0
+EVERY_S = 15.0
 
 
 class Backlog:

@@ -22,7 +22,7 @@ from protocol.topics import CANARY_USER, partition, prefix
 
 log = structlog.get_logger("roost.canaries")
 
-EVERY_S = 3.0
+EVERY_S = 5.0
 # A session is late when nothing of ours came through it for so long: two canaries in a row, and
 # the five seconds after which NATS sends again what was lost with a connection.
 LATE_S = 10.0
