@@ -66,6 +66,7 @@ class Clockwork:
         self._written = written
         self._woken: dict[int, None] = {}
         self._restoring = trio.CancelScope()
+        self._restorations = 0
         self.timer = Timer(ports.clock, self._ring)
         self.flows = Flows(
             ports.broker.sessions,
@@ -110,7 +111,6 @@ class Clockwork:
         for job in self.jobs.values():
             name = f"job {job.name}"
             supervisor.keep(name, job.run, pause_first_s=RETRY_S, pause_max_s=RETRY_MAX_S)
-        self.restore_again(supervisor)
 
     def degraded(self) -> dict[str, str]:
         """Jobs that wait for a server, and what was put aside."""
@@ -118,13 +118,18 @@ class Clockwork:
         return waiting | self.dead_letters.degraded()
 
     def restore_again(self, supervisor: Supervisor) -> None:
-        """Leases begin with what the store knows."""
+        """Leases begin with what the store knows: whenever this process takes the lead, because
+        until then another one heard the devices."""
         self.leases.clear()
         self._restoring.cancel()  # an earlier one that has not come to its end
-        scope = self._restoring = trio.CancelScope()
+        self._restorations += 1
+        number = self._restorations
 
         async def restore() -> None:
-            with scope:
+            if number != self._restorations:
+                return
+            with trio.CancelScope() as scope:  # one for each try
+                self._restoring = scope
                 await self._restore()
 
         supervisor.keep("leases", restore)
@@ -166,6 +171,7 @@ class Clockwork:
         await self._written()
         while True:
             try:
+                await self._store.session_memory("")  # what the last leader left running is over
                 self.leases.restore(await self._store.online_devices())
                 for key, alarm, after_s in await self._store.pending_alarms():
                     if alarm.feed_num is not None:

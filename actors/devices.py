@@ -50,6 +50,7 @@ READINGS_MAX = 10_000
 CONTROL_MAX = 10_000
 LOAD_MAX = 1_000
 RETRY_S = 0.25
+RETIRE_AGAIN_S = 0.1
 # Devices that cannot be loaded, of which this process knows; and when one is noted again whose
 # letter found no room.
 ASIDE_MAX = 10_000
@@ -197,7 +198,8 @@ class Devices:
             self._retired = trio.Event()
             for cell in self._cells.values():
                 cell.mailbox.close()
-            await self._retired.wait()
+            with trio.move_on_after(RETIRE_AGAIN_S):  # one may have started meanwhile
+                await self._retired.wait()
 
     async def refresh(self, user_id: str, code: str | None = None) -> None:
         """After a change over REST: when this returns, living actors judge by the new settings.

@@ -269,7 +269,12 @@ class Gateway:
         if self.closing or not self._hand_over(Unreadable(origin=origin, refusal=refusal)):
             if receipt is not None:
                 ledger.forget(receipt)
-            return self._leave(delivery, topic.device, 1)
+            return self._leave(
+                delivery,
+                topic.device,
+                1,
+                receipt.taken.digest if receipt and receipt.taken else None,
+            )
         self._in_flight += 1
         self._bytes += origin.size
         self._accounts.received(topic.device, _readings_in(topic, refusal))
@@ -312,7 +317,7 @@ class Gateway:
                 return self._known(ledger, packet_id, verdict, raw_topic, mark)
         count = _readings_in(topic, said)
         if self.closing or not self._has_room(packet_id):
-            return self._leave(delivery, topic.device, count)
+            return self._leave(delivery, topic.device, count, digest)
         if len(payload) > PAYLOAD_BYTES_MAX:
             payload = payload[:KEPT_BYTES_MAX]  # it is refused, and only this much of it is kept
         receipt = None
@@ -331,7 +336,7 @@ class Gateway:
         if not self._hand_over(_message(origin, said)):
             if receipt is not None:
                 ledger.forget(receipt)
-            return self._leave(delivery, topic.device, count)
+            return self._leave(delivery, topic.device, count, digest)
         self._handed_over = delivery
         self._in_flight += 1
         self._bytes += origin.size
@@ -376,11 +381,13 @@ class Gateway:
             ledger.acknowledged(packet_id, topic, mark)
             self._broker.acknowledge(ledger.name, ledger.connection, [packet_id])
 
-    def _leave(self, delivery: Delivery, device: tuple[str, str], count: int) -> None:
+    def _leave(
+        self, delivery: Delivery, device: tuple[str, str], count: int, digest: bytes | None
+    ) -> None:
         """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
         if delivery.packet_id:
             self.untaken += 1
-            self.ledgers[delivery.session].left(trio.current_time())
+            self.ledgers[delivery.session].left(digest, trio.current_time())
             self._flows.left(delivery.session)
             if not self._sends_again[delivery.session]:
                 self._left[delivery.session] = delivery.connection

@@ -185,6 +185,7 @@ class House:
 
     def _led(self, epoch: int) -> None:
         self.writer.epoch = epoch
+        self.clockwork.restore_again(self.supervisor)
         self.neighbours.anew()
 
     def _gave_up(self, units: Sequence[Unit]) -> None:
@@ -202,7 +203,6 @@ class House:
         self.clockwork.leases.clear()
         await self.devices.retire()
         await self.writer.barrier()
-        self.clockwork.restore_again(self.supervisor)
         self.users.renew_all()
 
     async def _written(self) -> None:

@@ -210,9 +210,12 @@ class SessionLedger:
             return False
         return now_s - max(self.connected_s, self._left_s) > BROUGHT_AFTER_S
 
-    def left(self, now_s: float) -> None:
-        """A message was left with the broker: it comes again, with DUP, for the first time here."""
+    def left(self, digest: bytes | None, now_s: float) -> None:
+        """A message was left with the broker: it comes again, with DUP, for the first time here.
+        Another one of the same words that was acknowledged does not stand for it."""
         self._left_s = now_s
+        if digest is not None:
+            self._settled.pop(digest, None)
 
     def open(
         self, packet_id: int, topic: str, mark: bytes, digest: bytes | None, now_s: float

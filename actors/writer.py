@@ -157,7 +157,7 @@ class Writer:
             await self._bisect(batch.units, error)
             return
         except Fenced:
-            self._unanswered = None
+            self._unanswered = self._stuck_since_s = None
             self._confirmed.clear()
             self._give_up(batch.units)
             return
@@ -201,8 +201,10 @@ class Writer:
                 refused=sum(rejection.readings for rejection in unit.rejections),
                 unowned=unit.unowned,
             )
-        self._committed(committed, units)
-        self._pass(len(units))
+        try:
+            self._committed(committed, units)
+        finally:
+            self._pass(len(units))  # whatever that failed with, nobody waits for these for ever
 
     def _give_up(self, units: Sequence[Unit]) -> None:
         """Another process has led: what the broker keeps is taken anew, by whoever leads now."""
@@ -215,8 +217,10 @@ class Writer:
                 self._accounts.settled(unit.device, unowned=unit.unowned)
             else:
                 self._accounts.settled(unit.device, duplicate=readings, unowned=unit.unowned)
-        self._given_up(units)
-        self._pass(len(units))
+        try:
+            self._given_up(units)
+        finally:
+            self._pass(len(units))
 
     def _pass(self, units: int) -> None:
         self._done += units

@@ -24,7 +24,7 @@ from protocol.errors import Unavailable
 # stored, its answer is lost. "late": its answer is lost, and the server is done only later.
 # "crash before" and "crash after": the caller dies of a mistake of its own.
 COMMIT_FATES = ("middle", "answer", "late", "crash before", "crash after")
-CHANGES = ("add", "update", "delete", "set")  # how calls that change something begin
+CHANGES = ("add", "update", "delete", "set", "finish")  # how calls that change something begin
 DUE_WORK = ("claim", "plan")  # how calls begin that look for due work
 LATE_S = 3.0
 WORK_S = 0.002

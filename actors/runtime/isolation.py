@@ -55,18 +55,22 @@ async def attempt_each(
 ) -> list[T | Failed]:
     """The answers of `work(keys)`, one for each key; where it fails, those of smaller parts.
 
-    So a key that makes it fail, fails alone: one of n costs about 2 log2(n) calls.
+    So a key that makes it fail, fails alone: one of n costs about 2 log2(n) calls, all of them
+    about 2 n.
 
     Raises:
         Unavailable: whoever should answer is away. That is about no key.
-        Exception: more than `ALONE_MAX` of them fail, so it is about none of them either.
+        Exception: all of more than `ALONE_MAX` keys fail, so it is about none of them either.
     """
-    failed: list[Failed] = []
-    return await _attempt_part(keys, work, failed)
+    done = await _attempt_part(keys, work)
+    failed = [each for each in done if isinstance(each, Failed)]
+    if len(failed) == len(keys) > ALONE_MAX:
+        raise failed[-1].error
+    return done
 
 
 async def _attempt_part(
-    keys: Sequence[K], work: Callable[[Sequence[K]], Awaitable[Sequence[T]]], failed: list[Failed]
+    keys: Sequence[K], work: Callable[[Sequence[K]], Awaitable[Sequence[T]]]
 ) -> list[T | Failed]:
     done = await attempt(partial(work, keys))
     if not isinstance(done, Failed):
@@ -74,10 +78,7 @@ async def _attempt_part(
     if isinstance(done.error, Unavailable):
         raise done.error
     if len(keys) == 1:
-        failed.append(done)
-        if len(failed) > ALONE_MAX:
-            raise done.error
         return [done]
     half = len(keys) // 2
-    first = await _attempt_part(keys[:half], work, failed)
-    return [*first, *await _attempt_part(keys[half:], work, failed)]
+    first = await _attempt_part(keys[:half], work)
+    return [*first, *await _attempt_part(keys[half:], work)]

@@ -106,3 +106,16 @@ async def test_totals_that_fail_after_a_deletion_are_put_aside(scene: Scene) -> 
     assert await home.store.roll_up(100) == 0
     assert await home.store.dead_letters(10, None) == []
     assert await scene.fetch("SELECT count FROM user_rollups WHERE level = 1") == [(1,)]
+
+
+async def test_a_letter_that_is_dropped_leaves_no_minute_held_for_ever(forbidding: Scene) -> None:
+    scene, home = forbidding, forbidding.home
+    await home.commit(of(home.reading(BAD, START)))
+    await home.store.roll_up(100)
+    (letter,) = await home.store.dead_letters(10, None)
+    assert await home.store.drop_dead_letter(letter.id)
+    await scene.fetch("ALTER TABLE feed_rollups DROP CONSTRAINT bad")
+    while await home.store.roll_up(100):
+        pass
+    assert await scene.fetch("SELECT count(*) FROM rollup_late") == [(0,)]
+    assert await home.store.dead_letters(10, None) == []

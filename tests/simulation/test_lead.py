@@ -171,3 +171,27 @@ def test_a_session_that_the_house_forgot_is_connected_anew(habits: Habits) -> No
             assert sorted(await shed.values("t")) == [1.0, 2.0]
 
     simulate(World(1, habits), story)
+
+
+@BOTH
+def test_the_next_leader_has_the_leases_of_devices_that_came_online_before(habits: Habits) -> None:
+    """Leases were restored when a process started, not when it took the lead: a device that came
+    online through the leader before, and fell silent with it, was shown online for ever."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = await world.device("shed").register()
+            await shed.person.patch(f"/devices/{shed.id}", {"offline_after_s": 30})
+            one = await world.serving()
+            other = world.start_beside()
+            await world.advance(8)
+            await shed.status(status="online")
+            await world.advance(2)
+            assert (len(one.house.clockwork.leases), len(other.house.clockwork.leases)) == (1, 0)
+            one.kill()
+            await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
+            await world.advance(60)
+            (device,) = await world.store.snapshot(shed.person.id)
+            assert device.state.status == "offline"
+
+    simulate(World(1, habits), story)

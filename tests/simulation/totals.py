@@ -87,6 +87,12 @@ class Totals:
 
         The twin answers at once, and nothing else runs before its readings are looked at.
         """
+        try:
+            await self._look(owner)
+        except ArithmeticError as error:
+            raise Broken("I6", f"a chart of {owner} cannot be read: {error}") from error
+
+    async def _look(self, owner: str) -> None:
         store = self._world.store
         user_id = self._world.person(owner).id
         for feed in await store.feeds(user_id, 1_000, 0):

@@ -162,6 +162,8 @@ class MqttBroker:
                 await self._connected(bridge, plan, inbox, number, lost)
             except RoostError as error:
                 log.warning("session cannot connect", session=plan.client_id, error=str(error))
+            except Exception as error:  # gmqtt's, asyncpg's: the next try may do
+                log.error("session failed", session=plan.client_id, exc_info=error)
             await trio.sleep(RECONNECT_MIN_S + self._rng.random() * RECONNECT_SPREAD_S)
 
     async def _connected(

@@ -25,11 +25,21 @@ SETTINGS = {
     "jit": "off",
 }
 
+# Of the writer: between two statements of a commit nobody thinks. The next leader waits for commits
+# of one that hangs, so the server ends them about when the lease does.
+COMMITTING = {"idle_in_transaction_session_timeout": "3s"}
+
 # For a connection that holds a lock: the server looks whether its client is still there.
 ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "2"}
 
 # Everything that is not about what we sent: gone, full, locked, refused, in recovery, in trouble.
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that was cut in the middle of a word
+)
 # A mistake in our own statements shall be loud; a privilege that was taken away comes back.
 _OURS = (asyncpg.SyntaxOrAccessError,)
 _GRANTED = (asyncpg.InsufficientPrivilegeError,)
@@ -59,7 +69,7 @@ async def _leave(connection: Any) -> None:
     transaction asyncpg has rolled back by now). A round trip less for each of them."""
 
 
-async def open_pool(url: str, size: int) -> Any:
+async def open_pool(url: str, size: int, **settings: str) -> Any:
     """A pool that connects when first used, so that the house can start before its database.
 
     Without timers for statements and idle connections: deadlines are those of `crossing`.
@@ -72,7 +82,7 @@ async def open_pool(url: str, size: int) -> Any:
         reset=_leave,
         timeout=CONNECT_TIMEOUT_S,
         max_inactive_connection_lifetime=0,
-        server_settings=SETTINGS,
+        server_settings={**SETTINGS, **settings},
     )
 
 

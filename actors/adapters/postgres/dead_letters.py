@@ -24,6 +24,7 @@ from protocol.dead_letters import (
     PAUSE_MAX_S,
     PAUSE_MAX_US,
     PLANS,
+    ROLLUPS,
     SUBJECT_MAX,
     WEBHOOKS,
     DeadLetter,
@@ -197,10 +198,14 @@ async def retry(connection: Any, letter_id: str | None, now_us: int) -> int:
 
 
 async def drop(connection: Any, letter_id: str) -> bool:
-    status = await connection.execute(
-        "DELETE FROM dead_letters WHERE id = $1::text::uuid", letter_id
-    )
-    return bool(status == "DELETE 1")
+    async with connection.transaction():
+        work = await connection.fetchval(
+            "DELETE FROM dead_letters WHERE id = $1::text::uuid RETURNING work", letter_id
+        )
+        if work == ROLLUPS:  # what it stood for is tried once more, and put aside where that fails
+            for table in ("rollup_late", "user_rollups_stale"):
+                await connection.execute(f"UPDATE {table} SET held = false WHERE held")
+    return work is not None
 
 
 class DeadLetterCalls(Crossing):

@@ -7,6 +7,7 @@ async with open_store("postgresql://…") as store:
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -201,7 +202,9 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
     """A store on the database of that URL. It connects when first used, and again when lost."""
     async with open_bridge("postgres") as bridge:
         reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS)
-        writing = await bridge.run(connecting.open_pool, url, WRITING_CONNECTIONS)
+        writing = await bridge.run(
+            partial(connecting.open_pool, url, WRITING_CONNECTIONS, **connecting.COMMITTING)
+        )
         leading = await bridge.run(connecting.open_pool, url, LEADING_CONNECTIONS)
         store = PostgresStore(
             bridge,
