@@ -164,6 +164,9 @@ def dead_letters(
     for letter_id in (retry, drop):
         if letter_id is not None and not is_uuid(letter_id):
             raise SettingsError(f"{letter_id!r} is no id of a dead letter")
+    if database_url is None and not (data_dir / "postgres" / "PG_VERSION").exists():
+        # A database that is made on the way has no dead letters: a false all-clear.
+        raise SettingsError(f"{data_dir} holds no data of Roost: see --data-dir, --database-url")
 
     async def work(store: PostgresStore) -> None:
         await store.migrate()
