@@ -96,10 +96,16 @@ async def test_initdb_that_is_cancelled_leaves_no_child_and_no_database(tmp_path
     for n in range(6):
         folder = tmp_path / str(n)
         folder.mkdir()
-        with trio.move_on_after(n * 0.1):
-            await make_postgres(folder).start()
+        server = make_postgres(folder)
+        with trio.move_on_after(n * 0.1) as scope:
+            process = await server.start()
+        if not scope.cancelled_caught:  # a quick machine
+            await server.stop(process)
         assert living(folder) == []
-        assert not (folder / "postgres").exists()
+        data = folder / "postgres"
+        assert not data.exists() or (
+            n > 0 and (data / "PG_VERSION").exists()
+        )  # none or a whole one
 
 
 async def test_a_postgres_that_hangs_is_ended_with_all_its_processes(

@@ -113,7 +113,7 @@ def metric(roost: Roost, name: str) -> float:
     return float(line.split()[1])
 
 
-# Beside two other lanes of tests on two cores the CPU time of one step was seen to be 1.6 times what
+# Beside two other lanes of tests on two cores a step was seen to cost 1.6 times the CPU time that
 # it is alone (shared caches, a busy host). Once, that may be so; at one place twice, or for twice
 # the limit, it is the step.
 NOISE = 2.0
