@@ -113,10 +113,10 @@ def metric(roost: Roost, name: str) -> float:
     return float(line.split()[1])
 
 
-# Beside two other lanes of tests on two cores a step was seen to cost 1.6 times the CPU time that
-# it is alone (shared caches, a busy host). Once, that may be so; at one place twice, or for twice
-# the limit, it is the step.
-NOISE = 2.0
+# Beside two other lanes of tests on two cores a step was seen to cost 1.6 times the CPU time of
+# one alone (shared caches, a busy host), and not to run for half a second. Now and then that may be
+# so; three times at one place, or for twice the limit, it is the step.
+NOISE, OFTEN = 2.0, 3
 
 
 def check_nobody_held_the_loop(roost: Roost) -> None:
@@ -130,7 +130,7 @@ def check_nobody_held_the_loop(roost: Roost) -> None:
         if step["cpu_s"] > NOISE * CPU_MAX_S or step["wall_s"] > WALL_MAX_S * NOISE
     ]
     assert not certain, certain
-    assert all(times == 1 for times in places.values()), held
+    assert all(times < OFTEN for times in places.values()), held
 
 
 def clean_environment() -> dict[str, str]:
