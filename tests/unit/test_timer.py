@@ -107,6 +107,6 @@ async def test_nothing_due_costs_no_wake_up(scene: Scene) -> None:
     await trio.sleep(1)
     trio.lowlevel.add_instrument(turns)
     for _ in range(5):
-        await trio.sleep(80_000)
+        await trio.sleep(8_000)
     trio.lowlevel.remove_instrument(turns)
     assert turns.count < 10  # five are ours
