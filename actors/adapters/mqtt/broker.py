@@ -15,6 +15,7 @@ import trio
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
 from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
+from actors.runtime.endings import ends_process
 from protocol.errors import RoostError, SettingsError
 
 log = structlog.get_logger("roost.mqtt")
@@ -163,6 +164,8 @@ class MqttBroker:
             except RoostError as error:
                 log.warning("session cannot connect", session=plan.client_id, error=str(error))
             except Exception as error:  # gmqtt's, asyncpg's: the next try may do
+                if ends_process(error) is not None:
+                    raise
                 log.error("session failed", session=plan.client_id, exc_info=error)
             await trio.sleep(RECONNECT_MIN_S + self._rng.random() * RECONNECT_SPREAD_S)
 

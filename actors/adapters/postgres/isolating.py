@@ -26,9 +26,12 @@ class Poison(Exception):
     """What was computed from a row failed; its cause says why."""
 
 
+ABOUT_ROWS = (Poison, *CONTENT)
+
+
 def is_content(error: BaseException) -> bool:
     """Whether it is about what rows contain: another try at once would fail alike."""
-    return isinstance(error, (Poison, *CONTENT))
+    return isinstance(error, ABOUT_ROWS)
 
 
 def cause_of(error: Exception) -> Exception:
@@ -59,9 +62,8 @@ async def whole_or_apart(connection: Any, work: Callable[..., Awaitable[T]], *ar
         async with connection.transaction():
             await use_indexes(connection)
             return await work(connection, *args, apart=False)
-    except Exception as error:
-        if not is_content(error):
-            raise
+    except ABOUT_ROWS:
+        pass  # the transaction is undone; below it begins again, row by row
     async with connection.transaction():
         await use_indexes(connection)
         return await work(connection, *args, apart=True)
@@ -80,9 +82,7 @@ async def halves_apart(
     try:
         async with connection.transaction():  # a savepoint
             return list(await read(keys))
-    except Exception as error:
-        if not is_content(error):
-            raise
+    except ABOUT_ROWS as error:
         cause = cause_of(error)
     if len(keys) == 1:
         await aside(keys[0], cause)
@@ -104,8 +104,6 @@ async def each_apart(
         try:
             async with connection.transaction():  # a savepoint
                 done.append(await one(row))
-        except Exception as error:
-            if not is_content(error):
-                raise
+        except ABOUT_ROWS as error:
             await aside(row, cause_of(error))
     return done
