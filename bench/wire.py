@@ -21,6 +21,17 @@ def _packet(kind: int, body: bytes) -> bytes:
             return bytes([kind]) + bytes(length) + body
 
 
+def _login(
+    client_id: str, username: str, password: str, will: tuple[str, bytes] | None = None
+) -> bytes:
+    """A CONNECT with a clean session."""
+    flags = 0xCE if will else 0xC2
+    body = _string("MQTT") + bytes([4, flags]) + struct.pack("!H", 60) + _string(client_id)
+    if will:
+        body += _string(will[0]) + struct.pack("!H", len(will[1])) + will[1]
+    return _packet(0x10, body + _string(username) + _string(password))
+
+
 def connect(
     host: str,
     port: int,
@@ -34,15 +45,11 @@ def connect(
     Raises:
         ConnectionError: the broker refuses.
     """
-    flags = 0xCE if will else 0xC2
-    body = _string("MQTT") + bytes([4, flags]) + struct.pack("!H", 60) + _string(client_id)
-    if will:
-        body += _string(will[0]) + struct.pack("!H", len(will[1])) + will[1]
-    body += _string(username) + _string(password)
+    login = _login(client_id, username, password, will)
     line = socket.create_connection((host, port), timeout=30)
     try:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        line.sendall(_packet(0x10, body))
+        line.sendall(login)
         answer = line.recv(4)
         if len(answer) < 4 or answer[3]:
             raise ConnectionError(f"the broker refused: {answer!r}")
@@ -50,6 +57,25 @@ def connect(
         line.close()
         raise
     return line
+
+
+def publish_at_once(
+    host: str, port: int, login: tuple[str, str, str], messages: Sequence[tuple[str, bytes]]
+) -> None:
+    """Log in and publish at QoS 1 in one write, as a client may that does not wait for its CONNACK
+    (MQTT 3.1.1 §3.1.4), and wait for the PUBACKs. `login`: client id, user name, password."""
+    data = _login(*login)
+    for n, (topic, payload) in enumerate(messages, 1):
+        data += _packet(0x32, _string(topic) + struct.pack("!H", n) + payload)
+    with socket.create_connection((host, port), timeout=30) as line:
+        line.sendall(data)
+        heard = b""
+        while len(heard) < 4 + 4 * len(messages):
+            more = line.recv(4096)
+            if not more:
+                raise ConnectionError(f"the broker closed the connection after {heard!r}")
+            heard += more
+        leave(line)
 
 
 def leave(line: socket.socket) -> None:

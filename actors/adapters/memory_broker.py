@@ -89,14 +89,21 @@ class MemoryBroker:
         return None if will is None else self._publish(*will, 1, False, is_mapped=False)
 
     def publish_from_device(
-        self, topic: str, payload: bytes, qos: int = 1, retain: bool = False
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int = 1,
+        retain: bool = False,
+        *,
+        is_hasty: bool = False,
     ) -> Published:
-        """A device publishes; when this returns the broker has acknowledged it.
+        """A device publishes; when this returns the broker has acknowledged it. `is_hasty`: in one
+        write with its CONNECT; NATS maps no such message.
 
         Raises:
             Unavailable: the broker is away.
         """
-        return self._publish(topic, payload, qos, retain, is_mapped=True)
+        return self._publish(topic, payload, qos, retain, is_mapped=not is_hasty)
 
     def _publish(
         self, topic: str, payload: bytes, qos: int, retain: bool, *, is_mapped: bool
@@ -114,7 +121,9 @@ class MemoryBroker:
         takers = [s for s in self.sessions.values() if _subscribes(s.plan, mapped)]
         for session in takers:
             session.take(published, mapped)
-        published.lost = published.lost or not takers
+        # A topic that nobody takes from is no device's; what a device may send is ours to hear.
+        if not takers and not any(matches(pattern, topic) for pattern, _ in MAPPED):
+            published.lost = True
         return published
 
     def _mapped(self, topic: str) -> str:

@@ -226,14 +226,19 @@ class NatsLogins:
         k = partition(user, device, self._partitions)
         place = f"users.{user}.devices.{device}"
         return {
-            # The mapping comes before the permission check; wills may come unmapped.
+            # The mapping comes before the permission check. A will may come unmapped, and so does
+            # what is in one read with its CONNECT: the server asks for the account's mappings
+            # before it knows the account, and acknowledges even what it then refuses.
             "pub": {
                 "allow": [
                     f"part.{k}.{place}.feeds",
                     f"part.{k}.{place}.feeds.*",
                     f"state.{k}.{place}.status",
                     f"state.{k}.{place}.commands.*.ack",
+                    f"{place}.feeds",
+                    f"{place}.feeds.*",
                     f"{place}.status",
+                    f"{place}.commands.*.ack",
                 ]
             },
             "sub": {"allow": [f"{place}.commands", f"{place}.errors"]},

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 import trio
 
+from bench import wire
 from tests.conftest import needs
 from tests.real.harness import (
     DeviceClient,
@@ -44,6 +45,24 @@ def test_mosquitto_pub_is_a_device(roost: Roost, ada: Person) -> None:
     command += ["-t", access["topic_prefix"] + "/feeds/temperature", "-m", "25.5"]
     subprocess.run(command, check=True, timeout=20)
     eventually(lambda: ada.values(device["feeds"]["temperature"]), lambda v: v == [25.5])
+
+
+def test_a_device_that_waits_for_no_connack_is_heard(roost: Roost, ada: Person) -> None:
+    """nats-server maps no topic of the packets that come in one read with their CONNECT, refuses
+    them as it does any stranger's topic, and acknowledges them: the first reading after a
+    connection was lost for ever. paho sends one so when another thread publishes meanwhile."""
+    device = ada.device("hasty", "t")
+    access = device["mqtt"]
+    login = (access["client_id"], access["username"], access["password"])
+    prefix = access["topic_prefix"]
+    messages = [
+        (f"{prefix}/feeds/t", b'{"value": 1, "id": "first"}'),
+        (f"{prefix}/feeds", b'{"values": {"t": 2}, "id": "second"}'),
+        (f"{prefix}/status", b'{"status": "online", "firmware": "7"}'),
+    ]
+    wire.publish_at_once("127.0.0.1", roost.mqtt_port, login, messages)
+    eventually(lambda: ada.values(device["feeds"]["t"]), lambda v: sorted(v) == [1, 2])
+    eventually(lambda: ada.get(f"/devices/{device['id']}")["firmware"], lambda v: v == "7")
 
 
 async def test_a_status_and_a_will_move_the_live_map(roost: Roost, ada: Person) -> None:

@@ -94,9 +94,16 @@ class VirtualDevice:
         return await self.send("status", json.dumps(fields).encode())
 
     async def send(
-        self, tail: str, payload: bytes, *, qos: int = 1, retain: bool = False
+        self,
+        tail: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        is_hasty: bool = False,
     ) -> Published:
         """Any bytes under one of its topics; a QoS 1 message is sent until the broker takes it.
+        With `is_hasty` it is in one write with the device's CONNECT.
 
         Raises:
             Unavailable: the broker is away, and the message of QoS 0 is lost.
@@ -104,7 +111,7 @@ class VirtualDevice:
         while True:
             try:
                 return self._world.broker.publish_from_device(
-                    f"{self.prefix}/{tail}", payload, qos, retain
+                    f"{self.prefix}/{tail}", payload, qos, retain, is_hasty=is_hasty
                 )
             except Unavailable:
                 if not qos:

@@ -8,6 +8,7 @@ from tests.simulation.ears import Reaction
 from tests.simulation.plan import (
     DEVICES,
     FIRST_NUMBER,
+    HASTY,
     KEYS,
     OWNERS,
     AnyStep,
@@ -180,7 +181,7 @@ class _Painter:
     def arrivals(self) -> tuple[str, list[float]]:
         """How a device's own line treats a message; what is dropped is sent again."""
         fate = self.rng.choices(
-            ("", "delayed", "sent twice", "dropped, sent again"), (70, 12, 12, 6)
+            ("", "delayed", "sent twice", "dropped, sent again", HASTY), (66, 12, 12, 6, 4)
         )[0]
         delay_s = round(self.rng.uniform(0.01, 4.0), 3)
         match fate:

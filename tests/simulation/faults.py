@@ -206,6 +206,7 @@ KINDS = (
     "device: sent twice",
     "device: overtaken",
     "device: dropped, sent again",
+    "device: did not wait for its CONNACK",
     "device: vanished, its will sent",
     "device: hostile payload",
     "device: deaf",

@@ -19,6 +19,7 @@ from tests.simulation.orders import Orders
 from tests.simulation.person import Refused
 from tests.simulation.plan import (
     DEVICES,
+    HASTY,
     KEYS,
     LIMIT,
     OWNERS,
@@ -209,6 +210,7 @@ class Life:
         into: list[Any] | None = None,
         qos: int = 1,
         retain: bool = False,
+        is_hasty: bool = False,
     ) -> None:
         """The same message at each arrival; the broker's records of it go into a list."""
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -216,7 +218,9 @@ class Life:
         async def arrive(after_s: float) -> None:
             await trio.sleep(after_s)
             try:
-                sent = await self._device(device).send(tail, payload, qos=qos, retain=retain)
+                sent = await self._device(device).send(
+                    tail, payload, qos=qos, retain=retain, is_hasty=is_hasty
+                )
             except Unavailable:
                 return  # QoS 0, and the broker was away
             if into is not None:
@@ -258,7 +262,14 @@ class Life:
         if step.fate:
             world.trace.fault(f"device: {step.fate}")
         await self._send(
-            step.device, tail, body, step.arrivals, into=copies, qos=step.qos, retain=step.retain
+            step.device,
+            tail,
+            body,
+            step.arrivals,
+            into=copies,
+            qos=step.qos,
+            retain=step.retain,
+            is_hasty=step.fate == HASTY,
         )
         newest_s = self._newest_s.get(step.device, 0.0)
         if step.at_s < newest_s:

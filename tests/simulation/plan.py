@@ -27,6 +27,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at_s: float
 
 
+HASTY = "did not wait for its CONNACK"  # the fate of what is sent in one write with a CONNECT
+
+
 class Publish(Step, frozen=True, kw_only=True):
     """A reading (or two, `several`), once for each arrival, so many seconds after `at_s`.
 

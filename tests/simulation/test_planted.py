@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import (
+    planted_broker,
     planted_containment,
     planted_listeners,
     planted_people,
@@ -22,6 +23,7 @@ from tests.simulation.search import kind_of
 
 SEEDS_MAX = 200
 THEY_PLANT_TOO = (
+    planted_broker,
     planted_containment,
     planted_listeners,
     planted_people,

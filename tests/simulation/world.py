@@ -47,8 +47,8 @@ SETTLE_MAX_S = 1800.0
 # A service that is alone takes the lead at once; one that may have rivals waits for the lease of
 # the one before. Fewer canaries than in life: each costs as much as a reading. No multiple of their
 # pause is one of SETTLE_S, so whoever looks whether all is calm meets none on its way.
-ALONE = Pulse(beat_s=10.0, canary_s=17.3, is_alone=True)
-IN_TURN = Pulse(beat_s=2.0, canary_s=17.3)
+ALONE = Pulse(beat_s=10.0, canary_s=67.3, is_alone=True)
+IN_TURN = Pulse(beat_s=2.0, canary_s=67.3)
 # Log events of level error that injected faults lead to.
 EXPECTED = ("message set aside", "actor given up", "unit cannot be stored", "request failed")
 

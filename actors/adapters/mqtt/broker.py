@@ -30,6 +30,9 @@ PUBLISH_BATCHES = 2
 WINDOW_5, WINDOW_311 = 8, PUBLISH_MAX
 PUBLISH_TIMEOUT_S = 10.0
 OUT = "roost-out"
+# What devices send.
+FEED_TOPICS = ("users/+/devices/+/feeds", "users/+/devices/+/feeds/+")
+STATE_TOPICS = ("users/+/devices/+/status", "users/+/devices/+/commands/+/ack")
 # `max_inflight_messages 1000`, as README asks of Mosquitto.
 PLAIN_WINDOW = 1_000
 
@@ -52,10 +55,10 @@ def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
         )
         for k in range(partitions)
     ]
-    # Wills may arrive unmapped.
+    # What arrives unmapped: wills, and what a device sends in one breath with its CONNECT.
     wills = SessionPlan(
         client_id="roost-wills",
-        filters=("users/+/devices/+/status",),
+        filters=(*FEED_TOPICS, *STATE_TOPICS),
         live=True,
         sends_again=True,
     )
@@ -67,13 +70,13 @@ def plain_plans(out: str = OUT) -> list[SessionPlan]:
     return [
         SessionPlan(
             client_id="roost-part-0",
-            filters=("users/+/devices/+/feeds", "users/+/devices/+/feeds/+"),
+            filters=FEED_TOPICS,
             partition=0,
             window=PLAIN_WINDOW,
         ),
         SessionPlan(
             client_id="roost-state-0",
-            filters=("users/+/devices/+/status", "users/+/devices/+/commands/+/ack"),
+            filters=STATE_TOPICS,
             live=True,
             partition=0,
             window=PLAIN_WINDOW,
