@@ -35,7 +35,8 @@ SERVERS = [pytest.param(make_postgres, id="postgres"), pytest.param(make_broker,
 
 
 def living(folder: Path) -> list[str]:
-    """The processes that work in a folder or name it, zombies left out."""
+    """The processes that work in a folder or name it. What is just ending, which has no command any
+    more, and zombies are left out."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -43,7 +44,9 @@ def living(folder: Path) -> list[str]:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-        if f"{folder}/" in f"{where}/ {command}/" and int(entry.name) != os.getpid():
+        if not command or int(entry.name) == os.getpid():
+            continue
+        if f"{folder}/" in f"{where}/ {command}/":
             found.append(f"{entry.name} {command}")
     return found
 

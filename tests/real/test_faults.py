@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.ledger import BROUGHT_AFTER_S
 from tests.real.faults import Report, Scene, endure, open_embedded, open_scene
 from tests.real.harness import Roost, eventually
 
@@ -90,8 +91,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield scene
 
 
-def judge(scene: Scene, name: str, fault: Fault) -> Report:
-    report = endure(scene, name, fault, rate=RATE, before_s=SCALE, after_s=SCALE)
+def judge(scene: Scene, name: str, fault: Fault, before_s: float = SCALE) -> Report:
+    report = endure(scene, name, fault, rate=RATE, before_s=before_s, after_s=SCALE)
     print("\n" + report.row())
     assert (report.lost, report.doubled) == (0, 0), report
     assert report.alarms_raised == report.alarms_expected, report
@@ -108,7 +109,9 @@ def test_with_servers_of_somebody_else_s(serve: Scene, name: str) -> None:
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_with_servers_of_its_own(up: Scene, name: str) -> None:
-    judge(up, name, EMBEDDED[name])
+    # What NATS sends again under another packet id is known from then on (docs/reliability.md).
+    before_s = BROUGHT_AFTER_S + 1 if name == "service hangs" else SCALE
+    judge(up, name, EMBEDDED[name], before_s)
 
 
 def ready_as(service: Roost, scene: Scene) -> str:

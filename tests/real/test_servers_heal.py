@@ -152,6 +152,7 @@ def test_a_machine_that_slept_restarts_no_server(roost: Roost, ada: Person) -> N
     servers = [roost.pid_of("nats-server"), roost.pid_of("postgres")]
     # Ours wakes up last, so that it finds them well or not at all.
     everything = [*servers, *children_of(servers[1]), roost.process.pid]
+    roost.was_stopped = True
     with stopped(everything):
         time.sleep(7)
     served(roost, ada, publisher)

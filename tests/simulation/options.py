@@ -22,6 +22,17 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--seed", type=int, metavar="N", help="replay one seed and print its trace")
     group.addoption("--plan", metavar="FILE", help="replay a plan that a failure left")
+    group.addoption(
+        "--shard", type=_shard, metavar="K/N", help="of all tests the K-th and each N-th after it"
+    )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    shard = int(number), int(count)
+    if not 1 <= shard[0] <= shard[1]:
+        raise ValueError(f"{text} is no shard")
+    return shard
 
 
 def is_asked(config: pytest.Config) -> bool:
@@ -50,10 +61,17 @@ def plan_of(config: pytest.Config) -> Path | None:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With an option of the search, nothing but the search."""
+    """With an option of the search, nothing but the search; of a shard, what is its own."""
+    wanted = list(items)
     if is_asked(config):
         wanted = [item for item in items if item.path.name == SEARCH]
-        config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+    shard = config.getoption("shard")
+    if shard is not None:
+        number, count = shard
+        wanted = wanted[number - 1 :: count]
+    if len(wanted) < len(items):
+        kept = set(wanted)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = wanted
 
 
