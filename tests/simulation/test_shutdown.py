@@ -5,9 +5,9 @@ import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
 from actors.house import DRAIN_MAX_S
-from actors.supervisor import BudgetSpent
+from tests.simulation.broken import Broken
 from tests.simulation.running import simulate
-from tests.simulation.world import ActorCrash, World
+from tests.simulation.world import World
 
 COMMIT_S = 3.0
 
@@ -56,9 +56,9 @@ async def test_acknowledgements_on_a_slow_line_arrive_before_the_session_ends(wo
     assert not world.broker.waiting
 
 
-def test_what_is_in_flight_is_drained_when_an_essential_task_gives_up() -> None:
+def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() -> None:
     async def fail() -> None:
-        raise ActorCrash("for ever")
+        raise trio.TrioInternalError("the scheduler is broken")
 
     async def story(world: World) -> None:
         async with world.open():
@@ -72,7 +72,8 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_gives_up() -> None:
                 await world.advance(0.5)
 
     world = World(1, NATS)
-    with pytest.RaisesGroup(BudgetSpent, flatten_subgroups=True):
+    ended = pytest.RaisesExc(Broken, match="the process ended: .*TrioInternalError")
+    with pytest.RaisesGroup(ended, flatten_subgroups=True):
         simulate(world, story)
     assert world.trace.lines[-1].endswith("1 ended")
     gateway = world.house.gateway
