@@ -23,6 +23,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, metavar="N", help="replay one seed and print its trace")
     group.addoption("--plan", metavar="FILE", help="replay a plan that a failure left")
     group.addoption(
+        "--keep-found", action="store_true", help="write found_at.json: who finds which mistake"
+    )
+    group.addoption(
         "--shard", type=_shard, metavar="K/N", help="of all tests the K-th and each N-th after it"
     )
 
