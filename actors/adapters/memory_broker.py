@@ -225,6 +225,7 @@ class MemoryBrokerPort:
         self._lines: dict[str, tuple[int, Line]] = {}
         self._subscribed = {plan.client_id: trio.Event() for plan in server.plans}
         self._is_cut = False
+        self._parted_until_s = float("-inf")
 
     @asynccontextmanager
     async def open(
@@ -245,7 +246,7 @@ class MemoryBrokerPort:
         while True:
             try:
                 await prepare(session.plan.client_id)
-                if self._server.away:
+                if self._server.away or self._is_parted:
                     raise Unavailable("the memory broker is away")
             except Unavailable:
                 await trio.sleep(RECONNECT_S)
@@ -298,7 +299,7 @@ class MemoryBrokerPort:
             self._end(self._server.sessions[session], line)
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
-        if self._server.away or self._is_cut:
+        if self._server.away or self._is_cut or self._is_parted:
             return False
         self._server.take(topic, payload, retain=False)
         return True
@@ -329,6 +330,16 @@ class MemoryBrokerPort:
         """The process is stopped (SIGSTOP): its connections stay, and nothing moves on them."""
         for _, line in self._lines.values():
             line.stall(seconds)
+
+    @property
+    def _is_parted(self) -> bool:
+        return self._parted_until_s > trio.current_time()
+
+    def part(self, seconds: float) -> None:
+        """The process is cut off from the broker, which others reach."""
+        self._parted_until_s = trio.current_time() + seconds
+        for name, (_, line) in list(self._lines.items()):
+            self._end(self._server.sessions[name], line)
 
     def cut(self) -> None:
         """The process is killed: its connections end, and it hears of nothing any more."""

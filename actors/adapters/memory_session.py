@@ -156,7 +156,8 @@ class Session:
         heard: Callable[[int], None],
     ) -> None:
         """A client took the session over; deliveries go to it from here on."""
-        if self.line is not None:  # a second login takes the session over
+        # A second login takes the session over; each process sends by one of its own.
+        if self.line is not None and self.plan.persistent:
             self.line.cut(self._rng.randint(0, self.line.on_the_way))
         self.line, self._number, self._hand, self._heard = line, number, hand, heard
         self.known, self.acks, self._is_pinging = True, 0, False

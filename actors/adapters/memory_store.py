@@ -116,6 +116,10 @@ class MemoryStore(
         if self._holder == holder:
             self._holder = None
 
+    def forget_lead(self) -> None:
+        """Nobody holds the lease, as after a restore of the database."""
+        self._holder = None
+
     def begin(self, batch: Batch, work_s: float) -> None:
         """The server has all of a commit: it is done in `work_s`, whatever becomes of the client.
 

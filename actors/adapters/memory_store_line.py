@@ -50,6 +50,8 @@ class StoreFaults:
         answers: so many other calls that change something are done, and answered `Unavailable`.
         crashes: so many calls that load something raise an unforeseen error.
         job_crashes: so many calls that claim or plan due work do.
+        lead_answers: so many looks who leads are done, and answered `Unavailable`.
+        lead_late_s: how long each look who leads takes on its way.
         bad_devices: whoever loads one of them gets an unforeseen error.
         told: told of every fault that had an effect, by its name.
     """
@@ -62,13 +64,16 @@ class StoreFaults:
         self.answers = 0
         self.crashes = 0
         self.job_crashes = 0
+        self.lead_answers = 0
+        self.lead_late_s = 0.0
         self.bad_devices: list[tuple[str, str]] = []
         self.told = told
 
     def stop(self) -> None:
         """From here on the store is well."""
         self.away, self.latency, self.work_s = False, no_latency, WORK_S
-        self.answers = self.crashes = self.job_crashes = 0
+        self.answers = self.crashes = self.job_crashes = self.lead_answers = 0
+        self.lead_late_s = 0.0
         self.bad_devices.clear()
         self.commits.clear()
 
@@ -80,7 +85,7 @@ class StoreLine:
         self._store = store
         self._faults = faults
         self._is_cut = False
-        self._hangs_until_s = float("-inf")
+        self._hangs_until_s = self._parted_until_s = float("-inf")
         self._begun: dict[str, Batch] = {}
 
     def written(self) -> tuple[int, int]:
@@ -96,6 +101,10 @@ class StoreLine:
     def hang(self, seconds: float) -> None:
         """The process is stopped (SIGSTOP): for so long nothing goes either way."""
         self._hangs_until_s = trio.current_time() + seconds
+
+    def part(self, seconds: float) -> None:
+        """The process is cut off from the store, which others reach."""
+        self._parted_until_s = trio.current_time() + seconds
 
     def cut(self) -> None:
         """The process is killed. What the server has of a commit it finishes all the same."""
@@ -117,6 +126,9 @@ class StoreLine:
 
         async def crossing(*args: Any, **options: Any) -> Any:
             await self._cross()
+            if name == "hold_lead" and self._faults.lead_late_s:
+                self._faults.told("lead: heartbeat late")
+                await trio.sleep(self._faults.lead_late_s)
             if self._faults.crashes and name in ("load_devices", "snapshot"):
                 self._faults.crashes -= 1
                 self._faults.told("store: unforeseen error")
@@ -129,6 +141,10 @@ class StoreLine:
                 self._faults.told("device: bad row")
                 raise LineCrash("a device that nobody can read")
             answer = await call(*args, **options)
+            if name == "hold_lead" and self._faults.lead_answers:
+                self._faults.lead_answers -= 1
+                self._faults.told("lead: answer lost")
+                raise Unavailable("the answer about the lead was lost")
             if self._faults.answers and name.partition("_")[0] in CHANGES:
                 self._faults.answers -= 1
                 self._faults.told("store: answer of a call lost")
@@ -174,5 +190,5 @@ class StoreLine:
             await trio.sleep_until(self._hangs_until_s)
         if self._is_cut:
             raise Killed
-        if self._faults.away:
+        if self._faults.away or self._parted_until_s > trio.current_time():
             raise Unavailable("the memory store is away")

@@ -39,9 +39,8 @@ EXCUSES = {
 TUNED = ("feed_disabled", "out_of_range")  # only of the feed whose settings change
 
 
-def bounds(world: "World") -> None:
+def bounds(world: "World", house: House) -> None:
     """I5 at every step: no queue, no window, no account beyond what it may be."""
-    house = world.house
     gateway = house.gateway
     if gateway.in_flight > gateways.IN_FLIGHT_MAX:
         raise Broken("I5", f"{gateway.in_flight} messages in flight")
@@ -143,7 +142,7 @@ class Taken:
 
     def _fired(self) -> int:
         """How many faults of lines, servers and actors had an effect so far."""
-        kinds = ("line", "broker", "session", "store", "actor")
+        kinds = ("line", "broker", "session", "store", "actor", "lead:", "process:")
         fired = self._world.trace.fired
         return sum(count for kind, count in fired.items() if kind.startswith(kinds))
 

@@ -86,8 +86,12 @@ def draw(seed: int) -> Plan:
     steps += poisons(random.Random(f"poison {seed}"))
     steps += [painter.visit() for _ in range(rng.choice((0, 0, 1, 2)))]
     steps += histories(random.Random(f"histories {seed}"))
+    crowd = random.Random(f"replicas {seed}")
+    many = crowd.choice((1,) * 10 + (2, 3))
+    steps += struggles(crowd, many)
     return Plan(
         seed=seed,
+        many=many,
         broker=rng.choice(("nats", "nats", "mosquitto 5", "mosquitto 3.1.1")),
         small=rng.random() < 0.4,
         idle_s=rng.choice((2.0, 600.0)),
@@ -123,6 +127,40 @@ def histories(rng: random.Random) -> list[AnyStep]:
                 )
             )
     return steps
+
+
+def struggles(rng: random.Random, many: int) -> list[AnyStep]:
+    """What befalls a lead and single processes: where there are several, and now and then where
+    there is one; chances of their own."""
+    steps: list[AnyStep] = []
+    for _ in range(rng.randint(1, 4) if many > 1 else rng.choice((0, 0, 0, 1))):
+        kind, seconds = rng.choice(_STRUGGLES)
+        steps.append(
+            Fault(
+                at_s=round(rng.uniform(0, DURATION_S), 3),
+                kind=kind,
+                seconds=round(rng.uniform(*seconds), 3),
+                target=rng.choice(("leader", "leader", "standby")),
+            )
+        )
+    for _ in range(rng.choice((0, 0, 1)) if many > 1 else 0):
+        at_s, wait = round(rng.uniform(0, DURATION_S), 3), rng.randrange(400)
+        if rng.random() < 0.5:
+            steps.append(Kill(at_s=at_s, steps=wait, down_s=4.0, whom="standby"))
+        else:
+            steps.append(Stop(at_s=at_s, steps=wait, down_s=4.0, whom="standby"))
+    return steps
+
+
+_STRUGGLES: list[tuple[str, tuple[float, float]]] = [
+    ("lead lost", (0.0, 0.0)),
+    ("lead twice", (0.0, 0.0)),
+    ("lead answer lost", (0.0, 0.0)),
+    ("lead late", (5.0, 20.0)),
+    *[("process paused", (3.0, 30.0))] * 2,
+    ("parted from store", (1.0, 20.0)),
+    ("parted from broker", (1.0, 20.0)),
+]
 
 
 def poisons(rng: random.Random) -> list[AnyStep]:

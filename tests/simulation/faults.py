@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Act = Callable[["World", float, str], Awaitable[None]]
 
 LATENCY_MAX_S = 0.3
+LEADS_S = 0.1
 COMMIT_MAX_S = 2.0
 
 
@@ -106,6 +107,53 @@ async def call_answer_lost(world: "World", seconds: float, target: str) -> None:
     world.store_faults.answers += 1
 
 
+async def lead_lost(world: "World", seconds: float, target: str) -> None:
+    """Somebody else leads for a moment."""
+    await world.store.hold_lead("somebody", LEADS_S, seize=True)
+    await world.store.resign_lead("somebody")
+    world.trace.fault("lead: lost")
+
+
+async def lead_twice(world: "World", seconds: float, target: str) -> None:
+    """The lease is gone, as from a backup of the database: whoever asks first has it, and who had
+    it does not know yet."""
+    world.store.forget_lead()
+    world.trace.fault("lead: two hold it")
+
+
+async def lead_answer_lost(world: "World", seconds: float, target: str) -> None:
+    world.store_faults.lead_answers += 1
+
+
+async def lead_late(world: "World", seconds: float, target: str) -> None:
+    """For a while each renewal takes longer than the lease."""
+    world.store_faults.lead_late_s = 4 * world.pulse.beat_s
+    await trio.sleep(seconds)
+    world.store_faults.lead_late_s = 0.0
+
+
+async def process_paused(world: "World", seconds: float, target: str) -> None:
+    """SIGSTOP, and SIGCONT so many seconds later."""
+    process = world.replicas.one_of(target)
+    if process is not None:
+        world.trace.fault("process: paused", f"{process.number} for {seconds:g} s")
+        process.hang(seconds)
+
+
+async def parted_from_store(world: "World", seconds: float, target: str) -> None:
+    process = world.replicas.one_of(target)
+    if process is not None:
+        world.trace.fault("process: cut off from the store", f"{process.number}")
+        process.part_from_store(seconds)
+
+
+async def parted_from_broker(world: "World", seconds: float, target: str) -> None:
+    process = world.replicas.one_of(target)
+    if process is not None:
+        world.trace.fault("process: cut off from the broker", f"{process.number}")
+        process.part_from_broker(seconds)
+
+
 async def load_fails(world: "World", seconds: float, target: str) -> None:
     """The next loading of devices raises what nobody foresaw."""
     world.store_faults.crashes += 1
@@ -159,6 +207,13 @@ ACTS: dict[str, Act] = {
     "store slow": store_slow,
     **{f"commit {fate}": partial(commit_fate, fate) for fate in COMMIT_FATES},
     "answer lost": call_answer_lost,
+    "lead lost": lead_lost,
+    "lead twice": lead_twice,
+    "lead answer lost": lead_answer_lost,
+    "lead late": lead_late,
+    "process paused": process_paused,
+    "parted from store": parted_from_store,
+    "parted from broker": parted_from_broker,
     "load fails": load_fails,
     "job fails": job_fails,
     "zone unknown": zone_unknown,
@@ -198,6 +253,13 @@ KINDS = (
     "receiver: refuses",
     "clock forward",
     "clock back",
+    "lead: lost",
+    "lead: two hold it",
+    "lead: answer lost",
+    "lead: heartbeat late",
+    "process: paused",
+    "process: cut off from the store",
+    "process: cut off from the broker",
     "process killed",
     "process killed, something in flight",
     "process stopped",

@@ -351,16 +351,18 @@ class Life:
     async def _switch_off(self, step: Kill | Stop) -> None:
         world = self.world
         async with self._power:
-            process = await world.serving()
+            await world.serving()
+            process = world.replicas.one_of(step.whom)
+            assert process is not None
             if isinstance(step, Kill):
-                await _act_after(step.steps, world.kill)
+                await _act_after(step.steps, partial(world.kill, process))
                 await process.ended.wait()
             else:
                 now = trio.Event()
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_act_after, step.steps, now.set)
                     await now.wait()
-                await world.stop()
+                await world.stop(process)
             await trio.sleep(step.down_s)
             world.start()
             await world.serving()

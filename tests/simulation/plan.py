@@ -202,6 +202,7 @@ class Kill(Step, frozen=True, kw_only=True):
 
     steps: int
     down_s: float
+    whom: str = "leader"
 
 
 class Stop(Step, frozen=True, kw_only=True):
@@ -209,6 +210,7 @@ class Stop(Step, frozen=True, kw_only=True):
 
     steps: int = 0
     down_s: float
+    whom: str = "leader"
 
 
 AnyStep = (
@@ -239,11 +241,12 @@ AnyStep = (
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`reactions`: how devices take the commands that reach them, one after the other, again and
     again; without any, all hear and answer at once. `answers`: likewise of those who receive
-    webhooks. `listens`: the owner who has a listener. `small`: the house has tiny bounds, so that
-    every one of them is reached."""
+    webhooks. `many`: processes, one of which leads. `listens`: the owner who has a listener.
+    `small`: the house has tiny bounds, so that every one of them is reached."""
 
     seed: int
     broker: str
+    many: int = 1
     small: bool
     idle_s: float
     poison: float

@@ -1,9 +1,9 @@
 """One life of the service in a simulated world: house and web on lines that can be cut."""
 
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from quart_trio import QuartTrio
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CLOSE_WITHIN_S = 2.0
 # There is no other process whose work could be waiting: a long calm costs nothing.
 LOOK_AGAIN_S = 3600.0
+LOOK_AT_OTHERS_S = 60.0  # where there are
 
 
 class Gone(Exception):
@@ -35,7 +36,7 @@ class Gone(Exception):
 class Process:
     """From start to end. What a killed one still does reaches nobody: its lines are cut."""
 
-    def __init__(self, world: "World", number: int) -> None:
+    def __init__(self, world: "World", number: int, changed: Callable[[], None]) -> None:
         self.number = number
         self.is_dead = False
         self.house: House
@@ -43,6 +44,8 @@ class Process:
         self.serving = trio.Event()
         self.ended = trio.Event()
         self._world = world
+        self._changed = changed  # told when it serves, and when it ended
+        self._troubled_until_s = float("-inf")
         self._line = StoreLine(world.store, world.store_faults)
         self._port = world.broker.port()
         self._port.on_delivery = world.on_delivery
@@ -72,7 +75,7 @@ class Process:
             with self._scope:
                 house = open_house(
                     ports,
-                    on_step=world.on_step,
+                    on_step=self._on_step,
                     idle_s=world.idle_s,
                     look_again_s=world.look_again_s,
                     pulse=world.pulse,
@@ -88,6 +91,7 @@ class Process:
             for scope in self._clients.values():
                 scope.cancel()
             world.trace.note("process", f"{self.number} ended")
+            self._changed()
 
     @asynccontextmanager
     async def _open_front(self, house: House) -> AsyncIterator[None]:
@@ -104,6 +108,10 @@ class Process:
 
     def _started(self, beside: trio.Nursery, house: House, front: None) -> None:
         self.serving.set()
+        self._changed()
+
+    def _on_step(self, name: str, message: Any) -> None:
+        self._world.on_step(self.house, name, message)
 
     def written(self) -> tuple[int, int]:
         """Readings and refusals that it brought into the store."""
@@ -114,11 +122,30 @@ class Process:
         self._stopping.set()
         await self.ended.wait()
 
+    @property
+    def is_troubled(self) -> bool:
+        """Whether it stands still, or is cut off from a server."""
+        return trio.current_time() < self._troubled_until_s
+
+    def _trouble(self, seconds: float) -> None:
+        self._troubled_until_s = max(self._troubled_until_s, trio.current_time() + seconds)
+
     def hang(self, seconds: float) -> None:
         """SIGSTOP, and SIGCONT so many seconds later: the world hears nothing of it, nor it of the
         world. What waits for neither goes on; a process that stands still does less."""
+        self._trouble(seconds)
         self._line.hang(seconds)
         self._port.hang(seconds)
+
+    def part_from_store(self, seconds: float) -> None:
+        """It alone cannot reach the database."""
+        self._trouble(seconds)
+        self._line.part(seconds)
+
+    def part_from_broker(self, seconds: float) -> None:
+        """It alone cannot reach the broker."""
+        self._trouble(seconds)
+        self._port.part(seconds)
 
     def kill(self) -> None:
         """`kill -9`: nothing that it does from here on reaches anybody."""

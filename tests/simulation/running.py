@@ -116,7 +116,7 @@ def run(plan: Plan) -> Outcome:
     habits = BROKERS[plan.broker]
     if plan.small:
         habits = msgspec.structs.replace(habits, window=SMALL_WINDOW, packet_ids=SMALL_PACKET_IDS)
-    world = World(plan.seed, habits, plan.idle_s, plan.reactions, plan.answers)
+    world = World(plan.seed, habits, plan.idle_s, plan.reactions, plan.answers, many=plan.many)
     try:
         with sized(plan.small):
             simulate(world, lambda world: live(world, plan))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 AGAIN_S = 1.0
 WAIT_S = 600.0
 PACE_MAX_S = 0.1
+LEAVES_WITHIN_S = 2.0
 
 
 class Screen:
@@ -67,13 +68,22 @@ class Screen:
             process = await self._world.serving()
             try:
                 with process.client():
-                    await self._connected(process)
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(self._leave_standby, process, nursery.cancel_scope)
+                        await self._connected(process)
             except* Gone:
                 self.codes.append(1006)
             except* SocketClosed as closed:
                 self.codes.append(_code_of(closed))
             self.is_listed = False
             await trio.sleep(AGAIN_S)
+
+    async def _leave_standby(self, process: Process, scope: trio.CancelScope) -> None:
+        """A load balancer ends what goes through a process that is not ready any more."""
+        while self._world.many > 1:
+            await trio.sleep(LEAVES_WITHIN_S)
+            if self._world.replicas.leader() not in (None, process):
+                scope.cancel()
 
     async def _connected(self, process: Process) -> None:
         path = f"/ws/devices{'?batch=1' if self._batch else ''}"

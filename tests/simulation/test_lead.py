@@ -86,7 +86,7 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             await shed.publish("t", 1.0, ts=world.clock.now_us() // 1000)
             await world.settle()
             one = await world.serving()
-            other = world.start_beside()
+            other = world.start()
             await world.advance(5)
             assert await status_of(other) == "standby"
             one.hang(HANGS_S)
@@ -183,7 +183,7 @@ def test_the_next_leader_has_the_leases_of_devices_that_came_online_before(habit
             shed = await world.device("shed").register()
             await shed.person.patch(f"/devices/{shed.id}", {"offline_after_s": 30})
             one = await world.serving()
-            other = world.start_beside()
+            other = world.start()
             await world.advance(8)
             await shed.status(status="online")
             await world.advance(2)

@@ -48,8 +48,8 @@ def test_a_planted_mistake_is_found(name: str, pytestconfig: pytest.Config) -> N
             assert run(plan).error is None, f"seed {seed} fails without the mistake, too"
             tally.found[name] = f"seed {seed}, {kind_of(outcome.error)}"
             if pytestconfig.getoption("keep_found") and FOUND_AT.get(name) != seed:
-                FOUND_AT[name] = seed
-                FILE.write_text(json.dumps(FOUND_AT, indent=2, sort_keys=True) + "\n")
+                kept = {**json.loads(FILE.read_text()), name: seed}
+                FILE.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
             return
     pytest.fail(f"{SEEDS_MAX} seeds, and nobody saw it")
 

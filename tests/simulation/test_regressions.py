@@ -29,7 +29,7 @@ async def test_an_unforeseen_error_while_a_snapshot_is_read_stays_with_its_dashb
     async with world.dashboard() as screen:
         assert screen.devices == {}
     assert world.trace.fired["store: unforeseen error"] == 1
-    assert world.processes == 1
+    assert world.replicas.started == 1
 
 
 @pytest.mark.parametrize("fault", ["answer lost", "load fails"])

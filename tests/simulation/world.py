@@ -36,8 +36,9 @@ from tests.simulation.ears import Ears, Reaction
 from tests.simulation.listeners import Listeners
 from tests.simulation.person import Person
 from tests.simulation.poison import Poison
-from tests.simulation.process import LOOK_AGAIN_S, Process
+from tests.simulation.process import LOOK_AGAIN_S, LOOK_AT_OTHERS_S, Process
 from tests.simulation.receiver import Answer, Receivers
+from tests.simulation.replicas import Replicas
 from tests.simulation.screen import Screen
 from tests.simulation.trace import LogsOfWorld, Trace
 
@@ -76,6 +77,7 @@ class World:
         idle_s: after how much idleness a device actor is passivated.
         reactions: how devices take commands, one after the other, again and again.
         answers: what receivers of webhooks answer, likewise.
+        many: processes on one store and one broker.
     """
 
     def __init__(
@@ -85,11 +87,13 @@ class World:
         idle_s: float = 20.0,
         reactions: list[Reaction] | None = None,
         answers: list[Answer] | None = None,
+        *,
+        many: int = 1,
     ) -> None:
         self.seed = seed
         self.idle_s = idle_s
-        self.look_again_s = LOOK_AGAIN_S
-        self.pulse = IN_TURN if seed % 2 else ALONE
+        self.look_again_s = LOOK_AGAIN_S if many == 1 else LOOK_AT_OTHERS_S
+        self.pulse = IN_TURN if seed % 2 or many > 1 else ALONE
         self.rng = random.Random(seed)
         self.trace = Trace()
         self.logs = LogsOfWorld(self.trace, EXPECTED, (ActorCrash, LineCrash, UnicodeEncodeError))
@@ -101,10 +105,8 @@ class World:
         self.poison = Poison(self)
         plans = partition_plans(habits.partitions) if habits.partitions else plain_plans()
         self.broker = MemoryBroker(plans, habits, random.Random(seed + 3))
-        self.processes = 0
-        self.restarts_s = 1.0
-        self._process: Process | None = None
-        self._changed = trio.Event()
+        self.many = many
+        self.replicas = Replicas(self)
         self._nursery: trio.Nursery | None = None
         self._people: dict[str, Person] = {}
         self._devices: dict[tuple[str, str], VirtualDevice] = {}
@@ -126,11 +128,12 @@ class World:
         """
         async with trio.open_nursery() as nursery:
             self._nursery = self.ears.nursery = nursery
-            self.start()
+            for _ in range(self.many):
+                self.start()
             await self.serving()
             yield self
-            if self._process is not None and not self._process.is_dead:
-                await self.stop()
+            for process in list(self.replicas.living):
+                await self.stop(process)
             nursery.cancel_scope.cancel()
         if self._broken is not None:
             raise self._broken
@@ -139,59 +142,39 @@ class World:
 
     # The service
 
-    def start(self) -> None:
-        """A new process; it serves a moment later."""
+    def start(self) -> Process:
+        """A new process; it serves a moment later, or stands by."""
         assert self._nursery is not None
-        self.processes += 1
-        self._process = Process(self, self.processes)
-        self._nursery.start_soon(self._process.run, name=f"process {self.processes}")
-        changed, self._changed = self._changed, trio.Event()
-        changed.set()
-
-    def start_beside(self) -> Process:
-        """Another process on the same store and broker, beside the one that serves people."""
-        assert self._nursery is not None
-        self.processes += 1
-        process = Process(self, self.processes)
-        self._nursery.start_soon(process.run, name=f"process {self.processes}")
-        return process
+        return self.replicas.start(self._nursery)
 
     async def serving(self) -> Process:
         """The process that serves; waits for the next one where there is none."""
-        while True:
-            process, changed = self._process, self._changed
-            if process is not None and not process.is_dead:
-                async with trio.open_nursery() as nursery:  # whichever comes first
-                    nursery.start_soon(_then_cancel, process.serving, nursery.cancel_scope)
-                    nursery.start_soon(_then_cancel, process.ended, nursery.cancel_scope)
-                if process.serving.is_set() and not process.is_dead:
-                    return process
-            if self._changed is changed and (process is None or process.is_dead):
-                await changed.wait()
+        return await self.replicas.serving()
 
     @property
     def house(self) -> House:
         """The house of the process that serves."""
-        assert self._process is not None
-        return self._process.house
+        process = self.replicas.leader()
+        assert process is not None
+        return process.house
 
-    async def stop(self) -> None:
-        """SIGTERM and the end of the process."""
-        process = await self.serving()
+    async def stop(self, process: Process | None = None) -> None:
+        """SIGTERM to the process that serves, or to this one, and its end."""
+        process = process or await self.serving()
+        await process.serving.wait()
         self.trace.fault("process stopped")
         taken = checks.Taken(self, process.house)
         if taken.messages:
             self.trace.fault("process stopped, something in flight")
         await process.stop()
-        self._process = None
         try:
             taken.check_drained()
         except Broken as error:
             self._broken = self._broken or error
 
-    def kill(self) -> None:
-        """`kill -9`, wherever the process is."""
-        process = self._process
+    def kill(self, process: Process | None = None) -> None:
+        """`kill -9`, wherever the process is: the one that serves, or this one."""
+        process = process or self.replicas.one_of("leader")
         if process is None or process.is_dead:
             return
         if process.serving.is_set() and process.house.gateway.in_flight:
@@ -295,6 +278,8 @@ class World:
         slow = store.latency is not no_latency or store.work_s > WORK_S
         stalled = any(session.is_stalled for session in broker.sessions.values())
         waiting = store.commits or store.crashes or self._crashes
+        if not self.replicas.is_calm or store.lead_late_s or store.lead_answers:
+            return False
         if self.poison.devices:  # whose actors pause, for a while after they are healed, too
             return False
         return not (store.away or broker.away or slow or stalled or waiting)
@@ -341,10 +326,10 @@ class World:
         if not delivery.dup and not delivery.retain:
             self.first_deliveries.setdefault(delivery.payload, []).append(self.clock.now_us())
 
-    def on_step(self, name: str, message: Any) -> None:
+    def on_step(self, house: House, name: str, message: Any) -> None:
         self.trace.note(name, summary(message))
         try:
-            checks.bounds(self)
+            checks.bounds(self, house)
         except Broken as error:  # inside an actor it would only be one more failure of that actor
             self._broken = self._broken or error
         named = self._readable(name)
@@ -370,11 +355,6 @@ class World:
 def _is_meant(actor: str, target: str) -> bool:
     """Whether a target names this actor, its kind, or nobody in particular."""
     return target in ("", actor, actor.partition(" ")[0])
-
-
-async def _then_cancel(event: trio.Event, scope: trio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()
 
 
 def summary(message: Any) -> str:
