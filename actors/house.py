@@ -187,6 +187,13 @@ class House:
         self.writer.epoch = epoch
         self.clockwork.restore_again(self.supervisor)
         self.neighbours.anew()
+        self.supervisor.keep("renewer", self._renew_dashboards)
+
+    async def _renew_dashboards(self) -> None:
+        """What the leader before changed was said by it alone: dashboards that were opened here
+        meanwhile begin again, when nothing that it began is on its way any more."""
+        await self.store.session_memory("")
+        self.users.renew_all()
 
     def _gave_up(self, units: Sequence[Unit]) -> None:
         self.gateway.gave_up(units)

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import trio
 
 from protocol.errors import Unavailable
-from tests.simulation import checks
+from tests.simulation import aftermath, checks
 from tests.simulation.agenda import Agenda
 from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
@@ -78,6 +78,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.totals.check()
         await life.visits.check()
         await world.receivers.check()
+        await aftermath.well(world)
         await finale(world, life.screens)
         await world.listeners.check()
         world.listeners.check_heard()
@@ -135,6 +136,7 @@ class Life:
         await checks.durable_and_once(self.world, self.book, OWNERS)
         await checks.ordered(self.world, OWNERS)
         await checks.accounts(self.world)
+        await aftermath.alarmed(self.world, OWNERS)
         await checks.private(self.world, OWNERS)
         kept = await checks.Kept.of(self.world, OWNERS)
         for screen in self.screens:

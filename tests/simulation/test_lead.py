@@ -174,6 +174,34 @@ def test_a_session_that_the_house_forgot_is_connected_anew(habits: Habits) -> No
 
 
 @BOTH
+def test_a_dashboard_of_the_next_leader_shows_what_changed_before_it_led(habits: Habits) -> None:
+    """A dashboard opened on a standby while a commit of the leader before was still on its way: the
+    standby took the lead, and what the commit had changed was never said there."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.status(status="online", temperature=1, ts=world.clock.now_us() // 1000)
+            await world.settle()
+            one = await world.serving()
+            other = world.start()
+            await world.advance(8)
+            world.store_faults.work_s = 2.0
+            await shed.status(temperature=2, ts=world.clock.now_us() // 1000)
+            await world.advance(0.5)
+            world.kill(one)
+            async with world.dashboard() as screen:
+                assert screen.devices[shed.id]["temperature"] == 1
+                await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
+                await settled(world, other)
+                await world.advance(5)
+                assert (await shed.state())["temperature"] == 2
+                assert screen.devices[shed.id]["temperature"] == 2
+
+    simulate(World(1, habits), story)
+
+
+@BOTH
 def test_the_next_leader_has_the_leases_of_devices_that_came_online_before(habits: Habits) -> None:
     """Leases were restored when a process started, not when it took the lead: a device that came
     online through the leader before, and fell silent with it, was shown online for ever."""

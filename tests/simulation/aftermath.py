@@ -1,0 +1,64 @@
+"""After the faults: what an operator looks at first, and the alarms that the readings imply."""
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from protocol.records import Feed
+from tests.simulation.broken import Broken
+from tests.simulation.plan import LIMIT
+from web.ops.readiness import assess
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+# What was put aside is tried again after an hour at the latest.
+READY_WITHIN_S = 4_000.0
+LOOK_S = 20.0
+
+
+async def well(world: "World") -> None:
+    """I6: `/readyz` says `ready`, one process leads, the others stand by, and nothing is owed.
+
+    Raises:
+        Broken: it never comes to that.
+    """
+    last = ""
+    with trio.move_on_after(READY_WITHIN_S):
+        while last := await _unwell(world):  # noqa: ASYNC110 (a probe asks now and then)
+            await trio.sleep(LOOK_S)
+    if last:
+        raise Broken("I6", f"not well long after the faults: {last}")
+
+
+async def _unwell(world: "World") -> str:
+    living = world.replicas.living
+    if not all(process.serving.is_set() for process in living):
+        return "a process does not serve"
+    leaders = [process for process in living if process.house.leadership.leads]
+    if len(living) > 1 and len(leaders) != 1:
+        return f"{len(leaders)} of {len(living)} processes lead"
+    leader = await world.serving()
+    for process in living:
+        found = await assess(process.house)
+        if found.status != ("ready" if process is leader else "standby"):
+            return f"process {process.number}: {found.status}, {found.checks}"
+    owed, _ = leader.house.gateway.unsettled()
+    if owed or world.broker.waiting:
+        return f"{owed} messages unsettled, {world.broker.waiting} at the broker"
+    return ""
+
+
+async def alarmed(world: "World", names: tuple[str, ...]) -> None:
+    """I1: a feed whose last value is above its limit has an open alarm, and else none."""
+    for name in names:
+        for feed in await world.store.feeds(world.person(name).id, 1_000, 0):
+            if feed.key == "limited" and isinstance(feed.last_value, float):
+                _check_alarm(world, name, feed, is_above=feed.last_value > LIMIT)
+
+
+def _check_alarm(world: "World", name: str, feed: Feed, *, is_above: bool) -> None:
+    alarms = [each for each in world.store.all_alarms.values() if each.feed_num == feed.num]
+    if any(each.is_open for each in alarms) != is_above:
+        said = f"the last value is {feed.last_value}, its alarms {alarms}"
+        raise Broken("I1", f"{name}'s feed {feed.id}: {said}")
