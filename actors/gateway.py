@@ -418,6 +418,7 @@ class Gateway:
 
     def committed(self, no: int, units: Sequence[Unit]) -> None:
         """Acknowledge what a commit made durable: one write per session."""
+        now_s = trio.current_time()
         by_session: dict[SessionLedger, list[Receipt]] = {}
         for unit in units:
             if isinstance(unit.receipt, Receipt):
@@ -425,7 +426,7 @@ class Gateway:
         self._in_flight -= sum(unit.messages for unit in units)
         self._bytes -= sum(unit.size for unit in units)
         for ledger, receipts in by_session.items():
-            packet_ids = ledger.settle(no, receipts)
+            packet_ids = ledger.settle(no, receipts, now_s)
             self._flows.loaded(ledger.name, ledger.in_flight)
             if packet_ids:
                 self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)

@@ -75,6 +75,7 @@ class SessionLedger:
         self._unconfirmed: deque[tuple[int, list[bytes]]] = deque()  # (commit number, digests)
         self._confirmed = 0
         self._suspects: set[bytes] = set()
+        self._suspected_s = float("-inf")  # when the newest of them was committed, if it was later
         # Suspects that came again and were acknowledged: by which of this connection's PUBACKs.
         self._answered: dict[bytes, int] = {}
         # Digests of messages that were acknowledged on this connection, the newest last.
@@ -175,13 +176,9 @@ class SessionLedger:
         """Judge a delivery without identity of its own by what it says."""
         if dup and self._is_settled(digest, now_s):
             return Verdict.DONE
-        if not (self._suspects or self._orphans):
-            return Verdict.NEW
-        if now_s - self.connected_s > SUSPICION_S:
+        if self._suspects and self._is_cleared(now_s):
             self._suspects.clear()
             self._answered.clear()
-            self._orphans.clear()
-            return Verdict.NEW
         orphan = self._orphans.get(digest)
         if orphan is None and digest not in self._suspects:
             return Verdict.NEW
@@ -196,6 +193,12 @@ class SessionLedger:
         # It stays a suspect until the broker has surely heard the PUBACK that now goes out.
         self._answered[digest] = self._acks + 1
         return Verdict.DONE
+
+    def _is_cleared(self, now_s: float) -> bool:
+        """Whether what is suspect has had the time to come again. What waited for the database when
+        its connection ended has it from its commit on: until then the broker may have had no room
+        to send it again."""
+        return now_s - max(self.connected_s, self._suspected_s) > SUSPICION_S
 
     def _is_settled(self, digest: bytes, now_s: float) -> bool:
         """Whether a message that the broker says it has sent before was acknowledged on this very
@@ -268,7 +271,7 @@ class SessionLedger:
 
     # A commit goes out
 
-    def settle(self, no: int, receipts: list[Receipt]) -> list[int]:
+    def settle(self, no: int, receipts: list[Receipt], now_s: float = float("-inf")) -> list[int]:
         """Messages of commit `no` are durable. Answers with the packet ids to acknowledge."""
         packet_ids: list[int] = []
         digests = []
@@ -279,6 +282,7 @@ class SessionLedger:
                 if self._orphans.get(digest) is receipt:
                     del self._orphans[digest]
                     self._suspects.add(digest)
+                    self._suspected_s = max(self._suspected_s, now_s)
             if self._in_flight.get(receipt.packet_id) is receipt:
                 del self._in_flight[receipt.packet_id]
                 if receipt.connection == self.connection:
@@ -316,7 +320,7 @@ class SessionLedger:
         for digest in [each for each, at in self._answered.items() if at <= acks]:
             del self._answered[digest]
             self._suspects.discard(digest)
-        if (self._suspects or self._orphans) and now_s - self.connected_s <= SUSPICION_S:
+        if self._orphans or (self._suspects and not self._is_cleared(now_s)):
             return None
         self._suspects.clear()
         confirmed = self._confirmed

@@ -53,7 +53,9 @@ async def alarmed(world: "World", names: tuple[str, ...]) -> None:
     """I1: a feed whose last value is above its limit has an open alarm, and else none."""
     for name in names:
         for feed in await world.store.feeds(world.person(name).id, 1_000, 0):
-            if feed.key == "limited" and isinstance(feed.last_value, float):
+            # With its device its alarms are deleted.
+            is_kept = feed.key == "limited" and feed.device_id is not None
+            if is_kept and isinstance(feed.last_value, float):
                 _check_alarm(world, name, feed, is_above=feed.last_value > LIMIT)
 
 

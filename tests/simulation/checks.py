@@ -294,12 +294,14 @@ async def pictures(world: "World", screens: "list[Screen]") -> None:
 
 async def accounts(world: "World") -> None:
     """I4: what came in is what went out, in total and per device, and as the store counts it."""
+    devices = await _devices(world)
+    await world.settle()  # a device may have said something just now: from here on nobody does
     process = await world.serving()
     house = process.house
     total = house.accounts.total
     if total.in_flight:
         raise Broken("I4", f"settled with {total.in_flight} readings in flight: {total}")
-    each = [house.accounts.of(device.key) for device in await _devices(world)]
+    each = [house.accounts.of(device.key) for device in devices]
     if any(account.in_flight for account in each):
         raise Broken("I4", f"a device has readings in flight: {each}")
     stored, refused = process.written()

@@ -143,6 +143,8 @@ def struggles(rng: random.Random, many: int) -> list[AnyStep]:
                 target=rng.choice(("leader", "leader", "standby")),
             )
         )
+    if rng.random() < 0.06:
+        steps.append(Fault(at_s=round(rng.uniform(0, DURATION_S), 3), kind="outage", seconds=10.0))
     for _ in range(rng.choice((0, 0, 1)) if many > 1 else 0):
         at_s, wait = round(rng.uniform(0, DURATION_S), 3), rng.randrange(400)
         if rng.random() < 0.5:

@@ -15,6 +15,7 @@ import trio
 
 from actors.adapters.memory_line import no_latency
 from actors.adapters.memory_store_line import COMMIT_FATES
+from web.ops.readiness import assess
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -84,6 +85,24 @@ async def store_away(world: "World", seconds: float, target: str) -> None:
     world.trace.fault("store away")
     world.store_faults.away = True
     await trio.sleep(seconds)
+    world.store_faults.away = False
+
+
+async def outage(world: "World", seconds: float, target: str) -> None:
+    """The store is away for so long that no canary passes: `/readyz` has to say so meanwhile, and
+    what was taken and is owed has to be counted."""
+    late_s = 2 * world.pulse.canary_s
+    world.trace.fault("store: away for minutes")
+    world.store_faults.away = True
+    await trio.sleep(late_s + seconds)
+    process = world.replicas.leader()
+    if world.store_faults.away and process is not None:
+        found = await assess(process.house)
+        if found.status != "not ready":
+            world.break_with("I6", f"{found.status} after {late_s:.0f} s without a canary: {found}")
+        gateway = process.house.gateway
+        if gateway.in_flight and not gateway.unsettled()[0]:
+            world.break_with("I4", f"{gateway.in_flight} in flight, and nothing is owed")
     world.store_faults.away = False
 
 
@@ -204,6 +223,7 @@ ACTS: dict[str, Act] = {
     "broker away": broker_away,
     "session lost": session_lost,
     "store away": store_away,
+    "outage": outage,
     "store slow": store_slow,
     **{f"commit {fate}": partial(commit_fate, fate) for fate in COMMIT_FATES},
     "answer lost": call_answer_lost,
@@ -236,6 +256,7 @@ KINDS = (
     "session lost",
     "listener: missed a state",
     "store away",
+    "store: away for minutes",
     "store slow",
     *(f"store: commit, {fate}" for fate in COMMIT_FATES),
     "store: answer of a call lost",

@@ -139,10 +139,12 @@ def late_will(patch: Patch) -> None:
 def stray_ack(patch: Patch) -> None:
     settle = SessionLedger.settle
 
-    def mistaken(self: SessionLedger, no: int, receipts: list[Any]) -> list[int]:
+    def mistaken(
+        self: SessionLedger, no: int, receipts: list[Any], now_s: float = 0.0
+    ) -> list[int]:
         for receipt in receipts:
             receipt.connection = self.connection
-        return sorted({*settle(self, no, receipts), *(each.packet_id for each in receipts)})
+        return sorted({*settle(self, no, receipts, now_s), *(each.packet_id for each in receipts)})
 
     patch.setattr(SessionLedger, "settle", mistaken)
 

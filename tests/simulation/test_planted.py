@@ -8,6 +8,7 @@ import pytest
 from tests.simulation import (
     planted_broker,
     planted_containment,
+    planted_lead,
     planted_listeners,
     planted_people,
     planted_time,
@@ -25,6 +26,7 @@ SEEDS_MAX = 200
 THEY_PLANT_TOO = (
     planted_broker,
     planted_containment,
+    planted_lead,
     planted_listeners,
     planted_people,
     planted_time,

@@ -203,6 +203,29 @@ def test_after_half_a_minute_a_known_payload_is_a_new_message() -> None:
     assert isinstance(take(ledger, 1, b"a", now_s=SUSPICION_S + 1), Receipt)
 
 
+def test_what_waited_longer_for_the_database_than_suspicion_lasts_is_known_all_the_same() -> None:
+    """The connection ended during an outage of minutes, and the broker, whose window was full,
+    sent the message again only when others were acknowledged: it was stored twice."""
+    ledger = connected()
+    receipt = opened(ledger, 1, b"a")
+    ledger.connected(2, 10.0)
+    long_after_s = 10.0 + 4 * SUSPICION_S
+    assert isinstance(take(ledger, 1, b"b", now_s=long_after_s), Receipt)
+    assert ledger.settle(7, [receipt], long_after_s) == []
+    assert take(ledger, 2, b"a", dup=True, now_s=long_after_s + 5) is Verdict.DONE
+
+
+def test_what_is_still_in_flight_since_an_earlier_connection_is_known_however_late_it_comes() -> (
+    None
+):
+    ledger = connected()
+    receipt = opened(ledger, 1, b"a")
+    ledger.connected(2, 10.0)
+    long_after_s = 10.0 + 4 * SUSPICION_S
+    assert take(ledger, 2, b"a", dup=True, now_s=long_after_s) is Verdict.JOINED
+    assert ledger.settle(7, [receipt], long_after_s) == [2]
+
+
 def test_what_the_broker_heard_is_beyond_doubt() -> None:
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])

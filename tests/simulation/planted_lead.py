@@ -1,0 +1,209 @@
+"""Classic mistakes of several processes: who leads, what is fenced, what is given up."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from actors.adapters.memory_store import MemoryStore
+from actors.clockwork import Clockwork
+from actors.devices import Devices
+from actors.gateway import Gateway
+from actors.house import House
+from actors.leadership import Leadership
+from actors.neighbours import Neighbours
+from actors.ports import Batch, Delivery
+from actors.ports.lead import Lead
+from actors.users import Users
+from protocol.records import Unit
+from tests.simulation.planted import Patch, plant
+
+
+@plant("fencing off")
+def not_fenced(patch: Patch) -> None:
+    begin = MemoryStore.begin
+
+    def mistaken(self: MemoryStore, batch: Batch, work_s: float) -> None:
+        begin(self, msgspec.structs.replace(batch, epoch=0), work_s)
+
+    patch.setattr(MemoryStore, "begin", mistaken)
+
+
+@plant("the epoch does not grow")
+def one_epoch(patch: Patch) -> None:
+    hold = MemoryStore.hold_lead
+
+    async def mistaken(
+        self: MemoryStore, holder: str, lease_s: float, *, seize: bool = False
+    ) -> Lead:
+        lead = await hold(self, holder, lease_s, seize=seize)
+        self._epoch = 1
+        return msgspec.structs.replace(lead, epoch=1)
+
+    patch.setattr(MemoryStore, "hold_lead", mistaken)
+
+
+@plant("a lease never runs out")
+def lasting_lease(patch: Patch) -> None:
+    hold = MemoryStore.hold_lead
+
+    async def mistaken(
+        self: MemoryStore, holder: str, lease_s: float, *, seize: bool = False
+    ) -> Lead:
+        return await hold(self, holder, 1e9, seize=seize)
+
+    patch.setattr(MemoryStore, "hold_lead", mistaken)
+
+
+@plant("who was overtaken goes on")
+def not_overtaken(patch: Patch) -> None:
+    patch.setattr(Leadership, "_overtaken", lambda self, epoch: None)
+
+
+@plant("who was overtaken gives nothing up")
+def nothing_given_up(patch: Patch) -> None:
+    async def mistaken(self: House) -> None:
+        return
+
+    patch.setattr(House, "_give_up", mistaken)
+
+
+@plant("renewals do not count")
+def not_confirmed(patch: Patch) -> None:
+    lead = Leadership._lead
+
+    async def mistaken(self: Leadership, found: Lead, asked_s: float) -> None:
+        known = self._confirmed_s
+        await lead(self, found, asked_s)
+        if known != float("-inf"):
+            self._confirmed_s = known
+
+    patch.setattr(Leadership, "_lead", mistaken)
+
+
+@plant("a standby serves, too")
+def two_serve(patch: Patch) -> None:
+    patch.setattr(Leadership, "may_serve", property(lambda self: self.decided.is_set()))
+
+
+@plant("leases are not restored when the lead is taken")
+def leases_lost(patch: Patch) -> None:
+    restore = Clockwork.restore_again
+
+    def mistaken(self: Clockwork, supervisor: Any) -> None:
+        if self._restorations == 0:
+            restore(self, supervisor)
+        else:
+            self.leases.clear()
+
+    patch.setattr(Clockwork, "restore_again", mistaken)
+
+
+@plant("leases are not restored after a start")
+def no_leases(patch: Patch) -> None:
+    patch.setattr(Clockwork, "restore_again", lambda self, supervisor: None)
+
+
+@plant("PUBACK to connection 0")
+def ack_to_nobody(patch: Patch) -> None:
+    """Ledgers forget their connections, and the broker is not told to make others; what comes on
+    the old ones is taken."""
+    take = Gateway._take
+
+    def given_up(self: Gateway) -> None:
+        for name in sorted(self._persistent):
+            self.ledgers[name] = self.ledgers[name].replaced()
+        self._look_at_live()
+
+    def taken(self: Gateway, delivery: Delivery) -> None:
+        known = self.ledgers[delivery.session].connection
+        if known == 0:
+            delivery = msgspec.structs.replace(delivery, connection=0)
+        take(self, delivery)
+
+    patch.setattr(Gateway, "give_up_sessions", given_up)
+    patch.setattr(Gateway, "_take", taken)
+
+
+@plant("the batch is repeated under an old epoch")
+def old_epoch(patch: Patch) -> None:
+    led = House._led
+
+    def mistaken(self: House, epoch: int) -> None:
+        known = self.writer.epoch
+        led(self, epoch)
+        self.writer.epoch = known or epoch
+
+    patch.setattr(House, "_led", mistaken)
+
+
+@plant("an abandoned unit's alarm is forgotten")
+def alarm_forgotten(patch: Patch) -> None:
+    """Actors go on believing what they judged, though it was given up."""
+
+    async def mistaken(self: Devices) -> None:
+        return
+
+    patch.setattr(Devices, "retire", mistaken)
+
+
+@plant("receipts that were given up are acknowledged")
+def acknowledged_after_all(patch: Patch) -> None:
+    gave_up = Gateway.gave_up
+
+    def mistaken(self: Gateway, units: Sequence[Unit]) -> None:
+        for unit in units:
+            receipt: Any = unit.receipt
+            if receipt is not None and receipt.connection:
+                self._broker.acknowledge(
+                    receipt.session.name, receipt.connection, [receipt.packet_id]
+                )
+        gave_up(self, units)
+
+    patch.setattr(Gateway, "gave_up", mistaken)
+
+
+@plant("dashboards keep what was given up")
+def old_pictures(patch: Patch) -> None:
+    patch.setattr(Users, "renew_all", lambda self: None)
+
+
+@plant("a fenced batch is done")
+def fenced_is_done(patch: Patch) -> None:
+    abandon = House._gave_up
+
+    def mistaken(self: House, units: Sequence[Unit]) -> None:
+        self.gateway.committed(self.writer._no, units)
+        abandon(self, [])
+
+    patch.setattr(House, "_gave_up", mistaken)
+
+
+@plant("who ends gives away another's lease")
+def resigns_for_all(patch: Patch) -> None:
+    async def mistaken(self: MemoryStore, holder: str) -> None:
+        await self._cross()
+        self.forget_lead()
+
+    patch.setattr(MemoryStore, "resign_lead", mistaken)
+
+
+@plant("the next leader tells listeners nothing")
+def silent_leader(patch: Patch) -> None:
+    anew = Neighbours.anew
+    begun: set[int] = set()
+
+    def mistaken(self: Neighbours) -> None:
+        if id(self) not in begun:
+            begun.add(id(self))
+            anew(self)
+
+    patch.setattr(Neighbours, "anew", mistaken)
+
+
+@plant("dashboards of a standby stay as they were")
+def old_standby(patch: Patch) -> None:
+    async def mistaken(self: House) -> None:
+        return
+
+    patch.setattr(House, "_renew_dashboards", mistaken)
