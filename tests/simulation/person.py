@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 PASSWORD = "correct-horse"
 # 500 only comes of an error that the world put there: any other is in the log, and ends the test.
 AGAIN = (500, 503)
-AGAIN_S = 0.5
-TRIES_MAX = 400
+AGAIN_S, SOON = 0.5, 20
+LATER_S = 5.0  # after so many tries: an outage
+TRIES_MAX = 200
 
 
 class Refused(Exception):
@@ -75,7 +76,7 @@ class Person:
         Raises:
             Refused: any other status above 399.
         """
-        for _ in range(TRIES_MAX):
+        for n in range(TRIES_MAX):
             try:
                 status, answer = await self.once(method, path, body, headers)
             except Gone:
@@ -84,7 +85,7 @@ class Person:
                 return answer
             if status not in AGAIN:
                 raise Refused(status, answer)
-            await trio.sleep(AGAIN_S)
+            await trio.sleep(AGAIN_S if n < SOON else LATER_S)
         raise AssertionError(f"{method} {path}: not served after {TRIES_MAX} tries")
 
     async def once(
