@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -20,7 +19,7 @@ from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.adapters.mailer import MailSettings, SmtpMailer
 from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
-from actors.due.retention import Retention
+from actors.due.tidying import keep_tidy
 from actors.house import House, Pulse, open_house
 from actors.leadership import ALONE_BEAT_S
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
@@ -45,8 +44,6 @@ GRACE_S = 1.5
 CANCELLED_WITHIN_S = 0.5
 PING_S = 20.0
 FRAME_BYTES_MAX = 64 * 1024
-TIDY_EVERY_S = 3600.0
-TIDY_AGAIN_S, TIDY_AGAIN_MAX_S = 1.0, 600.0
 RESTART_S, RESTART_MAX_S = 0.5, 5.0
 # A Ctrl-C may come twice: from the terminal, and from who started us and passes it on.
 SAME_SIGNAL_S = 0.5
@@ -207,7 +204,7 @@ async def run_until_signal(
 
     def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
         where.listens(url)
-        _tidy(house)
+        keep_tidy(house.supervisor, house.store, house.clock, house.media)
         _keep_what_is_there()
         lag.install()
         beside.start_soon(serve_ready, house, url)
@@ -247,28 +244,3 @@ async def _listen(signals: AsyncIterator[int], stop: trio.Event) -> None:
         elif now_s - first_s > SAME_SIGNAL_S:
             log.warning("stopped at once; what is in flight stays with the broker")
             deadline.end_now(128 + number)
-
-
-def _tidy(house: House) -> None:
-    """Housekeeping of every hour, each part by itself: what fails is tried again with growing
-    pauses, whatever it failed with."""
-
-    retention = Retention(house.store)
-
-    async def expire() -> None:
-        await retention.run(house.clock.now_us())
-
-    parts = {"rows": house.store.tidy, "history": expire, "media": house.media.settle_all}
-    for name, part in parts.items():
-        house.supervisor.keep(
-            f"tidying: {name}",
-            partial(_every, TIDY_EVERY_S, part),
-            pause_first_s=TIDY_AGAIN_S,
-            pause_max_s=TIDY_AGAIN_MAX_S,
-        )
-
-
-async def _every(seconds: float, part: Callable[[], Awaitable[object]]) -> None:
-    while True:
-        await part()
-        await trio.sleep(seconds)

@@ -11,9 +11,11 @@ from quart_trio import QuartTrio
 from actors.adapters.memory import NoLogins, PlainHasher
 from actors.adapters.memory_store_line import Killed, StoreLine
 from actors.adapters.memory_webhooks import MemoryReceivers
+from actors.due.tidying import keep_tidy
 from actors.house import House, open_house
 from actors.links import MediaLinks
 from actors.ports import Ports
+from roost.deadline import END_WITHIN_S
 from roost.shutdown import run_until_stopped
 from tests.simulation.broken import Broken
 from web.app import create_app
@@ -107,6 +109,7 @@ class Process:
                     await self._sockets.close_all(CLOSE_WITHIN_S)
 
     def _started(self, beside: trio.Nursery, house: House, front: None) -> None:
+        keep_tidy(house.supervisor, house.store, house.clock, house.media)
         self.serving.set()
         self._changed()
 
@@ -118,8 +121,13 @@ class Process:
         return self._line.written()
 
     async def stop(self) -> None:
-        """SIGTERM: drain, then end."""
+        """SIGTERM: drain, then end, in time or at once."""
         self._stopping.set()
+        with trio.move_on_after(END_WITHIN_S):
+            await self.ended.wait()
+            return
+        self._world.trace.note("process", f"{self.number} did not end in time")
+        self.kill()
         await self.ended.wait()
 
     @property

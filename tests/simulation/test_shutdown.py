@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
-from actors.house import DRAIN_MAX_S
+from actors.house import DRAIN_MAX_S, House
 from tests.simulation.broken import Broken
 from tests.simulation.running import simulate
 from tests.simulation.world import World
@@ -60,12 +60,15 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
     async def fail() -> None:
         raise trio.TrioInternalError("the scheduler is broken")
 
+    houses: list[House] = []
+
     async def story(world: World) -> None:
         async with world.open():
             shed = world.device("shed")
             await shed.publish("temperature", 20)
             await world.settle()
             world.store_faults.work_s = 2.0  # two of them fit into the drain
+            houses.append(world.house)
             world.house.supervisor.keep("failing", fail)
             while True:
                 await shed.publish("temperature", 21)
@@ -76,7 +79,7 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
     with pytest.RaisesGroup(ended, flatten_subgroups=True):
         simulate(world, story)
     assert world.trace.lines[-1].endswith("1 ended")
-    gateway = world.house.gateway
+    gateway = houses[0].gateway
     assert gateway.untaken  # it came during the drain, and stays with the broker
     assert (gateway.in_flight, gateway.unheard) == (0, 0)
 

@@ -7,9 +7,9 @@ from typing import Any
 import trio
 
 from actors.adapters.memory import ManualClock
+from actors.due.tidying import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, keep_tidy
 from actors.ports.charts import Expired
 from actors.supervisor import Supervisor
-from roost.serving import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, _tidy
 
 
 class Part:
@@ -35,13 +35,9 @@ async def test_a_part_that_fails_ends_neither_the_others_nor_the_process_and_is_
     rows, history, media = Part(), Part(), Part()
     rows.error = RuntimeError("permission denied for table tickets")  # of a kind nobody foresaw
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-    house = SimpleNamespace(
-        store=SimpleNamespace(tidy=rows, expire_history=history),
-        media=SimpleNamespace(settle_all=media),
-        clock=ManualClock(),
-        supervisor=supervisor,
-    )
-    _tidy(house)  # type: ignore[arg-type]
+    store: Any = SimpleNamespace(tidy=rows, expire_history=history)
+    library: Any = SimpleNamespace(settle_all=media)
+    keep_tidy(supervisor, store, ManualClock(), library)
     await trio.sleep(3 * TIDY_EVERY_S + 1)
     assert (rows.done, history.done, media.done) == (0, 4, 4)
     assert len(rows.tries) < 40

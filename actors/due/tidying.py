@@ -1,0 +1,40 @@
+"""Housekeeping of every hour, each part by itself: what fails is tried again with growing pauses,
+whatever it failed with."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import trio
+
+from actors.due.retention import Retention
+from actors.media import Library
+from actors.ports import Store, WallClock
+from actors.supervisor import Supervisor
+
+TIDY_EVERY_S = 3600.0
+TIDY_AGAIN_S = 1.0
+TIDY_AGAIN_MAX_S = 600.0
+
+
+def keep_tidy(supervisor: Supervisor, store: Store, clock: WallClock, media: Library) -> None:
+    """Rows that are needed no more, readings beyond their feeds' retention, contents of media that
+    nobody has: now, and every hour."""
+    retention = Retention(store)
+
+    async def expire() -> None:
+        await retention.run(clock.now_us())
+
+    parts = {"rows": store.tidy, "history": expire, "media": media.settle_all}
+    for name, part in parts.items():
+        supervisor.keep(
+            f"tidying: {name}",
+            partial(_every, TIDY_EVERY_S, part),
+            pause_first_s=TIDY_AGAIN_S,
+            pause_max_s=TIDY_AGAIN_MAX_S,
+        )
+
+
+async def _every(seconds: float, part: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await part()
+        await trio.sleep(seconds)
