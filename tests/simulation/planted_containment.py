@@ -1,10 +1,8 @@
 """Classic mistakes with failures: they spread, they leak, and what failed once never runs again."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
-import actors.devices
 from actors.courier import Courier
 from actors.due.dead_letters import DeadLetters
 from actors.gateway import Gateway
@@ -14,7 +12,6 @@ from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.sessions import Sessions
 from actors.supervisor import Supervisor
-from protocol.errors import Unavailable
 from tests.simulation.planted import Patch, plant
 
 
@@ -58,21 +55,6 @@ def ended_by_a_notice(patch: Patch) -> None:
     patch.setattr(Sessions, "_noticed", Sessions.heard)
     patch.setattr(Neighbours, "_look_contained", Neighbours._look)
     patch.setattr(Supervisor, "_keeping", restarted)
-
-
-@plant("a put-aside row blocks its neighbours")
-def all_fail(patch: Patch) -> None:
-    async def mistaken(
-        keys: Sequence[Any], work: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
-    ) -> list[Any]:
-        done = await attempt(partial(work, keys))
-        if not isinstance(done, Failed):
-            return list(done)
-        if isinstance(done.error, Unavailable):
-            raise done.error
-        return [done] * len(keys)
-
-    patch.setattr(actors.devices, "attempt_each", mistaken)
 
 
 @plant("what was put aside is never tried again")

@@ -6,15 +6,12 @@ from typing import Any
 import msgspec
 
 from actors.adapters.memory_store import MemoryStore
-from actors.clockwork import Clockwork
-from actors.devices import Devices
 from actors.gateway import Gateway
 from actors.house import House
 from actors.leadership import Leadership
 from actors.neighbours import Neighbours
 from actors.ports import Batch, Delivery
 from actors.ports.lead import Lead
-from actors.users import Users
 from protocol.records import Unit
 from tests.simulation.planted import Patch, plant
 
@@ -60,14 +57,6 @@ def not_overtaken(patch: Patch) -> None:
     patch.setattr(Leadership, "_overtaken", lambda self, epoch: None)
 
 
-@plant("who was overtaken gives nothing up")
-def nothing_given_up(patch: Patch) -> None:
-    async def mistaken(self: House) -> None:
-        return
-
-    patch.setattr(House, "_give_up", mistaken)
-
-
 @plant("renewals do not count")
 def not_confirmed(patch: Patch) -> None:
     lead = Leadership._lead
@@ -84,24 +73,6 @@ def not_confirmed(patch: Patch) -> None:
 @plant("a standby serves, too")
 def two_serve(patch: Patch) -> None:
     patch.setattr(Leadership, "may_serve", property(lambda self: self.decided.is_set()))
-
-
-@plant("leases are not restored when the lead is taken")
-def leases_lost(patch: Patch) -> None:
-    restore = Clockwork.restore_again
-
-    def mistaken(self: Clockwork, supervisor: Any) -> None:
-        if self._restorations == 0:
-            restore(self, supervisor)
-        else:
-            self.leases.clear()
-
-    patch.setattr(Clockwork, "restore_again", mistaken)
-
-
-@plant("leases are not restored after a start")
-def no_leases(patch: Patch) -> None:
-    patch.setattr(Clockwork, "restore_again", lambda self, supervisor: None)
 
 
 @plant("PUBACK to connection 0")
@@ -137,16 +108,6 @@ def old_epoch(patch: Patch) -> None:
     patch.setattr(House, "_led", mistaken)
 
 
-@plant("an abandoned unit's alarm is forgotten")
-def alarm_forgotten(patch: Patch) -> None:
-    """Actors go on believing what they judged, though it was given up."""
-
-    async def mistaken(self: Devices) -> None:
-        return
-
-    patch.setattr(Devices, "retire", mistaken)
-
-
 @plant("receipts that were given up are acknowledged")
 def acknowledged_after_all(patch: Patch) -> None:
     gave_up = Gateway.gave_up
@@ -163,11 +124,6 @@ def acknowledged_after_all(patch: Patch) -> None:
     patch.setattr(Gateway, "gave_up", mistaken)
 
 
-@plant("dashboards keep what was given up")
-def old_pictures(patch: Patch) -> None:
-    patch.setattr(Users, "renew_all", lambda self: None)
-
-
 @plant("a fenced batch is done")
 def fenced_is_done(patch: Patch) -> None:
     abandon = House._gave_up
@@ -177,15 +133,6 @@ def fenced_is_done(patch: Patch) -> None:
         abandon(self, [])
 
     patch.setattr(House, "_gave_up", mistaken)
-
-
-@plant("who ends gives away another's lease")
-def resigns_for_all(patch: Patch) -> None:
-    async def mistaken(self: MemoryStore, holder: str) -> None:
-        await self._cross()
-        self.forget_lead()
-
-    patch.setattr(MemoryStore, "resign_lead", mistaken)
 
 
 @plant("the next leader tells listeners nothing")
@@ -199,11 +146,3 @@ def silent_leader(patch: Patch) -> None:
             anew(self)
 
     patch.setattr(Neighbours, "anew", mistaken)
-
-
-@plant("dashboards of a standby stay as they were")
-def old_standby(patch: Patch) -> None:
-    async def mistaken(self: House) -> None:
-        return
-
-    patch.setattr(House, "_renew_dashboards", mistaken)
