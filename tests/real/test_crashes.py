@@ -104,8 +104,9 @@ def test_kill_9_of_the_database_and_of_the_broker_heals_and_loses_nothing(tmp_pa
             os.kill(roost.pid_of(server), signal.SIGKILL)
         stream.join(120)
         assert not stream.is_alive()
-        # A device's messages are with the broker before the database is back.
-        eventually(lambda: ada.http.get(roost.url + "/readyz").status_code == 200)
+        # A device's messages are with the broker before the database is back; until no canary has
+        # passed for ten seconds that is `degraded`.
+        eventually(lambda: ada.http.get(roost.url + "/readyz").json()["status"] == "ready")
         for kind in KINDS:
             wanted = {n for n in range(MESSAGES) if KINDS[n % 3] == kind}
             feed = device["feeds"][kind]

@@ -200,6 +200,7 @@ def test_the_figures_are_in_the_metrics(roost: Roost) -> None:
 def test_the_check_sees_who_holds_it(tmp_path: Path) -> None:
     class Fake:
         log = ""
+        was_stopped = False
 
     def step(cpu_s: float, wall_s: float) -> str:
         told = {"task": "x", "then_at": "y", "cpu_s": cpu_s, "wall_s": wall_s}
