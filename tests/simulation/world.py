@@ -133,7 +133,8 @@ class World:
             await self.serving()
             yield self
             for process in list(self.replicas.living):
-                await self.stop(process)
+                if not process.is_dead:
+                    await self.stop(process)
             nursery.cancel_scope.cancel()
         if self._broken is not None:
             raise self._broken
