@@ -29,6 +29,9 @@ DELAYS = (
     "process stopped",
     "store away",
     "store slow",
+    "store: away for minutes",
+    "process: paused",
+    "process: cut off from the store",
     "clock forward",
     "clock back",  # at the end it is set forward again
     "store: answer of a call lost",

@@ -135,6 +135,9 @@ REPEATS = (
     "process stopped",
     "store away",
     "store slow",
+    "store: away for minutes",
+    "process: paused",
+    "process: cut off from the store",
     "clock forward",
     "clock back",
 )
