@@ -1,9 +1,11 @@
 """REST as a black box over the memory twins: manners, errors, and who may see what."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
+import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.adapters.memory import PlainHasher
@@ -11,7 +13,7 @@ from protocol import codec
 from protocol.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US
 from tests.unit.site import ACCOUNT, Site
-from web import paging
+from web import openapi, operations, paging
 from web.app import BODY_BYTES_MAX, create_app
 from web.examples import EXAMPLES
 from web.routing import WebSettings
@@ -283,6 +285,31 @@ async def test_the_document_describes_every_operation_and_needs_no_other_address
         assert (await site.raw("GET", f"/docs/{name}")).status_code == 200
     home = await (await site.raw("GET", "/")).get_data(as_text=True)
     assert "Roost" in home
+
+
+async def test_the_document_is_built_once_and_not_by_the_thread_of_all_tasks(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def build(*arguments: Any) -> dict[str, Any]:
+        threads.append(threading.get_ident())
+        return openapi.document(*arguments)
+
+    monkeypatch.setattr(operations, "document", build)
+    answers: list[bytes] = []
+
+    async def ask() -> None:
+        answers.append(await (await site.raw("GET", "/openapi.json")).get_data())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(ask)
+    await ask()
+    assert len(answers) == 4
+    assert len(set(answers)) == 1
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]
 
 
 async def test_the_document_says_what_validators_and_generators_understand(site: Site) -> None:
