@@ -48,7 +48,7 @@ async def serve(settings: ServeSettings) -> None:
         raise SettingsError(f"MQTT version: {settings.mqtt_version!r} is neither 5 nor 3.1.1")
     if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:
         raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
-    check_free(settings.http, "HTTP")
+    await check_free(settings.http, "HTTP")
     many = settings.mqtt_partitions
     out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
     plans = partition_plans(many, out) if many else plain_plans(out)

@@ -105,7 +105,7 @@ async def open_web(
     house: House, settings: WebSettings, http: Bind, process: ProcessFigures
 ) -> AsyncIterator[str]:
     """Serve the house over HTTP while the block runs; gives the URL that it listens on."""
-    check_free(http, "HTTP")
+    await check_free(http, "HTTP")
     harden()
     sockets = Sockets()
     app = create_app(house, Argon2Hasher(), settings, sockets, process)

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+import trio
 
 from actors.adapters.mailer import MailSettings
 from protocol.errors import SettingsError
@@ -33,10 +34,14 @@ def parse_bind(text: str, what: str) -> Bind:
     return Bind(host, int(port))
 
 
-def check_free(bind: Bind, what: str) -> None:
+async def check_free(bind: Bind, what: str) -> None:
     """Raises `SettingsError` when nobody could listen there, in words instead of an errno."""
-    if not bind.port:
-        return
+    # In a thread: the host may be a name, and whoever is asked for its address may be slow.
+    if bind.port:
+        await trio.to_thread.run_sync(_try_bind, bind, what)
+
+
+def _try_bind(bind: Bind, what: str) -> None:
     family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
     try:
         with socket.socket(family) as probe:

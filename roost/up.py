@@ -44,7 +44,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 async def up(settings: UpSettings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for what cannot work."""
-    check_free(settings.http, "HTTP")  # before servers are started for nothing
+    await check_free(settings.http, "HTTP")  # before servers are started for nothing
     with data_dir.locked(settings.data_dir) as path:
         check_room(path)
         secrets = data_dir.read_secrets(path)

@@ -59,10 +59,10 @@ class EmbeddedBroker:
     async def start(self) -> child.Process:
         """Start the server and wait until it takes connections. When this raises, or is
         cancelled, none is left. Raises `ChildFailed`."""
-        check_free(Bind(self.host, self.port), "MQTT")
+        await check_free(Bind(self.host, self.port), "MQTT")
         config = self._data / "nats.conf"
         await trio.to_thread.run_sync(self._write, config)  # it waits for the disk
-        process = child.spawn([self._exe, "-c", config], self._log_file)
+        process = await child.spawn([self._exe, "-c", config], self._log_file)
         if await child.ready(process, self._is_ready, self.stop, READY_TIMEOUT_S):
             return process
         raise child.ChildFailed(f"the MQTT broker did not start; see {self._log_file}")

@@ -1,7 +1,9 @@
 """A server as our child: it ends with us, and is started again when it ends without us.
 
 Linux tells a child of its parent's end (`PR_SET_PDEATHSIG`, prctl(2)). The signal fires when the
-*thread* that forked ends, so children are started on the main thread, not in a worker.
+*thread* that forked ends, so children are started on the main thread, not in a worker. All else
+that a start waits for (files, other programs) is waited for in a worker: a service that goes on
+while its database starts again shall not stand still.
 """
 
 import ctypes
@@ -13,13 +15,13 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import structlog
 import trio
 
+from actors.runtime.made_once import MadeOnce
 from protocol.errors import RoostError
 
 log = structlog.get_logger("roost.child")
@@ -59,30 +61,32 @@ class Server(Protocol):
         ...
 
 
-def spawn(command: Sequence[str | Path], log_file: Path) -> Process:
+async def spawn(command: Sequence[str | Path], log_file: Path) -> Process:
     """Start a process that ends with us; what it prints goes to `log_file`, kept from one start
-    to the next up to 10 MB."""
-    if log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX:
-        log_file.replace(log_file.with_suffix(".old"))
-    prefix = _ends_with_parent()
-    with log_file.open("ab") as out:
-        return subprocess.Popen(
-            [*prefix, *(str(part) for part in command)],
+    to the next up to 10 MB. When this is cancelled, none was started."""
+    prefix = await ends_with_parent.get()
+    with await trio.to_thread.run_sync(_open_log, log_file) as out:
+        # Python code between fork and exec forbids vfork, and a fork copies all our page tables:
+        # 20 ms and more during which nothing else runs. So it takes 0.4 ms, and 3 at worst.
+        between = None if prefix else _end_with_parent
+        return subprocess.Popen(  # noqa: ASYNC220 (on this thread: see above)
+            [*prefix, *map(str, command)],
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             start_new_session=True,  # a Ctrl-C is for us; we stop our children in order
-            # Python code between fork and exec forbids vfork, and a fork copies all our page
-            # tables: 20 ms and more during which nothing else runs.
-            preexec_fn=None if prefix else _end_with_parent,
+            preexec_fn=between,
         )
 
 
-@cache
-def _ends_with_parent() -> tuple[str, ...]:
-    """What to put before a command, so that it gets SIGINT when we end; empty where the system
-    has no such program."""
+def _open_log(file: Path) -> IO[bytes]:
+    if file.exists() and file.stat().st_size > LOG_BYTES_MAX:
+        file.replace(file.with_suffix(".old"))
+    return file.open("ab")
+
+
+def _ask_setpriv() -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return ()
@@ -92,6 +96,11 @@ def _ends_with_parent() -> tuple[str, ...]:
     except OSError:
         return ()
     return prefix if tried.returncode == 0 else ()
+
+
+# What to put before a command, so that it gets SIGINT when we end; empty where the system has no
+# such program.
+ends_with_parent = MadeOnce(_ask_setpriv)
 
 
 def _end_with_parent() -> None:

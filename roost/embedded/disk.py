@@ -49,9 +49,10 @@ class Disk:
         self._path = path
         self._free = free
 
-    def look(self) -> bool:
+    async def look(self) -> bool:
         """Whether it has room; what has changed is logged."""
-        free = self._free(self._path)
+        # In a thread: a disk that hangs does not even answer that.
+        free = await trio.to_thread.run_sync(self._free, self._path)
         has_room = free >= ROOM_BYTES
         if not has_room:
             if not self.trouble:
@@ -67,7 +68,7 @@ class Disk:
         return {"disk": self.trouble or "ok"}
 
     async def wait_room(self) -> None:
-        while not self.look():  # noqa: ASYNC110 (no disk tells of room)
+        while not await self.look():  # noqa: ASYNC110 (no disk tells of room)
             await trio.sleep(LOOK_EVERY_S)
 
 

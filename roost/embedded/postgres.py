@@ -6,12 +6,15 @@ import shutil
 import signal
 import subprocess
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import structlog
 import trio
 
+from actors.runtime.made_once import MadeOnce
 from protocol.errors import SettingsError
 from roost.embedded import child
 
@@ -60,6 +63,18 @@ def unprivileged() -> list[str]:
     raise SettingsError("PostgreSQL does not run as root here: start Roost as an ordinary user")
 
 
+class _Binaries(msgspec.Struct, frozen=True):
+    """What is asked of the programs once: to run them holds up who waits for them.
+
+    Attributes:
+        prefix: what to put before a command of theirs.
+        version: the major one.
+    """
+
+    prefix: list[str]
+    version: str
+
+
 class EmbeddedPostgres:
     """One PostgreSQL on `data`. Usage:
 
@@ -74,9 +89,8 @@ class EmbeddedPostgres:
         self._data = data
         self._log_file = log_file
         self._bin = binaries()
-        self._prefix = unprivileged()
+        self._asked = MadeOnce(lambda: _Binaries(unprivileged(), _version(self._bin)))
         self._sockets = _socket_dir(data)
-        self._version = _version(self._bin)
 
     @property
     def url(self) -> str:
@@ -88,15 +102,16 @@ class EmbeddedPostgres:
 
         Raises:
             ChildFailed: it does not start.
-            SettingsError: the data is of another version.
+            SettingsError: the data is of another version, or this machine cannot run it.
         """
+        binaries = await self._asked.get()
         await self._end_leftover()
-        if not (self._data / "PG_VERSION").exists():
-            await self._init()
-        self._check_version()
+        if not await trio.to_thread.run_sync((self._data / "PG_VERSION").exists):
+            await self._init(binaries.prefix)
+        await trio.to_thread.run_sync(self._check_version, binaries.version)
         settings = [part for option in OPTIONS for part in ("-c", option)]
-        command: list[str | Path] = [*self._prefix, self._bin / "postgres", "-D", self._data]
-        process = child.spawn([*command, "-k", self._sockets, *settings], self._log_file)
+        command: list[str | Path] = [*binaries.prefix, self._bin / "postgres", "-D", self._data]
+        process = await child.spawn([*command, "-k", self._sockets, *settings], self._log_file)
         if await child.ready(process, self._is_ready, self.stop, READY_TIMEOUT_S):
             return process
         raise child.ChildFailed(f"PostgreSQL did not start; see {self._log_file}")
@@ -112,29 +127,26 @@ class EmbeddedPostgres:
     async def _kill_rest(self) -> None:
         """Backends have sessions of their own. One that is stopped or that the kernel holds does
         not see the postmaster's end, and keeps the shared memory, without which none starts."""
-        for pid in _running_on(self._data):
+        for pid in await trio.to_thread.run_sync(_running_on, self._data):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with trio.move_on_after(child.KILL_TIMEOUT_S, shield=True):
-            while _running_on(self._data):  # noqa: ASYNC110 (not our children: nobody tells)
+            while await trio.to_thread.run_sync(_running_on, self._data):  # noqa: ASYNC110 (no child)
                 await trio.sleep(child.READY_POLL_S)
 
     async def _is_ready(self) -> bool:
-        try:
-            lines = (self._data / "postmaster.pid").read_text().splitlines()
-        except OSError:
-            return False
+        read = partial(_lines, self._data / "postmaster.pid")
+        lines = await trio.to_thread.run_sync(read, abandon_on_cancel=True)  # a disk may hang
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
-    async def _init(self) -> None:
+    async def _init(self, prefix: list[str]) -> None:
         """Make the database; in a folder beside first, so that a half-made one is never used."""
         draft = self._data.with_suffix(".new")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True, mode=0o700)
-        command: list[str | Path] = [*self._prefix, self._bin / "initdb", "-D", draft]
+        await trio.to_thread.run_sync(_make_empty, draft)
+        command: list[str | Path] = [*prefix, self._bin / "initdb", "-D", draft]
         command += ["-U", "roost", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        said_before = _size(self._log_file)
-        process = child.spawn(command, self._log_file)
+        said_before = await trio.to_thread.run_sync(_size, self._log_file)
+        process = await child.spawn(command, self._log_file)
         try:
             with trio.move_on_after(INIT_TIMEOUT_S):
                 await child.wait_end(process)
@@ -142,45 +154,70 @@ class EmbeddedPostgres:
             with trio.CancelScope(shield=True):  # bounded by KILL_TIMEOUT_S
                 await child.kill(process)  # what a cancelled one made is thrown away
         if process.returncode:
-            with self._log_file.open("rb") as file:
-                file.seek(said_before)
-                said = file.read(LOG_TAIL_BYTES).decode(errors="replace").strip()
+            said = await trio.to_thread.run_sync(_said_since, self._log_file, said_before)
             why = [line for line in said.splitlines() if "error" in line] or said.splitlines()[-1:]
             raise child.ChildFailed(f"initdb failed: {' '.join(why[:1])}")
-        draft.rename(self._data)
+        await trio.to_thread.run_sync(draft.rename, self._data)
 
-    def _check_version(self) -> None:
+    def _check_version(self, ours: str) -> None:
         theirs = (self._data / "PG_VERSION").read_text().strip()
-        if self._version != theirs:
+        if ours != theirs:
             raise SettingsError(
-                f"{self._data} was made by PostgreSQL {theirs}; this is {self._version}. Dump it"
+                f"{self._data} was made by PostgreSQL {theirs}; this is {ours}. Dump it"
                 f" with {theirs} and restore it, or choose another data directory"
             )
 
     async def _end_leftover(self) -> None:
         """What still runs of an earlier start is ended; a stale pid file is removed."""
-        file = self._data / "postmaster.pid"
-        try:
-            pid = int(file.read_text().split()[0])
-        except (OSError, ValueError, IndexError):
-            pid = 0
-        if pid and _runs_on(pid, self._data):
+        pid = await trio.to_thread.run_sync(self._leftover)
+        if pid:
             log.warning("an earlier PostgreSQL still runs; stopping it", pid=pid)
             os.kill(pid, signal.SIGINT)
             with trio.move_on_after(child.STOP_TIMEOUT_S):
                 while _runs_on(pid, self._data):  # noqa: ASYNC110 (not our child: nobody tells)
                     await trio.sleep(child.READY_POLL_S)
         await self._kill_rest()
-        file.unlink(missing_ok=True)
+        await trio.to_thread.run_sync(self._remove_stale)
+
+    def _leftover(self) -> int:
+        """The process of an earlier start that still runs; 0 where none does."""
+        try:
+            pid = int(_lines(self._data / "postmaster.pid")[0])
+        except (ValueError, IndexError):
+            return 0
+        return pid if _runs_on(pid, self._data) else 0
+
+    def _remove_stale(self) -> None:
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
         for socket in self._sockets.glob(".s.PGSQL.*"):
             socket.unlink()
 
 
 def _version(folder: Path) -> str:
-    """The major version, asked once: a subprocess at each restart would hold up everything."""
+    """The major version."""
     command = [str(folder / "postgres"), "--version"]
     done = subprocess.run(command, capture_output=True, check=True)
     return done.stdout.decode().split()[2].split(".")[0]
+
+
+def _lines(file: Path) -> list[str]:
+    """None where it cannot be read."""
+    try:
+        return file.read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _make_empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+
+
+def _said_since(log_file: Path, size: int) -> str:
+    """What was logged when it was longer than that."""
+    with log_file.open("rb") as file:
+        file.seek(size)
+        return file.read(LOG_TAIL_BYTES).decode(errors="replace").strip()
 
 
 def _size(file: Path) -> int:

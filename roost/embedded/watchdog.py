@@ -236,9 +236,10 @@ class Watchdog:
             nursery.start_soon(ask_broker)
             nursery.start_soon(ask_database, "old", probes.old)
             nursery.start_soon(ask_database, "new", partial(probes.new, self._within_s))
+        has_room = await self._disk.look()
         return Seen(
             at_s=trio.current_time(),
-            has_room=self._disk.look(),
+            has_room=has_room,
             broker=broker,
             old_answers=answers["old"],
             new_answers=answers["new"],

@@ -59,7 +59,7 @@ class Mosquitto:
 
     async def start(self) -> "subprocess.Popen[bytes]":
         command: list[str | Path] = [self._exe, "-c", self._folder / "mosquitto.conf"]
-        process = child.spawn(command, self._folder / "log")
+        process = await child.spawn(command, self._folder / "log")
         with trio.fail_after(10):
             while True:
                 with suppress(OSError):

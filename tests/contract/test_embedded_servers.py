@@ -3,14 +3,17 @@
 import os
 import random
 import signal
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import trio
 
+from actors.runtime.made_once import MadeOnce
 from roost.embedded import child, data_dir
 from roost.embedded.broker import EmbeddedBroker
 from roost.embedded.child import Keeper
@@ -154,6 +157,64 @@ async def test_a_server_is_restarted_when_somebody_asks(
     assert [entry["why"] for entry in logs.of("server is restarted")] == ["it hangs"]
 
 
+LOOKS_AT_FILES = ("open", "os.listdir", "os.scandir", "os.remove", "os.rename")
+
+
+class Audit:
+    """What this process opens, lists and starts, by the thread of all tasks, while `is_on`. A hook
+    cannot be taken away, so there is one for all tests."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.started: list[str] = []
+        self.opened: list[str] = []
+        self._thread = threading.get_ident()
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self.is_on or threading.get_ident() != self._thread:
+            return
+        if event == "subprocess.Popen":
+            self.started.append(" ".join(map(str, args[1])))
+        elif event in LOOKS_AT_FILES and not isinstance(args[0], int):
+            self.opened.append(os.fsdecode(args[0]))
+
+
+@pytest.fixture(scope="module")
+def audit() -> Audit:
+    return Audit()
+
+
+@pytest.mark.parametrize("make", SERVERS)
+async def test_a_start_and_a_restart_wait_for_no_file_and_no_other_program(
+    make: MakeServer, tmp_path: Path, logs: Logs, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But in threads. A service goes on while a server of its starts again."""
+    logs.claim("server is restarted")
+    await start_cancelled(make(tmp_path), 0)  # it has its data now
+    fresh = MadeOnce(child._ask_setpriv)  # as in a process that has started no server yet
+    monkeypatch.setattr(child, "ends_with_parent", fresh)
+    server = make(tmp_path)
+    async with trio.open_nursery() as nursery:
+        keeper = Keeper(server, random.Random(1))
+        audit.is_on = True
+        try:
+            await nursery.start(keeper.run)
+            keeper.restart("it shall", hung=True)
+            with trio.fail_after(20):
+                while not (keeper.serves and len(audit.started) > 1):
+                    await trio.sleep(0.02)
+        finally:
+            audit.is_on = False
+        nursery.cancel_scope.cancel()
+    opened = [path for path in audit.opened if path.startswith((str(tmp_path), "/proc"))]
+    started, audit.started, audit.opened = audit.started, [], []
+    assert opened == []
+    # The servers themselves are started here: they are to end with this thread (`child`).
+    assert len(started) == 2
+    assert all(str(tmp_path) in command for command in started), started
+
+
 class Failing:
     """A server that ends at once, while the disk is full."""
 
@@ -167,7 +228,7 @@ class Failing:
         await trio.lowlevel.checkpoint()
         if self.starts > 1:
             raise child.ChildFailed("no space left")
-        return child.spawn(["true"], Path(os.devnull))
+        return await child.spawn(["true"], Path(os.devnull))
 
     async def stop(self, process: child.Process, *, hung: bool = False) -> None:
         await child.stop(process)

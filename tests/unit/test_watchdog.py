@@ -159,21 +159,21 @@ def test_both_servers_may_hang(looks: Looks) -> None:
     assert sorted(looks.see(PATIENCE_S + EVERY_S, **HUNG, **AWAY)) == ["broker", "database"]
 
 
-def test_a_disk_that_is_full_says_so_once_in_the_log_and_in_words(
+async def test_a_disk_that_is_full_says_so_once_in_the_log_and_in_words(
     tmp_path: Path, logs: Logs
 ) -> None:
     logs.claim("the disk is full")
     free = ROOM_BYTES
     watched = Disk(tmp_path, lambda path: free)
-    assert watched.look()
+    assert await watched.look()
     assert watched.checks() == {"disk": "ok"}
     free = ROOM_BYTES - 1
-    assert not watched.look()
-    assert not watched.look()
+    assert not await watched.look()
+    assert not await watched.look()
     assert watched.checks()["disk"].startswith("full: 32 MB free in ")
     assert len(logs.of("the disk is full")) == 1
     free = ROOM_BYTES
-    assert watched.look()
+    assert await watched.look()
     assert watched.checks() == {"disk": "ok"}
     assert len(logs.of("the disk has room again")) == 1
 
