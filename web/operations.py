@@ -14,6 +14,7 @@ from protocol import codec
 from web.live import Sockets
 from web.metrics import CONTENT_TYPE, Metrics, ProcessFigures
 from web.openapi import document
+from web.ops.database_look import DatabaseLook
 from web.ops.readiness import assess
 from web.routing import Context, Operation
 
@@ -42,6 +43,7 @@ def install(
 ) -> None:
     house: House = context.house
     metrics = Metrics(house, sockets, process)
+    database = DatabaseLook(house.store, house.supervisor)
     # Some 60 ms of work: by the thread of all tasks, nothing else would run meanwhile.
     openapi = MadeOnce(lambda: codec.encode(document(operations, version("roost"))))
     pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
@@ -51,7 +53,7 @@ def install(
         return Response("ok\n", content_type="text/plain")
 
     async def readyz() -> Response:
-        readiness = await assess(house)
+        readiness = await assess(house, database)
         status = 200 if readiness.status in ("ready", "degraded") else 503
         return Response(codec.encode(readiness), status, content_type="application/json")
 

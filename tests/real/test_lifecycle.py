@@ -27,6 +27,7 @@ from tests.real.harness import (
 )
 
 COMMIT_S = 3.0
+PROBE_S = 1.0  # what Kubernetes waits for an answer
 ACK_WAIT_S = 5.0  # after which nats-server sends again what has no acknowledgement
 
 
@@ -104,7 +105,7 @@ def test_a_second_signal_ends_it_at_once_and_its_servers_with_it(tmp_path: Path)
         eventually(lambda: roost.user().values(feed["id"]), lambda values: values == [1])
 
 
-def test_a_database_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_a_database_that_hangs_holds_up_neither_probes_nor_the_end(tmp_path: Path) -> None:
     with running(tmp_path) as roost:
         ada = roost.user()
         client = DeviceClient(roost, ada.device("d", "t")["mqtt"])
@@ -114,6 +115,11 @@ def test_a_database_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGSTOP)
         try:
             client.publish("feeds/t", b"1")
+            for n in range(8):
+                since = time.monotonic()
+                checks = ada.http.get(roost.url + "/readyz").json()["checks"]
+                assert time.monotonic() - since < PROBE_S
+                assert n < 5 or checks["database"].startswith("has not answered for "), checks
             since = time.monotonic()
             assert roost.stop() == 0
             assert time.monotonic() - since < 10

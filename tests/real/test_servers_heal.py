@@ -249,7 +249,7 @@ def test_a_full_disk_is_said_and_all_heals_when_there_is_room(
         eventually(is_full)
         status, checks = readiness(roost, ada)
         assert status != "ready"
-        assert checks["database"] == "does not answer"
+        assert checks["database"].startswith("has not answered for ")
         assert checks["disk"].startswith("full: 0 MB free in ")
         assert restarts(roost) == []  # it would not help
         (small_disk / "fill").unlink()
