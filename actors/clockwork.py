@@ -23,7 +23,7 @@ from actors.supervisor import Supervisor
 from actors.timer import Key, Timer
 from protocol import commands
 from protocol.dead_letters import DeadLetter
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime
 from protocol.times import SECOND_US
@@ -179,7 +179,7 @@ class Clockwork:
                         for_s = max(0.0, after_s - gone_s)
                         self.leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
             except Unavailable as error:
-                log.warning("leases are restored later", error=str(error))
+                log.warning("leases are restored later", error=in_words(error))
                 await trio.sleep(RESTORE_AGAIN_S)
             else:
                 return
@@ -194,7 +194,9 @@ class Clockwork:
         """A moment has come. Where that fails it comes again, and the others come all the same."""
         done = attempt_now(partial(self._ring_for, key))
         if isinstance(done, Failed):
-            log.warning("moment comes again", key=key, error=repr(done.error), exc_info=done.error)
+            log.warning(
+                "moment comes again", key=key, error=in_words(done.error), exc_info=done.error
+            )
             self.timer.after(key, RING_AGAIN_S)
 
     def _ring_for(self, key: Key) -> None:
