@@ -207,6 +207,7 @@ async def run_until_signal(
 
     def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
         where.listens(url)
+        deadline.tell_also(lambda: house.left)
         _tidy(house)
         _keep_what_is_there()
         lag.install()
@@ -232,6 +233,7 @@ async def run_until_signal(
                 start_beside,
                 stop,
                 ending,
+                deadline.part,
             )
             nursery.cancel_scope.cancel()
 
