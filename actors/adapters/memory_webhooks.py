@@ -194,9 +194,11 @@ class WebhookTables(DeadLetterTables):
     def _due_again(self, work: str, subject: str, now_us: int) -> None:
         super()._due_again(work, subject, now_us)
         delivery = self.all_deliveries.get(subject)
-        if work == WEBHOOKS and delivery is not None and delivery.next_try_us > now_us:
-            due = msgspec.structs.replace(delivery, next_try_us=now_us)
+        if work == WEBHOOKS and delivery is not None and delivery.state == PENDING:
+            due = msgspec.structs.replace(delivery, next_try_us=0)
             self.all_deliveries[subject] = due
+            hook = self.all_webhooks[delivery.webhook_num]
+            self.all_webhooks[hook.num] = msgspec.structs.replace(hook, paused_us=None)
 
     def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
         return [d for d in self._deliveries_of(hook.num) if d.state == PENDING]

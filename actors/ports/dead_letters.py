@@ -51,7 +51,8 @@ class DeadLetterStore(Protocol):
 
     async def retry_dead_letters(self, letter_id: str | None, now_us: int) -> int:
         """Try this one, or all of them, now; answers how many. What has a row of its own is due by
-        that row, too."""
+        that row, too; a webhook that is left alone because it failed is so no longer, and these
+        deliveries are its first."""
         ...
 
     async def drop_dead_letter(self, letter_id: str) -> bool:

@@ -10,6 +10,9 @@ from actors.adapters.memory_store import MemoryStore
 from actors.ports import Store
 from protocol import dead_letters
 from protocol.dead_letters import DETAIL_MAX, PAUSE_MAX_US, REASON_MAX, SUBJECT_MAX
+from protocol.webhooks import Outcome
+from tests.contract import test_store_webhooks as of_webhooks
+from tests.contract.test_store import Home
 from tests.unit.makers import NOW, SECOND, USER
 
 
@@ -127,3 +130,26 @@ async def test_an_operator_tries_again_and_drops(store: Store) -> None:
     assert await store.drop_dead_letter(a.id)
     assert not await store.drop_dead_letter(a.id)
     assert [e.id for e in await store.dead_letters(10, None)] == [b.id]
+
+
+async def test_a_webhook_delivery_that_an_operator_releases_is_tried_at_once(store: Store) -> None:
+    """The pause of its webhook won: "1 tried again", and nothing happened for five minutes."""
+    home = await Home(store).furnish()
+    hook, other = await of_webhooks.added(home), await of_webhooks.added(home, 2)
+    bad = await of_webhooks.with_news(home, hook)
+    await of_webhooks.with_news(home, other)
+    for errand in (await of_webhooks.claim(home)).errands:
+        for _ in range(9):  # it is left alone for minutes
+            await store.delivery_tried(errand.delivery, Outcome(detail="no"), NOW)
+    for n in range(2, 8):  # more than are tried at once
+        await of_webhooks.with_news(home, hook, n)
+    await store.put_aside("webhooks", bad.id, "r", now_us=NOW, user_id=USER)
+    assert (await of_webhooks.claim(home, 10)).errands == ()
+    assert await store.retry_dead_letters(None, NOW + 10 * SECOND) == 1
+    tried = [errand.delivery.id for errand in (await of_webhooks.claim(home, 10)).errands]
+    assert bad.id in tried
+    assert len(tried) == 4
+    left = await store.webhook(USER, other.id)  # nobody asked for that one
+    assert left is not None
+    assert left.paused_us is not None
+    assert left.paused_us > NOW + 10 * SECOND

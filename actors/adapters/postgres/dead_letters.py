@@ -45,8 +45,19 @@ _ROWS = {
     PLANS: ("media_schedules", "plan_at", "true"),
     OCCURRENCES: ("schedule_occurrences", "held_until", "state = 'pending'"),
     COMMANDS: ("commands", "next_try_at", "state IN ('queued', 'sent')"),
-    WEBHOOKS: ("webhook_deliveries", "next_try_at", "state = 'pending'"),
 }
+
+# A webhook that failed is left alone as a whole; and of its deliveries a few are tried at once, so
+# those that were asked for come before what else waits there. The webhook's row is locked first, as
+# by whoever notes a try.
+_RELEASE_WEBHOOKS = """
+UPDATE webhooks w SET paused_at = NULL WHERE w.paused_at IS NOT NULL AND w.num IN (
+    SELECT d.webhook_num FROM webhook_deliveries d
+    WHERE d.id::text = ANY($1) AND d.state = 'pending')
+"""
+_RELEASE_DELIVERIES = """
+UPDATE webhook_deliveries SET next_try_at = $2 WHERE id::text = ANY($1) AND state = 'pending'
+"""
 
 # As `pause_us` of the attempts that there are then.
 _PUT_ASIDE = f"""
@@ -194,6 +205,10 @@ async def retry(connection: Any, letter_id: str | None, now_us: int) -> int:
                     ids,
                     now_us,
                 )
+        deliveries = [row["subject"] for row in chosen if row["work"] == WEBHOOKS]
+        if deliveries:
+            await connection.execute(_RELEASE_WEBHOOKS, deliveries)
+            await connection.execute(_RELEASE_DELIVERIES, deliveries, 0)
     return len(chosen)
 
 
