@@ -95,7 +95,9 @@ class Courier:
             await self._put_aside(errand, noted.error)
 
     async def _put_aside(self, errand: Errand, error: Exception) -> None:
-        await put_aside(self._store, self._clock, WEBHOOKS, errand.delivery.id, error)
+        await put_aside(
+            self._store, self._clock, WEBHOOKS, errand.delivery.id, error, errand.user_id
+        )
 
     async def _post(self, errand: Errand) -> Outcome:
         delivery, body = errand.delivery, errand.delivery.body.encode()

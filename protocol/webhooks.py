@@ -110,6 +110,7 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that was claimed, with all that is needed to try it."""
 
     delivery: WebhookDelivery
+    user_id: str
     url: str
     secret: str
 

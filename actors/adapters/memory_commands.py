@@ -117,6 +117,12 @@ class CommandTables(WebhookTables):
         if work == COMMANDS and command is not None and command.next_try_us > now_us:
             self._try_at(command, now_us)
 
+    def _is_gone(self, work: str, subject: str) -> bool:
+        if work != COMMANDS:
+            return super()._is_gone(work, subject)
+        command = self.all_commands.get(subject)
+        return command is None or command.state not in OPEN
+
     async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
         await self._cross()
         versions = {}

@@ -108,6 +108,16 @@ class DeadLetterTables(Tables):
         old = [e for e in self.all_dead_letters.values() if e.next_try_us < due_before_us]
         return self._clear_dead_letters(work, [e.subject for e in old if e.work == work])
 
+    async def forget_gone_letters(self, work: str) -> int:
+        await self._cross()
+        mine = [subject for kind, subject in self.all_dead_letters if kind == work]
+        return self._clear_dead_letters(work, [s for s in mine if self._is_gone(work, s)])
+
+    def _is_gone(self, work: str, subject: str) -> bool:
+        """Whether that subject is not there any more, or has ended: tables that have such rows
+        extend this."""
+        return False
+
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
         await self._cross()
         return self._due_dead_letters(work, now_us)[:limit]

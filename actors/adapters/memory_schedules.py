@@ -193,6 +193,15 @@ class ScheduleTables(CommandTables, MediaTables):
         if work == PLANS and schedule is not None and (schedule.plan_us or 0) > now_us:
             self._schedules[subject] = msgspec.structs.replace(schedule, plan_us=now_us)
 
+    def _is_gone(self, work: str, subject: str) -> bool:
+        if work == OCCURRENCES:
+            occurrence = self.all_occurrences.get(subject)
+            return occurrence is None or occurrence.state != PENDING
+        if work == PLANS:
+            schedule = self._schedules.get(subject)
+            return schedule is None or schedule.plan_us is None
+        return super()._is_gone(work, subject)
+
     def _due(self, occurrence: Occurrence) -> Due:
         schedule = self._schedules[occurrence.schedule_id]
         device = self._devices[schedule.device_id]

@@ -20,6 +20,7 @@ from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
+from protocol.dead_letters import DEVICES, ROLLUPS
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.records import (
     AckChange,
@@ -327,6 +328,14 @@ class MemoryStore(
         self._drop_schedules(device_id)
         del self._devices[device_id]
         del self._logins[device_id]
+
+    def _is_gone(self, work: str, subject: str) -> bool:
+        if work == DEVICES:
+            user_id, _, code = subject.partition("/")
+            return all(device.key != (user_id, code) for device in self._devices.values())
+        if work == ROLLUPS:
+            return all(str(f.num) != subject.partition("/")[0] for f in self._feeds.values())
+        return super()._is_gone(work, subject)
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:
         await self._cross()

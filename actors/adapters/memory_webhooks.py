@@ -174,15 +174,17 @@ class WebhookTables(DeadLetterTables):
                 due += sorted(mine, key=lambda d: (d.next_try_us, d.num))[:each]
         errands = []
         for delivery in sorted(due, key=lambda d: d.num)[:limit]:
+            hook = self.all_webhooks[delivery.webhook_num]
             claimed = computed(webhooks.claimed, delivery, now_us)
             if isinstance(claimed, Exception):
-                next_us = self._hold(WEBHOOKS, delivery.id, claimed, now_us, None)
+                next_us = self._hold(WEBHOOKS, delivery.id, claimed, now_us, hook.user_id)
                 held = msgspec.structs.replace(delivery, next_try_us=next_us)
                 self.all_deliveries[delivery.id] = held
                 continue
-            hook = self.all_webhooks[claimed.webhook_num]
             self.all_deliveries[claimed.id] = claimed
-            errands.append(Errand(delivery=claimed, url=hook.url, secret=hook.secret))
+            errands.append(
+                Errand(delivery=claimed, user_id=hook.user_id, url=hook.url, secret=hook.secret)
+            )
         taken = {errand.delivery.webhook_num for errand in errands}
         times = [
             max(hook.paused_us or 0, min(d.next_try_us for d in self._pending(hook)))
@@ -199,6 +201,12 @@ class WebhookTables(DeadLetterTables):
             self.all_deliveries[subject] = due
             hook = self.all_webhooks[delivery.webhook_num]
             self.all_webhooks[hook.num] = msgspec.structs.replace(hook, paused_us=None)
+
+    def _is_gone(self, work: str, subject: str) -> bool:
+        if work != WEBHOOKS:
+            return super()._is_gone(work, subject)
+        delivery = self.all_deliveries.get(subject)
+        return delivery is None or delivery.state != PENDING
 
     def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
         return [d for d in self._deliveries_of(hook.num) if d.state == PENDING]

@@ -3,6 +3,7 @@
 Work that has a row of its own (a schedule, an occurrence, a command, a delivery) is due again by
 that row; its letter is a record, and goes when it has not been renewed after its time. Work without
 one (a device that cannot be loaded, a user whose listener cannot be served) is due by its letter.
+Letters of what was deleted meanwhile go within seconds.
 """
 
 import traceback
@@ -14,6 +15,7 @@ import structlog
 from actors.ports import Store, WallClock
 from actors.runtime.isolation import Failed, attempt
 from protocol.dead_letters import DETAIL_MAX, OWN_ROW, DeadLetter, reason_of
+from protocol.errors import Unavailable
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.dead_letters")
@@ -75,6 +77,9 @@ class DeadLetters:
     async def work(self) -> int | None:
         now_us = self._clock.now_us()
         self.counts = await self._store.count_dead_letters()
+        gone = [await self._forget_gone(work) for work in self.counts]
+        if any(gone):
+            self.counts = await self._store.count_dead_letters()
         for work in [each for each in OWN_ROW if each in self.counts]:
             renewed_us = now_us - RENEWED_WITHIN_S * SECOND_US
             await self._store.forget_dead_letters(work, renewed_us)
@@ -82,6 +87,16 @@ class DeadLetters:
             for letter in await self._store.due_dead_letters(work, now_us, AGAIN_MAX):
                 self._again[work](letter)
         return now_us + AGAIN_S * SECOND_US if self.counts else None
+
+    async def _forget_gone(self, work: str) -> int:
+        """What was deleted meanwhile; where that cannot be told, letters are tried all the same."""
+        gone = await attempt(partial(self._store.forget_gone_letters, work))
+        if not isinstance(gone, Failed):
+            return gone
+        if isinstance(gone.error, Unavailable):
+            raise gone.error
+        log.warning("dead letters are looked through later", work=work, error=repr(gone.error))
+        return 0
 
     def degraded(self) -> dict[str, str]:
         """For `/readyz`."""

@@ -37,6 +37,11 @@ class DeadLetterStore(Protocol):
         """Those that were due before then and were not renewed: they succeeded, or are gone."""
         ...
 
+    async def forget_gone_letters(self, work: str) -> int:
+        """Those of this work whose subject was deleted, or has ended some other way; answers how
+        many. Listeners' letters stay: what a deleted listener left is cleared by their next try."""
+        ...
+
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
         """Those whose next try has come, the longest due first."""
         ...

@@ -10,10 +10,14 @@ from actors.adapters.memory_store import MemoryStore
 from actors.ports import Store
 from protocol import dead_letters
 from protocol.dead_letters import DETAIL_MAX, PAUSE_MAX_US, REASON_MAX, SUBJECT_MAX
+from protocol.listing import OCCURRENCES
 from protocol.webhooks import Outcome
+from tests.contract import test_store_commands as of_commands
+from tests.contract import test_store_schedules as of_schedules
 from tests.contract import test_store_webhooks as of_webhooks
 from tests.contract.test_store import Home
-from tests.unit.makers import NOW, SECOND, USER
+from tests.lists import items
+from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 
 @pytest.fixture
@@ -153,3 +157,42 @@ async def test_a_webhook_delivery_that_an_operator_releases_is_tried_at_once(sto
     assert left is not None
     assert left.paused_us is not None
     assert left.paused_us > NOW + 10 * SECOND
+
+
+async def test_letters_go_with_what_they_are_about(store: Store) -> None:
+    home = await Home(store).furnish()
+    await store.add_media(of_schedules.some_media())
+    hook = await of_webhooks.added(home)
+    delivery = await of_webhooks.with_news(home, hook)
+    command = await store.add_command(of_commands.some_command(home))
+    schedule = await store.add_schedule(of_schedules.some_schedule(), [NOW])
+    (occurrence,) = await items(store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
+    feed = home.feeds["number"]
+    subjects = {
+        "plans": schedule.id,
+        "occurrences": occurrence.id,
+        "commands": command.id,
+        "webhooks": delivery.id,
+        "devices": f"{USER}/{home.device.code}",
+        "rollups": f"{feed.num}/29000000",
+    }
+    for work, subject in subjects.items():
+        await store.put_aside(work, subject, "r", now_us=NOW)
+        await store.put_aside(work, f"{OTHER_USER}/x", "nobody's", now_us=NOW)
+
+    async def left() -> dict[str, str]:
+        for work in dead_letters.KINDS:
+            await store.forget_gone_letters(work)
+        return {each.work: each.subject for each in await store.dead_letters(100, None)}
+
+    assert await left() == subjects
+    await store.delete_webhook(USER, hook.id)
+    await store.cancel_command(USER, command.id, NOW)
+    await store.delete_schedule(USER, schedule.id)
+    assert await left() == {work: subjects[work] for work in ("devices", "rollups")}
+    await store.delete_feed(USER, feed.id)
+    await store.delete_device(USER, home.device.id, purge=False)
+    assert await left() == {}
+    # What a listener left behind is cleared by its next try; the sums of a user likewise.
+    await store.put_aside("listeners", OTHER_USER, "r", now_us=NOW)
+    assert await left() == {"listeners": OTHER_USER}

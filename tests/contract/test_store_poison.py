@@ -231,7 +231,7 @@ async def test_a_delivery_that_fails_is_put_aside_and_others_are_tried(
         patch.setattr(webhooks, "claimed", failing(webhooks.claimed, lambda: bad.id))
         claimed = await of_webhooks.claim(home)
         assert [errand.delivery.id for errand in claimed.errands] == [good.id]
-        await only_letter(home, "webhooks", bad.id)
+        assert (await only_letter(home, "webhooks", bad.id)).user_id == USER
         assert (await of_webhooks.claim(home, 9)).errands == ()
         await home.store.retry_dead_letters(None, NOW + 9 * SECOND)
     claimed = await of_webhooks.claim(home, 9)

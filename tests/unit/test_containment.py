@@ -79,7 +79,7 @@ class Deliveries(MemoryStore):
             next_try_us=NOW,
         )
         url = f"https://{webhook_num}.example"
-        return Errand(delivery=delivery, url=url, secret=self.secrets[webhook_num])
+        return Errand(delivery=delivery, user_id=USER, url=url, secret=self.secrets[webhook_num])
 
     async def delivery_tried(
         self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
@@ -130,7 +130,7 @@ async def test_an_error_in_a_sender_leaks_no_slot_and_holds_up_no_other_webhook(
     assert scene.receivers.got.count("https://2.example") == ROUNDS * EACH_MAX
     assert scene.supervisor.crashes == 0
     letters = await scene.store.dead_letters(1_000, None)
-    assert {letter.work for letter in letters} == {"webhooks"}
+    assert {(letter.work, letter.user_id) for letter in letters} == {("webhooks", USER)}
     assert "delivery-1" in {letter.subject for letter in letters}
     assert "Error" in letters[0].reason
     if cause != "note":

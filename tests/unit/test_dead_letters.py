@@ -8,9 +8,10 @@ from actors.adapters.memory_store import MemoryStore
 from actors.due.dead_letters import AGAIN_S, RENEWED_WITHIN_S, DeadLetters, put_aside
 from actors.ports import Store
 from protocol.dead_letters import DeadLetter, reason_of
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, Unstorable
 from roost.dead_letter_table import print_letters, table
-from tests.unit.makers import NOW, SECOND, USER
+from tests.contract.test_store_schedules import some_media, some_schedule
+from tests.unit.makers import NOW, SECOND, USER, some_device, some_login
 
 
 def some_letter(**changes: object) -> DeadLetter:
@@ -51,20 +52,50 @@ async def test_a_letter_that_cannot_be_noted_is_no_failure_of_its_own() -> None:
     assert await put_aside(store, ManualClock(), "devices", "u/d", ValueError("x")) is None
 
 
-async def test_due_letters_without_a_row_are_tried_and_those_of_a_row_that_went_on_go() -> None:
+async def test_a_letter_whose_subject_is_gone_goes_at_the_next_look() -> None:
+    """They stayed listed, and `/readyz` degraded, for up to an hour."""
     store: Store = MemoryStore(ManualClock())
+    clock, tried = ManualClock(NOW), list[str]()
+    letters = DeadLetters(store, clock, {"devices": lambda letter: tried.append(letter.subject)})
+    for _ in range(12):  # an hour's pause
+        await store.put_aside("devices", f"{USER}/gone", "r", now_us=NOW)
+    assert await letters.work() is None
+    assert letters.degraded() == {}
+    assert tried == []
+
+
+async def test_letters_that_cannot_be_looked_through_are_tried_all_the_same() -> None:
+    class Broken(MemoryStore):
+        async def forget_gone_letters(self, work: str) -> int:
+            raise Unstorable("division by zero")
+
+    store, tried = Broken(ManualClock()), list[str]()
+    letters = DeadLetters(
+        store, ManualClock(NOW), {"devices": lambda letter: tried.append(letter.subject)}
+    )
+    await store.put_aside("devices", "u/d", "r", now_us=NOW - 10 * SECOND)
+    await letters.work()
+    assert tried == ["u/d"]
+
+
+async def test_due_letters_without_a_row_are_tried_and_those_of_a_row_that_went_on_go() -> None:
+    store = MemoryStore(ManualClock())
+    device = await store.add_device(some_device(), some_login(some_device()))
+    await store.add_media(some_media())
+    schedule = await store.add_schedule(some_schedule(device_id=device.id), [])
     clock, tried = ManualClock(NOW), list[str]()
     letters = DeadLetters(store, clock, {"devices": lambda letter: tried.append(letter.subject)})
     assert await letters.work() is None
     assert letters.degraded() == {}
-    await store.put_aside("devices", "u/d", "r", now_us=NOW)
-    await store.put_aside("plans", "s1", "r", now_us=NOW)
+    subject = "/".join(device.key)
+    await store.put_aside("devices", subject, "r", now_us=NOW)
+    await store.put_aside("plans", schedule.id, "r", now_us=NOW)
     assert await letters.work() == NOW + AGAIN_S * SECOND
     assert tried == []
     assert letters.degraded() == {"dead letters": "devices 1, plans 1: see `roost dead-letters`"}
     clock.advance(10)
     await letters.work()
-    assert tried == ["u/d"]
+    assert tried == [subject]
     clock.advance(RENEWED_WITHIN_S + 1)
     await letters.work()
     assert await store.count_dead_letters() == {"devices": 1}

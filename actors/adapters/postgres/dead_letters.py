@@ -14,9 +14,11 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.planning import use_indexes
 from protocol.dead_letters import (
     COMMANDS,
     DETAIL_MAX,
+    DEVICES,
     DOUBLED_MAX,
     KEPT_MAX,
     OCCURRENCES,
@@ -58,6 +60,27 @@ UPDATE webhooks w SET paused_at = NULL WHERE w.paused_at IS NOT NULL AND w.num I
 _RELEASE_DELIVERIES = """
 UPDATE webhook_deliveries SET next_try_at = $2 WHERE id::text = ANY($1) AND state = 'pending'
 """
+
+_THE_ID = (
+    "CASE WHEN l.subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'"
+    " THEN left(l.subject, 36)::uuid END"
+)
+_THE_NUMBER = "CASE WHEN l.subject ~ '^[0-9]{1,10}/' THEN split_part(l.subject, '/', 1)::bigint END"
+# What a letter is about, while that is there and still has to be done. (A subquery for each letter
+# finds it by an index; a join might read the whole table.)
+_SUBJECTS = {
+    PLANS: f"SELECT true FROM media_schedules r WHERE r.id = {_THE_ID} AND r.plan_at IS NOT NULL",
+    OCCURRENCES: "SELECT true FROM schedule_occurrences r"
+    f" WHERE r.id = {_THE_ID} AND r.state = 'pending'",
+    COMMANDS: f"SELECT true FROM commands r WHERE r.id = {_THE_ID}"
+    " AND r.state IN ('queued', 'sent')",
+    WEBHOOKS: f"SELECT true FROM webhook_deliveries r WHERE r.id = {_THE_ID}"
+    " AND r.state = 'pending'",
+    DEVICES: f"SELECT true FROM devices r WHERE r.user_id = {_THE_ID}"
+    " AND r.code = substr(l.subject, 38)",
+    ROLLUPS: "SELECT l.subject LIKE 'user %' OR"
+    f" EXISTS (SELECT FROM feeds r WHERE r.num = {_THE_NUMBER})",
+}
 
 # As `pause_us` of the attempts that there are then.
 _PUT_ASIDE = f"""
@@ -151,6 +174,19 @@ async def forget(connection: Any, work: str, due_before_us: int) -> int:
     status = await connection.execute(
         "DELETE FROM dead_letters WHERE work = $1 AND next_try_at < $2", work, due_before_us
     )
+    return int(status.split()[1])
+
+
+async def forget_gone(connection: Any, work: str) -> int:
+    """Those whose subject is not there any more, or has ended."""
+    if work not in _SUBJECTS:
+        return 0
+    async with connection.transaction():
+        await use_indexes(connection)
+        status = await connection.execute(
+            f"DELETE FROM dead_letters l WHERE l.work = $1 AND ({_SUBJECTS[work]}) IS NOT TRUE",
+            work,
+        )
     return int(status.split()[1])
 
 
@@ -248,6 +284,9 @@ class DeadLetterCalls(Crossing):
 
     async def forget_dead_letters(self, work: str, due_before_us: int) -> int:
         return await self._work(forget, work, due_before_us)
+
+    async def forget_gone_letters(self, work: str) -> int:
+        return await self._work(forget_gone, work)
 
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
         return await self._work(due, work, now_us, limit)

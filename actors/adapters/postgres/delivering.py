@@ -59,7 +59,7 @@ ON CONFLICT (webhook_num, event_id) DO NOTHING
 _IS_PAUSED = "(w.paused_at > $1 AND w.paused_at <= $2)"
 
 _CLAIM = f"""
-SELECT {DELIVERY}, w.url, w.secret FROM webhooks w CROSS JOIN LATERAL (
+SELECT {DELIVERY}, w.user_id::text, w.url, w.secret FROM webhooks w CROSS JOIN LATERAL (
     SELECT * FROM webhook_deliveries d WHERE d.webhook_num = w.num AND d.state = 'pending'
         AND (d.next_try_at <= $1 OR d.next_try_at > $2)
     ORDER BY d.next_try_at, d.num LIMIT $3 FOR UPDATE SKIP LOCKED) AS d
@@ -217,7 +217,9 @@ async def _claim(
     found = await connection.fetch(_CLAIM, now_us, far_us, each, list(busy), limit)
 
     async def aside(row: Any, error: Exception) -> None:
-        next_us = await hold(connection, WEBHOOKS, row["id"], error, now_us=now_us)
+        next_us = await hold(
+            connection, WEBHOOKS, row["id"], error, now_us=now_us, user_id=row["user_id"]
+        )
         await connection.execute(
             "UPDATE webhook_deliveries SET next_try_at = $2 WHERE num = $1", row["num"], next_us
         )
@@ -241,7 +243,7 @@ async def _claim(
 
 def _errand(row: Any, now_us: int) -> Errand:
     claimed = webhooks.claimed(delivery(row), now_us)
-    return Errand(delivery=claimed, url=row["url"], secret=row["secret"])
+    return Errand(delivery=claimed, user_id=row["user_id"], url=row["url"], secret=row["secret"])
 
 
 async def delivery_tried(
