@@ -10,6 +10,7 @@ import trio
 from actors.courier import Courier
 from actors.dispatch import Dispatcher
 from actors.due.dead_letters import DeadLetters
+from actors.due.restoration import Restoration
 from actors.flows import Flows
 from actors.jobs import Job
 from actors.leases import Leases
@@ -23,16 +24,13 @@ from actors.supervisor import Supervisor
 from actors.timer import Key, Timer
 from protocol import commands
 from protocol.dead_letters import DeadLetter
-from protocol.errors import Unavailable
 from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime
-from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.clockwork")
 
 # Of other jobs: what comes meanwhile is done together.
 PACE_S = 0.02
-RESTORE_AGAIN_S = 1.0
 RING_AGAIN_S = 1.0
 # A job that fails looks again so soon, and so late after many failures.
 RETRY_S, RETRY_MAX_S = 1.0, 60.0
@@ -124,13 +122,14 @@ class Clockwork:
         self._restoring.cancel()  # an earlier one that has not come to its end
         self._restorations += 1
         number = self._restorations
+        restoration = Restoration(self._store, self._clock, self.leases)
 
         async def restore() -> None:
             if number != self._restorations:
                 return
             with trio.CancelScope() as scope:  # one for each try
                 self._restoring = scope
-                await self._restore()
+                await self._restore(restoration)
 
         supervisor.keep("leases", restore)
 
@@ -166,23 +165,10 @@ class Clockwork:
             self.wake("commands")
         return None
 
-    async def _restore(self) -> None:
+    async def _restore(self, restoration: Restoration) -> None:
         """Leases and waits of the devices that were online, or near an alarm, when we ended."""
         await self._written()
-        while True:
-            try:
-                await self._store.session_memory("")  # what the last leader left running is over
-                self.leases.restore(await self._store.online_devices())
-                for key, alarm, after_s in await self._store.pending_alarms():
-                    if alarm.feed_num is not None:
-                        gone_s = (self._clock.now_us() - alarm.since_us) / SECOND_US
-                        for_s = max(0.0, after_s - gone_s)
-                        self.leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
-            except Unavailable as error:
-                log.warning("leases are restored later", error=str(error))
-                await trio.sleep(RESTORE_AGAIN_S)
-            else:
-                return
+        await restoration.run()
 
     def _arm_leases(self, partition: int, in_s: float | None) -> None:
         if in_s is None:

@@ -6,6 +6,7 @@ import msgspec
 
 from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
+from actors.ports.time import WaitingAlarms
 from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
 from protocol.records import OFFLINE, Device, Feed
 
@@ -92,15 +93,18 @@ class AlarmTables(WebhookTables):
             self._announce(now_us, alarms=[alarm])
         return alarm
 
-    async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:
+    async def pending_alarms(self, limit: int, after: int) -> WaitingAlarms:
         await self._cross()
+        pending = [a for a in self.all_alarms.values() if a.state == PENDING and a.num > after]
+        page = sorted(pending, key=lambda a: a.num)[:limit]
         found = []
-        for alarm in self.all_alarms.values():
+        for alarm in page:
             feed = self._feeds.get(alarm.feed_id or "")
-            if alarm.state == PENDING and feed is not None and feed.alarm.after_s:
+            if feed is not None and feed.alarm.after_s:
                 device = self._devices[alarm.device_id]
                 found.append((device.key, alarm, feed.alarm.after_s))
-        return found
+        last = page[-1].num if len(page) == limit else None
+        return WaitingAlarms(alarms=tuple(found), after=last)
 
     async def online_devices(self) -> list[Device]:
         await self._cross()

@@ -99,13 +99,25 @@ class ScheduleStore(Protocol):
         ...
 
 
+class WaitingAlarms(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose device's alarm each is, and how long it waits (s).
+
+    Attributes:
+        after: where the next call goes on; None behind the last one.
+    """
+
+    alarms: tuple[tuple[tuple[str, str], Alarm, float], ...]
+    after: int | None
+
+
 class AlarmStore(Protocol):
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
         """The alarm as it is now; None where there is none. A cleared one stays cleared."""
         ...
 
-    async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:
-        """Alarms that wait for their time: whose device's, and how long each waits (s)."""
+    async def pending_alarms(self, limit: int, after: int) -> WaitingAlarms:
+        """Alarms that wait for their time, from the one behind the number `after` on. One that
+        nobody can read is put aside under its device's name."""
         ...
 
     async def online_devices(self) -> list[Device]:

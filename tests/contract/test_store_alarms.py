@@ -65,8 +65,26 @@ async def test_alarms_that_wait_are_found_again_at_a_start(home: Home) -> None:
     feed = msgspec.structs.replace(home.feeds["number"], alarm=AlarmRule(after_s=60.0))
     await home.store.update_feed(feed)
     await home.commit(of(alarms=(alarm(home, state="pending", raised_us=None),)))
-    ((key, found, after_s),) = await home.store.pending_alarms()
+    page = await home.store.pending_alarms(10, 0)
+    ((key, found, after_s),) = page.alarms
+    assert page.after is None
     assert (key, found.id[-1], after_s) == (KEY, "1", 60.0)
+
+
+async def test_alarms_that_wait_come_in_pages(home: Home) -> None:
+    """They came all at once, however many there were."""
+    feed = msgspec.structs.replace(home.feeds["number"], alarm=AlarmRule(after_s=60.0))
+    await home.store.update_feed(feed)
+    waiting = [alarm(home, n, kind=f"k{n}", state="pending", raised_us=None) for n in range(5)]
+    await home.commit(of(alarms=tuple(waiting)))
+    await home.commit(of(alarms=(msgspec.structs.replace(waiting[1], state="dropped"),)))
+    seen, pages = list[str](), 0
+    after: int | None = 0
+    while after is not None:
+        page = await home.store.pending_alarms(2, after)
+        seen += [found.id[-1] for _, found, _ in page.alarms]
+        after, pages = page.after, pages + 1
+    assert (seen, pages) == (["0", "2", "3", "4"], 3)
 
 
 async def test_acknowledging_holds_over_later_words_until_it_clears(home: Home) -> None:

@@ -12,16 +12,18 @@ from actors.adapters.postgres import history
 from actors.adapters.postgres.store import open_store
 from actors.runtime.isolation import Failed, attempt_each
 from protocol import commands, webhooks
+from protocol.alarms import AlarmRule
 from protocol.commands import Command
 from protocol.dead_letters import DeadLetter
 from protocol.errors import BadRecurrence, Unavailable, Unstorable
 from protocol.records import LoadedDevice
 from protocol.schedules import Due, Occurrence, Schedule, planned
 from protocol.webhooks import WebhookDelivery
+from tests.contract import test_store_alarms as of_alarms
 from tests.contract import test_store_commands as of_commands
 from tests.contract import test_store_webhooks as of_webhooks
 from tests.contract.pg_scene import Scene
-from tests.contract.test_store import KEY, Home
+from tests.contract.test_store import KEY, Home, of
 from tests.contract.test_store_commands import sent, some_command
 from tests.contract.test_store_schedules import (
     Judge,
@@ -293,6 +295,28 @@ async def test_a_device_row_that_the_server_cannot_read_fails_alone(scene: Scene
     assert [device.code for device in await store.online_devices()] == ["d1"]
     letter = await only_letter(scene.home, "devices", f"{USER}/bad")
     assert (letter.user_id, letter.attempts) == (USER, 1)
+
+
+async def test_a_waiting_alarm_that_the_server_cannot_read_fails_alone(scene: Scene) -> None:
+    home = scene.home
+    feed = msgspec.structs.replace(home.feeds["number"], alarm=AlarmRule(after_s=60.0))
+    await home.store.update_feed(feed)
+    waiting = [of_alarms.alarm(home, n, kind=f"k{n}", state="pending") for n in range(5)]
+    await home.commit(of(alarms=tuple(waiting)))
+    others = await scene.fetch(
+        "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attnum > 0"
+        " AND attrelid = 'alarms'::regclass AND NOT attisdropped AND attname <> 'detail'"
+    )
+    await scene.fetch("ALTER TABLE alarms RENAME TO alarms_there")
+    await scene.fetch(
+        f"CREATE VIEW alarms AS SELECT {others[0][0]},"
+        " CASE WHEN kind = 'k3' THEN (1 / (num - num))::text ELSE detail END AS detail"
+        " FROM alarms_there"
+    )
+    page = await home.store.pending_alarms(10, 0)
+    assert [each.kind for _, each, _ in page.alarms] == ["k0", "k1", "k2", "k4"]
+    letter = await only_letter(home, "devices", "/".join(KEY))
+    assert (letter.user_id, letter.reason) == (USER, "DivisionByZeroError: division by zero")
 
 
 async def test_a_privilege_that_was_taken_away_is_a_server_that_is_away(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from actors.clockwork import Clockwork
+from actors.due.restoration import Restoration
 from actors.flows import DRAIN_S, Flows
 from protocol.alarms import OFFLINE, Alarm
 from protocol.times import SECOND_US
@@ -131,7 +132,7 @@ def always_flowing(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
-    async def restore(self: Clockwork) -> None:
+    async def restore(self: Clockwork, restoration: Restoration) -> None:
         await trio.lowlevel.checkpoint()
 
     patch.setattr(Clockwork, "_restore", restore)

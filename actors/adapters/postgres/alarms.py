@@ -9,6 +9,7 @@ from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.isolating import halves_apart, whole_or_apart
 from actors.adapters.postgres.rows import columns
+from actors.ports.time import WaitingAlarms
 from protocol.alarms import DROPPED, Alarm
 from protocol.dead_letters import DEVICES
 from protocol.records import Device
@@ -44,6 +45,18 @@ ON CONFLICT (id) DO UPDATE SET count = excluded.count, raised_at = excluded.rais
         ELSE excluded.state END
 RETURNING a.id::text, a.state
 """
+
+# By an index of those that wait alone; what is read of them may fail, their numbers do not.
+_PENDING_PAGE = "SELECT num FROM alarms WHERE state = 'pending' AND num > $1 ORDER BY num LIMIT $2"
+_PENDING = f"""
+SELECT {ALARM}, d.code, f.alarm_after_s FROM {FROM}
+WHERE a.num = ANY($1) AND a.state = 'pending' AND f.alarm_after_s > 0 ORDER BY a.num
+"""
+_WHOSE = """
+SELECT d.user_id::text, d.code FROM alarms a JOIN devices d ON d.num = a.device_num
+WHERE a.num = $1
+"""
+_Waiting = tuple[tuple[str, str], Alarm, float]
 
 
 def alarm(row: Any) -> Alarm:
@@ -141,12 +154,31 @@ async def acknowledge_alarm(
     return found
 
 
-async def pending_alarms(connection: Any) -> list[tuple[tuple[str, str], Alarm, float]]:
-    found = await connection.fetch(
-        f"SELECT {ALARM}, d.code, f.alarm_after_s FROM {FROM} WHERE a.state = 'pending'"
-        " AND f.alarm_after_s > 0"
-    )
-    return [((r["user_id"], r["code"]), alarm(r), r["alarm_after_s"]) for r in found]
+async def pending_alarms(connection: Any, limit: int, after: int) -> WaitingAlarms:
+    return await whole_or_apart(connection, _pending, limit, after)
+
+
+async def _pending(connection: Any, limit: int, after: int, *, apart: bool) -> WaitingAlarms:
+    page = await connection.fetch(_PENDING_PAGE, after, limit)
+    nums = [row["num"] for row in page]
+
+    async def read(some: Sequence[int]) -> list[_Waiting]:
+        found = await connection.fetch(_PENDING, some)
+        return [((r["user_id"], r["code"]), alarm(r), r["alarm_after_s"]) for r in found]
+
+    async def aside(num: int, error: Exception) -> None:
+        row = await connection.fetchrow(_WHOSE, num)
+        if row is not None:
+            await _put_device_aside(connection, row["user_id"], row["code"], error)
+
+    found = await (halves_apart(connection, nums, read, aside) if apart else read(nums))
+    last = nums[-1] if len(nums) == limit else None
+    return WaitingAlarms(alarms=tuple(found), after=last)
+
+
+async def _put_device_aside(connection: Any, user_id: str, code: str, error: Exception) -> None:
+    now_us = await connection.fetchval("SELECT now()")
+    await hold(connection, DEVICES, f"{user_id}/{code}", error, now_us=now_us, user_id=user_id)
 
 
 async def online_devices(connection: Any) -> list[Device]:
@@ -169,9 +201,7 @@ async def _online(connection: Any, *, apart: bool) -> list[Device]:
 
     async def aside(key: tuple[int, str, str], error: Exception) -> None:
         _, user_id, code = key
-        now_us = await connection.fetchval("SELECT now()")
-        subject = f"{user_id}/{code}"
-        await hold(connection, DEVICES, subject, error, now_us=now_us, user_id=user_id)
+        await _put_device_aside(connection, user_id, code, error)
 
     keys = await connection.fetch(
         "SELECT num, user_id::text, code FROM devices WHERE status <> 'offline' ORDER BY num"
@@ -185,8 +215,8 @@ class AlarmCalls(Crossing):
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
         return await self._work(acknowledge_alarm, user_id, alarm_id, now_us)
 
-    async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:
-        return await self._work(pending_alarms)
+    async def pending_alarms(self, limit: int, after: int) -> WaitingAlarms:
+        return await self._work(pending_alarms, limit, after)
 
     async def online_devices(self) -> list[Device]:
         return await self._work(online_devices)

@@ -1,0 +1,57 @@
+"""What time had promised when the process before this one ended: leases, and alarms that wait.
+
+    restoration = Restoration(store, clock, leases)
+    await restoration.run()        # after a failure again: it goes on where it stopped
+
+One for each time that this process takes the lead.
+"""
+
+import structlog
+import trio
+
+from actors.leases import Leases
+from actors.ports import Store, WallClock
+from protocol.errors import Unavailable
+from protocol.times import SECOND_US
+
+log = structlog.get_logger("roost.restoration")
+
+AGAIN_S = 1.0
+# Some 2 MB at once, and a few milliseconds of the event loop.
+ALARMS_AT_ONCE = 2_000
+
+
+class Restoration:
+    """Remembers how far it came."""
+
+    def __init__(self, store: Store, clock: WallClock, leases: Leases) -> None:
+        self._store = store
+        self._clock = clock
+        self._leases = leases
+        self._has_leases = False
+        self._after: int | None = 0  # the number of the last alarm; None: there is no other
+
+    async def run(self) -> None:
+        """Until all is restored, however often the store is away meanwhile."""
+        while True:
+            try:
+                await self._go_on()
+            except Unavailable as error:
+                log.warning("leases are restored later", error=str(error))
+                await trio.sleep(AGAIN_S)
+            else:
+                return
+
+    async def _go_on(self) -> None:
+        if not self._has_leases:
+            await self._store.session_memory("")  # what the last leader left running is over
+            self._leases.restore(await self._store.online_devices())
+            self._has_leases = True
+        while self._after is not None:
+            page = await self._store.pending_alarms(ALARMS_AT_ONCE, self._after)
+            for key, alarm, after_s in page.alarms:
+                if alarm.feed_num is not None:
+                    gone_s = (self._clock.now_us() - alarm.since_us) / SECOND_US
+                    for_s = max(0.0, after_s - gone_s)
+                    self._leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
+            self._after = page.after
