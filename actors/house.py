@@ -261,28 +261,42 @@ class House:
                 self.clockwork.nudge(device_num)
 
     async def drain(self) -> None:
-        """Take nothing new from the broker, and wait until what was taken is committed and the
-        broker has processed its acknowledgements.
+        """Take nothing new from the broker and claim no due work; wait until what was taken is
+        committed and the broker has processed its acknowledgements, and until what was claimed is
+        sent and noted.
 
         Bounded by `DRAIN_MAX_S` from the first call on: what is not done by then stays with the
-        broker, which sends it to the next process. A later call waits for what people wrote
-        meanwhile, for the rest of that time.
+        broker and the database, and the next process gets it. A later call waits for what people
+        wrote meanwhile, for the rest of that time.
         """
         if self.drained_by_s is None:
             self.drained_by_s = trio.current_time() + DRAIN_MAX_S
             self.gateway.closing = True
+            self.clockwork.close()
         with trio.move_on_at(self.drained_by_s) as scope:
             await self.writer.barrier()
-            while self.gateway.in_flight or self.gateway.unheard:
+            while self._has_in_flight:
                 await trio.sleep(DRAIN_POLL_S)
                 await self.writer.barrier()
         if scope.cancelled_caught and not self._gave_up_draining:
             self._gave_up_draining = True
-            log.warning(
-                "left to the broker",
-                messages=self.gateway.in_flight,
-                unheard=self.gateway.unheard,
-            )
+            if self.gateway.in_flight or self.gateway.unheard:
+                log.warning(
+                    "left to the broker",
+                    messages=self.gateway.in_flight,
+                    unheard=self.gateway.unheard,
+                )
+            if self.clockwork.in_flight:
+                log.warning(
+                    "left to the next process",
+                    commands=self.clockwork.dispatcher.in_flight,
+                    deliveries=self.clockwork.courier.in_flight,
+                )
+
+    @property
+    def _has_in_flight(self) -> bool:
+        gateway = self.gateway
+        return bool(gateway.in_flight or gateway.unheard or self.clockwork.in_flight)
 
 
 @asynccontextmanager
