@@ -22,10 +22,12 @@ from actors.scheduling import CLAIM_PACE_S, Scheduling
 from actors.supervisor import Supervisor
 from actors.timer import Key, Timer
 from protocol import commands
+from protocol.alarms import PENDING, Alarm
 from protocol.dead_letters import DeadLetter
 from protocol.errors import Unavailable
 from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime
+from protocol.records import LoadedDevice
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.clockwork")
@@ -174,15 +176,26 @@ class Clockwork:
                 await self._store.session_memory("")  # what the last leader left running is over
                 self.leases.restore(await self._store.online_devices())
                 for key, alarm, after_s in await self._store.pending_alarms():
-                    if alarm.feed_num is not None:
-                        gone_s = (self._clock.now_us() - alarm.since_us) / SECOND_US
-                        for_s = max(0.0, after_s - gone_s)
-                        self.leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
+                    self._restore_wait(key, alarm, after_s)
             except Unavailable as error:
                 log.warning("leases are restored later", error=str(error))
                 await trio.sleep(RESTORE_AGAIN_S)
             else:
                 return
+
+    def restore_waits(self, loaded: LoadedDevice) -> None:
+        """Of a device that could not be read before."""
+        rules = {feed.num: feed.alarm for feed in loaded.feeds}
+        for alarm in loaded.alarms:
+            rule = None if alarm.feed_num is None else rules.get(alarm.feed_num)
+            if alarm.state == PENDING and rule is not None and rule.after_s:
+                self._restore_wait(loaded.device.key, alarm, rule.after_s)
+
+    def _restore_wait(self, key: tuple[str, str], alarm: Alarm, after_s: float) -> None:
+        if alarm.feed_num is not None:
+            gone_s = (self._clock.now_us() - alarm.since_us) / SECOND_US
+            for_s = max(0.0, after_s - gone_s)
+            self.leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
 
     def _arm_leases(self, partition: int, in_s: float | None) -> None:
         if in_s is None:

@@ -47,7 +47,7 @@ from protocol.commands import Command
 from protocol.dead_letters import DEVICES, LISTENERS
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
-from protocol.records import OFFLINE, Device, Unit
+from protocol.records import OFFLINE, LoadedDevice, Unit
 
 log = structlog.get_logger("roost.house")
 
@@ -173,10 +173,12 @@ class House:
             canary_passed=self.canaries.passed,
         )
 
-    def _healed(self, device: Device) -> None:
-        """A device that nobody could read can be read again: it has a lease, if it is online."""
-        if device.state.status != OFFLINE:
-            self.clockwork.leases.restore([device])
+    def _healed(self, loaded: LoadedDevice) -> None:
+        """A device that nobody could read can be read again: it has a lease, if it is online, and
+        its alarms wait."""
+        if loaded.device.state.status != OFFLINE:
+            self.clockwork.leases.restore([loaded.device])
+        self.clockwork.restore_waits(loaded)
 
     def _renewed(self, user_id: str) -> None:
         """A change of what this user has may have been done after all."""

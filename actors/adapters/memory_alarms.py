@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from actors.adapters.memory_rules import Unreadable
 from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
 from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
+from protocol.dead_letters import DEVICES
 from protocol.records import OFFLINE, Device, Feed
 
 
@@ -15,6 +17,7 @@ class AlarmTables(WebhookTables):
 
     Attributes:
         all_alarms: every alarm by its id, pending ones too.
+        unreadable: ids of those whose rows nobody can read.
     """
 
     _devices: dict[str, Device]
@@ -23,6 +26,7 @@ class AlarmTables(WebhookTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self.all_alarms: dict[str, Alarm] = {}
+        self.unreadable: dict[str, None] = {}
 
     def _keep_alarms(self, changes: Sequence[Alarm]) -> bool:
         """Alarms as they are after a batch: the last word on each, ends before beginnings.
@@ -68,11 +72,14 @@ class AlarmTables(WebhookTables):
         )
 
     def _open_alarms(self, device_num: int) -> tuple[Alarm, ...]:
-        return tuple(
-            alarm
-            for alarm in self.all_alarms.values()
-            if alarm.device_num == device_num and alarm.state != CLEARED
-        )
+        """Raises `Unreadable` where one of them cannot be read."""
+        mine = [a for a in self.all_alarms.values() if a.device_num == device_num]
+        return tuple(self._read_alarm(alarm) for alarm in mine if alarm.state != CLEARED)
+
+    def _read_alarm(self, alarm: Alarm) -> Alarm:
+        if alarm.id in self.unreadable:
+            raise Unreadable(f"nobody can read the alarm {alarm.id}")
+        return alarm
 
     def _drop_alarms(self, *, device_num: int | None = None, feed_num: int | None = None) -> None:
         """The device, or the feed, is deleted."""
@@ -86,6 +93,7 @@ class AlarmTables(WebhookTables):
         alarm = self.all_alarms.get(alarm_id)
         if alarm is None or alarm.user_id != user_id or alarm.state == PENDING:
             return None
+        alarm = self._read_alarm(alarm)
         if alarm.state == ACTIVE:
             alarm = msgspec.structs.replace(alarm, state=ACKNOWLEDGED, acknowledged_us=now_us)
             self.all_alarms[alarm_id] = alarm
@@ -99,7 +107,11 @@ class AlarmTables(WebhookTables):
             feed = self._feeds.get(alarm.feed_id or "")
             if alarm.state == PENDING and feed is not None and feed.alarm.after_s:
                 device = self._devices[alarm.device_id]
-                found.append((device.key, alarm, feed.alarm.after_s))
+                try:
+                    found.append((device.key, self._read_alarm(alarm), feed.alarm.after_s))
+                except Unreadable as error:
+                    subject = "/".join(device.key)
+                    self._hold(DEVICES, subject, error, self._clock.now_us(), alarm.user_id)
         return found
 
     async def online_devices(self) -> list[Device]:

@@ -237,6 +237,27 @@ def test_a_retained_reading_does_not_make_its_own_live_copy_ambiguous() -> None:
     simulate(World(1, NATS), story)
 
 
+async def test_an_alarm_that_nobody_could_read_at_a_start_is_raised_when_it_can_be_read(
+    world: World,
+) -> None:
+    """It kept all other alarms from waiting, and itself waited for ever."""
+    for code in ("shed", "barn"):
+        device = world.device(code)
+        await device.feed("t", max_value=1.0, alarm={"after_s": 20})
+        await device.publish("t", 5.0)
+    await world.settle()
+    bad, good = world.store.all_alarms
+    world.store.unreadable[bad] = None
+    world.look_again_s = 10.0
+    await world.restart()
+    await world.advance(30)
+    alarms = world.store.all_alarms
+    assert (alarms[bad].state, alarms[good].state) == ("pending", "active")
+    world.store.unreadable.clear()
+    await world.advance(120)
+    assert alarms[bad].state == "active"
+
+
 def test_whole_plans_run_from_a_few_steps() -> None:
     steps = [
         Watch(at_s=0.0, owner="ada", lasts_s=20.0),

@@ -1,6 +1,6 @@
 """Alarms as their devices' actors judge them, and what has a lease or waits at a start."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from actors.adapters.postgres import rows
@@ -13,6 +13,8 @@ from protocol.alarms import DROPPED, Alarm
 from protocol.dead_letters import DEVICES
 from protocol.records import Device
 
+# A device, its alarm, and how long the alarm waits.
+Waiting = tuple[tuple[str, str], Alarm, float]
 ALARM = (
     "a.num, a.id::text, a.user_id::text, a.device_num, d.id::text AS device_id, a.feed_num,"
     " f.id::text AS feed_id, a.kind, a.severity, a.state, a.since_at, a.count, a.raised_at,"
@@ -141,12 +143,44 @@ async def acknowledge_alarm(
     return found
 
 
-async def pending_alarms(connection: Any) -> list[tuple[tuple[str, str], Alarm, float]]:
-    found = await connection.fetch(
+async def pending_alarms(connection: Any) -> list[Waiting]:
+    """One that nobody can read is put aside with its device: all others are waited for."""
+    return await whole_or_apart(connection, _pending)
+
+
+async def _pending(connection: Any, *, apart: bool) -> list[Waiting]:
+    query = (
         f"SELECT {ALARM}, d.code, f.alarm_after_s FROM {FROM} WHERE a.state = 'pending'"
         " AND f.alarm_after_s > 0"
     )
-    return [((r["user_id"], r["code"]), alarm(r), r["alarm_after_s"]) for r in found]
+
+    def waiting(row: Any) -> Waiting:
+        return (row["user_id"], row["code"]), alarm(row), row["alarm_after_s"]
+
+    if not apart:
+        return [waiting(row) for row in await connection.fetch(query)]
+
+    async def read(keys: Sequence[tuple[int, str, str]]) -> list[Waiting]:
+        nums = [num for num, _, _ in keys]
+        return [waiting(r) for r in await connection.fetch(f"{query} AND a.num = ANY($1)", nums)]
+
+    keys = await connection.fetch(
+        "SELECT a.num, d.user_id::text, d.code FROM alarms a JOIN devices d ON d.num = a.device_num"
+        " WHERE a.state = 'pending' ORDER BY a.num"
+    )
+    return await halves_apart(connection, [tuple(k) for k in keys], read, _aside(connection))
+
+
+def _aside(connection: Any) -> Callable[[tuple[int, str, str], Exception], Awaitable[None]]:
+    """Puts a device aside: it, or an open alarm of it, cannot be read."""
+
+    async def aside(key: tuple[int, str, str], error: Exception) -> None:
+        _, user_id, code = key
+        now_us = await connection.fetchval("SELECT now()")
+        subject = f"{user_id}/{code}"
+        await hold(connection, DEVICES, subject, error, now_us=now_us, user_id=user_id)
+
+    return aside
 
 
 async def online_devices(connection: Any) -> list[Device]:
@@ -167,16 +201,10 @@ async def _online(connection: Any, *, apart: bool) -> list[Device]:
         )
         return [rows.device(row) for row in found]
 
-    async def aside(key: tuple[int, str, str], error: Exception) -> None:
-        _, user_id, code = key
-        now_us = await connection.fetchval("SELECT now()")
-        subject = f"{user_id}/{code}"
-        await hold(connection, DEVICES, subject, error, now_us=now_us, user_id=user_id)
-
     keys = await connection.fetch(
         "SELECT num, user_id::text, code FROM devices WHERE status <> 'offline' ORDER BY num"
     )
-    return await halves_apart(connection, [tuple(key) for key in keys], read, aside)
+    return await halves_apart(connection, [tuple(k) for k in keys], read, _aside(connection))
 
 
 class AlarmCalls(Crossing):
@@ -185,7 +213,7 @@ class AlarmCalls(Crossing):
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
         return await self._work(acknowledge_alarm, user_id, alarm_id, now_us)
 
-    async def pending_alarms(self) -> list[tuple[tuple[str, str], Alarm, float]]:
+    async def pending_alarms(self) -> list[Waiting]:
         return await self._work(pending_alarms)
 
     async def online_devices(self) -> list[Device]:
