@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from actors.adapters.memory_line import no_latency
+from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Act = Callable[["World", float, str], Awaitable[None]]
 
 LATENCY_MAX_S = 0.3
 COMMIT_MAX_S = 2.0
+FLAKY = 0.15
 
 
 def session_of(world: "World", target: str) -> str:
@@ -106,6 +108,20 @@ async def call_answer_lost(world: "World", seconds: float, target: str) -> None:
     world.store_faults.answers += 1
 
 
+async def call_fate(fate: str, world: "World", seconds: float, target: str) -> None:
+    """The next call of that name, or whichever it is, has this fate."""
+    world.store_faults.calls.waiting.append((target, fate))
+
+
+async def store_flaky(world: "World", seconds: float, target: str) -> None:
+    """For a while, whichever call may have any fate."""
+    rng, calls = random.Random(world.rng.random()), world.store_faults.calls
+    calls.drawn = lambda name: rng.choice(CALL_FATES) if rng.random() < FLAKY else ""
+    world.trace.fault("store flaky")
+    await trio.sleep(seconds)
+    calls.drawn = None
+
+
 async def load_fails(world: "World", seconds: float, target: str) -> None:
     """The next loading of devices raises what nobody foresaw."""
     world.store_faults.crashes += 1
@@ -158,6 +174,8 @@ ACTS: dict[str, Act] = {
     "store away": store_away,
     "store slow": store_slow,
     **{f"commit {fate}": partial(commit_fate, fate) for fate in COMMIT_FATES},
+    **{f"call {fate}": partial(call_fate, fate) for fate in CALL_FATES},
+    "store flaky": store_flaky,
     "answer lost": call_answer_lost,
     "load fails": load_fails,
     "job fails": job_fails,
@@ -183,6 +201,8 @@ KINDS = (
     "store away",
     "store slow",
     *(f"store: commit, {fate}" for fate in COMMIT_FATES),
+    *(f"store: call, {fate}" for fate in CALL_FATES),
+    "store flaky",
     "store: answer of a call lost",
     "store: unforeseen error",
     "store: poison",
