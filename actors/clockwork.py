@@ -218,7 +218,8 @@ class Clockwork:
 
     def _restore_wait(self, key: tuple[str, str], alarm: Alarm, after_s: float) -> None:
         if alarm.feed_num is not None:
-            gone_s = (self._clock.now_us() - alarm.since_us) / SECOND_US
+            # Where the clock was set back it says nothing: not longer than the whole wait.
+            gone_s = max(0, self._clock.now_us() - alarm.since_us) / SECOND_US
             for_s = max(0.0, after_s - gone_s)
             self.leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
 
