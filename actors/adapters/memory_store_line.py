@@ -56,7 +56,8 @@ class StoreFaults:
         answers: so many other calls that change something are done, and answered `Unavailable`.
         crashes: so many calls that load something raise an unforeseen error.
         job_crashes: so many calls that claim or plan due work do.
-        bad_devices: whoever loads one of them gets an unforeseen error.
+        bad_devices: whoever loads one of them gets an unforeseen error; so it is with
+            `bad_sessions`.
         told: told of every fault that had an effect, by its name, and what it was about.
     """
 
@@ -70,6 +71,7 @@ class StoreFaults:
         self.crashes = 0
         self.job_crashes = 0
         self.bad_devices: list[tuple[str, str]] = []
+        self.bad_sessions: list[str] = []
         self.told = told
 
     def stop(self) -> None:
@@ -77,6 +79,7 @@ class StoreFaults:
         self.away, self.latency, self.work_s = False, no_latency, WORK_S
         self.answers = self.crashes = self.job_crashes = 0
         self.bad_devices.clear()
+        self.bad_sessions.clear()
         self.commits.clear()
         self.calls.stop()
 
@@ -138,6 +141,9 @@ class StoreLine:
             if name == "load_devices" and any(key in self._faults.bad_devices for key in args[0]):
                 self._faults.told("device: bad row")
                 raise LineCrash("a device that nobody can read")
+            if name == "session" and args[0] in self._faults.bad_sessions:
+                self._faults.told("session: bad row")
+                raise LineCrash("a session that nobody can read")
             answer = await self._made(name, partial(call, *args, **options))
             if self._faults.answers and name.partition("_")[0] in CHANGES:
                 self._faults.answers -= 1
