@@ -54,6 +54,11 @@ class Courier:
         self._running: Counter[int] = Counter()  # by webhook
         self._put, self._take = trio.open_memory_channel[Errand](SENDERS)
 
+    @property
+    def sending(self) -> Counter[int]:
+        """How many senders each webhook has at the moment."""
+        return self._running
+
     async def deliver(self) -> int | None:
         """Claim what is due, as much as there are senders free."""
         room = SENDERS - self._running.total()
