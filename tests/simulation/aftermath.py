@@ -23,7 +23,7 @@ async def well(world: "World") -> None:
     Raises:
         Broken: it never comes to that.
     """
-    last = ""
+    last = "no answer"
     with trio.move_on_after(READY_WITHIN_S):
         while last := await _unwell(world):  # noqa: ASYNC110 (a probe asks now and then)
             await trio.sleep(LOOK_S)

@@ -18,6 +18,7 @@ from actors.adapters.memory_store_line import COMMIT_FATES
 from web.ops.readiness import assess
 
 if TYPE_CHECKING:
+    from tests.simulation.process import Process
     from tests.simulation.world import World
 
 Act = Callable[["World", float, str], Awaitable[None]]
@@ -153,24 +154,29 @@ async def lead_late(world: "World", seconds: float, target: str) -> None:
 
 async def process_paused(world: "World", seconds: float, target: str) -> None:
     """SIGSTOP, and SIGCONT so many seconds later."""
-    process = world.replicas.one_of(target)
+    process = _struck(world, target, "process: paused", seconds)
     if process is not None:
-        world.trace.fault("process: paused", f"{process.number} for {seconds:g} s")
         process.hang(seconds)
 
 
 async def parted_from_store(world: "World", seconds: float, target: str) -> None:
-    process = world.replicas.one_of(target)
+    process = _struck(world, target, "process: cut off from the store", seconds)
     if process is not None:
-        world.trace.fault("process: cut off from the store", f"{process.number}")
         process.part_from_store(seconds)
 
 
 async def parted_from_broker(world: "World", seconds: float, target: str) -> None:
+    process = _struck(world, target, "process: cut off from the broker", seconds)
+    if process is not None:
+        process.part_from_broker(seconds)
+
+
+def _struck(world: "World", target: str, kind: str, seconds: float) -> "Process | None":
+    """Whom a fault of one process meets; None where there is none just now."""
     process = world.replicas.one_of(target)
     if process is not None:
-        world.trace.fault("process: cut off from the broker", f"{process.number}")
-        process.part_from_broker(seconds)
+        world.trace.fault(kind, f"{process.number} for {seconds:g} s")
+    return process
 
 
 async def load_fails(world: "World", seconds: float, target: str) -> None:

@@ -30,10 +30,8 @@ def not_fenced(patch: Patch) -> None:
 def one_epoch(patch: Patch) -> None:
     hold = MemoryStore.hold_lead
 
-    async def mistaken(
-        self: MemoryStore, holder: str, lease_s: float, *, seize: bool = False
-    ) -> Lead:
-        lead = await hold(self, holder, lease_s, seize=seize)
+    async def mistaken(self: MemoryStore, *asked: Any, **how: Any) -> Lead:
+        lead = await hold(self, *asked, **how)
         self._epoch = 1
         return msgspec.structs.replace(lead, epoch=1)
 
@@ -44,10 +42,8 @@ def one_epoch(patch: Patch) -> None:
 def lasting_lease(patch: Patch) -> None:
     hold = MemoryStore.hold_lead
 
-    async def mistaken(
-        self: MemoryStore, holder: str, lease_s: float, *, seize: bool = False
-    ) -> Lead:
-        return await hold(self, holder, 1e9, seize=seize)
+    async def mistaken(self: MemoryStore, holder: str, lease_s: float, **how: Any) -> Lead:
+        return await hold(self, holder, 1e9, **how)
 
     patch.setattr(MemoryStore, "hold_lead", mistaken)
 

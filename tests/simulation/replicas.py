@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from tests.simulation.broken import Broken
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 # What a load balancer does: it looks now and then which of them is ready (`/readyz`).
 LOOK_S = 0.25
+NOBODY_MAX_S = 900.0
 
 
 class Replicas:
@@ -50,14 +52,20 @@ class Replicas:
         return max(ready, key=lambda process: process.house.leadership.epoch, default=None)
 
     async def serving(self) -> Process:
-        """The process that serves; waits for the next one where there is none."""
-        while True:
-            leader = self.leader()
-            if leader is not None:
-                return leader
-            changed = self._changed
-            with trio.move_on_after(LOOK_S if len(self.living) > 1 else float("inf")):
-                await changed.wait()
+        """The process that serves; waits for the next one where there is none.
+
+        Raises:
+            Broken: none does, for longer than any fault lasts.
+        """
+        with trio.move_on_after(NOBODY_MAX_S):
+            while True:
+                leader = self.leader()
+                if leader is not None:
+                    return leader
+                changed = self._changed
+                with trio.move_on_after(LOOK_S if len(self.living) > 1 else float("inf")):
+                    await changed.wait()
+        raise Broken("I6", f"nobody has served for {NOBODY_MAX_S:.0f} s")
 
     def one_of(self, target: str) -> Process | None:
         """`leader`, `standby`, or where that is nobody, anybody."""
