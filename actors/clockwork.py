@@ -24,6 +24,7 @@ from actors.supervisor import Supervisor
 from actors.timer import Key, Timer
 from protocol import commands
 from protocol.dead_letters import DeadLetter
+from protocol.errors import in_words
 from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime
 
@@ -180,7 +181,9 @@ class Clockwork:
         """A moment has come. Where that fails it comes again, and the others come all the same."""
         done = attempt_now(partial(self._ring_for, key))
         if isinstance(done, Failed):
-            log.warning("moment comes again", key=key, error=repr(done.error), exc_info=done.error)
+            log.warning(
+                "moment comes again", key=key, error=in_words(done.error), exc_info=done.error
+            )
             self.timer.after(key, RING_AGAIN_S)
 
     def _ring_for(self, key: Key) -> None:

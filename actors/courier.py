@@ -17,7 +17,7 @@ from actors.ports import Store, WallClock
 from actors.ports.webhooks import Receivers
 from actors.runtime.isolation import Failed, attempt
 from protocol.dead_letters import WEBHOOKS
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from protocol.signing import signed_headers
 from protocol.times import SECOND_US
 from protocol.webhooks import Errand, Outcome
@@ -125,5 +125,5 @@ class Courier:
                         errand.delivery, outcome, self._clock.now_us()
                     )
                 except Unavailable as error:
-                    log.warning("deliveries are noted later", error=str(error))
+                    log.warning("deliveries are noted later", error=in_words(error))
                     await trio.sleep(RETRY_S)

@@ -22,7 +22,7 @@ from actors.seat import Seat
 from actors.supervisor import Cell, Supervisor
 from actors.writer import Writer
 from protocol.dead_letters import DEVICES, DeadLetter
-from protocol.errors import Problem, Reason, Refusal, Unavailable
+from protocol.errors import Problem, Reason, Refusal, Unavailable, in_words
 from protocol.messages import (
     Announce,
     Configured,
@@ -219,7 +219,7 @@ class Devices:
             trio.ClosedResourceError,
             trio.TooSlowError,
         ) as error:
-            log.warning("devices take new settings late", user=user_id, error=repr(error))
+            log.warning("devices take new settings late", user=user_id, error=in_words(error))
         finally:
             if not is_known:  # whatever it was
                 self._refresh_later(user_id)
@@ -367,7 +367,7 @@ class Devices:
             try:
                 return await self._read(keys)
             except Unavailable as error:
-                log.warning("devices cannot be loaded yet", count=len(keys), error=str(error))
+                log.warning("devices cannot be loaded yet", count=len(keys), error=in_words(error))
                 await trio.sleep(RETRY_S)
 
     def _start(self, key: Key) -> Cell[DeviceMessage, DeviceEffect]:

@@ -18,7 +18,7 @@ from actors.runtime.isolation import Failed, attempt_each, attempt_now
 from protocol import commands
 from protocol.commands import Command
 from protocol.dead_letters import COMMANDS
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
 from protocol.topics import commands_topic
 
@@ -137,7 +137,7 @@ class Dispatcher:
                 for command, error in list(self._spoiled.values())[:NOTES_MAX]:
                     await self._put_aside(command, error)
             except Unavailable as error:
-                log.warning("commands are noted later", count=len(sent), error=str(error))
+                log.warning("commands are noted later", count=len(sent), error=in_words(error))
                 await trio.sleep(RETRY_S)
                 self._noted.set()
                 continue

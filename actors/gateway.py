@@ -17,7 +17,7 @@ from actors.ledger import Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
 from actors.refusing import KEPT_BYTES_MAX
 from protocol.commands import CommandAck
-from protocol.errors import Reason, Refusal
+from protocol.errors import Reason, Refusal, in_words
 from protocol.messages import (
     AckSaid,
     FromDevice,
@@ -265,7 +265,7 @@ class Gateway:
             receipt.taken if receipt else None,
             receipt,
         )
-        refusal = Refusal(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}"[:500])
+        refusal = Refusal(Reason.INTERNAL_ERROR, in_words(error)[:500])
         if self.closing or not self._hand_over(Unreadable(origin=origin, refusal=refusal)):
             if receipt is not None:
                 ledger.forget(receipt)

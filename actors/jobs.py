@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from actors.timer import Timer
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.jobs")
 
@@ -77,8 +77,8 @@ class Job:
                 next_us = await self._work()
             except Unavailable as error:
                 if not self.waits_for:
-                    log.warning("due work waits", job=self.name, error=str(error))
-                self.waits_for = str(error)[:WHY_MAX] or "a server is away"
+                    log.warning("due work waits", job=self.name, error=in_words(error))
+                self.waits_for = in_words(error)[:WHY_MAX]
                 self._next_us = 0  # nothing comes before the next try
                 self._timer.after(("job", self.name), RETRY_S)
                 continue

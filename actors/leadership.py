@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from actors.ports.lead import Lead, LeadStore
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.leadership")
 
@@ -101,7 +101,7 @@ class Leadership:
                     self._holder, self._lease_s, seize=self._alone and not self.epoch
                 )
             except Unavailable as error:
-                log.debug("the lead cannot be asked for", error=str(error))
+                log.debug("the lead cannot be asked for", error=in_words(error))
             else:
                 if lead.is_ours:
                     await self._lead(lead, asked_s)
@@ -117,7 +117,7 @@ class Leadership:
             try:
                 await self._store.resign_lead(self._holder)
             except Unavailable as error:
-                log.debug("the lease runs out by itself", error=str(error))
+                log.debug("the lease runs out by itself", error=in_words(error))
 
     async def _lead(self, lead: Lead, asked_s: float) -> None:
         if lead.epoch != self.epoch:

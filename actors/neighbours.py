@@ -21,7 +21,7 @@ from actors.retained import RETRY_S, Retained, Version
 from actors.runtime.isolation import Failed, attempt
 from protocol import listeners
 from protocol.dead_letters import LISTENERS, DeadLetter
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from protocol.events import DeviceChanged, Event, FeedValue
 from protocol.listeners import Listener
 from protocol.records import Device, Feed
@@ -148,7 +148,7 @@ class Neighbours:
                     del self._dirty[user_id]
                     await self._look_contained(user_id)
             except Unavailable as error:
-                log.debug("listeners are looked at later", error=str(error))
+                log.debug("listeners are looked at later", error=in_words(error))
                 await trio.sleep(RETRY_S)
                 self._bell.set()
 

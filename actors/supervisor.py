@@ -21,7 +21,7 @@ from actors.ports import WallClock
 from actors.runtime.endings import ends_process
 from actors.runtime.health import Health
 from actors.runtime.pauses import Pauses
-from protocol.errors import RoostError, Unavailable
+from protocol.errors import RoostError, Unavailable, in_words
 
 M = TypeVar("M")
 E = TypeVar("E")
@@ -113,7 +113,7 @@ class Cell(Generic[M, E]):
                 effects = actor.step(message, now_us)
             except Exception as error:
                 if message is self._killer:
-                    self._why = f"{type(error).__name__}: {error}"
+                    self._why = in_words(error)
                 self._killer = message
                 raise
         for effect in effects:
@@ -219,12 +219,13 @@ class Supervisor:
                 self.crashes += 1
                 self.health.failed(name, error, ran_s=ran_s, pause_s=pause_s)
                 # The same again and again is a line each time, not a page.
-                is_new = repr(error) != last and not isinstance(error, Unavailable)
-                last = repr(error)
+                told = in_words(error)
+                is_new = told != last and not isinstance(error, Unavailable)
+                last = told
                 log.warning(
                     "task failed",
                     task=name,
-                    error=repr(error),
+                    error=told,
                     times=pauses.failures,
                     again_in_s=round(pause_s, 3),
                     exc_info=error if is_new else None,
@@ -264,13 +265,13 @@ class Supervisor:
             except Exception as error:
                 self.crashes += 1
                 failed()
-                log.warning("actor failed", actor=name, error=repr(error), exc_info=error)
+                log.warning("actor failed", actor=name, error=in_words(error), exc_info=error)
                 now_s = trio.current_time()
                 failures.append(now_s)
                 while failures[0] < now_s - RESTARTS_WINDOW_S:
                     failures.popleft()
                 if len(failures) > RESTARTS_MAX:
-                    log.error("actor given up", actor=name, error=repr(error))
+                    log.error("actor given up", actor=name, error=in_words(error))
                     raise BudgetSpent(f"{name} failed {len(failures)} times") from error
             most = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (len(failures) - 1))
             await trio.sleep(most * (0.5 + self._rng.random() / 2))

@@ -12,7 +12,7 @@ from actors.outbox import Outbox
 from actors.ports import Store
 from actors.supervisor import Cell, Supervisor
 from actors.user import UserActor
-from protocol.errors import Busy, RoostError
+from protocol.errors import Busy, RoostError, in_words
 from protocol.events import Event
 from protocol.messages import (
     Happened,
@@ -181,7 +181,7 @@ class Users:
             try:
                 devices = await self._store.snapshot(user_id)
             except RoostError as error:
-                log.warning("snapshot waits for the database", error=str(error))
+                log.warning("snapshot waits for the database", error=in_words(error))
                 await trio.sleep(SNAPSHOT_RETRY_S)
                 continue
             cell = self._cells.get(user_id)

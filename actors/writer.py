@@ -20,7 +20,7 @@ from actors.accounts import Accounts
 from actors.mailbox import Lane, Mailbox
 from actors.ports import Batch, Committed, Ids, Store
 from actors.refusing import readable
-from protocol.errors import Fenced, Reason, Unavailable, Unstorable
+from protocol.errors import Fenced, Reason, Unavailable, Unstorable, in_words
 from protocol.records import Reading, Rejection, Unit
 
 log = structlog.get_logger("roost.writer")
@@ -178,7 +178,7 @@ class Writer:
                 self._retries += 1
                 if self._stuck_since_s is None:
                     self._stuck_since_s = started_s
-                    log.warning("commit waits for the database", error=str(error))
+                    log.warning("commit waits for the database", error=in_words(error))
                 pause_s = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(tries, 10))
                 tries += 1
                 await trio.sleep(pause_s * (0.5 + self._rng.random() / 2))
@@ -236,14 +236,14 @@ class Writer:
             return
         unit = units[0]
         self._set_aside += 1
-        log.error("unit cannot be stored", device=unit.device, error=str(error))
+        log.error("unit cannot be stored", device=unit.device, error=in_words(error))
         if unit.readings:
             # State and alarms stay: the actor that judged goes on from them.
-            await self._commit([refused(unit, str(error))])
+            await self._commit([refused(unit, in_words(error))])
             return
         if unit.acks:
             # What a device said of a command that nobody can read is kept as refused.
-            await self._commit([refused_acks(unit, str(error))])
+            await self._commit([refused_acks(unit, in_words(error))])
             return
         if unit.state or unit.alarms:
             await self._commit([msgspec.structs.replace(unit, state=None, alarms=())])

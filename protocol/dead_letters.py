@@ -6,6 +6,7 @@ that it fails for. A dead letter is tried again with growing pauses, and goes wh
 
 import msgspec
 
+from protocol.errors import in_words
 from protocol.times import SECOND_US
 
 # Kinds of work.
@@ -66,8 +67,7 @@ def line(text: str) -> str:
 
 def reason_of(error: BaseException) -> str:
     """What an error says, for `reason`."""
-    said = str(error)
-    return line(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    return line(in_words(error))
 
 
 def storable(text: str, length_max: int) -> str:

@@ -22,7 +22,13 @@ RoostError
 └─ SettingsError         a setting that cannot work; one line, exit status 2
 """
 
+import re
 from enum import StrEnum
+from types import TracebackType
+
+GROUP_SHOWN_MAX = 3
+# What errors of the system begin with, and what nobody needs to read.
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class Reason(StrEnum):
@@ -201,3 +207,35 @@ class BadRecurrence(RoostError):
 
 class SettingsError(RoostError):
     """A setting that cannot work."""
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, in a line for people: in logs, in reasons, on `/readyz`. Never empty.
+
+    Ours speak for themselves; of others the kind is told, too. `str` of many says nothing at all:
+    of `TimeoutError()`, of a failed `assert`.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        told = list(dict.fromkeys(in_words(each) for each in error.exceptions))
+        return "; ".join(told[:GROUP_SHOWN_MAX])
+    kind = type(error).__name__
+    said = _NUMBER.sub("", " ".join(str(error).split()))
+    if said:
+        return said if isinstance(error, RoostError) else f"{kind}: {said}"
+    if isinstance(error, TimeoutError) or "Timeout" in kind or "TooSlow" in kind:
+        return f"{kind}: no answer in time"
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and str(cause):
+        return f"{kind}, because of {in_words(cause)}"
+    place = _place(error.__traceback__)
+    return f"{kind} in {place}" if place else kind
+
+
+def _place(trace: TracebackType | None) -> str:
+    """The function that raised it."""
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame
+    return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"

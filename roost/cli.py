@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import cyclopts
 from cyclopts import App, Parameter
 
-from protocol.errors import RoostError, SettingsError
+from protocol.errors import RoostError, SettingsError, in_words
 from roost import logs
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except cyclopts.CycloptsError as error:
         _fail(" ".join(str(error).split()), 2)
     except RoostError as error:
-        _fail(str(error), 2 if isinstance(error, SettingsError) else 1)
+        _fail(in_words(error), 2 if isinstance(error, SettingsError) else 1)
     except BaseExceptionGroup as group:
         if group.subgroup(KeyboardInterrupt) is not None:
             _fail("interrupted", 130)
@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if rest is not None or ours is None:
             raise
         first = _first(ours)
-        _fail(str(first), 2 if isinstance(first, SettingsError) else 1)
+        _fail(in_words(first), 2 if isinstance(first, SettingsError) else 1)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     sys.exit(0)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import structlog
 import trio
 
+from protocol.errors import in_words
 from roost import logs
 
 log = structlog.get_logger("roost")
@@ -36,7 +37,7 @@ def for_failures() -> Iterator[None]:
         yield
     except BaseException as error:
         if not _is_cancel(error):  # whose failure cancelled us, only `_look` can tell
-            log.error("the service failed", error=repr(error))
+            log.error("the service failed", error=in_words(error))
         end_within(END_WITHIN_S, status=1)
         raise
 
@@ -79,7 +80,9 @@ def _look(root: trio.lowlevel.Task | None) -> tuple[list[str], list[str]]:
         for nursery in list(task.child_nurseries):
             # A task's failure waits there until its siblings have ended (guarded by a test).
             failures += [
-                repr(each) for each in getattr(nursery, "_pending_excs", ()) if not _is_cancel(each)
+                in_words(each)
+                for each in getattr(nursery, "_pending_excs", ())
+                if not _is_cancel(each)
             ]
             tasks += list(nursery.child_tasks)
     return failures, names

@@ -17,7 +17,7 @@ from actors.adapters.mqtt.device import open_devices
 from actors.adapters.mqtt.link import Address
 from actors.house import House
 from protocol import codec
-from protocol.errors import SettingsError
+from protocol.errors import SettingsError, in_words
 from protocol.records import User
 from protocol.times import SECOND_US
 from protocol.topics import prefix
@@ -95,7 +95,9 @@ def _read(file: Path) -> Demo | None:
     try:
         return msgspec.json.decode(file.read_bytes(), type=Demo)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}; remove it to begin anew") from None
+        raise SettingsError(
+            f"{file} cannot be read: {in_words(error)}; remove it to begin anew"
+        ) from None
 
 
 async def _make_user(house: House, known: User | None) -> Demo:

@@ -17,7 +17,7 @@ from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.links import MediaLinks
-from protocol.errors import SettingsError, Unavailable
+from protocol.errors import SettingsError, Unavailable, in_words
 from roost.embedded import data_dir
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
@@ -93,7 +93,7 @@ async def _migrate(store: PostgresStore) -> None:
                 log.info("migrated", file=name)
             return
         except Unavailable as error:
-            log.warning("waiting for the database", error=str(error))
+            log.warning("waiting for the database", error=in_words(error))
             await trio.sleep(DATABASE_RETRY_S)
 
 

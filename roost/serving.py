@@ -27,7 +27,7 @@ from actors.ports.broker_backlog import BrokerBacklog
 from actors.ports.media import MediaFiles
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from roost import deadline, logs
 from roost.hardening import harden
 from roost.settings import Bind, check_free
@@ -160,7 +160,7 @@ async def _serve_again(
         except Exception as error:
             if not bound.is_bound:
                 raise
-            log.error("web server failed", error=repr(error), exc_info=error)
+            log.error("web server failed", error=in_words(error), exc_info=error)
         await trio.sleep(pauses.next_s(trio.current_time() - since_s))
 
 

@@ -10,7 +10,7 @@ from quart import Response
 
 from actors.logins import client_id_of, new_login
 from protocol.bulk import credentials_csv, read_devices
-from protocol.errors import NotFound, NotTaken, Unavailable
+from protocol.errors import NotFound, NotTaken, Unavailable, in_words
 from protocol.events import DeviceChanged, DeviceGone
 from protocol.listing import DEVICES
 from protocol.records import Device, MqttLogin
@@ -220,4 +220,4 @@ async def _disconnect(call: Call, device: Device) -> None:
     try:
         await call.house.logins.disconnect(device.client_id)
     except Unavailable as error:
-        log.warning("device not disconnected", device=device.id, error=str(error))
+        log.warning("device not disconnected", device=device.id, error=in_words(error))

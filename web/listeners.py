@@ -4,7 +4,7 @@ import msgspec
 import structlog
 
 from actors.logins import new_listener
-from protocol.errors import NotFound, Unavailable
+from protocol.errors import NotFound, Unavailable, in_words
 from protocol.listeners import (
     Listener,
     ListenerCreated,
@@ -65,4 +65,4 @@ async def _disconnect(call: Call, listener: Listener) -> None:
     try:
         await call.house.logins.disconnect_user(listener.username)
     except Unavailable as error:
-        log.warning("listeners not disconnected", error=str(error))
+        log.warning("listeners not disconnected", error=in_words(error))

@@ -14,6 +14,7 @@ from protocol.errors import (
     Unauthorized,
     Unavailable,
     Unstorable,
+    in_words,
 )
 from protocol.resources import ProblemView
 
@@ -51,13 +52,13 @@ def of_problem(problem: Problem) -> Response:
 
 def of_unavailable(error: Unavailable) -> Response:
     """The database or broker is away: say so, and when to come back, but not its words."""
-    log.warning("request failed: a server is away", error=str(error))
+    log.warning("request failed: a server is away", error=in_words(error))
     return of_problem(Busy("the database does not answer at the moment", retry_after_s=2))
 
 
 def of_unstorable(error: Unstorable) -> Response:
     """The database cannot take or compare what was asked: numbers or times beyond its types."""
-    log.info("request refused by the database", error=str(error))
+    log.info("request refused by the database", error=in_words(error))
     return of_problem(Malformed("a value lies beyond what can be stored"))
 
 
@@ -75,6 +76,6 @@ def of_http(error: HTTPException) -> Response:
 
 def of_bug(error: Exception) -> Response:
     """Anything else is ours to mend; the caller learns only that it happened."""
-    log.error("request failed", error=repr(error), exc_info=error)
+    log.error("request failed", error=in_words(error), exc_info=error)
     detail = "this is a mistake of ours; it was logged"
     return answer(ProblemView(title="Internal server error", status=500, detail=detail))

@@ -12,7 +12,7 @@ import structlog
 from actors.ports import Ids, Store
 from actors.ports.mail import Mailer
 from protocol.access import RESET_S, PasswordReset, ResetAsked, kept_of
-from protocol.errors import Forbidden, Unauthorized, Unavailable
+from protocol.errors import Forbidden, Unauthorized, Unavailable, in_words
 from protocol.records import User
 from protocol.times import SECOND_US
 from web.routing import Api, Call
@@ -67,7 +67,7 @@ async def _sent(mailer: Mailer, to: str, link: str) -> None:
     try:
         await mailer.send(to, SUBJECT, TEXT.format(link=link))
     except Unavailable as error:
-        log.warning("mail not sent", error=str(error))
+        log.warning("mail not sent", error=in_words(error))
 
 
 @api.operation(

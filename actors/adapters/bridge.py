@@ -16,6 +16,8 @@ import structlog
 import trio
 import trio_asyncio
 
+from protocol.errors import in_words
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -90,6 +92,7 @@ def _trust(callback: object, method: str) -> None:
 def _logged(name: str) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        log.error("asyncio failure", adapter=name, what=context.get("message"), error=repr(error))
+        told = None if error is None else in_words(error)
+        log.error("asyncio failure", adapter=name, what=context.get("message"), error=told)
 
     return handle

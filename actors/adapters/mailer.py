@@ -8,7 +8,7 @@ from email.utils import formatdate, make_msgid
 import msgspec
 import trio
 
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 WITHIN_S = 20.0
 # A mail server that hangs holds up two threads, and no more.
@@ -41,7 +41,7 @@ class SmtpMailer:
             mail.set_content(text)
             await trio.to_thread.run_sync(self._hand_in, mail, limiter=_sending)
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            raise Unavailable(f"the mail server did not take it: {error!r}") from None
+            raise Unavailable(f"the mail server did not take it: {in_words(error)}") from None
 
     def _hand_in(self, mail: EmailMessage) -> None:
         asked = self._settings

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import structlog
 import trio
 
-from protocol.errors import Busy, NotFound, SettingsError
+from protocol.errors import Busy, NotFound, SettingsError, in_words
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class DiskFiles:
                 log.warning("no room for media", folder=str(self._folder))
                 words = "there is no room for media at the moment"
                 raise Busy(words, retry_after_s=FULL_RETRY_S) from error
-            log.error("media file failed", error=repr(error))
+            log.error("media file failed", error=in_words(error))
             raise Busy("media cannot be kept or read now", retry_after_s=FAILED_RETRY_S) from error
 
     @asynccontextmanager
@@ -196,7 +196,7 @@ async def open_media_files(folder: Path, reserve: int = RESERVE_BYTES) -> AsyncI
     try:
         await trio.to_thread.run_sync(_prepare, folder)
     except OSError as error:
-        raise SettingsError(f"the directory for media cannot be used: {error}") from None
+        raise SettingsError(f"the directory for media cannot be used: {in_words(error)}") from None
     yield DiskFiles(folder, reserve)
 
 

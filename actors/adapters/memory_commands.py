@@ -11,7 +11,7 @@ from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import NEXT_MAX_US, OPEN, Command, CommandAck
 from protocol.dead_letters import COMMANDS
-from protocol.errors import Conflict, Unstorable
+from protocol.errors import Conflict, Unstorable, in_words
 from protocol.records import AckChange, Device
 from protocol.schedules import Occurrence, followed
 from protocol.webhooks import news_of
@@ -69,7 +69,7 @@ class CommandTables(WebhookTables):
             raise Conflict(f"the command is {known.state} already")
         ended = computed(_cancelled, known, now_us)
         if isinstance(ended, Exception):
-            raise Unstorable(f"{type(ended).__name__}: {ended}")
+            raise Unstorable(in_words(ended))
         return self._settle([ended], now_us)
 
     async def claim_commands(self, now_us: int, limit: int) -> Claimed:
@@ -182,7 +182,7 @@ class CommandTables(WebhookTables):
             if mine is not None and mine.device_num == ack.device_num:
                 changed = computed(_acked, mine, ack.ack)
                 if isinstance(changed, Exception):
-                    raise Unstorable(f"{type(changed).__name__}: {changed}")
+                    raise Unstorable(in_words(changed))
 
     def _acknowledge(
         self, acks: Sequence[AckChange], *, done: bool

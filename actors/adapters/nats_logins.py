@@ -26,7 +26,7 @@ from actors.adapters.nats.consumers import NatsConsumers
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
 from protocol import codec
-from protocol.errors import RoostError, Unavailable
+from protocol.errors import RoostError, Unavailable, in_words
 from protocol.ids import password_digest
 from protocol.records import MqttLogin
 from protocol.topics import partition
@@ -115,7 +115,9 @@ class NatsLogins:
         try:
             await self._bridge.run(self._kick, client_id)
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise Unavailable(f"the broker did not close a connection: {error!r}") from error
+            raise Unavailable(
+                f"the broker did not close a connection: {in_words(error)}"
+            ) from error
 
     async def disconnect_user(self, username: str) -> None:
         """Close all connections of a listener's user name. Raises as `disconnect`."""
@@ -140,7 +142,7 @@ class NatsLogins:
         try:
             return await self._bridge.run(self._ask_health)
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise Unavailable(f"the broker does not tell how it is: {error!r}") from error
+            raise Unavailable(f"the broker does not tell how it is: {in_words(error)}") from error
 
     async def _ask_health(self) -> str:
         answer = await self._system.request(
@@ -168,9 +170,9 @@ class NatsLogins:
                 answer = await self._answer(message.data)
                 await self._bridge.run(message.respond, answer)
             except RoostError as error:
-                log.warning("login cannot be checked", error=str(error))
+                log.warning("login cannot be checked", error=in_words(error))
             except (LookupError, ValueError, TypeError, nats.errors.Error) as error:
-                log.warning("login request not understood", error=repr(error))
+                log.warning("login request not understood", error=in_words(error))
 
     async def _answer(self, request: bytes) -> bytes:
         ask = _claims(request)["nats"]
@@ -319,4 +321,4 @@ async def open_logins(
 
 
 async def _log_error(error: Exception) -> None:
-    log.info("connection to the broker", error=repr(error))
+    log.info("connection to the broker", error=in_words(error))

@@ -14,6 +14,7 @@ import httpx
 import structlog
 import trio
 
+from protocol.errors import in_words
 from protocol.reaching import Target, is_public, literal, parse_target
 from protocol.webhooks import ANSWER_WITHIN_S, Outcome
 
@@ -49,9 +50,9 @@ class HttpReceivers:
         except httpx.HTTPError as error:
             return Outcome(detail=_why(error))
         except (OSError, ValueError) as error:
-            return Outcome(detail=str(error))
+            return Outcome(detail=_why(error))
         except Exception as error:
-            log.error("unforeseen failure of a delivery", error=repr(error), exc_info=error)
+            log.error("unforeseen failure of a delivery", error=in_words(error), exc_info=error)
             return Outcome(detail="failed in a way that nobody foresaw; it is in the log")
 
     async def _try(self, target: Target, headers: dict[str, str], body: bytes) -> Outcome:
@@ -107,7 +108,7 @@ def _why(error: BaseException) -> str:
         if str(cause):
             return str(cause)
         cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
+    return in_words(error)
 
 
 async def _said(answer: httpx.Response) -> str:

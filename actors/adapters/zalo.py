@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from actors.ports.identity import Identity
-from protocol.errors import BadGateway, Unauthorized
+from protocol.errors import BadGateway, Unauthorized, in_words
 from protocol.ids import is_uuid
 
 log = structlog.get_logger("roost.zalo")
@@ -56,7 +56,7 @@ class Zalo:
                     token = await self._exchange(client, code, code_verifier)
                     return await self._profile(client, token)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            log.warning("Zalo cannot be reached", error=repr(error))
+            log.warning("Zalo cannot be reached", error=in_words(error))
             raise BadGateway("Zalo cannot be reached at the moment") from None
         except trio.TooSlowError:
             log.warning("Zalo does not answer")

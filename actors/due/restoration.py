@@ -11,7 +11,7 @@ import trio
 
 from actors.leases import Leases
 from actors.ports import Store, WallClock
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.restoration")
@@ -37,7 +37,7 @@ class Restoration:
             try:
                 await self._go_on()
             except Unavailable as error:
-                log.warning("leases are restored later", error=str(error))
+                log.warning("leases are restored later", error=in_words(error))
                 await trio.sleep(AGAIN_S)
             else:
                 return

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import msgspec
 import trio
 
+from protocol.errors import in_words
+
 # A task that was started again counts as well when it ran for so long, or twice as long as it last
 # ran before it failed.
 WELL_AFTER_S = 10.0
@@ -45,8 +47,7 @@ class Health:
         if known is None or known.well_s <= now_s:
             known = self._failing[name] = _Failing(now_s, 0, "", now_s)
         known.times += 1
-        said = " ".join(str(error).split())
-        known.error = f"{type(error).__name__}: {said}"[:SHOWN_MAX]
+        known.error = in_words(error)[:SHOWN_MAX]
         known.well_s = now_s + pause_s + max(WELL_AFTER_S, 2 * min(ran_s, WELL_AFTER_S))
 
     def ended(self, name: str) -> None:

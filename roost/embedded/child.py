@@ -22,7 +22,7 @@ import structlog
 import trio
 
 from actors.runtime.made_once import MadeOnce
-from protocol.errors import RoostError
+from protocol.errors import RoostError, in_words
 
 log = structlog.get_logger("roost.child")
 
@@ -219,7 +219,7 @@ class Keeper:
         try:
             process = await self._server.start()
         except OSError as error:
-            raise ChildFailed(f"{self._server.name} does not start: {error}") from error
+            raise ChildFailed(f"{self._server.name} does not start: {in_words(error)}") from error
         self.serves = True
         task_status.started()
         failures = 0
@@ -248,7 +248,7 @@ class Keeper:
             try:
                 return await self._server.start(), failures
             except (RoostError, OSError, subprocess.SubprocessError) as error:
-                log.error("server does not start", server=name, error=str(error))
+                log.error("server does not start", server=name, error=in_words(error))
 
     async def _end_of(self, process: Process) -> bool:
         """Wait until it ended, or is to be; nothing of it is left then. Whether that was asked."""

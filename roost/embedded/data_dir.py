@@ -11,7 +11,7 @@ import msgspec
 
 from actors.adapters.nats_logins import new_seed
 from protocol import codec
-from protocol.errors import SettingsError
+from protocol.errors import SettingsError, in_words
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ def locked(path: Path, name: str = "roost", what: str = "another Roost") -> Iter
         path = path.resolve()
         handle = os.open(path / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise SettingsError(f"the data directory cannot be used: {error}") from None
+        raise SettingsError(f"the data directory cannot be used: {in_words(error)}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -69,7 +69,7 @@ def read_secrets(path: Path) -> Secrets:
     try:
         return msgspec.json.decode(file.read_bytes(), type=Secrets)
     except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}") from None
+        raise SettingsError(f"{file} cannot be read: {in_words(error)}") from None
 
 
 def write_private(file: Path, content: bytes) -> None:

@@ -23,7 +23,7 @@ import msgspec
 import structlog
 import trio
 
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from roost.embedded.child import Keeper
 from roost.embedded.disk import Disk
 
@@ -221,7 +221,7 @@ class Watchdog:
                 try:
                     broker = await probes.broker()
                 except Unavailable as error:
-                    log.debug("the broker does not answer", error=str(error))
+                    log.debug("the broker does not answer", error=in_words(error))
 
         async def ask_database(name: str, ask: Callable[[], Awaitable[None]]) -> None:
             with trio.move_on_after(self._within_s):
@@ -229,7 +229,7 @@ class Watchdog:
                     await ask()
                     answers[name] = True
                 except Unavailable as error:
-                    log.debug("the database does not answer", how=name, error=str(error))
+                    log.debug("the database does not answer", how=name, error=in_words(error))
 
         up = tuple(which for which, keeper in self._keepers.items() if keeper.serves)
         async with trio.open_nursery() as nursery:

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import trio
 
-from protocol.errors import RoostError, SettingsError, Unavailable
+from protocol.errors import RoostError, SettingsError, Unavailable, in_words
 from protocol.resources import Readiness
 from protocol.times import SECOND_US, format_us
 from roost.fleet.device import Access
@@ -155,8 +155,7 @@ class Account:
             try:
                 answer = await self._http.request(method, f"/api/v1{path}", **more)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                why = str(error) or repr(error)
-                raise Unavailable(f"no Roost answers at {where}: {why}") from None
+                raise Unavailable(f"no Roost answers at {where}: {in_words(error)}") from None
             if answer.status_code == 401 and self._login is not None:  # it lasts eight days
                 await self.sign_in(**self._login)
                 continue

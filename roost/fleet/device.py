@@ -20,7 +20,7 @@ import trio
 from actors.adapters.mqtt.device import UNANSWERED_MAX, Connect, DeviceClient
 from actors.adapters.mqtt.link import Address
 from protocol import codec
-from protocol.errors import BadPayload, Unavailable
+from protocol.errors import BadPayload, Unavailable, in_words
 from roost.fleet.tally import Tally
 
 log = structlog.get_logger("roost.fleet")
@@ -200,7 +200,7 @@ class VirtualDevice:
         try:
             command_id = str(codec.decode(payload)["id"])
         except (BadPayload, KeyError, TypeError) as error:
-            log.warning("virtual device got no command", error=repr(error))
+            log.warning("virtual device got no command", error=in_words(error))
             return
         if command_id not in self._waiting and len(self._waiting) < COMMANDS_MAX:
             self._waiting[command_id] = None
@@ -229,8 +229,8 @@ class VirtualDevice:
 
     def _trouble(self, error: Unavailable) -> None:
         """This connection is of no use any more."""
-        log.info("virtual device waits", device=self._access.client_id, error=str(error))
-        self._tally.trouble = str(error)
+        log.info("virtual device waits", device=self._access.client_id, error=in_words(error))
+        self._tally.trouble = in_words(error)
         self._ended.set()
 
     def _status(self, word: str) -> bytes:

@@ -4,7 +4,7 @@ from functools import partial
 
 from actors.logins import client_id_of
 from actors.ports import Ids
-from protocol.errors import SettingsError
+from protocol.errors import SettingsError, in_words
 from roost.fleet.account import IMPORT_MAX, Account, Refused, side_by_side
 from roost.fleet.remembered import Memory, Owner
 from roost.fleet.screen import Screen
@@ -23,7 +23,7 @@ async def sign_in(
         try:
             await account.sign_in(email, password or "")
         except Refused as error:
-            raise SettingsError(f"{email} cannot sign in: {error}") from None
+            raise SettingsError(f"{email} cannot sign in: {in_words(error)}") from None
         return memory.owner(url, email) or memory.add(Owner(url, email, None))
     owner = memory.owner(url, None)
     if owner is not None:
@@ -44,7 +44,7 @@ async def _sign_up(account: Account, memory: Memory, ids: Ids, url: str) -> Owne
     except Refused as error:
         if error.status != 403:
             raise
-        raise SettingsError(f"{error}: say whose fleet it is, with --email") from None
+        raise SettingsError(f"{in_words(error)}: say whose fleet it is, with --email") from None
     memory.add(owner)
     memory.save()
     await account.sign_in(owner.email, owner.password or "")

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from protocol import codec
-from protocol.errors import SettingsError
+from protocol.errors import SettingsError, in_words
 from roost.embedded.data_dir import write_private
 from roost.fleet.device import Access
 
@@ -58,5 +58,5 @@ class Memory:
             return []
         except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
             raise SettingsError(
-                f"{self._file} cannot be read: {error}; remove it to begin anew"
+                f"{self._file} cannot be read: {in_words(error)}; remove it to begin anew"
             ) from None

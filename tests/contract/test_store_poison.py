@@ -86,7 +86,7 @@ async def test_a_schedule_that_cannot_be_planned_is_put_aside_and_others_are_pla
     for each in good:
         assert await listed(home, each) == [(99, "pending"), (1, "pending")]
     letter = await only_letter(home, "plans", bad.id)
-    assert letter.reason == "BadRecurrence: 'Mars/Olympus' is not a zone of this server"
+    assert letter.reason == "'Mars/Olympus' is not a zone of this server"
     assert letter.user_id == USER
     # It is not looked at again before its pause is over.
     planner.asked.clear()

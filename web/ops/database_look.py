@@ -12,7 +12,7 @@ import trio
 
 from actors.ports import Store
 from actors.supervisor import Supervisor
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 # Who wants to know waits for so long.
 WAIT_S = 0.5
@@ -52,7 +52,7 @@ class DatabaseLook:
         except trio.TooSlowError:
             self._why = ""
         except Unavailable as error:
-            self._why = f": {error}"
+            self._why = f": {in_words(error)}"
         else:
             self._since_s, self._why = None, ""
         over, self._over = self._over, None

@@ -16,7 +16,7 @@ from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
 from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
 from actors.runtime.endings import ends_process
-from protocol.errors import RoostError, SettingsError
+from protocol.errors import RoostError, SettingsError, in_words
 
 log = structlog.get_logger("roost.mqtt")
 
@@ -165,7 +165,7 @@ class MqttBroker:
                 await prepare(plan.client_id)
                 await self._connected(bridge, plan, inbox, number, lost)
             except RoostError as error:
-                log.warning("session cannot connect", session=plan.client_id, error=str(error))
+                log.warning("session cannot connect", session=plan.client_id, error=in_words(error))
             except Exception as error:  # gmqtt's, asyncpg's: the next try may do
                 if ends_process(error) is not None:
                     raise

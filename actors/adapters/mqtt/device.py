@@ -25,7 +25,7 @@ from actors.adapters.mqtt.link import (
     connect_client,
 )
 from actors.reply import Reply
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 KEEPALIVE_S = 30
 UNANSWERED_MAX = 10
@@ -137,7 +137,9 @@ async def open_devices() -> AsyncIterator[Connect]:
                         connect_client, client, device.ended, address, KEEPALIVE_S, MQTTv311
                     )
                 except Unavailable as error:
-                    raise Unavailable(f"device {client_id} cannot connect: {error}") from error
+                    raise Unavailable(
+                        f"device {client_id} cannot connect: {in_words(error)}"
+                    ) from error
                 yield device
             finally:
                 with trio.CancelScope(shield=True):

@@ -27,7 +27,7 @@ from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 
 from actors.ports import Delivery, Inbox, Publication, SessionPlan
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.mqtt")
 
@@ -102,7 +102,7 @@ async def connect_client(
             raise Unavailable("the broker did not answer")
         connecting.result()
     except (OSError, MQTTError) as error:
-        raise Unavailable(f"the broker refused: {error}") from error
+        raise Unavailable(f"the broker refused: {in_words(error)}") from error
     finally:
         for task in (connecting, ending):
             task.cancel()
@@ -117,7 +117,7 @@ async def close_client(client: Client, timeout_s: float) -> None:
     try:
         await asyncio.wait_for(client.disconnect(), timeout_s)
     except (TimeoutError, OSError) as error:
-        log.debug("unclean close", session=client._client_id, error=repr(error))
+        log.debug("unclean close", session=client._client_id, error=in_words(error))
         connection._transport.abort()
 
 

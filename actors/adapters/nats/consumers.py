@@ -13,7 +13,7 @@ import nats.errors
 from actors.adapters.bridge import Bridge
 from actors.ports import SessionPlan
 from protocol import codec
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 STREAM = "$MQTT_msgs"
 PREFIX = "$MQTT.msgs."
@@ -40,7 +40,9 @@ class NatsConsumers:
         try:
             return await self._bridge.run(self._ask)
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise Unavailable(f"the broker does not tell what it holds: {error!r}") from error
+            raise Unavailable(
+                f"the broker does not tell what it holds: {in_words(error)}"
+            ) from error
 
     async def _ask(self) -> dict[str, int]:
         if len(self._names) < len(self._subjects):

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres.isolating import is_content
-from protocol.errors import Unavailable, Unstorable
+from protocol.errors import Unavailable, Unstorable, in_words
 
 # asyncpg's "tuple" form of a timestamptz is (microseconds since 2000-01-01,): exact integers both
 # ways, and no datetime object for each reading.
@@ -106,7 +106,7 @@ def meaning(error: Exception) -> Exception:
     """Our error for one of asyncpg's: away, refused for its content, or as it is."""
     # asyncpg wraps what a codec says of an argument in DataError, which is also an InterfaceError.
     if is_content(error):
-        return Unstorable(f"{type(error).__name__}: {error}")
+        return Unstorable(in_words(error))
     if isinstance(error, _GRANTED) or (isinstance(error, _AWAY) and not isinstance(error, _OURS)):
-        return Unavailable(f"{type(error).__name__}: {error}")
+        return Unavailable(in_words(error))
     return error

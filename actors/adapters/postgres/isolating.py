@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from actors.adapters.postgres.planning import use_indexes
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,7 +52,7 @@ def computed(call: Callable[..., T], *args: Any) -> T:
     except Unavailable:
         raise
     except Exception as error:
-        raise Poison(f"{type(error).__name__}: {error}") from error
+        raise Poison(in_words(error)) from error
 
 
 async def whole_or_apart(connection: Any, work: Callable[..., Awaitable[T]], *args: Any) -> T:
