@@ -105,7 +105,8 @@ class House:
         self.inspector = Inspector()
         # When the end stops waiting for what is in flight (Trio's clock); None before the end.
         self.drained_by_s: float | None = None
-        self._gave_up_draining = False
+        # What it gave up at the end, in words; "" where nothing.
+        self.left = ""
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self.writer = Writer(
             ports.store,
@@ -276,13 +277,24 @@ class House:
             while self.gateway.in_flight or self.gateway.unheard:
                 await trio.sleep(DRAIN_POLL_S)
                 await self.writer.barrier()
-        if scope.cancelled_caught and not self._gave_up_draining:
-            self._gave_up_draining = True
-            log.warning(
-                "left to the broker",
-                messages=self.gateway.in_flight,
-                unheard=self.gateway.unheard,
+        if scope.cancelled_caught and not self.left:
+            (messages, _), unheard = self.gateway.unsettled(), self.gateway.unheard
+            why = self._hindrance()
+            self.left = (
+                f"left to the broker, for the next process: {messages} messages that are not"
+                f" committed, and {unheard} of which it may not have heard that they are; {why}"
             )
+            log.warning("left to the broker", messages=messages, unheard=unheard, why=why)
+
+    def _hindrance(self) -> str:
+        """Why it is not drained yet."""
+        since_s = self.writer.statistics().commit_since_s
+        if since_s is not None:
+            for_s = trio.current_time() - since_s
+            return f"the database has not answered a commit for {for_s:.0f} s"
+        if self.gateway.unheard:
+            return "the broker has not shown that it heard the acknowledgements"
+        return f"the actors did not handle all within {DRAIN_MAX_S:.0f} s"
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from actors.ports import Store
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from protocol.ids import is_uuid
 from protocol.people import Session
 from protocol.records import User
@@ -124,7 +124,7 @@ class Sessions:
                     nursery.start_soon(self._look_again, begun)
                     await self._store.follow_people(self._noticed, begun.set, self._check_s)
             except* Unavailable as group:
-                log.debug("changes of sessions are not told", error=repr(group.exceptions))
+                log.debug("changes of sessions are not told", error=in_words(group))
             finally:
                 self._follows = False
                 self._changes += 1

@@ -44,6 +44,7 @@ class WriterStatistics(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: int
     last_commit_s: float
     stuck_since_s: float | None
+    commit_since_s: float | None  # of the one that is under way, with all its tries
 
 
 class Writer:
@@ -87,6 +88,7 @@ class Writer:
         self._commits = self._rows = self._retries = self._set_aside = 0
         self._last_commit_s = 0.0
         self._stuck_since_s: float | None = None
+        self._commit_since_s: float | None = None
 
     def submit(self, unit: Unit) -> None:
         """Hand over a unit. The gateway's bound on messages in flight keeps this below ours."""
@@ -169,7 +171,13 @@ class Writer:
         self._settle(batch.units, committed)
 
     async def _write(self, batch: Batch) -> Committed:
-        started_s = trio.current_time()
+        started_s = self._commit_since_s = trio.current_time()
+        try:
+            return await self._try(batch, started_s)
+        finally:
+            self._commit_since_s = None
+
+    async def _try(self, batch: Batch, started_s: float) -> Committed:
         tries = 0
         while True:
             try:
@@ -261,6 +269,7 @@ class Writer:
             set_aside=self._set_aside,
             last_commit_s=self._last_commit_s,
             stuck_since_s=self._stuck_since_s,
+            commit_since_s=self._commit_since_s,
         )
 
 

@@ -4,6 +4,9 @@ answer) hangs without us.
     with deadline.for_failures(): ...       # when an error, or the failure of a task elsewhere,
                                             # ends the block, the process ends within ten seconds
     deadline.end_within(9, status=0)        # an orderly end has begun
+    with deadline.part("the web server"):   # what goes on meanwhile is named, if that is all there
+        ...                                 # is to say at the end
+    deadline.tell_also(lambda: house.left)  # and this
 
 Nothing is lost: what was not committed was not acknowledged. Our children end with the process
 (`roost.embedded.child`).
@@ -11,7 +14,8 @@ Nothing is lost: what was not committed was not acknowledged. Our children end w
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -27,6 +31,8 @@ TASKS_SHOWN_MAX = 10
 
 _lock = threading.Lock()
 _began = False
+_parts: list[tuple[str, float]] = []  # of the end: those that go on, and since when
+_accounts: list[Callable[[], str]] = []
 
 
 @contextmanager
@@ -40,6 +46,22 @@ def for_failures() -> Iterator[None]:
             log.error("the service failed", error=in_words(error))
         end_within(END_WITHIN_S, status=1)
         raise
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """A part of the end goes on: "NAME did not end" where that takes too long."""
+    begun = (name, time.monotonic())
+    _parts.append(begun)
+    try:
+        yield
+    finally:
+        _parts.remove(begun)
+
+
+def tell_also(account: Callable[[], str]) -> None:
+    """What else to say of an end that took too long: words, or nothing. Called in a thread."""
+    _accounts.append(account)
 
 
 def end_within(seconds: float, status: int) -> None:
@@ -62,10 +84,17 @@ def end_now(status: int) -> None:
 
 
 def _give_up(root: trio.lowlevel.Task | None, status: int) -> None:
-    why, waiting = _look(root)
-    told = log.error if status else log.warning
-    told("the end took too long; ended without", reason=why, tasks=waiting[:TASKS_SHOWN_MAX])
-    end_now(status)
+    try:
+        why, waiting = _look(root)
+        now_s = time.monotonic()
+        why += [f"{name} did not end within {now_s - since_s:.1f} s" for name, since_s in _parts]
+        why += filter(None, (account() for account in _accounts))
+        reason = "; ".join(why) or f"{len(waiting)} tasks did not end"
+        told = log.error if status else log.warning
+        tasks = waiting[:TASKS_SHOWN_MAX]
+        told("the end took too long; ended without", reason=reason, tasks=tasks)
+    finally:
+        end_now(status)
 
 
 def _look(root: trio.lowlevel.Task | None) -> tuple[list[str], list[str]]:

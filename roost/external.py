@@ -18,9 +18,11 @@ from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.links import MediaLinks
 from protocol.errors import SettingsError, Unavailable, in_words
+from roost import deadline
 from roost.embedded import data_dir
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
+from roost.shutdown import CONNECTIONS, Closing
 from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
@@ -66,9 +68,10 @@ async def serve(settings: ServeSettings) -> None:
         await house.canaries.wait_passed()
         print(f"ready {url} {settings.mqtt_public_url or _without_login(broker)}", flush=True)
 
+    files_opened = open_media_files(settings.data_dir / "media")
     async with (
-        open_store(settings.database_url) as store,
-        open_media_files(settings.data_dir / "media") as files,
+        Closing(open_store(settings.database_url), CONNECTIONS, deadline.part) as store,
+        Closing(files_opened, "the media library", deadline.part) as files,
     ):
         await _migrate(store)
         where = Where(web.public_url)

@@ -204,6 +204,7 @@ async def run_until_signal(
 
     def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
         where.listens(url)
+        deadline.tell_also(lambda: house.left)
         keep_tidy(house.supervisor, house.store, house.clock, house.media)
         _keep_what_is_there()
         lag.install()
@@ -229,6 +230,7 @@ async def run_until_signal(
                 start_beside,
                 stop,
                 ending,
+                deadline.part,
             )
             nursery.cancel_scope.cancel()
 

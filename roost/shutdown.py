@@ -14,13 +14,41 @@ end.
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
-from typing import TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 import trio
 
 from actors.house import House
 
 F = TypeVar("F")
+T = TypeVar("T")
+
+CONNECTIONS = "the connections to the database"  # a name of a part
+# A context in which a part of the end goes on, by its name.
+Part = Callable[[str], AbstractContextManager[Any]]
+
+
+class Closing(Generic[T]):
+    """`async with Closing(open_store(url), "the connections to the database", part) as store`: the
+    context manager as it is, whose exit is a part of the end."""
+
+    def __init__(self, opened: AbstractAsyncContextManager[T], name: str, part: Part) -> None:
+        self._opened = opened
+        self._name = name
+        self._part = part
+
+    async def __aenter__(self) -> T:
+        return await self._opened.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        with self._part(self._name):
+            return await self._opened.__aexit__(kind, error, trace)  # noqa: ASYNC102 (its matter)
 
 
 async def run_until_stopped(
@@ -29,6 +57,7 @@ async def run_until_stopped(
     start_beside: Callable[[trio.Nursery, House, F], None],
     stop: trio.Event,
     ending: Callable[[], AbstractContextManager[None]] = nullcontext,
+    part: Part = nullcontext,
 ) -> None:
     """Run the service until `stop` is set, and end it in order.
 
@@ -37,15 +66,18 @@ async def run_until_stopped(
         start_beside: starts what runs beside the service; it is cancelled at the end.
         ending: a context that is left when the end begins, with an exception where that is the
             failure of something.
+        part: entered with the name of each part of the end while that goes on.
     """
+    tasks = "the tasks of the service and its sessions at the broker"
     async with (
-        house_opened as house,
-        open_front(house) as front,
+        Closing(house_opened, tasks, part) as house,
+        Closing(open_front(house), "the web server", part) as front,
         trio.open_nursery() as beside,
     ):
         with ending():
             start_beside(beside, house, front)
             await stop.wait()
         # Before the web ends: a client that reads nothing may hold that up.
-        await house.drain()
+        with part("the commit of what was taken"):
+            await house.drain()
         beside.cancel_scope.cancel()

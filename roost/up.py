@@ -17,7 +17,7 @@ from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.links import MediaLinks
-from roost import demo
+from roost import deadline, demo
 from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.child import Keeper
@@ -26,6 +26,7 @@ from roost.embedded.postgres import EmbeddedPostgres
 from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
+from roost.shutdown import CONNECTIONS, Closing
 from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
@@ -63,7 +64,8 @@ async def up(settings: UpSettings) -> None:
             async with trio.open_nursery() as starting:
                 for keeper in keepers.values():
                     starting.start_soon(_start, servers, keeper)
-            async with open_store(postgres.url) as store:
+            connected = open_store(postgres.url)
+            async with Closing(connected, CONNECTIONS, deadline.part) as store:
                 for name in await store.migrate():
                     log.info("migrated", file=name)
                 await _serve(settings, secrets, store, broker, rng, path, disk, watchdog)
@@ -86,9 +88,10 @@ async def _serve(
 ) -> None:
     mqtt_url = f"mqtt://{Bind(server.host, server.port).shown}"
     broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
+    opened = open_logins(server.access, store, SystemClock(), PARTITIONS)
     async with (
-        open_logins(server.access, store, SystemClock(), PARTITIONS) as logins,
-        open_media_files(path / "media") as files,
+        Closing(opened, "the logins of devices", deadline.part) as logins,
+        Closing(open_media_files(path / "media"), "the media library", deadline.part) as files,
     ):
         web = msgspec.structs.replace(
             settings.web, jwt_secret=settings.web.jwt_secret or secrets.jwt, mqtt_url=mqtt_url

@@ -23,6 +23,7 @@ import trio
 
 from actors.runtime.made_once import MadeOnce
 from protocol.errors import RoostError, in_words
+from roost import deadline
 
 log = structlog.get_logger("roost.child")
 
@@ -261,7 +262,8 @@ class Keeper:
                 nursery.cancel_scope.cancel()
         finally:
             self.serves = False
-            with trio.CancelScope(shield=True):  # bounded by STOP_TIMEOUT_S and KILL_TIMEOUT_S
+            # Bounded by STOP_TIMEOUT_S and KILL_TIMEOUT_S.
+            with deadline.part(self._server.name), trio.CancelScope(shield=True):
                 await self._server.stop(process, hung=self._hung)
         return self._asked.is_set()
 

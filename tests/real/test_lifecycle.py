@@ -123,6 +123,13 @@ def test_a_database_that_hangs_holds_up_neither_probes_nor_the_end(tmp_path: Pat
             since = time.monotonic()
             assert roost.stop() == 0
             assert time.monotonic() - since < 10
+            told = [json.loads(line) for line in roost.log.splitlines() if line[:1] == "{"]
+            (left,) = (entry for entry in told if entry["event"] == "left to the broker")
+            assert left["messages"] >= 1  # canaries beside it
+            assert left["why"].startswith("the database has not answered a commit for ")
+            (end,) = (entry for entry in told if entry["event"].startswith("the end took too long"))
+            assert "did not end within" in end["reason"]
+            assert f"{left['messages']} messages that are not committed" in end["reason"]
         finally:
             for pid in pids:
                 with suppress(ProcessLookupError):  # ended with its parent, which was killed

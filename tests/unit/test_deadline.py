@@ -42,6 +42,15 @@ async def stopping():
     deadline.end_within(0.3, status=0)
     await hang()
 
+async def stopping_in_parts():
+    deadline.tell_also(lambda: "")
+    deadline.tell_also(lambda: "three messages are left to the broker")
+    with deadline.part("the web server"):
+        pass
+    deadline.end_within(0.3, status=0)
+    with deadline.part("PostgreSQL"):
+        await hang()
+
 async def well():
     with deadline.for_failures():
         await trio.sleep(0)
@@ -77,6 +86,15 @@ def test_an_orderly_end_that_hangs_has_status_0() -> None:
     status, entries = run("stopping")
     assert status == 0
     assert entries[-1]["level"] == "warning"
+    assert entries[-1]["reason"].endswith(" tasks did not end")
+
+
+def test_what_did_not_end_and_what_is_left_is_said_in_words() -> None:
+    status, entries = run("stopping_in_parts")
+    assert status == 0
+    part, left = entries[-1]["reason"].split("; ")
+    assert part.startswith("PostgreSQL did not end within 0.")
+    assert left == "three messages are left to the broker"
 
 
 def test_who_ends_well_has_no_deadline() -> None:
