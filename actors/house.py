@@ -8,6 +8,7 @@ At the end: no new work, what is in flight is committed and acknowledged, then t
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -44,7 +45,7 @@ from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
 from protocol.commands import Command
-from protocol.dead_letters import DEVICES, LISTENERS
+from protocol.dead_letters import DEVICES, LISTENERS, MEDIA, DeadLetter
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
 from protocol.records import OFFLINE, Device, Unit
@@ -89,7 +90,7 @@ class House:
         self.mailer: Mailer | None = ports.mailer
         self.zalo: IdentityProvider | None = ports.zalo
         self.machine: Machine | None = ports.machine
-        self.media = Library(ports.store, ports.files)
+        self.media = Library(ports.store, ports.files, ports.clock)
         self.neighbours = Neighbours(
             ports.store,
             ports.broker,
@@ -155,6 +156,7 @@ class House:
             again={
                 DEVICES: self.devices.load_again,
                 LISTENERS: self.neighbours.look_again,
+                MEDIA: self._settle_again,
             },
         )
         self.backlog = Backlog(ports.backlog)
@@ -178,6 +180,11 @@ class House:
         """A device that nobody could read can be read again: it has a lease, if it is online."""
         if device.state.status != OFFLINE:
             self.clockwork.leases.restore([device])
+
+    def _settle_again(self, letter: DeadLetter) -> None:
+        """Whether anybody has this content is asked once more, beside everything else."""
+        again = partial(self.media.settle_again, letter.subject)
+        self.supervisor.contain(f"media {letter.subject}", again, gave_up=lambda: None)
 
     def _renewed(self, user_id: str) -> None:
         """A change of what this user has may have been done after all."""

@@ -17,10 +17,19 @@ with 503 may leave a row without its content when somebody deleted the same cont
 sending it again puts the content there.
 """
 
-from actors.ports import Store
+from functools import partial
+
+import structlog
+
+from actors.due.dead_letters import put_aside
+from actors.ports import Store, WallClock
 from actors.ports.media import MediaDraft, MediaFiles
-from protocol.errors import Conflict, TooLarge
+from actors.runtime.isolation import ALONE_MAX, Failed, attempt
+from protocol.dead_letters import MEDIA
+from protocol.errors import Conflict, TooLarge, Unavailable
 from protocol.records import Media
+
+log = structlog.get_logger("roost.media")
 
 # The store may still be doing what we heard no answer to: a statement for 20 s (`connecting.py`).
 DOUBT_AGE_S = 120.0
@@ -29,9 +38,11 @@ DOUBT_AGE_S = 120.0
 class Library:
     """Uploads and deletions, each whole."""
 
-    def __init__(self, store: Store, files: MediaFiles) -> None:
+    def __init__(self, store: Store, files: MediaFiles, clock: WallClock) -> None:
         self._store = store
         self._files = files
+        self._clock = clock
+        self._trying: set[str] = set()  # names of contents; asked for only
 
     async def add(self, media: Media, draft: MediaDraft, quota_bytes: int) -> Media:
         """Keep a sealed draft as media; what the user has of this content already, if any.
@@ -62,10 +73,58 @@ class Library:
                 raise refused
 
     async def settle_all(self) -> None:
-        """Remove contents that a crash left and that nobody has. Raises `Busy`, `Unavailable`."""
+        """Remove contents that a crash left and that nobody has. One that fails is put aside alone.
+
+        Raises:
+            Unavailable: the store is away.
+            Busy: the disk does not do what it should; or all of many contents fail, which is about
+                none of them.
+        """
+        settled: list[str] = []
+        failed: list[tuple[str, Exception]] = []
         for sha256 in await self._files.doubtful(DOUBT_AGE_S):
-            async with self._files.turn(_of_content(sha256)):
-                await self._settle(sha256)
+            done = await attempt(partial(self._settle_in_turn, sha256))
+            if not isinstance(done, Failed):
+                settled.append(sha256.hex())
+                continue
+            if isinstance(done.error, Unavailable):
+                raise done.error
+            failed.append((sha256.hex(), done.error))
+        if len(failed) > ALONE_MAX and not settled:
+            raise failed[-1][1]
+        for name, error in failed:
+            await put_aside(self._store, self._clock, MEDIA, name, error)
+        if settled:
+            await self._store.clear_dead_letters(MEDIA, settled)
+
+    async def settle_again(self, name: str) -> None:
+        """Try a content once more that was put aside, by its sha256 in hexadecimal digits. What
+        cannot be tried now is due by its letter still."""
+        if name in self._trying:
+            return
+        self._trying.add(name)
+        try:
+            done = await attempt(partial(self._settle_again, name))
+        finally:
+            self._trying.discard(name)
+        if isinstance(done, Failed):
+            log.warning("media are settled later", sha256=name, error=repr(done.error))
+
+    async def _settle_again(self, name: str) -> None:
+        names = {sha256.hex(): sha256 for sha256 in await self._files.doubtful(DOUBT_AGE_S)}
+        done: Failed | None = None
+        if name in names:
+            done = await attempt(partial(self._settle_in_turn, names[name]))
+        elif name in {sha256.hex() for sha256 in await self._files.doubtful(0.0)}:
+            return  # it was uploaded or deleted just now: too early to tell
+        if not isinstance(done, Failed):
+            await self._store.clear_dead_letters(MEDIA, [name])
+        elif not isinstance(done.error, Unavailable):
+            await put_aside(self._store, self._clock, MEDIA, name, done.error)
+
+    async def _settle_in_turn(self, sha256: bytes) -> None:
+        async with self._files.turn(_of_content(sha256)):
+            await self._settle(sha256)
 
     async def _settle(self, sha256: bytes) -> None:
         if not await self._store.is_content_used(sha256):
