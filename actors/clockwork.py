@@ -36,6 +36,8 @@ RING_AGAIN_S = 1.0
 # A job that fails looks again so soon, and so late after many failures.
 RETRY_S, RETRY_MAX_S = 1.0, 60.0
 NEVER_S = float("inf")
+# Jobs whose work leaves the house: what they claimed comes again unless it is noted as sent.
+CLAIMS = ("occurrences", "commands", "webhooks")
 
 
 class Clockwork:
@@ -133,6 +135,17 @@ class Clockwork:
                 await self._restore(restoration)
 
         supervisor.keep("leases", restore)
+
+    def close(self) -> None:
+        """Claim nothing any more: what was claimed is brought to its end."""
+        for name in CLAIMS:
+            self.jobs[name].close()
+
+    @property
+    def in_flight(self) -> int:
+        """How many commands, deliveries and claims are on their way, or not noted yet."""
+        claims = sum(self.jobs[name].is_working for name in CLAIMS)
+        return claims + self.dispatcher.in_flight + self.courier.in_flight
 
     def wake(self, name: str) -> None:
         self.jobs[name].wake()

@@ -54,6 +54,11 @@ class Courier:
         self._running: Counter[int] = Counter()  # by webhook
         self._put, self._take = trio.open_memory_channel[Errand](SENDERS)
 
+    @property
+    def in_flight(self) -> int:
+        """Deliveries that were claimed, and of which it is not noted what became of them."""
+        return self._running.total()
+
     async def deliver(self) -> int | None:
         """Claim what is due, as much as there are senders free."""
         room = SENDERS - self._running.total()

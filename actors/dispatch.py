@@ -55,6 +55,7 @@ class Dispatcher:
         self._changed = changed
         self._put, self._take = trio.open_memory_channel[Command](QUEUE_MAX)
         self._here: set[str] = set()  # asked for only, never walked
+        self._going = 0  # with the broker
         self._sent: dict[str, tuple[Command, int]] = {}  # and when
         self._unsent: dict[str, None] = {}
         self._spoiled: dict[str, tuple[Command, Exception]] = {}  # and why they cannot be sent
@@ -66,6 +67,12 @@ class Dispatcher:
         waiting = self._put.statistics().current_buffer_used
         noted = len(self._sent) + len(self._unsent) + len(self._spoiled)
         return max(0, QUEUE_MAX - waiting - noted)
+
+    @property
+    def in_flight(self) -> int:
+        """Commands that were claimed, and of which it is not noted what became of them."""
+        noted = len(self._sent) + len(self._unsent) + len(self._spoiled)
+        return len(self._here) + self._going + noted
 
     def send(self, claimed: Sequence[Command]) -> None:
         """Take claimed commands. What finds no room is claimed again after its pause."""
@@ -90,14 +97,18 @@ class Dispatcher:
             with suppress(trio.WouldBlock):
                 while len(batch) < PUBLISH_MAX:
                     batch.append(self._take.receive_nowait())
-            if not await self._send(batch):
+            self._here.difference_update(command.id for command in batch)
+            self._going += len(batch)
+            try:
+                is_taken = await self._send(batch)
+            finally:
+                self._going -= len(batch)
+            if not is_taken:
                 await trio.sleep(RETRY_S)  # what waits behind them will hardly fare better
 
     async def _send(self, batch: Sequence[Command]) -> bool:
         """Publish what has not expired; answers whether the broker took all of it."""
         now_us = self._clock.now_us()
-        for command in batch:
-            self._here.discard(command.id)
         going = [command for command in batch if now_us < command.expires_us]
         # Never after its expiry; the next claim records it.
         self.expired += len(batch) - len(going)

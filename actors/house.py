@@ -269,29 +269,50 @@ class House:
                 self.clockwork.nudge(device_num)
 
     async def drain(self) -> None:
-        """Take nothing new from the broker, and wait until what was taken is committed and the
-        broker has processed its acknowledgements.
+        """Take nothing new from the broker and claim no due work; wait until what was taken is
+        committed and the broker has processed its acknowledgements, and until what was claimed is
+        sent and noted.
 
         Bounded by `DRAIN_MAX_S` from the first call on: what is not done by then stays with the
-        broker, which sends it to the next process. A later call waits for what people wrote
-        meanwhile, for the rest of that time.
+        broker and the database, and the next process gets it. A later call waits for what people
+        wrote meanwhile, for the rest of that time.
         """
         if self.drained_by_s is None:
             self.drained_by_s = trio.current_time() + DRAIN_MAX_S
             self.gateway.closing = True
+            self.clockwork.close()
         with trio.move_on_at(self.drained_by_s) as scope:
             await self.writer.barrier()
-            while self.gateway.in_flight or self.gateway.unheard:
+            while self._has_in_flight:
                 await trio.sleep(DRAIN_POLL_S)
                 await self.writer.barrier()
         if scope.cancelled_caught and not self.left:
+            self.left = self._give_up_draining()
+
+    @property
+    def _has_in_flight(self) -> bool:
+        gateway = self.gateway
+        return bool(gateway.in_flight or gateway.unheard or self.clockwork.in_flight)
+
+    def _give_up_draining(self) -> str:
+        """Log what is not done, and say it."""
+        said: list[str] = []
+        if self.gateway.in_flight or self.gateway.unheard:
             (messages, _), unheard = self.gateway.unsettled(), self.gateway.unheard
             why = self._hindrance()
-            self.left = (
+            log.warning("left to the broker", messages=messages, unheard=unheard, why=why)
+            said.append(
                 f"left to the broker, for the next process: {messages} messages that are not"
                 f" committed, and {unheard} of which it may not have heard that they are; {why}"
             )
-            log.warning("left to the broker", messages=messages, unheard=unheard, why=why)
+        if self.clockwork.in_flight:
+            commands = self.clockwork.dispatcher.in_flight
+            deliveries = self.clockwork.courier.in_flight
+            log.warning("left to the next process", commands=commands, deliveries=deliveries)
+            said.append(
+                f"left to the next process: {commands} commands and {deliveries} deliveries"
+            )
+        return "; ".join(said) or self._hindrance()
 
     def _hindrance(self) -> str:
         """Why it is not drained yet."""

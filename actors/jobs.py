@@ -48,11 +48,18 @@ class Job:
         self._work = work
         self._look_again_s = look_again_s
         self._bell = trio.Event()
+        self._is_closed = False
+        self.is_working = False
         self.waits_for = ""  # why it could not work, while a server is away
         self._next_us: int | None = None  # when the timer rings, as far as is known
 
     def wake(self) -> None:
         """Look at once."""
+        self._bell.set()
+
+    def close(self) -> None:
+        """Begin nothing new; what it does now it brings to its end."""
+        self._is_closed = True
         self._bell.set()
 
     def due(self, at_us: int) -> None:
@@ -62,17 +69,20 @@ class Job:
             self._timer.at(("job", self.name), at_us)
 
     async def run(self) -> None:
-        """Work for ever. What fails otherwise than by a server that is away is its supervisor's: it
-        looks at once when it is started again."""
+        """Work until it is closed. What fails otherwise than by a server that is away is its
+        supervisor's: it looks at once when it is started again."""
         self._bell.set()
         while True:
             await self._bell.wait()
             await trio.sleep_until(self._began_s + self._pace_s)
+            if self._is_closed:
+                return
             self._began_s = trio.current_time()
             self._bell = trio.Event()
             self.runs += 1
             # What is told from here on may not be in what the work reads: the earlier one counts.
             self._next_us = None
+            self.is_working = True
             try:
                 next_us = await self._work()
             except Unavailable as error:
@@ -82,6 +92,8 @@ class Job:
                 self._next_us = 0  # nothing comes before the next try
                 self._timer.after(("job", self.name), RETRY_S)
                 continue
+            finally:
+                self.is_working = False
             self.waits_for = ""
             self._timer.after(("look", self.name), self._look_again_s)
             if next_us is not None:

@@ -2,8 +2,9 @@
 
 At the end:
 
-1. nothing new is taken from the broker;
-2. what was taken is committed, and the broker has processed the acknowledgements (`House.drain`);
+1. nothing new is taken from the broker, and no due work is claimed;
+2. what was taken is committed, and the broker has processed the acknowledgements; commands and
+   deliveries to webhooks that were claimed are sent, and it is noted (`House.drain`);
 3. sockets are closed with 1001, and the web server ends; then what people wrote meanwhile is waited
    for, too;
 4. the sessions at the broker end, then the tasks of the house, then (outside) the servers of ours.

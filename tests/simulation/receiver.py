@@ -55,6 +55,10 @@ class Receivers:
         self._secrets[owner], self._ids[owner] = made["secret"], made["id"]
         self._taken[owner] = Counter()
 
+    def taken(self, owner: str) -> Counter[str]:
+        """How often it took each event, by their ids."""
+        return self._taken[owner]
+
     async def answer(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """A request arrives at whoever listens."""
         owner = url.removeprefix(ADDRESS)
