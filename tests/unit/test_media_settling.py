@@ -70,7 +70,7 @@ async def test_a_bad_content_blocks_no_other(scene: Scene) -> None:
     assert scene.files.contents == 1
     assert await scene.letters() == [("media", BAD.hex(), 1)]
     (letter,) = await scene.store.dead_letters(1, None)
-    assert letter.reason == "Busy: media cannot be kept or read now"
+    assert letter.reason == "media cannot be kept or read now"
 
 
 async def test_it_is_tried_again_with_growing_pauses_and_its_letter_goes(scene: Scene) -> None:
