@@ -18,7 +18,11 @@ STALE_HOURS = 1_000
 
 
 class RollupTables(Tables):
-    """Sums of feeds and users; feeds and readings are those of `MemoryStore`."""
+    """Sums of feeds and users; feeds and readings are those of `MemoryStore`.
+
+    Attributes:
+        unsummable: minutes (feed, µs) whose sums fail.
+    """
 
     _feeds: dict[str, Feed]
     _readings: dict[int, dict[tuple[int, int, int], StoredReading]]
@@ -31,6 +35,7 @@ class RollupTables(Tables):
         self._notes: list[list[tuple[int, int]]] = []  # (feed, minute), of one commit each
         self._feed_sums: dict[tuple[int, int], dict[int, Bucket]] = {}  # by feed and unit
         self._user_sums: dict[tuple[str, int], dict[int, Bucket]] = {}  # by user and unit
+        self.unsummable: dict[tuple[int, int], None] = {}
         self._held: dict[tuple[int, int], None] = {}  # minutes that were put aside
         self._stale: dict[tuple[str, int], None] = {}  # users and their hours, after deletions
 
@@ -62,6 +67,8 @@ class RollupTables(Tables):
         """And its hour, and those of the user. A minute that fails is put aside, and counted from
         the readings until a later try succeeds."""
         try:
+            if (num, us) in self.unsummable:
+                raise OverflowError("the sums of this minute fail")
             for unit_us in (MINUTE_US, HOUR_US):
                 self._sum_feed(num, us - us % unit_us, unit_us)
                 self._sum_user(user_id, us - us % unit_us, unit_us)

@@ -271,7 +271,7 @@ class Fleet:
             self.done.append,
             lambda user_id: None,
             self.clock,
-            lambda device: self.healed.append(device.code),
+            lambda loaded: self.healed.append(loaded.device.code),
         )
         self.supervisor.keep("loader", self.devices.load_forever)
 
