@@ -38,6 +38,10 @@ RETRY_S, RETRY_MAX_S = 1.0, 60.0
 NEVER_S = float("inf")
 # Jobs whose work leaves the house: what they claimed comes again unless it is noted as sent.
 CLAIMS = ("occurrences", "commands", "webhooks")
+RENEWAL: Key = ("renewal", "")
+RENEW_AFTER_S = 1.0
+
+Work = Callable[[], Awaitable[int | None]]
 
 
 class Clockwork:
@@ -46,6 +50,7 @@ class Clockwork:
     Args:
         ask: hands what time asks to a device's actor.
         tell: tells a user's dashboards.
+        renew: has all dashboards look again.
         written: waits until the store has what this process, and earlier ones, gave to it.
         look_again_s: how often jobs look by themselves; another process may have died.
         again: how dead letters are tried again whose work has no row of its own.
@@ -57,6 +62,7 @@ class Clockwork:
         *,
         ask: Callable[[tuple[str, str], OfTime], bool],
         tell: Callable[[str, Event], None],
+        renew: Callable[[], None],
         written: Callable[[], Awaitable[None]],
         look_again_s: float,
         again: Mapping[str, Callable[[DeadLetter], None]],
@@ -64,6 +70,7 @@ class Clockwork:
         self._store = ports.store
         self._clock = ports.clock
         self._tell = tell
+        self._renew = renew
         self._written = written
         self._woken: dict[int, None] = {}
         self._restoring = trio.CancelScope()
@@ -89,10 +96,10 @@ class Clockwork:
             planned=lambda: self.wake("occurrences"),
         )
         self.dead_letters = DeadLetters(ports.store, ports.clock, again)
-        work: dict[str, tuple[Callable[[], Awaitable[int | None]], float, float]] = {
-            "occurrences": (self.scheduling.fire, look_again_s, CLAIM_PACE_S),
+        work: dict[str, tuple[Work, float, float]] = {
+            "occurrences": (self._claim(self.scheduling.fire), look_again_s, CLAIM_PACE_S),
             "plans": (self.scheduling.plan, look_again_s, PACE_S),
-            "commands": (self.scheduling.try_commands, look_again_s, CLAIM_PACE_S),
+            "commands": (self._claim(self.scheduling.try_commands), look_again_s, CLAIM_PACE_S),
             "nudges": (self._nudge, NEVER_S, PACE_S),
             "rollups": (self.rolling.work, look_again_s, PACE_S),
             "webhooks": (self.courier.deliver, look_again_s, PACE_S),
@@ -102,6 +109,24 @@ class Clockwork:
             name: Job(name, self.timer, each, again_s, pace_s)
             for name, (each, again_s, pace_s) in work.items()
         }
+
+    def _claim(self, work: Work) -> Work:
+        """A claim that failed may have been done, its answer lost: when the store answers again,
+        what it would have woken looks by itself, and dashboards look at what it would have told."""
+        is_unsure = False
+
+        async def claim() -> int | None:
+            nonlocal is_unsure
+            was_unsure, is_unsure = is_unsure, True
+            next_us = await work()
+            is_unsure = False
+            if was_unsure:
+                self.wake("commands")
+                self.wake("webhooks")
+                self.timer.after(RENEWAL, RENEW_AFTER_S)  # once for all that failed
+            return next_us
+
+        return claim
 
     def start(self, supervisor: Supervisor) -> None:
         """Run all of it in the house's nursery."""
@@ -206,5 +231,7 @@ class Clockwork:
                 self.leases.tick(partition)
             case "flow", partition:
                 self.flows.look(partition)
+            case "renewal", _:
+                self._renew()
             case _, name:
                 self.jobs[name].wake()

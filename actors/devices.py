@@ -103,8 +103,8 @@ class Devices:
         self._again: dict[Key, None] = {}
         self._reading = trio.Lock()
         self._reads = 0
-        # Users whose actors may judge by old settings, and when they are read again: at most as
-        # many as have living actors.
+        # Users whose actors may judge by old settings, and when they are read again: those with
+        # living actors, and those who changed something while the store did not answer.
         self._stale: dict[str, float] = {}
         self._late: dict[str, int] = {}  # how often that failed
         self._stale_came = trio.Event()
@@ -239,6 +239,12 @@ class Devices:
             self._refresh_later(user_id)
             raise
         await self.refresh(user_id, code)
+
+    def doubt(self, user_id: str) -> None:
+        """A change of what this user has may have been done, its answer lost: when the store
+        answers, their actors take their settings, and dashboards look again."""
+        if user_id not in self._stale:
+            self._refresh_later(user_id)
 
     def _refresh_later(self, user_id: str) -> None:
         late = self._late[user_id] = min(self._late.get(user_id, -1) + 1, 10)

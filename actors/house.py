@@ -151,6 +151,7 @@ class House:
             ports,
             ask=self.devices.ask,
             tell=lambda user_id, event: self.users.tell(user_id, event),
+            renew=self.users.renew_all,
             written=self._written,
             look_again_s=look_again_s,
             again={

@@ -22,7 +22,15 @@ from actors.house import House
 from protocol import codec
 from protocol.access import WRITE, ApiKey
 from protocol.codec import located
-from protocol.errors import Busy, Forbidden, Invalid, NotFound, Outdated, PreconditionFailed
+from protocol.errors import (
+    Busy,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Outdated,
+    PreconditionFailed,
+    Unavailable,
+)
 from protocol.ids import is_uuid
 from protocol.records import User
 from web.addresses import Addresses
@@ -290,10 +298,15 @@ async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) 
     Raises:
         PreconditionFailed: it did.
         Outdated: that happens again and again.
+        Unavailable: whether it was done nobody knows; whoever would have been told of it looks.
     """
     for _ in range(AGAIN_MAX):
         try:
             return await operation.handler(call, **arguments)
+        except Unavailable:
+            if call.has_user:
+                call.house.devices.doubt(call.user.id)
+            raise
         except Outdated as outdated:
             if "If-Match" in call.request.headers:
                 raise PreconditionFailed(outdated.detail) from None

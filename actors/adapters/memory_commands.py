@@ -132,6 +132,8 @@ class CommandTables(WebhookTables):
                 noted = commands.noted_as_sent(command, at_us, command.version + 1)
                 self.all_commands[command_id] = noted
                 versions[command_id] = noted.version
+            elif command is not None and (command.state, command.sent_us) == (commands.SENT, at_us):
+                versions[command_id] = command.version  # the answer to this very note was lost
         return versions
 
     async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:

@@ -150,6 +150,11 @@ class MemoryStore(
         self._catch_up()
         return self._commits.get(name)
 
+    def is_locked(self, command_id: str) -> bool:
+        """Whether a commit that is being done has the command: nobody else changes it then."""
+        running = [ack for each in self._running.values() for ack in _acks(each.batch)]
+        return any(ack.command_id == command_id for ack in running)
+
     def _catch_up(self) -> None:
         """Do what the server has finished by now, in the order of finishing."""
         now_s = trio.current_time()

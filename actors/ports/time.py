@@ -59,7 +59,8 @@ class CommandStore(Protocol):
 
     async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
         """The broker has these (id, when): what was `queued` is `sent`. Answers with the versions
-        of those that changed, by id."""
+        of those that changed, by id; the same note again changes nothing and gives the same
+        answer."""
         ...
 
     async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:

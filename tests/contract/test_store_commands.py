@@ -125,8 +125,18 @@ async def test_sent_is_noted_once_and_never_after_the_device_has_answered(home: 
     noted = await home.store.command(USER, some_command(home, 1).id)
     assert noted is not None
     assert (noted.state, noted.sent_us, noted.version) == ("sent", NOW, 1)
-    assert await home.store.commands_sent(notes) == {}
     assert await state(home, 2) == "delivered"
+
+
+async def test_a_note_of_what_was_sent_whose_answer_was_lost_is_answered_again(home: Home) -> None:
+    await home.store.add_command(some_command(home))
+    note, later = (some_command(home).id, NOW), (some_command(home).id, NOW + SECOND)
+    for _ in range(2):
+        assert await home.store.commands_sent([note]) == {note[0]: 1}
+    assert await home.store.commands_sent([later]) == {}
+    noted = await home.store.command(USER, note[0])
+    assert noted is not None
+    assert (noted.sent_us, noted.version) == (NOW, 1)
 
 
 async def test_what_the_broker_did_not_take_is_due_again_when_asked(home: Home) -> None:

@@ -51,6 +51,7 @@ from tests.simulation.plan import (
 from tests.simulation.process import Gone
 from tests.simulation.screen import Screen
 from tests.simulation.shop import Shop
+from tests.simulation.told import Told
 from tests.simulation.totals import Totals
 from tests.simulation.visits import Visits
 from tests.simulation.world import World
@@ -70,6 +71,8 @@ async def live(world: World, plan: Plan) -> None:
     async with world.open(), trio.open_nursery() as audience:
         life.audience = audience
         await life.furnish()
+        for owner in OWNERS:
+            audience.start_soon(life.told.watch, owner)
         await life.play()
         await life.check()
         await life.orders.check()
@@ -82,6 +85,7 @@ async def live(world: World, plan: Plan) -> None:
         await finale(world, life.screens)
         await world.listeners.check()
         world.listeners.check_heard()
+        await life.told.check()
         audience.cancel_scope.cancel()
 
 
@@ -98,6 +102,7 @@ class Life:
         self.shop = Shop(world)
         self.totals = Totals(world)
         self.visits = Visits(world)
+        self.told = Told(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery

@@ -91,8 +91,9 @@ class Poison:
                 known[chosen.id] = msgspec.structs.replace(known[chosen.id], payload=chosen.payload)
 
     def _queued(self) -> list[Command]:
-        found = self._world.store.all_commands.values()
-        return [c for c in found if c.state == QUEUED and c.payload != NO_TEXT]
+        store = self._world.store
+        found = [c for c in store.all_commands.values() if c.state == QUEUED]
+        return [c for c in found if c.payload != NO_TEXT and not store.is_locked(c.id)]
 
     async def spoil_secret(self, seconds: float) -> None:
         """The secret of a webhook signs nothing for a while."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from tests.simulation.asgi import SocketClosed, open_socket
+from tests.simulation.asgi import Socket, SocketClosed, open_socket
 from tests.simulation.broken import Broken
 from tests.simulation.person import Person
 from tests.simulation.process import Gone, Process
@@ -93,9 +93,13 @@ class Screen:
             self.devices.clear()
             self.values.clear()
             self._marks.clear()
+            await self.greet(socket)
             while True:
                 self.take(await socket.receive())
                 await trio.sleep(self.pace_s)
+
+    async def greet(self, socket: Socket) -> None:
+        """What it says at first."""
 
     def take(self, frame: dict[str, Any]) -> None:
         for event in frame["events"] if frame["type"] == "batch" else [frame]:

@@ -8,6 +8,9 @@ import pytest
 from actors.adapters.memory_session import MOSQUITTO_311, NATS
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged
+from protocol.times import SECOND_US, format_us
+from tests.simulation.device import VirtualDevice
+from tests.simulation.orders import id_of
 from tests.simulation.person import Refused
 from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
 from tests.simulation.running import run, simulate, sized
@@ -235,6 +238,84 @@ def test_a_retained_reading_does_not_make_its_own_live_copy_ambiguous() -> None:
             assert await shed.values("t") == [5.0, 5.0]  # said once, kept once
 
     simulate(World(1, NATS), story)
+
+
+async def test_an_alarm_that_nobody_could_read_at_a_start_is_raised_when_it_can_be_read(
+    world: World,
+) -> None:
+    """It kept all other alarms from waiting, and itself waited for ever."""
+    for code in ("shed", "barn"):
+        device = world.device(code)
+        await device.feed("t", max_value=1.0, alarm={"after_s": 20})
+        await device.publish("t", 5.0)
+    await world.settle()
+    bad, good = world.store.all_alarms
+    world.store.unreadable[bad] = None
+    world.look_again_s = 10.0
+    await world.restart()
+    await world.advance(30)
+    alarms = world.store.all_alarms
+    assert (alarms[bad].state, alarms[good].state) == ("pending", "active")
+    world.store.unreadable.clear()
+    await world.advance(120)
+    assert alarms[bad].state == "active"
+
+
+async def order(device: VirtualDevice, number: int, ttl_s: int = 600) -> str:
+    body = {"id": id_of(number), "type": "beep", "ttl_s": ttl_s}
+    made = await device.person.post(f"/devices/{device.id}/commands", body)
+    return str(made["id"])
+
+
+async def test_an_expiry_whose_claim_lost_its_answer_is_known_to_dashboards(world: World) -> None:
+    """It was told with that answer, or never."""
+    shed = await world.device("shed").register()
+    world.ears.deaf.add(shed.name)
+    async with world.dashboard() as screen:
+        await order(shed, 1, ttl_s=2)
+        await world.advance(1)
+        lists = screen.lists
+        world.fault("call after", target="claim_commands")
+        await world.advance(5)
+        assert world.store.all_commands[id_of(1)].state == "expired"
+        assert screen.lists == lists + 1  # everything is asked for again
+
+
+async def test_a_command_that_fired_in_a_claim_without_an_answer_goes_out_at_once(
+    world: World,
+) -> None:
+    """It waited until the next look for what nobody knew of."""
+    shed = await world.device("shed").register()
+    await shed.status(status="online")
+    body = {
+        "media_id": await world.add_media(),
+        "device_id": shed.id,
+        "trigger_time": format_us(world.clock.peek_us() + 5 * SECOND_US),
+    }
+    await shed.person.post("/media-schedules", body)
+    await world.advance(1)
+    world.fault("call after", target="claim_occurrences")
+    await world.advance(11)
+    assert world.trace.fired["store: call, after"] == 1
+    (heard,) = world.ears.heard.values()
+    assert heard.times == 1
+
+
+async def test_a_change_that_was_done_though_its_answer_was_lost_is_known_to_dashboards(
+    world: World,
+) -> None:
+    shed = await world.device("shed").register()
+    world.ears.deaf.add(shed.name)
+    async with world.dashboard() as screen:
+        command_id = await order(shed, 1)
+        await world.advance(1)
+        lists = screen.lists
+        world.fault("call after", target="cancel_command")
+        await world.advance(0.1)
+        assert (await shed.person.once("DELETE", f"/commands/{command_id}"))[0] == 503
+        await world.advance(5)
+        assert world.store.all_commands[command_id].state == "cancelled"
+        assert screen.lists == lists + 1
 
 
 def test_whole_plans_run_from_a_few_steps() -> None:

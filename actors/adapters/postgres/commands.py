@@ -77,12 +77,15 @@ ORDER BY c.next_try_at, c.num
 
 # As `commands.noted_as_sent`, in one statement; locked in the order of their numbers. The state is
 # looked at last: asked for in the table, all open commands would be read from their index.
+# Those that this very note made `sent` before are among the answer: that one may have been lost.
 _SENT = """
-WITH noted AS MATERIALIZED (SELECT c.num, c.state, i.at FROM commands c
+WITH noted AS MATERIALIZED (SELECT c.num, c.id, c.state, c.version, c.sent_at, i.at FROM commands c
     JOIN unnest($1::text[], $2::timestamptz[]) AS i (id, at) ON c.id = i.id::uuid
-    ORDER BY c.num FOR UPDATE OF c)
-UPDATE commands c SET state = 'sent', sent_at = noted.at, version = c.version + 1
-FROM noted WHERE noted.state = 'queued' AND c.num = noted.num RETURNING c.id::text, c.version
+    ORDER BY c.num FOR UPDATE OF c),
+changed AS (UPDATE commands c SET state = 'sent', sent_at = noted.at, version = c.version + 1
+    FROM noted WHERE noted.state = 'queued' AND c.num = noted.num RETURNING c.id, c.version)
+SELECT id::text, version FROM changed
+UNION ALL SELECT id::text, version FROM noted WHERE state = 'sent' AND sent_at = at
 """
 
 
