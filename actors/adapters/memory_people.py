@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import msgspec
 import trio
 
-from actors.adapters.memory_rules import revised
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory_rules import Unreadable, revised
+from actors.adapters.memory_tables import Tables, is_rolled_back
 from actors.ports import WallClock
 from protocol.errors import Conflict
 from protocol.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session
@@ -20,12 +20,14 @@ class PeopleTables(Tables):
 
     Attributes:
         all_sessions: of all users, by their ids.
+        unreadable_sessions: ids of those whose rows nobody can read.
     """
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self._users: dict[str, User] = {}
         self.all_sessions: dict[str, Session] = {}
+        self.unreadable_sessions: dict[str, None] = {}
         self._tickets: dict[bytes, tuple[str, int]] = {}
         self._audit: list[AuditEntry] = []
         self._followers: list[Callable[[str], None]] = []
@@ -90,7 +92,8 @@ class PeopleTables(Tables):
             self._tell(session_id)
 
     def _tell(self, changed: str) -> None:
-        self.tell_followers(changed)
+        if not is_rolled_back():  # it is told with the end of a transaction
+            self.tell_followers(changed)
 
     def tell_followers(self, changed: str) -> None:
         """A notice to all who follow: every role of the server may send one."""
@@ -100,6 +103,8 @@ class PeopleTables(Tables):
     async def session(self, session_id: str) -> tuple[Session, User] | None:
         await self._cross()
         found = self.all_sessions.get(session_id)
+        if session_id in self.unreadable_sessions:
+            raise Unreadable(f"nobody can read the session {session_id}")
         return None if found is None else (found, self._users[found.user_id])
 
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:

@@ -4,19 +4,23 @@
     Ports(store=line, …)
     faults.away = True                   # every call raises `Unavailable`
     faults.commits.append("answer")      # the next commit is done, and its answer is lost
+    faults.calls.waiting.append(("claim_commands", "rolled back"))    # the next one of these is not
     line.cut()                           # the process is killed
 
 Each fate is one that PostgreSQL has for us too (`tests/contract/test_store_faults.py`).
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import trio
 
 from actors.adapters.memory_line import no_latency
 from actors.adapters.memory_store import MemoryStore, Poisoned
+from actors.adapters.memory_store_fates import CallFates
+from actors.adapters.memory_tables import rolled_back
 from actors.ports import Batch, Committed
 from protocol.errors import Unavailable
 
@@ -26,6 +30,7 @@ from protocol.errors import Unavailable
 COMMIT_FATES = ("middle", "answer", "late", "crash before", "crash after")
 CHANGES = ("add", "update", "delete", "set", "finish")  # how calls that change something begin
 DUE_WORK = ("claim", "plan")  # how calls begin that look for due work
+ANSWERED_LATE = ("session_memory",)  # they wait within the server, and change nothing
 LATE_S = 3.0
 WORK_S = 0.002
 
@@ -47,20 +52,22 @@ class StoreFaults:
         latency: seconds that each way takes.
         work_s: how long the server takes for a commit.
         commits: fates of the next commits, from `COMMIT_FATES`.
+        calls: fates of other calls, whichever they are.
         answers: so many other calls that change something are done, and answered `Unavailable`.
         crashes: so many calls that load something raise an unforeseen error.
         job_crashes: so many calls that claim or plan due work do.
         lead_answers: so many looks who leads are done, and answered `Unavailable`.
         lead_late_s: how long each look who leads takes on its way.
         bad_devices: whoever loads one of them gets an unforeseen error.
-        told: told of every fault that had an effect, by its name.
+        told: told of every fault that had an effect, by its name, and what it was about.
     """
 
-    def __init__(self, told: Callable[[str], None] = lambda fault: None) -> None:
+    def __init__(self, told: Callable[..., None] = lambda *fault: None) -> None:
         self.away = False
         self.latency: Callable[[], float] = no_latency
         self.work_s = WORK_S
         self.commits: deque[str] = deque()
+        self.calls = CallFates()
         self.answers = 0
         self.crashes = 0
         self.job_crashes = 0
@@ -76,6 +83,7 @@ class StoreFaults:
         self.lead_late_s = 0.0
         self.bad_devices.clear()
         self.commits.clear()
+        self.calls.stop()
 
 
 class StoreLine:
@@ -119,6 +127,8 @@ class StoreLine:
             while True:
                 await trio.sleep(check_s)
                 await self._cross()
+                if self._fate_of("follow_people"):
+                    raise Unavailable("the connection that is told of changes was lost")
 
     def __getattr__(self, name: str) -> Any:
         """Every call but `commit`: there, done in an instant, and back."""
@@ -140,7 +150,7 @@ class StoreLine:
             if name == "load_devices" and any(key in self._faults.bad_devices for key in args[0]):
                 self._faults.told("device: bad row")
                 raise LineCrash("a device that nobody can read")
-            answer = await call(*args, **options)
+            answer = await self._made(name, partial(call, *args, **options))
             if name == "hold_lead" and self._faults.lead_answers:
                 self._faults.lead_answers -= 1
                 self._faults.told("lead: answer lost")
@@ -153,6 +163,33 @@ class StoreLine:
             return answer
 
         return crossing
+
+    async def _made(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The call itself, with whatever becomes of it."""
+        calls = self._faults.calls
+        fate = self._fate_of(name)
+        if fate == "before":
+            raise Unavailable(f"{name} did not arrive")
+        if fate in ("overtaken", "rolled back"):
+            await calls.wait_other()
+            if self._is_cut:
+                raise Killed
+        if fate == "rolled back":
+            if name not in ANSWERED_LATE:
+                with rolled_back():
+                    await call()
+            raise Unavailable(f"{name} was rolled back")
+        answer = await call()
+        calls.call_done()
+        if fate == "after":
+            raise Unavailable(f"the answer to {name} was lost")
+        return answer
+
+    def _fate_of(self, name: str) -> str:
+        fate = self._faults.calls.of(name)
+        if fate:
+            self._faults.told(f"store: call, {fate}", name)
+        return fate
 
     async def commit(self, batch: Batch) -> Committed:
         await self._cross()

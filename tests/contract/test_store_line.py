@@ -3,26 +3,35 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from actors.adapters.memory import ManualClock, SeededIds
 from actors.adapters.memory_store import LOCK_TIMEOUT_S, MemoryStore
+from actors.adapters.memory_store_fates import CALL_FATES, OVERTAKEN_WITHIN_S
 from actors.adapters.memory_store_line import LATE_S, LineCrash, StoreFaults, StoreLine
 from actors.ports import Batch
+from actors.runtime.isolation import Failed, attempt
 from protocol.errors import Unavailable
+from protocol.listeners import Listener
 from protocol.listing import REJECTIONS
 from protocol.records import Rejection, Taken
 from tests.contract.test_store import Home, of
 from tests.lists import items
 from tests.simulation.running import run_virtually
-from tests.unit.makers import DEVICE, NOW, USER
+from tests.unit.makers import DEVICE, NOW, USER, some_feed
 
 virtual = pytest.mark.trio(run=run_virtually)
 REFUSED = Rejection(USER, DEVICE, NOW, "t", "p", "utf-8", "r", "d")
 SESSION = "roost-part-0"
+LISTENER = Listener(
+    user_id=USER, username="l", password_sha256=b"", home_assistant=False, created_us=NOW
+)
+MORE, OTHER = some_feed("more", 9), some_feed("other", 8)
 _ids = SeededIds(random.Random(7))
 
 
@@ -124,3 +133,60 @@ async def test_of_a_killed_process_the_server_finishes_what_it_has_and_no_more()
     line.cut()
     await trio.sleep(1.0)
     assert await scene.counts() == (1, 1)
+
+
+@virtual
+@pytest.mark.parametrize("fate", CALL_FATES)
+async def test_a_call_is_done_or_not_as_its_fate_says_and_the_next_one_knows(fate: str) -> None:
+    scene = await Scene().furnish()
+    line, feed = scene.home.store, MORE
+    told: list[str] = []
+    with scene.store.following(told.append):
+        scene.faults.calls.waiting = [("add_feed", fate), ("set_listener", fate)]
+        for call in (partial(line.add_feed, feed), partial(line.set_listener, LISTENER)):
+            done = await attempt(call)
+            assert isinstance(done, Failed) == (fate != "overtaken")
+    is_done = fate in ("overtaken", "after")
+    assert (await line.feed(USER, feed.id) is not None) == is_done
+    assert (await line.listener(USER) is not None) == is_done
+    assert told == [USER] * is_done
+    assert await line.device(USER, DEVICE) is not None  # nothing else was undone
+    if not is_done:
+        await line.add_feed(feed)
+
+
+@virtual
+async def test_another_call_is_done_before_the_one_that_is_overtaken() -> None:
+    scene = await Scene().furnish()
+    order: list[str] = []
+
+    async def ask(name: str, *args: Any) -> None:
+        await getattr(scene.home.store, name)(*args)
+        order.append(name)
+
+    for fate in ("overtaken", "rolled back"):
+        scene.faults.calls.waiting = [("listeners", fate)]
+        started_s = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(attempt, partial(ask, "listeners"))
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(ask, "ping")
+        assert trio.current_time() == started_s
+    assert order == ["ping", "listeners", "ping"]
+    scene.faults.calls.waiting = [("listeners", "overtaken")]
+    await scene.home.store.listeners()  # nobody comes: it goes on
+    assert trio.current_time() == started_s + OVERTAKEN_WITHIN_S
+
+
+@virtual
+async def test_what_others_do_meanwhile_is_not_rolled_back() -> None:
+    scene = await Scene().furnish()
+    scene.faults.calls.waiting = [("add_feed", "rolled back")]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(attempt, partial(scene.home.store.add_feed, MORE))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(scene.home.store.commit, scene.batch())
+        nursery.start_soon(scene.home.store.add_feed, OTHER)
+    assert await scene.counts() == (1, 1)
+    kept = await scene.home.store.feeds(USER, 10, 0)
+    assert [feed.key for feed in kept] == ["number", "text", "bool", "other"]

@@ -3,6 +3,7 @@
 import random
 from typing import Literal
 
+from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
 from tests.simulation.ears import Reaction
 from tests.simulation.plan import (
@@ -89,6 +90,7 @@ def draw(seed: int) -> Plan:
     crowd = random.Random(f"replicas {seed}")
     many = crowd.choice((1,) * 10 + (2, 3))
     steps += struggles(crowd, many)
+    steps += calls(random.Random(f"calls {seed}"))
     return Plan(
         seed=seed,
         many=many,
@@ -176,6 +178,34 @@ def poisons(rng: random.Random) -> list[AnyStep]:
         steps.append(Fault(at_s=at_s, kind=kind, seconds=round(rng.uniform(*seconds), 3)))
     return steps
 
+
+def calls(rng: random.Random) -> list[AnyStep]:
+    """What becomes of single calls to the store, in half of the plans; chances of their own."""
+    if rng.random() < 0.5:
+        return []
+    steps: list[AnyStep] = []
+    for _ in range(rng.randint(2, 12)):
+        at_s, fate = round(rng.uniform(0, DURATION_S), 3), rng.choice(CALL_FATES)
+        target = rng.choice(("", rng.choice(CALLS), rng.choice(CALLS)))
+        steps.append(Fault(at_s=at_s, kind=f"call {fate}", target=target))
+    if rng.random() < 0.4:
+        at_s, lasts_s = round(rng.uniform(0, DURATION_S), 3), round(rng.uniform(0.5, 6.0), 3)
+        steps.append(Fault(at_s=at_s, kind="store flaky", seconds=lasts_s))
+    return steps
+
+
+# Those that change something, and those on which others wait.
+CALLS = (
+    *("claim_occurrences", "claim_commands", "claim_deliveries", "plan_schedules", "roll_up"),
+    *("commands_sent", "commands_unsent", "nudge_commands", "delivery_tried"),
+    *("add_command", "cancel_command", "add_order", "finish_order"),
+    *("add_schedule", "update_schedule", "delete_schedule"),
+    *("add_history", "delete_history", "update_feed", "add_feed", "add_devices", "delete_device"),
+    *("add_session", "delete_sessions", "add_audit", "follow_people", "sessions_alive", "session"),
+    *("put_aside", "clear_dead_letters", "count_dead_letters", "due_dead_letters"),
+    *("load_devices", "snapshot", "session_memory", "hold_lead", "resign_lead"),
+    *("online_devices", "pending_alarms", "listeners", "listener", "devices", "feeds"),
+)
 
 _POISONS: list[tuple[str, tuple[float, float]]] = [
     *[("job fails", (0.0, 0.0))] * 2,

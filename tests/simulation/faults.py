@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from actors.adapters.memory_line import no_latency
+from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
 from web.ops.readiness import assess
 
@@ -26,6 +27,7 @@ Act = Callable[["World", float, str], Awaitable[None]]
 LATENCY_MAX_S = 0.3
 LEADS_S = 0.1
 COMMIT_MAX_S = 2.0
+FLAKY = 0.15
 
 
 def session_of(world: "World", target: str) -> str:
@@ -179,6 +181,20 @@ def _struck(world: "World", target: str, kind: str, seconds: float) -> "Process 
     return process
 
 
+async def call_fate(fate: str, world: "World", seconds: float, target: str) -> None:
+    """The next call of that name, or whichever it is, has this fate."""
+    world.store_faults.calls.waiting.append((target, fate))
+
+
+async def store_flaky(world: "World", seconds: float, target: str) -> None:
+    """For a while, whichever call may have any fate."""
+    rng, calls = random.Random(world.rng.random()), world.store_faults.calls
+    calls.drawn = lambda name: rng.choice(CALL_FATES) if rng.random() < FLAKY else ""
+    world.trace.fault("store flaky")
+    await trio.sleep(seconds)
+    calls.drawn = None
+
+
 async def load_fails(world: "World", seconds: float, target: str) -> None:
     """The next loading of devices raises what nobody foresaw."""
     world.store_faults.crashes += 1
@@ -232,6 +248,8 @@ ACTS: dict[str, Act] = {
     "outage": outage,
     "store slow": store_slow,
     **{f"commit {fate}": partial(commit_fate, fate) for fate in COMMIT_FATES},
+    **{f"call {fate}": partial(call_fate, fate) for fate in CALL_FATES},
+    "store flaky": store_flaky,
     "answer lost": call_answer_lost,
     "lead lost": lead_lost,
     "lead twice": lead_twice,
@@ -265,6 +283,8 @@ KINDS = (
     "store: away for minutes",
     "store slow",
     *(f"store: commit, {fate}" for fate in COMMIT_FATES),
+    *(f"store: call, {fate}" for fate in CALL_FATES),
+    "store flaky",
     "store: answer of a call lost",
     "store: unforeseen error",
     "store: poison",
