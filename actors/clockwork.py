@@ -10,7 +10,7 @@ import trio
 from actors.courier import Courier
 from actors.dispatch import Dispatcher
 from actors.due.dead_letters import DeadLetters
-from actors.due.restoration import Restoration
+from actors.due.restoration import Restoration, restore_waits
 from actors.flows import Flows
 from actors.jobs import Job
 from actors.leases import Leases
@@ -27,6 +27,7 @@ from protocol.dead_letters import DeadLetter
 from protocol.errors import in_words
 from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime
+from protocol.records import LoadedDevice
 
 log = structlog.get_logger("roost.clockwork")
 
@@ -208,6 +209,10 @@ class Clockwork:
         """Leases and waits of the devices that were online, or near an alarm, when we ended."""
         await self._written()
         await restoration.run()
+
+    def restore_waits(self, loaded: LoadedDevice) -> None:
+        """Of a device that could not be read before."""
+        restore_waits(self.leases, loaded, self._clock.now_us())
 
     def _arm_leases(self, partition: int, in_s: float | None) -> None:
         if in_s is None:

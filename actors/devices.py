@@ -32,7 +32,7 @@ from protocol.messages import (
     FromDevice,
     OfTime,
 )
-from protocol.records import Device, LoadedDevice
+from protocol.records import LoadedDevice
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.devices")
@@ -79,7 +79,7 @@ class Devices:
         perform: Callable[[DeviceEffect], None],
         renewed: Callable[[str], None],
         clock: WallClock,
-        healed: Callable[[Device], None],
+        healed: Callable[[LoadedDevice], None],
         on_step: Callable[[str, DeviceMessage], None] | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
@@ -344,7 +344,7 @@ class Devices:
             elif key in self._aside:
                 del self._aside[key]
                 if device is not None:
-                    self._healed(device.device)
+                    self._healed(device)
                 await self._store.clear_dead_letters(DEVICES, [subject_of(key)])
 
     async def _put_aside(self, key: Key, error: Exception) -> None:

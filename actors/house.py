@@ -48,7 +48,7 @@ from protocol.commands import Command
 from protocol.dead_letters import DEVICES, LISTENERS, MEDIA, DeadLetter
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
-from protocol.records import OFFLINE, Device, Unit
+from protocol.records import OFFLINE, LoadedDevice, Unit
 
 log = structlog.get_logger("roost.house")
 
@@ -177,10 +177,12 @@ class House:
             canary_passed=self.canaries.passed,
         )
 
-    def _healed(self, device: Device) -> None:
-        """A device that nobody could read can be read again: it has a lease, if it is online."""
-        if device.state.status != OFFLINE:
-            self.clockwork.leases.restore([device])
+    def _healed(self, loaded: LoadedDevice) -> None:
+        """A device that nobody could read can be read again: it has a lease, if it is online, and
+        its alarms wait."""
+        if loaded.device.state.status != OFFLINE:
+            self.clockwork.leases.restore([loaded.device])
+        self.clockwork.restore_waits(loaded)
 
     def _settle_again(self, letter: DeadLetter) -> None:
         """Whether anybody has this content is asked once more, beside everything else."""

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from actors.adapters.memory_rules import Unreadable
 from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import WaitingAlarms
 from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
+from protocol.dead_letters import DEVICES
 from protocol.records import OFFLINE, Device, Feed
 
 
@@ -16,6 +18,7 @@ class AlarmTables(WebhookTables):
 
     Attributes:
         all_alarms: every alarm by its id, pending ones too.
+        unreadable: ids of those whose rows nobody can read.
     """
 
     _devices: dict[str, Device]
@@ -24,6 +27,7 @@ class AlarmTables(WebhookTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self.all_alarms: dict[str, Alarm] = {}
+        self.unreadable: dict[str, None] = {}
 
     def _keep_alarms(self, changes: Sequence[Alarm]) -> bool:
         """Alarms as they are after a batch: the last word on each, ends before beginnings.
@@ -69,11 +73,14 @@ class AlarmTables(WebhookTables):
         )
 
     def _open_alarms(self, device_num: int) -> tuple[Alarm, ...]:
-        return tuple(
-            alarm
-            for alarm in self.all_alarms.values()
-            if alarm.device_num == device_num and alarm.state != CLEARED
-        )
+        """Raises `Unreadable` where one of them cannot be read."""
+        mine = [a for a in self.all_alarms.values() if a.device_num == device_num]
+        return tuple(self._read_alarm(alarm) for alarm in mine if alarm.state != CLEARED)
+
+    def _read_alarm(self, alarm: Alarm) -> Alarm:
+        if alarm.id in self.unreadable:
+            raise Unreadable(f"nobody can read the alarm {alarm.id}")
+        return alarm
 
     def _drop_alarms(self, *, device_num: int | None = None, feed_num: int | None = None) -> None:
         """The device, or the feed, is deleted."""
@@ -87,6 +94,7 @@ class AlarmTables(WebhookTables):
         alarm = self.all_alarms.get(alarm_id)
         if alarm is None or alarm.user_id != user_id or alarm.state == PENDING:
             return None
+        alarm = self._read_alarm(alarm)
         if alarm.state == ACTIVE:
             alarm = msgspec.structs.replace(alarm, state=ACKNOWLEDGED, acknowledged_us=now_us)
             self.all_alarms[alarm_id] = alarm
@@ -102,7 +110,11 @@ class AlarmTables(WebhookTables):
             feed = self._feeds.get(alarm.feed_id or "")
             if feed is not None and feed.alarm.after_s:
                 device = self._devices[alarm.device_id]
-                found.append((device.key, alarm, feed.alarm.after_s))
+                try:
+                    found.append((device.key, self._read_alarm(alarm), feed.alarm.after_s))
+                except Unreadable as error:
+                    subject = "/".join(device.key)
+                    self._hold(DEVICES, subject, error, self._clock.now_us(), alarm.user_id)
         last = page[-1].num if len(page) == limit else None
         return WaitingAlarms(alarms=tuple(found), after=last)
 

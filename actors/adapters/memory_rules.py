@@ -11,6 +11,10 @@ from protocol.records import Unit
 T = TypeVar("T")
 
 
+class Unreadable(Unstorable):
+    """The fault of a test: a row that nobody can read."""
+
+
 def computed(call: Callable[..., T], *args: Any) -> T | Exception:
     """`call(*args)`: our own code on a row inside a transaction, or what it failed with.
 

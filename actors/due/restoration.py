@@ -11,7 +11,9 @@ import trio
 
 from actors.leases import Leases
 from actors.ports import Store, WallClock
+from protocol.alarms import PENDING, Alarm
 from protocol.errors import Unavailable, in_words
+from protocol.records import LoadedDevice
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.restoration")
@@ -50,8 +52,20 @@ class Restoration:
         while self._after is not None:
             page = await self._store.pending_alarms(ALARMS_AT_ONCE, self._after)
             for key, alarm, after_s in page.alarms:
-                if alarm.feed_num is not None:
-                    gone_s = (self._clock.now_us() - alarm.since_us) / SECOND_US
-                    for_s = max(0.0, after_s - gone_s)
-                    self._leases.wait(key, alarm.feed_num, alarm.since_us, for_s)
+                _wait(self._leases, key, alarm, after_s, self._clock.now_us())
             self._after = page.after
+
+
+def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:
+    """Those of one device, which could not be read before."""
+    rules = {feed.num: feed.alarm for feed in loaded.feeds}
+    for alarm in loaded.alarms:
+        rule = None if alarm.feed_num is None else rules.get(alarm.feed_num)
+        if alarm.state == PENDING and rule is not None and rule.after_s:
+            _wait(leases, loaded.device.key, alarm, rule.after_s, now_us)
+
+
+def _wait(leases: Leases, key: tuple[str, str], alarm: Alarm, after_s: float, now_us: int) -> None:
+    if alarm.feed_num is not None:
+        gone_s = (now_us - alarm.since_us) / SECOND_US
+        leases.wait(key, alarm.feed_num, alarm.since_us, max(0.0, after_s - gone_s))

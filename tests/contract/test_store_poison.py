@@ -33,7 +33,7 @@ from tests.contract.test_store_schedules import (
     some_schedule,
     times,
 )
-from tests.unit.makers import NOW, SECOND, USER, some_device, some_login
+from tests.unit.makers import NOW, SECOND, USER, some_alarm, some_device, some_login
 
 PAUSE_S = 10
 
@@ -280,6 +280,17 @@ async def spoil_devices(connection: Any) -> None:
     await connection.execute(_SPOILED.format(others=others))
 
 
+async def spoil_alarms(connection: Any) -> None:
+    """From now on nobody can read the alarms of the device `d1`."""
+    written = "num, id, user_id, device_num, feed_num, kind, severity, state, since_at, count"
+    await connection.execute("ALTER TABLE alarms RENAME TO alarms_there")
+    await connection.execute(
+        f"CREATE VIEW alarms AS SELECT {written}, raised_at, acknowledged_at, cleared_at, detail,"
+        " CASE WHEN device_num = (SELECT num FROM devices WHERE code = 'd1')"
+        " THEN 1 / (num - num) ELSE value END AS value FROM alarms_there"
+    )
+
+
 async def test_a_device_row_that_the_server_cannot_read_fails_alone(scene: Scene) -> None:
     store = scene.home.store
     bad = some_device("bad", "00000000-0000-4000-8000-00000000bad0", client_id="bad")
@@ -317,6 +328,31 @@ async def test_a_waiting_alarm_that_the_server_cannot_read_fails_alone(scene: Sc
     assert [each.kind for _, each, _ in page.alarms] == ["k0", "k1", "k2", "k4"]
     letter = await only_letter(home, "devices", "/".join(KEY))
     assert (letter.user_id, letter.reason) == (USER, "DivisionByZeroError: division by zero")
+
+
+async def test_an_alarm_that_nobody_can_read_keeps_no_other_from_waiting(home: Home) -> None:
+    """Its device is put aside, and has its alarm back when it can be read again."""
+    waits = msgspec.structs.replace(home.feeds["number"], alarm=AlarmRule(after_s=9.0))
+    await home.store.update_feed(waits)
+    made = some_device("good", "00000000-0000-4000-8000-00000000900d", client_id="good")
+    other = await home.store.add_device(made, some_login(made))
+    bad = some_alarm(waits.num, device_num=home.device.num, state="pending", raised_us=None)
+    good = msgspec.structs.replace(
+        bad, id=f"{bad.id[:-1]}9", device_num=other.num, device_id=other.id
+    )
+    await home.commit(of(alarms=(bad, good)))
+    assert len((await home.store.pending_alarms(10, 0)).alarms) == 2
+    if isinstance(home.store, MemoryStore):
+        home.store.unreadable[bad.id] = None
+    else:
+        await home.store._work(spoil_alarms)  # type: ignore[attr-defined]
+    ((key, found, _),) = (await home.store.pending_alarms(10, 0)).alarms
+    assert (key, found.id) == (other.key, good.id)
+    await only_letter(home, "devices", f"{USER}/{KEY[1]}")
+    done = await attempt_each([KEY, other.key], home.store.load_devices)
+    assert isinstance(done[0], Failed)
+    assert isinstance(done[0].error, Unstorable)
+    assert isinstance(done[1], LoadedDevice)
 
 
 async def test_a_privilege_that_was_taken_away_is_a_server_that_is_away(scene: Scene) -> None:

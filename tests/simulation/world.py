@@ -21,6 +21,7 @@ from actors.adapters.memory import SeededIds
 from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_line import no_latency
 from actors.adapters.memory_media import MemoryFiles
+from actors.adapters.memory_rules import Unreadable
 from actors.adapters.memory_session import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import WORK_S, LineCrash, StoreFaults
@@ -45,6 +46,7 @@ from tests.simulation.trace import LogsOfWorld, Trace
 BROKERS = {"nats": NATS, "mosquitto 5": MOSQUITTO_5, "mosquitto 3.1.1": MOSQUITTO_311}
 SETTLE_S = 15.0
 SETTLE_MAX_S = 1800.0
+TRIES_AGAIN_S = 10.0  # after a call to the store that failed
 # A service that is alone takes the lead at once; one that may have rivals waits for the lease of
 # the one before. Fewer canaries than in life: each costs as much as a reading. No multiple of their
 # pause is one of SETTLE_S, so whoever looks whether all is calm meets none on its way.
@@ -56,6 +58,10 @@ EXPECTED = ("message set aside", "actor given up", "unit cannot be stored", "req
 
 class ActorCrash(Exception):
     """An actor's step fails because the world says so."""
+
+
+# Errors that the world puts there, and what comes of a text that cannot be written.
+INJECTED = (ActorCrash, LineCrash, Unreadable, UnicodeEncodeError)
 
 
 class _Crash:
@@ -96,7 +102,7 @@ class World:
         self.pulse = IN_TURN if seed % 2 or many > 1 else ALONE
         self.rng = random.Random(seed)
         self.trace = Trace()
-        self.logs = LogsOfWorld(self.trace, EXPECTED, (ActorCrash, LineCrash, UnicodeEncodeError))
+        self.logs = LogsOfWorld(self.trace, EXPECTED, INJECTED)
         self.clock = VirtualClock()
         self.ids = SeededIds(random.Random(seed + 1))
         self.store = MemoryStore(VirtualClock())  # a server with a clock of its own, never set
@@ -280,6 +286,8 @@ class World:
         stalled = any(session.is_stalled for session in broker.sessions.values())
         waiting = store.commits or store.crashes or self._crashes
         if not self.replicas.is_calm or store.lead_late_s or store.lead_answers:
+            return False
+        if trio.current_time() < store.calls.last_s + TRIES_AGAIN_S:
             return False
         if self.poison.devices:  # whose actors pause, for a while after they are healed, too
             return False
