@@ -67,5 +67,6 @@ def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:
 
 def _wait(leases: Leases, key: tuple[str, str], alarm: Alarm, after_s: float, now_us: int) -> None:
     if alarm.feed_num is not None:
-        gone_s = (now_us - alarm.since_us) / SECOND_US
+        # Where the clock was set back it says nothing: not longer than the whole wait.
+        gone_s = max(0, now_us - alarm.since_us) / SECOND_US
         leases.wait(key, alarm.feed_num, alarm.since_us, max(0.0, after_s - gone_s))

@@ -6,6 +6,7 @@ from typing import Literal
 from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
 from tests.simulation.ears import Reaction
+from tests.simulation.extremes import FITS, FITS_NOT
 from tests.simulation.plan import (
     DEVICES,
     FIRST_NUMBER,
@@ -19,6 +20,7 @@ from tests.simulation.plan import (
     Buy,
     Delete,
     Erase,
+    Extreme,
     Fault,
     Form,
     Hostile,
@@ -90,6 +92,8 @@ def draw(seed: int) -> Plan:
     crowd = random.Random(f"replicas {seed}")
     many = crowd.choice((1,) * 10 + (2, 3))
     steps += struggles(crowd, many)
+
+    steps += extremes(random.Random(f"extremes {seed}"), painter)
     steps += calls(random.Random(f"calls {seed}"))
     return Plan(
         seed=seed,
@@ -106,7 +110,18 @@ def draw(seed: int) -> Plan:
 
 
 # Values of imported readings: ordinary ones, and those whose sums no float64 holds.
-_VALUES = ((1.0, 2.5, -40.25), (1e308, 1.1e308, 1.7e308), (1.7e308, -1.7e308, 7.0), (5e-324, 0.0))
+_VALUES = (
+    (1.0, 2.5, -40.25),
+    (1e308, 1.1e308, 1.7e308),
+    (1.7e308, -1.7e308, 7.0),
+    (5e-324, 0.0),
+    (1.7976931348623157e308, -1.7976931348623157e308, 2.2250738585072014e-308, -5e-324),
+)
+_BAD_ROWS = (
+    *("{ts},nan", "{ts},-inf", "{ts},1e309", "{ts},-1e9999", "{ts},twelve", "{ts},", "{ts}"),
+    *("{ts},1_000", "{ts},0x10", "{ts},\u0661", '{ts},"1\n2"', "yesterday,1", ",1", "nan,1"),
+    *("1e300,1", "99999999999999999999,1", "2999-01-01T00:00:00Z,1", "1999-01-01T00:00:00Z,1"),
+)
 
 
 def histories(rng: random.Random) -> list[AnyStep]:
@@ -118,7 +133,16 @@ def histories(rng: random.Random) -> list[AnyStep]:
         values, every_s = rng.choice(_VALUES), rng.choice((0.5, 25.0, 400.0))
         many = rng.randint(1, min(12, int(age_s / every_s) + 1))  # none lies ahead
         brought = [rng.choice(values) for _ in range(many)]
-        steps.append(Bring(at_s=at_s, owner=owner, values=brought, age_s=age_s, every_s=every_s))
+        steps.append(
+            Bring(
+                at_s=at_s,
+                owner=owner,
+                values=brought,
+                age_s=age_s,
+                every_s=every_s,
+                bad=rng.choices(_BAD_ROWS, k=rng.choice((0, 0, 1, 5))),
+            )
+        )
         if rng.random() < 0.4:
             steps.append(
                 Erase(
@@ -165,6 +189,23 @@ _STRUGGLES: list[tuple[str, tuple[float, float]]] = [
     ("parted from store", (1.0, 20.0)),
     ("parted from broker", (1.0, 20.0)),
 ]
+
+
+def extremes(rng: random.Random, painter: "_Painter") -> list[AnyStep]:
+    """Readings at the edge of float64, in some plans; chances of their own."""
+    if rng.random() < 0.6:
+        return []
+    times = sorted(rng.sample(range(round(DURATION_S * 1000)), rng.randint(3, 10)))
+    return [
+        Extreme(
+            at_s=ms / 1000,
+            device="/".join(rng.choice(DEVICES[:2])),
+            number=painter.number(),
+            said=rng.choice(rng.choice((FITS, FITS, FITS_NOT))),
+            twice=rng.random() < 0.2,
+        )
+        for ms in times
+    ]
 
 
 def poisons(rng: random.Random) -> list[AnyStep]:

@@ -319,6 +319,8 @@ KINDS = (
     "device: vanished, its will sent",
     "device: hostile payload",
     "device: deaf",
+    "device: edge of float64",
+    "import: bad rows",
     "dashboard: slow",
     "dashboard: vanished",
     "client hung up",

@@ -12,6 +12,7 @@ from tests.simulation import aftermath, checks
 from tests.simulation.agenda import Agenda
 from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
+from tests.simulation.extremes import Extremes
 from tests.simulation.faults import ACTS
 from tests.simulation.finale import finale
 from tests.simulation.hostile import payload_of
@@ -30,6 +31,7 @@ from tests.simulation.plan import (
     Buy,
     Delete,
     Erase,
+    Extreme,
     Fault,
     Hostile,
     Kill,
@@ -78,6 +80,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.orders.check()
         await life.agenda.check()
         life.shop.check()
+        await life.extremes.check()
         await life.totals.check()
         await life.visits.check()
         await world.receivers.check()
@@ -103,6 +106,7 @@ class Life:
         self.totals = Totals(world)
         self.visits = Visits(world)
         self.told = Told(world)
+        self.extremes = Extremes(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery
@@ -119,6 +123,8 @@ class Life:
             await self.world.receivers.register(owner)
             await self.shop.furnish(owner)
             await self.totals.furnish(owner)
+        extremes = [s.device for s in self.plan.steps if isinstance(s, Extreme)]
+        await self.extremes.furnish(list(dict.fromkeys(extremes)))
         await self.world.listeners.register(self.plan.listens)
         self.world.store.poison = {self.plan.poison}
 
@@ -156,6 +162,8 @@ class Life:
         match step:
             case Publish():
                 await self._publish(step)
+            case Extreme():
+                await self.extremes.say(step)
             case Report(device=device, mark=mark, arrivals=arrivals):
                 body = {"ts": _ms(step.at_s), "temperature": mark, "status": "online"}
                 await self._send(device, "status", body, arrivals)

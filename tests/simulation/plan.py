@@ -18,6 +18,7 @@ OWNERS = ("ada", "bob")
 DEVICES = (("ada", "a0"), ("ada", "a1"), ("bob", "b0"), ("ada", "visitor"))
 KEYS = ("by-ts", "by-id", "bare", "switch", "tuned", "limited", "strict")
 HISTORY = "history"  # of each owner a feed without a device, for imports
+EDGE = "edge"  # of some devices a feed for values at the edge of float64
 LIMIT = 1_000_000.0  # what lies above it violates the thresholds of "limited" and "strict"
 
 Form = Literal["ts", "id", "bare", "several", "wrong", "repeat"]
@@ -47,6 +48,15 @@ class Publish(Step, frozen=True, kw_only=True):
     violates: bool = False
     age_s: float = 0.0
     fate: str = ""  # of the device's own line, for the count of faults
+
+
+class Extreme(Step, frozen=True, kw_only=True):
+    """A reading as it stands in JSON, at the edge of float64 or beyond; perhaps sent twice."""
+
+    device: str
+    number: int
+    said: str
+    twice: bool = False
 
 
 class Report(Step, frozen=True, kw_only=True):
@@ -157,12 +167,16 @@ class Buy(Step, frozen=True, kw_only=True):
 
 
 class Bring(Step, frozen=True, kw_only=True):
-    """Readings are imported into one's history: the first is `age_s` old, the others follow."""
+    """Readings are imported into one's history: the first is `age_s` old, the others follow.
+
+    `bad`: rows among them that are refused; in each `{ts}` stands for a time that is right.
+    """
 
     owner: str
     values: list[float]
     age_s: float
     every_s: float
+    bad: list[str] = []
 
 
 class Erase(Step, frozen=True, kw_only=True):
@@ -215,6 +229,7 @@ class Stop(Step, frozen=True, kw_only=True):
 
 AnyStep = (
     Publish
+    | Extreme
     | Report
     | Word
     | Boot

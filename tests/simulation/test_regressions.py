@@ -318,6 +318,21 @@ async def test_a_change_that_was_done_though_its_answer_was_lost_is_known_to_das
         assert screen.lists == lists + 1
 
 
+async def test_an_alarm_waits_no_longer_for_a_clock_that_was_set_back_before_a_start(
+    world: World,
+) -> None:
+    """It waited for as long as the clock was behind."""
+    shed = world.device("shed")
+    await shed.feed("t", max_value=1.0, alarm={"after_s": 20})
+    await shed.publish("t", 5.0)
+    await world.advance(5)
+    world.clock.jump(-3_600)
+    await world.restart()
+    await world.advance(60)
+    (alarm,) = world.store.all_alarms.values()
+    assert alarm.state == "active"
+
+
 def test_whole_plans_run_from_a_few_steps() -> None:
     steps = [
         Watch(at_s=0.0, owner="ada", lasts_s=20.0),

@@ -57,13 +57,19 @@ class Totals:
             for n, value in enumerate(step.values)
         }
         rows = [f"{format_us(ts_us)},{value!r}" for ts_us, value in new.items()]
+        for n, bad in enumerate(step.bad):
+            rows.insert(2 * n, bad.replace("{ts}", format_us(first_us)))
         person = self._world.person(step.owner)
         path = f"/feed-values/{self._feeds[step.owner]}/import"
         body = "\n".join(("ts,value", *rows)).encode()
         async with self._taking_turns[step.owner]:
             answer = await person.call("POST", path, body, {"content-type": "text/csv"})
-            if answer["refused"] and self._world.trace.fired["clock back"]:
+            if answer["refused"] > len(step.bad) and self._world.trace.fired["clock back"]:
                 return  # they lay in its future
+            if answer["refused"] != len(step.bad):
+                raise Broken("I1", f"of {len(step.bad)} bad rows: {answer}")
+            if step.bad:
+                self._world.trace.fault("import: bad rows")
             if answer["stored"] + answer["duplicate"] != len(new):
                 raise Broken("I1", f"of {len(new)} imported readings: {answer}")
             self._owed[step.owner] |= new
