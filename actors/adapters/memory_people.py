@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import msgspec
 import trio
 
-from actors.adapters.memory_rules import Unreadable, revised
+from actors.adapters.memory_rules import revised
 from actors.adapters.memory_tables import Tables, is_rolled_back
 from actors.ports import WallClock
 from protocol.errors import Conflict
@@ -20,14 +20,12 @@ class PeopleTables(Tables):
 
     Attributes:
         all_sessions: of all users, by their ids.
-        unreadable_sessions: ids of those whose rows nobody can read.
     """
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self._users: dict[str, User] = {}
         self.all_sessions: dict[str, Session] = {}
-        self.unreadable_sessions: dict[str, None] = {}
         self._tickets: dict[bytes, tuple[str, int]] = {}
         self._audit: list[AuditEntry] = []
         self._followers: list[Callable[[str], None]] = []
@@ -103,8 +101,6 @@ class PeopleTables(Tables):
     async def session(self, session_id: str) -> tuple[Session, User] | None:
         await self._cross()
         found = self.all_sessions.get(session_id)
-        if session_id in self.unreadable_sessions:
-            raise Unreadable(f"nobody can read the session {session_id}")
         return None if found is None else (found, self._users[found.user_id])
 
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:

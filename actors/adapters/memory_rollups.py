@@ -21,7 +21,7 @@ class RollupTables(Tables):
     """Sums of feeds and users; feeds and readings are those of `MemoryStore`.
 
     Attributes:
-        unsummable: minutes (feed, µs) whose sums fail.
+        unsummable: minutes (feed, µs) whose sums fail, and how often that was tried.
     """
 
     _feeds: dict[str, Feed]
@@ -35,7 +35,7 @@ class RollupTables(Tables):
         self._notes: list[list[tuple[int, int]]] = []  # (feed, minute), of one commit each
         self._feed_sums: dict[tuple[int, int], dict[int, Bucket]] = {}  # by feed and unit
         self._user_sums: dict[tuple[str, int], dict[int, Bucket]] = {}  # by user and unit
-        self.unsummable: dict[tuple[int, int], None] = {}
+        self.unsummable: dict[tuple[int, int], int] = {}
         self._held: dict[tuple[int, int], None] = {}  # minutes that were put aside
         self._stale: dict[tuple[str, int], None] = {}  # users and their hours, after deletions
 
@@ -68,6 +68,7 @@ class RollupTables(Tables):
         the readings until a later try succeeds."""
         try:
             if (num, us) in self.unsummable:
+                self.unsummable[num, us] += 1
                 raise OverflowError("the sums of this minute fail")
             for unit_us in (MINUTE_US, HOUR_US):
                 self._sum_feed(num, us - us % unit_us, unit_us)

@@ -58,7 +58,8 @@ class StoreFaults:
         job_crashes: so many calls that claim or plan due work do.
         lead_answers: so many looks who leads are done, and answered `Unavailable`.
         lead_late_s: how long each look who leads takes on its way.
-        bad_devices: whoever loads one of them gets an unforeseen error.
+        bad_devices: whoever loads one of them gets an unforeseen error; so it is with
+            `bad_sessions`.
         told: told of every fault that had an effect, by its name, and what it was about.
     """
 
@@ -74,6 +75,7 @@ class StoreFaults:
         self.lead_answers = 0
         self.lead_late_s = 0.0
         self.bad_devices: list[tuple[str, str]] = []
+        self.bad_sessions: list[str] = []
         self.told = told
 
     def stop(self) -> None:
@@ -82,6 +84,7 @@ class StoreFaults:
         self.answers = self.crashes = self.job_crashes = self.lead_answers = 0
         self.lead_late_s = 0.0
         self.bad_devices.clear()
+        self.bad_sessions.clear()
         self.commits.clear()
         self.calls.stop()
 
@@ -150,6 +153,9 @@ class StoreLine:
             if name == "load_devices" and any(key in self._faults.bad_devices for key in args[0]):
                 self._faults.told("device: bad row")
                 raise LineCrash("a device that nobody can read")
+            if name == "session" and args[0] in self._faults.bad_sessions:
+                self._faults.told("session: bad row")
+                raise LineCrash("a session that nobody can read")
             answer = await self._made(name, partial(call, *args, **options))
             if name == "hold_lead" and self._faults.lead_answers:
                 self._faults.lead_answers -= 1

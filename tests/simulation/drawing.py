@@ -92,7 +92,6 @@ def draw(seed: int) -> Plan:
     crowd = random.Random(f"replicas {seed}")
     many = crowd.choice((1,) * 10 + (2, 3))
     steps += struggles(crowd, many)
-
     steps += extremes(random.Random(f"extremes {seed}"), painter)
     steps += calls(random.Random(f"calls {seed}"))
     return Plan(
@@ -213,7 +212,7 @@ def poisons(rng: random.Random) -> list[AnyStep]:
     if rng.random() < 0.5:
         return []
     steps: list[AnyStep] = []
-    for _ in range(rng.randint(2, 6)):
+    for _ in range(rng.randint(2, 8)):
         kind, seconds = rng.choice(_POISONS)
         at_s = round(rng.uniform(0, DURATION_S), 3)
         steps.append(Fault(at_s=at_s, kind=kind, seconds=round(rng.uniform(*seconds), 3)))
@@ -254,6 +253,10 @@ _POISONS: list[tuple[str, tuple[float, float]]] = [
     ("row spoiled", (0.5, 20.0)),
     *[("payload spoiled", (0.5, 20.0))] * 2,
     ("secret spoiled", (0.5, 20.0)),
+    *[("alarm spoiled", (3.0, 20.0))] * 2,
+    *[("session spoiled", (0.5, 20.0))] * 2,
+    *[("sums fail", (3.0, 20.0))] * 2,
+    ("delivery spoiled", (0.5, 20.0)),
     ("junk notices", (0.0, 0.0)),
 ]
 

@@ -222,6 +222,22 @@ async def secret_spoiled(world: "World", seconds: float, target: str) -> None:
     await world.poison.spoil_secret(seconds)
 
 
+async def alarm_spoiled(world: "World", seconds: float, target: str) -> None:
+    await world.poison.spoil_alarm(seconds)
+
+
+async def session_spoiled(world: "World", seconds: float, target: str) -> None:
+    await world.poison.spoil_session(seconds)
+
+
+async def sums_fail(world: "World", seconds: float, target: str) -> None:
+    await world.poison.spoil_minute(seconds)
+
+
+async def delivery_spoiled(world: "World", seconds: float, target: str) -> None:
+    await world.poison.spoil_delivery(seconds)
+
+
 async def junk_notices(world: "World", seconds: float, target: str) -> None:
     world.poison.send_notices()
 
@@ -264,6 +280,10 @@ ACTS: dict[str, Act] = {
     "row spoiled": row_spoiled,
     "payload spoiled": payload_spoiled,
     "secret spoiled": secret_spoiled,
+    "alarm spoiled": alarm_spoiled,
+    "session spoiled": session_spoiled,
+    "sums fail": sums_fail,
+    "delivery spoiled": delivery_spoiled,
     "junk notices": junk_notices,
     "actor crash": partial(actor_crash, 1),
     "actor crash twice": partial(actor_crash, 2),
@@ -293,6 +313,10 @@ KINDS = (
     "device: bad row",
     "command: spoiled",
     "webhook: spoiled secret",
+    "webhook: spoiled delivery",
+    "alarm: bad row",
+    "session: bad row",
+    "rollup: sums fail",
     "database: junk notices",
     "actor crash",
     "actor crash, same message again",

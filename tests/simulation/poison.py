@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import trio
 
+from protocol.alarms import CLEARED, Alarm
+from protocol.charts import MINUTE_US
 from protocol.commands import QUEUED, Command
 from protocol.schedules import Schedule
+from protocol.webhooks import PENDING as WAITS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -21,6 +24,10 @@ NO_SECRET = "whsec_A"  # no base64
 LOOKS_AGAIN_S = 0.1
 # One more than the failures in a row that ended the process once, and then some.
 NOTICES = 12
+NOTICES_TOO = (
+    *("", "\n", "\u202e", "{}", "x" * 7_999, "00000000-0000-4000-8000-00000000000"),
+    *("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-4fff-8fff-ffffffffffff"),
+)
 
 
 class Poison:
@@ -30,6 +37,7 @@ class Poison:
         self.schedules: dict[str, str] = {}  # ids, and their true zones
         self.commands: dict[str, None] = {}  # ids of those that ever were
         self.devices: dict[str, None] = {}  # "owner/code" of those that ever were
+        self.has_spoilt_sums = False
         self._world = world
 
     async def spoil_schedule(self) -> None:
@@ -110,8 +118,72 @@ class Poison:
             if chosen.num in hooks:
                 hooks[chosen.num] = msgspec.structs.replace(hooks[chosen.num], secret=chosen.secret)
 
+    async def spoil_alarm(self, seconds: float) -> None:
+        """The row of the next alarm that is open, or waits, cannot be read for a while; so its
+        device can be loaded as little."""
+        world, store = self._world, self._world.store
+        while not (found := self._uncleared()):
+            await trio.sleep(LOOKS_AGAIN_S)
+        chosen = world.rng.choice(found)
+        device = next(d for d in await store.snapshot(chosen.user_id) if d.num == chosen.device_num)
+        self.devices[f"{world.owner_of(device.id)}/{device.code}"] = None
+        store.unreadable[chosen.id] = 0
+        try:
+            await trio.sleep(seconds)
+        finally:
+            if store.unreadable.pop(chosen.id):
+                world.trace.fault("alarm: bad row")
+
+    def _uncleared(self) -> list[Alarm]:
+        store = self._world.store
+        found = store.all_alarms.values()
+        return [a for a in found if a.state != CLEARED and a.id not in store.unreadable]
+
+    async def spoil_session(self, seconds: float) -> None:
+        """The row of a session cannot be read for a while."""
+        bad = self._world.store_faults.bad_sessions
+        chosen = self._world.rng.choice(list(self._world.store.all_sessions))
+        bad.append(chosen)
+        try:
+            await trio.sleep(seconds)
+        finally:
+            if chosen in bad:  # all is well by now
+                bad.remove(chosen)
+
+    async def spoil_minute(self, seconds: float) -> None:
+        """What some feeds have of this minute cannot be summed up for a while."""
+        store, rng = self._world.store, self._world.rng
+        feeds = [feed for p in self._world.people for feed in await store.feeds(p.id, 1_000, 0)]
+        now_us = self._world.clock.peek_us()
+        chosen = [(feed.num, now_us - now_us % MINUTE_US) for feed in feeds if rng.random() < 0.5]
+        store.unsummable.update(dict.fromkeys(chosen, 0))
+        try:
+            await trio.sleep(seconds)
+        finally:
+            if sum(store.unsummable.pop(each, 0) for each in chosen):
+                self.has_spoilt_sums = True
+                self._world.trace.fault("rollup: sums fail")
+
+    async def spoil_delivery(self, seconds: float) -> None:
+        """The body of the next delivery that waits cannot be written for a while."""
+        known = self._world.store.all_deliveries
+        while not (found := [d for d in known.values() if d.state == WAITS and d.body != NO_TEXT]):
+            await trio.sleep(LOOKS_AGAIN_S)
+        chosen = self._world.rng.choice(found)
+        known[chosen.id] = msgspec.structs.replace(chosen, body=NO_TEXT)
+        self._world.trace.fault("webhook: spoiled delivery")
+        try:
+            await trio.sleep(seconds)
+        finally:
+            if chosen.id in known:
+                known[chosen.id] = msgspec.structs.replace(known[chosen.id], body=chosen.body)
+
     def send_notices(self) -> None:
-        """Somebody else on the database server sends what is no id."""
+        """Somebody else on the database server sends what is no id, or an id of nobody, or of
+        somebody who has not changed."""
+        people = [person.id for person in self._world.people]
         for n in range(NOTICES):
             self._world.store.tell_followers(f"junk {n}")
+        for notice in (*NOTICES_TOO, *people, *(each.upper() for each in people)):
+            self._world.store.tell_followers(notice)
         self._world.trace.fault("database: junk notices")
