@@ -59,6 +59,11 @@ class Courier:
         """Deliveries that were claimed, and of which it is not noted what became of them."""
         return self._running.total()
 
+    @property
+    def sending(self) -> Counter[int]:
+        """How many senders each webhook has at the moment."""
+        return self._running
+
     async def deliver(self) -> int | None:
         """Claim what is due, as much as there are senders free."""
         room = SENDERS - self._running.total()

@@ -5,6 +5,7 @@ from typing import Literal
 
 from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
+from tests.simulation import crowding
 from tests.simulation.ears import Reaction
 from tests.simulation.extremes import FITS, FITS_NOT
 from tests.simulation.plan import (
@@ -94,16 +95,19 @@ def draw(seed: int) -> Plan:
     steps += struggles(crowd, many)
     steps += extremes(random.Random(f"extremes {seed}"), painter)
     steps += calls(random.Random(f"calls {seed}"))
+    crowd, crowded = crowding.draw(random.Random(f"crowd {seed}"))
+    steps += crowded
     return Plan(
         seed=seed,
         many=many,
         broker=rng.choice(("nats", "nats", "mosquitto 5", "mosquitto 3.1.1")),
-        small=rng.random() < 0.4,
+        small=rng.random() < 0.4 or crowd > 0,
         idle_s=rng.choice((2.0, 600.0)),
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
         reactions=painter.reactions(),
         answers=painter.answers(),
         listens=rng.choice(OWNERS),
+        crowd=crowd,
         steps=sorted([*steps, *painter.listening()], key=lambda step: step.at_s),
     )
 

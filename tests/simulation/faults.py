@@ -350,4 +350,5 @@ KINDS = (
     "client hung up",
     "settings changed",
     "device deleted",
+    *(f"bound reached: {name}" for name in ("actors", "dashboards", "senders", "commands")),
 )

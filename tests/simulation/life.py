@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import trio
 
 from protocol.errors import Unavailable
-from tests.simulation import aftermath, checks
+from tests.simulation import aftermath, checks, crowding
 from tests.simulation.agenda import Agenda
 from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
@@ -19,6 +19,7 @@ from tests.simulation.hostile import payload_of
 from tests.simulation.orders import Orders
 from tests.simulation.person import Refused
 from tests.simulation.plan import (
+    CROWD_OWNER,
     DEVICES,
     HASTY,
     KEYS,
@@ -73,7 +74,7 @@ async def live(world: World, plan: Plan) -> None:
     async with world.open(), trio.open_nursery() as audience:
         life.audience = audience
         await life.furnish()
-        for owner in OWNERS:
+        for owner in life.owners:
             audience.start_soon(life.told.watch, owner)
         await life.play()
         await life.check()
@@ -112,15 +113,22 @@ class Life:
         self.audience: trio.Nursery
         self._faults: trio.Nursery
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return (*OWNERS, CROWD_OWNER) if self.plan.crowd else OWNERS
+
     async def furnish(self) -> None:
         """People, devices and feeds, before anything goes wrong."""
         for owner, code in DEVICES:
             device = self.world.device(code, owner)
             for key in KEYS:
                 await device.feed(key, **_settings(key))
-        for owner in OWNERS:
+        for name in crowding.names(self.plan.crowd):
+            await self._device(name).feed("by-ts")
+        for owner in self.owners:
             await self.world.add_media(owner)
             await self.world.receivers.register(owner)
+        for owner in OWNERS:
             await self.shop.furnish(owner)
             await self.totals.furnish(owner)
         extremes = [s.device for s in self.plan.steps if isinstance(s, Extreme)]
@@ -144,12 +152,12 @@ class Life:
         await self.world.settle()
 
     async def check(self) -> None:
-        await checks.durable_and_once(self.world, self.book, OWNERS)
-        await checks.ordered(self.world, OWNERS)
+        await checks.durable_and_once(self.world, self.book, self.owners)
+        await checks.ordered(self.world, self.owners)
         await checks.accounts(self.world)
-        await aftermath.alarmed(self.world, OWNERS)
-        await checks.private(self.world, OWNERS)
-        kept = await checks.Kept.of(self.world, OWNERS)
+        await aftermath.alarmed(self.world, self.owners)
+        await checks.private(self.world, self.owners)
+        kept = await checks.Kept.of(self.world, self.owners)
         for screen in self.screens:
             checks.shown(screen, kept)
         checks.first_only(self.world, self.screens, kept)

@@ -16,6 +16,7 @@ FIRST_NUMBER = 10_000
 OWNERS = ("ada", "bob")
 # (owner, code); the visitor is deleted and comes again.
 DEVICES = (("ada", "a0"), ("ada", "a1"), ("bob", "b0"), ("ada", "visitor"))
+CROWD_OWNER = "eve"  # whose devices outnumber the bounds of a small house, in some plans
 KEYS = ("by-ts", "by-id", "bare", "switch", "tuned", "limited", "strict")
 HISTORY = "history"  # of each owner a feed without a device, for imports
 EDGE = "edge"  # of some devices a feed for values at the edge of float64
@@ -257,7 +258,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`reactions`: how devices take the commands that reach them, one after the other, again and
     again; without any, all hear and answer at once. `answers`: likewise of those who receive
     webhooks. `many`: processes, one of which leads. `listens`: the owner who has a listener.
-    `small`: the house has tiny bounds, so that every one of them is reached."""
+    `small`: the house has tiny bounds, so that every one of them is reached. `crowd`: so many
+    devices has a third owner."""
 
     seed: int
     broker: str
@@ -268,6 +270,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     reactions: list[Reaction] = []
     answers: list[Answer] = []
     listens: str = "bob"
+    crowd: int = 0
     steps: list[AnyStep]
 
 

@@ -29,7 +29,7 @@ from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.house import House, Pulse
 from actors.ports import Delivery
 from protocol.records import Media
-from tests.simulation import checks, faults
+from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken
 from tests.simulation.clock import VirtualClock
 from tests.simulation.device import VirtualDevice
@@ -339,6 +339,7 @@ class World:
         self.trace.note(name, summary(message))
         try:
             checks.bounds(self, house)
+            crowding.bounds(self, house)
         except Broken as error:  # inside an actor it would only be one more failure of that actor
             self._broken = self._broken or error
         named = self._readable(name)
