@@ -26,7 +26,7 @@ from tests.simulation.plan import (
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SHARE = 0.12
+SHARE = 0.08
 TURNS_S = (0.0, 0.002, 0.1)  # between two devices that talk in turns
 FIRST_OF_CROWD = 40 * FIRST_NUMBER  # numbers of nobody else
 # Names under which a bound counts as reached.
@@ -41,7 +41,7 @@ def draw(rng: random.Random) -> tuple[int, list[AnyStep]]:
     """How many devices, and what they do; in most plans none and nothing."""
     if rng.random() >= SHARE:
         return 0, []
-    devices = names(rng.randint(8, 14))
+    devices = names(rng.randint(7, 10))
     number = FIRST_OF_CROWD
     steps: list[AnyStep] = []
     for first_s in sorted(rng.uniform(0, 28) for _ in range(3)):
@@ -56,7 +56,7 @@ def draw(rng: random.Random) -> tuple[int, list[AnyStep]]:
         lasts_s = round(rng.uniform(1, 15), 3)
         steps.append(Watch(at_s=at_s, owner=CROWD_OWNER, lasts_s=lasts_s, batch=n % 2 == 0))
     due_s = round(rng.uniform(3, 20), 3)
-    for device in devices[: rng.randint(6, 14)]:
+    for device in devices[: rng.randint(6, 10)]:
         number += 1
         ttl_s = rng.choice((3, 600))
         parallel = rng.random() < 0.3
