@@ -90,9 +90,9 @@ def draw(seed: int) -> Plan:
     steps += poisons(random.Random(f"poison {seed}"))
     steps += [painter.visit() for _ in range(rng.choice((0, 0, 1, 2)))]
     steps += histories(random.Random(f"histories {seed}"))
-    crowd = random.Random(f"replicas {seed}")
-    many = crowd.choice((1,) * 10 + (2, 3))
-    steps += struggles(crowd, many)
+    chances = random.Random(f"replicas {seed}")
+    many = chances.choice((1,) * 10 + (2, 3))
+    steps += struggles(chances, many)
     steps += extremes(random.Random(f"extremes {seed}"), painter)
     steps += calls(random.Random(f"calls {seed}"))
     crowd, crowded = crowding.draw(random.Random(f"crowd {seed}"))
