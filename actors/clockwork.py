@@ -53,6 +53,8 @@ class Clockwork:
         tell: tells a user's dashboards.
         renew: has all dashboards look again.
         written: waits until the store has what this process, and earlier ones, gave to it.
+        leads: whether this process leads: only then it claims anything, because only its own
+            dashboards hear what became of it.
         look_again_s: how often jobs look by themselves; another process may have died.
         again: how dead letters are tried again whose work has no row of its own.
     """
@@ -65,6 +67,7 @@ class Clockwork:
         tell: Callable[[str, Event], None],
         renew: Callable[[], None],
         written: Callable[[], Awaitable[None]],
+        leads: Callable[[], bool],
         look_again_s: float,
         again: Mapping[str, Callable[[DeadLetter], None]],
     ) -> None:
@@ -73,6 +76,7 @@ class Clockwork:
         self._tell = tell
         self._renew = renew
         self._written = written
+        self._leads = leads
         self._woken: dict[int, None] = {}
         self._restoring = trio.CancelScope()
         self._restorations = 0
@@ -107,9 +111,15 @@ class Clockwork:
             "dead letters": (self.dead_letters.work, look_again_s, PACE_S),
         }
         self.jobs = {
-            name: Job(name, self.timer, each, again_s, pace_s)
+            name: Job(name, self.timer, self._as_leader(each), again_s, pace_s)
             for name, (each, again_s, pace_s) in work.items()
         }
+
+    def _as_leader(self, work: Work) -> Work:
+        async def work_if_it_leads() -> int | None:
+            return await work() if self._leads() else None
+
+        return work_if_it_leads
 
     def _claim(self, work: Work) -> Work:
         """A claim that failed may have been done, its answer lost: when the store answers again,
@@ -144,9 +154,11 @@ class Clockwork:
         waiting = {f"job {job.name}": job.waits_for for job in self.jobs.values() if job.waits_for}
         return waiting | self.dead_letters.degraded()
 
-    def restore_again(self, supervisor: Supervisor) -> None:
-        """Leases begin with what the store knows: whenever this process takes the lead, because
-        until then another one heard the devices."""
+    def take_over(self, supervisor: Supervisor) -> None:
+        """This process leads from now on: due work is its own. Leases begin with what the store
+        knows, because until then another process heard the devices."""
+        for job in self.jobs.values():
+            job.wake()
         self.leases.clear()
         self._restoring.cancel()  # an earlier one that has not come to its end
         self._restorations += 1

@@ -153,6 +153,7 @@ class House:
             tell=lambda user_id, event: self.users.tell(user_id, event),
             renew=self.users.renew_all,
             written=self._written,
+            leads=lambda: self.leadership.leads,
             look_again_s=look_again_s,
             again={
                 DEVICES: self.devices.load_again,
@@ -196,7 +197,7 @@ class House:
 
     def _led(self, epoch: int) -> None:
         self.writer.epoch = epoch
-        self.clockwork.restore_again(self.supervisor)
+        self.clockwork.take_over(self.supervisor)
         self.neighbours.anew()
         self.supervisor.keep("renewer", self._renew_dashboards)
 

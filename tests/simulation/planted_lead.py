@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from actors.adapters.memory_store import MemoryStore
+from actors.clockwork import Clockwork
 from actors.gateway import Gateway
 from actors.house import House
 from actors.leadership import Leadership
@@ -69,6 +70,11 @@ def not_confirmed(patch: Patch) -> None:
 @plant("a standby serves, too")
 def two_serve(patch: Patch) -> None:
     patch.setattr(Leadership, "may_serve", property(lambda self: self.decided.is_set()))
+
+
+@plant("a standby claims due work, too")
+def two_claim(patch: Patch) -> None:
+    patch.setattr(Clockwork, "_as_leader", lambda self, work: work)
 
 
 @plant("PUBACK to connection 0")

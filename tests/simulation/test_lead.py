@@ -4,6 +4,7 @@ import pytest
 import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
+from protocol.times import SECOND_US
 from tests.simulation.device import VirtualDevice
 from tests.simulation.process import Process
 from tests.simulation.running import simulate
@@ -221,5 +222,49 @@ def test_the_next_leader_has_the_leases_of_devices_that_came_online_before(habit
             await world.advance(60)
             (device,) = await world.store.snapshot(shed.person.id)
             assert device.state.status == "offline"
+
+    simulate(World(1, habits), story)
+
+
+@BOTH
+def test_a_dashboard_hears_of_an_expiry_while_another_process_stands_by(habits: Habits) -> None:
+    """The standby claimed due work, too, and told its own dashboards, of which there are none."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = await world.device("shed").register()
+            world.ears.deaf.add(shed.name)
+            other = world.start()
+            await world.advance(8)
+            async with world.dashboard() as screen:
+                body = {"id": "00000000-0000-4000-9000-000000000001", "type": "beep", "ttl_s": 2}
+                await shed.person.post(f"/devices/{shed.id}/commands", body)
+                for job in other.house.clockwork.jobs.values():
+                    job.due(world.clock.peek_us() + SECOND_US)
+                await world.advance(5)
+                told = [
+                    f["command"]["state"] for f in screen.frames if f["type"] == "command_update"
+                ]
+                assert told[-1] == "expired"
+
+    simulate(World(1, habits), story)
+
+
+@BOTH
+def test_the_next_leader_does_what_was_due_at_once(habits: Habits) -> None:
+    async def story(world: World) -> None:
+        world.look_again_s = 600.0
+        async with world.open():
+            shed = await world.device("shed").register()
+            world.ears.deaf.add(shed.name)
+            one = await world.serving()
+            other = world.start()
+            await world.advance(8)
+            body = {"id": "00000000-0000-4000-9000-000000000001", "type": "beep", "ttl_s": 2}
+            await shed.person.post(f"/devices/{shed.id}/commands", body)
+            one.kill()
+            await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
+            await world.advance(5)
+            assert world.store.all_commands[body["id"]].state == "expired"
 
     simulate(World(1, habits), story)
