@@ -5,7 +5,7 @@ from typing import Literal
 
 from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
-from tests.simulation import crowding
+from tests.simulation import crowding, quiet
 from tests.simulation.ears import Reaction
 from tests.simulation.extremes import FITS, FITS_NOT
 from tests.simulation.plan import (
@@ -95,6 +95,7 @@ def draw(seed: int) -> Plan:
     steps += struggles(chances, many)
     steps += extremes(random.Random(f"extremes {seed}"), painter)
     steps += calls(random.Random(f"calls {seed}"))
+    steps += quiet.draw(random.Random(f"quiet {seed}"), DURATION_S)
     crowd, crowded = crowding.draw(random.Random(f"crowd {seed}"))
     steps += crowded
     return Plan(

@@ -15,7 +15,7 @@ import trio
 
 from actors.adapters.memory_line import no_latency
 from actors.adapters.memory_store_fates import CALL_FATES
-from actors.adapters.memory_store_line import COMMIT_FATES
+from actors.adapters.memory_store_line import COMMIT_FATES, WORK_S
 from web.ops.readiness import assess
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Act = Callable[["World", float, str], Awaitable[None]]
 
 LATENCY_MAX_S = 0.3
 LEADS_S = 0.1
+SLOW_COMMIT_S = 2.0
 COMMIT_MAX_S = 2.0
 FLAKY = 0.15
 
@@ -134,6 +135,15 @@ async def lead_lost(world: "World", seconds: float, target: str) -> None:
     await world.store.hold_lead("somebody", LEADS_S, seize=True)
     await world.store.resign_lead("somebody")
     world.trace.fault("lead: lost")
+
+
+async def overtaken_in_a_commit(world: "World", seconds: float, target: str) -> None:
+    """Somebody else leads for a moment during a slow commit: the next one is refused."""
+    world.store_faults.work_s = SLOW_COMMIT_S
+    await trio.sleep(SLOW_COMMIT_S / 2)
+    await lead_lost(world, seconds, target)
+    await trio.sleep(SLOW_COMMIT_S)
+    world.store_faults.work_s = WORK_S
 
 
 async def lead_twice(world: "World", seconds: float, target: str) -> None:
@@ -268,6 +278,7 @@ ACTS: dict[str, Act] = {
     "store flaky": store_flaky,
     "answer lost": call_answer_lost,
     "lead lost": lead_lost,
+    "overtaken in a commit": overtaken_in_a_commit,
     "lead twice": lead_twice,
     "lead answer lost": lead_answer_lost,
     "lead late": lead_late,

@@ -5,6 +5,7 @@ Late words follow: an older reading, the will of an earlier boot. They change no
 
 from typing import Any
 
+from tests.simulation import quiet
 from tests.simulation.broken import Broken
 from tests.simulation.device import VirtualDevice
 from tests.simulation.plan import DEVICES, LIMIT
@@ -101,6 +102,7 @@ async def check_screen(
         value = screen.values.get(device.feeds["by-ts"])
         if (value is None or value[1] != number) and not screen.has_lost:
             raise Broken("I3", f"a dashboard shows {value} of {device.name}, said last: {number}")
-    extra = set(screen.devices) - {device.id for device in mine}
+    others = {key for key, seen in screen.devices.items() if seen["device_code"] != quiet.CODE}
+    extra = others - {device.id for device in mine}
     if extra:
         raise Broken("I3", f"a dashboard shows devices that are not there: {sorted(extra)}")

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import trio
 
 from protocol.errors import Unavailable
-from tests.simulation import aftermath, checks, crowding
+from tests.simulation import aftermath, checks, crowding, quiet
 from tests.simulation.agenda import Agenda
 from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
@@ -86,6 +86,8 @@ async def live(world: World, plan: Plan) -> None:
         await life.visits.check()
         await world.receivers.check()
         await aftermath.well(world)
+        if quiet.speaks(plan.steps):
+            await quiet.check(world, life.screens)
         await finale(world, life.screens)
         await world.listeners.check()
         world.listeners.check_heard()
@@ -133,6 +135,8 @@ class Life:
             await self.totals.furnish(owner)
         extremes = [s.device for s in self.plan.steps if isinstance(s, Extreme)]
         await self.extremes.furnish(list(dict.fromkeys(extremes)))
+        if quiet.speaks(self.plan.steps):
+            await quiet.furnish(self.world)
         await self.world.listeners.register(self.plan.listens)
         self.world.store.poison = {self.plan.poison}
 

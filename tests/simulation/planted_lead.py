@@ -7,6 +7,8 @@ import msgspec
 
 from actors.adapters.memory_store import MemoryStore
 from actors.clockwork import Clockwork
+from actors.devices import Devices
+from actors.due.restoration import Restoration
 from actors.gateway import Gateway
 from actors.house import House
 from actors.leadership import Leadership
@@ -70,6 +72,45 @@ def not_confirmed(patch: Patch) -> None:
 @plant("a standby serves, too")
 def two_serve(patch: Patch) -> None:
     patch.setattr(Leadership, "may_serve", property(lambda self: self.decided.is_set()))
+
+
+@plant("who was overtaken gives nothing up")
+def nothing_given_up(patch: Patch) -> None:
+    async def mistaken(self: House) -> None:
+        return
+
+    patch.setattr(House, "_give_up", mistaken)
+
+
+@plant("leases are not restored when the lead is taken")
+def leases_lost(patch: Patch) -> None:
+    take_over = Clockwork.take_over
+
+    def mistaken(self: Clockwork, supervisor: Any) -> None:
+        if self._restorations == 0:
+            take_over(self, supervisor)
+        else:
+            self.leases.clear()
+
+    patch.setattr(Clockwork, "take_over", mistaken)
+
+
+@plant("leases are not restored after a start")
+def no_leases(patch: Patch) -> None:
+    async def mistaken(self: Restoration) -> None:
+        return
+
+    patch.setattr(Restoration, "run", mistaken)
+
+
+@plant("an abandoned unit's alarm is forgotten")
+def alarm_forgotten(patch: Patch) -> None:
+    """Actors go on believing what they judged, though it was given up."""
+
+    async def mistaken(self: Devices) -> None:
+        return
+
+    patch.setattr(Devices, "retire", mistaken)
 
 
 @plant("a standby claims due work, too")

@@ -260,11 +260,11 @@ def test_the_next_leader_does_what_was_due_at_once(habits: Habits) -> None:
             one = await world.serving()
             other = world.start()
             await world.advance(8)
-            body = {"id": "00000000-0000-4000-9000-000000000001", "type": "beep", "ttl_s": 2}
-            await shed.person.post(f"/devices/{shed.id}/commands", body)
+            body = {"type": "beep", "ttl_s": 2}
+            made = await shed.person.post(f"/devices/{shed.id}/commands", body)
             one.kill()
             await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
             await world.advance(5)
-            assert world.store.all_commands[body["id"]].state == "expired"
+            assert world.store.all_commands[made["id"]].state == "expired"
 
     simulate(World(1, habits), story)
