@@ -258,11 +258,12 @@ class Devices:
         codes = [each for each in living if code in (None, each)]
         if not codes:
             return []
-        read, loaded = await self._read([(user_id, each) for each in codes])
+        keys = [(user_id, each) for each in codes]
+        read, loaded = await self._read(keys)
+        await self._note_aside(dict(zip(keys, loaded, strict=True)))
         replies = []
         for each, device in zip(codes, loaded, strict=True):
             if isinstance(device, Failed):
-                await self._put_aside((user_id, each), device.error)
                 self._refresh_later(user_id)
                 continue
             cell = self._of_user.get(user_id, {}).get(each)
@@ -358,12 +359,15 @@ class Devices:
                 self._aside[key] = next_us or now_us + ASIDE_AGAIN_US
 
     def load_again(self, letter: DeadLetter) -> None:
-        """Look whether a device that was put aside can be loaded by now: its actor starts."""
+        """Look whether a device that was put aside, by this process or one before, can be read by
+        now: its actor starts, or takes its settings where it lives already."""
         user_id, _, code = letter.subject.partition("/")
         key = user_id, code
         if key in self._aside or len(self._aside) < ASIDE_MAX:
             self._aside[key] = 0
-        if key not in self._cells and len(self._cells) < ACTORS_MAX:
+        if key in self._cells:
+            self._refresh_later(user_id)
+        elif len(self._cells) < ACTORS_MAX:
             self._start(key)
 
     async def _load(self, keys: Sequence[Key]) -> tuple[int, list[LoadedDevice | Failed | None]]:

@@ -48,8 +48,10 @@ class FeedState:
             if origin.retained and message_id is None:
                 # The broker sends its retained copy at every subscribe; it is one reading.
                 message_id = f"retained:{digest64(value):x}"
-        flagged = self._judge(device, value, ts_us, history_only, alarms)
         digest = digest64(value, message_id)
+        # A copy is no news: it does not end what another value of its instant began after it.
+        is_news = not history_only and not (ts_us == self.last_us and digest in self.at_last)
+        flagged = self._judge(device, value, ts_us, is_news, alarms)
         newest = not history_only and self._is_newest(ts_us, digest)
         reading = Reading(
             feed.num, device.num, ts_us, digest, value, flagged, message_id, not history_only
@@ -57,13 +59,13 @@ class FeedState:
         return reading, newest
 
     def _judge(
-        self, device: Device, value: object, ts_us: int, history_only: bool, alarms: list[Alarm]
+        self, device: Device, value: object, ts_us: int, is_news: bool, alarms: list[Alarm]
     ) -> bool:
         """Whether the reading is flagged; raises `Refusal` where the feed rejects violations."""
         if not isinstance(value, float):
             return False
         detail = violation(self.feed, value)
-        if not history_only and not self.alarm.is_stale(ts_us):
+        if is_news and not self.alarm.is_stale(ts_us):
             if detail:
                 changed = self.alarm.outside(device, self.feed, ts_us, value, detail)
             else:

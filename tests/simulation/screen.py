@@ -93,6 +93,8 @@ class Screen:
             self.devices.clear()
             self.values.clear()
             self._marks.clear()
+            self._leadership = process.house.leadership
+            self._given_up = self._leadership.stepped_down
             await self.greet(socket)
             while True:
                 self.take(await socket.receive())
@@ -118,6 +120,11 @@ class Screen:
             raise Broken("I3", f"seq {event['seq']} where {self._seq} was to come")
         if self._seq == 1 and event["type"] != "device_list":
             raise Broken("I3", f"{event['type']} before the first device_list")
+        if event["type"] == "device_list" and self._leadership.stepped_down != self._given_up:
+            # What was told and not stored when another process led is not so: it comes again.
+            self._given_up = self._leadership.stepped_down
+            self._marks.clear()
+            self.values.clear()
         for device in _devices_in(event):
             owner = self._world.owner_of(device["id"])
             if owner != self.person.name:

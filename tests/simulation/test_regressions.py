@@ -345,3 +345,34 @@ def test_whole_plans_run_from_a_few_steps() -> None:
     outcome = run(plan_of(*steps))
     assert outcome.error is None
     assert outcome.world.trace.fired["process killed, something in flight"] == 1
+
+
+async def test_a_device_that_lives_again_is_not_told_as_put_aside_for_ever(world: World) -> None:
+    """One process put it aside, the next could read it: its letter stayed as long as the device
+    spoke, and `/readyz` said `degraded`."""
+    shed = world.device("shed")
+    await shed.feed("t")
+    world.store_faults.bad_devices.append((shed.person.id, shed.code))
+    await shed.publish("t", 1.0)
+    await world.advance(1)
+    assert await world.store.count_dead_letters() == {"devices": 1}
+    await world.restart()
+    world.store_faults.bad_devices.clear()
+    for n in range(80):
+        await shed.publish("t", float(n))
+        await world.advance(60)
+    assert not await world.store.count_dead_letters()
+
+
+async def test_a_copy_of_an_earlier_value_of_the_same_instant_clears_no_alarm(world: World) -> None:
+    """Two values of one instant, and the first once more: the store keeps the second as the last
+    value, and the copy cleared its alarm."""
+    shed = world.device("shed")
+    await shed.feed("t", max_value=10.0, on_violation="flag")
+    ts = world.clock.peek_us() // 1000
+    for value in (1.0, 50.0, 1.0):
+        await shed.publish("t", value, ts=ts)
+    await world.settle()
+    assert await shed.last("t") == 50.0
+    (alarm,) = (await shed.person.get("/alarms"))["items"]
+    assert alarm["state"] == "active"
