@@ -96,7 +96,7 @@ class House:
             ports.broker,
             ports.clock,
             VERSION,
-            leads=lambda: self.leadership.leads,
+            may_serve=lambda: self.leadership.may_serve,
             wait_may_serve=lambda: self.leadership.wait_may_serve(),
             written=self._written,
         )
@@ -122,6 +122,7 @@ class House:
             ports.store,
             holder,
             led=self._led,
+            resumed=self.neighbours.anew,
             give_up=lambda: self._give_up(),
             alone=pulse.is_alone,
             beat_s=pulse.beat_s,

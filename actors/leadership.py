@@ -32,6 +32,7 @@ class Leadership:
     Args:
         holder: a name that no other process has.
         led: told of the epoch under which this process leads from now on.
+        resumed: told that the lease runs again, after it had run out, and nobody else led meanwhile.
         give_up: awaited when another process has led, or leads: what is in memory is old.
         alone: no other process can be there; the lead is taken at once, whoever had it.
         beat_s: between two renewals.
@@ -43,6 +44,7 @@ class Leadership:
         holder: str,
         *,
         led: Callable[[int], None],
+        resumed: Callable[[], None],
         give_up: Callable[[], Awaitable[None]],
         alone: bool = False,
         beat_s: float = BEAT_S,
@@ -54,6 +56,7 @@ class Leadership:
         self._store = store
         self._holder = holder
         self._led = led
+        self._resumed = resumed
         self._give_up = give_up
         self._alone = alone
         self._beat_s = beat_s
@@ -127,6 +130,8 @@ class Leadership:
             log.info("leads", epoch=lead.epoch)
             self.epoch, self.is_standby = lead.epoch, False
             self._led(lead.epoch)
+        elif not self.may_serve:
+            self._resumed()
         self._confirmed_s = asked_s
         self._rival = None
         self.decided.set()

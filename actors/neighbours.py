@@ -41,7 +41,8 @@ class Neighbours:
 
     Args:
         version: ours, for the documents of Home Assistant.
-        leads: whether this process leads now.
+        may_serve: whether this process surely leads: its lease runs. Another one may have said
+            something newer else; what is not said meanwhile is said `anew`.
         wait_may_serve: waits until it does.
         written: waits until the store has what this process gave to it.
     """
@@ -53,7 +54,7 @@ class Neighbours:
         clock: WallClock,
         version: str,
         *,
-        leads: Callable[[], bool],
+        may_serve: Callable[[], bool],
         wait_may_serve: Callable[[], Awaitable[None]],
         written: Callable[[], Awaitable[None]],
     ) -> None:
@@ -63,10 +64,10 @@ class Neighbours:
         self._broker = broker
         self._clock = clock
         self._version = version
-        self._leads = leads
+        self._may_serve = may_serve
         self._wait_may_serve = wait_may_serve
         self._written = written
-        self._retained = Retained(broker, leads)
+        self._retained = Retained(broker, may_serve)
         self._listeners: dict[str, Listener] = {}
         self._dirty: dict[str, None] = {}  # users to look at
         self._aside: dict[str, None] = {}  # users with a dead letter
@@ -81,7 +82,7 @@ class Neighbours:
 
     def tell(self, user_id: str, code: str, event: Event) -> None:
         """A device did something. Never blocks."""
-        if user_id not in self._listeners or not self._leads():
+        if user_id not in self._listeners or not self._may_serve():
             return
         if isinstance(event, FeedValue):
             topic = listeners.reading_topic(user_id, code, event.feed_key)
@@ -97,7 +98,7 @@ class Neighbours:
 
     def changed(self, user_id: str) -> None:
         """A user, their listener, or what they have has changed."""
-        if self._leads() and not self._is_new:  # else all are looked at when it begins
+        if self._may_serve() and not self._is_new:  # else all are looked at when it begins
             self._dirty[user_id] = None
             self._bell.set()
 
@@ -225,7 +226,7 @@ class Neighbours:
         feeds = await self._feeds_of(listener.user_id) if listener.home_assistant else None
         after = 0
         while page := await self._store.devices(listener.user_id, PAGE, after):
-            if not self._leads():
+            if not self._may_serve():
                 return  # who leads says it
             for device in page:
                 for topic in self._say(device, feeds):

@@ -46,15 +46,15 @@ class Retained:
     each, and their texts as long as the broker is away.
 
     Args:
-        leads: whether this process leads now. What waits in one that does not is dropped: whoever
-            leads says it.
+        may_serve: whether this process surely leads. What waits in one that does not is dropped:
+            whoever leads says it.
     """
 
-    def __init__(self, broker: Broker, leads: Callable[[], bool]) -> None:
+    def __init__(self, broker: Broker, may_serve: Callable[[], bool]) -> None:
         self.published = 0
         self.dropped = 0  # that no broker can be given
         self._broker = broker
-        self._leads = leads
+        self._may_serve = may_serve
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
         self._waiting: dict[str, Publication] = {}  # by topic
         self._recent: deque[tuple[float, Publication]] = deque(maxlen=RECENT_MAX)
@@ -122,7 +122,7 @@ class Retained:
         """Publish for ever."""
         while True:
             await self._begun.wait()
-            if not self._leads():
+            if not self._may_serve():
                 self._waiting.clear()
                 self._taken.set()
             batch = list(islice(self._waiting.values(), PUBLISH_MAX))

@@ -25,6 +25,7 @@ class Candidate:
     def __init__(self, store: MemoryStore, name: str, *, alone: bool = False) -> None:
         self.epochs: list[int] = []
         self.given_up = 0
+        self.resumed = 0
         self.served = 0
         self.faults = StoreFaults()
         self.fails = 0
@@ -32,8 +33,16 @@ class Candidate:
         self._goes_on.set()
         self._line = StoreLine(store, self.faults)
         self.leadership = Leadership(
-            self, name, led=self.epochs.append, give_up=self._give_up, alone=alone
+            self,
+            name,
+            led=self.epochs.append,
+            resumed=self._resume,
+            give_up=self._give_up,
+            alone=alone,
         )
+
+    def _resume(self) -> None:
+        self.resumed += 1
 
     async def _give_up(self) -> None:
         self.given_up += 1
@@ -150,6 +159,22 @@ async def test_a_leader_that_hangs_is_replaced_and_serves_nothing_when_it_goes_o
         assert one.leadership.is_standby
         assert one.given_up == 1
         assert other.leadership.leads
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_lease_that_ran_out_and_nobody_had_meanwhile_is_resumed() -> None:
+    """What was not said while another one might have led is said then."""
+    one = Candidate(MemoryStore(ManualClock()), "one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.leadership.decided.wait()
+        one.faults.away = True
+        await trio.sleep(LEASE_BEATS * BEAT_S + 1)
+        assert not one.leadership.may_serve
+        one.faults.away = False
+        await trio.sleep(BEAT_S)
+        assert (one.epochs, one.resumed, one.leadership.may_serve) == ([1], 1, True)
         nursery.cancel_scope.cancel()
 
 

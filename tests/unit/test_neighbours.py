@@ -104,7 +104,7 @@ def parts() -> tuple[Neighbours, Store, Broker]:
         broker,  # type: ignore[arg-type]
         ManualClock(),
         "1.2",
-        leads=lambda: store.leads,
+        may_serve=lambda: store.leads,
         wait_may_serve=store.wait_may_serve,
         written=trio.lowlevel.checkpoint,
     )
