@@ -32,7 +32,7 @@ class Leadership:
     Args:
         holder: a name that no other process has.
         led: told of the epoch under which this process leads from now on.
-        resumed: told that the lease runs again, after it had run out, and nobody else led meanwhile.
+        resumed: told that its lease runs again, which had run out and nobody else had meanwhile.
         give_up: awaited when another process has led, or leads: what is in memory is old.
         alone: no other process can be there; the lead is taken at once, whoever had it.
         beat_s: between two renewals.

@@ -6,7 +6,7 @@ import trio
 
 from protocol.records import Feed
 from tests.simulation.broken import Broken
-from tests.simulation.plan import LIMIT
+from tests.simulation.plan import DEVICES, LIMIT
 from web.ops.readiness import assess
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # What was put aside is tried again after an hour at the latest.
 READY_WITHIN_S = 4_000.0
 LOOK_S = 20.0
+# What devices say beside one that nobody can read: above every number of a plan.
+BESIDE = 880_000.0
+STORED_WITHIN_S = 60.0
 
 
 async def well(world: "World") -> None:
@@ -49,12 +52,18 @@ async def _unwell(world: "World") -> str:
     return ""
 
 
-async def alarmed(world: "World", names: tuple[str, ...]) -> None:
-    """I1: a feed whose last value is above its limit has an open alarm, and else none."""
+async def alarmed(world: "World", names: tuple[str, ...], spoiled: set[str]) -> None:
+    """I1: a feed whose last value is above its limit has an open alarm, and else none.
+
+    Args:
+        spoiled: devices ("owner/code") of which a reading was judged, and then refused by the
+            store: the alarm is that of the reading, and the last value another one's.
+    """
+    excepted = {world.device(*reversed(name.split("/"))).id for name in spoiled}
     for name in names:
         for feed in await world.store.feeds(world.person(name).id, 1_000, 0):
             # With its device its alarms are deleted.
-            is_kept = feed.key == "limited" and feed.device_id is not None
+            is_kept = feed.key == "limited" and feed.device_id not in (None, *excepted)
             if is_kept and isinstance(feed.last_value, float):
                 _check_alarm(world, name, feed, is_above=feed.last_value > LIMIT)
 
@@ -64,3 +73,26 @@ def _check_alarm(world: "World", name: str, feed: Feed, *, is_above: bool) -> No
     if any(each.is_open for each in alarms) != is_above:
         said = f"the last value is {feed.last_value}, its alarms {alarms}"
         raise Broken("I1", f"{name}'s feed {feed.id}: {said}")
+
+
+async def blocks_nobody(world: "World") -> None:
+    """I6: a device whose row nobody can read holds up no other, not even one that is loaded with
+    it. It is read again when its row is well.
+
+    Raises:
+        Broken: another one's reading is not stored.
+    """
+    bad, *others = (world.device(code, owner) for owner, code in DEVICES[:3])
+    key = bad.person.id, bad.code
+    world.store_faults.bad_devices.append(key)
+    await world.restart()
+    ts = world.clock.now_us() // 1000
+    for device in (bad, *others):
+        await device.publish("by-ts", BESIDE, ts=ts)
+    with trio.move_on_after(STORED_WITHIN_S):
+        for device in others:
+            while await device.last("by-ts") != BESIDE:  # noqa: ASYNC110 (a probe)
+                await trio.sleep(1)
+        world.store_faults.bad_devices.remove(key)
+        return
+    raise Broken("I6", f"readings of others wait for {bad.name}, whose row cannot be read")

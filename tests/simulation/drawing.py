@@ -43,6 +43,7 @@ from tests.simulation.plan import (
 from tests.simulation.receiver import Answer
 
 DURATION_S = 30.0
+BAD_ROW_SHARE = 0.15
 READINGS = 70
 HOSTILE = (
     "not json",
@@ -109,6 +110,7 @@ def draw(seed: int) -> Plan:
         answers=painter.answers(),
         listens=rng.choice(OWNERS),
         crowd=crowd,
+        bad_row=random.Random(f"bad row {seed}").random() < BAD_ROW_SHARE,
         steps=sorted([*steps, *painter.listening()], key=lambda step: step.at_s),
     )
 

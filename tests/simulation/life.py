@@ -85,6 +85,8 @@ async def live(world: World, plan: Plan) -> None:
         await life.totals.check()
         await life.visits.check()
         await world.receivers.check()
+        if plan.bad_row:
+            await aftermath.blocks_nobody(world)
         await aftermath.well(world)
         if quiet.speaks(plan.steps):
             await quiet.check(world, life.screens)
@@ -118,6 +120,12 @@ class Life:
     @property
     def owners(self) -> tuple[str, ...]:
         return (*OWNERS, CROWD_OWNER) if self.plan.crowd else OWNERS
+
+    @property
+    def spoiled(self) -> set[str]:
+        """Whose reading the store refuses."""
+        said = (step for step in self.plan.steps if isinstance(step, Publish))
+        return {step.device for step in said if step.number == self.plan.poison}
 
     async def furnish(self) -> None:
         """People, devices and feeds, before anything goes wrong."""
@@ -159,7 +167,7 @@ class Life:
         await checks.durable_and_once(self.world, self.book, self.owners)
         await checks.ordered(self.world, self.owners)
         await checks.accounts(self.world)
-        await aftermath.alarmed(self.world, self.owners)
+        await aftermath.alarmed(self.world, self.owners, self.spoiled)
         await checks.private(self.world, self.owners)
         kept = await checks.Kept.of(self.world, self.owners)
         for screen in self.screens:

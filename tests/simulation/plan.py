@@ -259,7 +259,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     again; without any, all hear and answer at once. `answers`: likewise of those who receive
     webhooks. `many`: processes, one of which leads. `listens`: the owner who has a listener.
     `small`: the house has tiny bounds, so that every one of them is reached. `crowd`: so many
-    devices has a third owner."""
+    devices has a third owner. `bad_row`: when all is well, a device cannot be read."""
 
     seed: int
     broker: str
@@ -271,6 +271,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     answers: list[Answer] = []
     listens: str = "bob"
     crowd: int = 0
+    bad_row: bool = False
     steps: list[AnyStep]
 
 

@@ -1,8 +1,10 @@
 """Classic mistakes with failures: they spread, they leak, and what failed once never runs again."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
+import actors.devices
 from actors.courier import Courier
 from actors.due.dead_letters import DeadLetters
 from actors.gateway import Gateway
@@ -12,6 +14,7 @@ from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.sessions import Sessions
 from actors.supervisor import Supervisor
+from protocol.errors import Unavailable
 from tests.simulation.planted import Patch, plant
 
 
@@ -28,6 +31,21 @@ def never_again(patch: Patch) -> None:
             self.crashes += 1
 
     patch.setattr(Supervisor, "_keeping", mistaken)
+
+
+@plant("a put-aside row blocks its neighbours")
+def all_fail(patch: Patch) -> None:
+    async def mistaken(
+        keys: Sequence[Any], work: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
+    ) -> list[Any]:
+        done = await attempt(partial(work, keys))
+        if not isinstance(done, Failed):
+            return list(done)
+        if isinstance(done.error, Unavailable):
+            raise done.error
+        return [done] * len(keys)
+
+    patch.setattr(actors.devices, "attempt_each", mistaken)
 
 
 @plant("a sender slot leaked")
