@@ -76,23 +76,29 @@ def _check_alarm(world: "World", name: str, feed: Feed, *, is_above: bool) -> No
 
 
 async def blocks_nobody(world: "World") -> None:
-    """I6: a device whose row nobody can read holds up no other, not even one that is loaded with
-    it. It is read again when its row is well.
+    """I6: a device whose row nobody can read holds up no other, and no other that is loaded with it
+    is put aside. It is read again when its row is well.
 
     Raises:
-        Broken: another one's reading is not stored.
+        Broken: another one's reading is not stored, or another one was put aside.
     """
+    began = len(world.trace.lines)
     bad, *others = (world.device(code, owner) for owner, code in DEVICES[:3])
     key = bad.person.id, bad.code
     world.store_faults.bad_devices.append(key)
-    await world.restart()
+    world.kill()
     ts = world.clock.now_us() // 1000
-    for device in (bad, *others):
+    for device in (bad, *others):  # which the next process hears at once, and loads together
         await device.publish("by-ts", BESIDE, ts=ts)
+    await trio.sleep(1)
+    world.start()
     with trio.move_on_after(STORED_WITHIN_S):
         for device in others:
             while await device.last("by-ts") != BESIDE:  # noqa: ASYNC110 (a probe)
                 await trio.sleep(1)
         world.store_faults.bad_devices.remove(key)
+        aside = [line for line in world.trace.lines[began:] if "put aside {'work': 'dev" in line]
+        if wrong := [line for line in aside if bad.name not in line]:
+            raise Broken("I6", f"put aside beside {bad.name}: {wrong}")
         return
     raise Broken("I6", f"readings of others wait for {bad.name}, whose row cannot be read")
