@@ -13,9 +13,6 @@ from protocol.charts import HOUR_US, MINUTE_US, Bucket, bucket_of_one, merged, m
 from protocol.dead_letters import ROLLUPS, DeadLetter, is_due, reason_of
 from protocol.records import Feed, Reading, StoredReading
 
-# Of a user's stale sums, in one go.
-STALE_HOURS = 1_000
-
 
 class RollupTables(Tables):
     """Sums of feeds and users; feeds and readings are those of `MemoryStore`.
@@ -45,7 +42,7 @@ class RollupTables(Tables):
             self._notes.append([(num, minute * MINUTE_US) for num, minute in touched])
 
     def _roll_up(self, limit: int) -> int:
-        """Of so many commits; answers how many are left."""
+        """Of so many commits, and so many of a user's stale hours; answers how many are left."""
         taken, self._notes = self._notes[:limit], self._notes[limit:]
         there = {feed.num: feed.user_id for feed in self._feeds.values()}
         again = self._released()
@@ -56,7 +53,7 @@ class RollupTables(Tables):
             ROLLUPS, [_subject(*each) for each in again if each not in self._held]
         )
         stale = sorted(self._stale, key=lambda each: -each[1])
-        for user_id, hour_us in stale[:STALE_HOURS]:
+        for user_id, hour_us in stale[:limit]:
             for us in range(hour_us, hour_us + HOUR_US, MINUTE_US):
                 self._sum_user(user_id, us, MINUTE_US)
             self._sum_user(user_id, hour_us, HOUR_US)

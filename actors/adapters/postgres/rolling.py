@@ -9,21 +9,14 @@ stale (`history_deletion`).
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from actors.adapters.postgres import chart_queries, history_deletion, rows
+from actors.adapters.postgres import chart_queries, history_deletion, rollup_stale, rows
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
 from actors.adapters.postgres.committing import insert_readings
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.planning import plan_each_time
-from actors.adapters.postgres.rollup_isolation import (
-    hold_user,
-    released,
-    subject_of_user,
-    summed,
-    tried,
-)
+from actors.adapters.postgres.rollup_isolation import released, subject_of, summed
 from actors.adapters.postgres.rollup_notes import note_minutes, notes_left, take_notes
 from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.ports.charts import Expired
@@ -34,11 +27,6 @@ from protocol.stats import Counts
 
 # Of late minutes, for each commit that is asked for: as many as an import brings at once.
 LATE_EACH = 20
-# Of a user's stale sums at once: so many rows of feeds' sums, at least an hour of all of them.
-STALE_ROWS = 1_000_000
-
-_TURN = "SELECT true FROM rollup_turn FOR UPDATE SKIP LOCKED"
-
 # $1 and $2 are feeds and their units of time, numbered since 1970.
 _TOUCHED = """
     SELECT t.feed_num, 'epoch'::timestamptz + t.n * interval '1 {unit}' AS ts
@@ -79,26 +67,6 @@ ON CONFLICT (user_id, level, ts) DO UPDATE SET count = excluded.count, sum = exc
     mean = excluded.mean, min = excluded.min, max = excluded.max
 """
 
-# The newest hours first: they are looked at most. Whoever is stale has rows: a deletion takes
-# feeds' sums away and leaves those of the user.
-_STALE = f"""
-SELECT s.num, s.user_id, s.since, s.until, greatest(s.since, date_bin('1 hour', (
-    SELECT u.ts FROM user_rollups u WHERE u.user_id = s.user_id AND u.level = {MINUTES}
-        AND u.ts >= s.since AND u.ts < s.until ORDER BY u.ts DESC
-    OFFSET greatest(60, $1 / (SELECT count(*) + 1 FROM feeds f WHERE f.user_id = s.user_id))
-    LIMIT 1), 'epoch')) AS begin
-FROM (SELECT * FROM user_rollups_stale WHERE NOT held ORDER BY num LIMIT 1) s
-"""
-_FORGET_USER = "DELETE FROM user_rollups WHERE user_id = $1 AND ts >= $2 AND ts < $3"
-_SUM_USER = f"""
-INSERT INTO user_rollups (user_id, level, ts, {NAMES})
-SELECT $1, level, ts, {COLUMNS} FROM (SELECT level, ts, {PARTS}
-    FROM feeds f CROSS JOIN (VALUES ({MINUTES}), ({HOURS})) l (of) CROSS JOIN LATERAL (
-        SELECT level, ts, {NAMES} FROM feed_rollups r WHERE r.feed_num = f.num
-            AND r.level = l.of AND r.ts >= $2 AND r.ts < $3 OFFSET 0) r
-    WHERE f.user_id = $1 GROUP BY level, ts) g
-"""
-
 _COUNTS = """
 SELECT (SELECT count(*) FROM devices WHERE user_id = u.id) AS devices,
     (SELECT count(*) FROM devices WHERE user_id = u.id AND status <> 'offline') AS online,
@@ -115,17 +83,18 @@ FROM (SELECT $1::text::uuid AS id) u
 
 async def roll_up(connection: Any, limit: int) -> int | None:
     async with connection.transaction():
-        if not await connection.fetchval(_TURN):
+        if not await connection.fetchval(rollup_stale.TURN):
             return None
         await plan_each_time(connection)
         now_us = await connection.fetchval("SELECT now()")
-        again, due = await released(connection, now_us)
+        again, users = await released(connection, now_us)
         touched = await take_notes(connection, limit, limit * LATE_EACH, again)
         failed = await summed(connection, touched, _sum_touched, now_us) if touched else []
-        failed += await _sum_stale(connection, now_us)
-        if due:
-            await clear(connection, ROLLUPS, [each for each in due if each not in failed])
-        return await notes_left(connection)
+        tried = [subject_of(*each) for each in again]
+        await clear(connection, ROLLUPS, [each for each in tried if each not in failed])
+    # Beyond that transaction: a backlog of years holds up no deletion, which waits for the turn.
+    await rollup_stale.sum_stale(connection, limit, users, now_us)
+    return await notes_left(connection)
 
 
 async def _sum_touched(connection: Any, touched: Sequence[tuple[int, int]]) -> None:
@@ -142,34 +111,6 @@ async def _sum(
     for statement in (_FORGET_FEEDS, _SUM_FEEDS, _SUM_USERS):
         sql = statement.format(touched=which, level=level, parts=parts)
         await connection.execute(sql, *rows.columns(touched, 2))
-
-
-async def _sum_stale(connection: Any, now_us: int) -> list[str]:
-    """Make some of the sums anew that a deletion left behind; answers for whom that failed."""
-    row = await connection.fetchrow(_STALE, STALE_ROWS)
-    if row is None:
-        return []
-    begin = row["since"] if row["begin"] is None else row["begin"]
-    part = row["num"], row["user_id"], row["since"], begin, row["until"]
-    error = await tried(connection, _sum_stale_part, *part)
-    if error is None:
-        return []
-    await hold_user(connection, str(row["user_id"]), error, now_us)
-    return [subject_of_user(str(row["user_id"]))]
-
-
-async def _sum_stale_part(
-    connection: Any, num: int, user_id: UUID, since_us: int, begin_us: int, until_us: int
-) -> None:
-    """From `begin_us` to `until_us`; the rest, from `since_us` on, stays stale."""
-    await connection.execute(_FORGET_USER, user_id, begin_us, until_us)
-    await connection.execute(_SUM_USER, user_id, begin_us, until_us)
-    if begin_us > since_us:
-        await connection.execute(
-            "UPDATE user_rollups_stale SET until = $2 WHERE num = $1", num, begin_us
-        )
-    else:
-        await connection.execute("DELETE FROM user_rollups_stale WHERE num = $1", num)
 
 
 async def feed_bounds(connection: Any, feed_num: int) -> tuple[int, int] | None:

@@ -84,18 +84,19 @@ async def hold_user(connection: Any, user_id: str, error: Exception, now_us: int
 
 
 async def released(connection: Any, now_us: int) -> tuple[list[Pair], list[str]]:
-    """Pairs whose next try has come, and the subjects of all letters that are due."""
+    """Pairs and users whose next try has come."""
     letters = await dead_letters.due(connection, ROLLUPS, now_us, RETRIED_MAX)
-    pairs = []
+    pairs, users = [], []
     for letter in letters:
         if letter.subject.startswith(_USER):
-            await connection.execute(_HELD_USER, letter.subject.removeprefix(_USER), False)
+            users.append(letter.subject.removeprefix(_USER))
+            await connection.execute(_HELD_USER, users[-1], False)
         else:
             feed_num, _, minute = letter.subject.partition("/")
             pairs.append((int(feed_num), int(minute)))
     if pairs:
         await connection.execute(_RELEASE, *columns(pairs, 2))
-    return pairs, [letter.subject for letter in letters]
+    return pairs, users
 
 
 def subject_of(feed_num: int, minute: int) -> str:
