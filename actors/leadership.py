@@ -115,7 +115,13 @@ class Leadership:
                 await self._doubted.wait()
 
     async def resign(self) -> None:
-        """At the end: the next process need not wait for the lease. Bounded by a second."""
+        """At the end: the next process need not wait for the lease. Bounded by a second.
+
+        One that is alone takes it at once anyway; and a lease that has run out meanwhile, because
+        nobody answers, is not given back.
+        """
+        if self._alone or trio.current_time() - self._confirmed_s >= self._lease_s:
+            return
         with trio.move_on_after(RESIGN_WITHIN_S):
             try:
                 await self._store.resign_lead(self._holder)

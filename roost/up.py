@@ -69,6 +69,8 @@ async def up(settings: UpSettings) -> None:
                 for name in await store.migrate():
                     log.info("migrated", file=name)
                 await _serve(settings, secrets, store, broker, rng, path, disk, watchdog)
+            if store.hung:
+                keepers["database"].hangs()
             servers.cancel_scope.cancel()
 
 

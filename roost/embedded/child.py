@@ -210,6 +210,10 @@ class Keeper:
         self._hung = hung
         self._asked.set()
 
+    def hangs(self) -> None:
+        """It does not answer: when it is ended, it is not waited for."""
+        self._hung = True
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled; then stop it.
 

@@ -23,7 +23,7 @@ log = structlog.get_logger("roost.postgres")
 READY_TIMEOUT_S = 60.0  # a crash recovery may take a while
 SOCKET_PATH_MAX = 90  # of the 107 bytes that a Unix socket's path may have
 INIT_TIMEOUT_S = 120.0
-IMMEDIATE_TIMEOUT_S = 2.0  # a stopped process does not hear even that
+IMMEDIATE_TIMEOUT_S = 1.0  # a stopped process does not hear even that
 LOG_TAIL_BYTES = 16_384
 
 OPTIONS = (

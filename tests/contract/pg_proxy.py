@@ -107,6 +107,7 @@ class PgProxy:
         self._plan = Plan.PASS
         self._released = trio.Event()
         self._links: list[Link] = []
+        self._hangs = False
         self._countdown = 0
         self._act: Callable[[], None] = lambda: None
 
@@ -125,6 +126,15 @@ class PgProxy:
 
     def release(self) -> None:
         self._released.set()
+
+    def hang(self) -> None:
+        """From now on nothing passes, either way; new connections are taken, and told nothing."""
+        self._hangs = True
+
+    def goes_on(self) -> None:
+        """What was said while it hung was not heard."""
+        self._hangs = False
+        self.cut_everything()
 
     def cut_everything(self) -> None:
         """Close every connection as it is, a held one too."""
@@ -160,9 +170,13 @@ class PgProxy:
                     self._links.remove(link)
 
     async def _forward(self, link: Link) -> None:
-        await link.server.send(await link.client.receive())  # start-up, or a request to cancel
+        first = await link.client.receive()  # start-up, or a request to cancel
+        if not self._hangs:
+            await link.server.send(first)
         while message := await link.client.receive():
             self._count()
+            if self._hangs:
+                continue
             if link.is_commit(message) and self._plan is not Plan.PASS:
                 plan, self._plan = self._plan, Plan.PASS
                 await self._lose(link, plan, message)
@@ -186,6 +200,8 @@ class PgProxy:
 
     async def _answer(self, link: Link) -> None:
         while message := await link.server.receive():
+            if self._hangs:
+                continue
             if not link.muted:
                 await link.client.send(message)
             elif message[:1] == b"Z":

@@ -21,6 +21,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from actors.house import DRAIN_MAX_S
 from roost.embedded.postgres import url_of
 from tests.real.harness import Person, Roost, eventually, running
 from tests.real.test_lifecycle import children_of, roost_command
@@ -189,6 +190,36 @@ def test_a_database_that_hangs_is_restarted_and_nothing_acknowledged_is_lost(
     (server, why) = restarts(roost)[-1]
     assert server == "postgres"
     assert why.startswith("it has not answered for ")
+
+
+def test_the_end_waits_for_a_database_that_hangs_a_few_seconds_and_leaves_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    """12 s, cut off after nine: pool after pool was closed, and then the server asked politely."""
+    with running(tmp_path) as roost:
+        ada = roost.user("ada")
+        publisher = Publisher(roost, ada, "hung-at-the-end")
+        publisher.goes_on()
+        publisher.end()
+        servers = with_children(roost.pid_of("postgres"))
+        roost.was_stopped = True
+        with stopped(servers):
+            since = time.monotonic()
+            assert roost.stop() == 0
+            took_s = time.monotonic() - since
+            assert not [pid for pid in servers if runs(pid)]
+        assert "the end took too long" not in roost.log
+        assert took_s < DRAIN_MAX_S + 3.5
+        roost.start()
+        assert readiness(roost, ada)
+
+
+def runs(pid: int) -> bool:
+    """And not only waits for somebody to hear of its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
 
 
 @contextmanager

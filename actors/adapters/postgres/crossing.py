@@ -85,13 +85,16 @@ class Crossing:
     ) -> T:
         """`work(connection, *args)` on a connection of that pool."""
         await pool.take_place()
+        scope = trio.CancelScope(deadline=trio.current_time() + within_s)
         try:
-            with trio.fail_after(within_s):
+            with scope:
                 return await self._cross(lambda: pool.use(work, *args))
-        except trio.TooSlowError:
-            raise Unavailable(f"the database did not do it within {within_s:.0f} s") from None
+        except Unavailable:  # what becomes of a connection that was given up says little
+            if not scope.cancel_called:
+                raise
         finally:
             pool.leave_place()
+        raise Unavailable(f"the database did not do it within {within_s:.0f} s")
 
     async def _cross(self, unit: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """One crossing into asyncio; asyncpg's errors come back as ours."""

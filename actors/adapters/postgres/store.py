@@ -72,7 +72,13 @@ class PostgresStore(
     DeadLetterCalls,
     Crossing,
 ):
-    """See `actors.ports.Store` for what each call promises."""
+    """See `actors.ports.Store` for what each call promises.
+
+    Attributes:
+        hung: at the end the database did not answer.
+    """
+
+    hung = False
 
     async def migrate(self) -> list[str]:
         """Apply migrations; answers with their names. Raises `SettingsError`, `Unavailable`."""
@@ -216,7 +222,5 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
         try:
             yield store
         finally:
-            with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S each
-                await bridge.run(connecting.close_pool, leading)
-                await bridge.run(connecting.close_pool, writing)
-                await bridge.run(connecting.close_pool, reading)
+            with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S
+                store.hung = not await bridge.run(connecting.close_pools, reading, writing, leading)
