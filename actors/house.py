@@ -19,6 +19,7 @@ import trio
 from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
+from actors.due.dead_letters import read_row_again
 from actors.gateway import Gateway
 from actors.ingest.backlog import Backlog
 from actors.ingest.canaries import EVERY_S, Canaries
@@ -45,7 +46,7 @@ from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
 from protocol.commands import Command
-from protocol.dead_letters import DEVICES, LISTENERS, MEDIA, DeadLetter
+from protocol.dead_letters import DEVICES, LISTENERS, MEDIA, ROWS, DeadLetter
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
 from protocol.records import OFFLINE, LoadedDevice, Unit
@@ -160,6 +161,7 @@ class House:
                 DEVICES: self.devices.load_again,
                 LISTENERS: self.neighbours.look_again,
                 MEDIA: self._settle_again,
+                ROWS: self._read_row_again,
             },
         )
         self.backlog = Backlog(ports.backlog)
@@ -185,6 +187,10 @@ class House:
         if loaded.device.state.status != OFFLINE:
             self.clockwork.leases.restore([loaded.device])
         self.clockwork.restore_waits(loaded)
+
+    def _read_row_again(self, letter: DeadLetter) -> None:
+        again = partial(read_row_again, self.store, letter)
+        self.supervisor.contain(f"row {letter.subject}", again, gave_up=lambda: None)
 
     def _settle_again(self, letter: DeadLetter) -> None:
         """Whether anybody has this content is asked once more, beside everything else."""

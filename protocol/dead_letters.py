@@ -9,7 +9,7 @@ import msgspec
 from protocol.errors import in_words
 from protocol.times import SECOND_US
 
-# Kinds of work.
+# Kinds of work. `ROWS` are rows that no list or snapshot can show.
 PLANS = "plans"
 OCCURRENCES = "occurrences"
 COMMANDS = "commands"
@@ -18,7 +18,8 @@ DEVICES = "devices"
 LISTENERS = "listeners"
 ROLLUPS = "rollups"
 MEDIA = "media"
-KINDS = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA)
+ROWS = "rows"
+KINDS = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA, ROWS)
 # Their subject is the id of a row that has a due time of its own.
 OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)
 
@@ -54,6 +55,17 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 def pause_us(attempts: int) -> int:
     """How long after the n-th failed attempt (from 1) the next one comes."""
     return min(PAUSE_FIRST_S << min(attempts - 1, DOUBLED_MAX), PAUSE_MAX_S) * SECOND_US
+
+
+def subject_of_row(noun: str, num: int) -> str:
+    """Of `ROWS`: the list that leaves it out, and the number of the row."""
+    return f"{noun} {num}"
+
+
+def row_of(subject: str) -> tuple[str, int]:
+    """The other way round."""
+    noun, _, num = subject.rpartition(" ")
+    return noun, int(num)
 
 
 def is_due(letter: DeadLetter, now_us: int) -> bool:

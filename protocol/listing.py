@@ -23,6 +23,12 @@ CREATED = "created_at"
 NEWEST = "-created_at"
 
 
+class UnreadableRow(msgspec.Struct, frozen=True):
+    """In the place of a row that nobody can read: all others of its list are shown."""
+
+    num: int
+
+
 class ListOf(msgspec.Struct, Generic[T], frozen=True):
     """A list that the store has for each user.
 

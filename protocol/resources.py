@@ -34,10 +34,12 @@ OnViolation = Literal["reject", "flag"]
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list; `next` is the cursor of the page after it."""
+    """One page of a list; `next` is the cursor of the page after it. `unreadable`: so many rows of
+    this page cannot be read, and are left out; the operator sees why."""
 
     items: list[T]
     next: str | None = None
+    unreadable: int | UnsetType = UNSET
 
 
 # People

@@ -36,6 +36,13 @@ def _format_second(second: int) -> str:
     return (EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
+def writable(us: int) -> int:
+    """The time itself. Raises `ValueError` where no calendar of ours has it ("infinity" in SQL)."""
+    if not FIRST_US <= us <= LAST_US:
+        raise ValueError(f"a time ({us} µs) outside of the years 1 to 9999")
+    return us
+
+
 def shown_us(us: int | None) -> str | None:
     """As `format_us`; null for what has not happened."""
     return None if us is None else format_us(us)

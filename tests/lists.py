@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from actors.ports.listing import ListStore
-from protocol.listing import Listing, ListOf
+from protocol.listing import Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
 
@@ -29,4 +29,5 @@ async def items(
             name: (value,) if isinstance(value, str) else value for name, value in filters.items()
         },
     )
-    return [item for _, item in await store.listed(noun, user_id, asked)]
+    found = await store.listed(noun, user_id, asked)
+    return [item for _, item in found if not isinstance(item, UnreadableRow)]

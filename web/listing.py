@@ -6,15 +6,18 @@ return await listed(call, DEVICES, query, device_resource, status=query.status)
 import base64
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
+from actors.runtime.isolation import Failed, attempt_now
 from protocol import codec
+from protocol.dead_letters import reason_of
 from protocol.errors import BadPayload, Invalid
 from protocol.ids import is_uuid
-from protocol.listing import CREATED, Listing, ListOf
+from protocol.listing import CREATED, Listing, ListOf, UnreadableRow
 from protocol.resources import Limit, Page
 from web.routing import Call
 
@@ -86,7 +89,31 @@ async def listed(
         value, last = found[query.limit - 1]
         written = codec.encode(_Place(sort, value, _number_of(last)))
         after = base64.urlsafe_b64encode(written).rstrip(b"=").decode()
-    return Page([view(item) for _, item in found[: query.limit]], after)
+    return await _shown(call, noun, [item for _, item in found[: query.limit]], view, after)
+
+
+async def _shown(
+    call: Call,
+    noun: ListOf[R],
+    items: Sequence[R | UnreadableRow],
+    view: Callable[[R], V],
+    after: str | None,
+) -> Page[V]:
+    """Items as they are shown; one that fails (a time beyond the calendar) is left out like one
+    that nobody can read, and hides no other."""
+    shown: list[V] = []
+    for item in items:
+        if isinstance(item, UnreadableRow):
+            continue
+        done = attempt_now(partial(view, item))
+        if isinstance(done, Failed):
+            reason = reason_of(done.error)
+            await call.house.store.note_unreadable(
+                noun.name, _number_of(item), call.user.id, reason
+            )
+        else:
+            shown.append(done)
+    return Page(shown, after, len(items) - len(shown) or UNSET)
 
 
 def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...] | None:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from actors.adapters.memory_tables import Tables
+from actors.ports import WallClock
 from protocol.alarms import PENDING
-from protocol.listing import CREATED, DELIVERIES, Listing, ListOf
+from protocol.dead_letters import ROWS, DeadLetter, row_of, subject_of_row
+from protocol.listing import CREATED, DELIVERIES, Listing, ListOf, UnreadableRow
 from protocol.records import OFFLINE, Device
 from protocol.webhooks import Webhook
 
@@ -155,13 +157,48 @@ class ListTables(Tables):
     """See `actors.ports.listing.ListStore`."""
 
     all_webhooks: dict[int, Webhook]
+    all_dead_letters: dict[tuple[str, str], DeadLetter]
+    _put_aside: Callable[..., int | None]
 
-    async def listed(self, noun: ListOf[T], user_id: str, asked: Listing) -> list[tuple[str, T]]:
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
+        self.unreadable: dict[tuple[str, int], str] = {}  # rows by list and number, and why
+
+    async def listed(
+        self, noun: ListOf[T], user_id: str, asked: Listing
+    ) -> list[tuple[str, T | UnreadableRow]]:
         await self._cross()
         shelf = SHELVES[noun.name]
         if noun is DELIVERIES:
             asked = self._by_number(asked)
-        return _page(shelf, shelf.rows(self, user_id), asked)
+        page = _page(shelf, shelf.rows(self, user_id), asked)
+        return [(place, self._readable(noun.name, user_id, item)) for place, item in page]
+
+    def _readable(self, noun: str, user_id: str, item: Any) -> Any:
+        """The item, unless it is one that nobody can read."""
+        reason = self.unreadable.get((noun, item.num))
+        if reason is None:
+            return item
+        self._note_unreadable(noun, item.num, user_id, reason)
+        return UnreadableRow(item.num)
+
+    async def note_unreadable(self, noun: str, num: int, user_id: str, reason: str) -> None:
+        await self._cross()
+        self._note_unreadable(noun, num, user_id, reason)
+
+    async def read_row_again(self, subject: str, user_id: str) -> None:
+        await self._cross()
+        noun, num = row_of(subject)
+        rows = SHELVES[noun].rows(self, user_id)
+        found = [self._readable(noun, user_id, item) for item in rows if item.num == num]
+        if not any(isinstance(item, UnreadableRow) for item in found):
+            self.all_dead_letters.pop((ROWS, subject), None)
+
+    def _note_unreadable(self, noun: str, num: int, user_id: str, reason: str) -> None:
+        subject, now_us = subject_of_row(noun, num), self._clock.now_us()
+        known = self.all_dead_letters.get((ROWS, subject))
+        if known is None or known.next_try_us <= now_us:
+            self._put_aside(ROWS, subject, reason, now_us, user_id)
 
     def _by_number(self, asked: Listing) -> Listing:
         """Deliveries know their webhook by its number."""

@@ -22,6 +22,7 @@ from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
 from protocol.dead_letters import DEVICES, ROLLUPS
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
+from protocol.listing import UnreadableRow
 from protocol.records import (
     AckChange,
     Device,
@@ -263,7 +264,9 @@ class MemoryStore(
 
     async def snapshot(self, user_id: str) -> list[Device]:
         await self._cross()
-        return [device for device in self._devices.values() if device.user_id == user_id]
+        mine = [device for device in self._devices.values() if device.user_id == user_id]
+        found = [self._readable("devices", user_id, device) for device in mine]
+        return [device for device in found if not isinstance(device, UnreadableRow)]
 
     async def session_memory(self, session: str) -> SessionMemory:
         await self._cross()

@@ -2,7 +2,8 @@
 
 Work that has a row of its own (a schedule, an occurrence, a command, a delivery) is due again by
 that row; its letter is a record, and goes when it has not been renewed after its time. Work without
-one (a device that cannot be loaded, a user whose listener cannot be served) is due by its letter.
+one (a device that cannot be loaded, a user whose listener cannot be served, a row that no list can
+show) is due by its letter.
 Letters of what was deleted meanwhile go within seconds.
 """
 
@@ -56,6 +57,14 @@ async def put_aside(
         log.warning("dead letter not noted", work=work, subject=subject, error=repr(noted.error))
         return None
     return noted
+
+
+async def read_row_again(store: Store, letter: DeadLetter) -> None:
+    """Whether that row can be read by now."""
+    try:
+        await store.read_row_again(letter.subject, letter.user_id or "")
+    except Unavailable as error:
+        log.debug("rows are read again later", error=repr(error))
 
 
 class DeadLetters:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import trio
 
 from actors.adapters.postgres.people import CHANNEL
 from roost.embedded.postgres import url_of
@@ -22,6 +23,7 @@ from tests.real.harness import (
     Person,
     Roost,
     clean_environment,
+    dashboard,
     eventually,
     running,
 )
@@ -85,6 +87,13 @@ class Operator:
         return int(count)
 
 
+async def listed_live(service: Roost, person: Person) -> list[str]:
+    """The devices of a dashboard's snapshot."""
+    async with dashboard(service, person) as screen:
+        first = await screen.next()
+    return [device["device_code"] for device in first["devices"]]
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
     """One of its own: what is spoiled here is spoiled for all who use it."""
@@ -120,6 +129,13 @@ def test_poison_fails_alone_is_shown_and_goes_on_when_it_is_healed(service: Roos
     assert "'Mars/Olympus' is not a zone of this server" in lines["plans"]
     assert f"{ada.id}/bad " in lines["devices"]
     assert "division by zero" in lines["devices"]
+
+    # Whoever looks sees all others.
+    page = ada.http.get(service.url + "/api/v1/devices").json()
+    assert [each["device_code"] for each in page["items"]] == ["good"]
+    assert page["unreadable"] == 1
+    assert trio.run(listed_live, service, ada) == ["good"]
+    assert "rows" in operator.command()
 
     def shown() -> bool:
         status, body = operator.ready()

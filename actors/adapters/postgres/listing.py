@@ -4,12 +4,15 @@ from typing import Any, TypeVar
 
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.nouns import NOUNS, Noun, number
-from protocol.listing import CREATED, Listing, ListOf
+from actors.adapters.postgres.unreadable import note, read, read_again
+from protocol.listing import CREATED, Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
 
 
-async def listed(connection: Any, noun: Noun, user_id: str, asked: Listing) -> list[Any]:
+async def listed(
+    connection: Any, noun: Noun, user_id: str, asked: Listing
+) -> list[tuple[str, Any]]:
     """Records of a page, each with its place."""
     args: list[Any] = [user_id, asked.limit]
 
@@ -29,13 +32,8 @@ async def listed(connection: Any, noun: Noun, user_id: str, asked: Listing) -> l
     for name, values in asked.filters.items():
         where.append(noun.filters[name].format(parameter(list(values))))
     way = "DESC" if asked.descending else "ASC"
-    found = await connection.fetch(
-        f"SELECT {noun.select}, {key.written.format(key.order)} AS place FROM {noun.tables}"
-        f" WHERE {' AND '.join(where)} ORDER BY {key.order} {way}, {noun.number} {way} LIMIT $2",
-        *args,
-    )
-    places = [row["place"] for row in found]
-    return list(zip(places, await noun.records(connection, found), strict=True))
+    which = f"WHERE {' AND '.join(where)} ORDER BY {key.order} {way}, {noun.number} {way} LIMIT $2"
+    return await read(connection, noun, user_id, which, *args, place=key.written.format(key.order))
 
 
 def _escaped(part: str) -> str:
@@ -46,5 +44,13 @@ def _escaped(part: str) -> str:
 class ListCalls(Crossing):
     """See `actors.ports.listing.ListStore`."""
 
-    async def listed(self, noun: ListOf[T], user_id: str, asked: Listing) -> list[tuple[str, T]]:
+    async def listed(
+        self, noun: ListOf[T], user_id: str, asked: Listing
+    ) -> list[tuple[str, T | UnreadableRow]]:
         return await self._work(listed, NOUNS[noun.name], user_id, asked)
+
+    async def note_unreadable(self, noun: str, num: int, user_id: str, reason: str) -> None:
+        await self._work(note, noun, num, user_id, reason)
+
+    async def read_row_again(self, subject: str, user_id: str) -> None:
+        await self._work(read_again, subject, user_id)

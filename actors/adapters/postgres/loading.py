@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import alarms, rows
+from actors.adapters.postgres.nouns import NOUNS
+from actors.adapters.postgres.unreadable import readable
 from protocol.ids import is_uuid
 from protocol.records import Device, Feed, LoadedDevice, SessionMemory
 
@@ -63,11 +65,8 @@ async def _feeds(
 
 
 async def snapshot(connection: Any, user_id: str) -> list[Device]:
-    found = await connection.fetch(
-        f"SELECT {rows.DEVICE} FROM devices d WHERE d.user_id = $1::text::uuid ORDER BY d.num",
-        user_id,
-    )
-    return [rows.device(row) for row in found]
+    which = "WHERE d.user_id = $1::text::uuid ORDER BY d.num"
+    return await readable(connection, NOUNS["devices"], user_id, which, user_id)
 
 
 async def session_memory(connection: Any, session: str) -> SessionMemory:

@@ -18,6 +18,7 @@ from actors.adapters.postgres import (
     schedules,
     shop,
 )
+from actors.adapters.postgres.isolating import computed
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -71,6 +72,7 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
         records: rows as records.
     """
 
+    name: str
     select: str
     tables: str
     number: str
@@ -84,7 +86,7 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
 
 def _each(record: Callable[[Any], Any]) -> Records:
     async def records(connection: Any, found: list[Any]) -> list[Any]:
-        return [record(row) for row in found]
+        return [computed(record, row) for row in found]
 
     return records
 
@@ -97,8 +99,9 @@ def _id_of(expression: str) -> str:
     return f"{expression} = ANY({{}}::text[]::uuid[])"
 
 
-NOUNS = {
-    "devices": Noun(
+_ALL = (
+    Noun(
+        name="devices",
         select=rows.DEVICE,
         tables="devices d",
         number="d.num::bigint",
@@ -115,7 +118,8 @@ NOUNS = {
             "status": _any_of("CASE d.status WHEN 'offline' THEN 'offline' ELSE 'online' END")
         },
     ),
-    "feeds": Noun(
+    Noun(
+        name="feeds",
         select=rows.FEED,
         tables=rows.FEED_FROM,
         number="f.num::bigint",
@@ -125,7 +129,8 @@ NOUNS = {
         texts=("f.name", "f.key"),
         filters={"device_id": _id_of("f.device_id"), "kind": _any_of("f.kind")},
     ),
-    "rejected-messages": Noun(
+    Noun(
+        name="rejected-messages",
         select=history.REJECTION,
         tables="rejected_messages r",
         number="r.num",
@@ -135,7 +140,8 @@ NOUNS = {
         texts=("r.topic", "r.detail"),
         filters={"device_id": _id_of("r.device_id"), "reason": _any_of("r.reason")},
     ),
-    "media": Noun(
+    Noun(
+        name="media",
         select=media.MEDIA,
         tables="media m",
         number="m.num",
@@ -149,7 +155,8 @@ NOUNS = {
         texts=("m.filename",),
         filters={"content_type": _any_of("m.content_type")},
     ),
-    "media-schedules": Noun(
+    Noun(
+        name="media-schedules",
         select=schedules.SCHEDULE,
         tables="media_schedules s",
         number="s.num",
@@ -165,7 +172,8 @@ NOUNS = {
             "enabled": _any_of("s.enabled::text"),
         },
     ),
-    "occurrences": Noun(
+    Noun(
+        name="occurrences",
         select=following.OCCURRENCE,
         tables=following.FROM,
         number="o.num",
@@ -174,7 +182,8 @@ NOUNS = {
         sorts={"due_at": _time("o.due_at"), "state": _text("o.state")},
         filters={"schedule_id": _id_of("s.id"), "state": _any_of("o.state")},
     ),
-    "commands": Noun(
+    Noun(
+        name="commands",
         select=commands.COMMAND,
         tables=commands.FROM,
         number="c.num",
@@ -191,7 +200,8 @@ NOUNS = {
             "type": _any_of("c.type"),
         },
     ),
-    "alarms": Noun(
+    Noun(
+        name="alarms",
         select=alarms.ALARM,
         tables=alarms.FROM,
         number="a.num",
@@ -210,7 +220,8 @@ NOUNS = {
         },
         where="a.state <> 'pending'",
     ),
-    "webhooks": Noun(
+    Noun(
+        name="webhooks",
         select=delivering.WEBHOOK,
         tables="webhooks w",
         number="w.num",
@@ -220,7 +231,8 @@ NOUNS = {
         texts=("w.url", "w.description"),
         filters={"enabled": _any_of("w.enabled::text")},
     ),
-    "deliveries": Noun(
+    Noun(
+        name="deliveries",
         select=delivering.DELIVERY,
         tables="webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num",
         number="d.num",
@@ -237,7 +249,8 @@ NOUNS = {
             "type": _any_of("d.type"),
         },
     ),
-    "sessions": Noun(
+    Noun(
+        name="sessions",
         select=people.SESSION,
         tables="sessions s",
         number="s.num",
@@ -246,7 +259,8 @@ NOUNS = {
         sorts={"expires_at": _time("s.expires_at"), "address": _text("s.address")},
         texts=("s.address", "s.agent"),
     ),
-    "audit-log": Noun(
+    Noun(
+        name="audit-log",
         select=people.AUDIT,
         tables="audit_log l",
         number="l.num",
@@ -256,7 +270,8 @@ NOUNS = {
         texts=("l.subject", "l.address"),
         filters={"action": _any_of("l.action")},
     ),
-    "api-keys": Noun(
+    Noun(
+        name="api-keys",
         select=access.KEY,
         tables="api_keys k",
         number="k.num",
@@ -266,7 +281,8 @@ NOUNS = {
         texts=("k.name", "k.prefix"),
         filters={"scope": _any_of("k.scope")},
     ),
-    "products": Noun(
+    Noun(
+        name="products",
         select=shop.PRODUCT,
         tables="products p",
         number="p.num",
@@ -281,7 +297,8 @@ NOUNS = {
         texts=("p.name", "p.sku"),
         filters={"sku": _any_of("p.sku"), "in_stock": _any_of("(p.stock > 0)::text")},
     ),
-    "orders": Noun(
+    Noun(
+        name="orders",
         select=shop.ORDER,
         tables="orders o",
         number="o.num",
@@ -290,4 +307,5 @@ NOUNS = {
         sorts={"total": number("o.total", "numeric"), "status": _text("o.state")},
         filters={"status": _any_of("o.state")},
     ),
-}
+)
+NOUNS = {noun.name: noun for noun in _ALL}

@@ -5,6 +5,7 @@ from typing import Any
 
 from protocol.alarms import AlarmRule
 from protocol.records import Device, DeviceState, Feed, MqttLogin, User
+from protocol.times import writable
 
 USER = (
     "u.id::text AS user_id, u.email, u.full_name, u.password_hash, u.created_at AS user_created_at,"
@@ -44,6 +45,10 @@ def user(row: Any) -> User:
     )
 
 
+def _time(us: int | None) -> int | None:
+    return None if us is None else writable(us)
+
+
 def device(row: Any) -> Device:
     return Device(
         num=row["num"],
@@ -53,7 +58,7 @@ def device(row: Any) -> Device:
         name=row["name"],
         offline_after_s=row["offline_after_s"],
         client_id=row["client_id"],
-        created_us=row["created_at"],
+        created_us=writable(row["created_at"]),
         offline_alarm=row["offline_alarm"],
         revision=row["revision"],
         state=DeviceState(
@@ -64,8 +69,8 @@ def device(row: Any) -> Device:
             latitude=row["latitude"],
             longitude=row["longitude"],
             firmware=row["firmware"],
-            last_seen_us=row["last_seen_at"],
-            state_us=row["state_at"],
+            last_seen_us=_time(row["last_seen_at"]),
+            state_us=_time(row["state_at"]),
             session=row["session"],
         ),
     )

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.isolating import computed
 from actors.adapters.postgres.rows import columns
 from protocol import shop
 from protocol.errors import Conflict
@@ -215,20 +216,21 @@ async def with_items(connection: Any, found: Sequence[Any]) -> list[Order]:
                     quantity=row["quantity"],
                 )
             )
-    return [
-        Order(
-            num=row["num"],
-            id=row["id"],
-            user_id=row["user_id"],
-            items=tuple(items[row["num"]]),
-            total=row["total"],
-            state=row["state"],
-            note=row["note"],
-            created_us=row["created_at"],
-            finished_us=row["finished_at"],
-        )
-        for row in found
-    ]
+    return [computed(_order, row, items[row["num"]]) for row in found]
+
+
+def _order(row: Any, items: Sequence[OrderItem]) -> Order:
+    return Order(
+        num=row["num"],
+        id=row["id"],
+        user_id=row["user_id"],
+        items=tuple(items),
+        total=row["total"],
+        state=row["state"],
+        note=row["note"],
+        created_us=row["created_at"],
+        finished_us=row["finished_at"],
+    )
 
 
 async def finish_order(

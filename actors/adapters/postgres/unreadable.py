@@ -1,0 +1,112 @@
+"""Rows that nobody can read: whoever asks for many gets all others.
+
+    found = await read(connection, NOUNS["devices"], user_id, "WHERE d.user_id = …", user_id)
+
+A row may be one that the server itself cannot read, or that our records refuse: spoiled by hand, by
+a disk, by a migration. What is asked for is one statement, and costs nothing for this. Only where
+that fails are rows read by their numbers, in halves, until those are found that fail alone; they
+are put aside as dead letters with their reason.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from actors.adapters.postgres.dead_letters import clear, put_aside
+from actors.adapters.postgres.isolating import ABOUT_ROWS, halves_apart
+from actors.adapters.postgres.nouns import NOUNS, Noun
+from protocol.dead_letters import ROWS, reason_of, row_of, subject_of_row
+from protocol.listing import UnreadableRow
+
+log = structlog.get_logger("roost.store")
+
+# Of one question. Where a whole table is spoiled, so many letters say it as well.
+NOTED_MAX = 20
+
+_IS_KNOWN = """
+SELECT EXISTS (SELECT FROM dead_letters WHERE work = $1 AND subject = $2 AND next_try_at > now())
+"""
+
+Key = tuple[int, Any]  # the number of a row, and its place
+
+
+async def read(
+    connection: Any,
+    noun: Noun,
+    user_id: str,
+    which: str,
+    *args: Any,
+    place: str = "''",
+) -> list[tuple[str, Any]]:
+    """Records of that noun, each with its place; an `UnreadableRow` where one cannot be read.
+
+    Args:
+        which: the rest of the statement behind the noun's tables: conditions, order, limit.
+        place: an expression.
+    """
+    try:
+        found = await connection.fetch(
+            f"SELECT {noun.select}, {place} AS place_ FROM {noun.tables} {which}", *args
+        )
+        places = [row["place_"] for row in found]
+        return list(zip(places, await noun.records(connection, found), strict=True))
+    except ABOUT_ROWS:
+        pass
+    keys = await connection.fetch(
+        f"SELECT {noun.number} AS num_, {place} AS place_ FROM {noun.tables} {which}", *args
+    )
+    return await _apart(connection, noun, user_id, [tuple(key) for key in keys])
+
+
+async def _apart(
+    connection: Any, noun: Noun, user_id: str, keys: list[Key]
+) -> list[tuple[str, Any]]:
+    bad: list[tuple[int, Exception]] = []
+
+    async def some(part: Sequence[Key]) -> list[tuple[int, Any]]:
+        found = await connection.fetch(
+            f"SELECT {noun.select}, {noun.number} AS num_ FROM {noun.tables}"
+            f" WHERE {noun.number} = ANY($1::bigint[])",
+            [num for num, _ in part],
+        )
+        nums = [row["num_"] for row in found]
+        return list(zip(nums, await noun.records(connection, found), strict=True))
+
+    async def aside(key: Key, error: Exception) -> None:
+        bad.append((key[0], error))
+
+    async with connection.transaction():
+        good = dict(await halves_apart(connection, keys, some, aside)) if keys else {}
+        for num, error in bad[:NOTED_MAX]:
+            await note(connection, noun.name, num, user_id, reason_of(error))
+    unread = {num: UnreadableRow(num) for num, _ in bad}
+    everything = good | unread
+    # One that was deleted meanwhile is in neither.
+    return [(place, everything[num]) for num, place in keys if num in everything]
+
+
+async def readable(connection: Any, noun: Noun, user_id: str, which: str, *args: Any) -> list[Any]:
+    """`read`, without places and without those that cannot be read."""
+    found = await read(connection, noun, user_id, which, *args)
+    return [record for _, record in found if not isinstance(record, UnreadableRow)]
+
+
+async def read_again(connection: Any, subject: str, user_id: str) -> None:
+    """Clear its letter, or note one more attempt."""
+    name, num = row_of(subject)
+    noun = NOUNS[name]
+    which = f"WHERE {noun.number} = $1::bigint"
+    found = await read(connection, noun, user_id, which, num)
+    if not any(isinstance(record, UnreadableRow) for _, record in found):
+        await clear(connection, ROWS, [subject])
+
+
+async def note(connection: Any, noun: str, num: int, user_id: str, reason: str) -> None:
+    """Put it aside, unless it is noted and its pause is not over."""
+    subject = subject_of_row(noun, num)
+    if await connection.fetchval(_IS_KNOWN, ROWS, subject):
+        return
+    log.warning("put aside", work=ROWS, subject=subject, reason=reason)
+    now_us = await connection.fetchval("SELECT now()")
+    await put_aside(connection, ROWS, subject, reason, now_us=now_us, user_id=user_id)

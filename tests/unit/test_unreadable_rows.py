@@ -1,0 +1,63 @@
+"""A row that nobody can read, or show, hides no other: REST as a black box."""
+
+import msgspec
+import trio
+import trio.testing
+
+from actors.adapters.memory_store import MemoryStore
+from actors.due.dead_letters import AGAIN_S
+from protocol.dead_letters import PAUSE_FIRST_S, ROWS
+from tests.unit.site import Site
+
+
+def store_of(site: Site) -> MemoryStore:
+    line = site.house.store
+    return line._store  # type: ignore[attr-defined,no-any-return]
+
+
+async def test_a_page_tells_how_many_of_its_rows_cannot_be_read(site: Site) -> None:
+    for n in range(4):
+        await site.device(f"d{n}")
+    store_of(site).unreadable["devices", 2] = "DivisionByZeroError: division by zero"
+    status, page = await site.call("GET", "/devices?limit=2")
+    assert status == 200
+    assert ([each["device_code"] for each in page["items"]], page["unreadable"]) == (["d0"], 1)
+    _, page = await site.call("GET", f"/devices?limit=2&cursor={page['next']}")
+    assert [each["device_code"] for each in page["items"]] == ["d2", "d3"]
+    assert "unreadable" not in page
+
+
+async def test_what_no_view_can_show_is_left_out_and_noted(site: Site) -> None:
+    """A time that no calendar has: the whole list answered 500."""
+    for n in range(3):
+        await site.device(f"d{n}")
+    store = store_of(site)
+    bad = next(each for each in store._devices.values() if each.code == "d1")
+    state = msgspec.structs.replace(bad.state, last_seen_us=2**62)
+    store._devices[bad.id] = msgspec.structs.replace(bad, state=state)
+    for _ in range(2):
+        status, page = await site.call("GET", "/devices")
+        assert status == 200
+        assert [each["device_code"] for each in page["items"]] == ["d0", "d2"]
+        assert page["unreadable"] == 1
+    (letter,) = await site.house.store.dead_letters(10, None)
+    assert (letter.work, letter.subject, letter.attempts) == (ROWS, f"devices {bad.num}", 1)
+    assert letter.reason.startswith("OverflowError")
+
+
+async def test_the_letter_of_a_row_goes_when_it_can_be_read_again(
+    site: Site, autojump_clock: trio.testing.MockClock
+) -> None:
+    await site.device("d0")
+    store = store_of(site)
+    store.unreadable["devices", 1] = "why"
+    await site.call("GET", "/devices")
+    site.house.wake("dead letters")
+    site.clock.advance(PAUSE_FIRST_S + 1)
+    await trio.sleep(2 * AGAIN_S)
+    (letter,) = await store.dead_letters(10, None)
+    assert letter.attempts == 2
+    store.unreadable.clear()
+    site.clock.advance(3 * PAUSE_FIRST_S)
+    await trio.sleep(2 * AGAIN_S)
+    assert await store.dead_letters(10, None) == []
