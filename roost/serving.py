@@ -1,5 +1,6 @@
 """The composition root: a house on its ports, the web in front of it, and the order of the end."""
 
+import encodings.idna  # noqa: F401 (by the first who asks for a host, it would be read from the disk)
 import gc
 import logging
 import random
@@ -27,6 +28,7 @@ from actors.ports.broker_backlog import BrokerBacklog
 from actors.ports.media import MediaFiles
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
+from protocol.civil import load_zones
 from protocol.errors import Unavailable, in_words
 from roost import deadline, logs
 from roost.hardening import harden
@@ -208,7 +210,11 @@ async def run_until_signal(
         keep_tidy(house.supervisor, house.store, house.clock, house.media)
         _keep_what_is_there()
         lag.install()
-        beside.start_soon(serve_ready, house, url)
+        beside.start_soon(get_ready, house, url)
+
+    async def get_ready(house: House, url: str) -> None:
+        await trio.to_thread.run_sync(load_zones)
+        await serve_ready(house, url)
 
     @contextmanager
     def ending() -> Iterator[None]:

@@ -63,11 +63,9 @@ class Address:
         self.port = port
         self.username = username
         self.password = password
-        self.tls = tls
-
-    @property
-    def ssl(self) -> ssl.SSLContext | bool:
-        return ssl.create_default_context() if self.tls else False
+        # Reading the machine's certificates takes 50 ms: once, not with each of ten sessions that
+        # connect again.
+        self.ssl: ssl.SSLContext | bool = ssl.create_default_context() if tls else False
 
 
 class Client(gmqtt.Client):  # type: ignore[misc]
