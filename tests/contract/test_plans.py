@@ -16,6 +16,7 @@ from actors.adapters.postgres import commands, connecting, schedules
 from actors.adapters.postgres.store import open_store
 from protocol.commands import Command
 from protocol.schedules import Due, Occurrence, triggered
+from tests.contract.pg_scene import Scene
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_media, some_schedule
 from tests.unit.makers import NOW, SECOND
@@ -180,3 +181,20 @@ async def test_a_plan_that_was_made_for_a_few_rows_finds_its_few_among_many(url:
     async with open_bridge("plans") as bridge:
         scanned = await bridge.run(run)
     assert all(rows <= 8 * TAKEN for rows in scanned.values()), scanned
+
+
+async def test_no_plan_is_forced_on_whoever_did_not_ask_for_it(scene: Scene) -> None:
+    """`enable_seqscan=off` was a setting of every connection, and made plans that cost more."""
+    forced = (
+        "SELECT name FROM pg_settings WHERE name ~ '^(enable_|plan_cache_mode)'"
+        " AND setting <> boot_val"
+    )
+
+    async def names(connection: Any) -> list[str]:
+        return [row["name"] for row in await connection.fetch(forced)]
+
+    store = scene.store
+    await store.claim_commands(0, 10)  # it asks, for its own transaction
+    await store.roll_up(10)
+    for writing in (False, True):
+        assert await store._work(names, writing=writing) == []
