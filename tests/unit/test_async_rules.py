@@ -88,5 +88,9 @@ def test_a_rule_is_ignored_where_flake8_ignores_it(
     path = tmp_path / folder / "asking.py"
     path.parent.mkdir()
     path.write_text(_text(BAD["ASYNC110"]))
-    command = [sys.executable, ROOT / "scripts/async-rules", f"{folder}/asking.py"]
+    command: list[str | Path] = [
+        sys.executable,
+        ROOT / "scripts/async-rules",
+        f"{folder}/asking.py",
+    ]
     assert subprocess.run(command, cwd=tmp_path, check=False).returncode == is_found
