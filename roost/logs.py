@@ -10,8 +10,7 @@ import os
 import sys
 import threading
 from collections import deque
-
-import structlog
+from typing import TYPE_CHECKING
 
 from protocol.errors import SettingsError
 
@@ -22,6 +21,9 @@ FORMATS = ("auto", "text", "json")
 BYTES_MAX = 2 << 20
 FLUSH_WITHIN_S = 0.5
 STDERR = 2
+
+if TYPE_CHECKING:
+    pass
 
 
 class LogWriter:
@@ -103,6 +105,8 @@ def flush() -> None:
 def configure(level: str, form: str) -> None:
     """Send our logs, and the warnings of libraries, to standard error."""
     global _writer
+    import structlog  # a fifth of a second: for those who log
+
     if level not in LEVELS:
         raise SettingsError(f"log level: {level!r} is not one of {', '.join(LEVELS)}")
     if form not in FORMATS:

@@ -20,7 +20,7 @@ from roost.offline import database_url
 from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
 from roost.provisioning import FeedWish, provision_device, provision_user
 from roost.settings import check_base_url, check_database_url
-from web.resetting import new_link
+from web.reset_links import new_link
 
 user_app = App(name="user", help="Users.")
 device_app = App(name="device", help="Devices.")

@@ -4,17 +4,13 @@ An operator makes the link (`roost user reset`), or it is sent by mail where tha
 asks for a mail learns nothing of who has an account.
 """
 
-from urllib.parse import quote
-
 import msgspec
 import structlog
 
-from actors.ports import Ids, Store
 from actors.ports.mail import Mailer
-from protocol.access import RESET_S, PasswordReset, ResetAsked, kept_of
+from protocol.access import PasswordReset, ResetAsked, kept_of
 from protocol.errors import Forbidden, Unauthorized, Unavailable, in_words
-from protocol.records import User
-from protocol.times import SECOND_US
+from web.reset_links import new_link
 from web.routing import Api, Call
 from web.signing_in import note
 
@@ -31,14 +27,6 @@ Set it here within an hour:
 
 If it was not you, do nothing: your password stays as it is.
 """
-
-
-async def new_link(store: Store, ids: Ids, user: User, url: str, now_us: int) -> str:
-    """A link that sets this user's password, once, within an hour; earlier ones work no more."""
-    token = ids.secret()
-    await store.add_reset(kept_of(token), user.id, now_us + RESET_S * SECOND_US)
-    # Behind the '#' no server and no log sees it.
-    return f"{url}/reset#{quote(token)}"
 
 
 @api.operation(

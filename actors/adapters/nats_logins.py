@@ -9,7 +9,6 @@ Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_bo
 import base64
 import hashlib
 import hmac
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +22,7 @@ import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.nats.consumers import NatsConsumers
+from actors.adapters.nats.keys import public_key
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
 from protocol import codec
@@ -53,17 +53,6 @@ class NatsAccess(msgspec.Struct, frozen=True, kw_only=True):
     sys_password: str
     seed: bytes
     account: str = "ROOST"
-
-
-def new_seed() -> bytes:
-    """A new account key."""
-    seed: bytes = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_ACCOUNT)
-    return seed
-
-
-def public_key(seed: bytes) -> str:
-    key: bytes = nkeys.from_seed(bytearray(seed)).public_key
-    return key.decode()
 
 
 class NatsLogins:

@@ -9,7 +9,8 @@ import structlog
 import trio
 
 from actors.adapters.mqtt.link import Address
-from actors.adapters.nats_logins import NatsAccess, public_key
+from actors.adapters.nats.keys import public_key
+from actors.adapters.nats_logins import NatsAccess
 from protocol.errors import SettingsError
 from roost.embedded import child
 from roost.embedded.data_dir import Secrets, write_private

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.adapters.nats_logins import new_seed
+from actors.adapters.nats.keys import new_seed
 from protocol import codec
 from protocol.errors import SettingsError, in_words
 

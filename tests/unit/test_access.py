@@ -13,7 +13,7 @@ from tests.simulation.asgi import open_socket
 from tests.unit.site import ACCOUNT, Site
 from tests.unit.test_sessions import closed_with
 from web.app import create_app
-from web.resetting import new_link
+from web.reset_links import new_link
 from web.routing import WebSettings
 from web.signing_in import ADDRESS_TRIES
 

@@ -1,0 +1,78 @@
+"""Commands that run the service: up and serve."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from roost import logs
+from roost.embedded.watchdog import PATIENCE_S
+from roost.external import ServeSettings, serve
+from roost.interrupting import run
+from roost.options import DATA_DIR, DataDir, Http, LogFormat, LogLevel, Mqtt
+from roost.settings import check_database_url, parse_bind
+from roost.up import UpSettings, up
+from roost.web_options import WebOptions
+
+WEB = WebOptions()
+
+
+def up_command(
+    *,
+    demo: Annotated[
+        bool, Parameter(negative="", help="With a user and simulated devices.")
+    ] = False,
+    data_dir: DataDir = DATA_DIR,
+    http: Http = "127.0.0.1:8000",
+    mqtt: Mqtt = "127.0.0.1:1883",
+    web: WebOptions = WEB,
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "auto",
+    server_patience_s: Annotated[float, Parameter(show=False)] = PATIENCE_S,
+) -> None:
+    """Run everything on this machine: database, MQTT broker, service."""
+    logs.configure(log_level, log_format)
+    settings = UpSettings(
+        http=parse_bind(http, "http"),
+        mqtt=parse_bind(mqtt, "mqtt"),
+        data_dir=data_dir,
+        web=web.settings(),
+        zalo=web.zalo(),
+        mail=web.mail(),
+        demo=demo,
+        patience_s=server_patience_s,
+    )
+    run(up, settings)
+
+
+def serve_command(
+    *,
+    database_url: Annotated[str, Parameter(help="PostgreSQL 15 or newer.")],
+    mqtt_url: Annotated[str, Parameter(help="mqtt://user:password@host:1883, or mqtts://.")],
+    mqtt_version: Annotated[str, Parameter(help="5 or 3.1.1.")] = "5",
+    mqtt_partitions: Annotated[
+        int, Parameter(help="Partitions that the broker maps devices to; 0 where it maps none.")
+    ] = 0,
+    mqtt_public_url: Annotated[
+        str | None, Parameter(help="Where devices connect, as the API shows it.")
+    ] = None,
+    data_dir: DataDir = DATA_DIR,
+    http: Http = "127.0.0.1:8000",
+    web: WebOptions = WEB,
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "auto",
+) -> None:
+    """Run the service alone, against a database and a broker of yours."""
+    logs.configure(log_level, log_format)
+    settings = ServeSettings(
+        http=parse_bind(http, "http"),
+        data_dir=data_dir,
+        database_url=check_database_url(database_url),
+        mqtt_url=mqtt_url,
+        mqtt_version=mqtt_version,
+        mqtt_partitions=mqtt_partitions,
+        mqtt_public_url=mqtt_public_url,
+        web=web.settings(),
+        zalo=web.zalo(),
+        mail=web.mail(),
+    )
+    run(serve, settings)
