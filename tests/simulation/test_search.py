@@ -6,8 +6,9 @@ import pytest
 
 from tests.simulation import options, tally
 from tests.simulation.drawing import draw
+from tests.simulation.lived import life_of
 from tests.simulation.plan import Plan
-from tests.simulation.running import run
+from tests.simulation.running import Outcome, run
 from tests.simulation.search import read_plan, report, shrink
 
 
@@ -18,22 +19,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("source", sources, ids=str)
 
 
-def check(plan: Plan, config: pytest.Config, *, trace: bool) -> None:
+def fail(outcome: Outcome) -> None:
+    if not isinstance(outcome.error, Exception):
+        assert outcome.error is not None
+        raise outcome.error
+    pytest.fail(report(outcome, shrink(outcome)), pytrace=False)
+
+
+def replay(plan: Plan, config: pytest.Config) -> None:
+    """A life for somebody to read."""
     outcome = run(plan)
     tally.fired.update(outcome.world.trace.fired)
-    if trace:
-        capture = config.pluginmanager.get_plugin("capturemanager")
-        assert capture is not None
-        with capture.global_and_fixture_disabled():
-            print("", *outcome.world.trace.lines, sep="\n")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        print("", *outcome.world.trace.lines, sep="\n")
     if outcome.error is not None:
-        if not isinstance(outcome.error, Exception):
-            raise outcome.error
-        pytest.fail(report(outcome, shrink(outcome)), pytrace=False)
+        fail(outcome)
 
 
 def test_the_invariants_hold_whatever_fails(
     source: int | Path, pytestconfig: pytest.Config
 ) -> None:
-    plan = read_plan(source) if isinstance(source, Path) else draw(source)
-    check(plan, pytestconfig, trace=options.shows_trace(pytestconfig))
+    if isinstance(source, Path):
+        replay(read_plan(source), pytestconfig)
+    elif options.shows_trace(pytestconfig):
+        replay(draw(source), pytestconfig)
+    elif (failed := life_of(source).failed) is not None:
+        fail(failed)

@@ -1,0 +1,43 @@
+"""Seeds that this run of the tests has lived through: each once, whoever asks for it.
+
+The search lives through all of them; who plants mistakes asks whether a seed is well without one.
+A seed is the same life every time (`test_replay.py`), so nothing is learned from a second one.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from tests.simulation import tally
+from tests.simulation.drawing import draw
+from tests.simulation.running import Outcome, run
+
+
+class Lived(msgspec.Struct, frozen=True):
+    """What is kept of a life: its world only where it failed."""
+
+    fired: Counter[str]
+    failed: Outcome | None
+
+
+_lives: dict[int, Lived] = {}
+
+
+def life_of(seed: int) -> Lived:
+    """The life of a seed, as it was or as it is now."""
+    lived = _lives.get(seed)
+    if lived is None:
+        outcome = run(draw(seed))
+        failed = None if outcome.error is None else outcome
+        lived = _lives[seed] = Lived(outcome.world.trace.fired, failed)
+        tally.fired.update(lived.fired)
+    return lived
+
+
+def lives_until(seeds: int) -> Iterator[Lived]:
+    """Those that are over already, then those of the seeds below."""
+    yield from list(_lives.values())
+    for seed in range(seeds):
+        if seed not in _lives:
+            yield life_of(seed)
