@@ -1,6 +1,5 @@
 """Run a world: virtual time, a seeded scheduler, and a house of the size that the plan wants."""
 
-import functools
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +13,12 @@ import structlog
 import trio
 import trio.testing
 from trio._core import _run
-from werkzeug.routing import Rule
 
+from tests.applications import made_quickly
 from tests.simulation.broken import Broken
 from tests.simulation.life import live
 from tests.simulation.plan import Plan
 from tests.simulation.world import BROKERS, World
-from web import dashboard_files
 
 # Bounds of a small house: all are reached within a plan. They keep the order in which the real ones
 # stand: the writer's above the gateway's, what is known of a session twice its window.
@@ -62,8 +60,6 @@ SMALL: dict[str, int] = {
 }
 SMALL_WINDOW = 8
 SMALL_PACKET_IDS = 12  # they come round again soon
-# Every process of a world serves the dashboard; its files are compressed once for all of them.
-READ_ONCE = functools.cache(dashboard_files._read)
 # Virtual time: far beyond any plan, so that a deadlock is found and not waited for.
 LIFE_MAX_S = 24 * 3600.0
 
@@ -79,10 +75,8 @@ class Outcome(msgspec.Struct, kw_only=True):
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
     """Trio's scheduler takes its chances from the seed (both names are guarded by a test)."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, made_quickly():
         patch.setattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
-        patch.setattr(Rule, "_compile_builder", _builds_no_urls)
-        patch.setattr(dashboard_files, "_read", READ_ONCE)
         _run._r.seed(seed)
         yield
 
@@ -98,16 +92,6 @@ def no_collections() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _builds_no_urls(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
-    """Every process of a world makes the application anew. Nobody builds URLs in it, and compiling
-    the code that would takes a tenth of the time."""
-
-    def build(**values: Any) -> Any:
-        raise NotImplementedError(f"{rule} builds no URL in a simulation")
-
-    return build
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """What many unit tests stand on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.applications import made_quickly
 from tests.unit.site import Site, open_site
 
 
@@ -12,3 +13,9 @@ async def site() -> AsyncIterator[Site]:
     """The application over the memory twins, with Ada signed in."""
     async with open_site() as place:
         yield place
+
+
+@pytest.fixture(autouse=True, scope="package")
+def quick() -> Iterator[None]:
+    with made_quickly():
+        yield
