@@ -60,7 +60,10 @@ def fresh_url(server: EmbeddedPostgres) -> str:
 
     async def make() -> None:
         connection = await asyncpg.connect(server.url)
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE roost_template")
+        # Copied by the kernel, not through the log of the database: a fifth of the time.
+        await connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE roost_template STRATEGY FILE_COPY"
+        )
         await connection.close()
 
     asyncio.run(make())
