@@ -18,7 +18,7 @@ class AlarmTables(WebhookTables):
 
     Attributes:
         all_alarms: every alarm by its id, pending ones too.
-        unreadable: ids of those whose rows nobody can read, and how often that was tried.
+        unreadable_alarms: ids of those whose rows nobody can read, and how often that was tried.
     """
 
     _devices: dict[str, Device]
@@ -27,7 +27,7 @@ class AlarmTables(WebhookTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self.all_alarms: dict[str, Alarm] = {}
-        self.unreadable: dict[str, int] = {}
+        self.unreadable_alarms: dict[str, int] = {}
 
     def _keep_alarms(self, changes: Sequence[Alarm]) -> bool:
         """Alarms as they are after a batch: the last word on each, ends before beginnings.
@@ -78,8 +78,8 @@ class AlarmTables(WebhookTables):
         return tuple(self._read_alarm(alarm) for alarm in mine if alarm.state != CLEARED)
 
     def _read_alarm(self, alarm: Alarm) -> Alarm:
-        if alarm.id in self.unreadable:
-            self.unreadable[alarm.id] += 1
+        if alarm.id in self.unreadable_alarms:
+            self.unreadable_alarms[alarm.id] += 1
             raise Unreadable(f"nobody can read the alarm {alarm.id}")
         return alarm
 

@@ -343,7 +343,7 @@ async def test_an_alarm_that_nobody_can_read_keeps_no_other_from_waiting(home: H
     await home.commit(of(alarms=(bad, good)))
     assert len((await home.store.pending_alarms(10, 0)).alarms) == 2
     if isinstance(home.store, MemoryStore):
-        home.store.unreadable[bad.id] = 0
+        home.store.unreadable_alarms[bad.id] = 0
     else:
         await home.store._work(spoil_alarms)  # type: ignore[attr-defined]
     ((key, found, _),) = (await home.store.pending_alarms(10, 0)).alarms

@@ -127,17 +127,17 @@ class Poison:
         chosen = world.rng.choice(found)
         device = next(d for d in await store.snapshot(chosen.user_id) if d.num == chosen.device_num)
         self.devices[f"{world.owner_of(device.id)}/{device.code}"] = None
-        store.unreadable[chosen.id] = 0
+        store.unreadable_alarms[chosen.id] = 0
         try:
             await trio.sleep(seconds)
         finally:
-            if store.unreadable.pop(chosen.id):
+            if store.unreadable_alarms.pop(chosen.id):
                 world.trace.fault("alarm: bad row")
 
     def _uncleared(self) -> list[Alarm]:
         store = self._world.store
         found = store.all_alarms.values()
-        return [a for a in found if a.state != CLEARED and a.id not in store.unreadable]
+        return [a for a in found if a.state != CLEARED and a.id not in store.unreadable_alarms]
 
     async def spoil_session(self, seconds: float) -> None:
         """The row of a session cannot be read for a while."""

@@ -250,13 +250,13 @@ async def test_an_alarm_that_nobody_could_read_at_a_start_is_raised_when_it_can_
         await device.publish("t", 5.0)
     await world.settle()
     bad, good = world.store.all_alarms
-    world.store.unreadable[bad] = 0
+    world.store.unreadable_alarms[bad] = 0
     world.look_again_s = 10.0
     await world.restart()
     await world.advance(30)
     alarms = world.store.all_alarms
     assert (alarms[bad].state, alarms[good].state) == ("pending", "active")
-    world.store.unreadable.clear()
+    world.store.unreadable_alarms.clear()
     await world.advance(120)
     assert alarms[bad].state == "active"
 
