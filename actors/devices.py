@@ -303,7 +303,7 @@ class Devices:
                 # It notes the user again where it fails, whatever it fails with.
                 done = await attempt(partial(self.refresh, user_id))
                 if isinstance(done, Failed):
-                    log.warning("settings not read", user=user_id, error=repr(done.error))
+                    log.warning("settings not read", user=user_id, error=in_words(done.error))
                 elif user_id not in self._stale:
                     self._late.pop(user_id, None)
                     self._renewed(user_id)

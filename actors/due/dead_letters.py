@@ -16,7 +16,7 @@ import structlog
 from actors.ports import Store, WallClock
 from actors.runtime.isolation import Failed, attempt
 from protocol.dead_letters import DETAIL_MAX, OWN_ROW, DeadLetter, reason_of
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.dead_letters")
@@ -54,7 +54,7 @@ async def put_aside(
         )
     )
     if isinstance(noted, Failed):
-        log.warning("dead letter not noted", work=work, subject=subject, error=repr(noted.error))
+        log.warning("dead letter not noted", work=work, subject=subject, error=in_words(noted.error))
         return None
     return noted
 
@@ -64,7 +64,7 @@ async def read_row_again(store: Store, letter: DeadLetter) -> None:
     try:
         await store.read_row_again(letter.subject, letter.user_id or "")
     except Unavailable as error:
-        log.debug("rows are read again later", error=repr(error))
+        log.debug("rows are read again later", error=in_words(error))
 
 
 class DeadLetters:
