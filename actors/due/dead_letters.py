@@ -54,7 +54,8 @@ async def put_aside(
         )
     )
     if isinstance(noted, Failed):
-        log.warning("dead letter not noted", work=work, subject=subject, error=in_words(noted.error))
+        said = in_words(noted.error)
+        log.warning("dead letter not noted", work=work, subject=subject, error=said)
         return None
     return noted
 
