@@ -123,7 +123,10 @@ class Life:
 
     @property
     def spoiled(self) -> set[str]:
-        """Whose reading the store refuses."""
+        """Whose reading the store refuses, where a process ended before its actor judged again."""
+        fired = self.world.trace.fired
+        if not fired["process killed"] and not fired["process stopped"]:
+            return set()
         said = (step for step in self.plan.steps if isinstance(step, Publish))
         return {step.device for step in said if step.number == self.plan.poison}
 
