@@ -127,9 +127,8 @@ def test_a_database_that_hangs_holds_up_neither_probes_nor_the_end(tmp_path: Pat
             (left,) = (entry for entry in told if entry["event"] == "left to the broker")
             assert left["messages"] >= 1  # canaries beside it
             assert left["why"].startswith("the database has not answered a commit for ")
-            (end,) = (entry for entry in told if entry["event"].startswith("the end took too long"))
-            assert "did not end within" in end["reason"]
-            assert f"{left['messages']} messages that are not committed" in end["reason"]
+            # It comes to its end in order: its connections are given up, not waited for.
+            assert not [entry for entry in told if entry["event"].startswith("the end took too")]
         finally:
             for pid in pids:
                 with suppress(ProcessLookupError):  # ended with its parent, which was killed
