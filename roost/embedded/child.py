@@ -144,13 +144,27 @@ async def stop(
 
 async def kill(process: Process) -> None:
     """SIGKILL to it and all that it started (except what began a session of its own), and a wait
-    for its end."""
+    for the end of all of them: on a busy machine a child's child ends after its parent."""
     if process.poll() is None:  # afterwards its number may be anybody's
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     # A process that the kernel holds (a disk that hangs) does not end even so.
     with trio.move_on_after(KILL_TIMEOUT_S, shield=True):
         await wait_end(process)
+        while await trio.to_thread.run_sync(_group_lives, process.pid):
+            await trio.sleep(READY_POLL_S)  # they are not our children: nobody tells
+
+
+def _group_lives(number: int) -> bool:
+    """Whether a process of that group has not ended. One that nobody has reaped yet has."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue  # it has ended
+        if int(group) == number and state not in "ZX":
+            return True
+    return False
 
 
 async def ready(
