@@ -122,7 +122,7 @@ class Screen:
             raise Broken("I3", f"{event['type']} before the first device_list")
         if event["type"] == "device_list" and self._leadership.stepped_down != self._given_up:
             # What was told and not stored when another process led is not so: it comes again.
-            self._given_up = self._leadership.stepped_down
+            # Actors that are not built again yet may have told of it in one list more.
             self._marks.clear()
             self.values.clear()
         for device in _devices_in(event):
