@@ -151,7 +151,7 @@ async def kill(process: Process) -> None:
     # A process that the kernel holds (a disk that hangs) does not end even so.
     with trio.move_on_after(KILL_TIMEOUT_S, shield=True):
         await wait_end(process)
-        while await trio.to_thread.run_sync(_group_lives, process.pid):
+        while await trio.to_thread.run_sync(_group_lives, process.pid):  # noqa: ASYNC110
             await trio.sleep(READY_POLL_S)  # they are not our children: nobody tells
 
 
