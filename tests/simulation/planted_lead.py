@@ -19,6 +19,10 @@ from protocol.records import Unit
 from tests.simulation.planted import Patch, plant
 
 
+async def nothing(*_: Any) -> None:
+    """In place of what should be done."""
+
+
 @plant("fencing off")
 def not_fenced(patch: Patch) -> None:
     begin = MemoryStore.begin
@@ -76,10 +80,7 @@ def two_serve(patch: Patch) -> None:
 
 @plant("who was overtaken gives nothing up")
 def nothing_given_up(patch: Patch) -> None:
-    async def mistaken(self: House) -> None:
-        return
-
-    patch.setattr(House, "_give_up", mistaken)
+    patch.setattr(House, "_give_up", nothing)
 
 
 @plant("leases are not restored when the lead is taken")
@@ -97,20 +98,13 @@ def leases_lost(patch: Patch) -> None:
 
 @plant("leases are not restored after a start")
 def no_leases(patch: Patch) -> None:
-    async def mistaken(self: Restoration) -> None:
-        return
-
-    patch.setattr(Restoration, "run", mistaken)
+    patch.setattr(Restoration, "run", nothing)
 
 
 @plant("an abandoned unit's alarm is forgotten")
 def alarm_forgotten(patch: Patch) -> None:
     """Actors go on believing what they judged, though it was given up."""
-
-    async def mistaken(self: Devices) -> None:
-        return
-
-    patch.setattr(Devices, "retire", mistaken)
+    patch.setattr(Devices, "retire", nothing)
 
 
 @plant("a standby claims due work, too")

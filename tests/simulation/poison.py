@@ -4,7 +4,7 @@ What depends on such a row waits or is put aside; nothing else may. A schedule s
 the checks: everything else must have gone on without it.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import trio
@@ -75,13 +75,7 @@ class Poison:
             return
         key = world.rng.choice(found)
         self.devices[names[key]] = None
-        bad = world.store_faults.bad_devices
-        bad.append(key)
-        try:
-            await trio.sleep(seconds)
-        finally:
-            if key in bad:  # all is well by now
-                bad.remove(key)
+        await _keep_bad(world.store_faults.bad_devices, key, seconds)
 
     async def spoil_command(self, seconds: float) -> None:
         """The payload of the next command that is open cannot be written for a while."""
@@ -143,12 +137,7 @@ class Poison:
         """The row of a session cannot be read for a while."""
         bad = self._world.store_faults.bad_sessions
         chosen = self._world.rng.choice(list(self._world.store.all_sessions))
-        bad.append(chosen)
-        try:
-            await trio.sleep(seconds)
-        finally:
-            if chosen in bad:  # all is well by now
-                bad.remove(chosen)
+        await _keep_bad(bad, chosen, seconds)
 
     async def spoil_minute(self, seconds: float) -> None:
         """What some feeds have of this minute cannot be summed up for a while."""
@@ -187,3 +176,13 @@ class Poison:
         for notice in (*NOTICES_TOO, *people, *(each.upper() for each in people)):
             self._world.store.tell_followers(notice)
         self._world.trace.fault("database: junk notices")
+
+
+async def _keep_bad(bad: list[Any], chosen: Any, seconds: float) -> None:
+    """It is among those that nobody can read, for so long or until all is well."""
+    bad.append(chosen)
+    try:
+        await trio.sleep(seconds)
+    finally:
+        if chosen in bad:  # all is well by now
+            bad.remove(chosen)

@@ -22,10 +22,9 @@ SPEAKING = {
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
-    try:
+    with pytest.raises(type(error)) as caught:
         raise error from cause
-    except Exception as caught:  # noqa: BLE001 (whatever it is)
-        return caught
+    return caught.value
 
 
 @pytest.mark.parametrize(

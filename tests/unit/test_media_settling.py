@@ -40,7 +40,7 @@ class Scene:
         self.files = Disk()
         self.clock = ManualClock(NOW)
         self.store = MemoryStore(self.clock)
-        self.library = Library(self.store, self.files, self.clock)
+        self.media = Library(self.store, self.files, self.clock)
 
     async def doubt(self, *names: bytes) -> None:
         for name in names:
@@ -65,7 +65,7 @@ def contents(*names: str) -> list[bytes]:
 async def test_a_bad_content_blocks_no_other(scene: Scene) -> None:
     """Everything behind it stayed on the disk, hour after hour."""
     await scene.doubt(*contents("a", "b", "c", "d"))
-    await scene.library.settle_all()
+    await scene.media.settle_all()
     assert await scene.files.doubtful(0) == [BAD]
     assert scene.files.contents == 1
     assert await scene.letters() == [("media", BAD.hex(), 1)]
@@ -75,11 +75,11 @@ async def test_a_bad_content_blocks_no_other(scene: Scene) -> None:
 
 async def test_it_is_tried_again_with_growing_pauses_and_its_letter_goes(scene: Scene) -> None:
     await scene.doubt(BAD)
-    await scene.library.settle_all()
-    await scene.library.settle_again(BAD.hex())
+    await scene.media.settle_all()
+    await scene.media.settle_again(BAD.hex())
     assert await scene.letters() == [("media", BAD.hex(), 2)]
     scene.files.bad.clear()
-    await scene.library.settle_again(BAD.hex())
+    await scene.media.settle_again(BAD.hex())
     assert await scene.letters() == []
     assert scene.files.contents == 0
     assert await scene.files.doubtful(0) == []
@@ -87,15 +87,15 @@ async def test_it_is_tried_again_with_growing_pauses_and_its_letter_goes(scene: 
 
 async def test_whoever_settles_it_clears_its_letter(scene: Scene) -> None:
     await scene.doubt(BAD)
-    await scene.library.settle_all()
+    await scene.media.settle_all()
     scene.files.bad.clear()
-    await scene.library.settle_all()
+    await scene.media.settle_all()
     assert await scene.letters() == []
 
 
 async def test_a_letter_whose_content_was_settled_elsewhere_goes(scene: Scene) -> None:
     await scene.store.put_aside("media", BAD.hex(), "r", now_us=NOW)
-    await scene.library.settle_again(BAD.hex())
+    await scene.media.settle_again(BAD.hex())
     assert await scene.letters() == []
 
 
@@ -104,7 +104,7 @@ async def test_what_was_uploaded_just_now_is_not_settled_early(scene: Scene) -> 
     await scene.store.put_aside("media", BAD.hex(), "r", now_us=NOW)
     scene.files.put(BAD, b"anew")
     await scene.files.doubt(BAD)
-    await scene.library.settle_again(BAD.hex())
+    await scene.media.settle_again(BAD.hex())
     assert scene.files.contents == 1
     assert await scene.letters() == [("media", BAD.hex(), 1)]
 
@@ -114,7 +114,7 @@ async def test_a_disk_that_fails_for_all_is_about_no_content(scene: Scene) -> No
     scene.files.bad |= set(many)
     await scene.doubt(*many)
     with pytest.raises(Busy):
-        await scene.library.settle_all()
+        await scene.media.settle_all()
     assert await scene.letters() == []
 
 
@@ -127,8 +127,8 @@ async def test_a_store_that_is_away_is_about_no_content(
     await scene.doubt(*contents("a"))
     monkeypatch.setattr(scene.store, "is_content_used", away)
     with pytest.raises(Unavailable):
-        await scene.library.settle_all()
-    await scene.library.settle_again(contents("a")[0].hex())
+        await scene.media.settle_all()
+    await scene.media.settle_again(contents("a")[0].hex())
     assert await scene.letters() == []
 
 
