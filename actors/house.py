@@ -97,6 +97,7 @@ class House:
             ports.broker,
             ports.clock,
             VERSION,
+            leads=lambda: self.leadership.leads,
             may_serve=lambda: self.leadership.may_serve,
             wait_may_serve=lambda: self.leadership.wait_may_serve(),
             written=self._written,

@@ -41,8 +41,9 @@ class Neighbours:
 
     Args:
         version: ours, for the documents of Home Assistant.
-        may_serve: whether this process surely leads: its lease runs. Another one may have said
-            something newer else; what is not said meanwhile is said `anew`.
+        leads: whether this process leads, as far as it knows.
+        may_serve: whether it surely does: its lease runs. Else another one may have said newer
+            states, which stay; those that are not said meanwhile are said `anew`.
         wait_may_serve: waits until it does.
         written: waits until the store has what this process gave to it.
     """
@@ -54,6 +55,7 @@ class Neighbours:
         clock: WallClock,
         version: str,
         *,
+        leads: Callable[[], bool],
         may_serve: Callable[[], bool],
         wait_may_serve: Callable[[], Awaitable[None]],
         written: Callable[[], Awaitable[None]],
@@ -64,6 +66,7 @@ class Neighbours:
         self._broker = broker
         self._clock = clock
         self._version = version
+        self._leads = leads
         self._may_serve = may_serve
         self._wait_may_serve = wait_may_serve
         self._written = written
@@ -82,7 +85,7 @@ class Neighbours:
 
     def tell(self, user_id: str, code: str, event: Event) -> None:
         """A device did something. Never blocks."""
-        if user_id not in self._listeners or not self._may_serve():
+        if user_id not in self._listeners or not self._leads():
             return
         if isinstance(event, FeedValue):
             topic = listeners.reading_topic(user_id, code, event.feed_key)
@@ -91,7 +94,7 @@ class Neighbours:
                 self.readings += 1
             else:
                 self.dropped += 1
-        elif isinstance(event, DeviceChanged):
+        elif isinstance(event, DeviceChanged) and self._may_serve():
             topic = listeners.status_topic(user_id, code)
             state = listeners.status_payload(event.device)
             self._retained.say(topic, state, _version(event.device))

@@ -48,7 +48,7 @@ class Store:
     """A device with a feed, and who listens."""
 
     def __init__(self) -> None:
-        self.leads = True
+        self.leads = self.is_sure = True
         self.away = False
         self.is_gone = False
         self.who: dict[str, Listener] = {}
@@ -65,7 +65,7 @@ class Store:
         return list(self.who.values())
 
     async def wait_may_serve(self) -> None:
-        while not self.leads:
+        while not (self.leads and self.is_sure):
             await trio.sleep(0.1)
 
     async def listener(self, user_id: str) -> Listener | None:
@@ -104,7 +104,8 @@ def parts() -> tuple[Neighbours, Store, Broker]:
         broker,  # type: ignore[arg-type]
         ManualClock(),
         "1.2",
-        may_serve=lambda: store.leads,
+        leads=lambda: store.leads,
+        may_serve=lambda: store.leads and store.is_sure,
         wait_may_serve=store.wait_may_serve,
         written=trio.lowlevel.checkpoint,
     )
@@ -292,6 +293,23 @@ async def test_what_another_leader_may_have_said_is_not_said_over(
     neighbours.anew()
     await trio.sleep(5)
     assert broker.texts(STATUS) == [b""]
+
+
+async def test_while_the_lease_may_have_run_out_readings_are_told_and_states_wait(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """A reading is not retained, so nobody's newer one is hidden by it; a state would stay."""
+    neighbours, store, broker = parts
+    await begin(parts, nursery)
+    store.is_sure = False
+    neighbours.tell(USER, "d1", value(7.0))
+    neighbours.tell(USER, "d1", state(1, temperature=7.0))
+    await trio.sleep(5)
+    assert [retained for _, _, retained in broker.sent] == [False]
+    store.is_sure = True
+    neighbours.anew()
+    await trio.sleep(1)
+    assert broker.texts(STATUS)
 
 
 async def test_a_store_that_is_away_is_asked_again(
