@@ -10,7 +10,11 @@ from typing import Any
 
 
 async def use_indexes(connection: Any) -> None:
-    """For claims, which come a hundred times a second and find their few by an index, always."""
+    """For claims, which come a hundred times a second and find their few by an index, always.
+
+    To plan them each time instead doubles what a claim costs the server (1.6 ms to 3.2 ms of its
+    CPU for one occurrence, 0.5 to 1.3 ms where nothing is due).
+    """
     await connection.execute("SET LOCAL enable_seqscan = off")
 
 
