@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from quart import Response
+from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
@@ -141,6 +141,8 @@ def _handle_errors(app: QuartTrio) -> None:
         return problems.of_unavailable(error)
 
     async def unstorable(error: Unstorable) -> Response:
+        if request.method in ("GET", "HEAD") and not request.args:
+            return problems.of_unreadable(error)
         return problems.of_unstorable(error)
 
     async def http(error: HTTPException) -> Response:

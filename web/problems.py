@@ -62,6 +62,13 @@ def of_unstorable(error: Unstorable) -> Response:
     return of_problem(Malformed("a value lies beyond what can be stored"))
 
 
+def of_unreadable(error: Unstorable) -> Response:
+    """The database refuses, and nothing was said that it could refuse: a row of ours is spoiled."""
+    log.error("stored data cannot be read", error=in_words(error))
+    detail = "what is stored here cannot be read; it was logged"
+    return answer(ProblemView(title="Internal server error", status=500, detail=detail))
+
+
 def of_http(error: HTTPException) -> Response:
     """What Quart itself refuses: unknown paths, methods, too large bodies."""
     status = error.code or 500

@@ -1,13 +1,20 @@
 """A row that nobody can read, or show, hides no other: REST as a black box."""
 
+from typing import Any
+
 import msgspec
+import pytest
 import trio
 import trio.testing
 
 from actors.adapters.memory_store import MemoryStore
 from actors.due.dead_letters import AGAIN_S
 from protocol.dead_letters import PAUSE_FIRST_S, ROWS
+from protocol.errors import Unstorable
+from tests.conftest import Logs
 from tests.unit.site import Site
+
+SOME_ID = "00000000-0000-4000-8000-000000000001"
 
 
 def store_of(site: Site) -> MemoryStore:
@@ -61,3 +68,21 @@ async def test_the_letter_of_a_row_goes_when_it_can_be_read_again(
     site.clock.advance(3 * PAUSE_FIRST_S)
     await trio.sleep(2 * AGAIN_S)
     assert await store.dead_letters(10, None) == []
+
+
+async def test_who_asks_for_that_row_alone_is_told_that_it_is_no_mistake_of_theirs(
+    site: Site, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answered 400, "a value lies beyond what can be stored", to a request that has no value."""
+
+    async def spoiled(*_: Any) -> None:
+        raise Unstorable("DivisionByZeroError: division by zero")
+
+    logs.claim("stored data cannot be read")
+    monkeypatch.setattr(store_of(site), "media", spoiled)
+    status, problem = await site.call("GET", f"/media/{SOME_ID}")
+    assert (status, problem["detail"]) == (500, "what is stored here cannot be read; it was logged")
+    status, _ = await site.call("GET", "/media/no-uuid")
+    assert status == 404
+    status, _ = await site.call("GET", f"/media/{SOME_ID}?since=1e400")
+    assert status == 400
