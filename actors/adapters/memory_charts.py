@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -27,6 +28,7 @@ class ChartTables(RollupTables):
     all_alarms: dict[str, Alarm]
     all_occurrences: dict[str, Occurrence]
     _store_readings: Callable[[Sequence[Reading]], int]
+    _all_readable: Callable[[str, str, list[Any]], list[Any]]
 
     async def feed_bounds(self, feed_num: int) -> tuple[int, int] | None:
         await self._cross()
@@ -74,7 +76,8 @@ class ChartTables(RollupTables):
     async def last_values(self, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
         await self._cross()
         found = [self._feeds[each] for each in feed_ids if each in self._feeds]
-        return [feed for feed in found if feed.user_id == user_id]
+        mine = [feed for feed in found if feed.user_id == user_id]
+        return self._all_readable("feeds", user_id, mine)
 
     async def add_history(self, feed: Feed, readings: Sequence[Reading]) -> int:
         await self._cross()

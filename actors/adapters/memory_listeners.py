@@ -1,21 +1,35 @@
 """Listeners of users in the store's twin."""
 
+from collections.abc import Callable
+
 from actors.adapters.memory_access import AccessTables
-from actors.adapters.memory_rules import check_uuid
+from actors.adapters.memory_rules import Unreadable, check_uuid
 from actors.ports import WallClock
+from protocol.dead_letters import LISTENERS
 from protocol.listeners import Listener
+
+NOT_READ = "nobody can read the row"
 
 
 class ListenerTables(AccessTables):
-    """See `actors.ports.listeners.ListenerStore`."""
+    """See `actors.ports.listeners.ListenerStore`.
+
+    Attributes:
+        unreadable_listeners: users whose row nobody can read.
+    """
+
+    _put_aside: Callable[..., int | None]
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self._listeners: dict[str, Listener] = {}
+        self.unreadable_listeners: set[str] = set()
 
     async def listener(self, user_id: str) -> Listener | None:
         await self._cross()
         check_uuid(user_id)
+        if user_id in self.unreadable_listeners:
+            raise Unreadable(NOT_READ)
         return self._listeners.get(user_id)
 
     async def set_listener(self, listener: Listener) -> None:
@@ -37,4 +51,11 @@ class ListenerTables(AccessTables):
 
     async def listeners(self) -> list[Listener]:
         await self._cross()
-        return list(self._listeners.values())
+        found: list[Listener] = []
+        for each in self._listeners.values():
+            if each.user_id in self.unreadable_listeners:
+                now_us = self._clock.now_us()
+                self._put_aside(LISTENERS, each.user_id, NOT_READ, now_us, each.user_id)
+            else:
+                found.append(each)
+        return found

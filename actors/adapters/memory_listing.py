@@ -182,6 +182,10 @@ class ListTables(Tables):
         self._note_unreadable(noun, item.num, user_id, reason)
         return UnreadableRow(item.num)
 
+    def _all_readable(self, noun: str, user_id: str, items: list[Any]) -> list[Any]:
+        found = [self._readable(noun, user_id, item) for item in items]
+        return [item for item in found if not isinstance(item, UnreadableRow)]
+
     async def note_unreadable(self, noun: str, num: int, user_id: str, reason: str) -> None:
         await self._cross()
         self._note_unreadable(noun, num, user_id, reason)

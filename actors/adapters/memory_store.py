@@ -22,7 +22,6 @@ from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
 from protocol.dead_letters import DEVICES, ROLLUPS
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
-from protocol.listing import UnreadableRow
 from protocol.records import (
     AckChange,
     Device,
@@ -265,8 +264,7 @@ class MemoryStore(
     async def snapshot(self, user_id: str) -> list[Device]:
         await self._cross()
         mine = [device for device in self._devices.values() if device.user_id == user_id]
-        found = [self._readable("devices", user_id, device) for device in mine]
-        return [device for device in found if not isinstance(device, UnreadableRow)]
+        return self._all_readable("devices", user_id, mine)
 
     async def session_memory(self, session: str) -> SessionMemory:
         await self._cross()
@@ -385,7 +383,7 @@ class MemoryStore(
             for feed in self._feeds.values()
             if feed.user_id == user_id and feed.num > after and device_id in (None, feed.device_id)
         ]
-        return found[:limit]
+        return self._all_readable("feeds", user_id, found[:limit])
 
     async def feed(self, user_id: str, feed_id: str) -> Feed | None:
         await self._cross()

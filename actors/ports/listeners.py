@@ -19,5 +19,5 @@ class ListenerStore(Protocol):
     async def listener_login(self, username: str) -> Listener | None: ...
 
     async def listeners(self) -> list[Listener]:
-        """Of all users."""
+        """Of all users, but for those whose rows cannot be read: they are put aside."""
         ...

@@ -8,16 +8,17 @@ import pytest
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.postgres import unreadable
 from actors.adapters.postgres.nouns import NOUNS
-from protocol.dead_letters import ROWS
-from protocol.listing import DEVICES, LISTS, ORDERS, Listing, ListOf, UnreadableRow
+from protocol.dead_letters import LISTENERS, ROWS
+from protocol.listing import DEVICES, FEEDS, LISTS, ORDERS, Listing, ListOf, UnreadableRow
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import Home
 from tests.contract.test_store_access import some_key
+from tests.contract.test_store_listeners import some_listener
 from tests.contract.test_store_media import some_media
 from tests.contract.test_store_schedules import some_schedule, times
 from tests.contract.test_store_shop import id_of, ordered, some_product
 from tests.contract.test_store_webhooks import some_webhook
-from tests.unit.makers import USER, some_device, some_login
+from tests.unit.makers import OTHER_USER, USER, some_device, some_feed, some_login
 
 # Lists of which a home has three, and a column of theirs that can be spoiled.
 COLUMNS = {
@@ -135,6 +136,39 @@ async def test_a_snapshot_has_all_other_devices(home: Home) -> None:
     assert await home.store.snapshot(USER) == [before[0], *before[2:]]
     (letter,) = await home.store.dead_letters(10, None)
     assert letter.subject == f"devices {before[1].num}"
+
+
+async def test_pages_of_devices_and_feeds_and_last_values_have_all_others(home: Home) -> None:
+    """Listeners were told nothing at the start, and a dashboard no last value."""
+    store = home.store
+    for n in range(3):
+        await store.add_feed(some_feed(f"more{n}", id=id_of(0xF100, n)))
+    for noun, page in ((DEVICES, store.devices), (FEEDS, store.feeds)):
+        before = await page(USER, 100, 0)
+        assert len(before) >= 3
+        await spoil(home, noun, before[1].num)
+        assert await page(USER, 100, 0) == [before[0], *before[2:]]
+    ids = [feed.id for feed in before]
+    assert await store.last_values(USER, ids[::-1]) == [before[0], *before[2:]][::-1]
+
+
+async def test_of_listeners_the_bad_one_is_put_aside(home: Home) -> None:
+    """No user's listener was served any more: who serves them starts from the list of all."""
+    store = home.store
+    good, bad = some_listener(), some_listener(2, user_id=OTHER_USER)
+    await store.set_listener(good)
+    await store.set_listener(bad)
+    assert await store.dead_letters(10, None) == []
+    if isinstance(store, MemoryStore):
+        store.unreadable_listeners.add(OTHER_USER)
+    else:
+        spoiled = "UPDATE listeners SET created_at = 'infinity' WHERE user_id = $1::text::uuid"
+        await store._work(  # type: ignore[attr-defined]
+            lambda connection: connection.execute(spoiled, OTHER_USER)
+        )
+    assert await store.listeners() == [good]
+    (letter,) = await store.dead_letters(10, None)
+    assert (letter.work, letter.subject, letter.user_id) == (LISTENERS, OTHER_USER, OTHER_USER)
 
 
 @pytest.mark.parametrize("noun", [DEVICES, ORDERS], ids=lambda noun: noun.name)

@@ -108,8 +108,9 @@ class Listeners:
             there = {listeners.status_topic(person.id, device.code) for device in devices}
             there |= {listeners.discovery_topic(person.id, device.code) for device in devices}
             for knows in self._pictures():
-                known = {topic for topic, payload in knows.items() if payload}
-                if extra := {topic for topic in known - there if "/feeds/" not in topic}:
+                mine = {t for t in knows if t.startswith(listeners.live_prefix(person.id) + "/")}
+                known = {topic for topic in mine if knows[topic] and "/feeds/" not in topic}
+                if extra := known - there:
                     raise Broken("I3", f"known to listeners, and not there: {sorted(extra)}")
 
     async def _check(self, person: Person, device: Device) -> None:

@@ -261,6 +261,31 @@ async def test_an_alarm_that_nobody_could_read_at_a_start_is_raised_when_it_can_
     assert alarms[bad].state == "active"
 
 
+async def test_a_listener_that_nobody_can_read_keeps_no_other_in_the_dark(world: World) -> None:
+    """Who serves listeners ended at each start with the row of one, and nobody was told a state."""
+    shed = await world.device("shed").register()
+    await world.listeners.register("ada")
+    await world.listeners.register("bob")
+    await shed.status(status="online", temperature=1)
+    await world.settle()
+    bob = world.person("bob").id
+    world.store.unreadable_listeners.add(bob)
+    await world.restart()
+    await world.advance(5)
+    await shed.status(status="online", temperature=2)
+    await world.settle()
+    await world.listeners.check()
+    assert ("listeners", bob) in world.store.all_dead_letters
+
+    world.store.unreadable_listeners.clear()
+    await world.advance(120)
+    assert world.store.all_dead_letters == {}
+    barn = await world.device("barn", "bob").register()
+    await barn.status(status="online", temperature=3)
+    await world.settle()
+    await world.listeners.check()
+
+
 async def order(device: VirtualDevice, number: int, ttl_s: int = 600) -> str:
     body = {"id": id_of(number), "type": "beep", "ttl_s": ttl_s}
     made = await device.person.post(f"/devices/{device.id}/commands", body)

@@ -40,17 +40,6 @@ async def add_devices(connection: Any, made: Sequence[tuple[Device, MqttLogin]])
         return [await add_device(connection, device, login) for device, login in made]
 
 
-async def devices(connection: Any, user_id: str, limit: int, after: int) -> list[Device]:
-    found = await connection.fetch(
-        f"SELECT {rows.DEVICE} FROM devices d"
-        " WHERE d.user_id = $1::text::uuid AND d.num > $2::bigint ORDER BY d.num LIMIT $3",
-        user_id,
-        after,
-        limit,
-    )
-    return [rows.device(row) for row in found]
-
-
 async def device(connection: Any, user_id: str, device_id: str) -> Device | None:
     row = await connection.fetchrow(
         f"SELECT {rows.DEVICE} FROM devices d"

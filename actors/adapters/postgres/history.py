@@ -47,21 +47,6 @@ async def add_feed(connection: Any, feed: Feed) -> Feed:
     return found
 
 
-async def feeds(
-    connection: Any, user_id: str, limit: int, after: int, device_id: str | None
-) -> list[Feed]:
-    found = await connection.fetch(
-        f"SELECT {rows.FEED} FROM {rows.FEED_FROM} WHERE f.user_id = $1::text::uuid"
-        " AND f.num > $2::bigint AND ($4::text IS NULL OR f.device_id = $4::text::uuid)"
-        " ORDER BY f.num LIMIT $3",
-        user_id,
-        after,
-        limit,
-        device_id,
-    )
-    return [rows.feed(row) for row in found]
-
-
 async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
     row = await connection.fetchrow(
         f"SELECT {rows.FEED} FROM {rows.FEED_FROM}"

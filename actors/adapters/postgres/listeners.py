@@ -1,10 +1,16 @@
 """Listeners of users."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.dead_letters import put_aside
+from actors.adapters.postgres.isolating import ABOUT_ROWS, computed, halves_apart
 from actors.adapters.postgres.people import CHANNEL
+from protocol.dead_letters import LISTENERS, reason_of
 from protocol.listeners import Listener
+from protocol.times import writable
 
 _LISTENER = "user_id::text, username, password_sha256, home_assistant, created_at"
 
@@ -15,7 +21,7 @@ def _listener(row: Any) -> Listener:
         username=row["username"],
         password_sha256=row["password_sha256"],
         home_assistant=row["home_assistant"],
-        created_us=row["created_at"],
+        created_us=writable(row["created_at"]),
     )
 
 
@@ -51,7 +57,30 @@ async def delete_listener(connection: Any, user_id: str) -> Listener | None:
 
 
 async def listeners(connection: Any) -> list[Listener]:
-    return [_listener(r) for r in await connection.fetch(f"SELECT {_LISTENER} FROM listeners")]
+    """All but those whose rows cannot be read; these are put aside."""
+    try:
+        return await _of_users(connection, None)
+    except ABOUT_ROWS:
+        pass
+    users = await connection.fetch("SELECT user_id::text FROM listeners ORDER BY user_id")
+
+    async def aside(user_id: str, error: Exception) -> None:
+        now_us = await connection.fetchval("SELECT now()")
+        reason = reason_of(error)
+        await put_aside(connection, LISTENERS, user_id, reason, now_us=now_us, user_id=user_id)
+
+    async with connection.transaction():
+        ids = [row["user_id"] for row in users]
+        read = partial(_of_users, connection)
+        return await halves_apart(connection, ids, read, aside) if ids else []
+
+
+async def _of_users(connection: Any, user_ids: Sequence[str] | None) -> list[Listener]:
+    """Of these users, or of all."""
+    which = "" if user_ids is None else " WHERE user_id = ANY($1::text[]::uuid[])"
+    asked = () if user_ids is None else (list(user_ids),)
+    found = await connection.fetch(f"SELECT {_LISTENER} FROM listeners{which}", *asked)
+    return [computed(_listener, row) for row in found]
 
 
 class ListenerCalls(Crossing):

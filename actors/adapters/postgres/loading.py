@@ -69,6 +69,31 @@ async def snapshot(connection: Any, user_id: str) -> list[Device]:
     return await readable(connection, NOUNS["devices"], user_id, which, user_id)
 
 
+async def devices(connection: Any, user_id: str, limit: int, after: int) -> list[Device]:
+    which = "WHERE d.user_id = $1::text::uuid AND d.num > $2::bigint ORDER BY d.num LIMIT $3"
+    return await readable(connection, NOUNS["devices"], user_id, which, user_id, after, limit)
+
+
+async def feeds(
+    connection: Any, user_id: str, limit: int, after: int, device_id: str | None
+) -> list[Feed]:
+    which = (
+        "WHERE f.user_id = $1::text::uuid AND f.num > $2::bigint"
+        " AND ($4::text IS NULL OR f.device_id = $4::text::uuid) ORDER BY f.num LIMIT $3"
+    )
+    asked = (user_id, after, limit, device_id)
+    return await readable(connection, NOUNS["feeds"], user_id, which, *asked)
+
+
+async def last_values(connection: Any, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
+    """In the order asked for."""
+    which = (
+        "WHERE f.user_id = $1::text::uuid AND f.id = ANY($2::text[]::uuid[])"
+        " ORDER BY array_position($2::text[], f.id::text)"
+    )
+    return await readable(connection, NOUNS["feeds"], user_id, which, user_id, list(feed_ids))
+
+
 async def session_memory(connection: Any, session: str) -> SessionMemory:
     """What earlier commits took of a session, also those that were unfinished when it was asked.
 

@@ -10,7 +10,7 @@ stale (`history_deletion`).
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres import chart_queries, history_deletion, rollup_stale, rows
+from actors.adapters.postgres import chart_queries, history_deletion, loading, rollup_stale, rows
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
 from actors.adapters.postgres.committing import insert_readings
 from actors.adapters.postgres.crossing import Crossing
@@ -143,17 +143,6 @@ async def dashboard_counts(connection: Any, user_id: str, start_us: int, end_us:
     )
 
 
-async def last_values(connection: Any, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
-    found = await connection.fetch(
-        f"SELECT {rows.FEED} FROM unnest($2::text[]) WITH ORDINALITY AS i (id, place)"
-        f" JOIN ({rows.FEED_FROM}) ON f.id = i.id::uuid AND f.user_id = $1::text::uuid"
-        " ORDER BY i.place",
-        user_id,
-        list(feed_ids),
-    )
-    return [rows.feed(row) for row in found]
-
-
 async def add_history(connection: Any, feed: Feed, readings: Sequence[Reading]) -> int:
     async with connection.transaction():
         await note_minutes(connection, readings)
@@ -183,7 +172,7 @@ class ChartCalls(Crossing):
         return await self._work(roll_up, limit)
 
     async def last_values(self, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
-        return await self._work(last_values, user_id, feed_ids)
+        return await self._work(loading.last_values, user_id, feed_ids)
 
     async def add_history(self, feed: Feed, readings: Sequence[Reading]) -> int:
         return await self._work(add_history, feed, readings)

@@ -163,7 +163,7 @@ class PostgresStore(
         return await self._work(devices.add_devices, made)
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
-        return await self._work(devices.devices, user_id, limit, after)
+        return await self._work(loading.devices, user_id, limit, after)
 
     async def device(self, user_id: str, device_id: str) -> Device | None:
         return await self._work(devices.device, user_id, device_id)
@@ -187,7 +187,7 @@ class PostgresStore(
     async def feeds(
         self, user_id: str, limit: int, after: int, device_id: str | None = None
     ) -> list[Feed]:
-        return await self._work(history.feeds, user_id, limit, after, device_id)
+        return await self._work(loading.feeds, user_id, limit, after, device_id)
 
     async def feed(self, user_id: str, feed_id: str) -> Feed | None:
         return await self._work(history.feed_of, user_id, feed_id)
