@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from tests.simulation.person import Refused
 from tests.simulation.world import World
@@ -185,3 +186,15 @@ async def test_the_trace_tells_who_handled_what_and_which_fault(world: World) ->
     assert "device ada/shed" in trace
     assert f"ReadingsSaid feeds/t {json.dumps({'value': 1.0})!r}" in trace
     assert "FAULT                    line cut roost-out" in trace
+
+
+async def test_when_all_is_calm_the_clock_is_set_right_and_whoever_waits_for_it_hears(
+    world: World,
+) -> None:
+    """What was due stayed pending: a timer that nothing else wakes sleeps by the clock set back."""
+    world.clock.jump(-3_600)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.clock.wait_set)
+        await trio.testing.wait_all_tasks_blocked()
+        world.calm()
+    assert world.clock.offset_s == 0

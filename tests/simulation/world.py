@@ -275,7 +275,8 @@ class World:
         self.store_faults.stop()
         self.broker.away, self.broker.latency = False, no_latency
         self._crashes.clear()
-        self.clock.offset_s = self.clock.furthest_s
+        if behind_s := self.clock.furthest_s - self.clock.offset_s:
+            self.clock.jump(behind_s)
 
     @property
     def is_calm(self) -> bool:
