@@ -27,7 +27,8 @@ async def database_url(url: str | None, path: Path) -> AsyncIterator[str]:
         yield url_of(data)
         return
     with data_dir.locked(path) as locked:
-        server = EmbeddedPostgres(locked / "postgres", locked / "postgres.log")
+        password = data_dir.read_secrets(locked).postgres
+        server = EmbeddedPostgres(locked / "postgres", locked / "postgres.log", password)
         async with trio.open_nursery() as nursery:
             await nursery.start(Keeper(server, random.Random()).run)
             yield server.url

@@ -13,6 +13,13 @@ DataDir = Annotated[
 ]
 Http = Annotated[str, Parameter(help="Where to serve people: HOST:PORT.")]
 Mqtt = Annotated[str, Parameter(help="Where to serve devices: HOST:PORT.")]
+Sql = Annotated[
+    str | None,
+    Parameter(
+        help="Where SQL logins of users may connect (`roost user sql`): HOST:PORT. Unencrypted:"
+        " for this machine, or a private network."
+    ),
+]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[

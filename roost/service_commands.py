@@ -8,7 +8,7 @@ from roost import logs
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.interrupting import run
-from roost.options import DATA_DIR, DataDir, Http, LogFormat, LogLevel, Mqtt
+from roost.options import DATA_DIR, DataDir, Http, LogFormat, LogLevel, Mqtt, Sql
 from roost.settings import check_database_url, parse_bind
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
@@ -24,6 +24,7 @@ def up_command(
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
     mqtt: Mqtt = "127.0.0.1:1883",
+    sql: Sql = None,
     web: WebOptions = WEB,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
@@ -34,6 +35,7 @@ def up_command(
     settings = UpSettings(
         http=parse_bind(http, "http"),
         mqtt=parse_bind(mqtt, "mqtt"),
+        sql=parse_bind(sql, "sql") if sql else None,
         data_dir=data_dir,
         web=web.settings(),
         zalo=web.zalo(),

@@ -52,6 +52,15 @@ def _try_bind(bind: Bind, what: str) -> None:
         raise SettingsError(f"cannot listen on {bind.shown} for {what}: {why}") from None
 
 
+def free_port(host: str) -> int:
+    """One on which nobody listens there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def check_public_url(url: str | None) -> str | None:
     """None, or as `check_base_url`."""
     return check_base_url(url, "public URL") if url else None

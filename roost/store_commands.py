@@ -22,6 +22,13 @@ from roost.provisioning import FeedWish, provision_device, provision_user
 from roost.settings import check_base_url, check_database_url
 from web.reset_links import new_link
 
+# What a reader can do in Roost's own database that no privilege forbids.
+SHARED = (
+    "roost: warning: Roost is no superuser of this server, so the login shares Roost's database."
+    " It can listen to its notifications, send others, take advisory locks, and write temporary"
+    " tables. Give it to people whom you trust; docs/security.md has more"
+)
+
 user_app = App(name="user", help="Users.")
 device_app = App(name="device", help="Devices.")
 
@@ -104,10 +111,15 @@ def sql_user(
             print("dropped" if await store.revoke_views(user.id) else "there was none")
             return
         password = SystemIds().secret()
-        role = await store.grant_views(user.id, password)
+        made = await store.grant_views(user.id, password)
+        role = made.role
+        print(f"server {made.server}")
+        print(f"database {made.database}")
         print(f"username {role}")
         print(f"password {password}")
         print(f"views {role}.devices {role}.readings {role}.readings_by_hour")
+        if not made.is_apart:
+            print(SHARED, file=sys.stderr)
 
     _with_store(database_url, data_dir, work)
 

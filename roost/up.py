@@ -27,6 +27,7 @@ from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
 from roost.shutdown import CONNECTIONS, Closing
+from roost.sql_watch import watch_readers
 from web.routing import WebSettings
 
 log = structlog.get_logger("roost")
@@ -35,6 +36,7 @@ log = structlog.get_logger("roost")
 class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     http: Bind
     mqtt: Bind
+    sql: Bind | None = None
     data_dir: Path
     web: WebSettings
     zalo: ZaloSettings | None = None
@@ -46,11 +48,15 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
 async def up(settings: UpSettings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for what cannot work."""
     await check_free(settings.http, "HTTP")  # before servers are started for nothing
+    if settings.sql is not None:
+        await check_free(settings.sql, "SQL")
     with data_dir.locked(settings.data_dir) as path:
         check_room(path)
         secrets = data_dir.read_secrets(path)
         rng = random.Random()
-        postgres = EmbeddedPostgres(path / "postgres", path / "postgres.log")
+        postgres = EmbeddedPostgres(
+            path / "postgres", path / "postgres.log", secrets.postgres, settings.sql
+        )
         broker = EmbeddedBroker(
             path / "broker", path / "broker.log", settings.mqtt.host, settings.mqtt.port, secrets
         )
@@ -116,6 +122,7 @@ async def _serve(
         async def serve_ready(house: House, url: str) -> None:
             probes = _probes(house, store, logins)
             house.supervisor.keep("watchdog", partial(watchdog.run, probes))
+            house.supervisor.keep("sql readers", partial(watch_readers, store))
             # Before our sessions exist the broker would acknowledge messages for nobody.
             await broker.wait_subscribed()
             await logins.open()

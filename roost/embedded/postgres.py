@@ -17,6 +17,15 @@ import trio
 from actors.runtime.made_once import MadeOnce
 from protocol.errors import SettingsError
 from roost.embedded import child
+from roost.embedded.data_dir import read_secrets, write_private
+from roost.embedded.postgres_access import (
+    DATABASE,
+    PORT,
+    SUPERUSER,
+    require_password,
+    url_of_socket,
+)
+from roost.settings import Bind, free_port
 
 log = structlog.get_logger("roost.postgres")
 
@@ -27,7 +36,6 @@ IMMEDIATE_TIMEOUT_S = 1.0  # a stopped process does not hear even that
 LOG_TAIL_BYTES = 16_384
 
 OPTIONS = (
-    "listen_addresses=",
     "max_connections=40",
     "shared_buffers=128MB",
     "max_wal_size=2GB",
@@ -78,15 +86,22 @@ class _Binaries(msgspec.Struct, frozen=True):
 class EmbeddedPostgres:
     """One PostgreSQL on `data`. Usage:
 
-    server = EmbeddedPostgres(data_dir / "postgres", data_dir / "postgres.log")
+    server = EmbeddedPostgres(data_dir / "postgres", data_dir / "postgres.log", secrets.postgres)
     await nursery.start(Keeper(server, rng).run)
     store_url = server.url
+
+    Args:
+        password: of Roost itself.
+        sql: where readers may connect over TCP; None: nowhere.
     """
 
     name = "postgres"
 
-    def __init__(self, data: Path, log_file: Path) -> None:
+    def __init__(self, data: Path, log_file: Path, password: str, sql: Bind | None = None) -> None:
         self._data = data
+        self._password = password
+        self._sql = sql
+        self._port = (sql.port or free_port(sql.host)) if sql else PORT
         self._log_file = log_file
         self._bin = binaries()
         self._asked = MadeOnce(lambda: _Binaries(unprivileged(), _version(self._bin)))
@@ -94,7 +109,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        return url_of(self._data)
+        return url_of_socket(self._sockets, self._port, self._password)
 
     async def start(self) -> child.Process:
         """Start the server and wait until it takes connections. When this raises, or is
@@ -109,12 +124,23 @@ class EmbeddedPostgres:
         if not await trio.to_thread.run_sync((self._data / "PG_VERSION").exists):
             await self._init(binaries.prefix)
         await trio.to_thread.run_sync(self._check_version, binaries.version)
-        settings = [part for option in OPTIONS for part in ("-c", option)]
-        command: list[str | Path] = [*binaries.prefix, self._bin / "postgres", "-D", self._data]
-        process = await child.spawn([*command, "-k", self._sockets, *settings], self._log_file)
+        program: list[str | Path] = [*binaries.prefix, self._bin / "postgres"]
+        await require_password(
+            [*program, "--single", "-D", self._data, DATABASE],
+            self._data,
+            self._password,
+            listens=self._sql is not None,
+        )
+        command = [*program, "-D", self._data, "-k", self._sockets, *self._settings()]
+        process = await child.spawn(command, self._log_file)
         if await child.ready(process, self._is_ready, self.stop, READY_TIMEOUT_S):
             return process
         raise child.ChildFailed(f"PostgreSQL did not start; see {self._log_file}")
+
+    def _settings(self) -> list[str]:
+        host = self._sql.host if self._sql else ""
+        options = (*OPTIONS, f"listen_addresses={host}", f"port={self._port}")
+        return [part for option in options for part in ("-c", option)]
 
     async def stop(self, process: child.Process, *, hung: bool = False) -> None:
         """A fast shutdown, or an immediate one where it hangs; then nothing of it is left."""
@@ -142,17 +168,23 @@ class EmbeddedPostgres:
     async def _init(self, prefix: list[str]) -> None:
         """Make the database; in a folder beside first, so that a half-made one is never used."""
         draft = self._data.with_suffix(".new")
+        password_file = self._data.with_name(f"{self._data.name}-password")
         await trio.to_thread.run_sync(_make_empty, draft)
         command: list[str | Path] = [*prefix, self._bin / "initdb", "-D", draft]
-        command += ["-U", "roost", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        command += ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={password_file}"]
+        command += ["-E", "UTF8", "--locale=C", "--no-sync"]
         said_before = await trio.to_thread.run_sync(_size, self._log_file)
-        process = await child.spawn(command, self._log_file)
+        await trio.to_thread.run_sync(write_private, password_file, self._password.encode())
         try:
-            with trio.move_on_after(INIT_TIMEOUT_S):
-                await child.wait_end(process)
+            process = await child.spawn(command, self._log_file)
+            try:
+                with trio.move_on_after(INIT_TIMEOUT_S):
+                    await child.wait_end(process)
+            finally:
+                with trio.CancelScope(shield=True):  # bounded by KILL_TIMEOUT_S
+                    await child.kill(process)  # what a cancelled one made is thrown away
         finally:
-            with trio.CancelScope(shield=True):  # bounded by KILL_TIMEOUT_S
-                await child.kill(process)  # what a cancelled one made is thrown away
+            password_file.unlink(missing_ok=True)
         if process.returncode:
             said = await trio.to_thread.run_sync(_said_since, self._log_file, said_before)
             why = [line for line in said.splitlines() if "error" in line] or said.splitlines()[-1:]
@@ -249,8 +281,11 @@ def _runs_on(pid: int, data: Path) -> bool:
 
 
 def url_of(data: Path) -> str:
-    """Where the server of a data directory listens, by its socket."""
-    return f"postgresql://roost@/postgres?host={_socket_dir(data)}"
+    """Where the server of a data directory listens, by its socket, for whoever may read the
+    directory's secrets."""
+    running = _lines(data / "postmaster.pid")
+    port = int(running[3]) if len(running) > 3 else PORT
+    return url_of_socket(_socket_dir(data), port, read_secrets(data.parent).postgres)
 
 
 def _socket_dir(data: Path) -> Path:

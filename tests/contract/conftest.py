@@ -32,7 +32,7 @@ _numbers = itertools.count()
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A running PostgreSQL with a migrated template."""
     folder = tmp_path_factory.mktemp("pg")
-    server = EmbeddedPostgres(folder / "data", folder / "log")
+    server = EmbeddedPostgres(folder / "data", folder / "log", "of-the-tests")
     process = trio.run(server.start)
     try:
         asyncio.run(_make_template(server.url))

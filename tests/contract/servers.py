@@ -14,7 +14,8 @@ from actors.adapters.memory_session import Habits
 from actors.adapters.mqtt.link import Address
 from bench import wire
 from roost.embedded import child, data_dir
-from roost.embedded.broker import EmbeddedBroker, free_port
+from roost.embedded.broker import EmbeddedBroker
+from roost.settings import free_port
 from tests.conftest import needs
 from tests.contract.habits import MOSQUITTO_5
 

@@ -20,13 +20,15 @@ from roost.embedded.child import Keeper
 from roost.embedded.postgres import EmbeddedPostgres
 from tests.conftest import Logs
 
+PASSWORD = "of-the-tests"
+
 
 class MakeServer(Protocol):
     def __call__(self, folder: Path, /) -> child.Server: ...
 
 
 def make_postgres(folder: Path) -> EmbeddedPostgres:
-    return EmbeddedPostgres(folder / "postgres", folder / "postgres.log")
+    return EmbeddedPostgres(folder / "postgres", folder / "postgres.log", PASSWORD)
 
 
 def make_broker(folder: Path) -> EmbeddedBroker:

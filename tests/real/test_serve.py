@@ -62,7 +62,7 @@ class External(Roost):
 @contextmanager
 def servers(tmp_path: Path) -> Iterator[tuple[str, int]]:
     """The URL of a PostgreSQL, and the port of a Mosquitto."""
-    database = EmbeddedPostgres(tmp_path / "pg", tmp_path / "pg.log")
+    database = EmbeddedPostgres(tmp_path / "pg", tmp_path / "pg.log", "of-the-tests")
     process = trio.run(database.start)
     try:
         (tmp_path / "broker").mkdir()

@@ -23,7 +23,6 @@ from actors.adapters.postgres import (
     lead_lease,
     loading,
     migrating,
-    views,
 )
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
@@ -37,6 +36,7 @@ from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.rolling import ChartCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.adapters.postgres.shop import ShopCalls
+from actors.adapters.postgres.views import SqlLoginCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.ports import Batch, Committed, FeedPage
 from actors.ports.lead import Lead
@@ -70,6 +70,7 @@ class PostgresStore(
     ChartCalls,
     ListCalls,
     DeadLetterCalls,
+    SqlLoginCalls,
     Crossing,
 ):
     """See `actors.ports.Store` for what each call promises.
@@ -135,14 +136,6 @@ class PostgresStore(
 
     async def resign_lead(self, holder: str) -> None:
         await self._work_in(self._leading, lead_lease.resign_lead, holder, within_s=LEAD_WITHIN_S)
-
-    async def grant_views(self, user_id: str, password: str) -> str:
-        """A role that may read this user's views; answers with its name."""
-        return await self._work(views.grant, user_id, password)
-
-    async def revoke_views(self, user_id: str) -> bool:
-        """The role and its views go; False where there was none."""
-        return await self._work(views.revoke, user_id)
 
     async def commit(self, batch: Batch) -> Committed:
         return await self._work(committing.commit, batch, writing=True)

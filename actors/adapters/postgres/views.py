@@ -1,14 +1,22 @@
 """What a user may read with SQL: views of their own, and a role that sees nothing else.
 
 For Grafana's PostgreSQL source, and for whoever wants to ask more than REST answers. The role may
-read three views in a schema of its own name, and change nothing.
+read three views in a schema of its own name, in a database apart (`readers`), and change nothing.
 """
 
 from typing import Any
 
+import msgspec
+
+from actors.adapters.postgres import readers
+from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres.readers import Patience
+
 ROLE = "roost_user_"
+ROLES = f"^{ROLE}[0-9a-f]{{32}}$"
 CONNECTIONS_MAX = 10
-WITHIN_S = 30
+PATIENCE = Patience()
+WITHIN_S = 60.0  # a database is copied when the first one comes
 
 _VIEWS = """
 CREATE SCHEMA IF NOT EXISTS {role};
@@ -28,8 +36,28 @@ CREATE OR REPLACE VIEW {role}.readings_by_hour WITH (security_barrier) AS
     FROM public.feeds f JOIN public.feed_rollups r ON r.feed_num = f.num AND r.level = 2
         LEFT JOIN public.devices d ON d.id = f.device_id
     WHERE f.user_id = '{user}'::uuid;
-GRANT USAGE ON SCHEMA {role} TO {role};
-GRANT SELECT ON ALL TABLES IN SCHEMA {role} TO {role};
+"""
+
+
+class SqlLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """A reader's login.
+
+    Attributes:
+        server: where it listens: HOST:PORT, or the directory of its socket.
+        database: where the views are.
+        is_apart: that database is the readers' own. Else they share Roost's (`readers`).
+    """
+
+    role: str
+    server: str
+    database: str
+    is_apart: bool
+
+
+_LISTENS = """
+SELECT CASE current_setting('listen_addresses')
+    WHEN '' THEN current_setting('unix_socket_directories')
+    ELSE current_setting('listen_addresses') || ':' || current_setting('port') END
 """
 
 
@@ -38,31 +66,75 @@ def role_of(user_id: str) -> str:
     return ROLE + user_id.replace("-", "")
 
 
-async def grant(connection: Any, user_id: str, password: str) -> str:
-    """Make the role and its views, or give the role a new password; answers with its name."""
+async def grant(connection: Any, url: str, user_id: str, password: str) -> SqlLogin:
+    """Make the role and its views, or give the role a new password.
+
+    Raises:
+        Unavailable: the database server cannot reach itself.
+    """
     role = role_of(user_id)
+    apart = await readers.is_possible(connection)
     async with connection.transaction():
-        known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
+        known = await _is_known(connection, role)
         # Neither takes parameters; the name is of hexadecimal digits, the server quotes the rest.
         quoted = await connection.fetchval("SELECT quote_literal($1)", password)
         await connection.execute(
             f"{'ALTER' if known else 'CREATE'} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB"
             f" NOCREATEROLE NOINHERIT CONNECTION LIMIT {CONNECTIONS_MAX} PASSWORD {quoted}"
         )
-        await connection.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
-        await connection.execute(f"ALTER ROLE {role} SET statement_timeout = '{WITHIN_S}s'")
-        await connection.execute(f"ALTER ROLE {role} SET search_path = {role}")
+        await readers.limit(connection, role, {**readers.SETTINGS, "search_path": role})
         await connection.execute(_VIEWS.format(role=role, user=user_id))
-    return role
+        for things in (f"SCHEMA {role}", f"ALL TABLES IN SCHEMA {role}"):
+            right = "SELECT" if things.startswith("ALL") else "USAGE"
+            await connection.execute(
+                f"REVOKE ALL ON {things} FROM {role}"
+                if apart
+                else f"GRANT {right} ON {things} TO {role}"
+            )
+        if apart:
+            await readers.limit(connection, role, readers.LIMITS)
+    if apart:
+        database = await readers.admit(connection, url, role)
+    else:
+        database = str(await connection.fetchval("SELECT current_database()"))
+    server = str(await connection.fetchval(_LISTENS))
+    return SqlLogin(role=role, server=server, database=database, is_apart=apart)
 
 
-async def revoke(connection: Any, user_id: str) -> bool:
+async def revoke(connection: Any, url: str, user_id: str) -> bool:
     """Drop the role with its views; False where there was none."""
     role = role_of(user_id)
+    if not await _is_known(connection, role):
+        return False
+    if await readers.is_possible(connection):
+        await readers.dismiss(connection, url, role)
     async with connection.transaction():
-        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
-            return False
         await connection.execute(f"DROP SCHEMA IF EXISTS {role} CASCADE")
         await connection.execute(f"DROP OWNED BY {role}")
         await connection.execute(f"DROP ROLE {role}")
     return True
+
+
+async def _is_known(connection: Any, role: str) -> bool:
+    return bool(await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role))
+
+
+class SqlLoginCalls(Crossing):
+    """Logins of users who read with SQL. No part of the store's port: the commands of an operator
+    ask for them, and the service watches them (`roost.sql_watch`)."""
+
+    async def grant_views(self, user_id: str, password: str) -> SqlLogin:
+        """A role that may read this user's views."""
+        return await self._work(grant, self._url, user_id, password, within_s=WITHIN_S)
+
+    async def revoke_views(self, user_id: str) -> bool:
+        """The role and its views go; False where there was none."""
+        return await self._work(revoke, self._url, user_id, within_s=WITHIN_S)
+
+    async def lead_readers(self) -> None:
+        """At a start: the readers' database finds this one where it is now."""
+        await self._work(readers.lead_again, self._url, within_s=WITHIN_S)
+
+    async def end_late_readers(self, patience: Patience = PATIENCE) -> int:
+        """Cut off those that take too long; answers with how many there were."""
+        return await self._work(readers.end_late, ROLES, patience)
