@@ -1,4 +1,5 @@
-"""What tenants, devices and strangers tried to take the service down with (docs/security.md), in small.
+"""What tenants, devices and strangers tried to take the service down with, in small
+(`docs/security.md`).
 
 One service for all of it; what is checked each time is that it still serves everybody else.
 """
