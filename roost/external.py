@@ -1,11 +1,10 @@
 """`roost serve`: the service alone, against a database and a broker that somebody else runs."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 import msgspec
-import structlog
-import trio
 
 from actors.adapters.clocks import SystemIds
 from actors.adapters.mailer import MailSettings
@@ -13,22 +12,21 @@ from actors.adapters.media_files import open_media_files
 from actors.adapters.memory import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
 from actors.adapters.mqtt.link import VERSIONS
-from actors.adapters.postgres.store import PostgresStore, open_store
+from actors.adapters.postgres.store import open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.links import MediaLinks
-from protocol.errors import SettingsError, Unavailable, in_words
+from protocol.errors import SettingsError
 from roost import deadline
 from roost.embedded import data_dir
+from roost.migrating import migrated
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
 from roost.shutdown import CONNECTIONS, Closing
+from roost.sql_watch import watch_readers
 from web.routing import WebSettings
 
-log = structlog.get_logger("roost")
-
 PARTITIONS_MAX = 64
-DATABASE_RETRY_S = 2.0
 
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +60,7 @@ async def serve(settings: ServeSettings) -> None:
     )
 
     async def serve_ready(house: House, url: str) -> None:
+        house.supervisor.keep("sql readers", partial(watch_readers, store))
         await house.leadership.decided.wait()
         if house.leadership.is_standby:
             print(f"standby {url}", flush=True)
@@ -73,7 +72,7 @@ async def serve(settings: ServeSettings) -> None:
         Closing(open_store(settings.database_url), CONNECTIONS, deadline.part) as store,
         Closing(files_opened, "the media library", deadline.part) as files,
     ):
-        await _migrate(store)
+        await migrated(store)
         where = Where(web.public_url)
         links = MediaLinks(web.jwt_secret, where)
         ports = make_ports(
@@ -87,17 +86,6 @@ async def serve(settings: ServeSettings) -> None:
             mail=settings.mail,
         )
         await run_until_signal(ports, web, settings.http, where, serve_ready)
-
-
-async def _migrate(store: PostgresStore) -> None:
-    while True:
-        try:
-            for name in await store.migrate():
-                log.info("migrated", file=name)
-            return
-        except Unavailable as error:
-            log.warning("waiting for the database", error=in_words(error))
-            await trio.sleep(DATABASE_RETRY_S)
 
 
 def _kept_secret(path: Path) -> str:

@@ -24,6 +24,7 @@ from roost.embedded.child import Keeper
 from roost.embedded.disk import Disk, check_room
 from roost.embedded.postgres import EmbeddedPostgres
 from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
+from roost.migrating import migrated
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
 from roost.shutdown import CONNECTIONS, Closing
@@ -72,8 +73,7 @@ async def up(settings: UpSettings) -> None:
                     starting.start_soon(_start, servers, keeper)
             connected = open_store(postgres.url)
             async with Closing(connected, CONNECTIONS, deadline.part) as store:
-                for name in await store.migrate():
-                    log.info("migrated", file=name)
+                await migrated(store)
                 await _serve(settings, secrets, store, broker, rng, path, disk, watchdog)
             if store.hung:
                 keepers["database"].hangs()

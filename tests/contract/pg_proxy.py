@@ -219,7 +219,8 @@ async def open_proxy(url: str) -> AsyncIterator[PgProxy]:
         serve = partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1")
         listeners = await nursery.start(serve)
         port = listeners[0].socket.getsockname()[1]
-        proxy.url = f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}?sslmode=disable"
+        login, _, _ = parts.netloc.rpartition("@")
+        proxy.url = f"postgresql://{login}@127.0.0.1:{port}{parts.path}?sslmode=disable"
         try:
             yield proxy
         finally:

@@ -4,12 +4,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import structlog
+
+from actors.adapters.postgres.partitions import make_partitions
 from protocol.errors import SettingsError
+
+log = structlog.get_logger("roost.store")
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 0x526F_6F73_74  # "Roost"
 VERSION_MIN = 150_000
-MONTHS_BACK, MONTHS_AHEAD = 12, 3
+# Nobody waits longer for a lock that a migration waits for.
+LOCK_WAIT = "1s"
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -30,6 +37,7 @@ async def migrate(connection: Any) -> list[str]:
 
     Raises:
         SettingsError: the server is too old, or its schema is newer than this program.
+        asyncpg.LockNotAvailableError: somebody works with what is to be changed; nothing was.
     """
     if connection.get_server_version().major * 10_000 < VERSION_MIN:
         raise SettingsError("Roost needs PostgreSQL 15 or newer")
@@ -37,6 +45,7 @@ async def migrate(connection: Any) -> list[str]:
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations "
             "(number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
@@ -53,36 +62,8 @@ async def migrate(connection: Any) -> list[str]:
                     "INSERT INTO migrations VALUES ($1, $2, now())", number, path.name
                 )
                 applied.append(path.name)
+    try:
         await make_partitions(connection)
+    except asyncpg.LockNotAvailableError:
+        log.warning("months of readings are made later: their table is in use")
     return applied
-
-
-async def make_partitions(connection: Any) -> None:
-    """Make the monthly partitions around now; what lies outside goes to the default partition.
-
-    A month that already has rows in the default partition is left there: moving them would lock
-    the writer out, and they are found all the same.
-    """
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-    months = await connection.fetch(
-        "SELECT to_char(m, 'YYYY_MM') AS name, m::text AS since,"
-        " (m + interval '1 month')::text AS until"
-        " FROM generate_series(date_trunc('month', now()) - make_interval(months => $1),"
-        " date_trunc('month', now()) + make_interval(months => $2), '1 month') AS m",
-        MONTHS_BACK,
-        MONTHS_AHEAD,
-    )
-    for month in months:
-        table = f"feed_values_{month['name']}"
-        taken = await connection.fetchval(
-            "SELECT to_regclass($1) IS NOT NULL OR EXISTS (SELECT FROM feed_values_default"
-            " WHERE ts >= $2::text::timestamptz AND ts < $3::text::timestamptz)",
-            table,
-            month["since"],
-            month["until"],
-        )
-        if not taken:
-            await connection.execute(
-                f"CREATE TABLE {table} PARTITION OF feed_values"
-                f" FOR VALUES FROM ('{month['since']}') TO ('{month['until']}')"
-            )

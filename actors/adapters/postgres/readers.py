@@ -56,7 +56,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA {role} TO {role};
 # Who runs too long. What runs for readers in Roost's own database ends by its role's settings.
 _LATE = """
 SELECT pid, usename AS role, state, pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE usename ~ $1 AND (
+WHERE usename ~ $1 AND pg_has_role(usesysid, 'USAGE') AND (
     state = 'active' AND clock_timestamp() - query_start > make_interval(secs => $2)
     OR state LIKE 'idle in transaction%'
         AND clock_timestamp() - state_change > make_interval(secs => $3)
@@ -204,7 +204,8 @@ async def lead_again(connection: Any, url: str) -> None:
     that was moved."""
     database = str(await connection.fetchval("SELECT current_database()"))
     readers = readers_of(database)
-    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", readers):
+    there = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", readers)
+    if not (there and await is_possible(connection)):
         return
     ways = await _ways(connection)
     inside = await asyncpg.connect(url, database=readers, timeout=CONNECT_TIMEOUT_S)

@@ -32,6 +32,7 @@ from actors.adapters.postgres.dead_letters import DeadLetterCalls
 from actors.adapters.postgres.listeners import ListenerCalls
 from actors.adapters.postgres.listing import ListCalls
 from actors.adapters.postgres.media import MediaCalls
+from actors.adapters.postgres.partitions import make_partitions
 from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.rolling import ChartCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
@@ -97,9 +98,8 @@ class PostgresStore(
         """Housekeeping of every hour: partitions ahead, old message ids away."""
 
         async def unit(connection: Any) -> None:
-            async with connection.transaction():
-                await migrating.make_partitions(connection)
             await history.tidy(connection)
+            await make_partitions(connection)
 
         await self._work(unit, within_s=history_deletion.PURGE_WITHIN_S)
 
