@@ -87,6 +87,8 @@ class Orders:
                 raise Broken("I7", f"was cancelled and is {command.state}: {step}")
         elif command.state == CANCELLED and command.id in self._tried:
             return
+        elif heard is not None and heard.ended and command.state == heard.ended:
+            return  # also where the device waits for the PUBACK of its answer still (seed 736)
         elif owed and command.state != owed and not self._may_be_lost:
             # An end that the broker took after all that we looked at is none that is owed.
             raise Broken("I7", f"the device said {owed}, it is {command.state}: {step}")
