@@ -103,7 +103,7 @@ class House:
             written=self._written,
         )
         ports.logins.watch(self.neighbours.arrived)
-        self.sessions = Sessions(ports.store, look_again_s / 2, self.neighbours.changed)
+        self.sessions = Sessions(ports.store, look_again_s / 2, self.neighbours.noticed)
         self.accounts = Accounts()
         self.inspector = Inspector()
         # When the end stops waiting for what is in flight (Trio's clock); None before the end.

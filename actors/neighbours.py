@@ -70,12 +70,14 @@ class Neighbours:
         self._may_serve = may_serve
         self._wait_may_serve = wait_may_serve
         self._written = written
-        self._retained = Retained(broker, may_serve)
+        self._retained = Retained(broker, may_serve, self._note_late)
         self._listeners: dict[str, Listener] = {}
         self._dirty: dict[str, None] = {}  # users to look at
         self._aside: dict[str, None] = {}  # users with a dead letter
         self._bell = trio.Event()
         self._is_new = True
+        self._late: dict[str, None] = {}  # users of whom the leader has to say all again
+        self._is_late = trio.Event()
         self._arrivals: dict[str, float] = {}
         self._arrived = trio.Event()
 
@@ -105,6 +107,12 @@ class Neighbours:
             self._dirty[user_id] = None
             self._bell.set()
 
+    def noticed(self, user_id: str) -> None:
+        """The store tells that this user, or their listener, has changed, or that a process which
+        led before has said something for it late."""
+        self._retained.doubt_of(user_id)
+        self.changed(user_id)
+
     def gone(self, user_id: str, code: str) -> None:
         """A device was deleted: nothing of it is retained."""
         if self._is_new or user_id in self._listeners:
@@ -128,6 +136,26 @@ class Neighbours:
             nursery.start_soon(self._retained.run)
             nursery.start_soon(self._look_forever)
             nursery.start_soon(self._welcome_forever)
+            nursery.start_soon(self._own_up_forever)
+
+    def _note_late(self, user_id: str) -> None:
+        self._late[user_id] = None
+        self._is_late.set()
+
+    async def _own_up_forever(self) -> None:
+        """Have whoever leads say again what this process may have said something older over."""
+        while True:
+            await self._is_late.wait()
+            self._is_late = trio.Event()
+            try:
+                while self._late:
+                    user_id = next(iter(self._late))
+                    await self._store.say_again(user_id)
+                    del self._late[user_id]
+            except Unavailable as error:
+                log.debug("listeners are told later", error=in_words(error))
+                await trio.sleep(RETRY_S)
+                self._is_late.set()
 
     async def _welcome_forever(self) -> None:
         """Say to those who came, when they have subscribed, what they may have missed."""

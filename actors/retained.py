@@ -48,13 +48,19 @@ class Retained:
     Args:
         may_serve: whether this process surely leads. What waits in one that does not is dropped:
             whoever leads says it.
+        said_late: told of users for whom something was taken by the broker after that: it was on
+            its way, perhaps for the minute in which this process stood still, and may be older
+            than what is retained by whoever leads.
     """
 
-    def __init__(self, broker: Broker, may_serve: Callable[[], bool]) -> None:
+    def __init__(
+        self, broker: Broker, may_serve: Callable[[], bool], said_late: Callable[[str], None]
+    ) -> None:
         self.published = 0
         self.dropped = 0  # that no broker can be given
         self._broker = broker
         self._may_serve = may_serve
+        self._said_late = said_late
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
         self._waiting: dict[str, Publication] = {}  # by topic
         self._recent: deque[tuple[float, Publication]] = deque(maxlen=RECENT_MAX)
@@ -108,6 +114,11 @@ class Retained:
             for said in mine.values():
                 said.version, said.digest = UNSAID, NO_TEXT
 
+    def doubt_of(self, user_id: str) -> None:
+        """Another process may have said something for this user: what is known goes out again."""
+        for said in self._said.get(user_id, {}).values():
+            said.digest = NO_TEXT
+
     async def wait_room(self) -> None:
         """Wait until little is waiting."""
         while len(self._waiting) > ROOM:
@@ -146,6 +157,8 @@ class Retained:
                     log.warning("state not published", topic=each.topic, error=is_taken.error)
                 elif is_taken:
                     self._note(each)
+                    if not self._may_serve():
+                        self._said_late(user_of(each.topic))
                 else:
                     self._waiting.setdefault(each.topic, each)
             self._taken.set()

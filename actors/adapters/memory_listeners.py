@@ -44,6 +44,10 @@ class ListenerTables(AccessTables):
             self._tell(user_id)
         return gone
 
+    async def say_again(self, user_id: str) -> None:
+        await self._cross()
+        self._tell(user_id)
+
     async def listener_login(self, username: str) -> Listener | None:
         await self._cross()
         found = [each for each in self._listeners.values() if each.username == username]

@@ -16,6 +16,10 @@ class ListenerStore(Protocol):
         """The one that there was. Who follows people is told the user."""
         ...
 
+    async def say_again(self, user_id: str) -> None:
+        """Tell who follows people of this user, as if the listener had changed."""
+        ...
+
     async def listener_login(self, username: str) -> Listener | None: ...
 
     async def listeners(self) -> list[Listener]:

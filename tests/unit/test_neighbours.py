@@ -55,6 +55,7 @@ class Store:
         self.device = some_device()
         self.feeds_of = [some_feed("t", unit="°C"), some_feed("shared", 2, device_id=None)]
         self.reading: trio.Event | None = None
+        self.said_again: list[str] = []
 
     async def session_memory(self, session: str) -> SessionMemory:
         await trio.lowlevel.checkpoint()
@@ -73,6 +74,12 @@ class Store:
         if self.away:
             raise Unavailable("away")
         return self.who.get(user_id)
+
+    async def say_again(self, user_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.away:
+            raise Unavailable("away")
+        self.said_again.append(user_id)
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Any]:
         found = [self.device] if after < self.device.num and not self.is_gone else []
@@ -310,6 +317,38 @@ async def test_while_the_lease_may_have_run_out_readings_are_told_and_states_wai
     neighbours.anew()
     await trio.sleep(1)
     assert broker.texts(STATUS)
+
+
+async def test_what_the_broker_took_after_the_lead_was_lost_is_owned_up_to(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """A process that stood still overwrote, from its socket, the state that its successor had said:
+    nobody knew, and listeners kept the old one (seed 688)."""
+    neighbours, store, broker = parts
+    await begin(parts, nursery)
+    broker.after_s = 5.0
+    neighbours.tell(USER, "d1", state(1, temperature=1.0))
+    await trio.sleep(1)
+    assert broker.texts(STATUS)
+    store.leads, store.away = False, True
+    await trio.sleep(10)
+    assert store.said_again == []
+    store.away = False
+    await trio.sleep(5)
+    assert store.said_again == [USER]
+
+
+async def test_who_leads_says_all_again_where_the_store_tells_of_a_user(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    neighbours, _, broker = parts
+    await begin(parts, nursery, home_assistant=True)
+    neighbours.changed(USER)
+    await trio.sleep(1)
+    assert broker.sent == []
+    neighbours.noticed(USER)
+    await trio.sleep(1)
+    assert {topic for topic, _, _ in broker.sent} == {STATUS, DOCUMENT}
 
 
 async def test_a_store_that_is_away_is_asked_again(

@@ -46,6 +46,10 @@ async def set_listener(connection: Any, new: Listener) -> None:
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, new.user_id)
 
 
+async def say_again(connection: Any, user_id: str) -> None:
+    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, user_id)
+
+
 async def delete_listener(connection: Any, user_id: str) -> Listener | None:
     row = await connection.fetchrow(
         "DELETE FROM listeners WHERE user_id = $1::text::uuid"
@@ -94,6 +98,9 @@ class ListenerCalls(Crossing):
 
     async def delete_listener(self, user_id: str) -> Listener | None:
         return await self._work(delete_listener, user_id)
+
+    async def say_again(self, user_id: str) -> None:
+        await self._work(say_again, user_id)
 
     async def listener_login(self, username: str) -> Listener | None:
         return await self._work(listener_where, "username = $1", username)
