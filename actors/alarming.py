@@ -40,7 +40,8 @@ def is_well_inside(feed: Feed, value: float) -> bool:
 class FeedAlarm:
     """The alarm of one feed of one device: none, pending, or open.
 
-    `judged_us` is how far event time has come.
+    `judged_us` is how far event time has come, by values: that one was outside for so long is
+    taken back by one of that while that comes late.
     """
 
     __slots__ = ("alarm", "judged_us")
@@ -49,7 +50,9 @@ class FeedAlarm:
         self.alarm = alarm
         known = [last_us]
         if alarm is not None:
-            known += [alarm.since_us, alarm.raised_us]
+            # Of a feed that devices share nobody knows the last value of each: the moment in which
+            # the alarm was raised stands for it, though time alone may have raised it.
+            known += [alarm.since_us, alarm.raised_us if last_us is None else None]
         self.judged_us = max((us for us in known if us is not None), default=None)
 
     def is_stale(self, ts_us: int) -> bool:
@@ -101,7 +104,6 @@ class FeedAlarm:
         if alarm.count < rule.after_count:
             return None
         raised_us = since_us + round(rule.after_s * SECOND_US)
-        self.judged_us = max(self.judged_us or 0, raised_us)
         self.alarm = msgspec.structs.replace(alarm, state=ACTIVE, raised_us=raised_us)
         return self.alarm
 

@@ -95,6 +95,19 @@ def test_an_alarm_after_a_duration_is_raised_by_time_alone() -> None:
     assert list(device.step(OutsideSince(feed_num=1, since_us=NOW), NOW + 62 * SECOND)) == []
 
 
+def test_a_late_value_of_the_wait_takes_back_what_time_alone_raised() -> None:
+    """The last value was inside, and the alarm stayed open until the next one (seed 778)."""
+    device = actor(after_s=60)
+    hear(device, 11, 0)
+    (raised,) = alarms(list(device.step(OutsideSince(feed_num=1, since_us=NOW), NOW + 61 * SECOND)))
+    rule = AlarmRule(after_s=60)
+    feed = some_feed(max_value=10.0, on_violation="flag", alarm=rule, last_value=11.0, last_us=NOW)
+    again = msgspec.structs.replace(loaded(feed), alarms=(raised,))
+    for each in (device, DeviceActor(again)):
+        (cleared,) = alarms(hear(each, 9, 30))
+        assert (cleared.state, cleared.cleared_us) == ("cleared", NOW + 60 * SECOND)
+
+
 def test_a_value_inside_calls_off_the_wait() -> None:
     device = actor(after_s=60)
     hear(device, 11, 0)
