@@ -1,5 +1,6 @@
 """How a command runs, and where Ctrl-C can reach it."""
 
+import resource
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, TypeVarTuple
 
@@ -9,10 +10,23 @@ Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 
+# Sockets of dashboards and devices: many systems give 1,024 unless more is asked for.
+FILES_WANTED = 65_536
+
+
+def allow_files() -> None:
+    """As many open files as the system lets us have, up to what may be needed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(work: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
     """`trio.run`; Ctrl-C arrives at a checkpoint of the main task, and nowhere else.
 
     Anywhere else it may fall into a callback of the interpreter, which ignores what is raised
     there: then nothing is interrupted.
     """
+    allow_files()
     return trio.run(work, *args, restrict_keyboard_interrupt_to_checkpoints=True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from quart import Response
 
+from actors.runtime.buckets import Buckets
 from protocol import codec
 from protocol.errors import TooMany, Unauthorized
 from protocol.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
@@ -14,7 +15,6 @@ from protocol.resources import Token
 from protocol.times import SECOND_US
 from web.addresses import network_of
 from web.auth import COOKIE
-from web.limits import Buckets
 from web.routing import Call
 
 # Wrong passwords: of one account from one address, of one account, from one address.

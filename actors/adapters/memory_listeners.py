@@ -1,6 +1,6 @@
 """Listeners of users in the store's twin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from actors.adapters.memory_access import AccessTables
 from actors.adapters.memory_rules import Unreadable, check_uuid
@@ -48,10 +48,14 @@ class ListenerTables(AccessTables):
         await self._cross()
         self._tell(user_id)
 
-    async def listener_login(self, username: str) -> Listener | None:
+    async def listener_logins(self, usernames: Sequence[str]) -> dict[str, Listener]:
         await self._cross()
-        found = [each for each in self._listeners.values() if each.username == username]
-        return found[0] if found else None
+        wanted = set(usernames)
+        return {
+            each.username: each
+            for each in self._listeners.values()
+            if each.username in wanted and each.user_id not in self.unreadable_listeners
+        }
 
     async def listeners(self) -> list[Listener]:
         await self._cross()

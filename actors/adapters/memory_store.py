@@ -356,10 +356,10 @@ class MemoryStore(
             self._devices[device_id], client_id=login.client_id
         )
 
-    async def login(self, username: str) -> MqttLogin | None:
+    async def logins(self, usernames: Sequence[str]) -> dict[str, MqttLogin]:
         await self._cross()
-        found = [login for login in self._logins.values() if login.username == username]
-        return found[0] if found else None
+        wanted = set(usernames)
+        return {each.username: each for each in self._logins.values() if each.username in wanted}
 
     # Feeds
 

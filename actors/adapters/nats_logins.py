@@ -3,39 +3,53 @@
 The credentials that creating a device gives may publish and subscribe under that device's own
 topics and nowhere else, with the issued client id only. Closing a connection needs the system
 account.
-Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_boundaries.py`.
+Request and answer: `login_answers`.
 """
 
-import base64
-import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import nats
 import nats.errors
-import nkeys
 import structlog
 import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.nats.consumers import NatsConsumers
-from actors.adapters.nats.keys import public_key
+from actors.adapters.nats.login_answers import (
+    SHOWN_MAX,
+    Ask,
+    Signer,
+    of_device,
+    of_listener,
+    understood,
+)
+from actors.adapters.nats.login_queue import LoginQueue
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
 from protocol import codec
-from protocol.errors import RoostError, Unavailable, in_words
+from protocol.errors import BadPayload, RoostError, Unavailable, in_words
 from protocol.ids import password_digest
+from protocol.listeners import Listener
 from protocol.records import MqttLogin
-from protocol.topics import partition
 
 log = structlog.get_logger("roost.logins")
 
-# NATS gives up on a login after five seconds; more than this cannot be answered by then.
-LOGINS_WAITING_MAX = 1_000
-WORKERS = 4
+# Looked at with one question to the store.
+LOOKED_AT_MAX = 1_000
+# Answers take some tenths of a millisecond each: so many, and others have a turn.
+TOGETHER_MAX = 64
+# Refusals after each look, the newest first. Whoever gets none is closed by the broker later.
+REFUSALS_EACH = 64
+REFUSED_MAX = 1_000
+TOLD_EVERY_S = 1.0
+
+Login = tuple[Any, Ask]  # the message to answer, and what it says
+Answer = tuple[Any, Ask, dict[str, Any] | None]
 # Programs of one user that listen, since the last start or new login.
 CLIENTS_MAX = 1_000
 REQUEST_TIMEOUT_S = 2.0
@@ -72,14 +86,15 @@ class NatsLogins:
         self._bridge = bridge
         self._auth = auth
         self._system = system
-        self._ask, self._asked = trio.open_memory_channel[Any](LOGINS_WAITING_MAX)
+        self._queue = LoginQueue()
+        self._refused: deque[Answer] = deque(maxlen=REFUSED_MAX)  # to be told so
+        self._untold, self._told_s = 0, float("-inf")
         self._store = store
         self._clock = clock
         self._partitions = partitions
         self._listening: dict[str, dict[str, None]] = {}  # client ids by user name
         self._arrived: Callable[[str], None] = lambda user_id: None
-        self._signer = nkeys.from_seed(bytearray(access.seed))
-        self._issuer = public_key(access.seed)
+        self._signer = Signer(access.seed, access.account)
 
     async def open(self) -> None:
         """Begin to answer. Until then nobody but us can log in."""
@@ -91,9 +106,11 @@ class NatsLogins:
 
     async def _take(self, message: Any) -> None:
         try:
-            self._ask.send_nowait(message)
-        except trio.WouldBlock:
-            log.warning("too many logins at once; this one will try again")
+            ask = understood(message.data)
+        except (BadPayload, LookupError, ValueError, TypeError, AttributeError) as error:
+            log.warning("login request not understood", error=in_words(error))
+        else:
+            self._queue.put((message, ask), ask.address)
 
     async def disconnect(self, client_id: str) -> None:
         """Close the connection of a client id, if there is one.
@@ -154,122 +171,92 @@ class NatsLogins:
             )
 
     async def answer_forever(self) -> None:
-        async for message in self._asked:
+        """One question to the store for all who wait; then those come in who may, and then some of
+        the others are told that they may not. So whoever knocks a thousand times a second holds up
+        nobody: to look at a name costs some hundredths of a millisecond, an answer some tenths."""
+        while True:
+            waiting = await self._queue.take(LOOKED_AT_MAX, wait=not self._refused)
             try:
-                answer = await self._answer(message.data)
-                await self._bridge.run(message.respond, answer)
+                for part in await self._sorted(waiting):
+                    await self._answer(part)
             except RoostError as error:
-                log.warning("login cannot be checked", error=in_words(error))
-            except (LookupError, ValueError, TypeError, nats.errors.Error) as error:
-                log.warning("login request not understood", error=in_words(error))
+                log.warning("logins cannot be checked", many=len(waiting), error=in_words(error))
+            except (nats.errors.Error, TimeoutError, OSError) as error:
+                log.warning("logins not answered", many=len(waiting), error=in_words(error))
 
-    async def _answer(self, request: bytes) -> bytes:
-        ask = _claims(request)["nats"]
-        options, client = ask["connect_opts"], ask["client_info"]
-        username = options.get("user", "")
-        permissions = await self._permissions(username, options, client)
-        # Our own names are refused by the same rules: nobody is issued one.
-        body: dict[str, Any]
-        if permissions is not None:
-            body = {"jwt": self._sign(self._user(ask["user_nkey"], username, permissions))}
-        else:
-            log.info("login refused", username=username[:80], client_id=client.get("mqtt_id"))
-            body = {"error": "unknown user name, password or client id"}
-        return self._sign(
-            {
-                "iat": self._clock.now_us() // 1_000_000,
-                "iss": self._issuer,
-                "aud": ask["server_id"]["id"],
-                "sub": ask["user_nkey"],
-                "nats": {**body, "type": "authorization_response", "version": 2},
-            }
-        ).encode()
+    async def _sorted(self, waiting: Sequence[Login]) -> list[list[Answer]]:
+        """Answers, in portions."""
+        names = list(dict.fromkeys(ask.username for _, ask in waiting if ask.may_be_known))
+        listening = [name for name in names if name.startswith(LISTENER_PREFIX)]
+        devices = [name for name in names if not name.startswith(LISTENER_PREFIX)]
+        logins = await self._store.logins(devices) if devices else {}
+        listeners = await self._store.listener_logins(listening) if listening else {}
+        good: list[Answer] = []
+        for message, ask in waiting:
+            permissions = self._permissions(ask, logins, listeners)
+            if permissions is None:
+                self._queue.failed(ask.address)
+                self._refused.append((message, ask, None))
+            else:
+                good.append((message, ask, permissions))
+        bad = [self._refused.pop() for _ in range(min(REFUSALS_EACH, len(self._refused)))]
+        self._tell(bad)
+        every = [*good, *bad]
+        return [every[n : n + TOGETHER_MAX] for n in range(0, len(every), TOGETHER_MAX)]
 
-    async def _permissions(
-        self, username: str, options: dict[str, Any], client: dict[str, Any]
+    def _tell(self, refused: Sequence[Answer]) -> None:
+        """Strangers write no more than this into the log."""
+        self._untold += len(refused)
+        if refused and trio.current_time() >= self._told_s + TOLD_EVERY_S:
+            _, ask, _ = refused[-1]
+            name, client_id = ask.username[:SHOWN_MAX], ask.client_id[:SHOWN_MAX]
+            log.info(
+                "login refused",
+                username=name,
+                client_id=client_id,
+                address=ask.address[:SHOWN_MAX],
+                times=self._untold,
+            )
+            self._untold, self._told_s = 0, trio.current_time()
+
+    async def _answer(self, part: Sequence[Answer]) -> None:
+        now_us = self._clock.now_us()
+        answers = [
+            (message, self._signer.answer(ask, permissions, now_us))
+            for message, ask, permissions in part
+        ]
+        await self._bridge.run(_respond, answers)
+
+    def _permissions(
+        self, ask: Ask, logins: Mapping[str, MqttLogin], listeners: Mapping[str, Listener]
     ) -> dict[str, Any] | None:
-        """What who logs in so may do; None where they may not come in."""
-        password = password_digest(options.get("pass", ""))
-        client_id = client.get("mqtt_id") or ""
-        if username.startswith(LISTENER_PREFIX):
-            listener = await self._store.listener_login(username)
-            right = listener is not None and hmac.compare_digest(password, listener.password_sha256)
-            # One name serves several programs; none takes the place of a device.
-            if listener is None or not right or not client_id.startswith(username):
-                return None
-            # The broker knows these by its own names only: those of their clients are kept here,
-            # as long as the broker, which ends with us.
-            clients = self._listening.setdefault(username, {})
-            clients[client_id] = None
-            if len(clients) > CLIENTS_MAX:
-                return None
-            self._arrived(listener.user_id)
-            place = f"live.{listener.user_id}"
-            return {"pub": {"deny": [">"]}, "sub": {"allow": [place, f"{place}.>"]}}
-        login = await self._store.login(username) if username else None
-        if login is None or client_id != login.client_id:
+        """What who logs in so may do; None where they may not come in. Our own names are refused by
+        the same rules: nobody is issued one."""
+        password = password_digest(ask.password)
+        login = logins.get(ask.username)
+        if login is not None:
+            right = hmac.compare_digest(password, login.password_sha256)
+            is_theirs = right and ask.client_id == login.client_id
+            return of_device(login, self._partitions) if is_theirs else None
+        listener = listeners.get(ask.username)
+        if listener is None or not hmac.compare_digest(password, listener.password_sha256):
             return None
-        right = hmac.compare_digest(password, login.password_sha256)
-        return self._of_device(login) if right else None
-
-    def _of_device(self, login: MqttLogin) -> dict[str, Any]:
-        user, device = login.user_id, login.device_code
-        k = partition(user, device, self._partitions)
-        place = f"users.{user}.devices.{device}"
-        return {
-            # The mapping comes before the permission check. A will may come unmapped, and so does
-            # what is in one read with its CONNECT: the server asks for the account's mappings
-            # before it knows the account, and acknowledges even what it then refuses.
-            "pub": {
-                "allow": [
-                    f"part.{k}.{place}.feeds",
-                    f"part.{k}.{place}.feeds.*",
-                    f"state.{k}.{place}.status",
-                    f"state.{k}.{place}.commands.*.ack",
-                    f"{place}.feeds",
-                    f"{place}.feeds.*",
-                    f"{place}.status",
-                    f"{place}.commands.*.ack",
-                ]
-            },
-            "sub": {"allow": [f"{place}.commands", f"{place}.errors"]},
-        }
-
-    def _user(self, nkey: str, username: str, permissions: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "iat": self._clock.now_us() // 1_000_000,
-            "iss": self._issuer,
-            "sub": nkey,
-            "aud": self._access.account,
-            "name": username,
-            "nats": {
-                **permissions,
-                "subs": -1,
-                "data": -1,
-                "payload": -1,
-                "allowed_connection_types": ["MQTT", "MQTT_WS"],
-                "type": "user",
-                "version": 2,
-            },
-        }
-
-    def _sign(self, claims: dict[str, Any]) -> str:
-        digest = hashlib.sha256(codec.encode(claims)).digest()
-        claims["jti"] = base64.b32encode(digest).decode().rstrip("=")
-        head = _b64(b'{"typ":"JWT","alg":"ed25519-nkey"}')
-        body = _b64(codec.encode(claims))
-        return f"{head}.{body}.{_b64(self._signer.sign(f'{head}.{body}'.encode()))}"
+        # One name serves several programs; none takes the place of a device.
+        if not ask.client_id.startswith(ask.username):
+            return None
+        # The broker knows these by its own names only: those of their clients are kept here, as
+        # long as the broker, which ends with us.
+        clients = self._listening.setdefault(ask.username, {})
+        clients[ask.client_id] = None
+        if len(clients) > CLIENTS_MAX:
+            return None
+        self._arrived(listener.user_id)
+        return of_listener(listener.user_id)
 
 
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _claims(token: bytes) -> dict[str, Any]:
-    """The claims of a request. Its signature is the server's, on a connection that only it has."""
-    body = token.split(b".")[1]
-    claims: dict[str, Any] = codec.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
-    return claims
+async def _respond(answers: Sequence[tuple[Any, bytes]]) -> None:
+    for message, answer in answers:
+        await message.respond(answer)
 
 
 @asynccontextmanager
@@ -298,8 +285,7 @@ async def open_logins(
         auth = await bridge.run(connect, "auth", access.auth_password)
         system = await bridge.run(connect, "sys", access.sys_password)
         logins = NatsLogins(access, bridge, auth, system, store, clock, partitions)
-        for _ in range(WORKERS):
-            nursery.start_soon(logins.answer_forever)
+        nursery.start_soon(logins.answer_forever)
         try:
             yield logins
         finally:

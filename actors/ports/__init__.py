@@ -188,7 +188,9 @@ class Store(
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None: ...
 
-    async def login(self, username: str) -> MqttLogin | None: ...
+    async def logins(self, usernames: Sequence[str]) -> dict[str, MqttLogin]:
+        """Those that there are, by their names."""
+        ...
 
     # Feeds
 

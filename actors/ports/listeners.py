@@ -1,5 +1,6 @@
 """What the store knows of listeners."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from protocol.listeners import Listener
@@ -20,7 +21,9 @@ class ListenerStore(Protocol):
         """Tell who follows people of this user, as if the listener had changed."""
         ...
 
-    async def listener_login(self, username: str) -> Listener | None: ...
+    async def listener_logins(self, usernames: Sequence[str]) -> dict[str, Listener]:
+        """Those that there are, by their names."""
+        ...
 
     async def listeners(self) -> list[Listener]:
         """Of all users, but for those whose rows cannot be read: they are put aside."""

@@ -21,6 +21,8 @@ log = structlog.get_logger("roost.broker")
 # Four sessions store more than twice what one does on two cores; eight no more than four.
 PARTITIONS = 4
 CONNECTIONS_MAX = 65_536
+# Thousands that log in at once, as after a power cut, wait for some seconds, and are not refused.
+LOGIN_WITHIN_S = 10
 # Each subscription with QoS 1 is a consumer of the one stream of MQTT messages, and the server
 # looks at all of them for each message (0.3 µs each). Its own default, since 2.15, is a thousand:
 # the next device that listens to its commands with QoS 1 would be refused.
@@ -122,7 +124,7 @@ authorization {{
     account: ROOST
     auth_users: [ auth, roost, sys ]
   }}
-  timeout: 5
+  timeout: {LOGIN_WITHIN_S}
 }}
 """
 

@@ -334,18 +334,18 @@ async def test_changing_a_device_leaves_its_state_alone(home: Home) -> None:
 
 async def test_a_login_is_found_by_its_name_and_can_be_replaced(home: Home) -> None:
     login = some_login(home.device)
-    assert await home.store.login(login.username) == login
+    assert await home.store.logins([login.username, "x"]) == {login.username: login}
     changed = msgspec.structs.replace(login, password_sha256=b"y" * 32)
     await home.store.set_login(DEVICE, changed)
-    assert await home.store.login(login.username) == changed
-    assert await home.store.login("nobody") is None
+    assert await home.store.logins([login.username]) == {login.username: changed}
+    assert await home.store.logins(["nobody"]) == {}
 
 
 async def test_a_deleted_device_leaves_its_feeds_archived_with_their_history(home: Home) -> None:
     await home.commit(of(home.reading(1.0)))
     await home.store.delete_device(USER, DEVICE, purge=False)
     assert await home.store.device(USER, DEVICE) is None
-    assert await home.store.login(home.device.client_id) is None
+    assert await home.store.logins([home.device.client_id]) == {}
     feed = await home.store.feed(USER, home.feeds["number"].id)
     assert feed is not None
     assert (feed.archived, feed.enabled, feed.device_id) == (True, False, None)

@@ -35,11 +35,11 @@ async def test_a_user_has_one_listener_and_a_new_one_replaces_it(home: Home) -> 
     await home.store.set_listener(first)
     await home.store.set_listener(foreign)
     assert await home.store.listener(USER) == first
-    assert await home.store.listener_login("listener-1") == first
+    assert await home.store.listener_logins(["listener-1", "x"]) == {"listener-1": first}
     second = some_listener(3, home_assistant=True, password_sha256=b"q" * 32)
     await home.store.set_listener(second)
     assert await home.store.listener(USER) == second
-    assert await home.store.listener_login("listener-1") is None
+    assert await home.store.listener_logins(["listener-1"]) == {}
     assert {each.username for each in await home.store.listeners()} == {"listener-2", "listener-3"}
     assert await home.store.delete_listener(USER) == second
     assert await home.store.delete_listener(USER) is None

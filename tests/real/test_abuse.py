@@ -5,14 +5,20 @@ One service for all of it; what is checked each time is that it still serves eve
 """
 
 import asyncio
+import csv
+import io
+import resource
+import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+import trio
 
 from actors.adapters.postgres.readers import STATEMENT_S
 from tests.real.harness import DeviceClient, Person, Roost, eventually, running
@@ -99,3 +105,74 @@ def test_a_reader_with_sql_reads_and_does_nothing_to_anybody(roost: Roost, ada: 
     assert ended, "a statement of a reader still runs"
     assert ended[0][1] > STATEMENT_S / 2  # by whoever watches, and not at once
     assert '"event": "an SQL login was cut off"' in roost.log
+
+
+def connect_packet(client_id: str, username: str, password: str) -> bytes:
+    """MQTT 3.1.1 §3.1, with a clean session."""
+
+    def text(said: str) -> bytes:
+        return struct.pack(">H", len(said.encode())) + said.encode()
+
+    body = text("MQTT") + bytes([4, 0xC2, 0, 60]) + text(client_id) + text(username)
+    body += text(password)
+    left, length = len(body), bytearray()
+    while True:
+        left, digit = divmod(left, 128)
+        length.append(digit | (0x80 if left else 0))
+        if not left:
+            return bytes([0x10]) + bytes(length) + body
+
+
+@pytest.fixture(scope="module")
+def files() -> None:
+    """A socket for each of thousands of devices."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def credentials(person: Person, many: int) -> list[tuple[str, str, str]]:
+    """Client id, name and password of so many new devices."""
+    found = []
+    for start in range(0, many, 1_000):
+        rows = "\n".join(f"storm-{start + n},x" for n in range(min(1_000, many - start)))
+        answer = person.call(
+            "POST",
+            "/devices/import",
+            content=f"device_code,name\n{rows}".encode(),
+            headers={"content-type": "text/csv"},
+        )
+        assert answer.status_code == 201, answer.text
+        for row in csv.DictReader(io.StringIO(answer.text)):
+            found.append((row["client_id"], row["username"], row["password"]))
+    return found
+
+
+@pytest.mark.usefixtures("files")
+def test_two_thousand_devices_come_back_at_once_and_none_is_refused(
+    roost: Roost, ada: Person
+) -> None:
+    """835 of them were "not authorised", with the right password."""
+    answers: Counter[int] = Counter()
+
+    async def connect(login: tuple[str, str, str], stay: trio.Event) -> None:
+        stream = await trio.open_tcp_stream("127.0.0.1", roost.mqtt_port)
+        async with stream:
+            await stream.send_all(connect_packet(*login))
+            said = b""
+            while len(said) < 4 and (more := await stream.receive_some(4 - len(said))):
+                said += more
+            answers[said[3] if len(said) == 4 else -1] += 1
+            await stay.wait()
+
+    async def storm(logins: list[tuple[str, str, str]]) -> None:
+        stay = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for login in logins:
+                nursery.start_soon(connect, login, stay)
+            with trio.move_on_after(60):
+                while answers.total() < len(logins):  # noqa: ASYNC110 (sockets tell no event)
+                    await trio.sleep(0.05)
+            stay.set()
+
+    trio.run(storm, credentials(ada, 2_000))
+    assert answers == {0: 2_000}

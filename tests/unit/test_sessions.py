@@ -11,6 +11,7 @@ import trio.testing
 from werkzeug.datastructures import Headers
 
 from actors.adapters.memory import PlainHasher
+from actors.runtime.buckets import Buckets
 from actors.sessions import Sessions
 from protocol.errors import Unavailable
 from tests.simulation.asgi import SocketClosed, open_socket
@@ -18,7 +19,6 @@ from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site
 from web.addresses import Addresses, network_of
 from web.app import create_app
-from web.limits import Buckets
 from web.routing import WebSettings
 from web.signing_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
 

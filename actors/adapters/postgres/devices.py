@@ -99,8 +99,8 @@ async def set_login(connection: Any, device_id: str, login: MqttLogin) -> None:
     )
 
 
-async def login(connection: Any, username: str) -> MqttLogin | None:
-    row = await connection.fetchrow(
-        f"SELECT {rows.LOGIN} FROM devices WHERE username = $1", username
+async def logins(connection: Any, usernames: Sequence[str]) -> dict[str, MqttLogin]:
+    found = await connection.fetch(
+        f"SELECT {rows.LOGIN} FROM devices WHERE username = ANY($1)", list(usernames)
     )
-    return None if row is None else rows.login(row)
+    return {row["username"]: rows.login(row) for row in found}

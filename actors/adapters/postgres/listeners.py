@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import put_aside
-from actors.adapters.postgres.isolating import ABOUT_ROWS, computed, halves_apart
+from actors.adapters.postgres.isolating import ABOUT_ROWS, Poison, computed, halves_apart
 from actors.adapters.postgres.people import CHANNEL
 from protocol.dead_letters import LISTENERS, reason_of
 from protocol.listeners import Listener
@@ -79,6 +79,19 @@ async def listeners(connection: Any) -> list[Listener]:
         return await halves_apart(connection, ids, read, aside) if ids else []
 
 
+async def listener_logins(connection: Any, usernames: Sequence[str]) -> dict[str, Listener]:
+    found = await connection.fetch(
+        f"SELECT {_LISTENER} FROM listeners WHERE username = ANY($1)", list(usernames)
+    )
+    logins: dict[str, Listener] = {}
+    for row in found:
+        try:
+            logins[row["username"]] = computed(_listener, row)
+        except Poison:
+            continue  # who serves listeners puts it aside (`listeners`)
+    return logins
+
+
 async def _of_users(connection: Any, user_ids: Sequence[str] | None) -> list[Listener]:
     """Of these users, or of all."""
     which = "" if user_ids is None else " WHERE user_id = ANY($1::text[]::uuid[])"
@@ -102,8 +115,8 @@ class ListenerCalls(Crossing):
     async def say_again(self, user_id: str) -> None:
         await self._work(say_again, user_id)
 
-    async def listener_login(self, username: str) -> Listener | None:
-        return await self._work(listener_where, "username = $1", username)
+    async def listener_logins(self, usernames: Sequence[str]) -> dict[str, Listener]:
+        return await self._work(listener_logins, usernames)
 
     async def listeners(self) -> list[Listener]:
         return await self._work(listeners)

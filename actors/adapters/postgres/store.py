@@ -171,8 +171,8 @@ class PostgresStore(
     async def set_login(self, device_id: str, login: MqttLogin) -> None:
         await self._work(devices.set_login, device_id, login)
 
-    async def login(self, username: str) -> MqttLogin | None:
-        return await self._work(devices.login, username)
+    async def logins(self, usernames: Sequence[str]) -> dict[str, MqttLogin]:
+        return await self._work(devices.logins, usernames)
 
     async def add_feed(self, feed: Feed) -> Feed:
         return await self._work(history.add_feed, feed)

@@ -1,0 +1,139 @@
+"""What NATS asks when somebody logs in, and what it is answered (auth callout). Pure.
+
+Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_boundaries.py`.
+"""
+
+import base64
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+import nkeys
+
+from actors.adapters.nats.keys import public_key
+from protocol import codec
+from protocol.records import MqttLogin
+from protocol.topics import partition
+
+# Names that we issue (`actors.logins`). No other is looked up.
+_ISSUED = re.compile(r"(device|listener)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SHOWN_MAX = 80
+REFUSED = "unknown user name, password or client id"
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody wants to log in.
+
+    Attributes:
+        address: theirs.
+        nkey: what the answer is about.
+        server: who asks.
+    """
+
+    username: str
+    password: str
+    client_id: str
+    address: str
+    nkey: str
+    server: str
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether a name of this form was ever issued."""
+        return _ISSUED.fullmatch(self.username) is not None
+
+
+def understood(token: bytes) -> Ask:
+    """A request. Its signature is the server's, on a connection that only it has.
+
+    Raises:
+        BadPayload, LookupError, ValueError, TypeError, AttributeError: it is none.
+    """
+    body = token.split(b".")[1]
+    claims = codec.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
+    ask = claims["nats"]
+    options, client = ask["connect_opts"], ask["client_info"]
+    return Ask(
+        username=str(options.get("user", "")),
+        password=str(options.get("pass", "")),
+        client_id=str(client.get("mqtt_id") or ""),
+        address=str(client.get("host", "")),
+        nkey=str(ask["user_nkey"]),
+        server=str(ask["server_id"]["id"]),
+    )
+
+
+def of_device(login: MqttLogin, partitions: int) -> dict[str, Any]:
+    user, device = login.user_id, login.device_code
+    k = partition(user, device, partitions)
+    place = f"users.{user}.devices.{device}"
+    return {
+        # The mapping comes before the permission check. A will may come unmapped, and so does
+        # what is in one read with its CONNECT: the server asks for the account's mappings
+        # before it knows the account, and acknowledges even what it then refuses.
+        "pub": {
+            "allow": [
+                f"part.{k}.{place}.feeds",
+                f"part.{k}.{place}.feeds.*",
+                f"state.{k}.{place}.status",
+                f"state.{k}.{place}.commands.*.ack",
+                f"{place}.feeds",
+                f"{place}.feeds.*",
+                f"{place}.status",
+                f"{place}.commands.*.ack",
+            ]
+        },
+        "sub": {"allow": [f"{place}.commands", f"{place}.errors"]},
+    }
+
+
+def of_listener(user_id: str) -> dict[str, Any]:
+    """They hear what is published for that user, and say nothing."""
+    place = f"live.{user_id}"
+    return {"pub": {"deny": [">"]}, "sub": {"allow": [place, f"{place}.>"]}}
+
+
+class Signer:
+    """Answers, signed with the key whose public half is in the server's configuration."""
+
+    def __init__(self, seed: bytes, account: str) -> None:
+        self._account = account
+        self._key = nkeys.from_seed(bytearray(seed))
+        self._issuer = public_key(seed)
+
+    def answer(self, ask: Ask, permissions: dict[str, Any] | None, now_us: int) -> bytes:
+        """They may come in with these permissions; None: they may not."""
+        issued = {"iat": now_us // 1_000_000, "iss": self._issuer, "sub": ask.nkey}
+        if permissions is None:
+            body = {"error": REFUSED}
+        else:
+            body = {"jwt": self._sign({**issued, **self._user(ask.username, permissions)})}
+        told = {**body, "type": "authorization_response", "version": 2}
+        return self._sign({**issued, "aud": ask.server, "nats": told}).encode()
+
+    def _user(self, username: str, permissions: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "aud": self._account,
+            "name": username,
+            "nats": {
+                **permissions,
+                "subs": -1,
+                "data": -1,
+                "payload": -1,
+                "allowed_connection_types": ["MQTT", "MQTT_WS"],
+                "type": "user",
+                "version": 2,
+            },
+        }
+
+    def _sign(self, claims: dict[str, Any]) -> str:
+        digest = hashlib.sha256(codec.encode(claims)).digest()
+        claims["jti"] = base64.b32encode(digest).decode().rstrip("=")
+        head = _b64(b'{"typ":"JWT","alg":"ed25519-nkey"}')
+        body = _b64(codec.encode(claims))
+        return f"{head}.{body}.{_b64(self._key.sign(f'{head}.{body}'.encode()))}"
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,64 @@
+"""Logins that wait for an answer: the newest first, for whoever has waited long has gone.
+
+    queue = LoginQueue()
+    queue.put(request, "10.0.0.7")
+    for request in await queue.take(64): ...
+    queue.failed("10.0.0.7")
+
+An address from which many logins failed comes after all others. It is not shut out: all devices of
+a site may share one, and with them whoever tries out passwords there.
+"""
+
+from collections import deque
+from typing import Any
+
+import trio
+
+from actors.runtime.buckets import Buckets
+
+WAITING_MAX = 10_000
+# Of one address: so many may fail at once, and one more each second.
+FAILURES_MAX = 50
+FAILURE_EVERY_S = 1.0
+ADDRESSES_MAX = 10_000
+
+
+class LoginQueue:
+    """Attributes:
+    dropped: how many had to go, the oldest of all, because too many waited.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._first: deque[Any] = deque()
+        self._last: deque[Any] = deque()  # of addresses from which much fails
+        self._failures = Buckets(FAILURES_MAX, FAILURE_EVERY_S, ADDRESSES_MAX)
+        self._bell = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._last)
+
+    def put(self, request: Any, address: str) -> None:
+        waiting = self._last if self._failures.is_empty(address) else self._first
+        waiting.append(request)
+        if len(self) > WAITING_MAX:
+            (self._last or self._first).popleft()
+            self.dropped += 1
+        self._bell.set()
+
+    def failed(self, address: str) -> None:
+        """A login from there was refused."""
+        self._failures.take(address)
+
+    async def take(self, most: int, *, wait: bool = True) -> list[Any]:
+        """Up to so many, the newest first; waits, or gives others a turn, until there is one."""
+        if not wait:
+            await trio.lowlevel.checkpoint()
+        while wait and not len(self):
+            self._bell = trio.Event()
+            await self._bell.wait()
+        found: list[Any] = []
+        for waiting in (self._first, self._last):
+            while waiting and len(found) < most:
+                found.append(waiting.pop())
+        return found
