@@ -4,8 +4,10 @@ The search lives through all of them; who plants mistakes asks whether a seed is
 A seed is the same life every time (`test_replay.py`), so nothing is learned from a second one.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -13,11 +15,16 @@ from tests.simulation import tally
 from tests.simulation.drawing import draw
 from tests.simulation.running import Outcome, run
 
+# The seed that found a mistake the last time, by its name.
+FILE = Path(__file__).with_name("found_at.json")
+FOUND_AT: dict[str, int] = json.loads(FILE.read_text())
+
 
 class Lived(msgspec.Struct, frozen=True):
     """What is kept of a life: its world only where it failed."""
 
     fired: Counter[str]
+    digest: str  # of its trace
     failed: Outcome | None
 
 
@@ -30,9 +37,16 @@ def life_of(seed: int) -> Lived:
     if lived is None:
         outcome = run(draw(seed))
         failed = None if outcome.error is None else outcome
-        lived = _lives[seed] = Lived(outcome.world.trace.fired, failed)
+        lived = _lives[seed] = Lived(outcome.world.trace.fired, outcome.world.trace.digest, failed)
         tally.fired.update(lived.fired)
     return lived
+
+
+def seed_of(item: object) -> int | None:
+    """The seed that a test of the search, or of a planted mistake, asks for; None: no such test."""
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    seed = given.get("source", FOUND_AT.get(given.get("name", "")))
+    return seed if isinstance(seed, int) else None
 
 
 def lives_until(seeds: int) -> Iterator[Lived]:

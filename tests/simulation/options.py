@@ -1,12 +1,15 @@
 """pytest's options of the simulation, and the `world` fixture for tests of one's own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from tests.simulation import running
+from tests.simulation import lived, running
 from tests.simulation.world import World
+
+T = TypeVar("T")  # a test
 
 SEEDS = 300  # what `make test` runs
 SEARCH = "test_search.py"
@@ -25,9 +28,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--keep-found", action="store_true", help="write found_at.json: who finds which mistake"
     )
-    group.addoption(
-        "--shard", type=_shard, metavar="K/N", help="of all tests the K-th and each N-th after it"
-    )
+    group.addoption("--shard", type=_shard, metavar="K/N", help="the K-th of N parts of all tests")
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -71,11 +72,23 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     shard = config.getoption("shard")
     if shard is not None:
         number, count = shard
-        wanted = wanted[number - 1 :: count]
+        wanted = parts_of(wanted, count)[number - 1]
     if len(wanted) < len(items):
         kept = set(wanted)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = wanted
+
+
+def parts_of(items: Sequence[T], count: int) -> list[list[T]]:
+    """As many tests in each; those that live through one seed are in one, which does it once."""
+    parts: list[list[T]] = [[] for _ in range(count)]
+    of_seed: dict[int, list[T]] = {}
+    for item in items:
+        part = min(parts, key=len)
+        if (seed := lived.seed_of(item)) is not None:
+            part = of_seed.setdefault(seed, part)
+        part.append(item)
+    return parts
 
 
 def virtualize(items: list[pytest.Item]) -> None:

@@ -3,11 +3,14 @@
 import inspect
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
 
+from tests.simulation.lived import FOUND_AT, seed_of
+from tests.simulation.options import parts_of
 from tests.simulation.person import Refused
 from tests.simulation.world import World
 
@@ -25,6 +28,15 @@ async def test_a_crash_between_two_readings_loses_neither(world: World) -> None:
         await world.settle()
         assert sorted(await shed.values("temperature")) == [21.5, 22.0]
         assert screen.devices[shed.id]["status"] == "online"
+
+
+def test_parts_are_of_one_size_and_who_asks_for_one_life_is_in_one_part() -> None:
+    asked = [{"name": name} for name in FOUND_AT] + [{"source": seed} for seed in range(300)]
+    items = [SimpleNamespace(callspec=SimpleNamespace(params=each)) for each in [*asked, {}, {}]]
+    parts = parts_of(items, 2)
+    assert [len(part) for part in parts] == [len(items) // 2] * 2
+    seeds = [{seed_of(item) for item in part} - {None} for part in parts]
+    assert not seeds[0] & seeds[1]
 
 
 def test_the_manuals_show_a_test_that_runs() -> None:

@@ -1,7 +1,6 @@
 """The search is only worth what it finds: every planted mistake, by the ordinary checkers."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.simulation import (
 )
 from tests.simulation.broken import Broken
 from tests.simulation.drawing import draw
-from tests.simulation.lived import life_of
+from tests.simulation.lived import FILE, FOUND_AT, life_of
 from tests.simulation.planted import PLANTS, planted
 from tests.simulation.running import run
 from tests.simulation.search import kind_of
@@ -36,8 +35,6 @@ THEY_PLANT_TOO = (
 # The seed that found a mistake the last time is tried first: most mistakes cost one life then.
 # Where that one finds nothing any more, a minute is spent on others. What only one seed in a
 # hundred finds needs more of them: with `--keep-found`, which also writes down who found what.
-FILE = Path(__file__).with_name("found_at.json")
-FOUND_AT: dict[str, int] = json.loads(FILE.read_text())
 
 
 @pytest.mark.parametrize("name", PLANTS)

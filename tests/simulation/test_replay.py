@@ -11,6 +11,7 @@ import trio
 
 from tests.simulation.broken import Broken
 from tests.simulation.drawing import draw
+from tests.simulation.lived import life_of
 from tests.simulation.plan import Fault, Kill, Plan, Publish, described
 from tests.simulation.planted import planted
 from tests.simulation.running import LIFE_MAX_S, Outcome, run, simulate
@@ -22,7 +23,7 @@ DIGEST += "print(*(run(draw(seed)).world.trace.digest for seed in (4, 11)))"
 
 
 def test_a_seed_has_one_trace_in_every_process_whatever_the_hash_seed() -> None:
-    here = [run(draw(seed)).world.trace.digest for seed in (4, 11)]
+    here = [life_of(seed).digest for seed in (4, 11)]
     assert here[0] != here[1]
     for hash_seed in ("0", "1", "42"):
         told = subprocess.run(
@@ -42,7 +43,7 @@ def test_a_plan_travels_as_json_and_does_the_same(tmp_path: Path) -> None:
     path.write_bytes(msgspec.json.encode(plan))
     again = read_plan(path)
     assert again == plan
-    assert run(again).world.trace.digest == run(plan).world.trace.digest
+    assert run(again).world.trace.digest == life_of(7).digest
 
 
 def test_a_failure_shrinks_to_what_is_needed_and_says_how_to_see_it_again(tmp_path: Path) -> None:
@@ -51,7 +52,8 @@ def test_a_failure_shrinks_to_what_is_needed_and_says_how_to_see_it_again(tmp_pa
             return run(plan)
 
     # A reading that no store takes, or a house that is too small, loses some without any fault.
-    plans = (msgspec.structs.replace(draw(n), poison=-1.0, small=False) for n in range(20))
+    seeds = dict.fromkeys((7, *range(20)))  # the first loses some
+    plans = (msgspec.structs.replace(draw(n), poison=-1.0, small=False) for n in seeds)
     failed = next(o for o in map(run_wrong, plans) if o.error is not None)
     small = shrink(failed, run_wrong)
     assert len(small.plan.steps) <= 8
