@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from math import inf
 from typing import Any
 
 import msgspec
@@ -75,9 +76,38 @@ class Outcome(msgspec.Struct, kw_only=True):
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
     """Trio's scheduler takes its chances from the seed (both names are guarded by a test)."""
-    with pytest.MonkeyPatch.context() as patch, made_quickly():
+    with pytest.MonkeyPatch.context() as patch, made_quickly(), without_kernel():
         patch.setattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
         _run._r.seed(seed)
+        yield
+
+
+@contextmanager
+def without_kernel() -> Iterator[None]:
+    """A life has no sockets and no real time: Trio asks the kernel for neither at every turn of its
+    loop. It comes to the same (`test_replay.py`)."""
+    io_manager: Any = vars(_run)["TheIOManager"]
+    ask = io_manager.get_events
+
+    def get_events(manager: Any, timeout_s: float) -> Any:
+        came_in = _run.GLOBAL_RUN_CONTEXT.runner.entry_queue
+        if came_in.queue or came_in.idempotent_queue:  # Ctrl-C, or an end of an async generator
+            return ask(manager, timeout_s)
+        return []
+
+    def jump(clock: Any) -> None:
+        deadline_s = _run.GLOBAL_RUN_CONTEXT.runner.deadlines.next_deadline()
+        if 0 < (jump_s := deadline_s - clock._virtual_base) < inf:
+            clock._virtual_base += jump_s
+
+    def current_time(clock: Any) -> float:
+        virtual_s: float = clock._virtual_base  # at rate 0 real time adds nothing to it
+        return virtual_s
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(io_manager, "get_events", get_events)
+        patch.setattr(trio.testing.MockClock, "current_time", current_time)
+        patch.setattr(trio.testing.MockClock, "_autojump", jump)
         yield
 
 

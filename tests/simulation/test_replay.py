@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
 
+from tests.simulation import running
 from tests.simulation.broken import Broken
 from tests.simulation.drawing import draw
 from tests.simulation.lived import life_of
@@ -35,6 +37,25 @@ def test_a_seed_has_one_trace_in_every_process_whatever_the_hash_seed() -> None:
             text=True,
         ).stdout.split()
         assert told == here
+
+
+def test_a_life_that_asks_no_kernel_is_the_life_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(world: World) -> None:
+        shed = world.device("shed")
+        async with world.open(), world.dashboard():
+            await shed.publish("t", 1.0)
+            await world.restart()
+            await shed.publish("t", 2.0)
+            await world.settle()
+
+    def told() -> str:
+        world = World(3)
+        simulate(world, story)
+        return world.trace.digest
+
+    here = told()
+    monkeypatch.setattr(running, "without_kernel", nullcontext)
+    assert told() == here
 
 
 def test_a_plan_travels_as_json_and_does_the_same(tmp_path: Path) -> None:
