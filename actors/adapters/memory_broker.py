@@ -11,7 +11,7 @@ The broker outlives the processes that use it. Its faults are set from outside: 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 import trio
@@ -360,6 +360,7 @@ def _subscribes(plan: SessionPlan, topic: str) -> bool:
     return any(matches(each, topic) for each in plan.filters)
 
 
+@lru_cache(10_000)
 def matches(pattern: str, topic: str) -> bool:
     """Whether a topic filter with `+` and `#` matches a topic (MQTT 3.1.1 §4.7)."""
     wanted, got = pattern.split("/"), topic.split("/")

@@ -167,6 +167,8 @@ class CommandTables(WebhookTables):
         return Progress(commands=tuple(changed), occurrences=occurrences, told=told)
 
     def _follow(self, changed: Sequence[Command]) -> tuple[Occurrence, ...]:
+        if not changed:
+            return ()
         by_id = {command.id: command for command in changed}
         occurrences = [
             followed(occurrence, by_id[occurrence.command_id])

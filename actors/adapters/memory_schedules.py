@@ -41,13 +41,13 @@ class ScheduleTables(CommandTables, MediaTables):
     def _forget_ended(self, now_us: int) -> None:
         """Commands and occurrences that ended long ago."""
         day_us = 24 * 3_600 * SECOND_US
-        for command in list(self.all_commands.values()):
-            old = command.created_us < now_us - commands.KEPT_DAYS * day_us
-            if old and command.state not in commands.OPEN:
+        before_us = now_us - commands.KEPT_DAYS * day_us
+        for command in [c for c in self.all_commands.values() if c.created_us < before_us]:
+            if command.state not in commands.OPEN:
                 del self.all_commands[command.id]
-        for occurrence in list(self.all_occurrences.values()):
-            old = occurrence.due_us < now_us - KEPT_DAYS * day_us
-            if old and occurrence.state != PENDING:
+        before_us = now_us - KEPT_DAYS * day_us
+        for occurrence in [o for o in self.all_occurrences.values() if o.due_us < before_us]:
+            if occurrence.state != PENDING:
                 del self.all_occurrences[occurrence.id]
 
     async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
@@ -155,11 +155,12 @@ class ScheduleTables(CommandTables, MediaTables):
 
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         await self._cross()
-        due = [o for o in self.all_occurrences.values() if o.state == PENDING]
-        due = [o for o in due if self._due_us(o) <= now_us]
-        due.sort(key=lambda o: (self._due_us(o), o.num))
+        coming = [
+            (self._due_us(o), o.num, o) for o in self.all_occurrences.values() if o.state == PENDING
+        ]
+        due = sorted(each for each in coming if each[0] <= now_us)
         send, changed = [], []
-        for occurrence in due[:limit]:
+        for _, _, occurrence in due[:limit]:
             found = computed(judge, self._due(occurrence))
             if isinstance(found, Exception):
                 self._held_occurrences[occurrence.id] = self._hold(
@@ -173,7 +174,8 @@ class ScheduleTables(CommandTables, MediaTables):
             changed.append(judged)
             if command is not None:
                 send.append(self._insert_command(command))
-        pending = [self._due_us(o) for o in self.all_occurrences.values() if o.state == PENDING]
+        known = (self.all_occurrences[o.id] for _, _, o in coming)
+        pending = [self._due_us(o) for o in known if o.state == PENDING]
         told = self._announce(now_us, occurrences=changed)
         return Claimed(
             send=tuple(send),

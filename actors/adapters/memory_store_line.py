@@ -135,7 +135,6 @@ class StoreLine:
 
     def __getattr__(self, name: str) -> Any:
         """Every call but `commit`: there, done in an instant, and back."""
-        call = getattr(self._store, name)
 
         async def crossing(*args: Any, **options: Any) -> Any:
             await self._cross()
@@ -156,6 +155,7 @@ class StoreLine:
             if name == "session" and args[0] in self._faults.bad_sessions:
                 self._faults.told("session: bad row")
                 raise LineCrash("a session that nobody can read")
+            call = getattr(self._store, name)
             answer = await self._made(name, partial(call, *args, **options))
             if name == "hold_lead" and self._faults.lead_answers:
                 self._faults.lead_answers -= 1
@@ -168,6 +168,7 @@ class StoreLine:
             await self._cross()
             return answer
 
+        vars(self)[name] = crossing  # found there the next time
         return crossing
 
     async def _made(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:

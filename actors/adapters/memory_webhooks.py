@@ -46,6 +46,9 @@ class WebhookTables(DeadLetterTables):
         super().__init__(clock)
         self.all_webhooks: dict[int, Webhook] = {}
         self.all_deliveries: dict[str, WebhookDelivery] = {}
+        # What indexes are in PostgreSQL: those that wait, by webhook, and the unique key.
+        self._waiting: dict[int, dict[str, WebhookDelivery]] = {}
+        self._delivery_of: dict[tuple[int, str], str] = {}
 
     def _announce(
         self,
@@ -62,7 +65,7 @@ class WebhookTables(DeadLetterTables):
             wanted = [n for n in news if n.user_id == hook.user_id and n.type in hook.events]
             if not hook.enabled or not wanted:
                 continue
-            room = WAITING_MAX - self._waiting(hook)
+            room = WAITING_MAX - len(self._pending(hook))
             if len(wanted) > room:
                 dropped = hook.dropped + len(wanted) - room
                 self.all_webhooks[hook.num] = msgspec.structs.replace(hook, dropped=dropped)
@@ -71,16 +74,27 @@ class WebhookTables(DeadLetterTables):
                 told = True
         return told
 
-    def _waiting(self, hook: Webhook) -> int:
-        return sum(d.state == PENDING for d in self._deliveries_of(hook.num))
+    def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
+        return list(self._waiting.get(hook.num, {}).values())
 
-    def _deliveries_of(self, webhook_num: int) -> list[WebhookDelivery]:
-        return [d for d in self.all_deliveries.values() if d.webhook_num == webhook_num]
+    def _keep_delivery(self, delivery: WebhookDelivery) -> None:
+        self.all_deliveries[delivery.id] = delivery
+        self._delivery_of[delivery.webhook_num, delivery.event_id] = delivery.id
+        waiting = self._waiting.setdefault(delivery.webhook_num, {})
+        if delivery.state == PENDING:
+            waiting[delivery.id] = delivery
+        else:
+            waiting.pop(delivery.id, None)
+
+    def _drop_delivery(self, delivery: WebhookDelivery) -> None:
+        del self.all_deliveries[delivery.id]
+        del self._delivery_of[delivery.webhook_num, delivery.event_id]
+        self._waiting[delivery.webhook_num].pop(delivery.id, None)
 
     def _insert_delivery(self, hook: Webhook, news: News) -> WebhookDelivery:
-        for known in self._deliveries_of(hook.num):
-            if known.event_id == news.event_id:
-                return known
+        known = self._delivery_of.get((hook.num, news.event_id))
+        if known is not None:
+            return self.all_deliveries[known]
         num = self._next("delivery")
         made = WebhookDelivery(
             num=num,
@@ -92,7 +106,7 @@ class WebhookTables(DeadLetterTables):
             created_us=self._clock.now_us(),
             next_try_us=0,
         )
-        self.all_deliveries[made.id] = made
+        self._keep_delivery(made)
         return made
 
     def _forget_delivered(self, now_us: int) -> None:
@@ -100,7 +114,7 @@ class WebhookTables(DeadLetterTables):
         for each in list(self.all_deliveries.values()):
             days = kept.get(each.state)
             if days is not None and each.created_us < now_us - days * 24 * 3_600 * SECOND_US:
-                del self.all_deliveries[each.id]
+                self._drop_delivery(each)
 
     async def add_webhook(self, webhook: Webhook) -> Webhook:
         await self._cross()
@@ -132,22 +146,23 @@ class WebhookTables(DeadLetterTables):
                 revision=revised(current.revision, known),
             )
             for delivery in self._pending(webhook):
-                self.all_deliveries[delivery.id] = msgspec.structs.replace(delivery, next_try_us=0)
+                self._keep_delivery(msgspec.structs.replace(delivery, next_try_us=0))
 
     async def delete_webhook(self, user_id: str, webhook_id: str) -> None:
         await self._cross()
         known = self._webhook_of(user_id, webhook_id)
         if known is not None:
             del self.all_webhooks[known.num]
-            for delivery in self._deliveries_of(known.num):
-                del self.all_deliveries[delivery.id]
+            every = list(self.all_deliveries.values())
+            for delivery in [d for d in every if d.webhook_num == known.num]:
+                self._drop_delivery(delivery)
 
     async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
         await self._cross()
         known = self.all_webhooks.get(webhook.num)
         if known is None:
             raise Conflict("the webhook is gone")
-        if self._waiting(known) >= WAITING_MAX:
+        if len(self._pending(known)) >= WAITING_MAX:
             raise Conflict(f"{WAITING_MAX} deliveries wait for this webhook already")
         return self._insert_delivery(known, news)
 
@@ -159,7 +174,7 @@ class WebhookTables(DeadLetterTables):
         known = self.all_deliveries.get(delivery_id)
         if hook is None or known is None or known.webhook_num != hook.num:
             return None
-        self.all_deliveries[delivery_id] = webhooks.again(known, now_us)
+        self._keep_delivery(webhooks.again(known, now_us))
         return self.all_deliveries[delivery_id]
 
     async def claim_deliveries(
@@ -178,18 +193,17 @@ class WebhookTables(DeadLetterTables):
             claimed = computed(webhooks.claimed, delivery, now_us)
             if isinstance(claimed, Exception):
                 next_us = self._hold(WEBHOOKS, delivery.id, claimed, now_us, hook.user_id)
-                held = msgspec.structs.replace(delivery, next_try_us=next_us)
-                self.all_deliveries[delivery.id] = held
+                self._keep_delivery(msgspec.structs.replace(delivery, next_try_us=next_us))
                 continue
-            self.all_deliveries[claimed.id] = claimed
+            self._keep_delivery(claimed)
             errands.append(
                 Errand(delivery=claimed, user_id=hook.user_id, url=hook.url, secret=hook.secret)
             )
         taken = {errand.delivery.webhook_num for errand in errands}
         times = [
-            max(hook.paused_us or 0, min(d.next_try_us for d in self._pending(hook)))
+            max(hook.paused_us or 0, min(d.next_try_us for d in pending))
             for hook in free
-            if hook.num not in taken and self._pending(hook)
+            if hook.num not in taken and (pending := self._pending(hook))
         ]
         return Errands(errands=tuple(errands), next_us=min(times, default=None))
 
@@ -197,8 +211,7 @@ class WebhookTables(DeadLetterTables):
         super()._due_again(work, subject, now_us)
         delivery = self.all_deliveries.get(subject)
         if work == WEBHOOKS and delivery is not None and delivery.state == PENDING:
-            due = msgspec.structs.replace(delivery, next_try_us=0)
-            self.all_deliveries[subject] = due
+            self._keep_delivery(msgspec.structs.replace(delivery, next_try_us=0))
             hook = self.all_webhooks[delivery.webhook_num]
             self.all_webhooks[hook.num] = msgspec.structs.replace(hook, paused_us=None)
 
@@ -207,9 +220,6 @@ class WebhookTables(DeadLetterTables):
             return super()._is_gone(work, subject)
         delivery = self.all_deliveries.get(subject)
         return delivery is None or delivery.state != PENDING
-
-    def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
-        return [d for d in self._deliveries_of(hook.num) if d.state == PENDING]
 
     async def delivery_tried(
         self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
@@ -222,7 +232,7 @@ class WebhookTables(DeadLetterTables):
         known = self.all_deliveries.get(delivery.id)
         # Another try may have begun since, or it was asked for anew: this one is not its last.
         if known is not None and (known.state, known.attempts) == (PENDING, delivery.attempts):
-            self.all_deliveries[known.id] = webhooks.tried(known, outcome, now_us)
+            self._keep_delivery(webhooks.tried(known, outcome, now_us))
 
 
 def _is_due(delivery: WebhookDelivery, now_us: int) -> bool:

@@ -4,7 +4,8 @@ Every chance is taken here, so a step can be left out without moving the others:
 a plan shrink. It is plain data and travels as JSON.
 """
 
-from typing import Literal
+import functools
+from typing import Any, Literal
 
 import msgspec
 
@@ -275,9 +276,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[AnyStep]
 
 
+@functools.cache
+def _usual(kind: type[AnyStep]) -> dict[str, Any]:
+    return {f.name: f.default for f in msgspec.structs.fields(kind)}
+
+
 def described(step: AnyStep) -> str:
     """A step in one line, without what is as usual."""
-    usual = {f.name: f.default for f in msgspec.structs.fields(step)}
+    usual = _usual(type(step))
     fields = msgspec.structs.asdict(step)
     at_s = fields.pop("at_s")
     said = ", ".join(f"{k}={v!r}" for k, v in fields.items() if v != usual[k])
