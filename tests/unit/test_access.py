@@ -2,20 +2,27 @@
 
 from typing import Any
 
+import jwt
 import pytest
 import trio
 import trio.testing
 
 from actors.adapters.memory import PlainHasher
 from protocol.access import is_key
-from protocol.times import format_us
+from protocol.errors import Unauthorized
+from protocol.people import Session
+from protocol.records import User
+from protocol.times import SECOND_US, format_us
 from tests.simulation.asgi import open_socket
 from tests.unit.site import ACCOUNT, Site
 from tests.unit.test_sessions import closed_with
 from web.app import create_app
+from web.auth import Tokens
 from web.reset_links import new_link
 from web.routing import WebSettings
 from web.signing_in import ADDRESS_TRIES
+
+ID = "7c9f2ae6-5c59-5098-bee7-3bbacd66b744"
 
 
 async def new_key(site: Site, **more: Any) -> Any:
@@ -162,3 +169,23 @@ async def test_whoever_guesses_at_links_is_stopped(site: Site) -> None:
     statuses = {(await site.post("/password-reset", body))[0] for _ in range(ADDRESS_TRIES)}
     assert statuses == {401}
     assert (await site.post("/password-reset", body))[0] == 429
+
+
+def test_a_good_token_is_verified_once_and_a_bad_one_is_refused_each_time() -> None:
+    tokens = Tokens("s" * 32)
+    user = User(id=ID, email=None, full_name=None, password_hash=None, created_us=0)
+    session = Session(id=ID, user_id=ID, created_us=0, expires_us=SECOND_US)
+    token = tokens.issue(user, session)
+    with pytest.MonkeyPatch.context() as patch:
+        decode, decoded = jwt.decode, []
+
+        def counted(*args: Any, **options: Any) -> Any:
+            decoded.append(args)
+            return decode(*args, **options)
+
+        patch.setattr(jwt, "decode", counted)
+        assert tokens.read(token) == tokens.read(token)
+        assert len(decoded) == 1
+        for _ in range(2):
+            with pytest.raises(Unauthorized):
+                tokens.read(token + "x")
