@@ -1,5 +1,6 @@
 """How a command runs, and where Ctrl-C can reach it."""
 
+import gc
 import resource
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, TypeVarTuple
@@ -29,4 +30,6 @@ def run(work: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
     there: then nothing is interrupted.
     """
     allow_files()
+    gc.freeze()  # what was imported lives as long as the process
+    gc.enable()
     return trio.run(work, *args, restrict_keyboard_interrupt_to_checkpoints=True)

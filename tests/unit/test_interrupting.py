@@ -1,5 +1,6 @@
 """Ctrl-C is not lost, wherever it falls."""
 
+import gc
 import signal
 import weakref
 
@@ -28,3 +29,16 @@ def test_an_interrupt_in_a_callback_of_the_interpreter_is_not_lost() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(work)
     assert at == ["after it"]
+
+
+def test_a_command_that_runs_collects_its_garbage() -> None:
+    """Imports do without: `main` switches that off."""
+
+    async def is_enabled() -> bool:
+        return gc.isenabled()
+
+    gc.disable()
+    try:
+        assert run(is_enabled)
+    finally:
+        gc.enable()
