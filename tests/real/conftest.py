@@ -1,23 +1,86 @@
-"""One `roost up` for each module of tests."""
+"""A `roost up` for tests that leave it as they found it: one for all, users for each module.
+
+A module that kills it, or measures it, has one of its own:
+
+    @pytest.fixture(scope="module")
+    def roost(own_roost: Roost) -> Roost:
+        return own_roost
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.real.harness import Person, Roost, running
+from tests.real import migrated
+from tests.real.harness import Person, Roost, check_nobody_held_the_loop, running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who shares one comes last: it starts late, and has something to do until it ends."""
+    folder = Path(__file__).parent
+    ordered = iter(sorted((item for item in items if item.path.parent == folder), key=shares_one))
+    items[:] = [next(ordered) if item.path.parent == folder else item for item in items]
+
+
+def shares_one(item: pytest.Item) -> bool:
+    return "shared_roost" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session")
+def made_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Initialized and migrated; for `migrated.put`."""
+    return migrated.make(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def begun(tmp_path: Path, made_database: Path) -> Path:
+    """A folder for `running`: the database of its data directory is there already."""
+    migrated.put(made_database, tmp_path / "data")
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
-def roost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
-    with running(tmp_path_factory.mktemp("roost")) as service:
+def begun_for_all(tmp_path_factory: pytest.TempPathFactory, made_database: Path) -> Path:
+    """The same, for a whole module."""
+    folder = tmp_path_factory.mktemp("roost")
+    migrated.put(made_database, folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own_roost(begun_for_all: Path) -> Iterator[Roost]:
+    """One for this module alone."""
+    with running(begun_for_all) as service:
+        yield service
+
+
+@pytest.fixture(scope="package")
+def shared_roost(tmp_path_factory: pytest.TempPathFactory, made_database: Path) -> Iterator[Roost]:
+    folder = tmp_path_factory.mktemp("shared")
+    migrated.put(made_database, folder / "data")
+    with running(folder) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
-def ada(roost: Roost) -> Person:
-    return roost.user("ada")
+def roost(shared_roost: Roost) -> Iterator[Roost]:
+    yield shared_roost
+    shared_roost.closing.close()  # the next module finds none of these clients
+    check_nobody_held_the_loop(shared_roost)
+    shared_roost.looked_at = len(shared_roost.log)  # what is rare is rare in each module
+
+
+def user_of(request: pytest.FixtureRequest, roost: Roost, name: str) -> Person:
+    """Somebody whom no other module knows."""
+    return roost.user(f"{name}.{request.module.__name__.rpartition('.')[2]}")
 
 
 @pytest.fixture(scope="module")
-def bob(roost: Roost) -> Person:
-    return roost.user("bob")
+def ada(request: pytest.FixtureRequest, roost: Roost) -> Person:
+    return user_of(request, roost, "ada")
+
+
+@pytest.fixture(scope="module")
+def bob(request: pytest.FixtureRequest, roost: Roost) -> Person:
+    return user_of(request, roost, "bob")

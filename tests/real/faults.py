@@ -285,7 +285,7 @@ def _until(holds: Callable[[], bool]) -> float:
 @contextmanager
 def open_scene(folder: Path, *, processes: int = 1) -> Iterator[Scene]:
     """`roost serve`, once or twice, with PostgreSQL and Mosquitto that a test may end and start."""
-    database = EmbeddedPostgres(folder / "pg", folder / "pg.log", "of-the-tests")
+    database = EmbeddedPostgres(folder / "data" / "postgres", folder / "pg.log", "of-the-tests")
     (folder / "broker").mkdir()
     broker = Mosquitto(folder / "broker", autosave_s=5)
     children = {"pg": trio.run(database.start), "broker": trio.run(broker.start)}

@@ -64,8 +64,8 @@ def distinct(person: Person, feed_id: str) -> set[int]:
     return set(person.values(feed_id))
 
 
-def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
+def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(begun: Path) -> None:
+    with running(begun) as roost:
         ada = roost.user()
         device = ada.device("stream", *KINDS)
         stream = Stream(roost, device["mqtt"], time.time_ns() // 1_000_000 - MESSAGES)
@@ -93,8 +93,8 @@ def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(tmp_pa
         assert repeats <= again + 3 * 20
 
 
-def test_kill_9_of_the_database_and_of_the_broker_heals_and_loses_nothing(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
+def test_kill_9_of_the_database_and_of_the_broker_heals_and_loses_nothing(begun: Path) -> None:
+    with running(begun) as roost:
         ada = roost.user()
         device = ada.device("stream", *KINDS)
         stream = Stream(roost, device["mqtt"], time.time_ns() // 1_000_000 - MESSAGES)

@@ -28,6 +28,12 @@ BODY_BYTES = 1_000_000
 FIRST_MS = 1_700_000_000_000
 
 
+@pytest.fixture(scope="module")
+def roost(own_roost: Roost) -> Roost:
+    """One of its own: it is worked hard, and its servers are killed."""
+    return own_roost
+
+
 @pytest.fixture(autouse=True)
 def held(roost: Roost) -> Any:
     """Whichever test it was."""
@@ -200,6 +206,7 @@ def test_the_figures_are_in_the_metrics(roost: Roost) -> None:
 def test_the_check_sees_who_holds_it(tmp_path: Path) -> None:
     class Fake:
         log = ""
+        looked_at = 0
         was_stopped = False
 
     def step(cpu_s: float, wall_s: float) -> str:

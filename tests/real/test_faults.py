@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from actors.ledger import BROUGHT_AFTER_S
+from tests.real import migrated
 from tests.real.faults import Report, Scene, endure, open_embedded, open_scene
 from tests.real.harness import Roost, eventually
 
@@ -80,14 +81,16 @@ EMBEDDED: dict[str, Fault] = {
 
 
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with open_scene(tmp_path_factory.mktemp("serve")) as scene:
+def serve(begun_for_all: Path) -> Iterator[Scene]:
+    with open_scene(begun_for_all) as scene:
         yield scene
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with open_embedded(tmp_path_factory.mktemp("up")) as scene:
+def up(tmp_path_factory: pytest.TempPathFactory, made_database: Path) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("up")
+    migrated.put(made_database, folder / "data")
+    with open_embedded(folder) as scene:
         yield scene
 
 
@@ -119,10 +122,10 @@ def ready_as(service: Roost, scene: Scene) -> str:
     return status
 
 
-def test_a_leader_that_hangs_is_replaced_and_takes_nothing_back(tmp_path: Path) -> None:
+def test_a_leader_that_hangs_is_replaced_and_takes_nothing_back(begun: Path) -> None:
     """Thirty seconds of SIGSTOP, and nobody took over: the kernel kept the lock's connection. Two
     that believed to lead took the sessions from each other for forty seconds."""
-    with open_scene(tmp_path, processes=2) as scene:
+    with open_scene(begun, processes=2) as scene:
         one, other = scene.services
 
         def hang_and_go_on(scene: Scene) -> None:
@@ -138,7 +141,7 @@ def test_a_leader_that_hangs_is_replaced_and_takes_nothing_back(tmp_path: Path) 
 
         judge(scene, "leader hangs, of two", hang_and_go_on)
         eventually(lambda: ready_as(one, scene), lambda status: status == "standby")
-        steps = [line for line in (tmp_path / "log").read_text().splitlines() if "leads" in line]
+        steps = [line for line in (begun / "log").read_text().splitlines() if "leads" in line]
         assert sum('"event": "leads"' in line or " leads " in line for line in steps) == 2, steps
         # It leads again when its turn comes.
         other.kill()

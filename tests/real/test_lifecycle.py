@@ -61,9 +61,9 @@ async def test_sigterm_drains_closes_sockets_with_1001_and_exits_0(tmp_path: Pat
 
 
 def test_a_commit_in_flight_at_sigterm_is_waited_for_and_comes_to_no_other_process(
-    tmp_path: Path,
+    begun: Path,
 ) -> None:
-    with running(tmp_path) as roost:
+    with running(begun) as roost:
         ada = roost.user()
         device = ada.device("d", "t")
         client = DeviceClient(roost, device["mqtt"])
@@ -84,8 +84,8 @@ def test_a_commit_in_flight_at_sigterm_is_waited_for_and_comes_to_no_other_proce
         assert "left to the broker" not in roost.log
 
 
-def test_a_second_signal_ends_it_at_once_and_its_servers_with_it(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
+def test_a_second_signal_ends_it_at_once_and_its_servers_with_it(begun: Path) -> None:
+    with running(begun) as roost:
         client = DeviceClient(roost, roost.user().device("d", "t")["mqtt"])
         pids = [roost.pid_of(name) for name in ("postgres", "nats-server")]
         assert roost.process is not None
@@ -105,8 +105,8 @@ def test_a_second_signal_ends_it_at_once_and_its_servers_with_it(tmp_path: Path)
         eventually(lambda: roost.user().values(feed["id"]), lambda values: values == [1])
 
 
-def test_a_database_that_hangs_holds_up_neither_probes_nor_the_end(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
+def test_a_database_that_hangs_holds_up_neither_probes_nor_the_end(begun: Path) -> None:
+    with running(begun) as roost:
         ada = roost.user()
         client = DeviceClient(roost, ada.device("d", "t")["mqtt"])
         postgres = roost.pid_of("postgres")
@@ -143,8 +143,8 @@ def children_of(pid: int) -> list[int]:
     return [int(each) for each in found]
 
 
-def test_a_token_never_reaches_a_log(tmp_path: Path) -> None:
-    with running(tmp_path, "--log-level", "debug") as roost:
+def test_a_token_never_reaches_a_log(begun: Path) -> None:
+    with running(begun, "--log-level", "debug") as roost:
         ada = roost.user()
         ada.http.get(f"{roost.url}/ws/devices?token={ada.token}")
         ada.http.get(f"{roost.url}/nothing?token={ada.token}")
@@ -165,8 +165,8 @@ def test_secrets_are_made_once_and_are_ours_alone(tmp_path: Path) -> None:
         assert ada.get("/users/me")["email"] == ada.email  # the old token still counts
 
 
-def test_its_servers_end_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
+def test_its_servers_end_with_it_even_when_it_is_killed(begun: Path) -> None:
+    with running(begun) as roost:
         pids = [roost.pid_of(name) for name in ("postgres", "nats-server")]
         roost.kill()
         eventually(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
@@ -273,8 +273,8 @@ def roost_client(roost: Roost, token: str = "") -> httpx.Client:
     return httpx.Client(base_url=roost.url, headers={"x-auth-token": token} if token else {})
 
 
-def test_readiness_tells_which_server_is_away(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
+def test_readiness_tells_which_server_is_away(begun: Path) -> None:
+    with running(begun) as roost:
         ada = roost.user()
 
         def ready() -> dict[str, str]:

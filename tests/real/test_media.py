@@ -33,6 +33,12 @@ GROWTH_MIB = 32
 SOUND = b"RIFF" + struct.pack("<I", 36 + LARGE_MIB * MIB) + b"WAVEfmt " + bytes(24)
 
 
+@pytest.fixture(scope="module")
+def roost(own_roost: Roost) -> Roost:
+    """One of its own: nothing else has used its memory."""
+    return own_roost
+
+
 def upload(person: Person, content: bytes, name: str = "a.png") -> dict[str, Any]:
     answer = person.call("POST", "/media", files={"file": (name, content)})
     assert answer.status_code == 201, answer.text
@@ -126,8 +132,8 @@ def test_a_large_file_is_never_whole_in_memory(roost: Roost, ada: Person) -> Non
     assert peak_mib(roost) - before < GROWTH_MIB
 
 
-def test_a_kill_in_the_middle_of_an_upload_leaves_nothing(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
+def test_a_kill_in_the_middle_of_an_upload_leaves_nothing(begun: Path) -> None:
+    with running(begun) as roost:
         ada = roost.user()
         incoming = roost.data_dir / "media" / "incoming"
         half_sent, killed = threading.Event(), threading.Event()

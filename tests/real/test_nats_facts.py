@@ -3,9 +3,17 @@
 import json
 from contextlib import ExitStack
 
+import pytest
+
 from bench import wire
 from tests.real.database import locked
 from tests.real.harness import DeviceClient, Person, Roost, eventually
+
+
+@pytest.fixture(scope="module")
+def roost(own_roost: Roost) -> Roost:
+    """One of its own: a thousand subscriptions stay with its broker."""
+    return own_roost
 
 
 def test_a_message_of_seven_megabytes_is_refused_by_us_and_nine_by_the_broker(

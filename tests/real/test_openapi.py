@@ -24,6 +24,12 @@ WITHIN_S = 300.0  # half a minute on an idle machine
 
 
 @pytest.fixture(scope="module")
+def roost(own_roost: Roost) -> Roost:
+    """One of its own: its log is read for errors."""
+    return own_roost
+
+
+@pytest.fixture(scope="module")
 def report(roost: Roost, ada: Person, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What was asked and answered; the run failed when an answer was not documented."""
     something_of_everything(roost, ada)

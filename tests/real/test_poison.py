@@ -5,8 +5,6 @@ Each of these ended the service once, for everybody: within ten seconds, and aga
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -25,7 +23,6 @@ from tests.real.harness import (
     clean_environment,
     dashboard,
     eventually,
-    running,
 )
 
 NOTICES = 12
@@ -95,11 +92,9 @@ async def listed_live(service: Roost, person: Person) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
+def service(own_roost: Roost) -> Roost:
     """One of its own: what is spoiled here is spoiled for all who use it."""
-    folder: Path = tmp_path_factory.mktemp("poisoned")
-    with running(folder) as roost:
-        yield roost
+    return own_roost
 
 
 def test_poison_fails_alone_is_shown_and_goes_on_when_it_is_healed(service: Roost) -> None:

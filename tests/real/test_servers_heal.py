@@ -141,8 +141,8 @@ def with_children(pid: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def roost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
-    with running(tmp_path_factory.mktemp("roost"), *PATIENCE) as service:
+def roost(begun_for_all: Path) -> Iterator[Roost]:
+    with running(begun_for_all, *PATIENCE) as service:
         yield service
 
 
@@ -193,10 +193,10 @@ def test_a_database_that_hangs_is_restarted_and_nothing_acknowledged_is_lost(
 
 
 def test_the_end_waits_for_a_database_that_hangs_a_few_seconds_and_leaves_nothing_of_it(
-    tmp_path: Path,
+    begun: Path,
 ) -> None:
     """12 s, cut off after nine: pool after pool was closed, and then the server asked politely."""
-    with running(tmp_path) as roost:
+    with running(begun) as roost:
         ada = roost.user("ada")
         publisher = Publisher(roost, ada, "hung-at-the-end")
         publisher.goes_on()

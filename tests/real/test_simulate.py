@@ -114,10 +114,10 @@ def test_its_devices_carry_out_commands(roost: Roost, tmp_path: Path) -> None:
     assert "commands carried out 1" in said
 
 
-def test_a_crash_of_roost_in_the_middle_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    with running(tmp_path) as roost:
-        fleet = Fleet(roost, tmp_path / "fleet", "--devices", "10", "--rate", "100")
-        eventually((tmp_path / "fleet" / "fleet.json").exists)
+def test_a_crash_of_roost_in_the_middle_loses_nothing_that_was_acknowledged(begun: Path) -> None:
+    with running(begun) as roost:
+        fleet = Fleet(roost, begun / "fleet", "--devices", "10", "--rate", "100")
+        eventually((begun / "fleet" / "fleet.json").exists)
         http = fleet.look()
         eventually(lambda: online(http), lambda count: count == 10)
         before = last_seen(http)
@@ -172,9 +172,9 @@ def test_a_roost_that_was_set_up_anew_gets_a_new_account(tmp_path: Path) -> None
         assert second.owner["email"] != email
 
 
-def test_where_nobody_may_sign_up_it_says_what_to_do(tmp_path: Path) -> None:
-    with running(tmp_path, "--signup", "closed") as roost:
-        status, said = Fleet(roost, tmp_path / "fleet").end()
+def test_where_nobody_may_sign_up_it_says_what_to_do(begun: Path) -> None:
+    with running(begun, "--signup", "closed") as roost:
+        status, said = Fleet(roost, begun / "fleet").end()
         assert status == 2
         assert said.startswith("roost: ")
         assert "--email" in said

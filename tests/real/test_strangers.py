@@ -29,6 +29,12 @@ RUDE = {
 }
 
 
+@pytest.fixture(scope="module")
+def roost(own_roost: Roost) -> Roost:
+    """One of its own: nothing else has used its memory."""
+    return own_roost
+
+
 def say(roost: Roost, data: bytes) -> bytes:
     host, _, port = roost.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=5) as line:

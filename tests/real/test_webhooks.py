@@ -68,10 +68,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def intranet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
+def intranet(begun_for_all: Path) -> Iterator[Roost]:
     """A service whose webhooks may lead to this machine."""
-    folder: Path = tmp_path_factory.mktemp("intranet")
-    with running(folder, "--webhook-networks", "any") as service:
+    with running(begun_for_all, "--webhook-networks", "any") as service:
         yield service
 
 

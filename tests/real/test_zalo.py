@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
@@ -128,10 +129,10 @@ def zalo() -> Iterator[StandIn]:
 
 
 @pytest.fixture(scope="module")
-def served(zalo: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
+def served(zalo: StandIn, begun_for_all: Path) -> Iterator[Roost]:
     options = ["--zalo-app-id", APP_ID, "--zalo-app-secret", SECRET]
     options += ["--zalo-oauth-url", zalo.url, "--zalo-graph-url", zalo.url]
-    with running(tmp_path_factory.mktemp("zalo"), *options) as found:
+    with running(begun_for_all, *options) as found:
         yield found
 
 
