@@ -10,10 +10,19 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import needs
 from tests.dashboard.screen import WAIT_MS, Screens
-from tests.real.conftest import ada, bob, roost
+from tests.real.conftest import (
+    ada,
+    begun_for_all,
+    bob,
+    made_database,
+    own_roost,
+    roost,
+    shared_roost,
+)
 from tests.real.harness import Roost
 
-__all__ = ["ada", "bob", "roost"]  # fixtures
+# Fixtures.
+__all__ = ["ada", "begun_for_all", "bob", "made_database", "own_roost", "roost", "shared_roost"]
 
 BUILT = Path(__file__).parents[2] / "web" / "dashboard" / "dist" / "index.html"
 # As root, without a display, and without a word to anybody outside.
@@ -32,7 +41,7 @@ ARGUMENTS = [
 expect.set_options(timeout=WAIT_MS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     assert BUILT.is_file(), "make setup builds the dashboard"
     chromium = needs("chromium")

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.screen import WAIT_MS, Screens, go, is_live, sees
@@ -19,6 +20,12 @@ HAS_COLOUR = """
 """
 MAP = "canvas[data-drawn]"
 GREEN, RED, BRAND = [22, 163, 74], [220, 38, 38], [15, 118, 110]
+
+
+@pytest.fixture(scope="module")
+def roost(own_roost: Roost) -> Roost:
+    """One of its own: it is killed."""
+    return own_roost
 
 
 def test_the_table_lives(screens: Screens, roost: Roost, ada: Person) -> None:
