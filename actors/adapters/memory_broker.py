@@ -64,6 +64,7 @@ class MemoryBroker:
         self.on_sent: Callable[[str, bytes], None] = lambda topic, payload: None
         self.rng = rng or random.Random(0)
         self.sessions = {plan.client_id: Session(plan, habits, self.rng) for plan in plans}
+        self.lines: dict[Line, None] = {}  # of all processes
         self._retained: dict[str, Published] = {}
         self._devices: dict[str, tuple[str, bytes] | None] = {}
 
@@ -180,6 +181,13 @@ class MemoryBroker:
         mine.disconnect()
         return True
 
+    def drop_all(self) -> None:
+        """As `drop`, for all sessions; what processes send goes by one of each of them."""
+        for name in self.sessions:
+            self.drop(name)
+        for line in list(self.lines):
+            line.cut(self.rng.randint(0, line.on_the_way))
+
     def stall(self, session: str, seconds: float) -> bool:
         """Nothing moves on the session's line for a while. False: there is none."""
         line = self.sessions[session].line
@@ -199,8 +207,8 @@ class MemoryBroker:
                 self.vanish_device(name)
         self._devices.clear()
         self.kept.clear()
-        for name, session in self.sessions.items():
-            self.drop(name)
+        self.drop_all()
+        for session in self.sessions.values():
             session.restarted(killed)
 
     def lose(self, session: str) -> None:
@@ -259,6 +267,7 @@ class MemoryBrokerPort:
         name = session.plan.client_id
         line = Line(self._server.latency)
         self._lines[name] = number, line
+        self._server.lines[line] = None
         inbox.connected(name, number)
         try:
 
@@ -273,6 +282,7 @@ class MemoryBrokerPort:
             await line.carry(session.next_s, session.send_again)
         finally:
             self._lines.pop(name, None)
+            del self._server.lines[line]
             self._end(session, line)
             if not self._is_cut:
                 inbox.disconnected(name, number)

@@ -72,8 +72,7 @@ async def broker_away(world: "World", seconds: float, target: str) -> None:
     """Nobody gets a connection, no device can publish."""
     world.trace.fault("broker away")
     world.broker.away = True
-    for plan in world.broker.plans:
-        world.broker.drop(plan.client_id)
+    world.broker.drop_all()
     await trio.sleep(seconds)
     world.broker.away = False
 
