@@ -173,6 +173,11 @@ class Gateway:
                 self._broker.renew(name, ledger.connection)
         self._look_at_live()
 
+    def others_serve(self) -> None:
+        """This process stands by: what it gave up is another one's business."""
+        for ledger in self.ledgers.values():
+            ledger.others_serve()
+
     def unsettled(self) -> tuple[int, float]:
         """How many messages were taken and are not acknowledged, receipts that were given up
         included; and for how long the first of them has waited (seconds)."""

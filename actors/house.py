@@ -117,7 +117,7 @@ class House:
             self.accounts,
             ports.rng,
             lambda committed, units: self._committed(committed, units),
-            lambda units: self._gave_up(units),
+            lambda units, epoch: self._gave_up(units, epoch),
         )
         holder = ports.ids.uuid()
         self.leadership = Leadership(
@@ -126,6 +126,7 @@ class House:
             led=self._led,
             resumed=self.neighbours.anew,
             give_up=lambda: self._give_up(),
+            stood_by=lambda: self.gateway.others_serve(),
             alone=pulse.is_alone,
             beat_s=pulse.beat_s,
         )
@@ -215,9 +216,9 @@ class House:
         await self.store.session_memory("")
         self.users.renew_all()
 
-    def _gave_up(self, units: Sequence[Unit]) -> None:
+    def _gave_up(self, units: Sequence[Unit], epoch: int) -> None:
         self.gateway.gave_up(units)
-        self.leadership.doubt()
+        self.leadership.doubt(epoch)
 
     async def _give_up(self) -> None:
         """Another process has led: all that this one remembers is old, and is built again.

@@ -34,6 +34,7 @@ class Leadership:
         led: told of the epoch under which this process leads from now on.
         resumed: told that its lease runs again, which had run out and nobody else had meanwhile.
         give_up: awaited when another process has led, or leads: what is in memory is old.
+        stood_by: told that another process serves from now on.
         alone: no other process can be there; the lead is taken at once, whoever had it.
         beat_s: between two renewals.
     """
@@ -46,6 +47,7 @@ class Leadership:
         led: Callable[[int], None],
         resumed: Callable[[], None],
         give_up: Callable[[], Awaitable[None]],
+        stood_by: Callable[[], None],
         alone: bool = False,
         beat_s: float = BEAT_S,
     ) -> None:
@@ -58,12 +60,14 @@ class Leadership:
         self._led = led
         self._resumed = resumed
         self._give_up = give_up
+        self._stood_by = stood_by
         self._alone = alone
         self._beat_s = beat_s
         self._lease_s = LEASE_BEATS * beat_s
         self._confirmed_s = float("-inf")  # when the newest renewal was asked for
         self._rival: Lead | None = None  # as it was seen at the last look
         self._must_give_up = False
+        self._refused_epoch = 0  # under which a commit was refused
         self._changed = trio.Event()
         self._doubted = trio.Event()
 
@@ -89,8 +93,10 @@ class Leadership:
         while not self.may_serve:
             await self._changed.wait()
 
-    def doubt(self) -> None:
-        """A commit was refused for its epoch: look at once who leads."""
+    def doubt(self, epoch: int) -> None:
+        """A commit was refused for its epoch: look at once who leads. What it was to store is given
+        up, so if nobody else leads, this process begins anew all the same."""
+        self._refused_epoch = epoch
         self._doubted.set()
 
     async def run(self) -> None:
@@ -129,12 +135,12 @@ class Leadership:
                 log.debug("the lease runs out by itself", error=in_words(error))
 
     async def _lead(self, lead: Lead, asked_s: float) -> None:
-        if lead.epoch != self.epoch:
+        if lead.epoch != self.epoch or self._refused_epoch == self.epoch:
             if self.leads:  # somebody else's lead was short
                 self._overtaken(lead.epoch)
             await self._clean_up()
             log.info("leads", epoch=lead.epoch)
-            self.epoch, self.is_standby = lead.epoch, False
+            self.epoch, self.is_standby, self._refused_epoch = lead.epoch, False, 0
             self._led(lead.epoch)
         elif not self.may_serve:
             self._resumed()
@@ -148,6 +154,7 @@ class Leadership:
         if self.leads:
             self._overtaken(lead.epoch)
         await self._clean_up()
+        self._stood_by()
         # A lease alone says little: its holder may have been killed. One that is renewed lives.
         rival, self._rival = self._rival, lead
         if rival is not None and rival.renewals != lead.renewals and not self.is_standby:

@@ -97,6 +97,10 @@ class SessionLedger:
         }
         return new
 
+    def others_serve(self) -> None:
+        """What was given up comes to another process."""
+        self._awaited.clear()
+
     def unsettled(self) -> tuple[int, float]:
         """Messages that were taken and are not acknowledged, given up ones too; and when the first
         of them was taken (seconds of Trio's clock; infinity where there is none)."""
@@ -251,9 +255,10 @@ class SessionLedger:
             self.forget(receipt)
 
     def abandon(self, receipt: Receipt) -> None:
-        """Another process has the message; nothing is acknowledged."""
+        """It was taken and is given up: nothing is acknowledged until it comes again."""
         if self._in_flight.get(receipt.packet_id) is receipt:
             del self._in_flight[receipt.packet_id]
+            self._awaited[hash((receipt.topic, receipt.mark))] = receipt.taken_s
         if receipt.taken is not None:
             self._orphans.pop(receipt.taken.digest, None)
 

@@ -53,8 +53,8 @@ class Writer:
     Args:
         committed: told of every commit and its units, in order.
         given_up: told of units that are not stored, because another process has led since they
-            were taken. Their messages are still with the broker, and what their actors remember
-            is not so.
+            were taken, and of the epoch that they had. Their messages are still with the broker,
+            and what their actors remember is not so.
 
     Attributes:
         epoch: the number of the lead under which it commits.
@@ -67,7 +67,7 @@ class Writer:
         accounts: Accounts,
         rng: random.Random,
         committed: Callable[[Committed, Sequence[Unit]], None],
-        given_up: Callable[[Sequence[Unit]], None] = lambda units: None,
+        given_up: Callable[[Sequence[Unit], int], None] = lambda units, epoch: None,
     ) -> None:
         self._store = store
         self._ids = ids
@@ -161,7 +161,7 @@ class Writer:
         except Fenced:
             self._unanswered = self._stuck_since_s = None
             self._confirmed.clear()
-            self._give_up(batch.units)
+            self._give_up(batch.units, batch.epoch)
             return
         self._unanswered = None
         for session, no in batch.confirmed.items():
@@ -214,7 +214,7 @@ class Writer:
         finally:
             self._pass(len(units))  # whatever that failed with, nobody waits for these for ever
 
-    def _give_up(self, units: Sequence[Unit]) -> None:
+    def _give_up(self, units: Sequence[Unit], epoch: int) -> None:
         """Another process has led: what the broker keeps is taken anew, by whoever leads now."""
         log.warning("units are given up: another process has led", units=len(units))
         for unit in units:
@@ -226,7 +226,7 @@ class Writer:
             else:
                 self._accounts.settled(unit.device, duplicate=readings, unowned=unit.unowned)
         try:
-            self._given_up(units)
+            self._given_up(units, epoch)
         finally:
             self._pass(len(units))
 

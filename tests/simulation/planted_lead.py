@@ -165,9 +165,9 @@ def acknowledged_after_all(patch: Patch) -> None:
 def fenced_is_done(patch: Patch) -> None:
     abandon = House._gave_up
 
-    def mistaken(self: House, units: Sequence[Unit]) -> None:
+    def mistaken(self: House, units: Sequence[Unit], epoch: int) -> None:
         self.gateway.committed(self.writer._no, units)
-        abandon(self, [])
+        abandon(self, [], epoch)
 
     patch.setattr(House, "_gave_up", mistaken)
 

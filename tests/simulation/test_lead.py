@@ -4,6 +4,9 @@ import pytest
 import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
+from actors.adapters.memory_store_line import StoreLine
+from actors.ports import Batch, Committed
+from protocol.errors import Fenced
 from protocol.times import SECOND_US
 from tests.simulation.device import VirtualDevice
 from tests.simulation.process import Process
@@ -42,6 +45,46 @@ def test_an_outage_of_the_store_leaves_nothing_unacknowledged_and_no_alarm_unrai
             (alarm,) = (await shed.person.get("/alarms"))["items"]
             assert alarm["state"] == "active"
             assert all(connections.values())
+
+    simulate(World(1, habits), story)
+
+
+@BOTH
+def test_a_commit_refused_for_its_epoch_though_nobody_else_leads_loses_nothing(
+    habits: Habits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody took the row of the lead away and put it back: the commit between was refused, its
+    messages were never acknowledged, its alarm never raised, and `/readyz` said all is well."""
+    commit = StoreLine.commit
+    refusals = 0
+
+    async def refusing(self: StoreLine, batch: Batch) -> Committed:
+        nonlocal refusals
+        if refusals and any(unit.readings for unit in batch.units):
+            refusals -= 1
+            raise Fenced("nobody leads")
+        return await commit(self, batch)
+
+    monkeypatch.setattr(StoreLine, "commit", refusing)
+
+    async def story(world: World) -> None:
+        nonlocal refusals
+        async with world.open():
+            shed = world.device("shed")
+            await shed.feed("t", max_value=50.0, on_violation="flag")
+            await shed.publish("t", 1.0)
+            await world.settle()
+            refusals = 2
+            for n in range(20):
+                await shed.publish("t", float(n + 100), ts=world.clock.now_us() // 1000)
+                await world.advance(0.01)
+            await world.advance(15)
+            await world.settle()
+            assert refusals == 0
+            assert world.broker.waiting == 0
+            assert sorted(await shed.values("t")) == [1.0, *(float(n + 100) for n in range(20))]
+            (alarm,) = (await shed.person.get("/alarms"))["items"]
+            assert alarm["state"] == "active"
 
     simulate(World(1, habits), story)
 
@@ -90,6 +133,11 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             other = world.start()
             await world.advance(5)
             assert await status_of(other) == "standby"
+            world.fault("store away", seconds=1)
+            await world.advance(0.01)
+            await shed.publish("t", 55.0, ts=world.clock.now_us() // 1000)
+            await world.advance(0.1)
+            assert one.house.gateway.unsettled()[0]
             one.hang(HANGS_S)
             began_s = trio.current_time()
             await shed.publish("t", 60.0, ts=world.clock.now_us() // 1000)
@@ -101,8 +149,9 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             assert not one.house.leadership.leads
             assert (one.house.leadership.epoch, other.house.leadership.epoch) == (1, 2)
             assert await status_of(one) == "standby"
+            assert one.house.gateway.unsettled()[0] == 0  # it counted what the other one settled
             assert one.house.gateway.connected_sessions == 1  # the one that it sends by
-            assert sorted(await shed.values("t")) == [1.0, 60.0, *map(float, range(70, 90))]
+            assert sorted(await shed.values("t")) == [1.0, 55.0, 60.0, *map(float, range(70, 90))]
             (alarm,) = (await shed.person.get("/alarms"))["items"]
             assert alarm["state"] == "active"
             # And back: nothing of its first life is in the way.
@@ -110,7 +159,7 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             await leads(one, REPLACED_WITHIN_S * world.pulse.beat_s)
             await speak(world, shed, range(90, 95))
             await settled(world, one)
-            assert len(await shed.values("t")) == 27
+            assert len(await shed.values("t")) == 28
 
     simulate(World(1, habits), story)
 

@@ -26,6 +26,7 @@ class Candidate:
         self.epochs: list[int] = []
         self.given_up = 0
         self.resumed = 0
+        self.stood_by = 0
         self.served = 0
         self.faults = StoreFaults()
         self.fails = 0
@@ -38,8 +39,12 @@ class Candidate:
             led=self.epochs.append,
             resumed=self._resume,
             give_up=self._give_up,
+            stood_by=self._stand_by,
             alone=alone,
         )
+
+    def _stand_by(self) -> None:
+        self.stood_by += 1
 
     def _resume(self) -> None:
         self.resumed += 1
@@ -187,11 +192,29 @@ async def test_one_whose_lease_others_had_for_a_moment_gives_up_before_it_leads_
         await one.serve()
         await store.hold_lead("short", 1.0, seize=True)
         await store.resign_lead("short")
-        one.leadership.doubt()  # a commit was refused
+        one.leadership.doubt(1)  # a commit was refused
         await trio.lowlevel.checkpoint()
         await one.serve()
         await trio.sleep(0.1)
         assert (one.epochs, one.given_up) == ([1, 3], 1)
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_one_whose_commit_was_refused_though_nobody_else_led_gives_up_once() -> None:
+    """What was to be stored is given up, so its messages must be fetched again: receipts were
+    forgotten on connections that stayed, and waited at the broker for the next restart."""
+    store = MemoryStore(ManualClock())
+    one = Candidate(store, "one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.serve()
+        one.leadership.doubt(1)
+        await trio.sleep(5 * BEAT_S)
+        assert (one.epochs, one.given_up, one.leadership.may_serve) == ([1, 1], 1, True)
+        one.leadership.doubt(0)  # of an earlier lead: that was given up already
+        await trio.sleep(5 * BEAT_S)
+        assert one.given_up == 1
         nursery.cancel_scope.cancel()
 
 

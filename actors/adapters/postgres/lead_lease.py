@@ -3,6 +3,7 @@
 from typing import Any
 
 from actors.ports.lead import Lead
+from protocol.errors import Unavailable
 
 # While another holder renews it, the UPDATE waits for that one's row lock and judges anew. So the
 # clock is read at that moment (`clock_timestamp`), not at the beginning of the statement.
@@ -24,6 +25,8 @@ async def hold_lead(connection: Any, holder: str, lease_s: float, seize: bool) -
     """See `actors.ports.lead`. A leader that was slow may still be committing under the old epoch;
     the next one waits for that (`loading.session_memory`)."""
     row = await connection.fetchrow(_HOLD, holder, lease_s, seize)
+    if row is None:
+        raise Unavailable("the row of the lead is missing")
     return Lead(epoch=row["epoch"], is_ours=row["is_ours"], renewals=row["renewals"])
 
 
