@@ -102,16 +102,23 @@ class Neighbours:
             self._retained.say(topic, state, _version(event.device))
 
     def changed(self, user_id: str) -> None:
-        """A user, their listener, or what they have has changed."""
-        if self._may_serve() and not self._is_new:  # else all are looked at when it begins
+        """This process has changed a user, their listener, or what they have."""
+        if self._may_serve():
+            self._look_at(user_id)
+        else:
+            self._note_late(user_id)  # whoever leads does not know
+
+    def _look_at(self, user_id: str) -> None:
+        if not self._is_new:  # else all are looked at when it begins
             self._dirty[user_id] = None
             self._bell.set()
 
     def noticed(self, user_id: str) -> None:
-        """The store tells that this user, or their listener, has changed, or that a process which
-        led before has said something for it late."""
-        self._retained.doubt_of(user_id)
-        self.changed(user_id)
+        """The store tells that this user, or their listener, has changed, or what they have in
+        another process, or that one which led before has said something for it late."""
+        if self._may_serve():
+            self._retained.doubt_of(user_id)
+            self._look_at(user_id)
 
     def gone(self, user_id: str, code: str) -> None:
         """A device was deleted: nothing of it is retained."""
@@ -139,6 +146,7 @@ class Neighbours:
             nursery.start_soon(self._own_up_forever)
 
     def _note_late(self, user_id: str) -> None:
+        """Only whoever leads says anything for this user, and has to look again."""
         self._late[user_id] = None
         self._is_late.set()
 
@@ -204,7 +212,7 @@ class Neighbours:
     def look_again(self, letter: DeadLetter) -> None:
         """Serve the listener of a user who was put aside."""
         self._aside[letter.subject] = None
-        self.changed(letter.subject)
+        self._look_at(letter.subject)
 
     async def _begin(self) -> None:
         self._is_new = False  # what changes from here on is looked at once more
@@ -232,7 +240,7 @@ class Neighbours:
             await self._written()  # what was told before it was known may be on its way there
             await self._say_all(listener)
         except Unavailable:
-            self.changed(user_id)
+            self._look_at(user_id)
             raise
 
     async def _forget(self, user_id: str) -> None:

@@ -338,6 +338,22 @@ async def test_what_the_broker_took_after_the_lead_was_lost_is_owned_up_to(
     assert store.said_again == [USER]
 
 
+async def test_what_changed_in_a_process_that_stands_by_is_told_to_whoever_leads(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """Listeners heard of it when the leader looked at that user for another reason."""
+    neighbours, store, _ = parts
+    store.leads = False
+    nursery.start_soon(neighbours.run)
+    await trio.sleep(1)
+    neighbours.changed(USER)
+    await trio.sleep(1)
+    assert store.said_again == [USER]
+    neighbours.noticed(USER)  # what comes of it concerns the leader
+    await trio.sleep(1)
+    assert store.said_again == [USER]
+
+
 async def test_who_leads_says_all_again_where_the_store_tells_of_a_user(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
