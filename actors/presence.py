@@ -51,8 +51,9 @@ def applied(state: DeviceState, said: DeviceStatus, event_us: int, at_us: int) -
 
 def redelivered(state: DeviceState, said: DeviceStatus, event_us: int) -> DeviceState:
     """A status with `ts` that the broker sent again: by its event time it may set fields and show a
-    device offline, but it revives nobody: what it tells of is past."""
-    if is_late(state, said, event_us):
+    device offline, but it revives nobody: what it tells of is past. Of two of one instant the one
+    that came again was the earlier one."""
+    if is_late(state, said, event_us) or event_us == state.state_us:
         return state
     changes = _said_fields(said)
     changes["state_us"] = event_us

@@ -47,7 +47,7 @@ class WebhookTables(DeadLetterTables):
         self.all_webhooks: dict[int, Webhook] = {}
         self.all_deliveries: dict[str, WebhookDelivery] = {}
         # What indexes are in PostgreSQL: those that wait, by webhook, and the unique key.
-        self._waiting: dict[int, dict[str, WebhookDelivery]] = {}
+        self._waiting: dict[int, dict[str, None]] = {}  # by ids: a row may be spoiled from outside
         self._delivery_of: dict[tuple[int, str], str] = {}
 
     def _announce(
@@ -75,14 +75,14 @@ class WebhookTables(DeadLetterTables):
         return told
 
     def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
-        return list(self._waiting.get(hook.num, {}).values())
+        return [self.all_deliveries[each] for each in self._waiting.get(hook.num, ())]
 
     def _keep_delivery(self, delivery: WebhookDelivery) -> None:
         self.all_deliveries[delivery.id] = delivery
         self._delivery_of[delivery.webhook_num, delivery.event_id] = delivery.id
         waiting = self._waiting.setdefault(delivery.webhook_num, {})
         if delivery.state == PENDING:
-            waiting[delivery.id] = delivery
+            waiting[delivery.id] = None
         else:
             waiting.pop(delivery.id, None)
 

@@ -217,6 +217,15 @@ def test_a_retained_status_sets_fields_and_never_presence() -> None:
     assert actor.device.state.temperature == 4  # of unknown age: it replaces nothing
 
 
+def test_of_two_states_of_one_instant_the_one_that_comes_again_was_the_earlier() -> None:
+    """A report whose acknowledgement was lost came after the next, and overwrote it (seed 1679)."""
+    actor = DeviceActor(loaded())
+    tell(actor, said('{"ts": 1790000000, "temperature": 5}', "status"))
+    again = said('{"ts": 1790000000, "temperature": 4}', "status", again=True)
+    assert tell(actor, again).unit.state is None
+    assert actor.device.state.temperature == 5
+
+
 def test_a_redelivered_status_without_ts_revives_nobody() -> None:
     actor = DeviceActor(loaded())
     told = tell(actor, said('{"status": "online"}', "status", again=True))
