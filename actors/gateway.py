@@ -16,6 +16,7 @@ from actors.flows import Flows
 from actors.ledger import Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
 from actors.refusing import KEPT_BYTES_MAX
+from actors.runtime.sampled import Sampled
 from protocol.commands import CommandAck
 from protocol.errors import Reason, Refusal, in_words
 from protocol.messages import (
@@ -98,6 +99,7 @@ class Gateway:
         self.untaken = 0
         self.notices_dropped = 0
         self.given_up = 0
+        self._foreign = Sampled()
         self.closing = False  # at the end: leave what still comes to the next start
         self.stale_since_us: int | None = None
         self.ledgers = {plan.client_id: SessionLedger(plan.client_id) for plan in broker.sessions}
@@ -305,7 +307,9 @@ class Gateway:
             topic = parsed(delivery.topic)
         except Refusal as refusal:
             self.bad_topics += 1
-            log.warning("message on a foreign topic", topic=raw_topic[:200], why=refusal.detail)
+            if times := self._foreign.times():
+                shown, why = raw_topic[:200], refusal.detail
+                log.warning("message on a foreign topic", topic=shown, why=why, times=times)
             return self._acknowledge(ledger, packet_id, raw_topic, mark)
         if delivery.retain and not payload:  # a retained message was cleared
             return self._acknowledge(ledger, packet_id, raw_topic, mark)

@@ -23,6 +23,7 @@ from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.child import Keeper
 from roost.embedded.disk import Disk, check_room
 from roost.embedded.postgres import EmbeddedPostgres
+from roost.embedded.server_log import keep_short
 from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
 from roost.migrating import migrated
 from roost.serving import Where, make_ports, run_until_signal
@@ -123,6 +124,8 @@ async def _serve(
             probes = _probes(house, store, logins)
             house.supervisor.keep("watchdog", partial(watchdog.run, probes))
             house.supervisor.keep("sql readers", partial(watch_readers, store))
+            logs = [path / "postgres.log", path / "broker.log"]
+            house.supervisor.keep("server logs", partial(keep_short, logs))
             # Before our sessions exist the broker would acknowledge messages for nobody.
             await broker.wait_subscribed()
             await logins.open()

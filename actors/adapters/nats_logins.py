@@ -31,6 +31,7 @@ from actors.adapters.nats.login_answers import (
 from actors.adapters.nats.login_queue import LoginQueue
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
+from actors.runtime.sampled import Sampled
 from protocol import codec
 from protocol.errors import BadPayload, RoostError, Unavailable, in_words
 from protocol.ids import password_digest
@@ -46,7 +47,6 @@ TOGETHER_MAX = 64
 # Refusals after each look, the newest first. Whoever gets none is closed by the broker later.
 REFUSALS_EACH = 64
 REFUSED_MAX = 1_000
-TOLD_EVERY_S = 1.0
 
 Login = tuple[Any, Ask]  # the message to answer, and what it says
 Answer = tuple[Any, Ask, dict[str, Any] | None]
@@ -88,7 +88,7 @@ class NatsLogins:
         self._system = system
         self._queue = LoginQueue()
         self._refused: deque[Answer] = deque(maxlen=REFUSED_MAX)  # to be told so
-        self._untold, self._told_s = 0, float("-inf")
+        self._told = Sampled()
         self._store = store
         self._clock = clock
         self._partitions = partitions
@@ -206,8 +206,7 @@ class NatsLogins:
 
     def _tell(self, refused: Sequence[Answer]) -> None:
         """Strangers write no more than this into the log."""
-        self._untold += len(refused)
-        if refused and trio.current_time() >= self._told_s + TOLD_EVERY_S:
+        if times := self._told.times(len(refused)):
             _, ask, _ = refused[-1]
             name, client_id = ask.username[:SHOWN_MAX], ask.client_id[:SHOWN_MAX]
             log.info(
@@ -215,9 +214,8 @@ class NatsLogins:
                 username=name,
                 client_id=client_id,
                 address=ask.address[:SHOWN_MAX],
-                times=self._untold,
+                times=times,
             )
-            self._untold, self._told_s = 0, trio.current_time()
 
     async def _answer(self, part: Sequence[Answer]) -> None:
         now_us = self._clock.now_us()

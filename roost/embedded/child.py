@@ -16,7 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import structlog
 import trio
@@ -24,6 +24,7 @@ import trio
 from actors.runtime.made_once import MadeOnce
 from protocol.errors import RoostError, in_words
 from roost import deadline
+from roost.embedded.server_log import open_log
 
 log = structlog.get_logger("roost.child")
 
@@ -36,7 +37,6 @@ READY_POLL_S = 0.01
 STEADY_S = 10.0
 RESTARTS_MAX = 10
 RESTART_PAUSE_MAX_S = 5.0
-LOG_BYTES_MAX = 10 << 20
 
 Process = subprocess.Popen[bytes]
 
@@ -66,7 +66,7 @@ async def spawn(command: Sequence[str | Path], log_file: Path) -> Process:
     """Start a process that ends with us; what it prints goes to `log_file`, kept from one start
     to the next up to 10 MB. When this is cancelled, none was started."""
     prefix = await ends_with_parent.get()
-    with await trio.to_thread.run_sync(_open_log, log_file) as out:
+    with await trio.to_thread.run_sync(open_log, log_file) as out:
         # Python code between fork and exec forbids vfork, and a fork copies all our page tables:
         # 20 ms and more during which nothing else runs. So it takes 0.4 ms, and 3 at worst.
         between = None if prefix else _end_with_parent
@@ -79,12 +79,6 @@ async def spawn(command: Sequence[str | Path], log_file: Path) -> Process:
             start_new_session=True,  # a Ctrl-C is for us; we stop our children in order
             preexec_fn=between,
         )
-
-
-def _open_log(file: Path) -> IO[bytes]:
-    if file.exists() and file.stat().st_size > LOG_BYTES_MAX:
-        file.replace(file.with_suffix(".old"))
-    return file.open("ab")
 
 
 def _ask_setpriv() -> tuple[str, ...]:

@@ -1,0 +1,28 @@
+"""Lines of the log that strangers and devices can cause: told now and then, with how often.
+
+if times := self._foreign.times():
+    log.warning("message on a foreign topic", topic=topic[:200], times=times)
+"""
+
+import trio
+
+EVERY_S = 1.0
+
+
+class Sampled:
+    """One of `every_s` seconds is told."""
+
+    def __init__(self, every_s: float = EVERY_S) -> None:
+        self._every_s = every_s
+        self._untold = 0
+        self._told_s = float("-inf")
+
+    def times(self, more: int = 1) -> int:
+        """It happened so often once more. Answers how often since it was told last, where it is to
+        be told now; else 0."""
+        self._untold += more
+        now_s = trio.current_time()
+        if not more or now_s < self._told_s + self._every_s:
+            return 0
+        told, self._untold, self._told_s = self._untold, 0, now_s
+        return told
