@@ -46,7 +46,7 @@ from web.live import Sockets, devices_socket
 from web.metrics import ProcessFigures
 from web.routing import PREFIX, Context, WebSettings
 from web.signing_in import SignInLimits
-from web.uploading import Uploads
+from web.upload_places import Uploads
 
 BODY_BYTES_MAX = 1 << 20
 BODY_WITHIN_S = 30

@@ -40,12 +40,12 @@ async def media_of(call: Call, media_id: str) -> Media:
 async def add_media(call: Call) -> MediaView:
     """Upload a file; 200 with the media there is, where you have this content already."""
     house, settings = call.house, call.settings
-    with call.uploads.place(call.user.id):
+    with call.uploads.take(call.user.id) as place:
         used = await house.store.media_used(call.user.id)
         check_quota(used + 1, settings.media_quota_bytes)
         room = min(settings.media_bytes_max, settings.media_quota_bytes - used)
         async with house.files.draft() as draft:
-            received = await receive(call.request, draft, room)
+            received = await receive(call.request, draft, room, place)
             # From here on it is done also when the client hangs up.
             with trio.move_on_after(FINISH_WITHIN_S, shield=True):
                 media = Media(

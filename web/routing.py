@@ -35,7 +35,7 @@ from protocol.ids import is_uuid
 from protocol.records import User
 from web.addresses import Addresses
 from web.auth import Asker, Auth
-from web.uploading import Uploads
+from web.upload_places import Uploads
 
 log = structlog.get_logger("roost.web")
 

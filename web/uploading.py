@@ -1,8 +1,6 @@
 """A file on its way in: out of a multipart body (RFC 7578), chunk by chunk, into a draft."""
 
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 import trio
@@ -19,16 +17,12 @@ from werkzeug.sansio.multipart import (
 )
 
 from actors.ports.media import MediaDraft
-from protocol.errors import Busy, Invalid, Malformed, NotTaken, TooLarge, TooSlow
+from protocol.errors import Invalid, Malformed, NotTaken, TooLarge, TooSlow
 from protocol.media import clean_filename
 from protocol.sniffing import Sniffed, Sniffer
+from web.upload_places import Place
 
 PART = "file"
-# Each holds a chunk (320 KiB), the decoder's copy of it, and 256 KiB of the file's beginning; so
-# all of them together hold some 16 MiB.
-UPLOADS_MAX = 16
-UPLOADS_OF_USER_MAX = 4  # the places are not for one alone
-RETRY_S = 5
 SILENT_S = 30.0
 WITHIN_S = 3600.0  # a file of 256 MiB at 75 kB/s
 # The decoder's buffer: a chunk, what was left of the one before, the headers of a part.
@@ -38,29 +32,6 @@ AROUND_BYTES = 16 << 10
 BOUNDARY_MAX = 200  # 70 by RFC 2046 §5.1.1; some send more
 
 
-class Uploads:
-    """Places for uploads: so many at once, so many of one user."""
-
-    def __init__(self) -> None:
-        self._of: Counter[str] = Counter()
-
-    @contextmanager
-    def place(self, user_id: str) -> Iterator[None]:
-        """Raises `Busy` when there is none."""
-        if self._of.total() >= UPLOADS_MAX:
-            raise Busy("too many files arrive at once", retry_after_s=RETRY_S)
-        if self._of[user_id] >= UPLOADS_OF_USER_MAX:
-            words = f"you may send {UPLOADS_OF_USER_MAX} files at once"
-            raise Busy(words, retry_after_s=RETRY_S)
-        self._of[user_id] += 1
-        try:
-            yield
-        finally:
-            self._of[user_id] -= 1
-            if not self._of[user_id]:
-                del self._of[user_id]
-
-
 class Received(msgspec.Struct, frozen=True):
     """A file that is whole in its draft."""
 
@@ -68,7 +39,7 @@ class Received(msgspec.Struct, frozen=True):
     sniffed: Sniffed
 
 
-async def receive(request: Request, draft: MediaDraft, bytes_max: int) -> Received:
+async def receive(request: Request, draft: MediaDraft, bytes_max: int, place: Place) -> Received:
     """Take the one file of a request into a draft.
 
     Raises:
@@ -91,6 +62,7 @@ async def receive(request: Request, draft: MediaDraft, bytes_max: int) -> Receiv
     with trio.move_on_after(WITHIN_S):
         while True:
             chunk = await _next(request)
+            place.came(len(chunk or b""))
             for event in _events(decoder, chunk):
                 await taking.take(event)
                 if isinstance(event, Epilogue):
