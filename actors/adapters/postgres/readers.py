@@ -117,7 +117,7 @@ async def admit(connection: Any, url: str, role: str) -> str:
         await inside.execute(_APART)
         await _lead_to(inside, await _ways(connection), database, foreign, password, role)
     finally:
-        await inside.close(timeout=CLOSE_TIMEOUT_S)
+        await inside.close(timeout=CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
     return readers
 
 
@@ -214,7 +214,7 @@ async def lead_again(connection: Any, url: str) -> None:
         if ways and not any(f"host={w.host}" in known and f"port={w.port}" in known for w in ways):
             await _set_way(inside, ways[0], database)
     finally:
-        await inside.close(timeout=CLOSE_TIMEOUT_S)
+        await inside.close(timeout=CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
 
 async def dismiss(connection: Any, url: str, role: str) -> None:
@@ -228,7 +228,7 @@ async def dismiss(connection: Any, url: str, role: str) -> None:
         await inside.execute(f"DROP SCHEMA IF EXISTS {role} CASCADE")
         await inside.execute(f"DROP OWNED BY {role}")
     finally:
-        await inside.close(timeout=CLOSE_TIMEOUT_S)
+        await inside.close(timeout=CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
