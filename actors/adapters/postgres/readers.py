@@ -10,6 +10,8 @@ That takes a superuser. Where Roost is none, readers share its database (`views`
 """
 
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -112,13 +114,20 @@ async def admit(connection: Any, url: str, role: str) -> str:
     await connection.execute(f"GRANT USAGE ON SCHEMA {role} TO {foreign}")
     await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {role} TO {foreign}")
     await _make_database(connection, readers, role)
-    inside = await asyncpg.connect(url, database=readers, timeout=CONNECT_TIMEOUT_S)
-    try:
+    async with _inside(url, readers) as inside:
         await inside.execute(_APART)
         await _lead_to(inside, await _ways(connection), database, foreign, password, role)
-    finally:
-        await inside.close(timeout=CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
     return readers
+
+
+@asynccontextmanager
+async def _inside(url: str, readers: str) -> AsyncIterator[Any]:
+    """A connection to the readers' database."""
+    connection = await asyncpg.connect(url, database=readers, timeout=CONNECT_TIMEOUT_S)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
 
 async def _make_foreign(connection: Any, database: str, foreign: str, password: str) -> None:
@@ -208,13 +217,10 @@ async def lead_again(connection: Any, url: str) -> None:
     if not (there and await is_possible(connection)):
         return
     ways = await _ways(connection)
-    inside = await asyncpg.connect(url, database=readers, timeout=CONNECT_TIMEOUT_S)
-    try:
+    async with _inside(url, readers) as inside:
         known = await inside.fetchval("SELECT srvoptions FROM pg_foreign_server") or []
         if ways and not any(f"host={w.host}" in known and f"port={w.port}" in known for w in ways):
             await _set_way(inside, ways[0], database)
-    finally:
-        await inside.close(timeout=CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
 
 async def dismiss(connection: Any, url: str, role: str) -> None:
@@ -223,12 +229,9 @@ async def dismiss(connection: Any, url: str, role: str) -> None:
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", readers):
         return
     await connection.execute(f'REVOKE ALL ON DATABASE "{readers}" FROM {role}')
-    inside = await asyncpg.connect(url, database=readers, timeout=CONNECT_TIMEOUT_S)
-    try:
+    async with _inside(url, readers) as inside:
         await inside.execute(f"DROP SCHEMA IF EXISTS {role} CASCADE")
         await inside.execute(f"DROP OWNED BY {role}")
-    finally:
-        await inside.close(timeout=CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
