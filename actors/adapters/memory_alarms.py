@@ -23,6 +23,7 @@ class AlarmTables(WebhookTables):
 
     _devices: dict[str, Device]
     _feeds: dict[str, Feed]
+    unreadable: dict[tuple[str, int], str]
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
@@ -121,7 +122,17 @@ class AlarmTables(WebhookTables):
 
     async def online_devices(self) -> list[Device]:
         await self._cross()
-        return [d for d in self._devices.values() if d.state.status != OFFLINE]
+        online = []
+        for device in self._devices.values():
+            if device.state.status == OFFLINE:
+                continue
+            reason = self.unreadable.get(("devices", device.num))
+            if reason is None:
+                online.append(device)
+            else:
+                subject, now_us = "/".join(device.key), self._clock.now_us()
+                self._hold(DEVICES, subject, Unreadable(reason), now_us, device.user_id)
+        return online
 
 
 def _place(alarm: Alarm) -> tuple[int, int | None, str]:

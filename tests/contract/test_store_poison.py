@@ -16,7 +16,7 @@ from protocol.alarms import AlarmRule
 from protocol.commands import Command
 from protocol.dead_letters import DeadLetter
 from protocol.errors import BadRecurrence, Unavailable, Unstorable
-from protocol.records import LoadedDevice
+from protocol.records import LoadedDevice, StateChange
 from protocol.schedules import Due, Occurrence, Schedule, planned
 from protocol.webhooks import WebhookDelivery
 from tests.contract import test_store_alarms as of_alarms
@@ -306,6 +306,45 @@ async def test_a_device_row_that_the_server_cannot_read_fails_alone(scene: Scene
     assert [device.code for device in await store.online_devices()] == ["d1"]
     letter = await only_letter(scene.home, "devices", f"{USER}/bad")
     assert (letter.user_id, letter.attempts) == (USER, 1)
+
+
+async def test_an_online_device_that_our_records_refuse_leaves_all_others_their_leases(
+    home: Home,
+) -> None:
+    """After a restart nobody fell silent any more: the leases of all tenants were never restored."""
+    store = home.store
+    for n, code in enumerate(("bad", "good")):
+        made = some_device(code, f"00000000-0000-4000-8000-0000000bad0{n}", client_id=code)
+        device = await store.add_device(made, some_login(made))
+        state = msgspec.structs.replace(device.state, version=1, status="online", state_us=NOW)
+        await home.commit(of(state=StateChange(device.num, state)))
+        if code == "bad":
+            bad = device
+    assert len(await store.online_devices()) == 2
+    if isinstance(store, MemoryStore):
+        store.unreadable["devices", bad.num] = "ValueError: a time"
+    else:
+        spoiled = "UPDATE devices SET last_seen_at = 'infinity' WHERE num = $1"
+        await store._work(  # type: ignore[attr-defined]
+            lambda connection: connection.execute(spoiled, bad.num)
+        )
+    assert [device.code for device in await store.online_devices()] == ["good"]
+    letter = await only_letter(home, "devices", f"{USER}/bad")
+    assert (letter.user_id, letter.attempts) == (USER, 1)
+
+
+async def test_a_wait_since_a_time_that_no_calendar_has_keeps_no_other_waiting_alarm(
+    scene: Scene,
+) -> None:
+    home = scene.home
+    feed = msgspec.structs.replace(home.feeds["number"], alarm=AlarmRule(after_s=60.0))
+    await home.store.update_feed(feed)
+    waiting = [of_alarms.alarm(home, n, kind=f"k{n}", state="pending") for n in range(3)]
+    await home.commit(of(alarms=tuple(waiting)))
+    await scene.fetch("UPDATE alarms SET since_at = '-infinity' WHERE kind = 'k1'")
+    page = await home.store.pending_alarms(10, 0)
+    assert [each.kind for _, each, _ in page.alarms] == ["k0", "k2"]
+    await only_letter(home, "devices", "/".join(KEY))
 
 
 async def test_a_waiting_alarm_that_the_server_cannot_read_fails_alone(scene: Scene) -> None:

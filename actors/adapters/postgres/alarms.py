@@ -7,12 +7,13 @@ from actors.adapters.postgres import rows
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.delivering import announce
-from actors.adapters.postgres.isolating import halves_apart, whole_or_apart
+from actors.adapters.postgres.isolating import computed, halves_apart, whole_or_apart
 from actors.adapters.postgres.rows import columns
 from actors.ports.time import WaitingAlarms
 from protocol.alarms import DROPPED, Alarm
 from protocol.dead_letters import DEVICES
 from protocol.records import Device
+from protocol.times import writable
 
 ALARM = (
     "a.num, a.id::text, a.user_id::text, a.device_num, d.id::text AS device_id, a.feed_num,"
@@ -164,7 +165,7 @@ async def _pending(connection: Any, limit: int, after: int, *, apart: bool) -> W
 
     async def read(some: Sequence[int]) -> list[_Waiting]:
         found = await connection.fetch(_PENDING, some)
-        return [((r["user_id"], r["code"]), alarm(r), r["alarm_after_s"]) for r in found]
+        return [computed(_waiting, row) for row in found]
 
     async def aside(num: int, error: Exception) -> None:
         row = await connection.fetchrow(_WHOSE, num)
@@ -174,6 +175,12 @@ async def _pending(connection: Any, limit: int, after: int, *, apart: bool) -> W
     found = await (halves_apart(connection, nums, read, aside) if apart else read(nums))
     last = nums[-1] if len(nums) == limit else None
     return WaitingAlarms(alarms=tuple(found), after=last)
+
+
+def _waiting(row: Any) -> _Waiting:
+    found = alarm(row)
+    writable(found.since_us)  # it is reckoned with
+    return (row["user_id"], row["code"]), found, row["alarm_after_s"]
 
 
 async def _put_device_aside(connection: Any, user_id: str, code: str, error: Exception) -> None:
@@ -191,13 +198,13 @@ async def _online(connection: Any, *, apart: bool) -> list[Device]:
         found = await connection.fetch(
             f"SELECT {rows.DEVICE} FROM devices d WHERE status <> 'offline'"
         )
-        return [rows.device(row) for row in found]
+        return [computed(rows.device, row) for row in found]
 
     async def read(keys: Sequence[tuple[int, str, str]]) -> list[Device]:
         found = await connection.fetch(
             f"SELECT {rows.DEVICE} FROM devices d WHERE num = ANY($1)", [num for num, _, _ in keys]
         )
-        return [rows.device(row) for row in found]
+        return [computed(rows.device, row) for row in found]
 
     async def aside(key: tuple[int, str, str], error: Exception) -> None:
         _, user_id, code = key
