@@ -19,7 +19,7 @@ import trio
 from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
-from actors.due.dead_letters import read_row_again
+from actors.due.dead_letters import expire_again, read_row_again
 from actors.gateway import Gateway
 from actors.ingest.backlog import Backlog
 from actors.ingest.canaries import EVERY_S, Canaries
@@ -46,7 +46,7 @@ from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
 from protocol.commands import Command
-from protocol.dead_letters import DEVICES, LISTENERS, MEDIA, ROWS, DeadLetter
+from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, MEDIA, ROWS, DeadLetter
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
 from protocol.records import OFFLINE, LoadedDevice, Unit
@@ -164,6 +164,7 @@ class House:
                 LISTENERS: self.neighbours.look_again,
                 MEDIA: self._settle_again,
                 ROWS: self._read_row_again,
+                HISTORY: self._expire_again,
             },
         )
         self.backlog = Backlog(ports.backlog)
@@ -193,6 +194,11 @@ class House:
     def _read_row_again(self, letter: DeadLetter) -> None:
         again = partial(read_row_again, self.store, letter)
         self.supervisor.contain(f"row {letter.subject}", again, gave_up=lambda: None)
+
+    def _expire_again(self, letter: DeadLetter) -> None:
+        """Delete what that feed keeps no longer; others behind it come along."""
+        again = partial(expire_again, self.store, self.clock, letter)
+        self.supervisor.contain(f"history of feed {letter.subject}", again, gave_up=lambda: None)
 
     def _settle_again(self, letter: DeadLetter) -> None:
         """Whether anybody has this content is asked once more, beside everything else."""

@@ -9,7 +9,8 @@ import msgspec
 from protocol.errors import in_words
 from protocol.times import SECOND_US
 
-# Kinds of work. `ROWS` are rows that no list or snapshot can show.
+# Kinds of work. `ROWS` are rows that no list or snapshot can show, `HISTORY` feeds whose old readings
+# cannot be deleted.
 PLANS = "plans"
 OCCURRENCES = "occurrences"
 COMMANDS = "commands"
@@ -19,7 +20,11 @@ LISTENERS = "listeners"
 ROLLUPS = "rollups"
 MEDIA = "media"
 ROWS = "rows"
-KINDS = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA, ROWS)
+HISTORY = "history"
+KINDS = (
+    *(PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA, ROWS),
+    HISTORY,
+)
 # Their subject is the id of a row that has a due time of its own.
 OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)
 

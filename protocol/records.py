@@ -11,6 +11,9 @@ from protocol.commands import CommandAck
 from protocol.topics import Topic
 from protocol.values import Kind, Value
 
+# A hundred years: nobody keeps readings longer but for ever.
+RETAIN_DAYS_MAX = 36_500
+
 OFFLINE = "offline"
 ONLINE = "online"
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol.alarms import AT_ONCE, AlarmRule
 from protocol.events import DeviceView, device_view
-from protocol.records import Device, Feed, StoredReading, StoredRejection, User
+from protocol.records import RETAIN_DAYS_MAX, Device, Feed, StoredReading, StoredRejection, User
 from protocol.times import format_us
 from protocol.topics import DEVICE_CODE, FEED_KEY
 from protocol.values import Kind, Value
@@ -29,7 +29,7 @@ Code = Annotated[str, Meta(pattern=rf"^{DEVICE_CODE}\Z")]
 Key = Annotated[str, Meta(pattern=rf"^{FEED_KEY}\Z")]
 OfflineAfter = Annotated[int, Meta(ge=1, le=30 * 24 * 3600)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-RetainDays = Annotated[int, Meta(ge=1, le=36_500)]
+RetainDays = Annotated[int, Meta(ge=1, le=RETAIN_DAYS_MAX)]
 OnViolation = Literal["reject", "flag"]
 
 

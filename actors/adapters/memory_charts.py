@@ -7,9 +7,12 @@ from typing import Any
 import msgspec
 
 from actors.adapters.memory_rollups import RollupTables
+from actors.adapters.memory_rules import Unreadable
+from actors.ports import WallClock
 from actors.ports.charts import Expired
 from protocol.alarms import Alarm
 from protocol.charts import HOUR_US, MINUTE_US, Bucket, gathered
+from protocol.dead_letters import HISTORY, reason_of
 from protocol.records import OFFLINE, Device, Feed, Reading
 from protocol.schedules import PENDING, Occurrence, Schedule
 from protocol.stats import Counts
@@ -21,7 +24,11 @@ FEEDS_AT_ONCE = 1_000
 
 
 class ChartTables(RollupTables):
-    """See `actors.ports.charts.ChartStore`; feeds and readings are those of `MemoryStore`."""
+    """See `actors.ports.charts.ChartStore`; feeds and readings are those of `MemoryStore`.
+
+    Attributes:
+        lasting: feeds whose readings nobody can delete, by number.
+    """
 
     _devices: dict[str, Device]
     _schedules: dict[str, Schedule]
@@ -29,6 +36,10 @@ class ChartTables(RollupTables):
     all_occurrences: dict[str, Occurrence]
     _store_readings: Callable[[Sequence[Reading]], int]
     _all_readable: Callable[[str, str, list[Any]], list[Any]]
+
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
+        self.lasting: set[int] = set()
 
     async def feed_bounds(self, feed_num: int) -> tuple[int, int] | None:
         await self._cross()
@@ -122,6 +133,11 @@ class ChartTables(RollupTables):
         deleted = 0
         for feed in mine[:FEEDS_AT_ONCE]:
             assert feed.retain_days is not None
+            if feed.num in self.lasting:
+                error = Unreadable(f"nobody can delete readings of the feed {feed.num}")
+                self._put_aside(HISTORY, str(feed.num), reason_of(error), now_us, feed.user_id)
+                continue
+            self._clear_dead_letters(HISTORY, [str(feed.num)])
             until_us = now_us - feed.retain_days * DAY_US
             until_us -= until_us % MINUTE_US
             deleted += self._delete_readings(feed.num, None, until_us)

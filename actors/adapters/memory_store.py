@@ -20,7 +20,7 @@ from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
-from protocol.dead_letters import DEVICES, ROLLUPS
+from protocol.dead_letters import DEVICES, HISTORY, ROLLUPS
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.records import (
     AckChange,
@@ -343,6 +343,9 @@ class MemoryStore(
         if work == DEVICES:
             user_id, _, code = subject.partition("/")
             return all(device.key != (user_id, code) for device in self._devices.values())
+        if work == HISTORY:
+            keep = [f for f in self._feeds.values() if f.retain_days is not None]
+            return all(str(feed.num) != subject for feed in keep)
         if work == ROLLUPS:
             return all(str(f.num) != subject.partition("/")[0] for f in self._feeds.values())
         return super()._is_gone(work, subject)

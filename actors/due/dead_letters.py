@@ -68,6 +68,14 @@ async def read_row_again(store: Store, letter: DeadLetter) -> None:
         log.debug("rows are read again later", error=in_words(error))
 
 
+async def expire_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:
+    """Whether that feed can lose by now what it keeps no longer."""
+    try:
+        await store.expire_history(clock.now_us(), int(letter.subject) - 1)
+    except Unavailable as error:
+        log.debug("histories are shortened later", error=in_words(error))
+
+
 class DeadLetters:
     """The work of a job.
 

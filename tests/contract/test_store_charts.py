@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.adapters import memory_charts
+from actors.adapters.memory_store import MemoryStore
 from actors.adapters.postgres import chart_queries, history_deletion
 from actors.due.retention import Retention
 from actors.ports import FeedPage
@@ -335,3 +336,61 @@ async def test_what_feeds_keep_no_longer_goes_feed_by_feed_and_goes_on_where_it_
     assert await Retention(home.store).run(NOW) == 0
     left = [len(await home.store.feed_values(FeedPage(feed_num=num))) for num in nums]
     assert left == [1, 1, 2, 1, 1, 1, 1]
+
+
+async def kept_a_day(home: Home, *nums: int) -> list[int]:
+    """Feeds with one reading that they keep no longer; answers their numbers."""
+    made = []
+    for n in nums:
+        feed = await home.store.add_feed(some_feed(f"f{n}", n, retain_days=1))
+        old = Reading(feed.num, 0, NOW - 3 * DAY, digest64(1.0), 1.0)
+        await home.store.add_history(feed, [old])
+        made.append(feed.num)
+    return made
+
+
+async def left_of(home: Home, nums: list[int]) -> list[int]:
+    return [len(await home.store.feed_values(FeedPage(feed_num=num))) for num in nums]
+
+
+async def test_one_that_keeps_its_readings_beyond_all_calendars_stops_no_other_from_losing_theirs(
+    home: Home,
+) -> None:
+    """Nobody's readings went any more: the time before which they go was none."""
+    nums = await kept_a_day(home, 30, 31, 32)
+    feeds = {feed.num: feed for feed in await home.store.feeds(USER, 100, 0)}
+    await home.store.update_feed(
+        msgspec.structs.replace(feeds[nums[1]], retain_days=2_147_483_647)
+    )
+    assert await Retention(home.store).run(NOW) == 2
+    assert await left_of(home, nums) == [0, 1, 0]
+    assert await home.store.dead_letters(10, None) == []
+
+
+async def test_a_feed_whose_readings_cannot_be_deleted_is_put_aside_alone(home: Home) -> None:
+    nums = await kept_a_day(home, 30, 31, 32)
+    store = home.store
+    if isinstance(store, MemoryStore):
+        store.lasting.add(nums[1])
+    else:
+        spoiled = (
+            "INSERT INTO feed_values (feed_num, device_num, ts, digest, number)"
+            " VALUES ($1, 0, '-infinity', 1, 1)"
+        )
+        await store._work(  # type: ignore[attr-defined]
+            lambda connection: connection.execute(spoiled, nums[1])
+        )
+    for attempts in (1, 2):
+        await Retention(store).run(NOW)
+        assert (await left_of(home, nums))[::2] == [0, 0]
+        (letter,) = await store.dead_letters(10, None)
+        assert (letter.work, letter.subject) == ("history", str(nums[1]))
+        assert (letter.user_id, letter.attempts) == (USER, attempts)
+    if isinstance(store, MemoryStore):
+        store.lasting.clear()
+    else:
+        healed = "DELETE FROM feed_values WHERE ts = '-infinity'"
+        await store._work(lambda connection: connection.execute(healed))  # type: ignore[attr-defined]
+    await store.expire_history(NOW, nums[1] - 1)
+    assert await left_of(home, nums) == [0, 0, 0]
+    assert await store.dead_letters(10, None) == []

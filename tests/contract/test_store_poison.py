@@ -394,6 +394,26 @@ async def test_an_alarm_that_nobody_can_read_keeps_no_other_from_waiting(home: H
     assert isinstance(done[1], LoadedDevice)
 
 
+async def test_a_row_that_cannot_be_forgotten_keeps_no_other_table_from_its_housekeeping(
+    scene: Scene,
+) -> None:
+    await scene.fetch("INSERT INTO message_ids VALUES (1, 1, 'x', now() - interval '9 days')")
+    await scene.fetch(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE check_violation USING MESSAGE = 'it stays'; END $$"
+    )
+    await scene.fetch(
+        "CREATE TRIGGER refuse BEFORE DELETE ON message_ids FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    await scene.fetch(
+        "INSERT INTO password_resets VALUES ('\\x01', $1::text::uuid, now() - interval '9 days')",
+        USER,
+    )
+    with pytest.raises(Unstorable, match="it stays"):
+        await scene.store.tidy()
+    assert await scene.fetch("SELECT count(*) FROM password_resets") == [(0,)]
+
+
 async def test_a_privilege_that_was_taken_away_is_a_server_that_is_away(scene: Scene) -> None:
     """It is granted again, and all goes on: nothing ends for it."""
     await scene.fetch("CREATE ROLE limited LOGIN")

@@ -20,6 +20,7 @@ from protocol.dead_letters import (
     DETAIL_MAX,
     DEVICES,
     DOUBLED_MAX,
+    HISTORY,
     KEPT_MAX,
     OCCURRENCES,
     PAUSE_FIRST_S,
@@ -66,6 +67,7 @@ _THE_ID = (
     " THEN left(l.subject, 36)::uuid END"
 )
 _THE_NUMBER = "CASE WHEN l.subject ~ '^[0-9]{1,10}/' THEN split_part(l.subject, '/', 1)::bigint END"
+_ITS_NUMBER = "CASE WHEN l.subject ~ '^[0-9]{1,10}$' THEN l.subject::bigint END"
 # What a letter is about, while that is there and still has to be done. (A subquery for each letter
 # finds it by an index; a join might read the whole table.)
 _SUBJECTS = {
@@ -78,6 +80,7 @@ _SUBJECTS = {
     " AND r.state = 'pending'",
     DEVICES: f"SELECT true FROM devices r WHERE r.user_id = {_THE_ID}"
     " AND r.code = substr(l.subject, 38)",
+    HISTORY: f"SELECT true FROM feeds r WHERE r.retain_days IS NOT NULL AND r.num = {_ITS_NUMBER}",
     ROLLUPS: "SELECT l.subject LIKE 'user %' OR"
     f" EXISTS (SELECT FROM feeds r WHERE r.num = {_THE_NUMBER})",
 }

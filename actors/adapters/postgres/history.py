@@ -6,6 +6,7 @@ import asyncpg
 
 from actors.adapters.postgres import rows
 from actors.adapters.postgres.history_deletion import erase_feeds
+from actors.adapters.postgres.isolating import ABOUT_ROWS
 from actors.adapters.postgres.revising import revise
 from actors.ports import FeedPage
 from protocol import commands, people, schedules, webhooks
@@ -151,12 +152,19 @@ _OLD = (
 )
 
 
-async def tidy(connection: Any) -> None:
-    """Forget what is old and has ended, some at a time, so that nobody waits for it."""
+async def tidy(connection: Any) -> Exception | None:
+    """Forget what is old and has ended, some at a time, so that nobody waits for it. Where rows of
+    one table fail for what they are, all other tables have their turn; answers with that error."""
+    failed: Exception | None = None
     for table, column, days, has_ended in _OLD:
         status = ""
         while status != "DELETE 0":
-            status = await connection.execute(
-                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"
-                f" WHERE {column} < now() - interval '{days} days' AND {has_ended} LIMIT 10000))"
-            )
+            try:
+                status = await connection.execute(
+                    f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE"
+                    f" {column} < now() - interval '{days} days' AND {has_ended} LIMIT 10000))"
+                )
+            except ABOUT_ROWS as error:
+                failed = failed or error
+                break
+    return failed

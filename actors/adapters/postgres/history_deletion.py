@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
+from actors.adapters.postgres.dead_letters import hold
+from actors.adapters.postgres.isolating import ABOUT_ROWS
 from actors.adapters.postgres.planning import plan_each_time
 from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.ports.charts import Expired
 from protocol.charts import HOUR_US, MINUTE_US
+from protocol.dead_letters import HISTORY
+from protocol.records import RETAIN_DAYS_MAX
 from protocol.times import SECOND_US
 
 # A history may be long.
@@ -65,12 +69,19 @@ SELECT user_id, least($2, (SELECT min(since) FROM met)), greatest($3, (SELECT ma
 FROM mine
 """
 
-_EXPIRING = """
-SELECT f.num, f.retain_days FROM (SELECT num, retain_days FROM feeds
+# Longer than anybody may ask for, and a time would lie before all calendars: for all feeds at once.
+_EXPIRING = f"""
+SELECT f.num, f.days, f.user_id::text FROM (
+    SELECT num, user_id, least(retain_days, {RETAIN_DAYS_MAX}) AS days FROM feeds
     WHERE retain_days IS NOT NULL AND num > $1 ORDER BY num LIMIT $2) f
 WHERE EXISTS (SELECT FROM feed_values v WHERE v.feed_num = f.num
-    AND v.ts < date_bin('1 minute', $3::timestamptz - f.retain_days * interval '1 day', 'epoch'))
+    AND v.ts < date_bin('1 minute', $3::timestamptz - f.days * interval '1 day', 'epoch'))
 ORDER BY f.num
+"""
+_EXPIRED = """
+DELETE FROM dead_letters WHERE work = $1 AND NOT subject = ANY($4)
+    AND CASE WHEN subject ~ '^[0-9]{1,10}$' THEN subject::bigint > $2
+        AND ($3::bigint IS NULL OR subject::bigint <= $3) END
 """
 _LOOKED_AT = """
 SELECT num FROM feeds WHERE retain_days IS NOT NULL AND num > $1 ORDER BY num OFFSET $2 LIMIT 1
@@ -159,22 +170,34 @@ async def erase_feeds(connection: Any, nums: Sequence[int]) -> None:
 
 
 async def expire_history(connection: Any, now_us: int, after: int) -> Expired:
-    """From the feed behind this number on; a feed that has much gets its turn in the next round."""
+    """From the feed behind this number on; a feed that has much gets its turn in the next round,
+    and one whose readings cannot be deleted for what they are is put aside alone."""
     found = await connection.fetch(_EXPIRING, after, FEEDS_AT_ONCE, now_us)
     deleted, portions, is_left = 0, 0, False
+    failed: list[str] = []
+    last: int | None = None
     for row in found:
-        until_us = now_us - row["retain_days"] * 24 * 3600 * SECOND_US
+        until_us = now_us - row["days"] * 24 * 3600 * SECOND_US
         # Whole minutes, so that nothing of a minute is left behind.
         until_us -= until_us % MINUTE_US
         for _ in range(PORTIONS_EACH):
-            many, is_over = await _delete_portion(connection, row["num"], None, until_us)
-            deleted += many
             portions += 1
+            try:
+                many, is_over = await _delete_portion(connection, row["num"], None, until_us)
+            except ABOUT_ROWS as error:
+                subject, whose = str(row["num"]), row["user_id"]
+                await hold(connection, HISTORY, subject, error, now_us=now_us, user_id=whose)
+                failed.append(subject)
+                break
+            deleted += many
             if is_over:
                 break
         else:
             is_left = True
         if portions >= PORTIONS_MAX:
-            return Expired(deleted=deleted, after=row["num"], is_left=is_left)
-    last = await connection.fetchval(_LOOKED_AT, after, FEEDS_AT_ONCE - 1)
+            last = row["num"]
+            break
+    else:
+        last = await connection.fetchval(_LOOKED_AT, after, FEEDS_AT_ONCE - 1)
+    await connection.execute(_EXPIRED, HISTORY, after, last, failed)
     return Expired(deleted=deleted, after=last, is_left=is_left)

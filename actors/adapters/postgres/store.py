@@ -98,8 +98,10 @@ class PostgresStore(
         """Housekeeping of every hour: partitions ahead, old message ids away."""
 
         async def unit(connection: Any) -> None:
-            await history.tidy(connection)
+            failed = await history.tidy(connection)
             await make_partitions(connection)
+            if failed is not None:
+                raise failed
 
         await self._work(unit, within_s=history_deletion.PURGE_WITHIN_S)
 
