@@ -192,7 +192,7 @@ class House:
         self.clockwork.restore_waits(loaded)
 
     def _read_row_again(self, letter: DeadLetter) -> None:
-        again = partial(read_row_again, self.store, letter)
+        again = partial(read_row_again, self.store, self.clock, letter)
         self.supervisor.contain(f"row {letter.subject}", again, gave_up=lambda: None)
 
     def _expire_again(self, letter: DeadLetter) -> None:

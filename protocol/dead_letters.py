@@ -4,13 +4,16 @@
 that it fails for. A dead letter is tried again with growing pauses, and goes when a try succeeds.
 """
 
+import re
+
 import msgspec
 
 from protocol.errors import in_words
+from protocol.ids import is_uuid
 from protocol.times import SECOND_US
 
-# Kinds of work. `ROWS` are rows that no list or snapshot can show, `HISTORY` feeds whose old readings
-# cannot be deleted.
+# Kinds of work. `ROWS` are rows that no list or snapshot can show, `HISTORY` feeds whose old
+# readings cannot be deleted.
 PLANS = "plans"
 OCCURRENCES = "occurrences"
 COMMANDS = "commands"
@@ -42,6 +45,11 @@ PAUSE_MAX_US = PAUSE_MAX_S * SECOND_US
 DOUBLED_MAX = 9
 
 
+USER_SUMS = "user "
+INT32_MAX = 2**31 - 1
+_MINUTE_OF_FEED = re.compile(r"([0-9]{1,10})/(-?[0-9]{1,10})", re.ASCII)
+
+
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """One of them, as it is stored. `reason` is one line; `detail` may be longer."""
 
@@ -71,6 +79,19 @@ def row_of(subject: str) -> tuple[str, int]:
     """The other way round."""
     noun, _, num = subject.rpartition(" ")
     return noun, int(num)
+
+
+def rollup_of(subject: str) -> tuple[int, int] | str | None:
+    """Of `ROLLUPS`: a feed and a minute since 1970, or a user; None for a subject that is neither,
+    which only a hand can have written."""
+    if subject.startswith(USER_SUMS):
+        user_id = subject.removeprefix(USER_SUMS)
+        return user_id if is_uuid(user_id) else None
+    found = _MINUTE_OF_FEED.fullmatch(subject)
+    if found is None:
+        return None
+    feed_num, minute = int(found[1]), int(found[2])
+    return (feed_num, minute) if feed_num <= INT32_MAX >= abs(minute) else None
 
 
 def is_due(letter: DeadLetter, now_us: int) -> bool:

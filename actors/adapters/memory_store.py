@@ -5,6 +5,7 @@ commit may find it done a while later (`begin`). What happens between a process 
 the business of `actors.adapters.memory_store_line`.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -13,15 +14,16 @@ import trio
 from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_charts import ChartTables
 from actors.adapters.memory_listeners import ListenerTables
-from actors.adapters.memory_listing import ListTables
+from actors.adapters.memory_listing import SHELVES, ListTables
 from actors.adapters.memory_media import MediaTables
 from actors.adapters.memory_rules import check_storable, revised
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
-from protocol.dead_letters import DEVICES, HISTORY, ROLLUPS
+from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, rollup_of
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
+from protocol.ids import is_uuid
 from protocol.records import (
     AckChange,
     Device,
@@ -346,8 +348,15 @@ class MemoryStore(
         if work == HISTORY:
             keep = [f for f in self._feeds.values() if f.retain_days is not None]
             return all(str(feed.num) != subject for feed in keep)
+        if work == LISTENERS:
+            return not is_uuid(subject)
+        if work == ROWS:
+            noun, _, num = subject.rpartition(" ")
+            return noun not in SHELVES or re.fullmatch("[0-9]{1,18}", num) is None
         if work == ROLLUPS:
-            return all(str(f.num) != subject.partition("/")[0] for f in self._feeds.values())
+            found = rollup_of(subject)
+            feeds = {feed.num for feed in self._feeds.values()}
+            return not isinstance(found, str) and (found is None or found[0] not in feeds)
         return super()._is_gone(work, subject)
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:

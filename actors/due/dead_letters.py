@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 
 from actors.ports import Store, WallClock
-from actors.runtime.isolation import Failed, attempt
+from actors.runtime.isolation import Failed, attempt, attempt_now
 from protocol.dead_letters import DETAIL_MAX, OWN_ROW, DeadLetter, reason_of
 from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
@@ -60,20 +60,30 @@ async def put_aside(
     return noted
 
 
-async def read_row_again(store: Store, letter: DeadLetter) -> None:
+async def read_row_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:
     """Whether that row can be read by now."""
-    try:
-        await store.read_row_again(letter.subject, letter.user_id or "")
-    except Unavailable as error:
-        log.debug("rows are read again later", error=in_words(error))
+    again = partial(store.read_row_again, letter.subject, letter.user_id or "")
+    await _tried(store, clock, letter, await attempt(again))
 
 
 async def expire_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:
     """Whether that feed can lose by now what it keeps no longer."""
-    try:
+
+    async def again() -> None:
         await store.expire_history(clock.now_us(), int(letter.subject) - 1)
-    except Unavailable as error:
-        log.debug("histories are shortened later", error=in_words(error))
+
+    await _tried(store, clock, letter, await attempt(again))
+
+
+async def _tried(store: Store, clock: WallClock, letter: DeadLetter, done: object) -> None:
+    """A try that failed as such, whatever it failed with, is one more attempt; while the store is
+    away it is none, and the letter is due still."""
+    if not isinstance(done, Failed):
+        return
+    if isinstance(done.error, Unavailable):
+        log.debug("tried again later", work=letter.work, error=in_words(done.error))
+    else:
+        await put_aside(store, clock, letter.work, letter.subject, done.error, letter.user_id)
 
 
 class DeadLetters:
@@ -103,7 +113,8 @@ class DeadLetters:
             await self._store.forget_dead_letters(work, renewed_us)
         for work in [each for each in self._again if each in self.counts]:
             for letter in await self._store.due_dead_letters(work, now_us, AGAIN_MAX):
-                self._again[work](letter)
+                done = attempt_now(partial(self._again[work], letter))
+                await _tried(self._store, self._clock, letter, done)
         return now_us + AGAIN_S * SECOND_US if self.counts else None
 
     async def _forget_gone(self, work: str) -> int:

@@ -359,9 +359,7 @@ async def test_one_that_keeps_its_readings_beyond_all_calendars_stops_no_other_f
     """Nobody's readings went any more: the time before which they go was none."""
     nums = await kept_a_day(home, 30, 31, 32)
     feeds = {feed.num: feed for feed in await home.store.feeds(USER, 100, 0)}
-    await home.store.update_feed(
-        msgspec.structs.replace(feeds[nums[1]], retain_days=2_147_483_647)
-    )
+    await home.store.update_feed(msgspec.structs.replace(feeds[nums[1]], retain_days=2_147_483_647))
     assert await Retention(home.store).run(NOW) == 2
     assert await left_of(home, nums) == [0, 1, 0]
     assert await home.store.dead_letters(10, None) == []

@@ -15,7 +15,7 @@ from protocol.webhooks import Outcome
 from tests.contract import test_store_commands as of_commands
 from tests.contract import test_store_schedules as of_schedules
 from tests.contract import test_store_webhooks as of_webhooks
-from tests.contract.test_store import Home
+from tests.contract.test_store import Home, of
 from tests.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
@@ -196,3 +196,37 @@ async def test_letters_go_with_what_they_are_about(store: Store) -> None:
     # What a listener left behind is cleared by its next try; the sums of a user likewise.
     await store.put_aside("listeners", OTHER_USER, "r", now_us=NOW)
     assert await left() == {"listeners": OTHER_USER}
+
+
+NONSENSE = {
+    "rollups": ["user not-a-uuid", "user ", "x/5", "7", "9999999999/5", "7/99999999999"],
+    "rows": ["nonsense 5", "devices", "devices x", "devices 99999999999999999999"],
+    "history": ["x", "-1", "99999999999"],
+    "devices": ["d1", "not-a-uuid/d1"],
+    "listeners": ["not-a-uuid"],
+    "plans": ["not-a-uuid"],
+    "commands": ["\u2603"],
+}
+
+
+@pytest.mark.parametrize("work", NONSENSE)
+async def test_a_letter_about_nothing_that_there_can_be_is_forgotten(
+    store: Store, work: str
+) -> None:
+    """It was tried for ever, each time with nine tracebacks."""
+    for subject in NONSENSE[work]:
+        await store.put_aside(work, subject, "written by hand", now_us=NOW)
+    assert await store.forget_gone_letters(work) == len(NONSENSE[work])
+    assert await store.dead_letters(100, None) == []
+
+
+async def test_a_letter_about_no_sum_that_there_can_be_stops_no_other_sum(store: Store) -> None:
+    """Nobody's readings were summed up any more."""
+    home = await Home(store).furnish()
+    for subject in NONSENSE["rollups"]:
+        await store.put_aside("rollups", subject, "written by hand", now_us=NOW)
+    await store.retry_dead_letters(None, 0)
+    await home.commit(of(home.reading(1.0)))
+    assert await store.roll_up(100) == 0
+    await store.forget_gone_letters("rollups")
+    assert await store.dead_letters(100, None) == []

@@ -311,7 +311,7 @@ async def test_a_device_row_that_the_server_cannot_read_fails_alone(scene: Scene
 async def test_an_online_device_that_our_records_refuse_leaves_all_others_their_leases(
     home: Home,
 ) -> None:
-    """After a restart nobody fell silent any more: the leases of all tenants were never restored."""
+    """After a restart nobody fell silent any more: no lease of anybody was restored."""
     store = home.store
     for n, code in enumerate(("bad", "good")):
         made = some_device(code, f"00000000-0000-4000-8000-0000000bad0{n}", client_id=code)

@@ -5,7 +5,13 @@ import pytest
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
-from actors.due.dead_letters import AGAIN_S, RENEWED_WITHIN_S, DeadLetters, put_aside
+from actors.due.dead_letters import (
+    AGAIN_S,
+    RENEWED_WITHIN_S,
+    DeadLetters,
+    put_aside,
+    read_row_again,
+)
 from actors.ports import Store
 from protocol.dead_letters import DeadLetter, reason_of
 from protocol.errors import Unavailable, Unstorable
@@ -99,6 +105,30 @@ async def test_due_letters_without_a_row_are_tried_and_those_of_a_row_that_went_
     clock.advance(RENEWED_WITHIN_S + 1)
     await letters.work()
     assert await store.count_dead_letters() == {"devices": 1}
+
+
+async def test_a_letter_whose_try_fails_as_such_keeps_its_pauses_and_holds_up_no_other() -> None:
+    """The others behind it were never tried, or a task began again nine times for it."""
+    store, tried = MemoryStore(ManualClock()), list[str]()
+
+    def again(letter: DeadLetter) -> None:
+        tried.append(letter.subject)
+        if letter.subject == "bad":
+            raise KeyError("no such list")
+
+    clock = ManualClock(NOW)
+    letters = DeadLetters(store, clock, {"media": again})
+    for subject in ("bad", "good"):
+        await store.put_aside("media", subject, "r", now_us=NOW - 10 * SECOND)
+    await letters.work()
+    assert tried == ["bad", "good"]
+    bad = next(each for each in await store.dead_letters(10, None) if each.subject == "bad")
+    assert (bad.attempts, bad.next_try_us) == (2, NOW + 20 * SECOND)
+    # Likewise where a task of its own tries it.
+    await store.put_aside("rows", "nonsense 5", "r", now_us=NOW)
+    (row,) = await store.due_dead_letters("rows", NOW + 10 * SECOND, 10)
+    await read_row_again(store, clock, row)
+    assert (await store.due_dead_letters("rows", NOW + 10 * SECOND, 10)) == []
 
 
 def test_a_table_says_what_since_when_how_often_and_why() -> None:

@@ -22,13 +22,16 @@ from protocol.dead_letters import (
     DOUBLED_MAX,
     HISTORY,
     KEPT_MAX,
+    LISTENERS,
     OCCURRENCES,
     PAUSE_FIRST_S,
     PAUSE_MAX_S,
     PAUSE_MAX_US,
     PLANS,
     ROLLUPS,
+    ROWS,
     SUBJECT_MAX,
+    USER_SUMS,
     WEBHOOKS,
     DeadLetter,
     line,
@@ -36,6 +39,7 @@ from protocol.dead_letters import (
     reason_of,
     storable,
 )
+from protocol.listing import LISTS
 from protocol.times import SECOND_US
 
 _LETTER = (
@@ -62,11 +66,12 @@ _RELEASE_DELIVERIES = """
 UPDATE webhook_deliveries SET next_try_at = $2 WHERE id::text = ANY($1) AND state = 'pending'
 """
 
-_THE_ID = (
-    "CASE WHEN l.subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'"
-    " THEN left(l.subject, 36)::uuid END"
+_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_THE_ID = f"CASE WHEN l.subject ~ '^{_ID}' THEN left(l.subject, 36)::uuid END"
+_THE_NUMBER = (
+    "CASE WHEN l.subject ~ '^[0-9]{1,10}/-?[0-9]{1,10}$'"
+    " THEN split_part(l.subject, '/', 1)::bigint END"
 )
-_THE_NUMBER = "CASE WHEN l.subject ~ '^[0-9]{1,10}/' THEN split_part(l.subject, '/', 1)::bigint END"
 _ITS_NUMBER = "CASE WHEN l.subject ~ '^[0-9]{1,10}$' THEN l.subject::bigint END"
 # What a letter is about, while that is there and still has to be done. (A subquery for each letter
 # finds it by an index; a join might read the whole table.)
@@ -81,7 +86,10 @@ _SUBJECTS = {
     DEVICES: f"SELECT true FROM devices r WHERE r.user_id = {_THE_ID}"
     " AND r.code = substr(l.subject, 38)",
     HISTORY: f"SELECT true FROM feeds r WHERE r.retain_days IS NOT NULL AND r.num = {_ITS_NUMBER}",
-    ROLLUPS: "SELECT l.subject LIKE 'user %' OR"
+    # What a deleted listener left is cleared by the next try.
+    LISTENERS: f"SELECT l.subject ~ '^{_ID}$'",
+    ROWS: f"SELECT l.subject ~ '^({'|'.join(noun.name for noun in LISTS)}) [0-9]{{1,18}}$'",
+    ROLLUPS: f"SELECT l.subject ~ '^{USER_SUMS}{_ID}$' OR"
     f" EXISTS (SELECT FROM feeds r WHERE r.num = {_THE_NUMBER})",
 }
 

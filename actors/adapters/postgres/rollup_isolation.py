@@ -10,7 +10,7 @@ from typing import Any
 from actors.adapters.postgres import dead_letters
 from actors.adapters.postgres.isolating import CONTENT
 from actors.adapters.postgres.rows import columns
-from protocol.dead_letters import ROLLUPS, reason_of
+from protocol.dead_letters import ROLLUPS, USER_SUMS, reason_of, rollup_of
 
 Pair = tuple[int, int]  # a feed, and a minute since 1970
 Sum = Callable[[Any, Sequence[Pair]], Awaitable[None]]
@@ -18,7 +18,6 @@ Sum = Callable[[Any, Sequence[Pair]], Awaitable[None]]
 # In one turn; what is not tried by then waits for the next.
 FAILED_MAX = 20
 RETRIED_MAX = 100
-_USER = "user "
 
 _HOLD = """
 INSERT INTO rollup_late (user_id, feed_num, minute, held)
@@ -84,18 +83,25 @@ async def hold_user(connection: Any, user_id: str, error: Exception, now_us: int
 
 
 async def released(connection: Any, now_us: int) -> tuple[list[Pair], list[str]]:
-    """Pairs and users whose next try has come."""
+    """Pairs and users whose next try has come. A letter that is about nothing that there can be is
+    forgotten."""
     letters = await dead_letters.due(connection, ROLLUPS, now_us, RETRIED_MAX)
-    pairs, users = [], []
+    pairs: list[Pair] = []
+    users: list[str] = []
+    nonsense: list[str] = []
     for letter in letters:
-        if letter.subject.startswith(_USER):
-            users.append(letter.subject.removeprefix(_USER))
-            await connection.execute(_HELD_USER, users[-1], False)
-        else:
-            feed_num, _, minute = letter.subject.partition("/")
-            pairs.append((int(feed_num), int(minute)))
+        match rollup_of(letter.subject):
+            case None:
+                nonsense.append(letter.subject)
+            case str(user_id):
+                users.append(user_id)
+                await connection.execute(_HELD_USER, user_id, False)
+            case pair:
+                pairs.append(pair)
     if pairs:
         await connection.execute(_RELEASE, *columns(pairs, 2))
+    if nonsense:
+        await dead_letters.clear(connection, ROLLUPS, nonsense)
     return pairs, users
 
 
@@ -104,4 +110,4 @@ def subject_of(feed_num: int, minute: int) -> str:
 
 
 def subject_of_user(user_id: str) -> str:
-    return _USER + user_id
+    return USER_SUMS + user_id
