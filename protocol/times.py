@@ -6,7 +6,7 @@ and travels to PostgreSQL without a conversion. On the wire it is RFC 3339 in UT
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from protocol.errors import Reason, Refusal
@@ -41,6 +41,19 @@ def writable(us: int) -> int:
     if not FIRST_US <= us <= LAST_US:
         raise ValueError(f"a time ({us} µs) outside of the years 1 to 9999")
     return us
+
+
+def check_times(record: Any) -> None:
+    """Whether each time of a record (µs, named `…_us`) can be shown. Raises `ValueError`."""
+    for name in _times_of(type(record)):  # type: ignore[arg-type]  # of Any it knows no hash
+        us = getattr(record, name)
+        if us is not None:
+            writable(us)
+
+
+@cache
+def _times_of(kind: Any) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name.endswith("_us"))
 
 
 def shown_us(us: int | None) -> str | None:

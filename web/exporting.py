@@ -15,6 +15,7 @@ from protocol.records import Feed, StoredReading
 from protocol.resources import ReadingView, reading_view
 from web.disposition import attachment
 from web.openapi import CSV, LINES
+from web.paging import showable
 from web.routing import Call
 
 PAGE = 5_000
@@ -89,10 +90,14 @@ async def _points(views: Sequence[ReadingView]) -> AsyncGenerator[Sequence[Row],
 
 
 def _written(kind: str, rows: Sequence[Row], columns: Sequence[str]) -> bytes:
-    views = [row if isinstance(row, ReadingView) else reading_view(row) for row in rows]
+    views = showable(rows, _view)
     if kind == CSV:
         return _lines([_cell(getattr(view, name)) for name in columns] for view in views)
     return b"".join(codec.encode(view) + b"\n" for view in views)
+
+
+def _view(row: Row) -> ReadingView:
+    return row if isinstance(row, ReadingView) else reading_view(row)
 
 
 def _lines(rows: Iterable[Sequence[Any]]) -> bytes:

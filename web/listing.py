@@ -28,11 +28,12 @@ CURSOR_MAX = 2_000
 NUMBER_MAX = 2**63
 # How values of what is sorted by numbers are written; all others are texts.
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_TIME = re.compile(r"-?([0-9]{1,19}|infinity)", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,10})?", re.ASCII)
 _NUMBERS = {
     **dict.fromkeys((CREATED, "stock", "size", "failures", "attempts"), _INTEGER),
-    **dict.fromkeys(("last_seen", "since", "due_at", "next_due_at", "trigger_time"), _INTEGER),
-    **dict.fromkeys(("expires_at", "last_used_at"), _INTEGER),
+    **dict.fromkeys(("last_seen", "since", "due_at", "next_due_at", "trigger_time"), _TIME),
+    **dict.fromkeys(("expires_at", "last_used_at"), _TIME),
     **dict.fromkeys(("price", "total"), _DECIMAL),
 }
 
@@ -99,6 +100,14 @@ async def _shown(
     view: Callable[[R], V],
     after: str | None,
 ) -> Page[V]:
+    """Items as they are shown, of which some cannot be read."""
+    shown = await shown_of(call, noun, items, view)
+    return Page(shown, after, len(items) - len(shown) or UNSET)
+
+
+async def shown_of(
+    call: Call, noun: ListOf[R], items: Sequence[R | UnreadableRow], view: Callable[[R], V]
+) -> list[V]:
     """Items as they are shown; one that fails (a time beyond the calendar) is left out like one
     that nobody can read, and hides no other."""
     shown: list[V] = []
@@ -113,7 +122,7 @@ async def _shown(
             )
         else:
             shown.append(done)
-    return Page(shown, after, len(items) - len(shown) or UNSET)
+    return shown
 
 
 def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...] | None:

@@ -3,8 +3,9 @@
 The socket is accepted before it is authenticated, so that a client sees why it is closed.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 import trio
@@ -12,18 +13,24 @@ from quart import Websocket, websocket
 
 from actors.outbox import Filter, Outbox
 from actors.ports import WallClock
+from actors.runtime.isolation import Failed, attempt_now
 from protocol import codec
+from protocol.dead_letters import reason_of
 from protocol.errors import BadPayload, Busy, Unauthorized, Unavailable
 from protocol.events import (
     CHANNELS,
+    DeviceList,
+    Event,
     Ping,
     Staleness,
     Subscribe,
     batched,
+    device_view,
     framed,
     from_client,
 )
 from protocol.events import Auth as AuthFrame
+from protocol.records import Device
 from protocol.times import SECOND_US
 from web.auth import Asker
 from web.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
@@ -227,10 +234,7 @@ class _Session:
                 if self._outbox.has_lost:
                     self._users.resume(self._asker.user.id, self._outbox)
                     continue
-                frames = []
-                for event in events:
-                    self._seq += 1
-                    frames.append(framed(event, self._seq))
+                frames = self._framed(events)
                 if self._batch:
                     await self._send(batched(frames))
                 else:
@@ -246,10 +250,29 @@ class _Session:
             self._why = _Closed(CLOSE_TRY_AGAIN, "the client takes nothing")
         scope.cancel()
 
+    def _framed(self, events: Sequence[Event]) -> list[bytes]:
+        """With their places in this stream; what no view can show hides nothing else."""
+        frames = []
+        for event in events:
+            done = attempt_now(partial(framed, event, self._seq + 1))
+            if isinstance(done, Failed) and isinstance(event, DeviceList):
+                shown = DeviceList(tuple(d for d in event.devices if _is_showable(d)))
+                done = attempt_now(partial(framed, shown, self._seq + 1))
+            if isinstance(done, Failed):
+                log.warning("left out", user=self._asker.user.id, reason=reason_of(done.error))
+                continue
+            self._seq += 1
+            frames.append(done)
+        return frames
+
     async def _send(self, frame: bytes) -> None:
         # The server below writes one frame after the other, whichever task they come from.
         with trio.fail_after(SEND_WITHIN_S):
             await self._socket.send(frame.decode())
+
+
+def _is_showable(device: Device) -> bool:
+    return not isinstance(attempt_now(partial(device_view, device)), Failed)
 
 
 def framed_stale(since_us: int) -> bytes:

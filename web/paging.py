@@ -6,10 +6,18 @@ return page(found, query.limit, device_resource)
 
 import base64
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
+import structlog
+from msgspec import UNSET
+
+from actors.runtime.isolation import Failed, attempt_now
+from protocol.dead_letters import reason_of
 from protocol.errors import Invalid
 from protocol.resources import Page
+
+log = structlog.get_logger("roost.web")
 
 F = TypeVar("F")
 V = TypeVar("V")
@@ -49,7 +57,19 @@ def page(
     view: Callable[[F], V],
     place: Callable[[F], tuple[int, ...]] = _by_num,
 ) -> Page[V]:
-    """A page of what was found, of which one more than `limit` was asked for."""
+    """A page of what was found, of which one more than `limit` was asked for. What no view can show
+    (a time beyond the calendar) is left out and counted, and hides no other."""
     items = found[:limit]
     after = cursor(*place(items[-1])) if len(found) > limit else None
-    return Page([view(each) for each in items], after)
+    shown = showable(items, view)
+    return Page(shown, after, len(items) - len(shown) or UNSET)
+
+
+def showable(items: Sequence[F], view: Callable[[F], V]) -> list[V]:
+    """Those that a view can show."""
+    done = [attempt_now(partial(view, item)) for item in items]
+    shown = [each for each in done if not isinstance(each, Failed)]
+    if len(shown) < len(items):
+        reasons = [reason_of(each.error) for each in done if isinstance(each, Failed)]
+        log.warning("left out", many=len(reasons), reason=reasons[0])
+    return shown

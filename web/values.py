@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 import trio
-from msgspec import Meta
+from msgspec import UNSET, Meta
 from quart import Response
 
 from actors.ports import FeedPage
@@ -13,6 +13,7 @@ from protocol.charts import POINTS_MAX, Bucket
 from protocol.errors import Invalid, NotTaken
 from protocol.ids import is_uuid
 from protocol.importing import ImportView, read_csv
+from protocol.listing import FEEDS
 from protocol.records import Feed
 from protocol.resources import (
     Deleted,
@@ -28,6 +29,7 @@ from protocol.resources import (
 from protocol.times import FIRST_US, LAST_US, format_us, parse_rfc3339
 from web.exporting import exported, wanted_kind
 from web.feeds import feed_of
+from web.listing import shown_of
 from web.paging import page, place_of
 from web.routing import Api, Call
 
@@ -85,7 +87,8 @@ async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
     if len(asked) > FEEDS_MAX or not all(is_uuid(each) for each in asked):
         raise Invalid({"feed_ids": f"are at most {FEEDS_MAX} ids with commas between"})
     found = await call.house.store.last_values(call.user.id, list(dict.fromkeys(asked)))
-    return Page([latest_view(feed) for feed in found])
+    shown = await shown_of(call, FEEDS, found, latest_view)
+    return Page(shown, None, len(found) - len(shown) or UNSET)
 
 
 @api.operation(

@@ -9,9 +9,19 @@ from actors.adapters.memory_store import MemoryStore
 from actors.adapters.postgres import unreadable
 from actors.adapters.postgres.nouns import NOUNS
 from protocol.dead_letters import LISTENERS, ROWS
-from protocol.listing import DEVICES, FEEDS, LISTS, ORDERS, Listing, ListOf, UnreadableRow
+from protocol.listing import (
+    API_KEYS,
+    DEVICES,
+    FEEDS,
+    LISTS,
+    ORDERS,
+    SCHEDULES,
+    Listing,
+    ListOf,
+    UnreadableRow,
+)
 from tests.contract.pg_scene import Scene
-from tests.contract.test_store import Home
+from tests.contract.test_store import Home, of
 from tests.contract.test_store_access import some_key
 from tests.contract.test_store_listeners import some_listener
 from tests.contract.test_store_media import some_media
@@ -204,6 +214,56 @@ async def test_a_time_that_no_calendar_has_spoils_its_own_device_alone(scene: Sc
     assert await home.store.snapshot(USER) == before[1:]
     (letter,) = await home.store.dead_letters(10, None)
     assert letter.reason.startswith("ValueError: a time")
+
+
+async def test_a_last_value_of_a_time_that_no_calendar_has_hides_no_other(scene: Scene) -> None:
+    home = await furnished(scene.home)
+    feeds = list(home.feeds.values())
+    await home.commit(of(home.reading(1.0), home.reading(True)))
+    bad = home.feeds["number"]
+    await scene.fetch("UPDATE feed_last SET ts = 'infinity' WHERE feed_num = $1", bad.num)
+    found = await home.store.last_values(USER, [feed.id for feed in feeds])
+    assert [feed.id for feed in found] == [feed.id for feed in feeds if feed.id != bad.id]
+    page = await home.store.listed(FEEDS, USER, in_order())
+    assert [item for _, item in page if isinstance(item, UnreadableRow)] == [UnreadableRow(bad.num)]
+    (letter,) = await home.store.dead_letters(10, None)
+    assert letter.subject == f"feeds {bad.num}"
+    # It stays noted as long as it is so, and its device lives with it.
+    await home.store.retry_dead_letters(None, 0)
+    await home.store.read_row_again(letter.subject, USER)
+    assert (await home.store.dead_letters(10, None))[0].attempts == 2
+    assert (await home.store.load_devices([home.device.key]))[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("noun", "column", "sort"),
+    [
+        (DEVICES, "last_seen_at", "last_seen"),
+        (SCHEDULES, "trigger_at", "trigger_time"),
+        (API_KEYS, "last_used_at", "last_used_at"),
+    ],
+    ids=["devices", "schedules", "keys"],
+)
+@pytest.mark.parametrize("when", ["infinity", "-infinity", "200000-01-01"])
+async def test_it_hides_no_other_in_a_list_that_is_sorted_by_that_time(
+    scene: Scene, noun: ListOf[Any], column: str, sort: str, when: str
+) -> None:
+    """An endless time is no number: the place of the row could not be written."""
+    home = await furnished(scene.home)
+    everything = await home.store.listed(noun, USER, in_order())
+    bad = everything[1][1].num
+    table = NOUNS[noun.name].tables.split()[0]
+    await scene.fetch(f"UPDATE {table} SET {column} = '{when}' WHERE num = {bad}")
+    for descending in (False, True):
+        seen: list[int] = []
+        after: tuple[str, int] | None = None
+        for _ in everything:
+            asked = Listing(limit=1, sort=sort, descending=descending, after=after)
+            ((place, item),) = await home.store.listed(noun, USER, asked)
+            seen.append(item.num)
+            after = place, item.num
+            assert isinstance(item, UnreadableRow) == (item.num == bad)
+        assert sorted(seen) == sorted(item.num for _, item in everything)
 
 
 async def test_a_table_that_is_spoiled_as_a_whole_is_noted_by_some_of_its_rows(

@@ -11,7 +11,11 @@ from actors.adapters.memory_store import MemoryStore
 from actors.due.dead_letters import AGAIN_S
 from protocol.dead_letters import PAUSE_FIRST_S, ROWS
 from protocol.errors import Unstorable
+from protocol.records import Reading
+from protocol.values import digest64
 from tests.conftest import Logs
+from tests.simulation.asgi import open_socket
+from tests.unit.makers import NOW, SECOND
 from tests.unit.site import Site
 
 SOME_ID = "00000000-0000-4000-8000-000000000001"
@@ -50,6 +54,53 @@ async def test_what_no_view_can_show_is_left_out_and_noted(site: Site) -> None:
     (letter,) = await site.house.store.dead_letters(10, None)
     assert (letter.work, letter.subject, letter.attempts) == (ROWS, f"devices {bad.num}", 1)
     assert letter.reason.startswith("OverflowError")
+
+
+async def test_a_last_value_that_no_view_can_show_hides_no_other(site: Site) -> None:
+    """`/feed-values/latest` answered 500 for all the feeds that were asked for."""
+    ids = [(await site.post("/feeds", {"key": f"k{n}", "name": "k"}))[1]["id"] for n in range(3)]
+    store = store_of(site)
+    bad = store._feeds[ids[1]]
+    store._feeds[ids[1]] = msgspec.structs.replace(bad, last_us=2**62)
+    status, page = await site.call("GET", f"/feed-values/latest?feed_ids={','.join(ids)}")
+    assert status == 200
+    assert [each["feed_id"] for each in page["items"]] == [ids[0], ids[2]]
+    assert page["unreadable"] == 1
+    (letter,) = await site.house.store.dead_letters(10, None)
+    assert (letter.work, letter.subject) == (ROWS, f"feeds {bad.num}")
+
+
+async def test_a_reading_that_no_view_can_show_hides_no_other(site: Site) -> None:
+    _, feed = await site.post("/feeds", {"key": "k", "name": "k"})
+    num = store_of(site)._feeds[feed["id"]].num
+    history = [
+        Reading(num, 0, ts_us, digest64(value), value)
+        for value, ts_us in ((1.0, NOW), (2.0, 2**62), (3.0, NOW + SECOND))
+    ]
+    store_of(site)._store_readings(history)
+    path = f"/feed-values/{feed['id']}"
+    status, page = await site.call("GET", path)
+    assert (status, page["unreadable"]) == (200, 1)
+    assert [each["value"] for each in page["items"]] == [3.0, 1.0]
+    answer = await site.raw("GET", f"/api/v1{path}", headers={"accept": "text/csv"})
+    lines = (await answer.get_data()).splitlines()[1:]
+    assert [line.split(b",")[1] for line in lines] == [b"3.0", b"1.0"]
+
+
+async def test_a_device_that_no_view_can_show_is_missing_in_the_list_of_a_dashboard(
+    site: Site,
+) -> None:
+    """Each of the user's sockets was closed as it began."""
+    for n in range(3):
+        await site.device(f"d{n}")
+    store = store_of(site)
+    bad = next(each for each in store._devices.values() if each.code == "d1")
+    state = msgspec.structs.replace(bad.state, last_seen_us=2**62)
+    store._devices[bad.id] = msgspec.structs.replace(bad, state=state)
+    async with open_socket(site.app, "/ws/devices", site.headers) as socket:
+        first = await socket.receive()
+        assert (first["type"], first["seq"]) == ("device_list", 1)
+        assert [each["device_code"] for each in first["devices"]] == ["d0", "d2"]
 
 
 async def test_the_letter_of_a_row_goes_when_it_can_be_read_again(

@@ -45,11 +45,13 @@ def number(expression: str, kind: str = "bigint") -> Key:
 
 
 def _time(expression: str) -> Key:
-    """Microseconds, exactly: no floating point on the way."""
+    """Microseconds, exactly: no floating point on the way; or "infinity", which no view shows."""
     return Key(
         expression,
-        "((extract(epoch FROM {}) * 1000000)::bigint)::text",
-        "('epoch'::timestamptz + {}::text::bigint * interval '1 microsecond')",
+        "(CASE WHEN isfinite({0}) THEN ((extract(epoch FROM {0}) * 1000000)::bigint)::text"
+        " ELSE ({0})::text END)",
+        "(CASE WHEN {0}::text IN ('infinity', '-infinity') THEN {0}::text::timestamptz"
+        " ELSE 'epoch'::timestamptz + {0}::text::bigint * interval '1 microsecond' END)",
     )
 
 

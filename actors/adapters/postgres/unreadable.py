@@ -14,10 +14,11 @@ from typing import Any
 import structlog
 
 from actors.adapters.postgres.dead_letters import clear, put_aside
-from actors.adapters.postgres.isolating import ABOUT_ROWS, halves_apart
+from actors.adapters.postgres.isolating import ABOUT_ROWS, computed, halves_apart
 from actors.adapters.postgres.nouns import NOUNS, Noun
 from protocol.dead_letters import ROWS, reason_of, row_of, subject_of_row
 from protocol.listing import UnreadableRow
+from protocol.times import check_times
 
 log = structlog.get_logger("roost.store")
 
@@ -50,13 +51,21 @@ async def read(
             f"SELECT {noun.select}, {place} AS place_ FROM {noun.tables} {which}", *args
         )
         places = [row["place_"] for row in found]
-        return list(zip(places, await noun.records(connection, found), strict=True))
+        return list(zip(places, await _records(connection, noun, found), strict=True))
     except ABOUT_ROWS:
         pass
     keys = await connection.fetch(
         f"SELECT {noun.number} AS num_, {place} AS place_ FROM {noun.tables} {which}", *args
     )
     return await _apart(connection, noun, user_id, [tuple(key) for key in keys])
+
+
+async def _records(connection: Any, noun: Noun, found: list[Any]) -> list[Any]:
+    """Raises `Poison` for one that nobody could show, too: a time that no calendar has."""
+    records = await noun.records(connection, found)
+    for record in records:
+        computed(check_times, record)
+    return records
 
 
 async def _apart(
@@ -71,7 +80,7 @@ async def _apart(
             [num for num, _ in part],
         )
         nums = [row["num_"] for row in found]
-        return list(zip(nums, await noun.records(connection, found), strict=True))
+        return list(zip(nums, await _records(connection, noun, found), strict=True))
 
     async def aside(key: Key, error: Exception) -> None:
         bad.append((key[0], error))
