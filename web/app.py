@@ -41,6 +41,7 @@ from web.addresses import Addresses
 from web.arriving import PacedConnection
 from web.auth import Auth, Tokens
 from web.ending import with_an_end
+from web.hashing import Hashing
 from web.limits import Rates
 from web.live import Sockets, devices_socket
 from web.metrics import ProcessFigures
@@ -94,7 +95,7 @@ def create_app(
     context = Context(
         house=house,
         auth=Auth(tokens, house.sessions, house.store, house.clock, house.ids, settings.public_url),
-        hasher=hasher,
+        hashing=Hashing(hasher),
         settings=settings,
         uploads=Uploads(),
         limits=SignInLimits(),

@@ -1,6 +1,7 @@
 """Signing in and up, and one's own account."""
 
 from collections.abc import Mapping
+from functools import partial
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,9 +19,10 @@ from protocol.resources import (
     UserView,
     user_view,
 )
+from web.hashing import Who
 from web.manners import check_match, tag
 from web.routing import Api, Call
-from web.signing_in import begin_session, note
+from web.signing_in import account_of, begin_session, note
 
 api = Api("people")
 
@@ -41,17 +43,16 @@ async def login(call: Call) -> Response:
     if not call.auth.is_same_origin(call.request):
         raise Forbidden("sign in on our own pages, not on those of others")
     wanted = await _credentials(call)
+    user = await account_of(call, wanted.email)
     with call.limits.trying(wanted.email, call.address) as attempt:
-        # PostgreSQL compares no text with U+0000; nobody has such an address.
-        known = "\0" not in wanted.email
-        user = await call.house.store.user_by_email(wanted.email) if known else None
         # As long for an unknown address as for a wrong password: nobody learns who has an account.
         hashed = None if user is None else user.password_hash
-        matches = await call.hasher.verify(hashed, wanted.password)
+        who = call.limits.who(call.address, wanted.email)
+        matches = await call.hashing.verify(hashed, wanted.password, who)
         if user is None or not matches:
             attempt.wrong()
             if user is not None:
-                await note(call, user.id, "sign_in_failed")
+                await call.hashing.note(partial(note, call, user.id, "sign_in_failed"))
             raise Unauthorized("the e-mail address or the password is wrong")
     return await begin_session(call, user, hashed)
 
@@ -92,7 +93,7 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
         id=call.house.ids.uuid(),
         email=body.email,
         full_name=body.full_name,
-        password_hash=await call.hasher.hash(body.password),
+        password_hash=await call.hashing.hash(body.password, call.limits.who(call.address)),
         created_us=call.house.clock.now_us(),
     )
     await call.house.store.add_user(user)
@@ -120,7 +121,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     if body.email is not UNSET:
         changed = msgspec.structs.replace(changed, email=body.email)
     if body.password is not UNSET:
-        hashed = await call.hasher.hash(str(body.password))
+        hashed = await call.hashing.hash(str(body.password), _who_is_in(call))
         changed = msgspec.structs.replace(changed, password_hash=hashed)
     check_match(call, user.revision)
     signs_out = body.password is not UNSET
@@ -143,7 +144,14 @@ async def _check_password(call: Call, user: User, said: str | UnsetType) -> None
         raise Invalid({"password": f"this account signs in with {user.idp}"})
     if said is UNSET:
         raise Invalid({"current_password": "is required for this change"})
-    with call.limits.trying(user.email or "", call.address) as attempt:
-        if not await call.hasher.verify(user.password_hash, str(said)):
+    email = user.email or ""
+    call.limits.was_in(email, call.address)  # and is: nobody keeps her from a new password
+    with call.limits.trying(email, call.address) as attempt:
+        if not await call.hashing.verify(user.password_hash, str(said), _who_is_in(call)):
             attempt.wrong()
             raise Invalid({"current_password": "is wrong"})
+
+
+def _who_is_in(call: Call) -> Who:
+    """Somebody who is in is known, wherever that is."""
+    return Who(call.user.id, True)

@@ -12,7 +12,7 @@ from protocol.access import PasswordReset, ResetAsked, kept_of
 from protocol.errors import Forbidden, Unauthorized, Unavailable, in_words
 from web.reset_links import new_link
 from web.routing import Api, Call
-from web.signing_in import note
+from web.signing_in import account_of, note
 
 log = structlog.get_logger("roost.web")
 
@@ -40,7 +40,7 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     url = call.where()
     with call.limits.trying(f"reset {body.email}", call.address) as attempt:
         attempt.wrong()  # every mail counts
-    user = None if "\0" in body.email else await call.house.store.user_by_email(body.email)
+    user = await account_of(call, body.email)
     if user is None or user.email is None or user.password_hash is None:
         return
     await note(call, user.id, "password_reset_asked")
@@ -65,7 +65,7 @@ async def reset_password(call: Call, body: PasswordReset) -> None:
     """Set a new password with the token of a link; all sessions end."""
     # A hash costs a third of a second: who guesses at links may not ask for many.
     with call.limits.trying(None, call.address) as attempt:
-        hashed = await call.hasher.hash(body.password)
+        hashed = await call.hashing.hash(body.password, call.limits.who(call.address))
         user = await call.house.store.take_reset(kept_of(body.token), call.house.clock.now_us())
         if user is None:
             attempt.wrong()

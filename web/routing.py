@@ -35,6 +35,7 @@ from protocol.ids import is_uuid
 from protocol.records import User
 from web.addresses import Addresses
 from web.auth import Asker, Auth
+from web.hashing import Hashing
 from web.upload_places import Uploads
 
 log = structlog.get_logger("roost.web")
@@ -85,7 +86,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     house: Any  # House; msgspec does not check classes of ours
     auth: Any  # Auth
-    hasher: Any  # Hasher
+    hashing: Any  # Hashing
     settings: WebSettings
     uploads: Any  # Uploads
     limits: Any  # SignInLimits
@@ -104,7 +105,7 @@ class Call:
     def __init__(self, context: Context, asked: Request, asker: Asker | None) -> None:
         self.house: House = context.house
         self.auth: Auth = context.auth
-        self.hasher = context.hasher
+        self.hashing: Hashing = context.hashing
         self.settings = context.settings
         self.uploads: Uploads = context.uploads
         self.request = asked

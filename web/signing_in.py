@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from quart import Response
 
@@ -15,6 +16,8 @@ from protocol.resources import Token
 from protocol.times import SECOND_US
 from web.addresses import network_of
 from web.auth import COOKIE
+from web.hashing import Who
+from web.places import Places, place_of
 from web.routing import Call
 
 # Wrong passwords: of one account from one address, of one account, from one address.
@@ -36,19 +39,40 @@ class Attempt:
 
 
 class SignInLimits:
-    """Only what is wrong counts; while it is being looked at, it counts, too."""
+    """Only what is wrong counts; while it is being looked at, it counts, too.
+
+    Where somebody has signed in before, what others do elsewhere, to her account too, counts for
+    nothing: nobody is kept out of an account by those who guess at it.
+    """
 
     def __init__(self) -> None:
         self._pairs = Buckets(PAIR_TRIES, PAIR_EVERY_S)
         self._accounts = Buckets(ACCOUNT_TRIES, ACCOUNT_EVERY_S)
         self._addresses = Buckets(ADDRESS_TRIES, ADDRESS_EVERY_S)
         self._sign_ups = Buckets(SIGN_UPS, SIGN_UP_EVERY_S)
+        self._places = Places()
 
     def sign_up(self, address: str) -> None:
         """Count a new account. Raises `TooMany`."""
         wait_s = self._sign_ups.take(network_of(address))
         if wait_s:
             raise TooMany("too many new accounts from here", retry_after_s=math.ceil(wait_s))
+
+    def who(self, address: str, email: str | None = None) -> Who:
+        """What somebody counts as where many want to be hashed."""
+        if email is not None and self._places.knows(email, address):
+            return Who(place_of(email, address), True)
+        return Who(network_of(address), False)
+
+    def was_in(self, email: str, address: str) -> None:
+        """Whose account it is signs in there, or did."""
+        self._places.add(email, address)
+
+    def check(self, email: str, address: str) -> None:
+        """Before the store is asked for an account. Raises `TooMany` for who would be refused."""
+        if not self._places.knows(email, address):
+            with self.trying(None, address):
+                pass
 
     @contextmanager
     def trying(self, email: str | None, address: str) -> Iterator[Attempt]:
@@ -78,12 +102,25 @@ class SignInLimits:
         network = network_of(address)
         if email is None:
             return [(self._addresses, network)]
-        account = email.lower()[:254]
-        return [
-            (self._pairs, f"{account} {network}"),
-            (self._accounts, account),
-            (self._addresses, network),
-        ]
+        place = (self._pairs, place_of(email, address))
+        if self._places.knows(email, address):
+            return [place]
+        return [place, (self._accounts, email.lower()[:254]), (self._addresses, network)]
+
+
+async def account_of(call: Call, email: str) -> User | None:
+    """Who has that address. Raises `TooMany` and `Busy`."""
+    call.limits.check(email, call.address)
+    if "\0" in email:  # PostgreSQL compares no text with it; nobody has such an address
+        return None
+    look = partial(call.house.store.account, email)
+    found = await call.hashing.look(call.limits.who(call.address, email), look)
+    if found is None:
+        return None
+    user, addresses = found
+    if network_of(call.address) in map(network_of, addresses):
+        call.limits.was_in(email, call.address)
+    return user
 
 
 async def begin_session(call: Call, user: User, verified: str | None) -> Response:
@@ -103,6 +140,8 @@ async def begin_session(call: Call, user: User, verified: str | None) -> Respons
     )
     if not await call.house.store.add_session(session, verified):
         raise Unauthorized("the password was changed meanwhile")
+    if user.email is not None:
+        call.limits.was_in(user.email, call.address)
     await note(call, user.id, "signed_in")
     token = call.auth.tokens.issue(user, session)
     response = Response(

@@ -3,22 +3,16 @@
 import secrets
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import argon2
 import trio
 
-from protocol.errors import Busy
-
-T = TypeVar("T")
-
 # One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower. Who signs
 # in does not wait for those who sign up or change their passwords: each kind has its own place.
+# Who is next for it is decided before (`web.hashing`).
 _hashing = trio.CapacityLimiter(1)
 _verifying = trio.CapacityLimiter(1)
 SET_S = 0.005
-WAITING_MAX = 32  # at 0.3 s each, the last waits ten seconds
 
 
 class SystemClock:
@@ -54,23 +48,15 @@ class Argon2Hasher:
         self._nobody: str | None = None
 
     async def hash(self, password: str) -> str:
-        return await _in_turn(_hashing, self._hasher.hash, password)
+        return await trio.to_thread.run_sync(self._hasher.hash, password, limiter=_hashing)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
-        if self._nobody is None:
-            self._nobody = await _in_turn(_verifying, self._hasher.hash, secrets.token_urlsafe(20))
-        matches = await _in_turn(_verifying, self._matches, hashed or self._nobody, password)
-        return matches and hashed is not None
+        return await trio.to_thread.run_sync(self._matches, hashed, password, limiter=_verifying)
 
-    def _matches(self, hashed: str, password: str) -> bool:
+    def _matches(self, hashed: str | None, password: str) -> bool:
+        if self._nobody is None:
+            self._nobody = self._hasher.hash(secrets.token_urlsafe(20))
         try:
-            return self._hasher.verify(hashed, password)
+            return self._hasher.verify(hashed or self._nobody, password) and hashed is not None
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
-
-
-async def _in_turn(place: trio.CapacityLimiter, work: Callable[..., T], *args: Any) -> T:
-    """Work in a thread. Raises `Busy` when so many wait that one more would wait too long."""
-    if place.statistics().tasks_waiting >= WAITING_MAX:
-        raise Busy("too many people sign in or up at once", retry_after_s=5)
-    return await trio.to_thread.run_sync(work, *args, limiter=place)

@@ -61,6 +61,13 @@ class PeopleTables(Tables):
         found = [u for u in self._users.values() if u.email and u.email.lower() == email.lower()]
         return found[0] if found else None
 
+    async def account(self, email: str) -> tuple[User, frozenset[str]] | None:
+        user = await self.user_by_email(email)
+        if user is None:
+            return None
+        mine = (s.address for s in self.all_sessions.values() if s.user_id == user.id)
+        return user, frozenset(mine)
+
     async def user_by_subject(self, idp: str, subject: str) -> User | None:
         await self._cross()
         found = [u for u in self._users.values() if (u.idp, u.subject) == (idp, subject)]

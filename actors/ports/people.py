@@ -14,6 +14,10 @@ class PeopleStore(Protocol):
 
     async def user_by_email(self, email: str) -> User | None: ...
 
+    async def account(self, email: str) -> tuple[User, frozenset[str]] | None:
+        """Who has that e-mail address, and the addresses where they are signed in."""
+        ...
+
     async def user_by_subject(self, idp: str, subject: str) -> User | None:
         """Who another identity provider knows by that name."""
         ...

@@ -40,6 +40,11 @@ class Buckets:
         now_s = trio.current_time()
         return self._full_at.get(key, now_s) + self._every_s - now_s > self._size * self._every_s
 
+    def taken(self, key: str) -> float:
+        """How many tokens are away."""
+        now_s = trio.current_time()
+        return max(0.0, self._full_at.get(key, now_s) - now_s) / self._every_s
+
     def give_back(self, key: str) -> None:
         if key in self._full_at:
             self._full_at[key] -= self._every_s

@@ -157,6 +157,21 @@ async def heard_all(heard: list[str], wanted: set[str]) -> None:
             await trio.lowlevel.checkpoint()
 
 
+async def test_an_account_comes_with_the_addresses_where_it_is_signed_in(home: Home) -> None:
+    email = (await known(home, USER)).email
+    assert email is not None
+    assert await home.store.account(email.upper()) == (await known(home, USER), frozenset())
+    for n, address in enumerate(("192.0.2.1", "192.0.2.1", "2001:db8::1")):
+        await signed_in(home, n, address=address)
+    await signed_in(home, 4, user_id=OTHER_USER, address="192.0.2.4")
+    found = await home.store.account(email)
+    assert found is not None and found[1] == {"192.0.2.1", "2001:db8::1"}
+    await home.store.delete_sessions(USER, [id_of(2)])
+    found = await home.store.account(email)
+    assert found is not None and found[1] == {"192.0.2.1"}
+    assert await home.store.account("nobody@example.org") is None
+
+
 async def test_the_audit_log_is_a_users_own_newest_first(home: Home) -> None:
     entry = AuditEntry(user_id=USER, at_us=NOW, action="signed_in", address="::1", agent="curl")
     await home.store.add_audit(entry)

@@ -21,7 +21,7 @@ import pytest
 import trio
 
 from actors.adapters.postgres.readers import STATEMENT_S
-from tests.real.harness import DeviceClient, Person, Roost, eventually, running
+from tests.real.harness import PASSWORD, DeviceClient, Person, Roost, eventually, running
 from tests.real.test_lifecycle import roost_command
 
 CUT_OFF_WITHIN_S = STATEMENT_S + 10
@@ -29,7 +29,8 @@ CUT_OFF_WITHIN_S = STATEMENT_S + 10
 
 @pytest.fixture(scope="module")
 def roost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
-    with running(tmp_path_factory.mktemp("roost"), "--sql", "127.0.0.1:0") as service:
+    options = ("--sql", "127.0.0.1:0", "--trusted-proxies", "127.0.0.0/8")
+    with running(tmp_path_factory.mktemp("roost"), *options) as service:
         yield service
 
 
@@ -176,3 +177,54 @@ def test_two_thousand_devices_come_back_at_once_and_none_is_refused(
 
     trio.run(storm, credentials(ada, 2_000))
     assert answers == {0: 2_000}
+
+
+ANSWERED_WITHIN_S = 5.0
+# Each takes 0.3 s of both cores: twelve seconds of work.
+GUESSES, FROM_ONE = 40, 24
+
+
+def test_wrong_passwords_shut_nobody_out(roost: Roost) -> None:
+    """The owner was answered 503 and 429, or after 25 s, while others guessed."""
+    owner = roost.user("guessed-at")
+    hers = "203.0.113.9"
+
+    def log_in(email: str, password: str, address: str) -> tuple[int, float]:
+        since = time.monotonic()
+        answer = httpx.post(
+            f"{roost.url}/api/v1/login/access-token",
+            json={"email": email, "password": password},
+            headers={"x-forwarded-for": address},
+            timeout=60,
+        )
+        if answer.status_code in (429, 503):
+            assert int(answer.headers["retry-after"]) > 0
+        return answer.status_code, time.monotonic() - since
+
+    def storm(guesses: list[tuple[str, str]]) -> Counter[int]:
+        """She signs in, again and again, while others guess."""
+        guessed: list[int] = []
+
+        def guess(email: str, address: str) -> None:
+            guessed.append(log_in(email, "wrong-wrong", address)[0])
+
+        threads = [threading.Thread(target=guess, args=each) for each in guesses]
+        for thread in threads:
+            thread.start()
+        answers = [log_in(owner.email, PASSWORD, hers) for _ in range(3)]
+        for thread in threads:
+            thread.join()
+        said = Counter(guessed)
+        assert [status for status, _ in answers] == [200] * 3, (answers, said)
+        assert max(took_s for _, took_s in answers) < ANSWERED_WITHIN_S, (answers, said)
+        return said
+
+    assert log_in(owner.email, PASSWORD, hers)[0] == 200
+    from_one = storm([(f"no{n}@example.org", "198.51.100.9") for n in range(FROM_ONE)])
+    assert from_one[429] >= FROM_ONE // 2  # two of them at once, the others not at all
+    at_her = storm([(owner.email, f"10.9.{n}.2") for n in range(GUESSES)])
+    from_many = storm([(f"no{n}@example.org", f"10.8.{n}.2") for n in range(GUESSES)])
+    for said in (at_her, from_many):
+        assert said[401] and set(said) <= {401, 429, 503}
+    assert "all connections to the database are busy" not in roost.log
+    serves_others(roost, "guessed-other")

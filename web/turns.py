@@ -1,0 +1,117 @@
+"""Work that only few may do at once, in fair turns: nobody's crowd keeps others from their turn.
+
+    turns = Turns(at_once=1, of_one_max=2, waiting_max=64, wait_s=10)
+    async with turns.turn("203.0.113.9"):
+        ...
+
+Whoever was served least of late is next, and of these the newest: among strangers who come faster
+than they can be served, somebody has to go, and who waits for longest has most likely gone. Who is
+known begins with an advantage of `KNOWN_AHEAD` turns.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import trio
+
+from actors.runtime.buckets import Buckets
+from protocol.errors import Busy, TooMany
+
+# A turn is forgotten after ten seconds, so whoever comes more rarely counts as new; a rush, after a
+# quarter of an hour. A program may sign in for each of its requests: at first it stays ahead.
+SERVED_MAX, SERVED_EVERY_S = 90, 10.0
+KNOWN_AHEAD = 60
+FULL_RETRY_S = 2
+BUSY_RETRY_S = 5
+
+
+class Waiting:
+    """One that waits; `has_turn` is None until it is decided."""
+
+    def __init__(self, who: str, ahead: int, number: int) -> None:
+        self.who = who
+        self.ahead = ahead
+        self.number = number
+        self.has_turn: bool | None = None
+        self.decided = trio.Event()
+
+    def decide(self, has_turn: bool) -> None:
+        self.has_turn = has_turn
+        self.decided.set()
+
+
+class Turns:
+    """Args:
+    at_once: so many have their turn.
+    of_one_max: so many of one wait or have it; more are refused at once.
+    waiting_max: beyond it, who would be last is refused.
+    wait_s: who has waited for so long is refused.
+    """
+
+    def __init__(self, *, at_once: int, of_one_max: int, waiting_max: int, wait_s: float) -> None:
+        self._free = at_once
+        self._of_one_max = of_one_max
+        self._waiting_max = waiting_max
+        self._wait_s = wait_s
+        self._of: Counter[str] = Counter()
+        self._served = Buckets(SERVED_MAX, SERVED_EVERY_S)
+        self._waiting: dict[int, Waiting] = {}
+        self._numbers = count()
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    @asynccontextmanager
+    async def turn(self, who: str, *, is_known: bool = False) -> AsyncIterator[None]:
+        """Raises `TooMany` where this one has enough on its way, `Busy` where others go first."""
+        if self._of[who] >= self._of_one_max:
+            raise TooMany("more at once than one may ask for", retry_after_s=FULL_RETRY_S)
+        self._of[who] += 1
+        try:
+            await self._come(Waiting(who, KNOWN_AHEAD if is_known else 0, next(self._numbers)))
+            try:
+                yield
+            finally:
+                self._free += 1
+                self._go_on()
+        finally:
+            self._of[who] -= 1
+            if not self._of[who]:
+                del self._of[who]
+
+    async def _come(self, mine: Waiting) -> None:
+        self._waiting[mine.number] = mine
+        self._go_on()
+        if len(self._waiting) > self._waiting_max:
+            last = max(self._waiting.values(), key=self._place)
+            del self._waiting[last.number]
+            last.decide(False)
+        try:
+            if mine.has_turn is None:
+                with trio.move_on_after(self._wait_s):
+                    await mine.decided.wait()
+        except trio.Cancelled:
+            if mine.has_turn:  # it was given in the very moment
+                self._free += 1
+                self._go_on()
+            raise
+        finally:
+            self._waiting.pop(mine.number, None)
+        if not mine.has_turn:
+            raise Busy("too many people sign in or up at once", retry_after_s=BUSY_RETRY_S)
+
+    def _go_on(self) -> None:
+        """Give free turns to those who are next. Looks at all who wait: some dozens."""
+        while self._free and self._waiting:
+            first = min(self._waiting.values(), key=self._place)
+            del self._waiting[first.number]
+            self._free -= 1
+            self._served.take(first.who)
+            first.decide(True)
+
+    def _place(self, waiting: Waiting) -> tuple[int, int]:
+        served = round(self._served.taken(waiting.who))
+        return served - waiting.ahead, -waiting.number
