@@ -9,7 +9,7 @@ listener that has just logged in, what was said meanwhile is said again: NATS de
 message before it can be found, so what comes while a client subscribes may reach it neither way.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 import structlog
@@ -28,8 +28,10 @@ from protocol.records import Device, Feed
 
 log = structlog.get_logger("roost.neighbours")
 
-PAGE = 100  # with 50 feeds each, their documents take 3.5 ms
+PAGE = 100
 FEEDS_PAGE = 500
+# So many devices are remembered whose document is not whole: each is told of once.
+CUT_MAX = 10_000
 # A client subscribes within this time of its login; what was said shortly before that may not be
 # found yet.
 SUBSCRIBES_WITHIN_S = 2.0
@@ -74,6 +76,7 @@ class Neighbours:
         self._listeners: dict[str, Listener] = {}
         self._dirty: dict[str, None] = {}  # users to look at
         self._aside: dict[str, None] = {}  # users with a dead letter
+        self._cut: set[str] = set()  # devices whose documents are not whole; asked for only
         self._bell = trio.Event()
         self._is_new = True
         self._late: dict[str, None] = {}  # users of whom the leader has to say all again
@@ -270,7 +273,9 @@ class Neighbours:
             for device in page:
                 for topic in self._say(device, feeds):
                     left.pop(topic, None)
-            await self._retained.wait_room()
+                # One document takes a millisecond: nobody waits for those of all devices.
+                await trio.lowlevel.checkpoint()
+                await self._retained.wait_room()
             after = page[-1].num
         for topic in left:  # of devices that were deleted, or documents that nobody wants
             self._retained.clear(topic)
@@ -286,8 +291,17 @@ class Neighbours:
             return (status,)
         discovery = listeners.discovery_topic(device.user_id, device.code)
         document = listeners.discovery(device, feeds.of(device), self._version)
-        retained.say(discovery, document)
+        self._note_cut(device, document.left_out)
+        retained.say(discovery, document.payload)
         return status, discovery
+
+    def _note_cut(self, device: Device, left_out: int) -> None:
+        """Tell once of each device whose document is not whole."""
+        if not left_out:
+            self._cut.discard(device.id)
+        elif device.id not in self._cut and len(self._cut) < CUT_MAX:
+            self._cut.add(device.id)
+            log.warning("document without all feeds", device=device.id, left_out=left_out)
 
     async def _feeds_of(self, user_id: str) -> "FeedsOf":
         found = FeedsOf()
@@ -309,10 +323,13 @@ class FeedsOf:
         if feed.enabled and not feed.archived:
             self._by_device.setdefault(feed.device_id, {})[feed.key] = feed
 
-    def of(self, device: Device) -> list[Feed]:
-        """Those that devices share, and its own, which go before these."""
-        feeds = self._by_device.get(None, {}) | self._by_device.get(device.id, {})
-        return list(feeds.values())
+    def of(self, device: Device) -> Iterator[Feed]:
+        """Its own, and then those that devices share, as far as it has none of that key."""
+        own = self._by_device.get(device.id, {})
+        yield from own.values()
+        for key, feed in self._by_device.get(None, {}).items():
+            if key not in own:
+                yield feed
 
 
 def _version(device: Device) -> Version:

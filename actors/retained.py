@@ -21,8 +21,10 @@ log = structlog.get_logger("roost.neighbours")
 RETRY_S = 2.0
 # Beside what devices say by themselves.
 ROOM = 500
+ROOM_BYTES = 4 << 20
 # What was published lately: at most so much, for so long.
 RECENT_MAX = 10_000
+RECENT_BYTES_MAX = 32 << 20
 RECENT_S = 10.0
 
 # Of two versions of what a topic tells of, the higher knows more: number of the device, version of
@@ -63,7 +65,9 @@ class Retained:
         self._said_late = said_late
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
         self._waiting: dict[str, Publication] = {}  # by topic
-        self._recent: deque[tuple[float, Publication]] = deque(maxlen=RECENT_MAX)
+        self._waiting_bytes = 0
+        self._recent: deque[tuple[float, Publication]] = deque()
+        self._recent_bytes = 0
         self._on_the_way: list[Publication] = []
         self._begun, self._taken = trio.Event(), trio.Event()
 
@@ -121,13 +125,26 @@ class Retained:
 
     async def wait_room(self) -> None:
         """Wait until little is waiting."""
-        while len(self._waiting) > ROOM:
+        while len(self._waiting) > ROOM or self._waiting_bytes > ROOM_BYTES:
             self._taken = trio.Event()
             await self._taken.wait()
 
     def _publish(self, topic: str, payload: bytes) -> None:
-        self._waiting[topic] = Publication(topic, payload, retain=True)
+        old = self._waiting.get(topic)
+        self._waiting[topic] = Publication(topic, payload, retain=True)  # in the place of the old
+        self._waiting_bytes += len(payload) - (len(old.payload) if old is not None else 0)
         self._begun.set()
+
+    def _keep(self, each: Publication) -> None:
+        """It waits again, unless there is newer."""
+        if each.topic not in self._waiting:
+            self._publish(each.topic, each.payload)
+
+    def _drop(self, topic: str) -> None:
+        """It waits no longer."""
+        each = self._waiting.pop(topic, None)
+        if each is not None:
+            self._waiting_bytes -= len(each.payload)
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -135,19 +152,20 @@ class Retained:
             await self._begun.wait()
             if not self._may_serve():
                 self._waiting.clear()
+                self._waiting_bytes = 0
                 self._taken.set()
             batch = list(islice(self._waiting.values(), PUBLISH_MAX))
             if not batch:
                 self._begun = trio.Event()
                 continue
             for each in batch:
-                del self._waiting[each.topic]
+                self._drop(each.topic)
             self._on_the_way = batch
             try:
                 good = await attempt_each(batch, self._broker.publish)
             except BaseException:  # what is not known to have arrived still waits
                 for each in batch:
-                    self._waiting.setdefault(each.topic, each)
+                    self._keep(each)
                 raise
             finally:
                 self._on_the_way = []
@@ -160,7 +178,7 @@ class Retained:
                     if not self._may_serve():
                         self._said_late(user_of(each.topic))
                 else:
-                    self._waiting.setdefault(each.topic, each)
+                    self._keep(each)
             self._taken.set()
             if not all(good):
                 log.debug("states are published later", waiting=len(self._waiting))
@@ -170,5 +188,10 @@ class Retained:
         now_s = trio.current_time()
         self.published += 1
         self._recent.append((now_s, each))
-        while self._recent[0][0] < now_s - RECENT_S:
-            self._recent.popleft()
+        self._recent_bytes += len(each.payload)
+        while (
+            self._recent[0][0] < now_s - RECENT_S
+            or len(self._recent) > RECENT_MAX
+            or self._recent_bytes > RECENT_BYTES_MAX
+        ):
+            self._recent_bytes -= len(self._recent.popleft()[1].payload)

@@ -7,11 +7,13 @@ and publish nothing.
 With `home_assistant` there are retained discovery documents, one for each device, below
 `live/U/homeassistant`, to be set as the discovery prefix of Home Assistant's MQTT integration: its
 usual prefix would be shared by all users. Their form: home-assistant.io, "MQTT", "Device discovery
-payload".
+payload". They are bounded: a broker ends the connection of whoever sends more than it takes, and a
+user decides how many feeds there are and what they are called.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +22,10 @@ from protocol.events import device_view
 from protocol.records import Device, Feed
 from protocol.times import format_us
 from protocol.values import Value
+
+# Of one document: three hundred usual components are 80 kB. The embedded broker takes 8 MB.
+COMPONENTS_MAX = 300
+COMPONENTS_BYTES_MAX = 128 * 1024
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +100,28 @@ def discovery_topic(user_id: str, code: str) -> str:
     return f"live/{user_id}/homeassistant/device/{code}/config"
 
 
-def discovery(device: Device, feeds: Sequence[Feed], version: str) -> bytes:
-    """The document of a device and of the feeds that it writes."""
+class Document(NamedTuple):
+    """A discovery document, and how many feeds it leaves out for want of room."""
+
+    payload: bytes
+    left_out: int
+
+
+def discovery(device: Device, feeds: Iterable[Feed], version: str) -> Document:
+    """The document of a device and of the feeds that it writes, as far as there is room for them:
+    the first ones go before the others."""
+    components: dict[str, msgspec.Raw] = {}
+    size = 0
+    wanted = iter(feeds)
+    left_out = 0
+    for feed in islice(wanted, COMPONENTS_MAX):
+        component = codec.encode(_component(device, feed))
+        if size + len(component) > COMPONENTS_BYTES_MAX:
+            left_out = 1
+            break
+        size += len(component)
+        components[f"feed_{feed.key}"] = msgspec.Raw(component)
+    left_out += sum(1 for _ in wanted)
     document: dict[str, Any] = {
         "device": {"identifiers": [f"roost-{device.id}"], "name": device.name},
         "origin": {"name": "Roost", "sw_version": version},
@@ -105,12 +131,12 @@ def discovery(device: Device, feeds: Sequence[Feed], version: str) -> bytes:
                 "value_template": "{{ 'offline' if value_json.status == 'offline' else 'online' }}",
             }
         ],
-        "components": {f"feed_{feed.key}": _component(device, feed) for feed in feeds},
+        "components": components,
         "qos": 0,
     }
     if device.state.firmware is not None:
         document["device"]["sw_version"] = device.state.firmware
-    return codec.encode(document)
+    return Document(codec.encode(document), left_out)
 
 
 def _component(device: Device, feed: Feed) -> dict[str, Any]:

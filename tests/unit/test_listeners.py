@@ -6,7 +6,8 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from protocol.listeners import discovery
+from actors.neighbours import FeedsOf
+from protocol.listeners import COMPONENTS_BYTES_MAX, COMPONENTS_MAX, discovery
 from protocol.records import DeviceState
 from tests.unit.makers import some_device, some_feed
 
@@ -69,9 +70,26 @@ DOCUMENTED: dict[str, Any] = {
 def test_documents_are_as_home_assistant_documents_them(kind: Any) -> None:
     device = some_device(state=DeviceState(firmware="1.4"), name="Shed é")
     feeds = [some_feed("t", kind=kind, unit="°C"), some_feed("u", 2, kind=kind)]
-    document = msgspec.json.decode(discovery(device, feeds, "0.1"))
+    document = msgspec.json.decode(discovery(device, feeds, "0.1").payload)
     jsonschema_rs.validate(DOCUMENTED, document)
     platforms = {each["platform"] for each in document["components"].values()}
     assert platforms == {"binary_sensor" if kind == "bool" else "sensor"}
     units = [each.get("unit_of_measurement") for each in document["components"].values()]
     assert units == (["°C", None] if kind == "number" else [None, None])
+
+
+@pytest.mark.parametrize("name", ["t", "\x01" * 200, "\U0001d4b3" * 200])
+def test_a_document_is_bounded_and_its_own_feeds_go_first(name: str) -> None:
+    """Feeds that anybody may make made a document of nine megabytes; the broker ended the
+    connection by which it came, and everybody's commands with it, for ever."""
+    device = some_device()
+    found = FeedsOf()
+    for n in range(1, 5_001):
+        owner = device.id if n > 4_900 else None
+        found.add(some_feed(f"{n:064}", n, name=name, unit="\x01" * 32, device_id=owner))
+    document, left_out = discovery(device, found.of(device), "0.1")
+    assert len(document) <= COMPONENTS_BYTES_MAX + COMPONENTS_MAX * 80 + 1_000
+    components = list(msgspec.json.decode(document)["components"])
+    assert len(components) + left_out == 5_000
+    assert len(components) == COMPONENTS_MAX or len(document) > COMPONENTS_BYTES_MAX * 0.9
+    assert components[:70] == [f"feed_{n:064}" for n in range(4_901, 4_971)]
