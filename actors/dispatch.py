@@ -14,7 +14,8 @@ import trio
 from actors.due.dead_letters import put_aside
 from actors.ports import PUBLISH_MAX, Broker, Publication, Store, WallClock
 from actors.ports.time import Progress
-from actors.runtime.isolation import Failed, attempt_each, attempt_now
+from actors.publishing import publish_each
+from actors.runtime.isolation import Failed, attempt_now
 from protocol import commands
 from protocol.commands import Command
 from protocol.dead_letters import COMMANDS
@@ -114,7 +115,7 @@ class Dispatcher:
         self.expired += len(batch) - len(going)
         made = [(command, attempt_now(partial(_publication, command))) for command in going]
         good = [(command, each) for command, each in made if not isinstance(each, Failed)]
-        answers = iter(await attempt_each([each for _, each in good], self._broker.publish))
+        answers = iter(await publish_each(self._broker, [each for _, each in good]))
         # One that cannot be written is as one that cannot be published.
         taken = [each if isinstance(each, Failed) else next(answers) for _, each in made]
         for command, is_taken in zip(going, taken, strict=True):

@@ -21,9 +21,10 @@ from actors.retained import RETRY_S, Retained, Version
 from actors.runtime.isolation import Failed, attempt
 from protocol import listeners
 from protocol.dead_letters import LISTENERS, DeadLetter
-from protocol.errors import Unavailable, in_words
+from protocol.errors import Unavailable, Unpublishable, in_words
 from protocol.events import DeviceChanged, Event, FeedValue
 from protocol.listeners import Listener
+from protocol.publishing import fault_of
 from protocol.records import Device, Feed
 
 log = structlog.get_logger("roost.neighbours")
@@ -72,10 +73,11 @@ class Neighbours:
         self._may_serve = may_serve
         self._wait_may_serve = wait_may_serve
         self._written = written
-        self._retained = Retained(broker, may_serve, self._note_late)
+        self._retained = Retained(broker, may_serve, self._note_late, self._note_refused)
         self._listeners: dict[str, Listener] = {}
         self._dirty: dict[str, None] = {}  # users to look at
         self._aside: dict[str, None] = {}  # users with a dead letter
+        self._refused: dict[str, Exception] = {}  # users for whom something was not taken
         self._cut: set[str] = set()  # devices whose documents are not whole; asked for only
         self._bell = trio.Event()
         self._is_new = True
@@ -153,6 +155,10 @@ class Neighbours:
         self._late[user_id] = None
         self._is_late.set()
 
+    def _note_refused(self, user_id: str, error: Exception) -> None:
+        self._refused[user_id] = error
+        self._bell.set()
+
     async def _own_up_forever(self) -> None:
         """Have whoever leads say again what this process may have said something older over."""
         while True:
@@ -190,6 +196,9 @@ class Neighbours:
                     user_id = next(iter(self._dirty))
                     del self._dirty[user_id]
                     await self._look_contained(user_id)
+                while self._refused:
+                    user_id, error = self._refused.popitem()
+                    await self._put_aside(user_id, error)
             except Unavailable as error:
                 log.debug("listeners are looked at later", error=in_words(error))
                 await trio.sleep(RETRY_S)
@@ -201,16 +210,17 @@ class Neighbours:
         if isinstance(done, Failed):
             if isinstance(done.error, Unavailable):
                 raise done.error
-            self._aside[user_id] = None
-            if (
-                await put_aside(self._store, self._clock, LISTENERS, user_id, done.error, user_id)
-                is None
-            ):
-                self._dirty[user_id] = None
-                raise Unavailable("a dead letter could not be noted")
+            await self._put_aside(user_id, done.error)
         elif user_id in self._aside:
             await self._store.clear_dead_letters(LISTENERS, [user_id])
             del self._aside[user_id]
+
+    async def _put_aside(self, user_id: str, error: Exception) -> None:
+        self._aside[user_id] = None
+        noted = await put_aside(self._store, self._clock, LISTENERS, user_id, error, user_id)
+        if noted is None:
+            self._dirty[user_id] = None
+            raise Unavailable("a dead letter could not be noted")
 
     def look_again(self, letter: DeadLetter) -> None:
         """Serve the listener of a user who was put aside."""
@@ -267,10 +277,15 @@ class Neighbours:
         left = dict.fromkeys(self._retained.topics(listener.user_id))
         feeds = await self._feeds_of(listener.user_id) if listener.home_assistant else None
         after = 0
+        fault: Unpublishable | None = None
         while page := await self._store.devices(listener.user_id, PAGE, after):
             if not self._may_serve():
                 return  # who leads says it
             for device in page:
+                bad = fault_of(listeners.status_topic(device.user_id, device.code), b"")
+                if bad is not None:  # the others of this user are said
+                    fault = bad
+                    continue
                 for topic in self._say(device, feeds):
                     left.pop(topic, None)
                 # One document takes a millisecond: nobody waits for those of all devices.
@@ -279,6 +294,8 @@ class Neighbours:
             after = page[-1].num
         for topic in left:  # of devices that were deleted, or documents that nobody wants
             self._retained.clear(topic)
+        if fault is not None:
+            raise fault
 
     def _say(self, device: Device, feeds: "FeedsOf | None") -> tuple[str, ...]:
         """Say its state and, with feeds, its document; answers with their topics."""

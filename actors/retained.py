@@ -13,8 +13,10 @@ import structlog
 import trio
 
 from actors.ports import PUBLISH_MAX, Broker, Publication
-from actors.runtime.isolation import Failed, attempt_each
+from actors.publishing import publish_each
+from actors.runtime.isolation import Failed
 from protocol.listeners import user_of
+from protocol.publishing import fault_of
 
 log = structlog.get_logger("roost.neighbours")
 
@@ -53,16 +55,22 @@ class Retained:
         said_late: told of users for whom something was taken by the broker after that: it was on
             its way, perhaps for the minute in which this process stood still, and may be older
             than what is retained by whoever leads.
+        refused: told of users for whom the broker does not take something for what it is, and why.
     """
 
     def __init__(
-        self, broker: Broker, may_serve: Callable[[], bool], said_late: Callable[[str], None]
+        self,
+        broker: Broker,
+        may_serve: Callable[[], bool],
+        said_late: Callable[[str], None],
+        refused: Callable[[str, Exception], None],
     ) -> None:
         self.published = 0
         self.dropped = 0  # that no broker can be given
         self._broker = broker
         self._may_serve = may_serve
         self._said_late = said_late
+        self._refused = refused
         self._said: dict[str, dict[str, Said]] = {}  # by user and topic
         self._waiting: dict[str, Publication] = {}  # by topic
         self._waiting_bytes = 0
@@ -72,7 +80,10 @@ class Retained:
         self._begun, self._taken = trio.Event(), trio.Event()
 
     def say(self, topic: str, payload: bytes, version: Version = (0, 0)) -> None:
-        """Retain it, unless it was the last that was said there."""
+        """Retain it, unless it was the last that was said there, or no broker takes it."""
+        if fault_of(topic, payload) is not None:
+            self.dropped += 1
+            return
         mine = self._said.setdefault(user_of(topic), {})
         said, digest = mine.get(topic), hash(payload)
         mine[topic] = Said(version, digest)
@@ -162,7 +173,7 @@ class Retained:
                 self._drop(each.topic)
             self._on_the_way = batch
             try:
-                good = await attempt_each(batch, self._broker.publish)
+                good = await publish_each(self._broker, batch)
             except BaseException:  # what is not known to have arrived still waits
                 for each in batch:
                     self._keep(each)
@@ -172,7 +183,8 @@ class Retained:
             for each, is_taken in zip(batch, good, strict=True):
                 if isinstance(is_taken, Failed):
                     self.dropped += 1
-                    log.warning("state not published", topic=each.topic, error=is_taken.error)
+                    self._forget_text(each.topic)
+                    self._refused(user_of(each.topic), is_taken.error)
                 elif is_taken:
                     self._note(each)
                     if not self._may_serve():
@@ -183,6 +195,12 @@ class Retained:
             if not all(good):
                 log.debug("states are published later", waiting=len(self._waiting))
                 await trio.sleep(RETRY_S)
+
+    def _forget_text(self, topic: str) -> None:
+        """It was not taken: whoever says it again shall be heard."""
+        said = self._said.get(user_of(topic), {}).get(topic)
+        if said is not None:
+            said.digest = NO_TEXT
 
     def _note(self, each: Publication) -> None:
         now_s = trio.current_time()

@@ -16,6 +16,7 @@ RoostError
 │  └─ Busy               503
 ├─ Unavailable           a server that we need does not answer; try again
 ├─ Unstorable            the store refuses these rows for what they contain; do not try again
+├─ Unpublishable         no broker takes this message for what it is; do not try again at once
 ├─ Fenced                another process leads by now: these rows are its business
 ├─ Stopped               the actor asked is gone
 ├─ BadRecurrence        a schedule's rule, zone or exclusion that cannot be (field, detail)
@@ -186,6 +187,11 @@ class Unavailable(RoostError):
 
 class Unstorable(RoostError):
     """The store refuses this batch for what it contains; trying again cannot help."""
+
+
+class Unpublishable(RoostError):
+    """A message of ours that no broker takes for its topic or its size, or that one has ended
+    connections for."""
 
 
 class Fenced(RoostError):

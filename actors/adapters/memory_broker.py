@@ -18,9 +18,11 @@ import trio
 
 from actors.adapters.memory_line import Line, no_latency
 from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
-from actors.ports import PUBLISH_MAX, Delivery, Inbox, Publication, SessionPlan
+from actors.adapters.sending import Sender
+from actors.ports import Delivery, Inbox, Publication, SessionPlan
 from actors.reply import Reply
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, Unpublishable
+from protocol.publishing import fault_of
 from protocol.topics import partition
 
 RECONNECT_S = 1.0
@@ -232,6 +234,7 @@ class MemoryBrokerPort:
         self._server = server
         self._lines: dict[str, tuple[int, Line]] = {}
         self._subscribed = {plan.client_id: trio.Event() for plan in server.plans}
+        self._sender = Sender(self._publish)
         self._is_cut = False
         self._parted_until_s = float("-inf")
 
@@ -311,14 +314,18 @@ class MemoryBrokerPort:
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
         if self._server.away or self._is_cut or self._is_parted:
             return False
+        if fault_of(topic, payload) is not None:
+            return False
         self._server.take(topic, payload, retain=False)
         return True
 
-    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
-        assert len(messages) <= PUBLISH_MAX
+    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
+        return await self._sender.publish(messages)
+
+    async def _publish(self, messages: Sequence[Publication]) -> list[bool]:
         good = [False] * len(messages)
         _, line = self._lines.get(OUT, (0, None))
-        if line is None or not line.is_open or self._is_cut or not messages:
+        if line is None or not line.is_open or self._is_cut:
             await trio.lowlevel.checkpoint()
             return good
         done = Reply[None]()
@@ -333,6 +340,9 @@ class MemoryBrokerPort:
         return good
 
     def _arrived(self, line: Line, message: Publication, taken: Callable[[], None]) -> None:
+        if ends_connection(message):
+            self._end(self._server.sessions[OUT], line)
+            return
         self._server.take(message.topic, message.payload, retain=message.retain)
         line.down(taken)
 
@@ -364,6 +374,11 @@ def _taken(good: list[bool], n: int, done: Reply[None]) -> None:
     good[n] = True
     if all(good):
         done.settle(None)
+
+
+def ends_connection(message: Publication) -> bool:
+    """Whether every broker ends the connection by which this comes (MQTT 3.1.1 §3.3.2.1)."""
+    return not message.topic or any(each in message.topic for each in "#+\0")
 
 
 def _subscribes(plan: SessionPlan, topic: str) -> bool:

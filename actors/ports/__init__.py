@@ -22,6 +22,7 @@ from actors.ports.people import PeopleStore
 from actors.ports.shop import ShopStore
 from actors.ports.time import Progress, TimeStore
 from actors.ports.webhooks import WebhookStore
+from protocol.errors import Unpublishable
 from protocol.records import (
     AckChange,
     Device,
@@ -309,13 +310,14 @@ class Broker(Protocol):
         ...
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
-        """Send at QoS 0; False where it was dropped."""
+        """Send at QoS 0; False where it was dropped, or no broker takes it."""
         ...
 
-    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
+    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
         """Send up to `PUBLISH_MAX` messages at QoS 1, in order, and wait for the acknowledgements.
 
-        Answers which were acknowledged; what became of the others is unknown.
+        Answers which were acknowledged, and why one was not sent for what it is; what became of the
+        others is unknown.
         """
         ...
 

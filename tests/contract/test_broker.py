@@ -6,6 +6,8 @@ import pytest
 import trio
 
 from actors.ports import PUBLISH_MAX, Delivery, Publication
+from protocol.errors import Unpublishable
+from protocol.publishing import PAYLOAD_MAX
 from protocol.topics import parse_topic, partition, unmapped
 from tests.contract.brokers import Recorder, Rig
 
@@ -151,3 +153,28 @@ async def test_what_we_publish_is_acknowledged_to_us(rig: Rig, base: str) -> Non
         async with trio.open_nursery() as nursery:
             for n in range(20):  # far beyond any receive-maximum
                 nursery.start_soon(some, n * PUBLISH_MAX)
+
+
+async def test_what_no_broker_takes_is_refused_alone_and_the_connection_stays(
+    rig: Rig, base: str
+) -> None:
+    """A device's code with a wildcard in the database ended the connection of everybody's commands
+    at each command for that device."""
+    topic = f"{base}/commands"
+    bad = [f"{base}#/commands", f"{base}+", f"{base}\0", f"{base} x", "", f"{base}/{'x' * 70_000}"]
+    async with rig.open() as recorder:
+        batch = [
+            Publication(topic, b"1"),
+            *(Publication(each, b"{}") for each in bad),
+            Publication(topic, b"x" * (PAYLOAD_MAX + 1)),
+            Publication(topic, b"x" * PAYLOAD_MAX),
+        ]
+        answers = await rig.broker.publish(batch)
+        assert [each for each in answers if not isinstance(each, Unpublishable)] == [True, True]
+        assert (answers[0], answers[-1]) == (True, True)
+        for each in bad:
+            assert not rig.broker.publish_nowait(each, b"{}")
+        assert not rig.broker.publish_nowait(topic, b"x" * (PAYLOAD_MAX + 1))
+        assert all(isinstance(a, Unpublishable) for a in await rig.broker.publish(batch[1:-1]))
+        assert await rig.broker.publish(batch[:1]) == [True]
+        assert recorder.lost == []

@@ -14,9 +14,11 @@ import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
+from actors.adapters.sending import Sender
 from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
 from actors.runtime.endings import ends_process
-from protocol.errors import RoostError, SettingsError, in_words
+from protocol.errors import RoostError, SettingsError, Unpublishable, in_words
+from protocol.publishing import fault_of
 
 log = structlog.get_logger("roost.mqtt")
 
@@ -24,9 +26,8 @@ log = structlog.get_logger("roost.mqtt")
 # once.
 RECONNECT_MIN_S = 1.1
 RECONNECT_SPREAD_S = 1.0
-# While the broker has one batch, the next is on its way. Over MQTT 5 Mosquitto announces a
-# receive-maximum of 20, and gmqtt fails beyond it; 3.1.1 knows none.
-PUBLISH_BATCHES = 2
+# Of one part (`adapters.sending`). Over MQTT 5 Mosquitto announces a receive-maximum of 20, and
+# gmqtt fails beyond it; 3.1.1 knows none.
 WINDOW_5, WINDOW_311 = 8, PUBLISH_MAX
 PUBLISH_TIMEOUT_S = 10.0
 OUT = "roost-out"
@@ -130,8 +131,7 @@ class MqttBroker:
         self._links: dict[str, Link] = {}
         self._out = next(plan.client_id for plan in plans if not plan.persistent)
         self._subscribed = {plan.client_id: trio.Event() for plan in plans}
-        self._batches = trio.Semaphore(PUBLISH_BATCHES)
-        self._window = WINDOW_5 if version == "5" else WINDOW_311
+        self._sender = Sender(self._publish, WINDOW_5 if version == "5" else WINDOW_311)
 
     @asynccontextmanager
     async def open(
@@ -215,17 +215,14 @@ class MqttBroker:
             link.abort()
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
+        if fault_of(topic, payload) is not None:
+            return False
         link = self._links.get(self._out)
         return link is not None and link.publish_nowait(topic, payload)
 
-    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool]:
-        """Send at QoS 1 in one write, and wait for the broker's PUBACKs."""
-        assert len(messages) <= PUBLISH_MAX
-        good: list[bool] = []
-        async with self._batches:
-            for start in range(0, len(messages), self._window):
-                good += await self._publish(messages[start : start + self._window])
-        return good
+    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
+        """Each part in one write."""
+        return await self._sender.publish(messages)
 
     async def _publish(self, messages: Sequence[Publication]) -> list[bool]:
         """What fits into a window."""

@@ -1,0 +1,13 @@
+"""Several publications, each with its own fate."""
+
+from collections.abc import Sequence
+
+from actors.ports import Broker, Publication
+from actors.runtime.isolation import Failed, attempt_each
+from protocol.errors import Unpublishable
+
+
+async def publish_each(broker: Broker, messages: Sequence[Publication]) -> list[bool | Failed]:
+    """Which the broker took, and which it will not take for what they are."""
+    answers = await attempt_each(messages, broker.publish)
+    return [Failed(each) if isinstance(each, Unpublishable) else each for each in answers]
