@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from actors.adapters.postgres.connecting import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.readers")
 
@@ -186,7 +186,7 @@ async def _lead_to(
                 await inside.execute(f"SELECT FROM {role}.devices LIMIT 1")
             return
         except asyncpg.PostgresError as error:
-            why = str(error)
+            why = in_words(error)
     raise Unavailable(f"the database server cannot reach itself with a password: {why}")
 
 
