@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from protocol.codec import BODY_BYTES_MAX as JSON_BYTES
 from protocol.values import TEXT_BYTES_MAX
 from tests.real.harness import (
     DeviceClient,
@@ -103,16 +104,47 @@ def test_a_thousand_devices_are_imported(ada: Person) -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        b"ts,value" + b",x" * (BODY_BYTES // 2) + b"\n",
+        b"ts,value\n1700000000,1" + b",x" * (BODY_BYTES // 2) + b"\n",
+        b'ts,value\n1700000000,"1"' + b',"\n"' * (BODY_BYTES // 5) + b"\n",
+        b"ts,value" + (b"\n1700000000,1" + b",x" * 2_000) * (BODY_BYTES // 4_020),
+        b"device_code,name" + b",x" * (BODY_BYTES // 2) + b"\n",
+        b"device_code\n" + b"x\n" * (BODY_BYTES // 2),
+        b"device_code,name" + (b"\na,b" + b"," * 500) * (BODY_BYTES // 504),
+    ],
+    ids=["header", "row", "lines", "rows", "devices", "many devices", "wide devices"],
+)
+def test_csv_of_very_many_columns_or_rows(ada: Person, body: bytes) -> None:
+    feed = ada.call("GET", "/feeds").json()["items"]
+    number = feed[0]["id"] if feed else feed_of(ada, "loop-columns")
+    for path in (f"/feed-values/{number}/import", "/devices/import"):
+        for _ in range(3):
+            kind = {"content-type": "text/csv"}
+            answer = ada.call("POST", path, content=body, headers=kind)
+            assert answer.status_code in (200, 400, 422), answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         b"[" + b"1," * (BODY_BYTES // 2) + b"1]",
         b"{" + b",".join(b'"%d":1' % n for n in range(BODY_BYTES // 11)) + b"}",
         b'{"email": "x@example.org", "password": "' + b"x" * BODY_BYTES + b'"}',
         b'{"a":' * (BODY_BYTES // 5),
         b"\xff" * BODY_BYTES,
+        b"{" + b",".join([b'"name":"a"'] * (BODY_BYTES // 11)) + b"}",
+        b"{" + b",".join([b'"name":"a"'] * (JSON_BYTES // 11 - 1)) + b"}",
+        b"{" + b",".join([b'"device_code":"a"'] * (JSON_BYTES // 18 - 1)) + b"}",
+        b"{" + b",".join(b'"%d":[]' % n for n in range(JSON_BYTES // 9 - 1)) + b"}",
+        b'{"name":[' + b"{}," * (JSON_BYTES // 3 - 10) + b"{}]}",
     ],
-    ids=["array", "object", "text", "deep", "no UTF-8"],
+    ids=[
+        *("array", "object", "text", "deep", "no UTF-8"),
+        *("one key", "one key, taken", "another, taken", "object, taken", "objects, taken"),
+    ],
 )
 def test_json_bodies_of_a_megabyte_are_refused(ada: Person, body: bytes) -> None:
-    for path in ("/devices", "/feeds", "/media-schedules", "/orders"):
+    for path in ("/devices", "/feeds", "/products", "/media-schedules", "/orders"):
         answer = ada.call("POST", path, content=body, headers={"content-type": "application/json"})
         assert 400 <= answer.status_code < 500, answer.text
 

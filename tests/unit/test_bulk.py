@@ -46,6 +46,7 @@ async def test_a_file_with_a_mistake_makes_nothing(site: Site) -> None:
         (b"device_code\n\xff\n", 400),
         (b'device_code\n"x', 400),
         (b"", 400),
+        (b"device_code" + b",x" * 60_000 + b"\nfree\n", 400),
     ):
         assert (await bring(site, content)).status_code == status, content[:60]
     assert (await bring(site, b"device_code\nx\n", "application/json")).status_code == 415

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import codec
-from protocol.errors import BadPayload, Invalid, Malformed, Reason
+from protocol.commands import PAYLOAD_BYTES_MAX, NewCommand
+from protocol.errors import BadPayload, Invalid, Malformed, Reason, TooLarge
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,10 +77,14 @@ def test_of_unknown_fields_only_some_are_named() -> None:
     assert len(caught.value.errors) == codec.UNKNOWN_FIELDS_MAX + 1  # and the name that is missing
 
 
-def test_of_a_large_body_the_first_mistake_is_named() -> None:
-    padding = " " * codec.LARGE_BYTES
-    with pytest.raises(Invalid) as caught:
-        codec.decode_body(codec.encode({"f": 1}) + padding.encode(), Body)
-    assert len(caught.value.errors) == 1
-    with pytest.raises(Malformed):
-        codec.decode_body(b"{" + padding.encode(), Body)
+def test_a_body_that_is_longer_than_anything_we_know_is_too_large() -> None:
+    padding = b" " * (codec.BODY_BYTES_MAX - 2)
+    with pytest.raises(Invalid):
+        codec.decode_body(b"{}" + padding, Body)
+    with pytest.raises(TooLarge, match="at most 131072 bytes"):
+        codec.decode_body(b"{} " + padding, Body)
+    # The longest of ours, with each letter escaped.
+    escaped = b'{"type":"say","payload":"' + b"\\u1ea5" * (PAYLOAD_BYTES_MAX // 3) + b'"}'
+    assert len(escaped) < codec.BODY_BYTES_MAX
+    command = codec.decode_body(escaped, NewCommand)
+    assert len(codec.encode(command.payload)) <= PAYLOAD_BYTES_MAX + 2

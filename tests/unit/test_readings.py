@@ -181,6 +181,26 @@ async def test_readings_are_deleted_by_time(site: Site) -> None:
     assert (await site.call("GET", f"/feeds/{made['id']}"))[1]["last_value"] is None
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"ts,value" + b",x" * 40_000 + b"\n1769846400,1\n", 1),
+        (b"ts,value\n1769846400,1\n1769846401,2" + b",x" * 40_000 + b"\n", 3),
+        (b'ts,value\n1769846400,"1"' + b',"\n"' * 20_000 + b"\n", 16382),
+        (b"ts,value\r1769846400,1" + b",x" * 40_000, 2),
+    ],
+    ids=["header", "row", "row of many lines", "Mac"],
+)
+async def test_a_row_of_very_many_columns_is_no_import(
+    site: Site, content: bytes, line: int
+) -> None:
+    """Half a million of them held everybody up for a tenth of a second."""
+    made = await feed(site)
+    status, problem = await bring(site, made, content)
+    assert status == 400
+    assert problem["detail"] == f"line {line}: a row has at most 65536 characters"
+
+
 async def test_last_values_of_many_feeds_come_at_once(site: Site) -> None:
     one, two = await feed(site), await feed(site, "two", unit="°C")
     await fill(site, two, [4.5])
