@@ -394,6 +394,36 @@ async def test_an_alarm_that_nobody_can_read_keeps_no_other_from_waiting(home: H
     assert isinstance(done[1], LoadedDevice)
 
 
+async def test_an_answer_of_a_device_that_cannot_be_reckoned_with_is_about_its_own_batch(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer takes such a batch to pieces; anything else would end it, for everybody."""
+    await home.store.add_command(some_command(home))
+
+    def fails(*_: object) -> Command:
+        raise KeyError("no such state")
+
+    monkeypatch.setattr(commands, "acked", fails)
+    with pytest.raises(Unstorable, match="no such state"):
+        await home.commit(of(acks=(of_commands.ack(home, "succeeded"),)))
+
+
+async def test_a_schedule_that_our_records_refuse_keeps_no_other_from_its_plan_and_occurrences(
+    scene: Scene,
+) -> None:
+    home = scene.home
+    await home.store.add_media(some_media())
+    for n in (1, 2):
+        await home.store.add_schedule(some_schedule(n, plan_us=NOW), times(n))
+    await scene.fetch("ALTER TABLE media_schedules ALTER exclusions DROP NOT NULL")
+    bad = some_schedule(1).id
+    await scene.fetch("UPDATE media_schedules SET exclusions = NULL WHERE id = $1::text::uuid", bad)
+    await home.store.plan_schedules(NOW + SECOND, 10, Planner())
+    await only_letter(home, "plans", bad)
+    assert len((await claim(home, 9, Judge(home))).changed.occurrences) == 1
+    assert {each.work for each in await letters(home)} == {"plans", "occurrences"}
+
+
 async def test_a_row_that_cannot_be_forgotten_keeps_no_other_table_from_its_housekeeping(
     scene: Scene,
 ) -> None:

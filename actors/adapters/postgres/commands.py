@@ -332,14 +332,14 @@ async def acknowledge(
         " ORDER BY c.num FOR UPDATE OF c",
         sorted({ack.command_id for ack in acks}),
     )
-    known = {row["id"]: command(row) for row in found}
+    known = {row["id"]: computed(command, row) for row in found}
     unknown = []
     for ack in acks:
         mine = known.get(ack.command_id)
         if mine is None or mine.device_num != ack.device_num:
             unknown.append(ack)
         elif not done:
-            known[ack.command_id] = commands.acked(mine, ack.ack)
+            known[ack.command_id] = computed(commands.acked, mine, ack.ack)
     changed = list(known.values())
     if done:
         return Progress(commands=tuple(changed), told=True), tuple(unknown)

@@ -86,6 +86,8 @@ async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrenc
         " ORDER BY o.num FOR UPDATE OF o",
         list(by_id),
     )
-    occurrences = [computed(followed, occurrence(row), by_id[row["command_id"]]) for row in found]
+    occurrences = [
+        computed(followed, computed(occurrence, row), by_id[row["command_id"]]) for row in found
+    ]
     await update(connection, occurrences)
     return tuple(occurrences)

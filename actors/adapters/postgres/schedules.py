@@ -220,7 +220,7 @@ async def _claim(connection: Any, now_us: int, limit: int, judge: Judge, *, apar
 
 
 async def _fire(connection: Any, now_us: int, found: Sequence[Any], judge: Judge) -> Claimed:
-    judged = [computed(judge, _due(row)) for row in found]
+    judged = [computed(judge, computed(_due, row)) for row in found]
     send = [command for _, command in judged if command is not None]
     occurrences = tuple(each for each, _ in judged)
     next_us = await connection.fetchval(
@@ -267,7 +267,7 @@ async def _plan(
     )
 
     async def one(row: Any) -> None:
-        more, due = computed(planner, schedule(row))
+        more, due = computed(planner, computed(schedule, row))
         await connection.execute(_ADD_OCCURRENCES, more.num, due)
         await _plan_at(connection, more.num, more.planned_us, more.plan_us)
 
