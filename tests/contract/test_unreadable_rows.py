@@ -266,6 +266,20 @@ async def test_it_hides_no_other_in_a_list_that_is_sorted_by_that_time(
         assert sorted(seen) == sorted(item.num for _, item in everything)
 
 
+async def test_a_due_time_that_no_calendar_has_spoils_no_figure_of_the_dashboard(
+    scene: Scene,
+) -> None:
+    """The whole page answered 500."""
+    home = await furnished(scene.home)
+    (first,) = times(1)
+    await scene.fetch(
+        "UPDATE schedule_occurrences SET due_at = '-infinity' WHERE num ="
+        " (SELECT max(num) FROM schedule_occurrences)"
+    )
+    counts = await home.store.dashboard_counts(USER, 0, 1)
+    assert (counts.schedules, counts.next_us) == (3, first)
+
+
 async def test_a_table_that_is_spoiled_as_a_whole_is_noted_by_some_of_its_rows(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,7 @@ SELECT (SELECT count(*) FROM devices WHERE user_id = u.id) AS devices,
     (SELECT count(*) FROM media_schedules WHERE user_id = u.id AND enabled) AS enabled,
     (SELECT min(o.due_at) FROM media_schedules s
         JOIN schedule_occurrences o ON o.schedule_num = s.num AND o.state = 'pending'
-        WHERE s.user_id = u.id) AS next_at
+        WHERE s.user_id = u.id AND o.due_at BETWEEN '0001-01-01' AND '9999-12-31') AS next_at
 FROM (SELECT $1::text::uuid AS id) u
 """
 
