@@ -18,7 +18,7 @@ import trio
 
 from actors.adapters.memory_line import Line, no_latency
 from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
-from actors.adapters.sending import Sender
+from actors.adapters.sending import Fate, Sender
 from actors.ports import Delivery, Inbox, Publication, SessionPlan
 from actors.reply import Reply
 from protocol.errors import Unavailable, Unpublishable
@@ -322,12 +322,12 @@ class MemoryBrokerPort:
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
         return await self._sender.publish(messages)
 
-    async def _publish(self, messages: Sequence[Publication]) -> list[bool]:
+    async def _publish(self, messages: Sequence[Publication]) -> list[Fate]:
         good = [False] * len(messages)
         _, line = self._lines.get(OUT, (0, None))
         if line is None or not line.is_open or self._is_cut:
             await trio.lowlevel.checkpoint()
-            return good
+            return [Fate.UNKNOWN] * len(messages)
         done = Reply[None]()
         lost = partial(done.settle, None)
         line.when_cut(lost)
@@ -337,7 +337,7 @@ class MemoryBrokerPort:
         await done.wait(float("inf"))
         if line.is_open:
             line.forget(lost)
-        return good
+        return [Fate.TAKEN if is_good else Fate.ENDED for is_good in good]
 
     def _arrived(self, line: Line, message: Publication, taken: Callable[[], None]) -> None:
         if ends_connection(message):

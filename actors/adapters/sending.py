@@ -4,14 +4,19 @@
     answers = await sender.publish(messages)        # see `actors.ports.Broker.publish`
 
 What no broker takes is refused before it is sent (`protocol.publishing`). The others go out in
-parts, whose bytes are bounded: what somebody else publishes meanwhile waits for one part only.
+parts, whose bytes are bounded: what somebody else publishes meanwhile waits for one part only. What
+was on its way when a connection ended goes alone, and is refused when it ends the next ones
+(`adapters.suspects`).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum, auto
 
 import trio
 
+from actors.adapters.suspects import Suspects
 from actors.ports import PUBLISH_MAX, Publication
 from protocol.errors import Unpublishable
 from protocol.publishing import PAYLOAD_MAX, fault_of
@@ -21,55 +26,123 @@ PARTS = 2
 # Of one part: a message at its bound, or a few documents, or all the commands of a batch.
 PART_BYTES_MAX = PAYLOAD_MAX
 
-Send = Callable[[Sequence[Publication]], Awaitable[Sequence[bool]]]
+
+class Fate(Enum):
+    """What became of a message."""
+
+    TAKEN = auto()
+    UNKNOWN = auto()  # it was not sent, or not answered in time
+    ENDED = auto()  # its connection ended before it was acknowledged
+
+
+Send = Callable[[Sequence[Publication]], Awaitable[Sequence[Fate]]]
 
 
 class Sender:
     """Args:
-    send: sends what fits into a window; answers which were acknowledged.
+    send: sends what fits into a window.
     window: so many messages in one part.
     """
 
     def __init__(self, send: Send, window: int = PUBLISH_MAX) -> None:
         self._send = send
         self._window = window
-        self._going = 0
-        self._left = trio.Event()
+        self._suspects = Suspects()
+        self._room = Room()
 
     async def publish(self, messages: Sequence[Publication]) -> list[bool | Unpublishable]:
         assert len(messages) <= PUBLISH_MAX
-        answers = [fault_of(each.topic, each.payload) or False for each in messages]
-        going = [n for n, answer in enumerate(answers) if answer is False]
-        for part in self._parts(messages, going):
-            async with self._room():
-                taken = await self._send([messages[n] for n in part])
-            for n, is_taken in zip(part, taken, strict=True):
-                answers[n] = is_taken
-        if not going:
+        answers = [self._refusal(each) or False for each in messages]
+        # In order within a topic; the worst ones go last.
+        left = [n for n, answer in enumerate(answers) if answer is False]
+        left.sort(key=lambda n: self._suspects.alone(messages[n].topic))
+        if not left:
             await trio.lowlevel.checkpoint()
+        while left:
+            part = self._next_part(messages, left)
+            left = left[len(part) :]
+            for n, is_taken in zip(
+                part, await self._pass([messages[n] for n in part]), strict=True
+            ):
+                answers[n] = is_taken
         return answers
 
-    def _parts(self, messages: Sequence[Publication], going: Sequence[int]) -> Iterator[list[int]]:
+    def _refusal(self, each: Publication) -> Unpublishable | None:
+        fault = fault_of(each.topic, each.payload)
+        return fault or self._suspects.refused(each.topic, trio.current_time())
+
+    def _next_part(self, messages: Sequence[Publication], left: Sequence[int]) -> list[int]:
+        if self._suspects.holds(messages[left[0]].topic):
+            return [left[0]]
         part: list[int] = []
         size = 0
-        for n in going:
-            length = len(messages[n].payload)
-            if part and (len(part) == self._window or size + length > PART_BYTES_MAX):
-                yield part
-                part, size = [], 0
+        for n in left[: self._window]:
+            size += len(messages[n].payload)
+            if part and (size > PART_BYTES_MAX or self._suspects.holds(messages[n].topic)):
+                break
             part.append(n)
-            size += length
-        if part:
-            yield part
+        return part
+
+    async def _pass(self, part: Sequence[Publication]) -> list[bool]:
+        alone = self._suspects.holds(part[0].topic)
+        async with self._room.taken(alone=alone):
+            fates = await self._send(part)
+        now_s = trio.current_time()
+        fate_of = list(zip(part, fates, strict=True))
+        for each in [each for each, fate in fate_of if fate is Fate.TAKEN]:
+            self._suspects.taken(each, now_s)
+        ended = [each for each, fate in fate_of if fate is Fate.ENDED]
+        self._suspects.ended(ended, now_s, alone=alone)
+        return [fate is Fate.TAKEN for fate in fates]
+
+
+class Room:
+    """For `PARTS` parts, or for one alone; whoever came first goes first. Who finds room does not
+    wait."""
+
+    def __init__(self) -> None:
+        self._going = 0
+        self._is_alone = False
+        self._queue: deque[tuple[bool, trio.Event]] = deque()
 
     @asynccontextmanager
-    async def _room(self) -> AsyncIterator[None]:
-        while self._going >= PARTS:
-            await self._left.wait()
-        self._going += 1
+    async def taken(self, *, alone: bool) -> AsyncIterator[None]:
+        if self._queue or not self._has_room(alone):
+            await self._wait(alone)
+        else:
+            self._take(alone)
         try:
             yield
         finally:
-            self._going -= 1
-            left, self._left = self._left, trio.Event()
-            left.set()
+            self._leave()
+
+    async def _wait(self, alone: bool) -> None:
+        mine = alone, trio.Event()
+        self._queue.append(mine)
+        try:
+            await mine[1].wait()
+        except trio.Cancelled:
+            if mine[1].is_set():
+                self._leave()
+            else:
+                self._queue.remove(mine)
+                self._admit()
+            raise
+
+    def _has_room(self, alone: bool) -> bool:
+        return not self._is_alone and self._going < (1 if alone else PARTS)
+
+    def _take(self, alone: bool) -> None:
+        self._going += 1
+        self._is_alone = alone
+
+    def _leave(self) -> None:
+        self._going -= 1
+        self._is_alone = False
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._queue and self._has_room(self._queue[0][0]):
+            alone, admitted = self._queue.popleft()
+            self._take(alone)
+            admitted.set()

@@ -314,10 +314,11 @@ class Broker(Protocol):
         ...
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
-        """Send up to `PUBLISH_MAX` messages at QoS 1, in order, and wait for the acknowledgements.
+        """Send up to `PUBLISH_MAX` messages at QoS 1, those of a topic in order, and wait for the
+        acknowledgements.
 
-        Answers which were acknowledged, and why one was not sent for what it is; what became of the
-        others is unknown.
+        Answers which were acknowledged, and why one was not sent: no broker takes it, or this one
+        ends the connection each time. What became of the others is unknown.
         """
         ...
 

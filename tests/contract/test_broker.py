@@ -5,11 +5,13 @@ import itertools
 import pytest
 import trio
 
+from actors.adapters import sending
+from actors.adapters.mqtt.broker import OUT
 from actors.ports import PUBLISH_MAX, Delivery, Publication
 from protocol.errors import Unpublishable
 from protocol.publishing import PAYLOAD_MAX
 from protocol.topics import parse_topic, partition, unmapped
-from tests.contract.brokers import Recorder, Rig
+from tests.contract.brokers import WAIT_S, Recorder, Rig
 
 U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
 _numbers = itertools.count()
@@ -178,3 +180,33 @@ async def test_what_no_broker_takes_is_refused_alone_and_the_connection_stays(
         assert all(isinstance(a, Unpublishable) for a in await rig.broker.publish(batch[1:-1]))
         assert await rig.broker.publish(batch[:1]) == [True]
         assert recorder.lost == []
+
+
+async def test_what_ends_the_connection_each_time_is_found_and_the_others_arrive(
+    rig: Rig, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reason: here our own bounds are gone."""
+    monkeypatch.setattr(sending, "fault_of", lambda topic, payload: None)
+    topic = f"{base}/commands"
+    batch = [Publication(f"{topic}{n}", b"{}") for n in range(PUBLISH_MAX - 1)]
+    batch.insert(5, Publication(f"{base}#/commands", b"{}"))
+    async with rig.open() as recorder:
+        left = {each.topic: each for each in batch}
+        refused: list[str] = []
+        with trio.fail_after(PATIENCE_S + WAIT_S):
+            while left:
+                sent = list(left.values())
+                for each, answer in zip(sent, await rig.broker.publish(sent), strict=True):
+                    if isinstance(answer, Unpublishable):
+                        refused.append(each.topic)
+                    if answer:
+                        del left[each.topic]
+                await trio.sleep(0.2)
+        assert refused == [batch[5].topic]
+        assert [name for name, _ in recorder.lost] == [OUT] * 3
+        assert await rig.broker.publish(batch[5:6]) != [False]
+        await recorder.until(lambda: [name for name, _ in recorder.connections].count(OUT) == 4)
+        with trio.fail_after(WAIT_S):
+            while not all(await rig.broker.publish(batch)):
+                await trio.sleep(0.1)
+        assert len(recorder.lost) == 3

@@ -4,7 +4,10 @@ import json
 
 import msgspec
 import pytest
+import trio
 
+from actors.adapters import memory_broker, sending
+from actors.ports import Publication
 from protocol.dead_letters import COMMANDS, LISTENERS
 from tests.simulation.device import VirtualDevice
 from tests.simulation.world import World
@@ -54,3 +57,35 @@ async def test_a_device_that_cannot_be_addressed_holds_up_nobody(world: World, c
     assert {json.loads(text)["id"] for text in heard} == set(refused)
     assert any(topic.endswith("/bad/status") for topic in world.broker.kept)
     assert (LISTENERS, bad.person.id) not in letters
+
+
+async def test_what_ends_connections_for_a_reason_that_nobody_knows_is_put_aside(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a code with a wildcard did before topics were looked at: at each command for the device,
+    everybody else's waited for a new connection, for ever."""
+    monkeypatch.setattr(sending, "fault_of", lambda topic, payload: None)
+    shed = await world.device("shed", "ada").register()
+    bad = await world.device("bad", "eve").register()
+    await world.settle()
+    spoil(world, bad, "a#b")
+    deaths = []
+    ends = memory_broker.ends_connection
+
+    def counted(message: Publication) -> bool:
+        if ends(message):
+            deaths.append(trio.current_time())
+        return ends(message)
+
+    monkeypatch.setattr(memory_broker, "ends_connection", counted)
+    sent = []
+    for n in range(600):
+        sent.append(await beep(shed))
+        if n % 10 == 0:
+            await beep(bad)
+        await world.advance(2)
+    assert 3 <= len(deaths) <= 12  # in twenty minutes
+    assert deaths[-1] - deaths[-2] > 200
+    heard = [text for topic, text in world.broker.sent if topic.endswith("/shed/commands")]
+    assert {json.loads(text)["id"] for text in heard} == set(sent)
+    assert any(work == COMMANDS for work, _ in world.store.all_dead_letters)

@@ -14,7 +14,7 @@ import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
-from actors.adapters.sending import Sender
+from actors.adapters.sending import Fate, Sender
 from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
 from actors.runtime.endings import ends_process
 from protocol.errors import RoostError, SettingsError, Unpublishable, in_words
@@ -224,7 +224,7 @@ class MqttBroker:
         """Each part in one write."""
         return await self._sender.publish(messages)
 
-    async def _publish(self, messages: Sequence[Publication]) -> list[bool]:
+    async def _publish(self, messages: Sequence[Publication]) -> list[Fate]:
         """What fits into a window."""
         answers = Answers(len(messages))
         link = self._links.get(self._out)
@@ -232,4 +232,5 @@ class MqttBroker:
             link.publish(messages, answers)
             with trio.move_on_after(PUBLISH_TIMEOUT_S):
                 await answers.all_here.wait()
-        return answers.good
+        told = zip(answers.good, answers.ended, strict=True)
+        return [Fate.TAKEN if good else Fate.ENDED if end else Fate.UNKNOWN for good, end in told]

@@ -124,16 +124,18 @@ class Answers:
 
     Attributes:
         good: which were acknowledged.
+        ended: which were not before the connection ended.
         all_here: nothing more is to come.
     """
 
     def __init__(self, count: int) -> None:
         self.good = [False] * count
+        self.ended = [False] * count
         self.all_here = trio.Event()
         self._left = count
 
     def settle(self, n: int, good: bool) -> None:
-        self.good[n] = good
+        self.good[n], self.ended[n] = good, not good
         self._left -= 1
         if not self._left:
             self.all_here.set()

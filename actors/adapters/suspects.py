@@ -1,0 +1,99 @@
+"""Publications that were on their way when a connection ended: is it one of them, each time?
+
+    suspects.ended(on_the_way, now_s, alone=False)     # all of these are suspects
+    suspects.holds(topic)                              # send it alone, and the worst ones last
+    suspects.refused(topic, now_s)                     # why it is not sent for a while
+
+Connections end for many reasons, and a broker need not say which. A message that ends them must
+neither be sent for ever nor take others with it: so what was on its way goes alone the next time.
+What two connections ended for while it was alone, and others were taken meanwhile, is put aside
+with growing pauses; where nothing else is taken it may be the broker, and takes five.
+
+Suspicion is about a topic: the next message for the same device is most often as bad.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from actors.ports import Publication
+from protocol.errors import Unpublishable
+
+log = structlog.get_logger("roost.mqtt")
+
+ALONE_MAX = 2
+ALONE_MAX_UNPROVEN = 5
+PAUSE_FIRST_S = 10.0
+PAUSE_MAX_S = 300.0
+# Who has done nothing for so long is nobody to look at.
+FORGOTTEN_S = 3_600.0
+# The oldest is forgotten; a connection has two parts on their way.
+SUSPECTS_MAX = 1_000
+
+
+class Suspect(msgspec.Struct):
+    """One topic."""
+
+    since_s: float
+    last_s: float  # when a connection ended with it
+    payload: int  # a digest of what was sent then
+    alone: int = 0  # connections that ended while nothing else was on its way
+    pause_s: float = 0.0
+    until_s: float = float("-inf")  # it is not sent before
+
+
+class Suspects:
+    """All topics that are suspected, by their names."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Suspect] = {}
+        self._taken_s = float("-inf")
+
+    def holds(self, topic: str) -> bool:
+        """Whether it shall go alone."""
+        return topic in self._of
+
+    def alone(self, topic: str) -> int:
+        """How many connections ended with it alone; -1 where it is not suspected."""
+        suspect = self._of.get(topic)
+        return -1 if suspect is None else suspect.alone
+
+    def refused(self, topic: str, now_s: float) -> Unpublishable | None:
+        suspect = self._of.get(topic)
+        if suspect is None or now_s >= suspect.until_s:
+            return None
+        return Unpublishable(f"the broker ends the connection when something for {topic} is sent")
+
+    def taken(self, each: Publication, now_s: float) -> None:
+        """The broker has it."""
+        self._taken_s = now_s
+        suspect = self._of.get(each.topic)
+        if suspect is None:
+            return
+        if not suspect.alone or suspect.payload == hash(each.payload):
+            del self._of[each.topic]
+        else:  # it is another message that is bad
+            suspect.until_s = float("-inf")
+
+    def ended(self, on_the_way: Sequence[Publication], now_s: float, *, alone: bool) -> None:
+        """A connection ended with these on their way."""
+        for each in on_the_way:
+            suspect = self._of.pop(each.topic, None)
+            if suspect is None or now_s - suspect.last_s > FORGOTTEN_S:
+                suspect = Suspect(now_s, now_s, 0)
+            self._of[each.topic] = suspect
+            suspect.last_s, suspect.payload = now_s, hash(each.payload)
+            if alone:
+                suspect.alone += 1
+                self._judge(each.topic, suspect, now_s)
+        while len(self._of) > SUSPECTS_MAX:
+            del self._of[next(iter(self._of))]
+
+    def _judge(self, topic: str, suspect: Suspect, now_s: float) -> None:
+        others_pass = self._taken_s >= suspect.since_s
+        if suspect.alone < (ALONE_MAX if others_pass else ALONE_MAX_UNPROVEN):
+            return
+        suspect.pause_s = min(max(PAUSE_FIRST_S, 2 * suspect.pause_s), PAUSE_MAX_S)
+        suspect.until_s = now_s + suspect.pause_s
+        log.warning("a publication ends connections", topic=topic, pause_s=suspect.pause_s)
