@@ -18,9 +18,9 @@ from web.turns import Turns
 
 T = TypeVar("T")
 
-# At 0.3 s each, thirty are served before the oldest has waited too long; the rest is room for
-# who comes later and goes first.
-OF_ONE_MAX, WAITING_MAX, WAIT_S = 2, 64, 10.0
+# At 0.3 s each, sixteen are served within five seconds. More would only wait to be refused: who is
+# told so at once comes again, and then goes first.
+OF_ONE_MAX, WAITING_MAX, WAIT_S = 2, 16, 6.0
 # A look takes some milliseconds. Two at once leave most connections to those who are in.
 LOOKS_AT_ONCE, LOOKS_OF_ONE_MAX, LOOKS_WAITING_MAX, LOOK_WAIT_S = 2, 16, 512, 5.0
 

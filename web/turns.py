@@ -1,6 +1,6 @@
 """Work that only few may do at once, in fair turns: nobody's crowd keeps others from their turn.
 
-    turns = Turns(at_once=1, of_one_max=2, waiting_max=64, wait_s=10)
+    turns = Turns(at_once=1, of_one_max=2, waiting_max=16, wait_s=6)
     async with turns.turn("203.0.113.9"):
         ...
 
@@ -24,7 +24,7 @@ from protocol.errors import Busy, TooMany
 SERVED_MAX, SERVED_EVERY_S = 90, 10.0
 KNOWN_AHEAD = 60
 FULL_RETRY_S = 2
-BUSY_RETRY_S = 5
+BUSY_RETRY_S = 3
 
 
 class Waiting:
