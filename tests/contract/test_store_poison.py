@@ -9,6 +9,7 @@ import pytest
 
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.postgres import history
+from actors.adapters.postgres.readers import FOREIGN_ROLE
 from actors.adapters.postgres.store import open_store
 from actors.runtime.isolation import Failed, attempt_each
 from protocol import commands, webhooks
@@ -446,15 +447,16 @@ async def test_a_row_that_cannot_be_forgotten_keeps_no_other_table_from_its_hous
 
 async def test_a_privilege_that_was_taken_away_is_a_server_that_is_away(scene: Scene) -> None:
     """It is granted again, and all goes on: nothing ends for it."""
-    await scene.fetch("CREATE ROLE limited LOGIN")
-    await scene.fetch("GRANT ALL ON ALL TABLES IN SCHEMA public TO limited")
-    await scene.fetch("REVOKE DELETE ON tickets FROM limited")
+    role = FOREIGN_ROLE + "limited"  # a name by which the server lets somebody in
+    await scene.fetch(f"CREATE ROLE {role} LOGIN PASSWORD 'pw'")
+    await scene.fetch(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    await scene.fetch(f"REVOKE DELETE ON tickets FROM {role}")
     address = urlsplit(scene.url)
-    limited = urlunsplit(address._replace(netloc="limited@" + address.netloc.partition("@")[2]))
+    limited = urlunsplit(address._replace(netloc=f"{role}:pw@" + address.netloc.partition("@")[2]))
     async with open_store(limited) as store:
         with pytest.raises(Unavailable, match="permission denied for table tickets"):
             await store._work(history.tidy)
-        await scene.fetch("GRANT DELETE ON tickets TO limited")
+        await scene.fetch(f"GRANT DELETE ON tickets TO {role}")
         await store._work(history.tidy)
-    await scene.fetch("DROP OWNED BY limited")
-    await scene.fetch("DROP ROLE limited")
+    await scene.fetch(f"DROP OWNED BY {role}")
+    await scene.fetch(f"DROP ROLE {role}")
