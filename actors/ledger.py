@@ -13,6 +13,8 @@ Everything here is synchronous and bounded.
 from collections import Counter, OrderedDict, deque
 from enum import Enum, auto
 
+import msgspec
+
 from protocol.records import SessionMemory, Taken
 
 # Redeliveries after a new connection come at once (Mosquitto) or `ack_wait` (5 s, NATS) after their
@@ -57,6 +59,20 @@ class Receipt:
         self.taken: Taken | None = None
 
 
+class Acknowledged(msgspec.Struct):
+    """What had a packet id of this connection.
+
+    Attributes:
+        said: a hash of its topic and words.
+        ack_no: the number of its PUBACK on the connection.
+        came_again: with DUP, after the broker had processed that one.
+    """
+
+    said: int
+    ack_no: int
+    came_again: bool = False
+
+
 class SessionLedger:
     """One session. `connection` is 0 while it has none."""
 
@@ -68,7 +84,8 @@ class SessionLedger:
         self._in_flight: dict[int, Receipt] = {}
         self._orphans: dict[bytes, Receipt] = {}  # in flight since an earlier connection
         # What was acknowledged on this connection: by its packet id, the hash of what it said.
-        self._acknowledged: dict[int, int] = {}
+        self._acknowledged: dict[int, Acknowledged] = {}
+        self._is_other = False  # the delivery that is judged
         self._acks = 0
         self._acks_heard = 0  # of these, how many the broker has surely processed
         self._acks_of_commits: deque[tuple[int, int]] = deque()  # (acks so far, commit number)
@@ -159,6 +176,7 @@ class SessionLedger:
 
     def known_packet(self, packet_id: int, dup: bool, topic: str, mark: bytes) -> Verdict:
         """Judge a delivery by its packet id alone, before anything is decoded."""
+        self._is_other = False
         receipt = self._in_flight.get(packet_id)
         if receipt is not None and receipt.mark == mark and receipt.topic == topic:
             if receipt.connection != self.connection and not dup and self._is_ambiguous(receipt):
@@ -166,10 +184,16 @@ class SessionLedger:
             self._adopt(receipt, packet_id)
             return Verdict.JOINED
         # Ids come round again, so DUP alone does not make it the message that had this one before.
-        if dup and self._acknowledged.get(packet_id) == hash((topic, mark)):
+        done = self._acknowledged.get(packet_id)
+        if dup and done is not None and done.said == hash((topic, mark)):
             # Our PUBACK and the broker's patience crossed on the way. It arrives there in any case,
             # on this connection; a second one might meet another message that has the id by then.
-            return Verdict.JOINED
+            if done.ack_no > self._acks_heard or not done.came_again:
+                done.came_again = done.ack_no <= self._acks_heard
+                return Verdict.JOINED
+            # Again and again after the broker has processed that PUBACK: it is another message of
+            # the same words, which was left here before, and has the id now.
+            self._is_other = True
         # From here on this one is another message, perhaps left untaken.
         self._acknowledged.pop(packet_id, None)
         return Verdict.NEW
@@ -178,7 +202,7 @@ class SessionLedger:
         self, packet_id: int, digest: bytes, now_s: float, *, dup: bool = False
     ) -> Verdict:
         """Judge a delivery without identity of its own by what it says."""
-        if dup and self._is_settled(digest, now_s):
+        if dup and not self._is_other and self._is_settled(digest, now_s):
             return Verdict.DONE
         if self._suspects and self._is_cleared(now_s):
             self._suspects.clear()
@@ -295,7 +319,8 @@ class SessionLedger:
                     if receipt.taken is not None:
                         self._settle(receipt.taken.digest)
                     said = hash((receipt.topic, receipt.mark))
-                    self._acknowledged[receipt.packet_id] = said
+                    ack_no = self._acks + len(packet_ids)
+                    self._acknowledged[receipt.packet_id] = Acknowledged(said, ack_no)
         if digests:
             self._unconfirmed.append((no, digests))
         self._acks += len(packet_ids)
@@ -311,7 +336,7 @@ class SessionLedger:
     def acknowledged(self, packet_id: int, topic: str, mark: bytes) -> None:
         """A PUBACK goes out at once, on this connection."""
         self._acks += 1
-        self._acknowledged[packet_id] = hash((topic, mark))
+        self._acknowledged[packet_id] = Acknowledged(hash((topic, mark)), self._acks)
 
     def heard(self, connection: int, acks: int, now_s: float) -> int | None:
         """The broker has processed the first `acks` PUBACKs of a connection.

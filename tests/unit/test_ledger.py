@@ -65,6 +65,21 @@ def test_a_redelivery_that_crossed_our_puback_is_not_acknowledged_again() -> Non
     assert take(ledger, 1, b"a", dup=True) is Verdict.JOINED
 
 
+def test_another_message_of_the_same_words_that_got_the_packet_id_is_taken() -> None:
+    """Of identical messages that had been left, NATS sent one every five seconds, for ever, under
+    the id of another one that was acknowledged (seed 1763)."""
+    ledger = connected()
+    first = opened(ledger, 1, b"a")
+    ledger.left(digest(b"a"), 1.0)
+    ledger.settle(7, [first])
+    for now_s in (5.0, 10.0):  # the PUBACK may be on its way still
+        assert take(ledger, 1, b"a", dup=True, now_s=now_s) is Verdict.JOINED
+    ledger.heard(1, 1, 12.0)
+    assert take(ledger, 1, b"a", dup=True, now_s=15.0) is Verdict.JOINED  # it may have crossed
+    again = opened(ledger, 1, b"a", dup=True, now_s=LATER_S + 5)
+    assert ledger.settle(8, [again]) == [1]
+
+
 def test_a_packet_id_that_came_round_is_not_known_by_its_dup_alone() -> None:
     """NATS gives ids anew after a restart, and sends what it had sent before with DUP."""
     ledger = connected()
