@@ -10,6 +10,7 @@ import hmac
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -31,9 +32,10 @@ from actors.adapters.nats.login_answers import (
 from actors.adapters.nats.login_queue import LoginQueue
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
+from actors.runtime.isolation import Failed, attempt, attempt_now
 from actors.runtime.sampled import Sampled
 from protocol import codec
-from protocol.errors import BadPayload, RoostError, Unavailable, in_words
+from protocol.errors import BadPayload, Unavailable, in_words
 from protocol.ids import password_digest
 from protocol.listeners import Listener
 from protocol.records import MqttLogin
@@ -176,13 +178,14 @@ class NatsLogins:
         nobody: to look at a name costs some hundredths of a millisecond, an answer some tenths."""
         while True:
             waiting = await self._queue.take(LOOKED_AT_MAX, wait=not self._refused)
-            try:
-                for part in await self._sorted(waiting):
-                    await self._answer(part)
-            except RoostError as error:
-                log.warning("logins cannot be checked", many=len(waiting), error=in_words(error))
-            except (nats.errors.Error, TimeoutError, OSError) as error:
-                log.warning("logins not answered", many=len(waiting), error=in_words(error))
+            done = await attempt(partial(self._look, waiting))
+            if isinstance(done, Failed):
+                why = in_words(done.error)
+                log.warning("logins not answered", many=len(waiting), error=why)
+
+    async def _look(self, waiting: Sequence[Login]) -> None:
+        for part in await self._sorted(waiting):
+            await self._answer(part)
 
     async def _sorted(self, waiting: Sequence[Login]) -> list[list[Answer]]:
         """Answers, in portions."""
@@ -193,8 +196,9 @@ class NatsLogins:
         listeners = await self._store.listener_logins(listening) if listening else {}
         good: list[Answer] = []
         for message, ask in waiting:
-            permissions = self._permissions(ask, logins, listeners)
-            if permissions is None:
+            permissions = attempt_now(partial(self._permissions, ask, logins, listeners))
+            # What somebody says that nobody can work with is refused, and fails nobody else.
+            if permissions is None or isinstance(permissions, Failed):
                 self._queue.failed(ask.address)
                 self._refused.append((message, ask, None))
             else:

@@ -60,11 +60,11 @@ async def test_who_takes_waits_for_the_first(autojump_clock: trio.testing.MockCl
     assert trio.current_time() == 5
 
 
-def asked(**options: Any) -> bytes:
+def asked(client_id: str = DEVICE_NAME, **options: Any) -> bytes:
     """A request as nats-server makes it."""
     ask = {
         "connect_opts": {"user": DEVICE_NAME, "pass": "pw", **options},
-        "client_info": {"host": "10.0.0.7", "mqtt_id": DEVICE_NAME},
+        "client_info": {"host": "10.0.0.7", "mqtt_id": client_id},
         "user_nkey": "UABC",
         "server_id": {"id": "NABC"},
     }

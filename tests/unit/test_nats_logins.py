@@ -1,0 +1,104 @@
+"""Logins are answered together, and one that nobody can work with fails nobody else."""
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from actors.adapters.memory import ManualClock
+from actors.adapters.nats.keys import new_seed
+from actors.adapters.nats_logins import NatsAccess, NatsLogins
+from protocol.errors import Unavailable
+from protocol.ids import password_digest
+from protocol.listeners import Listener
+from protocol.records import MqttLogin
+from tests.unit.makers import DEVICE, USER
+from tests.unit.test_login_queue import asked
+
+NAME = f"device-{DEVICE}"
+BAD = "device-00000000-0000-4000-8000-00000000bad0"
+LOGIN = MqttLogin(
+    username=NAME,
+    client_id=NAME,
+    password_sha256=password_digest("pw"),
+    user_id=USER,
+    device_code="d1",
+)
+
+
+class Message(msgspec.Struct, eq=False):
+    """One of NATS; what it is answered."""
+
+    data: bytes
+    answers: list[bytes] = msgspec.field(default_factory=list)
+
+    async def respond(self, answer: bytes) -> None:
+        self.answers.append(answer)
+
+
+class Bridge:
+    async def run(self, work: Any, *args: Any) -> Any:
+        return await work(*args)
+
+
+class Store:
+    def __init__(self) -> None:
+        self.away = False
+        self.asked: list[list[str]] = []
+
+    async def logins(self, usernames: list[str]) -> dict[str, MqttLogin]:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(list(usernames))
+        if self.away:
+            raise Unavailable("away")
+        known = {NAME: LOGIN, BAD: msgspec.structs.replace(LOGIN, password_sha256="no bytes")}
+        return {name: known[name] for name in usernames if name in known}
+
+    async def listener_logins(self, usernames: list[str]) -> dict[str, Listener]:
+        await trio.lowlevel.checkpoint()
+        return {}
+
+
+Parts = tuple[NatsLogins, Store]
+
+
+@pytest.fixture
+def parts() -> Parts:
+    access = NatsAccess(url="", auth_password="", sys_password="", seed=new_seed())
+    store, bridge = Store(), Bridge()
+    logins = NatsLogins(access, bridge, None, None, store, ManualClock(), 4)  # type: ignore[arg-type]
+    return logins, store
+
+
+def login(name: str = NAME, password: str = "pw") -> Message:
+    return Message(asked(name, user=name, **{"pass": password}))
+
+
+async def answered(logins: NatsLogins, *messages: Message) -> list[int]:
+    """How long the answers are that each got: a refusal is short."""
+    for message in messages:
+        await logins._take(message)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(logins.answer_forever)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    return [len(answer) for message in messages for answer in message.answers]
+
+
+async def test_what_nobody_can_work_with_is_refused_and_fails_nobody_else(parts: Parts) -> None:
+    """They are looked at together: what fails for one failed for all, and ended who answers."""
+    logins, store = parts
+    rubbish = (login(password="\ud800"), Message(b"rubbish"))
+    lengths = await answered(logins, login(), *rubbish, login(BAD), login(password="wrong"))
+    assert len(lengths) == 3
+    assert lengths[0] > 2 * max(lengths[1:])
+    assert [sorted(names) for names in store.asked] == [[BAD, NAME]]
+
+
+async def test_a_store_that_is_away_costs_those_who_ask_meanwhile(parts: Parts) -> None:
+    logins, store = parts
+    store.away = True
+    assert await answered(logins, login()) == []
+    store.away = False
+    assert len(await answered(logins, login())) == 1
