@@ -54,15 +54,30 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
     next on this one (the ROLLBACK, in a transaction) wait for the answer, without an end: as long
     as the kernel believes in the other side. So a unit of work without an answer would outlive its
     deadline by minutes, and every later one wait for its connection.
+
+    Attributes:
+        unanswered_s: when (by the loop's clock) such a question of any of this kind (`kind`) got no
+            answer.
     """
+
+    unanswered_s = float("-inf")
 
     async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
         # Guarded by `tests/contract/test_hung_database.py`.
-        timer = asyncio.get_running_loop().call_later(CANCEL_WITHIN_S, self.terminate)
+        timer = asyncio.get_running_loop().call_later(CANCEL_WITHIN_S, self._leave_unanswered)
         try:
             await super()._cancel(waiter, cancel_waiter)
         finally:
             timer.cancel()
+
+    def _leave_unanswered(self) -> None:
+        type(self).unanswered_s = asyncio.get_running_loop().time()
+        self.terminate()
+
+
+def kind() -> type[Connection]:
+    """Connections of a store of its own."""
+    return type("StoreConnection", (Connection,), {})
 
 
 def _encode_us(us: int) -> tuple[int]:
@@ -89,14 +104,14 @@ async def _leave(connection: Any) -> None:
     transaction asyncpg has rolled back by now). A round trip less for each of them."""
 
 
-async def open_pool(url: str, size: int, **settings: str) -> Any:
+async def open_pool(url: str, size: int, of: type[Connection], **settings: str) -> Any:
     """A pool that connects when first used, so that the house can start before its database.
 
     Without timers for statements and idle connections: deadlines are those of `crossing`.
     """
     return await asyncpg.create_pool(
         url,
-        connection_class=Connection,
+        connection_class=of,
         min_size=0,
         max_size=size,
         init=prepare,
@@ -118,16 +133,18 @@ async def connect(url: str, **settings: str) -> Any:
     return connection
 
 
-async def close_pools(*pools: Any) -> bool:
+async def close_pools(of: type[Connection], *pools: Any) -> bool:
     """Close them side by side; after a second without those connections that are not closed yet.
-    False where there was one: the database does not answer."""
+    False where there was one, or one that had just been left because nobody answered."""
+    began_s = asyncio.get_running_loop().time()
     closing = [asyncio.ensure_future(pool.close()) for pool in pools]
     _, late = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
     for pool in pools:
         pool.terminate()  # nothing, where it is closed
     # What failed was not closed in order, either, and says no more than that.
     ended = await asyncio.gather(*closing, return_exceptions=True)
-    return not late and not any(isinstance(each, BaseException) for each in ended)
+    left = of.unanswered_s > began_s - CANCEL_WITHIN_S
+    return not (late or left or any(isinstance(each, BaseException) for each in ended))
 
 
 def meaning(error: Exception) -> Exception:

@@ -202,11 +202,12 @@ class PostgresStore(
 async def open_store(url: str) -> AsyncIterator[PostgresStore]:
     """A store on the database of that URL. It connects when first used, and again when lost."""
     async with open_bridge("postgres") as bridge:
-        reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS)
+        kind = connecting.kind()
+        reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS, kind)
         writing = await bridge.run(
-            partial(connecting.open_pool, url, WRITING_CONNECTIONS, **connecting.COMMITTING)
+            partial(connecting.open_pool, url, WRITING_CONNECTIONS, kind, **connecting.COMMITTING)
         )
-        leading = await bridge.run(connecting.open_pool, url, LEADING_CONNECTIONS)
+        leading = await bridge.run(connecting.open_pool, url, LEADING_CONNECTIONS, kind)
         store = PostgresStore(
             bridge,
             url,
@@ -218,4 +219,5 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
             yield store
         finally:
             with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S
-                store.hung = not await bridge.run(connecting.close_pools, reading, writing, leading)
+                pools = (reading, writing, leading)
+                store.hung = not await bridge.run(connecting.close_pools, kind, *pools)
