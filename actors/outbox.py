@@ -61,6 +61,9 @@ class Filter(msgspec.Struct, frozen=True):
                 return True
 
 
+ASKED_AGAIN = (AlarmChanged, CommandChanged, ScheduleChanged, OccurrenceChanged)
+
+
 class Outbox:
     """One dashboard's events. The user actor offers, the socket's task takes.
 
@@ -107,8 +110,15 @@ class Outbox:
         self._wake()
 
     def hold(self) -> None:
-        """Hold events until the next `open`."""
+        """Hold events until the next `open`.
+
+        Clients ask for all else than devices and values again when they have the list, and what was
+        told before is committed by then (`Users`): behind the list it would be old.
+        """
         self._opened, self.has_lost, self._list = False, False, None
+        for event in self._lane.take(EVENTS_MAX):
+            if not isinstance(event, ASKED_AGAIN):
+                self._lane.put(event)
 
     def close(self) -> None:
         """The user actor is gone for good; the client shall connect again."""

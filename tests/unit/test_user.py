@@ -10,6 +10,7 @@ from actors.outbox import EVENTS_MAX, Filter, Outbox
 from actors.user import UserActor
 from protocol.commands import Command
 from protocol.events import (
+    AlarmChanged,
     CommandChanged,
     DeviceChanged,
     DeviceGone,
@@ -22,7 +23,7 @@ from protocol.events import (
 )
 from protocol.messages import Happened, ReadSnapshot, SnapshotRead, Subscribed, Unsubscribed
 from protocol.records import Device, DeviceState
-from tests.unit.makers import DEVICE, NOW, USER, some_device
+from tests.unit.makers import DEVICE, NOW, USER, some_alarm, some_device
 
 FEED = "00000000-0000-4000-8000-000000000001"
 
@@ -247,3 +248,17 @@ async def test_the_versions_of_those_changed_last_are_remembered(
     scene.happen(CommandChanged(command(1, 4)), CommandChanged(command(2, 4)))
     _, *events = await scene.shown()
     assert events == [CommandChanged(each) for each in [*told, command(2, 4)]]
+
+
+async def test_what_clients_ask_for_again_is_not_told_behind_a_new_list() -> None:
+    """A command that had expired meanwhile was told as queued, behind the list (seeds 198, 255)."""
+    outbox = Outbox()
+    outbox.open(DeviceList(()))
+    assert await outbox.take() == [DeviceList(())]
+    outbox.offer(AlarmChanged(some_alarm()))
+    outbox.offer(FeedValue("f", "t", DEVICE, 1.5, NOW))
+    outbox.hold()
+    later = AlarmChanged(some_alarm(2))
+    outbox.offer(later)
+    outbox.open(DeviceList(()))
+    assert await outbox.take() == [DeviceList(()), FeedValue("f", "t", DEVICE, 1.5, NOW), later]
