@@ -52,7 +52,7 @@ async def test_a_month_is_made_whatever_is_read_and_nobody_waits_for_it(
 async def test_while_a_month_waits_to_be_made_others_write(
     scene: Scene, without_the_last_month: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partitions, "LOCK_WAIT", "60s")
+    monkeypatch.setattr(partitions, "WITHIN", "60s")
     await scene.fetch("BEGIN")
     await scene.fetch("SELECT count(*) FROM feed_values")
 
@@ -114,6 +114,23 @@ async def test_what_was_begun_and_cut_off_is_finished(
         "SELECT count(*) FROM pg_index WHERE indrelid = $1::text::regclass AND indisprimary", name
     )
     assert keys == (1,)
+
+
+async def test_while_the_month_of_now_cannot_be_made_what_is_measured_is_stored(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A constraint that kept it out of the default partition would refuse it as unstorable."""
+    await scene.home.commit(of(scene.home.reading(1.0, LONG_AGO)))
+    ((now_us, name),) = await scene.fetch(
+        "SELECT (extract(epoch FROM now()) * 1000000)::bigint,"
+        " 'feed_values_' || to_char(now(), 'YYYY_MM')"
+    )
+    await scene.fetch(f"DROP TABLE {name}")
+    monkeypatch.setattr(partitions, "_ATTACH", "SELECT pg_sleep(600) /* {name} {since} {until} */")
+    with pytest.raises(Unavailable):
+        await scene.store.tidy()
+    await scene.home.commit(of(scene.home.reading(2.0, now_us)))
+    assert {value for _, value in await scene.home.values()} == {1.0, 2.0}
 
 
 async def test_a_migration_does_not_wait_for_readers_with_everybody_behind_it(

@@ -4,10 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import structlog
 
-from actors.adapters.postgres.partitions import make_partitions
+from actors.adapters.postgres.partitions import IN_USE, make_partitions
 from protocol.errors import SettingsError
 
 log = structlog.get_logger("roost.store")
@@ -64,6 +63,6 @@ async def migrate(connection: Any) -> list[str]:
                 applied.append(path.name)
     try:
         await make_partitions(connection)
-    except asyncpg.LockNotAvailableError:
+    except IN_USE:
         log.warning("months of readings are made later: their table is in use")
     return applied
