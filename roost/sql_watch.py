@@ -5,9 +5,14 @@ What a login's own settings say (`statement_timeout` …) is a wish that it may 
 
 from typing import Protocol
 
+import structlog
 import trio
 
-LOOK_EVERY_S = 2.0
+from protocol.errors import Unavailable, in_words
+
+log = structlog.get_logger("roost.readers")
+
+LOOK_EVERY_S = 5.0
 
 
 class Readers(Protocol):
@@ -17,8 +22,15 @@ class Readers(Protocol):
 
 
 async def watch_readers(readers: Readers) -> None:
-    """For ever. What fails is its supervisor's, which starts it again."""
-    await readers.lead_readers()
+    """For ever. What fails otherwise than by a database that is away is its supervisor's, which
+    starts it again."""
+    are_led = False
     while True:
-        await readers.end_late_readers()
+        try:
+            if not are_led:
+                await readers.lead_readers()
+                are_led = True
+            await readers.end_late_readers()
+        except Unavailable as error:
+            log.debug("SQL logins are looked at later", error=in_words(error))
         await trio.sleep(LOOK_EVERY_S)
