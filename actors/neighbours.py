@@ -167,12 +167,12 @@ class Neighbours:
             try:
                 while self._late:
                     user_id = next(iter(self._late))
+                    del self._late[user_id]  # what changes from here on is told once more
                     await self._store.say_again(user_id)
-                    del self._late[user_id]
             except Unavailable as error:
                 log.debug("listeners are told later", error=in_words(error))
                 await trio.sleep(RETRY_S)
-                self._is_late.set()
+                self._note_late(user_id)
 
     async def _welcome_forever(self) -> None:
         """Say to those who came, when they have subscribed, what they may have missed."""
