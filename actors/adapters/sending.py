@@ -61,9 +61,8 @@ class Sender:
         while left:
             part = self._next_part(messages, left)
             left = left[len(part) :]
-            for n, is_taken in zip(
-                part, await self._pass([messages[n] for n in part]), strict=True
-            ):
+            passed = await self._pass([messages[n] for n in part])
+            for n, is_taken in zip(part, passed, strict=True):
                 answers[n] = is_taken
         return answers
 

@@ -38,6 +38,16 @@ CREATE OR REPLACE VIEW {role}.readings_by_hour WITH (security_barrier) AS
     WHERE f.user_id = '{user}'::uuid;
 """
 
+_HERE = """
+GRANT USAGE ON SCHEMA {role} TO {role};
+GRANT SELECT ON ALL TABLES IN SCHEMA {role} TO {role};
+"""
+# Logins of earlier versions read their views in Roost's own database.
+_NOT_HERE = """
+REVOKE ALL ON SCHEMA {role} FROM {role};
+REVOKE ALL ON ALL TABLES IN SCHEMA {role} FROM {role};
+"""
+
 
 class SqlLogin(msgspec.Struct, frozen=True, kw_only=True):
     """A reader's login.
@@ -84,13 +94,7 @@ async def grant(connection: Any, url: str, user_id: str, password: str) -> SqlLo
         )
         await readers.limit(connection, role, {**readers.SETTINGS, "search_path": role})
         await connection.execute(_VIEWS.format(role=role, user=user_id))
-        for things in (f"SCHEMA {role}", f"ALL TABLES IN SCHEMA {role}"):
-            right = "SELECT" if things.startswith("ALL") else "USAGE"
-            await connection.execute(
-                f"REVOKE ALL ON {things} FROM {role}"
-                if apart
-                else f"GRANT {right} ON {things} TO {role}"
-            )
+        await connection.execute((_NOT_HERE if apart else _HERE).format(role=role))
         if apart:
             await readers.limit(connection, role, readers.LIMITS)
     if apart:
