@@ -1,5 +1,7 @@
 """`roost up` as a process, and its users: an HTTP client, MQTT devices, dashboards."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -193,6 +195,14 @@ class Person:
             body = {"key": key, "name": key, "device_id": made["id"], **feed}
             made["feeds"][key] = self.post("/feeds", body)["id"]
         return made
+
+    def import_devices(self, rows: Sequence[str]) -> list[dict[str, str]]:
+        """Devices from rows of CSV (`device_code,name`); what the answer says of each."""
+        content = "\n".join(["device_code,name", *rows]).encode()
+        headers = {"content-type": "text/csv"}
+        answer = self.call("POST", "/devices/import", content=content, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return list(csv.DictReader(io.StringIO(answer.text)))
 
     def values(self, feed_id: str) -> list[Any]:
         """All values of a feed, newest first."""

@@ -5,8 +5,6 @@ One service for all of it; what is checked each time is that it still serves eve
 """
 
 import asyncio
-import csv
-import io
 import json
 import resource
 import struct
@@ -138,15 +136,8 @@ def credentials(person: Person, many: int) -> list[tuple[str, str, str]]:
     """Client id, name and password of so many new devices."""
     found = []
     for start in range(0, many, 1_000):
-        rows = "\n".join(f"storm-{start + n},x" for n in range(min(1_000, many - start)))
-        answer = person.call(
-            "POST",
-            "/devices/import",
-            content=f"device_code,name\n{rows}".encode(),
-            headers={"content-type": "text/csv"},
-        )
-        assert answer.status_code == 201, answer.text
-        for row in csv.DictReader(io.StringIO(answer.text)):
+        codes = [f"storm-{start + n},x" for n in range(min(1_000, many - start))]
+        for row in person.import_devices(codes):
             found.append((row["client_id"], row["username"], row["password"]))
     return found
 
