@@ -11,7 +11,7 @@ from actors.adapters.memory_store import MemoryStore
 from actors.due.dead_letters import AGAIN_S
 from protocol.dead_letters import PAUSE_FIRST_S, ROWS
 from protocol.errors import Unstorable
-from protocol.records import Reading
+from protocol.records import Device, Reading
 from protocol.values import digest64
 from tests.conftest import Logs
 from tests.simulation.asgi import open_socket
@@ -24,6 +24,17 @@ SOME_ID = "00000000-0000-4000-8000-000000000001"
 def store_of(site: Site) -> MemoryStore:
     line = site.house.store
     return line._store  # type: ignore[attr-defined,no-any-return]
+
+
+async def one_of_three_that_no_view_can_show(site: Site) -> Device:
+    """The second of three devices: it was seen at a time that no calendar has."""
+    for n in range(3):
+        await site.device(f"d{n}")
+    store = store_of(site)
+    bad = next(each for each in store._devices.values() if each.code == "d1")
+    state = msgspec.structs.replace(bad.state, last_seen_us=2**62)
+    store._devices[bad.id] = msgspec.structs.replace(bad, state=state)
+    return bad
 
 
 async def test_a_page_tells_how_many_of_its_rows_cannot_be_read(site: Site) -> None:
@@ -40,12 +51,7 @@ async def test_a_page_tells_how_many_of_its_rows_cannot_be_read(site: Site) -> N
 
 async def test_what_no_view_can_show_is_left_out_and_noted(site: Site) -> None:
     """A time that no calendar has: the whole list answered 500."""
-    for n in range(3):
-        await site.device(f"d{n}")
-    store = store_of(site)
-    bad = next(each for each in store._devices.values() if each.code == "d1")
-    state = msgspec.structs.replace(bad.state, last_seen_us=2**62)
-    store._devices[bad.id] = msgspec.structs.replace(bad, state=state)
+    bad = await one_of_three_that_no_view_can_show(site)
     for _ in range(2):
         status, page = await site.call("GET", "/devices")
         assert status == 200
@@ -91,12 +97,7 @@ async def test_a_device_that_no_view_can_show_is_missing_in_the_list_of_a_dashbo
     site: Site,
 ) -> None:
     """Each of the user's sockets was closed as it began."""
-    for n in range(3):
-        await site.device(f"d{n}")
-    store = store_of(site)
-    bad = next(each for each in store._devices.values() if each.code == "d1")
-    state = msgspec.structs.replace(bad.state, last_seen_us=2**62)
-    store._devices[bad.id] = msgspec.structs.replace(bad, state=state)
+    await one_of_three_that_no_view_can_show(site)
     async with open_socket(site.app, "/ws/devices", site.headers) as socket:
         first = await socket.receive()
         assert (first["type"], first["seq"]) == ("device_list", 1)
