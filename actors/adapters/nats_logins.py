@@ -13,14 +13,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import msgspec
-import nats
 import nats.errors
 import structlog
 import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.nats.consumers import NatsConsumers
+from actors.adapters.nats.lines import NatsAccess, connect
 from actors.adapters.nats.login_answers import (
     SHOWN_MAX,
     Ask,
@@ -30,6 +29,7 @@ from actors.adapters.nats.login_answers import (
     understood,
 )
 from actors.adapters.nats.login_queue import LoginQueue
+from actors.adapters.nats.unasked import Unasked
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
@@ -55,20 +55,6 @@ Answer = tuple[Any, Ask, dict[str, Any] | None]
 # Programs of one user that listen, since the last start or new login.
 CLIENTS_MAX = 1_000
 REQUEST_TIMEOUT_S = 2.0
-# A broker that hangs is noticed within half a minute.
-PING_EVERY_S = 10
-PINGS_MAX = 2
-
-
-class NatsAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """How Roost itself comes in. `seed` signs the answers; its public key is in the server's
-    configuration."""
-
-    url: str
-    auth_password: str
-    sys_password: str
-    seed: bytes
-    account: str = "ROOST"
 
 
 class NatsLogins:
@@ -89,6 +75,7 @@ class NatsLogins:
         self._auth = auth
         self._system = system
         self._queue = LoginQueue()
+        self._unasked = Unasked()
         self._refused: deque[Answer] = deque(maxlen=REFUSED_MAX)  # to be told so
         self._told = Sampled()
         self._store = store
@@ -104,7 +91,11 @@ class NatsLogins:
 
     async def _subscribe(self) -> None:
         await self._auth.subscribe("$SYS.REQ.USER.AUTH", cb=self._take)
-        await self._auth.flush()
+        await self.begin_again()
+
+    async def begin_again(self) -> None:
+        """On the bridge's loop: from now on the broker's questions are heard."""
+        await self._unasked.close(self._auth, self._system)
 
     async def _take(self, message: Any) -> None:
         try:
@@ -112,6 +103,7 @@ class NatsLogins:
         except (BadPayload, LookupError, ValueError, TypeError, AttributeError) as error:
             log.warning("login request not understood", error=in_words(error))
         else:
+            self._unasked.note(ask.client_id)
             self._queue.put((message, ask), ask.address)
 
     async def disconnect(self, client_id: str) -> None:
@@ -265,27 +257,16 @@ async def _respond(answers: Sequence[tuple[Any, bytes]]) -> None:
 async def open_logins(
     access: NatsAccess, store: Store, clock: WallClock, partitions: int
 ) -> AsyncIterator[NatsLogins]:
-    """Logins on the broker, answered from `open` on until the block ends.
+    """Logins on the broker, answered from `open` on until the block ends."""
 
-    The connections to NATS heal by themselves.
-    """
-
-    async def connect(user: str, password: str) -> Any:
-        return await nats.connect(
-            access.url,
-            user=user,
-            password=password,
-            name=f"roost-{user}",
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.2,
-            ping_interval=PING_EVERY_S,
-            max_outstanding_pings=PINGS_MAX,
-            error_cb=_log_error,
-        )
+    async def begin_again() -> None:
+        await logins.begin_again()
 
     async with open_bridge("logins") as bridge, trio.open_nursery() as nursery:
-        auth = await bridge.run(connect, "auth", access.auth_password)
-        system = await bridge.run(connect, "sys", access.sys_password)
+        system = await bridge.run(connect, access, "sys", access.sys_password)
+        auth = await bridge.run(
+            partial(connect, access, "auth", access.auth_password, reconnected_cb=begin_again)
+        )
         logins = NatsLogins(access, bridge, auth, system, store, clock, partitions)
         nursery.start_soon(logins.answer_forever)
         try:
@@ -295,7 +276,3 @@ async def open_logins(
             with trio.move_on_after(REQUEST_TIMEOUT_S, shield=True):
                 await bridge.run(auth.close)
                 await bridge.run(system.close)
-
-
-async def _log_error(error: Exception) -> None:
-    log.info("connection to the broker", error=in_words(error))

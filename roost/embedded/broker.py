@@ -10,7 +10,7 @@ import trio
 
 from actors.adapters.mqtt.link import Address
 from actors.adapters.nats.keys import public_key
-from actors.adapters.nats_logins import NatsAccess
+from actors.adapters.nats.lines import NatsAccess
 from protocol.errors import SettingsError
 from roost.embedded import child
 from roost.embedded.data_dir import Secrets, write_private

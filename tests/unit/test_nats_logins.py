@@ -8,7 +8,8 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.nats.keys import new_seed
-from actors.adapters.nats_logins import NatsAccess, NatsLogins
+from actors.adapters.nats.lines import NatsAccess
+from actors.adapters.nats_logins import NatsLogins
 from protocol.errors import Unavailable
 from protocol.ids import password_digest
 from protocol.listeners import Listener
