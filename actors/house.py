@@ -103,7 +103,13 @@ class House:
             written=self._written,
         )
         ports.logins.watch(self.neighbours.arrived)
-        self.sessions = Sessions(ports.store, look_again_s / 2, self.neighbours.noticed)
+        self.sessions = Sessions(
+            ports.store,
+            look_again_s / 2,
+            self.neighbours.changed,
+            self.neighbours.overwritten,
+            self.neighbours.anew,
+        )
         self.accounts = Accounts()
         self.inspector = Inspector()
         # When the end stops waiting for what is in flight (Trio's clock); None before the end.

@@ -107,21 +107,19 @@ class Neighbours:
             self._retained.say(topic, state, _version(event.device))
 
     def changed(self, user_id: str) -> None:
-        """This process has changed a user, their listener, or what they have."""
-        if self._may_serve():
+        """A user, their listener, or what they have has changed: in this process, or the store
+        tells of it. Together with the change it tells whoever leads."""
+        if self._leads():
             self._look_at(user_id)
-        else:
-            self._note_late(user_id)  # whoever leads does not know
 
     def _look_at(self, user_id: str) -> None:
         if not self._is_new:  # else all are looked at when it begins
             self._dirty[user_id] = None
             self._bell.set()
 
-    def noticed(self, user_id: str) -> None:
-        """The store tells that this user, or their listener, has changed, or what they have in
-        another process, or that one which led before has said something for it late."""
-        if self._may_serve():
+    def overwritten(self, user_id: str) -> None:
+        """The store tells that a process which led before has said something of this user late."""
+        if self._leads():
             self._retained.doubt_of(user_id)
             self._look_at(user_id)
 

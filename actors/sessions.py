@@ -18,6 +18,7 @@ import trio
 from actors.ports import Store
 from protocol.errors import Unavailable, in_words
 from protocol.ids import is_uuid
+from protocol.listeners import AGAIN
 from protocol.people import Session
 from protocol.records import User
 
@@ -36,17 +37,26 @@ class Sessions:
 
     Args:
         told: hears of every change, too.
+        told_again: hears of users of whom something older may have been published.
+        begun: called when that begins: what changed before was perhaps not told.
         check_s: how often the line to the store is tried when it tells nothing.
     """
 
     def __init__(
-        self, store: Store, check_s: float, told: Callable[[str], None] = lambda changed: None
+        self,
+        store: Store,
+        check_s: float,
+        told: Callable[[str], None] = lambda changed: None,
+        told_again: Callable[[str], None] = lambda user_id: None,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
         self.asked = 0  # how often the store was
         self.misunderstood = 0  # notices of the store that name nobody
         self._store = store
         self._check_s = check_s
         self._told = told
+        self._told_again = told_again
+        self._begun = begun
         self._kept: OrderedDict[str, Found] = OrderedDict()
         self._watched: dict[str, list[trio.Event]] = {}
         self._follows = False
@@ -78,8 +88,11 @@ class Sessions:
     def _noticed(self, payload: str) -> None:
         """The store tells of a change. Every role of its server may send such a notice, so what is
         no id is counted and means nothing."""
+        named = payload.removeprefix(AGAIN)
         if is_uuid(payload):
             self.heard(payload)
+        elif is_uuid(named):
+            self._told_again(named)
         else:
             self.misunderstood += 1
             log.debug("notice not understood", payload=payload[:100])
@@ -134,6 +147,7 @@ class Sessions:
     async def _look_again(self, begun: trio.Event) -> None:
         await begun.wait()
         self._follows = True
+        self._begun()
         watched = list(self._watched)
         for start in range(0, len(watched), ASKED_MAX):
             asked = watched[start : start + ASKED_MAX]

@@ -26,6 +26,8 @@ from protocol.values import Value
 # Of one document: three hundred usual components are 80 kB. The embedded broker takes 8 MB.
 COMPONENTS_MAX = 300
 COMPONENTS_BYTES_MAX = 128 * 1024
+# Before the id of a user: something older may have been said over what is retained.
+AGAIN = "again "
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):

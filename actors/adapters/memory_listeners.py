@@ -6,7 +6,7 @@ from actors.adapters.memory_access import AccessTables
 from actors.adapters.memory_rules import Unreadable, check_uuid
 from actors.ports import WallClock
 from protocol.dead_letters import LISTENERS
-from protocol.listeners import Listener
+from protocol.listeners import AGAIN, Listener
 
 NOT_READ = "nobody can read the row"
 
@@ -46,7 +46,12 @@ class ListenerTables(AccessTables):
 
     async def say_again(self, user_id: str) -> None:
         await self._cross()
-        self._tell(user_id)
+        self._tell(AGAIN + user_id)
+
+    def _tell_if_heard(self, user_id: str) -> None:
+        """With a change of what this user has."""
+        if user_id in self._listeners:
+            self._tell(user_id)
 
     async def listener_logins(self, usernames: Sequence[str]) -> dict[str, Listener]:
         await self._cross()

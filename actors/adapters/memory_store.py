@@ -303,7 +303,10 @@ class MemoryStore(
             if device.key in taken:
                 raise Conflict(f"you have a device {device.code!r} already")
             taken.add(device.key)
-        return [self._insert_device(device, login) for device, login in made]
+        added = [self._insert_device(device, login) for device, login in made]
+        for user_id in dict.fromkeys(device.user_id for device in added):
+            self._tell_if_heard(user_id)
+        return added
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
         found = await self.snapshot(user_id)
@@ -322,6 +325,7 @@ class MemoryStore(
             self._devices[device.id] = msgspec.structs.replace(
                 device, state=current.state, revision=revision
             )
+            self._tell_if_heard(device.user_id)
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
         await self._cross()
@@ -340,6 +344,7 @@ class MemoryStore(
         self._drop_schedules(device_id)
         del self._devices[device_id]
         del self._logins[device_id]
+        self._tell_if_heard(user_id)
 
     def _is_gone(self, work: str, subject: str) -> bool:
         if work == DEVICES:
@@ -384,6 +389,7 @@ class MemoryStore(
         feed = msgspec.structs.replace(feed, num=self._next("feed"))
         self._feeds[feed.id] = feed
         self.owners[feed.id] = feed.user_id
+        self._tell_if_heard(feed.user_id)
         return feed
 
     async def feeds(
@@ -413,12 +419,14 @@ class MemoryStore(
             last_us=current.last_us,
             revision=revised(current.revision, known),
         )
+        self._tell_if_heard(feed.user_id)
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:
         await self._cross()
         feed = self._feeds.get(feed_id)
         if feed is not None and feed.user_id == user_id:
             self._drop_feed(feed)
+            self._tell_if_heard(user_id)
 
     def _drop_feed(self, feed: Feed) -> None:
         del self._feeds[feed.id]

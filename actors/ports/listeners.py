@@ -18,7 +18,8 @@ class ListenerStore(Protocol):
         ...
 
     async def say_again(self, user_id: str) -> None:
-        """Tell who follows people of this user, as if the listener had changed."""
+        """Tell who follows people that something older may have been said over what is retained of
+        this user (`protocol.listeners.AGAIN`)."""
         ...
 
     async def listener_logins(self, usernames: Sequence[str]) -> dict[str, Listener]:

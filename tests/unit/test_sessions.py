@@ -14,6 +14,7 @@ from actors.adapters.memory import PlainHasher
 from actors.runtime.buckets import Buckets
 from actors.sessions import Sessions
 from protocol.errors import Unavailable
+from protocol.listeners import AGAIN
 from tests.simulation.asgi import SocketClosed, open_socket
 from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site
@@ -250,14 +251,34 @@ async def test_a_notice_that_names_nobody_is_counted_and_means_nothing(
     """Every role of the database server may send one."""
     store = Following()
     told: list[str] = []
-    sessions = Sessions(store, 5.0, told.append)  # type: ignore[arg-type]
+    again: list[str] = []
+    sessions = Sessions(store, 5.0, told.append, again.append)  # type: ignore[arg-type]
     nursery.start_soon(sessions.run)
     await trio.testing.wait_all_tasks_blocked()
-    for junk in ("", "x", "'; DROP", USER.upper(), USER + " ", "\x00", "é" * 4_000, "{}"):
+    for junk in ("", "x", "'; DROP", USER.upper(), USER + " ", "\x00", "é" * 4_000, AGAIN + "x"):
         store.heard(junk)
     assert (told, sessions.misunderstood) == ([], 8)
     store.heard(USER)
-    assert told == [USER]
+    assert (told, again) == ([USER], [])
+    store.heard(AGAIN + USER)
+    assert (told, again) == ([USER], [USER])
+
+
+async def test_whoever_hears_of_changes_knows_when_some_may_be_missing(
+    nursery: trio.Nursery, autojump_clock: Any
+) -> None:
+    """What another process changed while the line was lost reached no MQTT listener."""
+    store = Following()
+    begun: list[str] = []
+    sessions = Sessions(store, 5.0, begun=lambda: begun.append("begun"))  # type: ignore[arg-type]
+    nursery.start_soon(sessions.run)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(begun) == 1
+    store.lost.set()
+    await trio.testing.wait_all_tasks_blocked()
+    store.lost = trio.Event()
+    await trio.sleep(1.1)
+    assert len(begun) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,18 @@ import asyncpg
 
 from actors.adapters.postgres import rows
 from actors.adapters.postgres.history_deletion import erase_feeds
+from actors.adapters.postgres.listeners import tell_if_heard
 from actors.adapters.postgres.revising import revise
 from protocol.errors import Conflict
 from protocol.records import Device, MqttLogin
 
 
 async def add_device(connection: Any, device: Device, login: MqttLogin) -> Device:
+    (added,) = await add_devices(connection, [(device, login)])
+    return added
+
+
+async def _insert(connection: Any, device: Device, login: MqttLogin) -> Device:
     try:
         row = await connection.fetchrow(
             "INSERT INTO devices AS d (id, user_id, code, name, offline_after_s, created_at,"
@@ -37,7 +43,8 @@ async def add_device(connection: Any, device: Device, login: MqttLogin) -> Devic
 
 async def add_devices(connection: Any, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
     async with connection.transaction():
-        return [await add_device(connection, device, login) for device, login in made]
+        await tell_if_heard(connection, list({device.user_id for device, _ in made}))
+        return [await _insert(connection, device, login) for device, login in made]
 
 
 async def device(connection: Any, user_id: str, device_id: str) -> Device | None:
@@ -51,22 +58,25 @@ async def device(connection: Any, user_id: str, device_id: str) -> Device | None
 
 
 async def update_device(connection: Any, device: Device, known: int | None) -> None:
-    await revise(
-        connection,
-        "devices",
-        "num = $1",
-        "name = $2, offline_after_s = $3, offline_alarm = $4",
-        known,
-        device.num,
-        device.name,
-        device.offline_after_s,
-        device.offline_alarm,
-    )
+    async with connection.transaction():
+        await revise(
+            connection,
+            "devices",
+            "num = $1",
+            "name = $2, offline_after_s = $3, offline_alarm = $4",
+            known,
+            device.num,
+            device.name,
+            device.offline_after_s,
+            device.offline_alarm,
+        )
+        await tell_if_heard(connection, [device.user_id])
 
 
 async def delete_device(connection: Any, user_id: str, device_id: str, purge: bool) -> None:
     """Archive the device's feeds, or delete them with their history, and the device itself."""
     async with connection.transaction():
+        await tell_if_heard(connection, [user_id])
         if purge:
             found = await connection.fetch(
                 "SELECT num FROM feeds WHERE device_id = $2::text::uuid"

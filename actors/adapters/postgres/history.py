@@ -7,6 +7,7 @@ import asyncpg
 from actors.adapters.postgres import rows
 from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.isolating import ABOUT_ROWS
+from actors.adapters.postgres.listeners import tell_if_heard
 from actors.adapters.postgres.revising import revise
 from actors.ports import FeedPage
 from protocol import commands, people, schedules, webhooks
@@ -17,6 +18,16 @@ REFUSALS_KEPT_DAYS = 30
 
 
 async def add_feed(connection: Any, feed: Feed) -> Feed:
+    async with connection.transaction():
+        await tell_if_heard(connection, [feed.user_id])
+        num = await _insert_feed(connection, feed)
+    found = await feed_of(connection, feed.user_id, feed.id)
+    assert found is not None
+    assert found.num == num
+    return found
+
+
+async def _insert_feed(connection: Any, feed: Feed) -> int:
     try:
         num = await connection.fetchval(
             "INSERT INTO feeds (id, user_id, device_id, key, name, unit, kind, enabled, min_value,"
@@ -42,10 +53,7 @@ async def add_feed(connection: Any, feed: Feed) -> Feed:
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"there is a feed {feed.key!r} in this place already") from None
-    found = await feed_of(connection, feed.user_id, feed.id)
-    assert found is not None
-    assert found.num == num
-    return found
+    return int(num)
 
 
 async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
@@ -59,24 +67,26 @@ async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
 
 
 async def update_feed(connection: Any, feed: Feed, known: int | None) -> None:
-    await revise(
-        connection,
-        "feeds",
-        "num = $1",
-        "name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6, on_violation = $7,"
-        " alarm_after_s = $8, alarm_after_count = $9, alarm_hysteresis = $10,"
-        " alarm_severity = $11, retain_days = $12",
-        known,
-        feed.num,
-        feed.name,
-        feed.unit,
-        feed.enabled,
-        feed.min_value,
-        feed.max_value,
-        feed.on_violation,
-        *_alarm_rule(feed),
-        feed.retain_days,
-    )
+    async with connection.transaction():
+        await revise(
+            connection,
+            "feeds",
+            "num = $1",
+            "name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6,"
+            " on_violation = $7, alarm_after_s = $8, alarm_after_count = $9,"
+            " alarm_hysteresis = $10, alarm_severity = $11, retain_days = $12",
+            known,
+            feed.num,
+            feed.name,
+            feed.unit,
+            feed.enabled,
+            feed.min_value,
+            feed.max_value,
+            feed.on_violation,
+            *_alarm_rule(feed),
+            feed.retain_days,
+        )
+        await tell_if_heard(connection, [feed.user_id])
 
 
 def _alarm_rule(feed: Feed) -> tuple[float, int, float, str]:
@@ -86,6 +96,7 @@ def _alarm_rule(feed: Feed) -> tuple[float, int, float, str]:
 
 async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
     async with connection.transaction():
+        await tell_if_heard(connection, [user_id])
         num = await connection.fetchval(
             "SELECT num FROM feeds WHERE id = $2::text::uuid AND user_id = $1::text::uuid",
             user_id,

@@ -9,7 +9,7 @@ from actors.adapters.postgres.dead_letters import put_aside
 from actors.adapters.postgres.isolating import ABOUT_ROWS, Poison, computed, halves_apart
 from actors.adapters.postgres.people import CHANNEL
 from protocol.dead_letters import LISTENERS, reason_of
-from protocol.listeners import Listener
+from protocol.listeners import AGAIN, Listener
 from protocol.times import writable
 
 _LISTENER = "user_id::text, username, password_sha256, home_assistant, created_at"
@@ -47,7 +47,18 @@ async def set_listener(connection: Any, new: Listener) -> None:
 
 
 async def say_again(connection: Any, user_id: str) -> None:
-    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, user_id)
+    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, AGAIN + user_id)
+
+
+async def tell_if_heard(connection: Any, user_ids: Sequence[str]) -> None:
+    """In the transaction that changes what these users have: whoever leads publishes it for those
+    who have a listener, and the process that changed it may end before it says so."""
+    await connection.execute(
+        "SELECT pg_notify($1, user_id::text) FROM listeners"
+        " WHERE user_id = ANY($2::text[]::uuid[])",
+        CHANNEL,
+        list(user_ids),
+    )
 
 
 async def delete_listener(connection: Any, user_id: str) -> Listener | None:
