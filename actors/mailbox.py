@@ -106,7 +106,7 @@ class Lane(Generic[T]):
             self.shed += 1
 
     def statistics(self) -> LaneStatistics:
-        return LaneStatistics(len(self._items), self.bound, self._put, self.shed, self.coalesced)
+        return LaneStatistics(len(self), self.bound, self._put, self.shed, self.coalesced)
 
 
 class MailboxStatistics(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ SMALL: dict[str, int] = {
     "actors.devices:CONTROL_MAX": 4,
     "actors.devices:LOAD_MAX": 2,
     "actors.writer:ROWS_MAX": 4,
+    "actors.writer:DEVICE_ROWS_MAX": 2,
     "actors.writer:UNITS_MAX": 40,
     "actors.users:EVENTS_MAX": 6,
     "actors.users:CONTROL_MAX": 2,

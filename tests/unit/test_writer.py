@@ -22,9 +22,9 @@ from tests.unit.makers import NOW, USER
 KEY = (USER, "d1")
 
 
-def unit(*values: float, receipt: object = None) -> Unit:
+def unit(*values: float, receipt: object = None, device: tuple[str, str] = KEY) -> Unit:
     readings = tuple(Reading(1, 1, NOW, int(v), float(v)) for v in values)
-    return Unit(device=KEY, readings=readings, receipt=receipt)
+    return Unit(device=device, readings=readings, receipt=receipt)
 
 
 class SlowStore:
@@ -106,6 +106,44 @@ async def test_a_batch_has_a_bound_and_a_unit_stays_whole(
     assert sum(rows) == 30 * 400
     assert max(rows) <= ROWS_MAX
     assert all(len(u.readings) == 400 for batch in scene.store.batches for u in batch.units)
+
+
+async def test_others_wait_for_one_commit_and_not_for_all_that_a_device_has(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    for n in range(20_000):
+        scene.writer.submit(unit(n, receipt=n))
+    await trio.sleep(1.5)  # the second commit is under way
+    scene.writer.submit(unit(1, receipt="other", device=(USER, "d2")))
+    await trio.sleep(2)
+    settled = [no for no, receipts in scene.settled if "other" in receipts]
+    assert settled == [3]
+    await scene.writer.barrier()
+    assert [r for _, receipts in scene.settled for r in receipts if r != "other"] == [
+        *range(20_000)
+    ]
+
+
+async def test_a_barrier_waits_for_what_was_before_it_though_others_overtake_that(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    for n in range(5_000):
+        scene.writer.submit(unit(n, receipt=n))
+    passed = trio.Event()
+
+    async def wait() -> None:
+        await scene.writer.barrier()
+        passed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await trio.sleep(0.5)
+        for n in range(5_000):  # as many units, which are done meanwhile
+            scene.writer.submit(unit(n, receipt="late", device=(USER, f"d{n}")))
+        await passed.wait()
+    done = [r for _, receipts in scene.settled for r in receipts]
+    assert {*range(5_000)} <= {*done}
+    assert "late" in done
 
 
 async def test_while_the_database_is_away_nothing_is_settled_and_the_batch_keeps_its_name(
