@@ -1,6 +1,9 @@
 """The accounts of readings (I4).
 
-received = stored + duplicate + refused + shed + unowned + in flight, always.
+received = stored + duplicate + refused + limited + shed + unowned + in flight, always.
+
+`refused` ones are kept with their reason; `limited` ones were above the rate of their device or
+user, and are counted alone.
 
 Plain integers, because they are counted for every reading; exported by the metrics collector.
 """
@@ -19,12 +22,14 @@ class Account(msgspec.Struct):
     stored: int = 0
     duplicate: int = 0
     refused: int = 0
+    limited: int = 0
     shed: int = 0
     unowned: int = 0
 
     @property
     def in_flight(self) -> int:
-        done = self.stored + self.duplicate + self.refused + self.shed + self.unowned
+        done = self.stored + self.duplicate + self.refused + self.limited
+        done += self.shed + self.unowned
         return self.received - done
 
 
@@ -64,6 +69,7 @@ class Accounts:
         stored: int = 0,
         duplicate: int = 0,
         refused: int = 0,
+        limited: int = 0,
         shed: int = 0,
         unowned: int = 0,
     ) -> None:
@@ -73,6 +79,7 @@ class Accounts:
             account.stored += stored
             account.duplicate += duplicate
             account.refused += refused
+            account.limited += limited
             account.shed += shed
             account.unowned += unowned
         self._close(device, mine)

@@ -13,6 +13,8 @@ import trio
 
 from actors.accounts import Accounts
 from actors.flows import Flows
+from actors.ingest.late_acks import LateAcks, Owed
+from actors.ingest.limits import Limits
 from actors.ledger import Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
 from actors.refusing import KEPT_BYTES_MAX
@@ -73,6 +75,8 @@ class Gateway:
         confirm: told of a session up to which commit the broker has heard our acknowledgements.
         submit: gives a canary's unit to the writer.
         canary_passed: told of a session and its canary when that is committed.
+        canary_sent: when a canary of ours was sent (Trio's clock); None for any other.
+        limits: which messages are above the rate of their device or user.
     """
 
     def __init__(
@@ -91,6 +95,8 @@ class Gateway:
         can_send: Callable[[], None],
         submit: Callable[[Unit], None],
         canary_passed: Callable[[str, bytes], None],
+        canary_sent: Callable[[str, bytes], float | None],
+        limits: Limits,
     ) -> None:
         self.messages = 0
         self.failures = 0  # of our own, over deliveries
@@ -119,6 +125,10 @@ class Gateway:
         self._can_send = can_send
         self._submit = submit
         self._canary_passed = canary_passed
+        self._canary_sent = canary_sent
+        self._limits = limits
+        limits.tell = self.tell
+        self.refused_acks = LateAcks(self._acknowledge_refused)
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._canaries: set[str] = set()  # sessions with one of ours in flight
         self._handed_over: Delivery | None = None
@@ -298,6 +308,8 @@ class Gateway:
         raw_topic = unmapped(delivery.topic)[:TOPIC_MAX]
         mark = payload if len(payload) <= MARK_BYTES_MAX else _fingerprint(payload)
         if packet_id:
+            if self.refused_acks.has(ledger.name, ledger.connection, packet_id):
+                return None  # refused just now
             verdict = ledger.known_packet(packet_id, delivery.dup, raw_topic, mark)
             if verdict is not Verdict.NEW:
                 return self._known(ledger, packet_id, verdict, raw_topic, mark)
@@ -315,6 +327,11 @@ class Gateway:
             return self._acknowledge(ledger, packet_id, raw_topic, mark)
         if topic.user_id == CANARY_USER and packet_id:
             return self._take_canary(ledger, delivery, topic, raw_topic, mark)
+        if not self.closing and not self._limits.takes(delivery, topic):
+            if packet_id:
+                acks = self.refused_acks
+                acks.add(ledger.name, ledger.connection, packet_id, raw_topic, mark)
+            return None
         now_us = self._clock.now_us()
         said = _read(topic, payload, now_us)
         digest = None
@@ -363,6 +380,9 @@ class Gateway:
         At most one of each session is in flight, beside `IN_FLIGHT_MAX` messages of devices.
         """
         self.messages -= 1  # it is no message of a device
+        sent_s = None if delivery.dup else self._canary_sent(ledger.name, delivery.payload)
+        if sent_s is not None:
+            self._limits.caught_up(ledger.name, sent_s)
         if self.closing:
             return None
         if ledger.name in self._canaries:  # one on its way proves as much as many
@@ -389,6 +409,13 @@ class Gateway:
         if packet_id:
             ledger.acknowledged(packet_id, topic, mark)
             self._broker.acknowledge(ledger.name, ledger.connection, [packet_id])
+
+    def _acknowledge_refused(self, session: str, connection: int, ids: Owed) -> None:
+        ledger = self.ledgers[session]
+        if ledger.connection == connection:
+            for packet_id, (topic, mark) in ids.items():
+                ledger.acknowledged(packet_id, topic, mark)
+            self._broker.acknowledge(session, connection, list(ids))
 
     def _leave(
         self, delivery: Delivery, device: tuple[str, str], count: int, digest: bytes | None

@@ -23,6 +23,9 @@ from actors.due.dead_letters import expire_again, read_row_again
 from actors.gateway import Gateway
 from actors.ingest.backlog import Backlog
 from actors.ingest.canaries import EVERY_S, Canaries
+from actors.ingest.floods import Floods
+from actors.ingest.limits import Limits
+from actors.ingest.rates import RateSettings
 from actors.inspector import Inspector
 from actors.leadership import BEAT_S, Leadership
 from actors.media import Library
@@ -80,6 +83,7 @@ class House:
         idle_s: float,
         look_again_s: float,
         pulse: Pulse,
+        rates: RateSettings,
     ) -> None:
         self.store: Store = ports.store
         self.clock: WallClock = ports.clock
@@ -174,6 +178,14 @@ class House:
             },
         )
         self.backlog = Backlog(ports.backlog)
+        self.floods = Floods(
+            ports.store,
+            ports.logins,
+            ports.clock,
+            retry_after_s=rates.retry_after_s,
+            told=self.users.renew,
+        )
+        self.limits = Limits(rates, ports.broker.sessions, self.accounts, self.floods.began)
         self.gateway = Gateway(
             ports.broker,
             ports.store,
@@ -188,6 +200,8 @@ class House:
             can_send=self.neighbours.anew,
             submit=self.writer.submit,
             canary_passed=self.canaries.passed,
+            canary_sent=self.canaries.sent_s,
+            limits=self.limits,
         )
 
     def _healed(self, loaded: LoadedDevice) -> None:
@@ -358,14 +372,18 @@ async def open_house(
     idle_s: float = IDLE_S,
     look_again_s: float = LOOK_AGAIN_S,
     pulse: Pulse | None = None,
+    rates: RateSettings | None = None,
 ) -> AsyncIterator[House]:
     """Open the house on its ports; it takes messages when the block begins."""
     async with trio.open_nursery() as nursery:
-        house = House(nursery, ports, on_step, idle_s, look_again_s, pulse or Pulse())
+        rates = rates or RateSettings()
+        house = House(nursery, ports, on_step, idle_s, look_again_s, pulse or Pulse(), rates)
         house.supervisor.keep("leadership", house.leadership.run)
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)
         house.supervisor.keep("fetcher", house.gateway.fetch_forever)
+        house.supervisor.keep("refused", house.gateway.refused_acks.run)
+        house.supervisor.keep("floods", house.floods.run)
         house.supervisor.keep("sessions", house.sessions.run)
         house.supervisor.keep("neighbours", house.neighbours.run)
         house.supervisor.keep("refresher", house.devices.refresh_forever)

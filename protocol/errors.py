@@ -50,6 +50,7 @@ class Reason(StrEnum):
     FEED_DISABLED = "feed_disabled"
     OUT_OF_RANGE = "out_of_range"
     UNKNOWN_COMMAND = "unknown_command"
+    TOO_FAST = "too_fast"  # counted and told, not kept
     INTERNAL_ERROR = "internal_error"
     UNSTORABLE = "unstorable"
 

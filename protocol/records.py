@@ -70,6 +70,15 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         return self.user_id, self.code
 
 
+class Flood(msgspec.Struct, frozen=True, kw_only=True):
+    """A device sent so many messages a second that it was disconnected, and may not come back until
+    then."""
+
+    at_us: int
+    until_us: int
+    messages_per_s: int
+
+
 class MqttLogin(msgspec.Struct, frozen=True, kw_only=True):
     """What a device logs in with; the password is kept as its SHA-256 (it is 160 random bits)."""
 

@@ -9,8 +9,17 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.alarms import AT_ONCE, AlarmRule
+from protocol.errors import Reason
 from protocol.events import DeviceView, device_view
-from protocol.records import RETAIN_DAYS_MAX, Device, Feed, StoredReading, StoredRejection, User
+from protocol.records import (
+    RETAIN_DAYS_MAX,
+    Device,
+    Feed,
+    Flood,
+    StoredReading,
+    StoredRejection,
+    User,
+)
 from protocol.times import format_us
 from protocol.topics import DEVICE_CODE, FEED_KEY
 from protocol.values import Kind, Value
@@ -108,12 +117,23 @@ class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     offline_alarm: bool | UnsetType = UNSET
 
 
+class FloodView(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the device was disconnected, and may not come back until then: the last time since this
+    server started."""
+
+    at: Time
+    retry_at: Time
+    messages_per_s: int
+    reason: str
+
+
 class DeviceResource(DeviceView, frozen=True, kw_only=True):
     """`Device` of CONTRACT §3 with its settings."""
 
     offline_after_s: int
     offline_alarm: bool
     created_at: str
+    flood: FloodView | None = None
 
 
 class MqttAccess(msgspec.Struct, frozen=True):
@@ -134,12 +154,22 @@ class NewCredentials(msgspec.Struct, frozen=True):
     mqtt: MqttAccess
 
 
-def device_resource(device: Device) -> DeviceResource:
+def flood_view(flood: Flood) -> FloodView:
+    return FloodView(
+        at=format_us(flood.at_us),
+        retry_at=format_us(flood.until_us),
+        messages_per_s=flood.messages_per_s,
+        reason=Reason.TOO_FAST,
+    )
+
+
+def device_resource(device: Device, flood: Flood | None = None) -> DeviceResource:
     return DeviceResource(
         **msgspec.structs.asdict(device_view(device)),
         offline_after_s=device.offline_after_s,
         offline_alarm=device.offline_alarm,
         created_at=format_us(device.created_us),
+        flood=None if flood is None else flood_view(flood),
     )
 
 
@@ -148,12 +178,14 @@ def device_created(device: Device, mqtt: MqttAccess) -> DeviceCreated:
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """A device's readings since the start of this process (invariant I4)."""
+    """A device's readings since the start of this process (invariant I4). `limited`:
+    above its rate or its user's, counted and not kept."""
 
     received: int
     stored: int
     duplicate: int
     refused: int
+    limited: int
     shed: int
     unowned: int
     in_flight: int

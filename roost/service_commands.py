@@ -9,11 +9,13 @@ from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.interrupting import run
 from roost.options import DATA_DIR, DataDir, Http, LogFormat, LogLevel, Mqtt, Sql
+from roost.rate_options import RateOptions
 from roost.settings import check_database_url, parse_bind
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
 
 WEB = WebOptions()
+RATES = RateOptions()
 
 
 def up_command(
@@ -26,6 +28,7 @@ def up_command(
     mqtt: Mqtt = "127.0.0.1:1883",
     sql: Sql = None,
     web: WebOptions = WEB,
+    rates: RateOptions = RATES,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
     server_patience_s: Annotated[float, Parameter(show=False)] = PATIENCE_S,
@@ -40,6 +43,7 @@ def up_command(
         web=web.settings(),
         zalo=web.zalo(),
         mail=web.mail(),
+        rates=rates.settings(),
         demo=demo,
         patience_s=server_patience_s,
     )
@@ -60,6 +64,7 @@ def serve_command(
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
     web: WebOptions = WEB,
+    rates: RateOptions = RATES,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -76,5 +81,6 @@ def serve_command(
         web=web.settings(),
         zalo=web.zalo(),
         mail=web.mail(),
+        rates=rates.settings(),
     )
     run(serve, settings)

@@ -22,6 +22,7 @@ from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.due.tidying import keep_tidy
 from actors.house import House, Pulse, open_house
+from actors.ingest.rates import RateSettings
 from actors.leadership import ALONE_BEAT_S
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.broker_backlog import BrokerBacklog
@@ -192,6 +193,7 @@ async def run_until_signal(
     serve_ready: Callable[[House, str], Awaitable[None]],
     *,
     alone: bool = False,
+    rates: RateSettings | None = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
 
@@ -202,6 +204,7 @@ async def run_until_signal(
         where: told of the URL that it listens on.
         serve_ready: runs beside the service, with the house and the URL that it listens on.
         alone: no other process can serve the same devices.
+        rates: how fast devices and users may send.
     """
 
     def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
@@ -231,7 +234,7 @@ async def run_until_signal(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
-                open_house(ports, pulse=pulse),
+                open_house(ports, pulse=pulse, rates=rates),
                 lambda house: open_web(house, settings, http, process),
                 start_beside,
                 stop,

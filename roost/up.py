@@ -16,6 +16,7 @@ from actors.adapters.nats_logins import NatsLogins, open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
+from actors.ingest.rates import RateSettings
 from actors.links import MediaLinks
 from roost import deadline, demo
 from roost.embedded import data_dir
@@ -43,6 +44,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     web: WebSettings
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
+    rates: RateSettings = RateSettings()
     demo: bool = False
     patience_s: float = PATIENCE_S
 
@@ -135,7 +137,9 @@ async def _serve(
                 await demo.run(house, server.address, url, path)
 
         # Nobody else has the lock of the data directory.
-        await run_until_signal(ports, web, settings.http, where, serve_ready, alone=True)
+        await run_until_signal(
+            ports, web, settings.http, where, serve_ready, alone=True, rates=settings.rates
+        )
 
 
 def _probes(house: House, store: PostgresStore, logins: NatsLogins) -> Probes:

@@ -1,6 +1,7 @@
 """Devices and their MQTT credentials."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -59,7 +60,7 @@ async def device_of(call: Call, device_id: str) -> Device:
 @api.operation("GET", "/devices", query=DevicesQuery, answer=Page[DeviceResource])
 async def list_devices(call: Call, query: DevicesQuery) -> Page[DeviceResource]:
     """One's devices; sorted by created_at, name, device_code, status or last_seen."""
-    return await listed(call, DEVICES, query, device_resource, status=query.status)
+    return await listed(call, DEVICES, query, partial(_resource, call), status=query.status)
 
 
 @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))
@@ -123,7 +124,7 @@ async def show_device(call: Call, device_id: str) -> DeviceResource:
     """One device."""
     device = await device_of(call, device_id)
     tag(call, device.revision)
-    return device_resource(device)
+    return _resource(call, device)
 
 
 @api.operation(
@@ -151,7 +152,7 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
     call.house.neighbours.changed(device.user_id)
     await note(call, call.user.id, "device_changed", device.code)
     tag(call, device.revision + 1)
-    return device_resource(device)
+    return _resource(call, device)
 
 
 @api.operation("DELETE", "/devices/<device_id>", query=DeleteQuery, status=204, errors=(404,))
@@ -201,6 +202,10 @@ async def last_messages(call: Call, device_id: str) -> Page[SeenView]:
     device = await device_of(call, device_id)
     found = call.house.inspector.of(device.key)
     return Page([seen_view(**msgspec.structs.asdict(each)) for each in found])
+
+
+def _resource(call: Call, device: Device) -> DeviceResource:
+    return device_resource(device, call.house.floods.of(device.key))
 
 
 def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:

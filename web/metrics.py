@@ -71,7 +71,7 @@ class HouseCollector(Collector):
         readings = CounterMetricFamily(
             "roost_readings", "Readings by what became of them.", labels=["outcome"]
         )
-        for outcome in ("received", "stored", "duplicate", "refused", "shed", "unowned"):
+        for outcome in ("received", "stored", "duplicate", "refused", "limited", "shed", "unowned"):
             readings.add_metric([outcome], getattr(total, outcome))
         yield readings
         yield _gauge("roost_readings_in_flight", "Readings not yet committed.", total.in_flight)
@@ -146,6 +146,16 @@ class HouseCollector(Collector):
         repeats = sum(ledger.repeats for ledger in gateway.ledgers.values())
         yield _counter("roost_mqtt_ambiguous", "Taken though perhaps known.", repeats)
         yield _counter("roost_mqtt_untaken", "Left to the broker, no room.", gateway.untaken)
+        limits = self._house.limits
+        over = CounterMetricFamily(
+            "roost_mqtt_over_rate",
+            "Messages above the rate of their device or user: counted, not kept.",
+            labels=["qos"],
+        )
+        over.add_metric(["0"], limits.shed)
+        over.add_metric(["1"], limits.refused)
+        yield over
+        yield _counter("roost_mqtt_floods", "Devices shut out.", self._house.floods.total)
         yield _counter("roost_mqtt_foreign", "On topics of no device.", gateway.bad_topics)
         yield _counter("roost_mqtt_failed", "Mistakes of ours over them.", gateway.failures)
         yield _gauge("roost_mqtt_in_flight", "Messages not yet committed.", gateway.in_flight)

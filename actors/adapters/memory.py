@@ -68,5 +68,8 @@ class NoLogins:
     async def disconnect_user(self, username: str) -> None:
         return
 
+    async def shut_out(self, client_id: str, for_s: float) -> None:
+        return
+
     def watch(self, arrived: Callable[[str], None]) -> None:
         self.arrived = arrived

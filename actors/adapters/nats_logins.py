@@ -55,6 +55,7 @@ Answer = tuple[Any, Ask, dict[str, Any] | None]
 # Programs of one user that listen, since the last start or new login.
 CLIENTS_MAX = 1_000
 REQUEST_TIMEOUT_S = 2.0
+KICK_AGAIN_S = 1.0
 
 
 class NatsLogins:
@@ -82,6 +83,7 @@ class NatsLogins:
         self._clock = clock
         self._partitions = partitions
         self._listening: dict[str, dict[str, None]] = {}  # client ids by user name
+        self._shut_out: dict[str, float] = {}  # client ids, and until when (Trio's clock)
         self._arrived: Callable[[str], None] = lambda user_id: None
         self._signer = Signer(access.seed, access.account)
 
@@ -123,6 +125,15 @@ class NatsLogins:
         """Close all connections of a listener's user name. Raises as `disconnect`."""
         for client_id in self._listening.pop(username, {}):
             await self.disconnect(client_id)
+
+    async def shut_out(self, client_id: str, for_s: float) -> None:
+        """See `actors.ports.Logins`. Raises as `disconnect`."""
+        now_s = trio.current_time()
+        self._shut_out = {name: at_s for name, at_s in self._shut_out.items() if at_s > now_s}
+        self._shut_out[client_id] = now_s + for_s
+        await self.disconnect(client_id)
+        await trio.sleep(KICK_AGAIN_S)  # a login that was answered just before is connected by now
+        await self.disconnect(client_id)
 
     def watch(self, arrived: Callable[[str], None]) -> None:
         self._arrived = arrived
@@ -192,6 +203,9 @@ class NatsLogins:
             # What somebody says that nobody can work with is refused, and fails nobody else.
             if permissions is None or isinstance(permissions, Failed):
                 self._queue.failed(ask.address)
+                self._refused.append((message, ask, None))
+            elif self._shut_out.get(ask.client_id, 0.0) > trio.current_time():
+                # It may come in, but not now; others at its address have nothing to do with it.
                 self._refused.append((message, ask, None))
             else:
                 good.append((message, ask, permissions))

@@ -26,6 +26,8 @@ EVERY_S = 5.0
 # A session is late when nothing of ours came through it for so long: two canaries in a row, and
 # the five seconds after which NATS sends again what was lost with a connection.
 LATE_S = 10.0
+# Of each session; of more, every other is forgotten: a session may be far behind.
+ON_THEIR_WAY_MAX = 64
 
 
 class Canary:
@@ -36,6 +38,7 @@ class Canary:
         self.took_s: float | None = None  # the whole way of the newest that passed
         self.passed_s: float | None = None  # when that was
         self.sent: tuple[bytes, float] | None = None  # the newest, and when it was sent
+        self.on_their_way: dict[bytes, float] = {}  # when each was sent, the oldest first
 
 
 class Canaries:
@@ -99,6 +102,17 @@ class Canaries:
         if all(each.passed_s is not None for each in self.canaries.values()):
             self._all_passed.set()
 
+    def sent_s(self, session: str, payload: bytes) -> float | None:
+        """When this canary was sent by this process (Trio's clock), asked when it comes back by
+        its session. Once; those that were sent before it come no more. None: it is none of them."""
+        canary = self.canaries.get(session)
+        sent_s = None if canary is None else canary.on_their_way.get(payload)
+        if canary is None or sent_s is None:
+            return None
+        kept = {each: at_s for each, at_s in canary.on_their_way.items() if at_s > sent_s}
+        canary.on_their_way = kept
+        return sent_s
+
     @property
     def failing(self) -> dict[str, float]:
         """Sessions whose canary is late, and since how many seconds none came through."""
@@ -133,6 +147,7 @@ class Canaries:
         self._began_s = trio.current_time()
         for each in self.canaries.values():
             each.passed_s = each.sent = None
+            each.on_their_way.clear()
 
     async def _send(self) -> None:
         now_s = trio.current_time()
@@ -140,6 +155,9 @@ class Canaries:
         for canary in self.canaries.values():
             payload = codec.encode({"canary": self._token, "n": next(self._numbers)})
             canary.sent = payload, now_s
+            canary.on_their_way[payload] = now_s
+            if len(canary.on_their_way) > ON_THEIR_WAY_MAX:
+                canary.on_their_way = dict(list(canary.on_their_way.items())[::2])
             messages.append(Publication(canary.topic, payload))
         for start in range(0, len(messages), PUBLISH_MAX):
             await self._broker.publish(messages[start : start + PUBLISH_MAX])

@@ -346,6 +346,14 @@ class Logins(Protocol):
         """Close the connections of that user name."""
         ...
 
+    async def shut_out(self, client_id: str, for_s: float) -> None:
+        """Close the connection of that client id, and refuse its logins for so many seconds.
+
+        Raises:
+            Unavailable: the broker did not close it; its next logins are refused all the same.
+        """
+        ...
+
     def watch(self, arrived: Callable[[str], None]) -> None:
         """Tell of the user whose listener logs in, each time; the one who asked last is told."""
         ...

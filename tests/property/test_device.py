@@ -13,13 +13,14 @@ from actors.adapters.mqtt.broker import plain_plans
 from actors.device import DeviceActor
 from actors.flows import Flows
 from actors.gateway import Gateway
+from actors.ingest.limits import Limits
 from actors.ports import Delivery
 from actors.refusing import KEPT_BYTES_MAX, readings_in
 from protocol import codec
 from protocol.messages import FromDevice, Live, Notice
 from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import LoadedDevice, Unit
-from protocol.topics import prefix
+from protocol.topics import Topic, prefix
 from tests.property.strategies import (
     NOW,
     STAMPS,
@@ -73,6 +74,16 @@ def deliveries(draw: st.DrawFn) -> Delivery:
     )
 
 
+class Unlimited(Limits):
+    """No rate, and no clock."""
+
+    def __init__(self) -> None:
+        self.refused = self.shed = 0
+
+    def takes(self, delivery: Delivery, topic: Topic) -> bool:
+        return True
+
+
 class Entrance:
     """The gateway with nothing behind it: what it hands over is kept."""
 
@@ -94,6 +105,8 @@ class Entrance:
             can_send=lambda: None,
             submit=lambda unit: None,
             canary_passed=lambda session, canary: None,
+            canary_sent=lambda session, canary: None,
+            limits=Unlimited(),
             flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )
 

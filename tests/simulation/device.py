@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from actors.adapters.memory_session import Published
+from actors.logins import client_id_of
 from protocol.errors import Unavailable
 from protocol.topics import prefix
 from tests.simulation.person import Person, Refused
@@ -102,14 +103,15 @@ class VirtualDevice:
         retain: bool = False,
         is_hasty: bool = False,
     ) -> Published:
-        """Any bytes under one of its topics; a QoS 1 message is sent until the broker takes it.
-        With `is_hasty` it is in one write with the device's CONNECT.
+        """Any bytes under one of its topics; a QoS 1 message is sent until the broker takes it, and
+        not before the device may come in. With `is_hasty` it is in one write with its CONNECT.
 
         Raises:
             Unavailable: the broker is away, and the message of QoS 0 is lost.
         """
         while True:
             try:
+                self._world.doors.check(client_id_of(self.id))
                 return self._world.broker.publish_from_device(
                     f"{self.prefix}/{tail}", payload, qos, retain, is_hasty=is_hasty
                 )

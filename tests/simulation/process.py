@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from quart_trio import QuartTrio
 
-from actors.adapters.memory import NoLogins, PlainHasher
+from actors.adapters.memory import PlainHasher
 from actors.adapters.memory_store_line import Killed, StoreLine
 from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.due.tidying import keep_tidy
@@ -52,7 +52,7 @@ class Process:
         self._port = world.broker.port()
         self._port.on_delivery = world.on_delivery
         self._port.on_publish = world.on_publish
-        self.logins = NoLogins()
+        self.logins = world.doors.logins()
         self._sockets = Sockets()
         self._stopping = trio.Event()
         self._scope = trio.CancelScope()
@@ -81,6 +81,7 @@ class Process:
                     idle_s=world.idle_s,
                     look_again_s=world.look_again_s,
                     pulse=world.pulse,
+                    rates=world.rates,
                 )
                 await run_until_stopped(house, self._open_front, self._started, self._stopping)
         except* Killed:

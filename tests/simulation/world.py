@@ -27,12 +27,14 @@ from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import WORK_S, LineCrash, StoreFaults
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.house import House, Pulse
+from actors.ingest.rates import RateSettings
 from actors.ports import Delivery
 from protocol.records import Media
 from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken
 from tests.simulation.clock import VirtualClock
 from tests.simulation.device import VirtualDevice
+from tests.simulation.doors import Doors
 from tests.simulation.ears import Ears, Reaction
 from tests.simulation.listeners import Listeners
 from tests.simulation.person import Person
@@ -100,8 +102,10 @@ class World:
         self.idle_s = idle_s
         self.look_again_s = LOOK_AGAIN_S if many == 1 else LOOK_AT_OTHERS_S
         self.pulse = IN_TURN if seed % 2 or many > 1 else ALONE
+        self.rates = RateSettings()  # of processes that start from now on
         self.rng = random.Random(seed)
         self.trace = Trace()
+        self.doors = Doors(self.trace.fault)
         self.logs = LogsOfWorld(self.trace, EXPECTED, INJECTED)
         self.clock = VirtualClock()
         self.ids = SeededIds(random.Random(seed + 1))

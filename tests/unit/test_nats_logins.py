@@ -103,3 +103,42 @@ async def test_a_store_that_is_away_costs_those_who_ask_meanwhile(parts: Parts) 
     assert await answered(logins, login()) == []
     store.away = False
     assert len(await answered(logins, login())) == 1
+
+
+async def test_who_is_shut_out_may_not_come_in_until_then_and_others_may(
+    parts: Parts, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins, _ = parts
+    kicked: list[str] = []
+
+    async def kick(client_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        kicked.append(client_id)
+
+    monkeypatch.setattr(logins, "disconnect", kick)
+    (welcome,) = await answered(logins, login())
+    await logins.shut_out(NAME, 60.0)
+    assert kicked == [NAME, NAME]  # one that was answered just before comes in a moment later
+    (refused,) = await answered(logins, login())
+    assert refused < welcome / 2
+    await trio.sleep(60)
+    assert await answered(logins, login()) == [welcome]
+
+
+async def test_who_is_shut_out_is_no_failure_of_its_address(
+    parts: Parts, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All devices of a site may share one."""
+    logins, _ = parts
+
+    async def kick(client_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+    failed: list[str] = []
+    monkeypatch.setattr(logins, "disconnect", kick)
+    monkeypatch.setattr(logins._queue, "failed", failed.append)
+    await logins.shut_out(NAME, 60.0)
+    await answered(logins, login())
+    assert failed == []
+    await answered(logins, login(password="wrong"))
+    assert len(failed) == 1

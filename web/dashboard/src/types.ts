@@ -39,6 +39,7 @@ export interface DeviceResource extends Device {
   offline_after_s: number;
   offline_alarm: boolean;
   created_at: string;
+  flood: { at: string; retry_at: string; messages_per_s: number; reason: string } | null;
 }
 
 export interface MqttAccess {

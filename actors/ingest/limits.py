@@ -1,0 +1,79 @@
+"""Which messages are above the rate of their device or user: refused, told and counted, not kept.
+
+    limits = Limits(RateSettings(), broker.sessions, accounts, flooding=floods.began)
+    if not limits.takes(delivery, topic): ...     # acknowledge it, and go on
+
+Status and acknowledgements have buckets of their own, beside those of readings: so the will of a
+device that floods is heard.
+"""
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from actors.accounts import Accounts
+from actors.ingest.rate_notices import RateNotices
+from actors.ingest.rates import Key, Rates, RateSettings
+from actors.ports import Delivery, SessionPlan
+from protocol.messages import Notice
+from protocol.topics import Topic, unmapped
+
+
+class Limits:
+    """Args:
+    flooding: told of a device that sends above its ceiling, and how many messages a second.
+
+    Attributes:
+        refused: messages at QoS 1, which the broker would bring again.
+        shed: messages at QoS 0.
+        tell: takes notices to devices.
+    """
+
+    def __init__(
+        self,
+        settings: RateSettings,
+        plans: Sequence[SessionPlan],
+        accounts: Accounts,
+        flooding: Callable[[Key, float], None],
+    ) -> None:
+        self.refused = 0
+        self.shed = 0
+        self.tell: Callable[[Notice], None] = lambda notice: None
+        self._accounts = accounts
+        sessions = [plan.client_id for plan in plans if plan.partition is not None]
+        self._readings = Rates(settings, sessions, flooding)
+        self._urgent = Rates(settings, sessions, flooding)
+        self._notices = RateNotices()
+
+    def caught_up(self, session: str, sent_s: float) -> None:
+        """What comes by this session from now on was published after `sent_s`."""
+        self._readings.caught_up(session, sent_s)
+        self._urgent.caught_up(session, sent_s)
+
+    def takes(self, delivery: Delivery, topic: Topic) -> bool:
+        """Whether a message is within the rates; one that is not has been counted and told.
+
+        What comes again, and what is retained, was counted when it came first.
+        """
+        if delivery.dup or delivery.retain:
+            return True
+        now_s = trio.current_time()
+        rates = self._urgent if topic.is_urgent else self._readings
+        wait_s = rates.judge(delivery.session, topic.device, now_s)
+        if not wait_s:
+            return True
+        self._refuse(delivery, topic, wait_s, now_s)
+        return False
+
+    def _refuse(self, delivery: Delivery, topic: Topic, wait_s: float, now_s: float) -> None:
+        count = 0 if topic.is_urgent else 1  # it is not decoded: a message of readings is one
+        self._accounts.received(topic.device, count)
+        if not delivery.packet_id:
+            self.shed += 1
+            self._accounts.shed(topic.device, count)
+            return
+        self.refused += 1
+        self._accounts.settled(topic.device, limited=count)
+        notice = self._notices.refused(topic.device, unmapped(delivery.topic), wait_s, now_s)
+        if notice is not None:
+            self.tell(notice)

@@ -1,0 +1,53 @@
+"""What a device hears of messages that were refused for their rate: now and then, with a count."""
+
+import math
+from collections import OrderedDict
+
+from actors.ingest.rates import Key
+from protocol import codec
+from protocol.errors import Reason
+from protocol.messages import Notice
+from protocol.topics import errors_topic
+
+# Ten notices a minute are what a device hears at most (CONTRACT §1).
+EVERY_S = 6.0
+DEVICES_MAX = 10_000
+DETAIL = "more messages than are taken from this device or its user"
+
+
+class _Told:
+    __slots__ = ("refused", "told_s")
+
+    def __init__(self) -> None:
+        self.refused = 0
+        self.told_s = float("-inf")
+
+
+class RateNotices:
+    """Usage: `notice = notices.refused(device, topic, wait_s, now_s)`; None where it was told just
+    now. At most `DEVICES_MAX` devices are known; of more, who was refused longest ago goes."""
+
+    def __init__(self) -> None:
+        self._devices: OrderedDict[Key, _Told] = OrderedDict()
+
+    def refused(self, device: Key, topic: str, wait_s: float, now_s: float) -> Notice | None:
+        """A message at QoS 1 was refused; it fits again in so many seconds."""
+        told = self._devices.get(device)
+        if told is None:
+            told = self._devices[device] = _Told()
+            if len(self._devices) > DEVICES_MAX:
+                self._devices.popitem(last=False)
+        else:
+            self._devices.move_to_end(device)
+        told.refused += 1
+        if now_s - told.told_s < EVERY_S:
+            return None
+        body = {
+            "topic": topic,
+            "reason": Reason.TOO_FAST,
+            "detail": DETAIL,
+            "retry_after_s": max(1, math.ceil(wait_s)),
+            "refused": told.refused,
+        }
+        told.refused, told.told_s = 0, now_s
+        return Notice(topic=errors_topic(*device), body=codec.encode(body))
