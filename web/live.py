@@ -11,7 +11,7 @@ import structlog
 import trio
 from quart import Websocket, websocket
 
-from actors.outbox import Filter, Outbox
+from actors.outbox import ASKED_AGAIN, Filter, Outbox
 from actors.ports import WallClock
 from actors.runtime.isolation import Failed, attempt_now
 from protocol import codec
@@ -260,6 +260,8 @@ class _Session:
                 done = attempt_now(partial(framed, shown, self._seq + 1))
             if isinstance(done, Failed):
                 log.warning("left out", user=self._asker.user.id, reason=reason_of(done.error))
+                if isinstance(event, ASKED_AGAIN):  # what was told of it before is no longer so
+                    self._outbox.has_lost = True
                 continue
             self._seq += 1
             frames.append(done)
