@@ -16,6 +16,7 @@ import msgspec
 import structlog
 import trio
 
+from actors.access.session_sweep import SessionSweep
 from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
@@ -107,6 +108,7 @@ class House:
             written=self._written,
         )
         ports.logins.watch(self.neighbours.arrived)
+        self.session_sweep = SessionSweep(ports.store, ports.logins)
         self.sessions = Sessions(
             ports.store,
             look_again_s / 2,
@@ -386,6 +388,7 @@ async def open_house(
         house.supervisor.keep("floods", house.floods.run)
         house.supervisor.keep("sessions", house.sessions.run)
         house.supervisor.keep("neighbours", house.neighbours.run)
+        house.supervisor.keep("session sweep", house.session_sweep.run)
         house.supervisor.keep("refresher", house.devices.refresh_forever)
         house.supervisor.keep("canaries", house.canaries.run)
         house.supervisor.keep("backlog", house.backlog.run)

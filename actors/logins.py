@@ -1,11 +1,20 @@
 """How a device's MQTT login is made: by REST, on the command line, and for the demo alike."""
 
+import re
+
 from actors.ports import Ids
 from protocol.ids import password_digest
 from protocol.listeners import Listener
 from protocol.records import Device, MqttLogin
 
 LISTENER_PREFIX = "listener-"
+_ISSUED = re.compile(r"(?:device|listener)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def username_of(client_id: str) -> str | None:
+    """Who logs in with this client id; None where it is none of those that Roost issues."""
+    found = _ISSUED.match(client_id)
+    return None if found is None else found[0]
 
 
 def client_id_of(device_id: str) -> str:

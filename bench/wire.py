@@ -22,10 +22,15 @@ def _packet(kind: int, body: bytes) -> bytes:
 
 
 def _login(
-    client_id: str, username: str, password: str, will: tuple[str, bytes] | None = None
+    client_id: str,
+    username: str,
+    password: str,
+    will: tuple[str, bytes] | None = None,
+    *,
+    clean: bool = True,
 ) -> bytes:
-    """A CONNECT with a clean session."""
-    flags = 0xCE if will else 0xC2
+    """A CONNECT."""
+    flags = 0xC0 | (0x0C if will else 0) | (0x02 if clean else 0)
     body = _string("MQTT") + bytes([4, flags]) + struct.pack("!H", 60) + _string(client_id)
     if will:
         body += _string(will[0]) + struct.pack("!H", len(will[1])) + will[1]
@@ -39,13 +44,16 @@ def connect(
     username: str,
     password: str,
     will: tuple[str, bytes] | None = None,
+    *,
+    clean: bool = True,
 ) -> socket.socket:
-    """Log in with a clean session; `will` is a topic and a payload, at QoS 1 and not retained.
+    """Log in, with a clean session or not; `will` is a topic and a payload, at QoS 1 and not
+    retained.
 
     Raises:
         ConnectionError: the broker refuses.
     """
-    login = _login(client_id, username, password, will)
+    login = _login(client_id, username, password, will, clean=clean)
     line = socket.create_connection((host, port), timeout=30)
     try:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

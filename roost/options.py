@@ -20,6 +20,16 @@ Sql = Annotated[
         " for this machine, or a private network."
     ),
 ]
+ListenerClients = Annotated[
+    int, Parameter(help="How many client ids an MQTT listener may have at once.")
+]
+Subscriptions = Annotated[
+    int,
+    Parameter(
+        help="How many subscriptions an MQTT connection may have; one that ends with # counts"
+        " twice, one with QoS 1 or 2 twice again."
+    ),
+]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[

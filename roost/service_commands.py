@@ -4,13 +4,25 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from roost import logs
+from roost.embedded.broker import SUBSCRIPTIONS_MAX
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.interrupting import run
-from roost.options import DATA_DIR, DataDir, Http, LogFormat, LogLevel, Mqtt, Sql
+from roost.options import (
+    DATA_DIR,
+    DataDir,
+    Http,
+    ListenerClients,
+    LogFormat,
+    LogLevel,
+    Mqtt,
+    Sql,
+    Subscriptions,
+)
 from roost.rate_options import RateOptions
-from roost.settings import check_database_url, parse_bind
+from roost.settings import check_count, check_database_url, parse_bind
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
 
@@ -27,6 +39,8 @@ def up_command(
     http: Http = "127.0.0.1:8000",
     mqtt: Mqtt = "127.0.0.1:1883",
     sql: Sql = None,
+    mqtt_listener_clients: ListenerClients = CLIENT_IDS_MAX,
+    mqtt_subscriptions: Subscriptions = SUBSCRIPTIONS_MAX,
     web: WebOptions = WEB,
     rates: RateOptions = RATES,
     log_level: LogLevel = "info",
@@ -40,6 +54,8 @@ def up_command(
         mqtt=parse_bind(mqtt, "mqtt"),
         sql=parse_bind(sql, "sql") if sql else None,
         data_dir=data_dir,
+        listener_clients_max=check_count(mqtt_listener_clients, "MQTT listener clients", 1, 1_000),
+        subscriptions_max=check_count(mqtt_subscriptions, "MQTT subscriptions", 32, 65_536),
         web=web.settings(),
         zalo=web.zalo(),
         mail=web.mail(),

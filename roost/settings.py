@@ -176,6 +176,13 @@ def check_jwt_secret(secret: str | None) -> str | None:
     return secret or None
 
 
+def check_count(number: int, what: str, least: int, most: int) -> int:
+    """Raises `SettingsError`."""
+    if not least <= number <= most:
+        raise SettingsError(f"{what}: {number} is not between {least} and {most}")
+    return number
+
+
 def check_bytes(number: int, what: str) -> int:
     """A size from a megabyte to a petabyte. Raises `SettingsError`."""
     if not BYTES_MIN <= number <= BYTES_MAX:

@@ -12,6 +12,7 @@ from actors.adapters.clocks import SystemClock
 from actors.adapters.mailer import MailSettings
 from actors.adapters.media_files import open_media_files
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
+from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats_logins import NatsLogins, open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
@@ -20,7 +21,7 @@ from actors.ingest.rates import RateSettings
 from actors.links import MediaLinks
 from roost import deadline, demo
 from roost.embedded import data_dir
-from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from roost.embedded.broker import PARTITIONS, SUBSCRIPTIONS_MAX, EmbeddedBroker
 from roost.embedded.child import Keeper
 from roost.embedded.disk import Disk, check_room
 from roost.embedded.postgres import EmbeddedPostgres
@@ -41,6 +42,8 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     mqtt: Bind
     sql: Bind | None = None
     data_dir: Path
+    listener_clients_max: int = CLIENT_IDS_MAX
+    subscriptions_max: int = SUBSCRIPTIONS_MAX
     web: WebSettings
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
@@ -62,7 +65,12 @@ async def up(settings: UpSettings) -> None:
             path / "postgres", path / "postgres.log", secrets.postgres, settings.sql
         )
         broker = EmbeddedBroker(
-            path / "broker", path / "broker.log", settings.mqtt.host, settings.mqtt.port, secrets
+            path / "broker",
+            path / "broker.log",
+            settings.mqtt.host,
+            settings.mqtt.port,
+            secrets,
+            settings.subscriptions_max,
         )
         disk = Disk(path)
         keepers: dict[Which, Keeper] = {
@@ -99,7 +107,10 @@ async def _serve(
 ) -> None:
     mqtt_url = f"mqtt://{Bind(server.host, server.port).shown}"
     broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
-    opened = open_logins(server.access, store, SystemClock(), PARTITIONS)
+    ours = [plan.client_id for plan in broker.sessions]
+    opened = open_logins(
+        server.access, store, SystemClock(), PARTITIONS, ours, settings.listener_clients_max
+    )
     async with (
         Closing(opened, "the logins of devices", deadline.part) as logins,
         Closing(open_media_files(path / "media"), "the media library", deadline.part) as files,

@@ -164,7 +164,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     async with call.house.devices.changing(device.user_id, device.code):
         await call.house.store.delete_device(call.user.id, device_id, query.purge)
         call.house.clockwork.leases.dead(device.key)
-        await _disconnect(call, device)
+        await call.house.session_sweep.device_gone(device.client_id)
     call.house.users.tell(device.user_id, DeviceGone(device.id))
     call.house.neighbours.gone(device.user_id, device.code)
     await note(call, call.user.id, "device_deleted", device.code)

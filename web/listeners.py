@@ -1,12 +1,10 @@
 """The read-only MQTT login of a user's own listeners."""
 
 import msgspec
-import structlog
 
 from actors.logins import new_listener
-from protocol.errors import NotFound, Unavailable, in_words
+from protocol.errors import NotFound
 from protocol.listeners import (
-    Listener,
     ListenerCreated,
     ListenerView,
     NewListener,
@@ -14,8 +12,6 @@ from protocol.listeners import (
 )
 from web.routing import Api, Call
 from web.signing_in import note
-
-log = structlog.get_logger("roost.web")
 
 api = Api("people")
 
@@ -34,7 +30,7 @@ async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     await call.house.store.set_listener(listener)
     call.house.neighbours.changed(call.user.id)
     if old is not None:
-        await _disconnect(call, old)
+        await call.house.session_sweep.listener_gone(old.username)
     await note(call, call.user.id, "mqtt_listener_set")
     call.headers["Cache-Control"] = "no-store"
     view = listener_view(listener, call.settings.mqtt_url)
@@ -52,17 +48,11 @@ async def show_listener(call: Call) -> ListenerView:
 
 @api.operation("DELETE", "/mqtt-listener", status=204, errors=(404,), account=True)
 async def delete_listener(call: Call) -> None:
-    """The login of one's listeners stops working; their connections are closed."""
+    """The login of one's listeners stops working; their connections are closed,
+    and what waited for them is gone."""
     gone = await call.house.store.delete_listener(call.user.id)
     if gone is None:
         raise NotFound("there is no listener")
     call.house.neighbours.changed(call.user.id)
-    await _disconnect(call, gone)
+    await call.house.session_sweep.listener_gone(gone.username)
     await note(call, call.user.id, "mqtt_listener_deleted")
-
-
-async def _disconnect(call: Call, listener: Listener) -> None:
-    try:
-        await call.house.logins.disconnect_user(listener.username)
-    except Unavailable as error:
-        log.warning("listeners not disconnected", error=in_words(error))

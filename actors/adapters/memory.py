@@ -2,9 +2,11 @@
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
+
+from actors.ports.broker_sessions import KeptSession
 
 
 class ManualClock:
@@ -65,11 +67,20 @@ class NoLogins:
     async def disconnect(self, client_id: str) -> None:
         return
 
-    async def disconnect_user(self, username: str) -> None:
+    async def kept(self) -> Sequence[KeptSession]:
+        return ()
+
+    async def forget(self, client_id: str) -> None:
         return
 
     async def shut_out(self, client_id: str, for_s: float) -> None:
         return
+
+    async def forget_user(self, username: str) -> None:
+        return
+
+    async def clear_away(self) -> int:
+        return 0
 
     def watch(self, arrived: Callable[[str], None]) -> None:
         self.arrived = arrived

@@ -17,6 +17,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory_line import Line, no_latency
+from actors.adapters.memory_logins import Clients
 from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
 from actors.adapters.sending import Fate, Sender
 from actors.ports import Delivery, Inbox, Publication, SessionPlan
@@ -48,6 +49,7 @@ class MemoryBroker:
         latency: seconds that a thing takes on a line from now on.
         sent: what the house published: (topic, payload); the newest 10,000.
         kept: what it retained, by topic.
+        clients: who else is connected, and the sessions that are kept of them.
         on_sent: told of each of these; the devices' ear.
     """
 
@@ -65,6 +67,7 @@ class MemoryBroker:
         self.kept: dict[str, bytes] = {}
         self.on_sent: Callable[[str, bytes], None] = lambda topic, payload: None
         self.rng = rng or random.Random(0)
+        self.clients = Clients()
         self.sessions = {plan.client_id: Session(plan, habits, self.rng) for plan in plans}
         self.lines: dict[Line, None] = {}  # of all processes
         self._retained: dict[str, Published] = {}
@@ -208,6 +211,7 @@ class MemoryBroker:
             for name in list(self._devices):
                 self.vanish_device(name)
         self._devices.clear()
+        self.clients.restarted(killed=killed)
         self.kept.clear()
         self.drop_all()
         for session in self.sessions.values():
@@ -350,6 +354,11 @@ class MemoryBrokerPort:
         """The process is stopped (SIGSTOP): its connections stay, and nothing moves on them."""
         for _, line in self._lines.values():
             line.stall(seconds)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether this process reaches the broker no more."""
+        return self._is_cut or self._is_parted
 
     @property
     def _is_parted(self) -> bool:

@@ -378,6 +378,12 @@ class MemoryStore(
         wanted = set(usernames)
         return {each.username: each for each in self._logins.values() if each.username in wanted}
 
+    async def issued(self, usernames: Sequence[str]) -> set[str]:
+        await self._cross()
+        known = {each.username for each in self._logins.values()}
+        known.update(each.username for each in self._listeners.values())
+        return known.intersection(usernames)
+
     # Feeds
 
     async def add_feed(self, feed: Feed) -> Feed:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from actors.ports.access import AccessStore
+from actors.ports.broker_sessions import BrokerSessions
 from actors.ports.charts import ChartStore
 from actors.ports.dead_letters import DeadLetterStore
 from actors.ports.lead import LeadStore
@@ -193,6 +194,11 @@ class Store(
         """Those that there are, by their names."""
         ...
 
+    async def issued(self, usernames: Sequence[str]) -> set[str]:
+        """Which of these are names of devices or listeners that there are, whatever is in their
+        rows."""
+        ...
+
     # Feeds
 
     async def add_feed(self, feed: Feed) -> Feed:
@@ -335,15 +341,12 @@ class Links(Protocol):
         ...
 
 
-class Logins(Protocol):
-    """Power over the connections of devices; a broker of somebody else's may not give it to us."""
+class Logins(BrokerSessions, Protocol):
+    """Power over the connections of devices and listeners; a broker of somebody else's may not give
+    it to us."""
 
     async def disconnect(self, client_id: str) -> None:
         """Close the connection of that client id, if there is one."""
-        ...
-
-    async def disconnect_user(self, username: str) -> None:
-        """Close the connections of that user name."""
         ...
 
     async def shut_out(self, client_id: str, for_s: float) -> None:

@@ -27,6 +27,9 @@ LOGIN_WITHIN_S = 10
 # looks at all of them for each message (0.3 µs each). Its own default, since 2.15, is a thousand:
 # the next device that listens to its commands with QoS 1 would be refused.
 CONSUMERS_MAX = 16_384
+# Of one connection, of whoever it is; our own have eight at most. A topic filter is one
+# subscription, with `#` at its end another one, and with QoS 1 or 2 each has one for its consumer.
+SUBSCRIPTIONS_MAX = 64
 READY_TIMEOUT_S = 30.0
 LISTENS_WITHIN_S = 0.2
 
@@ -36,12 +39,21 @@ class EmbeddedBroker:
 
     name = "nats-server"
 
-    def __init__(self, data: Path, log_file: Path, host: str, port: int, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        data: Path,
+        log_file: Path,
+        host: str,
+        port: int,
+        secrets: Secrets,
+        subscriptions: int = SUBSCRIPTIONS_MAX,
+    ) -> None:
         self.host = host
         self.port = port or free_port(host)
         self._data = data
         self._log_file = log_file
         self._secrets = secrets
+        self._subscriptions = subscriptions
         self._nats_port = free_port("127.0.0.1")
         self._exe = _executable()
 
@@ -99,6 +111,7 @@ port: {self._nats_port}
 server_name: roost
 max_payload: 8MB
 max_connections: {CONNECTIONS_MAX}
+max_subscriptions: {self._subscriptions}
 jetstream {{
   store_dir: "{self._data / "jetstream"}"
   limits {{ default_max_consumers: {CONSUMERS_MAX} }}

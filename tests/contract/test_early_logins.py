@@ -49,7 +49,7 @@ async def test_who_came_before_anybody_answers_is_closed_and_may_come_again(
     store = MemoryStore(ManualClock())
     async with trio.open_nursery() as nursery:
         ended = await ask_in_vain(nats, nursery)
-        async with open_logins(nats.access, store, ManualClock(), PARTITIONS) as logins:
+        async with open_logins(nats.access, store, ManualClock(), PARTITIONS, []) as logins:
             assert not ended.is_set()
             await logins.open()
             with trio.fail_after(AT_ONCE_S):

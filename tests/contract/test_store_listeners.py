@@ -47,6 +47,17 @@ async def test_a_user_has_one_listener_and_a_new_one_replaces_it(home: Home) -> 
     assert await home.store.listeners() == [foreign]
 
 
+async def test_names_are_issued_as_long_as_their_device_or_listener_is_there(home: Home) -> None:
+    device = home.device.client_id
+    await home.store.set_listener(some_listener())
+    asked = [device, "listener-1", "listener-2", "roost-part-0"]
+    assert await home.store.issued(asked) == {device, "listener-1"}
+    assert await home.store.issued([]) == set()
+    await home.store.delete_listener(USER)
+    await home.store.delete_device(USER, home.device.id, purge=False)
+    assert await home.store.issued(asked) == set()
+
+
 async def test_whoever_follows_people_hears_of_listeners(home: Home) -> None:
     heard: list[str] = []
     begun = trio.Event()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from actors.logins import username_of
 from protocol.records import Feed
 from tests.simulation.broken import Broken
 from tests.simulation.plan import DEVICES, LIMIT
@@ -50,6 +51,31 @@ async def _unwell(world: "World") -> str:
     if owed or world.broker.waiting:
         return f"{owed} messages unsettled, {world.broker.waiting} at the broker"
     return ""
+
+
+async def sessions_kept(world: "World") -> None:
+    """I5: what the broker keeps goes with its login, and not before.
+
+    Raises:
+        Broken: it keeps something for who is gone, or nothing for who is there.
+    """
+    if not world.broker.habits.partitions:
+        return  # a broker of somebody else's
+    left: list[str] = []
+    with trio.move_on_after(READY_WITHIN_S):
+        while left := await _left_over(world):  # noqa: ASYNC110 (a probe asks now and then)
+            await trio.sleep(LOOK_S)
+    if left:
+        raise Broken("I5", f"sessions that belong to nobody: {left}")
+    there = [each.client_id for each in world.store._logins.values()]
+    if missing := [each for each in there if each not in world.broker.clients.sessions]:
+        raise Broken("I6", f"sessions that went, and their devices are there: {missing}")
+
+
+async def _left_over(world: "World") -> list[str]:
+    names = {each: username_of(each) or "" for each in world.broker.clients.sessions}
+    issued = await world.store.issued(list(names.values()))
+    return [each for each, name in names.items() if name not in issued]
 
 
 async def alarmed(world: "World", names: tuple[str, ...], spoiled: set[str]) -> None:

@@ -50,6 +50,8 @@ class VirtualDevice:
             body = {"device_code": self.code, "name": self.code}
             self.id = (await self._made("/devices", body, ("device_code",)))["id"]
             self._world.trace.name(self.id, self.code)
+            # It subscribes to its commands, and wants what it misses.
+            self._world.broker.clients.connect(client_id_of(self.id), is_clean=False)
         return self
 
     async def feed(self, key: str, **settings: Any) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import trio
 
-from actors.adapters.memory import NoLogins
+from actors.adapters.memory_broker import MemoryBroker
+from actors.adapters.memory_logins import MemoryLogins
 from protocol.errors import Unavailable
 
 
@@ -20,9 +21,9 @@ class Doors:
         self.shut: dict[str, float] = {}  # by client id, until when
         self._fired = fired
 
-    def logins(self) -> "DoorLogins":
-        """What one process has of it."""
-        return DoorLogins(self)
+    def logins(self, broker: MemoryBroker, is_cut: Callable[[], bool]) -> "DoorLogins":
+        """What one process has of it, and of the broker's power over its clients."""
+        return DoorLogins(self, broker, is_cut)
 
     def check(self, client_id: str) -> None:
         """Raises `Unavailable` where that one is shut out."""
@@ -34,9 +35,9 @@ class Doors:
         self._fired("device shut out")
 
 
-class DoorLogins(NoLogins):
-    def __init__(self, doors: Doors) -> None:
-        super().__init__()
+class DoorLogins(MemoryLogins):
+    def __init__(self, doors: Doors, broker: MemoryBroker, is_cut: Callable[[], bool]) -> None:
+        super().__init__(broker, is_cut)
         self._doors = doors
 
     async def shut_out(self, client_id: str, for_s: float) -> None:

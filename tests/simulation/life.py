@@ -88,6 +88,7 @@ async def live(world: World, plan: Plan) -> None:
         if plan.bad_row:
             await aftermath.blocks_nobody(world)
         await aftermath.well(world)
+        await aftermath.sessions_kept(world)
         if quiet.speaks(plan.steps):
             await quiet.check(world, life.screens)
         await finale(world, life.screens)

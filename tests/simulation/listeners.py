@@ -35,23 +35,31 @@ class Listeners:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._owners: dict[str, Person] = {}  # who listens, by their ids
+        self._usernames: dict[str, str] = {}
         self._clients: list[Client] = []
         self._heard: set[str] = set()
         self._said_s: dict[str, float] = {}  # when what is retained was said, by topic
 
-    async def register(self, owner: str) -> None:
+    async def register(self, owner: str) -> str:
+        """A new login for listeners; its user name."""
         person = await self._world.person(owner).sign_up()
         self._owners[person.id] = person
-        await person.post("/mqtt-listener", {"home_assistant": True})
+        made = await person.post("/mqtt-listener", {"home_assistant": True})
+        username: str = made["username"]
+        self._usernames[person.id] = username
+        return username
 
     async def come(self, owner: str, after_s: float, deaf_s: float) -> None:
         """A client logs in and subscribes, and does so again with every start of the service."""
         person = self._world.person(owner)
         client = Client(person.id)
         self._clients.append(client)
+        number = len(self._clients)
         while True:
             process = await self._world.serving()
             process.logins.arrived(person.id)
+            name = f"{self._usernames[person.id]}-{number}"
+            self._world.broker.clients.connect(name, is_clean=number % 2 == 0)
             await trio.sleep(after_s)
             kept = self._of(client, trio.current_time() - deaf_s)
             await trio.sleep(deaf_s)

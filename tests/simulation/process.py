@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from quart_trio import QuartTrio
 
-from actors.adapters.memory import PlainHasher
+from actors.adapters.memory import NoLogins, PlainHasher
 from actors.adapters.memory_store_line import Killed, StoreLine
 from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.due.tidying import keep_tidy
@@ -52,7 +52,10 @@ class Process:
         self._port = world.broker.port()
         self._port.on_delivery = world.on_delivery
         self._port.on_publish = world.on_publish
-        self.logins = world.doors.logins()
+        # A broker of somebody else's gives us no power over its clients.
+        is_ours = world.broker.habits.partitions > 0
+        power = world.doors.logins(world.broker, lambda: self._port.is_cut_off)
+        self.logins = power if is_ours else NoLogins()
         self._sockets = Sockets()
         self._stopping = trio.Event()
         self._scope = trio.CancelScope()

@@ -10,6 +10,7 @@ from tests.simulation import (
     planted_lead,
     planted_listeners,
     planted_people,
+    planted_sessions,
     planted_time,
     planted_totals,
     tally,
@@ -29,6 +30,7 @@ THEY_PLANT_TOO = (
     planted_lead,
     planted_listeners,
     planted_people,
+    planted_sessions,
     planted_time,
     planted_totals,
 )

@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from actors.adapters.memory import ManualClock
+from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.keys import new_seed
 from actors.adapters.nats.lines import NatsAccess
 from actors.adapters.nats_logins import NatsLogins
@@ -58,9 +59,17 @@ class Store:
 
     async def listener_logins(self, usernames: list[str]) -> dict[str, Listener]:
         await trio.lowlevel.checkpoint()
-        return {}
+        listener = Listener(
+            user_id=USER,
+            username=LISTENER,
+            password_sha256=password_digest("pw"),
+            home_assistant=False,
+            created_us=0,
+        )
+        return {LISTENER: listener} if LISTENER in usernames else {}
 
 
+LISTENER = "listener-00000000-0000-4000-8000-00000000115e"
 Parts = tuple[NatsLogins, Store]
 
 
@@ -72,8 +81,8 @@ def parts() -> Parts:
     return logins, store
 
 
-def login(name: str = NAME, password: str = "pw") -> Message:
-    return Message(asked(name, user=name, **{"pass": password}))
+def login(name: str = NAME, password: str = "pw", client_id: str | None = None) -> Message:
+    return Message(asked(client_id or name, user=name, **{"pass": password}))
 
 
 async def answered(logins: NatsLogins, *messages: Message) -> list[int]:
@@ -142,3 +151,17 @@ async def test_who_is_shut_out_is_no_failure_of_its_address(
     assert failed == []
     await answered(logins, login(password="wrong"))
     assert len(failed) == 1
+
+
+async def test_a_listener_has_few_client_ids_and_none_that_the_broker_would_misread(
+    parts: Parts,
+) -> None:
+    """One made 16,384 subscriptions by a thousand of them; then nobody else's was taken."""
+    logins, _ = parts
+    odd = [login(LISTENER, "\ud800"), login(LISTENER, "wrong", LISTENER + "-a")]
+    odd += [login(LISTENER, client_id=LISTENER + each) for each in (".*", " x", "x" * 65, ".>")]
+    odd.append(login(LISTENER, client_id="listener-"))
+    many = [login(LISTENER, client_id=f"{LISTENER}-{n}") for n in range(CLIENT_IDS_MAX + 5)]
+    refused, *lengths = await answered(logins, login(password="wrong"), *odd, *many)
+    assert [length > 2 * refused for length in lengths].count(True) == CLIENT_IDS_MAX
+    assert max(lengths[: len(odd)]) < 2 * refused

@@ -18,6 +18,9 @@ from protocol.topics import partition
 
 # Names that we issue (`actors.logins`). No other is looked up.
 _ISSUED = re.compile(r"(device|listener)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Of a listener's program, behind the user name. The broker makes subjects of client ids: a wildcard
+# in one would mean others, too.
+_PROGRAM = re.compile(r"[!-)+-=?-~]{0,64}")
 SHOWN_MAX = 80
 REFUSED = "unknown user name, password or client id"
 
@@ -42,6 +45,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     def may_be_known(self) -> bool:
         """Whether a name of this form was ever issued."""
         return _ISSUED.fullmatch(self.username) is not None
+
+    @property
+    def is_of_program(self) -> bool:
+        """Whether the client id is the user name, perhaps with some more characters: one name
+        serves several programs."""
+        own, more = self.client_id[: len(self.username)], self.client_id[len(self.username) :]
+        return own == self.username and _PROGRAM.fullmatch(more) is not None
 
 
 def understood(token: bytes) -> Ask:

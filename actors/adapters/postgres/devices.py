@@ -121,3 +121,12 @@ async def logins(connection: Any, usernames: Sequence[str]) -> dict[str, MqttLog
         except Poison:
             continue  # it comes in no more, and all others do; whoever loads the device tells of it
     return logins
+
+
+async def issued(connection: Any, usernames: Sequence[str]) -> set[str]:
+    found = await connection.fetch(
+        "SELECT username FROM devices WHERE username = ANY($1)"
+        " UNION ALL SELECT username FROM listeners WHERE username = ANY($1)",
+        list(usernames),
+    )
+    return {row["username"] for row in found}

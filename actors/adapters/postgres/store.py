@@ -176,6 +176,9 @@ class PostgresStore(
     async def logins(self, usernames: Sequence[str]) -> dict[str, MqttLogin]:
         return await self._work(devices.logins, usernames)
 
+    async def issued(self, usernames: Sequence[str]) -> set[str]:
+        return await self._work(devices.issued, usernames)
+
     async def add_feed(self, feed: Feed) -> Feed:
         return await self._work(history.add_feed, feed)
 

@@ -1,0 +1,222 @@
+"""The MQTT sessions of others on the embedded broker: what it keeps of them, and their end.
+
+A session is a message of the stream `$MQTT_sess`, each of its subscriptions with QoS 1 or 2 a
+consumer of `$MQTT_msgs`, and the broker has it in its memory besides, as long as it runs or until
+another server of its cluster has taken the session over. That is what `forget` says to it, because
+nothing else makes it forget one. Sessions, names and subjects are those of nats-server 2.15
+(`server/mqtt.go`), guarded by `tests/contract/test_broker_sessions.py`.
+
+All functions here but `NatsSessions`' own are asyncio-flavored.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from actors.adapters.nats.jetstream import (
+    CONSUMER_NOT_FOUND,
+    NO_MESSAGE_FOUND,
+    STREAM_NOT_FOUND,
+    call,
+)
+from protocol import codec
+from protocol.errors import Unavailable
+
+SESSIONS, MESSAGES, RELEASES, UNRELEASED = "$MQTT_sess", "$MQTT_msgs", "$MQTT_out", "$MQTT_qos2in"
+SESSION_SUBJECT, UNRELEASED_SUBJECT = "$MQTT.sess.", "$MQTT.qos2.in."
+RELEASE_CONSUMER = "$MQTT_PUBREL_"
+# What the broker hears from another server whose client has come with this client id.
+TAKEN_OVER = "$MQTT.JSA.roost-forgets.SP.{hash}.x"
+TAKEN = codec.encode({"stream": SESSIONS, "seq": (1 << 64) - 1})
+NO_SESSION = (NO_MESSAGE_FOUND, STREAM_NOT_FOUND)
+NO_CONSUMER = (CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)
+
+LIST_WITHIN_S = 30.0
+# A session that is being used while it is deleted may be saved once more.
+FORGET_TRIES = 3
+# A subscription is there a moment before its session tells of it.
+ORPHAN_AFTER = timedelta(minutes=1)
+ORPHANS_MAX = 1_000  # at a time
+NAMES_PAGES_MAX = 64  # of 1,024 each
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A session as the broker writes it down."""
+
+    client_id: str = msgspec.field(name="id", default="")
+    clean: bool = False
+    cons: dict[str, "_Consumer | None"] = {}
+
+
+class _Consumer(msgspec.Struct, frozen=True):
+    durable_name: str = ""
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    data: bytes = b""  # base64
+
+
+class _Found(msgspec.Struct, frozen=True):
+    message: _Stored
+
+
+class _Names(msgspec.Struct, frozen=True):
+    total: int
+    consumers: list[str] | None = None
+
+
+class _Info(msgspec.Struct, frozen=True):
+    created: datetime
+    ts: datetime  # of the answer
+
+
+class _Made(msgspec.Struct, frozen=True):
+    name: str
+    num_pending: int
+
+
+_records = msgspec.json.Decoder(Record)
+_found = msgspec.json.Decoder(_Found)
+_names = msgspec.json.Decoder(_Names)
+_infos = msgspec.json.Decoder(_Info)
+_made = msgspec.json.Decoder(_Made)
+_any = msgspec.json.Decoder()
+
+
+def hash_of(client_id: str) -> str:
+    """What the broker calls a session by (`getHash` in `server/events.go`)."""
+    digest = hashlib.sha256(client_id.encode()).digest()
+    return "".join(_DIGITS[byte % len(_DIGITS)] for byte in digest[:8])
+
+
+class MqttSessions:
+    """On a connection in the account of MQTT.
+
+    Args:
+        ours: client ids of Roost's own sessions, which are never touched.
+    """
+
+    def __init__(self, connection: Any, ours: Sequence[str]) -> None:
+        self._connection = connection
+        self._ours = frozenset(ours)
+
+    async def records(self) -> list[Record]:
+        """All sessions, but ours, as the broker has written them down."""
+        return [each for each in await self._all() if each.client_id not in self._ours]
+
+    async def record(self, client_id: str) -> Record | None:
+        """What is written down of one."""
+        wanted = {"last_by_subj": SESSION_SUBJECT + hash_of(client_id)}
+        found = await self._call(f"STREAM.MSG.GET.{SESSIONS}", wanted, _found, NO_SESSION)
+        record = None if found is None else codec.decode_as(_records, found.message.data)
+        return record if record is not None and record.client_id == client_id else None
+
+    async def forget(self, client_id: str) -> None:
+        """Its connection is closed, and everything that the broker has of it is deleted. Nothing
+        happens where it is ours."""
+        if client_id in self._ours:
+            return
+        name = hash_of(client_id)
+        for _ in range(FORGET_TRIES):
+            await self._connection.publish(TAKEN_OVER.format(hash=name), TAKEN)
+            record = await self.record(client_id)
+            for consumer in [] if record is None else record.cons.values():
+                if consumer is not None:
+                    await self._delete(MESSAGES, consumer.durable_name)
+            await self._delete(RELEASES, RELEASE_CONSUMER + name)
+            if all(client_id.split(".")):  # else the broker could not store any
+                await self._purge(UNRELEASED, f"{UNRELEASED_SUBJECT}{client_id}.>")
+            if record is None:
+                return
+            await self._purge(SESSIONS, SESSION_SUBJECT + name)
+
+    async def clear_away(self) -> int:
+        """Delete consumers whose session is there no more; answers how many there were."""
+        names = [name for stream in (MESSAGES, RELEASES) for name in await self._consumers(stream)]
+        known = {hash_of(each.client_id) for each in await self._all()}
+        known.update(map(hash_of, sorted(self._ours)))
+        orphans = [(stream, name) for stream, name in names if _session_of(name) not in known]
+        cleared = 0
+        for stream, name in orphans[:ORPHANS_MAX]:
+            info = await self._call(f"CONSUMER.INFO.{stream}.{name}", {}, _infos, NO_CONSUMER)
+            if info is not None and info.ts - info.created > ORPHAN_AFTER:
+                await self._delete(stream, name)
+                cleared += 1
+        return cleared
+
+    async def _consumers(self, stream: str) -> list[tuple[str, str]]:
+        """Those that belong to sessions, with their stream."""
+        found: list[tuple[str, str]] = []
+        seen = 0
+        for _ in range(NAMES_PAGES_MAX):
+            asked = {"offset": seen}
+            page = await self._call(f"CONSUMER.NAMES.{stream}", asked, _names, NO_CONSUMER)
+            names = [] if page is None else page.consumers or []
+            found += [(stream, name) for name in names if _session_of(name)]
+            seen += len(names)
+            if page is None or not names or seen >= page.total:
+                break
+        return found
+
+    async def _all(self) -> list[Record]:
+        """By a consumer of our own, which is much quicker than to ask for one after the other."""
+        inbox = self._connection.new_inbox()
+        arrived = await self._connection.subscribe(inbox)
+        config = {"deliver_subject": inbox, "ack_policy": "none", "deliver_policy": "all"}
+        short = {"mem_storage": True, "inactive_threshold": round(LIST_WITHIN_S * 1e9)}
+        wanted = {"stream_name": SESSIONS, "config": {**config, **short}}
+        try:
+            create = f"CONSUMER.CREATE.{SESSIONS}"
+            made = await self._call(create, wanted, _made, (STREAM_NOT_FOUND,))
+            if made is None:
+                return []
+            try:
+                return await asyncio.wait_for(_taken(arrived, made.num_pending), LIST_WITHIN_S)
+            finally:
+                await self._delete(SESSIONS, made.name)
+        finally:
+            await arrived.unsubscribe()
+
+    async def _delete(self, stream: str, consumer: str) -> None:
+        await self._call(f"CONSUMER.DELETE.{stream}.{consumer}", {}, _any, NO_CONSUMER)
+
+    async def _purge(self, stream: str, subject: str) -> None:
+        wanted = {"filter": subject}
+        await self._call(f"STREAM.PURGE.{stream}", wanted, _any, (STREAM_NOT_FOUND,))
+
+    async def _call(self, *what: Any) -> Any:
+        return await call(self._connection, *what)
+
+
+async def _taken(arrived: Any, count: int) -> list[Record]:
+    """So many messages, and what came meanwhile. Each tells how many are left behind it: what is
+    deleted meanwhile does not come.
+
+    Raises:
+        Unavailable: one was lost on its way, because all were too many bytes at once.
+    """
+    found: list[Record] = []
+    left = count
+    while left:
+        message = await arrived.next_msg(LIST_WITHIN_S)
+        found.append(codec.decode_as(_records, message.data))
+        # $JS.ACK.<stream>.<consumer>.<tries>.<place in the stream>.<place here>.<time>.<left>
+        *_, here, _, left_now = message.reply.split(".")
+        left = int(left_now)
+        if int(here) != len(found):
+            raise Unavailable("the broker's sessions could not all be read")
+    return found
+
+
+def _session_of(consumer: str) -> str:
+    """The hash of a consumer's session; "" where it belongs to none."""
+    if consumer.startswith(RELEASE_CONSUMER):
+        return consumer.removeprefix(RELEASE_CONSUMER)
+    name, mark, _ = consumer.partition("_")
+    return name if mark and len(name) == 8 else ""

@@ -1,0 +1,137 @@
+"""One user's listeners take what the broker has for everybody: subscriptions, and sessions that
+stay. In small; what is checked is that few come in, that they are gone with their login, and that
+others are served (`docs/security.md`)."""
+
+import asyncio
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import nats
+import pytest
+
+from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
+from actors.adapters.nats.mqtt_sessions import hash_of
+from bench import wire
+from tests.real.harness import DeviceClient, Person, Roost, eventually
+from tests.real.test_abuse import serves_others
+
+# The server grants so many with QoS 1 to one client.
+SUBSCRIPTIONS = 6
+OURS = 20  # two of each session of a partition, four of `roost-wills`
+
+
+@pytest.fixture(scope="module")
+def roost(own_roost: Roost) -> Roost:
+    return own_roost
+
+
+@pytest.fixture
+def mallory(roost: Roost) -> Person:
+    return roost.user("mallory")
+
+
+@pytest.fixture
+def lines() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def consumers(roost: Roost) -> list[str]:
+    """The subscriptions with QoS 1 that the broker has, of everybody."""
+    port = re.findall(r"^port: (\d+)", (roost.data_dir / "broker" / "nats.conf").read_text(), re.M)
+    password = json.loads((roost.data_dir / "secrets.json").read_text())["nats_auth"]
+
+    async def ask() -> list[str]:
+        url = f"nats://127.0.0.1:{port[0]}"
+        connection = await nats.connect(url, user="auth", password=password)
+        try:
+            answer = await connection.request("$JS.API.CONSUMER.NAMES.$MQTT_msgs", b"", timeout=5)
+            return list(json.loads(answer.data)["consumers"])
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def comes_in(
+    roost: Roost, login: dict[str, Any], client_id: str, *, clean: bool
+) -> socket.socket | None:
+    name, password = login["username"], login["password"]
+    try:
+        return wire.connect("127.0.0.1", roost.mqtt_port, client_id, name, password, clean=clean)
+    except ConnectionError:
+        return None
+
+
+def crowd(roost: Roost, login: dict[str, Any], lines: ExitStack, *, clean: bool, many: int) -> int:
+    """So many clients of one listener come and subscribe to what they may; how many came in."""
+    here = 0
+    for n in range(many):
+        line = comes_in(roost, login, f"{login['username']}-{time.monotonic_ns()}", clean=clean)
+        if line is not None:
+            lines.enter_context(line)
+            topics = [f"{login['topic_prefix']}/{n}/{each}" for each in range(SUBSCRIPTIONS + 2)]
+            assert wire.subscribe(line, topics, 1).count(1) == SUBSCRIPTIONS
+            here += 1
+    return here
+
+
+def test_few_clients_of_a_listener_come_in_and_all_is_gone_with_it(
+    roost: Roost, mallory: Person, lines: ExitStack
+) -> None:
+    """One made 16,384 subscriptions; then nobody else's was taken, after its deletion, too."""
+    first = mallory.post("/mqtt-listener", {})
+    assert crowd(roost, first, lines, clean=False, many=CLIENT_IDS_MAX + 5) == CLIENT_IDS_MAX
+    assert len(consumers(roost)) == OURS + CLIENT_IDS_MAX * SUBSCRIPTIONS
+    lines.close()
+    # Their sessions stay and count, after a restart, too.
+    assert roost.stop() == 0
+    roost.start()
+    assert crowd(roost, first, lines, clean=False, many=2) == 0
+    second = mallory.post("/mqtt-listener", {})
+    eventually(lambda: len(consumers(roost)), lambda found: found == OURS)
+    assert crowd(roost, second, lines, clean=False, many=3) == 3
+    assert mallory.call("DELETE", "/mqtt-listener").status_code == 204
+    eventually(lambda: len(consumers(roost)), lambda found: found == OURS)
+    assert crowd(roost, second, lines, clean=False, many=1) == 0
+    serves_others(roost, "beside-mallory")
+
+
+def test_a_clean_session_counts_nothing_once_its_client_is_gone(
+    roost: Roost, mallory: Person, lines: ExitStack
+) -> None:
+    login = mallory.post("/mqtt-listener", {})
+    assert crowd(roost, login, lines, clean=True, many=CLIENT_IDS_MAX + 2) == CLIENT_IDS_MAX
+    lines.close()  # who has only just come may still be on the way in: they count a little longer
+    eventually(lambda: len(consumers(roost)), lambda found: found == OURS)
+    assert eventually(lambda: crowd(roost, login, lines, clean=True, many=1))
+
+
+def test_what_a_device_subscribed_to_goes_with_it_and_others_keep_theirs(
+    roost: Roost, mallory: Person, lines: ExitStack
+) -> None:
+    devices = [mallory.device(code, "t") for code in ("kept", "gone")]
+    for device in devices:
+        access = device["mqtt"]
+        line = comes_in(roost, access, access["client_id"], clean=False)
+        assert line is not None
+        lines.enter_context(line)
+        topics = [f"{access['topic_prefix']}/{each}" for each in ("commands", "errors", "#", "x")]
+        assert wire.subscribe(line, topics, 1) == b"\x01\x01\x80\x80"
+    lines.close()
+    kept, gone = (hash_of(device["mqtt"]["client_id"]) for device in devices)
+
+    def of(name: str) -> int:
+        return sum(each.startswith(name) for each in consumers(roost))
+
+    assert (of(kept), of(gone)) == (2, 2)
+    assert mallory.call("DELETE", f"/devices/{devices[1]['id']}").status_code == 204
+    assert (of(kept), of(gone)) == (2, 0)
+    mallory.post(f"/devices/{devices[0]['id']}/commands", {"type": "beep"})
+    client = DeviceClient(roost, devices[0]["mqtt"])
+    assert client.code == "Success"
