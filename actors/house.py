@@ -23,10 +23,11 @@ from actors.devices import IDLE_S, Devices
 from actors.due.dead_letters import expire_again, read_row_again
 from actors.gateway import Gateway
 from actors.ingest.backlog import Backlog
+from actors.ingest.bounds import IngestBounds
 from actors.ingest.canaries import EVERY_S, Canaries
 from actors.ingest.floods import Floods
 from actors.ingest.limits import Limits
-from actors.ingest.rates import RateSettings
+from actors.ingest.refusal_budget import RefusalBudget
 from actors.inspector import Inspector
 from actors.leadership import BEAT_S, Leadership
 from actors.media import Library
@@ -84,7 +85,7 @@ class House:
         idle_s: float,
         look_again_s: float,
         pulse: Pulse,
-        rates: RateSettings,
+        bounds: IngestBounds,
     ) -> None:
         self.store: Store = ports.store
         self.clock: WallClock = ports.clock
@@ -118,6 +119,7 @@ class House:
         )
         self.accounts = Accounts()
         self.inspector = Inspector()
+        self.refusals = RefusalBudget(bounds.refusals)
         # When the end stops waiting for what is in flight (Trio's clock); None before the end.
         self.drained_by_s: float | None = None
         # What it gave up at the end, in words; "" where nothing.
@@ -184,10 +186,10 @@ class House:
             ports.store,
             ports.logins,
             ports.clock,
-            retry_after_s=rates.retry_after_s,
+            retry_after_s=bounds.rates.retry_after_s,
             told=self.users.renew,
         )
-        self.limits = Limits(rates, ports.broker.sessions, self.accounts, self.floods.began)
+        self.limits = Limits(bounds.rates, ports.broker.sessions, self.accounts, self.floods.began)
         self.gateway = Gateway(
             ports.broker,
             ports.store,
@@ -281,6 +283,7 @@ class House:
 
     def _committed(self, committed: Committed, units: Sequence[Unit]) -> None:
         self.gateway.committed(committed.no, units)
+        self.refusals.committed(units, committed.unknown)
         self.clockwork.changed(committed.changed)
         if any(unit.readings for unit in units):
             self.due("rollups", self.clockwork.rolling.wanted_us())
@@ -294,7 +297,7 @@ class House:
             case Unit():
                 if effect.rejections:
                     self.inspector.refused(effect.device, effect.rejections)
-                self.writer.submit(effect)
+                self.writer.submit(self.refusals.judged(effect))
             case Live(user_id=user_id, device_code=code, event=event):
                 self.users.tell(user_id, event)
                 self.neighbours.tell(user_id, code, event)
@@ -374,12 +377,12 @@ async def open_house(
     idle_s: float = IDLE_S,
     look_again_s: float = LOOK_AGAIN_S,
     pulse: Pulse | None = None,
-    rates: RateSettings | None = None,
+    bounds: IngestBounds | None = None,
 ) -> AsyncIterator[House]:
     """Open the house on its ports; it takes messages when the block begins."""
+    pulse, bounds = pulse or Pulse(), bounds or IngestBounds()
     async with trio.open_nursery() as nursery:
-        rates = rates or RateSettings()
-        house = House(nursery, ports, on_step, idle_s, look_again_s, pulse or Pulse(), rates)
+        house = House(nursery, ports, on_step, idle_s, look_again_s, pulse, bounds)
         house.supervisor.keep("leadership", house.leadership.run)
         house.supervisor.keep("writer", house.writer.run)
         house.supervisor.keep("loader", house.devices.load_forever)

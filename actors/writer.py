@@ -219,7 +219,7 @@ class Writer:
                 unit.device,
                 stored=len(unit.readings) - duplicate,
                 duplicate=duplicate,
-                refused=sum(rejection.readings for rejection in unit.rejections),
+                refused=unit.refused,
                 unowned=unit.unowned,
             )
         try:
@@ -232,7 +232,7 @@ class Writer:
         log.warning("units are given up: another process has led", units=len(units))
         for unit in units:
             self._backlog.popleft()
-            readings = len(unit.readings) + sum(each.readings for each in unit.rejections)
+            readings = len(unit.readings) + unit.refused
             if unit.receipt is None:  # QoS 0: nobody has it any more
                 self._accounts.shed(unit.device, readings)
                 self._accounts.settled(unit.device, unowned=unit.unowned)

@@ -165,6 +165,17 @@ class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str | None
 
 
+# What a refusal takes in the store beside its texts, roughly.
+REFUSAL_ROW_BYTES = 200
+
+
+class NotKept(msgspec.Struct, frozen=True):
+    """How many refusals of a device were counted and not kept, and when (µs) the last one came."""
+
+    many: int = 0
+    last_us: int | None = None
+
+
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """A reading that was taken, on its way to the store.
 
@@ -202,7 +213,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
 class AckChange(msgspec.Struct, frozen=True, gc=False):
     """What a device said of a command; whether there is such a command only the store knows.
 
-    `otherwise` is kept where this device has none of that id.
+    `otherwise` is kept where this device has none of that id, or counted.
     """
 
     device: tuple[str, str]
@@ -210,6 +221,7 @@ class AckChange(msgspec.Struct, frozen=True, gc=False):
     device_num: int
     ack: CommandAck
     otherwise: Rejection
+    keeps: bool = True  # else it is only counted (`Unit.not_kept`)
 
 
 class StateChange(msgspec.Struct, frozen=True, gc=False):
@@ -229,12 +241,14 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
 class Unit(msgspec.Struct, frozen=True, gc=False):
     """All that one message (or one event) asks of the store; it is committed whole or not at all.
 
-    `receipt` is settled after the commit; it belongs to the gateway and is opaque here.
+    `receipt` is settled after the commit; it belongs to the gateway and is opaque here. `not_kept`
+    are refusals beyond the budget (`actors.ingest.refusal_budget`): counted, not kept.
     """
 
     device: tuple[str, str]
     readings: tuple[Reading, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    not_kept: tuple[Rejection, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     acks: tuple[AckChange, ...] = ()
     state: StateChange | None = None
@@ -252,11 +266,16 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
         return max(1, rows)
 
     @property
+    def refused(self) -> int:
+        """How many readings are refused, in the accounts."""
+        return sum(each.readings for each in (*self.rejections, *self.not_kept))
+
+    @property
     def is_empty(self) -> bool:
         """Nothing for the store, only something to settle."""
         if self.readings or self.state or self.taken or self.canary:
             return False
-        return not (self.rejections or self.alarms or self.acks)
+        return not (self.rejections or self.not_kept or self.alarms or self.acks)
 
 
 class SessionMemory(msgspec.Struct, frozen=True, kw_only=True):

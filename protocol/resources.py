@@ -178,8 +178,10 @@ def device_created(device: Device, mqtt: MqttAccess) -> DeviceCreated:
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """A device's readings since the start of this process (invariant I4). `limited`:
-    above its rate or its user's, counted and not kept."""
+    """A device's readings since the start of this process (invariant I4). `limited`: above its rate
+    or its user's, counted and not kept. And its refusals beyond the budget of the device or its
+    user, which are counted and not kept, since it was made (thirty days after the last one the
+    count begins again)."""
 
     received: int
     stored: int
@@ -189,6 +191,8 @@ class AccountView(msgspec.Struct, frozen=True):
     shed: int
     unowned: int
     in_flight: int
+    refusals_not_kept: int = 0
+    refusals_not_kept_at: str | None = None
 
 
 # Feeds and readings

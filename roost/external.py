@@ -15,7 +15,7 @@ from actors.adapters.mqtt.link import VERSIONS
 from actors.adapters.postgres.store import open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
-from actors.ingest.rates import RateSettings
+from actors.ingest.bounds import IngestBounds
 from actors.links import MediaLinks
 from protocol.errors import SettingsError
 from roost import deadline
@@ -41,7 +41,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     web: WebSettings
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
-    rates: RateSettings = RateSettings()
+    bounds: IngestBounds = IngestBounds()
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -87,7 +87,7 @@ async def serve(settings: ServeSettings) -> None:
             zalo=settings.zalo,
             mail=settings.mail,
         )
-        await run_until_signal(ports, web, settings.http, where, serve_ready, rates=settings.rates)
+        await run_until_signal(ports, web, settings.http, where, serve_ready, settings.bounds)
 
 
 def _kept_secret(path: Path) -> str:

@@ -5,7 +5,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
+from actors.ingest.bounds import IngestBounds
 from roost import logs
+from roost.budget_options import BudgetOptions
 from roost.embedded.broker import SUBSCRIPTIONS_MAX
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
@@ -28,6 +30,7 @@ from roost.web_options import WebOptions
 
 WEB = WebOptions()
 RATES = RateOptions()
+BUDGET = BudgetOptions()
 
 
 def up_command(
@@ -43,6 +46,7 @@ def up_command(
     mqtt_subscriptions: Subscriptions = SUBSCRIPTIONS_MAX,
     web: WebOptions = WEB,
     rates: RateOptions = RATES,
+    budget: BudgetOptions = BUDGET,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
     server_patience_s: Annotated[float, Parameter(show=False)] = PATIENCE_S,
@@ -57,9 +61,9 @@ def up_command(
         listener_clients_max=check_count(mqtt_listener_clients, "MQTT listener clients", 1, 1_000),
         subscriptions_max=check_count(mqtt_subscriptions, "MQTT subscriptions", 32, 65_536),
         web=web.settings(),
+        bounds=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
         zalo=web.zalo(),
         mail=web.mail(),
-        rates=rates.settings(),
         demo=demo,
         patience_s=server_patience_s,
     )
@@ -81,6 +85,7 @@ def serve_command(
     http: Http = "127.0.0.1:8000",
     web: WebOptions = WEB,
     rates: RateOptions = RATES,
+    budget: BudgetOptions = BUDGET,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -95,8 +100,8 @@ def serve_command(
         mqtt_partitions=mqtt_partitions,
         mqtt_public_url=mqtt_public_url,
         web=web.settings(),
+        bounds=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
         zalo=web.zalo(),
         mail=web.mail(),
-        rates=rates.settings(),
     )
     run(serve, settings)

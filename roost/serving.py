@@ -22,7 +22,7 @@ from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.due.tidying import keep_tidy
 from actors.house import House, Pulse, open_house
-from actors.ingest.rates import RateSettings
+from actors.ingest.bounds import IngestBounds
 from actors.leadership import ALONE_BEAT_S
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.broker_backlog import BrokerBacklog
@@ -191,9 +191,9 @@ async def run_until_signal(
     http: Bind,
     where: Where,
     serve_ready: Callable[[House, str], Awaitable[None]],
+    bounds: IngestBounds,
     *,
     alone: bool = False,
-    rates: RateSettings | None = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
 
@@ -204,13 +204,13 @@ async def run_until_signal(
         where: told of the URL that it listens on.
         serve_ready: runs beside the service, with the house and the URL that it listens on.
         alone: no other process can serve the same devices.
-        rates: how fast devices and users may send.
+        bounds: how much devices and users may send.
     """
 
     def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
         where.listens(url)
         deadline.tell_also(lambda: house.left)
-        keep_tidy(house.supervisor, house.store, house.clock, house.media)
+        keep_tidy(house.supervisor, house.store, house.clock, house.media, house.refusals.limits)
         _keep_what_is_there()
         lag.install()
         beside.start_soon(get_ready, house, url)
@@ -234,7 +234,7 @@ async def run_until_signal(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
-                open_house(ports, pulse=pulse, rates=rates),
+                open_house(ports, pulse=pulse, bounds=bounds),
                 lambda house: open_web(house, settings, http, process),
                 start_beside,
                 stop,

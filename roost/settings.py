@@ -176,8 +176,8 @@ def check_jwt_secret(secret: str | None) -> str | None:
     return secret or None
 
 
-def check_count(number: int, what: str, least: int, most: int) -> int:
-    """Raises `SettingsError`."""
+def check_count(number: int, what: str, least: int = 1, most: int = BYTES_MAX) -> int:
+    """How many of something, or how many bytes, there may be. Raises `SettingsError`."""
     if not least <= number <= most:
         raise SettingsError(f"{what}: {number} is not between {least} and {most}")
     return number

@@ -17,7 +17,7 @@ from actors.adapters.nats_logins import NatsLogins, open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
-from actors.ingest.rates import RateSettings
+from actors.ingest.bounds import IngestBounds
 from actors.links import MediaLinks
 from roost import deadline, demo
 from roost.embedded import data_dir
@@ -47,7 +47,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     web: WebSettings
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
-    rates: RateSettings = RateSettings()
+    bounds: IngestBounds = IngestBounds()
     demo: bool = False
     patience_s: float = PATIENCE_S
 
@@ -149,7 +149,7 @@ async def _serve(
 
         # Nobody else has the lock of the data directory.
         await run_until_signal(
-            ports, web, settings.http, where, serve_ready, alone=True, rates=settings.rates
+            ports, web, settings.http, where, serve_ready, settings.bounds, alone=True
         )
 
 

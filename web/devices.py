@@ -28,6 +28,7 @@ from protocol.resources import (
     device_resource,
 )
 from protocol.seen_views import SeenView, seen_view
+from protocol.times import format_us
 from protocol.topics import prefix
 from web.disposition import attachment
 from web.listing import SearchQuery, listed
@@ -189,10 +190,17 @@ async def new_credentials(call: Call, device_id: str) -> NewCredentials:
 
 @api.operation("GET", "/devices/<device_id>/account", answer=AccountView, errors=(404,))
 async def show_account(call: Call, device_id: str) -> AccountView:
-    """What became of the device's readings since this server started."""
+    """What became of the device's readings since this server started, and how many of its refusals
+    were counted only."""
     device = await device_of(call, device_id)
     account = call.house.accounts.of(device.key)
-    return AccountView(**msgspec.structs.asdict(account), in_flight=account.in_flight)
+    not_kept = await call.house.store.not_kept(*device.key)
+    return AccountView(
+        **msgspec.structs.asdict(account),
+        in_flight=account.in_flight,
+        refusals_not_kept=not_kept.many,
+        refusals_not_kept_at=None if not_kept.last_us is None else format_us(not_kept.last_us),
+    )
 
 
 @api.operation("GET", "/devices/<device_id>/messages", answer=Page[SeenView], errors=(404,))

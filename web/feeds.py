@@ -1,14 +1,13 @@
-"""Feeds, their readings, and what was refused."""
+"""Feeds."""
 
 import math
-from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
-from protocol.listing import FEEDS, REJECTIONS
+from protocol.listing import FEEDS
 from protocol.records import Feed
 from protocol.resources import (
     FeedChange,
@@ -16,9 +15,7 @@ from protocol.resources import (
     Id,
     NewFeed,
     Page,
-    RejectionView,
     feed_view,
-    rejection_view,
 )
 from protocol.values import Kind
 from web.devices import device_of
@@ -34,13 +31,6 @@ class FeedsQuery(SearchQuery, frozen=True, kw_only=True):
 
     device_id: Id | None = None
     kind: Kind | None = None
-
-
-class RejectionsQuery(SearchQuery, frozen=True, kw_only=True):
-    """`q`: a part of a topic or of what was wrong."""
-
-    device_id: Id | None = None
-    reason: Annotated[str, Meta(max_length=64)] | None = None
 
 
 async def feed_of(call: Call, feed_id: str) -> Feed:
@@ -139,12 +129,3 @@ def _check_thresholds(feed: Feed) -> None:
             raise Invalid({name: "must be finite"})
     if low is not None and high is not None and low > high:
         raise Invalid({"max_value": "lies below min_value"})
-
-
-@api.operation("GET", "/rejected-messages", query=RejectionsQuery, answer=Page[RejectionView])
-async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionView]:
-    """What was refused and why, newest first; or sorted by reason or topic."""
-    device_id = some_id("device_id", query.device_id)
-    return await listed(
-        call, REJECTIONS, query, rejection_view, device_id=device_id, reason=query.reason
-    )

@@ -74,6 +74,8 @@ class HouseCollector(Collector):
         for outcome in ("received", "stored", "duplicate", "refused", "limited", "shed", "unowned"):
             readings.add_metric([outcome], getattr(total, outcome))
         yield readings
+        not_kept = house.refusals.not_kept
+        yield _counter("roost_refusals_not_kept", "Beyond the budget: counted.", not_kept)
         yield _gauge("roost_readings_in_flight", "Readings not yet committed.", total.in_flight)
         yield from self._gateway()
         yield from self._writer()

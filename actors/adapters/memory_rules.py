@@ -42,6 +42,8 @@ def check_storable(unit: Unit) -> None:
         check_uuid(rejection.user_id)
         if rejection.encoding == "base64":
             base64.b64decode(rejection.payload, validate=True)
+    for rejection in unit.not_kept:
+        check_uuid(rejection.user_id)
     for text in texts:
         if "\0" in text or not _is_encodable(text):
             raise Unstorable("a text holds what cannot be stored")

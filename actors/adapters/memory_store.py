@@ -16,6 +16,7 @@ from actors.adapters.memory_charts import ChartTables
 from actors.adapters.memory_listeners import ListenerTables
 from actors.adapters.memory_listing import SHELVES, ListTables
 from actors.adapters.memory_media import MediaTables
+from actors.adapters.memory_refusals import RefusalTables
 from actors.adapters.memory_rules import check_storable, revised
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
@@ -31,10 +32,8 @@ from protocol.records import (
     LoadedDevice,
     MqttLogin,
     Reading,
-    Rejection,
     SessionMemory,
     StoredReading,
-    StoredRejection,
     Unit,
 )
 from protocol.values import Value
@@ -57,7 +56,14 @@ class _Running(msgspec.Struct, frozen=True):
 
 
 class MemoryStore(
-    AlarmTables, ScheduleTables, MediaTables, ListenerTables, ShopTables, ChartTables, ListTables
+    RefusalTables,
+    AlarmTables,
+    ScheduleTables,
+    MediaTables,
+    ListenerTables,
+    ShopTables,
+    ChartTables,
+    ListTables,
 ):
     """See `actors.ports.Store` for what each call promises.
 
@@ -80,7 +86,6 @@ class MemoryStore(
         self._feeds: dict[str, Feed] = {}
         self._readings: dict[int, dict[tuple[int, int, int], StoredReading]] = {}
         self._message_ids: dict[tuple[int, int, str], int] = {}
-        self._rejections: list[tuple[str, StoredRejection]] = []
         self._commits: dict[str, Committed] = {}
         self._taken: dict[str, dict[int, list[bytes]]] = {}
         self._confirmed: dict[str, int] = {}
@@ -177,16 +182,14 @@ class MemoryStore(
         for unit in batch.units:
             if unit.state is not None:
                 self._store_state(unit)
-            for rejection in unit.rejections:
-                self._store_rejection(rejection)
+            self._refuse(unit)
             if unit.taken is not None:
                 batches = self._taken.setdefault(unit.taken.session, {})
                 batches.setdefault(no, []).append(unit.taken.digest)
         told = self._keep_alarms([change for unit in batch.units for change in unit.alarms])
         changed, unknown = self._acknowledge(_acks(batch), done=False)
         changed = msgspec.structs.replace(changed, told=told or changed.told)
-        for ack in unknown:
-            self._store_rejection(ack.otherwise)
+        self._refuse_acks(unknown)
         for session, up_to in batch.confirmed.items():
             self._confirmed[session] = max(up_to, self._confirmed.get(session, 0))
             batches = self._taken.get(session, {})
@@ -232,21 +235,6 @@ class MemoryStore(
             if device.num == change.device_num and device.state.version < change.state.version:
                 self._devices[device.id] = msgspec.structs.replace(device, state=change.state)
                 return
-
-    def _store_rejection(self, rejection: Rejection) -> None:
-        num = len(self._rejections) + 1
-        stored = StoredRejection(
-            num=num,
-            id=f"00000000-0000-4000-8000-{num:012x}",
-            received_us=rejection.received_us,
-            topic=rejection.topic,
-            payload=rejection.payload,
-            encoding=rejection.encoding,
-            reason=rejection.reason,
-            detail=rejection.detail,
-            device_id=rejection.device_id or None,
-        )
-        self._rejections.append((rejection.user_id, stored))
 
     async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
         await self._cross()
@@ -345,6 +333,7 @@ class MemoryStore(
         del self._devices[device_id]
         del self._logins[device_id]
         self._tell_if_heard(user_id)
+        self._not_kept.pop(device.key, None)
 
     def _is_gone(self, work: str, subject: str) -> bool:
         if work == DEVICES:

@@ -106,7 +106,7 @@ class StoreLine:
             done = self._store.done(name)
             if done is not None:
                 stored += sum(len(unit.readings) for unit in batch.units) - sum(done.duplicates)
-                refused += sum(r.readings for unit in batch.units for r in unit.rejections)
+                refused += sum(unit.refused for unit in batch.units)
         return stored, refused
 
     def hang(self, seconds: float) -> None:

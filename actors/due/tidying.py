@@ -7,6 +7,7 @@ from functools import partial
 import trio
 
 from actors.due.retention import Retention
+from actors.ingest.refusal_budget import RefusalLimits
 from actors.media import Library
 from actors.ports import Store, WallClock
 from actors.supervisor import Supervisor
@@ -16,15 +17,29 @@ TIDY_AGAIN_S = 1.0
 TIDY_AGAIN_MAX_S = 600.0
 
 
-def keep_tidy(supervisor: Supervisor, store: Store, clock: WallClock, media: Library) -> None:
-    """Rows that are needed no more, readings beyond their feeds' retention, contents of media that
-    nobody has: now, and every hour."""
+def keep_tidy(
+    supervisor: Supervisor,
+    store: Store,
+    clock: WallClock,
+    media: Library,
+    refusals: RefusalLimits,
+) -> None:
+    """Rows that are needed no more, readings beyond their feeds' retention, more refusals than are
+    kept of a user, contents of media that nobody has: now, and every hour."""
     retention = Retention(store)
 
     async def expire() -> None:
         await retention.run(clock.now_us())
 
-    parts = {"rows": store.tidy, "history": expire, "media": media.settle_all}
+    async def trim() -> None:
+        await store.trim_rejections(refusals.kept_max, refusals.kept_bytes_max)
+
+    parts = {
+        "rows": store.tidy,
+        "history": expire,
+        "refusals": trim,
+        "media": media.settle_all,
+    }
     for name, part in parts.items():
         supervisor.keep(
             f"tidying: {name}",

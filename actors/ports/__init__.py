@@ -20,6 +20,7 @@ from actors.ports.listeners import ListenerStore
 from actors.ports.listing import ListStore
 from actors.ports.media import MediaStore
 from actors.ports.people import PeopleStore
+from actors.ports.refusals import RefusalStore
 from actors.ports.shop import ShopStore
 from actors.ports.time import Progress, TimeStore
 from actors.ports.webhooks import WebhookStore
@@ -120,6 +121,7 @@ class Store(
     ListStore,
     LeadStore,
     DeadLetterStore,
+    RefusalStore,
     Protocol,
 ):
     """Everything that lasts.

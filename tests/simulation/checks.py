@@ -148,13 +148,15 @@ class Taken:
 
 
 async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -> None:
-    """I1 and I2: what was acknowledged is stored or refused with its reason; and not too often."""
+    """I1 and I2: what was acknowledged is stored or refused with its reason, or counted as refused
+    beyond the budget; and not too often."""
     kept = await Kept.of(world, names)
     stored, refused = kept.marked()
+    missing: Counter[str] = Counter()  # by device: neither stored nor kept as refused
     for mark, entry in book.entries.items():
         times = stored[entry.owner, entry.key, mark]
         reasons = [reason for owner, reason in refused.get(mark, []) if owner == entry.owner]
-        _check_entry(world, entry, times, reasons)
+        missing[entry.step.device] += _check_entry(world, entry, times, reasons)
     for device, copies in book.repeats.items():
         owner, _, code = device.partition("/")
         if code == "visitor":
@@ -168,14 +170,25 @@ async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -
             for name, each in kept.rejections
         )
         if not (found or aside) and any(copy.qos and not copy.lost for copy in copies) and switch:
-            raise Broken("I1", f"{device}/switch: nothing stored")
+            missing[device] += 1
+    for device, many in missing.items():
+        owner, _, code = device.partition("/")
+        counted = await world.store.not_kept(world.person(owner).id, code)
+        if many > counted.many:
+            raise Broken(
+                "I1",
+                f"{device}: {many} acknowledged, and neither stored nor refused;"
+                f" {counted.many} counted",
+            )
     _check_owners(world, book, kept)
 
 
-def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -> None:
+def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -> bool:
+    """Whether it is nowhere, and may have been refused and counted only."""
     what = f"{entry.step} ({len(entry.copies)} taken)"
     visitor = entry.step.device.endswith("/visitor") and world.trace.fired["device deleted"]
-    if entry.is_owed and not times and not reasons and not visitor:
+    missing = entry.is_owed and not times and not reasons and not visitor
+    if missing and not _is_wrong(entry) and not _is_excused_somehow(world, entry):
         raise Broken("I1", f"acknowledged, and neither stored nor refused: {what}")
     if times > entry.most:
         raise Broken("I2", f"stored {times} times: {what}")
@@ -186,6 +199,7 @@ def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -
     for reason in reasons:
         if not _is_wrong(entry) and not _is_excused(world, entry, reason):
             raise Broken("I1", f"refused as {reason}: {what}")
+    return missing
 
 
 def _is_excused(world: "World", entry: Entry, reason: str) -> bool:
@@ -201,6 +215,12 @@ def _is_excused(world: "World", entry: Entry, reason: str) -> bool:
     fired = world.trace.fired
     again = fired["actor crash, same message again"] if reason == "internal_error" else 0
     return reason in EXCUSES and fired[EXCUSES[reason]] + again >= wanted
+
+
+def _is_excused_somehow(world: "World", entry: Entry) -> bool:
+    """Whether some fault may have had it refused, and counted only."""
+    reasons = [reason for reason in EXCUSES if reason != "unstorable"]  # these are kept always
+    return any(_is_excused(world, entry, reason) for reason in reasons)
 
 
 def _is_wrong(entry: Entry) -> bool:

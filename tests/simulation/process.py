@@ -13,6 +13,7 @@ from actors.adapters.memory_store_line import Killed, StoreLine
 from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.due.tidying import keep_tidy
 from actors.house import House, open_house
+from actors.ingest.bounds import IngestBounds
 from actors.links import MediaLinks
 from actors.ports import Ports
 from roost.deadline import END_WITHIN_S
@@ -84,7 +85,7 @@ class Process:
                     idle_s=world.idle_s,
                     look_again_s=world.look_again_s,
                     pulse=world.pulse,
-                    rates=world.rates,
+                    bounds=IngestBounds(rates=world.rates),
                 )
                 await run_until_stopped(house, self._open_front, self._started, self._stopping)
         except* Killed:
@@ -113,7 +114,7 @@ class Process:
                     await self._sockets.close_all(CLOSE_WITHIN_S)
 
     def _started(self, beside: trio.Nursery, house: House, front: None) -> None:
-        keep_tidy(house.supervisor, house.store, house.clock, house.media)
+        keep_tidy(house.supervisor, house.store, house.clock, house.media, house.refusals.limits)
         self.serving.set()
         self._changed()
 

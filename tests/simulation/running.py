@@ -59,6 +59,9 @@ SMALL: dict[str, int] = {
     "actors.retained:ROOM": 2,
     "actors.due.dead_letters:AGAIN_MAX": 1,
     "actors.rolling:COMMITS_MAX": 8,
+    "actors.ingest.refusal_budget:DEVICE_PER_HOUR": 3,
+    "actors.ingest.refusal_budget:USER_PER_HOUR": 6,
+    "actors.ingest.refusal_budget:USER_BYTES_PER_HOUR": 3_000,
 }
 SMALL_WINDOW = 8
 SMALL_PACKET_IDS = 12  # they come round again soon

@@ -10,6 +10,7 @@ from tests.simulation import (
     planted_lead,
     planted_listeners,
     planted_people,
+    planted_refusals,
     planted_sessions,
     planted_time,
     planted_totals,
@@ -31,6 +32,7 @@ THEY_PLANT_TOO = (
     planted_listeners,
     planted_people,
     planted_sessions,
+    planted_refusals,
     planted_time,
     planted_totals,
 )

@@ -8,6 +8,7 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.due.tidying import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, keep_tidy
+from actors.ingest.refusal_budget import RefusalLimits
 from actors.ports.charts import Expired
 from actors.supervisor import Supervisor
 
@@ -32,14 +33,14 @@ class Part:
 async def test_a_part_that_fails_ends_neither_the_others_nor_the_process_and_is_tried_again(
     autojump_clock: Any, nursery: trio.Nursery
 ) -> None:
-    rows, history, media = Part(), Part(), Part()
+    rows, history, media, trim = Part(), Part(), Part(), Part()
     rows.error = RuntimeError("permission denied for table tickets")  # of a kind nobody foresaw
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-    store: Any = SimpleNamespace(tidy=rows, expire_history=history)
+    store: Any = SimpleNamespace(tidy=rows, expire_history=history, trim_rejections=trim)
     library: Any = SimpleNamespace(settle_all=media)
-    keep_tidy(supervisor, store, ManualClock(), library)
+    keep_tidy(supervisor, store, ManualClock(), library, RefusalLimits.usual())
     await trio.sleep(3 * TIDY_EVERY_S + 1)
-    assert (rows.done, history.done, media.done) == (0, 4, 4)
+    assert (rows.done, history.done, media.done, trim.done) == (0, 4, 4, 4)
     assert len(rows.tries) < 40
     assert "permission denied" in supervisor.health.degraded()["tidying: rows"]
     assert list(supervisor.health.failures) == ["tidying: rows"]

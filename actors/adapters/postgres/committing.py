@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from actors.adapters.postgres import alarms, commands
+from actors.adapters.postgres import alarms, commands, refusals
 from actors.adapters.postgres.rollup_notes import NOTING, noted
 from actors.adapters.postgres.rows import columns
 from actors.ports import Batch, Committed
@@ -119,6 +119,7 @@ async def commit(connection: Any, batch: Batch) -> Committed:
             )
         await _store_states(connection, [u.state for u in batch.units if u.state is not None])
         await _store_rejections(connection, [r for u in batch.units for r in u.rejections])
+        await refusals.count(connection, refusals.counts_of(batch.units))
         await _remember(connection, no, batch)
         answer = await _answer(connection, no, batch, duplicates, done=False)
         if no % KEPT_COMMITS == 0:
@@ -138,7 +139,8 @@ async def _answer(
         return Committed(no=no, duplicates=duplicates, changed=Progress(told=told))
     changed, unknown = await commands.acknowledge(connection, acks, done=done)
     if not done:
-        await _store_rejections(connection, [ack.otherwise for ack in unknown])
+        await _store_rejections(connection, [ack.otherwise for ack in unknown if ack.keeps])
+        await refusals.count(connection, refusals.counts_of_acks(unknown))
     changed = msgspec.structs.replace(changed, told=told or changed.told)
     return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
 

@@ -93,6 +93,12 @@ async def delete_device(connection: Any, user_id: str, device_id: str, purge: bo
                 device_id,
             )
         await connection.execute(
+            "DELETE FROM refusals_not_kept r USING devices d WHERE d.id = $2::text::uuid"
+            " AND d.user_id = $1::text::uuid AND r.user_id = d.user_id AND r.device_code = d.code",
+            user_id,
+            device_id,
+        )
+        await connection.execute(
             "DELETE FROM devices WHERE id = $2::text::uuid AND user_id = $1::text::uuid",
             user_id,
             device_id,

@@ -156,6 +156,7 @@ _OLD = (
     ("password_resets", "expires_at", 0, "true"),
     ("audit_log", "at", people.AUDIT_KEPT_DAYS, "true"),
     ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS, "true"),
+    ("refusals_not_kept", "last_at", REFUSALS_KEPT_DAYS, "true"),
     ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),
     ("schedule_occurrences", "due_at", schedules.KEPT_DAYS, "state <> 'pending'"),
     ("webhook_deliveries", "created_at", webhooks.DELIVERED_KEPT_DAYS, "state = 'delivered'"),

@@ -34,6 +34,7 @@ from actors.adapters.postgres.listing import ListCalls
 from actors.adapters.postgres.media import MediaCalls
 from actors.adapters.postgres.partitions import make_partitions
 from actors.adapters.postgres.people import PeopleCalls
+from actors.adapters.postgres.refusals import RefusalCalls
 from actors.adapters.postgres.rolling import ChartCalls
 from actors.adapters.postgres.schedules import ScheduleCalls
 from actors.adapters.postgres.shop import ShopCalls
@@ -71,6 +72,7 @@ class PostgresStore(
     ChartCalls,
     ListCalls,
     DeadLetterCalls,
+    RefusalCalls,
     SqlLoginCalls,
     Crossing,
 ):

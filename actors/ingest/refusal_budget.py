@@ -1,0 +1,118 @@
+"""How many refusals of a device, and of all devices of a user, are kept.
+
+    unit = budget.judged(unit)        # on its way to the writer
+    budget.committed(committed.unknown)
+
+Whoever publishes what is refused writes a row for each message: 70 GB an hour were kept. Beyond the
+budget a refusal is counted with its device in the commit that carries it (`Unit.not_kept`), and
+told like any other. A message is kept whole while its device and user owe nothing, so one of five
+hundred readings may cost more than there is, and is paid for afterwards.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from actors.runtime.buckets import Buckets
+from protocol.records import REFUSAL_ROW_BYTES, AckChange, Rejection, Unit
+
+HOUR_S = 3600.0
+# A device that says the wrong thing each second shows what it is within minutes.
+DEVICE_PER_HOUR = 1_000
+DEVICE_BYTES_PER_HOUR = 4 << 20
+USER_PER_HOUR = 10_000
+USER_BYTES_PER_HOUR = 40 << 20
+# Of each user, in the store; what is beyond goes hourly, the oldest first.
+KEPT_MAX = 100_000
+KEPT_BYTES_MAX = 256 << 20
+# Whose budgets are known; whoever was quiet for longest has a full one again.
+KEYS_MAX = 100_000
+
+
+class RefusalLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Refusals that are kept, in number and in bytes: so many at once, and again each hour; and so
+    many of each user in all."""
+
+    device_per_hour: int
+    device_bytes_per_hour: int
+    user_per_hour: int
+    user_bytes_per_hour: int
+    kept_max: int
+    kept_bytes_max: int
+
+    @classmethod
+    def usual(cls) -> "RefusalLimits":
+        return cls(
+            device_per_hour=DEVICE_PER_HOUR,
+            device_bytes_per_hour=DEVICE_BYTES_PER_HOUR,
+            user_per_hour=USER_PER_HOUR,
+            user_bytes_per_hour=USER_BYTES_PER_HOUR,
+            kept_max=KEPT_MAX,
+            kept_bytes_max=KEPT_BYTES_MAX,
+        )
+
+
+class RefusalBudget:
+    """Buckets that go into debt. In memory, of this process; they outlive the devices' actors.
+
+    Attributes:
+        not_kept: how many refusals were counted only, and are committed so.
+    """
+
+    def __init__(self, limits: RefusalLimits) -> None:
+        self.limits = limits
+        self.not_kept = 0
+        self._device = _Both(limits.device_per_hour, limits.device_bytes_per_hour)
+        self._user = _Both(limits.user_per_hour, limits.user_bytes_per_hour)
+
+    def judged(self, unit: Unit) -> Unit:
+        """The unit with what may be kept of its refusals; the others it only counts."""
+        if not (unit.rejections or unit.acks):
+            return unit
+        device, user = _names(unit.device)
+        if self._device.is_empty(device) or self._user.is_empty(user):
+            acks = tuple(msgspec.structs.replace(ack, keeps=False) for ack in unit.acks)
+            not_kept = (*unit.not_kept, *unit.rejections)
+            return msgspec.structs.replace(unit, rejections=(), not_kept=not_kept, acks=acks)
+        self._owe(unit.device, unit.rejections)
+        return unit
+
+    def committed(self, units: Iterable[Unit], unknown: Iterable[AckChange]) -> None:
+        """What a device said of commands that nobody sent it costs once that is known."""
+        self.not_kept += sum(len(unit.not_kept) for unit in units)
+        for ack in unknown:
+            if ack.keeps:
+                self._owe(ack.device, (ack.otherwise,))
+            else:
+                self.not_kept += 1
+
+    def _owe(self, key: tuple[str, str], rejections: Iterable[Rejection]) -> None:
+        costs = [cost_of(each) for each in rejections]
+        for both, name in zip((self._device, self._user), _names(key), strict=True):
+            both.owe(name, len(costs), sum(costs))
+
+
+def cost_of(rejection: Rejection) -> int:
+    """What it takes in the store, roughly, in bytes."""
+    texts = (rejection.topic, rejection.payload, rejection.detail)
+    return REFUSAL_ROW_BYTES + sum(len(text.encode("utf-8", "replace")) for text in texts)
+
+
+def _names(key: tuple[str, str]) -> tuple[str, str]:
+    return f"{key[0]}/{key[1]}", key[0]
+
+
+class _Both:
+    """A number and bytes, for each hour."""
+
+    def __init__(self, many: int, size: int) -> None:
+        self._many = Buckets(many, HOUR_S / many, KEYS_MAX)
+        self._bytes = Buckets(size, HOUR_S / size, KEYS_MAX)
+
+    def is_empty(self, name: str) -> bool:
+        return self._many.is_empty(name) or self._bytes.is_empty(name)
+
+    def owe(self, name: str, many: int, size: int) -> None:
+        if many:
+            self._many.owe(name, many)
+            self._bytes.owe(name, size)

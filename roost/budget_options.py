@@ -1,0 +1,58 @@
+"""Options about how much is kept of what nobody asked for, the same for `roost up` and
+`roost serve`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from actors.ingest.refusal_budget import (
+    DEVICE_BYTES_PER_HOUR,
+    DEVICE_PER_HOUR,
+    KEPT_BYTES_MAX,
+    KEPT_MAX,
+    USER_BYTES_PER_HOUR,
+    USER_PER_HOUR,
+    RefusalLimits,
+)
+from roost.settings import check_count
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BudgetOptions:
+    """As they were given; `refusals` checks them."""
+
+    device_refusals_per_hour: Annotated[
+        int, Parameter(help="How many refused messages of a device are kept; more are counted.")
+    ] = DEVICE_PER_HOUR
+    device_refusal_bytes_per_hour: Annotated[int, Parameter(help="And how many bytes of them.")] = (
+        DEVICE_BYTES_PER_HOUR
+    )
+    user_refusals_per_hour: Annotated[int, Parameter(help="How many of all devices of a user.")] = (
+        USER_PER_HOUR
+    )
+    user_refusal_bytes_per_hour: Annotated[int, Parameter(help="And how many bytes of them.")] = (
+        USER_BYTES_PER_HOUR
+    )
+    refusals_kept: Annotated[
+        int, Parameter(help="How many refused messages of a user are kept in all, the newest.")
+    ] = KEPT_MAX
+    refusal_bytes_kept: Annotated[int, Parameter(help="And how many bytes of them.")] = (
+        KEPT_BYTES_MAX
+    )
+
+    def refusals(self) -> RefusalLimits:
+        """Raises `SettingsError`."""
+        return RefusalLimits(
+            device_per_hour=check_count(self.device_refusals_per_hour, "device refusals per hour"),
+            device_bytes_per_hour=check_count(
+                self.device_refusal_bytes_per_hour, "device refusal bytes per hour"
+            ),
+            user_per_hour=check_count(self.user_refusals_per_hour, "user refusals per hour"),
+            user_bytes_per_hour=check_count(
+                self.user_refusal_bytes_per_hour, "user refusal bytes per hour"
+            ),
+            kept_max=check_count(self.refusals_kept, "refusals kept"),
+            kept_bytes_max=check_count(self.refusal_bytes_kept, "refusal bytes kept"),
+        )

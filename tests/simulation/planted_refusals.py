@@ -1,0 +1,37 @@
+"""Classic mistakes with refusals beyond the budget: they vanish, or nobody counts them."""
+
+import msgspec
+
+from actors.adapters.memory_refusals import RefusalTables
+from actors.ingest.refusal_budget import RefusalBudget
+from protocol.records import Rejection, Unit
+from tests.simulation.planted import Patch, plant
+
+
+@plant("a refusal beyond the budget is forgotten")
+def forgotten(patch: Patch) -> None:
+    judged = RefusalBudget.judged
+
+    def mistaken(self: RefusalBudget, unit: Unit) -> Unit:
+        return msgspec.structs.replace(judged(self, unit), not_kept=())
+
+    patch.setattr(RefusalBudget, "judged", mistaken)
+
+
+@plant("a refusal that is not kept is not counted in the store")
+def not_counted(patch: Patch) -> None:
+    def mistaken(self: RefusalTables, key: tuple[str, str], rejection: Rejection) -> None:
+        return
+
+    patch.setattr(RefusalTables, "_count", mistaken)
+
+
+@plant("a refusal beyond the budget takes its message's readings along")
+def with_readings(patch: Patch) -> None:
+    judged = RefusalBudget.judged
+
+    def mistaken(self: RefusalBudget, unit: Unit) -> Unit:
+        found = judged(self, unit)
+        return msgspec.structs.replace(found, readings=()) if found.not_kept else found
+
+    patch.setattr(RefusalBudget, "judged", mistaken)
