@@ -222,6 +222,27 @@ async def test_the_broker_has_forgotten_it_in_its_memory_too(real: Real) -> None
             assert len(await consumers(logins, mine)) == 1
 
 
+async def test_those_count_that_are_connected_or_have_a_session_that_is_kept(real: Real) -> None:
+    clean, kept = client_id(), client_id()
+    user = real.nats.address.username
+    async with real.open() as logins:
+
+        async def there(name: str | None, *known: str) -> set[str]:
+            """Of both, which are; the name has other clients, too."""
+            return set(await logins._there(name, known)) & {clean, kept}
+
+        assert await there(user, clean, kept) == set()
+        real.connect(clean, clean=True)
+        real.connect(kept, clean=False)
+        assert await there(user) == {clean, kept}
+        assert await there("another", clean, kept) == {kept}
+        await real.leave(clean)
+        await real.leave(kept)
+        with trio.fail_after(PATIENCE_S):
+            while await there(user, clean, kept) != {kept}:
+                await trio.sleep(0.02)
+
+
 async def test_none_of_ours_is_told_of_or_forgotten(real: Real) -> None:
     async with real.open() as logins:
         with ExitStack() as lines:
