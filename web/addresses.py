@@ -7,7 +7,7 @@ list only what it, or another trusted one before it, has added.
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from quart import Request
+from quart import Request, Websocket
 
 Network = IPv4Network | IPv6Network
 UNKNOWN = "unknown"
@@ -22,7 +22,7 @@ class Addresses:
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = trusted
 
-    def client(self, asked: Request) -> str:
+    def client(self, asked: Request | Websocket) -> str:
         """The address of who asks, as text; `unknown` where the server has none."""
         found = asked.remote_addr or ""
         hops = ",".join(asked.headers.getlist("X-Forwarded-For")).split(",")[-HOPS_MAX:]
@@ -34,11 +34,11 @@ class Addresses:
         address = _address(found)
         return UNKNOWN if address is None else str(address)
 
-    def network(self, asked: Request) -> str:
+    def network(self, asked: Request | Websocket) -> str:
         """What the client is counted as."""
         return network_of(self.client(asked))
 
-    def is_https(self, asked: Request) -> bool:
+    def is_https(self, asked: Request | Websocket) -> bool:
         """Whether the client speaks TLS, with us or with a trusted proxy."""
         if asked.scheme == "https":
             return True

@@ -94,15 +94,24 @@ def create_app(
     # A path with an empty part is none of ours; werkzeug would redirect it, in HTML.
     app.url_map.merge_slashes = False
     tokens = Tokens(settings.jwt_secret)
+    addresses = Addresses(settings.trusted_proxies)
     context = Context(
         house=house,
-        auth=Auth(tokens, house.sessions, house.store, house.clock, house.ids, settings.public_url),
+        auth=Auth(
+            tokens,
+            house.sessions,
+            house.store,
+            house.clock,
+            house.ids,
+            addresses,
+            settings.public_url,
+        ),
         hashing=Hashing(hasher),
         settings=settings,
         uploads=Uploads(),
         limits=SignInLimits(),
         rates=Rates(settings.requests_per_s),
-        addresses=Addresses(settings.trusted_proxies),
+        addresses=addresses,
     )
     for api in APIS:
         api.install(app, context)

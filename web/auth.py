@@ -16,6 +16,8 @@ from protocol.ids import is_uuid
 from protocol.people import TICKET_S, Session
 from protocol.records import User
 from protocol.times import LAST_US, SECOND_US
+from web.addresses import Addresses
+from web.http.failed_auth import FailedAuth
 
 COOKIE = "roost_token"
 TOKENS_MAX = 1_000  # good ones of some 300 bytes: below half a megabyte
@@ -106,17 +108,29 @@ class Auth:
         store: Store,
         clock: WallClock,
         ids: Ids,
+        addresses: Addresses,
         public_url: str | None,
     ) -> None:
         self.tokens = tokens
+        self.failed = FailedAuth()
+        self._addresses = addresses
         self._sessions = sessions
         self._store = store
         self._clock = clock
         self._ids = ids
         self._public = None if public_url is None else _origin(public_url)
 
-    async def asker_of(self, token: str) -> Asker:
-        """Raises `Unauthorized` when the token, its session or its user is not valid any more."""
+    async def asker_of(self, token: str, asked: Request | Websocket) -> Asker:
+        """Whose token it is that somebody brings.
+
+        Raises:
+            Unauthorized: the token, its session or its user is not valid any more.
+            TooMany, Busy: as `FailedAuth.trying`.
+        """
+        async with self.failed.trying(self._addresses.network(asked)):
+            return await self._asker_of(token)
+
+    async def _asker_of(self, token: str) -> Asker:
         if is_key(token):
             return await self._holder_of(token)
         session_id, idp, subject = self.tokens.read(token)
@@ -151,7 +165,8 @@ class Auth:
         return Asker(user, session)
 
     async def asker_of_request(self, request: Request) -> Asker:
-        """By `x-auth-token`, `Authorization: Bearer` or the cookie (then from our pages only)."""
+        """By `x-auth-token`, `Authorization: Bearer` or the cookie (then from our pages only).
+        Raises as `asker_of`."""
         token = _header_token(request)
         by_cookie = token is None
         if by_cookie:
@@ -161,7 +176,7 @@ class Auth:
                 raise Forbidden("the cookie counts for requests from our own pages only")
         if not token:
             raise Unauthorized("sign in first")
-        asker = await self.asker_of(token)
+        asker = await self.asker_of(token, request)
         return msgspec.structs.replace(asker, by_cookie=by_cookie)
 
     def new_ticket(self) -> tuple[str, bytes, int]:
@@ -169,12 +184,13 @@ class Auth:
         ticket = self._ids.secret()
         return ticket, kept_of(ticket), self._clock.now_us() + TICKET_S * SECOND_US
 
-    async def asker_with(self, ticket: str) -> Asker:
-        """Raises `Unauthorized` for a ticket that was used, has expired or never was."""
-        session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())
-        if session_id is None:
-            raise Unauthorized("the ticket is not valid any more")
-        return await self._asker_in(session_id)
+    async def asker_with(self, ticket: str, asked: Request | Websocket) -> Asker:
+        """Raises as `asker_of`, for a ticket that was used, has expired or never was."""
+        async with self.failed.trying(self._addresses.network(asked)):
+            session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())
+            if session_id is None:
+                raise Unauthorized("the ticket is not valid any more")
+            return await self._asker_in(session_id)
 
     def token_of_socket(self, socket: Websocket) -> str | None:
         """A token in the query, a header, or the cookie of one of our own pages."""

@@ -16,7 +16,7 @@ from actors.ports import WallClock
 from actors.runtime.isolation import Failed, attempt_now
 from protocol import codec
 from protocol.dead_letters import reason_of
-from protocol.errors import BadPayload, Busy, Unauthorized, Unavailable
+from protocol.errors import BadPayload, Busy
 from protocol.events import (
     CHANNELS,
     DeviceList,
@@ -33,12 +33,13 @@ from protocol.events import Auth as AuthFrame
 from protocol.records import Device
 from protocol.times import SECOND_US
 from web.auth import Asker
+from web.http.idle_sockets import IdleSockets
+from web.http.socket_auth import SocketClosed, authenticated, frame_bytes, still_in
 from web.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
 from web.routing import Context
 
 log = structlog.get_logger("roost.live")
 
-AUTH_WITHIN_S = 10.0
 # A client that takes nothing for so long is gone, whatever its socket says.
 SEND_WITHIN_S = 30.0
 CLOSE_WITHIN_S = 2.0
@@ -51,6 +52,7 @@ class Sockets:
 
     def __init__(self) -> None:
         self.count = 0
+        self.idle = IdleSockets()
         self.closing = trio.Event()
         self._none_left = trio.Event()
 
@@ -73,73 +75,23 @@ class Sockets:
                 await self._none_left.wait()
 
 
-class _Closed(Exception):
-    """Ends a socket with a close code."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
 async def devices_socket(context: Context, sockets: Sockets) -> None:
     """Serve one socket until either side closes it."""
     socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
     await socket.accept()
     async with sockets.one():
         try:
-            asker, token = await _authenticate(context, socket)
+            asker, token = await authenticated(context, sockets.idle, socket)
             with context.house.sessions.watch(asker.id) as ended:
-                await _still_in(context, asker, token)
+                await still_in(context, asker, token)
                 async with context.house.users.watch(asker.user.id) as outbox:
                     await _Session(context, sockets, socket, asker, ended, outbox).run()
         except Busy as busy:
             with trio.move_on_after(CLOSE_WITHIN_S):
                 await socket.close(CLOSE_TRY_AGAIN, busy.detail)
-        except _Closed as closed:
+        except SocketClosed as closed:
             with trio.move_on_after(CLOSE_WITHIN_S):
                 await socket.close(closed.code, closed.reason)
-
-
-async def _authenticate(context: Context, socket: Websocket) -> tuple[Asker, str]:
-    ticket = socket.args.get("ticket")
-    token = None if ticket else context.auth.token_of_socket(socket)
-    if token is None and ticket is None:
-        with trio.move_on_after(AUTH_WITHIN_S):
-            token = await _first_frame(socket)
-        if token is None:
-            raise _Closed(CLOSE_UNAUTHORIZED, "no token within ten seconds")
-    try:
-        if ticket is not None:
-            found: Asker = await context.auth.asker_with(ticket)
-        else:
-            found = await context.auth.asker_of(str(token))
-    except Unauthorized as error:
-        raise _Closed(CLOSE_UNAUTHORIZED, error.detail) from None
-    except Unavailable:
-        raise _Closed(CLOSE_TRY_AGAIN, "the database does not answer") from None
-    return found, token or ""
-
-
-async def _still_in(context: Context, asker: Asker, token: str) -> None:
-    """It may have ended before anybody watched."""
-    try:
-        is_in = await context.auth.is_in(asker, token)
-    except Unavailable:
-        raise _Closed(CLOSE_TRY_AGAIN, "the database does not answer") from None
-    if not is_in:
-        raise _Closed(CLOSE_UNAUTHORIZED, "the session has ended")
-
-
-async def _first_frame(socket: Websocket) -> str:
-    frame = await socket.receive()
-    try:
-        said = codec.decode_as(from_client, _bytes(frame))
-    except BadPayload as error:
-        raise _Closed(CLOSE_UNAUTHORIZED, f"not an auth frame: {error.detail}"[:120]) from None
-    if not isinstance(said, AuthFrame):
-        raise _Closed(CLOSE_UNAUTHORIZED, "the first frame must be an auth frame")
-    return said.token
 
 
 class _Session:
@@ -167,10 +119,10 @@ class _Session:
         self._seq = 0
         # Answers to pings and mistakes; a client that sends faster than it reads waits for itself.
         self._replies, self._to_send = trio.open_memory_channel[bytes](REPLIES_MAX)
-        self._why = _Closed(CLOSE_GOING_AWAY, "the server stops")
+        self._why = SocketClosed(CLOSE_GOING_AWAY, "the server stops")
 
     async def run(self) -> None:
-        """Raises `_Closed` with the reason of the end, or is cancelled when the client leaves."""
+        """Raises `SocketClosed` with the reason of the end; is cancelled when the client leaves."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read)
             nursery.start_soon(self._answer, nursery.cancel_scope)
@@ -186,7 +138,7 @@ class _Session:
 
     async def _until_ended(self, scope: trio.CancelScope) -> None:
         await self._ended.wait()
-        self._why = _Closed(CLOSE_UNAUTHORIZED, "the session has ended")
+        self._why = SocketClosed(CLOSE_UNAUTHORIZED, "the session has ended")
         scope.cancel()
 
     async def _expire(self, scope: trio.CancelScope) -> None:
@@ -194,14 +146,14 @@ class _Session:
         while self._clock.now_us() < expires_us:
             left_s = (expires_us - self._clock.now_us()) / SECOND_US
             await trio.sleep(min(left_s, 3600.0))  # the wall clock may jump
-        self._why = _Closed(CLOSE_UNAUTHORIZED, "the token has expired")
+        self._why = SocketClosed(CLOSE_UNAUTHORIZED, "the token has expired")
         scope.cancel()
 
     async def _read(self) -> None:
         while True:
             frame = await self._socket.receive()
             try:
-                said = codec.decode_as(from_client, _bytes(frame))
+                said = codec.decode_as(from_client, frame_bytes(frame))
             except BadPayload as error:
                 await self._replies.send(_error(error.detail))
                 continue
@@ -224,7 +176,7 @@ class _Session:
             async for reply in self._to_send:
                 await self._send(reply)
         except trio.TooSlowError:
-            self._why = _Closed(CLOSE_TRY_AGAIN, "the client takes nothing")
+            self._why = SocketClosed(CLOSE_TRY_AGAIN, "the client takes nothing")
             scope.cancel()
 
     async def _send_events(self, scope: trio.CancelScope) -> None:
@@ -245,9 +197,9 @@ class _Session:
                     await self._send(framed_stale(since_us))  # it stood still before we came
                 self._tells_stale = False
         except trio.EndOfChannel:
-            self._why = _Closed(CLOSE_TRY_AGAIN, "connect again")
+            self._why = SocketClosed(CLOSE_TRY_AGAIN, "connect again")
         except trio.TooSlowError:
-            self._why = _Closed(CLOSE_TRY_AGAIN, "the client takes nothing")
+            self._why = SocketClosed(CLOSE_TRY_AGAIN, "the client takes nothing")
         scope.cancel()
 
     def _framed(self, events: Sequence[Event]) -> list[bytes]:
@@ -280,13 +232,6 @@ def _is_showable(device: Device) -> bool:
 def framed_stale(since_us: int) -> bytes:
     """The news of a stand-still that began before this socket: outside the counted events."""
     return Staleness(since_us).encoded + b"}"
-
-
-def _bytes(frame: str | bytes | None) -> bytes:
-    """A frame as bytes; Quart gives None for an empty binary one."""
-    if isinstance(frame, str):
-        return frame.encode("utf-8", "surrogatepass")
-    return frame or b""
 
 
 def _error(detail: str) -> bytes:

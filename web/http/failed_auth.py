@@ -1,0 +1,80 @@
+"""Tokens, keys and tickets that are wrong: how many may come from a network.
+
+    async with failed.trying("203.0.113.9"):
+        asker = await auth.asker_of(token)      # raises Unauthorized
+
+Only what fails counts, so a site behind one address is not shut out by whoever tries out keys
+there: where too much has failed, one credential after the other is looked at, and who is right is
+in. So strangers take one connection to the database at most, and learn nothing of what they try.
+"""
+
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+import trio
+
+from actors.runtime.buckets import Buckets
+from actors.runtime.sampled import Sampled
+from protocol.errors import Busy, TooMany, Unauthorized
+
+log = structlog.get_logger("roost.web")
+
+# Of one network: so many may fail at once, and one more each second.
+FAILURES_MAX, FAILURE_EVERY_S = 50, 1.0
+# Where too much has failed: so many wait for the one look, for so long. A look takes some
+# milliseconds.
+WAITING_MAX = 1_000
+WAIT_S = 5.0
+RETRY_S = 5
+
+
+class FailedAuth:
+    """Counts failures by network (`web.addresses.network_of`)."""
+
+    def __init__(self) -> None:
+        self._told = Sampled()
+        self._failures = Buckets(FAILURES_MAX, FAILURE_EVERY_S)
+        self._look = trio.CapacityLimiter(1)
+
+    @asynccontextmanager
+    async def trying(self, network: str) -> AsyncIterator[None]:
+        """Around a look at a credential.
+
+        Raises:
+            TooMany: it is wrong, as much from there was before.
+            Busy: too many wait to be looked at.
+        """
+        if not self._failures.is_empty(network):
+            with self.counted(network):
+                yield
+            return
+        await self._wait()
+        try:
+            with self.counted(network):
+                yield
+        finally:
+            self._look.release()
+
+    async def _wait(self) -> None:
+        if self._look.statistics().tasks_waiting < WAITING_MAX:
+            with trio.move_on_after(WAIT_S):
+                await self._look.acquire()
+                return
+        raise Busy("too much from here was wrong; the others wait", retry_after_s=RETRY_S)
+
+    @contextmanager
+    def counted(self, network: str) -> Iterator[None]:
+        """What is `Unauthorized` in the block counts. Raises `TooMany` in its place where too much
+        has failed before."""
+        try:
+            yield
+        except Unauthorized:
+            wait_s = self._failures.take(network)
+            if not wait_s:
+                raise
+            if times := self._told.times():
+                log.info("wrong credentials refused", network=network, times=times)
+            detail = "too many wrong tokens, keys or tickets came from here"
+            raise TooMany(detail, retry_after_s=math.ceil(wait_s)) from None
