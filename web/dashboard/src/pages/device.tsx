@@ -29,6 +29,19 @@ function About({ device }: { device: DeviceResource }) {
       </Heading>
       <div className="grid">
         <section className="sheet">
+          {device.flood && (
+            <p className="problem" role="status">
+              {Date.parse(device.flood.retry_at) > now
+                ? t("Disconnected: it sent {many} messages a second. It may come back at {time}.", {
+                    many: number(device.flood.messages_per_s, 0),
+                    time: moment(device.flood.retry_at),
+                  })
+                : t("It was disconnected at {time}: it sent {many} messages a second.", {
+                    many: number(device.flood.messages_per_s, 0),
+                    time: moment(device.flood.at),
+                  })}
+            </p>
+          )}
           <dl className="facts">
             <dt>{t("Code")}</dt>
             <dd>
