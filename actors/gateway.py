@@ -15,6 +15,7 @@ from actors.accounts import Accounts
 from actors.flows import Flows
 from actors.ingest.late_acks import LateAcks, Owed
 from actors.ingest.limits import Limits
+from actors.ingest.rate_notices import NoticeLimits
 from actors.ledger import Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
 from actors.refusing import KEPT_BYTES_MAX
@@ -127,6 +128,7 @@ class Gateway:
         self._canary_passed = canary_passed
         self._canary_sent = canary_sent
         self._limits = limits
+        self._notice_limits = NoticeLimits()
         limits.tell = self.tell
         self.refused_acks = LateAcks(self._acknowledge_refused)
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
@@ -484,6 +486,8 @@ class Gateway:
 
     def tell(self, notice: Notice) -> None:
         """Tell a device why its message was refused: best effort."""
+        if not self._notice_limits.allows(notice.topic, self._clock.now_us()):
+            return
         if not self._broker.publish_nowait(notice.topic, notice.body):
             self.notices_dropped += 1
 

@@ -1,9 +1,11 @@
-"""What a device hears of messages that were refused for their rate: now and then, with a count."""
+"""What a device hears of messages that were refused: now and then, with a count where it is for
+their rate."""
 
 import math
 from collections import OrderedDict
 
 from actors.ingest.rates import Key
+from actors.refusing import NoticeLimit
 from protocol import codec
 from protocol.errors import Reason
 from protocol.messages import Notice
@@ -13,6 +15,24 @@ from protocol.topics import errors_topic
 EVERY_S = 6.0
 DEVICES_MAX = 10_000
 DETAIL = "more messages than are taken from this device or its user"
+
+
+class NoticeLimits:
+    """At most ten notices a minute for a device, whoever they come from: its actor has a limit of
+    its own, and begins anew with it."""
+
+    def __init__(self) -> None:
+        self._topics: OrderedDict[str, NoticeLimit] = OrderedDict()
+
+    def allows(self, topic: str, now_us: int) -> bool:
+        limit = self._topics.get(topic)
+        if limit is None:
+            limit = self._topics[topic] = NoticeLimit()
+            if len(self._topics) > DEVICES_MAX:
+                self._topics.popitem(last=False)
+        else:
+            self._topics.move_to_end(topic)
+        return limit.allows(now_us)
 
 
 class _Told:

@@ -11,7 +11,7 @@ from actors.ingest import floods as module
 from actors.ingest import rate_notices
 from actors.ingest.floods import Floods
 from actors.ingest.late_acks import LateAcks, Owed
-from actors.ingest.rate_notices import EVERY_S, RateNotices
+from actors.ingest.rate_notices import EVERY_S, NoticeLimits, RateNotices
 from protocol import codec
 from protocol.errors import Unavailable
 from protocol.records import LoadedDevice
@@ -35,6 +35,10 @@ class Store:
         return [loaded() if key == KEY else None for key in keys]
 
 
+def some_store() -> Any:
+    return Store()
+
+
 class Logins(NoLogins):
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +51,7 @@ class Logins(NoLogins):
 
 class Scene:
     def __init__(self, nursery: trio.Nursery) -> None:
-        self.store: Any = Store()
+        self.store = some_store()
         self.logins = Logins()
         self.told: list[str] = []
         clock = ManualClock()
@@ -65,7 +69,9 @@ async def scene(autojump_clock: Any, nursery: trio.Nursery) -> Scene:
 async def test_a_device_is_shut_out_for_a_while_and_its_page_tells_why(scene: Scene) -> None:
     scene.floods.began(KEY, 12_345.6)
     await trio.testing.wait_all_tasks_blocked()
-    assert scene.logins.shut == [(loaded().device.client_id, pytest.approx(60.0, abs=0.1))]
+    ((client_id, for_s),) = scene.logins.shut
+    assert client_id == loaded().device.client_id
+    assert for_s == pytest.approx(60.0, abs=0.1)
     found = scene.floods.of(KEY)
     assert found is not None
     assert (found.messages_per_s, found.until_us - found.at_us) == (12_346, 60_000_000)
@@ -126,6 +132,20 @@ def test_a_device_hears_of_refusals_at_most_ten_times_a_minute_with_how_many() -
     assert [each["refused"] for each in heard] == [1] + [600] * 9
     assert {each["retry_after_s"] for each in heard} == {1}
     assert {each["reason"] for each in heard} == {"too_fast"}
+
+
+def test_a_device_hears_at_most_ten_notices_a_minute_whoever_they_come_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = NoticeLimits()
+    now_us = 1_790_000_000_000_000
+    assert [limits.allows("d1", now_us + n) for n in range(12)] == [True] * 10 + [False] * 2
+    assert limits.allows("d2", now_us)
+    assert limits.allows("d1", now_us + 61_000_000)
+    monkeypatch.setattr(rate_notices, "DEVICES_MAX", 3)
+    for n in range(9):
+        limits.allows(f"d{n}", now_us)
+    assert len(limits._topics) <= 4
 
 
 def test_of_so_many_devices_it_is_known_what_they_heard(monkeypatch: pytest.MonkeyPatch) -> None:
