@@ -69,7 +69,6 @@ class Accounts:
         stored: int = 0,
         duplicate: int = 0,
         refused: int = 0,
-        limited: int = 0,
         shed: int = 0,
         unowned: int = 0,
     ) -> None:
@@ -79,10 +78,20 @@ class Accounts:
             account.stored += stored
             account.duplicate += duplicate
             account.refused += refused
-            account.limited += limited
             account.shed += shed
             account.unowned += unowned
         self._close(device, mine)
+
+    def turned_away(self, device: tuple[str, str], *, limited: int = 0, shed: int = 0) -> None:
+        """Readings that were refused or shed as they came: thousands a second, in a flood."""
+        mine = self._busy.get(device) or self._quiet.get(device)
+        if mine is None:
+            mine = self._open(device)
+            self._close(device, mine)
+        for account in (self.total, mine):
+            account.received += limited + shed
+            account.limited += limited
+            account.shed += shed
 
     def _open(self, device: tuple[str, str]) -> Account:
         account = self._busy.get(device)

@@ -16,7 +16,7 @@ from actors.ingest.rate_notices import RateNotices
 from actors.ingest.rates import Key, Rates, RateSettings
 from actors.ports import Delivery, SessionPlan
 from protocol.messages import Notice
-from protocol.topics import Topic, unmapped
+from protocol.topics import Topic
 
 
 class Limits:
@@ -67,13 +67,12 @@ class Limits:
 
     def _refuse(self, delivery: Delivery, topic: Topic, wait_s: float, now_s: float) -> None:
         count = 0 if topic.is_urgent else 1  # it is not decoded: a message of readings is one
-        self._accounts.received(topic.device, count)
         if not delivery.packet_id:
             self.shed += 1
-            self._accounts.shed(topic.device, count)
+            self._accounts.turned_away(topic.device, shed=count)
             return
         self.refused += 1
-        self._accounts.settled(topic.device, limited=count)
-        notice = self._notices.refused(topic.device, unmapped(delivery.topic), wait_s, now_s)
+        self._accounts.turned_away(topic.device, limited=count)
+        notice = self._notices.refused(topic.device, delivery.topic, wait_s, now_s)
         if notice is not None:
             self.tell(notice)

@@ -5,11 +5,11 @@ import math
 from collections import OrderedDict
 
 from actors.ingest.rates import Key
-from actors.refusing import NoticeLimit
+from actors.refusing import NoticeLimit, storable
 from protocol import codec
 from protocol.errors import Reason
 from protocol.messages import Notice
-from protocol.topics import errors_topic
+from protocol.topics import errors_topic, unmapped
 
 # Ten notices a minute are what a device hears at most (CONTRACT §1).
 EVERY_S = 6.0
@@ -63,7 +63,7 @@ class RateNotices:
         if now_s - told.told_s < EVERY_S:
             return None
         body = {
-            "topic": topic,
+            "topic": storable(unmapped(topic)),
             "reason": Reason.TOO_FAST,
             "detail": DETAIL,
             "retry_after_s": max(1, math.ceil(wait_s)),

@@ -53,3 +53,17 @@ def test_what_is_shed_is_never_in_flight(few: Accounts) -> None:
     few.received(key(1), 5)
     few.shed(key(1), 5)
     assert few.of(key(1)).in_flight == few.total.in_flight == 0
+
+
+def test_what_is_turned_away_is_received_and_never_in_flight(few: Accounts) -> None:
+    few.received(key(0), 2)
+    few.turned_away(key(0), limited=1)
+    few.turned_away(key(1), shed=1)
+    assert few.of(key(0)) == Account(received=3, limited=1)
+    assert few.of(key(0)).in_flight == 2
+    assert few.of(key(1)) == Account(received=1, shed=1)
+    assert few.total == Account(received=4, limited=1, shed=1)
+    for n in range(2, 9):
+        few.turned_away(key(n), limited=1)
+    assert len(few) == 3
+    assert few.of(key(0)).in_flight == 2
