@@ -46,6 +46,7 @@ class Expansion:
         self._table = self._slot_minutes()
         self._known: dict[int, tuple[int, ...]] = {}
         self.steps = 0  # spent in vain since the last match
+        self.spent = 0  # in vain altogether
 
     def days(self, from_day: int, last_day: int, last_minute: int = 1439) -> Iterator[Found]:
         """The days with times of the rule, ascending, from `from_day` to a last civil time.
@@ -55,6 +56,8 @@ class Expansion:
         from_day = max(from_day, self._start_day)
         for cost, days in self._periods(from_day, last_day):
             self.steps += cost
+            self.spent += cost
+            has_match = False
             for day, minutes in self._of_period(days):
                 if day > last_day:
                     return
@@ -64,8 +67,11 @@ class Expansion:
                     minutes = [minute for minute in minutes if minute <= last_minute]
                 if minutes and day >= from_day:
                     self.steps = 0
+                    if not has_match:
+                        has_match, self.spent = True, self.spent - cost
                     yield day, minutes
                 self.steps += not minutes
+                self.spent += not minutes
                 if self.steps > STEPS_MAX:
                     return
             if self.steps > STEPS_MAX:

@@ -31,6 +31,8 @@ from protocol.times import FIRST_US, LAST_US, SECOND_US, format_us, parse_rfc333
 
 # Each takes away at most a day: some 1,440 instants, whose day is dropped as a whole.
 EXCLUSIONS_MAX = 200
+# Candidates in vain, all together, after which a search comes back with what it has: some 10 ms.
+WORK_MAX = 3_000
 # No clock was ever set by more than a day; one more, for the day of the other side.
 NEAR_DAYS = 3
 
@@ -57,7 +59,7 @@ def recurrence(
     Raises:
         BadRecurrence: with the `field` (`trigger_time`, `timezone`, `recurrence`, `exclusions`)
             that is wrong. So is a rule that has no occurrence from its start on, or none that the
-            bounded search finds, and exclusions that leave none.
+            bounded search finds, one that would take long to count, and exclusions that leave none.
     """
     _check_start(start_us)
     name = "UTC" if timezone is None else timezone
@@ -80,9 +82,49 @@ def recurrence(
             "recurrence",
             f"has no occurrence from its start on (or none among {STEPS_MAX:,} candidates)",
         )
-    if checked.exclusions and not occurrences(checked, start_us - 1, 1):
-        raise BadRecurrence("exclusions", "leave no occurrence")
+    if read is not None and read.count is not None and not _is_countable(bare):
+        detail = f"is counted through more than {WORK_MAX:,} candidates; end it with UNTIL"
+        raise BadRecurrence("recurrence", detail)
+    if checked.exclusions and not upcoming(checked, start_us - 1, 1).instants:
+        raise BadRecurrence(
+            "exclusions", f"leave no occurrence (or none among {WORK_MAX:,} candidates)"
+        )
     return checked
+
+
+def _is_countable(schedule: Recurrence) -> bool:
+    """Whether a rule with COUNT may be walked through: all searches begin at its start."""
+    rule = parse(schedule.rule or "")
+    start = civil_of(schedule.start_us, zone_of(schedule.timezone))
+    expansion = Expansion(rule, start.day, start.minute)
+    left = rule.count or 0
+    for _, minutes in expansion.days(start.day, *_last(rule, start)):
+        left -= len(minutes)
+        if left <= 0 or expansion.spent > WORK_MAX:
+            break
+    return expansion.spent <= WORK_MAX
+
+
+class Upcoming(msgspec.Struct, frozen=True):
+    """What a search of bounded work found, and up to which instant it came; `through_us` is None
+    where there is nothing more."""
+
+    instants: list[int]
+    through_us: int | None
+
+
+def upcoming(recurrence: Recurrence, after_us: int, count: int) -> Upcoming:
+    """As `occurrences`, but in bounded work: it ends early where the next ones are hard to find
+    (`WORK_MAX` candidates in vain), and goes on after `through_us` when it is asked again. A step
+    of a task may take it."""
+    due = _Due(recurrence)
+    found: list[int] = []
+    for us, is_due in due.every(after_us) if count > 0 else ():
+        if is_due:
+            found.append(us)
+        if len(found) == count or due.spent > WORK_MAX:
+            return Upcoming(found, us)
+    return Upcoming(found, None)
 
 
 def occurrences(recurrence: Recurrence, after_us: int, count: int) -> list[int]:
@@ -94,12 +136,12 @@ def occurrences(recurrence: Recurrence, after_us: int, count: int) -> list[int]:
     Raises:
         BadRecurrence: a schedule not made by `recurrence()`, or whose zone is gone.
     """
-    due = _Due(recurrence)
     found: list[int] = []
-    for us in due.after(after_us) if count > 0 else ():
-        found.append(us)
-        if len(found) == count:
-            break
+    through_us: int | None = after_us
+    while through_us is not None and len(found) < count:
+        some = upcoming(recurrence, through_us, count - len(found))
+        found += some.instants
+        through_us = some.through_us
     return found
 
 
@@ -143,13 +185,19 @@ class _Due:
         left_out = [_exclusion(text) for text in schedule.exclusions]
         self._no_days = {day.toordinal() for day in left_out if isinstance(day, date)}
         self._no_instants = {us for us in left_out if not isinstance(us, date)}
+        self._expansion: Expansion | None = None
 
-    def after(self, after_us: int) -> Iterator[int]:
-        """Every instant after this one that is not excluded, ascending."""
+    @property
+    def spent(self) -> int:
+        """Candidates that came to nothing so far."""
+        return 0 if self._expansion is None else self._expansion.spent
+
+    def every(self, after_us: int) -> Iterator[tuple[int, bool]]:
+        """Every instant after this one, ascending, and whether it is due or excluded."""
         rule, start_us = self._rule, self._start_us
         if rule is None:
-            if start_us > after_us and not self._excluded(start_us):
-                yield start_us
+            if start_us > after_us:
+                yield start_us, not self._excluded(start_us)
             return
         low_us, high_us = WRITABLE_US
         if after_us >= high_us:
@@ -162,12 +210,16 @@ class _Due:
             if left is not None:
                 instants = instants[:left]
                 left -= len(instants)
-            if instants and instants[-1] > after_us and plain_day not in self._no_days:
+            if instants and instants[-1] > after_us:
+                if plain_day in self._no_days:
+                    instants, is_no_day = instants[-1:], True
+                else:
+                    is_no_day = False
                 for us in instants:
                     if us > until_us:
                         return
-                    if us > after_us and not self._excluded(us, plain_day):
-                        yield us
+                    if us > after_us:
+                        yield us, not is_no_day and not self._excluded(us, plain_day)
             if left == 0:
                 return
 
@@ -186,7 +238,7 @@ class _Due:
         start = civil_of(self._start_us, self._zone)
         # A start that is the second of a time that exists twice is meant as it is.
         twin_us = instant_of(*start, self._zone)
-        expansion = Expansion(rule, start.day, start.minute)
+        expansion = self._expansion = Expansion(rule, start.day, start.minute)
         held: set[int] = set()
         for day, minutes in expansion.days(from_day, *_last(rule, start)):
             found = instants_of(day, minutes, start.rest_us, self._zone)

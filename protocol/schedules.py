@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol import commands
 from protocol.commands import Command
-from protocol.recurrence import Recurrence, occurrences
+from protocol.recurrence import Recurrence, occurrences, upcoming
 from protocol.times import SECOND_US, format_us, shown_us
 
 PENDING, TRIGGERED, ACKNOWLEDGED = "pending", "triggered", "acknowledged"
@@ -124,11 +124,16 @@ def planned(schedule: Schedule, after_us: int, count: int = AHEAD) -> tuple[Sche
     if schedule.recurrence is None:
         earliest_us = after_us - schedule.tolerance_s * SECOND_US
         times = occurrences(schedule.rule, earliest_us - 1, 1)
-        plan_us = None
+        plan_us = last_us = None
     else:
-        times = occurrences(schedule.rule, after_us, count)
-        plan_us = times[count // 2] if len(times) == count else None
-    first_us, last_us = (times[0], times[-1]) if times else (None, after_us)
+        some = upcoming(schedule.rule, after_us, count)
+        times, last_us = some.instants, some.through_us
+        # Where they are hard to find there are fewer than asked for, or none yet.
+        half_us = times[len(times) // 2] if times else after_us
+        plan_us = None if last_us is None else half_us
+    if last_us is None:
+        last_us = times[-1] if times else after_us
+    first_us = times[0] if times else None
     schedule = msgspec.structs.replace(
         schedule, planned_us=last_us, plan_us=plan_us, next_us=first_us
     )

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from protocol import civil, schedules
-from protocol.recurrence import Recurrence
+from protocol.recurrence import Recurrence, Upcoming
 from protocol.schedules import Schedule
 from protocol.times import SECOND_US
 from tests.simulation import running
@@ -57,12 +57,13 @@ def later_of_two(patch: Patch) -> None:
 
 
 def day_of_24_hours(patch: Patch) -> None:
-    def mistaken(rule: Recurrence, after_us: int, most: int) -> list[int]:
+    def mistaken(rule: Recurrence, after_us: int, most: int) -> Upcoming:
         day_us = DAY_S * SECOND_US
         first = max(0, (after_us - rule.start_us) // day_us + 1)
-        return [rule.start_us + (first + n) * day_us for n in range(most)]
+        found = [rule.start_us + (first + n) * day_us for n in range(most)]
+        return Upcoming(found, found[-1])
 
-    patch.setattr(schedules, "occurrences", mistaken)
+    patch.setattr(schedules, "upcoming", mistaken)
 
 
 def planned_once(patch: Patch) -> None:

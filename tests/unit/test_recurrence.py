@@ -4,7 +4,7 @@ import pytest
 
 from protocol.errors import BadRecurrence
 from protocol.expansion import STEPS_MAX, Expansion
-from protocol.recurrence import Recurrence, occurrences, recurrence
+from protocol.recurrence import WORK_MAX, Recurrence, occurrences, recurrence, upcoming
 from protocol.rrule import parse
 from protocol.times import format_us, parse_rfc3339
 
@@ -191,6 +191,60 @@ def test_a_search_in_vain_ends_after_a_bounded_number_of_steps() -> None:
     expansion = Expansion(rule, 739_000, 0)
     assert list(expansion.days(739_000, 3_600_000)) == []
     assert expansion.steps <= 2 * STEPS_MAX
+
+
+# Each time is found after a thousand candidates that are none.
+COSTLY = "FREQ=MINUTELY;INTERVAL=1439;BYHOUR=3;BYMINUTE=7"
+
+
+@pytest.mark.parametrize("excluded", [0, 1, 2])
+def test_what_is_hard_to_find_is_found_in_portions(excluded: int) -> None:
+    bare = made(NEW_YEAR, "Europe/Berlin", COSTLY)
+    times = occurrences(bare, bare.start_us, 30)
+    left_out = [format_us(us)[:10] if n % 2 else format_us(us) for n, us in enumerate(times)]
+    schedule = made(NEW_YEAR, "Europe/Berlin", COSTLY, *left_out[:excluded])
+    found: list[int] = []
+    through_us: int | None = schedule.start_us
+    searches = 0
+    while through_us is not None and len(found) < 30 - excluded:
+        some = upcoming(schedule, through_us, 30 - excluded - len(found))
+        assert len(some.instants) <= 1 + WORK_MAX // 1_000
+        found += some.instants
+        through_us = some.through_us
+        searches += 1
+    assert found == times[excluded:]
+    assert searches >= 10
+
+
+@pytest.mark.parametrize("last", ["COUNT=12", "UNTIL=20260110T000000Z"])
+def test_a_search_says_where_there_is_no_more(last: str) -> None:
+    schedule = made(NEW_YEAR, "UTC", f"FREQ=DAILY;{last}")
+    some = upcoming(schedule, schedule.start_us, 5)
+    assert some.through_us == some.instants[-1]
+    assert len(some.instants) == 5
+    assert upcoming(schedule, some.through_us, 100).through_us is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "excluded", "field"),
+    [
+        # From the year 1 on, five seconds of the processor: each search begins at the start.
+        (f"{COSTLY};COUNT=1000", 0, "recurrence"),
+        # For a hundred, two seconds: what was found and left out was no step in vain.
+        (COSTLY, 20, "exclusions"),
+    ],
+)
+def test_a_rule_that_would_take_long_is_refused(rule: str, excluded: int, field: str) -> None:
+    bare = made("0002-01-01T00:00:00Z", "UTC", COSTLY)
+    left_out = [format_us(us) for us in occurrences(bare, bare.start_us - 1, excluded)]
+    with pytest.raises(BadRecurrence) as refused:
+        made("0002-01-01T00:00:00Z", "UTC", rule, *left_out)
+    assert refused.value.field == field
+
+
+def test_a_long_count_of_everyday_parts_is_taken() -> None:
+    for rule in ("DAILY;BYDAY=MO,TU", "MONTHLY;BYMONTHDAY=31", "WEEKLY;INTERVAL=2", "HOURLY"):
+        assert made(NEW_YEAR, "Europe/Berlin", f"FREQ={rule};COUNT=1000")
 
 
 def test_a_rule_is_kept_in_one_spelling() -> None:

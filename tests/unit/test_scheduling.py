@@ -4,6 +4,10 @@ import trio
 from trio.testing import MockClock
 
 from actors.scheduling import CLAIM_MAX, CLAIM_MIN, CLAIM_PACE_S, CLAIMED_PER_S, Portions
+from protocol.recurrence import occurrences
+from protocol.schedules import planned
+from protocol.times import parse_rfc3339
+from tests.contract.test_store_schedules import some_schedule
 
 
 async def taken(portions: Portions, every_s: float, times: int) -> list[int]:
@@ -40,3 +44,25 @@ async def test_a_slower_machine_gets_larger_ones_and_keeps_the_rate(
 
 def test_many_due_at_one_moment_are_out_within_five_seconds() -> None:
     assert 10_000 / CLAIMED_PER_S < 4.8
+
+
+async def test_what_is_hard_to_plan_is_planned_in_portions() -> None:
+    """Two hundred at once, after an outage, held everybody for two seconds."""
+    start_us = parse_rfc3339("2026-01-01T00:00:00Z")
+    schedule = some_schedule(
+        trigger_us=start_us,
+        timezone="UTC",
+        recurrence="FREQ=MINUTELY;INTERVAL=1439;BYHOUR=3;BYMINUTE=7",
+        exclusions=(),
+    )
+    wanted = occurrences(schedule.rule, start_us, 40)
+    planned_us = start_us
+    times: list[int] = []
+    while len(times) < 40:
+        after, more = planned(schedule, planned_us, 200)
+        assert len(more) <= 4
+        assert after.plan_us is not None
+        assert after.plan_us <= more[-1]  # it is gone on with before they have all fired
+        assert after.planned_us is not None
+        planned_us, times = after.planned_us, times + more
+    assert times[:40] == wanted
