@@ -105,14 +105,18 @@ class Users:
             self.renew(user_id)
 
     @asynccontextmanager
-    async def watch(self, user_id: str) -> AsyncIterator[Outbox]:
+    async def watch(self, user_id: str, most: int | None = None) -> AsyncIterator[Outbox]:
         """An outbox that fills while the block runs, beginning with a `DeviceList`.
+
+        Args:
+            most: dashboards of one user; `DASHBOARDS_MAX` without it.
 
         Raises:
             Busy: this user has as many dashboards open as anybody may.
         """
-        if len(self._watching.get(user_id, ())) >= DASHBOARDS_MAX:
-            raise Busy(f"{DASHBOARDS_MAX} dashboards of this user are open already")
+        most = DASHBOARDS_MAX if most is None else most
+        if len(self._watching.get(user_id, ())) >= most:
+            raise Busy(f"{most} dashboards of this user are open already")
         outbox = Outbox()
         cell = self._cells.get(user_id) or self._start(user_id)
         self._watching[user_id].append(outbox)

@@ -15,7 +15,7 @@ from actors.ingest.refusal_budget import (
     USER_PER_HOUR,
     RefusalLimits,
 )
-from roost.settings import check_count
+from roost.settings import check_bytes, check_count
 
 
 @Parameter(name="*")
@@ -46,13 +46,13 @@ class BudgetOptions:
         """Raises `SettingsError`."""
         return RefusalLimits(
             device_per_hour=check_count(self.device_refusals_per_hour, "device refusals per hour"),
-            device_bytes_per_hour=check_count(
+            device_bytes_per_hour=check_bytes(
                 self.device_refusal_bytes_per_hour, "device refusal bytes per hour"
             ),
             user_per_hour=check_count(self.user_refusals_per_hour, "user refusals per hour"),
-            user_bytes_per_hour=check_count(
+            user_bytes_per_hour=check_bytes(
                 self.user_refusal_bytes_per_hour, "user refusal bytes per hour"
             ),
             kept_max=check_count(self.refusals_kept, "refusals kept"),
-            kept_bytes_max=check_count(self.refusal_bytes_kept, "refusal bytes kept"),
+            kept_bytes_max=check_bytes(self.refusal_bytes_kept, "refusal bytes kept"),
         )

@@ -41,7 +41,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     web: WebSettings
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
-    bounds: IngestBounds = IngestBounds()
+    ingest: IngestBounds = IngestBounds()
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -87,7 +87,7 @@ async def serve(settings: ServeSettings) -> None:
             zalo=settings.zalo,
             mail=settings.mail,
         )
-        await run_until_signal(ports, web, settings.http, where, serve_ready, settings.bounds)
+        await run_until_signal(ports, web, settings.http, where, serve_ready, settings.ingest)
 
 
 def _kept_secret(path: Path) -> str:

@@ -12,6 +12,10 @@
   is asked on it is not answered (as in its #25). Here that part is shielded.
 - Each piece that goes out gives all other tasks a turn first, by the lock that it takes: here only
   where another piece is on its way.
+- It takes connections until no file can be opened any more: here so many of an address, and of all
+  (`web.http.connections`).
+- What comes with an upgrade, before it is answered, is refused with a traceback, and a WebSocket
+  that has ended keeps its connection: see `roost.socket_ends`.
 
 Guarded by `tests/contract/test_guards.py`, `tests/unit/test_hardening.py`,
 `tests/real/test_strangers.py` and `tests/real/test_connections.py`.
@@ -24,9 +28,13 @@ import hypercorn.protocol.ws_stream
 import hypercorn.trio.run
 import structlog
 import trio
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer
 from hypercorn.trio.tcp_server import TCPServer
+
+from roost.socket_ends import PatientStream
+from web.http.connections import Connections, Place
 
 log = structlog.get_logger("roost.web")
 
@@ -34,24 +42,57 @@ log = structlog.get_logger("roost.web")
 SEND_WITHIN_S = 30.0
 
 
+class ServerConfig(Config):
+    """hypercorn's, and which connections may stay."""
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__()
+        self.connections = connections
+
+
 class ContainedServer(TCPServer):
-    """A connection whose failure is its own."""
+    """A connection whose failure is its own, and that may have to give way to others."""
+
+    config: ServerConfig
+    place: Place | None = None
 
     async def run(self) -> None:
+        given_way = trio.CancelScope()
+        address = _address(self.stream)
+        if address is not None:
+            self.place = self.config.connections.come(address, given_way.cancel)
+        if self.place is None:
+            await trio.aclose_forcefully(self.stream)
+            return
         try:
-            await super().run()
+            with given_way:
+                await super().run()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this connection's)
             # Without a traceback: strangers decide what is in it.
             log.warning("connection failed", error=type(error).__name__)
             with trio.move_on_after(1, shield=True):
                 await trio.aclose_forcefully(self.stream)
+        finally:
+            self.place.leave()
 
     async def _read_data(self) -> None:
         """A client that has gone is not waited for as one that is idle."""
         await super()._read_data()
         await self.idle_task.stop()
 
+    async def _initiate_server_close(self) -> None:
+        """Nothing was asked for too long, or not to its end."""
+        said, _ = getattr(self.protocol.protocol.connection, "trailing_data", (b"", False))
+        if said and self.place is not None and not self.context.terminated.is_set():
+            self.place.slow_head()
+        await super()._initiate_server_close()
+
     async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, Updated) and self.place is not None:
+            if event.idle:
+                self.place.idle()
+            else:
+                self.place.busy()
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return
@@ -77,6 +118,14 @@ class ContainedServer(TCPServer):
             await trio.aclose_forcefully(self.stream)
         if gone or scope.cancelled_caught:
             await self.protocol.handle(Closed())
+
+
+def _address(stream: Any) -> str | None:
+    """Whom it leads to; None where they have gone already."""
+    try:
+        return str(getattr(stream, "transport_stream", stream).socket.getpeername()[0])
+    except OSError:
+        return None
 
 
 class BoundedBuffer(WebsocketBuffer):
@@ -109,6 +158,7 @@ def _agree_to_nothing(*offered: object) -> None:
 PATCHES: tuple[tuple[Any, str, Any], ...] = (
     (hypercorn.trio.run, "TCPServer", ContainedServer),
     (hypercorn.protocol.ws_stream, "WebsocketBuffer", BoundedBuffer),
+    (hypercorn.protocol.h11, "WSStream", PatientStream),
     (hypercorn.protocol.ws_stream, "server_extensions_handshake", _agree_to_nothing),
     (hypercorn.protocol.h11.H11Protocol, "_check_protocol", _stay_http_1),
     (hypercorn.protocol.h11.H11Protocol, "_maybe_recycle", _recycle_whole),

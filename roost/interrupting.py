@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 # Sockets of dashboards and devices: many systems give 1,024 unless more is asked for.
 FILES_WANTED = 65_536
+# For the database, the broker, files, receivers of webhooks.
+FILES_KEPT = 1_024
 
 
 def allow_files() -> None:
@@ -21,6 +23,14 @@ def allow_files() -> None:
     wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def room_for(sockets: int) -> int:
+    """How many of so many sockets there may be: everything else needs files, too."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sockets
+    return max(1, min(sockets, soft - min(FILES_KEPT, soft // 4)))
 
 
 def run(work: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.ingest.bounds import IngestBounds
 from roost import logs
+from roost.bound_options import BoundOptions
 from roost.budget_options import BudgetOptions
 from roost.embedded.broker import SUBSCRIPTIONS_MAX
 from roost.embedded.watchdog import PATIENCE_S
@@ -31,6 +32,7 @@ from roost.web_options import WebOptions
 WEB = WebOptions()
 RATES = RateOptions()
 BUDGET = BudgetOptions()
+BOUNDS = BoundOptions()
 
 
 def up_command(
@@ -47,6 +49,7 @@ def up_command(
     web: WebOptions = WEB,
     rates: RateOptions = RATES,
     budget: BudgetOptions = BUDGET,
+    bounds: BoundOptions = BOUNDS,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
     server_patience_s: Annotated[float, Parameter(show=False)] = PATIENCE_S,
@@ -60,8 +63,8 @@ def up_command(
         data_dir=data_dir,
         listener_clients_max=check_count(mqtt_listener_clients, "MQTT listener clients", 1, 1_000),
         subscriptions_max=check_count(mqtt_subscriptions, "MQTT subscriptions", 32, 65_536),
-        web=web.settings(),
-        bounds=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
+        web=web.settings(bounds.bounds()),
+        ingest=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
         zalo=web.zalo(),
         mail=web.mail(),
         demo=demo,
@@ -86,6 +89,7 @@ def serve_command(
     web: WebOptions = WEB,
     rates: RateOptions = RATES,
     budget: BudgetOptions = BUDGET,
+    bounds: BoundOptions = BOUNDS,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -99,8 +103,8 @@ def serve_command(
         mqtt_version=mqtt_version,
         mqtt_partitions=mqtt_partitions,
         mqtt_public_url=mqtt_public_url,
-        web=web.settings(),
-        bounds=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
+        web=web.settings(bounds.bounds()),
+        ingest=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
         zalo=web.zalo(),
         mail=web.mail(),
     )

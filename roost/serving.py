@@ -12,7 +12,6 @@ from importlib.metadata import version
 
 import structlog
 import trio
-from hypercorn.config import Config
 from hypercorn.trio import serve
 from quart_trio import QuartTrio
 
@@ -32,10 +31,13 @@ from actors.runtime.pauses import Pauses
 from protocol.civil import load_zones
 from protocol.errors import Unavailable, in_words
 from roost import deadline, logs
-from roost.hardening import harden
+from roost.hardening import ServerConfig, harden
+from roost.interrupting import room_for
 from roost.settings import Bind, check_free
 from roost.shutdown import run_until_stopped
+from web.addresses import Addresses
 from web.app import create_app
+from web.http.connections import Connections
 from web.live import Sockets
 from web.metrics import ProcessFigures
 from web.routing import WebSettings
@@ -46,6 +48,8 @@ GRACE_S = 1.5
 # Beyond its grace time the web server is cancelled.
 CANCELLED_WITHIN_S = 0.5
 PING_S = 20.0
+# From the opening of a connection, or the end of an answer, to the end of a request's head.
+HEAD_WITHIN_S = 5
 FRAME_BYTES_MAX = 64 * 1024
 RESTART_S, RESTART_MAX_S = 0.5, 5.0
 # A Ctrl-C may come twice: from the terminal, and from who started us and passes it on.
@@ -109,9 +113,10 @@ async def open_web(
     harden()
     sockets = Sockets()
     app = create_app(house, Argon2Hasher(), settings, sockets, process)
-    config = Config()
+    config = ServerConfig(process.connections)
     config.bind = [http.shown]
     config.graceful_timeout = GRACE_S
+    config.keep_alive_timeout = HEAD_WITHIN_S
     config.websocket_ping_interval = PING_S
     config.websocket_max_message_size = FRAME_BYTES_MAX
     config.accesslog = None  # a token in a URL reaches no log
@@ -133,7 +138,7 @@ async def open_web(
 class _Bound(trio.TaskStatus[list[str]]):
     """Tells of the first start only, and keeps its address for the next."""
 
-    def __init__(self, first: trio.TaskStatus[list[str]], config: Config) -> None:
+    def __init__(self, first: trio.TaskStatus[list[str]], config: ServerConfig) -> None:
         self.is_bound = False
         self._first = first
         self._config = config
@@ -147,7 +152,7 @@ class _Bound(trio.TaskStatus[list[str]]):
 
 async def _serve_again(
     app: QuartTrio,
-    config: Config,
+    config: ServerConfig,
     stop: trio.Event,
     task_status: trio.TaskStatus[list[str]],
 ) -> None:
@@ -227,7 +232,12 @@ async def run_until_signal(
         deadline.end_within(deadline.END_WITHIN_S, status=0)
 
     lag = LoopLag(time.perf_counter, time.thread_time, held=_report)
-    process = ProcessFigures(lag, logs.dropped)
+    connections = Connections(
+        most=room_for(settings.bounds.connections),
+        of_address_max=settings.bounds.connections_of_address,
+        is_trusted=Addresses(settings.trusted_proxies).is_trusted,
+    )
+    process = ProcessFigures(lag, logs.dropped, connections)
     pulse = Pulse(beat_s=ALONE_BEAT_S, is_alone=True) if alone else Pulse()
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:

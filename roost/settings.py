@@ -11,6 +11,7 @@ import trio
 from actors.adapters.mailer import MailSettings
 from protocol.errors import SettingsError
 
+NUMBER_MAX = 10_000_000
 BYTES_MIN = 1 << 20
 BYTES_MAX = 1 << 50  # a petabyte
 
@@ -176,8 +177,8 @@ def check_jwt_secret(secret: str | None) -> str | None:
     return secret or None
 
 
-def check_count(number: int, what: str, least: int = 1, most: int = BYTES_MAX) -> int:
-    """How many of something, or how many bytes, there may be. Raises `SettingsError`."""
+def check_count(number: int, what: str, least: int = 1, most: int = NUMBER_MAX) -> int:
+    """How many of something there may be. Raises `SettingsError`."""
     if not least <= number <= most:
         raise SettingsError(f"{what}: {number} is not between {least} and {most}")
     return number

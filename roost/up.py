@@ -47,7 +47,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     web: WebSettings
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
-    bounds: IngestBounds = IngestBounds()
+    ingest: IngestBounds = IngestBounds()
     demo: bool = False
     patience_s: float = PATIENCE_S
 
@@ -149,7 +149,7 @@ async def _serve(
 
         # Nobody else has the lock of the data directory.
         await run_until_signal(
-            ports, web, settings.http, where, serve_ready, settings.bounds, alone=True
+            ports, web, settings.http, where, serve_ready, settings.ingest, alone=True
         )
 
 

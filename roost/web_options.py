@@ -21,6 +21,7 @@ from roost.settings import (
     check_tiles,
     check_webhook_networks,
 )
+from web.http.bounds import Bounds
 from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 
 
@@ -95,7 +96,7 @@ class WebOptions:
             graph_url=check_base_url(self.zalo_graph_url, "Zalo graph URL"),
         )
 
-    def settings(self) -> WebSettings:
+    def settings(self, bounds: Bounds) -> WebSettings:
         """Without a secret the `jwt_secret` is empty. Raises `SettingsError`."""
         return WebSettings(
             jwt_secret=check_jwt_secret(self.jwt_secret) or "",
@@ -111,4 +112,5 @@ class WebOptions:
             media_bytes_max=check_bytes(self.media_bytes_max, "media bytes max"),
             media_quota_bytes=check_bytes(self.media_quota_bytes, "media quota bytes"),
             webhooks_private=check_webhook_networks(self.webhook_networks),
+            bounds=bounds,
         )

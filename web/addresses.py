@@ -26,7 +26,7 @@ class Addresses:
         """The address of who asks, as text; `unknown` where the server has none."""
         found = asked.remote_addr or ""
         hops = ",".join(asked.headers.getlist("X-Forwarded-For")).split(",")[-HOPS_MAX:]
-        while hops and self._is_trusted(found):
+        while hops and self.is_trusted(found):
             said = hops.pop().strip()
             if _address(said) is None:
                 break
@@ -43,9 +43,10 @@ class Addresses:
         if asked.scheme == "https":
             return True
         said = asked.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
-        return said == "https" and self._is_trusted(asked.remote_addr or "")
+        return said == "https" and self.is_trusted(asked.remote_addr or "")
 
-    def _is_trusted(self, text: str) -> bool:
+    def is_trusted(self, text: str) -> bool:
+        """Whether it is a proxy's whose word counts."""
         address = _address(text)
         return address is not None and any(address in network for network in self._trusted)
 

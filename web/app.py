@@ -43,6 +43,7 @@ from web.arriving import PacedConnection
 from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.hashing import Hashing
+from web.http.thinking import Thinking
 from web.limits import Rates
 from web.live import Sockets, devices_socket
 from web.metrics import ProcessFigures
@@ -95,6 +96,7 @@ def create_app(
     app.url_map.merge_slashes = False
     tokens = Tokens(settings.jwt_secret)
     addresses = Addresses(settings.trusted_proxies)
+    rates = Rates(settings.requests_per_s)
     context = Context(
         house=house,
         auth=Auth(
@@ -110,8 +112,9 @@ def create_app(
         settings=settings,
         uploads=Uploads(),
         limits=SignInLimits(),
-        rates=Rates(settings.requests_per_s),
+        rates=rates,
         addresses=addresses,
+        thinking=Thinking(rates.charge),
     )
     for api in APIS:
         api.install(app, context)
@@ -134,7 +137,10 @@ def _with_a_path(inner: Any) -> Any:
     """Quart fails before its routes on a request target without a path, such as `GET ?x`."""
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith("/"):
+        has_path = scope.get("path", "/").startswith("/")
+        if scope["type"] == "websocket" and not has_path:
+            await send({"type": "websocket.close"})
+        elif scope["type"] == "http" and not has_path:
             view = ProblemView(title="Malformed request", status=400, detail="no path")
             kind = (b"content-type", problems.MEDIA_TYPE.encode())
             await send({"type": "http.response.start", "status": 400, "headers": [kind]})

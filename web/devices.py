@@ -94,7 +94,8 @@ async def add_devices(call: Call) -> Response:
 
 
 async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, MqttAccess]]:
-    """New devices, all or none, and how they log in. Raises `Conflict` for a code that is taken."""
+    """New devices, all or none, and how they log in. Raises `Conflict` for a code that is taken,
+    and where there would be more than one may have."""
     made = []
     for wish in wishes:
         device_id = call.house.ids.uuid()
@@ -113,7 +114,9 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
     # Somebody may have published under this code before: then nobody sits where it shall sit.
     code = wishes[0].device_code if len(wishes) == 1 else None
     async with call.house.devices.changing(call.user.id, code):
-        added = await call.house.store.add_devices([(d, login) for d, login, _ in made])
+        added = await call.house.store.add_devices(
+            [(d, login) for d, login, _ in made], call.settings.bounds.devices
+        )
     for device in added:
         call.house.users.tell(device.user_id, DeviceChanged(device))
     call.house.neighbours.changed(call.user.id)

@@ -75,7 +75,7 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     )
     _check_thresholds(feed)
     async with call.house.devices.changing(call.user.id, code):
-        feed = await call.house.store.add_feed(feed)
+        feed = await call.house.store.add_feed(feed, call.settings.bounds.feeds)
     call.house.neighbours.changed(call.user.id)
     return feed_view(feed)
 

@@ -1,4 +1,5 @@
-"""How many requests anybody may make."""
+"""How many requests anybody may make. They cost by their work: a long page counts as several, and
+so does what has to be worked out for long."""
 
 import math
 
@@ -7,16 +8,25 @@ from protocol.errors import TooMany
 
 # Seconds of the allowed rate that may come at once: a page that opens asks for many things.
 BURST_S = 10.0
+# What a request costs that looks one thing up, and so many items of a page.
+COST_S = 0.004
+ITEMS_OF_ONE = 100
 
 
 class Rates:
     """How many requests a second anybody may make: a user, or an address without a user."""
 
     def __init__(self, per_s: float) -> None:
-        self._buckets = Buckets(max(1, round(per_s * BURST_S)), 1 / per_s)
+        self._most = max(1, round(per_s * BURST_S))
+        self._buckets = Buckets(self._most, 1 / per_s)
 
-    def check(self, who: str) -> None:
-        """Count a request. Raises `TooMany`."""
-        wait_s = self._buckets.take(who)
+    def check(self, who: str, *, items: int | None = None) -> None:
+        """Count a request, or how much more one costs for so many items. Raises `TooMany`."""
+        cost = 1 if items is None else min(max(items - 1, 0) // ITEMS_OF_ONE, self._most)
+        wait_s = self._buckets.take(who, cost) if cost else 0.0
         if wait_s:
             raise TooMany("more requests than anybody may make", retry_after_s=math.ceil(wait_s))
+
+    def charge(self, who: str, took_s: float) -> None:
+        """A request took the processor for so long: what it costs more than others is owed."""
+        self._buckets.owe(who, int(took_s / COST_S))

@@ -34,6 +34,7 @@ from protocol.records import Device
 from protocol.times import SECOND_US
 from web.auth import Asker
 from web.http.idle_sockets import IdleSockets
+from web.http.paced_frames import at_a_pace
 from web.http.socket_auth import SocketClosed, authenticated, frame_bytes, still_in
 from web.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
 from web.routing import Context
@@ -82,9 +83,10 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
     async with sockets.one():
         try:
             asker, token = await authenticated(context, sockets.idle, socket)
+            most = context.settings.bounds.dashboards
             with context.house.sessions.watch(asker.id) as ended:
                 await still_in(context, asker, token)
-                async with context.house.users.watch(asker.user.id) as outbox:
+                async with context.house.users.watch(asker.user.id, most) as outbox:
                     await _Session(context, sockets, socket, asker, ended, outbox).run()
         except Busy as busy:
             with trio.move_on_after(CLOSE_WITHIN_S):
@@ -150,8 +152,9 @@ class _Session:
         scope.cancel()
 
     async def _read(self) -> None:
+        receive = at_a_pace(self._socket.receive)
         while True:
-            frame = await self._socket.receive()
+            frame = await receive()
             try:
                 said = codec.decode_as(from_client, frame_bytes(frame))
             except BadPayload as error:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from actors.house import House
 from actors.runtime.loop_lag import BOUNDS_S, LoopLag
 from protocol.dead_letters import KINDS
+from web.http.connections import Connections
 from web.live import Sockets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,10 +28,12 @@ class ProcessFigures(msgspec.Struct, frozen=True):
     Attributes:
         lag: of the event loop.
         lines_dropped: log lines for which there was no room so far.
+        connections: of the web server.
     """
 
     lag: LoopLag
     lines_dropped: Callable[[], int]
+    connections: Connections
 
 
 class ProcessCollector(Collector):
@@ -56,6 +59,14 @@ class ProcessCollector(Collector):
         yield _counter("roost_loop_held", "Steps that held the loop too long.", lag.steps_held)
         dropped = self._process.lines_dropped()
         yield _counter("roost_log_lines_dropped", "Nobody read them fast enough.", dropped)
+        open_now = self._process.connections
+        yield _gauge("roost_http_connections", "Open to the web server.", len(open_now))
+        closed = CounterMetricFamily(
+            "roost_http_connections_closed", "Closed by a bound, by which.", labels=["why"]
+        )
+        for why, count in open_now.closed_for.items():
+            closed.add_metric([why], count)
+        yield closed
 
 
 class HouseCollector(Collector):

@@ -36,11 +36,14 @@ from protocol.records import User
 from web.addresses import Addresses
 from web.auth import Asker, Auth
 from web.hashing import Hashing
+from web.http.bounds import Bounds
+from web.http.thinking import Thinking
 from web.upload_places import Uploads
 
 log = structlog.get_logger("roost.web")
 
 Q = TypeVar("Q", bound=msgspec.Struct)
+T = TypeVar("T")
 
 PREFIX = "/api/v1"
 SIGNATURE = "signature"  # the parameter of a query that makes it a signed link
@@ -63,6 +66,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     `zalo_app_id`, `zalo_permission_url`: where people begin to sign in with Zalo.
     `map_tiles_url`: a template with {z}, {x} and {y}; without it the map shows land outlines.
     `trusted_proxies`: networks whose word on the client's address and TLS counts.
+    `bounds`: how much of everything one may have.
     """
 
     jwt_secret: str
@@ -79,6 +83,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     map_tiles_url: str | None = None
     map_attribution: str = ""
     trusted_proxies: tuple[Any, ...] = ()  # of web.addresses.Network
+    bounds: Bounds = Bounds()
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +97,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     limits: Any  # SignInLimits
     rates: Any  # Rates
     addresses: Any  # Addresses
+    thinking: Any  # Thinking
 
 
 class Call:
@@ -110,6 +116,7 @@ class Call:
         self.uploads: Uploads = context.uploads
         self.request = asked
         self.limits = context.limits
+        self._thinking: Thinking = context.thinking
         self._addresses: Addresses = context.addresses
         self._asker = asker
         self.headers: dict[str, str] = {}
@@ -145,6 +152,11 @@ class Call:
         """Whether the client speaks TLS, as far as we can know."""
         public = self.settings.public_url or ""
         return public.startswith("https:") or self._addresses.is_https(self.request)
+
+    async def think(self, step: Callable[[], T]) -> T:
+        """What this step, of tens of milliseconds, answers, once it is its turn. Raises also
+        `TooMany` and `Busy`."""
+        return await self._thinking.turn(self.user.id, step)
 
     async def data(self) -> bytes:
         """The body, up to the app's limit."""
@@ -253,7 +265,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         if asker is not None and asker.key is not None:
             _check_scope(operation, asker.key)
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-        context.rates.check(asker.user.id if asker else context.addresses.network(asked))
+        who = asker.user.id if asker else context.addresses.network(asked)
+        context.rates.check(who)
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):
@@ -261,7 +274,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         call = Call(context, asked, asker)
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
-            arguments["query"] = _decode_query(operation.query, call.request)
+            query = arguments["query"] = _decode_query(operation.query, call.request)
+            context.rates.check(who, items=getattr(query, "limit", None) or 0)
         if operation.body is not None and not operation.raw_body:
             arguments["body"] = codec.decode_body(await call.data(), operation.body)
         answer = await _handled(operation, call, arguments)

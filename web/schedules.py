@@ -1,5 +1,7 @@
 """Media schedules and their occurrences."""
 
+from functools import partial
+
 import msgspec
 from msgspec import UNSET
 
@@ -7,7 +9,7 @@ from protocol.errors import BadRecurrence, Invalid, NotFound
 from protocol.events import OccurrenceChanged, ScheduleChanged
 from protocol.ids import is_uuid
 from protocol.listing import OCCURRENCES, SCHEDULES
-from protocol.recurrence import occurrences, recurrence
+from protocol.recurrence import recurrence, upcoming
 from protocol.resources import Id, Page
 from protocol.schedules import (
     STATES,
@@ -27,6 +29,8 @@ from web.manners import check_match, tag
 from web.routing import Api, Call
 
 api = Api("media-schedules")
+
+PREVIEWED = 10
 
 
 class ScheduleQuery(ListQuery, frozen=True, kw_only=True):
@@ -65,25 +69,24 @@ async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]
 )
 async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
     """Plan a media item for a device: once, or again and again in the civil time of a zone."""
-    schedule = _checked(
-        Schedule(
-            id=call.house.ids.uuid(),
-            user_id=call.user.id,
-            device_id=_id("device_id", body.device_id),
-            media_id=_id("media_id", body.media_id),
-            trigger_us=_instant(body.trigger_time),
-            timezone=body.timezone or "UTC",
-            recurrence=body.recurrence,
-            exclusions=tuple(body.exclusions),
-            misfire=body.misfire,
-            grace_s=body.grace_s,
-            enabled=body.enabled,
-            created_us=call.house.clock.now_us(),
-        )
+    schedule = Schedule(
+        id=call.house.ids.uuid(),
+        user_id=call.user.id,
+        device_id=_id("device_id", body.device_id),
+        media_id=_id("media_id", body.media_id),
+        trigger_us=_instant(body.trigger_time),
+        timezone=body.timezone or "UTC",
+        recurrence=body.recurrence,
+        exclusions=tuple(body.exclusions),
+        misfire=body.misfire,
+        grace_s=body.grace_s,
+        enabled=body.enabled,
+        created_us=call.house.clock.now_us(),
     )
+    schedule = await call.think(partial(_checked, schedule))
     await _check_targets(call, schedule)
-    schedule, due = _planned(schedule, schedule.created_us)
-    schedule = await call.house.store.add_schedule(schedule, due)
+    schedule, due = await call.think(partial(_planned, schedule, schedule.created_us))
+    schedule = await call.house.store.add_schedule(schedule, due, call.settings.bounds.schedules)
     _tell(call, schedule)
     return schedule_view(schedule)
 
@@ -94,11 +97,18 @@ async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
     exclusions = tuple(body.exclusions)
     for name in ("device_id", "media_id"):
         _id(name, getattr(body, name))
+    trigger_us = _instant(body.trigger_time)
+    made = partial(recurrence, trigger_us, body.timezone, body.recurrence, exclusions)
     try:
-        rule = recurrence(_instant(body.trigger_time), body.timezone, body.recurrence, exclusions)
+        rule = await call.think(made)
     except BadRecurrence as error:
         raise Invalid({error.field: error.detail}) from None
-    times = occurrences(rule, call.house.clock.now_us(), 10)
+    times: list[int] = []
+    through_us: int | None = call.house.clock.now_us()
+    while through_us is not None and len(times) < PREVIEWED:
+        some = await call.think(partial(upcoming, rule, through_us, PREVIEWED - len(times)))
+        times += some.instants
+        through_us = some.through_us
     return SchedulePreview([format_us(us) for us in times])
 
 
@@ -132,10 +142,11 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
         given["trigger_us"] = _instant(given.pop("trigger_time"))
     if "exclusions" in given:
         given["exclusions"] = tuple(given["exclusions"])
-    schedule = _checked(msgspec.structs.replace(schedule, **given))
+    changed_to = msgspec.structs.replace(schedule, **given)
+    schedule = await call.think(partial(_checked, changed_to))
     await _check_targets(call, schedule)
     check_match(call, schedule.revision)
-    schedule, due = _planned(schedule, asked_us)
+    schedule, due = await call.think(partial(_planned, schedule, asked_us))
     changed = await call.house.store.update_schedule(schedule, due, schedule.revision)
     for occurrence in changed:
         call.house.users.tell(call.user.id, OccurrenceChanged(occurrence))

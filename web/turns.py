@@ -48,13 +48,23 @@ class Turns:
     of_one_max: so many of one wait or have it; more are refused at once.
     waiting_max: beyond it, who would be last is refused.
     wait_s: who has waited for so long is refused.
+    busy: what they are told.
     """
 
-    def __init__(self, *, at_once: int, of_one_max: int, waiting_max: int, wait_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        at_once: int,
+        of_one_max: int,
+        waiting_max: int,
+        wait_s: float,
+        busy: str = "too many people sign in or up at once",
+    ) -> None:
         self._free = at_once
         self._of_one_max = of_one_max
         self._waiting_max = waiting_max
         self._wait_s = wait_s
+        self._busy = busy
         self._of: Counter[str] = Counter()
         self._served = Buckets(SERVED_MAX, SERVED_EVERY_S)
         self._waiting: dict[int, Waiting] = {}
@@ -101,7 +111,7 @@ class Turns:
         finally:
             self._waiting.pop(mine.number, None)
         if not mine.has_turn:
-            raise Busy("too many people sign in or up at once", retry_after_s=BUSY_RETRY_S)
+            raise Busy(self._busy, retry_after_s=BUSY_RETRY_S)
 
     def _go_on(self) -> None:
         """Give free turns to those who are next. Looks at all who wait: some dozens."""

@@ -59,7 +59,8 @@ async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
         enabled=body.enabled,
         created_us=call.house.clock.now_us(),
     )
-    return webhook_created(await call.house.store.add_webhook(made))
+    added = await call.house.store.add_webhook(made, call.settings.bounds.webhooks)
+    return webhook_created(added)
 
 
 @api.operation("GET", "/webhooks", query=WebhooksQuery, answer=Page[WebhookView])

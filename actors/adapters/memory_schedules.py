@@ -10,6 +10,7 @@ from actors.adapters.memory_rules import computed, revised
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol import commands
+from protocol.bounds import check_room
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.errors import Conflict
 from protocol.records import OFFLINE, Media
@@ -50,8 +51,12 @@ class ScheduleTables(CommandTables, MediaTables):
             if occurrence.state != PENDING:
                 del self.all_occurrences[occurrence.id]
 
-    async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
+    async def add_schedule(
+        self, schedule: Schedule, due: Sequence[int], most: int | None = None
+    ) -> Schedule:
         await self._cross()
+        mine = [each for each in self._schedules.values() if each.user_id == schedule.user_id]
+        check_room("schedules", len(mine), 1, most)
         self._check_place(schedule)
         schedule = msgspec.structs.replace(schedule, num=self._next("schedule"))
         self._schedules[schedule.id] = schedule

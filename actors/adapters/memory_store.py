@@ -22,6 +22,7 @@ from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
+from protocol.bounds import check_room
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, rollup_of
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.ids import is_uuid
@@ -284,8 +285,13 @@ class MemoryStore(
         self.owners[device.id] = device.user_id
         return device
 
-    async def add_devices(self, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
+    async def add_devices(
+        self, made: Sequence[tuple[Device, MqttLogin]], most: int | None = None
+    ) -> list[Device]:
         await self._cross()
+        if made:
+            mine = [d for d in self._devices.values() if d.user_id == made[0][0].user_id]
+            check_room("devices", len(mine), len(made), most)
         taken = {device.key for device in self._devices.values()}
         for device, _ in made:
             if device.key in taken:
@@ -375,8 +381,10 @@ class MemoryStore(
 
     # Feeds
 
-    async def add_feed(self, feed: Feed) -> Feed:
+    async def add_feed(self, feed: Feed, most: int | None = None) -> Feed:
         await self._cross()
+        mine = [each for each in self._feeds.values() if each.user_id == feed.user_id]
+        check_room("feeds", len(mine), 1, most)
         place = feed.user_id, feed.device_id, feed.key
         for other in self._feeds.values():
             if not other.archived and (other.user_id, other.device_id, other.key) == place:

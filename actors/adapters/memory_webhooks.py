@@ -11,6 +11,7 @@ from actors.ports import WallClock
 from actors.ports.webhooks import Errands
 from protocol import webhooks
 from protocol.alarms import Alarm
+from protocol.bounds import check_room
 from protocol.commands import Command
 from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Conflict
@@ -116,10 +117,10 @@ class WebhookTables(DeadLetterTables):
             if days is not None and each.created_us < now_us - days * 24 * 3_600 * SECOND_US:
                 self._drop_delivery(each)
 
-    async def add_webhook(self, webhook: Webhook) -> Webhook:
+    async def add_webhook(self, webhook: Webhook, most: int = WEBHOOKS_MAX) -> Webhook:
         await self._cross()
-        if sum(w.user_id == webhook.user_id for w in self.all_webhooks.values()) >= WEBHOOKS_MAX:
-            raise Conflict(f"you have {WEBHOOKS_MAX} webhooks already")
+        mine = [each for each in self.all_webhooks.values() if each.user_id == webhook.user_id]
+        check_room("webhooks", len(mine), 1, most)
         webhook = msgspec.structs.replace(webhook, num=self._next("webhook"))
         self.all_webhooks[webhook.num] = webhook
         return webhook

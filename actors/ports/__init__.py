@@ -172,8 +172,11 @@ class Store(
         """Answers with its `num`. Raises `Conflict` when the user has a device of that code."""
         ...
 
-    async def add_devices(self, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
-        """All of them, or none; otherwise as `add_device`."""
+    async def add_devices(
+        self, made: Sequence[tuple[Device, MqttLogin]], most: int | None = None
+    ) -> list[Device]:
+        """All of them (of one user), or none; otherwise as `add_device`. Raises `Conflict` also
+        where the user would have more than `most` devices."""
         ...
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
@@ -203,8 +206,9 @@ class Store(
 
     # Feeds
 
-    async def add_feed(self, feed: Feed) -> Feed:
-        """Answers with its `num`. Raises `Conflict` for a second feed of that place and key."""
+    async def add_feed(self, feed: Feed, most: int | None = None) -> Feed:
+        """Answers with its `num`. Raises `Conflict` for a second feed of that place and key, and
+        where the user would have more than `most`."""
         ...
 
     async def feeds(

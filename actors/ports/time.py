@@ -73,8 +73,11 @@ class CommandStore(Protocol):
 
 
 class ScheduleStore(Protocol):
-    async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
-        """With its first occurrences. Raises `Conflict` where its device or media is gone."""
+    async def add_schedule(
+        self, schedule: Schedule, due: Sequence[int], most: int | None = None
+    ) -> Schedule:
+        """With its first occurrences. Raises `Conflict` where its device or media is gone, and
+        where the user would have more than `most` schedules."""
         ...
 
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None: ...

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from protocol.webhooks import Errand, News, Outcome, Webhook, WebhookDelivery
+from protocol.webhooks import WEBHOOKS_MAX, Errand, News, Outcome, Webhook, WebhookDelivery
 
 
 class Errands(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,8 +22,8 @@ class WebhookStore(Protocol):
     transaction that changes them; whoever is told of the change (`Progress.told`) looks for them.
     """
 
-    async def add_webhook(self, webhook: Webhook) -> Webhook:
-        """Raises `Conflict` where the user has as many as there may be."""
+    async def add_webhook(self, webhook: Webhook, most: int = WEBHOOKS_MAX) -> Webhook:
+        """Raises `Conflict` where the user would have more than `most`."""
         ...
 
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None: ...

@@ -29,13 +29,17 @@ class Buckets:
         wait_s = full_at - now_s - self._size * self._every_s
         if wait_s > 1e-9:
             return wait_s
-        self.owe(key, tokens)
+        self._keep(key, full_at)
         return 0.0
 
     def owe(self, key: str, tokens: int) -> None:
         """Take tokens whether they are there or not; what is missing comes back first."""
-        now_s = trio.current_time()
-        self._full_at[key] = max(now_s, self._full_at.get(key, now_s)) + tokens * self._every_s
+        if tokens:
+            now_s = trio.current_time()
+            self._keep(key, max(now_s, self._full_at.get(key, now_s)) + tokens * self._every_s)
+
+    def _keep(self, key: str, full_at: float) -> None:
+        self._full_at[key] = full_at
         self._full_at.move_to_end(key)
         if len(self._full_at) > self._keys_max:
             self._full_at.popitem(last=False)

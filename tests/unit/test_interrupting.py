@@ -1,13 +1,14 @@
 """Ctrl-C is not lost, wherever it falls."""
 
 import gc
+import resource
 import signal
 import weakref
 
 import pytest
 import trio
 
-from roost.interrupting import run
+from roost.interrupting import FILES_KEPT, room_for, run
 
 
 class Thing:
@@ -42,3 +43,14 @@ def test_a_command_that_runs_collects_its_garbage() -> None:
         assert run(is_enabled)
     finally:
         gc.enable()
+
+
+def test_sockets_leave_files_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def room(soft: int) -> int:
+        monkeypatch.setattr(resource, "getrlimit", lambda kind: (soft, soft))
+        return room_for(8_192)
+
+    assert room(65_536) == 8_192
+    assert room(1_024) == 768
+    assert room(9_000) == 9_000 - FILES_KEPT
+    assert room(resource.RLIM_INFINITY) == 8_192

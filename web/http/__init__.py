@@ -1,1 +1,1 @@
-"""What every request and every socket meets first."""
+"""What stands between a socket and a handler: who may stay, and what a request costs."""

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import rows
+from actors.adapters.postgres.bounding import check_share
 from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.isolating import Poison, computed
 from actors.adapters.postgres.listeners import tell_if_heard
@@ -15,7 +16,7 @@ from protocol.records import Device, MqttLogin
 
 
 async def add_device(connection: Any, device: Device, login: MqttLogin) -> Device:
-    (added,) = await add_devices(connection, [(device, login)])
+    (added,) = await add_devices(connection, [(device, login)], None)
     return added
 
 
@@ -42,8 +43,12 @@ async def _insert(connection: Any, device: Device, login: MqttLogin) -> Device:
     return rows.device(row)
 
 
-async def add_devices(connection: Any, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
+async def add_devices(
+    connection: Any, made: Sequence[tuple[Device, MqttLogin]], most: int | None
+) -> list[Device]:
     async with connection.transaction():
+        if made:
+            await check_share(connection, "devices", made[0][0].user_id, most, len(made))
         await tell_if_heard(connection, list({device.user_id for device, _ in made}))
         return [await _insert(connection, device, login) for device, login in made]
 

@@ -5,6 +5,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import rows
+from actors.adapters.postgres.bounding import check_share
 from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.isolating import ABOUT_ROWS
 from actors.adapters.postgres.listeners import tell_if_heard
@@ -17,17 +18,14 @@ from protocol.records import Feed, StoredReading, StoredRejection
 REFUSALS_KEPT_DAYS = 30
 
 
-async def add_feed(connection: Any, feed: Feed) -> Feed:
+async def add_feed(connection: Any, feed: Feed, most: int | None) -> Feed:
     async with connection.transaction():
+        await check_share(connection, "feeds", feed.user_id, most)
         await tell_if_heard(connection, [feed.user_id])
-        num = await _insert_feed(connection, feed)
-    found = await feed_of(connection, feed.user_id, feed.id)
-    assert found is not None
-    assert found.num == num
-    return found
+        return await _add_feed(connection, feed)
 
 
-async def _insert_feed(connection: Any, feed: Feed) -> int:
+async def _add_feed(connection: Any, feed: Feed) -> Feed:
     try:
         num = await connection.fetchval(
             "INSERT INTO feeds (id, user_id, device_id, key, name, unit, kind, enabled, min_value,"
@@ -53,7 +51,10 @@ async def _insert_feed(connection: Any, feed: Feed) -> int:
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"there is a feed {feed.key!r} in this place already") from None
-    return int(num)
+    found = await feed_of(connection, feed.user_id, feed.id)
+    assert found is not None
+    assert found.num == num
+    return found
 
 
 async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres import commands, following
+from actors.adapters.postgres.bounding import check_share
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import clear, hold
 from actors.adapters.postgres.delivering import announce
@@ -113,8 +114,11 @@ def _settings(of: Schedule) -> tuple[Any, ...]:
     )
 
 
-async def add_schedule(connection: Any, new: Schedule, due: Sequence[int]) -> Schedule:
+async def add_schedule(
+    connection: Any, new: Schedule, due: Sequence[int], most: int | None
+) -> Schedule:
     async with connection.transaction():
+        await check_share(connection, "media_schedules", new.user_id, most)
         try:
             num = await connection.fetchval(
                 "INSERT INTO media_schedules (id, trigger_at, timezone, recurrence, exclusions,"
@@ -299,8 +303,10 @@ async def _plan_at(connection: Any, num: int, planned_us: int | None, plan_us: i
 class ScheduleCalls(Crossing):
     """See `actors.ports.time.ScheduleStore`."""
 
-    async def add_schedule(self, schedule: Schedule, due: Sequence[int]) -> Schedule:
-        return await self._work(add_schedule, schedule, due)
+    async def add_schedule(
+        self, schedule: Schedule, due: Sequence[int], most: int | None = None
+    ) -> Schedule:
+        return await self._work(add_schedule, schedule, due, most)
 
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
         return await self._work(schedule_of, user_id, schedule_id)

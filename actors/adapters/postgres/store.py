@@ -156,8 +156,10 @@ class PostgresStore(
     async def add_device(self, device: Device, login: MqttLogin) -> Device:
         return await self._work(devices.add_device, device, login)
 
-    async def add_devices(self, made: Sequence[tuple[Device, MqttLogin]]) -> list[Device]:
-        return await self._work(devices.add_devices, made)
+    async def add_devices(
+        self, made: Sequence[tuple[Device, MqttLogin]], most: int | None = None
+    ) -> list[Device]:
+        return await self._work(devices.add_devices, made, most)
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
         return await self._work(loading.devices, user_id, limit, after)
@@ -181,8 +183,8 @@ class PostgresStore(
     async def issued(self, usernames: Sequence[str]) -> set[str]:
         return await self._work(devices.issued, usernames)
 
-    async def add_feed(self, feed: Feed) -> Feed:
-        return await self._work(history.add_feed, feed)
+    async def add_feed(self, feed: Feed, most: int | None = None) -> Feed:
+        return await self._work(history.add_feed, feed, most)
 
     async def feeds(
         self, user_id: str, limit: int, after: int, device_id: str | None = None

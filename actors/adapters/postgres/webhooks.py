@@ -4,24 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import delivering
+from actors.adapters.postgres.bounding import check_share
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.delivering import WEBHOOK, webhook
 from actors.adapters.postgres.revising import revise
 from actors.ports.webhooks import Errands
-from protocol.errors import Conflict
 from protocol.webhooks import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
 
 
-async def add_webhook(connection: Any, new: Webhook) -> Webhook:
+async def add_webhook(connection: Any, new: Webhook, most: int) -> Webhook:
     async with connection.transaction():
-        await connection.execute(
-            "SELECT FROM users WHERE id = $1::text::uuid FOR NO KEY UPDATE", new.user_id
-        )
-        count = await connection.fetchval(
-            "SELECT count(*) FROM webhooks WHERE user_id = $1::text::uuid", new.user_id
-        )
-        if count >= WEBHOOKS_MAX:
-            raise Conflict(f"you have {WEBHOOKS_MAX} webhooks already")
+        await check_share(connection, "webhooks", new.user_id, most)
         await connection.execute(
             "INSERT INTO webhooks (id, user_id, created_at, url, events, secret, description,"
             " enabled) VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8)",
@@ -80,8 +73,8 @@ async def delete_webhook(connection: Any, user_id: str, webhook_id: str) -> None
 class WebhookCalls(Crossing):
     """See `actors.ports.webhooks.WebhookStore`."""
 
-    async def add_webhook(self, webhook: Webhook) -> Webhook:
-        return await self._work(add_webhook, webhook)
+    async def add_webhook(self, webhook: Webhook, most: int = WEBHOOKS_MAX) -> Webhook:
+        return await self._work(add_webhook, webhook, most)
 
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
         return await self._work(webhook_of, user_id, webhook_id)

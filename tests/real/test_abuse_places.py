@@ -1,0 +1,175 @@
+"""Places: connections, sockets, what is worked out, and how much of everything one may have
+(`docs/security.md`). What is checked each time is that others are served."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.real.harness import Person, Roost, eventually, open_socket, running
+from tests.real.test_strangers import UPGRADE
+
+OF_ADDRESS = 40
+MOST = 3
+STRANGER = "127.0.0.2"  # all of 127.0.0.0/8 is this machine
+HEAD_WITHIN_S = 5.0
+OPTIONS = ("--http-connections-of-address", str(OF_ADDRESS))
+# In leap years only, and all days of each year are looked at.
+COSTLY = "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=366"
+SHARES = ("devices", "feeds", "schedules", "webhooks", "dashboards")
+
+
+@pytest.fixture(scope="module")
+def roost(begun_for_all: Path) -> Iterator[Roost]:
+    shares = [part for noun in SHARES for part in (f"--{noun}-of-user", str(MOST))]
+    with running(begun_for_all, *OPTIONS, *shares) as service:
+        yield service
+
+
+def connect(roost: Roost, port: int | None = None) -> socket.socket:
+    port = port or int(roost.url.rpartition(":")[2])
+    return socket.create_connection(("127.0.0.1", port), 10, (STRANGER, 0))
+
+
+def is_closed(line: socket.socket) -> bool:
+    try:
+        return line.recv(1) == b""
+    except OSError:
+        return True
+
+
+def figure(roost: Roost, name: str) -> int:
+    page = httpx.get(roost.url + "/metrics").text
+    (line,) = [line for line in page.splitlines() if line.startswith(f"roost_http_{name} ")]
+    return round(float(line.split()[1]))
+
+
+def closed_for(roost: Roost, why: str) -> int:
+    return figure(roost, f'connections_closed_total{{why="{why}"}}')
+
+
+def test_one_address_takes_its_share_of_connections_and_no_more(roost: Roost) -> None:
+    """Thirty a second took all files of the process, and nobody could connect any more."""
+    with ExitStack() as lines:
+        for _ in range(3 * OF_ADDRESS):  # says nothing: they give way to one another
+            lines.enter_context(closing(connect(roost)))
+        assert httpx.get(roost.url + "/healthz").status_code == 200
+        eventually(lambda: closed_for(roost, "gave_way"), lambda many: many >= OF_ADDRESS)
+    asking = []
+    with ExitStack() as lines:
+        for _ in range(OF_ADDRESS):  # asks for something on each, and keeps it
+            asking.append(lines.enter_context(closing(connect(roost))))
+            asking[-1].sendall(UPGRADE + b"\r\n")
+            assert not is_closed(asking[-1])
+        assert all(is_closed(lines.enter_context(closing(connect(roost)))) for _ in range(10))
+        assert closed_for(roost, "address") == 10
+        assert httpx.get(roost.url + "/healthz").status_code == 200
+    assert '"event": "connections closed"' in roost.log
+    eventually(lambda: figure(roost, "connections"), lambda many: many < 10)
+
+
+def test_a_head_that_comes_a_byte_a_second_is_not_waited_for(roost: Roost) -> None:
+    before = closed_for(roost, "slow_head")
+    with closing(connect(roost)) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\n")
+        line.settimeout(1)
+        since_s = time.monotonic()
+        while time.monotonic() - since_s < 3 * HEAD_WITHIN_S:
+            try:
+                line.sendall(b"x")
+                if line.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        assert HEAD_WITHIN_S - 1 < time.monotonic() - since_s < HEAD_WITHIN_S + 5
+    assert closed_for(roost, "slow_head") == before + 1
+
+
+def test_a_socket_is_signed_in_by_what_comes_in_one_segment_with_its_upgrade(
+    roost: Roost, ada: Person
+) -> None:
+    """It was a traceback of h11, and a socket that nobody served."""
+    said = json.dumps({"type": "auth", "token": ada.token}).encode()
+    frame = b"\x81\xfe" + len(said).to_bytes(2, "big") + b"\0\0\0\0" + said
+    with closing(connect(roost)) as line:
+        line.sendall(UPGRADE + b"\r\n" + frame)
+        heard = b""
+        while b"device_list" not in heard:
+            part = line.recv(65_536)
+            assert part
+            heard += part
+        assert heard.startswith(b"HTTP/1.1 101")
+    for rude in (UPGRADE.replace(b": 13", b": 12"), UPGRADE.replace(b"/ws/devices", b"?x")):
+        with closing(connect(roost)) as line:
+            line.sendall(rude + b"\r\n" + frame)
+            assert line.recv(65_536).split()[1][:1] == b"4"
+            assert is_closed(line)
+    assert "Traceback" not in roost.log
+
+
+def test_what_is_worked_out_for_one_holds_up_nobody(roost: Roost, ada: Person, bob: Person) -> None:
+    """While 24 previews were made, everybody waited 0.8 s."""
+    body = {
+        "media_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
+        "device_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
+        "trigger_time": "2026-01-01T00:00:30Z",
+        "recurrence": COSTLY,
+    }
+    answers: list[int] = []
+
+    def preview() -> None:
+        answers.append(ada.call("POST", "/schedule-previews", json=body).status_code)
+
+    def waits_s() -> float:
+        since_s = time.monotonic()
+        assert bob.call("GET", "/users/me").status_code == 200
+        return time.monotonic() - since_s
+
+    idle_s = max(waits_s() for _ in range(20))
+    asking = [threading.Thread(target=preview) for _ in range(24)]
+    for thread in asking:
+        thread.start()
+    waited_s = [waits_s()]
+    while any(thread.is_alive() for thread in asking):
+        waited_s.append(waits_s())
+    assert set(answers) <= {200, 503}  # the last ones, where the machine is busy with other tests
+    assert answers.count(200) >= 12
+    assert max(waited_s) < max(0.5, 10 * idle_s), (sorted(waited_s)[-5:], idle_s)
+
+
+async def test_nobody_has_more_than_her_share(roost: Roost) -> None:
+    eve = roost.user("eve")
+
+    def tried(path: str, *bodies: dict[str, Any]) -> list[int]:
+        answers = [eve.call("POST", path, json=body) for body in bodies]
+        for answer in answers:
+            if answer.status_code == 409:
+                assert "you may have" in answer.json()["detail"]
+        return [answer.status_code for answer in answers]
+
+    wanted = [201] * MOST + [409]
+    many = range(MOST + 1)
+    assert tried("/devices", *[{"device_code": f"e{n}", "name": "x"} for n in many]) == wanted
+    assert tried("/feeds", *[{"key": f"e{n}", "name": "x", "kind": "number"} for n in many]) == (
+        wanted
+    )
+    hook = {"url": "https://receiver.example/", "events": ["alarm.raised"]}
+    assert tried("/webhooks", *[hook for _ in many]) == wanted
+    async with (
+        open_socket(roost, headers=[("x-auth-token", eve.token)]) as one,
+        open_socket(roost, headers=[("x-auth-token", eve.token)]) as two,
+        open_socket(roost, headers=[("x-auth-token", eve.token)]) as three,
+    ):
+        for screen in (one, two, three):
+            assert (await screen.next())["type"] == "device_list"
+        async with open_socket(roost, headers=[("x-auth-token", eve.token)]) as fourth:
+            assert await fourth.closed() == 1013

@@ -1,0 +1,195 @@
+"""hypercorn's server as we mended it, over lines of memory: heads that do not end, upgrades with
+data behind them, connections that give way."""
+
+import base64
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.trio.worker_context import WorkerContext
+
+from roost.hardening import ContainedServer, ServerConfig, harden
+from web.http.connections import GAVE_WAY, OF_ALL, SLOW_HEAD, Connections
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(b"x" * 16) + b"\r\n\r\n"
+)
+HEAD_WITHIN_S = 5
+
+
+def text_frame(text: bytes) -> bytes:
+    """Masked with zeros (RFC 6455 §5.2)."""
+    return bytes([0x81, 0x80 | len(text)]) + b"\0\0\0\0" + text
+
+
+class Line:
+    """A stream that has an address."""
+
+    def __init__(self, stream: trio.StapledStream[Any, Any], address: str) -> None:
+        self._stream = stream
+        self._address = address
+        self.socket = self
+        self.family = socket.AF_INET
+
+    def getpeername(self) -> tuple[str, int]:
+        return self._address, 4711
+
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 80
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("do_handshake", "transport_stream"):
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answers; says what it hears back."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await receive()
+    await trio.sleep(0.1)  # accepts a moment after the upgrade
+    if scope["path"] == "/refused":
+        await send({"type": "websocket.close"})
+        return
+    await send({"type": "websocket.accept"})
+    while (heard := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": heard["text"]})
+
+
+Connect = Callable[[str], trio.StapledStream[Any, Any]]
+
+
+class Server:
+    """Takes connections."""
+
+    def __init__(self, nursery: trio.Nursery, most: int) -> None:
+        harden()
+        self.connections = Connections(
+            most=most, of_address_max=100, is_trusted=lambda address: False
+        )
+        self._nursery = nursery
+        self._config = ServerConfig(self.connections)
+        self._config.keep_alive_timeout = HEAD_WITHIN_S
+        self._config.websocket_ping_interval = 20.0
+
+    def connect(self, address: str = "203.0.113.9") -> trio.StapledStream[Any, Any]:
+        ours, theirs = trio.testing.memory_stream_pair()
+        wrapped: Any = ASGIWrapper(application)
+        stream: Any = Line(ours, address)
+        server = ContainedServer(wrapped, self._config, WorkerContext(None), {}, stream)
+        self._nursery.start_soon(server.run)
+        return theirs
+
+
+@asynccontextmanager
+async def serving(most: int = 100) -> AsyncIterator[Server]:
+    async with trio.open_nursery() as nursery:
+        yield Server(nursery, most)
+        nursery.cancel_scope.cancel()
+
+
+async def until_closed(line: trio.abc.ReceiveStream) -> bytes:
+    heard = b""
+    while part := await line.receive_some(65_536):
+        heard += part
+    return heard
+
+
+async def test_what_comes_with_an_upgrade_is_taken(autojump_clock: Any, caplog: Any) -> None:
+    """It was answered 400, and a moment later the application's 101 raised in h11."""
+    async with serving() as server:
+        line = server.connect()
+        await line.send_all(UPGRADE + text_frame(b"early"))
+        await line.send_all(text_frame(b"next"))
+        heard = b""
+        with trio.fail_after(5):
+            while b"next" not in heard:
+                heard += await line.receive_some(65_536)
+        assert heard.startswith(b"HTTP/1.1 101")
+        assert heard.index(b"early") < heard.index(b"next")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_an_upgrade_that_is_refused_ends_its_connection(autojump_clock: Any) -> None:
+    """A wrong version was answered, and the connection stayed, without any time-out."""
+    async with serving() as server:
+        for said, answer in (
+            (UPGRADE.replace(b"13", b"12"), b"400"),
+            (UPGRADE.replace(b"/ws", b"/refused") + text_frame(b"early"), b"403"),
+        ):
+            line = server.connect()
+            await line.send_all(said)
+            with trio.fail_after(2):
+                assert (await until_closed(line)).split()[1] == answer
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(server.connections) == 0
+
+
+async def test_a_socket_that_has_ended_keeps_no_place(autojump_clock: Any) -> None:
+    """Until its next ping it did: twenty seconds."""
+    async with serving() as server:
+        line = server.connect()
+        await line.send_all(UPGRADE)
+        assert b"101" in await line.receive_some(65_536)
+        await line.aclose()
+        await trio.sleep(1)
+        assert len(server.connections) == 0
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_head_that_does_not_end_ends_its_connection(
+    autojump_clock: Any, said: bytes
+) -> None:
+    """However slowly it comes: a byte a second is no sign of life."""
+    async with serving() as server:
+        line = server.connect()
+        if said:
+            await line.send_all(said)
+
+        async def dribble() -> None:
+            while said:
+                await trio.sleep(1)
+                try:
+                    await line.send_all(b"x")
+                except trio.BrokenResourceError:
+                    return
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(dribble)
+            with trio.fail_after(HEAD_WITHIN_S + 1):
+                assert await until_closed(line) == b""
+            nursery.cancel_scope.cancel()
+        assert server.connections.closed_for[SLOW_HEAD] == bool(said)
+
+
+async def test_a_connection_on_which_nothing_is_asked_gives_way(autojump_clock: Any) -> None:
+    async with serving(most=2) as server:
+        silent, asking = server.connect(), server.connect()
+        await asking.send_all(UPGRADE)
+        await trio.testing.wait_all_tasks_blocked()
+        newcomer = server.connect()
+        await newcomer.send_all(HEAD)
+        with trio.fail_after(1):
+            assert await until_closed(silent) == b""
+            assert b"204" in await newcomer.receive_some(65_536)
+        await newcomer.send_all(UPGRADE)
+        await trio.testing.wait_all_tasks_blocked()
+        refused = server.connect()
+        with trio.fail_after(1):
+            assert await until_closed(refused) == b""
+        closed = server.connections.closed_for
+        assert (closed[GAVE_WAY], closed[OF_ALL]) == (1, 1)
+        await asking.send_all(text_frame(b"still there"))
+        with trio.fail_after(1):
+            while b"still there" not in await asking.receive_some(65_536):
+                pass

@@ -1,0 +1,25 @@
+"""How much of everything one may have: settings, each with a generous default."""
+
+import msgspec
+
+from protocol.webhooks import WEBHOOKS_MAX
+from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX
+
+DEVICES_MAX = 10_000
+FEEDS_MAX = 100_000
+SCHEDULES_MAX = 50_000
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one user, but for `connections`, of all, and `connections_of_address`.
+
+    `dashboards` are sockets that are open at once.
+    """
+
+    devices: int = DEVICES_MAX
+    feeds: int = FEEDS_MAX
+    schedules: int = SCHEDULES_MAX
+    webhooks: int = WEBHOOKS_MAX
+    dashboards: int | None = None  # actors.users.DASHBOARDS_MAX
+    connections: int = CONNECTIONS_MAX
+    connections_of_address: int = OF_ADDRESS_MAX
