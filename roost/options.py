@@ -13,6 +13,7 @@ DataDir = Annotated[
 ]
 Http = Annotated[str, Parameter(help="Where to serve people: HOST:PORT.")]
 Mqtt = Annotated[str, Parameter(help="Where to serve devices: HOST:PORT.")]
+MqttConnections = Annotated[int, Parameter(help="How many MQTT connections there may be, of all.")]
 Sql = Annotated[
     str | None,
     Parameter(

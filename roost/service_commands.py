@@ -9,7 +9,7 @@ from actors.ingest.bounds import IngestBounds
 from roost import logs
 from roost.bound_options import BoundOptions
 from roost.budget_options import BudgetOptions
-from roost.embedded.broker import SUBSCRIPTIONS_MAX
+from roost.embedded.broker import CONNECTIONS_MAX, CONNECTIONS_MIN, SUBSCRIPTIONS_MAX
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.interrupting import run
@@ -21,6 +21,7 @@ from roost.options import (
     LogFormat,
     LogLevel,
     Mqtt,
+    MqttConnections,
     Sql,
     Subscriptions,
 )
@@ -43,6 +44,7 @@ def up_command(
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
     mqtt: Mqtt = "127.0.0.1:1883",
+    mqtt_connections: MqttConnections = CONNECTIONS_MAX,
     sql: Sql = None,
     mqtt_listener_clients: ListenerClients = CLIENT_IDS_MAX,
     mqtt_subscriptions: Subscriptions = SUBSCRIPTIONS_MAX,
@@ -59,6 +61,7 @@ def up_command(
     settings = UpSettings(
         http=parse_bind(http, "http"),
         mqtt=parse_bind(mqtt, "mqtt"),
+        mqtt_connections=check_count(mqtt_connections, "MQTT connections", CONNECTIONS_MIN),
         sql=parse_bind(sql, "sql") if sql else None,
         data_dir=data_dir,
         listener_clients_max=check_count(mqtt_listener_clients, "MQTT listener clients", 1, 1_000),

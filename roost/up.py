@@ -21,7 +21,12 @@ from actors.ingest.bounds import IngestBounds
 from actors.links import MediaLinks
 from roost import deadline, demo
 from roost.embedded import data_dir
-from roost.embedded.broker import PARTITIONS, SUBSCRIPTIONS_MAX, EmbeddedBroker
+from roost.embedded.broker import (
+    CONNECTIONS_MAX,
+    PARTITIONS,
+    SUBSCRIPTIONS_MAX,
+    EmbeddedBroker,
+)
 from roost.embedded.child import Keeper
 from roost.embedded.disk import Disk, check_room
 from roost.embedded.postgres import EmbeddedPostgres
@@ -41,6 +46,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     http: Bind
     mqtt: Bind
     sql: Bind | None = None
+    mqtt_connections: int = CONNECTIONS_MAX
     data_dir: Path
     listener_clients_max: int = CLIENT_IDS_MAX
     subscriptions_max: int = SUBSCRIPTIONS_MAX
@@ -71,6 +77,7 @@ async def up(settings: UpSettings) -> None:
             settings.mqtt.port,
             secrets,
             settings.subscriptions_max,
+            settings.mqtt_connections,
         )
         disk = Disk(path)
         keepers: dict[Which, Keeper] = {
@@ -137,6 +144,7 @@ async def _serve(
             probes = _probes(house, store, logins)
             house.supervisor.keep("watchdog", partial(watchdog.run, probes))
             house.supervisor.keep("sql readers", partial(watch_readers, store))
+            house.supervisor.keep("broker door", logins.doorkeeper(server.connections).run)
             logs = [path / "postgres.log", path / "broker.log"]
             house.supervisor.keep("server logs", partial(keep_short, logs))
             # Before our sessions exist the broker would acknowledge messages for nobody.

@@ -20,6 +20,7 @@ from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.clients import NatsClients
 from actors.adapters.nats.consumers import NatsConsumers
+from actors.adapters.nats.doorkeeper import Doorkeeper
 from actors.adapters.nats.lines import NatsAccess, connect
 from actors.adapters.nats.login_answers import (
     SHOWN_MAX,
@@ -112,6 +113,10 @@ class NatsLogins(NatsClients):
     def consumers(self, plans: Sequence[SessionPlan]) -> NatsConsumers:
         """What the broker holds for these sessions of ours."""
         return NatsConsumers(self._bridge, self._auth, plans)
+
+    def doorkeeper(self, most: int) -> Doorkeeper:
+        """Who looks after those that have not logged in, where there are so many places."""
+        return Doorkeeper(self._bridge, self._connections, most)
 
     async def answer_forever(self) -> None:
         """One question to the store for all who wait; then those come in who may, and then some of

@@ -14,6 +14,7 @@ from actors.adapters.nats.lines import NatsAccess
 from protocol.errors import SettingsError
 from roost.embedded import child
 from roost.embedded.data_dir import Secrets, write_private
+from roost.interrupting import room_for
 from roost.settings import Bind, check_free, free_port
 
 log = structlog.get_logger("roost.broker")
@@ -21,6 +22,7 @@ log = structlog.get_logger("roost.broker")
 # Four sessions store more than twice what one does on two cores; eight no more than four.
 PARTITIONS = 4
 CONNECTIONS_MAX = 65_536
+CONNECTIONS_MIN = 64  # ours are among them
 # Thousands that log in at once, as after a power cut, wait for some seconds, and are not refused.
 LOGIN_WITHIN_S = 10
 # Each subscription with QoS 1 is a consumer of the one stream of MQTT messages, and the server
@@ -47,6 +49,7 @@ class EmbeddedBroker:
         port: int,
         secrets: Secrets,
         subscriptions: int = SUBSCRIPTIONS_MAX,
+        connections: int = CONNECTIONS_MAX,
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
@@ -56,6 +59,8 @@ class EmbeddedBroker:
         self._subscriptions = subscriptions
         self._nats_port = free_port("127.0.0.1")
         self._exe = _executable()
+        # It may open as many files as we: of those its store needs some.
+        self.connections = room_for(connections)
 
     @property
     def address(self) -> Address:
@@ -110,7 +115,7 @@ host: 127.0.0.1
 port: {self._nats_port}
 server_name: roost
 max_payload: 8MB
-max_connections: {CONNECTIONS_MAX}
+max_connections: {self.connections}
 max_subscriptions: {self._subscriptions}
 jetstream {{
   store_dir: "{self._data / "jetstream"}"

@@ -13,14 +13,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.real.harness import Person, Roost, eventually, open_socket, running
+from tests.real.harness import DeviceClient, Person, Roost, eventually, open_socket, running
 from tests.real.test_strangers import UPGRADE
 
-OF_ADDRESS = 40
+OF_ADDRESS = 30  # as many sockets of an address may be open without anybody signed in
 MOST = 3
 STRANGER = "127.0.0.2"  # all of 127.0.0.0/8 is this machine
 HEAD_WITHIN_S = 5.0
-OPTIONS = ("--http-connections-of-address", str(OF_ADDRESS))
+# Of 400 places a quarter may be taken by who has not logged in; then an address has a sixteenth.
+MQTT_PLACES, MQTT_OF_ADDRESS = 400, 25
+OPTIONS = ("--http-connections-of-address", str(OF_ADDRESS), "--mqtt-connections", str(MQTT_PLACES))
 # In leap years only, and all days of each year are looked at.
 COSTLY = "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=366"
 SHARES = ("devices", "feeds", "schedules", "webhooks", "dashboards")
@@ -144,6 +146,34 @@ def test_what_is_worked_out_for_one_holds_up_nobody(roost: Roost, ada: Person, b
     assert set(answers) <= {200, 503}  # the last ones, where the machine is busy with other tests
     assert answers.count(200) >= 12
     assert max(waited_s) < max(0.5, 10 * idle_s), (sorted(waited_s)[-5:], idle_s)
+
+
+def is_open(line: socket.socket) -> bool:
+    line.setblocking(False)
+    try:
+        return line.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def test_a_stranger_does_not_take_all_places_at_the_broker(roost: Roost) -> None:
+    """Each that says nothing has one for ten seconds."""
+    person = roost.user("mqtt")
+    device = person.device("late", "t")
+    with ExitStack() as lines:
+        since_s = time.monotonic()
+        opened = [
+            lines.enter_context(closing(connect(roost, roost.mqtt_port)))
+            for _ in range(MQTT_PLACES + 100)
+        ]
+        left = eventually(lambda: sum(map(is_open, opened)), lambda many: many <= MQTT_OF_ADDRESS)
+        assert left or time.monotonic() - since_s > 8  # the broker closes all after ten
+        client = DeviceClient(roost, device["mqtt"])
+        client.publish("feeds/t", {"value": 1})
+        eventually(lambda: person.values(device["feeds"]["t"]), lambda found: found == [1])
+    assert '"event": "connections closed before they logged in"' in roost.log
 
 
 async def test_nobody_has_more_than_her_share(roost: Roost) -> None:

@@ -3,7 +3,7 @@
 Requests: docs.nats.io, "System events": CONNZ and KICK. Everything here is asyncio-flavored.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
@@ -15,19 +15,16 @@ PAGE = 1_024
 PAGES_MAX = 64  # as many connections as there may be (`roost.embedded.broker`)
 
 
-class _Connection(msgspec.Struct, frozen=True):
+class Connection(msgspec.Struct, frozen=True):
+    """`mqtt_client` is empty until it has said who it is (MQTT's CONNECT)."""
+
     cid: int
     mqtt_client: str = ""
-    account: str = ""
-
-    @property
-    def waits(self) -> bool:
-        """It has said who it is (MQTT's CONNECT), and belongs to no account yet."""
-        return bool(self.mqtt_client) and not self.account
+    ip: str = ""
 
 
 class _Connections(msgspec.Struct, frozen=True):
-    connections: list[_Connection]
+    connections: list[Connection] | None = None
     total: int = 0
 
 
@@ -52,48 +49,48 @@ class Connections:
 
     def __init__(self, system: Any) -> None:
         self._system = system
+        self._server = ""  # its id, of the last answer
 
     async def kick(self, client_id: str) -> None:
         """Close the connections of a client id."""
         found = await self._ask({"mqtt_client": client_id})
-        for each in found.data.connections:
-            await self._close(found.server, each)
+        await self.close(found.data.connections or ())
 
-    async def close_waiting(self, is_asked: Callable[[str], bool]) -> int:
-        """Close whoever waits for an answer, but for client ids about which Roost was asked;
-        answers with how many they were."""
+    async def close(self, connections: Iterable[Connection]) -> int:
+        """Answers with how many they were."""
         closed = 0
-        for found in [page async for page in self._pages()]:  # all, before some are closed
-            for each in found.data.connections:
-                if each.waits and not is_asked(each.mqtt_client):
-                    await self._close(found.server, each)
-                    closed += 1
+        for each in connections:
+            kick = f"$SYS.REQ.SERVER.{self._server}.KICK"
+            # Without somebody to answer to, the server does not do it.
+            await self._system.request(kick, codec.encode({"cid": each.cid}), timeout=TIMEOUT_S)
+            closed += 1
         return closed
 
-    async def _close(self, server: _Server, connection: _Connection) -> None:
-        cid = codec.encode({"cid": connection.cid})
-        # Without somebody to answer to, the server does not do it.
-        await self._system.request(f"$SYS.REQ.SERVER.{server.id}.KICK", cid, timeout=TIMEOUT_S)
+    async def not_in(self, above: int = 0) -> list[Connection]:
+        """Those that have not logged in, in the order in which they came; none where they are no
+        more than `above`. Before they are in, they belong to the account `$G`."""
+        return [each async for each in self._all({"acc": "$G"}, above)]
 
     async def of_user(self, username: str) -> list[str]:
         """The client ids with which a user name is connected."""
         found = await self._ask({"user": username, "limit": PAGE})
-        return [each.mqtt_client for each in found.data.connections if each.mqtt_client]
+        return [each.mqtt_client for each in found.data.connections or () if each.mqtt_client]
 
     async def client_ids(self) -> list[str]:
         """All that are connected."""
-        ids: list[str] = []
-        async for found in self._pages():
-            ids += [each.mqtt_client for each in found.data.connections if each.mqtt_client]
-        return ids
+        return [each.mqtt_client async for each in self._all({}) if each.mqtt_client]
 
-    async def _pages(self) -> AsyncIterator[_Answer]:
+    async def _all(self, wanted: dict[str, Any], above: int = 0) -> AsyncIterator[Connection]:
         seen = 0
         for _ in range(PAGES_MAX):
-            found = await self._ask({"limit": PAGE, "offset": seen, "sort": "start"})
-            yield found
-            seen += len(found.data.connections)
-            if seen >= found.data.total or not found.data.connections:
+            found = await self._ask({**wanted, "limit": PAGE, "offset": seen})
+            page = found.data.connections or ()
+            if found.data.total <= above:
+                break
+            for each in page:
+                yield each
+            seen += len(page)
+            if seen >= found.data.total or not page:
                 break
 
     async def health(self) -> str:
@@ -106,4 +103,6 @@ class Connections:
         # By name only where names are asked for, too.
         body = codec.encode({**wanted, "auth": True})
         answer = await self._system.request("$SYS.REQ.SERVER.PING.CONNZ", body, timeout=TIMEOUT_S)
-        return codec.decode_as(_answers, answer.data)
+        found = codec.decode_as(_answers, answer.data)
+        self._server = found.server.id
+        return found

@@ -5,6 +5,7 @@ It asks once for each login, and keeps the client waiting until its own patience
 last. So they are closed, and come again, as every client does that lost its line.
 """
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,7 @@ class Unasked:
         asked = self._asked = set()
         try:
             await auth.flush(TIMEOUT_S)  # it has our subscription
-            done = await attempt(partial(connections.close_waiting, asked.__contains__))
+            done = await attempt(partial(_close, connections, asked))
         finally:
             self._asked = None
         if isinstance(done, Failed):
@@ -42,3 +43,10 @@ class Unasked:
             log.warning("early logins wait until the broker ends them", error=why)
         else:
             log.debug("early logins were closed, to come again", many=done)
+
+
+async def _close(connections: Connections, asked: Collection[str]) -> int:
+    waiting = await connections.not_in()
+    return await connections.close(
+        each for each in waiting if each.mqtt_client and each.mqtt_client not in asked
+    )

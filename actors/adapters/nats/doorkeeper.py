@@ -1,0 +1,88 @@
+"""Connections to the embedded broker that have not logged in: an address does not take all places.
+
+The broker has one bound for all connections, and lets each wait for ten seconds before it is in;
+of addresses it knows nothing. While many wait, those of an address beyond its share are closed
+here, the oldest first: who was abandoned, or is a stranger's, goes, and whoever comes is let in. A
+site whose thousands of devices come back at once is left alone as long as there is room.
+Guarded by `tests/real/test_abuse_places.py`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+import nats.errors
+import structlog
+import trio
+
+from actors.adapters.bridge import Bridge
+from actors.adapters.nats.connections import Connection, Connections
+from actors.runtime.sampled import Sampled
+from protocol.errors import BadPayload, in_words
+
+log = structlog.get_logger("roost.logins")
+
+EVERY_S = 2.0
+# So many of all places may be taken by those who wait; then an address has so many.
+WAITING_SHARE, OF_ADDRESS_SHARE = 4, 16
+SHOWN_MAX = 80
+
+
+class Doorkeeper:
+    """Args:
+    connections: who is connected.
+    most: connections that the broker takes.
+    """
+
+    def __init__(self, bridge: Bridge, connections: Connections, most: int) -> None:
+        self._bridge = bridge
+        self._connections = connections
+        self._most = most
+        self._told = Sampled()
+
+    async def run(self) -> None:
+        """Look, again and again."""
+        while True:
+            try:
+                await self.look()
+            except (nats.errors.Error, TimeoutError, OSError, BadPayload) as error:
+                log.debug("the broker does not tell who waits", error=in_words(error))
+            await trio.sleep(EVERY_S)
+
+    async def look(self) -> int:
+        """How many were closed. Raises what the client of NATS does."""
+        closed: dict[str, int] = await self._bridge.run(self._look)
+        if times := self._told.times(sum(closed.values())):
+            worst = max(closed, key=lambda network: closed[network])
+            log.warning("connections closed before they logged in", address=worst, times=times)
+        return sum(closed.values())
+
+    async def _look(self) -> dict[str, int]:
+        waiting = await self._connections.not_in(above=self._most // WAITING_SHARE)
+        gone = beyond(waiting, max(1, self._most // OF_ADDRESS_SHARE))
+        for connections in gone.values():
+            await self._connections.close(connections)
+        return {network: len(connections) for network, connections in gone.items()}
+
+
+def beyond(waiting: Iterable[Connection], of_address: int) -> dict[str, list[Connection]]:
+    """The oldest connections of each network that has more than its share."""
+    of: defaultdict[str, list[Connection]] = defaultdict(list)
+    for each in waiting:
+        of[network_of(each.ip)].append(each)
+    return {
+        network: sorted(found, key=lambda each: each.cid)[: len(found) - of_address]
+        for network, found in of.items()
+        if len(found) > of_address
+    }
+
+
+def network_of(text: str) -> str:
+    """An address; of IPv6 its /64."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text[:SHOWN_MAX]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(IPv6Network((address, 64), strict=False))
+    return text
