@@ -43,6 +43,7 @@ from web.arriving import PacedConnection
 from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.hashing import Hashing
+from web.http.long_queries import LongQueries
 from web.http.thinking import Thinking
 from web.limits import Rates
 from web.live import Sockets, devices_socket
@@ -115,6 +116,7 @@ def create_app(
         rates=rates,
         addresses=addresses,
         thinking=Thinking(rates.charge),
+        queries=LongQueries(),
     )
     for api in APIS:
         api.install(app, context)

@@ -39,6 +39,11 @@ class StatsQuery(msgspec.Struct, frozen=True):
 @api.operation("GET", "/dashboard/stats", query=StatsQuery, answer=DashboardStats)
 async def dashboard_stats(call: Call, query: StatsQuery) -> DashboardStats:
     """Devices, orders, readings, media, schedules and products in figures."""
+    async with call.charting():
+        return await _figures(call, query)
+
+
+async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
     store, user_id = call.house.store, call.user.id
     now_us = call.house.clock.now_us()
     start_us, end_us = _span(query, now_us)

@@ -1,6 +1,7 @@
 """Devices and their MQTT credentials."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Literal
 
@@ -165,7 +166,8 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     device = await device_of(call, device_id)
     # What it said before is committed before its history may be purged.
     await call.house.writer.barrier()
-    async with call.house.devices.changing(device.user_id, device.code):
+    erasing = call.erasing() if query.purge else nullcontext()
+    async with erasing, call.house.devices.changing(device.user_id, device.code):
         await call.house.store.delete_device(call.user.id, device_id, query.purge)
         call.house.clockwork.leases.dead(device.key)
         await call.house.session_sweep.device_gone(device.client_id)

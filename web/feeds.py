@@ -115,7 +115,7 @@ async def delete_feed(call: Call, feed_id: str) -> None:
     async with call.house.devices.changing(call.user.id):
         await call.house.store.update_feed(msgspec.structs.replace(feed, enabled=False))
     await call.house.writer.barrier()
-    async with call.house.devices.changing(call.user.id):
+    async with call.erasing(), call.house.devices.changing(call.user.id):
         await call.house.store.delete_feed(call.user.id, feed_id)
     call.house.neighbours.changed(call.user.id)
 

@@ -10,6 +10,7 @@ are here.
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,11 +22,9 @@ from werkzeug.routing import BaseConverter, Map
 from actors.house import House
 from protocol import codec
 from protocol.access import WRITE, ApiKey
-from protocol.codec import located
 from protocol.errors import (
     Busy,
     Forbidden,
-    Invalid,
     NotFound,
     Outdated,
     PreconditionFailed,
@@ -37,12 +36,13 @@ from web.addresses import Addresses
 from web.auth import Asker, Auth
 from web.hashing import Hashing
 from web.http.bounds import Bounds
+from web.http.long_queries import LongQueries
+from web.http.query import decode_query
 from web.http.thinking import Thinking
 from web.upload_places import Uploads
 
 log = structlog.get_logger("roost.web")
 
-Q = TypeVar("Q", bound=msgspec.Struct)
 T = TypeVar("T")
 
 PREFIX = "/api/v1"
@@ -98,6 +98,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     rates: Any  # Rates
     addresses: Any  # Addresses
     thinking: Any  # Thinking
+    queries: Any  # LongQueries
 
 
 class Call:
@@ -117,6 +118,7 @@ class Call:
         self.request = asked
         self.limits = context.limits
         self._thinking: Thinking = context.thinking
+        self._queries: LongQueries = context.queries
         self._addresses: Addresses = context.addresses
         self._asker = asker
         self.headers: dict[str, str] = {}
@@ -157,6 +159,14 @@ class Call:
         """What this step, of tens of milliseconds, answers, once it is its turn. Raises also
         `TooMany` and `Busy`."""
         return await self._thinking.turn(self.user.id, step)
+
+    def charting(self) -> AbstractAsyncContextManager[None]:
+        """While the database works out what may take long. Raises `TooMany` and `Busy`."""
+        return self._queries.charting.turn(self.user.id)
+
+    def erasing(self) -> AbstractAsyncContextManager[None]:
+        """While a history is erased. Raises `TooMany` and `Busy`."""
+        return self._queries.erasing.turn(self.user.id)
 
     async def data(self) -> bytes:
         """The body, up to the app's limit."""
@@ -274,7 +284,7 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         call = Call(context, asked, asker)
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
-            query = arguments["query"] = _decode_query(operation.query, call.request)
+            query = arguments["query"] = decode_query(operation.query, call.request)
             context.rates.check(who, items=getattr(query, "limit", None) or 0)
         if operation.body is not None and not operation.raw_body:
             arguments["body"] = codec.decode_body(await call.data(), operation.body)
@@ -327,24 +337,3 @@ async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) 
                 raise PreconditionFailed(outdated.detail) from None
             log.debug("changed at the same time", operation=operation.path)
     raise Outdated
-
-
-def _decode_query(kind: type[Q], asked: Request) -> Q:
-    """Query parameters as a Struct. Raises `Invalid`, one message per field."""
-    values: dict[str, Any] = {}
-    errors: dict[str, str] = {}
-    for field in msgspec.structs.fields(kind):
-        texts = asked.args.getlist(field.encode_name)
-        if len(texts) != 1:
-            if texts:
-                errors[field.encode_name] = "is given more than once"
-            elif field.required:
-                errors[field.encode_name] = "is required"
-            continue
-        try:
-            values[field.name] = msgspec.convert(texts[0], field.type, strict=False)
-        except msgspec.ValidationError as error:
-            errors[field.encode_name] = located(error)[0]
-    if errors:
-        raise Invalid(errors)
-    return kind(**values)

@@ -49,6 +49,7 @@ class Turns:
     waiting_max: beyond it, who would be last is refused.
     wait_s: who has waited for so long is refused.
     busy: what they are told.
+    of_one_at_once: so many of one have their turn; as many as there are without it.
     """
 
     def __init__(
@@ -59,8 +60,11 @@ class Turns:
         waiting_max: int,
         wait_s: float,
         busy: str = "too many people sign in or up at once",
+        of_one_at_once: int | None = None,
     ) -> None:
         self._free = at_once
+        self._of_one_at_once = of_one_at_once or at_once
+        self._having: Counter[str] = Counter()
         self._of_one_max = of_one_max
         self._waiting_max = waiting_max
         self._wait_s = wait_s
@@ -85,8 +89,7 @@ class Turns:
             try:
                 yield
             finally:
-                self._free += 1
-                self._go_on()
+                self._end(who)
         finally:
             self._of[who] -= 1
             if not self._of[who]:
@@ -105,8 +108,7 @@ class Turns:
                     await mine.decided.wait()
         except trio.Cancelled:
             if mine.has_turn:  # it was given in the very moment
-                self._free += 1
-                self._go_on()
+                self._end(mine.who)
             raise
         finally:
             self._waiting.pop(mine.number, None)
@@ -115,12 +117,24 @@ class Turns:
 
     def _go_on(self) -> None:
         """Give free turns to those who are next. Looks at all who wait: some dozens."""
-        while self._free and self._waiting:
-            first = min(self._waiting.values(), key=self._place)
+        while self._free:
+            may = [w for w in self._waiting.values() if self._having[w.who] < self._of_one_at_once]
+            if not may:
+                return
+            first = min(may, key=self._place)
             del self._waiting[first.number]
             self._free -= 1
+            self._having[first.who] += 1
             self._served.take(first.who)
             first.decide(True)
+
+    def _end(self, who: str) -> None:
+        """A turn is over."""
+        self._free += 1
+        self._having[who] -= 1
+        if not self._having[who]:
+            del self._having[who]
+        self._go_on()
 
     def _place(self, waiting: Waiting) -> tuple[int, int]:
         served = round(self._served.taken(waiting.who))

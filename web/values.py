@@ -1,5 +1,7 @@
 """Readings of feeds: lists, charts, exports, imports, and their deletion."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -37,6 +39,7 @@ api = Api("readings")
 
 FEEDS_MAX = 200
 IMPORTED_AT_ONCE = 5_000
+SHOWN_AT_ONCE = 2_000  # points of a chart
 
 
 class TimesQuery(msgspec.Struct, frozen=True):
@@ -111,7 +114,8 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     start_us, end_us = instant("start", query.start), instant("end", query.end)
     # What was taken before this request is committed before it may be deleted.
     await call.house.writer.barrier()
-    many = await call.house.store.delete_history(feed.num, start_us, end_us)
+    async with call.erasing():
+        many = await call.house.store.delete_history(feed.num, start_us, end_us)
     call.house.due("rollups", call.house.clockwork.rolling.wanted_us())
     return Deleted(many)
 
@@ -155,8 +159,9 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
     start_us, end_us = instant("start", query.start), instant("end", query.end)
     if is_chart:
         names = charts.aggregates_of(query.agg)
-        points = await _chart(call, feed, query, start_us, end_us)
-        views = [_point(bucket, names) for bucket in reversed(points)][: query.limit]
+        async with call.charting():
+            points = await _chart(call, feed, query, start_us, end_us)
+        views = await _points(call, points[::-1][: query.limit], names)
         if kind is None:
             return Page(views)
         return await exported(call, kind, feed, views, ("ts", *names))
@@ -212,9 +217,25 @@ async def _chart(
     return await call.house.store.feed_buckets(feed.num, start_us, end_us, bucket_s)
 
 
+async def _points(
+    call: Call, buckets: Sequence[Bucket], names: tuple[str, ...]
+) -> list[ReadingView]:
+    """As they are shown: ten thousand take a tenth of a second."""
+    views: list[ReadingView] = []
+    for start in range(0, len(buckets), SHOWN_AT_ONCE):
+        portion = buckets[start : start + SHOWN_AT_ONCE]
+        views += await call.think(partial(_shown, portion, names))
+    return views
+
+
+def _shown(buckets: Sequence[Bucket], names: tuple[str, ...]) -> list[ReadingView]:
+    return [_point(bucket, names) for bucket in buckets]
+
+
 def _point(bucket: Bucket, names: tuple[str, ...]) -> ReadingView:
-    view = ReadingView(ts=format_us(bucket.ts_us))
-    return msgspec.structs.replace(view, **{name: getattr(bucket, name) for name in names})
+    return ReadingView(
+        ts=format_us(bucket.ts_us), **{name: getattr(bucket, name) for name in names}
+    )
 
 
 def instant(name: str, text: str | None) -> int | None:

@@ -151,3 +151,36 @@ async def test_who_hangs_up_leaves_the_turn_to_others(autojump_clock: Any, when_
     await crowd.come("next", "10.0.0.2")
     assert crowd.took_s("next") == pytest.approx(WORK_S)
     assert len(crowd.turns) == 0
+
+
+async def test_one_has_no_more_turns_at_once_than_her_share(autojump_clock: Any) -> None:
+    crowd = Crowd(at_once=3, of_one_at_once=2, of_one_max=64)
+    async with trio.open_nursery() as nursery:
+        for n in range(10):
+            nursery.start_soon(crowd.come, f"a{n}", "ada")
+        await settled()
+        assert crowd.most == 2
+        nursery.start_soon(crowd.come, "b0", "bob")
+        await settled()
+        assert crowd.most == 3
+    assert crowd.took_s("b0") == pytest.approx(WORK_S)
+    assert crowd.all_are("served", lambda name: True)
+
+
+async def test_who_gives_up_while_her_turn_comes_leaves_it_to_the_next(autojump_clock: Any) -> None:
+    turns = Turns(at_once=1, of_one_at_once=1, of_one_max=9, waiting_max=9, wait_s=9)
+    async with trio.open_nursery() as nursery:
+
+        async def give_up(scope: trio.CancelScope) -> None:
+            with scope:
+                async with turns.turn("ada"):
+                    await trio.sleep(5)
+
+        scope = trio.CancelScope()
+        async with turns.turn("ada"):
+            nursery.start_soon(give_up, scope)
+            await settled()
+        scope.cancel()  # the turn was given in this very moment
+    with trio.fail_after(1):
+        async with turns.turn("ada"):
+            pass

@@ -1,0 +1,36 @@
+"""Questions to the database that may take long: of all who ask some wait, so that connections are
+left for everybody else.
+
+    async with queries.charting.turn(user.id):
+        buckets = await store.feed_buckets(…)
+
+There are eight connections for readers (`postgres.store.READING_CONNECTIONS`). Three at most make
+charts, two erase histories (which may take ten minutes), and one user has not all of these.
+"""
+
+from web.turns import Turns
+
+CHARTS_AT_ONCE, CHARTS_OF_ONE = 3, 2
+ERASED_AT_ONCE, ERASED_OF_ONE = 2, 1
+
+
+class LongQueries:
+    """Turns of those who make charts, and of those who erase."""
+
+    def __init__(self) -> None:
+        self.charting = Turns(
+            at_once=CHARTS_AT_ONCE,
+            of_one_at_once=CHARTS_OF_ONE,
+            of_one_max=64,
+            waiting_max=128,
+            wait_s=20.0,
+            busy="too many charts are made at once",
+        )
+        self.erasing = Turns(
+            at_once=ERASED_AT_ONCE,
+            of_one_at_once=ERASED_OF_ONE,
+            of_one_max=16,
+            waiting_max=64,
+            wait_s=60.0,
+            busy="too many histories are erased at once",
+        )
