@@ -22,9 +22,9 @@ from protocol.errors import in_words
 log = structlog.get_logger("roost.logins")
 
 # A house has some: Home Assistant, Node-RED, a few scripts. Each may subscribe to six topics with
-# QoS 1 (10,000 messages may be unanswered on each, 65,535 on all), and of the consumers that this
-# takes there are 16,384.
-CLIENT_IDS_MAX = 20
+# QoS 1 (10,000 messages may be unanswered on each, 65,535 on all), which takes as many of 16,384
+# consumers; and the server looks at all that there are for each message (0.3 µs each).
+CLIENT_IDS_MAX = 10
 # Who has logged in may not be among the connected yet.
 RECENT_S = 5.0
 # The broker is asked about a name so often, and about so many at a time: each takes some
