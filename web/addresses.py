@@ -5,9 +5,11 @@ list only what it, or another trusted one before it, has added.
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from quart import Request, Websocket
+
+from protocol.networks import address_of, network_of
 
 Network = IPv4Network | IPv6Network
 UNKNOWN = "unknown"
@@ -28,10 +30,10 @@ class Addresses:
         hops = ",".join(asked.headers.getlist("X-Forwarded-For")).split(",")[-HOPS_MAX:]
         while hops and self.is_trusted(found):
             said = hops.pop().strip()
-            if _address(said) is None:
+            if address_of(said) is None:
                 break
             found = said
-        address = _address(found)
+        address = address_of(found)
         return UNKNOWN if address is None else str(address)
 
     def network(self, asked: Request | Websocket) -> str:
@@ -47,22 +49,5 @@ class Addresses:
 
     def is_trusted(self, text: str) -> bool:
         """Whether it is a proxy's whose word counts."""
-        address = _address(text)
+        address = address_of(text)
         return address is not None and any(address in network for network in self._trusted)
-
-
-def network_of(text: str) -> str:
-    """What one client is taken for, where clients are counted: an address, of IPv6 its /64."""
-    address = _address(text)
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((address, 64), strict=False))
-    return text
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        found = ip_address(text)
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found

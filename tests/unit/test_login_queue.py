@@ -47,6 +47,18 @@ async def test_an_address_from_which_much_fails_comes_last_and_comes(
     assert await queue.take(1) == ["theirs again"]
 
 
+async def test_all_addresses_of_a_network_fail_together() -> None:
+    """Who has a /64 of IPv6 had 2**64 addresses to guess from, fifty times each."""
+    queue = LoginQueue()
+    for n in range(FAILURES_MAX):
+        queue.failed(f"2001:db8::{n:x}")
+    queue.put("theirs", "2001:db8::ffff")
+    queue.put("ours", "2001:db8:0:1::1")
+    queue.put("of IPv4", "::ffff:10.0.0.1")
+    queue.put("theirs too", "2001:db8::1:0:0:1")
+    assert await queue.take(10) == ["of IPv4", "ours", "theirs too", "theirs"]
+
+
 async def test_who_takes_waits_for_the_first(autojump_clock: trio.testing.MockClock) -> None:
     queue = LoginQueue()
     async with trio.open_nursery() as nursery:

@@ -15,10 +15,11 @@ from actors.runtime.buckets import Buckets
 from actors.sessions import Sessions
 from protocol.errors import Unavailable
 from protocol.listeners import AGAIN
+from protocol.networks import network_of
 from tests.simulation.asgi import SocketClosed, open_socket
 from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site
-from web.addresses import Addresses, network_of
+from web.addresses import Addresses
 from web.app import create_app
 from web.routing import WebSettings
 from web.signing_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES

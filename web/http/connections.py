@@ -20,7 +20,7 @@ from collections.abc import Callable
 import structlog
 
 from actors.runtime.sampled import Sampled
-from web.addresses import network_of
+from protocol.networks import network_of
 
 log = structlog.get_logger("roost.web")
 

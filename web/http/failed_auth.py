@@ -31,7 +31,7 @@ RETRY_S = 5
 
 
 class FailedAuth:
-    """Counts failures by network (`web.addresses.network_of`)."""
+    """Counts failures by network (`protocol.networks.network_of`)."""
 
     def __init__(self) -> None:
         self._told = Sampled()

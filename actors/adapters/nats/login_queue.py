@@ -5,8 +5,8 @@
     for request in await queue.take(64): ...
     queue.failed("10.0.0.7")
 
-An address from which many logins failed comes after all others. It is not shut out: all devices of
-a site may share one, and with them whoever tries out passwords there.
+An address (of IPv6 its /64) from which many logins failed comes after all others. It is not shut
+out: all devices of a site may share one, and with them whoever tries out passwords there.
 """
 
 from collections import deque
@@ -15,6 +15,7 @@ from typing import Any
 import trio
 
 from actors.runtime.buckets import Buckets
+from protocol.networks import network_of
 
 WAITING_MAX = 10_000
 # Of one address: so many may fail at once, and one more each second.
@@ -39,7 +40,8 @@ class LoginQueue:
         return len(self._first) + len(self._last)
 
     def put(self, request: Any, address: str) -> None:
-        waiting = self._last if self._failures.is_empty(address) else self._first
+        is_last = self._failures.is_empty(network_of(address))
+        waiting = self._last if is_last else self._first
         waiting.append(request)
         if len(self) > WAITING_MAX:
             (self._last or self._first).popleft()
@@ -48,7 +50,7 @@ class LoginQueue:
 
     def failed(self, address: str) -> None:
         """A login from there was refused."""
-        self._failures.take(address)
+        self._failures.take(network_of(address))
 
     async def take(self, most: int, *, wait: bool = True) -> list[Any]:
         """Up to so many, the newest first; waits, or gives others a turn, until there is one."""
