@@ -9,7 +9,6 @@ Guarded by `tests/real/test_abuse_places.py`.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 import nats.errors
 import structlog
@@ -19,13 +18,13 @@ from actors.adapters.bridge import Bridge
 from actors.adapters.nats.connections import Connection, Connections
 from actors.runtime.sampled import Sampled
 from protocol.errors import BadPayload, in_words
+from protocol.networks import network_of
 
 log = structlog.get_logger("roost.logins")
 
 EVERY_S = 2.0
 # So many of all places may be taken by those who wait; then an address has so many.
 WAITING_SHARE, OF_ADDRESS_SHARE = 4, 16
-SHOWN_MAX = 80
 
 
 class Doorkeeper:
@@ -75,14 +74,3 @@ def beyond(waiting: Iterable[Connection], of_address: int) -> dict[str, list[Con
         for network, found in of.items()
         if len(found) > of_address
     }
-
-
-def network_of(text: str) -> str:
-    """An address; of IPv6 its /64."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text[:SHOWN_MAX]
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(IPv6Network((address, 64), strict=False))
-    return text
