@@ -16,7 +16,8 @@ from actors.flows import Flows
 from actors.ingest.late_acks import LateAcks, Owed
 from actors.ingest.limits import Limits
 from actors.ingest.rate_notices import NoticeLimits
-from actors.ledger import Receipt, SessionLedger, Verdict
+from actors.ingest.retained_copies import RetainedCopies
+from actors.ledger import Copy, Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
 from actors.refusing import KEPT_BYTES_MAX
 from actors.runtime.sampled import Sampled
@@ -78,6 +79,7 @@ class Gateway:
         canary_passed: told of a session and its canary when that is committed.
         canary_sent: when a canary of ours was sent (Trio's clock); None for any other.
         limits: which messages are above the rate of their device or user.
+        retained: told of what a subscription brings that devices have retained.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Gateway:
         canary_passed: Callable[[str, bytes], None],
         canary_sent: Callable[[str, bytes], float | None],
         limits: Limits,
+        retained: RetainedCopies,
     ) -> None:
         self.messages = 0
         self.failures = 0  # of our own, over deliveries
@@ -131,6 +134,7 @@ class Gateway:
         self._notice_limits = NoticeLimits()
         limits.tell = self.tell
         self.refused_acks = LateAcks(self._acknowledge_refused)
+        self._retained = retained
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._canaries: set[str] = set()  # sessions with one of ours in flight
         self._handed_over: Delivery | None = None
@@ -144,6 +148,11 @@ class Gateway:
     @property
     def connected_sessions(self) -> int:
         return sum(ledger.connection > 0 for ledger in self.ledgers.values())
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """The number of each session's connection; 0 where it has none."""
+        return {name: ledger.connection for name, ledger in self.ledgers.items()}
 
     @property
     def in_flight(self) -> int:
@@ -164,10 +173,11 @@ class Gateway:
         """Before a connection: wait for the lead, and learn what earlier processes left in doubt.
 
         Raises:
-            Unavailable: the store does not answer; the session waits for it.
+            Unavailable: the store, or the broker, does not answer; the session waits for it.
         """
         if session in self._persistent:
             await self._wait_may_serve()
+            await self._retained.make_room()
         ledger = self.ledgers[session]
         if ledger.needs_memory:
             ledger.remember(await self._store.session_memory(session))
@@ -325,10 +335,12 @@ class Gateway:
                 shown, why = raw_topic[:200], refusal.detail
                 log.warning("message on a foreign topic", topic=shown, why=why, times=times)
             return self._acknowledge(ledger, packet_id, raw_topic, mark)
-        if delivery.retain and not payload:  # a retained message was cleared
-            return self._acknowledge(ledger, packet_id, raw_topic, mark)
+        if not payload and (delivery.retain or self._retained.is_echo(delivery.topic)):
+            return self._acknowledge(ledger, packet_id, raw_topic, mark)  # it was cleared
         if topic.user_id == CANARY_USER and packet_id:
             return self._take_canary(ledger, delivery, topic, raw_topic, mark)
+        if delivery.retain and self._retained.is_known(topic, delivery.topic, mark):
+            return self._known(ledger, packet_id, Verdict.DONE, raw_topic, mark)
         if not self.closing and not self._limits.takes(delivery, topic):
             if packet_id:
                 acks = self.refused_acks
@@ -348,9 +360,11 @@ class Gateway:
             return self._leave(delivery, topic.device, count, digest)
         if len(payload) > PAYLOAD_BYTES_MAX:
             payload = payload[:KEPT_BYTES_MAX]  # it is refused, and only this much of it is kept
+            self._retained.too_large(topic)
         receipt = None
         if packet_id:
             receipt = ledger.open(packet_id, raw_topic, mark, digest, trio.current_time())
+            receipt.copy = Copy(delivery.topic, hash(mark)) if delivery.retain else None
         origin = Origin(
             topic,
             raw_topic,
@@ -359,7 +373,7 @@ class Gateway:
             delivery.retain,
             delivery.dup,
             receipt.taken if receipt else None,
-            receipt,
+            receipt or (Copy(delivery.topic, hash(mark)) if delivery.retain else None),
         )
         if not self._hand_over(_message(origin, said)):
             if receipt is not None:
@@ -370,6 +384,9 @@ class Gateway:
         self._bytes += origin.size
         self._accounts.received(topic.device, count)
         self._seen(origin, len(delivery.payload), 1 if packet_id else 0)
+        if delivery.retain:
+            size = len(delivery.payload)
+            self._retained.came(delivery.session, delivery.connection, delivery.topic, topic, size)
         if receipt is not None:
             self._flows.loaded(delivery.session, ledger.in_flight)
         return None
@@ -469,6 +486,10 @@ class Gateway:
             if packet_ids:
                 self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)
         for unit in units:
+            receipt = unit.receipt
+            copy = receipt.copy if isinstance(receipt, Receipt) else receipt
+            if isinstance(copy, Copy):
+                self._retained.taken(copy, unit)
             if unit.canary and isinstance(unit.receipt, Receipt):
                 self._canaries.discard(unit.receipt.session.name)
                 self._canary_passed(unit.receipt.session.name, unit.canary)

@@ -28,6 +28,7 @@ from actors.ingest.canaries import EVERY_S, Canaries
 from actors.ingest.floods import Floods
 from actors.ingest.limits import Limits
 from actors.ingest.refusal_budget import RefusalBudget
+from actors.ingest.retained_copies import RetainedCopies
 from actors.inspector import Inspector
 from actors.leadership import BEAT_S, Leadership
 from actors.media import Library
@@ -190,6 +191,14 @@ class House:
             told=self.users.renew,
         )
         self.limits = Limits(bounds.rates, ports.broker.sessions, self.accounts, self.floods.began)
+        self.retained = RetainedCopies(
+            ports.retained,
+            is_seen=any(plan.is_seen for plan in ports.broker.sessions),
+            connections=lambda: self.gateway.connections,
+            tell=lambda notice: self.gateway.tell(notice),
+            now_us=ports.clock.now_us,
+            wait_may_serve=self.leadership.wait_may_serve,
+        )
         self.gateway = Gateway(
             ports.broker,
             ports.store,
@@ -206,6 +215,7 @@ class House:
             canary_passed=self.canaries.passed,
             canary_sent=self.canaries.sent_s,
             limits=self.limits,
+            retained=self.retained,
         )
 
     def _healed(self, loaded: LoadedDevice) -> None:
@@ -395,6 +405,7 @@ async def open_house(
         house.supervisor.keep("refresher", house.devices.refresh_forever)
         house.supervisor.keep("canaries", house.canaries.run)
         house.supervisor.keep("backlog", house.backlog.run)
+        house.supervisor.keep("retained", house.retained.run)
         house.clockwork.start(house.supervisor)
         async with house.broker.open(house.gateway, house.gateway.prepare):
             try:

@@ -33,13 +33,31 @@ class Verdict(Enum):
     DONE = auto()  # committed already: acknowledge at once
 
 
+class Copy(msgspec.Struct, frozen=True):
+    """A message that the broker brings because it is retained: its topic, and a hash of what it
+    says. At QoS 0, where nobody is owed an acknowledgement, it stands in a receipt's place."""
+
+    topic: str
+    said: int
+
+
 class Receipt:
     """A message in flight: whose acknowledgement is owed, and on which connection.
 
     `mark` tells its payload from others: the payload itself, or the digest of a long one.
+    `copy` says of which retained message it is one, if it is.
     """
 
-    __slots__ = ("connection", "mark", "packet_id", "session", "taken", "taken_s", "topic")
+    __slots__ = (
+        "connection",
+        "copy",
+        "mark",
+        "packet_id",
+        "session",
+        "taken",
+        "taken_s",
+        "topic",
+    )
 
     def __init__(
         self,
@@ -57,6 +75,7 @@ class Receipt:
         self.mark = mark
         self.taken_s = taken_s
         self.taken: Taken | None = None
+        self.copy: Copy | None = None
 
 
 class Acknowledged(msgspec.Struct):

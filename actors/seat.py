@@ -28,7 +28,11 @@ class Nobody:
         origin = message.origin
         count = readings_in(message)
         unit = Unit(
-            device=origin.topic.device, receipt=origin.receipt, unowned=count, size=origin.size
+            device=origin.topic.device,
+            receipt=origin.receipt,
+            unowned=count,
+            size=origin.size,
+            is_nobodys=True,
         )
         return [unit]
 

@@ -29,3 +29,9 @@ def fault_of(topic: str, payload: bytes) -> Unpublishable | None:
     if len(payload) > PAYLOAD_MAX:
         return Unpublishable(f"it has {len(payload)} bytes; at most {PAYLOAD_MAX} are sent")
     return None
+
+
+def can_be_cleared(topic: str) -> bool:
+    """Whether an empty message may go to a topic that the broker itself has brought: it has taken
+    it from a device before."""
+    return 0 < len(topic) <= TOPIC_MAX and not any(each in topic for each in "+#\0")

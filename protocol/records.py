@@ -258,6 +258,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     messages: int = 1  # how many messages of devices it ends
     size: int = 0  # bytes of payload that it ends
     canary: bytes = b""  # a probe of ours (`actors.ingest.canaries`): it shows that commits work
+    is_nobodys: bool = False  # its device does not exist
 
     @property
     def rows(self) -> int:

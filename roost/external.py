@@ -12,6 +12,7 @@ from actors.adapters.media_files import open_media_files
 from actors.adapters.memory import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
 from actors.adapters.mqtt.link import VERSIONS
+from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.postgres.store import open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
@@ -86,6 +87,7 @@ async def serve(settings: ServeSettings) -> None:
             webhooks_private=web.webhooks_private,
             zalo=settings.zalo,
             mail=settings.mail,
+            retained=MqttRetained(broker, many),
         )
         await run_until_signal(ports, web, settings.http, where, serve_ready, settings.ingest)
 

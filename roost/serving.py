@@ -26,6 +26,7 @@ from actors.leadership import ALONE_BEAT_S
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
 from actors.ports.broker_backlog import BrokerBacklog
 from actors.ports.media import MediaFiles
+from actors.ports.retained import RetainedMessages
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
 from protocol.civil import load_zones
@@ -86,6 +87,7 @@ def make_ports(
     mail: MailSettings | None,
     machine: Machine | None = None,
     backlog: BrokerBacklog | None = None,
+    retained: RetainedMessages | None = None,
 ) -> Ports:
     return Ports(
         store=store,
@@ -100,6 +102,7 @@ def make_ports(
         zalo=None if zalo is None else Zalo(zalo),
         machine=machine,
         backlog=backlog,
+        retained=retained,
         rng=random.Random(),  # pauses only: nothing secret comes from it
     )
 

@@ -138,6 +138,7 @@ async def _serve(
             mail=settings.mail,
             machine=disk,
             backlog=logins.consumers(broker.sessions),
+            retained=logins.retained(),
         )
 
         async def serve_ready(house: House, url: str) -> None:

@@ -173,6 +173,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
         await call.house.session_sweep.device_gone(device.client_id)
     call.house.users.tell(device.user_id, DeviceGone(device.id))
     call.house.neighbours.gone(device.user_id, device.code)
+    call.house.retained.gone(device.user_id, device.code)
     await note(call, call.user.id, "device_deleted", device.code)
 
 

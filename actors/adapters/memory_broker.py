@@ -8,6 +8,7 @@ The broker outlives the processes that use it. Its faults are set from outside: 
 `drop`, `stall`, `restart`, `lose`.
 """
 
+import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -70,7 +71,9 @@ class MemoryBroker:
         self.clients = Clients()
         self.sessions = {plan.client_id: Session(plan, habits, self.rng) for plan in plans}
         self.lines: dict[Line, None] = {}  # of all processes
-        self._retained: dict[str, Published] = {}
+        self.retained: dict[str, Published] = {}  # of devices, by the topic that brings it
+        self.retained_max: int | None = None  # larger ones are not kept
+        self._numbers = itertools.count(1)
         self._devices: dict[str, tuple[str, bytes] | None] = {}
 
     def port(self) -> "MemoryBrokerPort":
@@ -121,9 +124,7 @@ class MemoryBroker:
         )
         mapped = self._mapped(topic) if is_mapped else topic
         if retain:
-            self._retained[mapped] = published
-            if not payload:
-                del self._retained[mapped]
+            self._retain(mapped, published)
         takers = [s for s in self.sessions.values() if _subscribes(s.plan, mapped)]
         for session in takers:
             session.take(published, mapped)
@@ -131,6 +132,23 @@ class MemoryBroker:
         if not takers and not any(matches(pattern, topic) for pattern, _ in MAPPED):
             published.lost = True
         return published
+
+    def _retain(self, mapped: str, published: Published) -> None:
+        if not published.payload:
+            self.retained.pop(mapped, None)
+        elif self.retained_max is None or len(published.payload) <= self.retained_max:
+            published.no = next(self._numbers)
+            self.retained[mapped] = published
+
+    def clear(self, topic: str) -> None:
+        """The house clears what a device has retained; sessions of ours that are there hear it."""
+        published = Published(
+            topic=topic, payload=b"", qos=0, retain=True, at_s=trio.current_time()
+        )
+        self._retain(topic, published)
+        for session in self.sessions.values():
+            if session.line is not None and _subscribes(session.plan, topic):
+                session.take(published, topic)
 
     def _mapped(self, topic: str) -> str:
         """Where the broker takes what a device sends; other topics stay where they are."""
@@ -163,7 +181,7 @@ class MemoryBroker:
 
     def subscribe(self, session: Session) -> None:
         """A SUBSCRIBE brings the retained messages again."""
-        for topic, published in list(self._retained.items()):
+        for topic, published in list(self.retained.items()):
             if _subscribes(session.plan, topic):
                 session.take(msgspec.structs.replace(published), topic, retained=published)
 
@@ -316,12 +334,17 @@ class MemoryBrokerPort:
             self._end(self._server.sessions[session], line)
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
-        if self._server.away or self._is_cut or self._is_parted:
+        if not self.reaches:
             return False
         if fault_of(topic, payload) is not None:
             return False
         self._server.take(topic, payload, retain=False)
         return True
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the process can ask the server, or send to it."""
+        return not (self._server.away or self._is_cut or self._is_parted)
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
         return await self._sender.publish(messages)

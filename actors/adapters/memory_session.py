@@ -94,6 +94,7 @@ class Published(msgspec.Struct, kw_only=True, eq=False):
     forgotten_acks: int = 0  # how often the broker forgot that it was acknowledged
     copies: int = 0  # of a retained message: how often the broker's own copy was delivered
     lost: bool = False  # the broker lost it: its session was gone, or never there
+    no: int = 0  # of a retained message: grows with each that the broker keeps
 
 
 class _Message(msgspec.Struct, kw_only=True, eq=False):

@@ -31,6 +31,7 @@ from actors.adapters.nats.login_answers import (
     understood,
 )
 from actors.adapters.nats.login_queue import LoginQueue
+from actors.adapters.nats.retained import NatsRetained
 from actors.adapters.nats.unasked import Unasked
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
@@ -117,6 +118,10 @@ class NatsLogins(NatsClients):
     def doorkeeper(self, most: int) -> Doorkeeper:
         """Who looks after those that have not logged in, where there are so many places."""
         return Doorkeeper(self._bridge, self._connections, most)
+
+    def retained(self) -> NatsRetained:
+        """What devices have retained on the broker."""
+        return NatsRetained(self._bridge, self._auth, self._partitions)
 
     async def answer_forever(self) -> None:
         """One question to the store for all who wait; then those come in who may, and then some of

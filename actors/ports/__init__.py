@@ -281,6 +281,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     `persistent`: the broker keeps it while we are away; only the leading process has it.
     `partition`: which part of the devices it brings; None where it brings none by itself.
     `window`: so many messages the broker sends without an acknowledgement.
+    `is_seen`: others than we may subscribe to the topics that it brings.
     `sends_again`: the broker sends what is unacknowledged again on the same connection (NATS, after
     `ack_wait`); others do so on a new connection only (MQTT 3.1.1 §4.4).
     """
@@ -292,6 +293,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     persistent: bool = True
     partition: int | None = None
     window: int = 10_000
+    is_seen: bool = False
 
 
 class Broker(Protocol):
@@ -393,5 +395,6 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     mailer: Any = None  # Mailer, where mail is set up
     zalo: Any = None  # IdentityProvider, where it is set up
     backlog: Any = None  # BrokerBacklog, where the broker tells
+    retained: Any = None  # RetainedMessages
     machine: Any = None  # Machine, where its servers are ours
     rng: random.Random

@@ -14,6 +14,7 @@ from actors.device import DeviceActor
 from actors.flows import Flows
 from actors.gateway import Gateway
 from actors.ingest.limits import Limits
+from actors.ingest.retained_copies import RetainedCopies
 from actors.ports import Delivery
 from actors.refusing import KEPT_BYTES_MAX, readings_in
 from protocol import codec
@@ -107,6 +108,14 @@ class Entrance:
             canary_passed=lambda session, canary: None,
             canary_sent=lambda session, canary: None,
             limits=Unlimited(),
+            retained=RetainedCopies(
+                None,
+                is_seen=True,
+                connections=dict,
+                tell=lambda notice: None,
+                now_us=self.clock.now_us,
+                wait_may_serve=trio.lowlevel.checkpoint,
+            ),
             flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
         )
 

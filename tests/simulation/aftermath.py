@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from actors.ingest.retained_rules import stays, topic_of
 from actors.logins import username_of
 from protocol.records import Feed
 from tests.simulation.broken import Broken
@@ -50,6 +51,20 @@ async def _unwell(world: "World") -> str:
     owed, _ = leader.house.gateway.unsettled()
     if owed or world.broker.waiting:
         return f"{owed} messages unsettled, {world.broker.waiting} at the broker"
+    return await _retained(world)
+
+
+async def _retained(world: "World") -> str:
+    """What stays retained at the broker, and must not."""
+    for text in world.broker.retained:
+        topic = topic_of(text)
+        if topic is None:
+            continue
+        (device,) = await world.store.load_devices([topic.device])
+        if device is None:
+            return f"{text} is retained, and its device is gone"
+        if not stays(topic, is_seen=not world.broker.habits.partitions):
+            return f"{text} is still retained"
     return ""
 
 

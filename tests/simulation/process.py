@@ -9,6 +9,7 @@ import trio
 from quart_trio import QuartTrio
 
 from actors.adapters.memory import NoLogins, PlainHasher
+from actors.adapters.memory_retained import MemoryRetained
 from actors.adapters.memory_store_line import Killed, StoreLine
 from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.due.tidying import keep_tidy
@@ -74,6 +75,7 @@ class Process:
             links=MediaLinks("s" * 32, lambda: "http://roost.example"),
             files=world.files,
             receivers=MemoryReceivers(world.receivers.answer),
+            retained=MemoryRetained(world.broker, self._port),
             rng=random.Random(world.seed + 2 + self.number),
         )
         world.trace.note("process", f"{self.number} starts")

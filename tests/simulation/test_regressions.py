@@ -13,7 +13,7 @@ from tests.simulation.device import VirtualDevice
 from tests.simulation.orders import id_of
 from tests.simulation.person import Refused
 from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
-from tests.simulation.running import run, simulate, sized
+from tests.simulation.running import SMALL_WINDOW, run, simulate, sized
 from tests.simulation.world import World
 
 
@@ -401,3 +401,22 @@ async def test_a_copy_of_an_earlier_value_of_the_same_instant_clears_no_alarm(wo
     assert await shed.last("t") == 50.0
     (alarm,) = (await shed.person.get("/alarms"))["items"]
     assert alarm["state"] == "active"
+
+
+def test_retained_readings_of_more_devices_than_there_are_actors_starve_nobody() -> None:
+    """Each connection brought them all again, to fetch the one for which there had been no room."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            devices = [world.device(f"d{n}") for n in range(5)]
+            for n, device in enumerate(devices):
+                await device.publish("t", float(n), retain=True)
+            await world.settle()
+            world.fault("line cut", target="roost-part-0")
+            await world.settle()
+            for n, device in enumerate(devices):
+                assert set(await device.values("t")) == {float(n)}
+
+    with sized(small=True):
+        habits = msgspec.structs.replace(MOSQUITTO_311, window=SMALL_WINDOW)
+        simulate(World(1, habits), story)

@@ -5,8 +5,9 @@ async with broker.open(inbox, prepare):
 """
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -16,9 +17,10 @@ from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
 from actors.adapters.sending import Fate, Sender
 from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
+from actors.ports.retained import Held
 from actors.runtime.endings import ends_process
-from protocol.errors import RoostError, SettingsError, Unpublishable, in_words
-from protocol.publishing import fault_of
+from protocol.errors import RoostError, SettingsError, Unavailable, Unpublishable, in_words
+from protocol.publishing import can_be_cleared, fault_of
 
 log = structlog.get_logger("roost.mqtt")
 
@@ -36,6 +38,8 @@ FEED_TOPICS = ("users/+/devices/+/feeds", "users/+/devices/+/feeds/+")
 STATE_TOPICS = ("users/+/devices/+/status", "users/+/devices/+/commands/+/ack")
 # `max_inflight_messages 1000`, as README asks of Mosquitto.
 PLAIN_WINDOW = 1_000
+# asyncio-flavored: address, client id, version and filters, to what is retained there.
+Look = Callable[[Address, str, int, Sequence[str]], Coroutine[Any, Any, list[Held]]]
 
 
 def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
@@ -74,6 +78,7 @@ def plain_plans(out: str = OUT) -> list[SessionPlan]:
             filters=FEED_TOPICS,
             partition=0,
             window=PLAIN_WINDOW,
+            is_seen=True,
         ),
         SessionPlan(
             client_id="roost-state-0",
@@ -81,6 +86,7 @@ def plain_plans(out: str = OUT) -> list[SessionPlan]:
             live=True,
             partition=0,
             window=PLAIN_WINDOW,
+            is_seen=True,
         ),
         _out_plan(out),
     ]
@@ -129,6 +135,7 @@ class MqttBroker:
         self._rng = rng
         self._version = VERSIONS[version]
         self._links: dict[str, Link] = {}
+        self._bridge: Bridge | None = None
         self._out = next(plan.client_id for plan in plans if not plan.persistent)
         self._subscribed = {plan.client_id: trio.Event() for plan in plans}
         self._sender = Sender(self._publish, WINDOW_5 if version == "5" else WINDOW_311)
@@ -138,12 +145,22 @@ class MqttBroker:
         self, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
     ) -> AsyncIterator[None]:
         async with open_bridge("mqtt") as bridge, trio.open_nursery() as nursery:
+            self._bridge = bridge
             for plan in self.sessions:
                 nursery.start_soon(self._keep, bridge, plan, inbox, prepare)
             try:
                 yield
             finally:
+                self._bridge = None
                 nursery.cancel_scope.cancel()
+
+    async def look(self, work: Look, filters: Sequence[str]) -> list[Held]:
+        """Ask by a connection of its own. Raises `Unavailable`."""
+        if self._bridge is None:
+            raise Unavailable("the broker is not open")
+        return await self._bridge.run(
+            work, self.address, f"{self._out}-look", self._version, filters
+        )
 
     async def wait_subscribed(self) -> None:
         """Wait until every session was subscribed once: from then on nothing is missed."""
@@ -219,6 +236,13 @@ class MqttBroker:
             return False
         link = self._links.get(self._out)
         return link is not None and link.publish_nowait(topic, payload)
+
+    def clear_nowait(self, topic: str) -> bool:
+        """Clear what is retained on a topic that the broker has brought. False: it was dropped."""
+        if not can_be_cleared(topic):
+            return False
+        link = self._links.get(self._out)
+        return link is not None and link.publish_nowait(topic, b"", retain=True)
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
         """Each part in one write."""

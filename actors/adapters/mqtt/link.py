@@ -249,14 +249,14 @@ class Link:
         if self._open:
             self._client._connection._transport.abort()
 
-    def publish_nowait(self, topic: str, payload: bytes) -> bool:
+    def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """QoS 0; False where the connection is gone or does not drain."""
         if not self._open:
             return False
         transport = self._client._connection._transport
         if transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
             return False
-        self._client.publish(topic, payload, qos=0)
+        self._client.publish(topic, payload, qos=0, retain=retain)
         return True
 
     def publish(self, messages: Sequence[Publication], answers: "Answers") -> None:

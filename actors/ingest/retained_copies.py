@@ -1,0 +1,319 @@
+"""What devices have retained: it leaves the broker once it was taken, or stays within bounds.
+
+A subscription brings all that is retained, each time, so a device could fill what the broker lets
+wait for us, for ever. Readings and acknowledgements that nobody else can see leave when they are
+taken; the rest is bounded for each device (`retained_rules`), and what is beyond is cleared and
+told on the device's `errors`. With a device all of its messages go.
+
+Where the broker tells of everything (NATS), this looks by itself, and before a session connects;
+elsewhere it goes by the copies that a subscription brings.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+import trio
+
+from actors.ingest.retained_rules import (
+    Bounds,
+    Tally,
+    beyond,
+    can_be_taken,
+    is_for_good,
+    session_of,
+    stays,
+    topic_of,
+)
+from actors.ledger import Copy
+from actors.ports.retained import Held, RetainedMessages
+from actors.refusing import NoticeLimit, notice
+from protocol.errors import Refusal, Unavailable, in_words
+from protocol.messages import Notice
+from protocol.records import Unit
+from protocol.topics import Topic, unmapped
+
+log = structlog.get_logger("roost.retained")
+
+Key = tuple[str, str]
+
+EVERY_S = 10.0
+RETRY_S = 2.0
+# What waits to be cleared, and devices to be looked at. Beyond it the next subscription brings it.
+WAITING_MAX = 10_000
+CLEAR_MAX = 500
+# Copies that are known again, some 200 bytes each.
+KNOWN_MAX = 100_000
+# How long our own clearing may be on its way back to us.
+ECHO_S = 60.0
+# A quarter of what may wait for a session: below it nothing can be too much.
+FULL_LOOK_BYTES = 16 << 20
+
+
+class RetainedCopies:
+    """Usage: `nursery.start_soon(copies.run)`; `await copies.make_room()` before each connection.
+
+    Args:
+        port: None where nothing is known of the broker.
+        is_seen: whether others than Roost may subscribe to what devices publish.
+        connections: the number of each session's connection, 0 where it has none.
+        tell: sends a notice to a device.
+        wait_may_serve: waits until this process surely leads.
+    """
+
+    def __init__(
+        self,
+        port: RetainedMessages | None,
+        *,
+        is_seen: bool,
+        connections: Callable[[], dict[str, int]],
+        tell: Callable[[Notice], None],
+        now_us: Callable[[], int],
+        wait_may_serve: Callable[[], Awaitable[None]],
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.cleared = 0
+        self.excess = 0  # of these, what was beyond a bound
+        self._port = port
+        self._is_seen = is_seen
+        self._connections = connections
+        self._tell = tell
+        self._now_us = now_us
+        self._wait_may_serve = wait_may_serve
+        self._bounds = bounds or Bounds()
+        self._bell = trio.Event()
+        self._looking = trio.Lock()
+        self._wanted: dict[str, None] = {}  # topics to be cleared
+        self._gone: dict[Key, bool] = {}  # devices to be looked at: whether all of theirs goes
+        # By session: its connection, and what each device has retained as far as it has told.
+        self._tallies: dict[str, tuple[int, dict[Key, Tally]]] = {}
+        self._beyond: dict[str, Refusal] = {}  # topics that cannot stay, and why
+        # What was taken, by device and topic: a hash of what it said.
+        self._known: OrderedDict[Key, dict[str, int]] = OrderedDict()
+        self._known_many = 0
+        self._echoes: OrderedDict[str, float] = OrderedDict()
+        self._limits: OrderedDict[Key, NoticeLimit] = OrderedDict()
+        # Where the broker tells: up to where it was looked at, and readings at QoS 0 that perhaps
+        # nobody has brought us; with the connection that their session had at the last look.
+        self._after = -1
+        self._untaken: dict[str, tuple[Held, int]] = {}
+
+    @property
+    def _tells(self) -> bool:
+        return self._port is not None and self._port.tells
+
+    # What the gateway tells
+
+    def came(self, session: str, connection: int, text: str, topic: Topic, size: int) -> None:
+        """A subscription brought the copy of a retained message."""
+        if self._tells or self._port is None or not stays(topic, is_seen=self._is_seen):
+            return
+        number, tallies = self._tallies.get(session, (0, {}))
+        if number != connection:
+            number, tallies = connection, {}
+            self._tallies[session] = number, tallies
+        why = tallies.setdefault(topic.device, Tally(self._bounds)).excess(text, size)
+        if why is not None and len(self._beyond) < WAITING_MAX:
+            self._beyond[text] = why
+
+    def taken(self, copy: Copy, unit: Unit) -> None:
+        """Such a copy was taken, or its refusal was recorded."""
+        text = copy.topic
+        topic = topic_of(text)
+        if self._port is None or topic is None:
+            return
+        if self._tells:
+            if unit.is_nobodys:
+                self._look_at(topic.device, everything=True)
+            elif text in self._untaken:
+                self._want(text)
+        elif unit.is_nobodys or text in self._beyond or not stays(topic, is_seen=self._is_seen):
+            self._want(text)
+        if not unit.is_nobodys and is_for_good(unit):
+            self._know(topic.device, text, copy.said)
+
+    def is_known(self, topic: Topic, text: str, mark: bytes) -> bool:
+        """Whether this very copy was taken before: each subscription brings it again."""
+        return self._known.get(topic.device, {}).get(text) == hash(mark)
+
+    def _know(self, key: Key, text: str, said: int) -> None:
+        mine = self._known.setdefault(key, {})
+        self._known_many += text not in mine
+        mine[text] = said
+        self._known.move_to_end(key)
+        while self._known_many > KNOWN_MAX:
+            self._known_many -= len(self._known.popitem(last=False)[1])
+
+    def too_large(self, topic: Topic) -> None:
+        """A message is larger than what may be retained; whether it was, the broker knows."""
+        if self._tells:
+            self._look_at(topic.device, everything=False)
+
+    def is_echo(self, text: str) -> bool:
+        """Whether an empty message there is our own clearing."""
+        cleared_s = self._echoes.get(text)
+        return cleared_s is not None and trio.current_time() - cleared_s < ECHO_S
+
+    def gone(self, user_id: str, code: str) -> None:
+        """A device was deleted: nothing of it stays."""
+        self._known_many -= len(self._known.pop((user_id, code), {}))
+        if self._port is not None:
+            self._look_at((user_id, code), everything=True)
+
+    def _want(self, text: str) -> None:
+        if len(self._wanted) < WAITING_MAX:
+            self._wanted[text] = None
+            self._bell.set()
+
+    def _look_at(self, key: Key, *, everything: bool) -> None:
+        if len(self._gone) < WAITING_MAX:
+            self._gone[key] = everything or self._gone.get(key, False)
+            self._bell.set()
+
+    # Clearing
+
+    async def make_room(self) -> None:
+        """Before a session connects: nothing is retained that it could not be brought.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        if self._port is None or not self._tells:
+            return
+        async with self._looking:
+            size = await self._port.limit()
+            if self._after < 0 or size > FULL_LOOK_BYTES:
+                await self._look_at_all(self._port)
+
+    async def run(self) -> None:
+        """Clear for ever; returns at once where nothing is known of the broker."""
+        if self._port is None:
+            await trio.lowlevel.checkpoint()
+            return
+        while True:
+            with trio.move_on_after(EVERY_S if self._tells else float("inf")):
+                await self._bell.wait()
+            await self._wait_may_serve()
+            self._bell = trio.Event()
+            try:
+                async with self._looking:
+                    await self._clear_wanted(self._port)
+                    await self._clear_gone(self._port)
+                    if self._tells and self._after >= 0:
+                        await self._sweep(self._port)
+            except Unavailable as error:
+                log.debug("retained messages are cleared later", error=in_words(error))
+                await trio.sleep(RETRY_S)
+                self._bell.set()
+
+    async def _look_at_all(self, port: RetainedMessages) -> None:
+        """All that devices have retained, as it is before anything of it is brought."""
+        held: list[Held] = []
+        after = 0
+        while page := await port.held(after, states=True):
+            held += page
+            after = page[-1].no
+        await self._clear_beyond(port, beyond(held, self._bounds))
+        await self._leave_or_clear(port, held)
+        self._after = after
+
+    async def _sweep(self, port: RetainedMessages) -> None:
+        """What was retained since the last time, while everything is at work."""
+        while page := await port.held(self._after, states=False):
+            await self._clear_beyond(port, beyond(page, self._bounds))
+            await self._leave_or_clear(port, page)
+            self._after = page[-1].no
+        await self._clear_brought(port)
+
+    async def _leave_or_clear(self, port: RetainedMessages, held: Iterable[Held]) -> None:
+        """Clear readings and acknowledgements of which our session has a message of its own: at
+        QoS 1 it is queued for it. The others are cleared when they were brought."""
+        clear: list[Held] = []
+        for each in held:
+            topic = topic_of(each.topic)
+            if topic is not None and stays(topic, is_seen=self._is_seen):
+                continue
+            if each.qos or not can_be_taken(topic):
+                clear.append(each)
+            elif len(self._untaken) < WAITING_MAX:
+                self._untaken[each.topic] = each, 0
+        await self._clear(port, clear)
+
+    async def _clear_brought(self, port: RetainedMessages) -> None:
+        """What was there at two looks during one connection was brought by it: when it was said, or
+        by the subscription."""
+        connections = self._connections()
+        brought: list[Held] = []
+        for text, (held, before) in self._untaken.items():
+            connection = connections.get(session_of(text), 0)
+            if connection and connection == before:
+                brought.append(held)
+            self._untaken[text] = held, connection
+        await self._clear(port, brought)
+        for each in brought:
+            if self._untaken.get(each.topic, (None, 0))[0] is each:
+                del self._untaken[each.topic]
+
+    async def _clear_beyond(
+        self, port: RetainedMessages, found: Iterable[tuple[Held, Refusal]]
+    ) -> None:
+        beyond_bounds = list(found)
+        await self._clear(port, [each for each, _ in beyond_bounds])
+        self.excess += len(beyond_bounds)
+        for each, why in beyond_bounds:
+            self._say(each.topic, why)
+
+    async def _clear_wanted(self, port: RetainedMessages) -> None:
+        while self._wanted:
+            topics = list(self._wanted)[:CLEAR_MAX]
+            held = [self._untaken.get(each, (Held(each, 0, 0), 0))[0] for each in topics]
+            await self._clear(port, held)
+            for each in topics:
+                del self._wanted[each]
+                self._untaken.pop(each, None)
+                if (why := self._beyond.pop(each, None)) is not None:
+                    self.excess += 1
+                    self._say(each, why)
+
+    async def _clear_gone(self, port: RetainedMessages) -> None:
+        while self._gone:
+            key, everything = next(iter(self._gone.items()))
+            held = await port.of_device(*key)
+            if everything:
+                await self._clear(port, held)
+            else:
+                await self._clear_beyond(port, beyond(held, self._bounds))
+            if self._gone.get(key) is everything:  # else it was deleted meanwhile
+                del self._gone[key]
+
+    async def _clear(self, port: RetainedMessages, held: list[Held]) -> None:
+        """Raises `Unavailable` where it may not be done."""
+        for start in range(0, len(held), CLEAR_MAX):
+            part = held[start : start + CLEAR_MAX]
+            self._expect([each.topic for each in part])
+            if not await port.clear(part):
+                raise Unavailable("not everything was cleared")
+            self.cleared += len(part)
+
+    def _expect(self, topics: Iterable[str]) -> None:
+        """They may come back to us, empty."""
+        if self._tells:
+            return  # nobody hears of it there
+        for each in topics:
+            self._echoes[each] = trio.current_time()
+            self._echoes.move_to_end(each)
+        while len(self._echoes) > 2 * WAITING_MAX:
+            self._echoes.popitem(last=False)
+
+    def _say(self, text: str, why: Refusal) -> None:
+        """On the device's `errors`, ten times a minute at most."""
+        topic = topic_of(text)
+        if topic is None:
+            return
+        limit = self._limits.setdefault(topic.device, NoticeLimit())
+        self._limits.move_to_end(topic.device)
+        if len(self._limits) > WAITING_MAX:
+            self._limits.popitem(last=False)
+        if limit.allows(self._now_us()):
+            told = Refusal(why.reason, f"cleared from the broker: {why.detail}")
+            self._tell(notice(topic.device, unmapped(text), told))

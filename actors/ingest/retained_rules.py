@@ -1,0 +1,131 @@
+"""Which of the messages that devices have retained may stay at the broker. Pure.
+
+A subscription brings all that is retained, each time; the embedded broker ends the connection of
+whoever has more than 64 MB waiting, before anything has arrived.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from actors.ports.retained import Held
+from protocol.errors import Reason, Refusal
+from protocol.payloads import PAYLOAD_BYTES_MAX
+from protocol.records import Unit
+from protocol.topics import Kind, Topic, is_feed_key, parse_topic
+
+# What the broker keeps beside a payload: the topic twice, and headers.
+BESIDE_BYTES = 512
+# Refusals that other settings would make good.
+OF_SETTINGS = (
+    Reason.UNKNOWN_FEED,
+    Reason.FEED_DISABLED,
+    Reason.OUT_OF_RANGE,
+    Reason.INTERNAL_ERROR,
+)
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """For each message, each device, and all that one session of ours brings, in bytes.
+
+    `session_bytes` is below what nats-server lets wait for a client (`max_pending`, 64 MB).
+    """
+
+    topics: int = 500
+    device_bytes: int = 256 * 1024
+    message_bytes: int = PAYLOAD_BYTES_MAX
+    session_bytes: int = 32 << 20
+
+
+class Tally:
+    """What one device has retained: `fits` says of each whether it is within the bounds."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._topics: dict[str, int] = {}
+        self._bytes = 0
+
+    def excess(self, topic: str, size: int) -> Refusal | None:
+        """Why it cannot stay; else it counts."""
+        bounds = self._bounds
+        if size > bounds.message_bytes:
+            why = f"it has {size} bytes; at most {bounds.message_bytes} stay retained"
+            return Refusal(Reason.TOO_LARGE, why)
+        known = self._topics.get(topic, 0)
+        if topic not in self._topics and len(self._topics) >= bounds.topics:
+            return Refusal(Reason.TOO_MANY, f"at most {bounds.topics} stay retained of a device")
+        if self._bytes - known + size > bounds.device_bytes:
+            why = f"at most {bounds.device_bytes} bytes stay retained of a device"
+            return Refusal(Reason.TOO_MANY, why)
+        self._topics[topic] = size
+        self._bytes += size - known
+        return None
+
+
+def topic_of(text: str) -> Topic | None:
+    """Whose it is; None for what no device may send."""
+    try:
+        return parse_topic(text)
+    except Refusal:
+        return None
+
+
+def stays(topic: Topic, *, is_seen: bool) -> bool:
+    """Whether it is of use to anybody once it was taken.
+
+    A status tells the next process how the device was. A reading stays only where others than
+    Roost may subscribe to it (`is_seen`); an acknowledgement nowhere.
+    """
+    if topic.kind is Kind.STATUS:
+        return True
+    return is_seen and topic.kind is not Kind.ACK
+
+
+def can_be_taken(topic: Topic | None) -> bool:
+    return topic is not None and (topic.kind is not Kind.READING or is_feed_key(topic.tail))
+
+
+def is_for_good(unit: Unit) -> bool:
+    """Whether its copy would be taken, or refused, in the same way again whatever the settings."""
+    return not any(each.reason in OF_SETTINGS for each in unit.rejections)
+
+
+def session_of(topic: str) -> str:
+    """By which session of ours it comes, where the broker maps (`partition_plans`)."""
+    kind, _, rest = topic.partition("/")
+    k = rest.partition("/")[0]
+    return f"roost-{kind}-{k}" if kind in ("part", "state") else "roost-wills"
+
+
+def beyond(held: Iterable[Held], bounds: Bounds) -> list[tuple[Held, Refusal]]:
+    """What cannot stay: too large, too many of one device, too much for one subscription. Of what
+    is too much, the largest go."""
+    tallies: dict[tuple[str, str], Tally] = {}
+    left: dict[str, list[Held]] = defaultdict(list)
+    found: list[tuple[Held, Refusal]] = []
+    for each in held:
+        topic = topic_of(each.topic)
+        if topic is None:
+            found.append((each, Refusal(Reason.BAD_TOPIC, "nothing is retained there")))
+            continue
+        tally = tallies.setdefault(topic.device, Tally(bounds))
+        why = tally.excess(each.topic, each.size)
+        if why is None:
+            left[session_of(each.topic)].append(each)
+        else:
+            found.append((each, why))
+    for mine in left.values():
+        found += _largest(mine, bounds)
+    return found
+
+
+def _largest(held: Sequence[Held], bounds: Bounds) -> list[tuple[Held, Refusal]]:
+    size = sum(each.size + BESIDE_BYTES for each in held)
+    found: list[tuple[Held, Refusal]] = []
+    for each in sorted(held, key=lambda each: -each.size):
+        if size <= bounds.session_bytes:
+            break
+        size -= each.size + BESIDE_BYTES
+        found.append((each, Refusal(Reason.TOO_MANY, "too much is retained of all devices")))
+    return found
