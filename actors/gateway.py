@@ -354,6 +354,8 @@ class Gateway:
             now_s = trio.current_time()
             verdict = ledger.known_digest(packet_id, digest, now_s, dup=delivery.dup)
             if verdict is not Verdict.NEW:
+                if delivery.retain:
+                    self._copy_known(ledger, delivery, topic, verdict, mark)
                 return self._known(ledger, packet_id, verdict, raw_topic, mark)
         count = _readings_in(topic, said)
         if self.closing or not self._has_room(packet_id):
@@ -385,8 +387,7 @@ class Gateway:
         self._accounts.received(topic.device, count)
         self._seen(origin, len(delivery.payload), 1 if packet_id else 0)
         if delivery.retain:
-            size = len(delivery.payload)
-            self._retained.came(delivery.session, delivery.connection, delivery.topic, topic, size)
+            self._came(delivery, topic)
         if receipt is not None:
             self._flows.loaded(delivery.session, ledger.in_flight)
         return None
@@ -423,6 +424,26 @@ class Gateway:
         self.joined += 1
         if verdict is Verdict.DONE:
             self._acknowledge(ledger, packet_id, topic, mark)
+
+    def _copy_known(
+        self,
+        ledger: SessionLedger,
+        delivery: Delivery,
+        topic: Topic,
+        verdict: Verdict,
+        mark: bytes,
+    ) -> None:
+        """The copy of a retained message that is taken for a message which is known."""
+        self._came(delivery, topic)
+        copy = Copy(delivery.topic, hash(mark))
+        if verdict is Verdict.DONE:
+            self._retained.taken(copy)
+        else:
+            ledger.brings(delivery.packet_id, copy)
+
+    def _came(self, delivery: Delivery, topic: Topic) -> None:
+        size = len(delivery.payload)
+        self._retained.came(delivery.session, delivery.connection, delivery.topic, topic, size)
 
     def _acknowledge(self, ledger: SessionLedger, packet_id: int, topic: str, mark: bytes) -> None:
         if packet_id:

@@ -291,6 +291,11 @@ class SessionLedger:
             digest = self._known_order.pop()
             self._forget_one(digest)
 
+    def brings(self, packet_id: int, copy: Copy) -> None:
+        """What is in flight under this id came as the copy of a retained message, too."""
+        if packet_id in self._in_flight:
+            self._in_flight[packet_id].copy = copy
+
     def drop(self, packet_id: int, topic: str, mark: bytes) -> None:
         """Forget the receipt of a message whose taking failed, if it was opened."""
         receipt = self._in_flight.get(packet_id)

@@ -116,20 +116,20 @@ class RetainedCopies:
         if why is not None and len(self._beyond) < WAITING_MAX:
             self._beyond[text] = why
 
-    def taken(self, copy: Copy, unit: Unit) -> None:
-        """Such a copy was taken, or its refusal was recorded."""
-        text = copy.topic
+    def taken(self, copy: Copy, unit: Unit | None = None) -> None:
+        """Such a copy was taken, or its refusal was recorded; without a unit, earlier."""
+        text, is_nobodys = copy.topic, unit is not None and unit.is_nobodys
         topic = topic_of(text)
         if self._port is None or topic is None:
             return
         if self._tells:
-            if unit.is_nobodys:
+            if is_nobodys:
                 self._look_at(topic.device, everything=True)
             elif text in self._untaken:
                 self._want(text)
-        elif unit.is_nobodys or text in self._beyond or not stays(topic, is_seen=self._is_seen):
+        elif is_nobodys or text in self._beyond or not stays(topic, is_seen=self._is_seen):
             self._want(text)
-        if not unit.is_nobodys and is_for_good(unit):
+        if not is_nobodys and (unit is None or is_for_good(unit)):
             self._know(topic.device, text, copy.said)
 
     def is_known(self, topic: Topic, text: str, mark: bytes) -> bool:

@@ -99,5 +99,5 @@ async def _look(
     except TimeoutError as error:
         raise Unavailable("the broker does not bring what is retained") from error
     finally:
-        await close_client(client, CLOSE_TIMEOUT_S)
+        await close_client(client, CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (bounded; asyncio's own)
     return list(found.values())
