@@ -113,7 +113,7 @@ class Dispatcher:
         going = [command for command in batch if now_us < command.expires_us]
         # Never after its expiry; the next claim records it.
         self.expired += len(batch) - len(going)
-        made = [(command, attempt_now(partial(_publication, command))) for command in going]
+        made = [(command, attempt_now(partial(self._publication, command))) for command in going]
         good = [(command, each) for command, each in made if not isinstance(each, Failed)]
         answers = iter(await publish_each(self._broker, [each for _, each in good]))
         # One that cannot be written is as one that cannot be published.
@@ -179,7 +179,11 @@ class Dispatcher:
         ]
         self._changed(Progress(commands=tuple(noted)))
 
+    def _publication(self, command: Command) -> Publication:
+        topic = commands_topic(command.user_id, command.device_code)
+        message = commands.message(command)
+        # It may wait for others to be sent.
+        return Publication(topic, message, is_late=partial(self._is_late, command.expires_us))
 
-def _publication(command: Command) -> Publication:
-    topic = commands_topic(command.user_id, command.device_code)
-    return Publication(topic, commands.message(command))
+    def _is_late(self, expires_us: int) -> bool:
+        return self._clock.now_us() >= expires_us

@@ -85,7 +85,10 @@ class Sender:
     async def _pass(self, part: Sequence[Publication]) -> list[bool]:
         alone = self._suspects.holds(part[0].topic)
         async with self._room.taken(alone=alone):
-            fates = await self._send(part)
+            late = [each.is_late is not None and each.is_late() for each in part]
+            going = [each for each, is_late in zip(part, late, strict=True) if not is_late]
+            sent = iter(await self._send(going) if going else ())
+        fates = [Fate.UNKNOWN if is_late else next(sent) for is_late in late]
         now_s = trio.current_time()
         fate_of = list(zip(part, fates, strict=True))
         for each in [each for each, fate in fate_of if fate is Fate.TAKEN]:

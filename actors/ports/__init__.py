@@ -251,11 +251,13 @@ PUBLISH_MAX = 32
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False):
-    """A message of ours."""
+    """A message of ours. One that `is_late` when its turn has come is not sent, as if it had not been
+    taken."""
 
     topic: str
     payload: bytes
     retain: bool = False
+    is_late: Callable[[], bool] | None = None
 
 
 class Inbox(Protocol):

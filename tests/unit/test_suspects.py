@@ -155,3 +155,21 @@ async def test_whoever_gives_up_waiting_leaves_the_room_to_the_others(
     await trio.sleep(5)
     assert (sender._room._going, len(sender._room._queue)) == (0, 0)
     assert await sender.publish(some(2)) == [True, True]
+
+
+async def test_what_is_late_when_its_turn_comes_is_not_sent_and_others_are(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """Commands went out after their expiry, where they had waited for others (seed 3725)."""
+    line = Line()
+    sender = Sender(line.send)
+    for n in range(PARTS):  # all the room there is
+        nursery.start_soon(sender.publish, some(1, n))
+    await trio.testing.wait_all_tasks_blocked()
+    until_s = trio.current_time() + 0.05
+    late = Publication("t/late", b"x", is_late=lambda: trio.current_time() >= until_s)
+    in_time = Publication("t/in-time", b"x", is_late=lambda: False)
+    assert await sender.publish([in_time, late]) == [True, False]
+    assert line.parts == [1] * (PARTS + 1)
+    assert await sender.publish([late]) == [False]
+    assert line.parts == [1] * (PARTS + 1)
