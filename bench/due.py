@@ -1,24 +1,28 @@
 """Occurrences that come due: how late each is published, and what other traffic feels of it.
 
-    python -m bench.due [OCCURRENCES]
+    python -m bench.due [OCCURRENCES] [MESSAGES_PER_S]
 
 First nothing is due (the CPU of an idle service), then 100 a second for ten seconds, then three
 times all OCCURRENCES (10,000) within one second, counted together: the five seconds of one have two
 hundred readings, whose p99 is the third slowest, and PostgreSQL's own housekeeping (once a minute,
 for a third of a second) falls into one or not.
 
+With MESSAGES_PER_S so many readings a second come in all the time, from the devices in turn.
+
 Lateness is from the due moment to the arrival at a subscriber, so the way through the broker is in
 it. The other traffic is a reading every 20 ms, from publish to the socket.
 """
 
 import json
+import multiprocessing
 import shutil
 import statistics
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,6 +141,33 @@ class Probe:
         return [took for since, took in self.times if first_s <= since <= last_s]
 
 
+def load(port: int, password: str, topics: Sequence[str], per_s: float) -> None:
+    """In a process of its own: readings at an even pace, by the house's own login, which may
+    publish for every device."""
+    with wire.connect("127.0.0.1", port, "bench-load", "roost", password) as line:
+        began_s, sent = time.monotonic(), 0
+        while True:
+            due = int((time.monotonic() - began_s) * per_s) - sent
+            part = [(topics[(sent + n) % len(topics)], b"%d" % (sent + n)) for n in range(due)]
+            wire.publish_all(line, part)
+            sent += due
+            time.sleep(0.02)
+
+
+@contextmanager
+def loaded(service: Service, topics: Sequence[str], per_s: float) -> Iterator[None]:
+    arguments = (service.mqtt_port, service.mqtt_password, topics, per_s)
+    process = multiprocessing.get_context("spawn").Process(target=load, args=arguments)
+    if per_s:
+        process.start()
+    try:
+        yield
+    finally:
+        if per_s:
+            process.terminate()
+            process.join()
+
+
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
@@ -185,21 +216,24 @@ def told(what: str, times: Sequence[float], **more: float) -> None:
     print(json.dumps(result), flush=True)
 
 
-Prepared = tuple[str, list[str], str, dict[str, Any]]
+Prepared = tuple[str, list[str], str, dict[str, Any], list[str]]
 
 
 def prepare(service: Service) -> Prepared:
-    """A user's id, the ids of devices, of a picture, and the device of the probe."""
+    """A user's id, the ids of devices, of a picture, the device of the probe, and topics that
+    devices publish to."""
     user_id = str(service.sign_in()["id"])
-    devices = [
-        service.post("/devices", {"device_code": f"d{n}", "name": f"d{n}"})["id"]
-        for n in range(DEVICES)
+    made = [
+        service.post("/devices", {"device_code": f"d{n}", "name": f"d{n}"}) for n in range(DEVICES)
     ]
+    devices = [each["id"] for each in made]
+    service.post("/feeds", {"key": "load", "name": "load"})
+    topics = [f"{each['mqtt']['topic_prefix']}/feeds/load" for each in made]
     answer = service.http.post("/api/v1/media", files={"file": ("a.gif", PICTURE)})
     answer.raise_for_status()
     probe = service.post("/devices", {"device_code": "probe", "name": "probe"})
     service.post("/feeds", {"key": "t", "name": "t", "device_id": probe["id"]})
-    return user_id, devices, answer.json()["id"], probe
+    return user_id, devices, answer.json()["id"], probe, topics
 
 
 class Round(NamedTuple):
@@ -212,7 +246,7 @@ class Round(NamedTuple):
 
 
 async def round_of(service: Service, prepared: Prepared, count: int, every_s: float) -> Round:
-    user_id, devices, media_id, device = prepared
+    user_id, devices, media_id, device, _ = prepared
     topic = f"users/{user_id}/devices/+/commands"
     with Listener(service, topic, service.data_dir.parent / "heard") as listener:
         first = datetime.now(UTC) + timedelta(seconds=count / MAKE_PER_S + 15)
@@ -230,8 +264,13 @@ async def round_of(service: Service, prepared: Prepared, count: int, every_s: fl
     return Round(late, last_s - end_s, before, probe.between(begin_s, last_s))
 
 
-async def measure(service: Service, many: int) -> None:
+async def measure(service: Service, many: int, per_s: float) -> None:
     prepared = prepare(service)
+    with loaded(service, prepared[-1], per_s):
+        await measure_all(service, prepared, many)
+
+
+async def measure_all(service: Service, prepared: Prepared, many: int) -> None:
     await trio.sleep(2)
     before = cpu_s(service.pid)
     await trio.sleep(IDLE_S)
@@ -260,8 +299,9 @@ def main() -> None:
     if shutil.which("mosquitto_sub") is None:
         sys.exit("bench.due needs mosquitto_sub (Debian: mosquitto-clients)")
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    with running("--log-level", "warning") as service:
-        trio.run(measure, service, many)
+    per_s = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    with running("--log-level", "warning", "--user-messages-per-s", "1000000") as service:
+        trio.run(measure, service, many, per_s)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Literal
 
 from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
-from tests.simulation import crowding, quiet
+from tests.simulation import crowding, flooding, quiet
 from tests.simulation.ears import Reaction
 from tests.simulation.extremes import FITS, FITS_NOT
 from tests.simulation.plan import (
@@ -99,11 +99,13 @@ def draw(seed: int) -> Plan:
     steps += quiet.draw(random.Random(f"quiet {seed}"), DURATION_S)
     crowd, crowded = crowding.draw(random.Random(f"crowd {seed}"))
     steps += crowded
+    flood = [] if crowd else flooding.draw(random.Random(f"flood {seed}"))
+    steps += flood
     return Plan(
         seed=seed,
         many=many,
         broker=rng.choice(("nats", "nats", "mosquitto 5", "mosquitto 3.1.1")),
-        small=rng.random() < 0.4 or crowd > 0,
+        small=(rng.random() < 0.4 or crowd > 0) and not flood,
         idle_s=rng.choice((2.0, 600.0)),
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
         reactions=painter.reactions(),

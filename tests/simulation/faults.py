@@ -328,6 +328,8 @@ KINDS = (
     "session: bad row",
     "rollup: sums fail",
     "database: junk notices",
+    "device: floods",
+    "device shut out",
     "actor crash",
     "actor crash, same message again",
     "receiver: hangs",

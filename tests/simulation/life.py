@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import trio
 
 from protocol.errors import Unavailable
-from tests.simulation import aftermath, checks, crowding, quiet
+from tests.simulation import aftermath, checks, crowding, flooding, quiet
 from tests.simulation.agenda import Agenda
 from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
@@ -34,6 +34,7 @@ from tests.simulation.plan import (
     Erase,
     Extreme,
     Fault,
+    Flood,
     Hostile,
     Kill,
     Listen,
@@ -82,6 +83,8 @@ async def live(world: World, plan: Plan) -> None:
         await life.agenda.check()
         life.shop.check()
         await life.extremes.check()
+        if flooding.floods(plan.steps):
+            await life.flooding.check()
         await life.totals.check()
         await life.visits.check()
         await world.receivers.check()
@@ -113,6 +116,7 @@ class Life:
         self.visits = Visits(world)
         self.told = Told(world)
         self.extremes = Extremes(world)
+        self.flooding = flooding.Flooding(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery
@@ -149,6 +153,8 @@ class Life:
         await self.extremes.furnish(list(dict.fromkeys(extremes)))
         if quiet.speaks(self.plan.steps):
             await quiet.furnish(self.world)
+        if flooding.floods(self.plan.steps):
+            await self.flooding.furnish()
         await self.world.listeners.register(self.plan.listens)
         self.world.store.poison = {self.plan.poison}
 
@@ -188,6 +194,8 @@ class Life:
                 await self._publish(step)
             case Extreme():
                 await self.extremes.say(step)
+            case Flood():
+                await self.flooding.send(step)
             case Report(device=device, mark=mark, arrivals=arrivals):
                 body = {"ts": _ms(step.at_s), "temperature": mark, "status": "online"}
                 await self._send(device, "status", body, arrivals)

@@ -61,6 +61,14 @@ class Extreme(Step, frozen=True, kw_only=True):
     twice: bool = False
 
 
+class Flood(Step, frozen=True, kw_only=True):
+    """A device of another owner sends so many readings, one in so many seconds."""
+
+    many: int
+    every_s: float
+    qos: int = 1
+
+
 class Report(Step, frozen=True, kw_only=True):
     """A status with `ts`: report number `mark` of the device, its temperature."""
 
@@ -232,6 +240,7 @@ class Stop(Step, frozen=True, kw_only=True):
 AnyStep = (
     Publish
     | Extreme
+    | Flood
     | Report
     | Word
     | Boot

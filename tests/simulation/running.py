@@ -16,6 +16,7 @@ import trio.testing
 from trio._core import _run
 
 from tests.applications import made_quickly
+from tests.simulation import flooding
 from tests.simulation.broken import Broken
 from tests.simulation.life import live
 from tests.simulation.plan import Plan
@@ -155,6 +156,8 @@ def run(plan: Plan) -> Outcome:
     if plan.small:
         habits = msgspec.structs.replace(habits, window=SMALL_WINDOW, packet_ids=SMALL_PACKET_IDS)
     world = World(plan.seed, habits, plan.idle_s, plan.reactions, plan.answers, many=plan.many)
+    if flooding.floods(plan.steps):
+        world.rates = flooding.RATES
     try:
         with sized(plan.small):
             simulate(world, lambda world: live(world, plan))

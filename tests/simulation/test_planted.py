@@ -7,6 +7,7 @@ import pytest
 from tests.simulation import (
     planted_broker,
     planted_containment,
+    planted_floods,
     planted_lead,
     planted_listeners,
     planted_people,
@@ -28,6 +29,7 @@ SEEDS_BESIDE = 60
 THEY_PLANT_TOO = (
     planted_broker,
     planted_containment,
+    planted_floods,
     planted_lead,
     planted_listeners,
     planted_people,
