@@ -1,6 +1,6 @@
 """One device that sends far too much: what others feel of it, and what becomes of it.
 
-    python -m bench.floods [RATE] [QOS] [SECONDS]
+    python -m bench.floods [RATE] [QOS] [SECONDS] [OPTIONS OF ROOST UP]
 
 A hundred devices of one user say something each second; the way is measured from publish to the
 socket. First it is quiet, then a device of another user sends RATE messages a second (5,000; 0: as
@@ -21,6 +21,7 @@ import trio
 from trio_websocket import open_websocket_url
 
 from bench import wire
+from bench.due import cpu_s
 from bench.service import Service, running
 from protocol.topics import partition
 from roost.embedded.broker import PARTITIONS
@@ -162,21 +163,24 @@ async def measure(service: Service, rate: float, qos: int, for_s: float) -> None
         await trio.sleep(1)
         nursery.start_soon(others.say)
         await trio.sleep(5)
-        quiet_s = time.time()
+        quiet_s, quiet_cpu_s = time.time(), cpu_s(service.pid)
         await trio.sleep(QUIET_S)
-        begin_s = time.time()
+        begin_s, begin_cpu_s = time.time(), cpu_s(service.pid)
         process.start()
         sent, answered, lasted_s, ended = await trio.to_thread.run_sync(said.get)
-        end_s = time.time()
+        end_s, end_cpu_s = time.time(), cpu_s(service.pid)
         await trio.sleep(AFTER_S)
         last_s = time.time()
-        nursery.cancel_scope.shield = False
         with trio.move_on_after(LATE_WITHIN_S):
             while any(at < last_s for at, _ in others._since.values()):  # noqa: ASYNC110
                 await trio.sleep(0.5)
         nursery.cancel_scope.cancel()
     process.join()
     per_s = round(sent / lasted_s)
+    idle = (begin_cpu_s - quiet_cpu_s) / (begin_s - quiet_s)
+    more_s = end_cpu_s - begin_cpu_s - idle * (end_s - begin_s)
+    used = {"quiet_percent": round(100 * idle), "more_us_a_message": round(1e6 * more_s / sent)}
+    print(json.dumps({"what": "CPU of Roost", **used}))
     flooder = {"what": "the flood", "sent": sent, "per_s": per_s, "answered": answered}
     print(json.dumps({**flooder, "lasted_s": round(lasted_s, 2), "ended": ended}))
     for name, among in (("its partition", same), ("the others", rest)):
@@ -192,7 +196,7 @@ def main() -> None:
     rate = float(sys.argv[1]) if len(sys.argv) > 1 else 5_000.0
     qos = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     for_s = float(sys.argv[3]) if len(sys.argv) > 3 else 20.0
-    with running("--log-level", "warning") as service:
+    with running("--log-level", "warning", *sys.argv[4:]) as service:
         trio.run(measure, service, rate, qos, for_s)
 
 
