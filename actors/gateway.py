@@ -80,6 +80,7 @@ class Gateway:
         canary_sent: when a canary of ours was sent (Trio's clock); None for any other.
         limits: which messages are above the rate of their device or user.
         retained: told of what a subscription brings that devices have retained.
+        may_take: whether there is room on the disk for anything new.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Gateway:
         canary_sent: Callable[[str, bytes], float | None],
         limits: Limits,
         retained: RetainedCopies,
+        may_take: Callable[[], bool] = lambda: True,
     ) -> None:
         self.messages = 0
         self.failures = 0  # of our own, over deliveries
@@ -135,6 +137,7 @@ class Gateway:
         limits.tell = self.tell
         self.refused_acks = LateAcks(self._acknowledge_refused)
         self._retained = retained
+        self._may_take = may_take
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._canaries: set[str] = set()  # sessions with one of ours in flight
         self._handed_over: Delivery | None = None
@@ -295,7 +298,8 @@ class Gateway:
             receipt,
         )
         refusal = Refusal(Reason.INTERNAL_ERROR, in_words(error)[:500])
-        if self.closing or not self._hand_over(Unreadable(origin=origin, refusal=refusal)):
+        may_take = self._may_take() and not self.closing
+        if not (may_take and self._hand_over(Unreadable(origin=origin, refusal=refusal))):
             if receipt is not None:
                 ledger.forget(receipt)
             return self._leave(
@@ -416,6 +420,8 @@ class Gateway:
     def _has_room(self, packet_id: int) -> bool:
         """QoS 0 may take half of what there is, because nothing else holds it back."""
         share = 1 if packet_id else 2
+        if not self._may_take():
+            return False
         return self._in_flight * share < IN_FLIGHT_MAX and self._bytes * share < BYTES_MAX
 
     def _known(

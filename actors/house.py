@@ -216,7 +216,12 @@ class House:
             canary_sent=self.canaries.sent_s,
             limits=self.limits,
             retained=self.retained,
+            may_take=self.has_room,
         )
+
+    def has_room(self) -> bool:
+        """Whether the disk of our own servers has room for anything new."""
+        return self.machine is None or self.machine.takes
 
     def _healed(self, loaded: LoadedDevice) -> None:
         """A device that nobody could read can be read again: it has a lease, if it is online, and

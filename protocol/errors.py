@@ -13,7 +13,8 @@ RoostError
 │  ├─ TooLarge           413
 │  ├─ NotTaken           415, with what is taken
 │  ├─ NoSuchRange        416, with the size that there is
-│  └─ Busy               503
+│  ├─ Busy               503
+│  └─ DiskFull           507
 ├─ Unavailable           a server that we need does not answer; try again
 ├─ Unstorable            the store refuses these rows for what they contain; do not try again
 ├─ Unpublishable         no broker takes this message for what it is; do not try again at once
@@ -180,6 +181,11 @@ class BadGateway(Problem):
 class Busy(Problem):
     status = 503
     title = "Temporarily unavailable"
+
+
+class DiskFull(Problem):
+    status = 507
+    title = "Insufficient storage"
 
 
 class Unavailable(RoostError):

@@ -52,6 +52,13 @@ def up_command(
     rates: RateOptions = RATES,
     budget: BudgetOptions = BUDGET,
     bounds: BoundOptions = BOUNDS,
+    broker_bytes_max: Annotated[
+        int | None,
+        Parameter(
+            help="How much the broker may store; else an eighth of what is free on the disk, and at"
+            " most 8 GiB."
+        ),
+    ] = None,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
     server_patience_s: Annotated[float, Parameter(show=False)] = PATIENCE_S,
@@ -70,6 +77,7 @@ def up_command(
         ingest=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
         zalo=web.zalo(),
         mail=web.mail(),
+        broker_bytes_max=broker_bytes_max,
         demo=demo,
         patience_s=server_patience_s,
     )

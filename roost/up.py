@@ -27,6 +27,7 @@ from roost.embedded.broker import (
     SUBSCRIPTIONS_MAX,
     EmbeddedBroker,
 )
+from roost.embedded.broker_store import bound_store, look, size_of, used_bytes
 from roost.embedded.child import Keeper
 from roost.embedded.disk import Disk, check_room
 from roost.embedded.postgres import EmbeddedPostgres
@@ -51,6 +52,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     listener_clients_max: int = CLIENT_IDS_MAX
     subscriptions_max: int = SUBSCRIPTIONS_MAX
     web: WebSettings
+    broker_bytes_max: int | None = None
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
     ingest: IngestBounds = IngestBounds()
@@ -76,10 +78,11 @@ async def up(settings: UpSettings) -> None:
             settings.mqtt.host,
             settings.mqtt.port,
             secrets,
-            settings.subscriptions_max,
-            settings.mqtt_connections,
+            subscriptions=settings.subscriptions_max,
+            connections=settings.mqtt_connections,
+            size=size_of(path, settings.broker_bytes_max),
         )
-        disk = Disk(path)
+        disk = Disk(path, reserve=partial(_reserve, broker))
         keepers: dict[Which, Keeper] = {
             "database": Keeper(postgres, rng, disk.wait_room),
             "broker": Keeper(broker, rng, disk.wait_room),
@@ -96,6 +99,11 @@ async def up(settings: UpSettings) -> None:
             if store.hung:
                 keepers["database"].hangs()
             servers.cancel_scope.cancel()
+
+
+def _reserve(broker: EmbeddedBroker) -> int:
+    """What the broker may still write. It goes on taking what we do not."""
+    return max(0, broker.size - used_bytes(broker.store))
 
 
 async def _start(servers: trio.Nursery, keeper: Keeper) -> None:
@@ -141,15 +149,20 @@ async def _serve(
             retained=logins.retained(),
         )
 
+        bounds = logins.store_bounds(broker.sessions, server.size)
+
         async def serve_ready(house: House, url: str) -> None:
             probes = _probes(house, store, logins)
             house.supervisor.keep("watchdog", partial(watchdog.run, probes))
+            house.supervisor.keep("disk", disk.watch)
+            house.supervisor.keep("broker store", partial(bound_store, bounds))
             house.supervisor.keep("sql readers", partial(watch_readers, store))
             house.supervisor.keep("broker door", logins.doorkeeper(server.connections).run)
             logs = [path / "postgres.log", path / "broker.log"]
             house.supervisor.keep("server logs", partial(keep_short, logs))
             # Before our sessions exist the broker would acknowledge messages for nobody.
             await broker.wait_subscribed()
+            await look(bounds)
             await logins.open()
             await house.canaries.wait_passed()
             print(f"ready {url} {mqtt_url}", flush=True)

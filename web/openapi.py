@@ -167,6 +167,8 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         wrong |= {409, 412}
     if operation.upload or operation.csv:
         wrong |= {400, 408, 413, 415, 422}
+    if operation.adds:
+        wrong.add(507)
     if operation.content:
         wrong.add(416)
     if operation.query is not None:

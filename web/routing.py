@@ -24,6 +24,7 @@ from protocol import codec
 from protocol.access import WRITE, ApiKey
 from protocol.errors import (
     Busy,
+    DiskFull,
     Forbidden,
     NotFound,
     Outdated,
@@ -215,6 +216,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     tag: str = ""
 
     @property
+    def adds(self) -> bool:
+        """Whether it brings something new that is kept: nothing of that is taken on a full disk."""
+        return self.csv or self.upload or (self.status == 201 and self.body is not None)
+
+    @property
     def summary(self) -> str:
         return (self.handler.__doc__ or "").strip().partition("\n")[0]
 
@@ -277,6 +283,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
         who = asker.user.id if asker else context.addresses.network(asked)
         context.rates.check(who)
+        if operation.adds and not context.house.has_room():
+            raise DiskFull("the disk is nearly full; nothing new is taken", retry_after_s=60)
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):

@@ -54,6 +54,16 @@ class PlainHasher:
         return hashed == f"plain:{password}"
 
 
+class MemoryMachine:
+    """A disk that is nearly full while somebody says so."""
+
+    def __init__(self) -> None:
+        self.takes = True
+
+    def checks(self) -> dict[str, str]:
+        return {"disk": "ok" if self.takes else "nearly full"}
+
+
 class NoLogins:
     """A broker whose connections are not ours to close.
 

@@ -32,6 +32,7 @@ from actors.adapters.nats.login_answers import (
 )
 from actors.adapters.nats.login_queue import LoginQueue
 from actors.adapters.nats.retained import NatsRetained
+from actors.adapters.nats.store_bounds import StoreBounds
 from actors.adapters.nats.unasked import Unasked
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
@@ -118,6 +119,10 @@ class NatsLogins(NatsClients):
     def doorkeeper(self, most: int) -> Doorkeeper:
         """Who looks after those that have not logged in, where there are so many places."""
         return Doorkeeper(self._bridge, self._connections, most)
+
+    def store_bounds(self, plans: Sequence[SessionPlan], size: int) -> StoreBounds:
+        """The broker's store, which may have so many bytes; these sessions are ours."""
+        return StoreBounds(self._bridge, self._auth, plans, size, self.disconnect)
 
     def retained(self) -> NatsRetained:
         """What devices have retained on the broker."""

@@ -251,8 +251,8 @@ PUBLISH_MAX = 32
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False):
-    """A message of ours. One that `is_late` when its turn has come is not sent, as if it had not been
-    taken."""
+    """A message of ours. One that `is_late` when its turn has come is not sent, as if it had not
+    been taken."""
 
     topic: str
     payload: bytes
@@ -373,7 +373,13 @@ class Logins(BrokerSessions, Protocol):
 
 
 class Machine(Protocol):
-    """The computer with the embedded servers."""
+    """The computer with the embedded servers.
+
+    Attributes:
+        takes: whether there is room on its disk for anything new.
+    """
+
+    takes: bool
 
     def checks(self) -> Mapping[str, str]:
         """For `/readyz`: "ok", or what is wrong, by the name of a part."""

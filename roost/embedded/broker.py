@@ -32,12 +32,17 @@ CONSUMERS_MAX = 16_384
 # Of one connection, of whoever it is; our own have eight at most. A topic filter is one
 # subscription, with `#` at its end another one, and with QoS 1 or 2 each has one for its consumer.
 SUBSCRIPTIONS_MAX = 64
+STORE_BYTES = 1 << 30
 READY_TIMEOUT_S = 30.0
 LISTENS_WITHIN_S = 0.2
 
 
 class EmbeddedBroker:
-    """One NATS server on `data`, MQTT on `host:port`. Port 0 takes a free one."""
+    """One NATS server on `data`, MQTT on `host:port`. Port 0 takes a free one.
+
+    Attributes:
+        size: how many bytes its store may take.
+    """
 
     name = "nats-server"
 
@@ -50,6 +55,7 @@ class EmbeddedBroker:
         secrets: Secrets,
         subscriptions: int = SUBSCRIPTIONS_MAX,
         connections: int = CONNECTIONS_MAX,
+        size: int = STORE_BYTES,
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
@@ -57,6 +63,7 @@ class EmbeddedBroker:
         self._log_file = log_file
         self._secrets = secrets
         self._subscriptions = subscriptions
+        self.size = size
         self._nats_port = free_port("127.0.0.1")
         self._exe = _executable()
         # It may open as many files as we: of those its store needs some.
@@ -75,6 +82,11 @@ class EmbeddedBroker:
             sys_password=self._secrets.nats_sys,
             seed=self._secrets.nats_seed.encode(),
         )
+
+    @property
+    def store(self) -> Path:
+        """The folder of its messages."""
+        return self._data / "jetstream"
 
     async def start(self) -> child.Process:
         """Start the server and wait until it takes connections. When this raises, or is
@@ -118,7 +130,8 @@ max_payload: 8MB
 max_connections: {self.connections}
 max_subscriptions: {self._subscriptions}
 jetstream {{
-  store_dir: "{self._data / "jetstream"}"
+  store_dir: "{self.store}"
+  max_file_store: {self.size}
   limits {{ default_max_consumers: {CONSUMERS_MAX} }}
 }}
 mqtt {{ host: "{self.host}", port: {self.port}, ack_wait: "5s", max_ack_pending: 10000 }}

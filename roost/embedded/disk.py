@@ -16,6 +16,9 @@ log = structlog.get_logger("roost.disk")
 ROOM_BYTES = 32 << 20
 # A new database has 41 MB.
 NEW_BYTES = 64 << 20
+# Below this, and what the broker may still write, nothing new is taken; above it and that, again.
+TAKING_BYTES = 2 * ROOM_BYTES
+AGAIN_BYTES = 8 << 20
 LOOK_EVERY_S = 1.0
 
 
@@ -38,33 +41,75 @@ def check_room(path: Path) -> None:
 
 
 class Disk:
-    """The disk of a data directory.
+    """The disk of a data directory (`actors.ports.Machine`).
+
+    While there is less room than the broker may still take, and what PostgreSQL needs to go on,
+    nothing new is taken: the broker goes on until its own bound, and the disk is never full.
+
+    Args:
+        reserve: bytes that others may still write, whatever we do.
 
     Attributes:
         trouble: "", or what is wrong with it, in words for an operator.
+        takes: whether there is room for anything new.
     """
 
-    def __init__(self, path: Path, free: Callable[[Path], int] = free_bytes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        free: Callable[[Path], int] = free_bytes,
+        reserve: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.trouble = ""
+        self.takes = True
+        self._is_full = False
         self._path = path
         self._free = free
+        self._reserve = reserve
 
     async def look(self) -> bool:
-        """Whether it has room; what has changed is logged."""
+        """Whether it has room for our servers; what has changed is logged."""
         # In a thread: a disk that hangs does not even answer that.
-        free = await trio.to_thread.run_sync(self._free, self._path)
-        has_room = free >= ROOM_BYTES
-        if not has_room:
-            if not self.trouble:
-                log.error("the disk is full", path=str(self._path), free_bytes=free)
-            self.trouble = f"full: {_mb(free)} free in {self._path}, {_mb(ROOM_BYTES)} are needed"
-        elif self.trouble:
-            self.trouble = ""
+        free, reserve = await trio.to_thread.run_sync(self._measure)
+        wanted = reserve + TAKING_BYTES
+        is_full, takes = free < ROOM_BYTES, self._takes(free, wanted)
+        if is_full and not self._is_full:
+            log.error("the disk is full", path=str(self._path), free_bytes=free)
+        elif self._is_full and not is_full:
             log.warning("the disk has room again", path=str(self._path), free_bytes=free)
-        return has_room
+        if takes != self.takes:
+            if takes:
+                log.warning("messages are taken again", free_bytes=free)
+            else:
+                log.error(
+                    "nothing new is taken: the disk is nearly full", free_bytes=free, needed=wanted
+                )
+        self._is_full, self.takes = is_full, takes
+        self.trouble = ""
+        if is_full:
+            self.trouble = f"full: {_mb(free)} free in {self._path}, {_mb(ROOM_BYTES)} are needed"
+        elif not takes:
+            self.trouble = (
+                f"nearly full: {_mb(free)} free in {self._path}; nothing new is taken until there"
+                f" are {_mb(wanted + AGAIN_BYTES)}"
+            )
+        return not is_full
+
+    def _measure(self) -> tuple[int, int]:
+        return self._free(self._path), self._reserve()
+
+    def _takes(self, free: int, wanted: int) -> bool:
+        """Once it has stopped it begins again with some more room, so as not to stop at once."""
+        return free >= (wanted if self.takes else wanted + AGAIN_BYTES)
+
+    async def watch(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await trio.sleep(LOOK_EVERY_S)
 
     def checks(self) -> dict[str, str]:
-        """For `/readyz` (`actors.ports.Machine`)."""
+        """For `/readyz`."""
         return {"disk": self.trouble or "ok"}
 
     async def wait_room(self) -> None:

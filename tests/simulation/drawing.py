@@ -96,6 +96,7 @@ def draw(seed: int) -> Plan:
     steps += struggles(chances, many)
     steps += extremes(random.Random(f"extremes {seed}"), painter)
     steps += calls(random.Random(f"calls {seed}"))
+    steps += full_disks(random.Random(f"disk {seed}"))
     steps += quiet.draw(random.Random(f"quiet {seed}"), DURATION_S)
     crowd, crowded = crowding.draw(random.Random(f"crowd {seed}"))
     steps += crowded
@@ -130,6 +131,14 @@ _BAD_ROWS = (
     *("{ts},1_000", "{ts},0x10", "{ts},\u0661", '{ts},"1\n2"', "yesterday,1", ",1", "nan,1"),
     *("1e300,1", "99999999999999999999,1", "2999-01-01T00:00:00Z,1", "1999-01-01T00:00:00Z,1"),
 )
+
+
+def full_disks(rng: random.Random) -> list[AnyStep]:
+    """In one plan of eight the disk is nearly full for a while."""
+    if rng.random() >= 1 / 8:
+        return []
+    at_s, seconds = round(rng.uniform(0, DURATION_S), 3), round(rng.uniform(1, 10), 3)
+    return [Fault(at_s=at_s, kind="disk nearly full", seconds=seconds)]
 
 
 def histories(rng: random.Random) -> list[AnyStep]:

@@ -96,8 +96,14 @@ class Extremes:
             )
             assert feed is not None
             refused = await self._refused(owner)
-            for each in said:
-                self._check(each, feed, refused)
+            missing = sum(self._check(each, feed, refused) for each in said)
+            counted = await self._world.store.not_kept(self._world.person(owner).id, code)
+            if missing > counted.many:
+                raise Broken(
+                    "I1",
+                    f"{name}: {missing} acknowledged, and neither stored nor refused;"
+                    f" {counted.many} counted",
+                )
             self._check_nothing_else(said, feed)
             self._check_alarm(feed)
 
@@ -108,7 +114,8 @@ class Extremes:
         mine = [each for each in found if each.topic.endswith(f"/feeds/{EDGE}")]
         return {each.payload.split('"')[3]: each.reason for each in mine}
 
-    def _check(self, said: Said, feed: Feed, refused: dict[str, str]) -> None:
+    def _check(self, said: Said, feed: Feed, refused: dict[str, str]) -> bool:
+        """Whether it is nowhere, and may have been refused and counted only."""
         stored = [r for r in self._stored(feed) if r[0] == said.ts_us]
         reason = refused.get(f"m{said.step.number}")
         if len(stored) > 1:
@@ -117,9 +124,12 @@ class Extremes:
             if said.value is None or repr(stored[0][1]) != repr(said.value):
                 raise Broken("I1", f"stored as {stored[0][1]!r}: {said.step}")
         elif said.is_owed and reason is None:
-            raise Broken("I1", f"acknowledged, and neither stored nor refused: {said.step}")
+            if said.value is not None and not any(map(self._is_excused, EXCUSES)):
+                raise Broken("I1", f"acknowledged, and neither stored nor refused: {said.step}")
+            return True
         elif said.value is not None and reason is not None and not self._is_excused(reason):
             raise Broken("I1", f"refused as {reason}: {said.step}")
+        return False
 
     def _is_excused(self, reason: str) -> bool:
         return any(self._world.trace.fired[kind] for kind in EXCUSES.get(reason, ()))

@@ -91,6 +91,25 @@ async def store_away(world: "World", seconds: float, target: str) -> None:
     world.store_faults.away = False
 
 
+async def disk_full(world: "World", seconds: float, target: str) -> None:
+    """There is no room for anything new: nothing is taken meanwhile, and all of it later."""
+    process = world.replicas.leader()
+    if process is None:
+        return
+    world.trace.fault("disk nearly full")
+    world.machine.takes = False
+    before = _taken_by(process)
+    await trio.sleep(seconds)
+    if not world.machine.takes and not process.is_dead and _taken_by(process) != before:
+        world.break_with("I5", "taken while the disk was nearly full")
+    world.machine.takes = True
+
+
+def _taken_by(process: "Process") -> int:
+    total = process.house.accounts.total
+    return total.received - total.shed
+
+
 async def outage(world: "World", seconds: float, target: str) -> None:
     """The store is away for so long that no canary passes: `/readyz` has to say so meanwhile, and
     what was taken and is owed has to be counted."""
@@ -271,6 +290,7 @@ ACTS: dict[str, Act] = {
     "session lost": session_lost,
     "store away": store_away,
     "outage": outage,
+    "disk nearly full": disk_full,
     "store slow": store_slow,
     **{f"commit {fate}": partial(commit_fate, fate) for fate in COMMIT_FATES},
     **{f"call {fate}": partial(call_fate, fate) for fate in CALL_FATES},
@@ -312,6 +332,7 @@ KINDS = (
     "store away",
     "store: away for minutes",
     "store slow",
+    "disk nearly full",
     *(f"store: commit, {fate}" for fate in COMMIT_FATES),
     *(f"store: call, {fate}" for fate in CALL_FATES),
     "store flaky",

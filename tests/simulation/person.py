@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct-horse"
 # 500 only comes of an error that the world put there: any other is in the log, and ends the test.
-AGAIN = (500, 503)
+AGAIN = (500, 503, 507)
 AGAIN_S, SOON = 0.5, 20
 LATER_S = 5.0  # after so many tries: an outage
 TRIES_MAX = 200
@@ -71,7 +71,7 @@ class Person:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """The answer's body; asks again after 500, 503 or the death of the process.
+        """The answer's body; asks again after 500, 503, 507 or the death of the process.
 
         Raises:
             Refused: any other status above 399.

@@ -1,8 +1,10 @@
-"""Classic mistakes with refusals beyond the budget: they vanish, or nobody counts them."""
+"""Classic mistakes at bounds: refusals beyond the budget vanish, or nobody counts them; and a full
+disk."""
 
 import msgspec
 
 from actors.adapters.memory_refusals import RefusalTables
+from actors.house import House
 from actors.ingest.refusal_budget import RefusalBudget
 from protocol.records import Rejection, Unit
 from tests.simulation.planted import Patch, plant
@@ -24,6 +26,11 @@ def not_counted(patch: Patch) -> None:
         return
 
     patch.setattr(RefusalTables, "_count", mistaken)
+
+
+@plant("a full disk stops nobody")
+def full(patch: Patch) -> None:
+    patch.setattr(House, "has_room", lambda self: True)
 
 
 @plant("a refusal beyond the budget takes its message's readings along")

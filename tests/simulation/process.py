@@ -74,6 +74,7 @@ class Process:
             logins=self.logins,
             links=MediaLinks("s" * 32, lambda: "http://roost.example"),
             files=world.files,
+            machine=world.machine,
             receivers=MemoryReceivers(world.receivers.answer),
             retained=MemoryRetained(world.broker, self._port),
             rng=random.Random(world.seed + 2 + self.number),

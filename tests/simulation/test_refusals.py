@@ -47,3 +47,22 @@ async def test_refusals_are_deleted_one_by_one_and_all_at_once(world: World) -> 
     assert await ada.call("DELETE", f"/rejected-messages?before={early}") == {"deleted": 0}
     assert await ada.call("DELETE", "/rejected-messages") == {"deleted": 1}
     assert (await ada.get("/rejected-messages"))["items"] == []
+
+
+async def test_on_a_nearly_full_disk_nothing_is_taken_and_nothing_lost(world: World) -> None:
+    shed = await world.device("shed").register()
+    await shed.feed("t")
+    world.fault("disk nearly full", seconds=30)
+    await world.advance(0.1)
+    await shed.publish("t", 1.0)
+    await shed.publish("t", 2.0, qos=0)
+    await world.advance(20)
+    assert world.house.gateway.in_flight == 0
+    assert await shed.values("t") == []
+    status, _ = await shed.person.once("POST", "/devices", {"device_code": "new", "name": "new"})
+    assert status == 507
+    await world.advance(20)
+    await world.settle()
+    assert await shed.values("t") == [1.0]  # QoS 0 is shed, and counted
+    account = await shed.person.get(f"/devices/{shed.id}/account")
+    assert (account["received"], account["stored"], account["shed"]) == (2, 1, 1)

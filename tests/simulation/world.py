@@ -17,7 +17,7 @@ from typing import Any
 
 import trio
 
-from actors.adapters.memory import SeededIds
+from actors.adapters.memory import MemoryMachine, SeededIds
 from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_line import no_latency
 from actors.adapters.memory_media import MemoryFiles
@@ -111,6 +111,7 @@ class World:
         self.ids = SeededIds(random.Random(seed + 1))
         self.store = MemoryStore(VirtualClock())  # a server with a clock of its own, never set
         self.files = MemoryFiles()  # a disk: it outlives every process
+        self.machine = MemoryMachine()
         self.store_faults = StoreFaults(self.trace.fault)
         self.poison = Poison(self)
         plans = partition_plans(habits.partitions) if habits.partitions else plain_plans()
@@ -277,6 +278,7 @@ class World:
     def calm(self) -> None:
         """All faults end, those too that wait for their moment; the clock stays ahead."""
         self.store_faults.stop()
+        self.machine.takes = True
         self.broker.away, self.broker.latency = False, no_latency
         self._crashes.clear()
         if behind_s := self.clock.furthest_s - self.clock.offset_s:
@@ -295,6 +297,8 @@ class World:
         if trio.current_time() < store.calls.last_s + TRIES_AGAIN_S:
             return False
         if self.poison.devices:  # whose actors pause, for a while after they are healed, too
+            return False
+        if not self.machine.takes:
             return False
         return not (store.away or broker.away or slow or stalled or waiting)
 

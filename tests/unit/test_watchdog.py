@@ -9,7 +9,7 @@ import pytest
 
 from protocol.errors import SettingsError
 from roost.embedded import disk
-from roost.embedded.disk import NEW_BYTES, ROOM_BYTES, Disk, check_room
+from roost.embedded.disk import AGAIN_BYTES, NEW_BYTES, ROOM_BYTES, TAKING_BYTES, Disk, check_room
 from roost.embedded.watchdog import (
     CANNOT_WRITE,
     GAP_S,
@@ -163,7 +163,8 @@ async def test_a_disk_that_is_full_says_so_once_in_the_log_and_in_words(
     tmp_path: Path, logs: Logs
 ) -> None:
     logs.claim("the disk is full")
-    free = ROOM_BYTES
+    logs.claim("nothing new is taken: the disk is nearly full")
+    free = enough = TAKING_BYTES + AGAIN_BYTES
     watched = Disk(tmp_path, lambda path: free)
     assert await watched.look()
     assert watched.checks() == {"disk": "ok"}
@@ -172,10 +173,38 @@ async def test_a_disk_that_is_full_says_so_once_in_the_log_and_in_words(
     assert not await watched.look()
     assert watched.checks()["disk"].startswith("full: 32 MB free in ")
     assert len(logs.of("the disk is full")) == 1
-    free = ROOM_BYTES
+    free = enough
     assert await watched.look()
     assert watched.checks() == {"disk": "ok"}
     assert len(logs.of("the disk has room again")) == 1
+
+
+async def test_nothing_new_is_taken_while_the_broker_could_fill_the_disk(
+    tmp_path: Path, logs: Logs
+) -> None:
+    logs.claim("nothing new is taken: the disk is nearly full")
+    reserve = 100 << 20  # the broker may still write so much
+    free = enough = reserve + TAKING_BYTES
+    watched = Disk(tmp_path, lambda path: free, lambda: reserve)
+    assert await watched.look()
+    assert watched.takes
+    free -= 1
+    for _ in range(2):
+        assert await watched.look()  # our servers may be restarted
+        assert not watched.takes
+    assert watched.checks()["disk"].startswith("nearly full: 164 MB free in ")
+    assert len(logs.of("nothing new is taken: the disk is nearly full")) == 1
+    free = enough  # not at once again
+    assert await watched.look()
+    assert not watched.takes
+    free += AGAIN_BYTES
+    assert await watched.look()
+    assert watched.takes
+    assert watched.checks() == {"disk": "ok"}
+    assert len(logs.of("messages are taken again")) == 1
+    reserve += AGAIN_BYTES + 1
+    await watched.look()
+    assert not watched.takes
 
 
 def test_a_start_needs_room_and_a_first_one_more(

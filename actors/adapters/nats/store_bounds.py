@@ -1,0 +1,203 @@
+"""How much the embedded broker stores: bounds of its streams, and an end to what nobody fetches.
+
+The server alone bounds all streams together (`max_file_store`), and with that reached nobody can
+connect any more, we ourselves included: it has no room for a session. So each stream has a share,
+and refuses beyond it: a publication at QoS 1 or 2 is not acknowledged, and its connection closes.
+
+Two things would fill a stream for everybody, and nobody but us ends them:
+
+- messages at QoS 2 that are never released. They are kept before permissions are looked at, for
+  ever, and beyond the end of a clean session: `$MQTT.qos2.in.<client id>.<packet id>`;
+- what is kept for a session of a listener or device that does not come back, or acknowledges
+  nothing: a consumer whose name begins with the hash of the client id.
+
+Requests: docs.nats.io, "JetStream wire API"; guarded by `tests/real/test_abuse_bytes.py`.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+import nats.errors
+import structlog
+
+from actors.adapters.bridge import Bridge
+from actors.ports import SessionPlan
+from protocol import codec
+from protocol.errors import Unavailable, in_words
+
+log = structlog.get_logger("roost.broker")
+
+MESSAGES, UNRELEASED, RELEASING = "$MQTT_msgs", "$MQTT_qos2in", "$MQTT_out"
+SESSIONS = "$MQTT_sess"
+UNRELEASED_PREFIX = "$MQTT.qos2.in."
+TIMEOUT_S = 2.0
+# Of each client, QoS 2 messages that it has not released. Who has more loses them all.
+UNRELEASED_EACH = 1_000
+# Of all of them: some names to be read at once (2 MB of JSON).
+UNRELEASED_MAX = 20_000
+# A device that was cut off releases its messages when it is back, within so long.
+UNRELEASED_S = 7 * 24 * 3600
+# Once messages take more than half of their share, sessions of others that hold so many go.
+HELD_MAX = 1_000
+ENDED_EACH = 16
+PAGES_MAX = 64  # of 256 consumers
+# What the broker hears from another server whose client has come with this client id: it makes it
+# close the connection and forget the session.
+TAKEN_OVER = "$MQTT.JSA.roost-bounds.SP.{hash}.x"
+TAKEN = codec.encode({"stream": SESSIONS, "seq": (1 << 64) - 1})
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class _Held(msgspec.Struct, frozen=True):
+    messages: int = 0
+    bytes: int = 0
+    subjects: dict[str, int] = {}
+
+
+class _Stream(msgspec.Struct, frozen=True):
+    config: dict[str, Any] = {}
+    state: _Held = _Held()
+    error: dict[str, Any] | None = None
+
+
+class Excess(msgspec.Struct, frozen=True):
+    """A client that released too little (`client_id`), or a session that fetches nothing
+    (`session`, the hash of its client id), and how many messages went with it."""
+
+    messages: int
+    client_id: str = ""
+    session: str = ""
+
+
+class StoreBounds:
+    """On a connection in the account of MQTT.
+
+    Args:
+        size: bytes that all streams may take (`max_file_store`).
+        disconnect: closes the connection of a client id.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        connection: Any,
+        plans: Sequence[SessionPlan],
+        size: int,
+        disconnect: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.bytes: dict[str, int] = {}  # by stream, as of the last look
+        self._bridge = bridge
+        self._connection = connection
+        self._ours = {hash_of(plan.client_id) for plan in plans}
+        self._disconnect = disconnect
+        # A sixteenth is left for sessions, retained messages have another bound (a sixteenth).
+        self._limits: dict[str, dict[str, Any]] = {
+            MESSAGES: {"max_bytes": size * 3 // 4, "discard": "new"},
+            UNRELEASED: {
+                "max_bytes": size // 16,
+                "max_msgs": UNRELEASED_MAX,
+                "max_age": UNRELEASED_S * 10**9,
+            },
+            RELEASING: {"max_bytes": size // 16, "discard": "new"},
+        }
+
+    async def keep(self) -> list[Excess]:
+        """Set what is not set, and end what is too much; answers what that was.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        try:
+            ended = await self._bridge.run(self._look)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise Unavailable(
+                f"the broker does not tell what it stores: {in_words(error)}"
+            ) from error
+        for each in ended:
+            if each.client_id:
+                await self._disconnect(each.client_id)
+        return ended
+
+    async def _look(self) -> list[Excess]:
+        ended: list[Excess] = []
+        for name, limits in self._limits.items():
+            found = await self._info(name, {})
+            if found.error is not None:
+                continue  # it is made when the first session with QoS 1 is
+            self.bytes[name] = found.state.bytes
+            if any(found.config.get(key) != value for key, value in limits.items()):
+                await self._set(name, {**found.config, **limits})
+            if name == UNRELEASED and found.state.messages > UNRELEASED_EACH:
+                ended += await self._end_unreleased()
+            if name == MESSAGES and found.state.bytes > limits["max_bytes"] // 2:
+                ended += await self._end_sessions()
+        return ended
+
+    async def _end_unreleased(self) -> list[Excess]:
+        found = await self._info(UNRELEASED, {"subjects_filter": UNRELEASED_PREFIX + ">"})
+        many: Counter[str] = Counter()
+        for subject, count in found.state.subjects.items():
+            many[subject.removeprefix(UNRELEASED_PREFIX).rpartition(".")[0]] += count
+        ended = [
+            Excess(count, client_id=name) for name, count in many.items() if count > UNRELEASED_EACH
+        ]
+        for each in ended:
+            wanted = {"filter": f"{UNRELEASED_PREFIX}{each.client_id}.>"}
+            await self._ask(f"STREAM.PURGE.{UNRELEASED}", wanted)
+        return ended
+
+    async def _end_sessions(self) -> list[Excess]:
+        """Those that hold most, but ours."""
+        held: Counter[str] = Counter()
+        consumers: dict[str, list[str]] = {}
+        offset = 0
+        for _ in range(PAGES_MAX):
+            page = await self._ask(f"CONSUMER.LIST.{MESSAGES}", {"offset": offset})
+            found = page.get("consumers") or []
+            for each in found:
+                session = each["name"].partition("_")[0]
+                held[session] += each["num_pending"] + each["num_ack_pending"]
+                consumers.setdefault(session, []).append(each["name"])
+            offset += len(found)
+            if not found or offset >= page["total"]:
+                break
+        ended = [
+            Excess(count, session=session)
+            for session, count in held.most_common(ENDED_EACH + len(self._ours))
+            if count >= HELD_MAX and session not in self._ours
+        ][:ENDED_EACH]
+        for each in ended:
+            await self._connection.publish(TAKEN_OVER.format(hash=each.session), TAKEN)
+            for name in consumers[each.session]:
+                await self._ask(f"CONSUMER.DELETE.{MESSAGES}.{name}", {})
+            await self._ask(f"STREAM.PURGE.{SESSIONS}", {"filter": f"$MQTT.sess.{each.session}"})
+        return ended
+
+    async def _info(self, name: str, body: dict[str, Any]) -> _Stream:
+        answer = await self._connection.request(
+            f"$JS.API.STREAM.INFO.{name}", codec.encode(body), timeout=TIMEOUT_S
+        )
+        return msgspec.json.decode(answer.data, type=_Stream)
+
+    async def _set(self, name: str, config: dict[str, Any]) -> None:
+        """Raises `Unavailable` where the broker takes no such bounds."""
+        answer = await self._ask(f"STREAM.UPDATE.{name}", config)
+        if answer.get("error"):
+            raise Unavailable(f"the broker does not bound {name}: {answer['error']}")
+        log.info("the broker's store is bounded", stream=name, max_bytes=config["max_bytes"])
+
+    async def _ask(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._connection.request(
+            f"$JS.API.{name}", codec.encode(body), timeout=TIMEOUT_S
+        )
+        found: dict[str, Any] = codec.decode(answer.data)
+        return found
+
+
+def hash_of(client_id: str) -> str:
+    """What the broker calls a session by (`getHash` in nats-server's `server/events.go`)."""
+    digest = hashlib.sha256(client_id.encode()).digest()
+    return "".join(_DIGITS[byte % len(_DIGITS)] for byte in digest[:8])

@@ -1,0 +1,77 @@
+"""The embedded broker's store: how large it may be, and who is ended for filling it."""
+
+import os
+from pathlib import Path
+
+import structlog
+import trio
+
+from actors.adapters.nats.store_bounds import StoreBounds
+from protocol.errors import SettingsError, Unavailable, in_words
+from roost.embedded.disk import free_bytes
+
+log = structlog.get_logger("roost.broker")
+
+# Of the room there is at the start, and never more than an hour of 10,000 messages a second takes,
+# while the database is away.
+SHARE = 8
+BYTES_MAX = 8 << 30
+# With less the streams of one session do not fit.
+BYTES_MIN = 32 << 20
+LOOK_EVERY_S = 2.0
+
+
+def size_of(data: Path, wanted: int | None) -> int:
+    """How large the store may be: what was wanted, or an eighth of what is free on the disk, with
+    what it has already, 8 GiB at most.
+
+    Raises:
+        SettingsError: that is too little for it to work.
+    """
+    if wanted is not None:
+        if wanted < BYTES_MIN:
+            raise SettingsError(f"broker bytes max: {wanted} is less than {BYTES_MIN}")
+        return wanted
+    room = free_bytes(data) + used_bytes(data / "broker")
+    return max(BYTES_MIN, min(BYTES_MAX, room // SHARE))
+
+
+def used_bytes(folder: Path) -> int:
+    """What the files in a folder take; they may go while they are looked at."""
+    total = 0
+    for base, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(base, name)).st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+async def bound_store(bounds: StoreBounds) -> None:
+    """Look for ever. A server that was started anew has its bounds within seconds."""
+    while True:
+        await look(bounds)
+        await trio.sleep(LOOK_EVERY_S)
+
+
+async def look(bounds: StoreBounds) -> None:
+    """Once; while the broker does not answer, nothing happens."""
+    try:
+        ended = await bounds.keep()
+    except Unavailable as error:
+        log.debug("the broker's store is not looked at", error=in_words(error))
+        return
+    for each in ended:
+        if each.client_id:
+            log.warning(
+                "messages that were never released are deleted, their client disconnected",
+                client_id=each.client_id[:80],
+                messages=each.messages,
+            )
+        else:
+            log.warning(
+                "a session that fetched nothing is deleted: the broker's store is half full",
+                session=each.session,
+                messages=each.messages,
+            )
