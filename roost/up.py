@@ -27,9 +27,9 @@ from roost.embedded.broker import (
     SUBSCRIPTIONS_MAX,
     EmbeddedBroker,
 )
-from roost.embedded.broker_store import bound_store, look, size_of, used_bytes
+from roost.embedded.broker_store import bound_store, look, size_of
 from roost.embedded.child import Keeper
-from roost.embedded.disk import Disk, check_room
+from roost.embedded.disk import Disk, check_room, used_bytes
 from roost.embedded.postgres import EmbeddedPostgres
 from roost.embedded.server_log import keep_short
 from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which

@@ -14,6 +14,7 @@ from actors.adapters.nats.lines import NatsAccess
 from protocol.errors import SettingsError
 from roost.embedded import child
 from roost.embedded.data_dir import Secrets, write_private
+from roost.embedded.disk import used_bytes
 from roost.interrupting import room_for
 from roost.settings import Bind, check_free, free_port
 
@@ -110,6 +111,11 @@ class EmbeddedBroker:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(config, self._config().encode())
 
+    def _room(self) -> int:
+        """For all streams together; each has a bound of its own (`adapters.nats.store_bounds`).
+        Where more is stored already, as before there were bounds, we still have to come in."""
+        return max(self.size, used_bytes(self.store) + self.size // 8)
+
     def _config(self) -> str:
         """The configuration. Only Roost knows the three passwords; devices come by callout."""
         own = self._secrets
@@ -131,7 +137,7 @@ max_connections: {self.connections}
 max_subscriptions: {self._subscriptions}
 jetstream {{
   store_dir: "{self.store}"
-  max_file_store: {self.size}
+  max_file_store: {self._room()}
   limits {{ default_max_consumers: {CONSUMERS_MAX} }}
 }}
 mqtt {{ host: "{self.host}", port: {self.port}, ack_wait: "5s", max_ack_pending: 10000 }}

@@ -1,6 +1,5 @@
 """The embedded broker's store: how large it may be, and who is ended for filling it."""
 
-import os
 from pathlib import Path
 
 import structlog
@@ -8,7 +7,7 @@ import trio
 
 from actors.adapters.nats.store_bounds import StoreBounds
 from protocol.errors import SettingsError, Unavailable, in_words
-from roost.embedded.disk import free_bytes
+from roost.embedded.disk import free_bytes, used_bytes
 
 log = structlog.get_logger("roost.broker")
 
@@ -34,18 +33,6 @@ def size_of(data: Path, wanted: int | None) -> int:
         return wanted
     room = free_bytes(data) + used_bytes(data / "broker")
     return max(BYTES_MIN, min(BYTES_MAX, room // SHARE))
-
-
-def used_bytes(folder: Path) -> int:
-    """What the files in a folder take; they may go while they are looked at."""
-    total = 0
-    for base, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.stat(os.path.join(base, name)).st_size
-            except FileNotFoundError:
-                continue
-    return total
 
 
 async def bound_store(bounds: StoreBounds) -> None:

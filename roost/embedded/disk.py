@@ -30,6 +30,18 @@ def free_bytes(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def used_bytes(folder: Path) -> int:
+    """What the files in a folder take; they may go while they are looked at."""
+    total = 0
+    for base, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(base, name)).st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
 def check_room(path: Path) -> None:
     """Raises `SettingsError` where servers would not start for want of room."""
     needed = ROOM_BYTES if (path / "postgres").exists() else NEW_BYTES + ROOM_BYTES

@@ -16,7 +16,8 @@ from actors.ports import SessionPlan
 from protocol import codec
 from roost.embedded import data_dir
 from roost.embedded.broker import EmbeddedBroker
-from roost.embedded.broker_store import BYTES_MIN, size_of, used_bytes
+from roost.embedded.broker_store import BYTES_MIN, size_of
+from roost.embedded.disk import used_bytes
 from tests.mqtt_line import Line, publication
 
 OURS = SessionPlan(client_id="roost-part-0", filters=("part/#",), window=100)
@@ -130,6 +131,35 @@ async def test_messages_that_are_never_released_end_with_their_client_and_nobody
     assert (ended.client_id, ended.messages) == ("flooding", UNRELEASED_EACH + 1)
     assert rig.disconnected == ["flooding"]
     assert (await rig.stream(UNRELEASED))["state"]["messages"] == 10
+
+
+def test_a_store_that_is_larger_than_it_may_be_lets_us_in(tmp_path: Path) -> None:
+    """With its bound reached the server writes no session: nobody could fetch what is there."""
+
+    def serve(size: int) -> tuple[EmbeddedBroker, Any]:
+        secrets = data_dir.read_secrets(tmp_path)
+        made = EmbeddedBroker(tmp_path / "data", tmp_path / "log", "127.0.0.1", 0, secrets, size)
+        return made, trio.run(made.start)
+
+    def line(server: EmbeddedBroker, client_id: str) -> Line:
+        password = server.address.password or ""
+        return Line(server.port, client_id, "roost", password, clean=False)
+
+    server, process = serve(3 * BYTES_MIN)
+    with line(server, OURS.client_id) as ours, line(server, "device-1") as device:
+        ours.subscribe("part/#")
+        large = (publication("part/0/x", 8 * KILOBYTE, n, 1) for n in range(1, 5_001))
+        assert device.publish(large) == 5_000
+    process.terminate()
+    process.wait(10)
+    server, process = serve(BYTES_MIN)
+    try:
+        with line(server, OURS.client_id) as ours:
+            assert ours.had_session
+            assert ours.read(1)[0] & 0xF0 == 0x30  # what waits for us comes
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def test_the_size_is_what_was_wanted_or_a_part_of_the_disk(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from protocol.errors import Unavailable, in_words
 log = structlog.get_logger("roost.broker")
 
 MESSAGES, UNRELEASED, RELEASING = "$MQTT_msgs", "$MQTT_qos2in", "$MQTT_out"
-SESSIONS = "$MQTT_sess"
+RETAINED, SESSIONS = "$MQTT_rmsgs", "$MQTT_sess"
 UNRELEASED_PREFIX = "$MQTT.qos2.in."
 TIMEOUT_S = 2.0
 # Of each client, QoS 2 messages that it has not released. Who has more loses them all.
@@ -93,7 +93,7 @@ class StoreBounds:
         self._connection = connection
         self._ours = {hash_of(plan.client_id) for plan in plans}
         self._disconnect = disconnect
-        # A sixteenth is left for sessions, retained messages have another bound (a sixteenth).
+        # A sixteenth is left for sessions. What is there already stays, whatever the bound.
         self._limits: dict[str, dict[str, Any]] = {
             MESSAGES: {"max_bytes": size * 3 // 4, "discard": "new"},
             UNRELEASED: {
@@ -102,6 +102,7 @@ class StoreBounds:
                 "max_age": UNRELEASED_S * 10**9,
             },
             RELEASING: {"max_bytes": size // 16, "discard": "new"},
+            RETAINED: {"max_bytes": size // 16, "discard": "new"},
         }
 
     async def keep(self) -> list[Excess]:
