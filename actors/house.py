@@ -198,6 +198,7 @@ class House:
             tell=lambda notice: self.gateway.tell(notice),
             now_us=ports.clock.now_us,
             wait_may_serve=self.leadership.wait_may_serve,
+            bounds=bounds.retained,
         )
         self.gateway = Gateway(
             ports.broker,

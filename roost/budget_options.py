@@ -15,13 +15,17 @@ from actors.ingest.refusal_budget import (
     USER_PER_HOUR,
     RefusalLimits,
 )
+from actors.ingest.retained_rules import Bounds
 from roost.settings import check_bytes, check_count
+
+RETAINED = Bounds()
+RETAINED_MAX, RETAINED_BYTES_MAX = 10_000, 16 << 20
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class BudgetOptions:
-    """As they were given; `refusals` checks them."""
+    """As they were given; `refusals` and `retained` check them."""
 
     device_refusals_per_hour: Annotated[
         int, Parameter(help="How many refused messages of a device are kept; more are counted.")
@@ -41,6 +45,19 @@ class BudgetOptions:
     refusal_bytes_kept: Annotated[int, Parameter(help="And how many bytes of them.")] = (
         KEPT_BYTES_MAX
     )
+
+    retained_max: Annotated[
+        int, Parameter(help="How many messages of a device may stay retained at the broker.")
+    ] = RETAINED.topics
+    retained_bytes_max: Annotated[
+        int, Parameter(help="How large these may be together, in bytes; each is 64 KiB at most.")
+    ] = RETAINED.device_bytes
+
+    def retained(self) -> Bounds:
+        """Raises `SettingsError`."""
+        many = check_count(self.retained_max, "retained max", most=RETAINED_MAX)
+        size = check_count(self.retained_bytes_max, "retained bytes max", most=RETAINED_BYTES_MAX)
+        return Bounds(topics=many, device_bytes=size)
 
     def refusals(self) -> RefusalLimits:
         """Raises `SettingsError`."""

@@ -43,6 +43,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
     ingest: IngestBounds = IngestBounds()
+    retained_stay: bool = True  # readings, where others may subscribe to them
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -54,7 +55,7 @@ async def serve(settings: ServeSettings) -> None:
     await check_free(settings.http, "HTTP")
     many = settings.mqtt_partitions
     out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
-    plans = partition_plans(many, out) if many else plain_plans(out)
+    plans = partition_plans(many, out) if many else plain_plans(out, is_seen=settings.retained_stay)
     broker = MqttBroker(parse_url(settings.mqtt_url), plans, random.Random(), settings.mqtt_version)
     web = msgspec.structs.replace(
         settings.web,

@@ -26,7 +26,12 @@ from roost.options import (
     Subscriptions,
 )
 from roost.rate_options import RateOptions
-from roost.settings import check_count, check_database_url, parse_bind
+from roost.settings import (
+    check_count,
+    check_database_url,
+    check_retained_readings,
+    parse_bind,
+)
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
 
@@ -74,7 +79,9 @@ def up_command(
         listener_clients_max=check_count(mqtt_listener_clients, "MQTT listener clients", 1, 1_000),
         subscriptions_max=check_count(mqtt_subscriptions, "MQTT subscriptions", 32, 65_536),
         web=web.settings(bounds.bounds()),
-        ingest=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
+        ingest=IngestBounds(
+            rates=rates.settings(), refusals=budget.refusals(), retained=budget.retained()
+        ),
         zalo=web.zalo(),
         mail=web.mail(),
         broker_bytes_max=broker_bytes_max,
@@ -97,6 +104,13 @@ def serve_command(
     ] = None,
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
+    retained_readings: Annotated[
+        str,
+        Parameter(
+            help="keep: retained readings stay, within these bounds, for others who subscribe."
+            " clear: they leave the broker once they are taken."
+        ),
+    ] = "keep",
     web: WebOptions = WEB,
     rates: RateOptions = RATES,
     budget: BudgetOptions = BUDGET,
@@ -115,8 +129,11 @@ def serve_command(
         mqtt_partitions=mqtt_partitions,
         mqtt_public_url=mqtt_public_url,
         web=web.settings(bounds.bounds()),
-        ingest=IngestBounds(rates=rates.settings(), refusals=budget.refusals()),
+        ingest=IngestBounds(
+            rates=rates.settings(), refusals=budget.refusals(), retained=budget.retained()
+        ),
         zalo=web.zalo(),
         mail=web.mail(),
+        retained_stay=check_retained_readings(retained_readings),
     )
     run(serve, settings)

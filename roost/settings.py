@@ -184,6 +184,13 @@ def check_count(number: int, what: str, least: int = 1, most: int = NUMBER_MAX) 
     return number
 
 
+def check_retained_readings(text: str) -> bool:
+    """`keep` or `clear`: whether retained readings stay. Raises `SettingsError`."""
+    if text not in ("keep", "clear"):
+        raise SettingsError(f"retained readings: {text!r} is neither keep nor clear")
+    return text == "keep"
+
+
 def check_bytes(number: int, what: str) -> int:
     """A size from a megabyte to a petabyte. Raises `SettingsError`."""
     if not BYTES_MIN <= number <= BYTES_MAX:

@@ -1,11 +1,13 @@
-"""How much a device and a user may send, and how much is kept of what is refused."""
+"""How much a device and a user may send, and how much is kept of what is refused, or retained."""
 
 import msgspec
 
 from actors.ingest.rates import RateSettings
 from actors.ingest.refusal_budget import RefusalLimits
+from actors.ingest.retained_rules import Bounds as RetainedBounds
 
 
 class IngestBounds(msgspec.Struct, frozen=True, kw_only=True):
     rates: RateSettings = RateSettings()
     refusals: RefusalLimits = RefusalLimits.usual()
+    retained: RetainedBounds = RetainedBounds()

@@ -12,6 +12,7 @@ from tests.simulation import (
     planted_listeners,
     planted_people,
     planted_refusals,
+    planted_retained,
     planted_sessions,
     planted_time,
     planted_totals,
@@ -35,6 +36,7 @@ THEY_PLANT_TOO = (
     planted_people,
     planted_sessions,
     planted_refusals,
+    planted_retained,
     planted_time,
     planted_totals,
 )

@@ -70,15 +70,19 @@ def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
     return [*plans, wills, _out_plan(out)]
 
 
-def plain_plans(out: str = OUT) -> list[SessionPlan]:
-    """Sessions for a broker that cannot map: one partition over everything."""
+def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
+    """Sessions for a broker that cannot map: one partition over everything.
+
+    Args:
+        is_seen: what devices retain may be of use to others who subscribe there.
+    """
     return [
         SessionPlan(
             client_id="roost-part-0",
             filters=FEED_TOPICS,
             partition=0,
             window=PLAIN_WINDOW,
-            is_seen=True,
+            is_seen=is_seen,
         ),
         SessionPlan(
             client_id="roost-state-0",
@@ -86,7 +90,7 @@ def plain_plans(out: str = OUT) -> list[SessionPlan]:
             live=True,
             partition=0,
             window=PLAIN_WINDOW,
-            is_seen=True,
+            is_seen=is_seen,
         ),
         _out_plan(out),
     ]

@@ -1,0 +1,16 @@
+"""Classic mistakes with what devices have retained at the broker."""
+
+from typing import Any
+
+import trio
+
+from actors.ingest.retained_copies import RetainedCopies
+from tests.simulation.planted import Patch, plant
+
+
+@plant("a taken reading stays retained")
+def stays_retained(patch: Patch) -> None:
+    async def mistaken(*args: Any) -> None:
+        await trio.lowlevel.checkpoint()
+
+    patch.setattr(RetainedCopies, "_leave_or_clear", mistaken)
