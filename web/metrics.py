@@ -175,6 +175,8 @@ class HouseCollector(Collector):
         unsettled, oldest_s = gateway.unsettled()
         yield _gauge("roost_mqtt_unsettled", "Taken and not acknowledged.", unsettled)
         yield _gauge("roost_mqtt_unsettled_seconds", "For how long the first of them.", oldest_s)
+        cleared = self._house.retained.cleared
+        yield _counter("roost_retained_cleared", "Retained messages that were cleared.", cleared)
         yield _counter("roost_mqtt_given_up", "Taken, then left to the lead.", gateway.given_up)
         held = GaugeMetricFamily(
             "roost_broker_waiting", "What the broker holds for a session.", labels=["session"]

@@ -11,13 +11,16 @@ elsewhere it goes by the copies that a subscription brings.
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 import structlog
 import trio
 
+from actors.ingest.clearing_notices import ClearingNotices
+from actors.ingest.known_copies import Key, KnownCopies
 from actors.ingest.retained_rules import (
     Bounds,
-    Tally,
+    Tallies,
     beyond,
     can_be_taken,
     is_for_good,
@@ -27,23 +30,19 @@ from actors.ingest.retained_rules import (
 )
 from actors.ledger import Copy
 from actors.ports.retained import Held, RetainedMessages
-from actors.refusing import NoticeLimit, notice
+from actors.runtime.isolation import Failed, attempt
 from protocol.errors import Refusal, Unavailable, in_words
 from protocol.messages import Notice
 from protocol.records import Unit
-from protocol.topics import Topic, unmapped
+from protocol.topics import Topic
 
 log = structlog.get_logger("roost.retained")
 
-Key = tuple[str, str]
-
 EVERY_S = 10.0
-RETRY_S = 2.0
+RETRY_S, RETRY_MAX_S = 2.0, 60.0
 # What waits to be cleared, and devices to be looked at. Beyond it the next subscription brings it.
 WAITING_MAX = 10_000
 CLEAR_MAX = 500
-# Copies that are known again, some 200 bytes each.
-KNOWN_MAX = 100_000
 # How long our own clearing may be on its way back to us.
 ECHO_S = 60.0
 # A quarter of what may wait for a session: below it nothing can be too much.
@@ -77,22 +76,17 @@ class RetainedCopies:
         self._port = port
         self._is_seen = is_seen
         self._connections = connections
-        self._tell = tell
-        self._now_us = now_us
+        self._notices = ClearingNotices(tell, now_us)
         self._wait_may_serve = wait_may_serve
         self._bounds = bounds or Bounds()
         self._bell = trio.Event()
         self._looking = trio.Lock()
         self._wanted: dict[str, None] = {}  # topics to be cleared
         self._gone: dict[Key, bool] = {}  # devices to be looked at: whether all of theirs goes
-        # By session: its connection, and what each device has retained as far as it has told.
-        self._tallies: dict[str, tuple[int, dict[Key, Tally]]] = {}
+        self._tallies = Tallies(self._bounds)
         self._beyond: dict[str, Refusal] = {}  # topics that cannot stay, and why
-        # What was taken, by device and topic: a hash of what it said.
-        self._known: OrderedDict[Key, dict[str, int]] = OrderedDict()
-        self._known_many = 0
+        self._known = KnownCopies()
         self._echoes: OrderedDict[str, float] = OrderedDict()
-        self._limits: OrderedDict[Key, NoticeLimit] = OrderedDict()
         # Where the broker tells: up to where it was looked at, and readings at QoS 0 that perhaps
         # nobody has brought us; with the connection that their session had at the last look.
         self._after = -1
@@ -108,11 +102,8 @@ class RetainedCopies:
         """A subscription brought the copy of a retained message."""
         if self._tells or self._port is None or not stays(topic, is_seen=self._is_seen):
             return
-        number, tallies = self._tallies.get(session, (0, {}))
-        if number != connection:
-            number, tallies = connection, {}
-            self._tallies[session] = number, tallies
-        why = tallies.setdefault(topic.device, Tally(self._bounds)).excess(text, size)
+        tally = self._tallies.of(session, connection, topic.device)
+        why = tally.excess(text, size)
         if why is not None and len(self._beyond) < WAITING_MAX:
             self._beyond[text] = why
 
@@ -130,19 +121,11 @@ class RetainedCopies:
         elif is_nobodys or text in self._beyond or not stays(topic, is_seen=self._is_seen):
             self._want(text)
         if not is_nobodys and (unit is None or is_for_good(unit)):
-            self._know(topic.device, text, copy.said)
+            self._known.add(topic.device, text, copy.said)
 
     def is_known(self, topic: Topic, text: str, mark: bytes) -> bool:
         """Whether this very copy was taken before: each subscription brings it again."""
-        return self._known.get(topic.device, {}).get(text) == hash(mark)
-
-    def _know(self, key: Key, text: str, said: int) -> None:
-        mine = self._known.setdefault(key, {})
-        self._known_many += text not in mine
-        mine[text] = said
-        self._known.move_to_end(key)
-        while self._known_many > KNOWN_MAX:
-            self._known_many -= len(self._known.popitem(last=False)[1])
+        return self._known.has(topic.device, text, hash(mark))
 
     def too_large(self, topic: Topic) -> None:
         """A message is larger than what may be retained; whether it was, the broker knows."""
@@ -156,7 +139,7 @@ class RetainedCopies:
 
     def gone(self, user_id: str, code: str) -> None:
         """A device was deleted: nothing of it stays."""
-        self._known_many -= len(self._known.pop((user_id, code), {}))
+        self._known.forget((user_id, code))
         if self._port is not None:
             self._look_at((user_id, code), everything=True)
 
@@ -181,15 +164,24 @@ class RetainedCopies:
         if self._port is None or not self._tells:
             return
         async with self._looking:
-            size = await self._port.limit()
-            if self._after < 0 or size > FULL_LOOK_BYTES:
-                await self._look_at_all(self._port)
+            done = await attempt(partial(self._make_room, self._port))
+        if isinstance(done, Failed):
+            if isinstance(done.error, Unavailable):
+                raise done.error
+            # Most likely there is room; nobody is served as long as no session connects.
+            log.error("retained messages not looked at", exc_info=done.error)
+
+    async def _make_room(self, port: RetainedMessages) -> None:
+        size = await port.limit()
+        if self._after < 0 or size > FULL_LOOK_BYTES:
+            await self._look_at_all(port)
 
     async def run(self) -> None:
         """Clear for ever; returns at once where nothing is known of the broker."""
         if self._port is None:
             await trio.lowlevel.checkpoint()
             return
+        pause_s = RETRY_S
         while True:
             with trio.move_on_after(EVERY_S if self._tells else float("inf")):
                 await self._bell.wait()
@@ -201,9 +193,11 @@ class RetainedCopies:
                     await self._clear_gone(self._port)
                     if self._tells and self._after >= 0:
                         await self._sweep(self._port)
+                pause_s = RETRY_S
             except Unavailable as error:
                 log.debug("retained messages are cleared later", error=in_words(error))
-                await trio.sleep(RETRY_S)
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, RETRY_MAX_S)
                 self._bell.set()
 
     async def _look_at_all(self, port: RetainedMessages) -> None:
@@ -261,7 +255,7 @@ class RetainedCopies:
         await self._clear(port, [each for each, _ in beyond_bounds])
         self.excess += len(beyond_bounds)
         for each, why in beyond_bounds:
-            self._say(each.topic, why)
+            self._notices.say(each.topic, why)
 
     async def _clear_wanted(self, port: RetainedMessages) -> None:
         while self._wanted:
@@ -273,7 +267,7 @@ class RetainedCopies:
                 self._untaken.pop(each, None)
                 if (why := self._beyond.pop(each, None)) is not None:
                     self.excess += 1
-                    self._say(each, why)
+                    self._notices.say(each, why)
 
     async def _clear_gone(self, port: RetainedMessages) -> None:
         while self._gone:
@@ -304,16 +298,3 @@ class RetainedCopies:
             self._echoes.move_to_end(each)
         while len(self._echoes) > 2 * WAITING_MAX:
             self._echoes.popitem(last=False)
-
-    def _say(self, text: str, why: Refusal) -> None:
-        """On the device's `errors`, ten times a minute at most."""
-        topic = topic_of(text)
-        if topic is None:
-            return
-        limit = self._limits.setdefault(topic.device, NoticeLimit())
-        self._limits.move_to_end(topic.device)
-        if len(self._limits) > WAITING_MAX:
-            self._limits.popitem(last=False)
-        if limit.allows(self._now_us()):
-            told = Refusal(why.reason, f"cleared from the broker: {why.detail}")
-            self._tell(notice(topic.device, unmapped(text), told))

@@ -17,6 +17,8 @@ from protocol.topics import Kind, Topic, is_feed_key, parse_topic
 
 # What the broker keeps beside a payload: the topic twice, and headers.
 BESIDE_BYTES = 512
+# Of so many devices it is counted; of others only each message is looked at.
+DEVICES_MAX = 100_000
 # Refusals that other settings would make good.
 OF_SETTINGS = (
     Reason.UNKNOWN_FEED,
@@ -61,6 +63,23 @@ class Tally:
         self._topics[topic] = size
         self._bytes += size - known
         return None
+
+
+class Tallies:
+    """Of each device, what the connections that there are have brought."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._by_session: dict[str, tuple[int, dict[tuple[str, str], Tally]]] = {}
+
+    def of(self, session: str, connection: int, device: tuple[str, str]) -> Tally:
+        number, tallies = self._by_session.get(session, (0, {}))
+        if number != connection:  # it is brought everything anew
+            number, tallies = connection, {}
+            self._by_session[session] = number, tallies
+        if device not in tallies and len(tallies) < DEVICES_MAX:
+            tallies[device] = Tally(self._bounds)
+        return tallies.get(device) or Tally(self._bounds)
 
 
 def topic_of(text: str) -> Topic | None:

@@ -36,7 +36,6 @@ NO_STATES = ("part.>", "state.*.users.*.devices.*.commands.>", "users.>")
 # The longest of ours is a document for a listener: what devices may retain beyond their own bound
 # is cleared, and no more than this is ever stored.
 MESSAGE_MAX = PAYLOAD_MAX + 4_096
-STREAM_MAX = 1 << 30
 TIMEOUT_S = 5.0
 PAGE = 500
 LOOK_MAX = 5_000
@@ -91,9 +90,10 @@ class NatsRetained:
     # asyncio-flavored
 
     async def _limit(self) -> int:
-        """Before anybody but us can log in, so the stream has its bounds from its first message."""
+        """Before anybody but us can log in, so the stream has its bounds from its first message.
+        How large all of it may be is said with the other streams (`store_bounds`)."""
         found = await self._request(f"$JS.API.STREAM.INFO.{STREAM}", {})
-        bounds = {"max_msg_size": MESSAGE_MAX, "max_bytes": STREAM_MAX, "discard": "new"}
+        bounds = {"max_msg_size": MESSAGE_MAX, "discard": "new"}
         if "error" in found:
             if found["error"].get("err_code") != _NO_STREAM:
                 raise nats.errors.Error(found["error"].get("description", "no answer"))

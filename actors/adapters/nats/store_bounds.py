@@ -14,7 +14,6 @@ Two things would fill a stream for everybody, and nobody but us ends them:
 Requests: docs.nats.io, "JetStream wire API"; guarded by `tests/real/test_abuse_bytes.py`.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -24,15 +23,24 @@ import nats.errors
 import structlog
 
 from actors.adapters.bridge import Bridge
+from actors.adapters.nats.mqtt_sessions import (
+    MESSAGES,
+    RELEASES,
+    SESSION_SUBJECT,
+    SESSIONS,
+    TAKEN,
+    TAKEN_OVER,
+    UNRELEASED,
+    UNRELEASED_SUBJECT,
+    hash_of,
+)
 from actors.ports import SessionPlan
 from protocol import codec
 from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.broker")
 
-MESSAGES, UNRELEASED, RELEASING = "$MQTT_msgs", "$MQTT_qos2in", "$MQTT_out"
-RETAINED, SESSIONS = "$MQTT_rmsgs", "$MQTT_sess"
-UNRELEASED_PREFIX = "$MQTT.qos2.in."
+RETAINED = "$MQTT_rmsgs"
 TIMEOUT_S = 2.0
 # Of each client, QoS 2 messages that it has not released. Who has more loses them all.
 UNRELEASED_EACH = 1_000
@@ -44,11 +52,6 @@ UNRELEASED_S = 7 * 24 * 3600
 HELD_MAX = 1_000
 ENDED_EACH = 16
 PAGES_MAX = 64  # of 256 consumers
-# What the broker hears from another server whose client has come with this client id: it makes it
-# close the connection and forget the session.
-TAKEN_OVER = "$MQTT.JSA.roost-bounds.SP.{hash}.x"
-TAKEN = codec.encode({"stream": SESSIONS, "seq": (1 << 64) - 1})
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -101,7 +104,7 @@ class StoreBounds:
                 "max_msgs": UNRELEASED_MAX,
                 "max_age": UNRELEASED_S * 10**9,
             },
-            RELEASING: {"max_bytes": size // 16, "discard": "new"},
+            RELEASES: {"max_bytes": size // 16, "discard": "new"},
             RETAINED: {"max_bytes": size // 16, "discard": "new"},
         }
 
@@ -138,15 +141,15 @@ class StoreBounds:
         return ended
 
     async def _end_unreleased(self) -> list[Excess]:
-        found = await self._info(UNRELEASED, {"subjects_filter": UNRELEASED_PREFIX + ">"})
+        found = await self._info(UNRELEASED, {"subjects_filter": UNRELEASED_SUBJECT + ">"})
         many: Counter[str] = Counter()
         for subject, count in found.state.subjects.items():
-            many[subject.removeprefix(UNRELEASED_PREFIX).rpartition(".")[0]] += count
+            many[subject.removeprefix(UNRELEASED_SUBJECT).rpartition(".")[0]] += count
         ended = [
             Excess(count, client_id=name) for name, count in many.items() if count > UNRELEASED_EACH
         ]
         for each in ended:
-            wanted = {"filter": f"{UNRELEASED_PREFIX}{each.client_id}.>"}
+            wanted = {"filter": f"{UNRELEASED_SUBJECT}{each.client_id}.>"}
             await self._ask(f"STREAM.PURGE.{UNRELEASED}", wanted)
         return ended
 
@@ -174,7 +177,7 @@ class StoreBounds:
             await self._connection.publish(TAKEN_OVER.format(hash=each.session), TAKEN)
             for name in consumers[each.session]:
                 await self._ask(f"CONSUMER.DELETE.{MESSAGES}.{name}", {})
-            await self._ask(f"STREAM.PURGE.{SESSIONS}", {"filter": f"$MQTT.sess.{each.session}"})
+            await self._ask(f"STREAM.PURGE.{SESSIONS}", {"filter": SESSION_SUBJECT + each.session})
         return ended
 
     async def _info(self, name: str, body: dict[str, Any]) -> _Stream:
@@ -196,9 +199,3 @@ class StoreBounds:
         )
         found: dict[str, Any] = codec.decode(answer.data)
         return found
-
-
-def hash_of(client_id: str) -> str:
-    """What the broker calls a session by (`getHash` in nats-server's `server/events.go`)."""
-    digest = hashlib.sha256(client_id.encode()).digest()
-    return "".join(_DIGITS[byte % len(_DIGITS)] for byte in digest[:8])

@@ -1,0 +1,35 @@
+"""Tells devices what of theirs was cleared from the broker, and why."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from actors.ingest.retained_rules import topic_of
+from actors.refusing import NoticeLimit, notice
+from protocol.errors import Refusal
+from protocol.messages import Notice
+from protocol.topics import unmapped
+
+# Whose notices are counted, the newest.
+DEVICES_MAX = 10_000
+
+
+class ClearingNotices:
+    """On `errors`, ten in a minute at most to each device."""
+
+    def __init__(self, tell: Callable[[Notice], None], now_us: Callable[[], int]) -> None:
+        self._tell = tell
+        self._now_us = now_us
+        self._limits: OrderedDict[tuple[str, str], NoticeLimit] = OrderedDict()
+
+    def say(self, text: str, why: Refusal) -> None:
+        """What was retained on this topic is cleared."""
+        topic = topic_of(text)
+        if topic is None:
+            return
+        limit = self._limits.setdefault(topic.device, NoticeLimit())
+        self._limits.move_to_end(topic.device)
+        if len(self._limits) > DEVICES_MAX:
+            self._limits.popitem(last=False)
+        if limit.allows(self._now_us()):
+            told = Refusal(why.reason, f"cleared from the broker: {why.detail}")
+            self._tell(notice(topic.device, unmapped(text), told))
