@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
-from actors.adapters.nats import store_bounds
-from actors.adapters.nats.store_bounds import MESSAGES, UNRELEASED, UNRELEASED_EACH, StoreBounds
+from actors.adapters.nats.mqtt_sessions import MESSAGES, UNRELEASED, hash_of
+from actors.adapters.nats.store_bounds import UNRELEASED_EACH, StoreBounds
 from actors.ports import SessionPlan
 from protocol import codec
 from roost.embedded import data_dir
@@ -27,7 +27,9 @@ KILOBYTE = b"x" * 1024
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedBroker]:
     secrets = data_dir.read_secrets(tmp_path)
-    made = EmbeddedBroker(tmp_path / "data", tmp_path / "log", "127.0.0.1", 0, secrets, BYTES_MIN)
+    made = EmbeddedBroker(
+        tmp_path / "data", tmp_path / "log", "127.0.0.1", 0, secrets, size=BYTES_MIN
+    )
     process = trio.run(made.start)
     yield made
     process.terminate()
@@ -109,7 +111,7 @@ async def test_a_session_that_fetches_nothing_ends_before_it_fills_the_store(rig
     with rig.line("device-1") as device:
         assert pump(device, "live/x", 14_000, 1) == 14_000
     (ended,) = await rig.bounds.keep()
-    assert (ended.session, ended.messages) == (store_bounds.hash_of("listener-1"), 14_000)
+    assert (ended.session, ended.messages) == (hash_of("listener-1"), 14_000)
     assert (await rig.stream(MESSAGES))["state"]["messages"] == 0
     with rig.line("listener-1", clean=False) as listener:
         assert not listener.had_session
@@ -138,7 +140,9 @@ def test_a_store_that_is_larger_than_it_may_be_lets_us_in(tmp_path: Path) -> Non
 
     def serve(size: int) -> tuple[EmbeddedBroker, Any]:
         secrets = data_dir.read_secrets(tmp_path)
-        made = EmbeddedBroker(tmp_path / "data", tmp_path / "log", "127.0.0.1", 0, secrets, size)
+        made = EmbeddedBroker(
+            tmp_path / "data", tmp_path / "log", "127.0.0.1", 0, secrets, size=size
+        )
         return made, trio.run(made.start)
 
     def line(server: EmbeddedBroker, client_id: str) -> Line:
