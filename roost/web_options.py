@@ -11,6 +11,7 @@ from protocol.errors import SettingsError
 from roost.settings import (
     check_base_url,
     check_bytes,
+    check_count,
     check_jwt_secret,
     check_networks,
     check_origins,
@@ -22,6 +23,7 @@ from roost.settings import (
     check_webhook_networks,
 )
 from web.http.bounds import Bounds
+from web.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR
 from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 
 
@@ -58,6 +60,12 @@ class WebOptions:
     requests_per_s: Annotated[
         float, Parameter(help="How many requests a second one user may make.")
     ] = REQUESTS_PER_S
+    imported_per_hour: Annotated[
+        int, Parameter(help="How many readings one user may import from files in an hour.")
+    ] = IMPORTED_PER_HOUR
+    imported_bytes_per_hour: Annotated[int, Parameter(help="And how many bytes of files.")] = (
+        IMPORTED_BYTES_PER_HOUR
+    )
     zalo_app_id: Annotated[
         str | None, Parameter(help="Of the application that signs people in with Zalo.")
     ] = None
@@ -108,6 +116,10 @@ class WebOptions:
             map_attribution=self.map_attribution,
             cors_origins=check_origins(self.cors_origins),
             requests_per_s=check_rate(self.requests_per_s),
+            imported_per_hour=check_count(self.imported_per_hour, "imported per hour"),
+            imported_bytes_per_hour=check_count(
+                self.imported_bytes_per_hour, "imported bytes per hour"
+            ),
             signup_open=check_signup(self.signup),
             media_bytes_max=check_bytes(self.media_bytes_max, "media bytes max"),
             media_quota_bytes=check_bytes(self.media_quota_bytes, "media quota bytes"),

@@ -45,6 +45,7 @@ from web.ending import with_an_end
 from web.hashing import Hashing
 from web.http.long_queries import LongQueries
 from web.http.thinking import Thinking
+from web.import_budget import Imports
 from web.limits import Rates
 from web.live import Sockets, devices_socket
 from web.metrics import ProcessFigures
@@ -117,6 +118,7 @@ def create_app(
         addresses=addresses,
         thinking=Thinking(rates.charge),
         queries=LongQueries(),
+        imports=Imports(settings.imported_per_hour, settings.imported_bytes_per_hour),
     )
     for api in APIS:
         api.install(app, context)

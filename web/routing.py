@@ -40,6 +40,7 @@ from web.http.bounds import Bounds
 from web.http.long_queries import LongQueries
 from web.http.query import decode_query
 from web.http.thinking import Thinking
+from web.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
 from web.upload_places import Uploads
 
 log = structlog.get_logger("roost.web")
@@ -64,6 +65,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
     `webhooks_private`: webhooks may lead to networks that are not public.
     `cors_origins`: whose pages may use the API. `requests_per_s`: of one user.
+    `imported_per_hour`, `imported_bytes_per_hour`: readings in files, and the files, of one user.
     `zalo_app_id`, `zalo_permission_url`: where people begin to sign in with Zalo.
     `map_tiles_url`: a template with {z}, {x} and {y}; without it the map shows land outlines.
     `trusted_proxies`: networks whose word on the client's address and TLS counts.
@@ -79,6 +81,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     webhooks_private: bool = False
     cors_origins: tuple[str, ...] = ()
     requests_per_s: float = REQUESTS_PER_S
+    imported_per_hour: int = IMPORTED_PER_HOUR
+    imported_bytes_per_hour: int = IMPORTED_BYTES_PER_HOUR
     zalo_app_id: str | None = None
     zalo_permission_url: str = ""
     map_tiles_url: str | None = None
@@ -97,6 +101,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     uploads: Any  # Uploads
     limits: Any  # SignInLimits
     rates: Any  # Rates
+    imports: Any  # Imports
     addresses: Any  # Addresses
     thinking: Any  # Thinking
     queries: Any  # LongQueries
@@ -116,6 +121,7 @@ class Call:
         self.hashing: Hashing = context.hashing
         self.settings = context.settings
         self.uploads: Uploads = context.uploads
+        self.imports: Imports = context.imports
         self.request = asked
         self.limits = context.limits
         self._thinking: Thinking = context.thinking

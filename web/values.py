@@ -126,10 +126,13 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
     feed = await feed_of(call, feed_id)
     if call.request.mimetype != "text/csv":
         raise NotTaken("send text/csv")
+    call.imports.check(call.user.id)
     device_num = await _device_num(call, feed)
     now_us = call.house.clock.now_us()
-    for imported in read_csv(await call.data(), feed, device_num, now_us):  # noqa: B007
+    content = await call.data()
+    for imported in read_csv(content, feed, device_num, now_us):  # noqa: B007
         await trio.lowlevel.checkpoint()  # a megabyte takes half a second
+    call.imports.count(call.user.id, len(imported.readings), len(content))
     duplicate = 0
     for start in range(0, len(imported.readings), IMPORTED_AT_ONCE):
         chunk = imported.readings[start : start + IMPORTED_AT_ONCE]

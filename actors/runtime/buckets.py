@@ -46,8 +46,13 @@ class Buckets:
 
     def is_empty(self, key: str) -> bool:
         """Whether a token would have to be waited for."""
+        return self.wait_s(key) > 0
+
+    def wait_s(self, key: str) -> float:
+        """How many seconds a token would have to be waited for."""
         now_s = trio.current_time()
-        return self._full_at.get(key, now_s) + self._every_s - now_s > self._size * self._every_s
+        missing_s = self._full_at.get(key, now_s) + self._every_s - now_s
+        return max(0.0, missing_s - self._size * self._every_s)
 
     def taken(self, key: str) -> float:
         """How many tokens are away."""

@@ -129,6 +129,7 @@ def operation_of(request: dict[str, Any]) -> str:
     path = re.sub(r"orders/(?!stats)[^/]+", "orders/{order_id}", path)
     path = re.sub(r"products/(?!stats)[^/]+", "products/{product_id}", path)
     path = re.sub(r"api-keys/[^/]+", "api-keys/{key_id}", path)
+    path = re.sub(r"rejected-messages/[^/]+", "rejected-messages/{rejection_id}", path)
     path = re.sub(r"deliveries/[^/]+", "deliveries/{delivery_id}", path)
     path = re.sub(r"media-schedules/[^/]+", "media-schedules/{schedule_id}", path)
     path = re.sub(r"media/(?!stats)[^/]+", "media/{media_id}", path)

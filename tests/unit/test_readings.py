@@ -3,16 +3,19 @@
 import csv
 import io
 import json
+from types import MethodType
 from typing import Any
 
 import pytest
 
 from actors.due.retention import Retention
 from actors.ports import Batch
+from protocol.errors import TooMany
 from protocol.records import Reading, Unit
 from protocol.times import format_us
 from protocol.values import digest64
 from tests.unit.site import ACCOUNT, Site
+from web.import_budget import Imports
 
 SECOND = 1_000_000
 START = 1_790_000_000_000_000 - 3600 * SECOND  # an hour before the site's clock
@@ -168,6 +171,26 @@ async def test_a_file_that_is_none_is_refused(
     site: Site, content: bytes, kind: str, status: int
 ) -> None:
     assert (await bring(site, await feed(site), content, kind))[0] == status
+
+
+async def test_who_imported_too_much_waits_and_others_do_not(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await feed(site)
+    content = b"ts,value\n1769846400,1\n1769846401,2\n"
+    imports = Imports(readings=10, size=1_000)
+    for name in ("check", "count"):
+        monkeypatch.setattr(Imports, name, MethodType(getattr(Imports, name), imports))
+    assert [(await bring(site, made, content))[0] for _ in range(6)] == [200] * 5 + [429]
+    imports.check("another")
+    imports.count("another", 15, 1)  # a file that is too much for one hour is taken whole
+    with pytest.raises(TooMany) as refused:
+        imports.check("another")
+    assert refused.value.retry_after_s == 2160  # six of ten an hour
+    imports.check("a third")
+    imports.count("a third", 1, 5_000)
+    with pytest.raises(TooMany):
+        imports.check("a third")
 
 
 async def test_readings_are_deleted_by_time(site: Site) -> None:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from actors.ports import Batch
+from protocol.errors import Reason
+from protocol.records import Rejection, Unit
 from tests.unit.site import ACCOUNT, Site
 from web.app import APIS
 from web.examples import EXAMPLES
@@ -47,7 +50,19 @@ async def ids_of_ada(site: Site) -> dict[str, str]:
         "key_id": await made("/api-keys", {"name": "script"}),
         "session_id": sessions["items"][0]["id"],
         "alarm_id": ALARM,
+        "rejection_id": await refused(site),
     }
+
+
+async def refused(site: Site) -> str:
+    """A refusal of hers."""
+    _, me = await site.call("GET", "/users/me")
+    topic = f"users/{me['id']}/devices/d1/feeds/t"
+    row = Rejection(me["id"], "", 0, topic, "x", "utf-8", Reason.NOT_JSON, "no JSON")
+    unit = Unit(device=(me["id"], "d1"), rejections=(row,))
+    await site.house.store.commit(Batch(id=site.house.ids.uuid(), units=[unit], confirmed={}))
+    _, found = await site.call("GET", "/rejected-messages")
+    return str(found["items"][0]["id"])
 
 
 async def ask(site: Site, operation: Operation, ids: dict[str, str]) -> tuple[int, Any]:

@@ -323,7 +323,19 @@ async def test_the_document_says_what_validators_and_generators_understand(site:
     parameters = operations["/api/v1/feed-values/"]["get"]["parameters"]
     assert [each["name"] for each in parameters if each["required"]] == ["feed_id"]
     answers = operations["/api/v1/devices"]["post"]["responses"]
-    assert answers.keys() == {"201", "400", "401", "403", "408", "409", "413", "422", "429", "503"}
+    assert answers.keys() == {
+        "201",
+        "400",
+        "401",
+        "403",
+        "408",
+        "409",
+        "413",
+        "422",
+        "429",
+        "503",
+        "507",
+    }
     assert answers["401"]["headers"]["WWW-Authenticate"]["required"]
 
 
