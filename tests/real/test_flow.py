@@ -99,6 +99,7 @@ def test_readings_of_every_form_are_stored(roost: Roost, ada: Person) -> None:
         "stored": 8,
         "duplicate": 1,
         "refused": 0,
+        "limited": 0,
         "shed": 0,
         "unowned": 0,
         "in_flight": 0,
