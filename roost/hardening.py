@@ -32,6 +32,7 @@ from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer
 from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.typing import ConnectionState
 
 from roost.socket_ends import PatientStream
 from web.http.connections import Connections, Place
@@ -64,6 +65,7 @@ class ContainedServer(TCPServer):
         if self.place is None:
             await trio.aclose_forcefully(self.stream)
             return
+        self.state = ConnectionState({**self.state, "place": self.place})
         try:
             with given_way:
                 await super().run()
@@ -92,7 +94,7 @@ class ContainedServer(TCPServer):
             if event.idle:
                 self.place.idle()
             else:
-                self.place.busy()
+                self.place.asks()
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return

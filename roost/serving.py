@@ -39,7 +39,7 @@ from roost.shutdown import run_until_stopped
 from web.addresses import Addresses
 from web.app import create_app
 from web.http.connections import Connections
-from web.live import Sockets
+from web.http.sockets import Sockets
 from web.metrics import ProcessFigures
 from web.routing import WebSettings
 

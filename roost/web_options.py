@@ -117,7 +117,7 @@ class WebOptions:
             cors_origins=check_origins(self.cors_origins),
             requests_per_s=check_rate(self.requests_per_s),
             imported_per_hour=check_count(self.imported_per_hour, "imported per hour"),
-            imported_bytes_per_hour=check_count(
+            imported_bytes_per_hour=check_bytes(
                 self.imported_bytes_per_hour, "imported bytes per hour"
             ),
             signup_open=check_signup(self.signup),

@@ -44,10 +44,11 @@ from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.hashing import Hashing
 from web.http.long_queries import LongQueries
+from web.http.sockets import Sockets
 from web.http.thinking import Thinking
 from web.import_budget import Imports
 from web.limits import Rates
-from web.live import Sockets, devices_socket
+from web.live import devices_socket
 from web.metrics import ProcessFigures
 from web.routing import PREFIX, Context, WebSettings
 from web.signing_in import SignInLimits

@@ -3,8 +3,7 @@
 The socket is accepted before it is authenticated, so that a client sees why it is closed.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -33,9 +32,10 @@ from protocol.events import Auth as AuthFrame
 from protocol.records import Device
 from protocol.times import SECOND_US
 from web.auth import Asker
-from web.http.idle_sockets import IdleSockets
+from web.http.connections import known
 from web.http.paced_frames import at_a_pace
 from web.http.socket_auth import SocketClosed, authenticated, frame_bytes, still_in
+from web.http.sockets import Sockets
 from web.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
 from web.routing import Context
 
@@ -48,34 +48,6 @@ IDS_MAX = 1_000
 REPLIES_MAX = 64
 
 
-class Sockets:
-    """All open sockets, so that they can be closed with a word before the server stops."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.idle = IdleSockets()
-        self.closing = trio.Event()
-        self._none_left = trio.Event()
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        self.count += 1
-        try:
-            yield
-        finally:
-            self.count -= 1
-            if not self.count:
-                self._none_left.set()
-
-    async def close_all(self, within_s: float) -> None:
-        """Close every socket with 1001 and wait (bounded) until they are gone."""
-        self.closing.set()
-        with trio.move_on_after(within_s):
-            while self.count:
-                self._none_left = trio.Event()
-                await self._none_left.wait()
-
-
 async def devices_socket(context: Context, sockets: Sockets) -> None:
     """Serve one socket until either side closes it."""
     socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
@@ -84,6 +56,7 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
         try:
             asker, token = await authenticated(context, sockets.idle, socket)
             most = context.settings.bounds.dashboards
+            known(socket.scope)
             with context.house.sessions.watch(asker.id) as ended:
                 await still_in(context, asker, token)
                 async with context.house.users.watch(asker.user.id, most) as outbox:

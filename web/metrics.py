@@ -17,7 +17,7 @@ from actors.house import House
 from actors.runtime.loop_lag import BOUNDS_S, LoopLag
 from protocol.dead_letters import KINDS
 from web.http.connections import Connections
-from web.live import Sockets
+from web.http.sockets import Sockets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

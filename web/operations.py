@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from actors.house import House
 from actors.runtime.made_once import MadeOnce
 from protocol import codec
-from web.live import Sockets
+from web.http.sockets import Sockets
 from web.metrics import CONTENT_TYPE, Metrics, ProcessFigures
 from web.openapi import document
 from web.ops.database_look import DatabaseLook

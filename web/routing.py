@@ -37,6 +37,7 @@ from web.addresses import Addresses
 from web.auth import Asker, Auth
 from web.hashing import Hashing
 from web.http.bounds import Bounds
+from web.http.connections import known
 from web.http.long_queries import LongQueries
 from web.http.query import decode_query
 from web.http.thinking import Thinking
@@ -287,6 +288,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         if asker is not None and asker.key is not None:
             _check_scope(operation, asker.key)
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+        if asker is not None:
+            known(asked.scope)
         who = asker.user.id if asker else context.addresses.network(asked)
         context.rates.check(who)
         if operation.adds and not context.house.has_room():
@@ -303,6 +306,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         if operation.body is not None and not operation.raw_body:
             arguments["body"] = codec.decode_body(await call.data(), operation.body)
         answer = await _handled(operation, call, arguments)
+        if by_link:
+            known(asked.scope)
         if isinstance(answer, Response):
             return answer
         content = b"" if answer is None else codec.encode(answer)

@@ -15,13 +15,13 @@ class Guests:
         self.places: dict[str, Place] = {}
         self.closed: list[str] = []
 
-    def come(self, name: str, address: str, *, busy: bool = True) -> bool:
+    def come(self, name: str, address: str, *, known: bool = True) -> bool:
         place = self.connections.come(address, lambda: self.closed.append(name))
         if place is None:
             return False
         self.places[name] = place
-        if busy:
-            place.busy()
+        if known:
+            place.known()
         return True
 
 
@@ -49,12 +49,12 @@ async def test_a_trusted_proxy_is_bounded_as_all_are() -> None:
     assert guests.connections.closed_for[OF_ALL] == 1
 
 
-async def test_who_was_idle_for_longest_gives_way_and_who_asks_does_not() -> None:
+async def test_who_was_idle_for_longest_gives_way_and_who_is_known_does_not() -> None:
     guests = Guests(most=3, of_address_max=9)
     assert guests.come("asks", "203.0.113.1")
-    assert guests.come("first", "203.0.113.2", busy=False)
-    assert guests.come("second", "203.0.113.3", busy=False)
-    guests.places["first"].busy()
+    assert guests.come("first", "203.0.113.2", known=False)
+    assert guests.come("second", "203.0.113.3", known=False)
+    guests.places["first"].known()
     guests.places["first"].idle()  # asked something meanwhile
     assert guests.come("new", "203.0.113.4")
     assert guests.closed == ["second"]
@@ -66,9 +66,20 @@ async def test_who_was_idle_for_longest_gives_way_and_who_asks_does_not() -> Non
     assert guests.connections.closed_for[GAVE_WAY] == 2
 
 
+async def test_who_asks_and_is_not_known_gives_way_after_the_silent() -> None:
+    """Else sockets that nobody signs in, or bodies that do not end, would fill all places."""
+    guests = Guests(most=2, of_address_max=9)
+    assert guests.come("asks", "203.0.113.1", known=False)
+    assert guests.come("silent", "203.0.113.2", known=False)
+    guests.places["asks"].asks()
+    assert guests.come("new", "203.0.113.3", known=False)
+    assert guests.come("newer", "203.0.113.4", known=False)
+    assert guests.closed == ["silent", "asks"]
+
+
 async def test_idle_connections_of_others_do_not_give_way_for_an_address_that_is_full() -> None:
     guests = Guests(most=9, of_address_max=2)
-    guests.come("idle elsewhere", "203.0.113.2", busy=False)
+    guests.come("idle elsewhere", "203.0.113.2", known=False)
     assert [guests.come(f"a{n}", "203.0.113.1") for n in range(3)] == [True, True, False]
     assert not guests.closed
 
@@ -76,7 +87,7 @@ async def test_idle_connections_of_others_do_not_give_way_for_an_address_that_is
 async def test_nothing_is_kept_of_addresses_that_have_left() -> None:
     guests = Guests(most=3, of_address_max=1)
     for n in range(50):
-        assert guests.come(f"g{n}", f"203.0.113.{n}", busy=n % 2 == 0)
+        assert guests.come(f"g{n}", f"203.0.113.{n}", known=n % 2 == 0)
         guests.places[f"g{n}"].leave()
         guests.places[f"g{n}"].leave()
     assert len(guests.connections) == 0

@@ -14,7 +14,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.trio.worker_context import WorkerContext
 
 from roost.hardening import ContainedServer, ServerConfig, harden
-from web.http.connections import GAVE_WAY, OF_ALL, SLOW_HEAD, Connections
+from web.http.connections import GAVE_WAY, OF_ALL, SLOW_HEAD, Connections, known
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADE = (
@@ -61,6 +61,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"] == "/refused":
         await send({"type": "websocket.close"})
         return
+    if scope["path"] == "/known":
+        known(scope)
     await send({"type": "websocket.accept"})
     while (heard := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": heard["text"]})
@@ -175,15 +177,16 @@ async def test_a_head_that_does_not_end_ends_its_connection(
 async def test_a_connection_on_which_nothing_is_asked_gives_way(autojump_clock: Any) -> None:
     async with serving(most=2) as server:
         silent, asking = server.connect(), server.connect()
-        await asking.send_all(UPGRADE)
-        await trio.testing.wait_all_tasks_blocked()
+        known_upgrade = UPGRADE.replace(b"/ws", b"/known")
+        await asking.send_all(known_upgrade)
+        assert b"101" in await asking.receive_some(65_536)
         newcomer = server.connect()
         await newcomer.send_all(HEAD)
         with trio.fail_after(1):
             assert await until_closed(silent) == b""
             assert b"204" in await newcomer.receive_some(65_536)
-        await newcomer.send_all(UPGRADE)
-        await trio.testing.wait_all_tasks_blocked()
+        await newcomer.send_all(known_upgrade)
+        assert b"101" in await newcomer.receive_some(65_536)
         refused = server.connect()
         with trio.fail_after(1):
             assert await until_closed(refused) == b""

@@ -2,20 +2,23 @@
 
     place = connections.come("203.0.113.9", scope.cancel)
     if place is None: ...            # there is no room: close it
-    place.busy()                     # the head of a request has arrived
+    place.asks()                     # the head of a request has arrived
+    place.known()                    # and it is somebody's who is signed in
     place.idle()                     # it is answered
     place.leave()
 
-Where there is no room, the one gives way on which nothing is asked and that was idle for longest:
-of this address where its own share is full, else of all. Who opens connections and says nothing,
-from however many addresses, holds nobody up then; who has asked for something keeps her place. If
-all are busy, the newcomer is the one who goes: nothing is torn off that was begun.
+Where there is no room, one gives way on which nothing is asked, or by nobody who is known yet: the
+one of which that has been so for longest, of this address where its own share is full, else of all.
+Who opens connections and says nothing, or half of a request, or does not sign in, from however many
+addresses, holds nobody up then; who is signed in and has asked for something keeps her place. If
+all are such, the newcomer is the one who goes: nothing of theirs is torn off.
 
 A trusted proxy speaks for many clients: it has no share of its own, and counts among all.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -24,7 +27,7 @@ from protocol.networks import network_of
 
 log = structlog.get_logger("roost.web")
 
-# Each takes some 40 kB: all of them, a third of a gigabyte.
+# An idle one takes some 30 kB, a socket 70: all of them, half a gigabyte.
 CONNECTIONS_MAX = 8_192
 # An office of a hundred people with a dashboard each, behind one address.
 OF_ADDRESS_MAX = 512
@@ -40,13 +43,17 @@ class Place:
         self.close = close
         self._among = among
 
-    def busy(self) -> None:
-        """Something is asked on it: it gives way to nobody."""
-        self._among.mark(self, idle=False)
+    def asks(self) -> None:
+        """Something is asked on it, by nobody who is known yet."""
+        self._among.mark(self, is_known=False)
+
+    def known(self) -> None:
+        """Who asks is known: it gives way to nobody."""
+        self._among.mark(self, is_known=True)
 
     def idle(self) -> None:
         """Nothing is asked on it."""
-        self._among.mark(self, idle=True)
+        self._among.mark(self, is_known=False)
 
     def leave(self) -> None:
         """It is closed. It may have left before."""
@@ -63,7 +70,7 @@ class Share:
     def __init__(self, most: int) -> None:
         self.most = most
         self.count = 0
-        self.idle: OrderedDict[Place, None] = OrderedDict()  # for longest, first
+        self.unknown: OrderedDict[Place, None] = OrderedDict()  # for longest, first
 
     @property
     def is_full(self) -> bool:
@@ -92,7 +99,7 @@ class Connections:
         return self._all.count
 
     def come(self, address: str, close: Callable[[], None]) -> Place | None:
-        """A new connection; None where it has to be closed at once. It is idle.
+        """A new connection; None where it has to be closed at once. Nothing is asked on it.
 
         Args:
             close: called when it has to give way.
@@ -111,28 +118,28 @@ class Connections:
         self._placed[place] = tuple(shares)
         for share in shares:
             share.count += 1
-            share.idle[place] = None
+            share.unknown[place] = None
         return place
 
     def _make_room(self, share: Share) -> bool:
         """Whether somebody gave way."""
-        if not share.idle:
+        if not share.unknown:
             return False
-        longest = next(iter(share.idle))
+        longest = next(iter(share.unknown))
         self.leave(longest)
         longest.close()
         self.closed(GAVE_WAY, longest.network)
         return True
 
-    def mark(self, place: Place, *, idle: bool) -> None:
+    def mark(self, place: Place, *, is_known: bool) -> None:
         for share in self._placed.get(place, ()):
-            share.idle.pop(place, None)
-            if idle:
-                share.idle[place] = None
+            share.unknown.pop(place, None)
+            if not is_known:
+                share.unknown[place] = None
 
     def leave(self, place: Place) -> None:
         for share in self._placed.pop(place, ()):
-            share.idle.pop(place, None)
+            share.unknown.pop(place, None)
             share.count -= 1
             if not share.count and share is not self._all:
                 del self._of[place.network]
@@ -142,3 +149,11 @@ class Connections:
         self.closed_for[why] += 1
         if times := self._told.times():
             log.warning("connections closed", why=why, address=network, times=times)
+
+
+def known(scope: Mapping[str, Any]) -> None:
+    """Who asks is signed in, or has a link that is. Args: scope: of ASGI, in whose `state` the
+    server has left the `place`."""
+    place = (scope.get("state") or {}).get("place")
+    if isinstance(place, Place):
+        place.known()

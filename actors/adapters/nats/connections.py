@@ -12,6 +12,8 @@ from protocol import codec
 
 TIMEOUT_S = 2.0
 PAGE = 1_024
+# What asks for no answer is not done; to wait for each of thousands would take seconds.
+UNHEARD = "_INBOX.roost-door"
 PAGES_MAX = 64  # as many connections as there may be (`roost.embedded.broker`)
 
 
@@ -61,9 +63,9 @@ class Connections:
         closed = 0
         for each in connections:
             kick = f"$SYS.REQ.SERVER.{self._server}.KICK"
-            # Without somebody to answer to, the server does not do it.
-            await self._system.request(kick, codec.encode({"cid": each.cid}), timeout=TIMEOUT_S)
+            await self._system.publish(kick, codec.encode({"cid": each.cid}), UNHEARD)
             closed += 1
+        await self._system.flush(TIMEOUT_S)
         return closed
 
     async def not_in(self, above: int = 0) -> list[Connection]:
