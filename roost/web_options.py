@@ -23,6 +23,7 @@ from roost.settings import (
     check_webhook_networks,
 )
 from web.http.bounds import Bounds
+from web.http.pace import PER_S
 from web.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR
 from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 
@@ -66,6 +67,9 @@ class WebOptions:
     imported_bytes_per_hour: Annotated[int, Parameter(help="And how many bytes of files.")] = (
         IMPORTED_BYTES_PER_HOUR
     )
+    requests_per_s_of_address: Annotated[
+        float, Parameter(help="How many requests a second one address is served.")
+    ] = PER_S
     zalo_app_id: Annotated[
         str | None, Parameter(help="Of the application that signs people in with Zalo.")
     ] = None
@@ -120,6 +124,7 @@ class WebOptions:
             imported_bytes_per_hour=check_bytes(
                 self.imported_bytes_per_hour, "imported bytes per hour"
             ),
+            requests_per_s_of_address=check_rate(self.requests_per_s_of_address),
             signup_open=check_signup(self.signup),
             media_bytes_max=check_bytes(self.media_bytes_max, "media bytes max"),
             media_quota_bytes=check_bytes(self.media_quota_bytes, "media quota bytes"),

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from quart import Response, request
+from quart import Response, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
@@ -44,6 +44,7 @@ from web.auth import Auth, Tokens
 from web.ending import with_an_end
 from web.hashing import Hashing
 from web.http.long_queries import LongQueries
+from web.http.pace import Pace
 from web.http.sockets import Sockets
 from web.http.thinking import Thinking
 from web.import_budget import Imports
@@ -120,6 +121,7 @@ def create_app(
         thinking=Thinking(rates.charge),
         queries=LongQueries(),
         imports=Imports(settings.imported_per_hour, settings.imported_bytes_per_hour),
+        pace=Pace(settings.requests_per_s_of_address),
     )
     for api in APIS:
         api.install(app, context)
@@ -128,12 +130,18 @@ def create_app(
     dashboard_files.install(app, settings)
 
     async def live() -> None:
+        await context.pace.wait(context.addresses.network(websocket))
         await devices_socket(context, sockets)
 
     app.add_websocket("/ws/devices", view_func=live)
     _handle_errors(app)
     is_https = (settings.public_url or "").startswith("https:")
     requests.install(app, house.ids, settings.cors_origins, is_https=is_https)
+
+    async def wait_turn() -> None:
+        await context.pace.wait(context.addresses.network(request))
+
+    app.before_request(wait_turn)
     app.asgi_app = _with_a_path(with_an_end(app.asgi_app))  # type: ignore[method-assign]
     return app
 

@@ -39,6 +39,7 @@ from web.hashing import Hashing
 from web.http.bounds import Bounds
 from web.http.connections import known
 from web.http.long_queries import LongQueries
+from web.http.pace import PER_S
 from web.http.query import decode_query
 from web.http.thinking import Thinking
 from web.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
@@ -57,7 +58,7 @@ AGAIN_MAX = 5
 
 MEDIA_BYTES_MAX = 256 << 20
 MEDIA_QUOTA_BYTES = 10 << 30
-REQUESTS_PER_S = 100.0
+REQUESTS_PER_S = 100.0  # of one user
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +66,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
     `webhooks_private`: webhooks may lead to networks that are not public.
-    `cors_origins`: whose pages may use the API. `requests_per_s`: of one user.
+    `cors_origins`: whose pages may use the API. `requests_per_s`: of one user;
+    `requests_per_s_of_address`: of one address, whoever asks.
     `imported_per_hour`, `imported_bytes_per_hour`: readings in files, and the files, of one user.
     `zalo_app_id`, `zalo_permission_url`: where people begin to sign in with Zalo.
     `map_tiles_url`: a template with {z}, {x} and {y}; without it the map shows land outlines.
@@ -90,6 +92,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     map_attribution: str = ""
     trusted_proxies: tuple[Any, ...] = ()  # of web.addresses.Network
     bounds: Bounds = Bounds()
+    requests_per_s_of_address: float = PER_S
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +109,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Any  # Addresses
     thinking: Any  # Thinking
     queries: Any  # LongQueries
+    pace: Any  # Pace
 
 
 class Call:

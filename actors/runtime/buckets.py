@@ -32,6 +32,16 @@ class Buckets:
         self._keep(key, full_at)
         return 0.0
 
+    def reserve(self, key: str, wait_max_s: float) -> float:
+        """Take the next token; answers after how many seconds it is there. Takes none where that is
+        later than `wait_max_s`."""
+        now_s = trio.current_time()
+        full_at = max(now_s, self._full_at.get(key, now_s)) + self._every_s
+        wait_s = full_at - now_s - self._size * self._every_s
+        if wait_s <= wait_max_s:
+            self._keep(key, full_at)
+        return wait_s if wait_s > 1e-9 else 0.0
+
     def owe(self, key: str, tokens: int) -> None:
         """Take tokens whether they are there or not; what is missing comes back first."""
         if tokens:

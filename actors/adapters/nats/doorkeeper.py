@@ -24,7 +24,7 @@ log = structlog.get_logger("roost.logins")
 
 EVERY_S = 2.0
 # So many of all places may be taken by those who wait; then an address has so many.
-WAITING_SHARE, OF_ADDRESS_SHARE = 4, 16
+WAITING_SHARE, OF_ADDRESS_SHARE = 2, 8
 
 
 class Doorkeeper:
