@@ -32,11 +32,11 @@ function About({ device }: { device: DeviceResource }) {
           {device.flood && (
             <p className="problem" role="status">
               {Date.parse(device.flood.retry_at) > now
-                ? t("Disconnected: it sent {many} messages a second. It may come back at {time}.", {
+                ? t("Too fast: {many} messages a second. Refused until {time}.", {
                     many: number(device.flood.messages_per_s, 0),
                     time: moment(device.flood.retry_at),
                   })
-                : t("It was disconnected at {time}: it sent {many} messages a second.", {
+                : t("It was too fast at {time}: {many} messages a second.", {
                     many: number(device.flood.messages_per_s, 0),
                     time: moment(device.flood.at),
                   })}

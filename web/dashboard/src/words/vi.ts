@@ -89,8 +89,6 @@ export const vi: Record<string, string> = {
   "Device deleted": "Đã xóa thiết bị",
   "Devices": "Thiết bị",
   "Disabled": "Đã tắt",
-  "Disconnected: it sent {many} messages a second. It may come back at {time}.":
-    "Đã ngắt kết nối: gửi {many} tin mỗi giây. Được kết nối lại lúc {time}.",
   "Discovery prefix of Home Assistant": "Tiền tố khám phá của Home Assistant",
   "Do it late": "Làm trễ",
   "Documents for Home Assistant's discovery": "Tài liệu cho Home Assistant tự khám phá",
@@ -133,8 +131,7 @@ export const vi: Record<string, string> = {
   "It has said nothing since this server started.": "Chưa gửi gì từ khi máy chủ khởi động.",
   "It is gone for good. What a schedule still needs cannot be deleted.": "Sẽ mất hẳn. Tệp mà lịch còn cần thì không xóa được.",
   "It may": "Được phép",
-  "It was disconnected at {time}: it sent {many} messages a second.":
-    "Đã bị ngắt kết nối lúc {time}: gửi {many} tin mỗi giây.",
+  "It was too fast at {time}: {many} messages a second.": "Đã quá nhanh lúc {time}: {many} tin mỗi giây.",
   "It takes a media file and a device.": "Cần một tệp phương tiện và một thiết bị.",
   "Items": "Mặt hàng",
   "Items in stock": "Hàng trong kho",
@@ -308,6 +305,7 @@ export const vi: Record<string, string> = {
   "Time zone": "Múi giờ",
   "To the content": "Đến nội dung",
   "Today": "Hôm nay",
+  "Too fast: {many} messages a second. Refused until {time}.": "Quá nhanh: {many} tin mỗi giây. Bị từ chối đến {time}.",
   "Topic": "Chủ đề",
   "Topics begin": "Chủ đề bắt đầu bằng",
   "Total": "Tổng",
