@@ -77,7 +77,8 @@ class Gateway:
         confirm: told of a session up to which commit the broker has heard our acknowledgements.
         submit: gives a canary's unit to the writer.
         canary_passed: told of a session and its canary when that is committed.
-        canary_sent: when a canary of ours was sent (Trio's clock); None for any other.
+        canary_came: when a canary of ours was sent (Trio's clock), and when the broker had the next
+            one; None for any other.
         limits: which messages are above the rate of their device or user.
         retained: told of what a subscription brings that devices have retained.
         may_take: whether there is room on the disk for anything new.
@@ -99,7 +100,7 @@ class Gateway:
         can_send: Callable[[], None],
         submit: Callable[[Unit], None],
         canary_passed: Callable[[str, bytes], None],
-        canary_sent: Callable[[str, bytes], float | None],
+        canary_came: Callable[[str, bytes], tuple[float, float] | None],
         limits: Limits,
         retained: RetainedCopies,
         may_take: Callable[[], bool] = lambda: True,
@@ -131,7 +132,7 @@ class Gateway:
         self._can_send = can_send
         self._submit = submit
         self._canary_passed = canary_passed
-        self._canary_sent = canary_sent
+        self._canary_came = canary_came
         self._limits = limits
         self._notice_limits = NoticeLimits()
         limits.tell = self.tell
@@ -404,9 +405,9 @@ class Gateway:
         At most one of each session is in flight, beside `IN_FLIGHT_MAX` messages of devices.
         """
         self.messages -= 1  # it is no message of a device
-        sent_s = None if delivery.dup else self._canary_sent(ledger.name, delivery.payload)
-        if sent_s is not None:
-            self._limits.caught_up(ledger.name, sent_s)
+        came = None if delivery.dup else self._canary_came(ledger.name, delivery.payload)
+        if came is not None:
+            self._limits.caught_up(ledger.name, *came)
         if self.closing:
             return None
         if ledger.name in self._canaries:  # one on its way proves as much as many

@@ -191,6 +191,7 @@ class House:
             told=self.users.renew,
         )
         self.limits = Limits(bounds.rates, ports.broker.sessions, self.accounts, self.floods.began)
+        self.canaries.is_there = self.limits.is_there
         self.retained = RetainedCopies(
             ports.retained,
             is_seen=any(plan.is_seen for plan in ports.broker.sessions),
@@ -214,7 +215,7 @@ class House:
             can_send=self.neighbours.anew,
             submit=self.writer.submit,
             canary_passed=self.canaries.passed,
-            canary_sent=self.canaries.sent_s,
+            canary_came=self.canaries.came,
             limits=self.limits,
             retained=self.retained,
             may_take=self.has_room,

@@ -38,7 +38,8 @@ class Canary:
         self.took_s: float | None = None  # the whole way of the newest that passed
         self.passed_s: float | None = None  # when that was
         self.sent: tuple[bytes, float] | None = None  # the newest, and when it was sent
-        self.on_their_way: dict[bytes, float] = {}  # when each was sent, the oldest first
+        # When each was sent, and when the broker had it, the oldest first.
+        self.on_their_way: dict[bytes, tuple[float, float]] = {}
 
 
 class Canaries:
@@ -49,6 +50,9 @@ class Canaries:
         wait_may_serve: waits until this process leads.
         leads: whether it does.
         every_s: between two rounds.
+
+    Attributes:
+        is_there: told of a session when the broker has a canary that is to come by it.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Canaries:
         every_s: float = EVERY_S,
     ) -> None:
         self.passed_total = 0
+        self.is_there: Callable[[str, float], None] = lambda session, at_s: None
         self._broker = broker
         self._token = token
         self._wait_may_serve = wait_may_serve
@@ -102,16 +107,18 @@ class Canaries:
         if all(each.passed_s is not None for each in self.canaries.values()):
             self._all_passed.set()
 
-    def sent_s(self, session: str, payload: bytes) -> float | None:
-        """When this canary was sent by this process (Trio's clock), asked when it comes back by
-        its session. Once; those that were sent before it come no more. None: it is none of them."""
+    def came(self, session: str, payload: bytes) -> tuple[float, float] | None:
+        """A canary comes back by its session: when it was sent by this process (Trio's clock), and
+        when the broker had the next one; infinity where that is not known. Once; those that were
+        sent before it come no more. None: it is none of them."""
         canary = self.canaries.get(session)
-        sent_s = None if canary is None else canary.on_their_way.get(payload)
-        if canary is None or sent_s is None:
+        known = None if canary is None else canary.on_their_way.get(payload)
+        if canary is None or known is None:
             return None
-        kept = {each: at_s for each, at_s in canary.on_their_way.items() if at_s > sent_s}
-        canary.on_their_way = kept
-        return sent_s
+        later = {each: at for each, at in canary.on_their_way.items() if at[0] > known[0]}
+        canary.on_their_way = later
+        next_s = min((there_s for _, there_s in later.values()), default=float("inf"))
+        return known[0], next_s
 
     @property
     def failing(self) -> dict[str, float]:
@@ -155,12 +162,24 @@ class Canaries:
         for canary in self.canaries.values():
             payload = codec.encode({"canary": self._token, "n": next(self._numbers)})
             canary.sent = payload, now_s
-            canary.on_their_way[payload] = now_s
+            canary.on_their_way[payload] = now_s, float("inf")
             if len(canary.on_their_way) > ON_THEIR_WAY_MAX:
                 canary.on_their_way = dict(list(canary.on_their_way.items())[::2])
             messages.append(Publication(canary.topic, payload))
+        names = list(self.canaries)
         for start in range(0, len(messages), PUBLISH_MAX):
-            await self._broker.publish(messages[start : start + PUBLISH_MAX])
+            part = messages[start : start + PUBLISH_MAX]
+            answers = await self._broker.publish(part)
+            for name, message, taken in zip(names[start:], part, answers, strict=False):
+                if taken is True:
+                    self._is_there(name, message.payload)
+
+    def _is_there(self, session: str, payload: bytes) -> None:
+        """The broker has it; what comes by the session before it was published before now."""
+        canary, now_s = self.canaries[session], trio.current_time()
+        if payload in canary.on_their_way:
+            canary.on_their_way[payload] = canary.on_their_way[payload][0], now_s
+            self.is_there(session, now_s)
 
 
 def canary_topics(plans: Sequence[SessionPlan]) -> dict[str, str]:

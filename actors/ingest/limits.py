@@ -45,10 +45,16 @@ class Limits:
         self._urgent = Rates(settings, sessions, flooding)
         self._notices = RateNotices()
 
-    def caught_up(self, session: str, sent_s: float) -> None:
-        """What comes by this session from now on was published after `sent_s`."""
-        self._readings.caught_up(session, sent_s)
-        self._urgent.caught_up(session, sent_s)
+    def caught_up(self, session: str, sent_s: float, next_s: float) -> None:
+        """What comes by this session from now on was published after `sent_s`, and until the next
+        canary before `next_s`."""
+        self._readings.caught_up(session, sent_s, next_s)
+        self._urgent.caught_up(session, sent_s, next_s)
+
+    def is_there(self, session: str, at_s: float) -> None:
+        """The broker has a canary that is to come by this session."""
+        self._readings.is_there(session, at_s)
+        self._urgent.is_there(session, at_s)
 
     def takes(self, delivery: Delivery, topic: Topic) -> bool:
         """Whether a message is within the rates; one that is not has been counted and told.

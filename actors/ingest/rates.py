@@ -7,8 +7,10 @@ What a broker kept while nobody took it comes all at once, so the pace at which 
 no measure of the pace at which they were sent. What is known is a bound: a session brings messages
 in the order in which they were published, so whatever comes after a canary of ours was published
 later than that canary. So a bucket fills from the sending of the newest canary that came by this
-session (`caught_up`), without a limit until the next one comes: nothing is refused that was sent at
-a pace that is allowed, however late and however fast it arrives.
+session (`caught_up`), without a limit until the next one comes: nothing is refused that was sent
+at a pace that is allowed, however late and however fast it arrives. And what comes before a canary
+that the broker has acknowledged was published before that (`is_there`): a flood that has to wait
+for us is measured by that, and not by how slowly it arrives.
 """
 
 from collections import OrderedDict
@@ -90,20 +92,29 @@ class Rates:
         self._flood_count = settings.flood_per_s * FLOOD_S
         # Before the first canary of a session nothing is known, and all of it may have waited.
         self._since_s = dict.fromkeys(sessions, float("-inf"))
+        # When the broker had the oldest canary that is to come by each session.
+        self._until_s: dict[str, float] = {}
         self._devices: OrderedDict[Key, _Device] = OrderedDict()
         self._users: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._devices)
 
-    def caught_up(self, session: str, sent_s: float) -> None:
-        """A canary that was sent then has come by this session, for the first time."""
+    def caught_up(self, session: str, sent_s: float, next_s: float = float("inf")) -> None:
+        """A canary that was sent then has come by this session, for the first time; the broker had
+        the next one at `next_s`."""
+        self._until_s[session] = next_s
         if sent_s > self._since_s.get(session, float("inf")):
             self._since_s[session] = sent_s
+
+    def is_there(self, session: str, at_s: float) -> None:
+        """The broker has a canary that is to come by this session."""
+        self._until_s[session] = min(at_s, self._until_s.get(session, float("inf")))
 
     def judge(self, session: str, device: Key, now_s: float) -> float:
         """Whether a message is taken: 0.0, or else how many seconds are to be waited."""
         since_s = self._since_s.get(session, now_s)
+        until_s = min(now_s, self._until_s.get(session, now_s))  # published between these two
         mine = self._devices.get(device)
         if mine is None:
             mine = self._known(device, since_s)
@@ -113,12 +124,12 @@ class Rates:
             mine.window_s, mine.count = since_s, 0
         mine.count += 1
         if mine.count > self._flood_count:
-            self._look_at_flood(device, mine, now_s)
+            self._look_at_flood(device, mine, until_s, now_s)
         # The generic cell rate algorithm (ITU-T I.371, annex A), from `since_s` instead of `now_s`.
         full_s = max(since_s, mine.full_s) + self._every_s
-        wait_s = full_s - now_s - self._burst_s
+        wait_s = full_s - until_s - self._burst_s
         user_full_s = max(since_s, self._users.get(device[0], since_s)) + self._user_every_s
-        wait_s = max(wait_s, user_full_s - now_s - self._user_burst_s)
+        wait_s = max(wait_s, user_full_s - until_s - self._user_burst_s)
         if wait_s > ROUNDING_S:
             return wait_s
         mine.full_s = full_s
@@ -134,10 +145,10 @@ class Rates:
             self._devices.popitem(last=False)
         return mine
 
-    def _look_at_flood(self, device: Key, mine: _Device, now_s: float) -> None:
+    def _look_at_flood(self, device: Key, mine: _Device, until_s: float, now_s: float) -> None:
         """All of these were sent after `window_s`. So many in so short a time are certainly more
         than the ceiling allows, also where some of them waited."""
-        lasted_s = max(FLOOD_S, now_s - mine.window_s)
+        lasted_s = max(FLOOD_S, until_s - mine.window_s)
         if mine.count > self._flood_per_s * lasted_s and now_s >= mine.quiet_until_s:
             mine.quiet_until_s = now_s + self._retry_after_s
             self._flooding(device, mine.count / lasted_s)

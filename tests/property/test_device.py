@@ -106,7 +106,7 @@ class Entrance:
             can_send=lambda: None,
             submit=lambda unit: None,
             canary_passed=lambda session, canary: None,
-            canary_sent=lambda session, canary: None,
+            canary_came=lambda session, canary: None,
             limits=Unlimited(),
             retained=RetainedCopies(
                 None,

@@ -178,7 +178,8 @@ async def test_nothing_is_refused_that_was_sent_at_a_pace_that_is_allowed(
 
 def by_the_clock(patch: pytest.MonkeyPatch) -> None:
     """Buckets fill by the pace of the arrivals."""
-    patch.setattr(Rates, "caught_up", lambda self, session, sent_s: None)
+    patch.setattr(Rates, "caught_up", lambda self, *args: None)
+    patch.setattr(Rates, "is_there", lambda self, *args: None)
     patch.setattr(Rates, "__init__", partialmethod(_without_sessions, Rates.__init__))
 
 

@@ -83,6 +83,26 @@ def test_at_the_start_nothing_is_known_until_the_first_canary_came() -> None:
     assert [key for key, _ in scene.floods] == [SHED]
 
 
+def test_a_flood_that_arrives_slowly_is_one_all_the_same() -> None:
+    """On a machine that takes a thousand a second of it, it is measured by when the broker had the
+    next canary. It was taken for a thousand a second."""
+    scene = Scene(RateSettings())
+    scene.rates.caught_up(PART, 0.0)
+    scene.rates.is_there(PART, 5.0)
+    scene.rates.is_there(PART, 10.0)
+    assert scene.send(100_000, 0.0, over_s=50.0, canary=False) < 65_000
+    assert [key for key, _ in scene.floods] == [SHED]
+
+
+def test_a_canary_that_is_late_is_waited_for_with_the_next_one() -> None:
+    scene = Scene()
+    scene.rates.caught_up(PART, 0.0)
+    scene.rates.is_there(PART, 5.0)
+    scene.rates.caught_up(PART, 5.0, 10.0)
+    scene.rates.caught_up(PART, 10.0)
+    assert scene.send(10_000, 10.0, over_s=1_000.0, canary=False) == 10_000
+
+
 def test_a_device_above_its_ceiling_for_five_seconds_is_a_flood_and_one_below_is_none() -> None:
     ceiling = 100
     scene = Scene()
