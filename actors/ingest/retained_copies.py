@@ -5,11 +5,9 @@ wait for us, for ever. Readings and acknowledgements that nobody else can see le
 taken; the rest is bounded for each device (`retained_rules`), and what is beyond is cleared and
 told on the device's `errors`. With a device all of its messages go.
 
-Where the broker tells of everything (NATS), this looks by itself, and before a session connects;
-elsewhere it goes by the copies that a subscription brings.
+Where the broker tells of everything (NATS), this looks by itself; elsewhere it goes by the copies.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
@@ -17,6 +15,7 @@ import structlog
 import trio
 
 from actors.ingest.clearing_notices import ClearingNotices
+from actors.ingest.echoes import Echoes
 from actors.ingest.known_copies import Key, KnownCopies
 from actors.ingest.retained_rules import (
     Bounds,
@@ -39,12 +38,12 @@ from protocol.topics import Topic
 log = structlog.get_logger("roost.retained")
 
 EVERY_S = 10.0
+# Whoever sends what is too large a thousand times a second is looked at four times.
+GAP_S = 0.25
 RETRY_S, RETRY_MAX_S = 2.0, 60.0
 # What waits to be cleared, and devices to be looked at. Beyond it the next subscription brings it.
 WAITING_MAX = 10_000
 CLEAR_MAX = 500
-# How long our own clearing may be on its way back to us.
-ECHO_S = 60.0
 # A quarter of what may wait for a session: below it nothing can be too much.
 FULL_LOOK_BYTES = 16 << 20
 
@@ -72,7 +71,6 @@ class RetainedCopies:
         bounds: Bounds | None = None,
     ) -> None:
         self.cleared = 0
-        self.excess = 0  # of these, what was beyond a bound
         self._port = port
         self._is_seen = is_seen
         self._connections = connections
@@ -86,31 +84,28 @@ class RetainedCopies:
         self._tallies = Tallies(self._bounds)
         self._beyond: dict[str, Refusal] = {}  # topics that cannot stay, and why
         self._known = KnownCopies()
-        self._echoes: OrderedDict[str, float] = OrderedDict()
+        self._echoes = Echoes()
         # Where the broker tells: up to where it was looked at, and readings at QoS 0 that perhaps
-        # nobody has brought us; with the connection that their session had at the last look.
+        # nobody has brought us; with their session's connection, and since when (s) it is that.
         self._after = -1
-        self._untaken: dict[str, tuple[Held, int]] = {}
+        self._untaken: dict[str, tuple[Held, int, float]] = {}
 
     @property
     def _tells(self) -> bool:
         return self._port is not None and self._port.tells
 
-    # What the gateway tells
-
     def came(self, session: str, connection: int, text: str, topic: Topic, size: int) -> None:
         """A subscription brought the copy of a retained message."""
         if self._tells or self._port is None or not stays(topic, is_seen=self._is_seen):
             return
-        tally = self._tallies.of(session, connection, topic.device)
-        why = tally.excess(text, size)
+        why = self._tallies.of(session, connection, topic.device).excess(text, size)
         if why is not None and len(self._beyond) < WAITING_MAX:
             self._beyond[text] = why
 
     def taken(self, copy: Copy, unit: Unit | None = None) -> None:
         """Such a copy was taken, or its refusal was recorded; without a unit, earlier."""
-        text, is_nobodys = copy.topic, unit is not None and unit.is_nobodys
-        topic = topic_of(text)
+        text, topic = copy.topic, topic_of(copy.topic)
+        is_nobodys = unit is not None and unit.is_nobodys
         if self._port is None or topic is None:
             return
         if self._tells:
@@ -134,8 +129,7 @@ class RetainedCopies:
 
     def is_echo(self, text: str) -> bool:
         """Whether an empty message there is our own clearing."""
-        cleared_s = self._echoes.get(text)
-        return cleared_s is not None and trio.current_time() - cleared_s < ECHO_S
+        return self._echoes.has(text)
 
     def gone(self, user_id: str, code: str) -> None:
         """A device was deleted: nothing of it stays."""
@@ -194,6 +188,7 @@ class RetainedCopies:
                     if self._tells and self._after >= 0:
                         await self._sweep(self._port)
                 pause_s = RETRY_S
+                await trio.sleep(GAP_S)
             except Unavailable as error:
                 log.debug("retained messages are cleared later", error=in_words(error))
                 await trio.sleep(pause_s)
@@ -207,94 +202,98 @@ class RetainedCopies:
         while page := await port.held(after, states=True):
             held += page
             after = page[-1].no
-        await self._clear_beyond(port, beyond(held, self._bounds))
-        await self._leave_or_clear(port, held)
+        await self._sort_out(port, held)
         self._after = after
 
     async def _sweep(self, port: RetainedMessages) -> None:
         """What was retained since the last time, while everything is at work."""
         while page := await port.held(self._after, states=False):
-            await self._clear_beyond(port, beyond(page, self._bounds))
-            await self._leave_or_clear(port, page)
+            await self._sort_out(port, page)
             self._after = page[-1].no
         await self._clear_brought(port)
 
-    async def _leave_or_clear(self, port: RetainedMessages, held: Iterable[Held]) -> None:
+    async def _sort_out(self, port: RetainedMessages, held: Iterable[Held]) -> None:
         """Clear readings and acknowledgements of which our session has a message of its own: at
-        QoS 1 it is queued for it. The others are cleared when they were brought."""
-        clear: list[Held] = []
+        QoS 1 it is queued for it. Others are cleared when they were brought. What is left is
+        bounded."""
+        ours: list[Held] = []
+        left: list[Held] = []
         for each in held:
             topic = topic_of(each.topic)
-            if topic is not None and stays(topic, is_seen=self._is_seen):
-                continue
-            if each.qos or not can_be_taken(topic):
-                clear.append(each)
-            elif len(self._untaken) < WAITING_MAX:
-                self._untaken[each.topic] = each, 0
-        await self._clear(port, clear)
+            stays_here = stays(topic, is_seen=self._is_seen)
+            is_ours = not stays_here and (each.qos > 0 or not can_be_taken(topic))
+            (ours if is_ours else left).append(each)
+        await self._clear(port, ours)
+        over = beyond(left, self._bounds)
+        await self._clear_beyond(port, over)
+        cleared = {each.topic for each, _ in over}
+        for each in left:
+            stays_here = stays(topic_of(each.topic), is_seen=self._is_seen)
+            if not stays_here and each.topic not in cleared and len(self._untaken) < WAITING_MAX:
+                self._untaken[each.topic] = each, 0, 0.0
 
     async def _clear_brought(self, port: RetainedMessages) -> None:
-        """What was there at two looks during one connection was brought by it: when it was said, or
-        by the subscription."""
-        connections = self._connections()
+        """What was there while one connection lasted was brought by it: when it was said, or by the
+        subscription."""
+        connections, now_s = self._connections(), trio.current_time()
         brought: list[Held] = []
-        for text, (held, before) in self._untaken.items():
+        for text, (held, before, since_s) in self._untaken.items():
             connection = connections.get(session_of(text), 0)
-            if connection and connection == before:
+            if connection != before:
+                self._untaken[text] = held, connection, now_s
+            elif connection and now_s - since_s >= EVERY_S:
                 brought.append(held)
-            self._untaken[text] = held, connection
         await self._clear(port, brought)
         for each in brought:
-            if self._untaken.get(each.topic, (None, 0))[0] is each:
+            if self._untaken[each.topic][0] is each:
                 del self._untaken[each.topic]
 
     async def _clear_beyond(
-        self, port: RetainedMessages, found: Iterable[tuple[Held, Refusal]]
+        self, port: RetainedMessages, found: list[tuple[Held, Refusal]]
     ) -> None:
-        beyond_bounds = list(found)
-        await self._clear(port, [each for each, _ in beyond_bounds])
-        self.excess += len(beyond_bounds)
-        for each, why in beyond_bounds:
+        await self._clear(port, [each for each, _ in found])
+        for each, why in found:
             self._notices.say(each.topic, why)
 
     async def _clear_wanted(self, port: RetainedMessages) -> None:
         while self._wanted:
             topics = list(self._wanted)[:CLEAR_MAX]
-            held = [self._untaken.get(each, (Held(each, 0, 0), 0))[0] for each in topics]
+            if self._tells:
+                held = [self._untaken[each][0] for each in topics if each in self._untaken]
+            else:
+                held = [Held(each, 0, 0) for each in topics]
             await self._clear(port, held)
             for each in topics:
                 del self._wanted[each]
                 self._untaken.pop(each, None)
                 if (why := self._beyond.pop(each, None)) is not None:
-                    self.excess += 1
                     self._notices.say(each, why)
 
     async def _clear_gone(self, port: RetainedMessages) -> None:
         while self._gone:
             key, everything = next(iter(self._gone.items()))
-            held = await port.of_device(*key)
-            if everything:
-                await self._clear(port, held)
-            else:
-                await self._clear_beyond(port, beyond(held, self._bounds))
-            if self._gone.get(key) is everything:  # else it was deleted meanwhile
-                del self._gone[key]
+            del self._gone[key]  # what is told of it from here on is looked at once more
+            is_done = False
+            try:
+                await self._clear_device(port, key, everything=everything)
+                is_done = True
+            finally:
+                if not is_done:
+                    self._look_at(key, everything=everything)
+
+    async def _clear_device(self, port: RetainedMessages, key: Key, *, everything: bool) -> None:
+        held = await port.of_device(*key)
+        if everything:
+            await self._clear(port, held)
+        else:
+            await self._clear_beyond(port, beyond(held, self._bounds))
 
     async def _clear(self, port: RetainedMessages, held: list[Held]) -> None:
         """Raises `Unavailable` where it may not be done."""
         for start in range(0, len(held), CLEAR_MAX):
             part = held[start : start + CLEAR_MAX]
-            self._expect([each.topic for each in part])
+            if not self._tells:  # there nobody hears of it
+                self._echoes.expect([each.topic for each in part])
             if not await port.clear(part):
                 raise Unavailable("not everything was cleared")
             self.cleared += len(part)
-
-    def _expect(self, topics: Iterable[str]) -> None:
-        """They may come back to us, empty."""
-        if self._tells:
-            return  # nobody hears of it there
-        for each in topics:
-            self._echoes[each] = trio.current_time()
-            self._echoes.move_to_end(each)
-        while len(self._echoes) > 2 * WAITING_MAX:
-            self._echoes.popitem(last=False)

@@ -90,12 +90,14 @@ def topic_of(text: str) -> Topic | None:
         return None
 
 
-def stays(topic: Topic, *, is_seen: bool) -> bool:
+def stays(topic: Topic | None, *, is_seen: bool) -> bool:
     """Whether it is of use to anybody once it was taken.
 
     A status tells the next process how the device was. A reading stays only where others than
     Roost may subscribe to it (`is_seen`); an acknowledgement nowhere.
     """
+    if topic is None:
+        return False
     if topic.kind is Kind.STATUS:
         return True
     return is_seen and topic.kind is not Kind.ACK

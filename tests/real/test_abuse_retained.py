@@ -25,7 +25,7 @@ from tests.real.test_serve import External, servers, serving
 ONLINE = b'{"status": "online"}'
 LARGE = b"x" * (7 << 20)
 # Together more than nats-server lets wait for a client (64 MB).
-MANY = 12
+MANY = 10
 
 
 def asked(data: Path, url: str, subject: str, body: dict[str, Any]) -> dict[str, Any]:

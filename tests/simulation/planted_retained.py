@@ -13,4 +13,4 @@ def stays_retained(patch: Patch) -> None:
     async def mistaken(*args: Any) -> None:
         await trio.lowlevel.checkpoint()
 
-    patch.setattr(RetainedCopies, "_leave_or_clear", mistaken)
+    patch.setattr(RetainedCopies, "_sort_out", mistaken)

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from actors.adapters.memory_session import MOSQUITTO_311, NATS, Habits
+from actors.adapters.mqtt.broker import plain_plans
 from actors.ingest.retained_copies import EVERY_S
 from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.topics import prefix, unmapped
+from tests.simulation import world as worlds
 from tests.simulation.device import VirtualDevice
 from tests.simulation.running import simulate
 from tests.simulation.world import World
@@ -141,3 +144,20 @@ def test_a_message_that_is_newer_than_the_one_that_was_found_stays() -> None:
         assert retained(world) == ["shed/status"]
 
     tell(story, NATS)
+
+
+def test_readings_leave_a_broker_of_somebody_elses_where_it_is_set_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(world: World) -> None:
+        shed = world.device("shed")
+        await shed.publish("t", 1.0, retain=True)
+        await left_alone(world)
+        world.broker.drop_all()  # the next subscriptions bring it
+        await left_alone(world)
+        assert retained(world) == []
+        rejected = await shed.person.get("/rejected-messages")
+        assert rejected["items"] == []
+
+    monkeypatch.setattr(worlds, "plain_plans", partial(plain_plans, is_seen=False))
+    tell(story, MOSQUITTO_311)
