@@ -181,11 +181,12 @@ class Gateway:
         """
         if session in self._persistent:
             await self._wait_may_serve()
-            await self._retained.make_room()
         ledger = self.ledgers[session]
         if ledger.needs_memory:
             ledger.remember(await self._store.session_memory(session))
         self.prepared.set()
+        if session in self._persistent:
+            await self._retained.make_room()
 
     def give_up_sessions(self) -> None:
         """Another process has led: what is known of the sessions is old, and they are not ours.
