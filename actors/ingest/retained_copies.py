@@ -37,7 +37,7 @@ from protocol.topics import Topic
 
 log = structlog.get_logger("roost.retained")
 
-EVERY_S = 10.0
+EVERY_S = 5.0
 # Whoever sends what is too large a thousand times a second is looked at four times.
 GAP_S = 0.25
 RETRY_S, RETRY_MAX_S = 2.0, 60.0
