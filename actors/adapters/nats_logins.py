@@ -56,6 +56,8 @@ REFUSED_MAX = 1_000
 Login = tuple[Any, Ask]  # the message to answer, and what it says
 Answer = tuple[Any, Ask, dict[str, Any] | None]
 CLOSE_TIMEOUT_S = 2.0
+# Who filled the broker's store may not come straight back.
+SHUT_OUT_S = 60.0
 
 
 class NatsLogins(NatsClients):
@@ -122,7 +124,8 @@ class NatsLogins(NatsClients):
 
     def store_bounds(self, plans: Sequence[SessionPlan], size: int) -> StoreBounds:
         """The broker's store, which may have so many bytes; these sessions are ours."""
-        return StoreBounds(self._bridge, self._auth, plans, size, self.disconnect)
+        shut_out = partial(self.shut_out, for_s=SHUT_OUT_S)
+        return StoreBounds(self._bridge, self._auth, plans, size, shut_out)
 
     def retained(self) -> NatsRetained:
         """What devices have retained on the broker."""

@@ -80,7 +80,7 @@ class StoreBounds:
 
     Args:
         size: bytes that all streams may take (`max_file_store`).
-        disconnect: closes the connection of a client id.
+        shut_out: closes the connection of a client id, which may not come back for a while.
     """
 
     def __init__(
@@ -89,13 +89,13 @@ class StoreBounds:
         connection: Any,
         plans: Sequence[SessionPlan],
         size: int,
-        disconnect: Callable[[str], Awaitable[None]],
+        shut_out: Callable[[str], Awaitable[None]],
     ) -> None:
         self.bytes: dict[str, int] = {}  # by stream, as of the last look
         self._bridge = bridge
         self._connection = connection
         self._ours = {hash_of(plan.client_id) for plan in plans}
-        self._disconnect = disconnect
+        self._shut_out = shut_out
         # A sixteenth is left for sessions. What is there already stays, whatever the bound.
         self._limits: dict[str, dict[str, Any]] = {
             MESSAGES: {"max_bytes": size * 3 // 4, "discard": "new"},
@@ -122,7 +122,7 @@ class StoreBounds:
             ) from error
         for each in ended:
             if each.client_id:
-                await self._disconnect(each.client_id)
+                await self._shut_out(each.client_id)
         return ended
 
     async def _look(self) -> list[Excess]:
