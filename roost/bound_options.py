@@ -12,7 +12,7 @@ from web.http.bounds import DEVICES_MAX, FEEDS_MAX, SCHEDULES_MAX, Bounds
 from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX
 
 
-@Parameter(name="*")
+@Parameter(name="*", group="Limits")
 @dataclass(frozen=True, kw_only=True)
 class BoundOptions:
     """As they were given; `bounds` checks them."""

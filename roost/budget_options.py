@@ -22,7 +22,7 @@ RETAINED = Bounds()
 RETAINED_MAX, RETAINED_BYTES_MAX = 10_000, 16 << 20
 
 
-@Parameter(name="*")
+@Parameter(name="*", group="Limits")
 @dataclass(frozen=True, kw_only=True)
 class BudgetOptions:
     """As they were given; `refusals` and `retained` check them."""

@@ -14,7 +14,7 @@ BURST_MAX = 1e9
 RETRY_MAX_S = 86_400.0
 
 
-@Parameter(name="*")
+@Parameter(name="*", group="Limits")
 @dataclass(frozen=True, kw_only=True)
 class RateOptions:
     """As they were given; `settings` checks them."""
