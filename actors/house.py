@@ -22,6 +22,7 @@ from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.due.dead_letters import expire_again, read_row_again
 from actors.gateway import Gateway
+from actors.ingest import retained_copies
 from actors.ingest.backlog import Backlog
 from actors.ingest.bounds import IngestBounds
 from actors.ingest.canaries import EVERY_S, Canaries
@@ -68,10 +69,12 @@ LOOK_AGAIN_S = 10.0
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
-    """How often it shows that it lives, in seconds. `is_alone`: no other process can be there."""
+    """How often it shows that it lives, and looks at what is retained, in seconds. `is_alone`: no
+    other process can be there."""
 
     beat_s: float = BEAT_S
     canary_s: float = EVERY_S
+    retained_s: float = retained_copies.EVERY_S
     is_alone: bool = False
 
 
@@ -200,6 +203,7 @@ class House:
             now_us=ports.clock.now_us,
             wait_may_serve=self.leadership.wait_may_serve,
             bounds=bounds.retained,
+            every_s=pulse.retained_s,
         )
         self.gateway = Gateway(
             ports.broker,

@@ -57,6 +57,7 @@ class RetainedCopies:
         connections: the number of each session's connection, 0 where it has none.
         tell: sends a notice to a device.
         wait_may_serve: waits until this process surely leads.
+        every_s: how often it looks where the broker tells.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class RetainedCopies:
         now_us: Callable[[], int],
         wait_may_serve: Callable[[], Awaitable[None]],
         bounds: Bounds | None = None,
+        every_s: float = EVERY_S,
     ) -> None:
         self.cleared = 0
+        self._every_s = every_s
         self._port = port
         self._is_seen = is_seen
         self._connections = connections
@@ -177,7 +180,7 @@ class RetainedCopies:
             return
         pause_s = RETRY_S
         while True:
-            with trio.move_on_after(EVERY_S if self._tells else float("inf")):
+            with trio.move_on_after(self._every_s if self._tells else float("inf")):
                 await self._bell.wait()
             await self._wait_may_serve()
             self._bell = trio.Event()
@@ -241,7 +244,7 @@ class RetainedCopies:
             connection = connections.get(session_of(text), 0)
             if connection != before:
                 self._untaken[text] = held, connection, now_s
-            elif connection and now_s - since_s >= EVERY_S:
+            elif connection and now_s - since_s >= self._every_s:
                 brought.append(held)
         await self._clear(port, brought)
         for each in brought:

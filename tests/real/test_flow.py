@@ -103,6 +103,8 @@ def test_readings_of_every_form_are_stored(roost: Roost, ada: Person) -> None:
         "shed": 0,
         "unowned": 0,
         "in_flight": 0,
+        "refusals_not_kept": 0,
+        "refusals_not_kept_at": None,
     }
     client.close()
 

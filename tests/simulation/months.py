@@ -38,7 +38,7 @@ SKIPS = ("Europe/Berlin", "12:00")
 SILENT_S = 3 * DAY_S
 PROMPT_S = 2.0
 # Months of seconds: whoever is alone need not prove each of them that it lives.
-PULSE = Pulse(beat_s=6 * 3600.0, canary_s=6 * 3600.0, is_alone=True)
+PULSE = Pulse(beat_s=6 * 3600.0, canary_s=6 * 3600.0, retained_s=6 * 3600.0, is_alone=True)
 LOOK_AGAIN_S = 12 * 3_600.0  # nothing may depend on it, and hours pass quickly
 # What a misfortune still explains after its end: a restart, a retry.
 AFTER_S = 10.0

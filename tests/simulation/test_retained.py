@@ -8,7 +8,6 @@ import pytest
 
 from actors.adapters.memory_session import MOSQUITTO_311, NATS, Habits
 from actors.adapters.mqtt.broker import plain_plans
-from actors.ingest.retained_copies import EVERY_S
 from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.topics import prefix, unmapped
 from tests.simulation import world as worlds
@@ -44,7 +43,7 @@ def told(world: World, device: VirtualDevice) -> list[str]:
 
 async def left_alone(world: World) -> None:
     await world.settle()
-    await world.advance(3 * EVERY_S)
+    await world.advance(3 * world.pulse.retained_s)
     await world.settle()
 
 

@@ -52,8 +52,9 @@ TRIES_AGAIN_S = 10.0  # after a call to the store that failed
 # A service that is alone takes the lead at once; one that may have rivals waits for the lease of
 # the one before. Fewer canaries than in life: each costs as much as a reading. No multiple of their
 # pause is one of SETTLE_S, so whoever looks whether all is calm meets none on its way.
-ALONE = Pulse(beat_s=10.0, canary_s=67.3, is_alone=True)
-IN_TURN = Pulse(beat_s=2.0, canary_s=67.3)
+RETAINED_S = 23.9  # so many looks as in life would be half of all that happens
+ALONE = Pulse(beat_s=10.0, canary_s=67.3, retained_s=RETAINED_S, is_alone=True)
+IN_TURN = Pulse(beat_s=2.0, canary_s=67.3, retained_s=RETAINED_S)
 # Log events of level error that injected faults lead to.
 EXPECTED = ("message set aside", "actor given up", "unit cannot be stored", "request failed")
 

@@ -21,8 +21,9 @@ from protocol.errors import Busy, TooMany, Unauthorized
 
 log = structlog.get_logger("roost.web")
 
-# Of one network: so many may fail at once, and one more each second.
-FAILURES_MAX, FAILURE_EVERY_S = 50, 1.0
+# Of one network: so many may fail at once, and ten more each second. Nobody guesses 128 bits; it is
+# what the looks cost that is bounded.
+FAILURES_MAX, FAILURE_EVERY_S = 200, 0.1
 # Where too much has failed: so many wait for the one look, for so long. A look takes some
 # milliseconds.
 WAITING_MAX = 1_000
