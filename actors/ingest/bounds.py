@@ -9,5 +9,5 @@ from actors.ingest.retained_rules import Bounds as RetainedBounds
 
 class IngestBounds(msgspec.Struct, frozen=True, kw_only=True):
     rates: RateSettings = RateSettings()
-    refusals: RefusalLimits = RefusalLimits.usual()
+    refusals: RefusalLimits = msgspec.field(default_factory=RefusalLimits.usual)
     retained: RetainedBounds = RetainedBounds()
