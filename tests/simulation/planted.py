@@ -18,7 +18,6 @@ import actors.gateway
 from actors import presence
 from actors.accounts import Accounts
 from actors.adapters.memory_store import MemoryStore
-from actors.devices import Devices
 from actors.feed_state import FeedState
 from actors.gateway import Gateway
 from actors.house import House
@@ -275,11 +274,6 @@ def told_to_all(patch: Patch) -> None:
             tell(self, each, event)
 
     patch.setattr(Users, "tell", mistaken)
-
-
-@plant("old settings after a failed change")
-def old_settings(patch: Patch) -> None:
-    patch.setattr(Devices, "_refresh_later", lambda self, user_id: None)
 
 
 @plant("what was left is never fetched")
