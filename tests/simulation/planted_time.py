@@ -54,9 +54,11 @@ def begins_late(patch: Patch) -> None:
     """What falls due between the request and the transaction is forgotten."""
     add = ScheduleTables.add_schedule
 
-    async def mistaken(self: ScheduleTables, schedule: Schedule, due: Sequence[int]) -> Schedule:
+    async def mistaken(
+        self: ScheduleTables, schedule: Schedule, due: Sequence[int], most: int | None = None
+    ) -> Schedule:
         late_us = schedule.created_us + 2_000_000
-        return await add(self, schedule, [us for us in due if us > late_us])
+        return await add(self, schedule, [us for us in due if us > late_us], most)
 
     patch.setattr(ScheduleTables, "add_schedule", mistaken)
 
