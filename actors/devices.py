@@ -68,6 +68,7 @@ class Devices:
         renewed: told of a user whose actors took settings late: a change of them may have failed
             half-way, and nobody else was told of it.
         healed: told of a device that was put aside and can be loaded again.
+        begins: told of each that an actor begins with.
         on_step: the simulation listens (and crashes actors) here.
     """
 
@@ -80,6 +81,7 @@ class Devices:
         renewed: Callable[[str], None],
         clock: WallClock,
         healed: Callable[[LoadedDevice], None],
+        begins: Callable[[LoadedDevice], None],
         on_step: Callable[[str, DeviceMessage], None] | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
@@ -90,6 +92,7 @@ class Devices:
         self._renewed = renewed
         self._clock = clock
         self._healed = healed
+        self._begins = begins
         self._on_step = on_step
         self._idle_s = idle_s
         # The one that was used longest ago first.
@@ -333,8 +336,10 @@ class Devices:
                 device = found[key]
                 if isinstance(device, Failed):
                     reply.fail(device.error)
-                else:
-                    reply.settle((read, device))
+                    continue
+                if device is not None:
+                    self._begins(device)
+                reply.settle((read, device))
             await self._note_aside(found)
 
     async def _note_aside(self, found: dict[Key, LoadedDevice | Failed | None]) -> None:

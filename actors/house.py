@@ -163,6 +163,7 @@ class House:
             self._renewed,
             ports.clock,
             self._healed,
+            self._begins,
             on_step,
             idle_s,
         )
@@ -235,6 +236,11 @@ class House:
         if loaded.device.state.status != OFFLINE:
             self.clockwork.leases.restore([loaded.device])
         self.clockwork.restore_waits(loaded)
+
+    def _begins(self, loaded: LoadedDevice) -> None:
+        """Its alarms wait, also one that nobody could read when this process took over."""
+        if loaded.alarms:
+            self.clockwork.restore_waits(loaded)
 
     def _read_row_again(self, letter: DeadLetter) -> None:
         again = partial(read_row_again, self.store, self.clock, letter)

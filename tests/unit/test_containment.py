@@ -272,6 +272,7 @@ class Fleet:
             lambda user_id: None,
             self.clock,
             lambda loaded: self.healed.append(loaded.device.code),
+            lambda loaded: None,
         )
         self.supervisor.keep("loader", self.devices.load_forever)
 
