@@ -151,7 +151,7 @@ def load(port: int, password: str, topics: Sequence[str], per_s: float) -> None:
             part = [(topics[(sent + n) % len(topics)], b"%d" % (sent + n)) for n in range(due)]
             wire.publish_all(line, part)
             sent += due
-            time.sleep(0.02)
+            time.sleep(0.02)  # the pace of what is sent; nothing waits for it
 
 
 @contextmanager

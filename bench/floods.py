@@ -61,10 +61,12 @@ def flood(
         try:
             while (passed_s := time.monotonic() - began_s) < for_s:
                 if rate and sent > rate * passed_s:
-                    time.sleep(0.005)
+                    time.sleep(0.005)  # the pace that was asked for
                     continue
                 if qos and sent - answered[0] > PACKET_IDS - AT_ONCE:
-                    time.sleep(0.001)
+                    time.sleep(
+                        0.001
+                    )  # every packet id waits for its answer: the bare client's window
                     continue
                 line.sendall(b"".join(_packet(topic, sent + n, qos) for n in range(AT_ONCE)))
                 sent += AT_ONCE

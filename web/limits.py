@@ -20,12 +20,16 @@ class Rates:
         self._most = max(1, round(per_s * BURST_S))
         self._buckets = Buckets(self._most, 1 / per_s)
 
-    def check(self, who: str, *, items: int | None = None) -> None:
-        """Count a request, or how much more one costs for so many items. Raises `TooMany`."""
-        cost = 1 if items is None else min(max(items - 1, 0) // ITEMS_OF_ONE, self._most)
-        wait_s = self._buckets.take(who, cost) if cost else 0.0
+    def check(self, who: str) -> None:
+        """Count a request. Raises `TooMany`."""
+        wait_s = self._buckets.take(who)
         if wait_s:
             raise TooMany("more requests than anybody may make", retry_after_s=math.ceil(wait_s))
+
+    def charge_items(self, who: str, items: int) -> None:
+        """A page had so many: what it costs more than others is owed. What was only asked for, and
+        was not there, costs nothing."""
+        self._buckets.owe(who, min(max(items - 1, 0) // ITEMS_OF_ONE, self._most))
 
     def charge(self, who: str, took_s: float) -> None:
         """A request took the processor for so long: what it costs more than others is owed."""

@@ -33,6 +33,7 @@ from protocol.errors import (
 )
 from protocol.ids import is_uuid
 from protocol.records import User
+from protocol.resources import Page
 from web.addresses import Addresses
 from web.auth import Asker, Auth
 from web.hashing import Hashing
@@ -305,11 +306,12 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         call = Call(context, asked, asker)
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
-            query = arguments["query"] = decode_query(operation.query, call.request)
-            context.rates.check(who, items=getattr(query, "limit", None) or 0)
+            arguments["query"] = decode_query(operation.query, call.request)
         if operation.body is not None and not operation.raw_body:
             arguments["body"] = codec.decode_body(await call.data(), operation.body)
         answer = await _handled(operation, call, arguments)
+        if isinstance(answer, Page):
+            context.rates.charge_items(who, len(answer.items))
         if by_link:
             known(asked.scope)
         if isinstance(answer, Response):

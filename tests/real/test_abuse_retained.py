@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -191,8 +190,11 @@ def test_on_mosquitto_others_keep_what_they_see_within_the_bounds(tmp_path: Path
         service.start()  # its subscriptions bring what is retained
         kept = {f"{place}/feeds/t": 1, f"{place}/status": len(ONLINE), f"{place}/else/where": 1}
         eventually(lambda: seen(service, f"{place}/#"), lambda found: found == kept)
-        time.sleep(0.5)
-        # Our own clearing came back to us: it is no refusal.
+        with wire.connect("127.0.0.1", service.mqtt_port, "device-d", "roost", "pw") as line:
+            wire.publish_once(line, f"{place}/feeds/t", b"2", 1, False)
+            wire.publish_once(line, f"{place}/status", ONLINE, 1, True)
+        eventually(lambda: ada.values(device["feeds"]["t"]), lambda found: 2 in found)
+        # Our own clearing came back to us before that: it is no refusal.
         refused = [(each["topic"], each["reason"], each["payload"][:9]) for each in ada.rejected()]
         assert {reason for _, reason, _ in refused} == {"too_large"}, refused
         assert ada.call("DELETE", f"/devices/{device['id']}").status_code == 204

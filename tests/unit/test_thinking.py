@@ -88,12 +88,12 @@ async def test_what_a_step_raises_is_told_and_what_is_too_much_is_refused(
 async def test_a_request_costs_by_its_work(autojump_clock: Any) -> None:
     rates = Rates(10.0)  # a hundred at once
     rates.charge("ada", 40 * COST_S)
-    rates.check("ada", items=1_000)  # nine more than a page of a hundred
+    rates.charge_items("ada", 1_000)  # nine more than a page of a hundred
     for _ in range(51):
         rates.check("ada")
     with pytest.raises(TooMany):
         rates.check("ada")
-    rates.check("ada", items=100)  # no more than any other
+    rates.charge_items("ada", 100)  # no more than any other
     for _ in range(100):
         rates.check("bob")
 
