@@ -64,9 +64,7 @@ def flood(
                     time.sleep(0.005)  # the pace that was asked for
                     continue
                 if qos and sent - answered[0] > PACKET_IDS - AT_ONCE:
-                    time.sleep(
-                        0.001
-                    )  # every packet id waits for its answer: the bare client's window
+                    time.sleep(0.001)  # all packet ids wait for their answers
                     continue
                 line.sendall(b"".join(_packet(topic, sent + n, qos) for n in range(AT_ONCE)))
                 sent += AT_ONCE
