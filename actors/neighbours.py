@@ -30,6 +30,8 @@ from protocol.records import Device, Feed
 log = structlog.get_logger("roost.neighbours")
 
 PAGE = 100
+# Users to be looked at; of more, all who listen are.
+DIRTY_MAX = 10_000
 FEEDS_PAGE = 500
 # So many devices are remembered whose document is not whole: each is told of once.
 CUT_MAX = 10_000
@@ -113,6 +115,8 @@ class Neighbours:
             self._look_at(user_id)
 
     def _look_at(self, user_id: str) -> None:
+        if len(self._dirty) >= DIRTY_MAX:
+            self.anew()
         if not self._is_new:  # else all are looked at when it begins
             self._dirty[user_id] = None
             self._bell.set()

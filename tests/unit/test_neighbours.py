@@ -10,6 +10,7 @@ import structlog
 import trio
 import trio.testing
 
+from actors import neighbours as neighbours_module
 from actors.adapters.memory import ManualClock
 from actors.neighbours import Neighbours
 from actors.ports import Publication
@@ -366,6 +367,26 @@ async def test_who_leads_says_all_again_where_it_was_overwritten(
     neighbours.overwritten(USER)
     await trio.sleep(1)
     assert {topic for topic, _, _ in broker.sent} == {STATUS, DOCUMENT}
+
+
+async def test_users_to_be_looked_at_are_bounded(
+    parts: Parts,
+    autojump_clock: trio.testing.MockClock,
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Any role of a database that is shared can tell of users, and of those that there are not."""
+    monkeypatch.setattr(neighbours_module, "DIRTY_MAX", 5)
+    neighbours, store, broker = parts
+    await begin(parts, nursery)
+    store.away = True
+    for n in range(100):
+        neighbours.changed(f"nobody-{n}")
+    assert len(neighbours._dirty) <= 5
+    store.away = False
+    neighbours.changed(USER)
+    await trio.sleep(5)
+    assert {topic for topic, _, _ in broker.sent} == {STATUS}  # all who listen were looked at
 
 
 async def test_a_store_that_is_away_is_asked_again(
