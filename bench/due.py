@@ -221,19 +221,23 @@ Prepared = tuple[str, list[str], str, dict[str, Any], list[str]]
 
 def prepare(service: Service) -> Prepared:
     """A user's id, the ids of devices, of a picture, the device of the probe, and topics that
-    devices publish to."""
-    user_id = str(service.sign_in()["id"])
-    made = [
-        service.post("/devices", {"device_code": f"d{n}", "name": f"d{n}"}) for n in range(DEVICES)
-    ]
-    devices = [each["id"] for each in made]
+    devices of another user publish to: what they say is not for the socket of the probe."""
+    service.sign_in("load@roost.local")
+    topics = [f"{each['mqtt']['topic_prefix']}/feeds/load" for each in _devices(service)]
     service.post("/feeds", {"key": "load", "name": "load"})
-    topics = [f"{each['mqtt']['topic_prefix']}/feeds/load" for each in made]
+    user_id = str(service.sign_in()["id"])
+    devices = [each["id"] for each in _devices(service)]
     answer = service.http.post("/api/v1/media", files={"file": ("a.gif", PICTURE)})
     answer.raise_for_status()
     probe = service.post("/devices", {"device_code": "probe", "name": "probe"})
     service.post("/feeds", {"key": "t", "name": "t", "device_id": probe["id"]})
     return user_id, devices, answer.json()["id"], probe, topics
+
+
+def _devices(service: Service) -> list[dict[str, Any]]:
+    return [
+        service.post("/devices", {"device_code": f"d{n}", "name": f"d{n}"}) for n in range(DEVICES)
+    ]
 
 
 class Round(NamedTuple):
@@ -300,7 +304,8 @@ def main() -> None:
         sys.exit("bench.due needs mosquitto_sub (Debian: mosquitto-clients)")
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     per_s = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
-    with running("--log-level", "warning", "--user-messages-per-s", "1000000") as service:
+    limits = ("--user-messages-per-s", "1000000", "--schedules-of-user", "1000000")
+    with running("--log-level", "warning", *limits) as service:
         trio.run(measure, service, many, per_s)
 
 
