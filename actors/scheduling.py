@@ -34,6 +34,9 @@ from protocol.times import SECOND_US
 CLAIMED_PER_S = 2_100
 CLAIM_MIN, CLAIM_MAX = 10, 50
 CLAIM_PACE_S = CLAIM_MIN / CLAIMED_PER_S
+# Commands that are tried again, while occurrences wait for their first try.
+BESIDE_PER_S = CLAIMED_PER_S / 10
+BESIDE_PACE_US = round(CLAIM_MIN / BESIDE_PER_S * SECOND_US)
 # Working out ten due times takes up to some milliseconds each.
 PLAN_MAX = 20
 # After an outage: occurrences that were never planned are recorded as missed this far back.
@@ -52,6 +55,14 @@ class Portions:
         share = (now_s - self._since_s) * CLAIMED_PER_S
         self._since_s = now_s
         return round(min(max(share, CLAIM_MIN), CLAIM_MAX))
+
+    def beside(self) -> int:
+        """Where others go first: few, or none yet."""
+        now_s = trio.current_time()
+        if (now_s - self._since_s) * BESIDE_PER_S < CLAIM_MIN:
+            return 0
+        self._since_s = now_s
+        return CLAIM_MIN
 
 
 class Scheduling:
@@ -79,6 +90,7 @@ class Scheduling:
         self._planned = planned
         self._occurrences = Portions()
         self._commands = Portions()
+        self._is_behind = False  # more occurrences are due than were claimed
 
     async def fire(self) -> int | None:
         """Occurrences whose time has come."""
@@ -86,12 +98,17 @@ class Scheduling:
         now_us = self._clock.now_us()
         if not room:
             return now_us + SECOND_US
-        return self._take(await self._store.claim_occurrences(now_us, room, self._judge))
+        next_us = self._take(await self._store.claim_occurrences(now_us, room, self._judge))
+        self._is_behind = next_us is not None and next_us <= now_us
+        return next_us
 
     async def try_commands(self) -> int | None:
         """Commands whose next try has come, or that expire."""
-        room = min(self._commands.take(), self._dispatcher.room)
+        portion = self._commands.beside() if self._is_behind else self._commands.take()
+        room = min(portion, self._dispatcher.room)
         now_us = self._clock.now_us()
+        if not portion:
+            return now_us + BESIDE_PACE_US
         if not room:
             return now_us + SECOND_US
         return self._take(await self._store.claim_commands(now_us, room))

@@ -138,6 +138,11 @@ def again_s(attempts: int) -> int:
     return min(AGAIN_FIRST_S << min(attempts, 10), AGAIN_MAX_S)
 
 
+def firsts_of(limit: int) -> int:
+    """How many of those that are claimed at once may be such that were never sent."""
+    return -(-limit * 4 // 5)
+
+
 def message(command: Command) -> bytes:
     """The command as the device gets it (CONTRACT §1)."""
     said = {

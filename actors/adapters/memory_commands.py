@@ -1,6 +1,7 @@
 """Commands in the store's twin."""
 
 from collections.abc import Sequence
+from itertools import compress
 
 import msgspec
 
@@ -80,8 +81,12 @@ class CommandTables(WebhookTables):
                 for c in self._open()
                 if c.next_try_us <= now_us or c.next_try_us > now_us + NEXT_MAX_US
             ),
-            key=lambda c: (c.next_try_us, c.num),
-        )[:limit]
+            key=lambda c: (c.next_try_us > now_us, c.next_try_us, c.num),
+        )
+        is_first = [not c.attempts and c.next_try_us <= now_us for c in due]
+        first = list(compress(due, is_first))[: commands.firsts_of(limit)]
+        again = [c for c, is_one in zip(due, is_first, strict=True) if not is_one]
+        due = first + again[: limit - len(first)]
         send: list[Command] = []
         expired: list[Command] = []
         # All of them are judged by what there was before.

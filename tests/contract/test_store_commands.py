@@ -90,6 +90,26 @@ async def test_what_is_claimed_is_claimed_again_only_after_its_pause(home: Home)
     assert [c.attempts for c in second.send] == [2]
 
 
+async def test_what_was_never_sent_goes_before_what_is_sent_again(home: Home) -> None:
+    for n in range(1, 5):
+        await home.store.add_command(some_command(home, n, parallel=True))
+    await claim(home)
+    for n in range(5, 7):
+        late = NOW + 6 * SECOND
+        await home.store.add_command(some_command(home, n, parallel=True, next_try_us=late))
+    assert sorted(sent(await claim(home, 7, limit=3))) == [1, 5, 6]
+    assert sorted(sent(await claim(home, 7))) == [2, 3, 4]
+
+
+async def test_many_that_were_never_sent_leave_some_room_for_the_others(home: Home) -> None:
+    await home.store.add_command(some_command(home, 1, expires_us=NOW + 3 * SECOND, parallel=True))
+    await claim(home)
+    for n in range(2, 12):
+        await home.store.add_command(some_command(home, n, parallel=True))
+    claimed = await claim(home, 3, limit=5)
+    assert (len(claimed.send), len(claimed.changed.commands)) == (4, 1)
+
+
 async def test_commands_of_a_device_go_one_after_the_other_unless_they_are_parallel(
     home: Home,
 ) -> None:

@@ -3,7 +3,14 @@
 import trio
 from trio.testing import MockClock
 
-from actors.scheduling import CLAIM_MAX, CLAIM_MIN, CLAIM_PACE_S, CLAIMED_PER_S, Portions
+from actors.scheduling import (
+    BESIDE_PER_S,
+    CLAIM_MAX,
+    CLAIM_MIN,
+    CLAIM_PACE_S,
+    CLAIMED_PER_S,
+    Portions,
+)
 from protocol.recurrence import occurrences
 from protocol.schedules import planned
 from protocol.times import parse_rfc3339
@@ -40,6 +47,16 @@ async def test_a_slower_machine_gets_larger_ones_and_keeps_the_rate(
     sizes = await taken(portions, 0.012, 100)
     assert abs(sum(sizes) - 100 * 0.012 * CLAIMED_PER_S) < 100
     assert max(await taken(portions, 0.5, 3)) == CLAIM_MAX
+
+
+async def test_where_others_go_first_it_takes_a_tenth(autojump_clock: MockClock) -> None:
+    portions = Portions()
+    sizes = []
+    for _ in range(round(1 / CLAIM_PACE_S)):
+        sizes.append(portions.beside())
+        await trio.sleep(CLAIM_PACE_S)
+    assert set(sizes) == {0, CLAIM_MIN}
+    assert abs(sum(sizes) - BESIDE_PER_S) < 2 * CLAIM_MIN
 
 
 def test_many_due_at_one_moment_are_out_within_five_seconds() -> None:

@@ -57,13 +57,18 @@ WHERE c.num = i.num
 
 # The few that are taken are found first, by the index alone, and read as they are when they are
 # locked (see `schedules`). `astray`: their next try is further away than any is put; the clock was
-# set back. What was put aside holds up no other of its device.
+# set back. What was put aside holds up no other of its device. What was never sent goes first, up
+# to four of five: many that nobody answers hold up no new one, and many new ones hold up no expiry.
+_TRIED = "least(c.attempts, 1)"  # as in the index
 _DUE = f"""
-WITH due AS MATERIALIZED (
-    SELECT * FROM commands c WHERE {IS_OPEN} AND c.next_try_at <= $1
-    ORDER BY c.next_try_at LIMIT $2 FOR UPDATE SKIP LOCKED
-), astray AS MATERIALIZED (
-    SELECT * FROM commands c WHERE {IS_OPEN} AND c.next_try_at > $3
+WITH first AS MATERIALIZED (
+    SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 0 AND c.next_try_at <= $1
+    ORDER BY c.next_try_at LIMIT $4 FOR UPDATE SKIP LOCKED
+), again AS MATERIALIZED (
+    SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 1 AND c.next_try_at <= $1
+    ORDER BY c.next_try_at LIMIT $2 - (SELECT count(*) FROM first) FOR UPDATE SKIP LOCKED
+), due AS (SELECT * FROM first UNION ALL SELECT * FROM again), astray AS MATERIALIZED (
+    SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} IN (0, 1) AND c.next_try_at > $3
     ORDER BY c.next_try_at LIMIT $2 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
 ), taken AS (SELECT * FROM due UNION ALL SELECT * FROM astray)
 SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
@@ -71,7 +76,14 @@ SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
         AND e.state IN ('queued', 'sent') AND NOT EXISTS (SELECT FROM dead_letters l
             WHERE l.work = 'commands' AND l.subject = e.id::text)) AS blocked
 FROM taken c JOIN devices d ON d.num = c.device_num
-ORDER BY c.next_try_at, c.num
+ORDER BY {_TRIED}, c.next_try_at, c.num
+"""
+
+
+_NEXT = f"""
+SELECT least(
+    (SELECT min(c.next_try_at) FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 0),
+    (SELECT min(c.next_try_at) FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 1))
 """
 
 
@@ -238,7 +250,8 @@ async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
 
 
 async def _claim(connection: Any, now_us: int, limit: int, *, apart: bool) -> Claimed:
-    found = await connection.fetch(_DUE, now_us, limit, now_us + NEXT_MAX_US)
+    firsts = commands.firsts_of(limit)
+    found = await connection.fetch(_DUE, now_us, limit, now_us + NEXT_MAX_US, firsts)
 
     async def aside(row: Any, error: Exception) -> None:
         next_us = await hold(
@@ -261,9 +274,7 @@ async def _claim(connection: Any, now_us: int, limit: int, *, apart: bool) -> Cl
         done = await each_apart(connection, found, one, aside)
     else:
         done = [await _try(connection, now_us, found)]
-    next_us = await connection.fetchval(
-        f"SELECT min(c.next_try_at) FROM commands c WHERE {IS_OPEN}"
-    )
+    next_us = await connection.fetchval(_NEXT)
     changed = Progress(
         commands=tuple(each for _, progress in done for each in progress.commands),
         occurrences=tuple(each for _, progress in done for each in progress.occurrences),
