@@ -20,6 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 import trio
 
 _COMMIT = re.compile(rb"\s*COMMIT\s*;?\s*", re.IGNORECASE)
+# By itself, a commit as well (`actors.adapters.postgres.committing`).
+_STORE = re.compile(rb"\s*WITH guard AS MATERIALIZED \(SELECT FROM leads")
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -82,7 +84,9 @@ class Link:
         self.scope = trio.CancelScope()
         self.muted = False
         self.answered = trio.Event()  # while muted: the server was ready for the next query
+        self.is_idle = True  # no transaction is open
         self._committing: set[bytes] = set()  # prepared statements that are a COMMIT
+        self._storing: set[bytes] = set()  # that are one where no transaction is open
 
     def is_commit(self, message: bytes) -> bool:
         """Whether it makes the server commit: a simple query, or the binding of a statement."""
@@ -92,10 +96,19 @@ class Link:
         if kind == b"P":
             name, query, _ = body.split(b"\0", 2)
             (self._committing.add if _COMMIT.fullmatch(query) else self._committing.discard)(name)
+            (self._storing.add if _STORE.match(query) else self._storing.discard)(name)
         elif kind == b"B":
             _, name, _ = body.split(b"\0", 2)
-            return name in self._committing
+            return name in self._committing or (self.is_idle and name in self._storing)
         return False
+
+    async def rest_of(self, message: bytes) -> bytes:
+        """It, and what belongs to it: a binding is followed by its execution and the end."""
+        whole = message
+        while message[:1] not in (b"Q", b"S", b""):
+            message = await self.client.receive()
+            whole += message
+        return whole
 
 
 class PgProxy:
@@ -146,6 +159,10 @@ class PgProxy:
         self._countdown, self._act = n, act
 
     @property
+    def connections(self) -> int:
+        return len(self._links)
+
+    @property
     def reached(self) -> bool:
         """Whether the message of `before_message` came."""
         return self._countdown <= 0
@@ -191,6 +208,7 @@ class PgProxy:
     async def _lose(self, link: Link, plan: Plan, commit: bytes) -> None:
         if plan is Plan.CUT_BEFORE:
             return
+        commit = await link.rest_of(commit)
         link.muted = True
         if plan is Plan.HOLD:
             await link.client.close()
@@ -202,6 +220,8 @@ class PgProxy:
         while message := await link.server.receive():
             if self._hangs:
                 continue
+            if message[:1] == b"Z":
+                link.is_idle = message[5:] == b"I"
             if not link.muted:
                 await link.client.send(message)
             elif message[:1] == b"Z":

@@ -53,6 +53,7 @@ class Scene:
         self.proxy = proxy
         self.store = store  # through the proxy
         self.home = home  # directly
+        self.has_more = True  # than one statement stores
         self._bridge = bridge
         self._connection: Any = None
         self._ids = SeededIds(random.Random(7))
@@ -72,6 +73,11 @@ class Scene:
         (counts,) = await self.fetch(_COUNTS)
         return counts
 
+    @property
+    def once(self) -> tuple[int, ...]:
+        """The counts after one batch."""
+        return (1, 1, 1, 1, 1) if self.has_more else (1, 1, 0, 0, 1)
+
     async def waiting_for(self, locktype: str) -> list[int]:
         """The backends that wait for a lock of that type."""
         return [pid for (pid,) in await self.fetch(_WAITING, locktype)]
@@ -85,7 +91,8 @@ class Scene:
         await self.fetch(f"SELECT pg_advisory_unlock({HALT})")
 
     def batch(self, n: int = 0) -> Batch:
-        """Something of everything: one new reading and its double, a refusal, an alarm."""
+        """Something of everything: one new reading and its double, a refusal, an alarm; these two
+        only where it `has_more`."""
         reading = self.home.reading(float(n))
         change = some_alarm(
             reading.feed_num,
@@ -96,7 +103,7 @@ class Scene:
         rejection = Rejection(USER, DEVICE, NOW, "t", "p", "utf-8", "r", "d")
         units = (
             of(reading, reading, taken=Taken(SESSION, n.to_bytes(16, "big"))),
-            of(rejections=(rejection,), alarms=(change,)),
+            of(rejections=(rejection,), alarms=(change,)) if self.has_more else of(),
         )
         return Batch(id=self._ids.uuid(), units=units, confirmed={})
 

@@ -5,8 +5,10 @@ The memory twin models these facts for the simulation; here they are shown on th
 
 import os
 import signal
+from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
 import trio
 
@@ -15,11 +17,23 @@ from actors.adapters.postgres.store import READING_CONNECTIONS, open_store
 from actors.ports import Batch
 from protocol.records import Taken
 from tests.conftest import Logs
-from tests.contract.pg_scene import SESSION, WAIT_S, Call, Scene, attempt, until
+from tests.contract.pg_scene import SESSION, WAIT_S, Call, Scene, attempt, open_scene, until
 from tests.contract.test_store import of
 
 NOTHING = (0, 0, 0, 0, 0)
-ONCE = (1, 1, 1, 1, 1)
+
+
+@pytest.fixture(params=["one statement", "a transaction"])
+async def scene(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Scene]:
+    """What a batch has is one statement, which commits by itself, or more."""
+    async with open_scene(url) as scene:
+        scene.has_more = request.param == "a transaction"
+        yield scene
+
+
+def begins_with_its_claim(scene: Scene) -> None:
+    if not scene.has_more:
+        pytest.skip("there is no moment between its first statement and its COMMIT")
 
 
 async def test_the_proxy_knows_a_commit_in_either_protocol(scene: Scene) -> None:
@@ -44,7 +58,7 @@ async def test_what_is_cut_off_before_its_commit_is_stored_in_no_part(scene: Sce
     assert await scene.counts() == NOTHING
     done = await scene.store.commit(batch)
     assert list(done.duplicates) == [1, 0]
-    assert await scene.counts() == ONCE
+    assert await scene.counts() == scene.once
 
 
 async def test_a_commit_whose_answer_was_lost_is_done_once_and_answers_the_same(
@@ -53,12 +67,12 @@ async def test_a_commit_whose_answer_was_lost_is_done_once_and_answers_the_same(
     batch = scene.batch()
     scene.proxy.cut_after_commit()
     assert (await attempt(scene.store.commit, batch)).failed
-    assert await scene.counts() == ONCE
+    assert await scene.counts() == scene.once
     ((no, duplicates),) = await scene.fetch("SELECT no, duplicates FROM commits")
     for _ in range(2):
         again = await scene.store.commit(batch)
         assert (again.no, list(again.duplicates)) == (no, duplicates) == (no, [1, 0])
-    assert await scene.counts() == ONCE
+    assert await scene.counts() == scene.once
 
 
 async def lost_at(scene: Scene, n: int, how: str, batch: Batch) -> bool:
@@ -90,15 +104,15 @@ async def test_a_commit_may_be_lost_at_any_of_its_messages(
     """The writer has one connection, so a place lost in the pool would be seen at once."""
     # asyncpg shields the return of a connection to its pool: nobody hears when that fails.
     logs.claim("asyncio failure")
-    # Statements are three messages or six, some seventy in all: steps of seven see every kind.
-    n, lost = 1, 0
+    # Statements are three messages or six, some forty in all, or four: these steps see every kind.
+    n, lost, step = 1, 0, 4 if scene.has_more else 1
     with trio.fail_after(3 * WAIT_S):
         while await lost_at(scene, n, how, batch := scene.batch(n)):
             done = await scene.store.commit(batch)
             assert list(done.duplicates) == [1, 0]
-            n, lost = n + 7, lost + 1
-            assert await scene.counts() == (lost,) * 5
-    assert lost > 7
+            n, lost = n + step, lost + 1
+            assert await scene.counts() == tuple(lost * each for each in scene.once)
+    assert lost > 3
 
 
 async def test_reading_heals_after_cuts_and_cancellations(scene: Scene, logs: Logs) -> None:
@@ -123,6 +137,8 @@ async def test_reading_heals_after_cuts_and_cancellations(scene: Scene, logs: Lo
 async def test_a_new_process_waits_for_a_commit_that_is_still_running(
     scene: Scene, where: str
 ) -> None:
+    if where == "on its way":
+        begins_with_its_claim(scene)
     first, memory = Call(), Call()
 
     async def waits() -> bool:
@@ -147,7 +163,28 @@ async def test_a_new_process_waits_for_a_commit_that_is_still_running(
         else:
             await scene.resume_commits()
         assert (await memory.wait_ended()).suspects == (bytes(16),)
-    assert await scene.counts() == ONCE
+    assert await scene.counts() == scene.once
+
+
+async def test_what_comes_to_the_server_after_another_lead_began_does_nothing(
+    scene: Scene,
+) -> None:
+    """A process that was killed had sent it; nobody could wait for what had not begun."""
+    first = await scene.store.hold_lead("one", WAIT_S)
+    scene.has_more = False
+    scene.proxy.hold_commit()
+    batch = msgspec.structs.replace(scene.batch(), epoch=first.epoch)
+    assert (await attempt(scene.store.commit, batch)).failed
+    await scene.home.store.hold_lead("other", WAIT_S, seize=True)
+    assert (await scene.home.store.session_memory(SESSION)).suspects == ()
+    others = scene.proxy.connections - 1
+    scene.proxy.release()
+
+    async def is_done() -> bool:
+        return scene.proxy.connections == others
+
+    await until(is_done)
+    assert await scene.counts() == NOTHING
 
 
 async def test_sessions_ask_while_the_writer_commits(scene: Scene) -> None:
@@ -165,6 +202,7 @@ async def test_sessions_ask_while_the_writer_commits(scene: Scene) -> None:
 async def test_behind_a_stuck_commit_a_new_process_asks_again_and_commits_go_on(
     scene: Scene,
 ) -> None:
+    begins_with_its_claim(scene)
     scene.proxy.hold_commit()
     assert (await attempt(scene.store.commit, scene.batch())).failed
     memory, commit = Call(), Call()
@@ -198,7 +236,7 @@ async def test_a_retry_waits_for_the_first_try_and_answers_the_same(scene: Scene
         done = await second.wait_ended()
     assert list(done.duplicates) == [1, 0]
     assert await scene.fetch("SELECT no FROM commits") == [(done.no,)]
-    assert await scene.counts() == ONCE
+    assert await scene.counts() == scene.once
 
 
 async def test_a_backend_killed_in_the_middle_of_a_commit_stores_nothing(scene: Scene) -> None:
@@ -222,4 +260,4 @@ async def test_a_backend_killed_in_the_middle_of_a_commit_stores_nothing(scene: 
     assert await scene.counts() == NOTHING
     done = await scene.store.commit(batch)
     assert list(done.duplicates) == [1, 0]
-    assert await scene.counts() == ONCE
+    assert await scene.counts() == scene.once

@@ -122,12 +122,13 @@ async def _end_of_earlier_commits(connection: Any) -> None:
     that, its messages would be neither known nor suspects, and be taken a second time when the
     broker sends them again (I2).
 
-    Every commit starts with an INSERT into `commits` and sends its COMMIT after that was answered:
-    whatever can still be done without its client holds ROW EXCLUSIVE there. SHARE conflicts with
-    that, but not with itself, so all sessions may ask at once. The two statements travel as one
-    message, which the server makes one transaction: the lock ends with it, even when our connection
-    is lost meanwhile. Nothing else is held while it waits, so nobody waits in a circle; and what is
-    read afterwards has a newer snapshot.
+    One that has begun holds ROW EXCLUSIVE on `commits`: a statement that commits by itself from
+    before the moment whose lead it sees, a transaction until its COMMIT. SHARE conflicts with that,
+    but not with itself, so all sessions may ask at once. One that begins later sees the lead that
+    this process has by now, and does nothing. The two statements travel as one message, which the
+    server makes one transaction: the lock ends with it, even when our connection is lost meanwhile.
+    Nothing else is held while it waits, so nobody waits in a circle; and what is read afterwards
+    has a newer snapshot.
 
     A transaction whose client is silently gone ends by `idle_in_transaction_session_timeout`. Until
     then each question is `Unavailable` after two seconds, and lets those pass who stand behind it.

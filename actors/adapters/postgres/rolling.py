@@ -12,12 +12,12 @@ from typing import Any
 
 from actors.adapters.postgres import chart_queries, history_deletion, loading, rollup_stale, rows
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
-from actors.adapters.postgres.committing import insert_readings
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.planning import plan_each_time
 from actors.adapters.postgres.rollup_isolation import released, subject_of, summed
 from actors.adapters.postgres.rollup_notes import note_minutes, notes_left, take_notes
+from actors.adapters.postgres.storing import insert_readings
 from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.ports.charts import Expired
 from protocol.charts import Bucket

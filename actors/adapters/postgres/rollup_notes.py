@@ -16,19 +16,26 @@ from protocol.records import Reading
 # Minutes that lie further back are late.
 FRESH_MINUTES = 2
 
-# Common table expressions behind one that is called `claimed` and has a row where the minutes are
-# to be noted. $3, $4 and $5 are `noted` of them. A commit of which nothing is late is the rule: its
-# arrays go as they are.
-NOTING = f"""
+NOTED = 3  # parameters
+
+
+def noting(first: int) -> str:
+    """Common table expressions behind one that is called `claimed` and has a row where the minutes
+    are to be noted. Their parameters are `noted`, from that number on. A commit of which nothing is
+    late is the rule: its arrays go as they are."""
+    feeds, minutes, since = f"${first}", f"${first + 1}", f"${first + 2}"
+    return f"""
 clock AS MATERIALIZED (
     SELECT floor(extract(epoch FROM now()) / 60)::integer - {FRESH_MINUTES} AS fresh FROM claimed
 ), whole AS (
-    INSERT INTO rollup_log (since, feeds, minutes) SELECT $5, $3, $4 FROM clock WHERE $5 >= fresh
+    INSERT INTO rollup_log (since, feeds, minutes)
+    SELECT {since}, {feeds}, {minutes} FROM clock WHERE {since} >= fresh
 ), pairs AS MATERIALIZED (
     SELECT p.* FROM clock c CROSS JOIN LATERAL (
         SELECT p.feed_num, p.minute, p.minute >= c.fresh AS is_fresh
-        FROM unnest($3::integer[], $4::integer[]) AS p (feed_num, minute) OFFSET 0) p
-    WHERE $5::integer < c.fresh
+        FROM unnest({feeds}::integer[], {minutes}::integer[]) AS p (feed_num, minute)
+        OFFSET 0) p
+    WHERE {since}::integer < c.fresh
 ), fresh AS (
     INSERT INTO rollup_log (since, feeds, minutes)
     SELECT min(minute), array_agg(feed_num), array_agg(minute) FROM pairs WHERE is_fresh
@@ -37,10 +44,10 @@ clock AS MATERIALIZED (
     INSERT INTO rollup_late (user_id, feed_num, minute)
     SELECT f.user_id, p.feed_num, p.minute FROM pairs p JOIN feeds f ON f.num = p.feed_num
     WHERE NOT p.is_fresh
-)
-"""
+)"""
 
-_NOTE = f"WITH claimed AS (SELECT $1::integer, $2::integer), {NOTING} SELECT FROM claimed"
+
+_NOTE = f"WITH claimed AS (SELECT), {noting(1)} SELECT FROM claimed"
 
 _TAKE = """
 WITH log AS (
@@ -75,7 +82,7 @@ async def note_minutes(connection: Any, readings: Sequence[Reading]) -> None:
     """These minutes are to be summed up again."""
     touched = minutes_of(readings)
     if touched:
-        await connection.execute(_NOTE, 0, 0, *noted(touched))
+        await connection.execute(_NOTE, *noted(touched))
 
 
 async def take_notes(

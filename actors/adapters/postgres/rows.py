@@ -1,6 +1,6 @@
 """Rows of the database as records, and the columns that they are made from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from protocol.alarms import AlarmRule
@@ -30,6 +30,12 @@ LOGIN = "username, client_id, password_sha256, user_id::text, code"
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     """Rows turned into columns, one array for each parameter of a statement."""
     return [[row[n] for row in rows] for n in range(width)]
+
+
+def unnested(first: int, types: Mapping[str, str]) -> str:
+    """`unnest` of parameters, from that number on: arrays of these columns and types."""
+    arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types.values()))
+    return f"unnest({arrays})"
 
 
 def user(row: Any) -> User:
