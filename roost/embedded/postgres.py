@@ -41,6 +41,7 @@ OPTIONS = (
     "max_wal_size=2GB",
     "wal_compression=on",
     "log_min_messages=warning",
+    "log_error_verbosity=terse",  # the details have values: e-mail addresses, what devices said
 )
 
 

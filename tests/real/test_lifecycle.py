@@ -16,6 +16,7 @@ import trio
 
 from tests.real.database import locked
 from tests.real.harness import (
+    PASSWORD,
     ROOST,
     DeviceClient,
     Roost,
@@ -143,12 +144,18 @@ def children_of(pid: int) -> list[int]:
     return [int(each) for each in found]
 
 
-def test_a_token_never_reaches_a_log(begun: Path) -> None:
+def test_neither_a_token_nor_an_address_reaches_a_log(begun: Path) -> None:
     with running(begun, "--log-level", "debug") as roost:
         ada = roost.user()
+        account = {"email": ada.email.upper(), "password": PASSWORD}
+        assert ada.http.post(f"{roost.url}/api/v1/users", json=account).status_code == 409
+        account["password"] = "a-wrong-password"
+        assert ada.call("POST", "/login/access-token", json=account).status_code == 401
         ada.http.get(f"{roost.url}/ws/devices?token={ada.token}")
         ada.http.get(f"{roost.url}/nothing?token={ada.token}")
         assert ada.token not in roost.log
+        for file in (*roost.data_dir.glob("*.log"), roost.folder / "log"):
+            assert ada.email.lower() not in file.read_text().lower(), file
 
 
 def test_secrets_are_made_once_and_are_ours_alone(tmp_path: Path) -> None:
