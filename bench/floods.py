@@ -32,6 +32,7 @@ QUIET_S = 15.0
 AFTER_S = 10.0
 LATE_WITHIN_S = 60.0
 AT_ONCE = 200
+PACE_S = 0.005
 PACKET_IDS = 60_000
 
 
@@ -46,6 +47,7 @@ def flood(
 ) -> None:
     """In a process of its own: as many as it can, or so many a second, until it is disconnected."""
     sent = 0
+    at_once = max(1, round(rate * PACE_S)) if rate else AT_ONCE
     began_s = time.monotonic()
     with wire.connect("127.0.0.1", port, *login) as line:
         answered = [0]
@@ -61,13 +63,13 @@ def flood(
         try:
             while (passed_s := time.monotonic() - began_s) < for_s:
                 if rate and sent > rate * passed_s:
-                    time.sleep(0.005)  # the pace that was asked for
+                    time.sleep(PACE_S)  # the pace that was asked for
                     continue
-                if qos and sent - answered[0] > PACKET_IDS - AT_ONCE:
+                if qos and sent - answered[0] > PACKET_IDS - at_once:
                     time.sleep(0.001)  # all packet ids wait for their answers
                     continue
-                line.sendall(b"".join(_packet(topic, sent + n, qos) for n in range(AT_ONCE)))
-                sent += AT_ONCE
+                line.sendall(b"".join(_packet(topic, sent + n, qos) for n in range(at_once)))
+                sent += at_once
             ended = "it stopped by itself"
         except OSError as error:
             ended = f"disconnected: {error}"
