@@ -74,13 +74,21 @@ class DeviceActor:
         some of our writes may still be on their way."""
         self.device = msgspec.structs.replace(loaded.device, state=self.device.state)
         before = {state.feed.num: state for state in self._feeds.values()}
-        alarms = {alarm.feed_num: alarm for alarm in loaded.alarms}
+        alarms = {alarm.feed_num: alarm for alarm in loaded.alarms if alarm.feed_num is not None}
+        self._shared = loaded.shared
         self._feeds = {}
-        # A feed of the device itself goes before a shared one of the same key.
-        for feed in sorted(loaded.feeds, key=lambda feed: feed.device_id is None):
+        # Of the shared ones, which may be many, those that this device has written or an alarm of.
+        written = filter(None, (loaded.shared.of_num(num) for num in (*before, *alarms)))
+        for feed in (*loaded.feeds, *written):
             state = before.get(feed.num) or FeedState(feed, alarms.get(feed.num))
             state.feed = feed
             self._feeds.setdefault(feed.key, state)
+
+    def _feed(self, key: str) -> FeedState | None:
+        state = self._feeds.get(key)
+        if state is None and (feed := self._shared.of_key(key)) is not None:
+            state = self._feeds[key] = FeedState(feed, None)
+        return state
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         before = self.device.state.status
@@ -134,7 +142,7 @@ class DeviceActor:
             try:
                 if raw.refusal is not None:
                     raise raw.refusal
-                state = self._feeds.get(raw.key)
+                state = self._feed(raw.key)
                 if state is None:
                     raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")
                 reading, is_newest = state.take(self.device, origin, raw, alarms)

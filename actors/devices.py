@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
 
+import msgspec
 import structlog
 import trio
 
@@ -32,7 +33,7 @@ from protocol.messages import (
     FromDevice,
     OfTime,
 )
-from protocol.records import LoadedDevice
+from protocol.records import LoadedDevice, SharedFeeds
 from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.devices")
@@ -98,6 +99,7 @@ class Devices:
         # The one that was used longest ago first.
         self._cells: OrderedDict[Key, Cell[DeviceMessage, DeviceEffect]] = OrderedDict()
         self._of_user: dict[str, dict[str, Cell[DeviceMessage, DeviceEffect]]] = {}
+        self._shared: dict[str, SharedFeeds] = {}  # of users with living actors, as read last
         self._ask, self._asked = trio.open_memory_channel[tuple[Key, Reply[_Loaded]]](LOAD_MAX)
         self._loading: list[tuple[Key, Reply[_Loaded]]] = []
         # Devices with a dead letter: they are read one by one, so that they cost the others nothing
@@ -175,6 +177,7 @@ class Devices:
         del mine[key[1]]
         if not mine:
             del self._of_user[key[0]]
+            self._shared.pop(key[0], None)
         if not self._cells:
             self._retired.set()
 
@@ -290,7 +293,18 @@ class Devices:
             return self._reads, [loaded[key] for key in keys]
 
     async def _load_devices(self, keys: Sequence[Key]) -> list[LoadedDevice | None]:
-        return await self._store.load_devices(keys)
+        loaded = await self._store.load_devices(keys)
+        return [None if each is None else self._with_one_copy(each) for each in loaded]
+
+    def _with_one_copy(self, loaded: LoadedDevice) -> LoadedDevice:
+        """Actors of a user that were started at other times have the same shared feeds."""
+        user_id, shared = loaded.device.user_id, loaded.shared
+        known = self._shared.get(user_id)
+        if known is not shared and known == shared:
+            return msgspec.structs.replace(loaded, shared=known)
+        if user_id in self._of_user:
+            self._shared[user_id] = shared
+        return loaded
 
     async def refresh_forever(self) -> None:
         """Bring settings that could not be taken at once to where they belong."""

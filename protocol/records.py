@@ -4,6 +4,8 @@ Devices and feeds have two names: a UUID that the outside sees, and a small inte
 wide tables use (an integer key stores half again as many readings per second as a UUID).
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from protocol.alarms import AT_ONCE, Alarm, AlarmRule
@@ -135,11 +137,38 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     created_us: int
 
 
+class SharedFeeds:
+    """Feeds that all devices of a user may write, without last values (another device may have
+    written them): one copy for all of their actors. Two are equal when they have the same feeds."""
+
+    __slots__ = ("_by_key", "_by_num")
+
+    def __init__(self, feeds: Iterable[Feed] = ()) -> None:
+        self._by_key = {feed.key: feed for feed in feeds}
+        self._by_num = {feed.num: feed for feed in self._by_key.values()}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SharedFeeds) and self._by_key == other._by_key
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._by_num))
+
+    def of_key(self, key: str) -> Feed | None:
+        return self._by_key.get(key)
+
+    def of_num(self, num: int) -> Feed | None:
+        return self._by_num.get(num)
+
+
 class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device actor starts from: its device, the feeds it may write, its open alarms."""
+    """What a device actor starts from: its device, the feeds it may write, its open alarms.
+
+    A feed of its own (`feeds`) goes before a shared one of the same key.
+    """
 
     device: Device
     feeds: tuple[Feed, ...]
+    shared: SharedFeeds = SharedFeeds()
     alarms: tuple[Alarm, ...] = ()  # those that are open or pending
 
 

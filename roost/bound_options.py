@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from actors.users import DASHBOARDS_MAX
 from protocol.webhooks import WEBHOOKS_MAX
 from roost.settings import check_count
-from web.http.bounds import DEVICES_MAX, FEEDS_MAX, SCHEDULES_MAX, Bounds
+from web.http.bounds import DEVICES_MAX, FEEDS_MAX, FEEDS_OF_DEVICE_MAX, SCHEDULES_MAX, Bounds
 from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX
 
 
@@ -21,6 +21,10 @@ class BoundOptions:
         DEVICES_MAX
     )
     feeds_of_user: Annotated[int, Parameter(help="How many feeds one user may have.")] = FEEDS_MAX
+    feeds_of_device: Annotated[
+        int,
+        Parameter(help="How many feeds one device may have, and how many all devices may share."),
+    ] = FEEDS_OF_DEVICE_MAX
     schedules_of_user: Annotated[
         int, Parameter(help="How many media schedules one user may have.")
     ] = SCHEDULES_MAX
@@ -44,6 +48,7 @@ class BoundOptions:
         return Bounds(
             devices=self.devices_of_user,
             feeds=self.feeds_of_user,
+            feeds_of_device=self.feeds_of_device,
             schedules=self.schedules_of_user,
             webhooks=self.webhooks_of_user,
             dashboards=self.dashboards_of_user,

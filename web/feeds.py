@@ -74,8 +74,9 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
         created_us=call.house.clock.now_us(),
     )
     _check_thresholds(feed)
+    bounds = call.settings.bounds
     async with call.house.devices.changing(call.user.id, code):
-        feed = await call.house.store.add_feed(feed, call.settings.bounds.feeds)
+        feed = await call.house.store.add_feed(feed, bounds.feeds, bounds.feeds_of_device)
     call.house.neighbours.changed(call.user.id)
     return feed_view(feed)
 

@@ -22,7 +22,7 @@ from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
-from protocol.bounds import check_room
+from protocol.bounds import check_room, place_of_feeds
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, rollup_of
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.ids import is_uuid
@@ -34,6 +34,7 @@ from protocol.records import (
     MqttLogin,
     Reading,
     SessionMemory,
+    SharedFeeds,
     StoredReading,
     Unit,
 )
@@ -243,14 +244,17 @@ class MemoryStore(
         return [self._loaded(by_key[key]) if key in by_key else None for key in keys]
 
     def _loaded(self, device: Device) -> LoadedDevice:
-        feeds = tuple(
-            feed
-            for feed in self._feeds.values()
-            if not feed.archived
-            and feed.user_id == device.user_id
-            and feed.device_id in (None, device.id)
+        living = [feed for feed in self._feeds.values() if not feed.archived]
+        return LoadedDevice(
+            device=device,
+            feeds=tuple(feed for feed in living if feed.device_id == device.id),
+            shared=SharedFeeds(
+                msgspec.structs.replace(feed, last_value=None, last_us=None)
+                for feed in living
+                if feed.device_id is None and feed.user_id == device.user_id
+            ),
+            alarms=self._open_alarms(device.num),
         )
-        return LoadedDevice(device=device, feeds=feeds, alarms=self._open_alarms(device.num))
 
     async def snapshot(self, user_id: str) -> list[Device]:
         await self._cross()
@@ -381,10 +385,14 @@ class MemoryStore(
 
     # Feeds
 
-    async def add_feed(self, feed: Feed, most: int | None = None) -> Feed:
+    async def add_feed(
+        self, feed: Feed, most: int | None = None, most_of_device: int | None = None
+    ) -> Feed:
         await self._cross()
         mine = [each for each in self._feeds.values() if each.user_id == feed.user_id]
         check_room("feeds", len(mine), 1, most)
+        there = [each for each in mine if each.device_id == feed.device_id and not each.archived]
+        check_room(place_of_feeds(feed.device_id), len(there), 1, most_of_device)
         place = feed.user_id, feed.device_id, feed.key
         for other in self._feeds.values():
             if not other.archived and (other.user_id, other.device_id, other.key) == place:

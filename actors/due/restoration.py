@@ -58,9 +58,12 @@ class Restoration:
 
 def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:
     """Those of one device, which could not be read before."""
-    rules = {feed.num: feed.alarm for feed in loaded.feeds}
+    own = {feed.num: feed for feed in loaded.feeds}
     for alarm in loaded.alarms:
-        rule = None if alarm.feed_num is None else rules.get(alarm.feed_num)
+        if alarm.feed_num is None:
+            continue
+        feed = own.get(alarm.feed_num) or loaded.shared.of_num(alarm.feed_num)
+        rule = None if feed is None else feed.alarm
         if alarm.state == PENDING and rule is not None and rule.after_s:
             _wait(leases, loaded.device.key, alarm, rule.after_s, now_us)
 

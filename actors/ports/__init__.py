@@ -206,9 +206,12 @@ class Store(
 
     # Feeds
 
-    async def add_feed(self, feed: Feed, most: int | None = None) -> Feed:
-        """Answers with its `num`. Raises `Conflict` for a second feed of that place and key, and
-        where the user would have more than `most`."""
+    async def add_feed(
+        self, feed: Feed, most: int | None = None, most_of_device: int | None = None
+    ) -> Feed:
+        """Answers with its `num`. Raises `Conflict` for a second feed of that place and key, where
+        the user would have more than `most`, and where its device (or all devices together, of
+        shared ones) would have more than `most_of_device`."""
         ...
 
     async def feeds(

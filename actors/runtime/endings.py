@@ -9,6 +9,9 @@ A background task that fails is started again, for ever, with growing pauses
   again, so a new process is better than a pause.
 - **At the start**: settings that cannot work (`SettingsError`), an address that is in use, a
   database that was migrated by a newer version. An operator looks on, and no work is lost yet.
+- **A server of `roost up` that does not start**, eleven times in a row (`roost.embedded.child`):
+  its port is taken, its files are damaged. Without it nothing can be served, and whoever started
+  this process shall see that it ended.
 
 A broken invariant of the writer is not among them: it acknowledges nothing then, is started again,
 and the rest of the service goes on.

@@ -460,3 +460,17 @@ async def test_a_privilege_that_was_taken_away_is_a_server_that_is_away(scene: S
         await store._work(history.tidy)
     await scene.fetch(f"DROP OWNED BY {role}")
     await scene.fetch(f"DROP ROLE {role}")
+
+
+async def test_what_a_trigger_refuses_is_of_its_rows_and_no_outage(scene: Scene) -> None:
+    """The writer looks for the unit that it is about, and goes on with the others."""
+    num = scene.home.feeds["number"].num
+    for statement in (
+        "CREATE FUNCTION nope() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF new.feed_num = {num} THEN RAISE EXCEPTION 'not this feed'; END IF; RETURN new;"
+        " END $$",
+        "CREATE TRIGGER nope BEFORE INSERT ON feed_values FOR EACH ROW EXECUTE FUNCTION nope()",
+    ):
+        await scene.fetch(statement)
+    with pytest.raises(Unstorable, match="not this feed"):
+        await scene.home.commit(of(msgspec.structs.replace(scene.home.reading(1.0), feed_num=num)))

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
 from protocol.errors import Conflict
-from tests.contract.test_store import Home
+from tests.contract.test_store import KEY, Home, of
 from tests.contract.test_store_media import some_media
 from tests.contract.test_store_schedules import MEDIA, some_schedule
 from tests.contract.test_store_webhooks import some_webhook
@@ -89,3 +90,30 @@ async def test_of_many_devices_all_are_added_or_none(home: Home) -> None:
     with pytest.raises(Conflict):
         await add(3)
     assert len(await add(4)) == 3
+
+
+@pytest.mark.parametrize("device_id", [DEVICE, None])
+async def test_a_device_has_no_more_feeds_than_it_may_nor_have_all_together(
+    home: Home, device_id: str | None
+) -> None:
+    def made(n: int, place: str | None) -> Any:
+        return some_feed(f"more-{n}", 100 + n, device_id=place)
+
+    user_feeds = await home.store.feeds(USER, 100, 0)
+    there = sum(each.device_id == device_id for each in user_feeds)
+    await home.store.add_feed(made(0, device_id), 1_000, there + 1)
+    with pytest.raises(Conflict, match="feeds"):
+        await home.store.add_feed(made(1, device_id), 1_000, there + 1)
+    await home.store.add_feed(made(2, None if device_id else DEVICE), 1_000, 100)
+
+
+async def test_shared_feeds_are_equal_whatever_was_written_to_them(home: Home) -> None:
+    """So actors that started at other times have one copy."""
+    shared = some_feed("all", 100, device_id=None)
+    num = (await home.store.add_feed(shared)).num
+    (before,) = await home.store.load_devices([KEY])
+    await home.commit(of(msgspec.structs.replace(home.reading(1.0), feed_num=num)))
+    (after,) = await home.store.load_devices([KEY])
+    assert before is not None and after is not None
+    assert before.shared == after.shared
+    assert after.shared.of_key("all") is not None

@@ -8,7 +8,16 @@ from protocol.alarms import Alarm
 from protocol.errors import Refusal
 from protocol.messages import AckSaid, FromDevice, ReadingsSaid, StatusSaid, Unreadable
 from protocol.payloads import parse_ack, parse_reading, parse_readings, parse_status
-from protocol.records import Device, DeviceState, Feed, LoadedDevice, MqttLogin, Origin, User
+from protocol.records import (
+    Device,
+    DeviceState,
+    Feed,
+    LoadedDevice,
+    MqttLogin,
+    Origin,
+    SharedFeeds,
+    User,
+)
 from protocol.topics import parse_topic
 
 NOW = 1_790_000_000_000_000
@@ -90,9 +99,11 @@ def loaded(
     *feeds: Feed, state: DeviceState | None = None, raised: dict[int, int] | None = None
 ) -> LoadedDevice:
     device = some_device() if state is None else some_device(state=state)
+    feeds = feeds or (some_feed(),)
     return LoadedDevice(
         device=device,
-        feeds=feeds or (some_feed(),),
+        feeds=tuple(feed for feed in feeds if feed.device_id is not None),
+        shared=SharedFeeds(feed for feed in feeds if feed.device_id is None),
         alarms=tuple(some_alarm(num, at_us) for num, at_us in (raised or {}).items()),
     )
 

@@ -24,7 +24,7 @@ from protocol import commands
 from protocol.commands import Command
 from protocol.errors import Unavailable
 from protocol.messages import DeviceEffect
-from protocol.records import LoadedDevice
+from protocol.records import LoadedDevice, SharedFeeds
 from protocol.topics import parse_topic
 from protocol.webhooks import Errand, Outcome, WebhookDelivery
 from tests.conftest import Logs
@@ -251,7 +251,8 @@ class Loading(MemoryStore):
         if any(code in self.bad for _, code in keys):
             raise self.error
         made = [some_device(code=code) for _, code in keys]
-        return [LoadedDevice(device=each, feeds=(some_feed(),), alarms=()) for each in made]
+        shared = SharedFeeds([some_feed("s", 9, device_id=None)])
+        return [LoadedDevice(device=each, feeds=(some_feed(),), shared=shared) for each in made]
 
 
 class Fleet:
@@ -262,6 +263,7 @@ class Fleet:
         self.store = Loading()
         self.done: list[DeviceEffect] = []
         self.healed: list[str] = []
+        self.began: list[LoadedDevice] = []
         self.supervisor = Supervisor(nursery, self.clock, random.Random(1))
         writer = SimpleNamespace(barrier=trio.lowlevel.checkpoint)
         self.devices = Devices(
@@ -272,7 +274,7 @@ class Fleet:
             lambda user_id: None,
             self.clock,
             lambda loaded: self.healed.append(loaded.device.code),
-            lambda loaded: None,
+            self.began.append,
         )
         self.supervisor.keep("loader", self.devices.load_forever)
 
@@ -285,6 +287,17 @@ class Fleet:
     @property
     def heard(self) -> set[str]:
         return {effect.device[1] for effect in self.done if hasattr(effect, "device")}
+
+
+async def test_actors_that_start_at_other_times_have_one_copy_of_shared_feeds(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    fleet = Fleet(nursery)
+    for n in range(3):
+        assert fleet.say(f"d{n}")
+        await trio.sleep(1)
+    assert len(fleet.began) == 3
+    assert len({id(loaded.shared) for loaded in fleet.began}) == 1
 
 
 async def test_a_bad_device_row_fails_its_own_device_and_no_other(

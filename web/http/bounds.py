@@ -7,17 +7,21 @@ from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX
 
 DEVICES_MAX = 10_000
 FEEDS_MAX = 100_000
+# An actor starts with all of its device's, and is told of each change: a thousand are 10 ms.
+FEEDS_OF_DEVICE_MAX = 1_000
 SCHEDULES_MAX = 50_000
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Of one user, but for `connections`, of all, and `connections_of_address`.
 
+    `feeds_of_device` are those of one device, and likewise those that all devices of a user share.
     `dashboards` are sockets that are open at once.
     """
 
     devices: int = DEVICES_MAX
     feeds: int = FEEDS_MAX
+    feeds_of_device: int = FEEDS_OF_DEVICE_MAX
     schedules: int = SCHEDULES_MAX
     webhooks: int = WEBHOOKS_MAX
     dashboards: int | None = None  # actors.users.DASHBOARDS_MAX

@@ -12,17 +12,33 @@ from actors.adapters.postgres.listeners import tell_if_heard
 from actors.adapters.postgres.revising import revise
 from actors.ports import FeedPage
 from protocol import commands, people, schedules, webhooks
+from protocol.bounds import check_room, place_of_feeds
 from protocol.errors import Conflict
 from protocol.records import Feed, StoredReading, StoredRejection
 
 REFUSALS_KEPT_DAYS = 30
 
 
-async def add_feed(connection: Any, feed: Feed, most: int | None) -> Feed:
+async def add_feed(
+    connection: Any, feed: Feed, most: int | None, most_of_device: int | None
+) -> Feed:
     async with connection.transaction():
         await check_share(connection, "feeds", feed.user_id, most)
+        await _check_place(connection, feed, most_of_device)
         await tell_if_heard(connection, [feed.user_id])
         return await _add_feed(connection, feed)
+
+
+async def _check_place(connection: Any, feed: Feed, most: int | None) -> None:
+    """Whoever adds others of this user waits (`check_share`)."""
+    if most is None:
+        return
+    place = "device_id IS NULL AND user_id" if feed.device_id is None else "device_id"
+    count = await connection.fetchval(
+        f"SELECT count(*) FROM feeds WHERE {place} = $1::text::uuid AND NOT archived",
+        feed.device_id or feed.user_id,
+    )
+    check_room(place_of_feeds(feed.device_id), count, 1, most)
 
 
 async def _add_feed(connection: Any, feed: Feed) -> Feed:

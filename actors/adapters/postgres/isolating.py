@@ -18,8 +18,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-# What we sent, or what is stored, breaks a rule.
-CONTENT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+# What we sent, or what is stored, breaks a rule: of a type, of a table, of a trigger, or a limit of
+# the server's. Corrupted data is not among them: it may be an index that all rows need.
+CONTENT = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.PLPGSQLError,
+    asyncpg.TriggeredActionError,
+    asyncpg.TriggeredDataChangeViolationError,
+    asyncpg.ExternalRoutineError,
+    asyncpg.WithCheckOptionViolationError,
+    asyncpg.CardinalityViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
 
 
 class Poison(Exception):

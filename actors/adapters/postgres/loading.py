@@ -8,7 +8,7 @@ from actors.adapters.postgres import alarms, rows
 from actors.adapters.postgres.nouns import NOUNS
 from actors.adapters.postgres.unreadable import readable
 from protocol.ids import is_uuid
-from protocol.records import Device, Feed, LoadedDevice, SessionMemory
+from protocol.records import Device, Feed, LoadedDevice, SessionMemory, SharedFeeds
 
 DIGEST_BYTES = 16
 
@@ -38,30 +38,35 @@ async def load_devices(
         if device is None:
             loaded.append(None)
             continue
-        feeds = (*own[device.id], *shared[device.user_id])
         open_ones = tuple(known.get(device.num, ()))
-        loaded.append(LoadedDevice(device=device, feeds=feeds, alarms=open_ones))
+        loaded.append(
+            LoadedDevice(
+                device=device,
+                feeds=tuple(own[device.id]),
+                shared=shared[device.user_id],
+                alarms=open_ones,
+            )
+        )
     return loaded
 
 
 async def _feeds(
     connection: Any, devices: Sequence[Device]
-) -> tuple[dict[str, list[Feed]], dict[str, list[Feed]]]:
+) -> tuple[dict[str, list[Feed]], dict[str, SharedFeeds]]:
+    """Of devices by their ids, and shared ones by their users'."""
     own: dict[str, list[Feed]] = defaultdict(list)
-    shared: dict[str, list[Feed]] = defaultdict(list)
+    shared: dict[str, list[Feed]] = {device.user_id: [] for device in devices}
     found = await connection.fetch(
-        f"SELECT {rows.FEED} FROM {rows.FEED_FROM} WHERE NOT f.archived AND"
+        f"SELECT {rows.FEED} FROM feeds f LEFT JOIN feed_last l"
+        " ON l.feed_num = f.num AND f.device_id IS NOT NULL WHERE NOT f.archived AND"
         " (f.device_id = ANY($1::text[]::uuid[])"
         "  OR f.device_id IS NULL AND f.user_id = ANY($2::text[]::uuid[])) ORDER BY f.num",
         [device.id for device in devices],
-        sorted({device.user_id for device in devices}),
+        sorted(shared),
     )
     for feed in map(rows.feed, found):
-        if feed.device_id is None:
-            shared[feed.user_id].append(feed)
-        else:
-            own[feed.device_id].append(feed)
-    return own, shared
+        (shared[feed.user_id] if feed.device_id is None else own[feed.device_id]).append(feed)
+    return own, {user_id: SharedFeeds(feeds) for user_id, feeds in shared.items()}
 
 
 async def snapshot(connection: Any, user_id: str) -> list[Device]:

@@ -62,7 +62,8 @@ WITH log AS (
     UNION SELECT feed_num, minute FROM late
     UNION SELECT * FROM unnest($3::integer[], $4::integer[])
 )
-SELECT t.feed_num, t.minute FROM taken t JOIN feeds f ON f.num = t.feed_num ORDER BY 1, 2
+SELECT t.feed_num, t.minute FROM taken t JOIN feeds f ON f.num = t.feed_num
+WHERE t.minute IS NOT NULL ORDER BY 1, 2
 """
 
 _LEFT = """

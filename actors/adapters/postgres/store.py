@@ -183,8 +183,10 @@ class PostgresStore(
     async def issued(self, usernames: Sequence[str]) -> set[str]:
         return await self._work(devices.issued, usernames)
 
-    async def add_feed(self, feed: Feed, most: int | None = None) -> Feed:
-        return await self._work(history.add_feed, feed, most)
+    async def add_feed(
+        self, feed: Feed, most: int | None = None, most_of_device: int | None = None
+    ) -> Feed:
+        return await self._work(history.add_feed, feed, most, most_of_device)
 
     async def feeds(
         self, user_id: str, limit: int, after: int, device_id: str | None = None
