@@ -196,6 +196,7 @@ class House:
         )
         self.limits = Limits(bounds.rates, ports.broker.sessions, self.accounts, self.floods.began)
         self.canaries.is_there = self.limits.is_there
+        self.canaries.forgot = self.limits.forgot
         self.retained = RetainedCopies(
             ports.retained,
             is_seen=any(plan.is_seen for plan in ports.broker.sessions),
@@ -263,6 +264,7 @@ class House:
 
     def _led(self, epoch: int) -> None:
         self.writer.epoch = epoch
+        self.canaries.forget()
         self.clockwork.take_over(self.supervisor)
         self.neighbours.anew()
         self.supervisor.keep("renewer", self._renew_dashboards)

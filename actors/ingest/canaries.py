@@ -53,6 +53,7 @@ class Canaries:
 
     Attributes:
         is_there: told of a session when the broker has a canary that is to come by it.
+        forgot: told of a session when no canary is known any more that is to come by it.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Canaries:
     ) -> None:
         self.passed_total = 0
         self.is_there: Callable[[str, float], None] = lambda session, at_s: None
+        self.forgot: Callable[[str], None] = lambda session: None
         self._broker = broker
         self._token = token
         self._wait_may_serve = wait_may_serve
@@ -120,6 +122,12 @@ class Canaries:
         next_s = min((there_s for _, there_s in later.values()), default=float("inf"))
         return known[0], next_s
 
+    def forget(self) -> None:
+        """This process leads anew: what was on its way may have come by another one's sessions."""
+        for name, canary in self.canaries.items():
+            canary.on_their_way.clear()
+            self.forgot(name)
+
     @property
     def failing(self) -> dict[str, float]:
         """Sessions whose canary is late, and since how many seconds none came through."""
@@ -154,7 +162,6 @@ class Canaries:
         self._began_s = trio.current_time()
         for each in self.canaries.values():
             each.passed_s = each.sent = None
-            each.on_their_way.clear()
 
     async def _send(self) -> None:
         now_s = trio.current_time()

@@ -40,9 +40,11 @@ class Limits:
         self.shed = 0
         self.tell: Callable[[Notice], None] = lambda notice: None
         self._accounts = accounts
-        sessions = [plan.client_id for plan in plans if plan.partition is not None]
-        self._readings = Rates(settings, sessions, flooding)
-        self._urgent = Rates(settings, sessions, flooding)
+        kept = [plan for plan in plans if plan.partition is not None]
+        readings = [plan.client_id for plan in kept if not plan.live]
+        self._readings = Rates(settings, readings, flooding)
+        urgent = [plan.client_id for plan in kept if plan.live]
+        self._urgent = Rates(settings, urgent, flooding)
         self._notices = RateNotices()
 
     def caught_up(self, session: str, sent_s: float, next_s: float) -> None:
@@ -55,6 +57,11 @@ class Limits:
         """The broker has a canary that is to come by this session."""
         self._readings.is_there(session, at_s)
         self._urgent.is_there(session, at_s)
+
+    def forgot(self, session: str) -> None:
+        """No canary is known any more that is to come by this session."""
+        self._readings.forgot(session)
+        self._urgent.forgot(session)
 
     def takes(self, delivery: Delivery, topic: Topic) -> bool:
         """Whether a message is within the rates; one that is not has been counted and told.

@@ -11,6 +11,11 @@ session (`caught_up`), without a limit until the next one comes: nothing is refu
 at a pace that is allowed, however late and however fast it arrives. And what comes before a canary
 that the broker has acknowledged was published before that (`is_there`): a flood that has to wait
 for us is measured by that, and not by how slowly it arrives.
+
+One session says nothing of another: while this one brings what was sent just now, that one may
+bring what was sent an hour ago. So a device has a bucket for each session that it comes by (its
+partition's, and the one for what is not mapped), and a user's bucket fills from what is known of
+all sessions. While one is behind, the others' devices may have that much more of their user's rate.
 """
 
 from collections import OrderedDict
@@ -56,7 +61,8 @@ class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Device:
-    """`full_s`: when its bucket is full again. `count` messages came since `window_s`."""
+    """A device on one session. `full_s`: when its bucket is full again. `count` messages came since
+    `window_s`."""
 
     __slots__ = ("count", "full_s", "quiet_until_s", "window_s")
 
@@ -93,8 +99,9 @@ class Rates:
         # Before the first canary of a session nothing is known, and all of it may have waited.
         self._since_s = dict.fromkeys(sessions, float("-inf"))
         # When the broker had the oldest canary that is to come by each session.
-        self._until_s: dict[str, float] = {}
-        self._devices: OrderedDict[Key, _Device] = OrderedDict()
+        self._until_s = dict.fromkeys(self._since_s, float("inf"))
+        self._look_at_all()
+        self._devices: OrderedDict[tuple[str, Key], _Device] = OrderedDict()
         self._users: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
@@ -103,23 +110,38 @@ class Rates:
     def caught_up(self, session: str, sent_s: float, next_s: float = float("inf")) -> None:
         """A canary that was sent then has come by this session, for the first time; the broker had
         the next one at `next_s`."""
-        self._until_s[session] = next_s
-        if sent_s > self._since_s.get(session, float("inf")):
-            self._since_s[session] = sent_s
+        if session in self._since_s:
+            self._until_s[session] = next_s
+            self._since_s[session] = max(sent_s, self._since_s[session])
+            self._look_at_all()
 
     def is_there(self, session: str, at_s: float) -> None:
         """The broker has a canary that is to come by this session."""
-        self._until_s[session] = min(at_s, self._until_s.get(session, float("inf")))
+        if session in self._until_s:
+            self._until_s[session] = min(at_s, self._until_s[session])
+            self._look_at_all()
+
+    def forgot(self, session: str) -> None:
+        """No canary is known any more that is to come by this session."""
+        if session in self._until_s:
+            self._until_s[session] = float("inf")
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        """The same of whatever comes by any of them."""
+        self._all_since_s = min(self._since_s.values(), default=float("inf"))
+        self._all_until_s = max(self._until_s.values(), default=float("inf"))
 
     def judge(self, session: str, device: Key, now_s: float) -> float:
         """Whether a message is taken: 0.0, or else how many seconds are to be waited."""
         since_s = self._since_s.get(session, now_s)
         until_s = min(now_s, self._until_s.get(session, now_s))  # published between these two
-        mine = self._devices.get(device)
+        key = session, device
+        mine = self._devices.get(key)
         if mine is None:
-            mine = self._known(device, since_s)
+            mine = self._known(key, since_s)
         else:
-            self._devices.move_to_end(device)
+            self._devices.move_to_end(key)
         if since_s - mine.window_s >= FLOOD_S:
             mine.window_s, mine.count = since_s, 0
         mine.count += 1
@@ -128,6 +150,7 @@ class Rates:
         # The generic cell rate algorithm (ITU-T I.371, annex A), from `since_s` instead of `now_s`.
         full_s = max(since_s, mine.full_s) + self._every_s
         wait_s = full_s - until_s - self._burst_s
+        since_s, until_s = min(now_s, self._all_since_s), min(now_s, self._all_until_s)
         user_full_s = max(since_s, self._users.get(device[0], since_s)) + self._user_every_s
         wait_s = max(wait_s, user_full_s - until_s - self._user_burst_s)
         if wait_s > ROUNDING_S:
@@ -139,8 +162,8 @@ class Rates:
             self._users.popitem(last=False)
         return 0.0
 
-    def _known(self, device: Key, since_s: float) -> _Device:
-        mine = self._devices[device] = _Device(since_s)
+    def _known(self, key: tuple[str, Key], since_s: float) -> _Device:
+        mine = self._devices[key] = _Device(since_s)
         if len(self._devices) > KEYS_MAX:
             self._devices.popitem(last=False)
         return mine

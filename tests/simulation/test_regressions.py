@@ -1,6 +1,7 @@
 """What the search found once, each as the smallest story that shows it."""
 
 from contextlib import nullcontext
+from itertools import count
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from actors.devices import Devices
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged
 from protocol.times import SECOND_US, format_us
+from protocol.topics import partition
 from tests.simulation.device import VirtualDevice
 from tests.simulation.orders import id_of
 from tests.simulation.person import Refused
@@ -416,6 +418,32 @@ async def test_a_copy_of_an_earlier_value_of_the_same_instant_clears_no_alarm(wo
     assert await shed.last("t") == 50.0
     (alarm,) = (await shed.person.get("/alarms"))["items"]
     assert alarm["state"] == "active"
+
+
+@pytest.mark.parametrize("is_hasty", [False, True])
+async def test_what_waited_in_one_session_is_not_refused_for_what_came_by_another(
+    world: World, is_hasty: bool
+) -> None:
+    """What a device said while its session stood still was taken for too fast, because another
+    device of its user, by a session that did not stand still, had said something since. It was
+    acknowledged, and not kept (seed 5133)."""
+    shed = await world.device("shed").register()
+    mine = partition(shed.person.id, "shed", NATS.partitions)
+    codes = (f"barn-{n}" for n in count())
+    other = next(c for c in codes if partition(shed.person.id, c, NATS.partitions) != mine)
+    barn = world.device(other)
+    await barn.feed("t")
+    await shed.publish("t", 0.0)
+    await world.settle()
+    world.fault("line stalls", target=f"roost-part-{mine}", seconds=150)
+    await world.advance(1)
+    for n in range(1, 6):
+        await shed.publish("t", float(n), ts=world.clock.now_us() // 1000)
+    await world.advance(148)  # canaries wait behind them
+    await barn.send("feeds/t", b"1", is_hasty=is_hasty)
+    await world.settle()
+    assert await barn.values("t") == [1.0]
+    assert sorted(await shed.values("t")) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 def test_retained_readings_of_more_devices_than_there_are_actors_starve_nobody() -> None:

@@ -121,6 +121,26 @@ def test_a_canary_of_another_process_proves_nothing() -> None:
     ask(story)
 
 
+def test_who_leads_anew_waits_for_no_canary_of_before() -> None:
+    """Another process may have taken them."""
+
+    async def story(world: World) -> None:
+        canaries = world.house.canaries
+        forgotten: list[str] = []
+        canaries.forgot = forgotten.append
+        world.fault("line stalls", seconds=600, target="roost-part-0")
+        await world.advance(world.pulse.canary_s + 1)
+        (waiting,) = canaries.canaries["roost-part-0"].on_their_way
+        await world.store.hold_lead("another", 0.1, seize=True)
+        await world.store.resign_lead("another")
+        await world.settle()
+        assert world.house.leadership.epoch == 3
+        assert forgotten == list(canaries.canaries)
+        assert waiting not in canaries.canaries["roost-part-0"].on_their_way
+
+    ask(story)
+
+
 def test_before_the_first_canary_it_is_not_ready() -> None:
     async def story(world: World) -> None:
         world.broker.away = True

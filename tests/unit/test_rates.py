@@ -154,6 +154,45 @@ def test_a_session_that_brings_no_canaries_counts_from_the_arrival() -> None:
     assert taken.count(0.0) == 100
 
 
+def test_what_waited_in_one_session_is_not_measured_by_what_another_one_brings() -> None:
+    """An hour's backlog of one partition, beside another that has caught up: all of it was refused,
+    because a device of the same user had just said something."""
+    rates = Rates(SMALL, [PART, "roost-part-1"], lambda key, per_s: None)
+    for session in (PART, "roost-part-1"):
+        rates.caught_up(session, 0.0)
+        for at_s in (5.0, 3_600.0):
+            rates.is_there(session, at_s)
+    for sent_s, next_s in ((5.0, 3_600.0), (3_600.0, float("inf"))):
+        rates.caught_up("roost-part-1", sent_s, next_s)
+    assert rates.judge("roost-part-1", ("ada", "barn"), 3_600.0) == 0.0
+    assert [rates.judge(PART, SHED, 3_600.0) for _ in range(50)] == [0.0] * 50
+    for sent_s, next_s in ((5.0, 3_600.0), (3_600.0, float("inf"))):
+        rates.caught_up(PART, sent_s, next_s)
+    taken = [rates.judge(f"roost-part-{n % 2}", ("ada", f"{n}"), 3_600.0) for n in range(1_000)]
+    assert taken.count(0.0) == 200  # nothing waits any more: all of them are one user's
+
+
+def test_what_a_device_says_with_its_connect_is_not_before_what_waited_for_us() -> None:
+    """It is not mapped, comes by a session of its own, and was sent just now."""
+    floods: list[Key] = []
+    rates = Rates(SMALL, [PART], lambda key, per_s: floods.append(key))
+    rates.caught_up(PART, 0.0)
+    for at_s in (600.0, 3_600.0):
+        rates.is_there(PART, at_s)
+    assert rates.judge("roost-wills", SHED, 3_600.0) == 0.0
+    assert [rates.judge(PART, SHED, 3_600.0) for _ in range(6_000)] == [0.0] * 6_000
+    assert not floods
+
+
+def test_a_canary_that_is_not_known_any_more_is_not_waited_for() -> None:
+    """Another process led meanwhile, and it came by that one's session."""
+    scene = Scene()
+    scene.rates.caught_up(PART, 0.0)
+    scene.rates.is_there(PART, 5.0)
+    scene.rates.forgot(PART)
+    assert scene.send(6_000, 600.0, canary=False) == 6_000
+
+
 def test_a_rate_may_be_above_the_ceiling_of_the_usual_ones() -> None:
     assert RateSettings().flood_per_s == 5_000
     assert RateSettings(device_per_s=20.0).flood_per_s == 200
