@@ -283,10 +283,12 @@ class House:
         """Another process has led: all that this one remembers is old, and is built again.
 
         The sessions end first, so nothing new comes meanwhile. What is left of the actors' work has
-        the old epoch, and the store refuses it. An alarm or an offline change among it happens all
-        the same: its actor starts from the store, which knows nothing of it yet.
+        the old epoch, and the store refuses it; nobody is told of it (`_perform`). An alarm or an
+        offline change among it happens all the same: its actor starts from the store, which knows
+        nothing of it yet.
         """
         self.gateway.give_up_sessions()
+        self.users.give_up()
         self.clockwork.leases.clear()
         await self.devices.retire()
         await self.writer.barrier()
@@ -321,6 +323,8 @@ class House:
             self.devices.tell(change.device, Foreign(topic=topic))
 
     def _perform(self, effect: DeviceEffect) -> None:
+        if self.leadership.gives_up and not isinstance(effect, Unit):
+            return  # it comes from an actor that is to end, and its unit will be refused
         leases = self.clockwork.leases
         match effect:
             case Unit():

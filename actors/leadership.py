@@ -55,6 +55,7 @@ class Leadership:
         self.is_standby = False
         self.decided = trio.Event()  # set for good when it is known who leads
         self.stepped_down = 0
+        self.gives_up = False  # it was overtaken, and is not done with giving up what it had
         self._store = store
         self._holder = holder
         self._led = led
@@ -66,7 +67,6 @@ class Leadership:
         self._lease_s = LEASE_BEATS * beat_s
         self._confirmed_s = float("-inf")  # when the newest renewal was asked for
         self._rival: Lead | None = None  # as it was seen at the last look
-        self._must_give_up = False
         self._refused_epoch = 0  # under which a commit was refused
         self._changed = trio.Event()
         self._doubted = trio.Event()
@@ -164,11 +164,11 @@ class Leadership:
 
     def _overtaken(self, epoch: int) -> None:
         log.warning("another process led: steps down", epoch=self.epoch, theirs=epoch)
-        self.is_standby = self._must_give_up = True
+        self.is_standby = self.gives_up = True
         self.stepped_down += 1
 
     async def _clean_up(self) -> None:
         """Give up what belongs to an earlier lead; again, where that failed."""
-        if self._must_give_up:
+        if self.gives_up:
             await self._give_up()
-            self._must_give_up = False
+            self.gives_up = False

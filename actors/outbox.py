@@ -19,6 +19,7 @@ from protocol.events import (
     FeedValue,
     OccurrenceChanged,
     ScheduleChanged,
+    Staleness,
     Subscribe,
 )
 from protocol.records import Device
@@ -118,6 +119,17 @@ class Outbox:
         self._opened, self.has_lost, self._list = False, False, None
         for event in self._lane.take(EVENTS_MAX):
             if not isinstance(event, ASKED_AGAIN):
+                self._lane.put(event)
+
+    def forget(self) -> None:
+        """What waits is given up and goes out no more; a new list is to follow.
+
+        That live data stands still is no state of anything: it is told all the same.
+        """
+        if self._list is not None:
+            self._opened, self._list = False, None
+        for event in self._lane.take(EVENTS_MAX):
+            if isinstance(event, Staleness):
                 self._lane.put(event)
 
     def close(self) -> None:

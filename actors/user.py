@@ -19,6 +19,7 @@ from protocol.events import (
     OccurrenceChanged,
 )
 from protocol.messages import (
+    GivenUp,
     Happened,
     ReadSnapshot,
     Renewed,
@@ -67,6 +68,13 @@ class UserActor:
                 for outbox in self._outboxes.values():
                     outbox.hold()
                 return [ReadSnapshot(outbox=outbox) for outbox in self._outboxes.values()]
+            case GivenUp():
+                self._newest.clear()
+                self._gone.clear()
+                self._feed_us.clear()
+                for outbox in self._outboxes.values():
+                    outbox.forget()
+                return []
             case SnapshotRead(outbox=outbox, devices=devices):
                 if id(outbox) in self._outboxes:
                     self._outboxes[id(outbox)].open(self._merged(devices))

@@ -13,8 +13,9 @@ from actors.ports import Store
 from actors.supervisor import Cell, Supervisor
 from actors.user import UserActor
 from protocol.errors import Busy, RoostError, in_words
-from protocol.events import Event
+from protocol.events import Event, Staleness
 from protocol.messages import (
+    GivenUp,
     Happened,
     Renewed,
     SnapshotRead,
@@ -91,18 +92,30 @@ class Users:
 
     def renew(self, user_id: str) -> None:
         """A change may have been made without a word: this user's dashboards look again."""
-        cell = self._cells.get(user_id)
-        if cell is not None:
-            try:
-                cell.mailbox.put_nowait(Renewed(), control=True)
-            except trio.WouldBlock:
-                for outbox in self._watching[user_id]:
-                    outbox.close()  # too much comes and goes: they shall connect again
+        if user_id in self._cells:
+            self._ask(user_id, Renewed())
 
     def renew_all(self) -> None:
         """What dashboards were told may never have come true: all begin again with a snapshot."""
         for user_id in self._cells:
             self.renew(user_id)
+
+    def give_up(self) -> None:
+        """Another process has led: nobody is told any more of what was judged here before, and may
+        not be stored. `renew_all` is to follow."""
+        for user_id, cell in self._cells.items():
+            waiting = cell.mailbox.data.take(EVENTS_MAX)
+            self._ask(user_id, GivenUp())
+            for message in waiting:
+                if isinstance(message, Happened) and isinstance(message.event, Staleness):
+                    cell.mailbox.put_nowait(message)
+
+    def _ask(self, user_id: str, message: UserMessage) -> None:
+        try:
+            self._cells[user_id].mailbox.put_nowait(message, control=True)
+        except trio.WouldBlock:
+            for outbox in self._watching[user_id]:
+                outbox.close()  # too much comes and goes: they shall connect again
 
     @asynccontextmanager
     async def watch(self, user_id: str, most: int | None = None) -> AsyncIterator[Outbox]:

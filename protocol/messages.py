@@ -180,7 +180,12 @@ class Renewed(_Message, frozen=True, kw_only=True):
     """Something may have changed without a word: every dashboard begins again with a snapshot."""
 
 
-UserMessage = Happened | Subscribed | Unsubscribed | SnapshotRead | Renewed
+class GivenUp(_Message, frozen=True, kw_only=True):
+    """Another process has led: what was told and may not be stored is forgotten. `Renewed` follows
+    when it is known what is."""
+
+
+UserMessage = Happened | Subscribed | Unsubscribed | SnapshotRead | Renewed | GivenUp
 
 
 # What a user actor's step asks for

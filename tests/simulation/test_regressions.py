@@ -446,6 +446,36 @@ async def test_what_waited_in_one_session_is_not_refused_for_what_came_by_anothe
     assert sorted(await shed.values("t")) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
+@pytest.mark.parametrize("lives", [False, True])
+async def test_a_dashboard_is_not_told_what_is_given_up_already(world: World, lives: bool) -> None:
+    """An actor still waited for the store when its process stepped down, and then judged what it
+    had before it ended: a dashboard that was opened meanwhile was told of it behind the list that
+    said what is stored, and went back with the next one (seed 367)."""
+    shed = await world.device("shed").register()
+    barn = world.device("barn")
+    await barn.feed("t")
+    await shed.status(status="online", temperature=1, ts=world.clock.now_us() // 1000)
+    await world.advance(1 if lives else 2 * world.idle_s)
+    await barn.publish("t", 1.0)
+    await world.advance(1)
+    house = world.house
+    async with world.dashboard():
+        world.store_faults.away = True
+        await barn.publish("t", 2.0)  # the writer waits longer for the store than the actor does
+        await shed.status(status="online", temperature=2, ts=world.clock.now_us() // 1000)
+        await world.advance(5.1)
+        await world.store.hold_lead("another", 0.1, seize=True)
+        await world.store.resign_lead("another")
+        world.store_faults.away = False
+        house.leadership.doubt(house.leadership.epoch)
+        await world.advance(0.01)
+        assert house.leadership.gives_up
+        async with world.dashboard() as screen:
+            await screen.until(lambda: screen.devices[shed.id]["temperature"] == 2)
+            await world.settle()
+        assert house.leadership.epoch == 3
+
+
 def test_retained_readings_of_more_devices_than_there_are_actors_starve_nobody() -> None:
     """Each connection brought them all again, to fetch the one for which there had been no room."""
 

@@ -1,13 +1,18 @@
 """The user actor and the outboxes: no gap after the snapshot, nothing older after newer."""
 
+import random
 from typing import Any
 
 import msgspec
 import pytest
 import trio
 
+from actors.adapters.memory import ManualClock
+from actors.adapters.memory_store import MemoryStore
 from actors.outbox import EVENTS_MAX, Filter, Outbox
+from actors.supervisor import Supervisor
 from actors.user import UserActor
+from actors.users import Users
 from protocol.commands import Command
 from protocol.events import (
     AlarmChanged,
@@ -21,7 +26,15 @@ from protocol.events import (
     Subscribe,
     framed,
 )
-from protocol.messages import Happened, ReadSnapshot, SnapshotRead, Subscribed, Unsubscribed
+from protocol.messages import (
+    GivenUp,
+    Happened,
+    ReadSnapshot,
+    Renewed,
+    SnapshotRead,
+    Subscribed,
+    Unsubscribed,
+)
 from protocol.records import Device, DeviceState
 from tests.unit.makers import DEVICE, NOW, USER, some_alarm, some_device
 
@@ -262,3 +275,45 @@ async def test_what_clients_ask_for_again_is_not_told_behind_a_new_list() -> Non
     outbox.offer(later)
     outbox.open(DeviceList(()))
     assert await outbox.take() == [DeviceList(()), FeedValue("f", "t", DEVICE, 1.5, NOW), later]
+
+
+async def test_what_is_given_up_is_told_neither_before_the_new_list_nor_behind_it() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.read(at(1))
+    await scene.shown()
+    scene.happen(DeviceChanged(at(2)), value(2, NOW + 2), Staleness(NOW))
+    scene.actor.step(GivenUp(), NOW)
+    assert await scene.shown() == [Staleness(NOW)]
+    scene.actor.step(Renewed(), NOW)
+    scene.read(at(1))
+    scene.happen(value(1, NOW + 1))
+    assert await scene.shown() == [DeviceList((at(1),)), value(1, NOW + 1)]
+
+
+async def test_a_list_that_waits_and_is_given_up_is_not_told() -> None:
+    scene = Scene()
+    scene.subscribe()
+    scene.happen(DeviceChanged(at(2)))
+    scene.read(at(1))
+    scene.actor.step(GivenUp(), NOW)
+    scene.actor.step(Renewed(), NOW)
+    scene.read(at(1))
+    assert await scene.shown() == [DeviceList((at(1),))]
+
+
+async def test_what_waits_for_a_user_actor_is_given_up_too() -> None:
+    """A list is asked for before what waits there: it was told behind the list."""
+    clock = ManualClock()
+    async with trio.open_nursery() as nursery:
+        supervisor = Supervisor(nursery, clock, random.Random(1))
+        users = Users(
+            MemoryStore(clock), supervisor, lambda user_id: None, trio.lowlevel.checkpoint
+        )
+        async with users.watch(USER) as outbox:
+            assert await outbox.take() == [DeviceList(())]
+            users.tell(USER, DeviceChanged(at(2)))
+            users.tell(USER, Staleness(NOW))
+            users.give_up()
+            users.renew_all()
+            assert await outbox.take() == [DeviceList(()), Staleness(NOW)]
