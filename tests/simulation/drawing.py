@@ -358,7 +358,8 @@ class _Painter:
     def reports(self) -> list[AnyStep]:
         steps: list[AnyStep] = []
         for owner, code in DEVICES[:3]:
-            times = sorted(self.moment() for _ in range(self.rng.randint(1, 6)))
+            # Of two of one moment the one that comes last counts, whichever was said first.
+            times = sorted({self.moment() for _ in range(self.rng.randint(1, 6))})
             for mark, at_s in enumerate(times, 1):
                 _, arrivals = self.arrivals()
                 steps.append(
