@@ -264,7 +264,7 @@ class House:
 
     def _led(self, epoch: int) -> None:
         self.writer.epoch = epoch
-        self.canaries.forget()
+        self.canaries.led()
         self.clockwork.take_over(self.supervisor)
         self.neighbours.anew()
         self.supervisor.keep("renewer", self._renew_dashboards)

@@ -77,6 +77,7 @@ class Canaries:
         self._began_s = trio.current_time()
         self._numbers = count(1)
         self._all_passed = trio.Event()
+        self._led_anew = trio.Event()
         topics = canary_topics(broker.sessions)
         self.canaries = {name: Canary(topic) for name, topic in topics.items()}
 
@@ -86,11 +87,15 @@ class Canaries:
             if not self._leads():
                 await self._wait_may_serve()
                 self._begin()
+            if self._led_anew.is_set():
+                self._led_anew = trio.Event()
                 with trio.move_on_after(self._every_s):  # what is sent before finds no session
                     await self._broker.wait_subscribed()
             with trio.move_on_after(self._every_s):  # whatever the broker does with it
-                await self._send()
-                await trio.sleep_forever()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._send)
+                    await self._led_anew.wait()
+                    nursery.cancel_scope.cancel()
 
     async def wait_passed(self) -> None:
         """Wait until every session's canary has passed once: from then on all of it works."""
@@ -122,8 +127,10 @@ class Canaries:
         next_s = min((there_s for _, there_s in later.values()), default=float("inf"))
         return known[0], next_s
 
-    def forget(self) -> None:
-        """This process leads anew: what was on its way may have come by another one's sessions."""
+    def led(self) -> None:
+        """This process leads anew, perhaps within one round: it begins with another one, and what
+        was on its way may have come by another process's sessions."""
+        self._begin()
         for name, canary in self.canaries.items():
             canary.on_their_way.clear()
             self.forgot(name)
@@ -160,6 +167,7 @@ class Canaries:
     def _begin(self) -> None:
         """This process leads from now on: what passed before proves nothing."""
         self._began_s = trio.current_time()
+        self._led_anew.set()
         for each in self.canaries.values():
             each.passed_s = each.sent = None
 

@@ -1,13 +1,15 @@
 """Canaries: what passes, what is late, and what `/readyz` makes of it."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
-from actors.ingest.canaries import EVERY_S, LATE_S, canary_topics
+from actors.ingest.canaries import EVERY_S, LATE_S, Canaries, canary_topics
+from actors.ports import Publication
 from protocol.resources import Readiness
 from protocol.topics import Kind, parse_topic, partition
 from tests.simulation.running import simulate
@@ -151,3 +153,36 @@ def test_before_the_first_canary_it_is_not_ready() -> None:
             assert (await readiness(world)).status == "ready"
 
     simulate(World(1), story)
+
+
+async def test_a_lead_taken_again_within_a_round_begins_a_new_one(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """What passed long ago, before it was lost, made the new leader answer 503 for seconds."""
+    sent: list[Publication] = []
+
+    async def publish(messages: list[Publication]) -> list[bool]:
+        await trio.lowlevel.checkpoint()
+        sent.extend(messages)
+        return [True] * len(messages)
+
+    broker = SimpleNamespace(
+        sessions=plain_plans(), wait_subscribed=trio.lowlevel.checkpoint, publish=publish
+    )
+    canaries = Canaries(
+        broker,
+        "t",
+        wait_may_serve=trio.lowlevel.checkpoint,
+        leads=lambda: True,
+    )
+    nursery.start_soon(canaries.run)
+    await trio.sleep(0.5)
+    for name, message in zip(canaries.canaries, sent, strict=True):
+        canaries.passed(name, message.payload)
+    await trio.sleep(10 * EVERY_S)
+    assert canaries.failing_since_s is not None
+    sent.clear()
+    canaries.led()
+    assert canaries.failing_since_s is None and not canaries.is_proven
+    await trio.sleep(0.5)
+    assert len(sent) == len(canaries.canaries)
