@@ -294,17 +294,20 @@ class Devices:
 
     async def _load_devices(self, keys: Sequence[Key]) -> list[LoadedDevice | None]:
         loaded = await self._store.load_devices(keys)
-        return [None if each is None else self._with_one_copy(each) for each in loaded]
+        one_copy = {user_id: self._one_copy(user_id, s) for user_id, s in _shared(loaded).items()}
+        return [
+            each and msgspec.structs.replace(each, shared=one_copy[each.device.user_id])
+            for each in loaded
+        ]
 
-    def _with_one_copy(self, loaded: LoadedDevice) -> LoadedDevice:
+    def _one_copy(self, user_id: str, shared: SharedFeeds) -> SharedFeeds:
         """Actors of a user that were started at other times have the same shared feeds."""
-        user_id, shared = loaded.device.user_id, loaded.shared
         known = self._shared.get(user_id)
-        if known is not shared and known == shared:
-            return msgspec.structs.replace(loaded, shared=known)
+        if known == shared:
+            return known
         if user_id in self._of_user:
             self._shared[user_id] = shared
-        return loaded
+        return shared
 
     async def refresh_forever(self) -> None:
         """Bring settings that could not be taken at once to where they belong."""
@@ -433,3 +436,8 @@ class Devices:
 def subject_of(key: Key) -> str:
     """A device in a dead letter."""
     return f"{key[0]}/{key[1]}"
+
+
+def _shared(loaded: Sequence[LoadedDevice | None]) -> dict[str, SharedFeeds]:
+    """Of each user: read together, all devices of one have equal ones."""
+    return {each.device.user_id: each.shared for each in loaded if each is not None}
