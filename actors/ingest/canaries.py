@@ -92,10 +92,8 @@ class Canaries:
                 with trio.move_on_after(self._every_s):  # what is sent before finds no session
                     await self._broker.wait_subscribed()
             with trio.move_on_after(self._every_s):  # whatever the broker does with it
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._send)
-                    await self._led_anew.wait()
-                    nursery.cancel_scope.cancel()
+                await self._send()
+                await self._led_anew.wait()
 
     async def wait_passed(self) -> None:
         """Wait until every session's canary has passed once: from then on all of it works."""
