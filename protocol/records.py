@@ -150,9 +150,6 @@ class SharedFeeds:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SharedFeeds) and self._by_key == other._by_key
 
-    def __hash__(self) -> int:
-        return hash(frozenset(self._by_num))
-
     def of_key(self, key: str) -> Feed | None:
         return self._by_key.get(key)
 

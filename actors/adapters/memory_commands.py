@@ -1,7 +1,6 @@
 """Commands in the store's twin."""
 
 from collections.abc import Sequence
-from itertools import compress
 
 import msgspec
 
@@ -81,11 +80,11 @@ class CommandTables(WebhookTables):
                 for c in self._open()
                 if c.next_try_us <= now_us or c.next_try_us > now_us + NEXT_MAX_US
             ),
-            key=lambda c: (c.next_try_us > now_us, c.next_try_us, c.num),
+            key=lambda c: (c.next_try_us, c.num),
         )
-        is_first = [not c.attempts and c.next_try_us <= now_us for c in due]
-        first = list(compress(due, is_first))[: commands.firsts_of(limit)]
-        again = [c for c, is_one in zip(due, is_first, strict=True) if not is_one]
+        first = [c for c in due if not c.attempts and c.next_try_us <= now_us]
+        first = first[: commands.firsts_of(limit)]
+        again = [c for c in due if c.attempts or c.next_try_us > now_us]
         due = first + again[: limit - len(first)]
         send: list[Command] = []
         expired: list[Command] = []

@@ -55,11 +55,13 @@ FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::time
 WHERE c.num = i.num
 """
 
+# 0: never sent; as in the index.
+_TRIED = "least(c.attempts, 1)"
+
 # The few that are taken are found first, by the index alone, and read as they are when they are
 # locked (see `schedules`). `astray`: their next try is further away than any is put; the clock was
 # set back. What was put aside holds up no other of its device. What was never sent goes first, up
 # to four of five: many that nobody answers hold up no new one, and many new ones hold up no expiry.
-_TRIED = "least(c.attempts, 1)"  # as in the index
 _DUE = f"""
 WITH first AS MATERIALIZED (
     SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 0 AND c.next_try_at <= $1
@@ -78,7 +80,6 @@ SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
 FROM taken c JOIN devices d ON d.num = c.device_num
 ORDER BY {_TRIED}, c.next_try_at, c.num
 """
-
 
 _NEXT = f"""
 SELECT least(

@@ -49,7 +49,6 @@ given AS MATERIALIZED (
     RETURNING feed_num, device_num, ts, digest
 ), new AS MATERIALIZED (
     SELECT given.* FROM given JOIN stored USING (feed_num, device_num, ts, digest)
-    WHERE message_id IS NULL OR (feed_num, device_num, message_id) IN (TABLE unseen)
 ), last AS (
     INSERT INTO feed_last AS l (feed_num, ts, number, text, boolean)
     SELECT DISTINCT ON (feed_num) feed_num, ts, number, text, boolean FROM new
@@ -58,9 +57,7 @@ given AS MATERIALIZED (
     ON CONFLICT (feed_num) DO UPDATE SET ts = excluded.ts, number = excluded.number,
         text = excluded.text, boolean = excluded.boolean WHERE excluded.ts >= l.ts
 ), missing AS MATERIALIZED (
-    SELECT unit, count(*)::integer AS many FROM given
-    WHERE (SELECT count(*) FROM given) > (SELECT count(*) FROM new)
-        AND n NOT IN (SELECT n FROM new)
+    SELECT unit, count(*)::integer AS many FROM given WHERE n NOT IN (SELECT n FROM new)
     GROUP BY unit
 )"""
 
