@@ -86,7 +86,6 @@ class Canaries:
         while True:
             if not self._leads():
                 await self._wait_may_serve()
-                self._begin()
             if self._led_anew.is_set():
                 self._led_anew = trio.Event()
                 with trio.move_on_after(self._every_s):  # what is sent before finds no session
@@ -126,10 +125,12 @@ class Canaries:
         return known[0], next_s
 
     def led(self) -> None:
-        """This process leads anew, perhaps within one round: it begins with another one, and what
-        was on its way may have come by another process's sessions."""
-        self._begin()
+        """This process leads from now on, perhaps again within one round: what passed before
+        proves nothing, and what was on its way may have come by another process's sessions."""
+        self._began_s = trio.current_time()
+        self._led_anew.set()
         for name, canary in self.canaries.items():
+            canary.passed_s = canary.sent = None
             canary.on_their_way.clear()
             self.forgot(name)
 
@@ -161,13 +162,6 @@ class Canaries:
 
     def _last_s(self, canary: Canary) -> float:
         return self._began_s if canary.passed_s is None else canary.passed_s
-
-    def _begin(self) -> None:
-        """This process leads from now on: what passed before proves nothing."""
-        self._began_s = trio.current_time()
-        self._led_anew.set()
-        for each in self.canaries.values():
-            each.passed_s = each.sent = None
 
     async def _send(self) -> None:
         now_s = trio.current_time()
