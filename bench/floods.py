@@ -51,11 +51,14 @@ def flood(
     began_s = time.monotonic()
     with wire.connect("127.0.0.1", port, *login) as line:
         answered = [0]
+        came = threading.Condition()
 
         def listen() -> None:
             try:
                 while data := line.recv(1 << 16):
-                    answered[0] += len(data) // 4
+                    with came:
+                        answered[0] += len(data) // 4
+                        came.notify()
             except OSError:
                 return
 
@@ -66,7 +69,8 @@ def flood(
                     time.sleep(PACE_S)  # the pace that was asked for
                     continue
                 if qos and sent - answered[0] > PACKET_IDS - at_once:
-                    time.sleep(0.001)  # all packet ids wait for their answers
+                    with came:  # all packet ids wait for their answers
+                        came.wait(PACE_S)
                     continue
                 line.sendall(b"".join(_packet(topic, sent + n, qos) for n in range(at_once)))
                 sent += at_once
