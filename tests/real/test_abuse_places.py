@@ -37,7 +37,7 @@ DASHBOARDS = 30
 @pytest.fixture(scope="module")
 def roost(begun_for_all: Path) -> Iterator[Roost]:
     shares = [part for noun in SHARES for part in (f"--{noun}-of-user", str(MOST))]
-    shares += ["--dashboards-of-user", str(DASHBOARDS)]
+    shares += ["--dashboards-of-user", str(DASHBOARDS), "--feeds-of-device", str(MOST - 1)]
     with running(begun_for_all, *OPTIONS, *shares) as service:
         yield service
 
@@ -229,9 +229,13 @@ async def test_nobody_has_more_than_her_share(roost: Roost) -> None:
     wanted = [201] * MOST + [409]
     many = range(MOST + 1)
     assert tried("/devices", *[{"device_code": f"e{n}", "name": "x"} for n in many]) == wanted
-    assert tried("/feeds", *[{"key": f"e{n}", "name": "x", "kind": "number"} for n in many]) == (
-        wanted
+    # One less is shared by all devices; another one is of a device, and then she has as many as
+    # she may.
+    assert tried("/feeds", *[{"key": f"e{n}", "name": "x"} for n in range(MOST)]) == (
+        [201] * (MOST - 1) + [409]
     )
+    own = {"key": "own", "name": "x", "device_id": eve.get("/devices")["items"][0]["id"]}
+    assert tried("/feeds", own, {**own, "key": "more"}) == [201, 409]
     hook = {"url": "https://receiver.example/", "events": ["alarm.raised"]}
     assert tried("/webhooks", *[hook for _ in many]) == wanted
     headers = [("x-auth-token", eve.token)]

@@ -1,8 +1,13 @@
 """How much is claimed at once."""
 
+from types import SimpleNamespace
+
 import trio
 from trio.testing import MockClock
 
+from actors.adapters.memory import ManualClock
+from actors.adapters.memory_store import MemoryStore
+from actors.ports.time import Claimed, Judge
 from actors.scheduling import (
     BESIDE_PER_S,
     CLAIM_MAX,
@@ -10,6 +15,7 @@ from actors.scheduling import (
     CLAIM_PACE_S,
     CLAIMED_PER_S,
     Portions,
+    Scheduling,
 )
 from protocol.recurrence import occurrences
 from protocol.schedules import planned
@@ -57,6 +63,54 @@ async def test_where_others_go_first_it_takes_a_tenth(autojump_clock: MockClock)
         await trio.sleep(CLAIM_PACE_S)
     assert set(sizes) == {0, CLAIM_MIN}
     assert abs(sum(sizes) - BESIDE_PER_S) < 2 * CLAIM_MIN
+
+
+class Due(MemoryStore):
+    """So many occurrences are due; and how many commands are claimed beside them."""
+
+    def __init__(self, many: int) -> None:
+        super().__init__(ManualClock())
+        self.many = many
+        self.asked = 0
+
+    async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
+        await trio.lowlevel.checkpoint()
+        self.many = max(0, self.many - limit)
+        return Claimed(next_us=now_us if self.many else None)
+
+    async def claim_commands(self, now_us: int, limit: int) -> Claimed:
+        await trio.lowlevel.checkpoint()
+        self.asked += limit
+        return Claimed()
+
+
+async def test_tries_again_are_slow_while_occurrences_wait_for_their_command(
+    autojump_clock: MockClock,
+) -> None:
+    store = Due(1_000_000)
+    clock = ManualClock()
+    dispatcher = SimpleNamespace(room=10_000, send=lambda claimed: None)
+    scheduling = Scheduling(
+        store,
+        clock,
+        dispatcher,  # type: ignore[arg-type]
+        SimpleNamespace(),  # type: ignore[arg-type]  # nothing is built here
+        changed=lambda progress: None,
+        planned=lambda: None,
+    )
+
+    async def for_a_second() -> int:
+        store.asked = 0
+        for _ in range(round(1 / CLAIM_PACE_S)):
+            await scheduling.fire()
+            await scheduling.try_commands()
+            await trio.sleep(CLAIM_PACE_S)
+        return store.asked
+
+    await scheduling.fire()
+    assert 0 < await for_a_second() <= 1.2 * BESIDE_PER_S
+    store.many = 1
+    assert await for_a_second() > CLAIMED_PER_S / 2
 
 
 def test_many_due_at_one_moment_are_out_within_five_seconds() -> None:
