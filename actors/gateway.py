@@ -173,6 +173,14 @@ class Gateway:
         """Of payloads that are held until their commit."""
         return self._bytes
 
+    @property
+    def can_send(self) -> bool:
+        """Whether a session that we send by is connected: standing by, too."""
+        return any(
+            ledger.connection and name not in self._persistent
+            for name, ledger in self.ledgers.items()
+        )
+
     async def prepare(self, session: str) -> None:
         """Before a connection: wait for the lead, and learn what earlier processes left in doubt.
 

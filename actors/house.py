@@ -145,6 +145,8 @@ class House:
             resumed=self.neighbours.anew,
             give_up=lambda: self._give_up(),
             stood_by=lambda: self.gateway.others_serve(),
+            heard=lambda: self.gateway.messages,
+            reaches_broker=lambda: self.gateway.can_send,
             alone=pulse.is_alone,
             beat_s=pulse.beat_s,
         )

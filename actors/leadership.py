@@ -4,6 +4,8 @@ The lead is a lease in the store. Its holder renews it every second; one that is
 replaced when its lease has run out. The epoch grows with every new holder, and commits carry it:
 a leader that was overtaken commits nothing any more (`Fenced`), gives up what it took, and stands
 by. It alone claims due work, too (`actors.clockwork`): only its dashboards hear what became of it.
+
+A leader to which the broker brings nothing gives way to a process that reaches it, if there is one.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,6 +26,10 @@ ALONE_BEAT_S = 10.0
 LEASE_BEATS = 3.0
 LOOK_BEATS = 0.5
 RESIGN_WITHIN_S = 1.0
+# A leader gives way when the broker brings nothing for so long, not even one of three canaries in a
+# row; twice as long each time until something comes: where nobody hears anything, the lead shall
+# not go to and fro.
+PATIENCE_S, PATIENCE_MAX_S = 15.0, 600.0
 
 
 class Leadership:
@@ -35,6 +41,8 @@ class Leadership:
         resumed: told that its lease runs again, which had run out and nobody else had meanwhile.
         give_up: awaited when another process has led, or leads: what is in memory is old.
         stood_by: told that another process serves from now on.
+        heard: how many messages the broker has brought.
+        reaches_broker: whether the broker answers this process.
         alone: no other process can be there; the lead is taken at once, whoever had it.
         beat_s: between two renewals.
     """
@@ -48,6 +56,8 @@ class Leadership:
         resumed: Callable[[], None],
         give_up: Callable[[], Awaitable[None]],
         stood_by: Callable[[], None],
+        heard: Callable[[], int],
+        reaches_broker: Callable[[], bool],
         alone: bool = False,
         beat_s: float = BEAT_S,
     ) -> None:
@@ -55,6 +65,7 @@ class Leadership:
         self.is_standby = False
         self.decided = trio.Event()  # set for good when it is known who leads
         self.stepped_down = 0
+        self.gave_way = 0
         self.gives_up = False  # it was overtaken, and is not done with giving up what it had
         self._store = store
         self._holder = holder
@@ -62,6 +73,10 @@ class Leadership:
         self._resumed = resumed
         self._give_up = give_up
         self._stood_by = stood_by
+        self._heard = heard
+        self._reaches_broker = reaches_broker
+        self._silence = 0, float("-inf")  # messages that were heard before it, and since when
+        self._patience_s = PATIENCE_S
         self._alone = alone
         self._beat_s = beat_s
         self._lease_s = LEASE_BEATS * beat_s
@@ -106,9 +121,7 @@ class Leadership:
             asked_s = trio.current_time()
             pause_s = self._beat_s * LOOK_BEATS
             try:
-                lead = await self._store.hold_lead(
-                    self._holder, self._lease_s, seize=self._alone and not self.epoch
-                )
+                lead = await self._ask()
             except Unavailable as error:
                 log.debug("the lead cannot be asked for", error=in_words(error))
             else:
@@ -119,6 +132,31 @@ class Leadership:
                     await self._stand_by(lead)
             with trio.move_on_after(pause_s):
                 await self._doubted.wait()
+
+    async def _ask(self) -> Lead:
+        """Who leads now; this process, if it can and shall. Raises `Unavailable`."""
+        lead = await self._store.hold_lead(
+            self._holder,
+            self._lease_s,
+            seize=self._alone and not self.epoch,
+            is_fit=self._reaches_broker(),
+        )
+        if not (lead.is_ours and lead.epoch == self.epoch and self._shall_give_way(lead)):
+            return lead
+        log.warning("gives way: the broker brings nothing to this process", epoch=lead.epoch)
+        self.gave_way += 1
+        self._patience_s = min(2 * self._patience_s, PATIENCE_MAX_S)
+        await self._store.resign_lead(self._holder)
+        return await self._store.hold_lead(self._holder, self._lease_s, is_fit=False)
+
+    def _shall_give_way(self, lead: Lead) -> bool:
+        heard, now_s = self._heard(), trio.current_time()
+        if heard != self._silence[0]:
+            self._patience_s = PATIENCE_S
+            self._silence = heard, now_s
+        elif not self.may_serve:
+            self._silence = heard, now_s  # the store was away: what came could not be acknowledged
+        return lead.has_standby and now_s - self._silence[1] >= self._patience_s
 
     async def resign(self) -> None:
         """At the end: the next process need not wait for the lease. Bounded by a second.
@@ -141,6 +179,7 @@ class Leadership:
             await self._clean_up()
             log.info("leads", epoch=lead.epoch)
             self.epoch, self.is_standby, self._refused_epoch = lead.epoch, False, 0
+            self._silence = self._heard(), trio.current_time()
             self._led(lead.epoch)
         elif not self.may_serve:
             self._resumed()

@@ -13,6 +13,7 @@ import trio
 
 from actors.adapters.memory_alarms import AlarmTables
 from actors.adapters.memory_charts import ChartTables
+from actors.adapters.memory_lead import LeadRow
 from actors.adapters.memory_listeners import ListenerTables
 from actors.adapters.memory_listing import SHELVES, ListTables
 from actors.adapters.memory_media import MediaTables
@@ -78,10 +79,7 @@ class MemoryStore(
         self.poison: set[Value] = set()
         self.owners: dict[str, str] = {}
         super().__init__(clock)
-        self._epoch = 0
-        self._holder: str | None = None
-        self._expires_s = float("-inf")
-        self._renewals = 0
+        self._lead = LeadRow()
         self._running: dict[str, _Running] = {}
         self._devices: dict[str, Device] = {}
         self._logins: dict[str, MqttLogin] = {}  # by device id
@@ -111,24 +109,19 @@ class MemoryStore(
         self.begin(batch, 0.0)
         return await self.finish(batch.id)
 
-    async def hold_lead(self, holder: str, lease_s: float, *, seize: bool = False) -> Lead:
+    async def hold_lead(
+        self, holder: str, lease_s: float, *, seize: bool = False, is_fit: bool = True
+    ) -> Lead:
         await self._cross()
-        now_s = trio.current_time()
-        is_free = self._holder in (None, holder) or self._expires_s < now_s or seize
-        if is_free:
-            self._epoch += self._holder != holder
-            self._holder, self._expires_s = holder, now_s + lease_s
-            self._renewals += 1
-        return Lead(epoch=self._epoch, is_ours=is_free, renewals=self._renewals)
+        return self._lead.hold(holder, lease_s, seize=seize, is_fit=is_fit)
 
     async def resign_lead(self, holder: str) -> None:
         await self._cross()
-        if self._holder == holder:
-            self._holder = None
+        self._lead.resign(holder)
 
     def forget_lead(self) -> None:
         """Nobody holds the lease, as after a restore of the database."""
-        self._holder = None
+        self._lead.forget()
 
     def begin(self, batch: Batch, work_s: float) -> None:
         """The server has all of a commit: it is done in `work_s`, whatever becomes of the client.
@@ -138,7 +131,7 @@ class MemoryStore(
         self._catch_up()
         if batch.id in self._commits or batch.id in self._running:
             return  # the first try holds the batch's name; this one waits for it
-        if batch.epoch not in (0, self._epoch):
+        if batch.epoch not in (0, self._lead.epoch):
             raise Fenced("another process leads")
         for unit in batch.units:
             self._check(unit)

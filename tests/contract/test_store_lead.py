@@ -49,6 +49,36 @@ async def test_a_lead_that_was_resigned_or_is_seized_is_taken_at_once(opened_sto
         assert [first.epoch, second.epoch, third.epoch] == [first.epoch + n for n in range(3)]
 
 
+async def test_the_holder_hears_of_a_standby_that_could_serve(opened_store: Any) -> None:
+    async with opened_store() as store:
+        assert not (await store.hold_lead("one", LONG_S)).has_standby
+        await store.hold_lead("other", LONG_S, is_fit=False)
+        assert not (await store.hold_lead("one", LONG_S)).has_standby
+        await store.hold_lead("other", SHORT_S)
+        assert (await store.hold_lead("one", LONG_S)).has_standby
+        await trio.sleep(2 * SHORT_S)  # it is gone
+        assert not (await store.hold_lead("one", LONG_S)).has_standby
+
+
+async def test_a_free_lead_is_for_who_could_serve_if_there_is_one(opened_store: Any) -> None:
+    async with opened_store() as store:
+        first = await store.hold_lead("one", LONG_S)
+        await store.hold_lead("other", SHORT_S)
+        await store.resign_lead("one")
+        left = await store.hold_lead("one", LONG_S, is_fit=False)
+        assert (left.is_ours, left.epoch) == (False, first.epoch)
+        taken = await store.hold_lead("other", LONG_S)
+        assert (taken.is_ours, taken.epoch) == (True, first.epoch + 1)
+        assert not taken.has_standby  # its own mark is none
+        await store.hold_lead("one", SHORT_S)
+        await store.resign_lead("other")
+        await trio.sleep(2 * SHORT_S)
+        last = await store.hold_lead("other", LONG_S, is_fit=False)  # nobody else is left
+        assert (last.is_ours, last.epoch) == (True, first.epoch + 2)
+        renewed = await store.hold_lead("other", LONG_S, is_fit=False)
+        assert (renewed.is_ours, renewed.epoch) == (True, last.epoch)
+
+
 async def test_of_many_who_ask_at_once_one_leads(opened_store: Any) -> None:
     async with opened_store() as store:
         leads = {}

@@ -39,7 +39,7 @@ def one_epoch(patch: Patch) -> None:
 
     async def mistaken(self: MemoryStore, *asked: Any, **how: Any) -> Lead:
         lead = await hold(self, *asked, **how)
-        self._epoch = 1
+        self._lead.epoch = 1
         return msgspec.structs.replace(lead, epoch=1)
 
     patch.setattr(MemoryStore, "hold_lead", mistaken)

@@ -8,7 +8,7 @@ import trio
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import StoreFaults, StoreLine
-from actors.leadership import BEAT_S, LEASE_BEATS, Leadership
+from actors.leadership import BEAT_S, LEASE_BEATS, PATIENCE_MAX_S, PATIENCE_S, Leadership
 from actors.ports.lead import Lead
 from protocol.errors import Unavailable
 from tests.simulation.running import run_virtually
@@ -28,6 +28,8 @@ class Candidate:
         self.resumed = 0
         self.stood_by = 0
         self.served = 0
+        self.reaches_broker = True
+        self.cut_off_s = float("inf")  # since when nothing is heard any more
         self.faults = StoreFaults()
         self.fails = 0
         self._goes_on = trio.Event()
@@ -40,6 +42,8 @@ class Candidate:
             resumed=self._resume,
             give_up=self._give_up,
             stood_by=self._stand_by,
+            heard=lambda: int(min(trio.current_time(), self.cut_off_s)),
+            reaches_broker=lambda: self.reaches_broker,
             alone=alone,
         )
 
@@ -55,9 +59,13 @@ class Candidate:
             self.fails -= 1
             raise RuntimeError("a mistake of ours")
 
-    async def hold_lead(self, holder: str, lease_s: float, *, seize: bool = False) -> Lead:
+    def cut_off(self) -> None:
+        """The broker does not answer this process."""
+        self.reaches_broker, self.cut_off_s = False, trio.current_time()
+
+    async def hold_lead(self, holder: str, lease_s: float, **how: bool) -> Lead:
         await self._goes_on.wait()
-        lead: Lead = await self._line.hold_lead(holder, lease_s, seize=seize)
+        lead: Lead = await self._line.hold_lead(holder, lease_s, **how)
         await self._goes_on.wait()
         return lead
 
@@ -97,8 +105,8 @@ async def test_a_lost_answer_costs_neither_the_lead_nor_an_epoch() -> None:
     store = MemoryStore(ManualClock())
     one = Candidate(store, "one")
 
-    async def unanswered(holder: str, lease_s: float, *, seize: bool = False) -> Lead:
-        await store.hold_lead(holder, lease_s, seize=seize)
+    async def unanswered(holder: str, lease_s: float, **how: bool) -> Lead:
+        await store.hold_lead(holder, lease_s, **how)
         raise Unavailable("the answer was lost")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -265,4 +273,69 @@ async def test_a_lease_that_nobody_renews_is_no_standby() -> None:
         await one.leadership.decided.wait()
         assert one.leadership.leads
         assert trio.current_time() >= LEASE_S
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_leader_that_the_broker_does_not_answer_gives_way_to_one_that_it_answers() -> None:
+    store = MemoryStore(ManualClock())
+    one, other = Candidate(store, "one"), Candidate(store, "other")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.serve()
+        nursery.start_soon(other.leadership.run)
+        await trio.sleep(LEASE_S)
+        one.cut_off()
+        with trio.fail_after(PATIENCE_S + REPLACED_WITHIN_S):
+            await other.serve()
+        assert one.leadership.is_standby and not one.leadership.leads
+        assert (one.given_up, one.leadership.gave_way) == (1, 1)
+        # It leaves a lead that is free to the other one, and takes it where that one is gone.
+        await other.leadership.resign()
+        await trio.sleep(60)
+        assert (one.leadership.leads, other.leadership.leads) == (False, True)
+        other.hang()
+        with trio.fail_after(REPLACED_WITHIN_S):
+            await one.serve()
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_where_nobody_else_could_serve_a_silent_leader_goes_on() -> None:
+    store = MemoryStore(ManualClock())
+    one, other = Candidate(store, "one"), Candidate(store, "other")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.serve()
+        one.cut_off()
+        await trio.sleep(600)  # alone
+        other.cut_off()
+        nursery.start_soon(other.leadership.run)
+        await trio.sleep(600)
+        assert (one.leadership.leads, one.epochs, one.leadership.gave_way) == (True, [1], 0)
+        nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_where_nothing_comes_through_anywhere_the_lead_goes_ever_more_rarely() -> None:
+    """Both reach a broker that keeps everything to itself."""
+    store = MemoryStore(ManualClock())
+    both = [Candidate(store, "one"), Candidate(store, "other")]
+    async with trio.open_nursery() as nursery:
+        for each in both:
+            each.cut_off()
+            each.reaches_broker = True
+            nursery.start_soon(each.leadership.run)
+        await trio.sleep(3600)
+        changes = sum(each.leadership.gave_way for each in both)
+        # Each has had 15 + 30 + 60 + 120 + 240 s of it and more, in turns.
+        assert 8 < changes < 20
+        for each in both:  # it comes through again
+            each.cut_off_s = float("inf")
+        await trio.sleep(PATIENCE_MAX_S)
+        leader = next(each for each in both if each.leadership.leads)
+        before = leader.leadership.gave_way
+        leader.cut_off()
+        await trio.sleep(PATIENCE_S + REPLACED_WITHIN_S)
+        assert (leader.leadership.leads, leader.leadership.gave_way) == (False, before + 1)
         nursery.cancel_scope.cancel()

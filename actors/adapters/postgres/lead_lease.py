@@ -7,27 +7,41 @@ from protocol.errors import Unavailable
 
 # While another holder renews it, the UPDATE waits for that one's row lock and judges anew. So the
 # clock is read at that moment (`clock_timestamp`), not at the beginning of the statement.
+# Whoever is refused and could serve leaves its mark; a new holder begins without one.
 _HOLD = """
 WITH held AS (
     UPDATE leads SET epoch = epoch + (holder IS DISTINCT FROM $1)::integer, holder = $1,
         renewals = renewals + 1,
-        expires_at = clock_timestamp() + make_interval(secs => $2)
-    WHERE holder IS NULL OR holder = $1 OR expires_at < clock_timestamp() OR $3
-    RETURNING epoch, renewals
+        expires_at = clock_timestamp() + make_interval(secs => $2),
+        standby_until = CASE holder WHEN $1 THEN standby_until ELSE '-infinity' END
+    WHERE holder = $1 OR $3 OR (holder IS NULL OR expires_at < clock_timestamp())
+        AND ($4 OR standby = $1 OR standby_until < clock_timestamp())
+    RETURNING epoch, renewals, standby_until > clock_timestamp() AS has_standby
+), marked AS (
+    UPDATE leads SET standby = $1,
+        standby_until = clock_timestamp() + make_interval(secs => $2)
+    WHERE $4 AND NOT EXISTS (SELECT FROM held)
 )
-SELECT epoch, renewals, true AS is_ours FROM held
+SELECT epoch, renewals, true AS is_ours, has_standby FROM held
 UNION ALL
-SELECT epoch, renewals, false FROM leads WHERE NOT EXISTS (SELECT FROM held)
+SELECT epoch, renewals, false, false FROM leads WHERE NOT EXISTS (SELECT FROM held)
 """
 
 
-async def hold_lead(connection: Any, holder: str, lease_s: float, seize: bool) -> Lead:
+async def hold_lead(
+    connection: Any, holder: str, lease_s: float, seize: bool, is_fit: bool
+) -> Lead:
     """See `actors.ports.lead`. A leader that was slow may still be committing under the old epoch;
     the next one waits for that (`loading.session_memory`)."""
-    row = await connection.fetchrow(_HOLD, holder, lease_s, seize)
+    row = await connection.fetchrow(_HOLD, holder, lease_s, seize, is_fit)
     if row is None:
         raise Unavailable("the row of the lead is missing")
-    return Lead(epoch=row["epoch"], is_ours=row["is_ours"], renewals=row["renewals"])
+    return Lead(
+        epoch=row["epoch"],
+        is_ours=row["is_ours"],
+        renewals=row["renewals"],
+        has_standby=row["has_standby"],
+    )
 
 
 async def resign_lead(connection: Any, holder: str) -> None:

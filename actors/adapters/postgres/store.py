@@ -132,11 +132,13 @@ class PostgresStore(
 
         await self._cross(unit)
 
-    async def hold_lead(self, holder: str, lease_s: float, *, seize: bool = False) -> Lead:
+    async def hold_lead(
+        self, holder: str, lease_s: float, *, seize: bool = False, is_fit: bool = True
+    ) -> Lead:
         # A connection of its own: no rush of people or readings may cost the lead.
-        return await self._work_in(
-            self._leading, lead_lease.hold_lead, holder, lease_s, seize, within_s=LEAD_WITHIN_S
-        )
+        hold = lead_lease.hold_lead
+        asked = holder, lease_s, seize, is_fit
+        return await self._work_in(self._leading, hold, *asked, within_s=LEAD_WITHIN_S)
 
     async def resign_lead(self, holder: str) -> None:
         await self._work_in(self._leading, lead_lease.resign_lead, holder, within_s=LEAD_WITHIN_S)
