@@ -141,6 +141,7 @@ class Gateway:
         self._may_take = may_take
         self._persistent = {plan.client_id for plan in broker.sessions if plan.persistent}
         self._canaries: set[str] = set()  # sessions with one of ours in flight
+        self._canaries_heard = 0
         self._handed_over: Delivery | None = None
         self._in_flight = 0
         self._bytes = 0
@@ -172,6 +173,11 @@ class Gateway:
     def bytes_in_flight(self) -> int:
         """Of payloads that are held until their commit."""
         return self._bytes
+
+    @property
+    def brought(self) -> int:
+        """How many messages the broker has brought, canaries among them."""
+        return self.messages + self._canaries_heard
 
     @property
     def can_send(self) -> bool:
@@ -414,6 +420,7 @@ class Gateway:
         At most one of each session is in flight, beside `IN_FLIGHT_MAX` messages of devices.
         """
         self.messages -= 1  # it is no message of a device
+        self._canaries_heard += 1
         came = None if delivery.dup else self._canary_came(ledger.name, delivery.payload)
         if came is not None:
             self._limits.caught_up(ledger.name, *came)

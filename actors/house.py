@@ -64,6 +64,8 @@ VERSION = version("roost")
 # Of the ten seconds that an end may take; the web, the sessions and our servers have the others.
 DRAIN_MAX_S = 5.0
 DRAIN_POLL_S = 0.01
+# A leader to which the broker brings not even a canary so many times in a row gives way.
+PATIENCE_CANARIES = 3
 # How long due work of a process that died may wait for this one to look.
 LOOK_AGAIN_S = 10.0
 
@@ -145,8 +147,9 @@ class House:
             resumed=self.neighbours.anew,
             give_up=lambda: self._give_up(),
             stood_by=lambda: self.gateway.others_serve(),
-            heard=lambda: self.gateway.messages,
+            heard=lambda: self.gateway.brought,
             reaches_broker=lambda: self.gateway.can_send,
+            patience_s=PATIENCE_CANARIES * pulse.canary_s,
             alone=pulse.is_alone,
             beat_s=pulse.beat_s,
         )

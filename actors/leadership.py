@@ -26,10 +26,9 @@ ALONE_BEAT_S = 10.0
 LEASE_BEATS = 3.0
 LOOK_BEATS = 0.5
 RESIGN_WITHIN_S = 1.0
-# A leader gives way when the broker brings nothing for so long, not even one of three canaries in a
-# row; twice as long each time until something comes: where nobody hears anything, the lead shall
-# not go to and fro.
-PATIENCE_S, PATIENCE_MAX_S = 15.0, 600.0
+# A leader that gave way waits twice as long the next time, until something comes: where nobody
+# hears anything, the lead shall not go to and fro.
+PATIENCE_GROWTH, PATIENCE_MAX_GROWTH = 2, 32
 
 
 class Leadership:
@@ -43,6 +42,8 @@ class Leadership:
         stood_by: told that another process serves from now on.
         heard: how many messages the broker has brought.
         reaches_broker: whether the broker answers this process.
+        patience_s: for how long the broker may bring nothing to a leader before it gives way to a
+            process that is ready.
         alone: no other process can be there; the lead is taken at once, whoever had it.
         beat_s: between two renewals.
     """
@@ -58,6 +59,7 @@ class Leadership:
         stood_by: Callable[[], None],
         heard: Callable[[], int],
         reaches_broker: Callable[[], bool],
+        patience_s: float,
         alone: bool = False,
         beat_s: float = BEAT_S,
     ) -> None:
@@ -75,8 +77,9 @@ class Leadership:
         self._stood_by = stood_by
         self._heard = heard
         self._reaches_broker = reaches_broker
-        self._silence = 0, float("-inf")  # messages that were heard before it, and since when
-        self._patience_s = PATIENCE_S
+        # How many messages were heard before it, and since when nothing came, though it could.
+        self._silence = 0, float("-inf")
+        self._patience_s = self._patience_min_s = patience_s
         self._alone = alone
         self._beat_s = beat_s
         self._lease_s = LEASE_BEATS * beat_s
@@ -145,18 +148,20 @@ class Leadership:
             return lead
         log.warning("gives way: the broker brings nothing to this process", epoch=lead.epoch)
         self.gave_way += 1
-        self._patience_s = min(2 * self._patience_s, PATIENCE_MAX_S)
+        longest_s = self._patience_min_s * PATIENCE_MAX_GROWTH
+        self._patience_s = min(self._patience_s * PATIENCE_GROWTH, longest_s)
         await self._store.resign_lead(self._holder)
         return await self._store.hold_lead(self._holder, self._lease_s, is_fit=False)
 
     def _shall_give_way(self, lead: Lead) -> bool:
+        """Whether, for all the time of its patience, another process was ready and nothing came."""
         heard, now_s = self._heard(), trio.current_time()
         if heard != self._silence[0]:
-            self._patience_s = PATIENCE_S
+            self._patience_s = self._patience_min_s
+        # While the store is away, what comes cannot be acknowledged, so nothing more comes.
+        if heard != self._silence[0] or not lead.has_standby or not self.may_serve:
             self._silence = heard, now_s
-        elif not self.may_serve:
-            self._silence = heard, now_s  # the store was away: what came could not be acknowledged
-        return lead.has_standby and now_s - self._silence[1] >= self._patience_s
+        return now_s - self._silence[1] >= self._patience_s
 
     async def resign(self) -> None:
         """At the end: the next process need not wait for the lease. Bounded by a second.

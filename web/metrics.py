@@ -105,6 +105,11 @@ class HouseCollector(Collector):
         yield _counter(
             "roost_stepped_down", "Leads that another process took.", house.leadership.stepped_down
         )
+        yield _counter(
+            "roost_gave_way",
+            "Leads left to a process that hears the broker.",
+            house.leadership.gave_way,
+        )
         yield from self._canaries()
         yield _counter("roost_timer_rings", "Moments that came.", clockwork.timer.rings)
         runs = CounterMetricFamily("roost_job_runs", "Looks for due work.", labels=["job"])

@@ -30,9 +30,11 @@ PASSWORD = "correct-horse"
 WAIT_S = 20.0
 
 
-def eventually(probe: Callable[[], Any], wanted: Callable[[Any], bool] = bool) -> Any:
+def eventually(
+    probe: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = WAIT_S
+) -> Any:
     """Ask until the answer is as wanted; for what other processes do in their own time."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + within_s
     while True:
         found = probe()
         if wanted(found):

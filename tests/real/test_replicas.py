@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.real.harness import DeviceClient, Person, eventually
 from tests.real.test_media import upload
-from tests.real.test_serve import External, servers, serving
+from tests.real.test_serve import External, publish, servers, serving
+from tests.real.tunnel import tunnel
 from tests.unit.samples import png
 
 SCHEDULES = 60
 EVERY_S = 0.3
 FIRST_S = 4.0
+GIVES_WAY_WITHIN_S = 40.0  # 15 s of silence, one look of the other one, one canary
 
 
 class Player(threading.Thread):
@@ -129,3 +132,35 @@ def test_every_occurrence_fires_once_and_every_command_is_sent_by_one(
     assert sorted(played) == sorted(items[0]["command_id"] for items in occurrences)
     repeats = (played + player.times("beep")).total() - len(played) - len(orders)
     print(f"{SCHEDULES} occurrences, {len(orders)} commands, repeats at two kills: {repeats}")
+
+
+def status_of(roost: External) -> str:
+    return str(httpx.get(roost.url + "/readyz").json()["status"])
+
+
+def is_ready(status: str) -> bool:
+    return status == "ready"
+
+
+def test_a_leader_that_the_broker_does_not_answer_gives_way(tmp_path: Path) -> None:
+    """It kept the lead while the other one stood by, for as long as the silence lasted."""
+    with servers(tmp_path) as (database_url, mqtt_port), tunnel(mqtt_port) as way:
+        one = External(tmp_path, database_url, way.port)
+        other = External(tmp_path, database_url, mqtt_port)
+        with serving(one, other):
+            assert (one.is_standby, other.is_standby) == (False, True)
+            ada = other.user()
+            device = ada.device("d", "t")
+            publish(other, ada, 0, 10)
+            feed = device["feeds"]["t"]
+            eventually(lambda: ada.values(feed), lambda values: len(values) == 10)
+            way.is_silent = True
+            eventually(lambda: status_of(other), is_ready, GIVES_WAY_WITHIN_S)
+            publish(other, ada, 10, 10)
+            found = eventually(lambda: ada.values(feed), lambda values: len(values) >= 20)
+            assert sorted(found) == list(range(20))
+            assert "gives way" in one.log
+            # It stays in reserve, also when the broker answers again.
+            way.is_silent = False
+            other.kill()
+            eventually(lambda: status_of(one), is_ready, GIVES_WAY_WITHIN_S)

@@ -5,6 +5,8 @@ import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.memory_store_line import StoreLine
+from actors.house import PATIENCE_CANARIES, Pulse
+from actors.ingest.canaries import EVERY_S
 from actors.ports import Batch, Committed
 from protocol.errors import Fenced
 from protocol.times import SECOND_US
@@ -91,6 +93,7 @@ def test_a_commit_refused_for_its_epoch_though_nobody_else_leads_loses_nothing(
 
 HANGS_S = 30.0
 REPLACED_WITHIN_S = 5.0
+GIVES_WAY_WITHIN_S = PATIENCE_CANARIES * EVERY_S + REPLACED_WITHIN_S
 
 
 async def settled(world: World, process: Process) -> None:
@@ -162,6 +165,62 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             assert len(await shed.values("t")) == 28
 
     simulate(World(1, habits), story)
+
+
+@BOTH
+def test_a_leader_that_the_broker_does_not_answer_gives_way_and_takes_the_lead_again(
+    habits: Habits,
+) -> None:
+    """It kept the lead while a healthy standby stood by: nothing was lost, and nothing served."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.feed("t", max_value=50.0, on_violation="flag")
+            await speak(world, shed, range(5))
+            one = await world.serving()
+            other = world.start()
+            await world.advance(5)
+            one.part_from_broker(120)
+            await leads(other, GIVES_WAY_WITHIN_S)
+            await speak(world, shed, range(5, 10))
+            await settled(world, other)
+            assert await status_of(one) == "standby"
+            assert (one.house.leadership.gave_way, other.house.leadership.gave_way) == (1, 0)
+            await world.advance(150)
+            assert other.house.leadership.leads  # the one that reaches the broker again waits
+            other.part_from_broker(120)
+            await leads(one, GIVES_WAY_WITHIN_S)
+            await speak(world, shed, range(10, 15))
+            await settled(world, one)
+            assert sorted(await shed.values("t")) == [float(n) for n in range(15)]
+
+    world = World(1, habits)
+    world.pulse = Pulse()
+    simulate(world, story)
+
+
+@BOTH
+def test_where_no_process_reaches_the_broker_the_lead_stays(habits: Habits) -> None:
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            await shed.feed("t")
+            await speak(world, shed, range(5))
+            one = await world.serving()
+            other = world.start()
+            await world.advance(5)
+            for each in (one, other):
+                each.part_from_broker(120)
+            await world.advance(130)
+            await speak(world, shed, range(5, 10))
+            await settled(world, one)
+            assert (one.house.leadership.epoch, other.house.leadership.gave_way) == (1, 0)
+            assert sorted(await shed.values("t")) == [float(n) for n in range(10)]
+
+    world = World(1, habits)
+    world.pulse = Pulse()
+    simulate(world, story)
 
 
 @BOTH

@@ -8,7 +8,7 @@ import trio
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import StoreFaults, StoreLine
-from actors.leadership import BEAT_S, LEASE_BEATS, PATIENCE_MAX_S, PATIENCE_S, Leadership
+from actors.leadership import BEAT_S, LEASE_BEATS, PATIENCE_MAX_GROWTH, Leadership
 from actors.ports.lead import Lead
 from protocol.errors import Unavailable
 from tests.simulation.running import run_virtually
@@ -17,6 +17,7 @@ virtual = pytest.mark.trio(run=run_virtually)
 LEASE_S = LEASE_BEATS * BEAT_S
 # From the end or the hang of a leader until the next one leads.
 REPLACED_WITHIN_S = 5.0
+PATIENCE_S = 15.0
 
 
 class Candidate:
@@ -44,6 +45,7 @@ class Candidate:
             stood_by=self._stand_by,
             heard=lambda: int(min(trio.current_time(), self.cut_off_s)),
             reaches_broker=lambda: self.reaches_broker,
+            patience_s=PATIENCE_S,
             alone=alone,
         )
 
@@ -332,7 +334,7 @@ async def test_where_nothing_comes_through_anywhere_the_lead_goes_ever_more_rare
         assert 8 < changes < 20
         for each in both:  # it comes through again
             each.cut_off_s = float("inf")
-        await trio.sleep(PATIENCE_MAX_S)
+        await trio.sleep(PATIENCE_S * PATIENCE_MAX_GROWTH)
         leader = next(each for each in both if each.leadership.leads)
         before = leader.leadership.gave_way
         leader.cut_off()
