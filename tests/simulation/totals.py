@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 HOUR_US = 3_600 * SECOND_US
 # All that a plan says lies in these hours; a wall clock that was set forward leads beyond.
-FIRST_US = START_US - START_US % HOUR_US - 48 * HOUR_US
-LAST_US = FIRST_US + 24 * 60 * HOUR_US
+# Wide enough for every clock that is set back, again and again; it begins with a bucket of every
+# length.
+FIRST_US = START_US - START_US % (24 * HOUR_US) - 24 * 30 * HOUR_US
+LAST_US = FIRST_US + 24 * 90 * HOUR_US
 SUMMED_WITHIN_S = 60.0
 AGAIN_WITHIN_S = 5.0
 LARGEST = Fraction(1.7976931348623157e308)
