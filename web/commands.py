@@ -99,10 +99,11 @@ async def show_command(call: Call, command_id: str) -> CommandView:
 @api.operation("DELETE", "/commands/<command_id>", status=204, errors=(404, 409))
 async def cancel_command(call: Call, command_id: str) -> None:
     """Cancel a command that its device has not answered yet."""
-    await command_of(call, command_id)
     changed = await call.house.store.cancel_command(
         call.user.id, command_id, call.house.clock.now_us()
     )
+    if not changed.commands:
+        raise NotFound("there is no such command")
     call.house.clockwork.changed(changed)
 
 

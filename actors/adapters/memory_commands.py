@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory_rules import computed
+from actors.adapters.memory_rules import Unreadable, computed
 from actors.adapters.memory_webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
@@ -14,6 +14,7 @@ from protocol.dead_letters import COMMANDS
 from protocol.errors import Conflict, Unstorable, in_words
 from protocol.records import AckChange, Device
 from protocol.schedules import Occurrence, followed
+from protocol.times import SECOND_US
 from protocol.webhooks import news_of
 
 OPEN_MAX = 1_000
@@ -58,7 +59,12 @@ class CommandTables(WebhookTables):
     async def command(self, user_id: str, command_id: str) -> Command | None:
         await self._cross()
         command = self.all_commands.get(command_id)
-        return command if command is not None and command.user_id == user_id else None
+        if command is None or command.user_id != user_id:
+            return None
+        unread = self._unread_command(command)
+        if unread is not None:
+            raise unread
+        return command
 
     async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
         await self._cross()
@@ -67,7 +73,7 @@ class CommandTables(WebhookTables):
             return Progress()
         if known.state not in OPEN:
             raise Conflict(f"the command is {known.state} already")
-        ended = computed(_cancelled, known, now_us)
+        ended = computed(_cancelled, self._as_far_as_readable(known), now_us)
         if isinstance(ended, Exception):
             raise Unstorable(in_words(ended))
         return self._settle([ended], now_us)
@@ -86,11 +92,15 @@ class CommandTables(WebhookTables):
         first = first[: commands.firsts_of(limit)]
         again = [c for c in due if c.attempts or c.next_try_us > now_us]
         due = first + again[: limit - len(first)]
+        rest = (c for c in reversed(self.all_commands.values()) if c not in due)
+        self._check_readable(
+            [self._unread_command(c) for c in due], map(self._unread_command, rest)
+        )
         send: list[Command] = []
         expired: list[Command] = []
         # All of them are judged by what there was before.
         for command, blocked in [(c, self._is_blocked(c)) for c in due]:
-            tried = computed(_tried, command, blocked, now_us)
+            tried = self._try_command(command, blocked, now_us)
             if isinstance(tried, Exception):
                 held_us = self._hold(
                     COMMANDS, command.id, tried, now_us, command.user_id, commands.AGAIN_MAX_S
@@ -107,6 +117,27 @@ class CommandTables(WebhookTables):
         changed = self._settle(expired, now_us)
         next_us = min((c.next_try_us for c in self._open()), default=None)
         return Claimed(send=tuple(send), changed=changed, next_us=next_us)
+
+    def _unread_command(self, command: Command) -> Unreadable | None:
+        return self._unread(("commands", command.num))
+
+    def _try_command(self, command: Command, blocked: bool, now_us: int) -> Command | Exception:
+        """What fails ends at its time all the same, without its payload."""
+        unread = self._unread_command(command)
+        tried = computed(_tried, command, blocked, now_us) if unread is None else unread
+        if not isinstance(tried, Exception) or command.expires_us > now_us:
+            return tried
+        ended = computed(_tried, _without_payload(command), blocked, now_us)
+        return tried if isinstance(ended, Exception) else ended
+
+    def _as_far_as_readable(self, command: Command) -> Command:
+        return command if self._unread_command(command) is None else _without_payload(command)
+
+    def _is_held(self, command: Command, now_us: int) -> bool:
+        """Whether it was put aside, and its pause is not over."""
+        letter = self.all_dead_letters.get((COMMANDS, command.id))
+        longest_us = commands.AGAIN_MAX_S * SECOND_US
+        return letter is not None and now_us < min(letter.next_try_us, letter.last_us + longest_us)
 
     def _is_blocked(self, command: Command) -> bool:
         return not command.parallel and any(
@@ -150,7 +181,8 @@ class CommandTables(WebhookTables):
     async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:
         await self._cross()
         for command in self._open():
-            if command.device_num in device_nums and command.next_try_us > now_us:
+            waits = command.device_num in device_nums and command.next_try_us > now_us
+            if waits and not self._is_held(command, now_us):
                 self._try_at(command, now_us)
 
     def _try_at(self, command: Command, at_us: int) -> None:
@@ -161,10 +193,12 @@ class CommandTables(WebhookTables):
         """Keep changed commands, and what follows: occurrences, what waited behind them, and what
         webhooks are told."""
         for command in changed:
-            self.all_commands[command.id] = command
+            payload = self.all_commands[command.id].payload  # is never written
+            self.all_commands[command.id] = msgspec.structs.replace(command, payload=payload)
         over = {c.device_num for c in changed if c.state not in OPEN and not c.parallel}
         for command in self._open():
-            if command.device_num in over and not command.attempts:
+            waited = command.device_num in over and not command.attempts
+            if waited and not self._is_held(command, now_us):
                 self._try_at(command, now_us)
         occurrences = self._follow(changed)
         told = self._announce(now_us, commands=changed, occurrences=occurrences)
@@ -188,7 +222,7 @@ class CommandTables(WebhookTables):
         for ack in acks:
             mine = self.all_commands.get(ack.command_id)
             if mine is not None and mine.device_num == ack.device_num:
-                changed = computed(_acked, mine, ack.ack)
+                changed = computed(_acked, self._as_far_as_readable(mine), ack.ack)
                 if isinstance(changed, Exception):
                     raise Unstorable(in_words(changed))
 
@@ -203,6 +237,7 @@ class CommandTables(WebhookTables):
             if mine is None or mine.device_num != ack.device_num:
                 unknown.append(ack)
             else:
+                mine = self._as_far_as_readable(mine)
                 changed[mine.id] = mine if done else commands.acked(mine, ack.ack)
         if done:
             return Progress(commands=tuple(changed.values()), told=True), tuple(unknown)
@@ -213,6 +248,10 @@ class CommandTables(WebhookTables):
         """The device is deleted."""
         for command in [c for c in self.all_commands.values() if c.device_num == device_num]:
             del self.all_commands[command.id]
+
+
+def _without_payload(command: Command) -> Command:
+    return msgspec.structs.replace(command, payload="null")
 
 
 def _tried(command: Command, blocked: bool, now_us: int) -> Command:

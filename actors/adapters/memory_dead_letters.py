@@ -1,9 +1,11 @@
 """Dead letters in the store's twin."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 import msgspec
 
+from actors.adapters.memory_rules import Unreadable
 from actors.adapters.memory_tables import Tables
 from actors.ports import WallClock
 from protocol.dead_letters import (
@@ -18,7 +20,11 @@ from protocol.dead_letters import (
     reason_of,
     storable,
 )
+from protocol.errors import Unavailable
 from protocol.times import SECOND_US
+
+# As many as the side of PostgreSQL tries.
+OTHERS_MAX = 10
 
 
 class DeadLetterTables(Tables):
@@ -26,11 +32,13 @@ class DeadLetterTables(Tables):
 
     Attributes:
         all_dead_letters: by kind of work and subject.
+        unreadable: rows by list and number, and why nobody can read them.
     """
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self.all_dead_letters: dict[tuple[str, str], DeadLetter] = {}
+        self.unreadable: dict[tuple[str, int], str] = {}
 
     async def put_aside(
         self,
@@ -93,6 +101,18 @@ class DeadLetterTables(Tables):
         next_us = self._put_aside(work, subject, reason_of(error), now_us, user_id)
         longest_us = now_us + pause_max_s * SECOND_US
         return longest_us if next_us is None else min(next_us, longest_us)
+
+    def _unread(self, *rows: tuple[str, int]) -> Unreadable | None:
+        """What reading these fails with."""
+        reasons = [self.unreadable[row] for row in rows if row in self.unreadable]
+        return Unreadable(reasons[0]) if reasons else None
+
+    def _check_readable(
+        self, due: Sequence[Unreadable | None], others: Iterable[Unreadable | None]
+    ) -> None:
+        """Raises `Unavailable` where none of what a claim found can be read, and nothing else."""
+        if due and all(due) and all(islice(others, OTHERS_MAX)):
+            raise Unavailable(str(due[0]))
 
     async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
         await self._cross()

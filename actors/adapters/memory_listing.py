@@ -158,11 +158,11 @@ class ListTables(Tables):
 
     all_webhooks: dict[int, Webhook]
     all_dead_letters: dict[tuple[str, str], DeadLetter]
+    unreadable: dict[tuple[str, int], str]
     _put_aside: Callable[..., int | None]
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
-        self.unreadable: dict[tuple[str, int], str] = {}  # rows by list and number, and why
 
     async def listed(
         self, noun: ListOf[T], user_id: str, asked: Listing

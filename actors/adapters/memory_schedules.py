@@ -6,7 +6,7 @@ import msgspec
 
 from actors.adapters.memory_commands import CommandTables
 from actors.adapters.memory_media import MediaTables
-from actors.adapters.memory_rules import computed, revised
+from actors.adapters.memory_rules import Unreadable, computed, revised
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol import commands
@@ -163,10 +163,15 @@ class ScheduleTables(CommandTables, MediaTables):
         coming = [
             (self._due_us(o), o.num, o) for o in self.all_occurrences.values() if o.state == PENDING
         ]
-        due = sorted(each for each in coming if each[0] <= now_us)
+        due = [o for _, _, o in sorted(each for each in coming if each[0] <= now_us)][:limit]
+        rest = (o for o in reversed(self.all_occurrences.values()) if o not in due)
+        self._check_readable(
+            [self._unread_occurrence(o) for o in due], map(self._unread_occurrence, rest)
+        )
         send, changed = [], []
-        for _, _, occurrence in due[:limit]:
-            found = computed(judge, self._due(occurrence))
+        for occurrence in due:
+            unread = self._unread_occurrence(occurrence)
+            found = computed(judge, self._due(occurrence)) if unread is None else unread
             if isinstance(found, Exception):
                 self._held_occurrences[occurrence.id] = self._hold(
                     OCCURRENCES, occurrence.id, found, now_us, occurrence.user_id
@@ -187,6 +192,13 @@ class ScheduleTables(CommandTables, MediaTables):
             changed=Progress(commands=tuple(send), occurrences=tuple(changed), told=told),
             next_us=min(pending, default=None),
         )
+
+    def _unread_occurrence(self, occurrence: Occurrence) -> Unreadable | None:
+        schedule = self._schedules[occurrence.schedule_id]
+        return self._unread(("occurrences", occurrence.num), ("media-schedules", schedule.num))
+
+    def _unread_schedule(self, schedule: Schedule) -> Unreadable | None:
+        return self._unread(("media-schedules", schedule.num))
 
     def _due_us(self, occurrence: Occurrence) -> int:
         """From when on it is claimed."""
@@ -226,11 +238,17 @@ class ScheduleTables(CommandTables, MediaTables):
 
     async def plan_schedules(self, now_us: int, limit: int, planner: Planner) -> int | None:
         await self._cross()
-        due = sorted(
+        coming = sorted(
             (s.plan_us, s.num, s) for s in self._schedules.values() if s.plan_us is not None
         )
-        for _, _, schedule in [each for each in due if each[0] <= now_us][:limit]:
-            found = computed(planner, schedule)
+        due = [s for plan_us, _, s in coming if plan_us <= now_us][:limit]
+        rest = (s for s in reversed(self._schedules.values()) if s not in due)
+        self._check_readable(
+            [self._unread_schedule(s) for s in due], map(self._unread_schedule, rest)
+        )
+        for schedule in due:
+            unread = self._unread_schedule(schedule)
+            found = computed(planner, schedule) if unread is None else unread
             if isinstance(found, Exception):
                 next_us = self._hold(PLANS, schedule.id, found, now_us, schedule.user_id)
                 self._schedules[schedule.id] = msgspec.structs.replace(schedule, plan_us=next_us)

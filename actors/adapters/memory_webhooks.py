@@ -6,7 +6,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory_dead_letters import DeadLetterTables
-from actors.adapters.memory_rules import computed, revised
+from actors.adapters.memory_rules import Unreadable, computed, revised
 from actors.ports import WallClock
 from actors.ports.webhooks import Errands
 from protocol import webhooks
@@ -188,10 +188,16 @@ class WebhookTables(DeadLetterTables):
             if hook.paused_us is None or not now_us < hook.paused_us <= now_us + NEXT_MAX_US:
                 mine = [d for d in self._pending(hook) if _is_due(d, now_us)]
                 due += sorted(mine, key=lambda d: (d.next_try_us, d.num))[:each]
+        due = sorted(due, key=lambda d: d.num)[:limit]
+        rest = (d for d in reversed(self.all_deliveries.values()) if d not in due)
+        self._check_readable(
+            [self._unread_delivery(d) for d in due], map(self._unread_delivery, rest)
+        )
         errands = []
-        for delivery in sorted(due, key=lambda d: d.num)[:limit]:
+        for delivery in due:
             hook = self.all_webhooks[delivery.webhook_num]
-            claimed = computed(webhooks.claimed, delivery, now_us)
+            unread = self._unread_delivery(delivery)
+            claimed = computed(webhooks.claimed, delivery, now_us) if unread is None else unread
             if isinstance(claimed, Exception):
                 next_us = self._hold(WEBHOOKS, delivery.id, claimed, now_us, hook.user_id)
                 self._keep_delivery(msgspec.structs.replace(delivery, next_try_us=next_us))
@@ -207,6 +213,9 @@ class WebhookTables(DeadLetterTables):
             if hook.num not in taken and (pending := self._pending(hook))
         ]
         return Errands(errands=tuple(errands), next_us=min(times, default=None))
+
+    def _unread_delivery(self, delivery: WebhookDelivery) -> Unreadable | None:
+        return self._unread(("deliveries", delivery.num), ("webhooks", delivery.webhook_num))
 
     def _due_again(self, work: str, subject: str, now_us: int) -> None:
         super()._due_again(work, subject, now_us)

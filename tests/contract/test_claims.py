@@ -5,7 +5,7 @@ from typing import Any
 import trio
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.postgres import commands, connecting, schedules
+from actors.adapters.postgres import command_claims, connecting, schedule_claims
 from actors.ports.time import Claimed
 from protocol.commands import Command
 from protocol.schedules import Due, Occurrence, missed
@@ -67,7 +67,7 @@ async def test_a_command_that_is_noted_meanwhile_stays_noted(scene: Scene) -> No
     async def note() -> None:
         await home.store.commands_sent([(command.id, NOW)])
 
-    claimed = await claimed_across(scene, note, commands.claim_commands, NOW, 10)
+    claimed = await claimed_across(scene, note, command_claims.claim_commands, NOW, 10)
     (sent,) = claimed.send
     assert (sent.state, sent.sent_us) == ("sent", NOW)
     assert await home.store.command(USER, command.id) == sent
@@ -86,7 +86,7 @@ async def test_an_occurrence_that_was_taken_back_and_planned_again_goes_on(scene
         return missed(due.occurrence, "late"), None
 
     claimed = await claimed_across(
-        scene, edit, schedules.claim_occurrences, NOW + SECOND, 10, judge
+        scene, edit, schedule_claims.claim_occurrences, NOW + SECOND, 10, judge
     )
     (occurrence,) = claimed.changed.occurrences
     assert occurrence.version == 3

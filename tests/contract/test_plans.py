@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.postgres import commands, connecting, schedules
+from actors.adapters.postgres import command_claims, connecting, schedule_claims
 from actors.adapters.postgres.store import open_store
 from protocol.commands import Command, firsts_of
 from protocol.schedules import Due, Occurrence, triggered
@@ -119,24 +119,28 @@ async def _looks_at(url: str, work: Any, *args: Any) -> tuple[Any, int]:
 
 async def test_a_claim_of_occurrences_looks_at_those_it_takes(crowded: str) -> None:
     claimed, rows = await _looks_at(
-        crowded, schedules.claim_occurrences, NOW + SECOND, TAKEN, _fires
+        crowded, schedule_claims.claim_occurrences, NOW + SECOND, TAKEN, _fires
     )
     assert (len(claimed.send), claimed.next_us) == (TAKEN, NOW + WAITING + TAKEN)
     assert rows <= 4 * TAKEN
 
 
 async def test_a_claim_of_commands_looks_at_those_it_takes(crowded: str) -> None:
-    claimed, rows = await _looks_at(crowded, commands.claim_commands, NOW + SECOND, TAKEN)
+    claimed, rows = await _looks_at(crowded, command_claims.claim_commands, NOW + SECOND, TAKEN)
     assert (claimed.send, claimed.next_us) == ((), NOW + 60 * SECOND)
     assert rows <= 4
-    claimed, rows = await _looks_at(crowded, commands.claim_commands, NOW + 60 * SECOND, TAKEN)
+    claimed, rows = await _looks_at(
+        crowded, command_claims.claim_commands, NOW + 60 * SECOND, TAKEN
+    )
     assert len(claimed.send) == firsts_of(TAKEN)
     assert rows <= 4 * TAKEN
 
 
 async def test_noting_commands_as_sent_looks_at_these(crowded: str) -> None:
     ids = [_id(WAITING - n) for n in range(TAKEN)]
-    noted, rows = await _looks_at(crowded, commands.commands_sent, [(each, NOW) for each in ids])
+    noted, rows = await _looks_at(
+        crowded, command_claims.commands_sent, [(each, NOW) for each in ids]
+    )
     assert noted == dict.fromkeys(ids, 1)
     assert rows <= 4 * TAKEN
 
@@ -153,9 +157,9 @@ async def test_a_plan_that_was_made_for_a_few_rows_finds_its_few_among_many(url:
         await store.add_schedule(some_schedule(), [NOW + n for n in range(2 * WAITING)])
 
     async def claim(connection: Any) -> None:
-        await schedules.claim_occurrences(connection, NOW + SECOND, TAKEN, _fires)
-        await commands.claim_commands(connection, NOW + 60 * SECOND, TAKEN)
-        await commands.commands_sent(connection, [(_id(n), NOW) for n in range(TAKEN)])
+        await schedule_claims.claim_occurrences(connection, NOW + SECOND, TAKEN, _fires)
+        await command_claims.claim_commands(connection, NOW + 60 * SECOND, TAKEN)
+        await command_claims.commands_sent(connection, [(_id(n), NOW) for n in range(TAKEN)])
 
     async def run() -> dict[str, int]:
         connection = await connecting.connect(url)
@@ -169,7 +173,7 @@ async def test_a_plan_that_was_made_for_a_few_rows_finds_its_few_among_many(url:
                 "INSERT INTO schedule_occurrences OVERRIDING SYSTEM VALUE TABLE aside"
             )
             for _ in range(WAITING // 1000):
-                await schedules.claim_occurrences(connection, NOW + SECOND, 1000, _fires)
+                await schedule_claims.claim_occurrences(connection, NOW + SECOND, 1000, _fires)
             async with connection.transaction():
                 before = dict(await connection.fetch(_SCANNED))
                 await claim(connection)

@@ -138,3 +138,16 @@ async def test_who_asks_for_that_row_alone_is_told_that_it_is_no_mistake_of_thei
     assert status == 404
     status, _ = await site.call("GET", f"/media/{SOME_ID}?since=1e400")
     assert status == 400
+
+
+async def test_a_command_that_nobody_can_read_is_cancelled_all_the_same(site: Site) -> None:
+    """It was looked at first, which failed; so it could only be waited for."""
+    device = await site.device()
+    _, made = await site.post(f"/devices/{device['id']}/commands", {"type": "beep"})
+    store = store_of(site)
+    bad = store.all_commands[made["id"]]
+    store.unreadable["commands", bad.num] = "DataCorruptedError: missing chunk number 0"
+    assert (await site.call("DELETE", f"/commands/{bad.id}"))[0] == 204
+    assert store.all_commands[bad.id].state == "cancelled"
+    assert (await site.call("DELETE", f"/commands/{bad.id}"))[0] == 409
+    assert (await site.call("DELETE", f"/commands/{SOME_ID}"))[0] == 404

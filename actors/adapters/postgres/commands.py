@@ -1,21 +1,17 @@
-"""Commands: the outbox to devices, and what devices say of them."""
+"""Commands as they are stored, how they end, and what devices say of them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.delivering import announce
 from actors.adapters.postgres.following import follow
-from actors.adapters.postgres.isolating import computed, each_apart, whole_or_apart
-from actors.adapters.postgres.planning import use_indexes
+from actors.adapters.postgres.isolating import MAY_BE_ROWS, computed
 from actors.adapters.postgres.rows import columns
-from actors.ports.time import Claimed, Progress
+from actors.ports.time import Progress
 from protocol import commands
-from protocol.commands import NEXT_MAX_US, OPEN, Command
-from protocol.dead_letters import COMMANDS
+from protocol.commands import AGAIN_MAX_S, OPEN, Command
 from protocol.errors import Conflict
 from protocol.records import AckChange
 
@@ -30,6 +26,15 @@ COMMAND = (
 )
 FROM = "commands c JOIN devices d ON d.num = c.device_num"
 IS_OPEN = "c.state IN ('queued', 'sent')"
+
+# A command whose texts cannot be read ends and is answered without them.
+NO_PAYLOAD = COMMAND.replace("c.payload", "'null' AS payload")
+_NO_TEXTS = NO_PAYLOAD.replace("c.result", "NULL AS result")
+# What was put aside and whose pause is not over, as `hold` has it; `{now}` is when.
+IS_HELD = (
+    "EXISTS (SELECT FROM dead_letters l WHERE l.work = 'commands' AND l.subject = c.id::text"
+    f" AND least(l.next_try_at, l.last_at + interval '{AGAIN_MAX_S} seconds') > {{now}})"
+)
 
 INSERT_WIDTH = 11
 # Its parameters are those of `inserted`.
@@ -53,52 +58,6 @@ FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::time
     AS i (num, state, next_try_at, attempts, sent_at, delivered_at, finished_at, detail, result,
         version)
 WHERE c.num = i.num
-"""
-
-# 0: never sent; as in the index.
-_TRIED = "least(c.attempts, 1)"
-
-# The few that are taken are found first, by the index alone, and read as they are when they are
-# locked (see `schedules`). `astray`: their next try is further away than any is put; the clock was
-# set back. What was put aside holds up no other of its device. What was never sent goes first, up
-# to four of five: many that nobody answers hold up no new one, and many new ones hold up no expiry.
-_DUE = f"""
-WITH first AS MATERIALIZED (
-    SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 0 AND c.next_try_at <= $1
-    ORDER BY c.next_try_at LIMIT $4 FOR UPDATE SKIP LOCKED
-), again AS MATERIALIZED (
-    SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 1 AND c.next_try_at <= $1
-    ORDER BY c.next_try_at LIMIT $2 - (SELECT count(*) FROM first) FOR UPDATE SKIP LOCKED
-), due AS (SELECT * FROM first UNION ALL SELECT * FROM again), astray AS MATERIALIZED (
-    SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} IN (0, 1) AND c.next_try_at > $3
-    ORDER BY c.next_try_at LIMIT $2 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
-), taken AS (SELECT * FROM due UNION ALL SELECT * FROM astray)
-SELECT {COMMAND}, NOT c.parallel AND EXISTS (SELECT FROM commands e
-        WHERE e.device_num = c.device_num AND e.num < c.num AND NOT e.parallel
-        AND e.state IN ('queued', 'sent') AND NOT EXISTS (SELECT FROM dead_letters l
-            WHERE l.work = 'commands' AND l.subject = e.id::text)) AS blocked
-FROM taken c JOIN devices d ON d.num = c.device_num
-ORDER BY {_TRIED}, c.next_try_at, c.num
-"""
-
-_NEXT = f"""
-SELECT least(
-    (SELECT min(c.next_try_at) FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 0),
-    (SELECT min(c.next_try_at) FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 1))
-"""
-
-
-# As `commands.noted_as_sent`, in one statement; locked in the order of their numbers. The state is
-# looked at last: asked for in the table, all open commands would be read from their index.
-# Those that this very note made `sent` before are among the answer: that one may have been lost.
-_SENT = """
-WITH noted AS MATERIALIZED (SELECT c.num, c.id, c.state, c.version, c.sent_at, i.at FROM commands c
-    JOIN unnest($1::text[], $2::timestamptz[]) AS i (id, at) ON c.id = i.id::uuid
-    ORDER BY c.num FOR UPDATE OF c),
-changed AS (UPDATE commands c SET state = 'sent', sent_at = noted.at, version = c.version + 1
-    FROM noted WHERE noted.state = 'queued' AND c.num = noted.num RETURNING c.id, c.version)
-SELECT id::text, version FROM changed
-UNION ALL SELECT id::text, version FROM noted WHERE state = 'sent' AND sent_at = at
 """
 
 
@@ -214,19 +173,34 @@ async def _command(connection: Any, where: str, *args: Any) -> Command | None:
 
 async def cancel_command(connection: Any, user_id: str, command_id: str, now_us: int) -> Progress:
     async with connection.transaction():
-        row = await connection.fetchrow(
-            f"SELECT {COMMAND} FROM {FROM} WHERE c.user_id = $1::text::uuid"
+        num = await connection.fetchval(
+            f"SELECT c.num FROM {FROM} WHERE c.user_id = $1::text::uuid"
             " AND c.id = $2::text::uuid FOR UPDATE OF c",
             user_id,
             command_id,
         )
-        if row is None:
+        if num is None:
             return Progress()
-        known = command(row)
+        known = command(await _as_far_as_readable(connection, num))
         if known.state not in OPEN:
             raise Conflict(f"the command is {known.state} already")
         ended = commands.ended(known, commands.CANCELLED, now_us, "cancelled")
         return await settle(connection, [ended], now_us)
+
+
+async def _as_far_as_readable(connection: Any, num: int) -> Any:
+    """The row of a command that is there; without its texts where these cannot be read."""
+    for selected in (COMMAND, NO_PAYLOAD):
+        try:
+            async with connection.transaction():  # a savepoint
+                return await row_of(connection, selected, num)
+        except MAY_BE_ROWS:
+            continue
+    return await row_of(connection, _NO_TEXTS, num)
+
+
+async def row_of(connection: Any, selected: str, num: int) -> Any:
+    return await connection.fetchrow(f"SELECT {selected} FROM {FROM} WHERE c.num = $1", num)
 
 
 async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Progress:
@@ -237,7 +211,8 @@ async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Pr
     if over:
         await connection.execute(
             f"UPDATE commands c SET next_try_at = least($2, c.expires_at)"
-            f" WHERE c.device_num = ANY($1) AND {IS_OPEN} AND c.attempts = 0",
+            f" WHERE c.device_num = ANY($1) AND {IS_OPEN} AND c.attempts = 0"
+            f" AND NOT {IS_HELD.format(now='$2')}",
             over,
             now_us,
         )
@@ -246,104 +221,21 @@ async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Pr
     return Progress(commands=tuple(changed), occurrences=occurrences, told=told)
 
 
-async def claim_commands(connection: Any, now_us: int, limit: int) -> Claimed:
-    return await whole_or_apart(connection, _claim, now_us, limit)
-
-
-async def _claim(connection: Any, now_us: int, limit: int, *, apart: bool) -> Claimed:
-    firsts = commands.firsts_of(limit)
-    found = await connection.fetch(_DUE, now_us, limit, now_us + NEXT_MAX_US, firsts)
-
-    async def aside(row: Any, error: Exception) -> None:
-        next_us = await hold(
-            connection,
-            COMMANDS,
-            row["id"],
-            error,
-            now_us=now_us,
-            user_id=row["user_id"],
-            pause_max_s=commands.AGAIN_MAX_S,
-        )
-        await connection.execute(
-            "UPDATE commands SET next_try_at = $2 WHERE num = $1", row["num"], next_us
-        )
-
-    async def one(row: Any) -> tuple[tuple[Command, ...], Progress]:
-        return await _try(connection, now_us, [row])
-
-    if apart:
-        done = await each_apart(connection, found, one, aside)
-    else:
-        done = [await _try(connection, now_us, found)]
-    next_us = await connection.fetchval(_NEXT)
-    changed = Progress(
-        commands=tuple(each for _, progress in done for each in progress.commands),
-        occurrences=tuple(each for _, progress in done for each in progress.occurrences),
-        told=any(progress.told for _, progress in done),
-    )
-    send = tuple(each for sent, _ in done for each in sent)
-    return Claimed(send=send, changed=changed, next_us=next_us)
-
-
-async def _try(
-    connection: Any, now_us: int, found: Sequence[Any]
-) -> tuple[tuple[Command, ...], Progress]:
-    """What is to be sent of locked rows, and what changed as others have expired."""
-    send: list[Command] = []
-    expired: list[Command] = []
-    put_off: list[Command] = []
-    for row in found:
-        tried = computed(_tried, row, now_us)
-        if tried.state == commands.EXPIRED:
-            expired.append(tried)
-        else:
-            (put_off if row["blocked"] else send).append(tried)
-    await update(connection, [*send, *put_off])
-    changed = await settle(connection, expired, now_us) if expired else Progress()
-    return tuple(send), changed
-
-
-def _tried(row: Any, now_us: int) -> Command:
-    return commands.tried(command(row), blocked=row["blocked"], now_us=now_us)
-
-
-async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
-    async with connection.transaction():
-        await use_indexes(connection)
-        found = await connection.fetch(_SENT, *columns(sent, 2))
-    return {row["id"]: row["version"] for row in found}
-
-
-async def commands_unsent(connection: Any, ids: Sequence[str], next_us: int) -> None:
-    await connection.execute(
-        "UPDATE commands c SET next_try_at = least($2, c.expires_at)"
-        f" WHERE c.id = ANY($1::text[]::uuid[]) AND {IS_OPEN}",
-        list(ids),
-        next_us,
-    )
-
-
-async def nudge_commands(connection: Any, device_nums: Sequence[int], now_us: int) -> None:
-    await connection.execute(
-        f"UPDATE commands c SET next_try_at = $2 WHERE c.device_num = ANY($1) AND {IS_OPEN}"
-        " AND c.next_try_at > $2",
-        list(device_nums),
-        now_us,
-    )
-
-
 async def acknowledge(
-    connection: Any, acks: Sequence[AckChange], *, done: bool
+    connection: Any, acks: Sequence[AckChange], *, done: bool, apart: bool
 ) -> tuple[Progress, tuple[AckChange, ...]]:
     """What devices said of commands: what changed, and what is of no command of theirs.
 
-    `done`: it was written before, and only its answer was lost.
+    `done`: it was written before, and only its answer was lost. `apart`: their rows are read one
+    after the other, and without their texts where these cannot be read.
     """
     found = await connection.fetch(
-        f"SELECT {COMMAND} FROM {FROM} WHERE c.id = ANY($1::text[]::uuid[])"
+        f"SELECT {'c.num' if apart else COMMAND} FROM {FROM} WHERE c.id = ANY($1::text[]::uuid[])"
         " ORDER BY c.num FOR UPDATE OF c",
         sorted({ack.command_id for ack in acks}),
     )
+    if apart:
+        found = [await _as_far_as_readable(connection, row["num"]) for row in found]
     known = {row["id"]: computed(command, row) for row in found}
     unknown = []
     for ack in acks:
@@ -361,28 +253,3 @@ async def acknowledge(
 def _latest_us(acks: Sequence[AckChange]) -> int:
     """When the last of them arrived."""
     return max(ack.otherwise.received_us for ack in acks)
-
-
-class CommandCalls(Crossing):
-    """See `actors.ports.time.CommandStore`."""
-
-    async def add_command(self, command: Command) -> Command:
-        return await self._work(add_command, command)
-
-    async def command(self, user_id: str, command_id: str) -> Command | None:
-        return await self._work(command_of, user_id, command_id)
-
-    async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
-        return await self._work(cancel_command, user_id, command_id, now_us)
-
-    async def claim_commands(self, now_us: int, limit: int) -> Claimed:
-        return await self._work(claim_commands, now_us, limit)
-
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
-        return await self._work(commands_sent, sent)
-
-    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
-        await self._work(commands_unsent, ids, next_us)
-
-    async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:
-        await self._work(nudge_commands, device_nums, now_us)

@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from actors.adapters.postgres import alarms, commands, refusals, storing
+from actors.adapters.postgres.isolating import UNREADABLE
 from actors.adapters.postgres.rollup_notes import NOTED, noted, noting
 from actors.adapters.postgres.rows import columns, unnested
 from actors.ports import Batch, Committed
@@ -105,25 +106,37 @@ async def commit(connection: Any, batch: Batch) -> Committed:
         Fenced: another process leads.
     """
     try:
-        committed = await _commit(connection, batch)
+        return await _commit_or_answer(connection, batch, apart=False)
+    except UNREADABLE:
+        if not any(unit.acks for unit in batch.units):
+            raise
+    return await _commit_or_answer(connection, batch, apart=True)
+
+
+async def _commit_or_answer(connection: Any, batch: Batch, *, apart: bool) -> Committed:
+    """As `commit`; `apart`: commands are read one after the other."""
+    try:
+        committed = await _commit(connection, batch, apart=apart)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _NAME:
             raise
         committed = None
     if committed is None:
-        return await _done_before(connection, batch)
+        return await _done_before(connection, batch, apart=apart)
     if committed.no % KEPT_COMMITS == 0:
         await connection.execute("DELETE FROM commits WHERE no < $1", committed.no - KEPT_COMMITS)
     return committed
 
 
-async def _commit(connection: Any, batch: Batch) -> Committed | None:
+async def _commit(connection: Any, batch: Batch, *, apart: bool) -> Committed | None:
     """None where another process leads."""
     if not _has_more(batch.units):
         return await _store(connection, batch)
     async with connection.transaction():
         committed = await _store(connection, batch)
-        return None if committed is None else await _store_more(connection, batch, committed)
+        if committed is None:
+            return None
+        return await _store_more(connection, batch, committed, apart=apart)
 
 
 def _has_more(units: Iterable[Unit]) -> bool:
@@ -151,14 +164,17 @@ async def _store(connection: Any, batch: Batch) -> Committed | None:
     return Committed(no=row["no"], duplicates=row["duplicates"] or [0] * len(units))
 
 
-async def _store_more(connection: Any, batch: Batch, committed: Committed) -> Committed:
+async def _store_more(
+    connection: Any, batch: Batch, committed: Committed, *, apart: bool
+) -> Committed:
     """What else there is, in the same transaction."""
     await _store_rejections(connection, [r for u in batch.units for r in u.rejections])
     await refusals.count(connection, refusals.counts_of(batch.units))
-    return await _answer(connection, committed.no, batch, committed.duplicates, done=False)
+    no, duplicates = committed.no, committed.duplicates
+    return await _answer(connection, no, batch, duplicates, done=False, apart=apart)
 
 
-async def _done_before(connection: Any, batch: Batch) -> Committed:
+async def _done_before(connection: Any, batch: Batch, *, apart: bool) -> Committed:
     """What a try answered that is done. Raises `Fenced` where there is none."""
     async with connection.transaction():
         done = await connection.fetchrow(
@@ -167,11 +183,17 @@ async def _done_before(connection: Any, batch: Batch) -> Committed:
         if done is None:
             raise Fenced("another process leads")
         duplicates = done["duplicates"] or [0] * len(batch.units)
-        return await _answer(connection, done["no"], batch, duplicates, done=True)
+        return await _answer(connection, done["no"], batch, duplicates, done=True, apart=apart)
 
 
 async def _answer(
-    connection: Any, no: int, batch: Batch, duplicates: Sequence[int], *, done: bool
+    connection: Any,
+    no: int,
+    batch: Batch,
+    duplicates: Sequence[int],
+    *,
+    done: bool,
+    apart: bool,
 ) -> Committed:
     """What the commit says; the same again when it was `done` before. Acknowledgements come last:
     commands are locked as shortly as can be."""
@@ -180,7 +202,7 @@ async def _answer(
     acks = [ack for unit in batch.units for ack in unit.acks]
     if not acks:
         return Committed(no=no, duplicates=duplicates, changed=Progress(told=told))
-    changed, unknown = await commands.acknowledge(connection, acks, done=done)
+    changed, unknown = await commands.acknowledge(connection, acks, done=done, apart=apart)
     if not done:
         await _store_rejections(connection, [ack.otherwise for ack in unknown if ack.keeps])
         await refusals.count(connection, refusals.counts_of_acks(unknown))

@@ -6,8 +6,8 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.dead_letters import hold
-from actors.adapters.postgres.isolating import computed, each_apart, whole_or_apart
+from actors.adapters.postgres.claiming import Work, each_apart
+from actors.adapters.postgres.isolating import computed, whole_or_apart
 from actors.adapters.postgres.rows import columns
 from actors.ports.webhooks import Errands
 from protocol import webhooks
@@ -58,14 +58,31 @@ ON CONFLICT (webhook_num, event_id) DO NOTHING
 
 _IS_PAUSED = "(w.paused_at > $1 AND w.paused_at <= $2)"
 
-_CLAIM = f"""
-SELECT {DELIVERY}, w.user_id::text, w.url, w.secret FROM webhooks w CROSS JOIN LATERAL (
+_WHERE_DUE = f"""
+FROM webhooks w CROSS JOIN LATERAL (
     SELECT * FROM webhook_deliveries d WHERE d.webhook_num = w.num AND d.state = 'pending'
         AND (d.next_try_at <= $1 OR d.next_try_at > $2)
     ORDER BY d.next_try_at, d.num LIMIT $3 FOR UPDATE SKIP LOCKED) AS d
 WHERE w.enabled AND NOT coalesce({_IS_PAUSED}, false) AND NOT w.num = ANY($4)
 ORDER BY d.num LIMIT $5
 """
+_ERRAND = f"{DELIVERY}, w.user_id::text, w.url, w.secret"
+_DUE = f"SELECT {_ERRAND} {_WHERE_DUE}"
+_DUE_KEYS = f"SELECT d.num, d.id::text, w.user_id::text {_WHERE_DUE}"
+_WORK = Work(
+    name=WEBHOOKS,
+    table="webhook_deliveries",
+    due="next_try_at",
+    row=f"SELECT {_ERRAND} FROM webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num"
+    " WHERE d.num = $1",
+    # What cannot be read may be a webhook.
+    others="""
+SELECT d.num FROM webhooks w CROSS JOIN LATERAL (
+    SELECT d.num FROM webhook_deliveries d WHERE d.webhook_num = w.num
+    AND NOT d.num = ANY($1::bigint[]) LIMIT 1) AS d
+ORDER BY w.num DESC LIMIT $2
+""",
+)
 
 _NEXT = """
 SELECT min(greatest(w.paused_at, (SELECT min(d.next_try_at) FROM webhook_deliveries d
@@ -214,15 +231,8 @@ async def _claim(
     connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int], *, apart: bool
 ) -> Errands:
     far_us = now_us + NEXT_MAX_US
-    found = await connection.fetch(_CLAIM, now_us, far_us, each, list(busy), limit)
-
-    async def aside(row: Any, error: Exception) -> None:
-        next_us = await hold(
-            connection, WEBHOOKS, row["id"], error, now_us=now_us, user_id=row["user_id"]
-        )
-        await connection.execute(
-            "UPDATE webhook_deliveries SET next_try_at = $2 WHERE num = $1", row["num"], next_us
-        )
+    statement = _DUE_KEYS if apart else _DUE
+    found = await connection.fetch(statement, now_us, far_us, each, list(busy), limit)
 
     async def some(rows: Sequence[Any]) -> list[Errand]:
         errands = [computed(_errand, row, now_us) for row in rows]
@@ -231,8 +241,11 @@ async def _claim(
             await connection.execute(_MARK, *columns(marks, 3))
         return errands
 
+    async def one(_: Any, row: Any) -> list[Errand]:
+        return await some([row])
+
     if apart:
-        parts = await each_apart(connection, found, lambda row: some([row]), aside)
+        parts = await each_apart(connection, _WORK, found, one, now_us=now_us)
     else:
         parts = [await some(found)]
     errands = [errand for part in parts for errand in part]

@@ -1,9 +1,13 @@
-"""Rows that fail for their content, each alone: how a claim goes on without them.
+"""Rows that fail, each alone: how what works on many goes on without them.
 
-    await each_apart(connection, found, one, aside)
+    await whole_or_apart(connection, work, …)
 
-A claim works on all of its rows at once, and costs nothing for this. Only where that fails for its
-content it begins again, one row after the other, each under a savepoint of its own.
+What works on many rows does so at once, and costs nothing for this. Only where that fails it begins
+again, one row after the other (`claiming`) or in halves, each under a savepoint of its own.
+
+What a row contains is its own fault. Where the server cannot read what it has stored, that may be
+one row, or something that all rows need: it is the row's where another one can be read, and else
+the server's.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,8 +23,9 @@ R = TypeVar("R")
 
 
 # What we sent, or what is stored, breaks a rule: of a type, of a table, of a trigger, or a limit of
-# the server's. Corrupted data is not among them: it may be an index that all rows need.
+# the server's; or a stored text is none. Corrupted data is not among them (`UNREAD`).
 CONTENT = (
+    UnicodeDecodeError,
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.PLPGSQLError,
@@ -33,11 +38,18 @@ CONTENT = (
 )
 
 
+# Corrupted data, a corrupted index, an internal error: the server could not read what is stored.
+UNREAD = (asyncpg.InternalServerError,)
+# Something that is stored could not be read, for one reason or the other.
+UNREADABLE = (UnicodeDecodeError, *UNREAD)
+
+
 class Poison(Exception):
     """What was computed from a row failed; its cause says why."""
 
 
 ABOUT_ROWS = (Poison, *CONTENT)
+MAY_BE_ROWS = (*ABOUT_ROWS, *UNREAD)
 
 
 def is_content(error: BaseException) -> bool:
@@ -67,13 +79,13 @@ def computed(call: Callable[..., T], *args: Any) -> T:
 
 
 async def whole_or_apart(connection: Any, work: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """`work(connection, …, apart=False)` in a transaction; where that fails for its content, in
-    another one with `apart=True`."""
+    """`work(connection, …, apart=False)` in a transaction; where that fails for what may be one of
+    its rows, in another one with `apart=True`."""
     try:
         async with connection.transaction():
             await use_indexes(connection)
             return await work(connection, *args, apart=False)
-    except ABOUT_ROWS:
+    except MAY_BE_ROWS:
         pass  # the transaction is undone; below it begins again, row by row
     async with connection.transaction():
         await use_indexes(connection)
@@ -85,36 +97,62 @@ async def halves_apart(
     keys: Sequence[T],
     read: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
     aside: Callable[[T, Exception], Awaitable[None]],
+    probe: Callable[[], Awaitable[bool]] | None = None,
 ) -> list[R]:
     """What `read(keys)` answers; where that fails for what rows contain, what its halves do.
 
     One bad row of n costs about 2 log2(n) statements.
+
+    Args:
+        probe: as of `check_readable`.
     """
-    try:
-        async with connection.transaction():  # a savepoint
-            return list(await read(keys))
-    except ABOUT_ROWS as error:
-        cause = cause_of(error)
-    if len(keys) == 1:
-        await aside(keys[0], cause)
-        return []
-    half = len(keys) // 2
-    first = await halves_apart(connection, keys[:half], read, aside)
-    return [*first, *await halves_apart(connection, keys[half:], read, aside)]
-
-
-async def each_apart(
-    connection: Any,
-    rows: Sequence[Any],
-    one: Callable[[Any], Awaitable[T]],
-    aside: Callable[[Any, Exception], Awaitable[None]],
-) -> list[T]:
-    """`one(row)` for each; what fails for its content is undone and goes to `aside`."""
-    done: list[T] = []
-    for row in rows:
+    found: list[R] = []
+    failed: list[tuple[T, Exception]] = []
+    waiting = [keys] if keys else []
+    while waiting:
+        some = waiting.pop()
         try:
             async with connection.transaction():  # a savepoint
-                done.append(await one(row))
-        except ABOUT_ROWS as error:
-            await aside(row, cause_of(error))
-    return done
+                found += await read(some)
+        except MAY_BE_ROWS as error:
+            if len(some) == 1:
+                failed.append((some[0], cause_of(error)))
+            else:
+                half = len(some) // 2
+                waiting += [some[half:], some[:half]]
+    await check_readable(len(keys), failed, probe)
+    for key, why in failed:
+        await aside(key, why)
+    return found
+
+
+async def check_readable(
+    many: int,
+    failed: Sequence[tuple[object, Exception]],
+    probe: Callable[[], Awaitable[bool]] | None = None,
+) -> None:
+    """Of so many rows, these failed: raises the error of the first where the server can read none,
+    because then it is in trouble.
+
+    Args:
+        probe: whether any other row can be read; None where none is known.
+    """
+    unread = [error for _, error in failed if isinstance(error, UNREAD)]
+    if unread and len(unread) == many and not (probe and await probe()):
+        raise unread[0]
+
+
+async def can_read_any(
+    connection: Any, keys: Sequence[T], read: Callable[[T], Awaitable[object]]
+) -> bool:
+    """Whether the server can read one of them at least."""
+    for key in keys:
+        try:
+            async with connection.transaction():  # a savepoint
+                await read(key)
+            return True
+        except ABOUT_ROWS:
+            return True
+        except UNREAD:
+            pass  # the next one
+    return False

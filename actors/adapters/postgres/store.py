@@ -26,7 +26,7 @@ from actors.adapters.postgres import (
 )
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
-from actors.adapters.postgres.commands import CommandCalls
+from actors.adapters.postgres.command_claims import CommandCalls
 from actors.adapters.postgres.crossing import Crossing, Pool
 from actors.adapters.postgres.dead_letters import DeadLetterCalls
 from actors.adapters.postgres.listeners import ListenerCalls
@@ -36,7 +36,7 @@ from actors.adapters.postgres.partitions import make_partitions
 from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.refusals import RefusalCalls
 from actors.adapters.postgres.rolling import ChartCalls
-from actors.adapters.postgres.schedules import ScheduleCalls
+from actors.adapters.postgres.schedule_claims import ScheduleCalls
 from actors.adapters.postgres.shop import ShopCalls
 from actors.adapters.postgres.views import SqlLoginCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
