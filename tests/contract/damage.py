@@ -16,6 +16,9 @@ COLUMNS = {
     "schedule_occurrences": ("detail", "occurrences"),
     "webhook_deliveries": ("body", "deliveries"),
     "webhooks": ("description", "webhooks"),
+    "devices": ("name", "devices"),
+    "feeds": ("name", "feeds"),
+    "alarms": ("detail", "alarms"),
 }
 # More than a row holds, also when it is compressed.
 _WIDE = "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 400) AS n)"

@@ -7,7 +7,13 @@ from actors.adapters.postgres import rows
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.delivering import announce
-from actors.adapters.postgres.isolating import computed, halves_apart, whole_or_apart
+from actors.adapters.postgres.isolating import (
+    can_read_another,
+    computed,
+    halves_apart,
+    newest_of,
+    whole_or_apart,
+)
 from actors.adapters.postgres.rows import columns
 from actors.ports.time import WaitingAlarms
 from protocol.alarms import DROPPED, Alarm
@@ -172,7 +178,16 @@ async def _pending(connection: Any, limit: int, after: int, *, apart: bool) -> W
         if row is not None:
             await _put_device_aside(connection, row["user_id"], row["code"], error)
 
-    found = await (halves_apart(connection, nums, read, aside) if apart else read(nums))
+    async def read_one(num: int) -> None:
+        await connection.fetchrow(f"SELECT {ALARM} FROM {FROM} WHERE a.num = $1", num)
+
+    async def probe() -> bool:
+        return await can_read_another(connection, newest_of("alarms"), nums, read_one)
+
+    if apart:
+        found = await halves_apart(connection, nums, read, aside, probe)
+    else:
+        found = await read(nums)
     last = nums[-1] if len(nums) == limit else None
     return WaitingAlarms(alarms=tuple(found), after=last)
 
@@ -213,7 +228,14 @@ async def _online(connection: Any, *, apart: bool) -> list[Device]:
     keys = await connection.fetch(
         "SELECT num, user_id::text, code FROM devices WHERE status <> 'offline' ORDER BY num"
     )
-    return await halves_apart(connection, [tuple(key) for key in keys], read, aside)
+
+    async def probe() -> bool:
+        nums = [key["num"] for key in keys]
+        return await can_read_another(
+            connection, newest_of("devices"), nums, lambda num: read([(num, "", "")])
+        )
+
+    return await halves_apart(connection, [tuple(key) for key in keys], read, aside, probe)
 
 
 class AlarmCalls(Crossing):

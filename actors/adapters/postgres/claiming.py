@@ -16,16 +16,13 @@ import msgspec
 from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.isolating import (
     MAY_BE_ROWS,
-    can_read_any,
+    can_read_another,
     cause_of,
     check_readable,
 )
 from protocol.dead_letters import PAUSE_MAX_S
 
 T = TypeVar("T")
-
-# Rows that are tried where the server can read none of those that are due.
-OTHERS_MAX = 10
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +32,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         name: of its dead letters.
         due: the column that says from when on a row is claimed.
         row: the statement that reads what is claimed with a number.
-        others: the statement for numbers of some more rows, the likelier ones to be read first; by
-            `$1` without these, `$2` of them at most.
+        others: as of `can_read_another`.
         pause_max_s: how long a row waits that fails, at most.
     """
 
@@ -46,11 +42,6 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     row: str
     others: str
     pause_max_s: int = PAUSE_MAX_S
-
-
-def newest_of(table: str) -> str:
-    """The statement for `others` where a row stands for itself."""
-    return f"SELECT num FROM {table} WHERE NOT num = ANY($1::bigint[]) ORDER BY num DESC LIMIT $2"
 
 
 async def each_apart(
@@ -87,8 +78,7 @@ async def each_apart(
 
     async def probe() -> bool:
         nums = [key["num"] for key in keys]
-        others = await connection.fetch(work.others, nums, OTHERS_MAX)
-        return await can_read_any(connection, [row["num"] for row in others], read)
+        return await can_read_another(connection, work.others, nums, read)
 
     await check_readable(len(keys), failed, probe)
     for key, why in failed:

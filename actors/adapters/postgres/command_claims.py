@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import commands as stored
-from actors.adapters.postgres.claiming import Work, each_apart, newest_of
+from actors.adapters.postgres.claiming import Work, each_apart
 from actors.adapters.postgres.commands import (
     COMMAND,
     FROM,
@@ -17,7 +17,7 @@ from actors.adapters.postgres.commands import (
     update,
 )
 from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.isolating import computed, whole_or_apart
+from actors.adapters.postgres.isolating import computed, newest_of, whole_or_apart
 from actors.adapters.postgres.planning import use_indexes
 from actors.adapters.postgres.rows import columns
 from actors.ports.time import Claimed, Progress

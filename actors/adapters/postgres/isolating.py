@@ -42,6 +42,8 @@ CONTENT = (
 UNREAD = (asyncpg.InternalServerError,)
 # Something that is stored could not be read, for one reason or the other.
 UNREADABLE = (UnicodeDecodeError, *UNREAD)
+# Rows that are tried where none can be read of those that are wanted.
+OTHERS_MAX = 10
 
 
 class Poison(Exception):
@@ -142,14 +144,24 @@ async def check_readable(
         raise unread[0]
 
 
-async def can_read_any(
-    connection: Any, keys: Sequence[T], read: Callable[[T], Awaitable[object]]
+def newest_of(table: str) -> str:
+    """The statement for `can_read_another` where any row of that table will do."""
+    return f"SELECT num FROM {table} WHERE NOT num = ANY($1::bigint[]) ORDER BY num DESC LIMIT $2"
+
+
+async def can_read_another(
+    connection: Any, others: str, nums: Sequence[int], read: Callable[[int], Awaitable[object]]
 ) -> bool:
-    """Whether the server can read one of them at least."""
-    for key in keys:
+    """Whether the server can read any row but these.
+
+    Args:
+        others: the statement for numbers of some, the likelier ones first; by `$1` without these,
+            `$2` of them at most.
+    """
+    for row in await connection.fetch(others, list(nums), OTHERS_MAX):
         try:
             async with connection.transaction():  # a savepoint
-                await read(key)
+                await read(row["num"])
             return True
         except ABOUT_ROWS:
             return True

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import put_aside
-from actors.adapters.postgres.isolating import ABOUT_ROWS, Poison, computed, halves_apart
+from actors.adapters.postgres.isolating import MAY_BE_ROWS, Poison, computed, halves_apart
 from actors.adapters.postgres.people import CHANNEL
 from protocol.dead_letters import LISTENERS, reason_of
 from protocol.listeners import AGAIN, Listener
@@ -75,7 +75,7 @@ async def listeners(connection: Any) -> list[Listener]:
     """All but those whose rows cannot be read; these are put aside."""
     try:
         return await _of_users(connection, None)
-    except ABOUT_ROWS:
+    except MAY_BE_ROWS:
         pass
     users = await connection.fetch("SELECT user_id::text FROM listeners ORDER BY user_id")
 
@@ -87,7 +87,7 @@ async def listeners(connection: Any) -> list[Listener]:
     async with connection.transaction():
         ids = [row["user_id"] for row in users]
         read = partial(_of_users, connection)
-        return await halves_apart(connection, ids, read, aside) if ids else []
+        return await halves_apart(connection, ids, read, aside)
 
 
 async def listener_logins(connection: Any, usernames: Sequence[str]) -> dict[str, Listener]:

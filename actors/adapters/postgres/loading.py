@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import alarms, rows
+from actors.adapters.postgres.isolating import UNREAD, Poison, can_read_another, newest_of
 from actors.adapters.postgres.nouns import NOUNS
 from actors.adapters.postgres.unreadable import readable
+from protocol.errors import in_words
 from protocol.ids import is_uuid
 from protocol.records import Device, Feed, LoadedDevice, SessionMemory, SharedFeeds
 
@@ -21,7 +23,31 @@ _LOCK_TIMEOUT = "2s"
 async def load_devices(
     connection: Any, keys: Sequence[tuple[str, str]]
 ) -> list[LoadedDevice | None]:
-    """Devices by (user id, code) in three queries however many; None where there is none."""
+    """Devices by (user id, code) in three queries however many; None where there is none.
+
+    Raises:
+        Poison: something of one of them cannot be read, but another device can be loaded.
+    """
+    try:
+        return await _load(connection, keys)
+    except UNREAD as error:
+        unread = error
+    if not await _can_load_any(connection):
+        raise unread
+    raise Poison(in_words(unread)) from unread
+
+
+async def _can_load_any(connection: Any) -> bool:
+    async def load(num: int) -> None:
+        found = await connection.fetch(
+            "SELECT user_id::text, code FROM devices WHERE num = $1", num
+        )
+        await _load(connection, [tuple(row) for row in found])
+
+    return await can_read_another(connection, newest_of("devices"), [], load)
+
+
+async def _load(connection: Any, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
     valid = [key for key in keys if is_uuid(key[0])]
     found = await connection.fetch(
         f"SELECT {rows.DEVICE} FROM unnest($1::text[], $2::text[]) AS k (user_id, code)"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import commands, following, schedules
-from actors.adapters.postgres.claiming import Work, each_apart, newest_of
+from actors.adapters.postgres.claiming import Work, each_apart
 from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.delivering import announce
-from actors.adapters.postgres.isolating import computed, whole_or_apart
+from actors.adapters.postgres.isolating import computed, newest_of, whole_or_apart
 from actors.adapters.postgres.schedules import ADD_OCCURRENCES, SCHEDULE, schedule
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.dead_letters import OCCURRENCES, PLANS

@@ -5,7 +5,8 @@
 A row may be one that the server itself cannot read, or that our records refuse: spoiled by hand, by
 a disk, by a migration. What is asked for is one statement, and costs nothing for this. Only where
 that fails are rows read by their numbers, in halves, until those are found that fail alone; they
-are put aside as dead letters with their reason.
+are put aside as dead letters with their reason. Where the server can read none of them, nor any
+other of that kind, it is in trouble, and whoever asks is told so.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,12 @@ from typing import Any
 import structlog
 
 from actors.adapters.postgres.dead_letters import clear, put_aside
-from actors.adapters.postgres.isolating import ABOUT_ROWS, computed, halves_apart
+from actors.adapters.postgres.isolating import (
+    MAY_BE_ROWS,
+    can_read_another,
+    computed,
+    halves_apart,
+)
 from actors.adapters.postgres.nouns import NOUNS, Noun
 from protocol.dead_letters import ROWS, reason_of, row_of, subject_of_row
 from protocol.listing import UnreadableRow
@@ -52,7 +58,7 @@ async def read(
         )
         places = [row["place_"] for row in found]
         return list(zip(places, await _records(connection, noun, found), strict=True))
-    except ABOUT_ROWS:
+    except MAY_BE_ROWS:
         pass
     keys = await connection.fetch(
         f"SELECT {noun.number} AS num_, {place} AS place_ FROM {noun.tables} {which}", *args
@@ -85,8 +91,17 @@ async def _apart(
     async def aside(key: Key, error: Exception) -> None:
         bad.append((key[0], error))
 
+    others = (
+        f"SELECT {noun.number} AS num FROM {noun.tables}"
+        f" WHERE NOT {noun.number} = ANY($1::bigint[]) ORDER BY {noun.number} DESC LIMIT $2"
+    )
+
+    async def probe() -> bool:
+        nums = [num for num, _ in keys]
+        return await can_read_another(connection, others, nums, lambda num: some([(num, "")]))
+
     async with connection.transaction():
-        good = dict(await halves_apart(connection, keys, some, aside)) if keys else {}
+        good = dict(await halves_apart(connection, keys, some, aside, probe))
         for num, error in bad[:NOTED_MAX]:
             await note(connection, noun.name, num, user_id, reason_of(error))
     unread = {num: UnreadableRow(num) for num, _ in bad}
