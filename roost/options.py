@@ -31,6 +31,13 @@ Subscriptions = Annotated[
         " twice, one with QoS 1 or 2 twice again."
     ),
 ]
+SubscriptionsOfUser = Annotated[
+    int,
+    Parameter(
+        help="How many subscriptions with QoS 1 or 2 all devices and listeners of one user may"
+        " have; the broker has 16,384 for everybody."
+    ),
+]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[

@@ -5,11 +5,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
+from actors.adapters.nats.subscription_shares import OF_DEVICE, SHARE
 from actors.ingest.bounds import IngestBounds
 from roost import logs
 from roost.bound_options import BoundOptions
 from roost.budget_options import BudgetOptions
-from roost.embedded.broker import CONNECTIONS_MAX, CONNECTIONS_MIN, SUBSCRIPTIONS_MAX
+from roost.embedded.broker import (
+    CONNECTIONS_MAX,
+    CONNECTIONS_MIN,
+    CONSUMERS_MAX,
+    SUBSCRIPTIONS_MAX,
+)
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.interrupting import run
@@ -24,6 +30,7 @@ from roost.options import (
     MqttConnections,
     Sql,
     Subscriptions,
+    SubscriptionsOfUser,
 )
 from roost.rate_options import RateOptions
 from roost.settings import (
@@ -53,6 +60,7 @@ def up_command(
     sql: Sql = None,
     mqtt_listener_clients: ListenerClients = CLIENT_IDS_MAX,
     mqtt_subscriptions: Subscriptions = SUBSCRIPTIONS_MAX,
+    mqtt_subscriptions_of_user: SubscriptionsOfUser = SHARE,
     web: WebOptions = WEB,
     rates: RateOptions = RATES,
     budget: BudgetOptions = BUDGET,
@@ -78,6 +86,9 @@ def up_command(
         data_dir=data_dir,
         listener_clients_max=check_count(mqtt_listener_clients, "MQTT listener clients", 1, 1_000),
         subscriptions_max=check_count(mqtt_subscriptions, "MQTT subscriptions", 32, 65_536),
+        subscriptions_of_user=check_count(
+            mqtt_subscriptions_of_user, "MQTT subscriptions of user", OF_DEVICE, CONSUMERS_MAX
+        ),
         web=web.settings(bounds.bounds()),
         ingest=IngestBounds(
             rates=rates.settings(), refusals=budget.refusals(), retained=budget.retained()

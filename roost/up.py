@@ -13,6 +13,7 @@ from actors.adapters.mailer import MailSettings
 from actors.adapters.media_files import open_media_files
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
+from actors.adapters.nats.subscription_shares import SHARE
 from actors.adapters.nats_logins import NatsLogins, open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
@@ -51,6 +52,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     listener_clients_max: int = CLIENT_IDS_MAX
     subscriptions_max: int = SUBSCRIPTIONS_MAX
+    subscriptions_of_user: int = SHARE
     web: WebSettings
     broker_bytes_max: int | None = None
     zalo: ZaloSettings | None = None
@@ -124,7 +126,13 @@ async def _serve(
     broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
     ours = [plan.client_id for plan in broker.sessions]
     opened = open_logins(
-        server.access, store, SystemClock(), PARTITIONS, ours, settings.listener_clients_max
+        server.access,
+        store,
+        SystemClock(),
+        PARTITIONS,
+        ours,
+        settings.listener_clients_max,
+        settings.subscriptions_of_user,
     )
     async with (
         Closing(opened, "the logins of devices", deadline.part) as logins,
@@ -150,6 +158,7 @@ async def _serve(
         )
 
         bounds = logins.store_bounds(broker.sessions, server.size)
+        shares = logins.share_keeper()
 
         async def serve_ready(house: House, url: str) -> None:
             probes = _probes(house, store, logins)
@@ -158,11 +167,13 @@ async def _serve(
             house.supervisor.keep("broker store", partial(bound_store, bounds))
             house.supervisor.keep("sql readers", partial(watch_readers, store))
             house.supervisor.keep("broker door", logins.doorkeeper(server.connections).run)
+            house.supervisor.keep("broker shares", shares.run)
             logs = [path / "postgres.log", path / "broker.log"]
             house.supervisor.keep("server logs", partial(keep_short, logs))
             # Before our sessions exist the broker would acknowledge messages for nobody.
             await broker.wait_subscribed()
             await look(bounds)
+            await shares.begin()
             await logins.open()
             await house.canaries.wait_passed()
             print(f"ready {url} {mqtt_url}", flush=True)

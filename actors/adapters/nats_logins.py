@@ -6,7 +6,6 @@ account.
 Request and answer: `login_answers`.
 """
 
-import hmac
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,20 +25,23 @@ from actors.adapters.nats.login_answers import (
     SHOWN_MAX,
     Ask,
     Signer,
+    is_listening,
+    is_right,
     of_device,
     of_listener,
     understood,
 )
-from actors.adapters.nats.login_queue import LoginQueue
+from actors.adapters.nats.login_queue import WAITING_MAX, LoginQueue
 from actors.adapters.nats.retained import NatsRetained
+from actors.adapters.nats.share_keeper import ShareKeeper
 from actors.adapters.nats.store_bounds import StoreBounds
+from actors.adapters.nats.subscription_shares import SHARE, SubscriptionShares
 from actors.adapters.nats.unasked import Unasked
 from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
 from actors.runtime.sampled import Sampled
 from protocol.errors import BadPayload, in_words
-from protocol.ids import password_digest
 from protocol.listeners import Listener
 from protocol.records import MqttLogin
 
@@ -74,12 +76,15 @@ class NatsLogins(NatsClients):
         partitions: int,
         ours: Sequence[str] = (),
         listener_clients: int = CLIENT_IDS_MAX,
+        share: int = SHARE,
     ) -> None:
         super().__init__(bridge, auth, system, ours, listener_clients)
         self._auth = auth
         self._queue = LoginQueue()
+        self._shares = SubscriptionShares(share)
         self._unasked = Unasked()
         self._refused: deque[Answer] = deque(maxlen=REFUSED_MAX)  # to be told so
+        self._later: deque[Login] = deque(maxlen=WAITING_MAX)  # until a look at the shares
         self._told = Sampled()
         self._store = store
         self._clock = clock
@@ -122,6 +127,17 @@ class NatsLogins(NatsClients):
         """Who looks after those that have not logged in, where there are so many places."""
         return Doorkeeper(self._bridge, self._connections, most)
 
+    def share_keeper(self) -> ShareKeeper:
+        """Who keeps each user to a share of the subscriptions with QoS 1."""
+        return ShareKeeper(
+            self._bridge, self, self._sessions, self._shares, self._store, self._ask_again
+        )
+
+    def _ask_again(self) -> None:
+        later, self._later = self._later, deque(maxlen=WAITING_MAX)
+        for message, ask in later:
+            self._queue.put((message, ask), ask.address)
+
     def store_bounds(self, plans: Sequence[SessionPlan], size: int) -> StoreBounds:
         """The broker's store, which may have so many bytes; these sessions are ours."""
         shut_out = partial(self.shut_out, for_s=SHUT_OUT_S)
@@ -152,7 +168,7 @@ class NatsLogins(NatsClients):
             [
                 (ask.username, ask.client_id)
                 for _, ask in waiting
-                if attempt_now(partial(_is_listening, ask, listeners)) is True
+                if attempt_now(partial(is_listening, ask, listeners)) is True
             ]
         )
         for part in self._sorted(waiting, logins, listeners):
@@ -175,12 +191,23 @@ class NatsLogins(NatsClients):
             elif self.is_shut_out(ask.client_id):
                 # It may come in, but not now; others at its address have nothing to do with it.
                 self._refused.append((message, ask, None))
-            else:
+            elif (has_room := self._has_room(ask, logins, listeners)) is None:
+                self._later.append((message, ask))
+            elif has_room:
                 good.append((message, ask, permissions))
+            else:
+                self._refused.append((message, ask, None))
         bad = [self._refused.pop() for _ in range(min(REFUSALS_EACH, len(self._refused)))]
         self._tell(bad)
         every = [*good, *bad]
         return [every[n : n + TOGETHER_MAX] for n in range(0, len(every), TOGETHER_MAX)]
+
+    def _has_room(
+        self, ask: Ask, logins: Mapping[str, MqttLogin], listeners: Mapping[str, Listener]
+    ) -> bool | None:
+        """Whether its user has; it comes in then. None: that is not known yet."""
+        user_id = (logins.get(ask.username) or listeners[ask.username]).user_id
+        return self._shares.comes_in(user_id, ask.client_id)
 
     def _tell(self, refused: Sequence[Answer]) -> None:
         """Strangers write no more than this into the log."""
@@ -210,9 +237,9 @@ class NatsLogins(NatsClients):
         the same rules: nobody is issued one."""
         login = logins.get(ask.username)
         if login is not None:
-            is_theirs = _is_right(ask, login) and ask.client_id == login.client_id
+            is_theirs = is_right(ask, login) and ask.client_id == login.client_id
             return of_device(login, self._partitions) if is_theirs else None
-        if not _is_listening(ask, listeners):
+        if not is_listening(ask, listeners):
             return None
         listener = listeners[ask.username]
         if not self._client_ids.admits(ask.username, ask.client_id):
@@ -220,17 +247,6 @@ class NatsLogins(NatsClients):
         self._client_ids.add(ask.username, ask.client_id)
         self._arrived(listener.user_id)
         return of_listener(listener.user_id)
-
-
-def _is_listening(ask: Ask, listeners: Mapping[str, Listener]) -> bool:
-    """Whether it is a listener. By its client id none takes the place of a device."""
-    listener = listeners.get(ask.username)
-    return listener is not None and ask.is_of_program and _is_right(ask, listener)
-
-
-def _is_right(ask: Ask, login: MqttLogin | Listener) -> bool:
-    """Whether the password is that of the login."""
-    return hmac.compare_digest(password_digest(ask.password), login.password_sha256)
 
 
 async def _respond(answers: Sequence[tuple[Any, bytes]]) -> None:
@@ -246,12 +262,14 @@ async def open_logins(
     partitions: int,
     ours: Sequence[str],
     listener_clients: int = CLIENT_IDS_MAX,
+    share: int = SHARE,
 ) -> AsyncIterator[NatsLogins]:
     """Logins on the broker, answered from `open` on until the block ends.
 
     Args:
         ours: client ids of Roost's own sessions.
         listener_clients: so many client ids a listener may have.
+        share: so many subscriptions with QoS 1 all clients of a user may have.
     """
 
     async def begin_again() -> None:
@@ -263,7 +281,7 @@ async def open_logins(
             partial(connect, access, "auth", access.auth_password, reconnected_cb=begin_again)
         )
         logins = NatsLogins(
-            access, bridge, auth, system, store, clock, partitions, ours, listener_clients
+            access, bridge, auth, system, store, clock, partitions, ours, listener_clients, share
         )
         nursery.start_soon(logins.answer_forever)
         try:

@@ -1,6 +1,6 @@
-"""One user's listeners take what the broker has for everybody: subscriptions, and sessions that
-stay. In small; what is checked is that few come in, that they are gone with their login, and that
-others are served (`docs/security.md`)."""
+"""One user's listeners and devices take what the broker has for everybody: subscriptions, and
+sessions that stay. In small; what is checked is that few come in, that they are gone with their
+login, and that others are served (`docs/security.md`)."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import nats
@@ -16,8 +17,9 @@ import pytest
 
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.mqtt_sessions import hash_of
+from actors.adapters.nats.share_keeper import EVERY_S
 from bench import wire
-from tests.real.harness import DeviceClient, Person, Roost, eventually
+from tests.real.harness import DeviceClient, Person, Roost, eventually, running
 from tests.real.test_abuse import serves_others
 
 # The server grants so many with QoS 1 to one client.
@@ -135,3 +137,63 @@ def test_what_a_device_subscribed_to_goes_with_it_and_others_keep_theirs(
     mallory.post(f"/devices/{devices[0]['id']}/commands", {"type": "beep"})
     client = DeviceClient(roost, devices[0]["mqtt"])
     assert client.code == "Success"
+
+
+SHARE = 20  # of one user: ten devices
+
+
+def listens(roost: Roost, access: dict[str, Any], lines: ExitStack) -> bytes | None:
+    """What its subscriptions with QoS 1 are answered; None: it may not come in."""
+    login = (access["username"], access["password"], access["client_id"])
+    try:
+        line = wire.connect("127.0.0.1", roost.mqtt_port, login[2], *login[:2], clean=False)
+    except ConnectionError:
+        return None
+    lines.enter_context(line)
+    topics = [f"{access['topic_prefix']}/{each}" for each in ("commands", "errors")]
+    return wire.subscribe(line, topics, 1)
+
+
+def test_the_devices_of_one_user_leave_most_of_the_subscriptions_to_others(
+    begun: Path, lines: ExitStack
+) -> None:
+    """Each with the two that it may have, 8,192 devices took all that the broker has."""
+    with running(begun, "--mqtt-subscriptions-of-user", str(SHARE)) as roost:
+        mallory, bob = roost.user("mallory"), roost.user("bob")
+        devices = [mallory.device(f"d{n}", "t")["mqtt"] for n in range(3 * SHARE)]
+        first, later = devices[: SHARE // 2], devices[SHARE // 2 :]
+        assert {listens(roost, each, lines) for each in first} == {b"\x01\x01"}
+        for each in later:
+            listens(roost, each, lines)
+        eventually(lambda: len(consumers(roost)), lambda found: found == OURS + SHARE)
+        names = " ".join(consumers(roost))
+        assert all(hash_of(each["client_id"]) in names for each in first)  # the newest were closed
+        told = "a user has too many subscriptions with QoS 1: the newest are closed"
+        assert mallory.id in next(line for line in roost.log.splitlines() if told in line)
+        assert [listens(roost, each, lines) for each in later[:3]] == [None] * 3
+
+        quiet = mallory.device("quiet", "t")["mqtt"]
+        line = eventually(lambda: comes_in(roost, quiet, quiet["client_id"], clean=True))
+        lines.enter_context(line)
+        others = [bob.device(f"d{n}", "t")["mqtt"] for n in range(3)]
+        assert {listens(roost, each, lines) for each in others} == {b"\x01\x01"}
+        time.sleep(2 * EVERY_S)  # somebody looks; who takes none stays
+        assert wire.subscribe(line, [f"{quiet['topic_prefix']}/commands"], 0) == b"\x00"
+        lines.close()
+        # What stays without its client counts, after a restart, too.
+        assert roost.stop() == 0
+        roost.start()
+        for each in later[-5:]:
+            listens(roost, each, lines)
+        eventually(
+            lambda: len(consumers(roost)), lambda found: found == OURS + SHARE + 2 * len(others)
+        )
+        names = " ".join(consumers(roost))
+        assert all(hash_of(each["client_id"]) in names for each in [*first, *others])
+
+        # Whose device is gone has room again.
+        gone = mallory.get("/devices", limit=1)["items"][0]["id"]
+        assert mallory.call("DELETE", f"/devices/{gone}").status_code == 204
+        fresh = mallory.device("fresh", "t")["mqtt"]
+        eventually(lambda: listens(roost, fresh, lines), lambda found: found == b"\x01\x01")
+        serves_others(roost, "beside-devices")

@@ -10,6 +10,7 @@ from actors.adapters.memory import ManualClock
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.keys import new_seed
 from actors.adapters.nats.lines import NatsAccess
+from actors.adapters.nats.subscription_shares import OF_DEVICE, RECENT_S
 from actors.adapters.nats_logins import NatsLogins
 from protocol.errors import Unavailable
 from protocol.ids import password_digest
@@ -165,3 +166,21 @@ async def test_a_listener_has_few_client_ids_and_none_that_the_broker_would_misr
     refused, *lengths = await answered(logins, login(password="wrong"), *odd, *many)
     assert [length > 2 * refused for length in lengths].count(True) == CLIENT_IDS_MAX
     assert max(lengths[: len(odd)]) < 2 * refused
+
+
+async def test_where_a_look_has_to_say_whether_there_is_room_it_waits_for_that(
+    autojump_clock: Any,
+) -> None:
+    """A fleet of one user that comes at once is not refused, whatever it will listen with."""
+    access = NatsAccess(url="", auth_password="", sys_password="", seed=new_seed())
+    bridge: Any = Bridge()
+    store: Any = Store()
+    logins = NatsLogins(access, bridge, None, None, store, ManualClock(), 4, share=OF_DEVICE)
+    (welcome,) = await answered(logins, login())
+    other = login(LISTENER)
+    assert await answered(logins, other) == []
+    await trio.sleep(RECENT_S)
+    logins._shares.few(trio.current_time())
+    logins._ask_again()
+    await answered(logins)
+    assert [len(answer) > welcome / 2 for answer in other.answers] == [True]

@@ -1,6 +1,6 @@
 """Power over who is connected to the embedded broker, and over what it keeps of them."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 import nats.errors
@@ -53,12 +53,16 @@ class NatsClients:
 
     async def shut_out(self, client_id: str, for_s: float) -> None:
         """See `actors.ports.Logins`. Raises as `disconnect`."""
-        now_s = trio.current_time()
-        self._shut_out = {name: at_s for name, at_s in self._shut_out.items() if at_s > now_s}
-        self._shut_out[client_id] = now_s + for_s
+        self.keep_out([client_id], for_s)
         await self.disconnect(client_id)
         await trio.sleep(KICK_AGAIN_S)  # a login that was answered just before is connected by now
         await self.disconnect(client_id)
+
+    def keep_out(self, client_ids: Iterable[str], for_s: float) -> None:
+        """Their logins are refused for so many seconds."""
+        now_s = trio.current_time()
+        self._shut_out = {name: at_s for name, at_s in self._shut_out.items() if at_s > now_s}
+        self._shut_out.update(dict.fromkeys(client_ids, now_s + for_s))
 
     def is_shut_out(self, client_id: str) -> bool:
         return self._shut_out.get(client_id, 0.0) > trio.current_time()

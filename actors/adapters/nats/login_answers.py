@@ -5,7 +5,9 @@ Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_bo
 
 import base64
 import hashlib
+import hmac
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +15,8 @@ import nkeys
 
 from actors.adapters.nats.keys import public_key
 from protocol import codec
+from protocol.ids import password_digest
+from protocol.listeners import Listener
 from protocol.records import MqttLogin
 from protocol.topics import partition
 
@@ -72,6 +76,17 @@ def understood(token: bytes) -> Ask:
         nkey=str(ask["user_nkey"]),
         server=str(ask["server_id"]["id"]),
     )
+
+
+def is_listening(ask: Ask, listeners: Mapping[str, Listener]) -> bool:
+    """Whether it is a listener. By its client id none takes the place of a device."""
+    listener = listeners.get(ask.username)
+    return listener is not None and ask.is_of_program and is_right(ask, listener)
+
+
+def is_right(ask: Ask, login: MqttLogin | Listener) -> bool:
+    """Whether the password is that of the login."""
+    return hmac.compare_digest(password_digest(ask.password), login.password_sha256)
 
 
 def of_device(login: MqttLogin, partitions: int) -> dict[str, Any]:

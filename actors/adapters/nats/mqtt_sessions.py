@@ -81,10 +81,19 @@ class _Made(msgspec.Struct, frozen=True):
     num_pending: int
 
 
+class _State(msgspec.Struct, frozen=True):
+    consumer_count: int
+
+
+class _Stream(msgspec.Struct, frozen=True):
+    state: _State
+
+
 _records = msgspec.json.Decoder(Record)
 _found = msgspec.json.Decoder(_Found)
 _names = msgspec.json.Decoder(_Names)
 _infos = msgspec.json.Decoder(_Info)
+_streams = msgspec.json.Decoder(_Stream)
 _made = msgspec.json.Decoder(_Made)
 _any = msgspec.json.Decoder()
 
@@ -135,6 +144,15 @@ class MqttSessions:
             if record is None:
                 return
             await self._purge(SESSIONS, SESSION_SUBJECT + name)
+
+    async def subscription_count(self) -> int:
+        """How many subscriptions with QoS 1 or 2 there are, ours too."""
+        found = await self._call(f"STREAM.INFO.{MESSAGES}", {}, _streams, (STREAM_NOT_FOUND,))
+        return 0 if found is None else found.state.consumer_count
+
+    async def subscribed(self) -> list[str]:
+        """The hash of its client id for each of them."""
+        return [_session_of(name) for _, name in await self._consumers(MESSAGES)]
 
     async def clear_away(self) -> int:
         """Delete consumers whose session is there no more; answers how many there were."""
