@@ -84,6 +84,11 @@ def is_listening(ask: Ask, listeners: Mapping[str, Listener]) -> bool:
     return listener is not None and ask.is_of_program and is_right(ask, listener)
 
 
+def user_of(ask: Ask, logins: Mapping[str, MqttLogin], listeners: Mapping[str, Listener]) -> str:
+    """Whose login it is. Raises `KeyError` where it is none."""
+    return (logins.get(ask.username) or listeners[ask.username]).user_id
+
+
 def is_right(ask: Ask, login: MqttLogin | Listener) -> bool:
     """Whether the password is that of the login."""
     return hmac.compare_digest(password_digest(ask.password), login.password_sha256)

@@ -73,7 +73,8 @@ class ShareKeeper:
         """Whether there may be more to do at once."""
         done = await attempt(self.look)
         if isinstance(done, Failed):
-            log.warning("shares of the broker not looked at", error=in_words(done.error))
+            tell = log.debug if isinstance(done.error, Unavailable) else log.warning
+            tell("shares of the broker not looked at", error=in_words(done.error))
             return False
         return done > 0
 
