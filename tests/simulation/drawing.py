@@ -5,7 +5,7 @@ from typing import Literal
 
 from actors.adapters.memory_store_fates import CALL_FATES
 from actors.adapters.memory_store_line import COMMIT_FATES
-from tests.simulation import crowding, flooding, quiet
+from tests.simulation import crowding, flooding, hoarding, quiet
 from tests.simulation.ears import Reaction
 from tests.simulation.extremes import FITS, FITS_NOT
 from tests.simulation.plan import (
@@ -102,6 +102,8 @@ def draw(seed: int) -> Plan:
     steps += crowded
     flood = [] if crowd else flooding.draw(random.Random(f"flood {seed}"))
     steps += flood
+    if not crowd:  # which has more than these bounds
+        steps += hoarding.draw(random.Random(f"hoard {seed}"), DURATION_S)
     return Plan(
         seed=seed,
         many=many,

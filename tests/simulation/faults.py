@@ -385,4 +385,5 @@ KINDS = (
     "settings changed",
     "device deleted",
     *(f"bound reached: {name}" for name in ("actors", "dashboards", "senders", "commands")),
+    "bound reached: shares",
 )

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import trio
 
 from protocol.errors import Unavailable
-from tests.simulation import aftermath, checks, crowding, flooding, quiet
+from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet
 from tests.simulation.agenda import Agenda
 from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
@@ -35,6 +35,7 @@ from tests.simulation.plan import (
     Extreme,
     Fault,
     Flood,
+    Hoard,
     Hostile,
     Kill,
     Listen,
@@ -44,6 +45,7 @@ from tests.simulation.plan import (
     Rearrange,
     Report,
     Revoke,
+    Shed,
     Stop,
     Tune,
     Vanish,
@@ -85,6 +87,8 @@ async def live(world: World, plan: Plan) -> None:
         await life.extremes.check()
         if flooding.floods(plan.steps):
             await life.flooding.check()
+        if hoarding.hoards(plan.steps):
+            await life.hoarding.check()
         await life.totals.check()
         await life.visits.check()
         await world.receivers.check()
@@ -117,6 +121,7 @@ class Life:
         self.told = Told(world)
         self.extremes = Extremes(world)
         self.flooding = flooding.Flooding(world)
+        self.hoarding = hoarding.Hoarding(world)
         self._newest_s: dict[str, float] = {}  # of each device: when its newest arrival was sent
         self._power = trio.Lock()  # who switches the service off switches it on again
         self.audience: trio.Nursery
@@ -155,6 +160,8 @@ class Life:
             await quiet.furnish(self.world)
         if flooding.floods(self.plan.steps):
             await self.flooding.furnish()
+        if hoarding.hoards(self.plan.steps):
+            await self.hoarding.furnish()
         await self.world.listeners.register(self.plan.listens)
         self.world.store.poison = {self.plan.poison}
 
@@ -196,6 +203,10 @@ class Life:
                 await self.extremes.say(step)
             case Flood():
                 await self.flooding.send(step)
+            case Hoard():
+                await self.hoarding.hoard(step)
+            case Shed():
+                await self.hoarding.shed(step)
             case Report(device=device, mark=mark, arrivals=arrivals):
                 body = {"ts": _ms(step.at_s), "temperature": mark, "status": "online"}
                 await self._send(device, "status", body, arrivals)

@@ -18,6 +18,7 @@ OWNERS = ("ada", "bob")
 # (owner, code); the visitor is deleted and comes again.
 DEVICES = (("ada", "a0"), ("ada", "a1"), ("bob", "b0"), ("ada", "visitor"))
 CROWD_OWNER = "eve"  # whose devices outnumber the bounds of a small house, in some plans
+HOARDERS = ("max", "mia")  # who want more than they may have, in some plans
 KEYS = ("by-ts", "by-id", "bare", "switch", "tuned", "limited", "strict")
 HISTORY = "history"  # of each owner a feed without a device, for imports
 EDGE = "edge"  # of some devices a feed for values at the edge of float64
@@ -67,6 +68,22 @@ class Flood(Step, frozen=True, kw_only=True):
     many: int
     every_s: float
     qos: int = 1
+
+
+class Hoard(Step, frozen=True, kw_only=True):
+    """Somebody wants so many more of a noun of `hoarding.NOUNS`."""
+
+    owner: str
+    noun: str
+    many: int
+
+
+class Shed(Step, frozen=True, kw_only=True):
+    """So many of these are deleted."""
+
+    owner: str
+    noun: str
+    many: int
 
 
 class Report(Step, frozen=True, kw_only=True):
@@ -241,6 +258,8 @@ AnyStep = (
     Publish
     | Extreme
     | Flood
+    | Hoard
+    | Shed
     | Report
     | Word
     | Boot

@@ -108,7 +108,9 @@ class Process:
         """The web of this process; its clients are other tasks of the world (`client`)."""
         self.house = house
         # Everybody in this world comes from one address.
-        settings = WebSettings(jwt_secret="s" * 32, requests_per_s_of_address=1e6)
+        settings = WebSettings(
+            jwt_secret="s" * 32, requests_per_s_of_address=1e6, bounds=self._world.bounds
+        )
         self.app = create_app(house, PlainHasher(), settings, self._sockets)
         try:
             yield

@@ -16,7 +16,7 @@ import trio.testing
 from trio._core import _run
 
 from tests.applications import made_quickly
-from tests.simulation import flooding
+from tests.simulation import flooding, hoarding
 from tests.simulation.broken import Broken
 from tests.simulation.life import live
 from tests.simulation.plan import Plan
@@ -158,6 +158,8 @@ def run(plan: Plan) -> Outcome:
     world = World(plan.seed, habits, plan.idle_s, plan.reactions, plan.answers, many=plan.many)
     if flooding.floods(plan.steps):
         world.rates = flooding.RATES
+    if hoarding.hoards(plan.steps):
+        world.bounds = hoarding.BOUNDS
     try:
         with sized(plan.small):
             simulate(world, lambda world: live(world, plan))

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.simulation import (
+    planted_bounds,
     planted_broker,
     planted_containment,
     planted_floods,
@@ -28,6 +29,7 @@ from tests.simulation.search import kind_of
 SEEDS_MAX = 200
 SEEDS_BESIDE = 60
 THEY_PLANT_TOO = (
+    planted_bounds,
     planted_broker,
     planted_containment,
     planted_floods,

@@ -44,6 +44,7 @@ from tests.simulation.receiver import Answer, Receivers
 from tests.simulation.replicas import Replicas
 from tests.simulation.screen import Screen
 from tests.simulation.trace import LogsOfWorld, Trace
+from web.http.bounds import Bounds
 
 BROKERS = {"nats": NATS, "mosquitto 5": MOSQUITTO_5, "mosquitto 3.1.1": MOSQUITTO_311}
 SETTLE_S = 15.0
@@ -104,6 +105,7 @@ class World:
         self.look_again_s = LOOK_AGAIN_S if many == 1 else LOOK_AT_OTHERS_S
         self.pulse = IN_TURN if seed % 2 or many > 1 else ALONE
         self.rates = RateSettings()  # of processes that start from now on
+        self.bounds = Bounds()  # likewise
         self.rng = random.Random(seed)
         self.trace = Trace()
         self.doors = Doors(self.trace.fault)

@@ -1,0 +1,39 @@
+"""Mistakes about how much one may have (`planted.py`)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+from actors.adapters.memory_store import MemoryStore
+from protocol.bounds import check_room
+from protocol.schedules import Schedule
+from protocol.webhooks import Webhook
+from tests.simulation.planted import Patch, plant
+
+
+@plant("what was deleted counts against its share")
+def deleted_counts(patch: Patch) -> None:
+    add = MemoryStore.add_schedule
+    ever: WeakKeyDictionary[MemoryStore, Counter[str]] = WeakKeyDictionary()
+
+    async def mistaken(
+        self: MemoryStore, schedule: Schedule, due: Sequence[int], most: int | None = None
+    ) -> Schedule:
+        made = ever.setdefault(self, Counter())
+        check_room("schedules", made[schedule.user_id], 1, most)
+        added = await add(self, schedule, due, most)
+        made[schedule.user_id] += 1
+        return added
+
+    patch.setattr(MemoryStore, "add_schedule", mistaken)
+
+
+@plant("the bound of one user counts what another has")
+def others_count(patch: Patch) -> None:
+    add = MemoryStore.add_webhook
+
+    async def mistaken(self: MemoryStore, webhook: Webhook, most: int) -> Webhook:
+        check_room("webhooks", len(self.all_webhooks), 1, most)
+        return await add(self, webhook, most)
+
+    patch.setattr(MemoryStore, "add_webhook", mistaken)
