@@ -12,16 +12,16 @@ from actors.dispatch import Dispatcher
 from actors.due.dead_letters import DeadLetters
 from actors.due.restoration import Restoration, restore_waits
 from actors.flows import Flows
-from actors.jobs import Job
 from actors.leases import Leases
 from actors.ports import Ports
 from actors.ports.time import Progress
 from actors.rolling import Rolling
 from actors.runtime.isolation import Failed, attempt_now
+from actors.runtime.jobs import Job
+from actors.runtime.supervisor import Supervisor
+from actors.runtime.timer import Key, Timer
 from actors.schedule_messages import ScheduleMessageBuilder
 from actors.scheduling import CLAIM_PACE_S, Scheduling
-from actors.supervisor import Supervisor
-from actors.timer import Key, Timer
 from protocol import commands
 from protocol.dead_letters import DeadLetter
 from protocol.errors import in_words

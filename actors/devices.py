@@ -14,13 +14,13 @@ import structlog
 import trio
 
 from actors.due.dead_letters import put_aside
-from actors.mailbox import Lane, Mailbox
 from actors.ports import Store, WallClock
 from actors.refusing import refused_whole
-from actors.reply import Reply
 from actors.runtime.isolation import Failed, attempt, attempt_each
+from actors.runtime.mailbox import Lane, Mailbox
+from actors.runtime.reply import Reply
+from actors.runtime.supervisor import Cell, Supervisor
 from actors.seat import Seat
-from actors.supervisor import Cell, Supervisor
 from actors.writer import Writer
 from protocol.dead_letters import DEVICES, DeadLetter
 from protocol.errors import Problem, Reason, Refusal, Unavailable, in_words

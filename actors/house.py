@@ -48,8 +48,8 @@ from actors.ports import (
 from actors.ports.identity import IdentityProvider
 from actors.ports.mail import Mailer
 from actors.ports.media import MediaFiles
+from actors.runtime.supervisor import Supervisor
 from actors.sessions import Sessions
-from actors.supervisor import Supervisor
 from actors.users import Users
 from actors.writer import Writer
 from protocol.commands import Command

@@ -15,7 +15,7 @@ import structlog
 
 from actors.flows import ROUNDING_S, FlowClock, Flows
 from actors.runtime.isolation import Failed, attempt_now
-from actors.timer import DueTimes
+from actors.runtime.timer import DueTimes
 from protocol.messages import OfTime, OutsideSince, Silent
 from protocol.records import Device
 from protocol.times import SECOND_US

@@ -7,7 +7,7 @@ feed, and when even that is too much, a new `device_list`. It never slows anyone
 import msgspec
 import trio
 
-from actors.mailbox import Lane, LaneStatistics, Overflow
+from actors.runtime.mailbox import Lane, LaneStatistics, Overflow
 from protocol.events import (
     CHANNELS,
     AlarmChanged,

@@ -22,7 +22,7 @@ BUSY_S = 10.0
 
 
 class Rolling:
-    """The work of a job (`actors.jobs`)."""
+    """The work of a job (`actors.runtime.jobs`)."""
 
     def __init__(self, store: Store, clock: WallClock) -> None:
         self.took_s = 0.0

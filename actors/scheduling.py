@@ -1,8 +1,8 @@
 """What happens at its moment: occurrences fire, schedules are planned ahead, commands are tried
 again.
 
-Each is the `work` of a job (`actors.jobs`): claim in the database what is due, pass it on, answer
-when the next is due.
+Each is the `work` of a job (`actors.runtime.jobs`): claim in the database what is due, pass it on,
+answer when the next is due.
 """
 
 from collections.abc import Callable

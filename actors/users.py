@@ -7,10 +7,10 @@ from functools import partial
 import structlog
 import trio
 
-from actors.mailbox import Lane, Mailbox, Overflow
 from actors.outbox import Outbox
 from actors.ports import Store
-from actors.supervisor import Cell, Supervisor
+from actors.runtime.mailbox import Lane, Mailbox, Overflow
+from actors.runtime.supervisor import Cell, Supervisor
 from actors.user import UserActor
 from protocol.errors import Busy, RoostError, in_words
 from protocol.events import Event, Staleness

@@ -19,9 +19,9 @@ import trio
 
 from actors.accounts import Accounts
 from actors.ingest.fair_lane import FairLane
-from actors.mailbox import Lane, Mailbox
 from actors.ports import Batch, Committed, Ids, Store
 from actors.refusing import readable
+from actors.runtime.mailbox import Lane, Mailbox
 from protocol.errors import Fenced, Reason, Unavailable, Unstorable, in_words
 from protocol.records import Reading, Rejection, Unit
 

@@ -22,7 +22,7 @@ from actors.adapters.memory_logins import Clients
 from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
 from actors.adapters.sending import Fate, Sender
 from actors.ports import Delivery, Inbox, Publication, SessionPlan
-from actors.reply import Reply
+from actors.runtime.reply import Reply
 from protocol.errors import Unavailable, Unpublishable
 from protocol.publishing import fault_of
 from protocol.topics import partition

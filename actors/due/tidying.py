@@ -10,7 +10,7 @@ from actors.due.retention import Retention
 from actors.ingest.refusal_budget import RefusalLimits
 from actors.media import Library
 from actors.ports import Store, WallClock
-from actors.supervisor import Supervisor
+from actors.runtime.supervisor import Supervisor
 
 TIDY_EVERY_S = 3600.0
 TIDY_AGAIN_S = 1.0

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import trio
 
-from actors.mailbox import Lane
+from actors.runtime.mailbox import Lane
 
 T = TypeVar("T")
 

@@ -22,10 +22,10 @@ from actors.feed_state import FeedState
 from actors.gateway import Gateway
 from actors.house import House
 from actors.ledger import SessionLedger
-from actors.mailbox import Lane, Mailbox
 from actors.outbox import Outbox
 from actors.ports import Batch, Committed, Delivery
 from actors.refusing import refused_whole
+from actors.runtime.mailbox import Lane, Mailbox
 from actors.user import UserActor
 from actors.users import Users
 from actors.writer import Writer

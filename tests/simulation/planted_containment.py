@@ -12,8 +12,8 @@ from actors.ingest.canaries import Canaries
 from actors.neighbours import Neighbours
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
+from actors.runtime.supervisor import Supervisor
 from actors.sessions import Sessions
-from actors.supervisor import Supervisor
 from protocol.errors import Unavailable
 from tests.simulation.planted import Patch, plant
 

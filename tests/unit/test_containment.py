@@ -19,7 +19,7 @@ from actors.devices import Devices
 from actors.dispatch import Dispatcher
 from actors.ports import Publication
 from actors.ports.webhooks import Errands
-from actors.supervisor import Supervisor
+from actors.runtime.supervisor import Supervisor
 from protocol import commands
 from protocol.commands import Command
 from protocol.errors import Unavailable

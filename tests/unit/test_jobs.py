@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from actors.jobs import RETRY_S, Job
-from actors.timer import Timer
+from actors.runtime.jobs import RETRY_S, Job
+from actors.runtime.timer import Timer
 from protocol.errors import Unavailable
 from protocol.times import SECOND_US
 from tests.simulation.clock import START_US, VirtualClock

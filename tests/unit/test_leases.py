@@ -9,7 +9,7 @@ from actors.adapters.memory import ManualClock
 from actors.adapters.mqtt.broker import plain_plans
 from actors.flows import DRAIN_S, Flows
 from actors.leases import Leases
-from actors.timer import Timer
+from actors.runtime.timer import Timer
 from protocol.messages import OfTime, OutsideSince, Silent
 from protocol.records import DeviceState
 from tests.simulation.running import run_virtually

@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.mailbox import Lane, Mailbox, Overflow
+from actors.runtime.mailbox import Lane, Mailbox, Overflow
 
 
 def test_a_lane_that_waits_refuses_one_more_than_its_bound() -> None:

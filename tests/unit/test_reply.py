@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.reply import Reply
+from actors.runtime.reply import Reply
 
 
 async def test_the_first_word_counts() -> None:

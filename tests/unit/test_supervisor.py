@@ -10,9 +10,9 @@ import trio
 import trio.testing
 
 from actors.adapters.memory import ManualClock
-from actors.mailbox import Lane, Mailbox
+from actors.runtime.mailbox import Lane, Mailbox
 from actors.runtime.pauses import STEADY_S
-from actors.supervisor import BACKOFF_FIRST_S, BACKOFF_MAX_S, RESTARTS_MAX, Cell, Supervisor
+from actors.runtime.supervisor import BACKOFF_FIRST_S, BACKOFF_MAX_S, RESTARTS_MAX, Cell, Supervisor
 from tests.conftest import Logs
 
 

@@ -10,7 +10,7 @@ from actors.adapters.memory import ManualClock
 from actors.due.tidying import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, keep_tidy
 from actors.ingest.refusal_budget import RefusalLimits
 from actors.ports.charts import Expired
-from actors.supervisor import Supervisor
+from actors.runtime.supervisor import Supervisor
 
 
 class Part:

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from actors.adapters.memory import ManualClock
-from actors.timer import DueTimes, Timer
+from actors.runtime.timer import DueTimes, Timer
 from tests.simulation.running import run_virtually
 
 virtual = pytest.mark.trio(run=run_virtually)

@@ -10,7 +10,7 @@ import trio
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
 from actors.outbox import EVENTS_MAX, Filter, Outbox
-from actors.supervisor import Supervisor
+from actors.runtime.supervisor import Supervisor
 from actors.user import UserActor
 from actors.users import Users
 from protocol.commands import Command

@@ -11,7 +11,7 @@ import trio.testing
 from actors.accounts import Accounts
 from actors.adapters.memory import ManualClock, SeededIds
 from actors.ports import Batch, Committed
-from actors.supervisor import Supervisor
+from actors.runtime.supervisor import Supervisor
 from actors.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
 from protocol.commands import CommandAck
 from protocol.errors import Unavailable, Unstorable

@@ -11,7 +11,7 @@ comes while it has no answer hears what is known by then.
 import trio
 
 from actors.ports import Store
-from actors.supervisor import Supervisor
+from actors.runtime.supervisor import Supervisor
 from protocol.errors import Unavailable, in_words
 
 # Who wants to know waits for so long.

@@ -24,7 +24,7 @@ from actors.adapters.mqtt.link import (
     close_client,
     connect_client,
 )
-from actors.reply import Reply
+from actors.runtime.reply import Reply
 from protocol.errors import Unavailable, in_words
 
 KEEPALIVE_S = 30

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
-from actors.timer import Timer
+from actors.runtime.timer import Timer
 from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.jobs")

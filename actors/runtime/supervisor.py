@@ -16,10 +16,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 import trio
 
-from actors.mailbox import Mailbox
 from actors.ports import WallClock
 from actors.runtime.endings import ends_process
 from actors.runtime.health import Health
+from actors.runtime.mailbox import Mailbox
 from actors.runtime.pauses import Pauses
 from protocol.errors import RoostError, Unavailable, in_words
 
