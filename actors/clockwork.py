@@ -11,7 +11,7 @@ from actors.courier import Courier
 from actors.dispatch import Dispatcher
 from actors.due.dead_letters import DeadLetters
 from actors.due.restoration import Restoration, restore_waits
-from actors.flows import Flows
+from actors.ingest.partition_clock import Flows
 from actors.leases import Leases
 from actors.ports import Ports
 from actors.ports.time import Progress

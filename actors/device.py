@@ -12,7 +12,7 @@ import msgspec
 from actors import presence
 from actors.alarming import came_online, went_offline
 from actors.feed_state import FeedState
-from actors.refusing import NoticeLimit, notice, refused_whole, rejection
+from actors.ingest.rejections import NoticeLimit, notice, refused_whole, rejection
 from protocol import codec
 from protocol.alarms import DROPPED, PENDING, Alarm
 from protocol.alarms import OFFLINE as OFFLINE_ALARM

@@ -14,14 +14,14 @@ import structlog
 import trio
 
 from actors.due.dead_letters import put_aside
+from actors.ingest.rejections import refused_whole
+from actors.ingest.writer import Writer
 from actors.ports import Store, WallClock
-from actors.refusing import refused_whole
 from actors.runtime.isolation import Failed, attempt, attempt_each
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.runtime.reply import Reply
 from actors.runtime.supervisor import Cell, Supervisor
 from actors.seat import Seat
-from actors.writer import Writer
 from protocol.dead_letters import DEVICES, DeadLetter
 from protocol.errors import Problem, Reason, Refusal, Unavailable, in_words
 from protocol.messages import (

@@ -17,20 +17,21 @@ import structlog
 import trio
 
 from actors.access.session_sweep import SessionSweep
-from actors.accounts import Accounts
 from actors.clockwork import Clockwork
 from actors.devices import IDLE_S, Devices
 from actors.due.dead_letters import expire_again, read_row_again
-from actors.gateway import Gateway
 from actors.ingest import retained_copies
 from actors.ingest.backlog import Backlog
 from actors.ingest.bounds import IngestBounds
 from actors.ingest.canaries import EVERY_S, Canaries
+from actors.ingest.counters import Accounts
 from actors.ingest.floods import Floods
+from actors.ingest.gateway import Gateway
 from actors.ingest.limits import Limits
+from actors.ingest.recent_messages import Inspector
 from actors.ingest.refusal_budget import RefusalBudget
 from actors.ingest.retained_copies import RetainedCopies
-from actors.inspector import Inspector
+from actors.ingest.writer import Writer
 from actors.leadership import BEAT_S, Leadership
 from actors.media import Library
 from actors.neighbours import Neighbours
@@ -51,7 +52,6 @@ from actors.ports.media import MediaFiles
 from actors.runtime.supervisor import Supervisor
 from actors.sessions import Sessions
 from actors.users import Users
-from actors.writer import Writer
 from protocol.commands import Command
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, MEDIA, ROWS, DeadLetter
 from protocol.events import CommandChanged, Staleness

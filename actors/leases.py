@@ -1,4 +1,4 @@
-"""Leases on presence, and other waits for silence, in time that flows (`actors.flows`).
+"""Leases on presence, and other waits for silence, in the time of `actors.ingest.partition_clock`.
 
 A device that is online has a lease: every word of it makes it run anew, in O(1); when it runs out
 the device's actor is asked to show it offline. The heap is touched only when a lease comes up for a
@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from actors.flows import ROUNDING_S, FlowClock, Flows
+from actors.ingest.partition_clock import ROUNDING_S, FlowClock, Flows
 from actors.runtime.isolation import Failed, attempt_now
 from actors.runtime.timer import DueTimes
 from protocol.messages import OfTime, OutsideSince, Silent

@@ -1,7 +1,7 @@
 """Who sits in a device's place: its actor while it exists, nobody otherwise."""
 
 from actors.device import DeviceActor
-from actors.refusing import readings_in
+from actors.ingest.rejections import readings_in
 from protocol.events import DeviceGone
 from protocol.messages import (
     Announce,

@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
+from actors.ingest.rejections import NoticeLimit, notice
 from actors.ingest.retained_rules import topic_of
-from actors.refusing import NoticeLimit, notice
 from protocol.errors import Refusal
 from protocol.messages import Notice
 from protocol.topics import unmapped

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from actors.accounts import Accounts
+from actors.ingest.counters import Accounts
 from actors.ingest.rate_notices import RateNotices
 from actors.ingest.rates import Key, Rates, RateSettings
 from actors.ports import Delivery, SessionPlan

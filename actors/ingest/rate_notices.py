@@ -5,7 +5,7 @@ import math
 from collections import OrderedDict
 
 from actors.ingest.rates import Key
-from actors.refusing import NoticeLimit, storable
+from actors.ingest.rejections import NoticeLimit, storable
 from protocol import codec
 from protocol.errors import Reason
 from protocol.messages import Notice

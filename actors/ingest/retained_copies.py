@@ -17,6 +17,7 @@ import trio
 from actors.ingest.clearing_notices import ClearingNotices
 from actors.ingest.echoes import Echoes
 from actors.ingest.known_copies import Key, KnownCopies
+from actors.ingest.redelivery import Copy
 from actors.ingest.retained_rules import (
     Bounds,
     Tallies,
@@ -27,7 +28,6 @@ from actors.ingest.retained_rules import (
     stays,
     topic_of,
 )
-from actors.ledger import Copy
 from actors.ports.retained import Held, RetainedMessages
 from actors.runtime.isolation import Failed, attempt
 from protocol.errors import Refusal, Unavailable, in_words

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.refusing import rejection
+from actors.ingest.rejections import rejection
 from protocol.errors import Reason, Refusal
 from protocol.listing import REJECTIONS
 from protocol.payloads import parse_ack

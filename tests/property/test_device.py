@@ -5,18 +5,18 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.accounts import Accounts
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.mqtt.broker import plain_plans
 from actors.device import DeviceActor
-from actors.flows import Flows
-from actors.gateway import Gateway
+from actors.ingest.counters import Accounts
+from actors.ingest.gateway import Gateway
 from actors.ingest.limits import Limits
+from actors.ingest.partition_clock import Flows
+from actors.ingest.rejections import KEPT_BYTES_MAX, readings_in
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ports import Delivery
-from actors.refusing import KEPT_BYTES_MAX, readings_in
 from protocol import codec
 from protocol.messages import FromDevice, Live, Notice
 from protocol.payloads import PAYLOAD_BYTES_MAX

@@ -5,7 +5,7 @@ import base64
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.refusing import KEPT_BYTES_MAX, readable
+from actors.ingest.rejections import KEPT_BYTES_MAX, readable
 from tests.property.strategies import any_bytes
 
 # Texts around the bound, so that the cut falls into a character of every length.

@@ -8,9 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from actors import devices as registry
-from actors import gateway as gateways
-from actors import writer as writers
 from actors.house import House
+from actors.ingest import gateway as gateways
+from actors.ingest import writer as writers
 from actors.ports import FeedPage
 from protocol.listing import REJECTIONS
 from protocol.payloads import PAYLOAD_BYTES_MAX

@@ -14,21 +14,21 @@ import trio
 
 import actors.device
 import actors.feed_state
-import actors.gateway
+import actors.ingest.gateway
 from actors import presence
-from actors.accounts import Accounts
 from actors.adapters.memory_store import MemoryStore
 from actors.feed_state import FeedState
-from actors.gateway import Gateway
 from actors.house import House
-from actors.ledger import SessionLedger
+from actors.ingest.counters import Accounts
+from actors.ingest.gateway import Gateway
+from actors.ingest.redelivery import SessionLedger
+from actors.ingest.rejections import refused_whole
+from actors.ingest.writer import Writer
 from actors.outbox import Outbox
 from actors.ports import Batch, Committed, Delivery
-from actors.refusing import refused_whole
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.user import UserActor
 from actors.users import Users
-from actors.writer import Writer
 from protocol.errors import Reason, Refusal, Unavailable, Unstorable
 from protocol.events import DeviceList, Event
 from protocol.messages import SnapshotRead, Subscribed
@@ -183,7 +183,7 @@ def redelivery_counts(patch: Patch) -> None:
     def mistaken(*args: Any) -> Origin:
         return msgspec.structs.replace(Origin(*args), again=False)
 
-    patch.setattr(actors.gateway, "Origin", mistaken)
+    patch.setattr(actors.ingest.gateway, "Origin", mistaken)
 
 
 @plant("batch partly acknowledged")

@@ -7,8 +7,8 @@ from typing import Any
 import actors.devices
 from actors.courier import Courier
 from actors.due.dead_letters import DeadLetters
-from actors.gateway import Gateway
 from actors.ingest.canaries import Canaries
+from actors.ingest.gateway import Gateway
 from actors.neighbours import Neighbours
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses

@@ -9,8 +9,8 @@ from actors.adapters.memory_store import MemoryStore
 from actors.clockwork import Clockwork
 from actors.devices import Devices
 from actors.due.restoration import Restoration
-from actors.gateway import Gateway
 from actors.house import House
+from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership
 from actors.neighbours import Neighbours
 from actors.ports import Batch, Delivery

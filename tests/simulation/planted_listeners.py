@@ -1,6 +1,6 @@
 """Classic mistakes with what is retained: old over new, and never heard."""
 
-from actors.gateway import Gateway
+from actors.ingest.gateway import Gateway
 from actors.neighbours import Neighbours
 from actors.retained import UNSAID, Retained
 from tests.simulation.planted import Patch, plant

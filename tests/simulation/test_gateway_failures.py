@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from actors import gateway
+from actors.ingest import gateway
 from protocol.topics import Topic
 from tests.simulation.world import World
 

@@ -7,7 +7,7 @@ import trio
 
 from actors.clockwork import Clockwork
 from actors.due.restoration import Restoration
-from actors.flows import DRAIN_S, Flows
+from actors.ingest.partition_clock import DRAIN_S, Flows
 from protocol.alarms import OFFLINE, Alarm
 from protocol.times import SECOND_US
 from tests.simulation.clock import START_US

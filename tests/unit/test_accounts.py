@@ -2,8 +2,8 @@
 
 import pytest
 
-from actors import accounts
-from actors.accounts import Account, Accounts
+from actors.ingest import counters as accounts
+from actors.ingest.counters import Account, Accounts
 
 
 @pytest.fixture

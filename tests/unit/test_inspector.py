@@ -1,6 +1,6 @@
 """The last messages of devices: what is kept, what is cut, what goes first."""
 
-from actors.inspector import BYTES_MAX, ENTRY_BYTES, LAST_MAX, Inspector
+from actors.ingest.recent_messages import BYTES_MAX, ENTRY_BYTES, LAST_MAX, Inspector
 from protocol.errors import Reason
 from protocol.records import Origin, Rejection
 from protocol.seen_views import shown

@@ -7,7 +7,7 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.mqtt.broker import plain_plans
-from actors.flows import DRAIN_S, Flows
+from actors.ingest.partition_clock import DRAIN_S, Flows
 from actors.leases import Leases
 from actors.runtime.timer import Timer
 from protocol.messages import OfTime, OutsideSince, Silent

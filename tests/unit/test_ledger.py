@@ -2,7 +2,7 @@
 
 import hashlib
 
-from actors.ledger import BROUGHT_AFTER_S, SUSPICION_S, Receipt, SessionLedger, Verdict
+from actors.ingest.redelivery import BROUGHT_AFTER_S, SUSPICION_S, Receipt, SessionLedger, Verdict
 from protocol.records import SessionMemory
 
 T = "users/u/devices/d/feeds/t"

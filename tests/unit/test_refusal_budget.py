@@ -5,7 +5,7 @@ from typing import Any
 import trio
 
 from actors.ingest.refusal_budget import HOUR_S, RefusalBudget, RefusalLimits, cost_of
-from actors.refusing import refused_whole, rejection
+from actors.ingest.rejections import refused_whole, rejection
 from protocol.errors import Reason, Refusal
 from protocol.messages import Unreadable
 from protocol.payloads import parse_ack

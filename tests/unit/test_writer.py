@@ -8,11 +8,11 @@ import pytest
 import trio
 import trio.testing
 
-from actors.accounts import Accounts
 from actors.adapters.memory import ManualClock, SeededIds
+from actors.ingest.counters import Accounts
+from actors.ingest.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
 from actors.ports import Batch, Committed
 from actors.runtime.supervisor import Supervisor
-from actors.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
 from protocol.commands import CommandAck
 from protocol.errors import Unavailable, Unstorable
 from protocol.records import AckChange, Reading, Rejection, Unit

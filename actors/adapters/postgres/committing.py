@@ -23,7 +23,9 @@ from protocol.errors import Fenced
 from protocol.records import Rejection, StateChange, Unit
 
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
-KEPT_BATCHES = 64  # of a session's identities after they are confirmed (see `actors.ledger`)
+KEPT_BATCHES = (
+    64  # of a session's identities after they are confirmed (see `actors.ingest.redelivery`)
+)
 
 _STATE = {
     "num": "integer",

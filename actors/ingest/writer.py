@@ -17,10 +17,10 @@ import msgspec
 import structlog
 import trio
 
-from actors.accounts import Accounts
+from actors.ingest.counters import Accounts
 from actors.ingest.fair_lane import FairLane
+from actors.ingest.rejections import readable
 from actors.ports import Batch, Committed, Ids, Store
-from actors.refusing import readable
 from actors.runtime.mailbox import Lane, Mailbox
 from protocol.errors import Fenced, Reason, Unavailable, Unstorable, in_words
 from protocol.records import Reading, Rejection, Unit

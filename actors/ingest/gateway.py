@@ -11,15 +11,15 @@ from functools import lru_cache
 import structlog
 import trio
 
-from actors.accounts import Accounts
-from actors.flows import Flows
+from actors.ingest.counters import Accounts
 from actors.ingest.late_acks import LateAcks, Owed
 from actors.ingest.limits import Limits
+from actors.ingest.partition_clock import Flows
 from actors.ingest.rate_notices import NoticeLimits
+from actors.ingest.redelivery import Copy, Receipt, SessionLedger, Verdict
+from actors.ingest.rejections import KEPT_BYTES_MAX
 from actors.ingest.retained_copies import RetainedCopies
-from actors.ledger import Copy, Receipt, SessionLedger, Verdict
 from actors.ports import Broker, Delivery, Store, WallClock
-from actors.refusing import KEPT_BYTES_MAX
 from actors.runtime.sampled import Sampled
 from protocol.commands import CommandAck
 from protocol.errors import Reason, Refusal, in_words
