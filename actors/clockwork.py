@@ -8,11 +8,11 @@ import structlog
 import trio
 
 from actors.courier import Courier
+from actors.device.leases import Leases
 from actors.dispatch import Dispatcher
 from actors.due.dead_letters import DeadLetters
 from actors.due.restoration import Restoration, restore_waits
 from actors.ingest.partition_clock import Flows
-from actors.leases import Leases
 from actors.ports import Ports
 from actors.ports.time import Progress
 from actors.rolling import Rolling

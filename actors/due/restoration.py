@@ -9,7 +9,7 @@ One for each time that this process takes the lead.
 import structlog
 import trio
 
-from actors.leases import Leases
+from actors.device.leases import Leases
 from actors.ports import Store, WallClock
 from protocol.alarms import PENDING, Alarm
 from protocol.errors import Unavailable, in_words

@@ -9,7 +9,7 @@ from actors.adapters.memory import ManualClock
 from actors.adapters.memory_broker import MemoryBroker
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.mqtt.broker import plain_plans
-from actors.device import DeviceActor
+from actors.device.actor import DeviceActor
 from actors.ingest.counters import Accounts
 from actors.ingest.gateway import Gateway
 from actors.ingest.limits import Limits

@@ -7,7 +7,7 @@ import base64
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from actors import devices as registry
+from actors.device import registry
 from actors.house import House
 from actors.ingest import gateway as gateways
 from actors.ingest import writer as writers

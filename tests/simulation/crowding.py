@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 from actors import courier, users
-from actors import devices as registry
+from actors.device import registry
 from actors.house import House
 from tests.simulation.broken import Broken
 from tests.simulation.plan import (

@@ -12,12 +12,12 @@ import msgspec
 import pytest
 import trio
 
-import actors.device
-import actors.feed_state
+import actors.device.actor
+import actors.device.feed
 import actors.ingest.gateway
-from actors import presence
 from actors.adapters.memory_store import MemoryStore
-from actors.feed_state import FeedState
+from actors.device import presence
+from actors.device.feed import FeedState
 from actors.house import House
 from actors.ingest.counters import Accounts
 from actors.ingest.gateway import Gateway
@@ -126,7 +126,7 @@ def forgotten_receipt(patch: Patch) -> None:
     def mistaken(*args: Any) -> Unit:
         return msgspec.structs.replace(refused_whole(*args), receipt=None)
 
-    patch.setattr(actors.device, "refused_whole", mistaken)
+    patch.setattr(actors.device.actor, "refused_whole", mistaken)
 
 
 @plant("a late will wins")
@@ -262,7 +262,7 @@ def refused_right(patch: Patch) -> None:
             raise Refusal(Reason.BAD_VALUE, "a mistake")
         return take(kind, raw)
 
-    patch.setattr(actors.feed_state, "take_value", mistaken)
+    patch.setattr(actors.device.feed, "take_value", mistaken)
 
 
 @plant("everybody is told")

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-import actors.devices
+import actors.device.registry
 from actors.courier import Courier
 from actors.due.dead_letters import DeadLetters
 from actors.ingest.canaries import Canaries
@@ -45,7 +45,7 @@ def all_fail(patch: Patch) -> None:
             raise done.error
         return [done] * len(keys)
 
-    patch.setattr(actors.devices, "attempt_each", mistaken)
+    patch.setattr(actors.device.registry, "attempt_each", mistaken)
 
 
 @plant("a sender slot leaked")

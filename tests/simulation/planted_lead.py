@@ -7,7 +7,7 @@ import msgspec
 
 from actors.adapters.memory_store import MemoryStore
 from actors.clockwork import Clockwork
-from actors.devices import Devices
+from actors.device.registry import Devices
 from actors.due.restoration import Restoration
 from actors.house import House
 from actors.ingest.gateway import Gateway

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.adapters.memory_session import MOSQUITTO_311, NATS
-from actors.devices import Devices
+from actors.device.registry import Devices
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged
 from protocol.times import SECOND_US, format_us

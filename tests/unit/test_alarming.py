@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.device import DeviceActor
-from actors.seat import Seat
+from actors.device.actor import DeviceActor
+from actors.device.slot import Seat
 from protocol.alarms import Alarm, AlarmRule
 from protocol.events import AlarmChanged
 from protocol.messages import (

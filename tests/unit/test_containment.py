@@ -11,11 +11,11 @@ import trio
 import trio.testing
 
 from actors import courier as couriers
-from actors import devices as registry
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
 from actors.courier import EACH_MAX, SENDERS, Courier
-from actors.devices import Devices
+from actors.device import registry
+from actors.device.registry import Devices
 from actors.dispatch import Dispatcher
 from actors.ports import Publication
 from actors.ports.webhooks import Errands

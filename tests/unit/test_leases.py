@@ -7,8 +7,8 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.mqtt.broker import plain_plans
+from actors.device.leases import Leases
 from actors.ingest.partition_clock import DRAIN_S, Flows
-from actors.leases import Leases
 from actors.runtime.timer import Timer
 from protocol.messages import OfTime, OutsideSince, Silent
 from protocol.records import DeviceState

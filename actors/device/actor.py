@@ -9,9 +9,9 @@ from typing import assert_never
 
 import msgspec
 
-from actors import presence
-from actors.alarming import came_online, went_offline
-from actors.feed_state import FeedState
+from actors.device import presence
+from actors.device.alarms import came_online, went_offline
+from actors.device.feed import FeedState
 from actors.ingest.rejections import NoticeLimit, notice, refused_whole, rejection
 from protocol import codec
 from protocol.alarms import DROPPED, PENDING, Alarm

@@ -25,7 +25,7 @@ log = structlog.get_logger("roost.leases")
 DeviceKey = tuple[str, str]
 Look = tuple[str, str, int | None]  # a device and, for a wait, its feed
 
-# `last_seen` is written every ten seconds at most (`actors.presence`).
+# `last_seen` is written every ten seconds at most (`actors.device.presence`).
 SEEN_STEP_S = 10.0
 # One turn of the timer: asking as many actors takes some milliseconds.
 TURN_MAX = 500

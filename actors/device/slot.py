@@ -1,6 +1,6 @@
 """Who sits in a device's place: its actor while it exists, nobody otherwise."""
 
-from actors.device import DeviceActor
+from actors.device.actor import DeviceActor
 from actors.ingest.rejections import readings_in
 from protocol.events import DeviceGone
 from protocol.messages import (

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 import trio
 
+from actors.device.slot import Seat
 from actors.due.dead_letters import put_aside
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
@@ -21,7 +22,6 @@ from actors.runtime.isolation import Failed, attempt, attempt_each
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.runtime.reply import Reply
 from actors.runtime.supervisor import Cell, Supervisor
-from actors.seat import Seat
 from protocol.dead_letters import DEVICES, DeadLetter
 from protocol.errors import Problem, Reason, Refusal, Unavailable, in_words
 from protocol.messages import (

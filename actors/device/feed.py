@@ -1,6 +1,6 @@
 """A feed as its device's actor sees it: its rules, its alarm, and how far event time has come."""
 
-from actors.alarming import FeedAlarm, violation
+from actors.device.alarms import FeedAlarm, violation
 from protocol.alarms import Alarm
 from protocol.errors import Reason, Refusal
 from protocol.payloads import RawReading

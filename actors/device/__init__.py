@@ -1,0 +1,1 @@
+"""The device actor, its place, and what it judges by."""
