@@ -34,7 +34,6 @@ from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
 from actors.leadership import BEAT_S, Leadership
 from actors.media import Library
-from actors.neighbours import Neighbours
 from actors.ports import (
     Broker,
     Committed,
@@ -51,7 +50,8 @@ from actors.ports.mail import Mailer
 from actors.ports.media import MediaFiles
 from actors.runtime.supervisor import Supervisor
 from actors.sessions import Sessions
-from actors.users import Users
+from actors.user.mqtt_relay import Neighbours
+from actors.user.registry import Users
 from protocol.commands import Command
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, MEDIA, ROWS, DeadLetter
 from protocol.events import CommandChanged, Staleness

@@ -10,9 +10,9 @@ import structlog
 import trio
 from quart import Websocket, websocket
 
-from actors.outbox import ASKED_AGAIN, Filter, Outbox
 from actors.ports import WallClock
 from actors.runtime.isolation import Failed, attempt_now
+from actors.user.outbox import ASKED_AGAIN, Filter, Outbox
 from protocol import codec
 from protocol.dead_letters import reason_of
 from protocol.errors import BadPayload, Busy

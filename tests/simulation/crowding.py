@@ -8,9 +8,10 @@ that is told of all of it.
 import random
 from typing import TYPE_CHECKING
 
-from actors import courier, users
+from actors import courier
 from actors.device import registry
 from actors.house import House
+from actors.user import registry as users
 from tests.simulation.broken import Broken
 from tests.simulation.plan import (
     CROWD_OWNER,

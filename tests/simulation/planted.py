@@ -24,11 +24,11 @@ from actors.ingest.gateway import Gateway
 from actors.ingest.redelivery import SessionLedger
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
-from actors.outbox import Outbox
 from actors.ports import Batch, Committed, Delivery
 from actors.runtime.mailbox import Lane, Mailbox
-from actors.user import UserActor
-from actors.users import Users
+from actors.user.actor import UserActor
+from actors.user.outbox import Outbox
+from actors.user.registry import Users
 from protocol.errors import Reason, Refusal, Unavailable, Unstorable
 from protocol.events import DeviceList, Event
 from protocol.messages import SnapshotRead, Subscribed

@@ -9,11 +9,11 @@ from actors.courier import Courier
 from actors.due.dead_letters import DeadLetters
 from actors.ingest.canaries import Canaries
 from actors.ingest.gateway import Gateway
-from actors.neighbours import Neighbours
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.runtime.supervisor import Supervisor
 from actors.sessions import Sessions
+from actors.user.mqtt_relay import Neighbours
 from protocol.errors import Unavailable
 from tests.simulation.planted import Patch, plant
 

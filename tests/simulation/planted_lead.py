@@ -12,9 +12,9 @@ from actors.due.restoration import Restoration
 from actors.house import House
 from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership
-from actors.neighbours import Neighbours
 from actors.ports import Batch, Delivery
 from actors.ports.lead import Lead
+from actors.user.mqtt_relay import Neighbours
 from protocol.records import Unit
 from tests.simulation.planted import Patch, plant
 

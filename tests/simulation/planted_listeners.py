@@ -1,8 +1,8 @@
 """Classic mistakes with what is retained: old over new, and never heard."""
 
 from actors.ingest.gateway import Gateway
-from actors.neighbours import Neighbours
-from actors.retained import UNSAID, Retained
+from actors.user.mqtt_relay import Neighbours
+from actors.user.retained import UNSAID, Retained
 from tests.simulation.planted import Patch, plant
 
 

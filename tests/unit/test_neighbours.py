@@ -10,10 +10,10 @@ import structlog
 import trio
 import trio.testing
 
-from actors import neighbours as neighbours_module
 from actors.adapters.memory import ManualClock
-from actors.neighbours import Neighbours
 from actors.ports import Publication
+from actors.user import mqtt_relay as neighbours_module
+from actors.user.mqtt_relay import Neighbours
 from protocol import listeners
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged, FeedValue

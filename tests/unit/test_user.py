@@ -9,10 +9,10 @@ import trio
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
-from actors.outbox import EVENTS_MAX, Filter, Outbox
 from actors.runtime.supervisor import Supervisor
-from actors.user import UserActor
-from actors.users import Users
+from actors.user.actor import UserActor
+from actors.user.outbox import EVENTS_MAX, Filter, Outbox
+from actors.user.registry import Users
 from protocol.commands import Command
 from protocol.events import (
     AlarmChanged,
@@ -252,7 +252,7 @@ def test_an_event_is_encoded_once_and_counted_per_connection() -> None:
 async def test_the_versions_of_those_changed_last_are_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("actors.user.VERSIONS_MAX", 2)
+    monkeypatch.setattr("actors.user.actor.VERSIONS_MAX", 2)
     scene = Scene()
     scene.subscribe()
     scene.read()

@@ -24,6 +24,6 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     feeds_of_device: int = FEEDS_OF_DEVICE_MAX
     schedules: int = SCHEDULES_MAX
     webhooks: int = WEBHOOKS_MAX
-    dashboards: int | None = None  # actors.users.DASHBOARDS_MAX
+    dashboards: int | None = None  # actors.user.registry.DASHBOARDS_MAX
     connections: int = CONNECTIONS_MAX
     connections_of_address: int = OF_ADDRESS_MAX

@@ -8,7 +8,7 @@ stream, and nothing older follows something newer.
 from collections import OrderedDict
 from typing import assert_never
 
-from actors.outbox import Outbox, is_newer
+from actors.user.outbox import Outbox, is_newer
 from protocol.events import (
     CommandChanged,
     DeviceChanged,

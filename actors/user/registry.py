@@ -7,11 +7,11 @@ from functools import partial
 import structlog
 import trio
 
-from actors.outbox import Outbox
 from actors.ports import Store
 from actors.runtime.mailbox import Lane, Mailbox, Overflow
 from actors.runtime.supervisor import Cell, Supervisor
-from actors.user import UserActor
+from actors.user.actor import UserActor
+from actors.user.outbox import Outbox
 from protocol.errors import Busy, RoostError, in_words
 from protocol.events import Event, Staleness
 from protocol.messages import (

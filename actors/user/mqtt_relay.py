@@ -17,8 +17,8 @@ import trio
 
 from actors.due.dead_letters import put_aside
 from actors.ports import Broker, Store, WallClock
-from actors.retained import RETRY_S, Retained, Version
 from actors.runtime.isolation import Failed, attempt
+from actors.user.retained import RETRY_S, Retained, Version
 from protocol import listeners
 from protocol.dead_letters import LISTENERS, DeadLetter
 from protocol.errors import Unavailable, Unpublishable, in_words

@@ -1,0 +1,1 @@
+"""The user actor, its dashboards, and what is published again for MQTT listeners."""
