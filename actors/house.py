@@ -17,9 +17,9 @@ import structlog
 import trio
 
 from actors.access.session_sweep import SessionSweep
-from actors.clockwork import Clockwork
 from actors.device.registry import IDLE_S, Devices
 from actors.due.dead_letters import expire_again, read_row_again
+from actors.due.scheduler import Clockwork
 from actors.ingest import retained_copies
 from actors.ingest.backlog import Backlog
 from actors.ingest.bounds import IngestBounds

@@ -3,7 +3,8 @@
 The lead is a lease in the store. Its holder renews it every second; one that is gone or hangs is
 replaced when its lease has run out. The epoch grows with every new holder, and commits carry it:
 a leader that was overtaken commits nothing any more (`Fenced`), gives up what it took, and stands
-by. It alone claims due work, too (`actors.clockwork`): only its dashboards hear what became of it.
+by. It alone claims due work, too (`actors.due.scheduler`): only its dashboards hear what became of
+it.
 
 A leader to which the broker brings nothing gives way to a process that reaches it, if there is one.
 """

@@ -8,8 +8,8 @@ that is told of all of it.
 import random
 from typing import TYPE_CHECKING
 
-from actors import courier
 from actors.device import registry
+from actors.due import webhooks
 from actors.house import House
 from actors.user import registry as users
 from tests.simulation.broken import Broken
@@ -81,12 +81,12 @@ def bounds(world: "World", house: House) -> None:
     if most > users.DASHBOARDS_MAX:
         raise Broken("I5", f"{most} dashboards of one user")
     sending = house.clockwork.courier.sending
-    if sending.total() > courier.SENDERS or max(sending.values(), default=0) > courier.EACH_MAX:
+    if sending.total() > webhooks.SENDERS or max(sending.values(), default=0) > webhooks.EACH_MAX:
         raise Broken("I5", f"webhooks are sent by {sending}")
     reached = (
         len(house.devices) >= registry.ACTORS_MAX,
         most >= users.DASHBOARDS_MAX,
-        sending.total() >= courier.SENDERS,
+        sending.total() >= webhooks.SENDERS,
         house.clockwork.dispatcher.room == 0,
     )
     for name, is_reached in zip(REACHED, reached, strict=True):

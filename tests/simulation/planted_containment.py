@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import actors.device.registry
-from actors.courier import Courier
 from actors.due.dead_letters import DeadLetters
+from actors.due.webhooks import Courier
 from actors.ingest.canaries import Canaries
 from actors.ingest.gateway import Gateway
 from actors.runtime.isolation import Failed, attempt

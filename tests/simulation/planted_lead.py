@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from actors.adapters.memory_store import MemoryStore
-from actors.clockwork import Clockwork
 from actors.device.registry import Devices
 from actors.due.restoration import Restoration
+from actors.due.scheduler import Clockwork
 from actors.house import House
 from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership

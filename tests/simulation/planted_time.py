@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors import scheduling
 from actors.adapters.memory_commands import CommandTables
 from actors.adapters.memory_schedules import ScheduleTables
 from actors.adapters.memory_webhooks import WebhookTables
+from actors.due import occurrences
 from actors.ports.time import Claimed, Judge
 from protocol import commands, webhooks
 from protocol.commands import Command, CommandAck
@@ -33,7 +33,7 @@ def claimed_twice(patch: Patch) -> None:
 
 @plant("misfire rules are ignored")
 def no_misfires(patch: Patch) -> None:
-    patch.setattr(scheduling, "why_missed", lambda due, now_us: "")
+    patch.setattr(occurrences, "why_missed", lambda due, now_us: "")
 
 
 @plant("what is paused goes on")

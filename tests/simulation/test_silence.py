@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from actors.clockwork import Clockwork
 from actors.due.restoration import Restoration
+from actors.due.scheduler import Clockwork
 from actors.ingest.partition_clock import DRAIN_S, Flows
 from protocol.alarms import OFFLINE, Alarm
 from protocol.times import SECOND_US

@@ -10,13 +10,13 @@ import pytest
 import trio
 import trio.testing
 
-from actors import courier as couriers
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
-from actors.courier import EACH_MAX, SENDERS, Courier
 from actors.device import registry
 from actors.device.registry import Devices
-from actors.dispatch import Dispatcher
+from actors.due import webhooks as couriers
+from actors.due.commands import Dispatcher
+from actors.due.webhooks import EACH_MAX, SENDERS, Courier
 from actors.ports import Publication
 from actors.ports.webhooks import Errands
 from actors.runtime.supervisor import Supervisor

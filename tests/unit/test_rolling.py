@@ -6,9 +6,9 @@ import pytest
 import trio
 import trio.testing
 
-from actors import rolling
 from actors.adapters.memory import ManualClock
-from actors.rolling import COMMITS_MAX, REST_MAX_S, Rolling
+from actors.due import rollups as rolling
+from actors.due.rollups import COMMITS_MAX, REST_MAX_S, Rolling
 from protocol.errors import Unavailable
 from protocol.times import SECOND_US
 

@@ -7,8 +7,7 @@ from trio.testing import MockClock
 
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_store import MemoryStore
-from actors.ports.time import Claimed, Judge
-from actors.scheduling import (
+from actors.due.occurrences import (
     BESIDE_PER_S,
     CLAIM_MAX,
     CLAIM_MIN,
@@ -17,6 +16,7 @@ from actors.scheduling import (
     Portions,
     Scheduling,
 )
+from actors.ports.time import Claimed, Judge
 from protocol.recurrence import occurrences
 from protocol.schedules import planned
 from protocol.times import parse_rfc3339

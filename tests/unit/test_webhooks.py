@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import trio
 
-from actors.courier import SENDERS
+from actors.due.webhooks import SENDERS
 from protocol import webhooks
 from protocol.signing import new_secret, signature
 from protocol.times import SECOND_US

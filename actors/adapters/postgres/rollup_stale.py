@@ -18,7 +18,7 @@ from protocol.dead_letters import ROLLUPS
 
 TURN = "SELECT true FROM rollup_turn FOR UPDATE SKIP LOCKED"
 
-# Rows of feeds' sums in a portion, for each commit that is asked for (`actors.rolling` asks for
+# Rows of feeds' sums in a portion, for each commit that is asked for (`actors.due.rollups` asks for
 # fewer after a turn that was slow or failed), and at most; but never less than one minute of all
 # feeds. 40 to 90 ms (a hundred feeds, two shared cores); a million rows took 2.3 s.
 ROWS_EACH = 20

@@ -7,21 +7,21 @@ from functools import partial
 import structlog
 import trio
 
-from actors.courier import Courier
 from actors.device.leases import Leases
-from actors.dispatch import Dispatcher
+from actors.due.commands import Dispatcher
 from actors.due.dead_letters import DeadLetters
+from actors.due.occurrences import CLAIM_PACE_S, Scheduling
+from actors.due.play_media import ScheduleMessageBuilder
 from actors.due.restoration import Restoration, restore_waits
+from actors.due.rollups import Rolling
+from actors.due.webhooks import Courier
 from actors.ingest.partition_clock import Flows
 from actors.ports import Ports
 from actors.ports.time import Progress
-from actors.rolling import Rolling
 from actors.runtime.isolation import Failed, attempt_now
 from actors.runtime.jobs import Job
 from actors.runtime.supervisor import Supervisor
 from actors.runtime.timer import Key, Timer
-from actors.schedule_messages import ScheduleMessageBuilder
-from actors.scheduling import CLAIM_PACE_S, Scheduling
 from protocol import commands
 from protocol.dead_letters import DeadLetter
 from protocol.errors import in_words

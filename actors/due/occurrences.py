@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import trio
 
-from actors.dispatch import Dispatcher
+from actors.due.commands import Dispatcher
+from actors.due.play_media import ScheduleMessageBuilder
 from actors.ports import Store, WallClock
 from actors.ports.time import Claimed, Progress
-from actors.schedule_messages import ScheduleMessageBuilder
 from protocol.commands import Command
 from protocol.schedules import (
     AHEAD,
