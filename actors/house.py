@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from actors.access.session_sweep import SessionSweep
+from actors.access.sessions import Sessions
 from actors.device.registry import IDLE_S, Devices
 from actors.due.dead_letters import expire_again, read_row_again
 from actors.due.scheduler import Clockwork
@@ -33,7 +34,7 @@ from actors.ingest.refusal_budget import RefusalBudget
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
 from actors.leadership import BEAT_S, Leadership
-from actors.media import Library
+from actors.media.library import Library
 from actors.ports import (
     Broker,
     Committed,
@@ -49,7 +50,6 @@ from actors.ports.identity import IdentityProvider
 from actors.ports.mail import Mailer
 from actors.ports.media import MediaFiles
 from actors.runtime.supervisor import Supervisor
-from actors.sessions import Sessions
 from actors.user.mqtt_relay import Neighbours
 from actors.user.registry import Users
 from protocol.commands import Command

@@ -17,7 +17,7 @@ from actors.adapters.postgres.store import open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.ingest.bounds import IngestBounds
-from actors.links import MediaLinks
+from actors.media.signed_urls import MediaLinks
 from protocol.errors import SettingsError
 from roost import deadline
 from roost.embedded import data_dir

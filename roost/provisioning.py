@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.logins import client_id_of, new_login
+from actors.access.mqtt_credentials import client_id_of, new_login
 from actors.ports import Hasher, Ids, Store, WallClock
 from protocol.errors import Conflict, SettingsError
 from protocol.payloads import RESERVED

@@ -19,7 +19,7 @@ from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
 from actors.house import House
 from actors.ingest.bounds import IngestBounds
-from actors.links import MediaLinks
+from actors.media.signed_urls import MediaLinks
 from roost import deadline, demo
 from roost.embedded import data_dir
 from roost.embedded.broker import (

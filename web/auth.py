@@ -8,8 +8,8 @@ import jwt
 import msgspec
 from quart import Request, Websocket
 
+from actors.access.sessions import Sessions
 from actors.ports import Ids, Store, WallClock
-from actors.sessions import Sessions
 from protocol.access import USED_EVERY_S, ApiKey, is_key, kept_of
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid

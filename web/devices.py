@@ -10,7 +10,7 @@ import structlog
 from msgspec import UNSET
 from quart import Response
 
-from actors.logins import client_id_of, new_login
+from actors.access.mqtt_credentials import client_id_of, new_login
 from protocol.bulk import credentials_csv, read_devices
 from protocol.errors import NotFound, NotTaken, Unavailable, in_words
 from protocol.events import DeviceChanged, DeviceGone

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from actors.logins import new_listener
+from actors.access.mqtt_credentials import new_listener
 from protocol.errors import NotFound
 from protocol.listeners import (
     ListenerCreated,

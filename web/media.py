@@ -5,7 +5,7 @@ from typing import Annotated
 import trio
 from msgspec import Meta
 
-from actors.media import check_quota
+from actors.media.library import check_quota
 from protocol.errors import Busy, NotFound
 from protocol.listing import MEDIA
 from protocol.media import MediaStats, MediaView, first_day_us, media_stats, media_view

@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 import trio
 
-from actors.logins import username_of
+from actors.access.mqtt_credentials import username_of
 from actors.ports import Logins, Store
 from actors.ports.broker_sessions import KeptSession
 from actors.runtime.isolation import Failed, attempt

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 import trio
 
+from actors.access.mqtt_credentials import LISTENER_PREFIX
 from actors.adapters.bridge import Bridge, open_bridge
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.clients import NatsClients
@@ -39,7 +40,6 @@ from actors.adapters.nats.share_keeper import ShareKeeper
 from actors.adapters.nats.store_bounds import StoreBounds
 from actors.adapters.nats.subscription_shares import SHARE, SubscriptionShares
 from actors.adapters.nats.unasked import Unasked
-from actors.logins import LISTENER_PREFIX
 from actors.ports import SessionPlan, Store, WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
 from actors.runtime.sampled import Sampled

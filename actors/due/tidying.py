@@ -8,7 +8,7 @@ import trio
 
 from actors.due.retention import Retention
 from actors.ingest.refusal_budget import RefusalLimits
-from actors.media import Library
+from actors.media.library import Library
 from actors.ports import Store, WallClock
 from actors.runtime.supervisor import Supervisor
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from actors.logins import client_id_of
+from actors.access.mqtt_credentials import client_id_of
 from actors.ports import Ids
 from protocol.errors import SettingsError, in_words
 from roost.fleet.account import IMPORT_MAX, Account, Refused, side_by_side

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from actors.access.mqtt_credentials import username_of
 from actors.ingest.retained_rules import stays, topic_of
-from actors.logins import username_of
 from protocol.records import Feed
 from tests.simulation.broken import Broken
 from tests.simulation.plan import DEVICES, LIMIT

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import actors.device.registry
+from actors.access.sessions import Sessions
 from actors.due.dead_letters import DeadLetters
 from actors.due.webhooks import Courier
 from actors.ingest.canaries import Canaries
@@ -12,7 +13,6 @@ from actors.ingest.gateway import Gateway
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.runtime.supervisor import Supervisor
-from actors.sessions import Sessions
 from actors.user.mqtt_relay import Neighbours
 from protocol.errors import Unavailable
 from tests.simulation.planted import Patch, plant

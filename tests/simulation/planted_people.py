@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
+from actors.access.sessions import Sessions
 from actors.adapters.memory_shop import ShopTables
-from actors.sessions import Sessions
 from protocol.shop import CANCELLED, PLACED, Order, Wish
 from tests.simulation.planted import Patch, plant
 

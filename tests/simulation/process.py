@@ -15,7 +15,7 @@ from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.due.tidying import keep_tidy
 from actors.house import House, open_house
 from actors.ingest.bounds import IngestBounds
-from actors.links import MediaLinks
+from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
 from roost.deadline import END_WITHIN_S
 from roost.shutdown import run_until_stopped

@@ -2,9 +2,9 @@
 
 import pytest
 
+from actors.access.mqtt_credentials import client_id_of
 from actors.access.session_sweep import AGAIN_S, EVERY_S
 from actors.adapters.memory_logins import Client
-from actors.logins import client_id_of
 from tests.simulation.world import World
 
 

@@ -8,7 +8,7 @@ import trio
 from actors.adapters.memory import ManualClock
 from actors.adapters.memory_media import MemoryFiles
 from actors.adapters.memory_store import MemoryStore
-from actors.media import DOUBT_AGE_S, Library
+from actors.media.library import DOUBT_AGE_S, Library
 from actors.runtime.isolation import ALONE_MAX
 from protocol.errors import Busy, Unavailable
 from tests.unit.makers import NOW

@@ -6,8 +6,8 @@ from typing import Any
 import trio
 import trio.testing
 
+from actors.access.mqtt_credentials import username_of
 from actors.access.session_sweep import AGAIN_S, EVERY_S, SessionSweep
-from actors.logins import username_of
 from actors.ports.broker_sessions import KeptSession
 from protocol.errors import Unavailable
 

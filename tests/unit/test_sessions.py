@@ -10,9 +10,9 @@ import trio
 import trio.testing
 from werkzeug.datastructures import Headers
 
+from actors.access.sessions import Sessions
 from actors.adapters.memory import PlainHasher
 from actors.runtime.buckets import Buckets
-from actors.sessions import Sessions
 from protocol.errors import Unavailable
 from protocol.listeners import AGAIN
 from protocol.networks import network_of

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 import nats.errors
 import trio
 
+from actors.access.mqtt_credentials import LISTENER_PREFIX, username_of
 from actors.adapters.bridge import Bridge
 from actors.adapters.nats.client_ids import ClientIds
 from actors.adapters.nats.connections import Connections
 from actors.adapters.nats.mqtt_sessions import MqttSessions
-from actors.logins import LISTENER_PREFIX, username_of
 from actors.ports.broker_sessions import KeptSession
 from protocol.errors import BadPayload, Unavailable, in_words
 

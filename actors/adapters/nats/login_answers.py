@@ -20,7 +20,7 @@ from protocol.listeners import Listener
 from protocol.records import MqttLogin
 from protocol.topics import partition
 
-# Names that we issue (`actors.logins`). No other is looked up.
+# Names that we issue (`actors.access.mqtt_credentials`). No other is looked up.
 _ISSUED = re.compile(r"(device|listener)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Of a listener's program, behind the user name. The broker makes subjects of client ids: a wildcard
 # in one would mean others, too.

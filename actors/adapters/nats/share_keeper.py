@@ -14,11 +14,11 @@ import nats.errors
 import structlog
 import trio
 
+from actors.access.mqtt_credentials import LISTENER_PREFIX, username_of
 from actors.adapters.bridge import Bridge
 from actors.adapters.nats.clients import NatsClients
 from actors.adapters.nats.mqtt_sessions import MqttSessions
 from actors.adapters.nats.subscription_shares import SubscriptionShares
-from actors.logins import LISTENER_PREFIX, username_of
 from actors.ports import Store
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.sampled import Sampled

@@ -1,7 +1,7 @@
 """Accounts, sign-ins, and what was done to an account.
 
 Whoever changes a user or ends a session tells so (`NOTIFY`) in the same transaction: every process
-that keeps them at hand listens (`actors.sessions`).
+that keeps them at hand listens (`actors.access.sessions`).
 """
 
 import asyncio

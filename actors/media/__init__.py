@@ -1,0 +1,1 @@
+"""The media library: rows and files together, and links that open without a login."""
