@@ -15,7 +15,7 @@ import trio
 from actors.adapters.clocks import Argon2Hasher
 from actors.adapters.mqtt.device import open_devices
 from actors.adapters.mqtt.link import Address
-from actors.house import House
+from actors.service import House
 from protocol import codec
 from protocol.errors import SettingsError, in_words
 from protocol.records import User

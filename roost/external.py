@@ -15,9 +15,9 @@ from actors.adapters.mqtt.link import VERSIONS
 from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.postgres.store import open_store
 from actors.adapters.zalo import ZaloSettings
-from actors.house import House
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
+from actors.service import House
 from protocol.errors import SettingsError
 from roost import deadline
 from roost.embedded import data_dir

@@ -20,7 +20,6 @@ from actors.adapters.mailer import MailSettings, SmtpMailer
 from actors.adapters.receivers import HttpReceivers
 from actors.adapters.zalo import Zalo, ZaloSettings
 from actors.due.tidying import keep_tidy
-from actors.house import House, Pulse, open_house
 from actors.ingest.bounds import IngestBounds
 from actors.leadership import ALONE_BEAT_S
 from actors.ports import Broker, Links, Logins, Machine, Ports, Store
@@ -29,6 +28,7 @@ from actors.ports.media import MediaFiles
 from actors.ports.retained import RetainedMessages
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
+from actors.service import House, Pulse, open_house
 from protocol.civil import load_zones
 from protocol.errors import Unavailable, in_words
 from roost import deadline, logs

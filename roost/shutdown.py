@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import trio
 
-from actors.house import House
+from actors.service import House
 
 F = TypeVar("F")
 T = TypeVar("T")

@@ -17,9 +17,9 @@ from actors.adapters.nats.subscription_shares import SHARE
 from actors.adapters.nats_logins import NatsLogins, open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.zalo import ZaloSettings
-from actors.house import House
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
+from actors.service import House
 from roost import deadline, demo
 from roost.embedded import data_dir
 from roost.embedded.broker import (

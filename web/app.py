@@ -7,8 +7,8 @@ from quart import Response, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from actors.house import House
 from actors.ports import Hasher
+from actors.service import House
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.resources import ProblemView

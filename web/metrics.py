@@ -13,8 +13,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from actors.house import House
 from actors.runtime.loop_lag import BOUNDS_S, LoopLag
+from actors.service import House
 from protocol.dead_letters import KINDS
 from web.http.connections import Connections
 from web.http.sockets import Sockets

@@ -8,8 +8,8 @@ import trio
 from quart import Quart, Response, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from actors.house import House
 from actors.runtime.made_once import MadeOnce
+from actors.service import House
 from protocol import codec
 from web.http.sockets import Sockets
 from web.metrics import CONTENT_TYPE, Metrics, ProcessFigures

@@ -19,7 +19,7 @@ import trio
 from quart import Quart, Request, Response, request
 from werkzeug.routing import BaseConverter, Map
 
-from actors.house import House
+from actors.service import House
 from protocol import codec
 from protocol.access import WRITE, ApiKey
 from protocol.errors import (

@@ -13,8 +13,8 @@ import trio
 
 from actors.due.dead_letters import put_aside
 from actors.ports import PUBLISH_MAX, Broker, Publication, Store, WallClock
+from actors.ports.publishing import publish_each
 from actors.ports.time import Progress
-from actors.publishing import publish_each
 from actors.runtime.isolation import Failed, attempt_now
 from protocol import commands
 from protocol.commands import Command

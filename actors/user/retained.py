@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from actors.ports import PUBLISH_MAX, Broker, Publication
-from actors.publishing import publish_each
+from actors.ports.publishing import publish_each
 from actors.runtime.isolation import Failed
 from protocol.listeners import user_of
 from protocol.publishing import fault_of

@@ -8,10 +8,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from actors.device import registry
-from actors.house import House
 from actors.ingest import gateway as gateways
 from actors.ingest import writer as writers
 from actors.ports import FeedPage
+from actors.service import House
 from protocol.listing import REJECTIONS
 from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Feed, StoredReading, StoredRejection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from actors.device import registry
 from actors.due import webhooks
-from actors.house import House
+from actors.service import House
 from actors.user import registry as users
 from tests.simulation.broken import Broken
 from tests.simulation.plan import (

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import trio
 
-from actors.house import Pulse
+from actors.service import Pulse
 from protocol.schedules import COMPLETED, MISSED, Occurrence
 from protocol.times import SECOND_US, format_us
 from tests.simulation.broken import Broken

@@ -18,7 +18,6 @@ import actors.ingest.gateway
 from actors.adapters.memory_store import MemoryStore
 from actors.device import presence
 from actors.device.feed import FeedState
-from actors.house import House
 from actors.ingest.counters import Accounts
 from actors.ingest.gateway import Gateway
 from actors.ingest.redelivery import SessionLedger
@@ -26,6 +25,7 @@ from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
 from actors.ports import Batch, Committed, Delivery
 from actors.runtime.mailbox import Lane, Mailbox
+from actors.service import House
 from actors.user.actor import UserActor
 from actors.user.outbox import Outbox
 from actors.user.registry import Users

@@ -9,11 +9,11 @@ from actors.adapters.memory_store import MemoryStore
 from actors.device.registry import Devices
 from actors.due.restoration import Restoration
 from actors.due.scheduler import Clockwork
-from actors.house import House
 from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership
 from actors.ports import Batch, Delivery
 from actors.ports.lead import Lead
+from actors.service import House
 from actors.user.mqtt_relay import Neighbours
 from protocol.records import Unit
 from tests.simulation.planted import Patch, plant

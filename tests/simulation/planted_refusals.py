@@ -4,8 +4,8 @@ disk."""
 import msgspec
 
 from actors.adapters.memory_refusals import RefusalTables
-from actors.house import House
 from actors.ingest.refusal_budget import RefusalBudget
+from actors.service import House
 from protocol.records import Rejection, Unit
 from tests.simulation.planted import Patch, plant
 

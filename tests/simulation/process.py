@@ -13,10 +13,10 @@ from actors.adapters.memory_retained import MemoryRetained
 from actors.adapters.memory_store_line import Killed, StoreLine
 from actors.adapters.memory_webhooks import MemoryReceivers
 from actors.due.tidying import keep_tidy
-from actors.house import House, open_house
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
+from actors.service import House, open_house
 from roost.deadline import END_WITHIN_S
 from roost.shutdown import run_until_stopped
 from tests.simulation.broken import Broken

@@ -5,9 +5,9 @@ import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.memory_store_line import StoreLine
-from actors.house import PATIENCE_CANARIES, Pulse
 from actors.ingest.canaries import EVERY_S
 from actors.ports import Batch, Committed
+from actors.service import PATIENCE_CANARIES, Pulse
 from protocol.errors import Fenced
 from protocol.times import SECOND_US
 from tests.simulation.device import VirtualDevice

@@ -10,7 +10,7 @@ import trio
 
 from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.mqtt.broker import OUT
-from actors.house import DRAIN_MAX_S, House
+from actors.service import DRAIN_MAX_S, House
 from protocol.webhooks import AGAIN_FIRST_S
 from tests.simulation.broken import Broken
 from tests.simulation.receiver import Answer

@@ -26,9 +26,9 @@ from actors.adapters.memory_session import MOSQUITTO_5, MOSQUITTO_311, NATS, Hab
 from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import WORK_S, LineCrash, StoreFaults
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
-from actors.house import House, Pulse
 from actors.ingest.rates import RateSettings
 from actors.ports import Delivery
+from actors.service import House, Pulse
 from protocol.records import Media
 from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken

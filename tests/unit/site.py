@@ -13,9 +13,9 @@ from actors.adapters.memory_store import MemoryStore
 from actors.adapters.memory_store_line import StoreFaults, StoreLine
 from actors.adapters.memory_webhooks import MemoryReceivers, Receive
 from actors.adapters.mqtt.broker import plain_plans
-from actors.house import House, open_house
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
+from actors.service import House, open_house
 from web.app import create_app
 from web.routing import WebSettings
 

@@ -10,7 +10,7 @@
 
 import trio
 
-from actors.house import House
+from actors.service import House
 from protocol.resources import Readiness
 from web.ops.database_look import OK, DatabaseLook
 
