@@ -9,7 +9,7 @@ import msgspec
 from actors.adapters.clocks import SystemIds
 from actors.adapters.mailer import MailSettings
 from actors.adapters.media_files import open_media_files
-from actors.adapters.memory import NoLogins
+from actors.adapters.memory.clocks import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
 from actors.adapters.mqtt.link import VERSIONS
 from actors.adapters.mqtt.retained import MqttRetained

@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol
 
 import trio
 
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_session import Habits
+from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.session import Habits
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
 from actors.ports import Broker, Delivery, Inbox, SessionPlan

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
 from actors.adapters.postgres import connecting, migrating

@@ -7,7 +7,7 @@ await mended(home.store, "commands", num, "{}")
 
 from typing import Any
 
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 
 # A wide column of each table, and its list.
 COLUMNS = {

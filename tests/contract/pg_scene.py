@@ -9,7 +9,7 @@ import asyncpg
 import trio
 
 from actors.adapters.bridge import Bridge, open_bridge
-from actors.adapters.memory import SeededIds
+from actors.adapters.memory.clocks import SeededIds
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.ports import Batch
 from protocol.errors import Unavailable

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from actors.adapters.memory_session import Habits
+from actors.adapters.memory.broker.session import Habits
 from actors.adapters.mqtt.link import Address
 from bench import wire
 from roost.embedded import child, data_dir

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_logins import MemoryLogins
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.logins import MemoryLogins
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import partition_plans
 from actors.adapters.nats import mqtt_sessions
 from actors.adapters.nats.jetstream import call

@@ -3,8 +3,8 @@
 import trio
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.nats.lines import connect
 from actors.adapters.nats_logins import open_logins
 from bench import wire

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.memory_retained import MemoryRetained
+from actors.adapters.memory.broker.retained import MemoryRetained
 from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.nats.retained import NatsRetained
 from actors.ports import Delivery

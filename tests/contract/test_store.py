@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.adapters.memory import SeededIds
+from actors.adapters.memory.clocks import SeededIds
 from actors.ports import Batch, Committed, FeedPage, Store
 from protocol.alarms import Alarm
 from protocol.errors import Conflict, Unstorable

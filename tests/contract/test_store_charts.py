@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.adapters import memory_charts
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store import charts as memory_charts
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.postgres import chart_queries, history_deletion
 from actors.due.retention import Retention
 from actors.ports import FeedPage

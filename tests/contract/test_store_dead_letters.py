@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from actors.ports import Store
 from protocol import dead_letters
 from protocol.dead_letters import DETAIL_MAX, PAUSE_MAX_US, REASON_MAX, SUBJECT_MAX

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 import pytest
 
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.postgres import history
 from actors.adapters.postgres.readers import FOREIGN_ROLE
 from actors.adapters.postgres.store import open_store

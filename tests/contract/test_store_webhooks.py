@@ -164,7 +164,7 @@ async def test_only_what_is_wanted_is_told_and_only_where_it_is_enabled(home: Ho
 async def test_beyond_its_room_a_webhook_hears_nothing_and_says_how_much(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.adapters.memory_webhooks.WAITING_MAX", 2)
+    monkeypatch.setattr("actors.adapters.memory.store.webhooks.WAITING_MAX", 2)
     monkeypatch.setattr(delivering, "WAITING_MAX", 2)
     webhook = await added(home)
     for n in range(1, 5):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.postgres import unreadable
 from actors.adapters.postgres.nouns import NOUNS
 from protocol.dead_letters import LISTENERS, ROWS

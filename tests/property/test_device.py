@@ -5,9 +5,9 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import plain_plans
 from actors.device.actor import DeviceActor
 from actors.ingest.counters import Accounts

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from actors.access.mqtt_credentials import client_id_of
-from actors.adapters.memory_session import Published
+from actors.adapters.memory.broker.session import Published
 from protocol.errors import Unavailable
 from protocol.topics import prefix
 from tests.simulation.person import Person, Refused

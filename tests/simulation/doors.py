@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import trio
 
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_logins import MemoryLogins
+from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.logins import MemoryLogins
 from protocol.errors import Unavailable
 
 

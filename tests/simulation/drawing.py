@@ -3,8 +3,8 @@
 import random
 from typing import Literal
 
-from actors.adapters.memory_store_fates import CALL_FATES
-from actors.adapters.memory_store_line import COMMIT_FATES
+from actors.adapters.memory.store.fates import CALL_FATES
+from actors.adapters.memory.store.line import COMMIT_FATES
 from tests.simulation import crowding, flooding, hoarding, quiet
 from tests.simulation.ears import Reaction
 from tests.simulation.extremes import FITS, FITS_NOT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.adapters.memory_session import Published
+from actors.adapters.memory.broker.session import Published
 from protocol.alarms import PENDING
 from protocol.errors import Unavailable
 from protocol.listing import REJECTIONS

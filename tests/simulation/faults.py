@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from actors.adapters.memory_line import no_latency
-from actors.adapters.memory_store_fates import CALL_FATES
-from actors.adapters.memory_store_line import COMMIT_FATES, WORK_S
+from actors.adapters.memory.broker.line import no_latency
+from actors.adapters.memory.store.fates import CALL_FATES
+from actors.adapters.memory.store.line import COMMIT_FATES, WORK_S
 from web.ops.readiness import assess
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import trio
 import actors.device.actor
 import actors.device.feed
 import actors.ingest.gateway
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from actors.device import presence
 from actors.device.feed import FeedState
 from actors.ingest.counters import Accounts

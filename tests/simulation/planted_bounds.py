@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from protocol.bounds import check_room
 from protocol.schedules import Schedule
 from protocol.webhooks import Webhook

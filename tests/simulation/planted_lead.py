@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from actors.device.registry import Devices
 from actors.due.restoration import Restoration
 from actors.due.scheduler import Clockwork

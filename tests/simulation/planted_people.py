@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from actors.access.sessions import Sessions
-from actors.adapters.memory_shop import ShopTables
+from actors.adapters.memory.store.shop import ShopTables
 from protocol.shop import CANCELLED, PLACED, Order, Wish
 from tests.simulation.planted import Patch, plant
 

@@ -3,7 +3,7 @@ disk."""
 
 import msgspec
 
-from actors.adapters.memory_refusals import RefusalTables
+from actors.adapters.memory.store.refusals import RefusalTables
 from actors.ingest.refusal_budget import RefusalBudget
 from actors.service import House
 from protocol.records import Rejection, Unit

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory_commands import CommandTables
-from actors.adapters.memory_schedules import ScheduleTables
-from actors.adapters.memory_webhooks import WebhookTables
+from actors.adapters.memory.store.commands import CommandTables
+from actors.adapters.memory.store.schedules import ScheduleTables
+from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.due import occurrences
 from actors.ports.time import Claimed, Judge
 from protocol import commands, webhooks

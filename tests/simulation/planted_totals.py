@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 import protocol.charts
-from actors.adapters import memory_rollups
-from actors.adapters.memory_rollups import RollupTables
+from actors.adapters.memory.store import rollups as memory_rollups
+from actors.adapters.memory.store.rollups import RollupTables
 from protocol.charts import Bucket
 from protocol.records import Feed, Reading
 from tests.simulation.clock import START_US

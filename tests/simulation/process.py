@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import trio
 from quart_trio import QuartTrio
 
-from actors.adapters.memory import NoLogins, PlainHasher
-from actors.adapters.memory_retained import MemoryRetained
-from actors.adapters.memory_store_line import Killed, StoreLine
-from actors.adapters.memory_webhooks import MemoryReceivers
+from actors.adapters.memory.broker.retained import MemoryRetained
+from actors.adapters.memory.clocks import NoLogins, PlainHasher
+from actors.adapters.memory.store.line import Killed, StoreLine
+from actors.adapters.memory.store.webhooks import MemoryReceivers
 from actors.due.tidying import keep_tidy
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks

@@ -3,8 +3,8 @@
 import pytest
 import trio
 
-from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
-from actors.adapters.memory_store_line import StoreLine
+from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
+from actors.adapters.memory.store.line import StoreLine
 from actors.ingest.canaries import EVERY_S
 from actors.ports import Batch, Committed
 from actors.service import PATIENCE_CANARIES, Pulse

@@ -6,7 +6,7 @@ from itertools import count
 import msgspec
 import pytest
 
-from actors.adapters.memory_session import MOSQUITTO_311, NATS
+from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS
 from actors.device.registry import Devices
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from actors.adapters.memory_session import MOSQUITTO_311, NATS, Habits
+from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS, Habits
 from actors.adapters.mqtt.broker import plain_plans
 from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.topics import prefix, unmapped

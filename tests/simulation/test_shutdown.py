@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors.adapters.memory_session import MOSQUITTO_5, NATS, Habits
+from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.mqtt.broker import OUT
 from actors.service import DRAIN_MAX_S, House
 from protocol.webhooks import AGAIN_FIRST_S

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 import trio
 
-from actors.adapters import memory_broker, sending
+from actors.adapters import sending
+from actors.adapters.memory.broker import broker as memory_broker
 from actors.ports import Publication
 from protocol.dead_letters import COMMANDS, LISTENERS
 from tests.simulation.device import VirtualDevice

@@ -17,14 +17,14 @@ from typing import Any
 
 import trio
 
-from actors.adapters.memory import MemoryMachine, SeededIds
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_line import no_latency
-from actors.adapters.memory_media import MemoryFiles
-from actors.adapters.memory_rules import Unreadable
-from actors.adapters.memory_session import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
-from actors.adapters.memory_store import MemoryStore
-from actors.adapters.memory_store_line import WORK_S, LineCrash, StoreFaults
+from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.line import no_latency
+from actors.adapters.memory.broker.session import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
+from actors.adapters.memory.clocks import MemoryMachine, SeededIds
+from actors.adapters.memory.store.line import WORK_S, LineCrash, StoreFaults
+from actors.adapters.memory.store.media import MemoryFiles
+from actors.adapters.memory.store.rules import Unreadable
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.ingest.rates import RateSettings
 from actors.ports import Delivery

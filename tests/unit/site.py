@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from actors.adapters.memory import ManualClock, NoLogins, PlainHasher, SeededIds
-from actors.adapters.memory_broker import MemoryBroker
-from actors.adapters.memory_media import MemoryFiles
-from actors.adapters.memory_store import MemoryStore
-from actors.adapters.memory_store_line import StoreFaults, StoreLine
-from actors.adapters.memory_webhooks import MemoryReceivers, Receive
+from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.clocks import ManualClock, NoLogins, PlainHasher, SeededIds
+from actors.adapters.memory.store.line import StoreFaults, StoreLine
+from actors.adapters.memory.store.media import MemoryFiles
+from actors.adapters.memory.store.store import MemoryStore
+from actors.adapters.memory.store.webhooks import MemoryReceivers, Receive
 from actors.adapters.mqtt.broker import plain_plans
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory import PlainHasher
+from actors.adapters.memory.clocks import PlainHasher
 from protocol.access import is_key
 from protocol.errors import Unauthorized
 from protocol.people import Session

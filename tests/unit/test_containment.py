@@ -10,8 +10,8 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.device import registry
 from actors.device.registry import Devices
 from actors.due import webhooks as couriers

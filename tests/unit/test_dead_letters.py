@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.due.dead_letters import (
     AGAIN_S,
     RENEWED_WITHIN_S,

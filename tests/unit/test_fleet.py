@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from protocol.errors import RoostError, SettingsError, Unavailable
 from roost.fleet.account import Account, Refused, side_by_side
 from roost.fleet.comparing import LATE_MAX_S, PATIENCE_S, UNWELL_PATIENCE_S, Comparison

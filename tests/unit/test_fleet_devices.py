@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.mqtt.device import Connect
 from actors.adapters.mqtt.link import Address
 from protocol.errors import Unavailable

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_store import MemoryStore
-from actors.adapters.memory_store_line import StoreFaults, StoreLine
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.line import StoreFaults, StoreLine
+from actors.adapters.memory.store.store import MemoryStore
 from actors.leadership import BEAT_S, LEASE_BEATS, PATIENCE_MAX_GROWTH, Leadership
 from actors.ports.lead import Lead
 from protocol.errors import Unavailable

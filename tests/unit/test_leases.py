@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.mqtt.broker import plain_plans
 from actors.device.leases import Leases
 from actors.ingest.partition_clock import DRAIN_S, Flows

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from actors.adapters.memory import PlainHasher
+from actors.adapters.memory.clocks import PlainHasher
 from tests.unit.media_calls import PNG, as_bob, content_of, upload, uploaded
 from tests.unit.multipart import BOUNDARY, HEADERS, body, part
 from tests.unit.samples import REFUSED, TAKEN, png

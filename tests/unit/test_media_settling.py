@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_media import MemoryFiles
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.media import MemoryFiles
+from actors.adapters.memory.store.store import MemoryStore
 from actors.media.library import DOUBT_AGE_S, Library
 from actors.runtime.isolation import ALONE_MAX
 from protocol.errors import Busy, Unavailable

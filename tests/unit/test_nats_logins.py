@@ -9,7 +9,7 @@ import trio
 from nats.aio.subscription import Subscription
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.keys import new_seed
 from actors.adapters.nats.lines import NatsAccess

@@ -10,7 +10,7 @@ import structlog
 import trio
 import trio.testing
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.ports import Publication
 from actors.user import mqtt_relay as neighbours_module
 from actors.user.mqtt_relay import Neighbours

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from actors.adapters.memory import PlainHasher
+from actors.adapters.memory.clocks import PlainHasher
 from roost import logs
 from tests.unit.site import Site
 from web.app import create_app

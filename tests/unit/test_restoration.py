@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.due.restoration import ALARMS_AT_ONCE, Restoration
 from actors.ports.time import WaitingAlarms
 from protocol.errors import Unavailable

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.due import rollups as rolling
 from actors.due.rollups import COMMITS_MAX, REST_MAX_S, Rolling
 from protocol.errors import Unavailable

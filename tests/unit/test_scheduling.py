@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import trio
 from trio.testing import MockClock
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.due.occurrences import (
     BESIDE_PER_S,
     CLAIM_MAX,

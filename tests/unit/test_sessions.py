@@ -11,7 +11,7 @@ import trio.testing
 from werkzeug.datastructures import Headers
 
 from actors.access.sessions import Sessions
-from actors.adapters.memory import PlainHasher
+from actors.adapters.memory.clocks import PlainHasher
 from actors.runtime.buckets import Buckets
 from protocol.errors import Unavailable
 from protocol.listeners import AGAIN

@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.runtime.pauses import STEADY_S
 from actors.runtime.supervisor import BACKOFF_FIRST_S, BACKOFF_MAX_S, RESTARTS_MAX, Cell, Supervisor

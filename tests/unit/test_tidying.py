@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.due.tidying import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, keep_tidy
 from actors.ingest.refusal_budget import RefusalLimits
 from actors.ports.charts import Expired

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Hashable
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
+from actors.adapters.memory.clocks import ManualClock
 from actors.runtime.timer import DueTimes, Timer
 from tests.simulation.running import run_virtually
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from actors.due.dead_letters import AGAIN_S
 from protocol.dead_letters import PAUSE_FIRST_S, ROWS
 from protocol.errors import Unstorable

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 import trio
 
-from actors.adapters.memory import ManualClock
-from actors.adapters.memory_store import MemoryStore
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.memory.store.store import MemoryStore
 from actors.runtime.supervisor import Supervisor
 from actors.user.actor import UserActor
 from actors.user.outbox import EVENTS_MAX, Filter, Outbox

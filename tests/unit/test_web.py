@@ -8,7 +8,7 @@ import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.adapters.memory import PlainHasher
+from actors.adapters.memory.clocks import PlainHasher
 from protocol import codec
 from protocol.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory import ManualClock, SeededIds
+from actors.adapters.memory.clocks import ManualClock, SeededIds
 from actors.ingest.counters import Accounts
 from actors.ingest.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
 from actors.ports import Batch, Committed

@@ -2,7 +2,7 @@
 
 This is the server: it outlives the processes that use it, and whoever is cut off in the middle of a
 commit may find it done a while later (`begin`). What happens between a process and its server is
-the business of `actors.adapters.memory_store_line`.
+the business of `actors.adapters.memory.store.line`.
 """
 
 import re
@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import msgspec
 import trio
 
-from actors.adapters.memory_alarms import AlarmTables
-from actors.adapters.memory_charts import ChartTables
-from actors.adapters.memory_lead import LeadRow
-from actors.adapters.memory_listeners import ListenerTables
-from actors.adapters.memory_listing import SHELVES, ListTables
-from actors.adapters.memory_media import MediaTables
-from actors.adapters.memory_refusals import RefusalTables
-from actors.adapters.memory_rules import check_storable, revised
-from actors.adapters.memory_schedules import ScheduleTables
-from actors.adapters.memory_shop import ShopTables
+from actors.adapters.memory.store.alarms import AlarmTables
+from actors.adapters.memory.store.charts import ChartTables
+from actors.adapters.memory.store.lead import LeadRow
+from actors.adapters.memory.store.listeners import ListenerTables
+from actors.adapters.memory.store.listing import SHELVES, ListTables
+from actors.adapters.memory.store.media import MediaTables
+from actors.adapters.memory.store.refusals import RefusalTables
+from actors.adapters.memory.store.rules import check_storable, revised
+from actors.adapters.memory.store.schedules import ScheduleTables
+from actors.adapters.memory.store.shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
 from protocol.bounds import check_room, place_of_feeds

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory_rules import Unreadable, computed
-from actors.adapters.memory_webhooks import WebhookTables
+from actors.adapters.memory.store.rules import Unreadable, computed
+from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
 from protocol import commands

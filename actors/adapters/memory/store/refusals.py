@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
 from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, Rejection, StoredRejection, Unit
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from actors.adapters.memory_people import PeopleTables
+from actors.adapters.memory.store.people import PeopleTables
 from actors.ports import WallClock
 from protocol.access import KEYS_MAX, ApiKey
 from protocol.errors import Conflict

@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 import trio
 
-from actors.adapters.memory_line import Line
+from actors.adapters.memory.broker.line import Line
 from actors.ports import Delivery, SessionPlan
 
 CONFIRM_S = 0.02  # a PINGREQ behind acknowledgements is answered so much later

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
 from protocol import shop
 from protocol.civil import zone_of

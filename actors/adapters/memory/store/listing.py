@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
 from protocol.alarms import PENDING
 from protocol.dead_letters import ROWS, DeadLetter, row_of, subject_of_row

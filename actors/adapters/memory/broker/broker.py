@@ -17,9 +17,9 @@ from functools import lru_cache, partial
 import msgspec
 import trio
 
-from actors.adapters.memory_line import Line, no_latency
-from actors.adapters.memory_logins import Clients
-from actors.adapters.memory_session import MOSQUITTO_5, Habits, Published, Session
+from actors.adapters.memory.broker.line import Line, no_latency
+from actors.adapters.memory.broker.logins import Clients
+from actors.adapters.memory.broker.session import MOSQUITTO_5, Habits, Published, Session
 from actors.adapters.sending import Fate, Sender
 from actors.ports import Delivery, Inbox, Publication, SessionPlan
 from actors.runtime.reply import Reply

@@ -17,10 +17,10 @@ from typing import Any
 
 import trio
 
-from actors.adapters.memory_line import no_latency
-from actors.adapters.memory_store import MemoryStore, Poisoned
-from actors.adapters.memory_store_fates import CallFates
-from actors.adapters.memory_tables import rolled_back
+from actors.adapters.memory.broker.line import no_latency
+from actors.adapters.memory.store.fates import CallFates
+from actors.adapters.memory.store.store import MemoryStore, Poisoned
+from actors.adapters.memory.store.tables import rolled_back
 from actors.ports import Batch, Committed
 from protocol.errors import Unavailable
 

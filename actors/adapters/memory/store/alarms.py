@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory_rules import Unreadable
-from actors.adapters.memory_webhooks import WebhookTables
+from actors.adapters.memory.store.rules import Unreadable
+from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import WaitingAlarms
 from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm

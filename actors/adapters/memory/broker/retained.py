@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import trio
 
-from actors.adapters.memory_broker import MemoryBroker, MemoryBrokerPort
+from actors.adapters.memory.broker.broker import MemoryBroker, MemoryBrokerPort
 from actors.ports.retained import Held
 from protocol.errors import Unavailable
 from protocol.publishing import PAYLOAD_MAX

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 import trio
 
-from actors.adapters.memory_dead_letters import DeadLetterTables
-from actors.adapters.memory_rules import Unreadable, computed, revised
+from actors.adapters.memory.store.dead_letters import DeadLetterTables
+from actors.adapters.memory.store.rules import Unreadable, computed, revised
 from actors.ports import WallClock
 from actors.ports.webhooks import Errands
 from protocol import webhooks

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 import trio
 
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
 from protocol.errors import Busy, Conflict, NotFound
 from protocol.media import MediaCounts, Tally, day_of

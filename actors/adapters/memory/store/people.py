@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import msgspec
 import trio
 
-from actors.adapters.memory_rules import revised
-from actors.adapters.memory_tables import Tables, is_rolled_back
+from actors.adapters.memory.store.rules import revised
+from actors.adapters.memory.store.tables import Tables, is_rolled_back
 from actors.ports import WallClock
 from protocol.errors import Conflict
 from protocol.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from actors.adapters.memory_rollups import RollupTables
-from actors.adapters.memory_rules import Unreadable
+from actors.adapters.memory.store.rollups import RollupTables
+from actors.adapters.memory.store.rules import Unreadable
 from actors.ports import WallClock
 from actors.ports.charts import Expired
 from protocol.alarms import Alarm

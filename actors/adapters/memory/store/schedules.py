@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory_commands import CommandTables
-from actors.adapters.memory_media import MediaTables
-from actors.adapters.memory_rules import Unreadable, computed, revised
+from actors.adapters.memory.store.commands import CommandTables
+from actors.adapters.memory.store.media import MediaTables
+from actors.adapters.memory.store.rules import Unreadable, computed, revised
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol import commands

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import trio
 
-from actors.adapters.memory import NoLogins
+from actors.adapters.memory.clocks import NoLogins
 from actors.ports.broker_sessions import KeptSession
 from protocol.errors import Unavailable
 
 if TYPE_CHECKING:
-    from actors.adapters.memory_broker import MemoryBroker
+    from actors.adapters.memory.broker.broker import MemoryBroker
 
 
 class Client(msgspec.Struct, kw_only=True):

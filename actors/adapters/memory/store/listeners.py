@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from actors.adapters.memory_access import AccessTables
-from actors.adapters.memory_rules import Unreadable, check_uuid
+from actors.adapters.memory.store.access import AccessTables
+from actors.adapters.memory.store.rules import Unreadable, check_uuid
 from actors.ports import WallClock
 from protocol.dead_letters import LISTENERS
 from protocol.listeners import AGAIN, Listener

@@ -5,8 +5,8 @@ from itertools import islice
 
 import msgspec
 
-from actors.adapters.memory_rules import Unreadable
-from actors.adapters.memory_tables import Tables
+from actors.adapters.memory.store.rules import Unreadable
+from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
 from protocol.dead_letters import (
     DETAIL_MAX,

@@ -1,0 +1,1 @@
+"""Memory twins of the ports, for tests and the simulation."""

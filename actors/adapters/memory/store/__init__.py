@@ -1,0 +1,1 @@
+"""The twin of PostgreSQL, one file for each noun."""
