@@ -17,8 +17,9 @@ import asyncpg
 import trio
 import trio_asyncio
 
-from actors.adapters.postgres import chart_queries, connecting
+from actors.adapters.postgres import chart_queries
 from actors.adapters.postgres.store import open_store
+from actors.adapters.postgres.wire import connections
 from bench.service import Service, running
 from protocol.charts import HOUR_US
 from protocol.times import SECOND_US
@@ -54,7 +55,7 @@ async def fill(url: str, feed_num: int, device_num: int, first: datetime, days: 
 
 async def plan_of(url: str, feed_num: int, first: datetime, last: datetime) -> list[str]:
     """Asyncio-flavored: how PostgreSQL answers the chart of the whole time."""
-    connection = await connecting.connect(url)
+    connection = await connections.connect(url)
     start_us, end_us = (round(t.timestamp()) * SECOND_US for t in (first, last))
     end_us -= end_us % HOUR_US
     pieces = [chart_queries.HOURS], [start_us], [end_us]

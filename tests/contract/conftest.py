@@ -16,8 +16,8 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
-from actors.adapters.postgres import connecting, migrating
 from actors.adapters.postgres.store import open_store
+from actors.adapters.postgres.wire import connections, migrating
 from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from roost.embedded.postgres import EmbeddedPostgres
@@ -49,7 +49,7 @@ async def _make_template(url: str) -> None:
     await connection.execute("SELECT pg_reload_conf()")
     await connection.execute("CREATE DATABASE roost_template")
     await connection.close()
-    connection = await connecting.connect(url.replace("/postgres?", "/roost_template?"))
+    connection = await connections.connect(url.replace("/postgres?", "/roost_template?"))
     await migrating.migrate(connection)
     await connection.close()
 

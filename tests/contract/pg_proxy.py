@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import trio
 
 _COMMIT = re.compile(rb"\s*COMMIT\s*;?\s*", re.IGNORECASE)
-# By itself, a commit as well (`actors.adapters.postgres.committing`).
+# By itself, a commit as well (`actors.adapters.postgres.ingest.committing`).
 _STORE = re.compile(rb"\s*WITH guard AS MATERIALIZED \(SELECT FROM leads")
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 

@@ -5,7 +5,8 @@ from typing import Any
 import trio
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.postgres import command_claims, connecting, schedule_claims
+from actors.adapters.postgres import command_claims, schedule_claims
+from actors.adapters.postgres.wire import connections
 from actors.ports.time import Claimed
 from protocol.commands import Command
 from protocol.schedules import Due, Occurrence, missed
@@ -37,7 +38,7 @@ async def claimed_across(scene: Scene, change: Any, work: Any, *args: Any) -> Cl
     """What is claimed when a change commits after the claim has seen its rows."""
 
     async def run() -> Any:
-        connection = await connecting.connect(scene.url)
+        connection = await connections.connect(scene.url)
         try:
             return await work(Gated(connection), *args)
         finally:

@@ -3,14 +3,15 @@
 import pytest
 import trio
 
-from actors.adapters.postgres import committing, connecting
+from actors.adapters.postgres.ingest import committing
 from actors.adapters.postgres.store import open_store
+from actors.adapters.postgres.wire import connections
 from protocol.errors import Unavailable
 from tests.contract.pg_scene import Scene
 
 WITHIN_S = 0.5  # of the unit of work
 # What else there may be: the answer to its cancellation, and some time on a busy machine.
-MORE_S = connecting.CANCEL_WITHIN_S + 1.0
+MORE_S = connections.CANCEL_WITHIN_S + 1.0
 
 
 @pytest.mark.parametrize("message", [1, 2, 3, 5, 8])
@@ -51,7 +52,7 @@ async def test_all_connections_are_closed_side_by_side(scene: Scene) -> None:
         scene.proxy.hang()
         began_s = trio.current_time()
     assert store.hung
-    assert trio.current_time() - began_s < connecting.CLOSE_TIMEOUT_S + 0.5
+    assert trio.current_time() - began_s < connections.CLOSE_TIMEOUT_S + 0.5
     scene.proxy.goes_on()
 
 
@@ -61,4 +62,4 @@ async def test_connections_to_a_database_that_answers_are_closed_at_once(scene: 
         await store.hold_lead("one", 3.0)
         began_s = trio.current_time()
     assert not store.hung
-    assert trio.current_time() - began_s < connecting.CLOSE_TIMEOUT_S
+    assert trio.current_time() - began_s < connections.CLOSE_TIMEOUT_S

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import trio
 
-from actors.adapters.postgres import migrating, partitions
-from actors.adapters.postgres.partitions import make_partitions
+from actors.adapters.postgres.wire import migrating, partitions
+from actors.adapters.postgres.wire.partitions import make_partitions
 from protocol.errors import Unavailable
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import of

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.postgres import command_claims, connecting, schedule_claims
+from actors.adapters.postgres import command_claims, schedule_claims
 from actors.adapters.postgres.store import open_store
+from actors.adapters.postgres.wire import connections
 from protocol.commands import Command, firsts_of
 from protocol.schedules import Due, Occurrence, triggered
 from tests.contract.pg_scene import Scene
@@ -106,7 +107,7 @@ async def _looks_at(url: str, work: Any, *args: Any) -> tuple[Any, int]:
     """What a unit of work answers, and the most rows that a step of it looked at."""
 
     async def run() -> tuple[Any, int]:
-        connection = await connecting.connect(url)
+        connection = await connections.connect(url)
         explained = Explained(connection)
         try:
             return await work(explained, *args), max(explained.looked_at)
@@ -162,7 +163,7 @@ async def test_a_plan_that_was_made_for_a_few_rows_finds_its_few_among_many(url:
         await command_claims.commands_sent(connection, [(_id(n), NOW) for n in range(TAKEN)])
 
     async def run() -> dict[str, int]:
-        connection = await connecting.connect(url)
+        connection = await connections.connect(url)
         try:
             aside = "CREATE TEMP TABLE aside AS TABLE schedule_occurrences"
             for statement in (aside, "DELETE FROM schedule_occurrences", "VACUUM ANALYZE"):

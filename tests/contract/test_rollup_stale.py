@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from actors.adapters.postgres import rollup_stale
+from actors.adapters.postgres.rollups import stale as rollup_stale
 from protocol.charts import Bucket
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import of

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.adapters.postgres import delivering
+from actors.adapters.postgres import webhook_outbox
 from actors.ports.webhooks import Errands
 from protocol import webhooks
 from protocol.errors import Conflict
@@ -165,7 +165,7 @@ async def test_beyond_its_room_a_webhook_hears_nothing_and_says_how_much(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.adapters.memory.store.webhooks.WAITING_MAX", 2)
-    monkeypatch.setattr(delivering, "WAITING_MAX", 2)
+    monkeypatch.setattr(webhook_outbox, "WAITING_MAX", 2)
     webhook = await added(home)
     for n in range(1, 5):
         await home.store.add_command(some_command(home, n, parallel=True))

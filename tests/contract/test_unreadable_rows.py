@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from actors.adapters.memory.store.store import MemoryStore
-from actors.adapters.postgres import unreadable
-from actors.adapters.postgres.nouns import NOUNS
+from actors.adapters.postgres.list_queries import NOUNS
+from actors.adapters.postgres.wire import unreadable
 from protocol.dead_letters import LISTENERS, ROWS
 from protocol.listing import (
     API_KEYS,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from actors.adapters.postgres import rows
-from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.people import CHANNEL
+from actors.adapters.postgres.wire import rows
+from actors.adapters.postgres.wire.pool import Crossing
 from protocol.access import KEYS_MAX, ApiKey
 from protocol.errors import Conflict
 from protocol.records import User

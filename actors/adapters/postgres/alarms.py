@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres import rows
-from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import hold
-from actors.adapters.postgres.delivering import announce
-from actors.adapters.postgres.isolating import (
+from actors.adapters.postgres.webhook_outbox import announce
+from actors.adapters.postgres.wire import rows
+from actors.adapters.postgres.wire.isolation import (
     can_read_another,
     computed,
     halves_apart,
     newest_of,
     whole_or_apart,
 )
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import WaitingAlarms
 from protocol.alarms import DROPPED, Alarm
 from protocol.dead_letters import DEVICES

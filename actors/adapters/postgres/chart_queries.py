@@ -9,8 +9,8 @@ since then readings only came (deletions change sums at once), so least and grea
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres.planning import plan_each_time
-from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from actors.adapters.postgres.wire.plans import plan_each_time
 from protocol.charts import HOUR_US, MINUTE_US, Bucket
 
 READINGS, MINUTES, HOURS = 0, 1, 2

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import commands as stored
-from actors.adapters.postgres.claiming import Work, each_apart
 from actors.adapters.postgres.commands import (
     COMMAND,
     FROM,
@@ -16,10 +15,11 @@ from actors.adapters.postgres.commands import (
     settle,
     update,
 )
-from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.isolating import computed, newest_of, whole_or_apart
-from actors.adapters.postgres.planning import use_indexes
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.claims import Work, each_apart
+from actors.adapters.postgres.wire.isolation import computed, newest_of, whole_or_apart
+from actors.adapters.postgres.wire.plans import use_indexes
+from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import Claimed, Progress
 from protocol import commands
 from protocol.commands import AGAIN_MAX_S, NEXT_MAX_US, Command

@@ -5,10 +5,10 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.delivering import announce
-from actors.adapters.postgres.following import follow
-from actors.adapters.postgres.isolating import MAY_BE_ROWS, computed
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.occurrence_sync import follow
+from actors.adapters.postgres.webhook_outbox import announce
+from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, computed
+from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import Progress
 from protocol import commands
 from protocol.commands import AGAIN_MAX_S, OPEN, Command

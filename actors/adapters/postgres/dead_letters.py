@@ -13,8 +13,8 @@ fail.
 from collections.abc import Collection
 from typing import Any
 
-from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.planning import use_indexes
+from actors.adapters.postgres.wire.plans import use_indexes
+from actors.adapters.postgres.wire.pool import Crossing
 from protocol.dead_letters import (
     COMMANDS,
     DETAIL_MAX,

@@ -5,12 +5,12 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres import rows
-from actors.adapters.postgres.bounding import check_share
 from actors.adapters.postgres.history_deletion import erase_feeds
-from actors.adapters.postgres.isolating import Poison, computed
 from actors.adapters.postgres.listeners import tell_if_heard
-from actors.adapters.postgres.revising import revise
+from actors.adapters.postgres.wire import rows
+from actors.adapters.postgres.wire.isolation import Poison, computed
+from actors.adapters.postgres.wire.optimistic_lock import revise
+from actors.adapters.postgres.wire.shares import check_share
 from protocol.errors import Conflict
 from protocol.records import Device, MqttLogin
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
 from actors.adapters.postgres.dead_letters import hold
-from actors.adapters.postgres.isolating import ABOUT_ROWS
-from actors.adapters.postgres.planning import plan_each_time
-from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from actors.adapters.postgres.wire.isolation import ABOUT_ROWS
+from actors.adapters.postgres.wire.plans import plan_each_time
 from actors.ports.charts import Expired
 from protocol.charts import HOUR_US, MINUTE_US
 from protocol.dead_letters import HISTORY

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import put_aside
-from actors.adapters.postgres.isolating import MAY_BE_ROWS, Poison, computed, halves_apart
 from actors.adapters.postgres.people import CHANNEL
+from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, Poison, computed, halves_apart
+from actors.adapters.postgres.wire.pool import Crossing
 from protocol.dead_letters import LISTENERS, reason_of
 from protocol.listeners import AGAIN, Listener
 from protocol.times import writable

@@ -11,9 +11,9 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres import connecting, rows
-from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.revising import revise
+from actors.adapters.postgres.wire import connections, rows
+from actors.adapters.postgres.wire.optimistic_lock import revise
+from actors.adapters.postgres.wire.pool import Crossing
 from protocol.errors import Conflict, Unavailable
 from protocol.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
@@ -222,7 +222,7 @@ async def _follow(
     url: str, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
 ) -> None:
     """Listen until the connection fails: its answers tell whether it still stands."""
-    connection = await connecting.connect(url, **connecting.ALIVE)
+    connection = await connections.connect(url, **connections.ALIVE)
     ended = asyncio.Event()
     connection.add_termination_listener(lambda *about: ended.set())
     try:

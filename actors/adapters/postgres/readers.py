@@ -18,7 +18,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from actors.adapters.postgres.connecting import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S
+from actors.adapters.postgres.wire.connections import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S
 from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.readers")

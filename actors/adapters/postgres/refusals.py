@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actors.adapters.postgres import history_deletion
-from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.rows import columns
 from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, Unit
 
 DELETED_AT_ONCE = 10_000

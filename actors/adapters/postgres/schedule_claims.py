@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres import commands, following, schedules
-from actors.adapters.postgres.claiming import Work, each_apart
-from actors.adapters.postgres.crossing import Crossing
+from actors.adapters.postgres import commands, occurrence_sync, schedules
 from actors.adapters.postgres.dead_letters import clear
-from actors.adapters.postgres.delivering import announce
-from actors.adapters.postgres.isolating import computed, newest_of, whole_or_apart
 from actors.adapters.postgres.schedules import ADD_OCCURRENCES, SCHEDULE, schedule
+from actors.adapters.postgres.webhook_outbox import announce
+from actors.adapters.postgres.wire.claims import Work, each_apart
+from actors.adapters.postgres.wire.isolation import computed, newest_of, whole_or_apart
+from actors.adapters.postgres.wire.pool import Crossing
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.schedules import Due, Occurrence, Schedule
@@ -56,7 +56,7 @@ ORDER BY s.num DESC LIMIT $2
 # due.
 _CLAIM = f"""
 WITH sent AS ({commands.INSERT}),
-    claimed AS ({following.updating(commands.INSERT_WIDTH + 1)} RETURNING o.num)
+    claimed AS ({occurrence_sync.updating(commands.INSERT_WIDTH + 1)} RETURNING o.num)
 SELECT coalesce(held_until, due_at) FROM schedule_occurrences
 WHERE state = 'pending' AND num NOT IN (SELECT num FROM claimed)
 ORDER BY coalesce(held_until, due_at) LIMIT 1
@@ -117,7 +117,7 @@ async def _fire(connection: Any, now_us: int, found: Sequence[Any], judge: Judge
     send = [command for _, command in judged if command is not None]
     occurrences = tuple(each for each, _ in judged)
     next_us = await connection.fetchval(
-        _CLAIM, *commands.inserted(send), *following.updated(occurrences)
+        _CLAIM, *commands.inserted(send), *occurrence_sync.updated(occurrences)
     )
     told = await announce(connection, now_us, occurrences=occurrences)
     changed = Progress(commands=tuple(send), occurrences=occurrences, told=told)

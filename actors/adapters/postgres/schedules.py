@@ -5,9 +5,9 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.bounding import check_share
-from actors.adapters.postgres.following import OCCURRENCE, occurrence
-from actors.adapters.postgres.revising import revise
+from actors.adapters.postgres.occurrence_sync import OCCURRENCE, occurrence
+from actors.adapters.postgres.wire.optimistic_lock import revise
+from actors.adapters.postgres.wire.shares import check_share
 from protocol.errors import Conflict
 from protocol.schedules import Occurrence, Schedule
 

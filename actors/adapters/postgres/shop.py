@@ -5,9 +5,9 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.isolating import computed
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.isolation import computed
+from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.rows import columns
 from protocol import shop
 from protocol.errors import Conflict
 from protocol.shop import (

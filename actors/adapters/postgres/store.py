@@ -14,32 +14,25 @@ import asyncpg
 import trio
 
 from actors.adapters.bridge import open_bridge
-from actors.adapters.postgres import (
-    committing,
-    connecting,
-    devices,
-    history,
-    history_deletion,
-    lead_lease,
-    loading,
-    migrating,
-)
+from actors.adapters.postgres import devices, history, history_deletion, lead_lease
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.command_claims import CommandCalls
-from actors.adapters.postgres.crossing import Crossing, Pool
 from actors.adapters.postgres.dead_letters import DeadLetterCalls
+from actors.adapters.postgres.ingest import committing, loading
 from actors.adapters.postgres.listeners import ListenerCalls
 from actors.adapters.postgres.listing import ListCalls
 from actors.adapters.postgres.media import MediaCalls
-from actors.adapters.postgres.partitions import make_partitions
 from actors.adapters.postgres.people import PeopleCalls
 from actors.adapters.postgres.refusals import RefusalCalls
-from actors.adapters.postgres.rolling import ChartCalls
+from actors.adapters.postgres.rollups.rolling import ChartCalls
 from actors.adapters.postgres.schedule_claims import ScheduleCalls
 from actors.adapters.postgres.shop import ShopCalls
 from actors.adapters.postgres.views import SqlLoginCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
+from actors.adapters.postgres.wire import connections, migrating
+from actors.adapters.postgres.wire.partitions import make_partitions
+from actors.adapters.postgres.wire.pool import Crossing, Pool
 from actors.ports import Batch, Committed, FeedPage
 from actors.ports.lead import Lead
 from protocol.records import (
@@ -88,11 +81,11 @@ class PostgresStore(
         """Apply migrations; answers with their names. Raises `SettingsError`, `Unavailable`."""
 
         async def unit() -> list[str]:
-            connection = await connecting.connect(self._url)
+            connection = await connections.connect(self._url)
             try:
                 return await migrating.migrate(connection)
             finally:
-                await connection.close(timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
+                await connection.close(timeout=connections.CLOSE_TIMEOUT_S)  # noqa: ASYNC102 (asyncio)
 
         return await self._cross(unit)
 
@@ -128,7 +121,7 @@ class PostgresStore(
                 raise
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 return
-            await connection.close(timeout=connecting.CLOSE_TIMEOUT_S)
+            await connection.close(timeout=connections.CLOSE_TIMEOUT_S)
 
         await self._cross(unit)
 
@@ -213,12 +206,12 @@ class PostgresStore(
 async def open_store(url: str) -> AsyncIterator[PostgresStore]:
     """A store on the database of that URL. It connects when first used, and again when lost."""
     async with open_bridge("postgres") as bridge:
-        kind = connecting.kind()
-        reading = await bridge.run(connecting.open_pool, url, READING_CONNECTIONS, kind)
+        kind = connections.kind()
+        reading = await bridge.run(connections.open_pool, url, READING_CONNECTIONS, kind)
         writing = await bridge.run(
-            partial(connecting.open_pool, url, WRITING_CONNECTIONS, kind, **connecting.COMMITTING)
+            partial(connections.open_pool, url, WRITING_CONNECTIONS, kind, **connections.COMMITTING)
         )
-        leading = await bridge.run(connecting.open_pool, url, LEADING_CONNECTIONS, kind)
+        leading = await bridge.run(connections.open_pool, url, LEADING_CONNECTIONS, kind)
         store = PostgresStore(
             bridge,
             url,
@@ -231,4 +224,4 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
         finally:
             with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S
                 pools = (reading, writing, leading)
-                store.hung = not await bridge.run(connecting.close_pools, kind, *pools)
+                store.hung = not await bridge.run(connections.close_pools, kind, *pools)

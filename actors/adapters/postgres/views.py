@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from actors.adapters.postgres import readers
-from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.readers import Patience
+from actors.adapters.postgres.wire.pool import Crossing
 
 ROLE = "roost_user_"
 ROLES = f"^{ROLE}[0-9a-f]{{32}}$"

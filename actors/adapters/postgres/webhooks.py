@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres import delivering
-from actors.adapters.postgres.bounding import check_share
-from actors.adapters.postgres.crossing import Crossing
-from actors.adapters.postgres.delivering import WEBHOOK, webhook
-from actors.adapters.postgres.revising import revise
+from actors.adapters.postgres import webhook_outbox as delivering
+from actors.adapters.postgres.webhook_outbox import WEBHOOK, webhook
+from actors.adapters.postgres.wire.optimistic_lock import revise
+from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.shares import check_share
 from actors.ports.webhooks import Errands
 from protocol.webhooks import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
 

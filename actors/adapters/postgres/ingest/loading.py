@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres import alarms, rows
-from actors.adapters.postgres.isolating import UNREAD, Poison, can_read_another, newest_of
-from actors.adapters.postgres.nouns import NOUNS
-from actors.adapters.postgres.unreadable import readable
+from actors.adapters.postgres import alarms
+from actors.adapters.postgres.list_queries import NOUNS
+from actors.adapters.postgres.wire import rows
+from actors.adapters.postgres.wire.isolation import UNREAD, Poison, can_read_another, newest_of
+from actors.adapters.postgres.wire.unreadable import readable
 from protocol.errors import in_words
 from protocol.ids import is_uuid
 from protocol.records import Device, Feed, LoadedDevice, SessionMemory, SharedFeeds

@@ -15,13 +15,13 @@ from typing import Any
 import structlog
 
 from actors.adapters.postgres.dead_letters import clear, put_aside
-from actors.adapters.postgres.isolating import (
+from actors.adapters.postgres.list_queries import NOUNS, Noun
+from actors.adapters.postgres.wire.isolation import (
     MAY_BE_ROWS,
     can_read_another,
     computed,
     halves_apart,
 )
-from actors.adapters.postgres.nouns import NOUNS, Noun
 from protocol.dead_letters import ROWS, reason_of, row_of, subject_of_row
 from protocol.listing import UnreadableRow
 from protocol.times import check_times

@@ -11,9 +11,9 @@ from typing import Any
 
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
 from actors.adapters.postgres.dead_letters import clear
-from actors.adapters.postgres.planning import plan_each_time
-from actors.adapters.postgres.rollup_isolation import hold_user, subject_of_user, tried
-from actors.adapters.postgres.sums import COLUMNS, NAMES, PARTS
+from actors.adapters.postgres.rollups.isolation import hold_user, subject_of_user, tried
+from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, PARTS
+from actors.adapters.postgres.wire.plans import plan_each_time
 from protocol.dead_letters import ROLLUPS
 
 TURN = "SELECT true FROM rollup_turn FOR UPDATE SKIP LOCKED"

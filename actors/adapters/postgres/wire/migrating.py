@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from actors.adapters.postgres.partitions import IN_USE, make_partitions
+from actors.adapters.postgres.wire.partitions import IN_USE, make_partitions
 from protocol.errors import SettingsError
 
 log = structlog.get_logger("roost.store")

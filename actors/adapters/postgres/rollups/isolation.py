@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from actors.adapters.postgres import dead_letters
-from actors.adapters.postgres.isolating import CONTENT
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.isolation import CONTENT
+from actors.adapters.postgres.wire.rows import columns
 from protocol.dead_letters import ROLLUPS, USER_SUMS, reason_of, rollup_of
 
 Pair = tuple[int, int]  # a feed, and a minute since 1970

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres.isolating import computed
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.isolation import computed
+from actors.adapters.postgres.wire.rows import columns
 from protocol.commands import Command
 from protocol.schedules import Occurrence, followed
 

@@ -10,7 +10,7 @@ there already. Keys are sorted, so that two statements never wait for each other
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from actors.adapters.postgres.rows import columns, unnested
+from actors.adapters.postgres.wire.rows import columns, unnested
 from protocol.records import Reading
 
 COLUMNS = {

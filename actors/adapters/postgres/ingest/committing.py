@@ -12,10 +12,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from actors.adapters.postgres import alarms, commands, refusals, storing
-from actors.adapters.postgres.isolating import UNREADABLE
-from actors.adapters.postgres.rollup_notes import NOTED, noted, noting
-from actors.adapters.postgres.rows import columns, unnested
+from actors.adapters.postgres import alarms, commands, refusals
+from actors.adapters.postgres.ingest import storing
+from actors.adapters.postgres.rollups.notes import NOTED, noted, noting
+from actors.adapters.postgres.wire.isolation import UNREADABLE
+from actors.adapters.postgres.wire.rows import columns, unnested
 from actors.ports import Batch, Committed
 from actors.ports.time import Progress
 from protocol.charts import minutes_of

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from actors.adapters.postgres.planning import use_indexes
+from actors.adapters.postgres.wire.plans import use_indexes
 from protocol.errors import Unavailable, in_words
 
 T = TypeVar("T")

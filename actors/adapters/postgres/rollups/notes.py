@@ -9,7 +9,7 @@ chart finds by its feed, and a user's totals by the user.
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.rows import columns
 from protocol.charts import minutes_of
 from protocol.records import Reading
 

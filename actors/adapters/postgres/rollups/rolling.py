@@ -10,15 +10,18 @@ stale (`history_deletion`).
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres import chart_queries, history_deletion, loading, rollup_stale, rows
+from actors.adapters.postgres import chart_queries, history_deletion
 from actors.adapters.postgres.chart_queries import HOURS, MINUTES
-from actors.adapters.postgres.crossing import Crossing
 from actors.adapters.postgres.dead_letters import clear
-from actors.adapters.postgres.planning import plan_each_time
-from actors.adapters.postgres.rollup_isolation import released, subject_of, summed
-from actors.adapters.postgres.rollup_notes import note_minutes, notes_left, take_notes
-from actors.adapters.postgres.storing import insert_readings
-from actors.adapters.postgres.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from actors.adapters.postgres.ingest import loading
+from actors.adapters.postgres.ingest.storing import insert_readings
+from actors.adapters.postgres.rollups import stale
+from actors.adapters.postgres.rollups.isolation import released, subject_of, summed
+from actors.adapters.postgres.rollups.notes import note_minutes, notes_left, take_notes
+from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
+from actors.adapters.postgres.wire import rows
+from actors.adapters.postgres.wire.plans import plan_each_time
+from actors.adapters.postgres.wire.pool import Crossing
 from actors.ports.charts import Expired
 from protocol.charts import Bucket
 from protocol.dead_letters import ROLLUPS
@@ -83,7 +86,7 @@ FROM (SELECT $1::text::uuid AS id) u
 
 async def roll_up(connection: Any, limit: int) -> int | None:
     async with connection.transaction():
-        if not await connection.fetchval(rollup_stale.TURN):
+        if not await connection.fetchval(stale.TURN):
             return None
         await plan_each_time(connection)
         now_us = await connection.fetchval("SELECT now()")
@@ -93,7 +96,7 @@ async def roll_up(connection: Any, limit: int) -> int | None:
         tried = [subject_of(*each) for each in again]
         await clear(connection, ROLLUPS, [each for each in tried if each not in failed])
     # Beyond that transaction: a backlog of years holds up no deletion, which waits for the turn.
-    await rollup_stale.sum_stale(connection, limit, users, now_us)
+    await stale.sum_stale(connection, limit, users, now_us)
     return await notes_left(connection)
 
 

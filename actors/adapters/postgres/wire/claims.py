@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from actors.adapters.postgres.dead_letters import hold
-from actors.adapters.postgres.isolating import (
+from actors.adapters.postgres.wire.isolation import (
     MAY_BE_ROWS,
     can_read_another,
     cause_of,

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.isolating import is_content
+from actors.adapters.postgres.wire.isolation import is_content
 from protocol.errors import Unavailable, Unstorable, in_words
 
 # asyncpg's "tuple" form of a timestamptz is (microseconds since 2000-01-01,): exact integers both

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import trio
 
 from actors.adapters.bridge import Bridge
-from actors.adapters.postgres import connecting
+from actors.adapters.postgres.wire import connections
 from protocol.errors import Unavailable
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Pool:
             done = await work(connection, *args)
         except BaseException:
             # A cancelled statement is cancelled at the server, too; that is not waited for forever.
-            await self.pool.release(connection, timeout=connecting.CLOSE_TIMEOUT_S)  # noqa: ASYNC102
+            await self.pool.release(connection, timeout=connections.CLOSE_TIMEOUT_S)  # noqa: ASYNC102
             raise
         await self.pool.release(connection)
         return done
@@ -101,7 +101,7 @@ class Crossing:
         try:
             return await self._bridge.run(unit)
         except Exception as error:
-            told = connecting.meaning(error)
+            told = connections.meaning(error)
             if told is error:
                 raise
             raise told from error

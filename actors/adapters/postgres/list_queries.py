@@ -9,16 +9,16 @@ from actors.adapters.postgres import (
     access,
     alarms,
     commands,
-    delivering,
-    following,
     history,
     media,
+    occurrence_sync,
     people,
-    rows,
     schedules,
     shop,
+    webhook_outbox,
 )
-from actors.adapters.postgres.isolating import computed
+from actors.adapters.postgres.wire import rows
+from actors.adapters.postgres.wire.isolation import computed
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -176,11 +176,11 @@ _ALL = (
     ),
     Noun(
         name="occurrences",
-        select=following.OCCURRENCE,
-        tables=following.FROM,
+        select=occurrence_sync.OCCURRENCE,
+        tables=occurrence_sync.FROM,
         number="o.num",
         owner="s.user_id",
-        records=_each(following.occurrence),
+        records=_each(occurrence_sync.occurrence),
         sorts={"due_at": _time("o.due_at"), "state": _text("o.state")},
         filters={"schedule_id": _id_of("s.id"), "state": _any_of("o.state")},
     ),
@@ -224,22 +224,22 @@ _ALL = (
     ),
     Noun(
         name="webhooks",
-        select=delivering.WEBHOOK,
+        select=webhook_outbox.WEBHOOK,
         tables="webhooks w",
         number="w.num",
         owner="w.user_id",
-        records=_each(delivering.webhook),
+        records=_each(webhook_outbox.webhook),
         sorts={"url": _text("w.url"), "failures": number("w.failures::bigint")},
         texts=("w.url", "w.description"),
         filters={"enabled": _any_of("w.enabled::text")},
     ),
     Noun(
         name="deliveries",
-        select=delivering.DELIVERY,
+        select=webhook_outbox.DELIVERY,
         tables="webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num",
         number="d.num",
         owner="w.user_id",
-        records=_each(delivering.delivery),
+        records=_each(webhook_outbox.delivery),
         sorts={
             "type": _text("d.type"),
             "state": _text("d.state"),

@@ -6,9 +6,9 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.claiming import Work, each_apart
-from actors.adapters.postgres.isolating import computed, whole_or_apart
-from actors.adapters.postgres.rows import columns
+from actors.adapters.postgres.wire.claims import Work, each_apart
+from actors.adapters.postgres.wire.isolation import computed, whole_or_apart
+from actors.adapters.postgres.wire.rows import columns
 from actors.ports.webhooks import Errands
 from protocol import webhooks
 from protocol.alarms import Alarm

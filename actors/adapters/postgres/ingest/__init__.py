@@ -1,0 +1,1 @@
+"""The way of readings into PostgreSQL, and back to actors that start."""

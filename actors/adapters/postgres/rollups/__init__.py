@@ -1,0 +1,1 @@
+"""Readings summed up for charts."""

@@ -1,0 +1,1 @@
+"""What every noun of the store stands on: connections, rows, locks, migrations."""
