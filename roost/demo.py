@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import trio
 
-from actors.adapters.clocks import Argon2Hasher
 from actors.adapters.mqtt.device import open_devices
 from actors.adapters.mqtt.link import Address
+from actors.adapters.system.clocks import Argon2Hasher
 from actors.service import House
 from protocol import codec
 from protocol.errors import SettingsError, in_words

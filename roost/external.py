@@ -6,15 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from actors.adapters.clocks import SystemIds
-from actors.adapters.mailer import MailSettings
-from actors.adapters.media_files import open_media_files
+from actors.adapters.disk.media_files import open_media_files
+from actors.adapters.http.zalo import ZaloSettings
 from actors.adapters.memory.clocks import NoLogins
 from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
 from actors.adapters.mqtt.link import VERSIONS
 from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.postgres.store import open_store
-from actors.adapters.zalo import ZaloSettings
+from actors.adapters.smtp.mailer import MailSettings
+from actors.adapters.system.clocks import SystemIds
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
 from actors.service import House

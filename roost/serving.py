@@ -15,10 +15,10 @@ import trio
 from hypercorn.trio import serve
 from quart_trio import QuartTrio
 
-from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
-from actors.adapters.mailer import MailSettings, SmtpMailer
-from actors.adapters.receivers import HttpReceivers
-from actors.adapters.zalo import Zalo, ZaloSettings
+from actors.adapters.http.webhooks import HttpReceivers
+from actors.adapters.http.zalo import Zalo, ZaloSettings
+from actors.adapters.smtp.mailer import MailSettings, SmtpMailer
+from actors.adapters.system.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.due.tidying import keep_tidy
 from actors.ingest.bounds import IngestBounds
 from actors.leadership import ALONE_BEAT_S

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import trio
 
-from actors.adapters.mailer import MailSettings
+from actors.adapters.smtp.mailer import MailSettings
 from protocol.errors import SettingsError
 
 NUMBER_MAX = 10_000_000

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from actors.adapters.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.adapters.postgres.store import PostgresStore, open_store
+from actors.adapters.system.clocks import Argon2Hasher, SystemClock, SystemIds
 from protocol.errors import SettingsError
 from protocol.ids import is_uuid
 from roost import logs

@@ -8,15 +8,15 @@ import msgspec
 import structlog
 import trio
 
-from actors.adapters.clocks import SystemClock
-from actors.adapters.mailer import MailSettings
-from actors.adapters.media_files import open_media_files
+from actors.adapters.disk.media_files import open_media_files
+from actors.adapters.http.zalo import ZaloSettings
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
+from actors.adapters.nats.auth_callout import NatsLogins, open_logins
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.subscription_shares import SHARE
-from actors.adapters.nats_logins import NatsLogins, open_logins
 from actors.adapters.postgres.store import PostgresStore, open_store
-from actors.adapters.zalo import ZaloSettings
+from actors.adapters.smtp.mailer import MailSettings
+from actors.adapters.system.clocks import SystemClock
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
 from actors.service import House

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from actors.adapters.mailer import MailSettings
-from actors.adapters.zalo import GRAPH_URL, OAUTH_URL, ZaloSettings
+from actors.adapters.http.zalo import GRAPH_URL, OAUTH_URL, ZaloSettings
+from actors.adapters.smtp.mailer import MailSettings
 from protocol.errors import SettingsError
 from roost.settings import (
     check_base_url,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import asyncpg
 import trio
 
-from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.memory.clocks import SeededIds
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.ports import Batch

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import trio
 
-from actors.adapters import sending
+from actors.adapters.mqtt import sending
 from actors.adapters.mqtt.broker import OUT
 from actors.ports import PUBLISH_MAX, Delivery, Publication
 from protocol.errors import Unpublishable

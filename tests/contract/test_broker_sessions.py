@@ -17,9 +17,9 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import partition_plans
 from actors.adapters.nats import mqtt_sessions
+from actors.adapters.nats.auth_callout import open_logins
 from actors.adapters.nats.jetstream import call
 from actors.adapters.nats.mqtt_sessions import MESSAGES, RELEASES, UNRELEASED, hash_of
-from actors.adapters.nats_logins import open_logins
 from actors.ports import Logins
 from bench import wire
 from roost.embedded.broker import PARTITIONS, SUBSCRIPTIONS_MAX

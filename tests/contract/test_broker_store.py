@@ -9,7 +9,7 @@ import nats
 import pytest
 import trio
 
-from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.nats.mqtt_sessions import MESSAGES, UNRELEASED, hash_of
 from actors.adapters.nats.store_bounds import UNRELEASED_EACH, StoreBounds
 from actors.ports import SessionPlan

@@ -4,7 +4,7 @@ from typing import Any
 
 import trio
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import command_claims, schedule_claims
 from actors.adapters.postgres.wire import connections
 from actors.ports.time import Claimed

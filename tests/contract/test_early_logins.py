@@ -2,11 +2,11 @@
 
 import trio
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
+from actors.adapters.nats.auth_callout import open_logins
 from actors.adapters.nats.lines import connect
-from actors.adapters.nats_logins import open_logins
 from bench import wire
 from roost.embedded.broker import LOGIN_WITHIN_S, PARTITIONS, EmbeddedBroker
 

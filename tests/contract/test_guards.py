@@ -17,7 +17,7 @@ import quart
 import trio
 import trio_asyncio
 
-from actors.adapters.bridge import TURN_MAX, open_bridge
+from actors.adapters.asyncio_bridge import TURN_MAX, open_bridge
 from roost.hardening import PATCHES
 
 

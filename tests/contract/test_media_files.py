@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.media_files import open_media_files
+from actors.adapters.disk.media_files import open_media_files
 from actors.adapters.memory.store.media import MemoryFiles
 from protocol.errors import Busy, NotFound, SettingsError
 from tests.conftest import Logs

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import command_claims, schedule_claims
 from actors.adapters.postgres.store import open_store
 from actors.adapters.postgres.wire import connections

@@ -9,7 +9,7 @@ import nats
 import pytest
 import trio
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.memory.broker.retained import MemoryRetained
 from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.nats.retained import NatsRetained

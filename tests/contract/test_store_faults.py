@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import trio
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres.store import READING_CONNECTIONS, open_store
 from actors.ports import Batch
 from protocol.records import Taken

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import trio
 
-from actors.adapters.mailer import MailSettings, SmtpMailer
+from actors.adapters.smtp.mailer import MailSettings, SmtpMailer
 from protocol.errors import Unavailable
 from tests.real.harness import PASSWORD, ROOST, Person, Roost, clean_environment, open_socket
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 import trio
 
-from actors.adapters import sending
 from actors.adapters.memory.broker import broker as memory_broker
+from actors.adapters.mqtt import sending
 from actors.ports import Publication
 from protocol.dead_letters import COMMANDS, LISTENERS
 from tests.simulation.device import VirtualDevice

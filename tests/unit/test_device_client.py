@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.mqtt import link
 from actors.adapters.mqtt.device import open_devices
 from actors.adapters.mqtt.link import Address, close_client

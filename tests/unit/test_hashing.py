@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.clocks import Argon2Hasher
+from actors.adapters.system.clocks import Argon2Hasher
 from protocol.errors import Busy, TooMany
 from tests.unit.site import ACCOUNT, Site
 from web.app import create_app

@@ -8,13 +8,13 @@ import pytest
 import trio
 from nats.aio.subscription import Subscription
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.nats.auth_callout import IN_A_ROW_MAX, NatsLogins
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.keys import new_seed
 from actors.adapters.nats.lines import NatsAccess
 from actors.adapters.nats.subscription_shares import OF_DEVICE, RECENT_S
-from actors.adapters.nats_logins import IN_A_ROW_MAX, NatsLogins
 from protocol.errors import Unavailable
 from protocol.ids import password_digest
 from protocol.listeners import Listener

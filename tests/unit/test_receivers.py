@@ -10,8 +10,8 @@ import pytest
 import trio
 import trustme
 
-from actors.adapters import receivers
-from actors.adapters.receivers import HttpReceivers
+from actors.adapters.http import webhooks as receivers
+from actors.adapters.http.webhooks import HttpReceivers
 
 BODY = b'{"a":1}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

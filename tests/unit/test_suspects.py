@@ -6,8 +6,8 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.sending import PARTS, Fate, Sender
-from actors.adapters.suspects import PAUSE_FIRST_S, PAUSE_MAX_S, SUSPECTS_MAX, Suspects
+from actors.adapters.mqtt.sending import PARTS, Fate, Sender
+from actors.adapters.mqtt.suspects import PAUSE_FIRST_S, PAUSE_MAX_S, SUSPECTS_MAX, Suspects
 from actors.ports import PUBLISH_MAX, Publication
 from protocol.errors import Unpublishable
 from protocol.publishing import PAYLOAD_MAX

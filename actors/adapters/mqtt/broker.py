@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 import structlog
 import trio
 
-from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
-from actors.adapters.sending import Fate, Sender
+from actors.adapters.mqtt.sending import Fate, Sender
 from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
 from actors.ports.retained import Held
 from actors.runtime.endings import ends_process

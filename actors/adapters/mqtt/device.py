@@ -15,7 +15,7 @@ import gmqtt
 import trio
 from gmqtt.mqtt.constants import MQTTv311
 
-from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import (
     CONNECT_TIMEOUT_S,
     Address,

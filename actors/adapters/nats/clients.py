@@ -7,7 +7,7 @@ import nats.errors
 import trio
 
 from actors.access.mqtt_credentials import LISTENER_PREFIX, username_of
-from actors.adapters.bridge import Bridge
+from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.nats.client_ids import ClientIds
 from actors.adapters.nats.connections import Connections
 from actors.adapters.nats.mqtt_sessions import MqttSessions

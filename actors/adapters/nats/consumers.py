@@ -10,7 +10,7 @@ from typing import Any
 
 import nats.errors
 
-from actors.adapters.bridge import Bridge
+from actors.adapters.asyncio_bridge import Bridge
 from actors.ports import SessionPlan
 from protocol import codec
 from protocol.errors import Unavailable, in_words

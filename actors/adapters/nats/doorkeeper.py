@@ -14,7 +14,7 @@ import nats.errors
 import structlog
 import trio
 
-from actors.adapters.bridge import Bridge
+from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.nats.connections import Connection, Connections
 from actors.runtime.sampled import Sampled
 from protocol.errors import BadPayload, in_words

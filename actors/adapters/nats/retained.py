@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import nats.errors
 from nats.js import api
 
-from actors.adapters.bridge import Bridge
+from actors.adapters.asyncio_bridge import Bridge
 from actors.ports.retained import Held
 from protocol import codec
 from protocol.errors import Unavailable, in_words

@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from actors.access.mqtt_credentials import LISTENER_PREFIX, username_of
-from actors.adapters.bridge import Bridge
+from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.nats.clients import NatsClients
 from actors.adapters.nats.mqtt_sessions import MqttSessions
 from actors.adapters.nats.subscription_shares import SubscriptionShares

@@ -22,7 +22,7 @@ import msgspec
 import nats.errors
 import structlog
 
-from actors.adapters.bridge import Bridge
+from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.nats.mqtt_sessions import (
     MESSAGES,
     RELEASES,

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import trio
 
-from actors.adapters.bridge import open_bridge
+from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import devices, history, history_deletion, lead_lease
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls

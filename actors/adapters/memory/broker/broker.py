@@ -20,7 +20,7 @@ import trio
 from actors.adapters.memory.broker.line import Line, no_latency
 from actors.adapters.memory.broker.logins import Clients
 from actors.adapters.memory.broker.session import MOSQUITTO_5, Habits, Published, Session
-from actors.adapters.sending import Fate, Sender
+from actors.adapters.mqtt.sending import Fate, Sender
 from actors.ports import Delivery, Inbox, Publication, SessionPlan
 from actors.runtime.reply import Reply
 from protocol.errors import Unavailable, Unpublishable

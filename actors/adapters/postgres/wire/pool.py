@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from actors.adapters.bridge import Bridge
+from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.postgres.wire import connections
 from protocol.errors import Unavailable
 

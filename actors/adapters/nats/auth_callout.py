@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from actors.access.mqtt_credentials import LISTENER_PREFIX
-from actors.adapters.bridge import Bridge, open_bridge
+from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.clients import NatsClients
 from actors.adapters.nats.consumers import NatsConsumers

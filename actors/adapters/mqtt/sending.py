@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 import trio
 
-from actors.adapters.suspects import Suspects
+from actors.adapters.mqtt.suspects import Suspects
 from actors.ports import PUBLISH_MAX, Publication
 from protocol.errors import Unpublishable
 from protocol.publishing import PAYLOAD_MAX, fault_of

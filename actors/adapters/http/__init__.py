@@ -1,0 +1,1 @@
+"""Servers of others, asked over HTTP."""
