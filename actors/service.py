@@ -52,8 +52,8 @@ from actors.ports.media import MediaFiles
 from actors.runtime.supervisor import Supervisor
 from actors.user.mqtt_relay import Neighbours
 from actors.user.registry import Users
-from protocol.commands import Command
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, MEDIA, ROWS, DeadLetter
+from protocol.device.commands import Command
 from protocol.events import CommandChanged, Staleness
 from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
 from protocol.records import OFFLINE, LoadedDevice, Unit

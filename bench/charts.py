@@ -21,7 +21,7 @@ from actors.adapters.postgres import chart_queries
 from actors.adapters.postgres.store import open_store
 from actors.adapters.postgres.wire import connections
 from bench.service import Service, running
-from protocol.charts import HOUR_US
+from protocol.rest.charts import HOUR_US
 from protocol.times import SECOND_US
 from roost.embedded.postgres import url_of
 

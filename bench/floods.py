@@ -23,7 +23,7 @@ from trio_websocket import open_websocket_url
 from bench import wire
 from bench.due import cpu_s
 from bench.service import Service, running
-from protocol.topics import partition
+from protocol.device.topics import partition
 from roost.embedded.broker import PARTITIONS
 
 OTHERS = 100

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from protocol import codec
-from protocol.alarms import Alarm, alarm_view
-from protocol.commands import Command, command_view
+from protocol.device.alarms import Alarm, alarm_view
+from protocol.device.commands import Command, command_view
+from protocol.device.values import Value
 from protocol.records import Device
-from protocol.schedules import Occurrence, Schedule, occurrence_view, schedule_view
+from protocol.schedule.schedules import Occurrence, Schedule, occurrence_view, schedule_view
 from protocol.times import format_us
-from protocol.values import Value
 
 
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):

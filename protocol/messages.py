@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from protocol.commands import CommandAck
+from protocol.device.commands import CommandAck
+from protocol.device.payloads import DeviceStatus, RawReading
 from protocol.errors import Refusal
 from protocol.events import Event
-from protocol.payloads import DeviceStatus, RawReading
 from protocol.records import Device, LoadedDevice, Origin, Unit
 
 Done = Callable[[], None]

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from protocol.alarms import AT_ONCE, Alarm, AlarmRule
-from protocol.commands import CommandAck
-from protocol.topics import Topic
-from protocol.values import Kind, Value
+from protocol.device.alarms import AT_ONCE, Alarm, AlarmRule
+from protocol.device.commands import CommandAck
+from protocol.device.topics import Topic
+from protocol.device.values import Kind, Value
 
 # A hundred years: nobody keeps readings longer but for ever.
 RETAIN_DAYS_MAX = 36_500

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from actors.user.registry import DASHBOARDS_MAX
-from protocol.webhooks import WEBHOOKS_MAX
+from protocol.webhook.deliveries import WEBHOOKS_MAX
 from roost.settings import check_count
 from web.http.bounds import DEVICES_MAX, FEEDS_MAX, FEEDS_OF_DEVICE_MAX, SCHEDULES_MAX, Bounds
 from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX

@@ -17,10 +17,10 @@ from actors.adapters.mqtt.link import Address
 from actors.adapters.system.clocks import Argon2Hasher
 from actors.service import House
 from protocol import codec
+from protocol.device.topics import prefix
 from protocol.errors import SettingsError, in_words
 from protocol.records import User
 from protocol.times import SECOND_US
-from protocol.topics import prefix
 from roost.embedded.data_dir import write_private
 from roost.fleet.device import Access, Talk, VirtualDevice
 from roost.fleet.tally import Tally

@@ -6,10 +6,10 @@ import msgspec
 
 from actors.access.mqtt_credentials import client_id_of, new_login
 from actors.ports import Hasher, Ids, Store, WallClock
+from protocol.device.payloads import RESERVED
+from protocol.device.topics import is_device_code, is_feed_key
 from protocol.errors import Conflict, SettingsError
-from protocol.payloads import RESERVED
 from protocol.records import Device, Feed, User
-from protocol.topics import is_device_code, is_feed_key
 
 
 class NewLogin(msgspec.Struct, frozen=True):

@@ -29,8 +29,8 @@ from actors.ports.retained import RetainedMessages
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
 from actors.service import House, Pulse, open_house
-from protocol.civil import load_zones
 from protocol.errors import Unavailable, in_words
+from protocol.schedule.civil import load_zones
 from roost import deadline, logs
 from roost.hardening import ServerConfig, harden
 from roost.interrupting import room_for

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from actors.ports.listing import ListStore
-from protocol.listing import Listing, ListOf, UnreadableRow
+from protocol.rest.listing import Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
 

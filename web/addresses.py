@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from quart import Request, Websocket
 
-from protocol.networks import address_of, network_of
+from protocol.people.networks import address_of, network_of
 
 Network = IPv4Network | IPv6Network
 UNKNOWN = "unknown"

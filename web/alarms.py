@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from protocol.alarms import AlarmView, Severity, alarm_view
+from protocol.device.alarms import AlarmView, Severity, alarm_view
 from protocol.errors import NotFound
 from protocol.events import AlarmChanged
-from protocol.listing import ALARMS
-from protocol.resources import Id, Page
+from protocol.rest.listing import ALARMS
+from protocol.rest.resources import Id, Page
 from web.listing import ListQuery, listed, some_id, some_of
 from web.routing import Api, Call
 

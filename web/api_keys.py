@@ -2,7 +2,8 @@
 
 import msgspec
 
-from protocol.access import (
+from protocol.errors import Invalid, NotFound
+from protocol.people.access import (
     ApiKey,
     ApiKeyCreated,
     ApiKeyView,
@@ -12,9 +13,8 @@ from protocol.access import (
     key_view,
     new_key,
 )
-from protocol.errors import Invalid, NotFound
-from protocol.listing import API_KEYS
-from protocol.resources import Page
+from protocol.rest.listing import API_KEYS
+from protocol.rest.resources import Page
 from web.listing import SearchQuery, listed
 from web.routing import Api, Call
 from web.signing_in import note

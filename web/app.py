@@ -11,7 +11,7 @@ from actors.ports import Hasher
 from actors.service import House
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
-from protocol.resources import ProblemView
+from protocol.rest.resources import ProblemView
 from web import (
     alarms,
     api_keys,

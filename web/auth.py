@@ -10,10 +10,10 @@ from quart import Request, Websocket
 
 from actors.access.sessions import Sessions
 from actors.ports import Ids, Store, WallClock
-from protocol.access import USED_EVERY_S, ApiKey, is_key, kept_of
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid
-from protocol.people import TICKET_S, Session
+from protocol.people.access import USED_EVERY_S, ApiKey, is_key, kept_of
+from protocol.people.people import TICKET_S, Session
 from protocol.records import User
 from protocol.times import LAST_US, SECOND_US
 from web.addresses import Addresses

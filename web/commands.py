@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from protocol import codec
-from protocol.commands import (
+from protocol.device.commands import (
     PAYLOAD_BYTES_MAX,
     STATES,
     Command,
@@ -15,8 +15,8 @@ from protocol.commands import (
 )
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
-from protocol.listing import COMMANDS
-from protocol.resources import Page
+from protocol.rest.listing import COMMANDS
+from protocol.rest.resources import Page
 from protocol.times import SECOND_US
 from web.devices import device_of
 from web.listing import ListQuery, listed, some_of

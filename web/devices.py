@@ -11,12 +11,14 @@ from msgspec import UNSET
 from quart import Response
 
 from actors.access.mqtt_credentials import client_id_of, new_login
-from protocol.bulk import credentials_csv, read_devices
+from protocol.device.bulk import credentials_csv, read_devices
+from protocol.device.recent_messages import SeenView, seen_view
+from protocol.device.topics import prefix
 from protocol.errors import NotFound, NotTaken, Unavailable, in_words
 from protocol.events import DeviceChanged, DeviceGone
-from protocol.listing import DEVICES
 from protocol.records import Device, MqttLogin
-from protocol.resources import (
+from protocol.rest.listing import DEVICES
+from protocol.rest.resources import (
     AccountView,
     DeviceChange,
     DeviceCreated,
@@ -28,9 +30,7 @@ from protocol.resources import (
     device_created,
     device_resource,
 )
-from protocol.seen_views import SeenView, seen_view
 from protocol.times import format_us
-from protocol.topics import prefix
 from web.disposition import attachment
 from web.listing import SearchQuery, listed
 from web.manners import check_match, tag

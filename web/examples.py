@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from protocol.access import NewApiKey, PasswordReset, ResetAsked
-from protocol.commands import NewCommand
-from protocol.listeners import NewListener
-from protocol.resources import (
+from protocol.device.commands import NewCommand
+from protocol.device.listeners import NewListener
+from protocol.people.access import NewApiKey, PasswordReset, ResetAsked
+from protocol.rest.resources import (
     Credentials,
     DeviceChange,
     FeedChange,
@@ -15,9 +15,9 @@ from protocol.resources import (
     UserChange,
     ZaloCode,
 )
-from protocol.schedules import NewSchedule, ScheduleChange
-from protocol.shop_views import NewOrder, NewProduct, OrderChange, ProductChange
-from protocol.webhook_views import NewWebhook, WebhookChange
+from protocol.schedule.schedules import NewSchedule, ScheduleChange
+from protocol.shop.views import NewOrder, NewProduct, OrderChange, ProductChange
+from protocol.webhook.views import NewWebhook, WebhookChange
 
 _DEVICE = "0b1f6c1e-52a1-4e0c-9d0a-6f3f2f1f7a10"
 _MEDIA = "7a6b2f4e-9c53-4d1e-8a55-0d8d6a4c2b11"

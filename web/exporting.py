@@ -12,7 +12,7 @@ from quart import Request, Response
 from actors.ports import FeedPage
 from protocol import codec
 from protocol.records import Feed, StoredReading
-from protocol.resources import ReadingView, reading_view
+from protocol.rest.resources import ReadingView, reading_view
 from web.disposition import attachment
 from web.openapi import CSV, LINES
 from web.paging import showable

@@ -5,19 +5,12 @@ import math
 import msgspec
 from msgspec import UNSET
 
+from protocol.device.values import Kind
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
-from protocol.listing import FEEDS
 from protocol.records import Feed
-from protocol.resources import (
-    FeedChange,
-    FeedView,
-    Id,
-    NewFeed,
-    Page,
-    feed_view,
-)
-from protocol.values import Kind
+from protocol.rest.listing import FEEDS
+from protocol.rest.resources import FeedChange, FeedView, Id, NewFeed, Page, feed_view
 from web.devices import device_of
 from web.listing import SearchQuery, listed, some_id
 from web.manners import check_match, tag

@@ -3,13 +3,8 @@
 import msgspec
 
 from actors.access.mqtt_credentials import new_listener
+from protocol.device.listeners import ListenerCreated, ListenerView, NewListener, listener_view
 from protocol.errors import NotFound
-from protocol.listeners import (
-    ListenerCreated,
-    ListenerView,
-    NewListener,
-    listener_view,
-)
 from web.routing import Api, Call
 from web.signing_in import note
 

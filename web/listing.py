@@ -17,8 +17,8 @@ from protocol import codec
 from protocol.dead_letters import reason_of
 from protocol.errors import BadPayload, Invalid
 from protocol.ids import is_uuid
-from protocol.listing import CREATED, Listing, ListOf, UnreadableRow
-from protocol.resources import Limit, Page
+from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
+from protocol.rest.resources import Limit, Page
 from web.routing import Call
 
 R = TypeVar("R")

@@ -7,10 +7,10 @@ from msgspec import Meta
 
 from actors.media.library import check_quota
 from protocol.errors import Busy, NotFound
-from protocol.listing import MEDIA
-from protocol.media import MediaStats, MediaView, first_day_us, media_stats, media_view
+from protocol.media.media import MediaStats, MediaView, first_day_us, media_stats, media_view
 from protocol.records import Media
-from protocol.resources import Page
+from protocol.rest.listing import MEDIA
+from protocol.rest.resources import Page
 from web.listing import SearchQuery, listed
 from web.routing import Api, Call
 from web.uploading import receive

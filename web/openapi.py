@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from protocol.resources import ProblemView
-from protocol.sniffing import TAKEN, WORDS
+from protocol.media.sniffing import TAKEN, WORDS
+from protocol.rest.resources import ProblemView
 from web.examples import EXAMPLES
 from web.manners import KEY_HEADER, KEY_MAX
 from web.problems import MEDIA_TYPE
@@ -135,7 +135,7 @@ def _operation(
 
 
 def _file() -> dict[str, Any]:
-    """One part, `file`; its type is found by its content (`protocol.sniffing`)."""
+    """One part, `file`; its type is found by its content (`protocol.media.sniffing`)."""
     file = {"type": "string", "format": "binary", "minLength": 1}
     schema = {
         "type": "object",

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from protocol.civil import zone_names, zone_of
 from protocol.errors import Invalid, NotFound
-from protocol.listing import ORDERS
-from protocol.resources import Page
-from protocol.shop import CANCELLED, OrderDay, OrderSums, Wish, is_for
-from protocol.shop_views import (
+from protocol.rest.listing import ORDERS
+from protocol.rest.resources import Page
+from protocol.schedule.civil import zone_names, zone_of
+from protocol.shop.shop import CANCELLED, OrderDay, OrderSums, Wish, is_for
+from protocol.shop.views import (
     NewOrder,
     OrderChange,
     OrderStats,

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from actors.runtime.isolation import Failed, attempt_now
 from protocol.dead_letters import reason_of
 from protocol.errors import Invalid
-from protocol.resources import Page
+from protocol.rest.resources import Page
 
 log = structlog.get_logger("roost.web")
 

@@ -11,14 +11,7 @@ from quart import Response
 from protocol import codec
 from protocol.errors import Forbidden, Invalid, TooLarge, Unauthorized
 from protocol.records import User
-from protocol.resources import (
-    Credentials,
-    NewUser,
-    Token,
-    UserChange,
-    UserView,
-    user_view,
-)
+from protocol.rest.resources import Credentials, NewUser, Token, UserChange, UserView, user_view
 from web.hashing import Who
 from web.manners import check_match, tag
 from web.routing import Api, Call

@@ -5,7 +5,7 @@ Of this process; after a start the sessions that run tell it (`PeopleStore.accou
 
 from collections import OrderedDict
 
-from protocol.networks import network_of
+from protocol.people.networks import network_of
 
 PLACES_MAX = 10_000
 

@@ -6,10 +6,10 @@ import msgspec
 from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound, Outdated
-from protocol.listing import PRODUCTS
-from protocol.resources import Page
-from protocol.shop import Product
-from protocol.shop_views import (
+from protocol.rest.listing import PRODUCTS
+from protocol.rest.resources import Page
+from protocol.shop.shop import Product
+from protocol.shop.views import (
     NewProduct,
     ProductChange,
     ProductStats,

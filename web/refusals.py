@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from protocol.errors import NotFound
 from protocol.ids import is_uuid
-from protocol.listing import REJECTIONS
-from protocol.resources import Deleted, Id, Page, RejectionView, Time, rejection_view
+from protocol.rest.listing import REJECTIONS
+from protocol.rest.resources import Deleted, Id, Page, RejectionView, Time, rejection_view
 from web.listing import SearchQuery, listed, some_id
 from web.routing import Api, Call
 from web.values import instant

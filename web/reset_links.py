@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from actors.ports import Ids, Store
-from protocol.access import RESET_S, kept_of
+from protocol.people.access import RESET_S, kept_of
 from protocol.records import User
 from protocol.times import SECOND_US
 

@@ -8,8 +8,8 @@ import msgspec
 import structlog
 
 from actors.ports.mail import Mailer
-from protocol.access import PasswordReset, ResetAsked, kept_of
 from protocol.errors import Forbidden, Unauthorized, Unavailable, in_words
+from protocol.people.access import PasswordReset, ResetAsked, kept_of
 from web.reset_links import new_link
 from web.routing import Api, Call
 from web.signing_in import account_of, note

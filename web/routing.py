@@ -21,7 +21,6 @@ from werkzeug.routing import BaseConverter, Map
 
 from actors.service import House
 from protocol import codec
-from protocol.access import WRITE, ApiKey
 from protocol.errors import (
     Busy,
     DiskFull,
@@ -32,8 +31,9 @@ from protocol.errors import (
     Unavailable,
 )
 from protocol.ids import is_uuid
+from protocol.people.access import WRITE, ApiKey
 from protocol.records import User
-from protocol.resources import Page
+from protocol.rest.resources import Page
 from web.addresses import Addresses
 from web.auth import Asker, Auth
 from web.hashing import Hashing

@@ -8,10 +8,10 @@ from msgspec import UNSET
 from protocol.errors import BadRecurrence, Invalid, NotFound
 from protocol.events import OccurrenceChanged, ScheduleChanged
 from protocol.ids import is_uuid
-from protocol.listing import OCCURRENCES, SCHEDULES
-from protocol.recurrence import recurrence, upcoming
-from protocol.resources import Id, Page
-from protocol.schedules import (
+from protocol.rest.listing import OCCURRENCES, SCHEDULES
+from protocol.rest.resources import Id, Page
+from protocol.schedule.recurrence import recurrence, upcoming
+from protocol.schedule.schedules import (
     STATES,
     NewSchedule,
     OccurrenceView,

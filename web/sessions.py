@@ -3,9 +3,9 @@
 from quart import Response
 
 from protocol.errors import NotFound
-from protocol.listing import AUDIT, SESSIONS
-from protocol.people import Action, AuditView, SessionView, Ticket, audit_view, session_view
-from protocol.resources import Page
+from protocol.people.people import Action, AuditView, SessionView, Ticket, audit_view, session_view
+from protocol.rest.listing import AUDIT, SESSIONS
+from protocol.rest.resources import Page
 from web.auth import COOKIE
 from web.listing import SearchQuery, listed
 from web.routing import Api, Call

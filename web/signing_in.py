@@ -10,10 +10,10 @@ from quart import Response
 from actors.runtime.buckets import Buckets
 from protocol import codec
 from protocol.errors import TooMany, Unauthorized
-from protocol.networks import network_of
-from protocol.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
+from protocol.people.networks import network_of
+from protocol.people.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
 from protocol.records import User
-from protocol.resources import Token
+from protocol.rest.resources import Token
 from protocol.times import SECOND_US
 from web.auth import COOKIE
 from web.hashing import Who

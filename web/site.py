@@ -1,6 +1,6 @@
 """What a page must know before anybody has signed in."""
 
-from protocol.site import SiteView, ZaloSite
+from protocol.rest.site import SiteView, ZaloSite
 from web.routing import Api, Call
 
 api = Api("people")

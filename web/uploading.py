@@ -18,8 +18,8 @@ from werkzeug.sansio.multipart import (
 
 from actors.ports.media import MediaDraft
 from protocol.errors import Invalid, Malformed, NotTaken, TooLarge, TooSlow
-from protocol.media import clean_filename
-from protocol.sniffing import Sniffed, Sniffer
+from protocol.media.media import clean_filename
+from protocol.media.sniffing import Sniffed, Sniffer
 from web.upload_places import Place
 
 PART = "file"

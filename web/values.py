@@ -10,14 +10,14 @@ from msgspec import UNSET, Meta
 from quart import Response
 
 from actors.ports import FeedPage
-from protocol import charts
-from protocol.charts import POINTS_MAX, Bucket
 from protocol.errors import Invalid, NotTaken
 from protocol.ids import is_uuid
-from protocol.importing import ImportView, read_csv
-from protocol.listing import FEEDS
 from protocol.records import Feed
-from protocol.resources import (
+from protocol.rest import charts
+from protocol.rest.charts import POINTS_MAX, Bucket
+from protocol.rest.importing import ImportView, read_csv
+from protocol.rest.listing import FEEDS
+from protocol.rest.resources import (
     Deleted,
     Id,
     LatestView,

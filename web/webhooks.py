@@ -6,11 +6,20 @@ import msgspec
 from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound
-from protocol.listing import DELIVERIES, WEBHOOKS
-from protocol.reaching import is_public, literal, parse_target
-from protocol.resources import Page
-from protocol.signing import new_secret
-from protocol.webhook_views import (
+from protocol.rest.listing import DELIVERIES, WEBHOOKS
+from protocol.rest.resources import Page
+from protocol.webhook.deliveries import (
+    DEAD,
+    DELIVERED,
+    EVENTS,
+    PENDING,
+    EventType,
+    Webhook,
+    trial_news,
+)
+from protocol.webhook.signing import new_secret
+from protocol.webhook.ssrf import is_public, literal, parse_target
+from protocol.webhook.views import (
     DeliveryView,
     NewWebhook,
     NewWebhookSecret,
@@ -21,7 +30,6 @@ from protocol.webhook_views import (
     webhook_created,
     webhook_view,
 )
-from protocol.webhooks import DEAD, DELIVERED, EVENTS, PENDING, EventType, Webhook, trial_news
 from web.listing import ListQuery, SearchQuery, listed, some_of, truth
 from web.manners import check_match, tag
 from web.routing import Api, Call

@@ -7,7 +7,7 @@ from quart import Response
 from actors.ports.identity import Identity, IdentityProvider
 from protocol.errors import Conflict, Forbidden, Unauthorized
 from protocol.records import User
-from protocol.resources import Token, ZaloCode
+from protocol.rest.resources import Token, ZaloCode
 from web.routing import Api, Call
 from web.signing_in import begin_session
 

@@ -3,8 +3,8 @@
 import re
 
 from actors.ports import Ids
+from protocol.device.listeners import Listener
 from protocol.ids import password_digest
-from protocol.listeners import Listener
 from protocol.records import Device, MqttLogin
 
 LISTENER_PREFIX = "listener-"

@@ -16,10 +16,10 @@ import structlog
 import trio
 
 from actors.ports import Store
+from protocol.device.listeners import AGAIN
 from protocol.errors import Unavailable, in_words
 from protocol.ids import is_uuid
-from protocol.listeners import AGAIN
-from protocol.people import Session
+from protocol.people.people import Session
 from protocol.records import User
 
 log = structlog.get_logger("roost.sessions")

@@ -14,8 +14,10 @@ from actors.device.alarms import came_online, went_offline
 from actors.device.feed import FeedState
 from actors.ingest.rejections import NoticeLimit, notice, refused_whole, rejection
 from protocol import codec
-from protocol.alarms import DROPPED, PENDING, Alarm
-from protocol.alarms import OFFLINE as OFFLINE_ALARM
+from protocol.device.alarms import DROPPED, PENDING, Alarm
+from protocol.device.alarms import OFFLINE as OFFLINE_ALARM
+from protocol.device.payloads import RawReading
+from protocol.device.topics import Kind
 from protocol.errors import Reason, Refusal
 from protocol.events import AlarmChanged, DeviceChanged, FeedValue
 from protocol.ids import is_uuid
@@ -39,7 +41,6 @@ from protocol.messages import (
     Wait,
     Woke,
 )
-from protocol.payloads import RawReading
 from protocol.records import (
     OFFLINE,
     AckChange,
@@ -52,7 +53,6 @@ from protocol.records import (
     Unit,
 )
 from protocol.times import SECOND_US, parse_device_time
-from protocol.topics import Kind
 
 NO_SUCH_COMMAND = "no command of that id was sent to this device"
 

@@ -8,15 +8,7 @@ import uuid
 
 import msgspec
 
-from protocol.alarms import (
-    ACTIVE,
-    CLEARED,
-    DROPPED,
-    OFFLINE,
-    PENDING,
-    THRESHOLD,
-    Alarm,
-)
+from protocol.device.alarms import ACTIVE, CLEARED, DROPPED, OFFLINE, PENDING, THRESHOLD, Alarm
 from protocol.records import Device, Feed
 from protocol.times import SECOND_US
 

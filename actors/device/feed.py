@@ -1,11 +1,11 @@
 """A feed as its device's actor sees it: its rules, its alarm, and how far event time has come."""
 
 from actors.device.alarms import FeedAlarm, violation
-from protocol.alarms import Alarm
+from protocol.device.alarms import Alarm
+from protocol.device.payloads import RawReading
+from protocol.device.values import digest64, take_value
 from protocol.errors import Reason, Refusal
-from protocol.payloads import RawReading
 from protocol.records import Device, Feed, Origin, Reading
-from protocol.values import digest64, take_value
 
 # How many values of one instant a feed's actor tells apart; more are left to the store's key.
 SAME_INSTANT_MAX = 16

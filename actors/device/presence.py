@@ -2,7 +2,7 @@
 
 import msgspec
 
-from protocol.payloads import DeviceStatus
+from protocol.device.payloads import DeviceStatus
 from protocol.records import OFFLINE, ONLINE, DeviceState
 
 # A device that talks every second shall not write a row every second only to say so.

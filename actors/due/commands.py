@@ -16,12 +16,12 @@ from actors.ports import PUBLISH_MAX, Broker, Publication, Store, WallClock
 from actors.ports.publishing import publish_each
 from actors.ports.time import Progress
 from actors.runtime.isolation import Failed, attempt_now
-from protocol import commands
-from protocol.commands import Command
 from protocol.dead_letters import COMMANDS
+from protocol.device import commands
+from protocol.device.commands import Command
+from protocol.device.topics import commands_topic
 from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
-from protocol.topics import commands_topic
 
 log = structlog.get_logger("roost.dispatch")
 

@@ -13,8 +13,8 @@ from actors.due.commands import Dispatcher
 from actors.due.play_media import ScheduleMessageBuilder
 from actors.ports import Store, WallClock
 from actors.ports.time import Claimed, Progress
-from protocol.commands import Command
-from protocol.schedules import (
+from protocol.device.commands import Command
+from protocol.schedule.schedules import (
     AHEAD,
     FAILED,
     Due,

@@ -2,8 +2,8 @@
 
 from actors.ports import Ids, Links
 from protocol import codec
-from protocol.commands import Command, again_s
-from protocol.schedules import Due
+from protocol.device.commands import Command, again_s
+from protocol.schedule.schedules import Due
 from protocol.times import SECOND_US, format_us
 
 # How long the device may take to fetch what it shall play, beyond the command's own life.

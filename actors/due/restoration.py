@@ -11,7 +11,7 @@ import trio
 
 from actors.device.leases import Leases
 from actors.ports import Store, WallClock
-from protocol.alarms import PENDING, Alarm
+from protocol.device.alarms import PENDING, Alarm
 from protocol.errors import Unavailable, in_words
 from protocol.records import LoadedDevice
 from protocol.times import SECOND_US

@@ -22,8 +22,8 @@ from actors.runtime.isolation import Failed, attempt_now
 from actors.runtime.jobs import Job
 from actors.runtime.supervisor import Supervisor
 from actors.runtime.timer import Key, Timer
-from protocol import commands
 from protocol.dead_letters import DeadLetter
+from protocol.device import commands
 from protocol.errors import in_words
 from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime

@@ -18,9 +18,9 @@ from actors.ports.webhooks import Receivers
 from actors.runtime.isolation import Failed, attempt
 from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Unavailable, in_words
-from protocol.signing import signed_headers
 from protocol.times import SECOND_US
-from protocol.webhooks import Errand, Outcome
+from protocol.webhook.deliveries import Errand, Outcome
+from protocol.webhook.signing import signed_headers
 
 log = structlog.get_logger("roost.courier")
 

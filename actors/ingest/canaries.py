@@ -18,7 +18,7 @@ import trio
 
 from actors.ports import PUBLISH_MAX, Broker, Publication, SessionPlan
 from protocol import codec
-from protocol.topics import CANARY_USER, partition, prefix
+from protocol.device.topics import CANARY_USER, partition, prefix
 
 log = structlog.get_logger("roost.canaries")
 
@@ -192,8 +192,8 @@ class Canaries:
 def canary_topics(plans: Sequence[SessionPlan]) -> dict[str, str]:
     """For each session that belongs to a partition, a device's topic that the broker brings by it.
 
-    Partitions are told by user and device (`protocol.topics.partition`), so the device is chosen
-    such that it falls into the right one.
+    Partitions are told by user and device (`protocol.device.topics.partition`), so the device is
+    chosen such that it falls into the right one.
     """
     kept = [plan for plan in plans if plan.partition is not None]
     many = max((plan.partition or 0 for plan in kept), default=0) + 1

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from actors.ingest.rejections import NoticeLimit, notice
 from actors.ingest.retained_rules import topic_of
+from protocol.device.topics import unmapped
 from protocol.errors import Refusal
 from protocol.messages import Notice
-from protocol.topics import unmapped
 
 # Whose notices are counted, the newest.
 DEVICES_MAX = 10_000

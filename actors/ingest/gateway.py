@@ -21,7 +21,17 @@ from actors.ingest.rejections import KEPT_BYTES_MAX
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ports import Broker, Delivery, Store, WallClock
 from actors.runtime.sampled import Sampled
-from protocol.commands import CommandAck
+from protocol.device.commands import CommandAck
+from protocol.device.payloads import (
+    PAYLOAD_BYTES_MAX,
+    DeviceStatus,
+    RawReading,
+    parse_ack,
+    parse_reading,
+    parse_readings,
+    parse_status,
+)
+from protocol.device.topics import CANARY_USER, Kind, Topic, parse_topic, unmapped
 from protocol.errors import Reason, Refusal, in_words
 from protocol.messages import (
     AckSaid,
@@ -31,17 +41,7 @@ from protocol.messages import (
     StatusSaid,
     Unreadable,
 )
-from protocol.payloads import (
-    PAYLOAD_BYTES_MAX,
-    DeviceStatus,
-    RawReading,
-    parse_ack,
-    parse_reading,
-    parse_readings,
-    parse_status,
-)
 from protocol.records import Origin, Unit
-from protocol.topics import CANARY_USER, Kind, Topic, parse_topic, unmapped
 
 log = structlog.get_logger("roost.gateway")
 

@@ -15,8 +15,8 @@ from actors.ingest.counters import Accounts
 from actors.ingest.rate_notices import RateNotices
 from actors.ingest.rates import Key, Rates, RateSettings
 from actors.ports import Delivery, SessionPlan
+from protocol.device.topics import Topic
 from protocol.messages import Notice
-from protocol.topics import Topic
 
 
 class Limits:

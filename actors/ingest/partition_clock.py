@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from actors.ports import SessionPlan
-from protocol.topics import partition
+from protocol.device.topics import partition
 
 # After a connection, or after messages were left for want of room: NATS sends again what is
 # unacknowledged 5 s after it did so last (`ack_wait`), everything else follows within a second.

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from actors.ingest.rates import Key
 from actors.ingest.rejections import NoticeLimit, storable
 from protocol import codec
+from protocol.device.topics import errors_topic, unmapped
 from protocol.errors import Reason
 from protocol.messages import Notice
-from protocol.topics import errors_topic, unmapped
 
 # Ten notices a minute are what a device hears at most (CONTRACT §1).
 EVERY_S = 6.0

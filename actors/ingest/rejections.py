@@ -3,12 +3,12 @@
 import base64
 
 from protocol import codec
-from protocol.alarms import Alarm
+from protocol.device.alarms import Alarm
+from protocol.device.topics import Kind, errors_topic
 from protocol.errors import Refusal
 from protocol.messages import FromDevice, Notice, ReadingsSaid, Unreadable
 from protocol.records import Origin, Rejection, StateChange, Unit
 from protocol.times import SECOND_US
-from protocol.topics import Kind, errors_topic
 
 KEPT_BYTES_MAX = 4_096  # CONTRACT §1: what is kept of a refused payload
 NOTICES_PER_MINUTE = 10

@@ -30,10 +30,10 @@ from actors.ingest.retained_rules import (
 )
 from actors.ports.retained import Held, RetainedMessages
 from actors.runtime.isolation import Failed, attempt
+from protocol.device.topics import Topic
 from protocol.errors import Refusal, Unavailable, in_words
 from protocol.messages import Notice
 from protocol.records import Unit
-from protocol.topics import Topic
 
 log = structlog.get_logger("roost.retained")
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from actors.ports.retained import Held
+from protocol.device.payloads import PAYLOAD_BYTES_MAX
+from protocol.device.topics import Kind, Topic, is_feed_key, parse_topic
 from protocol.errors import Reason, Refusal
-from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Unit
-from protocol.topics import Kind, Topic, is_feed_key, parse_topic
 
 # What the broker keeps beside a payload: the topic twice, and headers.
 BESIDE_BYTES = 512

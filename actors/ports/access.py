@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from protocol.access import ApiKey
+from protocol.people.access import ApiKey
 from protocol.records import User
 
 

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import msgspec
 
-from protocol.charts import Bucket
 from protocol.records import Feed, Reading
-from protocol.stats import Counts
+from protocol.rest.charts import Bucket
+from protocol.rest.stats import Counts
 
 
 class Expired(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from protocol.listeners import Listener
+from protocol.device.listeners import Listener
 
 
 class ListenerStore(Protocol):
@@ -19,7 +19,7 @@ class ListenerStore(Protocol):
 
     async def say_again(self, user_id: str) -> None:
         """Tell who follows people that something older may have been said over what is retained of
-        this user (`protocol.listeners.AGAIN`)."""
+        this user (`protocol.device.listeners.AGAIN`)."""
         ...
 
     async def listener_logins(self, usernames: Sequence[str]) -> dict[str, Listener]:

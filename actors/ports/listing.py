@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from protocol.listing import Listing, ListOf, UnreadableRow
+from protocol.rest.listing import Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
 

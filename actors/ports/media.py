@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from protocol.media import MediaCounts
+from protocol.media.media import MediaCounts
 from protocol.records import Media
 
 

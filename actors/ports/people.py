@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from protocol.people import AuditEntry, Session
+from protocol.people.people import AuditEntry, Session
 from protocol.records import User
 
 
@@ -60,8 +60,8 @@ class PeopleStore(Protocol):
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
     ) -> None:
         """Tell of ids of sessions and API keys that ended, and of users who changed (those with a
-        listener also where what they have changed, and with `protocol.listeners.AGAIN` before the
-        id of whom all is to be said again), by whatever process.
+        listener also where what they have changed, and with `protocol.device.listeners.AGAIN`
+        before the id of whom all is to be said again), by whatever process.
 
         `begun` is called when nothing is missed from then on. It goes on until the connection
         behind it fails, which it finds out within `check_s` and some seconds.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from protocol.shop import Order, OrderDay, OrderSums, Product, StockSums, Wish
+from protocol.shop.shop import Order, OrderDay, OrderSums, Product, StockSums, Wish
 
 
 class ShopStore(Protocol):

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import msgspec
 
-from protocol.alarms import Alarm
-from protocol.commands import Command
+from protocol.device.alarms import Alarm
+from protocol.device.commands import Command
 from protocol.records import Device
-from protocol.schedules import Due, Occurrence, Schedule
+from protocol.schedule.schedules import Due, Occurrence, Schedule
 
 # What becomes of an occurrence whose time has come, and the command that brings it about.
 Judge = Callable[[Due], tuple[Occurrence, Command | None]]

@@ -5,7 +5,14 @@ from typing import Protocol
 
 import msgspec
 
-from protocol.webhooks import WEBHOOKS_MAX, Errand, News, Outcome, Webhook, WebhookDelivery
+from protocol.webhook.deliveries import (
+    WEBHOOKS_MAX,
+    Errand,
+    News,
+    Outcome,
+    Webhook,
+    WebhookDelivery,
+)
 
 
 class Errands(msgspec.Struct, frozen=True, kw_only=True):

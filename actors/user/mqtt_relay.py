@@ -1,4 +1,4 @@
-"""What was taken is published again for whoever listens over MQTT (`protocol.listeners`).
+"""What was taken is published again for whoever listens over MQTT (`protocol.device.listeners`).
 
 A reading goes out at QoS 0 in the moment in which dashboards hear of it; whoever has no listener
 costs one look-up. States of devices, and documents of Home Assistant, are retained, so that a
@@ -19,12 +19,12 @@ from actors.due.dead_letters import put_aside
 from actors.ports import Broker, Store, WallClock
 from actors.runtime.isolation import Failed, attempt
 from actors.user.retained import RETRY_S, Retained, Version
-from protocol import listeners
 from protocol.dead_letters import LISTENERS, DeadLetter
+from protocol.device import listeners
+from protocol.device.listeners import Listener
+from protocol.device.publishing import fault_of
 from protocol.errors import Unavailable, Unpublishable, in_words
 from protocol.events import DeviceChanged, Event, FeedValue
-from protocol.listeners import Listener
-from protocol.publishing import fault_of
 from protocol.records import Device, Feed
 
 log = structlog.get_logger("roost.neighbours")

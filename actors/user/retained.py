@@ -1,7 +1,7 @@
 """Retained messages of ours on their way to the broker: the newest of each topic, at QoS 1.
 
 What the broker does not take waits, unless there is newer; what was said already is not said again.
-Topics belong to users: `live/U/…` (`protocol.listeners`).
+Topics belong to users: `live/U/…` (`protocol.device.listeners`).
 """
 
 from collections import deque
@@ -15,8 +15,8 @@ import trio
 from actors.ports import PUBLISH_MAX, Broker, Publication
 from actors.ports.publishing import publish_each
 from actors.runtime.isolation import Failed
-from protocol.listeners import user_of
-from protocol.publishing import fault_of
+from protocol.device.listeners import user_of
+from protocol.device.publishing import fault_of
 
 log = structlog.get_logger("roost.neighbours")
 

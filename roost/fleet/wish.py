@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from actors.adapters.mqtt.broker import parse_url
+from protocol.device.topics import is_device_code
 from protocol.errors import SettingsError
-from protocol.topics import is_device_code
 from roost.settings import check_base_url, parse_bind
 
 DEVICES_MAX = 50_000

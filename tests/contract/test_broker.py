@@ -8,9 +8,9 @@ import trio
 from actors.adapters.mqtt import sending
 from actors.adapters.mqtt.broker import OUT
 from actors.ports import PUBLISH_MAX, Delivery, Publication
+from protocol.device.publishing import PAYLOAD_MAX
+from protocol.device.topics import parse_topic, partition, unmapped
 from protocol.errors import Unpublishable
-from protocol.publishing import PAYLOAD_MAX
-from protocol.topics import parse_topic, partition, unmapped
 from tests.contract.brokers import WAIT_S, Recorder, Rig
 
 U = "06b72fa5-f615-4659-a9f9-4d313aba495d"

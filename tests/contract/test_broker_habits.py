@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from actors.ports import Delivery
-from protocol.topics import unmapped
+from protocol.device.topics import unmapped
 from tests.contract.brokers import Ending, Recorder, Rig
 
 U = "06b72fa5-f615-4659-a9f9-4d313aba495d"

@@ -8,8 +8,8 @@ from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import command_claims, schedule_claims
 from actors.adapters.postgres.wire import connections
 from actors.ports.time import Claimed
-from protocol.commands import Command
-from protocol.schedules import Due, Occurrence, missed
+from protocol.device.commands import Command
+from protocol.schedule.schedules import Due, Occurrence, missed
 from tests.contract.pg_scene import WAIT_S, Scene, until
 from tests.contract.test_store_commands import some_command
 from tests.contract.test_store_schedules import some_media, some_schedule

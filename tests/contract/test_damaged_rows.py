@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from actors.runtime.isolation import Failed, attempt_each
-from protocol.alarms import AlarmRule
 from protocol.dead_letters import DEVICES, LISTENERS, ROWS
+from protocol.device.alarms import AlarmRule
 from protocol.errors import Unavailable, Unstorable
-from protocol.listing import DEVICES as DEVICE_LIST
-from protocol.listing import Listing, UnreadableRow
 from protocol.records import Device, LoadedDevice, StateChange
+from protocol.rest.listing import DEVICES as DEVICE_LIST
+from protocol.rest.listing import Listing, UnreadableRow
 from tests.contract import test_store_alarms as of_alarms
 from tests.contract.damage import garbled, lost, mended
 from tests.contract.pg_scene import Scene

@@ -15,8 +15,8 @@ from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import command_claims, schedule_claims
 from actors.adapters.postgres.store import open_store
 from actors.adapters.postgres.wire import connections
-from protocol.commands import Command, firsts_of
-from protocol.schedules import Due, Occurrence, triggered
+from protocol.device.commands import Command, firsts_of
+from protocol.schedule.schedules import Due, Occurrence, triggered
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_media, some_schedule

@@ -15,8 +15,8 @@ from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.nats.retained import NatsRetained
 from actors.ports import Delivery
 from actors.ports.retained import Held, RetainedMessages
-from protocol.publishing import PAYLOAD_MAX
-from protocol.topics import prefix, unmapped
+from protocol.device.publishing import PAYLOAD_MAX
+from protocol.device.topics import prefix, unmapped
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from tests.contract.brokers import MemoryWorld, Recorder, Rig
 

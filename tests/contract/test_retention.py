@@ -8,9 +8,9 @@ from actors.adapters.postgres import history_deletion
 from actors.due.retention import Retention
 from actors.ports import FeedPage
 from actors.ports.charts import Expired
+from protocol.device.values import digest64
 from protocol.errors import Unavailable
 from protocol.records import Reading
-from protocol.values import digest64
 from tests.contract.pg_scene import Scene
 from tests.unit.makers import NOW, SECOND, some_feed
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from protocol.charts import Bucket
 from protocol.dead_letters import ROLLUPS
+from protocol.rest.charts import Bucket
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import of
 from tests.unit.makers import NOW, SECOND, USER

@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from actors.adapters.postgres.rollups import stale as rollup_stale
-from protocol.charts import Bucket
+from protocol.rest.charts import Bucket
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import of
 from tests.unit.makers import NOW, SECOND, USER

@@ -9,9 +9,9 @@ import pytest
 
 from actors.adapters.memory.clocks import SeededIds
 from actors.ports import Batch, Committed, FeedPage, Store
-from protocol.alarms import Alarm
+from protocol.device.alarms import Alarm
+from protocol.device.values import digest64
 from protocol.errors import Conflict, Unstorable
-from protocol.listing import REJECTIONS
 from protocol.records import (
     Device,
     DeviceState,
@@ -23,7 +23,7 @@ from protocol.records import (
     Taken,
     Unit,
 )
-from protocol.values import digest64
+from protocol.rest.listing import REJECTIONS
 from tests.lists import items
 from tests.unit.makers import (
     DEVICE,

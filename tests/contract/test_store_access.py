@@ -7,9 +7,9 @@ import msgspec
 import pytest
 import trio
 
-from protocol.access import KEYS_MAX, ApiKey
 from protocol.errors import Conflict
-from protocol.listing import API_KEYS
+from protocol.people.access import KEYS_MAX, ApiKey
+from protocol.rest.listing import API_KEYS
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import heard_all, known
 from tests.lists import items

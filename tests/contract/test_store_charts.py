@@ -15,12 +15,12 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.postgres import chart_queries, history_deletion
 from actors.due.retention import Retention
 from actors.ports import FeedPage
-from protocol import charts
-from protocol.charts import Bucket
+from protocol.device.values import digest64
 from protocol.errors import Invalid
 from protocol.records import DeviceState, Reading, StateChange
-from protocol.stats import Counts
-from protocol.values import digest64
+from protocol.rest import charts
+from protocol.rest.charts import Bucket
+from protocol.rest.stats import Counts
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_alarms import alarm
 from tests.contract.test_store_schedules import some_schedule

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from actors.ports.time import Claimed
-from protocol.commands import Command, CommandAck
+from protocol.device.commands import Command, CommandAck
 from protocol.errors import Conflict
-from protocol.listing import COMMANDS, REJECTIONS
 from protocol.records import AckChange, Rejection
+from protocol.rest.listing import COMMANDS, REJECTIONS
 from tests.contract.test_store import KEY, Home, of
 from tests.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER

@@ -10,8 +10,8 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.ports import Store
 from protocol import dead_letters
 from protocol.dead_letters import DETAIL_MAX, PAUSE_MAX_US, REASON_MAX, SUBJECT_MAX
-from protocol.listing import OCCURRENCES
-from protocol.webhooks import Outcome
+from protocol.rest.listing import OCCURRENCES
+from protocol.webhook.deliveries import Outcome
 from tests.contract import test_store_commands as of_commands
 from tests.contract import test_store_schedules as of_schedules
 from tests.contract import test_store_webhooks as of_webhooks

@@ -16,10 +16,10 @@ from actors.adapters.memory.store.line import LATE_S, LineCrash, StoreFaults, St
 from actors.adapters.memory.store.store import LOCK_TIMEOUT_S, MemoryStore
 from actors.ports import Batch
 from actors.runtime.isolation import Failed, attempt
+from protocol.device.listeners import Listener
 from protocol.errors import Unavailable
-from protocol.listeners import Listener
-from protocol.listing import REJECTIONS
 from protocol.records import Rejection, Taken
+from protocol.rest.listing import REJECTIONS
 from tests.contract.test_store import Home, of
 from tests.lists import items
 from tests.simulation.running import run_virtually

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import trio
 
-from protocol.listeners import AGAIN, Listener
+from protocol.device.listeners import AGAIN, Listener
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import heard_all, id_of
 from tests.unit.makers import NOW, OTHER_USER, USER, some_login

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from protocol.listing import (
+from protocol.people.people import AuditEntry
+from protocol.records import DeviceState, Rejection, StateChange
+from protocol.rest.listing import (
     ALARMS,
     COMMANDS,
     DEVICES,
@@ -24,9 +26,7 @@ from protocol.listing import (
     Listing,
     ListOf,
 )
-from protocol.people import AuditEntry
-from protocol.records import DeviceState, Rejection, StateChange
-from protocol.shop import COMPLETED
+from protocol.shop.shop import COMPLETED
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_access import some_key
 from tests.contract.test_store_alarms import alarm

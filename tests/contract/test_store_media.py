@@ -7,9 +7,9 @@ import pytest
 import trio
 
 from protocol.errors import Conflict
-from protocol.listing import MEDIA
-from protocol.media import Tally
+from protocol.media.media import Tally
 from protocol.records import Media
+from protocol.rest.listing import MEDIA
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_schedule
 from tests.lists import items

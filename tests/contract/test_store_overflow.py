@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from protocol.charts import Bucket
+from protocol.device.values import digest64
 from protocol.records import Reading
-from protocol.values import digest64
+from protocol.rest.charts import Bucket
 from tests.contract.test_store import Home, of
 from tests.unit.makers import NOW, SECOND, USER, some_feed
 

@@ -8,9 +8,9 @@ import pytest
 import trio
 
 from protocol.errors import Conflict
-from protocol.listing import AUDIT, SESSIONS
-from protocol.people import SESSIONS_MAX, AuditEntry, Session
+from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
+from protocol.rest.listing import AUDIT, SESSIONS
 from tests.contract.test_store import Home
 from tests.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER, some_user

@@ -12,14 +12,15 @@ from actors.adapters.postgres import history
 from actors.adapters.postgres.readers import FOREIGN_ROLE
 from actors.adapters.postgres.store import open_store
 from actors.runtime.isolation import Failed, attempt_each
-from protocol import commands, webhooks
-from protocol.alarms import AlarmRule
-from protocol.commands import Command
 from protocol.dead_letters import DeadLetter
+from protocol.device import commands
+from protocol.device.alarms import AlarmRule
+from protocol.device.commands import Command
 from protocol.errors import BadRecurrence, Unavailable, Unstorable
 from protocol.records import LoadedDevice, StateChange
-from protocol.schedules import Due, Occurrence, Schedule, planned
-from protocol.webhooks import WebhookDelivery
+from protocol.schedule.schedules import Due, Occurrence, Schedule, planned
+from protocol.webhook import deliveries as webhooks
+from protocol.webhook.deliveries import WebhookDelivery
 from tests.contract import test_store_alarms as of_alarms
 from tests.contract import test_store_commands as of_commands
 from tests.contract import test_store_webhooks as of_webhooks

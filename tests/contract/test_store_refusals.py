@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from actors.ingest.rejections import rejection
+from protocol.device.payloads import parse_ack
+from protocol.device.topics import parse_topic
 from protocol.errors import Reason, Refusal
-from protocol.listing import REJECTIONS
-from protocol.payloads import parse_ack
 from protocol.records import AckChange, NotKept, Origin, Rejection, Unit
-from protocol.topics import parse_topic
+from protocol.rest.listing import REJECTIONS
 from tests.contract.test_store import Home
 from tests.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER

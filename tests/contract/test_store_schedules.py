@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from actors.ports.time import Claimed
-from protocol.commands import Command, CommandAck
+from protocol.device.commands import Command, CommandAck
 from protocol.errors import Conflict
-from protocol.listing import COMMANDS, OCCURRENCES, SCHEDULES
 from protocol.records import AckChange, Media
-from protocol.schedules import Due, Occurrence, Schedule, missed, triggered
+from protocol.rest.listing import COMMANDS, OCCURRENCES, SCHEDULES
+from protocol.schedule.schedules import Due, Occurrence, Schedule, missed, triggered
 from tests.contract.test_store import KEY, Home, of
 from tests.contract.test_store_commands import REFUSED, some_command
 from tests.lists import items

@@ -9,8 +9,17 @@ import pytest
 import trio
 
 from protocol.errors import Conflict, Invalid
-from protocol.listing import ORDERS, PRODUCTS, Listing, UnreadableRow
-from protocol.shop import CANCELLED, COMPLETED, Order, OrderDay, OrderSums, Product, StockSums, Wish
+from protocol.rest.listing import ORDERS, PRODUCTS, Listing, UnreadableRow
+from protocol.shop.shop import (
+    CANCELLED,
+    COMPLETED,
+    Order,
+    OrderDay,
+    OrderSums,
+    Product,
+    StockSums,
+    Wish,
+)
 from tests.contract.test_store import Home
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 

@@ -9,10 +9,17 @@ import pytest
 
 from actors.adapters.postgres import webhook_outbox
 from actors.ports.webhooks import Errands
-from protocol import webhooks
 from protocol.errors import Conflict
-from protocol.listing import DELIVERIES, WEBHOOKS
-from protocol.webhooks import EVENTS, WEBHOOKS_MAX, Outcome, Webhook, WebhookDelivery, trial_news
+from protocol.rest.listing import DELIVERIES, WEBHOOKS
+from protocol.webhook import deliveries as webhooks
+from protocol.webhook.deliveries import (
+    EVENTS,
+    WEBHOOKS_MAX,
+    Outcome,
+    Webhook,
+    WebhookDelivery,
+    trial_news,
+)
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_alarms import alarm
 from tests.contract.test_store_commands import ack, some_command

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from protocol.commands import AGAIN_MAX_S, BLOCKED_AGAIN_S, Command
 from protocol.dead_letters import COMMANDS, OCCURRENCES, PLANS, WEBHOOKS, DeadLetter
+from protocol.device.commands import AGAIN_MAX_S, BLOCKED_AGAIN_S, Command
 from protocol.errors import Unavailable
 from protocol.records import AckChange, Device
-from protocol.schedules import Schedule
-from protocol.webhooks import WebhookDelivery
+from protocol.schedule.schedules import Schedule
+from protocol.webhook.deliveries import WebhookDelivery
 from tests.contract import test_store_webhooks as of_webhooks
 from tests.contract.damage import garbled, lost, mended
 from tests.contract.test_store import Home, of

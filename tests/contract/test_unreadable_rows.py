@@ -9,7 +9,7 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.postgres.list_queries import NOUNS
 from actors.adapters.postgres.wire import unreadable
 from protocol.dead_letters import LISTENERS, ROWS
-from protocol.listing import (
+from protocol.rest.listing import (
     API_KEYS,
     DEVICES,
     FEEDS,

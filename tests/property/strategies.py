@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from protocol.webhooks import EVENTS
+from protocol.webhook.deliveries import EVENTS
 
 NOW = 1_790_000_000_000_000
 USER = "06b72fa5-f615-4659-a9f9-4d313aba495d"
@@ -146,7 +146,7 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
 
 
 def nearly_a_body(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects that are nearly a Struct of `protocol.resources`."""
+    """Objects that are nearly a Struct of `protocol.rest.resources`."""
     names = [field.encode_name for field in msgspec.structs.fields(kind)]
     return nearly({name: BODY_FIELDS[name] for name in names})
 

@@ -7,8 +7,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol import codec, resources
+from protocol import codec
 from protocol.errors import BadPayload, Invalid, Malformed, Problem
+from protocol.rest import resources
 from tests.property.outcomes import outcome
 from tests.property.strategies import any_bytes, finite, nearly_a_body, written
 

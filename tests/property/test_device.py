@@ -18,10 +18,10 @@ from actors.ingest.rejections import KEPT_BYTES_MAX, readings_in
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ports import Delivery
 from protocol import codec
+from protocol.device.payloads import PAYLOAD_BYTES_MAX
+from protocol.device.topics import Topic, prefix
 from protocol.messages import FromDevice, Live, Notice
-from protocol.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import LoadedDevice, Unit
-from protocol.topics import Topic, prefix
 from tests.property.strategies import (
     NOW,
     STAMPS,

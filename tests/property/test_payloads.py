@@ -7,8 +7,7 @@ from typing import ParamSpec, TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.errors import Refusal
-from protocol.payloads import (
+from protocol.device.payloads import (
     MESSAGE_ID_MAX,
     READINGS_MAX,
     RESERVED,
@@ -17,8 +16,9 @@ from protocol.payloads import (
     parse_readings,
     parse_status,
 )
+from protocol.device.topics import is_feed_key
+from protocol.errors import Refusal
 from protocol.times import AHEAD_US, EARLIEST_US
-from protocol.topics import is_feed_key
 from tests.property.outcomes import outcome
 from tests.property.strategies import (
     NOW,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import BadRecurrence
-from protocol.recurrence import occurrences, recurrence
+from protocol.schedule.recurrence import occurrences, recurrence
 from protocol.times import EPOCH, SECOND_US
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Ho_Chi_Minh"]

@@ -3,8 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.device.topics import (
+    Kind,
+    Topic,
+    is_feed_key,
+    parse_topic,
+    partition,
+    prefix,
+    unmapped,
+)
 from protocol.errors import Reason, Refusal
-from protocol.topics import Kind, Topic, is_feed_key, parse_topic, partition, prefix, unmapped
 from tests.property.outcomes import outcome
 from tests.property.strategies import any_text, device_codes, feed_keys, uuids
 

@@ -6,8 +6,8 @@ from typing import Any, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.device.values import TEXT_BYTES_MAX, Kind, Value, digest64, take_value
 from protocol.errors import Reason, Refusal
-from protocol.values import TEXT_BYTES_MAX, Kind, Value, digest64, take_value
 from tests.property.outcomes import outcome
 from tests.property.strategies import any_text, finite, integers, json_values, numeric_texts
 

@@ -15,7 +15,7 @@ import trio_asyncio
 from actors.adapters.nats.retained import STREAM
 from bench import wire
 from protocol import codec
-from protocol.topics import partition, prefix
+from protocol.device.topics import partition, prefix
 from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from tests.real.harness import DeviceClient, Person, Roost, eventually, running

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from protocol.codec import BODY_BYTES_MAX as JSON_BYTES
-from protocol.values import TEXT_BYTES_MAX
+from protocol.device.values import TEXT_BYTES_MAX
 from tests.real.harness import (
     DeviceClient,
     Person,

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from protocol.recurrence import occurrences
-from protocol.schedules import (
+from protocol.schedule.recurrence import occurrences
+from protocol.schedule.schedules import (
     CANCELLED,
     COMPLETED,
     FAILED,

@@ -12,9 +12,9 @@ from actors.ingest import gateway as gateways
 from actors.ingest import writer as writers
 from actors.ports import FeedPage
 from actors.service import House
-from protocol.listing import REJECTIONS
-from protocol.payloads import PAYLOAD_BYTES_MAX
+from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Feed, StoredReading, StoredRejection
+from protocol.rest.listing import REJECTIONS
 from protocol.times import format_us
 from tests.lists import items
 from tests.simulation.book import Book, Entry

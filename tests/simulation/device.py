@@ -7,8 +7,8 @@ import trio
 
 from actors.access.mqtt_credentials import client_id_of
 from actors.adapters.memory.broker.session import Published
+from protocol.device.topics import prefix
 from protocol.errors import Unavailable
-from protocol.topics import prefix
 from tests.simulation.person import Person, Refused
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.adapters.memory.broker.session import Published
-from protocol.alarms import PENDING
+from protocol.device.alarms import PENDING
 from protocol.errors import Unavailable
-from protocol.listing import REJECTIONS
 from protocol.records import Feed
+from protocol.rest.listing import REJECTIONS
 from tests.lists import items
 from tests.simulation.broken import Broken
 from tests.simulation.clock import START_US

@@ -13,7 +13,7 @@ import trio
 from actors.adapters.memory.broker.session import Published
 from actors.ingest.rates import RateSettings
 from protocol.errors import Unavailable
-from protocol.listing import REJECTIONS
+from protocol.rest.listing import REJECTIONS
 from tests.lists import items
 from tests.simulation.broken import Broken
 from tests.simulation.plan import AnyStep, Flood

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from protocol import listeners
+from protocol.device import listeners
 from protocol.records import Device
 from tests.simulation.broken import Broken
 from tests.simulation.person import Person

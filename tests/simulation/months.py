@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from actors.service import Pulse
-from protocol.schedules import COMPLETED, MISSED, Occurrence
+from protocol.schedule.schedules import COMPLETED, MISSED, Occurrence
 from protocol.times import SECOND_US, format_us
 from tests.simulation.broken import Broken
 from tests.simulation.clock import START_US

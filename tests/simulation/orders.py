@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from protocol.commands import CANCELLED, DELIVERED, ENDED, EXPIRED, Command
+from protocol.device.commands import CANCELLED, DELIVERED, ENDED, EXPIRED, Command
 from tests.simulation.broken import Broken
 from tests.simulation.person import Refused
 from tests.simulation.plan import Order, Revoke

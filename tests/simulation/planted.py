@@ -29,11 +29,11 @@ from actors.service import House
 from actors.user.actor import UserActor
 from actors.user.outbox import Outbox
 from actors.user.registry import Users
+from protocol.device.values import take_value
 from protocol.errors import Reason, Refusal, Unavailable, Unstorable
 from protocol.events import DeviceList, Event
 from protocol.messages import SnapshotRead, Subscribed
 from protocol.records import Origin, Reading, SessionMemory, StoredReading, Unit
-from protocol.values import take_value
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]

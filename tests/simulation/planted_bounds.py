@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 from actors.adapters.memory.store.store import MemoryStore
-from protocol.bounds import check_room
-from protocol.schedules import Schedule
-from protocol.webhooks import Webhook
+from protocol.rest.bounds import check_room
+from protocol.schedule.schedules import Schedule
+from protocol.webhook.deliveries import Webhook
 from tests.simulation.planted import Patch, plant
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from actors.ingest.limits import Limits
 from actors.ingest.rates import Rates
 from actors.ports import Delivery
-from protocol.topics import Topic
+from protocol.device.topics import Topic
 from tests.simulation.planted import Patch, plant
 
 

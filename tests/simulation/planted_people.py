@@ -6,7 +6,7 @@ import msgspec
 
 from actors.access.sessions import Sessions
 from actors.adapters.memory.store.shop import ShopTables
-from protocol.shop import CANCELLED, PLACED, Order, Wish
+from protocol.shop.shop import CANCELLED, PLACED, Order, Wish
 from tests.simulation.planted import Patch, plant
 
 

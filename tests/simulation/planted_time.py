@@ -9,10 +9,11 @@ from actors.adapters.memory.store.schedules import ScheduleTables
 from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.due import occurrences
 from actors.ports.time import Claimed, Judge
-from protocol import commands, webhooks
-from protocol.commands import Command, CommandAck
-from protocol.schedules import PENDING, Occurrence, Schedule
-from protocol.webhooks import News, Webhook, WebhookDelivery
+from protocol.device import commands
+from protocol.device.commands import Command, CommandAck
+from protocol.schedule.schedules import PENDING, Occurrence, Schedule
+from protocol.webhook import deliveries as webhooks
+from protocol.webhook.deliveries import News, Webhook, WebhookDelivery
 from tests.simulation.planted import Patch, plant
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-import protocol.charts
+import protocol.rest.charts
 from actors.adapters.memory.store import rollups as memory_rollups
 from actors.adapters.memory.store.rollups import RollupTables
-from protocol.charts import Bucket
 from protocol.records import Feed, Reading
+from protocol.rest.charts import Bucket
 from tests.simulation.clock import START_US
 from tests.simulation.planted import Patch, plant
 
@@ -28,13 +28,13 @@ def overflow(patch: Patch) -> None:
         return Bucket(ts_us, count, total, total / count, low, high)
 
     patch.setattr(memory_rollups, "merged", mistaken)
-    patch.setattr(protocol.charts, "merged", mistaken)
+    patch.setattr(protocol.rest.charts, "merged", mistaken)
 
 
 @plant("the mean of sums that do not fit is lost")
 def lost_mean(patch: Patch) -> None:
     """It is right within a minute, and wrong in the hour."""
-    merged = protocol.charts.merged
+    merged = protocol.rest.charts.merged
 
     def mistaken(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
         zeros = [msgspec.structs.replace(p, sum=p.sum or 0.0) for p in parts]

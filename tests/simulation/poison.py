@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
-from protocol.alarms import CLEARED, Alarm
-from protocol.charts import MINUTE_US
-from protocol.commands import QUEUED, Command
-from protocol.schedules import Schedule
-from protocol.webhooks import PENDING as WAITS
+from protocol.device.alarms import CLEARED, Alarm
+from protocol.device.commands import QUEUED, Command
+from protocol.rest.charts import MINUTE_US
+from protocol.schedule.schedules import Schedule
+from protocol.webhook.deliveries import PENDING as WAITS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

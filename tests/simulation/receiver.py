@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
-from protocol.signing import signature
 from protocol.times import SECOND_US
-from protocol.webhooks import ANSWER_WITHIN_S, DEAD, GIVE_UP_S, PENDING, news_of
+from protocol.webhook.deliveries import ANSWER_WITHIN_S, DEAD, GIVE_UP_S, PENDING, news_of
+from protocol.webhook.signing import signature
 from tests.simulation.broken import Broken
 from tests.simulation.person import Refused
 

@@ -6,7 +6,7 @@ asks twice, or again because the answer was lost, buys once.
 
 from typing import TYPE_CHECKING, Any
 
-from protocol.shop import CANCELLED
+from protocol.shop.shop import CANCELLED
 from tests.simulation.broken import Broken
 from tests.simulation.person import Refused
 from tests.simulation.plan import Buy

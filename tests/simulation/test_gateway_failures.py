@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from actors.ingest import gateway
-from protocol.topics import Topic
+from protocol.device.topics import Topic
 from tests.simulation.world import World
 
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from protocol import civil, schedules
-from protocol.recurrence import Recurrence, Upcoming
-from protocol.schedules import Schedule
+from protocol.schedule import civil, schedules
+from protocol.schedule.recurrence import Recurrence, Upcoming
+from protocol.schedule.schedules import Schedule
 from protocol.times import SECOND_US
 from tests.simulation import running
 from tests.simulation.broken import Broken

@@ -8,10 +8,10 @@ import pytest
 
 from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS
 from actors.device.registry import Devices
+from protocol.device.topics import partition
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged
 from protocol.times import SECOND_US, format_us
-from protocol.topics import partition
 from tests.simulation.device import VirtualDevice
 from tests.simulation.orders import id_of
 from tests.simulation.person import Refused

@@ -8,8 +8,8 @@ import pytest
 
 from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS, Habits
 from actors.adapters.mqtt.broker import plain_plans
-from protocol.payloads import PAYLOAD_BYTES_MAX
-from protocol.topics import prefix, unmapped
+from protocol.device.payloads import PAYLOAD_BYTES_MAX
+from protocol.device.topics import prefix, unmapped
 from tests.simulation import world as worlds
 from tests.simulation.device import VirtualDevice
 from tests.simulation.running import simulate

@@ -11,7 +11,7 @@ import trio
 from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.mqtt.broker import OUT
 from actors.service import DRAIN_MAX_S, House
-from protocol.webhooks import AGAIN_FIRST_S
+from protocol.webhook.deliveries import AGAIN_FIRST_S
 from tests.simulation.broken import Broken
 from tests.simulation.receiver import Answer
 from tests.simulation.running import simulate

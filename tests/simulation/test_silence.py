@@ -8,7 +8,7 @@ import trio
 from actors.due.restoration import Restoration
 from actors.due.scheduler import Clockwork
 from actors.ingest.partition_clock import DRAIN_S, Flows
-from protocol.alarms import OFFLINE, Alarm
+from protocol.device.alarms import OFFLINE, Alarm
 from protocol.times import SECOND_US
 from tests.simulation.clock import START_US
 from tests.simulation.device import VirtualDevice

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from protocol.charts import Bucket
 from protocol.dead_letters import ROLLUPS
+from protocol.rest.charts import Bucket
 from protocol.times import SECOND_US, format_us
 from tests.simulation.broken import Broken
 from tests.simulation.clock import START_US

@@ -4,10 +4,11 @@ from typing import Any
 
 import msgspec
 
-from protocol.alarms import Alarm
+from protocol.device.alarms import Alarm
+from protocol.device.payloads import parse_ack, parse_reading, parse_readings, parse_status
+from protocol.device.topics import parse_topic
 from protocol.errors import Refusal
 from protocol.messages import AckSaid, FromDevice, ReadingsSaid, StatusSaid, Unreadable
-from protocol.payloads import parse_ack, parse_reading, parse_readings, parse_status
 from protocol.records import (
     Device,
     DeviceState,
@@ -18,7 +19,6 @@ from protocol.records import (
     SharedFeeds,
     User,
 )
-from protocol.topics import parse_topic
 
 NOW = 1_790_000_000_000_000
 SECOND = 1_000_000

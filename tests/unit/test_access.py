@@ -8,9 +8,9 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import PlainHasher
-from protocol.access import is_key
 from protocol.errors import Unauthorized
-from protocol.people import Session
+from protocol.people.access import is_key
+from protocol.people.people import Session
 from protocol.records import User
 from protocol.times import SECOND_US, format_us
 from tests.simulation.asgi import open_socket

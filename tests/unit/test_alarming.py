@@ -7,7 +7,7 @@ import pytest
 
 from actors.device.actor import DeviceActor
 from actors.device.slot import Seat
-from protocol.alarms import Alarm, AlarmRule
+from protocol.device.alarms import Alarm, AlarmRule
 from protocol.events import AlarmChanged
 from protocol.messages import (
     Alive,

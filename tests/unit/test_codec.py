@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import codec
-from protocol.commands import PAYLOAD_BYTES_MAX, NewCommand
+from protocol.device.commands import PAYLOAD_BYTES_MAX, NewCommand
 from protocol.errors import BadPayload, Invalid, Malformed, Reason, TooLarge
 
 

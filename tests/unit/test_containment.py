@@ -20,13 +20,13 @@ from actors.due.webhooks import EACH_MAX, SENDERS, Courier
 from actors.ports import Publication
 from actors.ports.webhooks import Errands
 from actors.runtime.supervisor import Supervisor
-from protocol import commands
-from protocol.commands import Command
+from protocol.device import commands
+from protocol.device.commands import Command
+from protocol.device.topics import parse_topic
 from protocol.errors import Unavailable
 from protocol.messages import DeviceEffect
 from protocol.records import LoadedDevice, SharedFeeds
-from protocol.topics import parse_topic
-from protocol.webhooks import Errand, Outcome, WebhookDelivery
+from protocol.webhook.deliveries import Errand, Outcome, WebhookDelivery
 from tests.conftest import Logs
 from tests.unit.makers import NOW, SECOND, USER, said, some_device, some_feed
 

@@ -1,10 +1,10 @@
 """The last messages of devices: what is kept, what is cut, what goes first."""
 
 from actors.ingest.recent_messages import BYTES_MAX, ENTRY_BYTES, LAST_MAX, Inspector
+from protocol.device.recent_messages import shown
+from protocol.device.topics import parse_topic
 from protocol.errors import Reason
 from protocol.records import Origin, Rejection
-from protocol.seen_views import shown
-from protocol.topics import parse_topic
 from tests.unit.makers import NOW, USER
 
 

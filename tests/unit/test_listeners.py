@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.user.mqtt_relay import FeedsOf
-from protocol.listeners import COMPONENTS_BYTES_MAX, COMPONENTS_MAX, discovery
+from protocol.device.listeners import COMPONENTS_BYTES_MAX, COMPONENTS_MAX, discovery
 from protocol.records import DeviceState
 from tests.unit.makers import some_device, some_feed
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocol.listing import LISTS
+from protocol.rest.listing import LISTS
 from tests.unit.site import Site, open_site
 from tests.unit.test_strangers import ids_of_ada
 

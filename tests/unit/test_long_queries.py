@@ -8,9 +8,9 @@ import trio
 import trio.testing
 
 from actors.adapters.postgres.store import READING_CONNECTIONS
-from protocol.charts import Bucket
-from protocol.civil import MINUTE_US
-from protocol.resources import ReadingView
+from protocol.rest.charts import Bucket
+from protocol.rest.resources import ReadingView
+from protocol.schedule.civil import MINUTE_US
 from tests.unit.makers import NOW
 from tests.unit.site import Site, open_site
 from web.http.long_queries import CHARTS_AT_ONCE, CHARTS_OF_ONE, ERASED_AT_ONCE, ERASED_OF_ONE

@@ -15,9 +15,9 @@ from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.keys import new_seed
 from actors.adapters.nats.lines import NatsAccess
 from actors.adapters.nats.subscription_shares import OF_DEVICE, RECENT_S
+from protocol.device.listeners import Listener
 from protocol.errors import Unavailable
 from protocol.ids import password_digest
-from protocol.listeners import Listener
 from protocol.records import MqttLogin
 from tests.unit.makers import DEVICE, USER
 from tests.unit.test_login_queue import asked

@@ -14,10 +14,10 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.ports import Publication
 from actors.user import mqtt_relay as neighbours_module
 from actors.user.mqtt_relay import Neighbours
-from protocol import listeners
+from protocol.device import listeners
+from protocol.device.listeners import Listener
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged, FeedValue
-from protocol.listeners import Listener
 from protocol.records import DeviceState, Feed, SessionMemory
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, USER, some_device, some_feed
 

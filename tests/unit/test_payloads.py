@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import Reason, Refusal
-from protocol.payloads import (
+from protocol.device.payloads import (
     DeviceStatus,
     RawReading,
     parse_ack,
@@ -15,6 +14,7 @@ from protocol.payloads import (
     parse_readings,
     parse_status,
 )
+from protocol.errors import Reason, Refusal
 
 NOW = 1_790_000_000_000_000
 

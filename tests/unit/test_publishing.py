@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import listeners
-from protocol.publishing import PAYLOAD_MAX, TOPIC_MAX, fault_of
-from protocol.topics import commands_topic, errors_topic
+from protocol.device import listeners
+from protocol.device.publishing import PAYLOAD_MAX, TOPIC_MAX, fault_of
+from protocol.device.topics import commands_topic, errors_topic
 from tests.unit.makers import USER
 
 LONG = "x" * 64

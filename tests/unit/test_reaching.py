@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocol.reaching import is_public, parse_target
+from protocol.webhook.ssrf import is_public, parse_target
 
 PUBLIC = [
     "1.1.1.1",

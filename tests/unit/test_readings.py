@@ -10,10 +10,10 @@ import pytest
 
 from actors.due.retention import Retention
 from actors.ports import Batch
+from protocol.device.values import digest64
 from protocol.errors import TooMany
 from protocol.records import Reading, Unit
 from protocol.times import format_us
-from protocol.values import digest64
 from tests.unit.site import ACCOUNT, Site
 from web.import_budget import Imports
 

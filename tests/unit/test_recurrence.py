@@ -3,9 +3,9 @@
 import pytest
 
 from protocol.errors import BadRecurrence
-from protocol.expansion import STEPS_MAX, Expansion
-from protocol.recurrence import WORK_MAX, Recurrence, occurrences, recurrence, upcoming
-from protocol.rrule import parse
+from protocol.schedule.expansion import STEPS_MAX, Expansion
+from protocol.schedule.recurrence import WORK_MAX, Recurrence, occurrences, recurrence, upcoming
+from protocol.schedule.rrule import parse
 from protocol.times import format_us, parse_rfc3339
 
 NEW_YEAR = "2026-01-01T00:00:00Z"

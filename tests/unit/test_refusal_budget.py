@@ -6,11 +6,11 @@ import trio
 
 from actors.ingest.refusal_budget import HOUR_S, RefusalBudget, RefusalLimits, cost_of
 from actors.ingest.rejections import refused_whole, rejection
+from protocol.device.payloads import parse_ack
+from protocol.device.topics import parse_topic
 from protocol.errors import Reason, Refusal
 from protocol.messages import Unreadable
-from protocol.payloads import parse_ack
 from protocol.records import AckChange, Origin, Unit
-from protocol.topics import parse_topic
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, USER
 
 REFUSAL = Refusal(Reason.NOT_JSON, "no JSON")

@@ -17,8 +17,8 @@ from actors.due.occurrences import (
     Scheduling,
 )
 from actors.ports.time import Claimed, Judge
-from protocol.recurrence import occurrences
-from protocol.schedules import planned
+from protocol.schedule.recurrence import occurrences
+from protocol.schedule.schedules import planned
 from protocol.times import parse_rfc3339
 from tests.contract.test_store_schedules import some_schedule
 

@@ -13,9 +13,9 @@ from werkzeug.datastructures import Headers
 from actors.access.sessions import Sessions
 from actors.adapters.memory.clocks import PlainHasher
 from actors.runtime.buckets import Buckets
+from protocol.device.listeners import AGAIN
 from protocol.errors import Unavailable
-from protocol.listeners import AGAIN
-from protocol.networks import network_of
+from protocol.people.networks import network_of
 from tests.simulation.asgi import SocketClosed, open_socket
 from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from protocol.shop_views import price_of
+from protocol.shop.views import price_of
 from tests.unit.site import ACCOUNT, Site
 
 LAMP = {"name": "Lamp", "sku": "L-1", "price": "9.90", "stock": 10}

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from protocol.errors import Invalid, NotTaken
-from protocol.sniffing import HEAD_BYTES, TYPE_BYTES, Sniffed, Sniffer
+from protocol.media.sniffing import HEAD_BYTES, TYPE_BYTES, Sniffed, Sniffer
 from tests.unit.samples import REFUSED, TAKEN, png
 
 

@@ -9,8 +9,8 @@ import trio.testing
 from actors.adapters.mqtt.sending import PARTS, Fate, Sender
 from actors.adapters.mqtt.suspects import PAUSE_FIRST_S, PAUSE_MAX_S, SUSPECTS_MAX, Suspects
 from actors.ports import PUBLISH_MAX, Publication
+from protocol.device.publishing import PAYLOAD_MAX
 from protocol.errors import Unpublishable
-from protocol.publishing import PAYLOAD_MAX
 
 AGAIN_S = 2.0
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.device.topics import Kind, Topic, parse_topic, partition, prefix
 from protocol.errors import Refusal
-from protocol.topics import Kind, Topic, parse_topic, partition, prefix
 
 U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
 

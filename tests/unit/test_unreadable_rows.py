@@ -10,9 +10,9 @@ import trio.testing
 from actors.adapters.memory.store.store import MemoryStore
 from actors.due.dead_letters import AGAIN_S
 from protocol.dead_letters import PAUSE_FIRST_S, ROWS
+from protocol.device.values import digest64
 from protocol.errors import Unstorable
 from protocol.records import Device, Reading
-from protocol.values import digest64
 from tests.conftest import Logs
 from tests.simulation.asgi import open_socket
 from tests.unit.makers import NOW, SECOND

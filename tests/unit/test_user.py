@@ -13,7 +13,7 @@ from actors.runtime.supervisor import Supervisor
 from actors.user.actor import UserActor
 from actors.user.outbox import EVENTS_MAX, Filter, Outbox
 from actors.user.registry import Users
-from protocol.commands import Command
+from protocol.device.commands import Command
 from protocol.events import (
     AlarmChanged,
     CommandChanged,

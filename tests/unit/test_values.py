@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.device.values import digest64, take_value
 from protocol.errors import Refusal
-from protocol.values import digest64, take_value
 
 
 @pytest.mark.parametrize(

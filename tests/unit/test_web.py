@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors.adapters.memory.clocks import PlainHasher
 from protocol import codec
-from protocol.people import SESSION_S
+from protocol.people.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US
 from tests.unit.site import ACCOUNT, Site
 from web import openapi, operations, paging

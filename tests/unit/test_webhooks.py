@@ -12,10 +12,10 @@ import pytest
 import trio
 
 from actors.due.webhooks import SENDERS
-from protocol import webhooks
-from protocol.signing import new_secret, signature
 from protocol.times import SECOND_US
-from protocol.webhooks import AGAIN_MAX_S, GIVE_UP_S, PAUSE_MAX_S, Outcome
+from protocol.webhook import deliveries as webhooks
+from protocol.webhook.deliveries import AGAIN_MAX_S, GIVE_UP_S, PAUSE_MAX_S, Outcome
+from protocol.webhook.signing import new_secret, signature
 from tests.contract.test_store_webhooks import some_webhook
 from tests.simulation.running import run_virtually
 from tests.unit.makers import NOW, SECOND

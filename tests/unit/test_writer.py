@@ -13,7 +13,7 @@ from actors.ingest.counters import Accounts
 from actors.ingest.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
 from actors.ports import Batch, Committed
 from actors.runtime.supervisor import Supervisor
-from protocol.commands import CommandAck
+from protocol.device.commands import CommandAck
 from protocol.errors import Unavailable, Unstorable
 from protocol.records import AckChange, Reading, Rejection, Unit
 from tests.conftest import Logs

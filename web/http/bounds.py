@@ -2,7 +2,7 @@
 
 import msgspec
 
-from protocol.webhooks import WEBHOOKS_MAX
+from protocol.webhook.deliveries import WEBHOOKS_MAX
 from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX
 
 DEVICES_MAX = 10_000

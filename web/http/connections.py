@@ -23,7 +23,7 @@ from typing import Any
 import structlog
 
 from actors.runtime.sampled import Sampled
-from protocol.networks import network_of
+from protocol.people.networks import network_of
 
 log = structlog.get_logger("roost.web")
 

@@ -32,7 +32,7 @@ RETRY_S = 5
 
 
 class FailedAuth:
-    """Counts failures by network (`protocol.networks.network_of`)."""
+    """Counts failures by network (`protocol.people.networks.network_of`)."""
 
     def __init__(self) -> None:
         self._told = Sampled()

@@ -1,6 +1,6 @@
 """The Receivers port over HTTP: httpx on Trio, with no way into networks that are not public.
 
-The name of a URL is looked up here, each of its addresses judged (`protocol.reaching`), and the
+The name of a URL is looked up here, each of its addresses judged (`protocol.webhook.ssrf`), and the
 connection made to just the address that was judged: another look-up could answer otherwise. TLS
 still checks the certificate against the name. Redirects are not followed, proxies not asked, and
 every try has a connection of its own, so that none is used for another name at the same address.
@@ -15,8 +15,8 @@ import structlog
 import trio
 
 from protocol.errors import in_words
-from protocol.reaching import Target, is_public, literal, parse_target
-from protocol.webhooks import ANSWER_WITHIN_S, Outcome
+from protocol.webhook.deliveries import ANSWER_WITHIN_S, Outcome
+from protocol.webhook.ssrf import Target, is_public, literal, parse_target
 
 log = structlog.get_logger("roost.webhooks")
 

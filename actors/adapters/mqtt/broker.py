@@ -19,8 +19,8 @@ from actors.adapters.mqtt.sending import Fate, Sender
 from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
 from actors.ports.retained import Held
 from actors.runtime.endings import ends_process
+from protocol.device.publishing import can_be_cleared, fault_of
 from protocol.errors import RoostError, SettingsError, Unavailable, Unpublishable, in_words
-from protocol.publishing import can_be_cleared, fault_of
 
 log = structlog.get_logger("roost.mqtt")
 

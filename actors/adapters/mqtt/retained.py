@@ -21,9 +21,9 @@ from actors.adapters.mqtt.link import (
     connect_client,
 )
 from actors.ports.retained import Held
+from protocol.device.publishing import can_be_cleared
+from protocol.device.topics import partition, prefix
 from protocol.errors import Unavailable
-from protocol.publishing import can_be_cleared
-from protocol.topics import partition, prefix
 
 KEEPALIVE_S = 60
 CLOSE_TIMEOUT_S = 1.0

@@ -3,10 +3,10 @@
     sender = Sender(send, window=32)
     answers = await sender.publish(messages)        # see `actors.ports.Broker.publish`
 
-What no broker takes is refused before it is sent (`protocol.publishing`). The others go out in
-parts, whose bytes are bounded: what somebody else publishes meanwhile waits for one part only. What
-was on its way when a connection ended goes alone, and is refused when it ends the next ones
-(`adapters.suspects`).
+What no broker takes is refused before it is sent (`protocol.device.publishing`). The others go out
+in parts, whose bytes are bounded: what somebody else publishes meanwhile waits for one part only.
+What was on its way when a connection ended goes alone, and is refused when it ends the next ones
+(`actors.adapters.mqtt.suspects`).
 """
 
 from collections import deque
@@ -18,8 +18,8 @@ import trio
 
 from actors.adapters.mqtt.suspects import Suspects
 from actors.ports import PUBLISH_MAX, Publication
+from protocol.device.publishing import PAYLOAD_MAX, fault_of
 from protocol.errors import Unpublishable
-from protocol.publishing import PAYLOAD_MAX, fault_of
 
 # While the broker has one part, the next is on its way.
 PARTS = 2

@@ -43,8 +43,8 @@ from actors.adapters.nats.unasked import Unasked
 from actors.ports import SessionPlan, Store, WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
 from actors.runtime.sampled import Sampled
+from protocol.device.listeners import Listener
 from protocol.errors import BadPayload, in_words
-from protocol.listeners import Listener
 from protocol.records import MqttLogin
 
 log = structlog.get_logger("roost.logins")

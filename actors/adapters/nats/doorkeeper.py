@@ -18,7 +18,7 @@ from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.nats.connections import Connection, Connections
 from actors.runtime.sampled import Sampled
 from protocol.errors import BadPayload, in_words
-from protocol.networks import network_of
+from protocol.people.networks import network_of
 
 log = structlog.get_logger("roost.logins")
 

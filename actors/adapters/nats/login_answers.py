@@ -15,10 +15,10 @@ import nkeys
 
 from actors.adapters.nats.keys import public_key
 from protocol import codec
+from protocol.device.listeners import Listener
+from protocol.device.topics import partition
 from protocol.ids import password_digest
-from protocol.listeners import Listener
 from protocol.records import MqttLogin
-from protocol.topics import partition
 
 # Names that we issue (`actors.access.mqtt_credentials`). No other is looked up.
 _ISSUED = re.compile(r"(device|listener)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

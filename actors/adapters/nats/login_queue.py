@@ -15,7 +15,7 @@ from typing import Any
 import trio
 
 from actors.runtime.buckets import Buckets
-from protocol.networks import network_of
+from protocol.people.networks import network_of
 
 WAITING_MAX = 10_000
 # Of one address: so many may fail at once, and one more each second.

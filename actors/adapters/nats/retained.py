@@ -21,9 +21,9 @@ from nats.js import api
 from actors.adapters.asyncio_bridge import Bridge
 from actors.ports.retained import Held
 from protocol import codec
+from protocol.device.publishing import PAYLOAD_MAX
+from protocol.device.topics import partition, prefix
 from protocol.errors import Unavailable, in_words
-from protocol.publishing import PAYLOAD_MAX
-from protocol.topics import partition, prefix
 
 P = ParamSpec("P")
 T = TypeVar("T")

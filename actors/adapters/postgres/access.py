@@ -5,8 +5,8 @@ from typing import Any
 from actors.adapters.postgres.people import CHANNEL
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.pool import Crossing
-from protocol.access import KEYS_MAX, ApiKey
 from protocol.errors import Conflict
+from protocol.people.access import KEYS_MAX, ApiKey
 from protocol.records import User
 
 KEY = (

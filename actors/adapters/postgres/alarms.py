@@ -16,8 +16,8 @@ from actors.adapters.postgres.wire.isolation import (
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import WaitingAlarms
-from protocol.alarms import DROPPED, Alarm
 from protocol.dead_letters import DEVICES
+from protocol.device.alarms import DROPPED, Alarm
 from protocol.records import Device
 from protocol.times import writable
 

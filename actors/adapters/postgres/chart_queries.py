@@ -11,7 +11,7 @@ from typing import Any
 
 from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.adapters.postgres.wire.plans import plan_each_time
-from protocol.charts import HOUR_US, MINUTE_US, Bucket
+from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket
 
 READINGS, MINUTES, HOURS = 0, 1, 2
 # As many late minutes one by one; more of them are gathered into a thousand spans of time.

@@ -21,9 +21,9 @@ from actors.adapters.postgres.wire.plans import use_indexes
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import Claimed, Progress
-from protocol import commands
-from protocol.commands import AGAIN_MAX_S, NEXT_MAX_US, Command
 from protocol.dead_letters import COMMANDS
+from protocol.device import commands
+from protocol.device.commands import AGAIN_MAX_S, NEXT_MAX_US, Command
 
 # 0: never sent; as in the index.
 _TRIED = "least(c.attempts, 1)"

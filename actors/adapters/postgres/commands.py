@@ -10,8 +10,8 @@ from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, computed
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import Progress
-from protocol import commands
-from protocol.commands import AGAIN_MAX_S, OPEN, Command
+from protocol.device import commands
+from protocol.device.commands import AGAIN_MAX_S, OPEN, Command
 from protocol.errors import Conflict
 from protocol.records import AckChange
 

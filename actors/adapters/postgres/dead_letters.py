@@ -39,7 +39,7 @@ from protocol.dead_letters import (
     reason_of,
     storable,
 )
-from protocol.listing import LISTS
+from protocol.rest.listing import LISTS
 from protocol.times import SECOND_US
 
 _LETTER = (

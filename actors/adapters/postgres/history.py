@@ -11,10 +11,13 @@ from actors.adapters.postgres.wire.isolation import ABOUT_ROWS
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
 from actors.ports import FeedPage
-from protocol import commands, people, schedules, webhooks
-from protocol.bounds import check_room, place_of_feeds
+from protocol.device import commands
 from protocol.errors import Conflict
+from protocol.people import people
 from protocol.records import Feed, StoredReading, StoredRejection
+from protocol.rest.bounds import check_room, place_of_feeds
+from protocol.schedule import schedules
+from protocol.webhook import deliveries
 
 REFUSALS_KEPT_DAYS = 30
 
@@ -176,8 +179,8 @@ _OLD = (
     ("refusals_not_kept", "last_at", REFUSALS_KEPT_DAYS, "true"),
     ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),
     ("schedule_occurrences", "due_at", schedules.KEPT_DAYS, "state <> 'pending'"),
-    ("webhook_deliveries", "created_at", webhooks.DELIVERED_KEPT_DAYS, "state = 'delivered'"),
-    ("webhook_deliveries", "created_at", webhooks.DEAD_KEPT_DAYS, "state = 'dead'"),
+    ("webhook_deliveries", "created_at", deliveries.DELIVERED_KEPT_DAYS, "state = 'delivered'"),
+    ("webhook_deliveries", "created_at", deliveries.DEAD_KEPT_DAYS, "state = 'dead'"),
 )
 
 

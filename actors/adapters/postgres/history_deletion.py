@@ -14,9 +14,9 @@ from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VA
 from actors.adapters.postgres.wire.isolation import ABOUT_ROWS
 from actors.adapters.postgres.wire.plans import plan_each_time
 from actors.ports.charts import Expired
-from protocol.charts import HOUR_US, MINUTE_US
 from protocol.dead_letters import HISTORY
 from protocol.records import RETAIN_DAYS_MAX
+from protocol.rest.charts import HOUR_US, MINUTE_US
 from protocol.times import SECOND_US
 
 # A history may be long.

@@ -9,7 +9,7 @@ from actors.adapters.postgres.people import CHANNEL
 from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, Poison, computed, halves_apart
 from actors.adapters.postgres.wire.pool import Crossing
 from protocol.dead_letters import LISTENERS, reason_of
-from protocol.listeners import AGAIN, Listener
+from protocol.device.listeners import AGAIN, Listener
 from protocol.times import writable
 
 _LISTENER = "user_id::text, username, password_sha256, home_assistant, created_at"

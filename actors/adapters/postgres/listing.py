@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from actors.adapters.postgres.list_queries import NOUNS, Noun, number
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.adapters.postgres.wire.unreadable import note, read, read_again
-from protocol.listing import CREATED, Listing, ListOf, UnreadableRow
+from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
 

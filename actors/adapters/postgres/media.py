@@ -4,7 +4,7 @@ from typing import Any
 
 from actors.adapters.postgres.wire.pool import Crossing
 from protocol.errors import Conflict
-from protocol.media import MediaCounts, Tally
+from protocol.media.media import MediaCounts, Tally
 from protocol.records import Media
 
 MEDIA = (

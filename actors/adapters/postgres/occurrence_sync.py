@@ -5,8 +5,8 @@ from typing import Any
 
 from actors.adapters.postgres.wire.isolation import computed
 from actors.adapters.postgres.wire.rows import columns
-from protocol.commands import Command
-from protocol.schedules import Occurrence, followed
+from protocol.device.commands import Command
+from protocol.schedule.schedules import Occurrence, followed
 
 OCCURRENCE = (
     "o.num, o.id::text, s.id::text AS schedule_id, s.user_id::text, s.device_id::text, o.due_at,"

@@ -15,7 +15,7 @@ from actors.adapters.postgres.wire import connections, rows
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import Crossing
 from protocol.errors import Conflict, Unavailable
-from protocol.people import SESSIONS_MAX, AuditEntry, Session
+from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
 
 CHANNEL = "roost_people"

@@ -12,7 +12,7 @@ from actors.adapters.postgres.wire.isolation import computed, newest_of, whole_o
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.dead_letters import OCCURRENCES, PLANS
-from protocol.schedules import Due, Occurrence, Schedule
+from protocol.schedule.schedules import Due, Occurrence, Schedule
 
 # The few that are taken are found first, by the index alone: however many are due, nobody joins or
 # sorts the rest. They are read as they are when they are locked, not from the table once more:

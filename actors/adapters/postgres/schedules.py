@@ -9,7 +9,7 @@ from actors.adapters.postgres.occurrence_sync import OCCURRENCE, occurrence
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
 from protocol.errors import Conflict
-from protocol.schedules import Occurrence, Schedule
+from protocol.schedule.schedules import Occurrence, Schedule
 
 NEXT_AT = (
     "(SELECT min(n.due_at) FROM schedule_occurrences n"

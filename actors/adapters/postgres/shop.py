@@ -8,9 +8,9 @@ import asyncpg
 from actors.adapters.postgres.wire.isolation import computed
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.adapters.postgres.wire.rows import columns
-from protocol import shop
 from protocol.errors import Conflict
-from protocol.shop import (
+from protocol.shop import shop
+from protocol.shop.shop import (
     CANCELLED,
     PLACED,
     PRODUCTS_MAX,

@@ -10,13 +10,13 @@ from actors.adapters.postgres.wire.claims import Work, each_apart
 from actors.adapters.postgres.wire.isolation import computed, whole_or_apart
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.webhooks import Errands
-from protocol import webhooks
-from protocol.alarms import Alarm
-from protocol.commands import Command
 from protocol.dead_letters import WEBHOOKS
+from protocol.device.alarms import Alarm
+from protocol.device.commands import Command
 from protocol.errors import Conflict
-from protocol.schedules import Occurrence
-from protocol.webhooks import (
+from protocol.schedule.schedules import Occurrence
+from protocol.webhook import deliveries as webhooks
+from protocol.webhook.deliveries import (
     NEXT_MAX_US,
     PENDING,
     WAITING_MAX,

@@ -9,7 +9,7 @@ from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.adapters.postgres.wire.shares import check_share
 from actors.ports.webhooks import Errands
-from protocol.webhooks import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
+from protocol.webhook.deliveries import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
 
 
 async def add_webhook(connection: Any, new: Webhook, most: int) -> Webhook:

@@ -23,9 +23,9 @@ from actors.adapters.memory.broker.session import MOSQUITTO_5, Habits, Published
 from actors.adapters.mqtt.sending import Fate, Sender
 from actors.ports import Delivery, Inbox, Publication, SessionPlan
 from actors.runtime.reply import Reply
+from protocol.device.publishing import fault_of
+from protocol.device.topics import partition
 from protocol.errors import Unavailable, Unpublishable
-from protocol.publishing import fault_of
-from protocol.topics import partition
 
 RECONNECT_S = 1.0
 OUT = "roost-out"

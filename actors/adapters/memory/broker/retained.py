@@ -8,9 +8,9 @@ import trio
 
 from actors.adapters.memory.broker.broker import MemoryBroker, MemoryBrokerPort
 from actors.ports.retained import Held
+from protocol.device.publishing import PAYLOAD_MAX
+from protocol.device.topics import unmapped
 from protocol.errors import Unavailable
-from protocol.publishing import PAYLOAD_MAX
-from protocol.topics import unmapped
 
 STATES = "state/"
 PAGE = 100

@@ -4,8 +4,8 @@ import msgspec
 
 from actors.adapters.memory.store.people import PeopleTables
 from actors.ports import WallClock
-from protocol.access import KEYS_MAX, ApiKey
 from protocol.errors import Conflict
+from protocol.people.access import KEYS_MAX, ApiKey
 from protocol.records import User
 
 

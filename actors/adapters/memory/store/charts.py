@@ -10,12 +10,12 @@ from actors.adapters.memory.store.rollups import RollupTables
 from actors.adapters.memory.store.rules import Unreadable
 from actors.ports import WallClock
 from actors.ports.charts import Expired
-from protocol.alarms import Alarm
-from protocol.charts import HOUR_US, MINUTE_US, Bucket, gathered
 from protocol.dead_letters import HISTORY, reason_of
+from protocol.device.alarms import Alarm
 from protocol.records import OFFLINE, Device, Feed, Reading
-from protocol.schedules import PENDING, Occurrence, Schedule
-from protocol.stats import Counts
+from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket, gathered
+from protocol.rest.stats import Counts
+from protocol.schedule.schedules import PENDING, Occurrence, Schedule
 from protocol.times import SECOND_US
 
 DAY_US = 24 * 3600 * SECOND_US

@@ -8,14 +8,14 @@ from actors.adapters.memory.store.rules import Unreadable, computed
 from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
-from protocol import commands
-from protocol.commands import NEXT_MAX_US, OPEN, Command, CommandAck
 from protocol.dead_letters import COMMANDS
+from protocol.device import commands
+from protocol.device.commands import NEXT_MAX_US, OPEN, Command, CommandAck
 from protocol.errors import Conflict, Unstorable, in_words
 from protocol.records import AckChange, Device
-from protocol.schedules import Occurrence, followed
+from protocol.schedule.schedules import Occurrence, followed
 from protocol.times import SECOND_US
-from protocol.webhooks import news_of
+from protocol.webhook.deliveries import news_of
 
 OPEN_MAX = 1_000
 

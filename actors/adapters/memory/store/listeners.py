@@ -6,7 +6,7 @@ from actors.adapters.memory.store.access import AccessTables
 from actors.adapters.memory.store.rules import Unreadable, check_uuid
 from actors.ports import WallClock
 from protocol.dead_letters import LISTENERS
-from protocol.listeners import AGAIN, Listener
+from protocol.device.listeners import AGAIN, Listener
 
 NOT_READ = "nobody can read the row"
 

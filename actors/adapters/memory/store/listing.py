@@ -9,11 +9,11 @@ import msgspec
 
 from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
-from protocol.alarms import PENDING
 from protocol.dead_letters import ROWS, DeadLetter, row_of, subject_of_row
-from protocol.listing import CREATED, DELIVERIES, Listing, ListOf, UnreadableRow
+from protocol.device.alarms import PENDING
 from protocol.records import OFFLINE, Device
-from protocol.webhooks import Webhook
+from protocol.rest.listing import CREATED, DELIVERIES, Listing, ListOf, UnreadableRow
+from protocol.webhook.deliveries import Webhook
 
 T = TypeVar("T")
 Read = Callable[[Any], Any]

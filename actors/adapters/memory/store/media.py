@@ -10,7 +10,7 @@ import trio
 from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
 from protocol.errors import Busy, Conflict, NotFound
-from protocol.media import MediaCounts, Tally, day_of
+from protocol.media.media import MediaCounts, Tally, day_of
 from protocol.records import Media
 
 

@@ -10,7 +10,7 @@ from actors.adapters.memory.store.rules import revised
 from actors.adapters.memory.store.tables import Tables, is_rolled_back
 from actors.ports import WallClock
 from protocol.errors import Conflict
-from protocol.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session
+from protocol.people.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
 from protocol.times import SECOND_US
 

@@ -9,12 +9,12 @@ from actors.adapters.memory.store.media import MediaTables
 from actors.adapters.memory.store.rules import Unreadable, computed, revised
 from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
-from protocol import commands
-from protocol.bounds import check_room
 from protocol.dead_letters import OCCURRENCES, PLANS
+from protocol.device import commands
 from protocol.errors import Conflict
 from protocol.records import OFFLINE, Media
-from protocol.schedules import CANCELLED, KEPT_DAYS, PENDING, Due, Occurrence, Schedule
+from protocol.rest.bounds import check_room
+from protocol.schedule.schedules import CANCELLED, KEPT_DAYS, PENDING, Due, Occurrence, Schedule
 from protocol.times import SECOND_US
 
 

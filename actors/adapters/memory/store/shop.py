@@ -7,10 +7,10 @@ import msgspec
 
 from actors.adapters.memory.store.tables import Tables
 from actors.ports import WallClock
-from protocol import shop
-from protocol.civil import zone_of
 from protocol.errors import Conflict
-from protocol.shop import CANCELLED, Order, OrderDay, OrderSums, Product, StockSums, Wish
+from protocol.schedule.civil import zone_of
+from protocol.shop import shop
+from protocol.shop.shop import CANCELLED, Order, OrderDay, OrderSums, Product, StockSums, Wish
 from protocol.times import EPOCH
 
 

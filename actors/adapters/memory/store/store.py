@@ -23,8 +23,8 @@ from actors.adapters.memory.store.schedules import ScheduleTables
 from actors.adapters.memory.store.shop import ShopTables
 from actors.ports import Batch, Committed, FeedPage, WallClock
 from actors.ports.lead import Lead
-from protocol.bounds import check_room, place_of_feeds
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, rollup_of
+from protocol.device.values import Value
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.ids import is_uuid
 from protocol.records import (
@@ -39,7 +39,7 @@ from protocol.records import (
     StoredReading,
     Unit,
 )
-from protocol.values import Value
+from protocol.rest.bounds import check_room, place_of_feeds
 
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 KEPT_BATCHES = 64

@@ -9,15 +9,15 @@ from actors.adapters.memory.store.dead_letters import DeadLetterTables
 from actors.adapters.memory.store.rules import Unreadable, computed, revised
 from actors.ports import WallClock
 from actors.ports.webhooks import Errands
-from protocol import webhooks
-from protocol.alarms import Alarm
-from protocol.bounds import check_room
-from protocol.commands import Command
 from protocol.dead_letters import WEBHOOKS
+from protocol.device.alarms import Alarm
+from protocol.device.commands import Command
 from protocol.errors import Conflict
-from protocol.schedules import Occurrence
+from protocol.rest.bounds import check_room
+from protocol.schedule.schedules import Occurrence
 from protocol.times import SECOND_US
-from protocol.webhooks import (
+from protocol.webhook import deliveries as webhooks
+from protocol.webhook.deliveries import (
     ANSWER_WITHIN_S,
     DEAD,
     DELIVERED,

@@ -19,9 +19,9 @@ from actors.adapters.postgres.wire.isolation import UNREADABLE
 from actors.adapters.postgres.wire.rows import columns, unnested
 from actors.ports import Batch, Committed
 from actors.ports.time import Progress
-from protocol.charts import minutes_of
 from protocol.errors import Fenced
 from protocol.records import Rejection, StateChange, Unit
+from protocol.rest.charts import minutes_of
 
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
 KEPT_BATCHES = (

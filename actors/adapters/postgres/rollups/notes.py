@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres.wire.rows import columns
-from protocol.charts import minutes_of
 from protocol.records import Reading
+from protocol.rest.charts import minutes_of
 
 # Minutes that lie further back are late.
 FRESH_MINUTES = 2

@@ -23,10 +23,10 @@ from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.plans import plan_each_time
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.ports.charts import Expired
-from protocol.charts import Bucket
 from protocol.dead_letters import ROLLUPS
 from protocol.records import Feed, Reading
-from protocol.stats import Counts
+from protocol.rest.charts import Bucket
+from protocol.rest.stats import Counts
 
 # Of late minutes, for each commit that is asked for: as many as an import brings at once.
 LATE_EACH = 20

@@ -2,7 +2,7 @@
 
 PostgreSQL raises where a float8 overflows, and where a product or quotient of numbers that are not
 0 becomes 0. So what is huge is added up apart from the rest, scaled down, as in
-`protocol.charts.merged`; the two say the same.
+`protocol.rest.charts.merged`; the two say the same.
 
     SELECT ts, {COLUMNS} FROM (SELECT ts, {PARTS} FROM parts GROUP BY ts) g
 
@@ -10,7 +10,7 @@ where `parts` has the columns `count, sum, mean, min, max` (see `ONE` for a read
 negative count and sum takes back what another one has.
 """
 
-from protocol.charts import HUGE_FROM, SCALE, SCALED_MAX
+from protocol.rest.charts import HUGE_FROM, SCALE, SCALED_MAX
 
 # A reading as a number: a bool counts as 1 or 0, a text as nothing.
 VALUE = "coalesce(number, boolean::integer)"

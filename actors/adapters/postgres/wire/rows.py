@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from protocol.alarms import AlarmRule
+from protocol.device.alarms import AlarmRule
 from protocol.records import Device, DeviceState, Feed, MqttLogin, User
 from protocol.times import writable
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from protocol.bounds import check_room
+from protocol.rest.bounds import check_room
 
 # Names of tables, as people call what is in them.
 NOUNS = {

@@ -23,7 +23,7 @@ from actors.adapters.postgres.wire.isolation import (
     halves_apart,
 )
 from protocol.dead_letters import ROWS, reason_of, row_of, subject_of_row
-from protocol.listing import UnreadableRow
+from protocol.rest.listing import UnreadableRow
 from protocol.times import check_times
 
 log = structlog.get_logger("roost.store")

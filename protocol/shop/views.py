@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.resources import Id, Name
-from protocol.shop import (
+from protocol.rest.resources import Id, Name
+from protocol.shop.shop import (
     ITEMS_MAX,
     QUANTITY_MAX,
     STOCK_MAX,

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from protocol.civil import (
+from protocol.errors import BadRecurrence
+from protocol.schedule.civil import (
     DAY_US,
     LAST_DAY,
     MINUTE_US,
@@ -24,9 +25,8 @@ from protocol.civil import (
     zone_names,
     zone_of,
 )
-from protocol.errors import BadRecurrence
-from protocol.expansion import STEPS_MAX, Expansion
-from protocol.rrule import Rule, parse
+from protocol.schedule.expansion import STEPS_MAX, Expansion
+from protocol.schedule.rrule import Rule, parse
 from protocol.times import FIRST_US, LAST_US, SECOND_US, format_us, parse_rfc3339
 
 # Each takes away at most a day: some 1,440 instants, whose day is dropped as a whole.

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from protocol.resources import Id
+from protocol.rest.resources import Id
 from protocol.times import format_us
 
 SESSION_S = 8 * 24 * 3600

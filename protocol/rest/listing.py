@@ -8,14 +8,14 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from protocol.access import ApiKey
-from protocol.alarms import Alarm
-from protocol.commands import Command
-from protocol.people import AuditEntry, Session
+from protocol.device.alarms import Alarm
+from protocol.device.commands import Command
+from protocol.people.access import ApiKey
+from protocol.people.people import AuditEntry, Session
 from protocol.records import Device, Feed, Media, StoredRejection
-from protocol.schedules import Occurrence, Schedule
-from protocol.shop import Order, Product
-from protocol.webhooks import Webhook, WebhookDelivery
+from protocol.schedule.schedules import Occurrence, Schedule
+from protocol.shop.shop import Order, Product
+from protocol.webhook.deliveries import Webhook, WebhookDelivery
 
 T = TypeVar("T")
 

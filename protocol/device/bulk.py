@@ -7,9 +7,9 @@ from itertools import islice
 
 import msgspec
 
-from protocol.csv_rows import BoundedRows
 from protocol.errors import Invalid, Malformed
-from protocol.resources import NewDevice
+from protocol.rest.csv_rows import BoundedRows
+from protocol.rest.resources import NewDevice
 
 ROWS_MAX = 1_000
 # A code has 64, a name 200, and twice as many where each of them is a quote.

@@ -16,7 +16,7 @@ from typing import Any
 
 from dateutil import rrule as dateutil_rrule
 
-from protocol.rrule import Freq, Rule
+from protocol.schedule.rrule import Freq, Rule
 
 # Candidates (periods, days, times of a day) in a row that come to nothing. One costs 1 to 2 µs, so
 # that a search ends within some 20 ms. The longest that rules of everyday parts need is 1,440: one

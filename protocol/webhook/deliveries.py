@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from protocol import codec
-from protocol.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, Alarm, alarm_view
-from protocol.commands import ENDED, Command, command_view
-from protocol.schedules import FAILED, MISSED, Occurrence, occurrence_view
+from protocol.device.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, Alarm, alarm_view
+from protocol.device.commands import ENDED, Command, command_view
+from protocol.schedule.schedules import FAILED, MISSED, Occurrence, occurrence_view
 from protocol.times import SECOND_US, format_us
 
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from protocol.resources import Id, Name, Password, Time
+from protocol.rest.resources import Id, Name, Password, Time
 from protocol.times import format_us, shown_us
 
 KEY_PREFIX = "roost_"

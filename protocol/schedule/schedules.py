@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol import commands
-from protocol.commands import Command
-from protocol.recurrence import Recurrence, occurrences, upcoming
+from protocol.device import commands
+from protocol.device.commands import Command
+from protocol.schedule.recurrence import Recurrence, occurrences, upcoming
 from protocol.times import SECOND_US, format_us, shown_us
 
 PENDING, TRIGGERED, ACKNOWLEDGED = "pending", "triggered", "acknowledged"

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from protocol.charts import Bucket
-from protocol.media import MediaStats
-from protocol.shop_views import OrderDayView, OrderSumsView, ProductStats
+from protocol.media.media import MediaStats
+from protocol.rest.charts import Bucket
+from protocol.shop.views import OrderDayView, OrderSumsView, ProductStats
 from protocol.times import format_us, shown_us
 
 

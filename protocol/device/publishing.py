@@ -12,11 +12,11 @@ from protocol.errors import Unpublishable
 
 # The longest of ours has some 200 characters: `live/U/devices/D/feeds/K`.
 TOPIC_MAX = 512
-# The longest of ours is a document of Home Assistant (`protocol.listeners`). NATS takes 8 MB, as
-# the embedded one is set up, and 1 MB by itself.
+# The longest of ours is a document of Home Assistant (`protocol.device.listeners`). NATS takes
+# 8 MB, as the embedded one is set up, and 1 MB by itself.
 PAYLOAD_MAX = 256 * 1024
 
-# What the names in our topics are made of (`protocol.topics`).
+# What the names in our topics are made of (`protocol.device.topics`).
 _TOPIC = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*", re.ASCII)
 
 

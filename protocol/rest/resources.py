@@ -8,7 +8,9 @@ from typing import Annotated, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.alarms import AT_ONCE, AlarmRule
+from protocol.device.alarms import AT_ONCE, AlarmRule
+from protocol.device.topics import DEVICE_CODE, FEED_KEY
+from protocol.device.values import Kind, Value
 from protocol.errors import Reason
 from protocol.events import DeviceView, device_view
 from protocol.records import (
@@ -21,8 +23,6 @@ from protocol.records import (
     User,
 )
 from protocol.times import format_us
-from protocol.topics import DEVICE_CODE, FEED_KEY
-from protocol.values import Kind, Value
 
 T = TypeVar("T")
 

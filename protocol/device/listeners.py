@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from protocol import codec
+from protocol.device.values import Value
 from protocol.events import device_view
 from protocol.records import Device, Feed
 from protocol.times import format_us
-from protocol.values import Value
 
 # Of one document: three hundred usual components are 80 kB. The embedded broker takes 8 MB.
 COMPONENTS_MAX = 300

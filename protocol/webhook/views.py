@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.times import format_us, shown_us
-from protocol.webhooks import EVENTS, PENDING, EventType, Webhook, WebhookDelivery
+from protocol.webhook.deliveries import EVENTS, PENDING, EventType, Webhook, WebhookDelivery
 
 Url = Annotated[str, Meta(min_length=1, max_length=2_000, extra_json_schema={"format": "uri"})]
 Events = Annotated[list[EventType], Meta(min_length=1, max_length=len(EVENTS))]

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from protocol.csv_rows import BoundedRows
+from protocol.device.values import digest64, take_value
 from protocol.errors import Malformed, Reason, Refusal
 from protocol.records import Feed, Reading
+from protocol.rest.csv_rows import BoundedRows
 from protocol.times import parse_device_time
-from protocol.values import digest64, take_value
 
 ERRORS_MAX = 100
 # Rows that are read at once take about 10 ms; whoever else is there has a turn then.

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import msgspec
 
 from protocol import codec
-from protocol.commands import DETAIL_MAX, RESULT_BYTES_MAX, CommandAck
+from protocol.device.commands import DETAIL_MAX, RESULT_BYTES_MAX, CommandAck
+from protocol.device.topics import is_feed_key
+from protocol.device.values import check_word
 from protocol.errors import BadPayload, Reason, Refusal
 from protocol.times import parse_device_time
-from protocol.topics import is_feed_key
-from protocol.values import check_word
 
 PAYLOAD_BYTES_MAX = 64 * 1024
 READINGS_MAX = 500

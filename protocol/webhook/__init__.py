@@ -1,0 +1,1 @@
+"""Webhooks: deliveries, signatures, and addresses that they may reach."""
