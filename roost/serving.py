@@ -36,12 +36,12 @@ from roost.hardening import ServerConfig, harden
 from roost.interrupting import room_for
 from roost.settings import Bind, check_free
 from roost.shutdown import run_until_stopped
-from web.addresses import Addresses
 from web.app import create_app
+from web.http.addresses import Addresses
 from web.http.connections import Connections
+from web.http.routing import WebSettings
 from web.http.sockets import Sockets
-from web.metrics import ProcessFigures
-from web.routing import WebSettings
+from web.ops.metrics import ProcessFigures
 
 log = structlog.get_logger("roost")
 

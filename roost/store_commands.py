@@ -20,7 +20,7 @@ from roost.offline import database_url
 from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
 from roost.provisioning import FeedWish, provision_device, provision_user
 from roost.settings import check_base_url, check_database_url
-from web.reset_links import new_link
+from web.people.reset_links import new_link
 
 # What a reader can do in Roost's own database that no privilege forbids.
 SHARED = (

@@ -22,10 +22,10 @@ from roost.settings import (
     check_tiles,
     check_webhook_networks,
 )
+from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR
 from web.http.bounds import Bounds
 from web.http.pace import PER_S
-from web.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR
-from web.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
+from web.http.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 
 
 @Parameter(name="*")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from werkzeug.routing import Rule
 
-from web import dashboard_files
+from web.ops import dashboard_files
 
 _read_once = functools.cache(dashboard_files._read)
 

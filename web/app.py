@@ -12,54 +12,47 @@ from actors.service import House
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.rest.resources import ProblemView
-from web import (
+from web.api import (
     alarms,
-    api_keys,
     commands,
     content,
-    dashboard_files,
-    dashboard_stats,
     devices,
     feeds,
-    listeners,
     media,
-    operations,
     orders,
-    people,
-    problems,
     products,
     refusals,
-    requests,
-    resetting,
     schedules,
-    sessions,
     site,
+    stats,
     values,
     webhooks,
-    zalo,
 )
-from web.addresses import Addresses
-from web.arriving import PacedConnection
-from web.auth import Auth, Tokens
-from web.ending import with_an_end
-from web.hashing import Hashing
+from web.api.import_budget import Imports
+from web.http import middleware, problems
+from web.http.addresses import Addresses
+from web.http.auth import Auth, Tokens
+from web.http.early_answer import with_an_end
+from web.http.limits import Rates
 from web.http.long_queries import LongQueries
 from web.http.pace import Pace
+from web.http.paced_body import PacedConnection
+from web.http.routing import PREFIX, Context, WebSettings
 from web.http.sockets import Sockets
 from web.http.thinking import Thinking
-from web.import_budget import Imports
-from web.limits import Rates
+from web.http.upload_places import Uploads
 from web.live import devices_socket
-from web.metrics import ProcessFigures
-from web.routing import PREFIX, Context, WebSettings
-from web.signing_in import SignInLimits
-from web.upload_places import Uploads
+from web.ops import dashboard_files, operations
+from web.ops.metrics import ProcessFigures
+from web.people import account, api_keys, listeners, resetting, sessions, zalo
+from web.people.hashing import Hashing
+from web.people.sign_in import SignInLimits
 
 BODY_BYTES_MAX = 1 << 20
 BODY_WITHIN_S = 30
 APIS = (
     site.api,
-    people.api,
+    account.api,
     sessions.api,
     api_keys.api,
     resetting.api,
@@ -77,7 +70,7 @@ APIS = (
     webhooks.api,
     products.api,
     orders.api,
-    dashboard_stats.api,
+    stats.api,
 )
 UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operations if op.upload}
 
@@ -136,7 +129,7 @@ def create_app(
     app.add_websocket("/ws/devices", view_func=live)
     _handle_errors(app)
     is_https = (settings.public_url or "").startswith("https:")
-    requests.install(app, house.ids, settings.cors_origins, is_https=is_https)
+    middleware.install(app, house.ids, settings.cors_origins, is_https=is_https)
 
     async def wait_turn() -> None:
         await context.pace.wait(context.addresses.network(request))

@@ -31,13 +31,13 @@ from protocol.events import (
 from protocol.events import Auth as AuthFrame
 from protocol.records import Device
 from protocol.times import SECOND_US
-from web.auth import Asker
+from web.http.auth import Asker
 from web.http.connections import known
 from web.http.paced_frames import at_a_pace
+from web.http.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
+from web.http.routing import Context
 from web.http.socket_auth import SocketClosed, authenticated, frame_bytes, still_in
 from web.http.sockets import Sockets
-from web.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
-from web.routing import Context
 
 log = structlog.get_logger("roost.live")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.property.strategies import any_bytes, nearly_a_body, pieces, short_texts, written
 from tests.unit.site import ACCOUNT, Site, open_site
 from web.app import APIS
-from web.routing import PREFIX, Operation
+from web.http.routing import PREFIX, Operation
 
 OPERATIONS = [
     operation

@@ -73,7 +73,7 @@ def planned_once(patch: Patch) -> None:
         after, times = right(schedule, after_us, count)
         return msgspec.structs.replace(after, plan_us=None), times
 
-    patch.setattr("web.schedules.planned", mistaken)
+    patch.setattr("web.api.schedules.planned", mistaken)
 
 
 def test_weeks_without_a_mistake_are_fine() -> None:

@@ -17,7 +17,7 @@ from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
 from actors.service import House, open_house
 from web.app import create_app
-from web.routing import WebSettings
+from web.http.routing import WebSettings
 
 ACCOUNT = {"email": "ada@example.org", "password": "correct-horse"}
 

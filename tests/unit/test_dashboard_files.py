@@ -10,8 +10,8 @@ from quart_trio import QuartTrio
 from protocol.errors import SettingsError
 from roost.settings import check_tiles
 from tests.unit.site import Site
-from web import dashboard_files
-from web.routing import WebSettings
+from web.http.routing import WebSettings
+from web.ops import dashboard_files
 
 SETTINGS = WebSettings(jwt_secret="x" * 32, mqtt_url="mqtt://127.0.0.1:1883")
 

@@ -5,7 +5,7 @@ from typing import Any
 import trio
 import trio.testing
 
-from web.ending import REST_WITHIN_S, with_an_end
+from web.http.early_answer import REST_WITHIN_S, with_an_end
 
 ANSWER = {"type": "http.response.body", "body": b"no"}
 

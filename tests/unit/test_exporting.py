@@ -4,7 +4,7 @@ import pytest
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.request import Request
 
-from web.exporting import ACCEPT_MAX, wanted_kind
+from web.api.exporting import ACCEPT_MAX, wanted_kind
 
 
 def asked(accept: str) -> Request:

@@ -9,9 +9,9 @@ from tests.unit.multipart import BOUNDARY, HEADERS, body, part
 from tests.unit.samples import REFUSED, TAKEN, png
 from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
-from web.routing import WebSettings
-from web.upload_places import UPLOADS_OF_USER_MAX
-from web.uploading import AROUND_BYTES
+from web.http.routing import WebSettings
+from web.http.upload_places import UPLOADS_OF_USER_MAX
+from web.http.uploads import AROUND_BYTES
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 

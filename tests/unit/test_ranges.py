@@ -3,7 +3,7 @@
 import pytest
 
 from protocol.errors import NoSuchRange
-from web.ranges import span_of
+from web.http.ranges import span_of
 
 WHOLE = None
 GOOD = {

@@ -15,7 +15,7 @@ from protocol.errors import TooMany
 from protocol.records import Reading, Unit
 from protocol.times import format_us
 from tests.unit.site import ACCOUNT, Site
-from web.import_budget import Imports
+from web.api.import_budget import Imports
 
 SECOND = 1_000_000
 START = 1_790_000_000_000_000 - 3600 * SECOND  # an hour before the site's clock

@@ -19,10 +19,10 @@ from protocol.people.networks import network_of
 from tests.simulation.asgi import SocketClosed, open_socket
 from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site
-from web.addresses import Addresses
 from web.app import create_app
-from web.routing import WebSettings
-from web.signing_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
+from web.http.addresses import Addresses
+from web.http.routing import WebSettings
+from web.people.sign_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
 
 NEW = {"password": "battery-staple", "current_password": ACCOUNT["password"]}
 

@@ -7,8 +7,8 @@ from protocol.errors import Reason
 from protocol.records import Rejection, Unit
 from tests.unit.site import ACCOUNT, Site
 from web.app import APIS
-from web.examples import EXAMPLES
-from web.routing import PREFIX, Operation
+from web.http.examples import EXAMPLES
+from web.http.routing import PREFIX, Operation
 
 OPERATIONS = {
     f"{operation.method} {operation.path}": operation

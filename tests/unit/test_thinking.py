@@ -7,9 +7,9 @@ import trio
 import trio.testing
 
 from protocol.errors import Invalid, TooMany
+from web.http.limits import COST_S, Rates
 from web.http.paced_frames import FRAMES_AT_ONCE, FRAMES_PER_S, at_a_pace
 from web.http.thinking import OF_ONE_MAX, Thinking
-from web.limits import COST_S, Rates
 
 STEP_S = 0.05
 

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from protocol.errors import Busy, TooMany
-from web.turns import KNOWN_AHEAD, SERVED_EVERY_S, Turns
+from web.http.turns import KNOWN_AHEAD, SERVED_EVERY_S, Turns
 
 WORK_S = 0.3
 

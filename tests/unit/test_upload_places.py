@@ -5,13 +5,7 @@ import trio
 import trio.testing
 
 from protocol.errors import Busy, TooSlow
-from web.upload_places import (
-    SAFE_BYTES_PER_S,
-    SAFE_S,
-    UPLOADS_MAX,
-    Place,
-    Uploads,
-)
+from web.http.upload_places import SAFE_BYTES_PER_S, SAFE_S, UPLOADS_MAX, Place, Uploads
 
 
 async def trickle(places: Uploads, user_id: str, bytes_per_s: int, ended: list[str]) -> None:

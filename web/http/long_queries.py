@@ -8,7 +8,7 @@ There are eight connections for readers (`postgres.store.READING_CONNECTIONS`). 
 charts, two erase histories (which may take ten minutes), and one user has not all of these.
 """
 
-from web.turns import Turns
+from web.http.turns import Turns
 
 CHARTS_AT_ONCE, CHARTS_OF_ONE = 3, 2
 ERASED_AT_ONCE, ERASED_OF_ONE = 2, 1

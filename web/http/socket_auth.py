@@ -7,10 +7,10 @@ from protocol import codec
 from protocol.errors import BadPayload, Busy, Problem, TooMany, Unauthorized, Unavailable
 from protocol.events import Auth as AuthFrame
 from protocol.events import from_client
-from web.auth import Asker
+from web.http.auth import Asker
 from web.http.idle_sockets import IdleSockets
-from web.problems import CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
-from web.routing import Context
+from web.http.problems import CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
+from web.http.routing import Context
 
 AUTH_WITHIN_S = 10.0
 

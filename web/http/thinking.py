@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 
 from actors.runtime.isolation import Failed, attempt_now
-from web.turns import Turns
+from web.http.turns import Turns
 
 T = TypeVar("T")
 

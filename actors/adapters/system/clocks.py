@@ -9,7 +9,7 @@ import trio
 
 # One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower. Who signs
 # in does not wait for those who sign up or change their passwords: each kind has its own place.
-# Who is next for it is decided before (`web.hashing`).
+# Who is next for it is decided before (`web.people.hashing`).
 _hashing = trio.CapacityLimiter(1)
 _verifying = trio.CapacityLimiter(1)
 SET_S = 0.005

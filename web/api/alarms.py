@@ -1,0 +1,53 @@
+"""Alarms of devices and feeds."""
+
+from typing import Literal
+
+from protocol.device.alarms import AlarmView, Severity, alarm_view
+from protocol.errors import NotFound
+from protocol.events import AlarmChanged
+from protocol.rest.listing import ALARMS
+from protocol.rest.resources import Id, Page
+from web.http.listing import ListQuery, listed, some_id, some_of
+from web.http.routing import Api, Call
+
+api = Api("alarms")
+
+STATES = ("active", "acknowledged", "cleared")
+
+
+class AlarmQuery(ListQuery, frozen=True, kw_only=True):
+    """`state`: one of active, acknowledged, cleared, or several with commas; all without it."""
+
+    state: str | None = None
+    device_id: Id | None = None
+    severity: Severity | None = None
+    kind: Literal["threshold", "offline"] | None = None
+
+
+@api.operation("GET", "/alarms", query=AlarmQuery, answer=Page[AlarmView])
+async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
+    """One's alarms, newest first; or sorted by since, severity or state."""
+    return await listed(
+        call,
+        ALARMS,
+        query,
+        alarm_view,
+        state=some_of("state", query.state, STATES),
+        device_id=some_id("device_id", query.device_id),
+        severity=query.severity,
+        kind=query.kind,
+    )
+
+
+@api.operation("POST", "/alarms/<alarm_id>/ack", answer=AlarmView, errors=(404,))
+async def acknowledge_alarm(call: Call, alarm_id: str) -> AlarmView:
+    """Say that somebody has seen it; it clears by itself when its cause is over."""
+    now_us = call.house.clock.now_us()
+    # What an actor judged a moment ago is on its way to the store.
+    await call.house.writer.barrier()
+    alarm = await call.house.store.acknowledge_alarm(call.user.id, alarm_id, now_us)
+    if alarm is None:
+        raise NotFound("there is no such alarm")
+    call.house.users.tell(call.user.id, AlarmChanged(alarm))
+    call.house.wake("webhooks")
+    return alarm_view(alarm)

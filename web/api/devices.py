@@ -1,0 +1,242 @@
+"""Devices and their MQTT credentials."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Literal
+
+import msgspec
+import structlog
+from msgspec import UNSET
+from quart import Response
+
+from actors.access.mqtt_credentials import client_id_of, new_login
+from protocol.device.bulk import credentials_csv, read_devices
+from protocol.device.recent_messages import SeenView, seen_view
+from protocol.device.topics import prefix
+from protocol.errors import NotFound, NotTaken, Unavailable, in_words
+from protocol.events import DeviceChanged, DeviceGone
+from protocol.records import Device, MqttLogin
+from protocol.rest.listing import DEVICES
+from protocol.rest.resources import (
+    AccountView,
+    DeviceChange,
+    DeviceCreated,
+    DeviceResource,
+    MqttAccess,
+    NewCredentials,
+    NewDevice,
+    Page,
+    device_created,
+    device_resource,
+)
+from protocol.times import format_us
+from web.http.disposition import attachment
+from web.http.listing import SearchQuery, listed
+from web.http.preconditions import check_match, tag
+from web.http.routing import Api, Call
+from web.people.sign_in import note
+
+log = structlog.get_logger("roost.web")
+
+api = Api("devices")
+
+
+class DevicesQuery(SearchQuery, frozen=True, kw_only=True):
+    """`status`: those that are online, or offline; `q`: a part of a name or code."""
+
+    status: Literal["online", "offline"] | None = None
+
+
+class DeleteQuery(msgspec.Struct, frozen=True):
+    purge: bool = False
+
+
+async def device_of(call: Call, device_id: str) -> Device:
+    device = await call.house.store.device(call.user.id, device_id)
+    if device is None:
+        raise NotFound("there is no such device")
+    return device
+
+
+@api.operation("GET", "/devices", query=DevicesQuery, answer=Page[DeviceResource])
+async def list_devices(call: Call, query: DevicesQuery) -> Page[DeviceResource]:
+    """One's devices; sorted by created_at, name, device_code, status or last_seen."""
+    return await listed(call, DEVICES, query, partial(_resource, call), status=query.status)
+
+
+@api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))
+async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
+    """Register a device; the answer shows its MQTT credentials, once."""
+    ((device, access),) = await _added(call, [body])
+    await note(call, call.user.id, "device_added", device.code)
+    return device_created(device, access)
+
+
+@api.operation("POST", "/devices/import", csv=True, download=True, status=201, errors=(409,))
+async def add_devices(call: Call) -> Response:
+    """Register up to 1,000 devices from CSV (`device_code`, `name`, `offline_after_s`), all or
+    none; the answer is a CSV file with their MQTT credentials, once."""
+    if call.request.mimetype != "text/csv":
+        raise NotTaken("send text/csv")
+    added = await _added(call, read_devices(await call.data()))
+    await note(call, call.user.id, "device_added", f"{len(added)} devices from a file")
+    content = credentials_csv(
+        [
+            (d.code, d.id, a.username, a.password, a.client_id, a.topic_prefix, a.url)
+            for d, a in added
+        ]
+    )
+    headers = {
+        "Content-Disposition": attachment("credentials.csv"),
+        "Cache-Control": "no-store",
+    }
+    return Response(content, 201, headers, content_type="text/csv; charset=utf-8")
+
+
+async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, MqttAccess]]:
+    """New devices, all or none, and how they log in. Raises `Conflict` for a code that is taken,
+    and where there would be more than one may have."""
+    made = []
+    for wish in wishes:
+        device_id = call.house.ids.uuid()
+        device = Device(
+            num=0,
+            id=device_id,
+            user_id=call.user.id,
+            code=wish.device_code,
+            name=wish.name,
+            offline_after_s=wish.offline_after_s,
+            offline_alarm=wish.offline_alarm,
+            client_id=client_id_of(device_id),
+            created_us=call.house.clock.now_us(),
+        )
+        made.append((device, *_credentials(call, device)))
+    # Somebody may have published under this code before: then nobody sits where it shall sit.
+    code = wishes[0].device_code if len(wishes) == 1 else None
+    async with call.house.devices.changing(call.user.id, code):
+        added = await call.house.store.add_devices(
+            [(d, login) for d, login, _ in made], call.settings.bounds.devices
+        )
+    for device in added:
+        call.house.users.tell(device.user_id, DeviceChanged(device))
+    call.house.neighbours.changed(call.user.id)
+    return [(device, access) for device, (_, _, access) in zip(added, made, strict=True)]
+
+
+@api.operation("GET", "/devices/<device_id>", answer=DeviceResource, errors=(404,), matched=True)
+async def show_device(call: Call, device_id: str) -> DeviceResource:
+    """One device."""
+    device = await device_of(call, device_id)
+    tag(call, device.revision)
+    return _resource(call, device)
+
+
+@api.operation(
+    "PATCH",
+    "/devices/<device_id>",
+    body=DeviceChange,
+    answer=DeviceResource,
+    errors=(404,),
+    matched=True,
+)
+async def change_device(call: Call, device_id: str, body: DeviceChange) -> DeviceResource:
+    """Rename a device, or set after how much silence it counts as offline."""
+    device = await device_of(call, device_id)
+    if body.name is not UNSET:
+        device = msgspec.structs.replace(device, name=body.name)
+    if body.offline_after_s is not UNSET:
+        device = msgspec.structs.replace(device, offline_after_s=body.offline_after_s)
+    if body.offline_alarm is not UNSET:
+        device = msgspec.structs.replace(device, offline_alarm=body.offline_alarm)
+    check_match(call, device.revision)
+    async with call.house.devices.changing(device.user_id, device.code):
+        await call.house.store.update_device(device, device.revision)
+        call.house.clockwork.leases.change(device.key, device.offline_after_s)
+    call.house.users.tell(device.user_id, DeviceChanged(device))
+    call.house.neighbours.changed(device.user_id)
+    await note(call, call.user.id, "device_changed", device.code)
+    tag(call, device.revision + 1)
+    return _resource(call, device)
+
+
+@api.operation("DELETE", "/devices/<device_id>", query=DeleteQuery, status=204, errors=(404,))
+async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
+    """Delete a device and close its connection; its feeds stay unless `purge=true`."""
+    device = await device_of(call, device_id)
+    # What it said before is committed before its history may be purged.
+    await call.house.writer.barrier()
+    erasing = call.erasing() if query.purge else nullcontext()
+    async with erasing, call.house.devices.changing(device.user_id, device.code):
+        await call.house.store.delete_device(call.user.id, device_id, query.purge)
+        call.house.clockwork.leases.dead(device.key)
+        await call.house.session_sweep.device_gone(device.client_id)
+    call.house.users.tell(device.user_id, DeviceGone(device.id))
+    call.house.neighbours.gone(device.user_id, device.code)
+    call.house.retained.gone(device.user_id, device.code)
+    await note(call, call.user.id, "device_deleted", device.code)
+
+
+@api.operation(
+    "POST",
+    "/devices/<device_id>/credentials",
+    answer=NewCredentials,
+    status=201,
+    errors=(404,),
+)
+async def new_credentials(call: Call, device_id: str) -> NewCredentials:
+    """A new MQTT password; the old one stops working and its connection is closed."""
+    device = await device_of(call, device_id)
+    login, access = _credentials(call, device)
+    await call.house.store.set_login(device.id, login)
+    await _disconnect(call, device)
+    await note(call, call.user.id, "device_credentials_renewed", device.code)
+    return NewCredentials(access)
+
+
+@api.operation("GET", "/devices/<device_id>/account", answer=AccountView, errors=(404,))
+async def show_account(call: Call, device_id: str) -> AccountView:
+    """What became of the device's readings since this server started, and how many of its refusals
+    were counted only."""
+    device = await device_of(call, device_id)
+    account = call.house.accounts.of(device.key)
+    not_kept = await call.house.store.not_kept(*device.key)
+    return AccountView(
+        **msgspec.structs.asdict(account),
+        in_flight=account.in_flight,
+        refusals_not_kept=not_kept.many,
+        refusals_not_kept_at=None if not_kept.last_us is None else format_us(not_kept.last_us),
+    )
+
+
+@api.operation("GET", "/devices/<device_id>/messages", answer=Page[SeenView], errors=(404,))
+async def last_messages(call: Call, device_id: str) -> Page[SeenView]:
+    """The device's last fifty messages as they came, newest first, refused ones too: of this
+    server since its start."""
+    device = await device_of(call, device_id)
+    found = call.house.inspector.of(device.key)
+    return Page([seen_view(**msgspec.structs.asdict(each)) for each in found])
+
+
+def _resource(call: Call, device: Device) -> DeviceResource:
+    return device_resource(device, call.house.floods.of(device.key))
+
+
+def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
+    login, password = new_login(device, call.house.ids)
+    access = MqttAccess(
+        username=login.username,
+        password=password,
+        client_id=login.client_id,
+        topic_prefix=prefix(device.user_id, device.code),
+        url=call.settings.mqtt_url,
+    )
+    return login, access
+
+
+async def _disconnect(call: Call, device: Device) -> None:
+    """Close the device's connection. Its old login is gone already, so it cannot come back."""
+    try:
+        await call.house.logins.disconnect(device.client_id)
+    except Unavailable as error:
+        log.warning("device not disconnected", device=device.id, error=in_words(error))

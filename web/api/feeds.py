@@ -1,0 +1,125 @@
+"""Feeds."""
+
+import math
+
+import msgspec
+from msgspec import UNSET
+
+from protocol.device.values import Kind
+from protocol.errors import Invalid, NotFound
+from protocol.ids import is_uuid
+from protocol.records import Feed
+from protocol.rest.listing import FEEDS
+from protocol.rest.resources import FeedChange, FeedView, Id, NewFeed, Page, feed_view
+from web.api.devices import device_of
+from web.http.listing import SearchQuery, listed, some_id
+from web.http.preconditions import check_match, tag
+from web.http.routing import Api, Call
+
+api = Api("feeds")
+
+
+class FeedsQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a name or key."""
+
+    device_id: Id | None = None
+    kind: Kind | None = None
+
+
+async def feed_of(call: Call, feed_id: str) -> Feed:
+    feed = await call.house.store.feed(call.user.id, feed_id) if is_uuid(feed_id) else None
+    if feed is None:
+        raise NotFound("there is no such feed")
+    return feed
+
+
+@api.operation("GET", "/feeds", query=FeedsQuery, answer=Page[FeedView])
+async def list_feeds(call: Call, query: FeedsQuery) -> Page[FeedView]:
+    """One's feeds; sorted by created_at, name or key."""
+    device_id = some_id("device_id", query.device_id)
+    return await listed(call, FEEDS, query, feed_view, device_id=device_id, kind=query.kind)
+
+
+@api.operation("POST", "/feeds", body=NewFeed, answer=FeedView, status=201, errors=(404, 409))
+async def add_feed(call: Call, body: NewFeed) -> FeedView:
+    """Create a feed, for one device or (without `device_id`) for all of one's devices."""
+    if body.key in ("ts", "id", "values"):
+        raise Invalid({"key": "ts, id and values cannot be feed keys"})
+    code = None
+    device_id = some_id("device_id", body.device_id)
+    if device_id is not None:
+        code = (await device_of(call, device_id)).code
+    feed = Feed(
+        num=0,
+        id=call.house.ids.uuid(),
+        user_id=call.user.id,
+        device_id=device_id,
+        key=body.key,
+        name=body.name,
+        unit=body.unit,
+        kind=body.kind,
+        enabled=body.enabled,
+        min_value=body.min_value,
+        max_value=body.max_value,
+        on_violation=body.on_violation,
+        alarm=body.alarm,
+        retain_days=body.retain_days,
+        created_us=call.house.clock.now_us(),
+    )
+    _check_thresholds(feed)
+    bounds = call.settings.bounds
+    async with call.house.devices.changing(call.user.id, code):
+        feed = await call.house.store.add_feed(feed, bounds.feeds, bounds.feeds_of_device)
+    call.house.neighbours.changed(call.user.id)
+    return feed_view(feed)
+
+
+@api.operation("GET", "/feeds/<feed_id>", answer=FeedView, errors=(404,), matched=True)
+async def show_feed(call: Call, feed_id: str) -> FeedView:
+    """One feed with its last value."""
+    feed = await feed_of(call, feed_id)
+    tag(call, feed.revision)
+    return feed_view(feed)
+
+
+@api.operation(
+    "PATCH", "/feeds/<feed_id>", body=FeedChange, answer=FeedView, errors=(404,), matched=True
+)
+async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
+    """Change a feed; when this answers, readings are judged by the new settings."""
+    feed = await feed_of(call, feed_id)
+    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
+    if feed.archived and given.get("enabled"):
+        raise Invalid({"enabled": "the device of this feed was deleted; it takes no readings"})
+    feed = msgspec.structs.replace(feed, **given)
+    _check_thresholds(feed)
+    check_match(call, feed.revision)
+    async with call.house.devices.changing(call.user.id):
+        await call.house.store.update_feed(feed, feed.revision)
+    call.house.neighbours.changed(call.user.id)
+    tag(call, feed.revision + 1)
+    return feed_view(feed)
+
+
+@api.operation("DELETE", "/feeds/<feed_id>", status=204, errors=(404,))
+async def delete_feed(call: Call, feed_id: str) -> None:
+    """Delete a feed with its history."""
+    feed = await feed_of(call, feed_id)
+    # First no actor takes readings for it any more, then what was taken is committed, then it goes.
+    async with call.house.devices.changing(call.user.id):
+        await call.house.store.update_feed(msgspec.structs.replace(feed, enabled=False))
+    await call.house.writer.barrier()
+    async with call.erasing(), call.house.devices.changing(call.user.id):
+        await call.house.store.delete_feed(call.user.id, feed_id)
+    call.house.neighbours.changed(call.user.id)
+
+
+def _check_thresholds(feed: Feed) -> None:
+    low, high = feed.min_value, feed.max_value
+    if feed.kind != "number" and (low is not None or high is not None):
+        raise Invalid({"min_value" if low is not None else "max_value": "is for number feeds"})
+    for name, value in (("min_value", low), ("max_value", high)):
+        if value is not None and not math.isfinite(value):
+            raise Invalid({name: "must be finite"})
+    if low is not None and high is not None and low > high:
+        raise Invalid({"max_value": "lies below min_value"})

@@ -1,0 +1,92 @@
+"""The media library: uploads, lists, counts."""
+
+from typing import Annotated
+
+import trio
+from msgspec import Meta
+
+from actors.media.library import check_quota
+from protocol.errors import Busy, NotFound
+from protocol.media.media import MediaStats, MediaView, first_day_us, media_stats, media_view
+from protocol.records import Media
+from protocol.rest.listing import MEDIA
+from protocol.rest.resources import Page
+from web.http.listing import SearchQuery, listed
+from web.http.routing import Api, Call
+from web.http.uploads import receive
+
+api = Api("media")
+
+# Sealing and keeping 256 MiB on a slow disk, and one row.
+FINISH_WITHIN_S = 120.0
+
+
+class MediaQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a filename."""
+
+    content_type: Annotated[str, Meta(max_length=100)] | None = None
+
+
+async def media_of(call: Call, media_id: str) -> Media:
+    media = await call.house.store.media(call.user.id, media_id)
+    if media is None:
+        raise NotFound("there is no such media")
+    return media
+
+
+@api.operation(
+    "POST", "/media", upload=True, raw_body=True, answer=MediaView, status=201, also=(200,)
+)
+async def add_media(call: Call) -> MediaView:
+    """Upload a file; 200 with the media there is, where you have this content already."""
+    house, settings = call.house, call.settings
+    with call.uploads.take(call.user.id) as place:
+        used = await house.store.media_used(call.user.id)
+        check_quota(used + 1, settings.media_quota_bytes)
+        room = min(settings.media_bytes_max, settings.media_quota_bytes - used)
+        async with house.files.draft() as draft:
+            received = await receive(call.request, draft, room, place)
+            # From here on it is done also when the client hangs up.
+            with trio.move_on_after(FINISH_WITHIN_S, shield=True):
+                media = Media(
+                    num=0,
+                    id=house.ids.uuid(),
+                    user_id=call.user.id,
+                    filename=received.filename,
+                    content_type=received.sniffed.content_type,
+                    size=draft.size,
+                    sha256=await draft.seal(),
+                    width=received.sniffed.width,
+                    height=received.sniffed.height,
+                    created_us=house.clock.now_us(),
+                )
+                stored = await house.media.add(media, draft, settings.media_quota_bytes)
+                call.status = 201 if stored.id == media.id else 200
+                return media_view(stored)
+    raise Busy("the disk or the database is too slow; try again", retry_after_s=30)
+
+
+@api.operation("GET", "/media", query=MediaQuery, answer=Page[MediaView])
+async def list_media(call: Call, query: MediaQuery) -> Page[MediaView]:
+    """One's media, newest first; or sorted by filename, content_type or size."""
+    return await listed(call, MEDIA, query, media_view, content_type=query.content_type)
+
+
+@api.operation("GET", "/media/stats", answer=MediaStats)
+async def show_media_stats(call: Call) -> MediaStats:
+    """How much of what one has, and what came on each of the last thirty days (UTC)."""
+    now_us = call.house.clock.now_us()
+    counts = await call.house.store.media_stats(call.user.id, first_day_us(now_us))
+    return media_stats(counts, now_us)
+
+
+@api.operation("GET", "/media/<media_id>", answer=MediaView, errors=(404,))
+async def show_media(call: Call, media_id: str) -> MediaView:
+    """One file, without its content."""
+    return media_view(await media_of(call, media_id))
+
+
+@api.operation("DELETE", "/media/<media_id>", status=204, errors=(404, 409))
+async def delete_media(call: Call, media_id: str) -> None:
+    """Delete a file, unless something still needs it."""
+    await call.house.media.remove(await media_of(call, media_id))

@@ -1,0 +1,122 @@
+"""Orders of a shop."""
+
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from protocol.errors import Invalid, NotFound
+from protocol.rest.listing import ORDERS
+from protocol.rest.resources import Page
+from protocol.schedule.civil import zone_names, zone_of
+from protocol.shop.shop import CANCELLED, OrderDay, OrderSums, Wish, is_for
+from protocol.shop.views import (
+    NewOrder,
+    OrderChange,
+    OrderStats,
+    OrderView,
+    day_view,
+    order_view,
+    sums_view,
+)
+from protocol.times import EPOCH, SECOND_US
+from web.http.listing import ListQuery, listed
+from web.http.preconditions import id_for, used_otherwise
+from web.http.routing import Api, Call
+
+api = Api("shop")
+
+DAY_US = 24 * 3600 * SECOND_US
+
+
+class OrdersQuery(ListQuery, frozen=True, kw_only=True):
+    """`status`: only orders that are placed, completed or cancelled."""
+
+    status: Literal["placed", "completed", "cancelled"] | None = None
+
+
+class OrderStatsQuery(msgspec.Struct, frozen=True):
+    """The last `days` civil days of `timezone`, today included."""
+
+    days: Annotated[int, Meta(ge=1, le=366)] = 30
+    timezone: str = "UTC"
+
+
+@api.operation(
+    "POST", "/orders", body=NewOrder, answer=OrderView, status=201, errors=(409,), again=True
+)
+async def add_order(call: Call, body: NewOrder) -> OrderView:
+    """Order products: their stock is taken at once, or nothing is."""
+    wishes = [Wish(item.product_id.lower(), item.quantity) for item in body.items]
+    order_id = id_for(call, "order")
+    now_us = call.house.clock.now_us()
+    store = call.house.store
+    order = await store.add_order(order_id, call.user.id, wishes, body.note, now_us)
+    if not is_for(order, wishes, body.note):
+        raise used_otherwise()
+    return order_view(order)
+
+
+@api.operation("GET", "/orders", query=OrdersQuery, answer=Page[OrderView])
+async def list_orders(call: Call, query: OrdersQuery) -> Page[OrderView]:
+    """One's orders, the newest first; sorted by created_at, total or status."""
+    return await listed(call, ORDERS, query, order_view, status=query.status)
+
+
+@api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=OrderStats)
+async def order_stats(call: Call, query: OrderStatsQuery) -> OrderStats:
+    """Orders of the last 24 hours, and of each of the last days; days without orders, too."""
+    now_us = call.house.clock.now_us()
+    recent = await call.house.store.order_sums(call.user.id, now_us - DAY_US, now_us + 1)
+    days = await orders_by_day(call, now_us, query.days, query.timezone)
+    return OrderStats(
+        recent=sums_view(recent), timezone=query.timezone, by_day=[day_view(day) for day in days]
+    )
+
+
+async def orders_by_day(call: Call, now_us: int, many: int, timezone: str) -> list[OrderDay]:
+    """The last so many civil days of a zone. Raises `Invalid` for a zone that there is not."""
+    if timezone not in zone_names():
+        raise Invalid({"timezone": "is not the name of a zone, such as Asia/Ho_Chi_Minh"})
+    zone = zone_of(timezone)
+    today = (EPOCH + timedelta(microseconds=now_us)).astimezone(zone).date()
+    # A day more than was asked for, as days have not all the same length.
+    since_us = now_us - (many + 1) * DAY_US
+    found = await call.house.store.orders_by_day(call.user.id, since_us, now_us + 1, timezone)
+    sums = {day.day: day.sums for day in found}
+    days = [_before(today, n) for n in range(many - 1, -1, -1)]
+    return [OrderDay(day, sums.get(day, OrderSums())) for day in days]
+
+
+def _before(today: date, days: int) -> str:
+    return (today - timedelta(days=days)).isoformat()
+
+
+@api.operation("GET", "/orders/<order_id>", answer=OrderView, errors=(404,))
+async def show_order(call: Call, order_id: str) -> OrderView:
+    """One order."""
+    order = await call.house.store.order(call.user.id, order_id)
+    if order is None:
+        raise NotFound("there is no such order")
+    return order_view(order)
+
+
+@api.operation("PATCH", "/orders/<order_id>", body=OrderChange, answer=OrderView, errors=(404, 409))
+async def change_order(call: Call, order_id: str, body: OrderChange) -> OrderView:
+    """Complete or cancel an order; a cancelled one gives its stock back."""
+    return await _finished(call, order_id, body.status)
+
+
+@api.operation("DELETE", "/orders/<order_id>", answer=OrderView, errors=(404, 409))
+async def cancel_order(call: Call, order_id: str) -> OrderView:
+    """Cancel an order; it gives its stock back, and stays in the list."""
+    return await _finished(call, order_id, CANCELLED)
+
+
+async def _finished(call: Call, order_id: str, state: str) -> OrderView:
+    now_us = call.house.clock.now_us()
+    order = await call.house.store.finish_order(call.user.id, order_id, state, now_us)
+    if order is None:
+        raise NotFound("there is no such order")
+    return order_view(order)

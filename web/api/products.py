@@ -1,0 +1,130 @@
+"""Products of a shop."""
+
+from decimal import Decimal
+
+import msgspec
+from msgspec import UNSET
+
+from protocol.errors import Invalid, NotFound, Outdated
+from protocol.rest.listing import PRODUCTS
+from protocol.rest.resources import Page
+from protocol.shop.shop import Product
+from protocol.shop.views import (
+    NewProduct,
+    ProductChange,
+    ProductStats,
+    ProductView,
+    price_of,
+    product_view,
+    stock_view,
+)
+from web.http.listing import SearchQuery, listed, truth
+from web.http.preconditions import check_match, tag
+from web.http.routing import Api, Call
+
+api = Api("shop")
+
+
+class ProductsQuery(SearchQuery, frozen=True, kw_only=True):
+    """`sku`: only the product that has it; `in_stock`: only those that are, or are not; `q`: a part
+    of a name or SKU."""
+
+    sku: str | None = None
+    in_stock: bool | None = None
+
+
+@api.operation(
+    "POST",
+    "/products",
+    body=NewProduct,
+    answer=ProductView,
+    status=201,
+    errors=(409,),
+    matched=True,
+)
+async def add_product(call: Call, body: NewProduct) -> ProductView:
+    """Put something on offer."""
+    made = Product(
+        id=call.house.ids.uuid(),
+        user_id=call.user.id,
+        name=body.name,
+        sku=body.sku,
+        description=body.description,
+        price=_price(body.price),
+        stock=body.stock,
+        created_us=call.house.clock.now_us(),
+    )
+    added = await call.house.store.add_product(made)
+    tag(call, added.version)
+    return product_view(added)
+
+
+@api.operation("GET", "/products", query=ProductsQuery, answer=Page[ProductView])
+async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
+    """One's products; sorted by created_at, name, sku, price or stock."""
+    return await listed(
+        call, PRODUCTS, query, product_view, sku=query.sku, in_stock=truth(query.in_stock)
+    )
+
+
+@api.operation("GET", "/products/stats", answer=ProductStats)
+async def product_stats(call: Call) -> ProductStats:
+    """How much there is, and what it is worth."""
+    return stock_view(await call.house.store.stock_sums(call.user.id))
+
+
+@api.operation("GET", "/products/<product_id>", answer=ProductView, errors=(404,), matched=True)
+async def show_product(call: Call, product_id: str) -> ProductView:
+    """One product."""
+    product = await product_of(call, product_id)
+    tag(call, product.version)
+    return product_view(product)
+
+
+@api.operation(
+    "PATCH",
+    "/products/<product_id>",
+    body=ProductChange,
+    answer=ProductView,
+    errors=(404,),
+    matched=True,
+)
+async def change_product(call: Call, product_id: str, body: ProductChange) -> ProductView:
+    """Change a product; a `stock` that is given replaces the old one."""
+    product = await product_of(call, product_id)
+    changes = {
+        name: value
+        for name in ("name", "sku", "description")
+        if (value := getattr(body, name)) is not UNSET
+    }
+    if body.price is not UNSET:
+        changes["price"] = _price(body.price)
+    stock = None if body.stock is UNSET else body.stock
+    wanted = msgspec.structs.replace(product, **changes)
+    check_match(call, product.version)
+    changed = await call.house.store.update_product(wanted, product.version, stock)
+    if changed is None:
+        raise Outdated
+    tag(call, changed.version)
+    return product_view(changed)
+
+
+@api.operation("DELETE", "/products/<product_id>", status=204, errors=(404,))
+async def delete_product(call: Call, product_id: str) -> None:
+    """Take a product off; orders keep what they say of it."""
+    await product_of(call, product_id)
+    await call.house.store.delete_product(call.user.id, product_id)
+
+
+async def product_of(call: Call, product_id: str) -> Product:
+    product = await call.house.store.product(call.user.id, product_id)
+    if product is None:
+        raise NotFound("there is no such product")
+    return product
+
+
+def _price(said: str | float) -> Decimal:
+    price = price_of(said)
+    if price is None:
+        raise Invalid({"price": "has at most four decimals"})
+    return price

@@ -1,0 +1,23 @@
+"""What a page must know before anybody has signed in."""
+
+from protocol.rest.site import SiteView, ZaloSite
+from web.http.routing import Api, Call
+
+api = Api("people")
+
+
+@api.operation("GET", "/site", answer=SiteView, public=True)
+async def show_site(call: Call) -> SiteView:
+    """This server: whether one can sign up, with whom one can sign in, where devices connect."""
+    settings = call.settings
+    zalo = None
+    if settings.zalo_app_id is not None:
+        zalo = ZaloSite(app_id=settings.zalo_app_id, permission_url=settings.zalo_permission_url)
+    return SiteView(
+        signup_open=settings.signup_open,
+        zalo=zalo,
+        mqtt_url=settings.mqtt_url,
+        map_tiles_url=settings.map_tiles_url,
+        map_attribution=settings.map_attribution,
+        media_bytes_max=settings.media_bytes_max,
+    )

@@ -1,0 +1,83 @@
+"""The figures of a dashboard's first page, in one answer."""
+
+import msgspec
+
+from protocol.errors import Invalid
+from protocol.media.media import first_day_us, media_stats
+from protocol.rest import charts
+from protocol.rest.charts import DAY_US
+from protocol.rest.resources import Time
+from protocol.rest.stats import DashboardStats, ReadingStats, point_view, schedule_stats
+from protocol.shop.views import day_view, stock_view, sums_view
+from protocol.times import FIRST_US, SECOND_US, format_us
+from web.api.orders import orders_by_day
+from web.api.values import instant
+from web.http.routing import Api, Call
+
+api = Api("dashboard")
+
+POINTS = 240
+SPAN_MAX_US = 3660 * DAY_US
+
+
+class StatsQuery(msgspec.Struct, frozen=True):
+    """The time of `feed_values`, `schedules` and `orders_by_day`: the last 24 hours without it.
+
+    Orders are counted by days of `timezone`, 366 of them at most.
+    """
+
+    start: Time | None = None
+    end: Time | None = None
+    timezone: str = "UTC"
+
+
+@api.operation("GET", "/dashboard/stats", query=StatsQuery, answer=DashboardStats)
+async def dashboard_stats(call: Call, query: StatsQuery) -> DashboardStats:
+    """Devices, orders, readings, media, schedules and products in figures."""
+    async with call.charting():
+        return await _figures(call, query)
+
+
+async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
+    store, user_id = call.house.store, call.user.id
+    now_us = call.house.clock.now_us()
+    start_us, end_us = _span(query, now_us)
+    bucket_s = max(60, charts.bucket_for(start_us, end_us, POINTS))
+    since_us = max(FIRST_US, start_us - start_us % (bucket_s * SECOND_US))
+    # A time of so many times 24 hours touches one civil day more.
+    days = min(366, max(1, (now_us - start_us) // DAY_US + 2))
+    by_day = await orders_by_day(call, now_us, days, query.timezone)
+    counts = await store.dashboard_counts(user_id, start_us, end_us)
+    media = await store.media_stats(user_id, first_day_us(now_us))
+    return DashboardStats(
+        total_devices=counts.devices,
+        online_devices=counts.online,
+        open_alarms=counts.open_alarms,
+        recent_orders=sums_view(await store.order_sums(user_id, now_us - DAY_US, now_us + 1)),
+        feed_values=ReadingStats(
+            start=format_us(since_us),
+            end=format_us(end_us),
+            bucket_s=bucket_s,
+            points=[
+                point_view(bucket)
+                for bucket in await store.user_buckets(user_id, since_us, end_us, bucket_s)
+            ],
+        ),
+        media=media_stats(media, now_us),
+        schedules=schedule_stats(counts),
+        products=stock_view(await store.stock_sums(user_id)),
+        orders_by_day=[day_view(day) for day in by_day],
+    )
+
+
+def _span(query: StatsQuery, now_us: int) -> tuple[int, int]:
+    """From and to (µs). Raises `Invalid` where it ends before it begins, or is too long."""
+    end_us = instant("end", query.end)
+    start_us = instant("start", query.start)
+    if end_us is None:
+        end_us = now_us + 1 if start_us is None else max(now_us + 1, start_us + SECOND_US)
+    if start_us is None:
+        start_us = end_us - DAY_US
+    if not 0 < end_us - start_us <= SPAN_MAX_US:
+        raise Invalid({"end": "lies after start, ten years at most"})
+    return start_us, end_us

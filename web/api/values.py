@@ -1,0 +1,252 @@
+"""Readings of feeds: lists, charts, exports, imports, and their deletion."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
+
+import msgspec
+import trio
+from msgspec import UNSET, Meta
+from quart import Response
+
+from actors.ports import FeedPage
+from protocol.errors import Invalid, NotTaken
+from protocol.ids import is_uuid
+from protocol.records import Feed
+from protocol.rest import charts
+from protocol.rest.charts import POINTS_MAX, Bucket
+from protocol.rest.importing import ImportView, read_csv
+from protocol.rest.listing import FEEDS
+from protocol.rest.resources import (
+    Deleted,
+    Id,
+    LatestView,
+    Limit,
+    Page,
+    ReadingView,
+    Time,
+    latest_view,
+    reading_view,
+)
+from protocol.times import FIRST_US, LAST_US, format_us, parse_rfc3339
+from web.api.exporting import exported, wanted_kind
+from web.api.feeds import feed_of
+from web.http.listing import shown_of
+from web.http.paging import page, place_of
+from web.http.routing import Api, Call
+
+api = Api("readings")
+
+FEEDS_MAX = 200
+IMPORTED_AT_ONCE = 5_000
+SHOWN_AT_ONCE = 2_000  # points of a chart
+
+
+class TimesQuery(msgspec.Struct, frozen=True):
+    """`start` is included, `end` is not; both RFC 3339."""
+
+    start: Time | None = None
+    end: Time | None = None
+
+
+class ValuesQuery(TimesQuery, frozen=True, kw_only=True):
+    """With `bucket` (such as `15m`) or `max_points` the answer is a chart: `agg` of avg, min, max,
+    sum, count for each bucket that has readings."""
+
+    limit: Limit | None = None
+    cursor: str | None = None
+    bucket: str | None = None
+    agg: str = "avg,min,max"
+    max_points: Annotated[int, Meta(ge=1, le=POINTS_MAX)] | None = None
+
+
+class ValuesOfQuery(ValuesQuery, frozen=True, kw_only=True):
+    feed_id: Id
+
+
+class LatestQuery(msgspec.Struct, frozen=True):
+    """`feed_ids`: up to 200, with commas between."""
+
+    feed_ids: str
+
+
+@api.operation(
+    "GET",
+    "/feed-values/",
+    query=ValuesOfQuery,
+    answer=Page[ReadingView],
+    errors=(404,),
+    streams=True,
+)
+async def list_values_of(call: Call, query: ValuesOfQuery) -> Page[ReadingView] | Response:
+    """Readings of the feed `feed_id`, newest first, or a chart of them."""
+    return await _values(call, query.feed_id.lower(), query)
+
+
+@api.operation("GET", "/feed-values/latest", query=LatestQuery, answer=Page[LatestView])
+async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
+    """The last values of many feeds at once; feeds that are not there are left out."""
+    asked = [part.strip().lower() for part in query.feed_ids.split(",")]
+    if len(asked) > FEEDS_MAX or not all(is_uuid(each) for each in asked):
+        raise Invalid({"feed_ids": f"are at most {FEEDS_MAX} ids with commas between"})
+    found = await call.house.store.last_values(call.user.id, list(dict.fromkeys(asked)))
+    shown = await shown_of(call, FEEDS, found, latest_view)
+    return Page(shown, None, len(found) - len(shown) or UNSET)
+
+
+@api.operation(
+    "GET",
+    "/feed-values/<feed_id>",
+    query=ValuesQuery,
+    answer=Page[ReadingView],
+    errors=(404,),
+    streams=True,
+)
+async def list_values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView] | Response:
+    """Readings of a feed, newest first, or a chart of them."""
+    return await _values(call, feed_id, query)
+
+
+@api.operation("DELETE", "/feed-values/<feed_id>", query=TimesQuery, answer=Deleted, errors=(404,))
+async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
+    """Delete a feed's readings, of some time or all of them; the feed stays."""
+    feed = await feed_of(call, feed_id)
+    start_us, end_us = instant("start", query.start), instant("end", query.end)
+    # What was taken before this request is committed before it may be deleted.
+    await call.house.writer.barrier()
+    async with call.erasing():
+        many = await call.house.store.delete_history(feed.num, start_us, end_us)
+    call.house.due("rollups", call.house.clockwork.rolling.wanted_us())
+    return Deleted(many)
+
+
+@api.operation("POST", "/feed-values/<feed_id>/import", csv=True, answer=ImportView, errors=(404,))
+async def import_values(call: Call, feed_id: str) -> ImportView:
+    """Add readings from CSV with the columns `ts` and `value`; rows that do not fit are named."""
+    feed = await feed_of(call, feed_id)
+    if call.request.mimetype != "text/csv":
+        raise NotTaken("send text/csv")
+    call.imports.check(call.user.id)
+    device_num = await _device_num(call, feed)
+    now_us = call.house.clock.now_us()
+    content = await call.data()
+    for imported in read_csv(content, feed, device_num, now_us):  # noqa: B007
+        await trio.lowlevel.checkpoint()  # a megabyte takes half a second
+    call.imports.count(call.user.id, len(imported.readings), len(content))
+    duplicate = 0
+    for start in range(0, len(imported.readings), IMPORTED_AT_ONCE):
+        chunk = imported.readings[start : start + IMPORTED_AT_ONCE]
+        duplicate += await call.house.store.add_history(feed, chunk)
+    if imported.readings:
+        call.house.due("rollups", call.house.clockwork.rolling.wanted_us())
+    return ImportView(
+        stored=len(imported.readings) - duplicate,
+        duplicate=duplicate,
+        refused=imported.refused,
+        errors=imported.errors,
+    )
+
+
+async def _device_num(call: Call, feed: Feed) -> int:
+    """The feed's device; 0 for a feed that devices share, or whose device is gone."""
+    if feed.device_id is None:
+        return 0
+    device = await call.house.store.device(call.user.id, feed.device_id)
+    return 0 if device is None else device.num
+
+
+async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView] | Response:
+    feed = await feed_of(call, feed_id)
+    kind = wanted_kind(call.request)
+    is_chart = query.bucket is not None or query.max_points is not None
+    start_us, end_us = instant("start", query.start), instant("end", query.end)
+    if is_chart:
+        names = charts.aggregates_of(query.agg)
+        async with call.charting():
+            points = await _chart(call, feed, query, start_us, end_us)
+        views = await _points(call, points[::-1][: query.limit], names)
+        if kind is None:
+            return Page(views)
+        return await exported(call, kind, feed, views, ("ts", *names))
+    asked = FeedPage(
+        feed_num=feed.num,
+        start_us=start_us,
+        end_us=end_us,
+        before=_place(query.cursor),
+        limit=(query.limit or 100) + 1,
+    )
+    if kind is not None:
+        return await exported(call, kind, feed, asked, ("ts", "value", "flagged"), query.limit)
+    found = await call.house.store.feed_values(asked)
+    return page(
+        found,
+        asked.limit - 1,
+        reading_view,
+        lambda each: (each.ts_us, each.device_num, each.digest),
+    )
+
+
+def _place(cursor: str | None) -> tuple[int, int, int] | None:
+    if not cursor:
+        return None
+    ts_us, device_num, digest = place_of(cursor, 3)
+    if not FIRST_US <= ts_us <= LAST_US:
+        raise Invalid({"cursor": "is not a cursor of this list"})
+    return ts_us, device_num, digest
+
+
+async def _chart(
+    call: Call, feed: Feed, query: ValuesQuery, start_us: int | None, end_us: int | None
+) -> list[Bucket]:
+    """Buckets in order of time; without a start or an end, from the first or to the last reading.
+
+    Raises:
+        Invalid: it would be too many points, or the feed has texts.
+    """
+    bucket_s = None if query.bucket is None else charts.bucket_of(query.bucket)
+    if feed.kind == "text":
+        raise Invalid({"bucket" if bucket_s else "max_points": "is not for a feed of texts"})
+    bounds = await call.house.store.feed_bounds(feed.num)
+    if bounds is None:
+        return []
+    start_us = max(bounds[0], FIRST_US if start_us is None else start_us)
+    end_us = min(bounds[1] + 1, LAST_US if end_us is None else end_us)
+    if start_us >= end_us:
+        return []
+    if bucket_s is None:
+        bucket_s = charts.bucket_for(start_us, end_us, query.max_points or POINTS_MAX)
+    elif charts.points_of(start_us, end_us, bucket_s) > POINTS_MAX:
+        raise Invalid({"bucket": f"is too short: a chart has at most {POINTS_MAX} points"})
+    return await call.house.store.feed_buckets(feed.num, start_us, end_us, bucket_s)
+
+
+async def _points(
+    call: Call, buckets: Sequence[Bucket], names: tuple[str, ...]
+) -> list[ReadingView]:
+    """As they are shown: ten thousand take a tenth of a second."""
+    views: list[ReadingView] = []
+    for start in range(0, len(buckets), SHOWN_AT_ONCE):
+        portion = buckets[start : start + SHOWN_AT_ONCE]
+        views += await call.think(partial(_shown, portion, names))
+    return views
+
+
+def _shown(buckets: Sequence[Bucket], names: tuple[str, ...]) -> list[ReadingView]:
+    return [_point(bucket, names) for bucket in buckets]
+
+
+def _point(bucket: Bucket, names: tuple[str, ...]) -> ReadingView:
+    return ReadingView(
+        ts=format_us(bucket.ts_us), **{name: getattr(bucket, name) for name in names}
+    )
+
+
+def instant(name: str, text: str | None) -> int | None:
+    """A time of a query (µs). Raises `Invalid`, with the name of the parameter."""
+    if text is None:
+        return None
+    try:
+        # A plus that was not encoded in the URL arrives as a space.
+        return parse_rfc3339(text.replace(" ", "+") if text[10:11] in "Tt" else text)
+    except ValueError as error:
+        raise Invalid({name: str(error)}) from None

@@ -1,0 +1,207 @@
+"""Webhooks: who wants to be told of what, and what became of it."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET
+
+from protocol.errors import Invalid, NotFound
+from protocol.rest.listing import DELIVERIES, WEBHOOKS
+from protocol.rest.resources import Page
+from protocol.webhook.deliveries import (
+    DEAD,
+    DELIVERED,
+    EVENTS,
+    PENDING,
+    EventType,
+    Webhook,
+    trial_news,
+)
+from protocol.webhook.signing import new_secret
+from protocol.webhook.ssrf import is_public, literal, parse_target
+from protocol.webhook.views import (
+    DeliveryView,
+    NewWebhook,
+    NewWebhookSecret,
+    WebhookChange,
+    WebhookCreated,
+    WebhookView,
+    delivery_view,
+    webhook_created,
+    webhook_view,
+)
+from web.http.listing import ListQuery, SearchQuery, listed, some_of, truth
+from web.http.preconditions import check_match, tag
+from web.http.routing import Api, Call
+
+api = Api("webhooks")
+
+STATES = (PENDING, DELIVERED, DEAD)
+
+
+class WebhooksQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a URL or description."""
+
+    enabled: bool | None = None
+
+
+class DeliveriesQuery(ListQuery, frozen=True, kw_only=True):
+    """`state`: one of pending, delivered, dead, or several with commas; all without it."""
+
+    state: str | None = None
+    type: EventType | None = None
+
+
+@api.operation(
+    "POST", "/webhooks", body=NewWebhook, answer=WebhookCreated, status=201, errors=(409,)
+)
+async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
+    """Register a URL for alarms, ends of commands and missed schedules; shows its secret, once."""
+    made = Webhook(
+        id=call.house.ids.uuid(),
+        user_id=call.user.id,
+        url=_checked(call, body.url),
+        events=EVENTS if body.events is None else _unique(body.events),
+        secret=_new_secret(call),
+        description=body.description,
+        enabled=body.enabled,
+        created_us=call.house.clock.now_us(),
+    )
+    added = await call.house.store.add_webhook(made, call.settings.bounds.webhooks)
+    return webhook_created(added)
+
+
+@api.operation("GET", "/webhooks", query=WebhooksQuery, answer=Page[WebhookView])
+async def list_webhooks(call: Call, query: WebhooksQuery) -> Page[WebhookView]:
+    """One's webhooks, in the order of their creation; or sorted by url or failures."""
+    return await listed(call, WEBHOOKS, query, webhook_view, enabled=truth(query.enabled))
+
+
+@api.operation("GET", "/webhooks/<webhook_id>", answer=WebhookView, errors=(404,), matched=True)
+async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
+    """One webhook, and whether its receiver answers."""
+    webhook = await webhook_of(call, webhook_id)
+    tag(call, webhook.revision)
+    return webhook_view(webhook)
+
+
+@api.operation(
+    "PATCH",
+    "/webhooks/<webhook_id>",
+    body=WebhookChange,
+    answer=WebhookView,
+    errors=(404,),
+    matched=True,
+)
+async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> WebhookView:
+    """Change a webhook; what waits for it is tried at once."""
+    webhook = await webhook_of(call, webhook_id)
+    if body.url is not UNSET:
+        webhook = msgspec.structs.replace(webhook, url=_checked(call, body.url))
+    if body.events is not UNSET:
+        webhook = msgspec.structs.replace(webhook, events=_unique(body.events))
+    if body.description is not UNSET:
+        webhook = msgspec.structs.replace(webhook, description=body.description)
+    if body.enabled is not UNSET:
+        webhook = msgspec.structs.replace(webhook, enabled=body.enabled)
+    check_match(call, webhook.revision)
+    changed = await _update(call, webhook, webhook.revision)
+    tag(call, changed.revision)
+    return webhook_view(changed)
+
+
+@api.operation("DELETE", "/webhooks/<webhook_id>", status=204, errors=(404,))
+async def delete_webhook(call: Call, webhook_id: str) -> None:
+    """Delete a webhook, with what waits for it."""
+    await webhook_of(call, webhook_id)
+    await call.house.store.delete_webhook(call.user.id, webhook_id)
+
+
+@api.operation("POST", "/webhooks/<webhook_id>/secret", answer=NewWebhookSecret, errors=(404,))
+async def renew_secret(call: Call, webhook_id: str) -> NewWebhookSecret:
+    """A new secret; from now on everything is signed with it, also what waits already."""
+    webhook = await webhook_of(call, webhook_id)
+    webhook = msgspec.structs.replace(webhook, secret=_new_secret(call))
+    return NewWebhookSecret((await _update(call, webhook)).secret)
+
+
+@api.operation(
+    "POST", "/webhooks/<webhook_id>/test", answer=DeliveryView, status=202, errors=(404, 409)
+)
+async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
+    """Send an event `webhook.test`; its delivery shows what the receiver answered."""
+    webhook = await webhook_of(call, webhook_id)
+    news = trial_news(webhook, call.house.ids.uuid(), call.house.clock.now_us())
+    delivery = await call.house.store.add_delivery(webhook, news)
+    call.house.wake("webhooks")
+    return delivery_view(delivery)
+
+
+@api.operation(
+    "GET",
+    "/webhooks/<webhook_id>/deliveries",
+    query=DeliveriesQuery,
+    answer=Page[DeliveryView],
+    errors=(404,),
+)
+async def list_deliveries(
+    call: Call, webhook_id: str, query: DeliveriesQuery
+) -> Page[DeliveryView]:
+    """What was sent to a webhook, or waits for it, newest first; or sorted by type, state or
+    attempts."""
+    await webhook_of(call, webhook_id)
+    state = some_of("state", query.state, STATES)
+    return await listed(
+        call, DELIVERIES, query, delivery_view, webhook_id=webhook_id, state=state, type=query.type
+    )
+
+
+@api.operation(
+    "POST",
+    "/webhooks/<webhook_id>/deliveries/<delivery_id>/retry",
+    answer=DeliveryView,
+    status=202,
+    errors=(404,),
+)
+async def retry_delivery(call: Call, webhook_id: str, delivery_id: str) -> DeliveryView:
+    """Send a delivery again, for another three days, whatever became of it."""
+    delivery = await call.house.store.retry_delivery(
+        call.user.id, webhook_id, delivery_id, call.house.clock.now_us()
+    )
+    if delivery is None:
+        raise NotFound("there is no such delivery")
+    call.house.wake("webhooks")
+    return delivery_view(delivery)
+
+
+async def webhook_of(call: Call, webhook_id: str) -> Webhook:
+    webhook = await call.house.store.webhook(call.user.id, webhook_id)
+    if webhook is None:
+        raise NotFound("there is no such webhook")
+    return webhook
+
+
+async def _update(call: Call, webhook: Webhook, known: int | None = None) -> Webhook:
+    await call.house.store.update_webhook(webhook, known)
+    call.house.wake("webhooks")
+    return await webhook_of(call, webhook.id)
+
+
+def _checked(call: Call, url: str) -> str:
+    """A URL that may be tried; what its name leads to is looked at with every try."""
+    try:
+        target = parse_target(url)
+    except ValueError as error:
+        raise Invalid({"url": str(error)}) from None
+    address = literal(target.host)
+    if address is not None and not call.settings.webhooks_private and not is_public(target.host):
+        raise Invalid({"url": "is not on a public network"})
+    return url
+
+
+def _unique(events: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(events))
+
+
+def _new_secret(call: Call) -> str:
+    return new_secret(call.house.ids.secret_bits())

@@ -1,0 +1,230 @@
+"""Who is asking: tokens (JWT, HS256) and where a request may carry one."""
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import msgspec
+from quart import Request, Websocket
+
+from actors.access.sessions import Sessions
+from actors.ports import Ids, Store, WallClock
+from protocol.errors import Forbidden, Unauthorized
+from protocol.ids import is_uuid
+from protocol.people.access import USED_EVERY_S, ApiKey, is_key, kept_of
+from protocol.people.people import TICKET_S, Session
+from protocol.records import User
+from protocol.times import LAST_US, SECOND_US
+from web.http.addresses import Addresses
+from web.http.failed_auth import FailedAuth
+
+COOKIE = "roost_token"
+TOKENS_MAX = 1_000  # good ones of some 300 bytes: below half a megabyte
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Somebody, in by a session or an API key; `by_cookie`: a browser sent the token by itself."""
+
+    user: User
+    session: Session | None = None
+    key: ApiKey | None = None
+    by_cookie: bool = False
+
+    @property
+    def id(self) -> str:
+        """Of the session or key: this asker is in as long as it is there."""
+        way = self.session or self.key
+        assert way is not None
+        return way.id
+
+    @property
+    def expires_us(self) -> int:
+        """When it ends by itself."""
+        if self.key is not None:
+            return LAST_US if self.key.expires_us is None else self.key.expires_us
+        assert self.session is not None
+        return self.session.expires_us
+
+
+class Tokens:
+    """Makes and reads tokens; whether their session still runs is another question."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        # A token says the same every time, and comes with every request.
+        self._checked = lru_cache(TOKENS_MAX)(self._check)
+
+    def issue(self, user: User, session: Session) -> str:
+        claims = {
+            "sub": _subject(user),
+            "idp": user.idp,
+            "jti": session.id,
+            "iat": session.created_us // SECOND_US,
+            "exp": session.expires_us // SECOND_US,
+        }
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def read(self, token: str) -> tuple[str, str, str]:
+        """The session, and whom it is said to be: (jti, idp, sub).
+
+        Raises:
+            Unauthorized: it is not a token of ours.
+        """
+        return self._checked(token)
+
+    def _check(self, token: str) -> tuple[str, str, str]:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                options={
+                    "verify_exp": False,  # the session's end counts, by our clock
+                    "verify_iat": False,
+                    "require": ["sub", "exp", "jti", "idp"],
+                },
+            )
+        except (jwt.InvalidTokenError, ValueError):
+            raise Unauthorized("the token is not valid") from None
+        said = claims["jti"], claims["idp"], claims["sub"]
+        if not all(isinstance(each, str) for each in said) or not is_uuid(said[0]):
+            raise Unauthorized("the token is not valid")
+        return said
+
+
+def _subject(user: User) -> str:
+    """What their provider calls them; our own users by their id."""
+    return user.id if user.subject is None else user.subject
+
+
+class Auth:
+    """Finds the user of a request or a socket."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        sessions: Sessions,
+        store: Store,
+        clock: WallClock,
+        ids: Ids,
+        addresses: Addresses,
+        public_url: str | None,
+    ) -> None:
+        self.tokens = tokens
+        self.failed = FailedAuth()
+        self._addresses = addresses
+        self._sessions = sessions
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._public = None if public_url is None else _origin(public_url)
+
+    async def asker_of(self, token: str, asked: Request | Websocket) -> Asker:
+        """Whose token it is that somebody brings.
+
+        Raises:
+            Unauthorized: the token, its session or its user is not valid any more.
+            TooMany, Busy: as `FailedAuth.trying`.
+        """
+        async with self.failed.trying(self._addresses.network(asked)):
+            return await self._asker_of(token)
+
+    async def _asker_of(self, token: str) -> Asker:
+        if is_key(token):
+            return await self._holder_of(token)
+        session_id, idp, subject = self.tokens.read(token)
+        asker = await self._asker_in(session_id)
+        if (idp, subject) != (asker.user.idp, _subject(asker.user)):
+            raise Unauthorized("the token is not valid")
+        return asker
+
+    async def _holder_of(self, key: str) -> Asker:
+        now_us = self._clock.now_us()
+        found = await self._store.api_key(kept_of(key))
+        if found is None or (found[0].expires_us or LAST_US) <= now_us:
+            raise Unauthorized("the API key is not valid, or not any more")
+        known, user = found
+        if now_us - (known.last_used_us or 0) >= USED_EVERY_S * SECOND_US:
+            await self._store.api_key_used(known.id, now_us)
+        return Asker(user, key=known)
+
+    async def is_in(self, asker: Asker, token: str) -> bool:
+        """Whether somebody who was found a moment ago is still in."""
+        if asker.key is not None:
+            return await self._store.api_key(kept_of(token)) is not None
+        return await self._sessions.find(asker.id) is not None
+
+    async def _asker_in(self, session_id: str) -> Asker:
+        found = await self._sessions.find(session_id)
+        if found is None:
+            raise Unauthorized("the session has ended; sign in again")
+        session, user = found
+        if session.expires_us <= self._clock.now_us():
+            raise Unauthorized("the token has expired")
+        return Asker(user, session)
+
+    async def asker_of_request(self, request: Request) -> Asker:
+        """By `x-auth-token`, `Authorization: Bearer` or the cookie (then from our pages only).
+        Raises as `asker_of`."""
+        token = _header_token(request)
+        by_cookie = token is None
+        if by_cookie:
+            token = request.cookies.get(COOKIE)
+            safe = request.method in ("GET", "HEAD", "OPTIONS")
+            if token and not safe and not self.is_same_origin(request):
+                raise Forbidden("the cookie counts for requests from our own pages only")
+        if not token:
+            raise Unauthorized("sign in first")
+        asker = await self.asker_of(token, request)
+        return msgspec.structs.replace(asker, by_cookie=by_cookie)
+
+    def new_ticket(self) -> tuple[str, bytes, int]:
+        """A ticket for a socket, what is kept of it, and until when (µs) it counts."""
+        ticket = self._ids.secret()
+        return ticket, kept_of(ticket), self._clock.now_us() + TICKET_S * SECOND_US
+
+    async def asker_with(self, ticket: str, asked: Request | Websocket) -> Asker:
+        """Raises as `asker_of`, for a ticket that was used, has expired or never was."""
+        async with self.failed.trying(self._addresses.network(asked)):
+            session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())
+            if session_id is None:
+                raise Unauthorized("the ticket is not valid any more")
+            return await self._asker_in(session_id)
+
+    def token_of_socket(self, socket: Websocket) -> str | None:
+        """A token in the query, a header, or the cookie of one of our own pages."""
+        token = socket.args.get("token") or _header_token(socket)
+        if token is None and self.is_same_origin(socket):
+            token = socket.cookies.get(COOKIE)
+        return token or None
+
+    def is_same_origin(self, asked: Request | Websocket) -> bool:
+        """Whether a browser says that the page which asks is ours.
+
+        A program says nothing of pages: only browsers are led by strangers, and they send Origin
+        with every request that changes something and with every WebSocket.
+        """
+        origin = asked.headers.get("Origin")
+        if origin is None:
+            return asked.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
+        try:
+            if self._public is not None:
+                return _origin(origin) == self._public
+            return urlsplit(origin).netloc.lower() == asked.headers.get("Host", "").lower()
+        except ValueError:
+            return False
+
+
+def _header_token(asked: Request | Websocket) -> str | None:
+    token = asked.headers.get("x-auth-token")
+    if token:
+        return token
+    kind, _, rest = asked.headers.get("Authorization", "").partition(" ")
+    return rest.strip() if kind.lower() == "bearer" and rest.strip() else None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return parts.scheme.lower(), parts.netloc.lower().removesuffix(default)

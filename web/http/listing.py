@@ -1,0 +1,184 @@
+"""Lists over REST: `sort`, filters and cursors as a question to the store, and back as a page.
+
+return await listed(call, DEVICES, query, device_resource, status=query.status)
+"""
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta
+
+from actors.runtime.isolation import Failed, attempt_now
+from protocol import codec
+from protocol.dead_letters import reason_of
+from protocol.errors import BadPayload, Invalid
+from protocol.ids import is_uuid
+from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
+from protocol.rest.resources import Limit, Page
+from web.http.routing import Call
+
+R = TypeVar("R")
+V = TypeVar("V")
+
+CURSOR_MAX = 2_000
+NUMBER_MAX = 2**63
+# How values of what is sorted by numbers are written; all others are texts.
+_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_TIME = re.compile(r"-?([0-9]{1,19}|infinity)", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,10})?", re.ASCII)
+_NUMBERS = {
+    **dict.fromkeys((CREATED, "stock", "size", "failures", "attempts"), _INTEGER),
+    **dict.fromkeys(("last_seen", "since", "due_at", "next_due_at", "trigger_time"), _TIME),
+    **dict.fromkeys(("expires_at", "last_used_at"), _TIME),
+    **dict.fromkeys(("price", "total"), _DECIMAL),
+}
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`sort` names a field, with `-` before it the other way round."""
+
+    limit: Limit = 100
+    cursor: str | None = None
+    sort: str | None = None
+
+
+class SearchQuery(ListQuery, frozen=True, kw_only=True):
+    """`q`: a part of a name, whatever its case."""
+
+    q: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    sort: str
+    value: str
+    num: int
+
+
+async def listed(
+    call: Call,
+    noun: ListOf[R],
+    query: ListQuery,
+    view: Callable[[R], V],
+    **filters: str | tuple[str, ...] | None,
+) -> Page[V]:
+    """The page of one's list that is asked for; a filter that is None lets everything through.
+
+    Raises:
+        Invalid: it cannot be sorted so, or the cursor is not one of this order.
+    """
+    sort = noun.usual if query.sort is None else query.sort
+    asked = Listing(
+        # One more, which tells whether there is another page.
+        limit=query.limit + 1,
+        sort=_known(noun, sort),
+        descending=sort.startswith("-"),
+        after=_place(query.cursor, sort) if query.cursor else None,
+        q=_part(query),
+        filters={
+            name: (value,) if isinstance(value, str) else value
+            for name, value in filters.items()
+            if value is not None
+        },
+    )
+    found = await call.house.store.listed(noun, call.user.id, asked)
+    after = None
+    if len(found) > query.limit:
+        value, last = found[query.limit - 1]
+        written = codec.encode(_Place(sort, value, _number_of(last)))
+        after = base64.urlsafe_b64encode(written).rstrip(b"=").decode()
+    return await _shown(call, noun, [item for _, item in found[: query.limit]], view, after)
+
+
+async def _shown(
+    call: Call,
+    noun: ListOf[R],
+    items: Sequence[R | UnreadableRow],
+    view: Callable[[R], V],
+    after: str | None,
+) -> Page[V]:
+    """Items as they are shown, of which some cannot be read."""
+    shown = await shown_of(call, noun, items, view)
+    return Page(shown, after, len(items) - len(shown) or UNSET)
+
+
+async def shown_of(
+    call: Call, noun: ListOf[R], items: Sequence[R | UnreadableRow], view: Callable[[R], V]
+) -> list[V]:
+    """Items as they are shown; one that fails (a time beyond the calendar) is left out like one
+    that nobody can read, and hides no other."""
+    shown: list[V] = []
+    for item in items:
+        if isinstance(item, UnreadableRow):
+            continue
+        done = attempt_now(partial(view, item))
+        if isinstance(done, Failed):
+            reason = reason_of(done.error)
+            await call.house.store.note_unreadable(
+                noun.name, _number_of(item), call.user.id, reason
+            )
+        else:
+            shown.append(done)
+    return shown
+
+
+def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...] | None:
+    """Several words with commas, as a filter. Raises `Invalid` for one that is not known."""
+    words = tuple(text.split(",")) if text else ()
+    if not set(words) <= set(known):
+        raise Invalid({name: f"is none of {', '.join(known)}"})
+    return words or None
+
+
+def some_id(name: str, text: str | None) -> str | None:
+    """An id in its one spelling, as a filter. Raises `Invalid` for what is none."""
+    found = None if text is None else text.lower()
+    if found is not None and not is_uuid(found):
+        raise Invalid({name: "is not an id"})
+    return found
+
+
+def truth(value: bool | None) -> str | None:
+    return None if value is None else str(value).lower()
+
+
+def _known(noun: ListOf[Any], sort: str) -> str:
+    name = sort.removeprefix("-")
+    if name not in noun.sorts:
+        raise Invalid({"sort": f"is one of {', '.join(noun.sorts)}, perhaps with - before it"})
+    return name
+
+
+def _part(query: ListQuery) -> str | None:
+    part = query.q if isinstance(query, SearchQuery) else None
+    if part is not None and "\0" in part:
+        raise Invalid({"q": "contains U+0000"})
+    return part
+
+
+def _number_of(item: Any) -> int:
+    number: int = item.num
+    return number
+
+
+_place_in = msgspec.json.Decoder(_Place)
+
+
+def _place(cursor: str, sort: str) -> tuple[str, int]:
+    wrong = Invalid({"cursor": "is not a cursor of this list in this order"})
+    if len(cursor) > CURSOR_MAX:
+        raise wrong
+    try:
+        data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        place = codec.decode_as(_place_in, data)
+    except (ValueError, BadPayload):
+        raise wrong from None
+    number = _NUMBERS.get(sort.removeprefix("-"))
+    if number is not None and number.fullmatch(place.value) is None:
+        raise wrong
+    if place.sort != sort or "\0" in place.value or not 0 <= place.num < NUMBER_MAX:
+        raise wrong
+    return place.value, place.num

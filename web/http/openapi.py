@@ -1,0 +1,211 @@
+"""The OpenAPI 3.1 document, made from the operations and the Structs they declare."""
+
+import re
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from protocol.media.sniffing import TAKEN, WORDS
+from protocol.rest.resources import ProblemView
+from web.http.examples import EXAMPLES
+from web.http.preconditions import KEY_HEADER, KEY_MAX
+from web.http.problems import MEDIA_TYPE
+from web.http.routing import PREFIX, Operation
+from web.http.uploads import PART
+
+_REFERENCE = "#/components/schemas/{name}"
+_PATH = re.compile(r"<(\w+)>")
+
+TEXT = {"type": "string"}
+CSV, LINES = "text/csv", "application/x-ndjson"
+DEVICES_EXAMPLE = "device_code,name\nshed-1,Shed\n"
+CSV_EXAMPLE = "ts,value\n2026-01-31T08:05:00Z,21.5\n"
+ID = {"type": "string", "format": "uuid"}
+# What comes with a wrong answer beside its body.
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    416: {"Content-Range": {"required": True, "schema": {"type": "string"}}},
+    429: {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
+    503: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
+}
+# A link that carries its own right to the content needs no login.
+LINK: dict[str, list[str]] = {}
+# What a client may ask of a content, and what it learns of it (RFC 9110).
+CONDITIONS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+ABOUT_CONTENT = ("ETag", "Last-Modified", "Accept-Ranges", "Cache-Control", "Content-Disposition")
+SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}, {"cookie": []}]
+
+
+def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
+    """The whole document. Every operation names its answers, the wrong ones too."""
+    types = [t for each in operations for t in (each.body, each.answer, each.query) if t]
+    schemas, components = _schemas([*types, ProblemView])
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        path = PREFIX + _PATH.sub(r"{\1}", operation.path)
+        paths.setdefault(path, {})[operation.method.lower()] = _operation(
+            operation, schemas, components
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Roost",
+            "version": version,
+            "description": "Devices, feeds and readings. Times are RFC 3339 in UTC.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "x-auth-token"},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "roost_token"},
+            },
+        },
+    }
+
+
+def _schemas(types: Iterable[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    unique = list(dict.fromkeys(types))
+    found, components = msgspec.json.schema_components(unique, ref_template=_REFERENCE)
+    _write_patterns_as_ecma_262(components)
+    return dict(zip(unique, found, strict=True)), components
+
+
+def _write_patterns_as_ecma_262(schema: Any) -> None:
+    r"""JSON Schema's patterns are JavaScript's, whose `$` is our `\Z`; it knows no `\Z`."""
+    if isinstance(schema, dict):
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str):
+            schema["pattern"] = pattern.replace(r"\Z", "$")
+        for inner in schema.values():
+            _write_patterns_as_ecma_262(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            _write_patterns_as_ecma_262(inner)
+
+
+def _operation(
+    operation: Operation, schemas: dict[Any, Any], components: dict[str, Any]
+) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.handler.__name__,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "responses": _answers(operation, schemas),
+    }
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": ID}
+        for name in _PATH.findall(operation.path)
+    ]
+    if operation.query is not None:
+        query = components[schemas[operation.query]["$ref"].rpartition("/")[2]]
+        for name, schema in query["properties"].items():
+            required = name in query["required"]
+            parameters.append({"name": name, "in": "query", "required": required, "schema": schema})
+    if operation.content:
+        parameters += [{"name": name, "in": "header", "schema": TEXT} for name in CONDITIONS]
+    if operation.again:
+        key = {"type": "string", "minLength": 1, "maxLength": KEY_MAX}
+        parameters.append({"name": KEY_HEADER, "in": "header", "schema": key})
+    if operation.matched and operation.method == "PATCH":
+        if_match = {"name": "If-Match", "in": "header", "schema": TEXT, "example": "*"}
+        parameters.append(if_match)
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        example = EXAMPLES[operation.body]
+        content: dict[str, Any] = {
+            "application/json": {"schema": schemas[operation.body], "example": example}
+        }
+        if operation.raw_body:
+            content["application/x-www-form-urlencoded"] = {"schema": _form()}
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.csv:
+        rows = DEVICES_EXAMPLE if operation.download else CSV_EXAMPLE
+        content = {CSV: {"schema": TEXT, "example": rows}}
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.upload:
+        described["requestBody"] = {"required": True, "content": {"multipart/form-data": _file()}}
+    if not operation.public:
+        described["security"] = [*SECURITY, LINK] if operation.linked else SECURITY
+    return described
+
+
+def _file() -> dict[str, Any]:
+    """One part, `file`; its type is found by its content (`protocol.media.sniffing`)."""
+    file = {"type": "string", "format": "binary", "minLength": 1}
+    schema = {
+        "type": "object",
+        "required": [PART],
+        "properties": {PART: file},
+        "additionalProperties": False,
+    }
+    return {"schema": schema, "example": {PART: f"One of: {WORDS}"}}
+
+
+def _form() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["username", "password"],
+        "properties": {"username": TEXT, "password": TEXT},
+    }
+
+
+def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    answers = _content_answers() if operation.content else _good_answers(operation, schemas)
+    wrong = {429, 503, *operation.errors}
+    if not operation.public:
+        wrong.add(401)
+        if operation.method != "GET" or operation.account:
+            wrong.add(403)
+    if operation.body is not None:
+        wrong |= {400, 408, 413, 422}
+    if operation.matched and operation.method == "PATCH":
+        wrong |= {409, 412}
+    if operation.upload or operation.csv:
+        wrong |= {400, 408, 413, 415, 422}
+    if operation.adds:
+        wrong.add(507)
+    if operation.content:
+        wrong.add(416)
+    if operation.query is not None:
+        wrong.add(422)
+    for status in sorted(wrong):
+        answers[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schemas[ProblemView]}},
+        }
+        if status in HEADERS:
+            answers[str(status)]["headers"] = HEADERS[status]
+    return answers
+
+
+def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for status in (operation.status, *operation.also):
+        good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+        if operation.answer is not None:
+            good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
+        if operation.download:
+            good["content"] = {CSV: {"schema": TEXT}}
+        if operation.streams:
+            good["content"] |= {CSV: {"schema": TEXT}, LINES: {"schema": TEXT}}
+        if operation.matched:
+            good["headers"] = {"ETag": {"required": True, "schema": TEXT}}
+        answers[str(status)] = good
+    return answers
+
+
+def _content_answers() -> dict[str, Any]:
+    """The bytes of a file: all, a range, or none because the client has them already."""
+    headers = {name: {"required": True, "schema": TEXT} for name in ABOUT_CONTENT}
+    content: dict[str, Any] = {kind: {"schema": {}} for kind in TAKEN}
+    part = {**headers, "Content-Range": {"required": True, "schema": TEXT}}
+    return {
+        "200": {"description": "The whole content", "headers": headers, "content": content},
+        "206": {"description": "The range asked for", "headers": part, "content": content},
+        "304": {"description": HTTPStatus(304).phrase, "headers": headers},
+    }

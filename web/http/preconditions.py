@@ -1,0 +1,60 @@
+"""Requests that may be sent again, and changes that know what they change.
+
+* `Idempotency-Key`: the same key of the same person makes the same id, so what is created twice is
+  there once; the store is asked for that id in the transaction that creates it.
+* `ETag` and `If-Match` (RFC 9110 §13.1.1): a change of something that is another by now is refused.
+"""
+
+import hashlib
+import uuid
+
+from werkzeug.http import parse_etags
+
+from protocol.errors import Invalid, PreconditionFailed
+from web.http.routing import Call
+
+KEY_HEADER = "Idempotency-Key"
+KEY_MAX = 255
+
+
+def id_for(call: Call, what: str) -> str:
+    """The id of what this request creates: a new one, or that of the key which it carries.
+
+    Args:
+        what: the kind of thing; one key may be used for one of each.
+
+    Raises:
+        Invalid: the key is empty or too long.
+    """
+    key = call.request.headers.get(KEY_HEADER)
+    if key is None:
+        return call.house.ids.uuid()
+    if not 1 <= len(key) <= KEY_MAX:
+        raise Invalid({KEY_HEADER: f"has 1 to {KEY_MAX} characters"})
+    name = "\0".join((what, call.user.id, key)).encode("utf-8", "surrogatepass")
+    # A UUID of our own making (RFC 9562 §5.8).
+    digest = hashlib.sha256(name).digest()[:16]
+    return str(uuid.UUID(int=int.from_bytes(digest, "big") & _FREE | _VERSION_8))
+
+
+_FREE = ~((0xF << 76) | (0x3 << 62)) & ((1 << 128) - 1)
+_VERSION_8 = (0x8 << 76) | (0x2 << 62)
+
+
+def used_otherwise() -> Invalid:
+    """The key was sent before, with something else."""
+    return Invalid({KEY_HEADER: "was used for another request"})
+
+
+def tag(call: Call, version: int) -> None:
+    """The answer shows this version."""
+    call.headers["ETag"] = f'"{version}"'
+
+
+def check_match(call: Call, version: int) -> None:
+    """Just before the change, after all other checks (RFC 9110 §13.2.1).
+
+    Raises `PreconditionFailed` where the request is for another version than this one."""
+    wanted = call.request.headers.get("If-Match")
+    if wanted is not None and not parse_etags(wanted).contains(str(version)):
+        raise PreconditionFailed("it was changed meanwhile; look at it again")

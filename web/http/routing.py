@@ -1,0 +1,364 @@
+"""From handlers to routes and to the OpenAPI document: one declaration for both.
+
+    @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201)
+    async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
+        '''Register a device.'''
+
+A handler gets decoded Structs and returns one; authentication, body limits, decoding and encoding
+are here.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+import trio
+from quart import Quart, Request, Response, request
+from werkzeug.routing import BaseConverter, Map
+
+from actors.service import House
+from protocol import codec
+from protocol.errors import (
+    Busy,
+    DiskFull,
+    Forbidden,
+    NotFound,
+    Outdated,
+    PreconditionFailed,
+    Unavailable,
+)
+from protocol.ids import is_uuid
+from protocol.people.access import WRITE, ApiKey
+from protocol.records import User
+from protocol.rest.resources import Page
+from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
+from web.http.addresses import Addresses
+from web.http.auth import Asker, Auth
+from web.http.bounds import Bounds
+from web.http.connections import known
+from web.http.long_queries import LongQueries
+from web.http.pace import PER_S
+from web.http.query import decode_query
+from web.http.thinking import Thinking
+from web.http.upload_places import Uploads
+from web.people.hashing import Hashing
+
+log = structlog.get_logger("roost.web")
+
+T = TypeVar("T")
+
+PREFIX = "/api/v1"
+SIGNATURE = "signature"  # the parameter of a query that makes it a signed link
+# A purge of a long history may take ten minutes; nothing else takes more than seconds.
+WORK_WITHIN_S = 660.0
+# How often a change begins again because of others.
+AGAIN_MAX = 5
+
+MEDIA_BYTES_MAX = 256 << 20
+MEDIA_QUOTA_BYTES = 10 << 30
+REQUESTS_PER_S = 100.0  # of one user
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outside needs to know. `mqtt_url` is where devices connect.
+
+    `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
+    `webhooks_private`: webhooks may lead to networks that are not public.
+    `cors_origins`: whose pages may use the API. `requests_per_s`: of one user;
+    `requests_per_s_of_address`: of one address, whoever asks.
+    `imported_per_hour`, `imported_bytes_per_hour`: readings in files, and the files, of one user.
+    `zalo_app_id`, `zalo_permission_url`: where people begin to sign in with Zalo.
+    `map_tiles_url`: a template with {z}, {x} and {y}; without it the map shows land outlines.
+    `trusted_proxies`: networks whose word on the client's address and TLS counts.
+    `bounds`: how much of everything one may have.
+    """
+
+    jwt_secret: str
+    public_url: str | None = None
+    signup_open: bool = True
+    mqtt_url: str | None = None
+    media_bytes_max: int = MEDIA_BYTES_MAX
+    media_quota_bytes: int = MEDIA_QUOTA_BYTES
+    webhooks_private: bool = False
+    cors_origins: tuple[str, ...] = ()
+    requests_per_s: float = REQUESTS_PER_S
+    imported_per_hour: int = IMPORTED_PER_HOUR
+    imported_bytes_per_hour: int = IMPORTED_BYTES_PER_HOUR
+    zalo_app_id: str | None = None
+    zalo_permission_url: str = ""
+    map_tiles_url: str | None = None
+    map_attribution: str = ""
+    trusted_proxies: tuple[Any, ...] = ()  # of web.http.addresses.Network
+    bounds: Bounds = Bounds()
+    requests_per_s_of_address: float = PER_S
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What handlers work with."""
+
+    house: Any  # House; msgspec does not check classes of ours
+    auth: Any  # Auth
+    hashing: Any  # Hashing
+    settings: WebSettings
+    uploads: Any  # Uploads
+    limits: Any  # SignInLimits
+    rates: Any  # Rates
+    imports: Any  # Imports
+    addresses: Any  # Addresses
+    thinking: Any  # Thinking
+    queries: Any  # LongQueries
+    pace: Any  # Pace
+
+
+class Call:
+    """One request: who asks, and what handlers may use.
+
+    Attributes:
+        headers: of the answer.
+        status: of the answer, where it is not the operation's usual one.
+    """
+
+    def __init__(self, context: Context, asked: Request, asker: Asker | None) -> None:
+        self.house: House = context.house
+        self.auth: Auth = context.auth
+        self.hashing: Hashing = context.hashing
+        self.settings = context.settings
+        self.uploads: Uploads = context.uploads
+        self.imports: Imports = context.imports
+        self.request = asked
+        self.limits = context.limits
+        self._thinking: Thinking = context.thinking
+        self._queries: LongQueries = context.queries
+        self._addresses: Addresses = context.addresses
+        self._asker = asker
+        self.headers: dict[str, str] = {}
+        self.status: int | None = None
+
+    @property
+    def asker(self) -> Asker:
+        assert self._asker is not None, "a public operation has no user"
+        return self._asker
+
+    @property
+    def user(self) -> User:
+        return self.asker.user
+
+    @property
+    def has_user(self) -> bool:
+        """False where a signed link stands for the login."""
+        return self._asker is not None
+
+    @property
+    def address(self) -> str:
+        """Where the client is."""
+        return self._addresses.client(self.request)
+
+    def where(self) -> str:
+        """What the outside calls us. A `Host` that anybody may send is no word for a link."""
+        if self.settings.public_url is None:
+            raise Forbidden("the operator has to set the public URL first")
+        return self.settings.public_url
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the client speaks TLS, as far as we can know."""
+        public = self.settings.public_url or ""
+        return public.startswith("https:") or self._addresses.is_https(self.request)
+
+    async def think(self, step: Callable[[], T]) -> T:
+        """What this step, of tens of milliseconds, answers, once it is its turn. Raises also
+        `TooMany` and `Busy`."""
+        return await self._thinking.turn(self.user.id, step)
+
+    def charting(self) -> AbstractAsyncContextManager[None]:
+        """While the database works out what may take long. Raises `TooMany` and `Busy`."""
+        return self._queries.charting.turn(self.user.id)
+
+    def erasing(self) -> AbstractAsyncContextManager[None]:
+        """While a history is erased. Raises `TooMany` and `Busy`."""
+        return self._queries.erasing.turn(self.user.id)
+
+    async def data(self) -> bytes:
+        """The body, up to the app's limit."""
+        data = await self.request.get_data(as_text=False)
+        assert isinstance(data, bytes)
+        return data
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """A route, and what the OpenAPI document says of it.
+
+    Attributes:
+        also: other good statuses with the same answer.
+        raw_body: the handler reads the body itself, and may be left when the client hangs up.
+        upload: the body is multipart with one part `file`, and comes as fast as it is read.
+        content: the answer is the content of a file: whole, in part, or not modified.
+        account: about the account itself; not for API keys.
+        csv: the body is `text/csv`; the handler reads it.
+        download: the answer is a CSV file.
+        streams: it answers as CSV or as lines of JSON, too, where that is accepted.
+        again: takes an `Idempotency-Key`.
+        matched: its answer has an `ETag`; a change takes an `If-Match`.
+        linked: a link with a `signature` stands for a login; the handler judges it.
+    """
+
+    method: str
+    path: str
+    handler: Any
+    body: Any = None
+    query: Any = None
+    answer: Any = None
+    status: int = 200
+    also: tuple[int, ...] = ()
+    errors: tuple[int, ...] = ()
+    public: bool = False
+    raw_body: bool = False
+    upload: bool = False
+    content: bool = False
+    linked: bool = False
+    account: bool = False
+    csv: bool = False
+    streams: bool = False
+    download: bool = False
+    again: bool = False
+    matched: bool = False
+    tag: str = ""
+
+    @property
+    def adds(self) -> bool:
+        """Whether it brings something new that is kept: nothing of that is taken on a full disk."""
+        return self.csv or self.upload or (self.status == 201 and self.body is not None)
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+
+class Api:
+    """Collects operations; `install` makes them routes of an app."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.operations: list[Operation] = []
+
+    def operation(
+        self, method: str, path: str, **options: Any
+    ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
+        def add(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+            self.operations.append(
+                Operation(method=method, path=path, handler=handler, tag=self.tag, **options)
+            )
+            return handler
+
+        return add
+
+    def install(self, app: Quart, context: Context) -> None:
+        app.url_map.converters["besides"] = Besides
+        for operation in self.operations:
+            app.add_url_rule(
+                PREFIX + self._rule(operation.path),
+                endpoint=f"{operation.method} {operation.path}",
+                view_func=_view(operation, context),
+                methods=[operation.method],
+                strict_slashes=False,
+            )
+
+    def _rule(self, path: str) -> str:
+        """The path, whose last `<id>` is none of the words that other paths have in its place."""
+        before, _, last = path.rpartition("/")
+        if not last.startswith("<"):
+            return path
+        beside = (o.path.rpartition("/") for o in self.operations)
+        words = sorted({w for b, _, w in beside if b == before and w and not w.startswith("<")})
+        return f"{before}/<besides({', '.join(words)}):{last[1:]}" if words else path
+
+
+class Besides(BaseConverter):
+    """A part of a path that is none of some words: their methods and answers are their own."""
+
+    def __init__(self, url_map: Map, *words: str) -> None:
+        super().__init__(url_map)
+        self.regex = f"(?!(?:{'|'.join(map(re.escape, words))})$)[^/]+"
+
+
+def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
+    async def view(**path: str) -> Response:
+        asker = None
+        by_link = operation.linked and SIGNATURE in request.args
+        if not operation.public and not by_link:
+            asker = await context.auth.asker_of_request(request)
+        if asker is not None and asker.key is not None:
+            _check_scope(operation, asker.key)
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+        if asker is not None:
+            known(asked.scope)
+        who = asker.user.id if asker else context.addresses.network(asked)
+        context.rates.check(who)
+        if operation.adds and not context.house.has_room():
+            raise DiskFull("the disk is nearly full; nothing new is taken", retry_after_s=60)
+        path = {name: value.lower() for name, value in path.items()}
+        for name, value in path.items():
+            if not is_uuid(value):
+                raise NotFound(f"there is no such {name.removesuffix('_id')}")
+        call = Call(context, asked, asker)
+        arguments: dict[str, Any] = dict(path)
+        if operation.query is not None:
+            arguments["query"] = decode_query(operation.query, call.request)
+        if operation.body is not None and not operation.raw_body:
+            arguments["body"] = codec.decode_body(await call.data(), operation.body)
+        answer = await _handled(operation, call, arguments)
+        if isinstance(answer, Page):
+            context.rates.charge_items(who, len(answer.items))
+        if by_link:
+            known(asked.scope)
+        if isinstance(answer, Response):
+            return answer
+        content = b"" if answer is None else codec.encode(answer)
+        kind = None if answer is None else "application/json"
+        status = call.status or operation.status
+        return Response(content, status, call.headers, content_type=kind)
+
+    return view
+
+
+def _check_scope(operation: Operation, key: ApiKey) -> None:
+    """Raises `Forbidden` where the key may not do this."""
+    if operation.account:
+        raise Forbidden("an API key may not touch the account; sign in")
+    if operation.method != "GET" and key.scope != WRITE:
+        raise Forbidden("this API key may only read")
+
+
+async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
+    """Run the handler. What changes something is not left half-done when the client hangs up."""
+    if operation.method == "GET" or operation.raw_body:
+        return await operation.handler(call, **arguments)
+    with trio.move_on_after(WORK_WITHIN_S, shield=True):
+        return await _changed(operation, call, arguments)
+    raise Busy("this takes too long; look at what became of it before you try again")
+
+
+async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
+    """Run a handler that changes something. Where somebody else changed it in the same moment, it
+    reads it again, unless the client said what it wants to change.
+
+    Raises:
+        PreconditionFailed: it did.
+        Outdated: that happens again and again.
+        Unavailable: whether it was done nobody knows; whoever would have been told of it looks.
+    """
+    for _ in range(AGAIN_MAX):
+        try:
+            return await operation.handler(call, **arguments)
+        except Unavailable:
+            if call.has_user:
+                call.house.devices.doubt(call.user.id)
+            raise
+        except Outdated as outdated:
+            if "If-Match" in call.request.headers:
+                raise PreconditionFailed(outdated.detail) from None
+            log.debug("changed at the same time", operation=operation.path)
+    raise Outdated

@@ -1,0 +1,109 @@
+"""The dashboard's files, as Vite built them into `web/dashboard/dist`; or a page that says how.
+
+Everything is read and compressed once, at the start: it is less than a megabyte. Names of assets
+contain a hash of their content, so browsers may keep them for ever.
+"""
+
+import gzip
+import html
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from urllib.parse import urlsplit
+
+import msgspec
+from quart import Quart, Request, Response, request
+
+from protocol.errors import NotFound
+from web.http.problems import of_problem
+from web.http.routing import WebSettings
+
+BUILT = files("web") / "dashboard" / "dist"
+PAGES = files("web") / "pages"
+KINDS = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+}
+FOR_EVER = "public, max-age=31536000, immutable"
+COMPRESSED = ("css", "html", "js", "json", "svg")
+
+
+class Asset(msgspec.Struct, frozen=True):
+    content: bytes
+    compressed: bytes | None
+    kind: str
+
+    @classmethod
+    def of(cls, name: str, content: bytes) -> "Asset":
+        suffix = name.rsplit(".", 1)[-1]
+        compressed = gzip.compress(content, 9, mtime=0) if suffix in COMPRESSED else None
+        return cls(content, compressed, KINDS.get(suffix, "application/octet-stream"))
+
+    def answer(self, asked: Request) -> Response:
+        """Compressed for whoever takes it so."""
+        response = Response(self.content, content_type=self.kind)
+        if self.compressed is not None:
+            response.headers["Vary"] = "Accept-Encoding"
+            if asked.accept_encodings["gzip"]:
+                response.set_data(self.compressed)
+                response.headers["Content-Encoding"] = "gzip"
+        return response
+
+
+def install(app: Quart, settings: WebSettings, built: Traversable = BUILT) -> None:
+    """`/` and `/assets/…`; `built` is the folder that the build fills."""
+    index, assets = _read(built)
+    page = index or _how_to_build(settings)
+    policy = content_policy(settings)
+
+    async def first_page() -> Response:
+        response = page.answer(request)
+        response.headers["Content-Security-Policy"] = policy
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    async def asset(name: str) -> Response:
+        found = assets.get(name)
+        if found is None:
+            return of_problem(NotFound("there is no such file; load the page again"))
+        response = found.answer(request)
+        response.headers["Cache-Control"] = FOR_EVER
+        return response
+
+    app.add_url_rule("/", view_func=first_page)
+    app.add_url_rule("/assets/<name>", view_func=asset)
+
+
+def content_policy(settings: WebSettings) -> str:
+    """Ours alone: no inline script or style, pictures also from the map's tile server."""
+    pictures = "'self' data: blob:"
+    if settings.map_tiles_url is not None:
+        parts = urlsplit(settings.map_tiles_url)
+        pictures += f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}"
+    return (
+        f"default-src 'self'; img-src {pictures}; object-src 'none'; base-uri 'none';"
+        " form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def _read(built: Traversable) -> tuple[Asset | None, dict[str, Asset]]:
+    index = built / "index.html"
+    if not index.is_file():
+        return None, {}
+    assets = {
+        each.name: Asset.of(each.name, each.read_bytes())
+        for each in (built / "assets").iterdir()
+        if each.is_file()
+    }
+    return Asset.of("index.html", index.read_bytes()), assets
+
+
+def _how_to_build(settings: WebSettings) -> Asset:
+    mqtt = settings.mqtt_url or "the broker that this server was given"
+    text = (PAGES / "home.html").read_text()
+    text = text.replace("{version}", version("roost")).replace("{mqtt}", html.escape(mqtt))
+    return Asset.of("home.html", text.encode())

@@ -1,0 +1,1 @@
+"""Signing in and up, sessions, API keys and listeners."""

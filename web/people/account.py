@@ -1,0 +1,150 @@
+"""Signing in and up, and one's own account."""
+
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from quart import Response
+
+from protocol import codec
+from protocol.errors import Forbidden, Invalid, TooLarge, Unauthorized
+from protocol.records import User
+from protocol.rest.resources import Credentials, NewUser, Token, UserChange, UserView, user_view
+from web.http.preconditions import check_match, tag
+from web.http.routing import Api, Call
+from web.people.hashing import Who
+from web.people.sign_in import account_of, begin_session, note
+
+api = Api("people")
+
+FORM_BYTES_MAX = 16 * 1024
+
+
+@api.operation(
+    "POST",
+    "/login/access-token",
+    body=Credentials,
+    raw_body=True,
+    answer=Token,
+    errors=(400, 401, 403, 413, 422),
+    public=True,
+)
+async def login(call: Call) -> Response:
+    """Sign in with e-mail and password, as JSON or as a form; sets the cookie."""
+    if not call.auth.is_same_origin(call.request):
+        raise Forbidden("sign in on our own pages, not on those of others")
+    wanted = await _credentials(call)
+    user = await account_of(call, wanted.email)
+    with call.limits.trying(wanted.email, call.address) as attempt:
+        # As long for an unknown address as for a wrong password: nobody learns who has an account.
+        hashed = None if user is None else user.password_hash
+        who = call.limits.who(call.address, wanted.email)
+        matches = await call.hashing.verify(hashed, wanted.password, who)
+        if user is None or not matches:
+            attempt.wrong()
+            if user is not None:
+                await call.hashing.note(partial(note, call, user.id, "sign_in_failed"))
+            raise Unauthorized("the e-mail address or the password is wrong")
+    return await begin_session(call, user, hashed)
+
+
+async def _credentials(call: Call) -> Credentials:
+    kind = call.request.mimetype
+    if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        form = await _form(call, kind)
+        missing = [name for name in ("username", "password") if name not in form]
+        if missing:
+            raise Invalid(dict.fromkeys(missing, "is required"))
+        return Credentials(form["username"], form["password"])
+    return codec.decode_body(await call.data(), Credentials)
+
+
+async def _form(call: Call, kind: str) -> Mapping[str, str]:
+    """A small one: taking a megabyte to pieces holds everybody up for a third of a second."""
+    if kind == "multipart/form-data":
+        if not 0 < (call.request.content_length or 0) <= FORM_BYTES_MAX:
+            raise TooLarge(f"a form that signs in tells its length, at most {FORM_BYTES_MAX} bytes")
+        form: Mapping[str, str] = await call.request.form
+        return form
+    data = await call.data()
+    if len(data) > FORM_BYTES_MAX:
+        raise TooLarge(f"a form that signs in has at most {FORM_BYTES_MAX} bytes")
+    return dict(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+@api.operation(
+    "POST", "/users", body=NewUser, answer=UserView, status=201, errors=(403, 409), public=True
+)
+async def sign_up(call: Call, body: NewUser) -> UserView:
+    """Create an account, unless the operator closed signing up."""
+    if not call.settings.signup_open:
+        raise Forbidden("new accounts are made by the operator here")
+    call.limits.sign_up(call.address)
+    user = User(
+        id=call.house.ids.uuid(),
+        email=body.email,
+        full_name=body.full_name,
+        password_hash=await call.hashing.hash(body.password, call.limits.who(call.address)),
+        created_us=call.house.clock.now_us(),
+    )
+    await call.house.store.add_user(user)
+    return user_view(user)
+
+
+@api.operation("GET", "/users/me", answer=UserView, matched=True)
+async def who_am_i(call: Call) -> UserView:
+    """One's own account."""
+    tag(call, call.user.revision)
+    return user_view(call.user)
+
+
+@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, account=True, matched=True)
+async def change_me(call: Call, body: UserChange) -> UserView:
+    """Change one's name, e-mail address or password. A new password ends all sessions, this one
+    too; a browser that is signed in by cookie gets a new one with the answer."""
+    # As it is now: what is kept at hand is as old as its body took to arrive.
+    user = await call.house.store.user(call.user.id) or call.user
+    if body.password is not UNSET or body.email is not UNSET:
+        await _check_password(call, user, body.current_password)
+    changed = user
+    if body.full_name is not UNSET:
+        changed = msgspec.structs.replace(changed, full_name=body.full_name)
+    if body.email is not UNSET:
+        changed = msgspec.structs.replace(changed, email=body.email)
+    if body.password is not UNSET:
+        hashed = await call.hashing.hash(str(body.password), _who_is_in(call))
+        changed = msgspec.structs.replace(changed, password_hash=hashed)
+    check_match(call, user.revision)
+    signs_out = body.password is not UNSET
+    await call.house.store.update_user(changed, sign_out=signs_out, known=user.revision)
+    call.house.sessions.changed(user.id, signed_out=signs_out)
+    if body.email is not UNSET:
+        await note(call, user.id, "email_changed", f"{user.email} to {changed.email}")
+    if signs_out:
+        await note(call, user.id, "password_changed")
+        if call.asker.by_cookie:
+            begun = await begin_session(call, changed, changed.password_hash)
+            call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
+    tag(call, user.revision + 1)
+    return user_view(changed)
+
+
+async def _check_password(call: Call, user: User, said: str | UnsetType) -> None:
+    """Raises `Invalid` where it is not this user's, `TooMany` where too many were tried."""
+    if user.password_hash is None:
+        raise Invalid({"password": f"this account signs in with {user.idp}"})
+    if said is UNSET:
+        raise Invalid({"current_password": "is required for this change"})
+    email = user.email or ""
+    call.limits.was_in(email, call.address)  # and is: nobody keeps her from a new password
+    with call.limits.trying(email, call.address) as attempt:
+        if not await call.hashing.verify(user.password_hash, str(said), _who_is_in(call)):
+            attempt.wrong()
+            raise Invalid({"current_password": "is wrong"})
+
+
+def _who_is_in(call: Call) -> Who:
+    """Somebody who is in is known, wherever that is."""
+    return Who(call.user.id, True)

@@ -1,0 +1,78 @@
+"""API keys: for programs that act for somebody."""
+
+import msgspec
+
+from protocol.errors import Invalid, NotFound
+from protocol.people.access import (
+    ApiKey,
+    ApiKeyCreated,
+    ApiKeyView,
+    NewApiKey,
+    Scope,
+    kept_of,
+    key_view,
+    new_key,
+)
+from protocol.rest.listing import API_KEYS
+from protocol.rest.resources import Page
+from web.api.values import instant
+from web.http.listing import SearchQuery, listed
+from web.http.routing import Api, Call
+from web.people.sign_in import note
+
+api = Api("people")
+
+
+class KeysQuery(SearchQuery, frozen=True, kw_only=True):
+    """`q`: a part of a name or prefix."""
+
+    scope: Scope | None = None
+
+
+@api.operation(
+    "POST",
+    "/api-keys",
+    body=NewApiKey,
+    answer=ApiKeyCreated,
+    status=201,
+    errors=(409,),
+    account=True,
+)
+async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
+    """A key for a program: it goes where a token goes; the answer shows it, once."""
+    now_us = call.house.clock.now_us()
+    expires_us = instant("expires_at", body.expires_at)
+    if expires_us is not None and expires_us <= now_us:
+        raise Invalid({"expires_at": "is over already"})
+    key_id = call.house.ids.uuid()
+    prefix = call.house.ids.uuid().replace("-", "")[:8]
+    key = new_key(prefix, call.house.ids.secret())
+    made = ApiKey(
+        id=key_id,
+        user_id=call.user.id,
+        name=body.name,
+        prefix=prefix,
+        sha256=kept_of(key),
+        scope=body.scope,
+        created_us=now_us,
+        expires_us=expires_us,
+    )
+    added = await call.house.store.add_api_key(made)
+    await note(call, call.user.id, "api_key_added", body.name)
+    call.headers["Cache-Control"] = "no-store"
+    return ApiKeyCreated(**msgspec.structs.asdict(key_view(added)), key=key)
+
+
+@api.operation("GET", "/api-keys", query=KeysQuery, answer=Page[ApiKeyView], account=True)
+async def list_api_keys(call: Call, query: KeysQuery) -> Page[ApiKeyView]:
+    """One's keys, in the order of their creation, without their secrets."""
+    return await listed(call, API_KEYS, query, key_view, scope=query.scope)
+
+
+@api.operation("DELETE", "/api-keys/<key_id>", status=204, errors=(404,), account=True)
+async def delete_api_key(call: Call, key_id: str) -> None:
+    """A key works no more, and its sockets close."""
+    if not await call.house.store.delete_api_key(call.user.id, key_id):
+        raise NotFound("there is no such key")
+    call.house.sessions.heard(key_id)
+    await note(call, call.user.id, "api_key_deleted", key_id)

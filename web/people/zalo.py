@@ -1,0 +1,66 @@
+"""Signing in with Zalo."""
+
+from contextlib import suppress
+
+from quart import Response
+
+from actors.ports.identity import Identity, IdentityProvider
+from protocol.errors import Conflict, Forbidden, Unauthorized
+from protocol.records import User
+from protocol.rest.resources import Token, ZaloCode
+from web.http.routing import Api, Call
+from web.people.sign_in import begin_session
+
+api = Api("people")
+
+IDP = "zalo"
+
+
+@api.operation(
+    "POST",
+    "/zalo-user-management/callback",
+    body=ZaloCode,
+    answer=Token,
+    errors=(401, 403, 502),
+    public=True,
+)
+async def zalo_callback(call: Call, body: ZaloCode) -> Response:
+    """Sign in with the code that Zalo's page gave; the first time this makes an account."""
+    if not call.auth.is_same_origin(call.request):
+        raise Forbidden("sign in on our own pages, not on those of others")
+    provider: IdentityProvider | None = call.house.zalo
+    if provider is None:
+        raise Forbidden("signing in with Zalo is not set up here")
+    with call.limits.trying(None, call.address) as attempt:
+        try:
+            identity = await provider.identify(body.code, body.code_verifier)
+        except Unauthorized:
+            attempt.wrong()
+            raise
+    user = await _user(call, identity)
+    return await begin_session(call, user, user.password_hash)
+
+
+async def _user(call: Call, identity: Identity) -> User:
+    store = call.house.store
+    found = await store.user_by_subject(IDP, identity.subject)
+    if found is not None:
+        return found
+    if not call.settings.signup_open:
+        raise Forbidden("new accounts are made by the operator here")
+    made = User(
+        id=call.house.ids.uuid(),
+        email=None,
+        full_name=identity.name,
+        password_hash=None,
+        created_us=call.house.clock.now_us(),
+        idp=IDP,
+        subject=identity.subject,
+    )
+    with suppress(Conflict):  # another request with the same identity was faster
+        await store.add_user(made)
+        return made
+    found = await store.user_by_subject(IDP, identity.subject)
+    if found is None:
+        raise Unauthorized("the account is gone; begin again")
+    return found
