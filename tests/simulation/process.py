@@ -9,9 +9,10 @@ import trio
 from quart_trio import QuartTrio
 
 from actors.adapters.memory.broker.retained import MemoryRetained
-from actors.adapters.memory.clocks import NoLogins, PlainHasher
+from actors.adapters.memory.clocks import PlainHasher
 from actors.adapters.memory.store.line import Killed, StoreLine
 from actors.adapters.memory.store.webhooks import MemoryReceivers
+from actors.adapters.mqtt.no_logins import NoLogins
 from actors.due.tidying import keep_tidy
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from actors.adapters.memory.broker.broker import MemoryBroker
-from actors.adapters.memory.clocks import ManualClock, NoLogins, PlainHasher, SeededIds
+from actors.adapters.memory.clocks import ManualClock, PlainHasher, SeededIds
 from actors.adapters.memory.store.line import StoreFaults, StoreLine
 from actors.adapters.memory.store.media import MemoryFiles
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.memory.store.webhooks import MemoryReceivers, Receive
 from actors.adapters.mqtt.broker import plain_plans
+from actors.adapters.mqtt.no_logins import NoLogins
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
 from actors.service import House, open_house

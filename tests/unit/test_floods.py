@@ -6,7 +6,8 @@ import pytest
 import trio
 import trio.testing
 
-from actors.adapters.memory.clocks import ManualClock, NoLogins
+from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.mqtt.no_logins import NoLogins
 from actors.ingest import floods as module
 from actors.ingest import rate_notices
 from actors.ingest.floods import Floods

@@ -2,11 +2,8 @@
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
 
 import trio
-
-from actors.ports.broker_sessions import KeptSession
 
 
 class ManualClock:
@@ -62,35 +59,3 @@ class MemoryMachine:
 
     def checks(self) -> dict[str, str]:
         return {"disk": "ok" if self.takes else "nearly full"}
-
-
-class NoLogins:
-    """A broker whose connections are not ours to close.
-
-    Attributes:
-        arrived: told of listeners that log in; a world of the simulation says so.
-    """
-
-    def __init__(self) -> None:
-        self.arrived: Callable[[str], None] = lambda user_id: None
-
-    async def disconnect(self, client_id: str) -> None:
-        return
-
-    async def kept(self) -> Sequence[KeptSession]:
-        return ()
-
-    async def forget(self, client_id: str) -> None:
-        return
-
-    async def shut_out(self, client_id: str, for_s: float) -> None:
-        return
-
-    async def forget_user(self, username: str) -> None:
-        return
-
-    async def clear_away(self) -> int:
-        return 0
-
-    def watch(self, arrived: Callable[[str], None]) -> None:
-        self.arrived = arrived

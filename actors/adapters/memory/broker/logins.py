@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import trio
 
-from actors.adapters.memory.clocks import NoLogins
+from actors.adapters.mqtt.no_logins import NoLogins
 from actors.ports.broker_sessions import KeptSession
 from protocol.errors import Unavailable
 

@@ -1,0 +1,37 @@
+"""The Logins port of a broker of somebody else's, which gives us no power over its clients."""
+
+from collections.abc import Callable, Sequence
+
+from actors.ports.broker_sessions import KeptSession
+
+
+class NoLogins:
+    """A broker whose connections are not ours to close.
+
+    Attributes:
+        arrived: told of listeners that log in; a world of the simulation says so.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: Callable[[str], None] = lambda user_id: None
+
+    async def disconnect(self, client_id: str) -> None:
+        return
+
+    async def kept(self) -> Sequence[KeptSession]:
+        return ()
+
+    async def forget(self, client_id: str) -> None:
+        return
+
+    async def shut_out(self, client_id: str, for_s: float) -> None:
+        return
+
+    async def forget_user(self, username: str) -> None:
+        return
+
+    async def clear_away(self) -> int:
+        return 0
+
+    def watch(self, arrived: Callable[[str], None]) -> None:
+        self.arrived = arrived
