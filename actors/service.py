@@ -35,20 +35,11 @@ from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
 from actors.leadership import BEAT_S, Leadership
 from actors.media.library import Library
-from actors.ports import (
-    Broker,
-    Committed,
-    Ids,
-    Links,
-    Logins,
-    Machine,
-    Ports,
-    Store,
-    WallClock,
-)
+from actors.ports import Broker, Committed, Ids, Links, Logins, Machine, Ports, Store
 from actors.ports.identity import IdentityProvider
 from actors.ports.mail import Mailer
 from actors.ports.media import MediaFiles
+from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
 from actors.user.mqtt_relay import Neighbours
 from actors.user.registry import Users

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from actors.access.mqtt_credentials import client_id_of, new_login
-from actors.ports import Hasher, Ids, Store, WallClock
+from actors.ports import Hasher, Ids, Store
+from actors.runtime.clock import WallClock
 from protocol.device.payloads import RESERVED
 from protocol.device.topics import is_device_code, is_feed_key
 from protocol.errors import Conflict, SettingsError

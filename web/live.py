@@ -10,7 +10,7 @@ import structlog
 import trio
 from quart import Websocket, websocket
 
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt_now
 from actors.user.outbox import ASKED_AGAIN, Filter, Outbox
 from protocol import codec

@@ -12,9 +12,10 @@ import structlog
 import trio
 
 from actors.due.dead_letters import put_aside
-from actors.ports import PUBLISH_MAX, Broker, Publication, Store, WallClock
+from actors.ports import PUBLISH_MAX, Broker, Publication, Store
 from actors.ports.publishing import publish_each
 from actors.ports.time import Progress
+from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt_now
 from protocol.dead_letters import COMMANDS
 from protocol.device import commands

@@ -11,8 +11,9 @@ import trio
 
 from actors.due.commands import Dispatcher
 from actors.due.play_media import ScheduleMessageBuilder
-from actors.ports import Store, WallClock
+from actors.ports import Store
 from actors.ports.time import Claimed, Progress
+from actors.runtime.clock import WallClock
 from protocol.device.commands import Command
 from protocol.schedule.schedules import (
     AHEAD,

@@ -6,7 +6,8 @@ seconds; a busy one spends a twentieth of one connection's time.
 
 import trio
 
-from actors.ports import Store, WallClock
+from actors.ports import Store
+from actors.runtime.clock import WallClock
 from protocol.times import SECOND_US
 
 SOON_S = 2.0

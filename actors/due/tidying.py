@@ -9,7 +9,8 @@ import trio
 from actors.due.retention import Retention
 from actors.ingest.refusal_budget import RefusalLimits
 from actors.media.library import Library
-from actors.ports import Store, WallClock
+from actors.ports import Store
+from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
 
 TIDY_EVERY_S = 3600.0

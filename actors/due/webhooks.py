@@ -13,8 +13,9 @@ import structlog
 import trio
 
 from actors.due.dead_letters import put_aside
-from actors.ports import Store, WallClock
+from actors.ports import Store
 from actors.ports.webhooks import Receivers
+from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
 from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Unavailable, in_words

@@ -17,7 +17,8 @@ import structlog
 import trio
 
 from actors.ingest.rates import Key
-from actors.ports import Logins, Store, WallClock
+from actors.ports import Logins, Store
+from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.sampled import Sampled
 from protocol.errors import in_words

@@ -19,7 +19,8 @@ from actors.ingest.rate_notices import NoticeLimits
 from actors.ingest.redelivery import Copy, Receipt, SessionLedger, Verdict
 from actors.ingest.rejections import KEPT_BYTES_MAX
 from actors.ingest.retained_copies import RetainedCopies
-from actors.ports import Broker, Delivery, Store, WallClock
+from actors.ports import Broker, Delivery, Store
+from actors.runtime.clock import WallClock
 from actors.runtime.sampled import Sampled
 from protocol.device.commands import CommandAck
 from protocol.device.payloads import (

@@ -24,6 +24,7 @@ from actors.ports.refusals import RefusalStore
 from actors.ports.shop import ShopStore
 from actors.ports.time import Progress, TimeStore
 from actors.ports.webhooks import WebhookStore
+from actors.runtime.clock import WallClock as WallClock
 from protocol.errors import Unpublishable
 from protocol.records import (
     AckChange,
@@ -35,17 +36,6 @@ from protocol.records import (
     StoredReading,
     Unit,
 )
-
-
-class WallClock(Protocol):
-    """Civil time. It may jump; durations come from `trio.current_time`."""
-
-    def now_us(self) -> int: ...
-
-    async def wait_set(self) -> None:
-        """Wait until it was set, or has drifted away from `trio.current_time`: what was computed
-        from both does not hold any more."""
-        ...
 
 
 class Ids(Protocol):

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 import trio
 
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from actors.runtime.endings import ends_process
 from actors.runtime.health import Health
 from actors.runtime.mailbox import Mailbox

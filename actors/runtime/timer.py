@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import trio
 
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.times import SECOND_US
 
 # As many rings in one turn as other tasks may wait for: some milliseconds.

@@ -2,7 +2,7 @@
 
 import trio
 
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.errors import RoostError, Unavailable
 from protocol.times import SECOND_US
 from roost.fleet.account import Account

@@ -15,7 +15,7 @@ from actors.adapters.mqtt.broker import parse_url
 from actors.adapters.mqtt.device import Connect, open_devices
 from actors.adapters.mqtt.link import Address
 from actors.adapters.system.clocks import SystemClock, SystemIds
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.errors import RoostError, SettingsError
 from protocol.times import SECOND_US
 from roost.embedded import data_dir

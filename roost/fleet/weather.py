@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.times import SECOND_US, format_us
 from roost.fleet.device import Talk
 

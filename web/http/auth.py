@@ -9,7 +9,8 @@ import msgspec
 from quart import Request, Websocket
 
 from actors.access.sessions import Sessions
-from actors.ports import Ids, Store, WallClock
+from actors.ports import Ids, Store
+from actors.runtime.clock import WallClock
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid
 from protocol.people.access import USED_EVERY_S, ApiKey, is_key, kept_of

@@ -40,7 +40,8 @@ from actors.adapters.nats.share_keeper import ShareKeeper
 from actors.adapters.nats.store_bounds import StoreBounds
 from actors.adapters.nats.subscription_shares import SHARE, SubscriptionShares
 from actors.adapters.nats.unasked import Unasked
-from actors.ports import SessionPlan, Store, WallClock
+from actors.ports import SessionPlan, Store
+from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
 from actors.runtime.sampled import Sampled
 from protocol.device.listeners import Listener

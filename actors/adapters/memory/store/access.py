@@ -3,7 +3,7 @@
 import msgspec
 
 from actors.adapters.memory.store.people import PeopleTables
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.people.access import KEYS_MAX, ApiKey
 from protocol.records import User

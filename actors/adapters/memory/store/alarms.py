@@ -6,8 +6,8 @@ import msgspec
 
 from actors.adapters.memory.store.rules import Unreadable
 from actors.adapters.memory.store.webhooks import WebhookTables
-from actors.ports import WallClock
 from actors.ports.time import WaitingAlarms
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import DEVICES
 from protocol.device.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
 from protocol.records import OFFLINE, Device, Feed

@@ -8,8 +8,8 @@ import msgspec
 
 from actors.adapters.memory.store.rollups import RollupTables
 from actors.adapters.memory.store.rules import Unreadable
-from actors.ports import WallClock
 from actors.ports.charts import Expired
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import HISTORY, reason_of
 from protocol.device.alarms import Alarm
 from protocol.records import OFFLINE, Device, Feed, Reading

@@ -6,8 +6,8 @@ import msgspec
 
 from actors.adapters.memory.store.rules import Unreadable, computed
 from actors.adapters.memory.store.webhooks import WebhookTables
-from actors.ports import WallClock
 from actors.ports.time import Claimed, Progress
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import COMMANDS
 from protocol.device import commands
 from protocol.device.commands import NEXT_MAX_US, OPEN, Command, CommandAck

@@ -7,7 +7,7 @@ import msgspec
 
 from actors.adapters.memory.store.rules import Unreadable
 from actors.adapters.memory.store.tables import Tables
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import (
     DETAIL_MAX,
     KEPT_MAX,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from actors.adapters.memory.store.access import AccessTables
 from actors.adapters.memory.store.rules import Unreadable, check_uuid
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import LISTENERS
 from protocol.device.listeners import AGAIN, Listener
 

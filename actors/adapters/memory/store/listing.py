@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from actors.adapters.memory.store.tables import Tables
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import ROWS, DeadLetter, row_of, subject_of_row
 from protocol.device.alarms import PENDING
 from protocol.records import OFFLINE, Device

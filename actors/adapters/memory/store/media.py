@@ -8,7 +8,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory.store.tables import Tables
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.errors import Busy, Conflict, NotFound
 from protocol.media.media import MediaCounts, Tally, day_of
 from protocol.records import Media

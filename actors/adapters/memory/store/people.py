@@ -8,7 +8,7 @@ import trio
 
 from actors.adapters.memory.store.rules import revised
 from actors.adapters.memory.store.tables import Tables, is_rolled_back
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.people.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User

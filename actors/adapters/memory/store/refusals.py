@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from actors.adapters.memory.store.tables import Tables
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, Rejection, StoredRejection, Unit
 
 

@@ -8,7 +8,7 @@ the readings: whatever forgets a note, or leaves a sum behind, shows in it.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from actors.adapters.memory.store.tables import Tables
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import ROLLUPS, DeadLetter, is_due, reason_of
 from protocol.records import Feed, Reading, StoredReading
 from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket, bucket_of_one, merged, minutes_of

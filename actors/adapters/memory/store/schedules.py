@@ -7,8 +7,8 @@ import msgspec
 from actors.adapters.memory.store.commands import CommandTables
 from actors.adapters.memory.store.media import MediaTables
 from actors.adapters.memory.store.rules import Unreadable, computed, revised
-from actors.ports import WallClock
 from actors.ports.time import Claimed, Judge, Planner, Progress
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.device import commands
 from protocol.errors import Conflict

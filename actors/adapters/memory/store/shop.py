@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from actors.adapters.memory.store.tables import Tables
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.schedule.civil import zone_of
 from protocol.shop import shop

@@ -21,8 +21,9 @@ from actors.adapters.memory.store.refusals import RefusalTables
 from actors.adapters.memory.store.rules import check_storable, revised
 from actors.adapters.memory.store.schedules import ScheduleTables
 from actors.adapters.memory.store.shop import ShopTables
-from actors.ports import Batch, Committed, FeedPage, WallClock
+from actors.ports import Batch, Committed, FeedPage
 from actors.ports.lead import Lead
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, rollup_of
 from protocol.device.values import Value
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable

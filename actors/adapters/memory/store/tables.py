@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 
-from actors.ports import WallClock
+from actors.runtime.clock import WallClock
 
 # Not a part of any one transaction: sequences go on, and so does what others do.
 SHARED = ("_clock", "_nums", "_followers", "_running", "_commits", "poison", "owners")

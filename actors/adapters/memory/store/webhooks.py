@@ -7,8 +7,8 @@ import trio
 
 from actors.adapters.memory.store.dead_letters import DeadLetterTables
 from actors.adapters.memory.store.rules import Unreadable, computed, revised
-from actors.ports import WallClock
 from actors.ports.webhooks import Errands
+from actors.runtime.clock import WallClock
 from protocol.dead_letters import WEBHOOKS
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
