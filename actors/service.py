@@ -35,10 +35,16 @@ from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
 from actors.leadership import BEAT_S, Leadership
 from actors.media.library import Library
-from actors.ports import Broker, Committed, Ids, Links, Logins, Machine, Ports, Store
+from actors.ports import Ports
+from actors.ports.broker import Broker
 from actors.ports.identity import IdentityProvider
+from actors.ports.ids import Ids
+from actors.ports.links import Links
+from actors.ports.logins import Logins
+from actors.ports.machine import Machine
 from actors.ports.mail import Mailer
 from actors.ports.media import MediaFiles
+from actors.ports.store import Committed, Store
 from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
 from actors.user.mqtt_relay import Neighbours

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from actors.access.mqtt_credentials import client_id_of, new_login
-from actors.ports import Hasher, Ids, Store
+from actors.ports.ids import Hasher, Ids
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from protocol.device.payloads import RESERVED
 from protocol.device.topics import is_device_code, is_feed_key

@@ -22,10 +22,15 @@ from actors.adapters.system.clocks import Argon2Hasher, SystemClock, SystemIds
 from actors.due.tidying import keep_tidy
 from actors.ingest.bounds import IngestBounds
 from actors.leadership import ALONE_BEAT_S
-from actors.ports import Broker, Links, Logins, Machine, Ports, Store
+from actors.ports import Ports
+from actors.ports.broker import Broker
 from actors.ports.broker_backlog import BrokerBacklog
+from actors.ports.links import Links
+from actors.ports.logins import Logins
+from actors.ports.machine import Machine
 from actors.ports.media import MediaFiles
 from actors.ports.retained import RetainedMessages
+from actors.ports.store import Store
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
 from actors.service import House, Pulse, open_house

@@ -7,7 +7,7 @@ from quart import Response, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from actors.ports import Hasher
+from actors.ports.ids import Hasher
 from actors.service import House
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable

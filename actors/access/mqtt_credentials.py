@@ -2,7 +2,7 @@
 
 import re
 
-from actors.ports import Ids
+from actors.ports.ids import Ids
 from protocol.device.listeners import Listener
 from protocol.ids import password_digest
 from protocol.records import Device, MqttLogin

@@ -16,8 +16,9 @@ import structlog
 import trio
 
 from actors.access.mqtt_credentials import username_of
-from actors.ports import Logins, Store
 from actors.ports.broker_sessions import KeptSession
+from actors.ports.logins import Logins
+from actors.ports.store import Store
 from actors.runtime.isolation import Failed, attempt
 from protocol.errors import Unavailable, in_words
 

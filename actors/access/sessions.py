@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import structlog
 import trio
 
-from actors.ports import Store
+from actors.ports.store import Store
 from protocol.device.listeners import AGAIN
 from protocol.errors import Unavailable, in_words
 from protocol.ids import is_uuid

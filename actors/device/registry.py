@@ -17,7 +17,7 @@ from actors.device.slot import Seat
 from actors.due.dead_letters import put_aside
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_each
 from actors.runtime.mailbox import Lane, Mailbox

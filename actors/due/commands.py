@@ -12,8 +12,9 @@ import structlog
 import trio
 
 from actors.due.dead_letters import put_aside
-from actors.ports import PUBLISH_MAX, Broker, Publication, Store
+from actors.ports.broker import PUBLISH_MAX, Broker, Publication
 from actors.ports.publishing import publish_each
+from actors.ports.store import Store
 from actors.ports.time import Progress
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt_now

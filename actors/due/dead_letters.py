@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
 from protocol.dead_letters import DETAIL_MAX, OWN_ROW, DeadLetter, reason_of

@@ -11,7 +11,7 @@ import trio
 
 from actors.due.commands import Dispatcher
 from actors.due.play_media import ScheduleMessageBuilder
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.ports.time import Claimed, Progress
 from actors.runtime.clock import WallClock
 from protocol.device.commands import Command

@@ -1,6 +1,7 @@
 """The command that a due occurrence sends: built here and nowhere else."""
 
-from actors.ports import Ids, Links
+from actors.ports.ids import Ids
+from actors.ports.links import Links
 from protocol import codec
 from protocol.device.commands import Command, again_s
 from protocol.schedule.schedules import Due

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from actors.device.leases import Leases
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from protocol.device.alarms import PENDING, Alarm
 from protocol.errors import Unavailable, in_words

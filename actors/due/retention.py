@@ -4,7 +4,7 @@ retention = Retention(store)
 deleted = await retention.run(now_us)      # hourly
 """
 
-from actors.ports import Store
+from actors.ports.store import Store
 
 
 class Retention:

@@ -6,7 +6,7 @@ seconds; a busy one spends a twentieth of one connection's time.
 
 import trio
 
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from protocol.times import SECOND_US
 

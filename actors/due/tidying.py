@@ -9,7 +9,7 @@ import trio
 from actors.due.retention import Retention
 from actors.ingest.refusal_budget import RefusalLimits
 from actors.media.library import Library
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
 

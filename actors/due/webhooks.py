@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from actors.due.dead_letters import put_aside
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.ports.webhooks import Receivers
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt

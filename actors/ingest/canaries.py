@@ -16,7 +16,7 @@ from itertools import count
 import structlog
 import trio
 
-from actors.ports import PUBLISH_MAX, Broker, Publication, SessionPlan
+from actors.ports.broker import PUBLISH_MAX, Broker, Publication, SessionPlan
 from protocol import codec
 from protocol.device.topics import CANARY_USER, partition, prefix
 

@@ -17,7 +17,8 @@ import structlog
 import trio
 
 from actors.ingest.rates import Key
-from actors.ports import Logins, Store
+from actors.ports.logins import Logins
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.sampled import Sampled

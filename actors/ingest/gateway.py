@@ -19,7 +19,8 @@ from actors.ingest.rate_notices import NoticeLimits
 from actors.ingest.redelivery import Copy, Receipt, SessionLedger, Verdict
 from actors.ingest.rejections import KEPT_BYTES_MAX
 from actors.ingest.retained_copies import RetainedCopies
-from actors.ports import Broker, Delivery, Store
+from actors.ports.broker import Broker, Delivery
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.sampled import Sampled
 from protocol.device.commands import CommandAck
@@ -66,7 +67,7 @@ parsed = lru_cache(maxsize=65_536)(parse_topic)
 
 
 class Gateway:
-    """Takes deliveries (`actors.ports.Inbox`) and settles them after their commit.
+    """Takes deliveries (`actors.ports.broker.Inbox`) and settles them after their commit.
 
     Args:
         hand_over: gives a message to the device's actor; False when there is no room.

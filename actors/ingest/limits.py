@@ -14,7 +14,7 @@ import trio
 from actors.ingest.counters import Accounts
 from actors.ingest.rate_notices import RateNotices
 from actors.ingest.rates import Key, Rates, RateSettings
-from actors.ports import Delivery, SessionPlan
+from actors.ports.broker import Delivery, SessionPlan
 from protocol.device.topics import Topic
 from protocol.messages import Notice
 

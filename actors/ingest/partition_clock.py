@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from actors.ports import SessionPlan
+from actors.ports.broker import SessionPlan
 from protocol.device.topics import partition
 
 # After a connection, or after messages were left for want of room: NATS sends again what is

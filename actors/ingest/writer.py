@@ -20,7 +20,8 @@ import trio
 from actors.ingest.counters import Accounts
 from actors.ingest.fair_lane import FairLane
 from actors.ingest.rejections import readable
-from actors.ports import Batch, Committed, Ids, Store
+from actors.ports.ids import Ids
+from actors.ports.store import Batch, Committed, Store
 from actors.runtime.mailbox import Lane, Mailbox
 from protocol.errors import Fenced, Reason, Unavailable, Unstorable, in_words
 from protocol.records import Reading, Rejection, Unit

@@ -22,8 +22,8 @@ from functools import partial
 import structlog
 
 from actors.due.dead_letters import put_aside
-from actors.ports import Store
 from actors.ports.media import MediaDraft, MediaFiles
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import ALONE_MAX, Failed, attempt
 from protocol.dead_letters import MEDIA

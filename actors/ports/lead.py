@@ -23,7 +23,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeadStore(Protocol):
-    """Part of `actors.ports.Store`."""
+    """Part of `actors.ports.store.Store`."""
 
     async def hold_lead(
         self, holder: str, lease_s: float, *, seize: bool = False, is_fit: bool = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from actors.ports import Broker, Publication
+from actors.ports.broker import Broker, Publication
 from actors.runtime.isolation import Failed, attempt_each
 from protocol.errors import Unpublishable
 

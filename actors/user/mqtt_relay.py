@@ -16,7 +16,8 @@ import structlog
 import trio
 
 from actors.due.dead_letters import put_aside
-from actors.ports import Broker, Store
+from actors.ports.broker import Broker
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
 from actors.user.retained import RETRY_S, Retained, Version

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 import trio
 
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.mailbox import Lane, Mailbox, Overflow
 from actors.runtime.supervisor import Cell, Supervisor
 from actors.user.actor import UserActor

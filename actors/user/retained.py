@@ -12,7 +12,7 @@ import msgspec
 import structlog
 import trio
 
-from actors.ports import PUBLISH_MAX, Broker, Publication
+from actors.ports.broker import PUBLISH_MAX, Broker, Publication
 from actors.ports.publishing import publish_each
 from actors.runtime.isolation import Failed
 from protocol.device.listeners import user_of

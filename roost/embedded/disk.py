@@ -53,7 +53,7 @@ def check_room(path: Path) -> None:
 
 
 class Disk:
-    """The disk of a data directory (`actors.ports.Machine`).
+    """The disk of a data directory (`actors.ports.machine.Machine`).
 
     While there is less room than the broker may still take, and what PostgreSQL needs to go on,
     nothing new is taken: the broker goes on until its own bound, and the disk is never full.

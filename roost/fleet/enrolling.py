@@ -3,7 +3,7 @@
 from functools import partial
 
 from actors.access.mqtt_credentials import client_id_of
-from actors.ports import Ids
+from actors.ports.ids import Ids
 from protocol.errors import SettingsError, in_words
 from roost.fleet.account import IMPORT_MAX, Account, Refused, side_by_side
 from roost.fleet.remembered import Memory, Owner

@@ -12,7 +12,7 @@ from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.broker.session import Habits
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
-from actors.ports import Broker, Delivery, Inbox, SessionPlan
+from actors.ports.broker import Broker, Delivery, Inbox, SessionPlan
 from bench import wire
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 

@@ -11,7 +11,7 @@ import trio
 from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.memory.clocks import SeededIds
 from actors.adapters.postgres.store import PostgresStore, open_store
-from actors.ports import Batch
+from actors.ports.store import Batch
 from protocol.errors import Unavailable
 from protocol.records import Rejection, Taken
 from tests.contract.pg_proxy import PgProxy, open_proxy

@@ -7,7 +7,7 @@ import trio
 
 from actors.adapters.mqtt import sending
 from actors.adapters.mqtt.broker import OUT
-from actors.ports import PUBLISH_MAX, Delivery, Publication
+from actors.ports.broker import PUBLISH_MAX, Delivery, Publication
 from protocol.device.publishing import PAYLOAD_MAX
 from protocol.device.topics import parse_topic, partition, unmapped
 from protocol.errors import Unpublishable

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 import trio
 
-from actors.ports import Delivery
+from actors.ports.broker import Delivery
 from protocol.device.topics import unmapped
 from tests.contract.brokers import Ending, Recorder, Rig
 

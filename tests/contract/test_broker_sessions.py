@@ -20,7 +20,7 @@ from actors.adapters.nats import mqtt_sessions
 from actors.adapters.nats.auth_callout import open_logins
 from actors.adapters.nats.jetstream import call
 from actors.adapters.nats.mqtt_sessions import MESSAGES, RELEASES, UNRELEASED, hash_of
-from actors.ports import Logins
+from actors.ports.logins import Logins
 from bench import wire
 from roost.embedded.broker import PARTITIONS, SUBSCRIPTIONS_MAX
 from tests.contract import habits

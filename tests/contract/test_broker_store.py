@@ -12,7 +12,7 @@ import trio
 from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.nats.mqtt_sessions import MESSAGES, UNRELEASED, hash_of
 from actors.adapters.nats.store_bounds import UNRELEASED_EACH, StoreBounds
-from actors.ports import SessionPlan
+from actors.ports.broker import SessionPlan
 from protocol import codec
 from roost.embedded import data_dir
 from roost.embedded.broker import EmbeddedBroker

@@ -10,7 +10,7 @@ import trio
 
 from actors.adapters.mqtt import link
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans
-from actors.ports import Publication
+from actors.ports.broker import Publication
 from tests.contract.brokers import Recorder
 from tests.contract.servers import Nats
 

@@ -13,7 +13,7 @@ from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.memory.broker.retained import MemoryRetained
 from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.nats.retained import NatsRetained
-from actors.ports import Delivery
+from actors.ports.broker import Delivery
 from actors.ports.retained import Held, RetainedMessages
 from protocol.device.publishing import PAYLOAD_MAX
 from protocol.device.topics import prefix, unmapped

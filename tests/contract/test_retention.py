@@ -6,8 +6,8 @@ import pytest
 
 from actors.adapters.postgres import history_deletion
 from actors.due.retention import Retention
-from actors.ports import FeedPage
 from actors.ports.charts import Expired
+from actors.ports.store import FeedPage
 from protocol.device.values import digest64
 from protocol.errors import Unavailable
 from protocol.records import Reading

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from actors.adapters.memory.clocks import SeededIds
-from actors.ports import Batch, Committed, FeedPage, Store
+from actors.ports.store import Batch, Committed, FeedPage, Store
 from protocol.device.alarms import Alarm
 from protocol.device.values import digest64
 from protocol.errors import Conflict, Unstorable

@@ -14,7 +14,7 @@ from actors.adapters.memory.store import charts as memory_charts
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.postgres import chart_queries, history_deletion
 from actors.due.retention import Retention
-from actors.ports import FeedPage
+from actors.ports.store import FeedPage
 from protocol.device.values import digest64
 from protocol.errors import Invalid
 from protocol.records import DeviceState, Reading, StateChange

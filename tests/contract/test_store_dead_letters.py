@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from actors.adapters.memory.store.store import MemoryStore
-from actors.ports import Store
+from actors.ports.store import Store
 from protocol import dead_letters
 from protocol.dead_letters import DETAIL_MAX, PAUSE_MAX_US, REASON_MAX, SUBJECT_MAX
 from protocol.rest.listing import OCCURRENCES

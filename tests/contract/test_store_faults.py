@@ -14,7 +14,7 @@ import trio
 
 from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres.store import READING_CONNECTIONS, open_store
-from actors.ports import Batch
+from actors.ports.store import Batch
 from protocol.records import Taken
 from tests.conftest import Logs
 from tests.contract.pg_scene import SESSION, WAIT_S, Call, Scene, attempt, open_scene, until

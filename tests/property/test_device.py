@@ -16,7 +16,7 @@ from actors.ingest.limits import Limits
 from actors.ingest.partition_clock import Flows
 from actors.ingest.rejections import KEPT_BYTES_MAX, readings_in
 from actors.ingest.retained_copies import RetainedCopies
-from actors.ports import Delivery
+from actors.ports.broker import Delivery
 from protocol import codec
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Topic, prefix

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actors.device import registry
 from actors.ingest import gateway as gateways
 from actors.ingest import writer as writers
-from actors.ports import FeedPage
+from actors.ports.store import FeedPage
 from actors.service import House
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Feed, StoredReading, StoredRejection

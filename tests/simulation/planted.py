@@ -23,7 +23,8 @@ from actors.ingest.gateway import Gateway
 from actors.ingest.redelivery import SessionLedger
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
-from actors.ports import Batch, Committed, Delivery
+from actors.ports.broker import Delivery
+from actors.ports.store import Batch, Committed
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.service import House
 from actors.user.actor import UserActor

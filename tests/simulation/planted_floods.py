@@ -4,7 +4,7 @@ from typing import Any
 
 from actors.ingest.limits import Limits
 from actors.ingest.rates import Rates
-from actors.ports import Delivery
+from actors.ports.broker import Delivery
 from protocol.device.topics import Topic
 from tests.simulation.planted import Patch, plant
 

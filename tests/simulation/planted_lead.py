@@ -11,8 +11,9 @@ from actors.due.restoration import Restoration
 from actors.due.scheduler import Clockwork
 from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership
-from actors.ports import Batch, Delivery
+from actors.ports.broker import Delivery
 from actors.ports.lead import Lead
+from actors.ports.store import Batch
 from actors.service import House
 from actors.user.mqtt_relay import Neighbours
 from protocol.records import Unit

@@ -6,7 +6,7 @@ import trio
 from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.memory.store.line import StoreLine
 from actors.ingest.canaries import EVERY_S
-from actors.ports import Batch, Committed
+from actors.ports.store import Batch, Committed
 from actors.service import PATIENCE_CANARIES, Pulse
 from protocol.errors import Fenced
 from protocol.times import SECOND_US

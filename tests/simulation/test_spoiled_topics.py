@@ -8,7 +8,7 @@ import trio
 
 from actors.adapters.memory.broker import broker as memory_broker
 from actors.adapters.mqtt import sending
-from actors.ports import Publication
+from actors.ports.broker import Publication
 from protocol.dead_letters import COMMANDS, LISTENERS
 from tests.simulation.device import VirtualDevice
 from tests.simulation.world import World

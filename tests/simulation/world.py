@@ -27,7 +27,7 @@ from actors.adapters.memory.store.rules import Unreadable
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.ingest.rates import RateSettings
-from actors.ports import Delivery
+from actors.ports.broker import Delivery
 from actors.service import House, Pulse
 from protocol.records import Media
 from tests.simulation import checks, crowding, faults

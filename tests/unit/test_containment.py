@@ -17,7 +17,7 @@ from actors.device.registry import Devices
 from actors.due import webhooks as couriers
 from actors.due.commands import Dispatcher
 from actors.due.webhooks import EACH_MAX, SENDERS, Courier
-from actors.ports import Publication
+from actors.ports.broker import Publication
 from actors.ports.webhooks import Errands
 from actors.runtime.supervisor import Supervisor
 from protocol.device import commands

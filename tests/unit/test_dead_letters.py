@@ -12,7 +12,7 @@ from actors.due.dead_letters import (
     put_aside,
     read_row_again,
 )
-from actors.ports import Store
+from actors.ports.store import Store
 from protocol.dead_letters import DeadLetter, reason_of
 from protocol.errors import Unavailable, Unstorable
 from roost.dead_letter_table import print_letters, table

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock
-from actors.ports import Publication
+from actors.ports.broker import Publication
 from actors.user import mqtt_relay as neighbours_module
 from actors.user.mqtt_relay import Neighbours
 from protocol.device import listeners

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.due.retention import Retention
-from actors.ports import Batch
+from actors.ports.store import Batch
 from protocol.device.values import digest64
 from protocol.errors import TooMany
 from protocol.records import Reading, Unit

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from actors.ports import Batch
+from actors.ports.store import Batch
 from protocol.errors import Reason
 from protocol.records import Rejection, Unit
 from tests.unit.site import ACCOUNT, Site

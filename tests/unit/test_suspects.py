@@ -8,7 +8,7 @@ import trio.testing
 
 from actors.adapters.mqtt.sending import PARTS, Fate, Sender
 from actors.adapters.mqtt.suspects import PAUSE_FIRST_S, PAUSE_MAX_S, SUSPECTS_MAX, Suspects
-from actors.ports import PUBLISH_MAX, Publication
+from actors.ports.broker import PUBLISH_MAX, Publication
 from protocol.device.publishing import PAYLOAD_MAX
 from protocol.errors import Unpublishable
 

@@ -11,7 +11,7 @@ import trio.testing
 from actors.adapters.memory.clocks import ManualClock, SeededIds
 from actors.ingest.counters import Accounts
 from actors.ingest.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
-from actors.ports import Batch, Committed
+from actors.ports.store import Batch, Committed
 from actors.runtime.supervisor import Supervisor
 from protocol.device.commands import CommandAck
 from protocol.errors import Unavailable, Unstorable

@@ -9,7 +9,7 @@ import msgspec
 import trio
 from quart import Request, Response
 
-from actors.ports import FeedPage
+from actors.ports.store import FeedPage
 from protocol import codec
 from protocol.records import Feed, StoredReading
 from protocol.rest.resources import ReadingView, reading_view

@@ -9,7 +9,7 @@ import trio
 from msgspec import UNSET, Meta
 from quart import Response
 
-from actors.ports import FeedPage
+from actors.ports.store import FeedPage
 from protocol.errors import Invalid, NotTaken
 from protocol.ids import is_uuid
 from protocol.records import Feed

@@ -9,7 +9,8 @@ import msgspec
 from quart import Request, Websocket
 
 from actors.access.sessions import Sessions
-from actors.ports import Ids, Store
+from actors.ports.ids import Ids
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid

@@ -12,7 +12,7 @@ from itertools import count
 import structlog
 from quart import Quart, Request, Response, g, request
 
-from actors.ports import Ids
+from actors.ports.ids import Ids
 
 ID_HEADER = "X-Request-Id"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

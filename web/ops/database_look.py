@@ -10,7 +10,7 @@ comes while it has no answer hears what is known by then.
 
 import trio
 
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.supervisor import Supervisor
 from protocol.errors import Unavailable, in_words
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 import trio
 
-from actors.ports import Hasher
+from actors.ports.ids import Hasher
 from web.http.turns import Turns
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ import trio
 from actors.adapters.asyncio_bridge import Bridge, open_bridge
 from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
 from actors.adapters.mqtt.sending import Fate, Sender
-from actors.ports import PUBLISH_MAX, Inbox, Publication, SessionPlan
+from actors.ports.broker import PUBLISH_MAX, Inbox, Publication, SessionPlan
 from actors.ports.retained import Held
 from actors.runtime.endings import ends_process
 from protocol.device.publishing import can_be_cleared, fault_of
@@ -121,7 +121,7 @@ def parse_url(url: str) -> Address:
 
 
 class MqttBroker:
-    """See `actors.ports.Broker`.
+    """See `actors.ports.broker.Broker`.
 
     Args:
         version: "3.1.1" or "5"; with "5", a broker that only knows 3.1.1 is met there.

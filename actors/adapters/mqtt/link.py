@@ -26,7 +26,7 @@ import trio
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 
-from actors.ports import Delivery, Inbox, Publication, SessionPlan
+from actors.ports.broker import Delivery, Inbox, Publication, SessionPlan
 from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.mqtt")

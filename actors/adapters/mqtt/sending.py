@@ -1,7 +1,7 @@
 """Publications on their way to a broker, so that one that cannot be sent costs the others little.
 
     sender = Sender(send, window=32)
-    answers = await sender.publish(messages)        # see `actors.ports.Broker.publish`
+    answers = await sender.publish(messages)  # see `actors.ports.broker.Broker.publish`
 
 What no broker takes is refused before it is sent (`protocol.device.publishing`). The others go out
 in parts, whose bytes are bounded: what somebody else publishes meanwhile waits for one part only.
@@ -17,7 +17,7 @@ from enum import Enum, auto
 import trio
 
 from actors.adapters.mqtt.suspects import Suspects
-from actors.ports import PUBLISH_MAX, Publication
+from actors.ports.broker import PUBLISH_MAX, Publication
 from protocol.device.publishing import PAYLOAD_MAX, fault_of
 from protocol.errors import Unpublishable
 

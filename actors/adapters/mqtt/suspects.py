@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
-from actors.ports import Publication
+from actors.ports.broker import Publication
 from protocol.errors import Unpublishable
 
 log = structlog.get_logger("roost.mqtt")

@@ -40,7 +40,8 @@ from actors.adapters.nats.share_keeper import ShareKeeper
 from actors.adapters.nats.store_bounds import StoreBounds
 from actors.adapters.nats.subscription_shares import SHARE, SubscriptionShares
 from actors.adapters.nats.unasked import Unasked
-from actors.ports import SessionPlan, Store
+from actors.ports.broker import SessionPlan
+from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
 from actors.runtime.sampled import Sampled
@@ -68,7 +69,7 @@ SHUT_OUT_S = 60.0
 
 
 class NatsLogins(NatsClients):
-    """Answers logins, and has power over whoever is in (`actors.ports.Logins`)."""
+    """Answers logins, and has power over whoever is in (`actors.ports.logins.Logins`)."""
 
     def __init__(
         self,

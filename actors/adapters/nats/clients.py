@@ -52,7 +52,7 @@ class NatsClients:
         await self._ask(self._connections.kick, client_id)
 
     async def shut_out(self, client_id: str, for_s: float) -> None:
-        """See `actors.ports.Logins`. Raises as `disconnect`."""
+        """See `actors.ports.logins.Logins`. Raises as `disconnect`."""
         self.keep_out([client_id], for_s)
         await self.disconnect(client_id)
         await trio.sleep(KICK_AGAIN_S)  # a login that was answered just before is connected by now

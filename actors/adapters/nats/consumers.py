@@ -11,7 +11,7 @@ from typing import Any
 import nats.errors
 
 from actors.adapters.asyncio_bridge import Bridge
-from actors.ports import SessionPlan
+from actors.ports.broker import SessionPlan
 from protocol import codec
 from protocol.errors import Unavailable, in_words
 

@@ -19,7 +19,7 @@ from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.nats.clients import NatsClients
 from actors.adapters.nats.mqtt_sessions import MqttSessions
 from actors.adapters.nats.subscription_shares import SubscriptionShares
-from actors.ports import Store
+from actors.ports.store import Store
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.sampled import Sampled
 from protocol.errors import BadPayload, Unavailable, in_words

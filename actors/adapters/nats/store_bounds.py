@@ -34,7 +34,7 @@ from actors.adapters.nats.mqtt_sessions import (
     UNRELEASED_SUBJECT,
     hash_of,
 )
-from actors.ports import SessionPlan
+from actors.ports.broker import SessionPlan
 from protocol import codec
 from protocol.errors import Unavailable, in_words
 

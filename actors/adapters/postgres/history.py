@@ -10,7 +10,7 @@ from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import ABOUT_ROWS
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
-from actors.ports import FeedPage
+from actors.ports.store import FeedPage
 from protocol.device import commands
 from protocol.errors import Conflict
 from protocol.people import people

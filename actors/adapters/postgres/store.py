@@ -33,8 +33,8 @@ from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.adapters.postgres.wire import connections, migrating
 from actors.adapters.postgres.wire.partitions import make_partitions
 from actors.adapters.postgres.wire.pool import Crossing, Pool
-from actors.ports import Batch, Committed, FeedPage
 from actors.ports.lead import Lead
+from actors.ports.store import Batch, Committed, FeedPage
 from protocol.records import (
     Device,
     Feed,
@@ -69,7 +69,7 @@ class PostgresStore(
     SqlLoginCalls,
     Crossing,
 ):
-    """See `actors.ports.Store` for what each call promises.
+    """See `actors.ports.store.Store` for what each call promises.
 
     Attributes:
         hung: at the end the database did not answer.

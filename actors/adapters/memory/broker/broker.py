@@ -21,7 +21,7 @@ from actors.adapters.memory.broker.line import Line, no_latency
 from actors.adapters.memory.broker.logins import Clients
 from actors.adapters.memory.broker.session import MOSQUITTO_5, Habits, Published, Session
 from actors.adapters.mqtt.sending import Fate, Sender
-from actors.ports import Delivery, Inbox, Publication, SessionPlan
+from actors.ports.broker import Delivery, Inbox, Publication, SessionPlan
 from actors.runtime.reply import Reply
 from protocol.device.publishing import fault_of
 from protocol.device.topics import partition
@@ -242,7 +242,7 @@ class MemoryBroker:
 
 
 class MemoryBrokerPort:
-    """See `actors.ports.Broker`: the side of one process, which counts its own connections.
+    """See `actors.ports.broker.Broker`: the side of one process, which counts its own connections.
 
     Attributes:
         on_delivery: told of each delivery before it is handed over.

@@ -53,7 +53,7 @@ class Clients:
 
 
 class MemoryLogins(NoLogins):
-    """See `actors.ports.Logins`: what one process has of it."""
+    """See `actors.ports.logins.Logins`: what one process has of it."""
 
     def __init__(self, broker: "MemoryBroker", is_cut: Callable[[], bool] = lambda: False) -> None:
         super().__init__()

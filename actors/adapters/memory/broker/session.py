@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from actors.adapters.memory.broker.line import Line
-from actors.ports import Delivery, SessionPlan
+from actors.ports.broker import Delivery, SessionPlan
 
 CONFIRM_S = 0.02  # a PINGREQ behind acknowledgements is answered so much later
 RECENT_MAX = 10_000

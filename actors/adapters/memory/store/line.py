@@ -21,7 +21,7 @@ from actors.adapters.memory.broker.line import no_latency
 from actors.adapters.memory.store.fates import CallFates
 from actors.adapters.memory.store.store import MemoryStore, Poisoned
 from actors.adapters.memory.store.tables import rolled_back
-from actors.ports import Batch, Committed
+from actors.ports.store import Batch, Committed
 from protocol.errors import Unavailable
 
 # What may become of a commit. "middle": it fails before COMMIT, nothing is stored. "answer": it is
@@ -90,7 +90,7 @@ class StoreFaults:
 
 
 class StoreLine:
-    """See `actors.ports.Store`: the side of one process."""
+    """See `actors.ports.store.Store`: the side of one process."""
 
     def __init__(self, store: MemoryStore, faults: StoreFaults) -> None:
         self._store = store

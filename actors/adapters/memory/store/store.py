@@ -21,8 +21,8 @@ from actors.adapters.memory.store.refusals import RefusalTables
 from actors.adapters.memory.store.rules import check_storable, revised
 from actors.adapters.memory.store.schedules import ScheduleTables
 from actors.adapters.memory.store.shop import ShopTables
-from actors.ports import Batch, Committed, FeedPage
 from actors.ports.lead import Lead
+from actors.ports.store import Batch, Committed, FeedPage
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, rollup_of
 from protocol.device.values import Value
@@ -69,7 +69,7 @@ class MemoryStore(
     ChartTables,
     ListTables,
 ):
-    """See `actors.ports.Store` for what each call promises.
+    """See `actors.ports.store.Store` for what each call promises.
 
     Attributes:
         poison: values that it refuses to store (`Unstorable`), as a row that breaks a rule.

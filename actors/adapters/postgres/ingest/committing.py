@@ -17,7 +17,7 @@ from actors.adapters.postgres.ingest import storing
 from actors.adapters.postgres.rollups.notes import NOTED, noted, noting
 from actors.adapters.postgres.wire.isolation import UNREADABLE
 from actors.adapters.postgres.wire.rows import columns, unnested
-from actors.ports import Batch, Committed
+from actors.ports.store import Batch, Committed
 from actors.ports.time import Progress
 from protocol.errors import Fenced
 from protocol.records import Rejection, StateChange, Unit

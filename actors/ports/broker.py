@@ -1,0 +1,119 @@
+"""The MQTT broker: our sessions on it, and what we send."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import msgspec
+
+from actors.runtime.clock import WallClock as WallClock
+from protocol.errors import Unpublishable
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """A message as the broker delivers it.
+
+    `connection` counts the connections of a session; `packet_id` is 0 for QoS 0, and tells a
+    message only while its connection lasts.
+    """
+
+    session: str
+    connection: int
+    packet_id: int
+    dup: bool
+    retain: bool
+    topic: str
+    payload: bytes
+
+
+# So many may be published at once.
+PUBLISH_MAX = 32
+
+
+class Publication(msgspec.Struct, frozen=True, gc=False):
+    """A message of ours. One that `is_late` when its turn has come is not sent, as if it had not
+    been taken."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    is_late: Callable[[], bool] | None = None
+
+
+class Inbox(Protocol):
+    """Who takes deliveries: the gateway. Every call is synchronous and never blocks."""
+
+    def connected(self, session: str, connection: int) -> None:
+        """A session has a new connection; deliveries follow."""
+        ...
+
+    def disconnected(self, session: str, connection: int) -> None: ...
+
+    def deliver(self, delivery: Delivery) -> None: ...
+
+    def heard(self, session: str, connection: int, acknowledged: int) -> None:
+        """The broker has surely processed the first `acknowledged` PUBACKs of this connection."""
+        ...
+
+
+class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One persistent MQTT session of ours: its client id and topic filters.
+
+    `live`: it carries status, acknowledgements or wills; the live map stands on it.
+    `persistent`: the broker keeps it while we are away; only the leading process has it.
+    `partition`: which part of the devices it brings; None where it brings none by itself.
+    `window`: so many messages the broker sends without an acknowledgement.
+    `is_seen`: others than we may subscribe to the topics that it brings.
+    `sends_again`: the broker sends what is unacknowledged again on the same connection (NATS, after
+    `ack_wait`); others do so on a new connection only (MQTT 3.1.1 §4.4).
+    """
+
+    client_id: str
+    filters: tuple[str, ...]
+    live: bool = False
+    sends_again: bool = False
+    persistent: bool = True
+    partition: int | None = None
+    window: int = 10_000
+    is_seen: bool = False
+
+
+class Broker(Protocol):
+    """The MQTT broker: our sessions on it, and what we send."""
+
+    @property
+    def sessions(self) -> Sequence[SessionPlan]: ...
+
+    def open(
+        self, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[None]:
+        """Keep all sessions connected until the block ends.
+
+        `prepare(session)` is awaited before each connection attempt.
+        """
+        ...
+
+    async def wait_subscribed(self) -> None:
+        """Wait until every session was subscribed once: from then on nothing is missed."""
+        ...
+
+    def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
+        """Send PUBACKs in one write; nothing where that connection is gone."""
+        ...
+
+    def renew(self, session: str, connection: int) -> None:
+        """Replace this connection by a new one; nothing where it is gone already."""
+        ...
+
+    def publish_nowait(self, topic: str, payload: bytes) -> bool:
+        """Send at QoS 0; False where it was dropped, or no broker takes it."""
+        ...
+
+    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
+        """Send up to `PUBLISH_MAX` messages at QoS 1, those of a topic in order, and wait for the
+        acknowledgements.
+
+        Answers which were acknowledged, and why one was not sent: no broker takes it, or this one
+        ends the connection each time. What became of the others is unknown.
+        """
+        ...

@@ -1,0 +1,28 @@
+"""Power over the connections of devices and listeners."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from actors.ports.broker_sessions import BrokerSessions
+from actors.runtime.clock import WallClock as WallClock
+
+
+class Logins(BrokerSessions, Protocol):
+    """Power over the connections of devices and listeners; a broker of somebody else's may not give
+    it to us."""
+
+    async def disconnect(self, client_id: str) -> None:
+        """Close the connection of that client id, if there is one."""
+        ...
+
+    async def shut_out(self, client_id: str, for_s: float) -> None:
+        """Close the connection of that client id, and refuse its logins for so many seconds.
+
+        Raises:
+            Unavailable: the broker did not close it; its next logins are refused all the same.
+        """
+        ...
+
+    def watch(self, arrived: Callable[[str], None]) -> None:
+        """Tell of the user whose listener logs in, each time; the one who asked last is told."""
+        ...
