@@ -13,8 +13,8 @@ import msgspec
 import structlog
 import trio
 
+from actors.containment.put_aside import put_aside
 from actors.device.slot import Seat
-from actors.due.dead_letters import put_aside
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
 from actors.ports.store import Store

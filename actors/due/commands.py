@@ -11,9 +11,9 @@ from functools import partial
 import structlog
 import trio
 
-from actors.due.dead_letters import put_aside
+from actors.containment.publishing import publish_each
+from actors.containment.put_aside import put_aside
 from actors.ports.broker import PUBLISH_MAX, Broker, Publication
-from actors.ports.publishing import publish_each
 from actors.ports.store import Store
 from actors.ports.time import Progress
 from actors.runtime.clock import WallClock

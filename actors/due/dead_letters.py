@@ -7,16 +7,16 @@ show) is due by its letter.
 Letters of what was deleted meanwhile go within seconds.
 """
 
-import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
 
+from actors.containment.put_aside import put_aside
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
-from protocol.dead_letters import DETAIL_MAX, OWN_ROW, DeadLetter, reason_of
+from protocol.dead_letters import OWN_ROW, DeadLetter
 from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
 
@@ -26,39 +26,6 @@ AGAIN_MAX = 100
 AGAIN_S = 10
 # Who is due by a row of its own has been tried by then, if its job works at all.
 RENEWED_WITHIN_S = 120
-
-
-async def put_aside(
-    store: Store,
-    clock: WallClock,
-    work: str,
-    subject: str,
-    error: Exception,
-    user_id: str | None = None,
-) -> int | None:
-    """Note that this work failed for its content; answers when (µs) it shall be tried again.
-
-    None: it could not be noted, for want of room or because the store does not answer.
-    """
-    reason = reason_of(error)
-    log.warning("put aside", work=work, subject=subject, reason=reason)
-    detail = "".join(traceback.format_exception(error))[-DETAIL_MAX:]
-    noted = await attempt(
-        partial(
-            store.put_aside,
-            work,
-            subject,
-            reason,
-            now_us=clock.now_us(),
-            user_id=user_id,
-            detail=detail,
-        )
-    )
-    if isinstance(noted, Failed):
-        said = in_words(noted.error)
-        log.warning("dead letter not noted", work=work, subject=subject, error=said)
-        return None
-    return noted
 
 
 async def read_row_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:

@@ -8,11 +8,11 @@ import structlog
 import trio
 
 from actors.device.leases import Leases
+from actors.device.restoration import Restoration, restore_waits
 from actors.due.commands import Dispatcher
 from actors.due.dead_letters import DeadLetters
 from actors.due.occurrences import CLAIM_PACE_S, Scheduling
 from actors.due.play_media import ScheduleMessageBuilder
-from actors.due.restoration import Restoration, restore_waits
 from actors.due.rollups import Rolling
 from actors.due.webhooks import Courier
 from actors.ingest.partition_clock import Flows

@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 import trio
 
-from actors.due.dead_letters import put_aside
+from actors.containment.put_aside import put_aside
 from actors.ports.store import Store
 from actors.ports.webhooks import Receivers
 from actors.runtime.clock import WallClock

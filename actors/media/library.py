@@ -21,7 +21,7 @@ from functools import partial
 
 import structlog
 
-from actors.due.dead_letters import put_aside
+from actors.containment.put_aside import put_aside
 from actors.ports.media import MediaDraft, MediaFiles
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock

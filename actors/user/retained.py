@@ -12,8 +12,8 @@ import msgspec
 import structlog
 import trio
 
+from actors.containment.publishing import publish_each
 from actors.ports.broker import PUBLISH_MAX, Broker, Publication
-from actors.ports.publishing import publish_each
 from actors.runtime.isolation import Failed
 from protocol.device.listeners import user_of
 from protocol.device.publishing import fault_of

@@ -7,7 +7,7 @@ import msgspec
 
 from actors.adapters.memory.store.store import MemoryStore
 from actors.device.registry import Devices
-from actors.due.restoration import Restoration
+from actors.device.restoration import Restoration
 from actors.due.scheduler import Clockwork
 from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from actors.due.restoration import Restoration
+from actors.device.restoration import Restoration
 from actors.due.scheduler import Clockwork
 from actors.ingest.partition_clock import DRAIN_S, Flows
 from protocol.device.alarms import OFFLINE, Alarm

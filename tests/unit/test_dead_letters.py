@@ -5,13 +5,8 @@ import pytest
 
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
-from actors.due.dead_letters import (
-    AGAIN_S,
-    RENEWED_WITHIN_S,
-    DeadLetters,
-    put_aside,
-    read_row_again,
-)
+from actors.containment.put_aside import put_aside
+from actors.due.dead_letters import AGAIN_S, RENEWED_WITHIN_S, DeadLetters, read_row_again
 from actors.ports.store import Store
 from protocol.dead_letters import DeadLetter, reason_of
 from protocol.errors import Unavailable, Unstorable

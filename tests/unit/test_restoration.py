@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock
-from actors.due.restoration import ALARMS_AT_ONCE, Restoration
+from actors.device.restoration import ALARMS_AT_ONCE, Restoration
 from actors.ports.time import WaitingAlarms
 from protocol.errors import Unavailable
 from tests.unit.makers import NOW, SECOND, USER, some_alarm
