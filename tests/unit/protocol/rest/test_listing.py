@@ -8,7 +8,7 @@ import pytest
 
 from protocol.rest.listing import LISTS
 from tests.unit.site import Site, open_site
-from tests.unit.test_strangers import ids_of_ada
+from tests.unit.web.people.test_strangers import ids_of_ada
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def raised(error: Exception, cause: Exception | None = None) -> Exception:
         (TimeoutError(), "TimeoutError: no answer in time"),
         (trio.TooSlowError(), "TooSlowError: no answer in time"),
         (EOFError(), "EOFError"),
-        (raised(AssertionError()), "AssertionError in tests.unit.test_errors.raised"),
+        (raised(AssertionError()), "AssertionError in tests.unit.protocol.test_errors.raised"),
         (raised(EOFError(), OSError("cut")), "EOFError, because of OSError: cut"),
         (raised(TimeoutError(), EOFError()), "TimeoutError: no answer in time"),
         (Unavailable(), "Unavailable"),

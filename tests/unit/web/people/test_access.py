@@ -15,7 +15,7 @@ from protocol.records import User
 from protocol.times import SECOND_US, format_us
 from tests.simulation.asgi import open_socket
 from tests.unit.site import ACCOUNT, Site
-from tests.unit.test_sessions import closed_with
+from tests.unit.web.people.test_sessions import closed_with
 from web.app import create_app
 from web.http.auth import Tokens
 from web.http.routing import WebSettings

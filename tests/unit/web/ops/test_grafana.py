@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.site import Site
 
-DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "roost.json"
+DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana" / "roost.json"
 
 
 async def test_every_panel_shows_metrics_that_there_are(site: Site) -> None:

@@ -19,8 +19,8 @@ from protocol.device.listeners import Listener
 from protocol.errors import Unavailable
 from protocol.ids import password_digest
 from protocol.records import MqttLogin
+from tests.unit.actors.adapters.test_login_queue import asked
 from tests.unit.makers import DEVICE, USER
-from tests.unit.test_login_queue import asked
 
 NAME = f"device-{DEVICE}"
 BAD = "device-00000000-0000-4000-8000-00000000bad0"

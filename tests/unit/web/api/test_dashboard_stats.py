@@ -1,7 +1,7 @@
 """The figures of the first page, as a black box."""
 
 from tests.unit.site import Site
-from tests.unit.test_readings import START, feed, fill
+from tests.unit.web.api.test_readings import START, feed, fill
 
 PATH = "/dashboard/stats"
 
