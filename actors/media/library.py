@@ -32,7 +32,7 @@ from protocol.records import Media
 
 log = structlog.get_logger("roost.media")
 
-# The store may still be doing what we heard no answer to: a statement for 20 s (`connecting.py`).
+# The store may still be doing what we heard no answer to: a statement for 20 s (`connections.py`).
 DOUBT_AGE_S = 120.0
 
 
