@@ -20,16 +20,16 @@ from actors.access.session_sweep import SessionSweep
 from actors.access.sessions import Sessions
 from actors.device.registry import IDLE_S, Devices
 from actors.due.dead_letters import expire_again, read_row_again
-from actors.due.scheduler import Clockwork
+from actors.due.scheduler import Scheduler
 from actors.ingest import retained_copies
 from actors.ingest.backlog import Backlog
 from actors.ingest.bounds import IngestBounds
 from actors.ingest.canaries import EVERY_S, Canaries
-from actors.ingest.counters import Accounts
+from actors.ingest.counters import Counters
 from actors.ingest.floods import Floods
 from actors.ingest.gateway import Gateway
 from actors.ingest.limits import Limits
-from actors.ingest.recent_messages import Inspector
+from actors.ingest.recent_messages import RecentMessages
 from actors.ingest.refusal_budget import RefusalBudget
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
@@ -47,13 +47,22 @@ from actors.ports.media import MediaFiles
 from actors.ports.store import Committed, Store
 from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
-from actors.user.mqtt_relay import Neighbours
+from actors.user.mqtt_relay import MqttRelay
 from actors.user.registry import Users
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, MEDIA, ROWS, DeadLetter
 from protocol.device.commands import Command
 from protocol.events import CommandChanged, Staleness
-from protocol.messages import Alive, Dead, DeviceEffect, Foreign, Live, Notice, Wait, Woke
-from protocol.records import OFFLINE, LoadedDevice, Unit
+from protocol.messages import (
+    ArmAlarm,
+    CameOnline,
+    DeviceEffect,
+    Foreign,
+    LeaseEnded,
+    LeaseRenewed,
+    Live,
+    Notice,
+)
+from protocol.records import OFFLINE, LoadedDevice, WriteUnit
 
 log = structlog.get_logger("roost.house")
 
@@ -77,7 +86,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     is_alone: bool = False
 
 
-class House:
+class Service:
     """The running house."""
 
     def __init__(
@@ -101,7 +110,7 @@ class House:
         self.zalo: IdentityProvider | None = ports.zalo
         self.machine: Machine | None = ports.machine
         self.media = Library(ports.store, ports.files, ports.clock)
-        self.neighbours = Neighbours(
+        self.mqtt_relay = MqttRelay(
             ports.store,
             ports.broker,
             ports.clock,
@@ -111,17 +120,17 @@ class House:
             wait_may_serve=lambda: self.leadership.wait_may_serve(),
             written=self._written,
         )
-        ports.logins.watch(self.neighbours.arrived)
+        ports.logins.watch(self.mqtt_relay.arrived)
         self.session_sweep = SessionSweep(ports.store, ports.logins)
         self.sessions = Sessions(
             ports.store,
             look_again_s / 2,
-            self.neighbours.changed,
-            self.neighbours.overwritten,
-            self.neighbours.anew,
+            self.mqtt_relay.changed,
+            self.mqtt_relay.overwritten,
+            self.mqtt_relay.anew,
         )
-        self.accounts = Accounts()
-        self.inspector = Inspector()
+        self.counters = Counters()
+        self.recent_messages = RecentMessages()
         self.refusals = RefusalBudget(bounds.refusals)
         # When the end stops waiting for what is in flight (Trio's clock); None before the end.
         self.drained_by_s: float | None = None
@@ -131,7 +140,7 @@ class House:
         self.writer = Writer(
             ports.store,
             ports.ids,
-            self.accounts,
+            self.counters,
             ports.rng,
             lambda committed, units: self._committed(committed, units),
             lambda units, epoch: self._gave_up(units, epoch),
@@ -141,7 +150,7 @@ class House:
             ports.store,
             holder,
             led=self._led,
-            resumed=self.neighbours.anew,
+            resumed=self.mqtt_relay.anew,
             give_up=lambda: self._give_up(),
             stood_by=lambda: self.gateway.others_serve(),
             heard=lambda: self.gateway.brought,
@@ -172,7 +181,7 @@ class House:
         self.users = Users(
             ports.store, self.supervisor, self.devices.announce, self._written, on_step
         )
-        self.clockwork = Clockwork(
+        self.scheduler = Scheduler(
             ports,
             ask=self.devices.ask,
             tell=lambda user_id, event: self.users.tell(user_id, event),
@@ -182,7 +191,7 @@ class House:
             look_again_s=look_again_s,
             again={
                 DEVICES: self.devices.load_again,
-                LISTENERS: self.neighbours.look_again,
+                LISTENERS: self.mqtt_relay.look_again,
                 MEDIA: self._settle_again,
                 ROWS: self._read_row_again,
                 HISTORY: self._expire_again,
@@ -196,7 +205,7 @@ class House:
             retry_after_s=bounds.rates.retry_after_s,
             told=self.users.renew,
         )
-        self.limits = Limits(bounds.rates, ports.broker.sessions, self.accounts, self.floods.began)
+        self.limits = Limits(bounds.rates, ports.broker.sessions, self.counters, self.floods.began)
         self.canaries.is_there = self.limits.is_there
         self.canaries.forgot = self.limits.forgot
         self.retained = RetainedCopies(
@@ -213,14 +222,14 @@ class House:
             ports.broker,
             ports.store,
             ports.clock,
-            self.accounts,
+            self.counters,
             hand_over=self.devices.hand_over,
             live_changed=lambda since_us: self.users.tell_all(Staleness(since_us)),
             confirm=self.writer.confirm,
-            seen=self.inspector.seen,
-            flows=self.clockwork.flows,
+            seen=self.recent_messages.seen,
+            flows=self.scheduler.flows,
             wait_may_serve=self.leadership.wait_may_serve,
-            can_send=self.neighbours.anew,
+            can_send=self.mqtt_relay.anew,
             submit=self.writer.submit,
             canary_passed=self.canaries.passed,
             canary_came=self.canaries.came,
@@ -237,39 +246,41 @@ class House:
         """A device that nobody could read can be read again: it has a lease, if it is online, and
         its alarms wait."""
         if loaded.device.state.status != OFFLINE:
-            self.clockwork.leases.restore([loaded.device])
-        self.clockwork.restore_waits(loaded)
+            self.scheduler.leases.restore([loaded.device])
+        self.scheduler.restore_waits(loaded)
 
     def _begins(self, loaded: LoadedDevice) -> None:
         """Its alarms wait, also one that nobody could read when this process took over."""
         if loaded.alarms:
-            self.clockwork.restore_waits(loaded)
+            self.scheduler.restore_waits(loaded)
 
     def _read_row_again(self, letter: DeadLetter) -> None:
         again = partial(read_row_again, self.store, self.clock, letter)
-        self.supervisor.contain(f"row {letter.subject}", again, gave_up=lambda: None)
+        self.supervisor.run_contained(f"row {letter.subject}", again, gave_up=lambda: None)
 
     def _expire_again(self, letter: DeadLetter) -> None:
         """Delete what that feed keeps no longer; others behind it come along."""
         again = partial(expire_again, self.store, self.clock, letter)
-        self.supervisor.contain(f"history of feed {letter.subject}", again, gave_up=lambda: None)
+        self.supervisor.run_contained(
+            f"history of feed {letter.subject}", again, gave_up=lambda: None
+        )
 
     def _settle_again(self, letter: DeadLetter) -> None:
         """Whether anybody has this content is asked once more, beside everything else."""
         again = partial(self.media.settle_again, letter.subject)
-        self.supervisor.contain(f"media {letter.subject}", again, gave_up=lambda: None)
+        self.supervisor.run_contained(f"media {letter.subject}", again, gave_up=lambda: None)
 
     def _renewed(self, user_id: str) -> None:
         """A change of what this user has may have been done after all."""
         self.users.renew(user_id)
-        self.neighbours.changed(user_id)
+        self.mqtt_relay.changed(user_id)
 
     def _led(self, epoch: int) -> None:
         self.writer.epoch = epoch
         self.canaries.led()
-        self.clockwork.take_over(self.supervisor)
-        self.neighbours.anew()
-        self.supervisor.keep("renewer", self._renew_dashboards)
+        self.scheduler.take_over(self.supervisor)
+        self.mqtt_relay.anew()
+        self.supervisor.run_essential("renewer", self._renew_dashboards)
 
     async def _renew_dashboards(self) -> None:
         """What the leader before changed was said by it alone: dashboards that were opened here
@@ -277,7 +288,7 @@ class House:
         await self.store.session_memory("")
         self.users.renew_all()
 
-    def _gave_up(self, units: Sequence[Unit], epoch: int) -> None:
+    def _gave_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
         self.gateway.gave_up(units)
         self.leadership.doubt(epoch)
 
@@ -291,7 +302,7 @@ class House:
         """
         self.gateway.give_up_sessions()
         self.users.give_up()
-        self.clockwork.leases.clear()
+        self.scheduler.leases.clear()
         await self.devices.retire()
         await self.writer.barrier()
         self.users.renew_all()
@@ -303,49 +314,49 @@ class House:
 
     def wake(self, name: str) -> None:
         """There may be due work of this kind: "occurrences", "plans", "commands", "webhooks"."""
-        self.clockwork.wake(name)
+        self.scheduler.wake(name)
 
     def due(self, name: str, at_us: int) -> None:
         """There will be due work of this kind."""
-        self.clockwork.due(name, at_us)
+        self.scheduler.due(name, at_us)
 
     def told_of(self, command: Command) -> None:
         """A command was added: it goes out as soon as can be."""
         self.users.tell(command.user_id, CommandChanged(command))
         self.wake("commands")
 
-    def _committed(self, committed: Committed, units: Sequence[Unit]) -> None:
+    def _committed(self, committed: Committed, units: Sequence[WriteUnit]) -> None:
         self.gateway.committed(committed.no, units)
         self.refusals.committed(units, committed.unknown)
-        self.clockwork.changed(committed.changed)
+        self.scheduler.changed(committed.changed)
         if any(unit.readings for unit in units):
-            self.due("rollups", self.clockwork.rolling.wanted_us())
+            self.due("rollups", self.scheduler.rolling.wanted_us())
         for change in committed.unknown:
             topic = change.otherwise.topic
             self.devices.tell(change.device, Foreign(topic=topic))
 
     def _perform(self, effect: DeviceEffect) -> None:
-        if self.leadership.gives_up and not isinstance(effect, Unit):
+        if self.leadership.gives_up and not isinstance(effect, WriteUnit):
             return  # it comes from an actor that is to end, and its unit will be refused
-        leases = self.clockwork.leases
+        leases = self.scheduler.leases
         match effect:
-            case Unit():
+            case WriteUnit():
                 if effect.rejections:
-                    self.inspector.refused(effect.device, effect.rejections)
+                    self.recent_messages.refused(effect.device, effect.rejections)
                 self.writer.submit(self.refusals.judged(effect))
             case Live(user_id=user_id, device_code=code, event=event):
                 self.users.tell(user_id, event)
-                self.neighbours.tell(user_id, code, event)
+                self.mqtt_relay.tell(user_id, code, event)
             case Notice():
                 self.gateway.tell(effect)
-            case Alive():
+            case LeaseRenewed():
                 leases.alive(effect.key, effect.after_s, effect.word, anew=effect.anew)
-            case Dead(key=key):
+            case LeaseEnded(key=key):
                 leases.dead(key)
-            case Wait():
+            case ArmAlarm():
                 leases.wait(effect.key, effect.feed_num, effect.since_us, effect.for_s)
-            case Woke(device_num=device_num):
-                self.clockwork.nudge(device_num)
+            case CameOnline(device_num=device_num):
+                self.scheduler.nudge(device_num)
 
     async def drain(self) -> None:
         """Take nothing new from the broker and claim no due work; wait until what was taken is
@@ -359,7 +370,7 @@ class House:
         if self.drained_by_s is None:
             self.drained_by_s = trio.current_time() + DRAIN_MAX_S
             self.gateway.closing = True
-            self.clockwork.close()
+            self.scheduler.close()
         with trio.move_on_at(self.drained_by_s) as scope:
             await self.writer.barrier()
             while self._has_in_flight:
@@ -371,7 +382,7 @@ class House:
     @property
     def _has_in_flight(self) -> bool:
         gateway = self.gateway
-        return bool(gateway.in_flight or gateway.unheard or self.clockwork.in_flight)
+        return bool(gateway.in_flight or gateway.unheard or self.scheduler.in_flight)
 
     def _give_up_draining(self) -> str:
         """Log what is not done, and say it."""
@@ -384,9 +395,9 @@ class House:
                 f"left to the broker, for the next process: {messages} messages that are not"
                 f" committed, and {unheard} of which it may not have heard that they are; {why}"
             )
-        if self.clockwork.in_flight:
-            commands = self.clockwork.dispatcher.in_flight
-            deliveries = self.clockwork.courier.in_flight
+        if self.scheduler.in_flight:
+            commands = self.scheduler.command_outbox.in_flight
+            deliveries = self.scheduler.webhook_sender.in_flight
             log.warning("left to the next process", commands=commands, deliveries=deliveries)
             said.append(
                 f"left to the next process: {commands} commands and {deliveries} deliveries"
@@ -413,36 +424,36 @@ async def open_house(
     look_again_s: float = LOOK_AGAIN_S,
     pulse: Pulse | None = None,
     bounds: IngestBounds | None = None,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Service]:
     """Open the house on its ports; it takes messages when the block begins."""
     pulse, bounds = pulse or Pulse(), bounds or IngestBounds()
     async with trio.open_nursery() as nursery:
-        house = House(nursery, ports, on_step, idle_s, look_again_s, pulse, bounds)
-        house.supervisor.keep("leadership", house.leadership.run)
-        house.supervisor.keep("writer", house.writer.run)
-        house.supervisor.keep("loader", house.devices.load_forever)
-        house.supervisor.keep("fetcher", house.gateway.fetch_forever)
-        house.supervisor.keep("refused", house.gateway.refused_acks.run)
-        house.supervisor.keep("floods", house.floods.run)
-        house.supervisor.keep("sessions", house.sessions.run)
-        house.supervisor.keep("neighbours", house.neighbours.run)
-        house.supervisor.keep("session sweep", house.session_sweep.run)
-        house.supervisor.keep("refresher", house.devices.refresh_forever)
-        house.supervisor.keep("canaries", house.canaries.run)
-        house.supervisor.keep("backlog", house.backlog.run)
-        house.supervisor.keep("retained", house.retained.run)
-        house.clockwork.start(house.supervisor)
-        async with house.broker.open(house.gateway, house.gateway.prepare):
+        service = Service(nursery, ports, on_step, idle_s, look_again_s, pulse, bounds)
+        service.supervisor.run_essential("leadership", service.leadership.run)
+        service.supervisor.run_essential("writer", service.writer.run)
+        service.supervisor.run_essential("loader", service.devices.load_forever)
+        service.supervisor.run_essential("fetcher", service.gateway.fetch_forever)
+        service.supervisor.run_essential("refused", service.gateway.refused_acks.run)
+        service.supervisor.run_essential("floods", service.floods.run)
+        service.supervisor.run_essential("sessions", service.sessions.run)
+        service.supervisor.run_essential("mqtt relay", service.mqtt_relay.run)
+        service.supervisor.run_essential("session sweep", service.session_sweep.run)
+        service.supervisor.run_essential("refresher", service.devices.refresh_forever)
+        service.supervisor.run_essential("canaries", service.canaries.run)
+        service.supervisor.run_essential("backlog", service.backlog.run)
+        service.supervisor.run_essential("retained", service.retained.run)
+        service.scheduler.start(service.supervisor)
+        async with service.broker.open(service.gateway, service.gateway.prepare):
             try:
                 # The block has a nursery of its own: when an essential task gives up, the block
                 # ends first, and what is in flight is drained by those that still work.
                 async with trio.open_nursery() as block:
-                    block.start_soon(house.supervisor.raise_failure)
-                    yield house
+                    block.start_soon(service.supervisor.raise_failure)
+                    yield service
                     block.cancel_scope.cancel()
             finally:
                 with trio.CancelScope(shield=True):  # bounded by DRAIN_MAX_S
-                    await house.drain()
+                    await service.drain()
         with trio.CancelScope(shield=True):  # bounded by RESIGN_WITHIN_S
-            await house.leadership.resign()
+            await service.leadership.resign()
         nursery.cancel_scope.cancel()

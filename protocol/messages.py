@@ -8,7 +8,7 @@ from protocol.device.commands import CommandAck
 from protocol.device.payloads import DeviceStatus, RawReading
 from protocol.errors import Refusal
 from protocol.events import Event
-from protocol.records import Device, LoadedDevice, Origin, Unit
+from protocol.records import Device, LoadedDevice, Origin, WriteUnit
 
 Done = Callable[[], None]
 
@@ -114,7 +114,7 @@ class Live(_Message, frozen=True, kw_only=True):
     event: Event
 
 
-class Alive(_Message, frozen=True, kw_only=True):
+class LeaseRenewed(_Message, frozen=True, kw_only=True):
     """The device's lease: silent for `after_s`, it counts as offline.
 
     `anew`: it spoke, its `word`-th word since the actor began; else only the length has changed.
@@ -126,13 +126,13 @@ class Alive(_Message, frozen=True, kw_only=True):
     anew: bool = True
 
 
-class Dead(_Message, frozen=True, kw_only=True):
+class LeaseEnded(_Message, frozen=True, kw_only=True):
     """It is offline, or is no more: its lease ends."""
 
     key: tuple[str, str]
 
 
-class Wait(_Message, frozen=True, kw_only=True):
+class ArmAlarm(_Message, frozen=True, kw_only=True):
     """Say `OutsideSince` in so many seconds, unless told otherwise; None: do not say it."""
 
     key: tuple[str, str]
@@ -141,13 +141,13 @@ class Wait(_Message, frozen=True, kw_only=True):
     for_s: float | None
 
 
-class Woke(_Message, frozen=True, kw_only=True):
+class CameOnline(_Message, frozen=True, kw_only=True):
     """It came online: what it was sent meanwhile is sent again."""
 
     device_num: int
 
 
-DeviceEffect = Unit | Notice | Live | Alive | Dead | Wait | Woke
+DeviceEffect = WriteUnit | Notice | Live | LeaseRenewed | LeaseEnded | ArmAlarm | CameOnline
 
 
 # To a user actor

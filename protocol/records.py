@@ -247,7 +247,7 @@ class AckChange(msgspec.Struct, frozen=True, gc=False):
     device_num: int
     ack: CommandAck
     otherwise: Rejection
-    keeps: bool = True  # else it is only counted (`Unit.not_kept`)
+    keeps: bool = True  # else it is only counted (`WriteUnit.not_kept`)
 
 
 class StateChange(msgspec.Struct, frozen=True, gc=False):
@@ -264,7 +264,7 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
     digest: bytes
 
 
-class Unit(msgspec.Struct, frozen=True, gc=False):
+class WriteUnit(msgspec.Struct, frozen=True, gc=False):
     """All that one message (or one event) asks of the store; it is committed whole or not at all.
 
     `receipt` is settled after the commit; it belongs to the gateway and is opaque here. `not_kept`

@@ -15,7 +15,7 @@ import trio
 from actors.adapters.mqtt.device import open_devices
 from actors.adapters.mqtt.link import Address
 from actors.adapters.system.clocks import Argon2Hasher
-from actors.service import House
+from actors.service import Service
 from protocol import codec
 from protocol.device.topics import prefix
 from protocol.errors import SettingsError, in_words
@@ -52,9 +52,9 @@ class Demo(msgspec.Struct):
     logins: dict[str, NewLogin] = {}
 
 
-async def run(house: House, broker: Address, url: str, path: Path) -> None:
+async def run(service: Service, broker: Address, url: str, path: Path) -> None:
     """Make what is missing, say how to log in, and publish until cancelled."""
-    made = await _make(house, path / "demo.json")
+    made = await _make(service, path / "demo.json")
     login = made.logins[WORKBENCH.code]
     topic = prefix(made.user_id, WORKBENCH.code)
     print(f"demo   {url}  e-mail {EMAIL}  password {made.password}")
@@ -63,23 +63,23 @@ async def run(house: House, broker: Address, url: str, path: Path) -> None:
         f" -u {login.client_id} -P {login.password} -q 1 -t {topic}/feeds/temperature -m 25.5",
         flush=True,
     )
-    session = house.clock.now_us() // SECOND_US
+    session = service.clock.now_us() // SECOND_US
     async with open_devices() as connect, trio.open_nursery() as nursery:
         for place in PLACES:
             nursery.start_soon(_device(broker, made, place, session).live, connect)
 
 
-async def _make(house: House, file: Path) -> Demo:
+async def _make(service: Service, file: Path) -> Demo:
     made = _read(file)
-    user = await house.store.user_by_email(EMAIL)
+    user = await service.store.user_by_email(EMAIL)
     if made is None or user is None:
-        made = await _make_user(house, user)
+        made = await _make_user(service, user)
     for place in (*PLACES, WORKBENCH):
         if place.code not in made.logins:
             made.logins[place.code] = await provision_device(
-                house.store,
-                house.clock,
-                house.ids,
+                service.store,
+                service.clock,
+                service.ids,
                 made.user_id,
                 place.code,
                 place.name,
@@ -100,20 +100,20 @@ def _read(file: Path) -> Demo | None:
         ) from None
 
 
-async def _make_user(house: House, known: User | None) -> Demo:
-    password = house.ids.secret()
+async def _make_user(service: Service, known: User | None) -> Demo:
+    password = service.ids.secret()
     hashed = await Argon2Hasher().hash(password)
     if known is not None:  # its password is lost with demo.json: give it a new one
-        await house.store.update_user(msgspec.structs.replace(known, password_hash=hashed))
+        await service.store.update_user(msgspec.structs.replace(known, password_hash=hashed))
         return Demo(password, known.id)
     user = User(
-        id=house.ids.uuid(),
+        id=service.ids.uuid(),
         email=EMAIL,
         full_name="Demo",
         password_hash=hashed,
-        created_us=house.clock.now_us(),
+        created_us=service.clock.now_us(),
     )
-    await house.store.add_user(user)
+    await service.store.add_user(user)
     return Demo(password, user.id)
 
 

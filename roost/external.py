@@ -17,7 +17,7 @@ from actors.adapters.smtp.mailer import MailSettings
 from actors.adapters.system.clocks import SystemIds
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
-from actors.service import House
+from actors.service import Service
 from protocol.errors import SettingsError
 from roost import deadline
 from roost.embedded import data_dir
@@ -63,12 +63,12 @@ async def serve(settings: ServeSettings) -> None:
         mqtt_url=settings.mqtt_public_url,
     )
 
-    async def serve_ready(house: House, url: str) -> None:
-        house.supervisor.keep("sql readers", partial(watch_readers, store))
-        await house.leadership.decided.wait()
-        if house.leadership.is_standby:
+    async def serve_ready(service: Service, url: str) -> None:
+        service.supervisor.run_essential("sql readers", partial(watch_readers, store))
+        await service.leadership.decided.wait()
+        if service.leadership.is_standby:
             print(f"standby {url}", flush=True)
-        await house.canaries.wait_passed()
+        await service.canaries.wait_passed()
         print(f"ready {url} {settings.mqtt_public_url or _without_login(broker)}", flush=True)
 
     files_opened = open_media_files(settings.data_dir / "media")

@@ -33,7 +33,7 @@ from actors.ports.retained import RetainedMessages
 from actors.ports.store import Store
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
-from actors.service import House, Pulse, open_house
+from actors.service import Pulse, Service, open_house
 from protocol.errors import Unavailable, in_words
 from protocol.schedule.civil import load_zones
 from roost import deadline, logs
@@ -114,13 +114,13 @@ def make_ports(
 
 @asynccontextmanager
 async def open_web(
-    house: House, settings: WebSettings, http: Bind, process: ProcessFigures
+    service: Service, settings: WebSettings, http: Bind, process: ProcessFigures
 ) -> AsyncIterator[str]:
     """Serve the house over HTTP while the block runs; gives the URL that it listens on."""
     await check_free(http, "HTTP")
     harden()
     sockets = Sockets()
-    app = create_app(house, Argon2Hasher(), settings, sockets, process)
+    app = create_app(service, Argon2Hasher(), settings, sockets, process)
     config = ServerConfig(process.connections)
     config.bind = [http.shown]
     config.graceful_timeout = GRACE_S
@@ -203,7 +203,7 @@ async def run_until_signal(
     settings: WebSettings,
     http: Bind,
     where: Where,
-    serve_ready: Callable[[House, str], Awaitable[None]],
+    serve_ready: Callable[[Service, str], Awaitable[None]],
     bounds: IngestBounds,
     *,
     alone: bool = False,
@@ -220,17 +220,19 @@ async def run_until_signal(
         bounds: how much devices and users may send.
     """
 
-    def start_beside(beside: trio.Nursery, house: House, url: str) -> None:
+    def start_beside(beside: trio.Nursery, service: Service, url: str) -> None:
         where.listens(url)
-        deadline.tell_also(lambda: house.left)
-        keep_tidy(house.supervisor, house.store, house.clock, house.media, house.refusals.limits)
+        deadline.tell_also(lambda: service.left)
+        keep_tidy(
+            service.supervisor, service.store, service.clock, service.media, service.refusals.limits
+        )
         _keep_what_is_there()
         lag.install()
-        beside.start_soon(get_ready, house, url)
+        beside.start_soon(get_ready, service, url)
 
-    async def get_ready(house: House, url: str) -> None:
+    async def get_ready(service: Service, url: str) -> None:
         await trio.to_thread.run_sync(load_zones)
-        await serve_ready(house, url)
+        await serve_ready(service, url)
 
     @contextmanager
     def ending() -> Iterator[None]:
@@ -253,7 +255,7 @@ async def run_until_signal(
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
                 open_house(ports, pulse=pulse, bounds=bounds),
-                lambda house: open_web(house, settings, http, process),
+                lambda service: open_web(service, settings, http, process),
                 start_beside,
                 stop,
                 ending,

@@ -4,7 +4,7 @@ At the end:
 
 1. nothing new is taken from the broker, and no due work is claimed;
 2. what was taken is committed, and the broker has processed the acknowledgements; commands and
-   deliveries to webhooks that were claimed are sent, and it is noted (`House.drain`);
+   deliveries to webhooks that were claimed are sent, and it is noted (`Service.drain`);
 3. sockets are closed with 1001, and the web server ends; then what people wrote meanwhile is waited
    for, too;
 4. the sessions at the broker end, then the tasks of the house, then (outside) the servers of ours.
@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import trio
 
-from actors.service import House
+from actors.service import Service
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -53,9 +53,9 @@ class Closing(Generic[T]):
 
 
 async def run_until_stopped(
-    house_opened: AbstractAsyncContextManager[House],
-    open_front: Callable[[House], AbstractAsyncContextManager[F]],
-    start_beside: Callable[[trio.Nursery, House, F], None],
+    house_opened: AbstractAsyncContextManager[Service],
+    open_front: Callable[[Service], AbstractAsyncContextManager[F]],
+    start_beside: Callable[[trio.Nursery, Service, F], None],
     stop: trio.Event,
     ending: Callable[[], AbstractContextManager[None]] = nullcontext,
     part: Part = nullcontext,
@@ -71,14 +71,14 @@ async def run_until_stopped(
     """
     tasks = "the tasks of the service and its sessions at the broker"
     async with (
-        Closing(house_opened, tasks, part) as house,
-        Closing(open_front(house), "the web server", part) as front,
+        Closing(house_opened, tasks, part) as service,
+        Closing(open_front(service), "the web server", part) as front,
         trio.open_nursery() as beside,
     ):
         with ending():
-            start_beside(beside, house, front)
+            start_beside(beside, service, front)
             await stop.wait()
         # Before the web ends: a client that reads nothing may hold that up.
         with part("the commit of what was taken"):
-            await house.drain()
+            await service.drain()
         beside.cancel_scope.cancel()

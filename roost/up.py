@@ -19,7 +19,7 @@ from actors.adapters.smtp.mailer import MailSettings
 from actors.adapters.system.clocks import SystemClock
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
-from actors.service import House
+from actors.service import Service
 from roost import deadline, demo
 from roost.embedded import data_dir
 from roost.embedded.broker import (
@@ -160,25 +160,27 @@ async def _serve(
         bounds = logins.store_bounds(broker.sessions, server.size)
         shares = logins.share_keeper()
 
-        async def serve_ready(house: House, url: str) -> None:
-            probes = _probes(house, store, logins)
-            house.supervisor.keep("watchdog", partial(watchdog.run, probes))
-            house.supervisor.keep("disk", disk.watch)
-            house.supervisor.keep("broker store", partial(bound_store, bounds))
-            house.supervisor.keep("sql readers", partial(watch_readers, store))
-            house.supervisor.keep("broker door", logins.doorkeeper(server.connections).run)
-            house.supervisor.keep("broker shares", shares.run)
+        async def serve_ready(service: Service, url: str) -> None:
+            probes = _probes(service, store, logins)
+            service.supervisor.run_essential("watchdog", partial(watchdog.run, probes))
+            service.supervisor.run_essential("disk", disk.watch)
+            service.supervisor.run_essential("broker store", partial(bound_store, bounds))
+            service.supervisor.run_essential("sql readers", partial(watch_readers, store))
+            service.supervisor.run_essential(
+                "broker door", logins.doorkeeper(server.connections).run
+            )
+            service.supervisor.run_essential("broker shares", shares.run)
             logs = [path / "postgres.log", path / "broker.log"]
-            house.supervisor.keep("server logs", partial(keep_short, logs))
+            service.supervisor.run_essential("server logs", partial(keep_short, logs))
             # Before our sessions exist the broker would acknowledge messages for nobody.
             await broker.wait_subscribed()
             await look(bounds)
             await shares.begin()
             await logins.open()
-            await house.canaries.wait_passed()
+            await service.canaries.wait_passed()
             print(f"ready {url} {mqtt_url}", flush=True)
             if settings.demo:
-                await demo.run(house, server.address, url, path)
+                await demo.run(service, server.address, url, path)
 
         # Nobody else has the lock of the data directory.
         await run_until_signal(
@@ -186,12 +188,12 @@ async def _serve(
         )
 
 
-def _probes(house: House, store: PostgresStore, logins: NatsLogins) -> Probes:
+def _probes(service: Service, store: PostgresStore, logins: NatsLogins) -> Probes:
     return Probes(
         broker=logins.health,
         old=store.ping,
         new=store.knock,
-        canaries=house.canaries,
-        arrivals=lambda: house.accounts.total.received,
-        is_stuck=lambda: house.writer.statistics().stuck_since_s is not None,
+        canaries=service.canaries,
+        arrivals=lambda: service.counters.total.received,
+        is_stuck=lambda: service.writer.statistics().stuck_since_s is not None,
     )

@@ -8,7 +8,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from actors.ports.ids import Hasher
-from actors.service import House
+from actors.service import Service
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
 from protocol.rest.resources import ProblemView
@@ -76,7 +76,7 @@ UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operation
 
 
 def create_app(
-    house: House,
+    service: Service,
     hasher: Hasher,
     settings: WebSettings,
     sockets: Sockets | None = None,
@@ -95,13 +95,13 @@ def create_app(
     addresses = Addresses(settings.trusted_proxies)
     rates = Rates(settings.requests_per_s)
     context = Context(
-        house=house,
+        service=service,
         auth=Auth(
             tokens,
-            house.sessions,
-            house.store,
-            house.clock,
-            house.ids,
+            service.sessions,
+            service.store,
+            service.clock,
+            service.ids,
             addresses,
             settings.public_url,
         ),
@@ -129,7 +129,7 @@ def create_app(
     app.add_websocket("/ws/devices", view_func=live)
     _handle_errors(app)
     is_https = (settings.public_url or "").startswith("https:")
-    middleware.install(app, house.ids, settings.cors_origins, is_https=is_https)
+    middleware.install(app, service.ids, settings.cors_origins, is_https=is_https)
 
     async def wait_turn() -> None:
         await context.pace.wait(context.addresses.network(request))

@@ -31,7 +31,7 @@ from protocol.events import (
 from protocol.events import Auth as AuthFrame
 from protocol.records import Device
 from protocol.times import SECOND_US
-from web.http.auth import Asker
+from web.http.auth import Principal
 from web.http.connections import known
 from web.http.paced_frames import at_a_pace
 from web.http.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
@@ -57,9 +57,9 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
             asker, token = await authenticated(context, sockets.idle, socket)
             most = context.settings.bounds.dashboards
             known(socket.scope)
-            with context.house.sessions.watch(asker.id) as ended:
+            with context.service.sessions.watch(asker.id) as ended:
                 await still_in(context, asker, token)
-                async with context.house.users.watch(asker.user.id, most) as outbox:
+                async with context.service.users.watch(asker.user.id, most) as outbox:
                     await _Session(context, sockets, socket, asker, ended, outbox).run()
         except Busy as busy:
             with trio.move_on_after(CLOSE_WITHIN_S):
@@ -77,13 +77,13 @@ class _Session:
         context: Context,
         sockets: Sockets,
         socket: Websocket,
-        asker: Asker,
+        asker: Principal,
         ended: trio.Event,
         outbox: Outbox,
     ) -> None:
-        self._users = context.house.users
-        self._clock: WallClock = context.house.clock
-        self._gateway = context.house.gateway
+        self._users = context.service.users
+        self._clock: WallClock = context.service.clock
+        self._gateway = context.service.gateway
         self._tells_stale = self._gateway.stale_since_us is not None
         self._sockets = sockets
         self._socket = socket

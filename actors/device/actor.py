@@ -23,14 +23,16 @@ from protocol.events import AlarmChanged, DeviceChanged, FeedValue
 from protocol.ids import is_uuid
 from protocol.messages import (
     AckSaid,
-    Alive,
     Announce,
+    ArmAlarm,
+    CameOnline,
     Configured,
-    Dead,
     DeviceEffect,
     DeviceMessage,
     Foreign,
     FromDevice,
+    LeaseEnded,
+    LeaseRenewed,
     Live,
     OfTime,
     OutsideSince,
@@ -38,8 +40,6 @@ from protocol.messages import (
     Silent,
     StatusSaid,
     Unreadable,
-    Wait,
-    Woke,
 )
 from protocol.records import (
     OFFLINE,
@@ -50,7 +50,7 @@ from protocol.records import (
     Reading,
     Rejection,
     StateChange,
-    Unit,
+    WriteUnit,
 )
 from protocol.times import SECOND_US, parse_device_time
 
@@ -165,7 +165,7 @@ class DeviceActor:
         if change is not None:
             effects.append(self._live(DeviceChanged(self.device)))
         effects += self._alarmed(alarms, origin.at_us)
-        unit = Unit(
+        unit = WriteUnit(
             device=origin.topic.device,
             readings=tuple(readings),
             rejections=tuple(rejections),
@@ -198,7 +198,7 @@ class DeviceActor:
                 state = presence.applied(state, said, event_us, origin.at_us)
         alarms: list[Alarm] = []
         change = self._changed(state, alarms, origin.at_us, "said so, or its line was lost")
-        unit = Unit(
+        unit = WriteUnit(
             device=origin.topic.device,
             alarms=tuple(alarms),
             state=change,
@@ -243,10 +243,10 @@ class DeviceActor:
     def _lease(self, message: DeviceMessage, before: str) -> list[DeviceEffect]:
         """What the timer hears: a word of the device, its end, or that it came back."""
         if self.device.state.status == OFFLINE:
-            return [] if before == OFFLINE else [Dead(key=self._key)]
+            return [] if before == OFFLINE else [LeaseEnded(key=self._key)]
         effects: list[DeviceEffect] = []
         if before == OFFLINE:
-            effects.append(Woke(device_num=self.device.num))
+            effects.append(CameOnline(device_num=self.device.num))
         if _is_word(message):
             self._words += 1
             effects.append(self._alive(anew=True))
@@ -254,9 +254,9 @@ class DeviceActor:
             effects.append(self._alive(anew=False))
         return effects
 
-    def _alive(self, *, anew: bool) -> Alive:
+    def _alive(self, *, anew: bool) -> LeaseRenewed:
         after_s = self.device.offline_after_s
-        return Alive(key=self._key, after_s=after_s, word=self._words, anew=anew)
+        return LeaseRenewed(key=self._key, after_s=after_s, word=self._words, anew=anew)
 
     def _fall_silent(self, message: Silent, now_us: int) -> list[DeviceEffect]:
         """Its lease ran out; unless it spoke meanwhile, it counts as offline from now on."""
@@ -270,7 +270,7 @@ class DeviceActor:
         state = msgspec.structs.replace(self.device.state, status=OFFLINE)
         why = f"silent for more than {self.device.offline_after_s} s"
         change = self._changed(state, alarms, now_us, why)
-        unit = Unit(device=self._key, alarms=tuple(alarms), state=change, messages=0)
+        unit = WriteUnit(device=self._key, alarms=tuple(alarms), state=change, messages=0)
         return [*self._alarmed(alarms, now_us), self._live(DeviceChanged(self.device)), unit]
 
     def _raise_after_wait(self, message: OutsideSince) -> list[DeviceEffect]:
@@ -292,7 +292,7 @@ class DeviceActor:
         return self._changed_alarms(ended) if ended else []
 
     def _changed_alarms(self, alarms: list[Alarm]) -> list[DeviceEffect]:
-        unit = Unit(device=self._key, alarms=tuple(alarms), messages=0)
+        unit = WriteUnit(device=self._key, alarms=tuple(alarms), messages=0)
         return [*self._alarmed(alarms, alarms[-1].raised_us or 0), unit]
 
     def _alarmed(self, alarms: list[Alarm], now_us: int) -> list[DeviceEffect]:
@@ -309,7 +309,9 @@ class DeviceActor:
                 waited_s = max(0, now_us - alarm.since_us) / SECOND_US
                 for_s = max(0.0, rules[alarm.feed_num].after_s - waited_s)
             effects.append(
-                Wait(key=self._key, feed_num=alarm.feed_num, since_us=alarm.since_us, for_s=for_s)
+                ArmAlarm(
+                    key=self._key, feed_num=alarm.feed_num, since_us=alarm.since_us, for_s=for_s
+                )
             )
         return effects
 
@@ -330,7 +332,7 @@ class DeviceActor:
             message.said,
             rejection(origin, refusal, self.device.id),
         )
-        unit = Unit(
+        unit = WriteUnit(
             device=self._key,
             alarms=tuple(alarms),
             acks=(ack,),

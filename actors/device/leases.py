@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from actors.ingest.partition_clock import ROUNDING_S, FlowClock, Flows
+from actors.ingest.partition_clock import ROUNDING_S, PartitionClock, PartitionClocks
 from actors.runtime.isolation import Failed, attempt_now
 from actors.runtime.timer import DueTimes
 from protocol.messages import OfTime, OutsideSince, Silent
@@ -34,7 +34,7 @@ ASK_AGAIN_S = 1.0
 
 
 class _Lease(msgspec.Struct):
-    clock: FlowClock
+    clock: PartitionClock
     heard_s: float  # by that clock
     after_s: float
     word: int
@@ -50,7 +50,7 @@ class Leases:
 
     def __init__(
         self,
-        flows: Flows,
+        flows: PartitionClocks,
         ask: Callable[[DeviceKey, OfTime], bool],
         arm: Callable[[int, float | None], None],
     ) -> None:

@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from actors.containment.put_aside import put_aside
-from actors.device.slot import Seat
+from actors.device.slot import DeviceSlot
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
 from actors.ports.store import Store
@@ -404,11 +404,11 @@ class Devices:
                 await trio.sleep(RETRY_S)
 
     def _start(self, key: Key) -> Cell[DeviceMessage, DeviceEffect]:
-        async def build() -> Seat:
+        async def build() -> DeviceSlot:
             reply = Reply[_Loaded]()
             await self._ask.send((key, reply))
             read, loaded = await reply.wait(float("inf"))
-            return Seat(loaded, read)
+            return DeviceSlot(loaded, read)
 
         cell: Cell[DeviceMessage, DeviceEffect] = Cell(
             f"device {key[0]}/{key[1]}",

@@ -6,17 +6,17 @@ from protocol.events import DeviceGone
 from protocol.messages import (
     Announce,
     Configured,
-    Dead,
     DeviceEffect,
     DeviceMessage,
     Foreign,
     FromDevice,
+    LeaseEnded,
     Live,
 )
-from protocol.records import LoadedDevice, Unit
+from protocol.records import LoadedDevice, WriteUnit
 
 
-class Nobody:
+class UnknownDevice:
     """Stands in for a device that does not exist: its messages are counted, and belong to none."""
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
@@ -27,7 +27,7 @@ class Nobody:
     def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
         origin = message.origin
         count = readings_in(message)
-        unit = Unit(
+        unit = WriteUnit(
             device=origin.topic.device,
             receipt=origin.receipt,
             unowned=count,
@@ -37,7 +37,7 @@ class Nobody:
         return [unit]
 
 
-class Seat:
+class DeviceSlot:
     """The place of a device: taken by its actor while it exists, by nobody otherwise.
 
     Creating and deleting a device over REST changes who sits here, in the order in which that was
@@ -46,7 +46,9 @@ class Seat:
 
     def __init__(self, loaded: LoadedDevice | None, read: int = 0) -> None:
         self._read = read
-        self._sitter: DeviceActor | Nobody = Nobody() if loaded is None else DeviceActor(loaded)
+        self._judge: DeviceActor | UnknownDevice = (
+            UnknownDevice() if loaded is None else DeviceActor(loaded)
+        )
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         if isinstance(message, Configured):
@@ -56,31 +58,33 @@ class Seat:
             self._read = message.read
             gone = self._leaving(message.loaded)
             if message.loaded is None:
-                self._sitter = Nobody()
+                self._judge = UnknownDevice()
             elif self._is_another(message.loaded):
-                self._sitter = DeviceActor(message.loaded)
-            effects = self._sitter.step(message, now_us)
+                self._judge = DeviceActor(message.loaded)
+            effects = self._judge.step(message, now_us)
             message.done()
             return [*gone, *effects]
-        return self._sitter.step(message, now_us)
+        return self._judge.step(message, now_us)
 
     def _leaving(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
         """Dashboards hear of a device that leaves behind everything that it said itself."""
-        if isinstance(self._sitter, Nobody) or not (loaded is None or self._is_another(loaded)):
+        if isinstance(self._judge, UnknownDevice) or not (
+            loaded is None or self._is_another(loaded)
+        ):
             return []
-        device = self._sitter.device
+        device = self._judge.device
         gone = Live(user_id=device.user_id, device_code=device.code, event=DeviceGone(device.id))
-        return [gone, Dead(key=device.key)]
+        return [gone, LeaseEnded(key=device.key)]
 
     def _is_another(self, loaded: LoadedDevice) -> bool:
         """A code may be given to a new device after its old one was deleted."""
-        return isinstance(self._sitter, Nobody) or self._sitter.device.num != loaded.device.num
+        return isinstance(self._judge, UnknownDevice) or self._judge.device.num != loaded.device.num
 
     def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
         if isinstance(message, Configured):
             message.done()
         if isinstance(message, Configured | Announce | Foreign):
             return []
-        if isinstance(self._sitter, DeviceActor):
-            return self._sitter.set_aside(message, error)
-        return self._sitter.set_aside(message, error) if isinstance(message, FromDevice) else []
+        if isinstance(self._judge, DeviceActor):
+            return self._judge.set_aside(message, error)
+        return self._judge.set_aside(message, error) if isinstance(message, FromDevice) else []

@@ -36,7 +36,7 @@ NOTE_EVERY_S = 0.02
 RETRY_S = 1.0
 
 
-class Dispatcher:
+class CommandOutbox:
     """Usage: `nursery.start_soon(dispatcher.run)`; then `dispatcher.send(claimed)`.
 
     Args:

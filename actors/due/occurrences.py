@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import trio
 
-from actors.due.commands import Dispatcher
+from actors.due.commands import CommandOutbox
 from actors.due.play_media import ScheduleMessageBuilder
 from actors.ports.store import Store
 from actors.ports.time import Claimed, Progress
@@ -45,7 +45,7 @@ BACK_S = 7 * 24 * 3_600
 CATCH_UP = 200
 
 
-class Portions:
+class ClaimPacer:
     """How many to claim at once: as many as make the rate since the last claim, within bounds."""
 
     def __init__(self) -> None:
@@ -78,19 +78,19 @@ class Scheduling:
         self,
         store: Store,
         clock: WallClock,
-        dispatcher: Dispatcher,
+        command_outbox: CommandOutbox,
         builder: ScheduleMessageBuilder,
         changed: Callable[[Progress], None],
         planned: Callable[[], None],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._dispatcher = dispatcher
+        self._dispatcher = command_outbox
         self._builder = builder
         self._changed = changed
         self._planned = planned
-        self._occurrences = Portions()
-        self._commands = Portions()
+        self._occurrences = ClaimPacer()
+        self._commands = ClaimPacer()
         self._is_behind = False  # more occurrences are due than were claimed
 
     async def fire(self) -> int | None:

@@ -22,7 +22,7 @@ TURN_S = REST_MAX_S / REST
 BUSY_S = 10.0
 
 
-class Rolling:
+class Rollups:
     """The work of a job (`actors.runtime.jobs`)."""
 
     def __init__(self, store: Store, clock: WallClock) -> None:

@@ -9,13 +9,13 @@ import trio
 
 from actors.device.leases import Leases
 from actors.device.restoration import Restoration, restore_waits
-from actors.due.commands import Dispatcher
+from actors.due.commands import CommandOutbox
 from actors.due.dead_letters import DeadLetters
 from actors.due.occurrences import CLAIM_PACE_S, Scheduling
 from actors.due.play_media import ScheduleMessageBuilder
-from actors.due.rollups import Rolling
-from actors.due.webhooks import Courier
-from actors.ingest.partition_clock import Flows
+from actors.due.rollups import Rollups
+from actors.due.webhooks import WebhookSender
+from actors.ingest.partition_clock import PartitionClocks
 from actors.ports import Ports
 from actors.ports.time import Progress
 from actors.runtime.isolation import Failed, attempt_now
@@ -45,7 +45,7 @@ RENEW_AFTER_S = 1.0
 Work = Callable[[], Awaitable[int | None]]
 
 
-class Clockwork:
+class Scheduler:
     """The timer and what hangs on it.
 
     Args:
@@ -81,21 +81,21 @@ class Clockwork:
         self._restoring = trio.CancelScope()
         self._restorations = 0
         self.timer = Timer(ports.clock, self._ring)
-        self.flows = Flows(
+        self.flows = PartitionClocks(
             ports.broker.sessions,
             changed=lambda partition: self.leases.arm(partition),
             later=lambda partition, s: self.timer.after(("flow", partition), s),
         )
         self.leases = Leases(self.flows, ask, self._arm_leases)
-        self.dispatcher = Dispatcher(ports.store, ports.broker, ports.clock, self.changed)
-        self.rolling = Rolling(ports.store, ports.clock)
-        self.courier = Courier(
+        self.command_outbox = CommandOutbox(ports.store, ports.broker, ports.clock, self.changed)
+        self.rolling = Rollups(ports.store, ports.clock)
+        self.webhook_sender = WebhookSender(
             ports.store, ports.receivers, ports.clock, freed=lambda: self.wake("webhooks")
         )
         self.scheduling = Scheduling(
             ports.store,
             ports.clock,
-            self.dispatcher,
+            self.command_outbox,
             ScheduleMessageBuilder(ports.ids, ports.links),
             self.changed,
             planned=lambda: self.wake("occurrences"),
@@ -107,7 +107,7 @@ class Clockwork:
             "commands": (self._claim(self.scheduling.try_commands), look_again_s, CLAIM_PACE_S),
             "nudges": (self._nudge, NEVER_S, PACE_S),
             "rollups": (self.rolling.work, look_again_s, PACE_S),
-            "webhooks": (self.courier.deliver, look_again_s, PACE_S),
+            "webhooks": (self.webhook_sender.deliver, look_again_s, PACE_S),
             "dead letters": (self.dead_letters.work, look_again_s, PACE_S),
         }
         self.jobs = {
@@ -142,12 +142,12 @@ class Clockwork:
     def start(self, supervisor: Supervisor) -> None:
         """Run all of it in the house's nursery."""
         supervisor.health.include(self.degraded)
-        supervisor.keep("timer", self.timer.run)
-        supervisor.keep("dispatcher", self.dispatcher.run)
-        supervisor.keep("courier", self.courier.run)
+        supervisor.run_essential("timer", self.timer.run)
+        supervisor.run_essential("command outbox", self.command_outbox.run)
+        supervisor.run_essential("webhook sender", self.webhook_sender.run)
         for job in self.jobs.values():
             name = f"job {job.name}"
-            supervisor.keep(name, job.run, pause_first_s=RETRY_S, pause_max_s=RETRY_MAX_S)
+            supervisor.run_essential(name, job.run, pause_first_s=RETRY_S, pause_max_s=RETRY_MAX_S)
 
     def degraded(self) -> dict[str, str]:
         """Jobs that wait for a server, and what was put aside."""
@@ -172,7 +172,7 @@ class Clockwork:
                 self._restoring = scope
                 await self._restore(restoration)
 
-        supervisor.keep("leases", restore)
+        supervisor.run_essential("leases", restore)
 
     def close(self) -> None:
         """Claim nothing any more: what was claimed is brought to its end."""
@@ -183,7 +183,7 @@ class Clockwork:
     def in_flight(self) -> int:
         """How many commands, deliveries and claims are on their way, or not noted yet."""
         claims = sum(self.jobs[name].is_working for name in CLAIMS)
-        return claims + self.dispatcher.in_flight + self.courier.in_flight
+        return claims + self.command_outbox.in_flight + self.webhook_sender.in_flight
 
     def wake(self, name: str) -> None:
         self.jobs[name].wake()

@@ -42,7 +42,7 @@ def keep_tidy(
         "media": media.settle_all,
     }
     for name, part in parts.items():
-        supervisor.keep(
+        supervisor.run_essential(
             f"tidying: {name}",
             partial(_every, TIDY_EVERY_S, part),
             pause_first_s=TIDY_AGAIN_S,

@@ -20,7 +20,7 @@ from actors.runtime.isolation import Failed, attempt
 from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
-from protocol.webhook.deliveries import Errand, Outcome
+from protocol.webhook.deliveries import ClaimedDelivery, Outcome
 from protocol.webhook.signing import signed_headers
 
 log = structlog.get_logger("roost.courier")
@@ -32,7 +32,7 @@ RETRY_S = 1.0
 NOTE_WITHIN_S = 15.0
 
 
-class Courier:
+class WebhookSender:
     """Usage: `nursery.start_soon(courier.run)`; `deliver` is the work of a job.
 
     Args:
@@ -53,7 +53,7 @@ class Courier:
         self._clock = clock
         self._freed = freed
         self._running: Counter[int] = Counter()  # by webhook
-        self._put, self._take = trio.open_memory_channel[Errand](SENDERS)
+        self._put, self._take = trio.open_memory_channel[ClaimedDelivery](SENDERS)
 
     @property
     def in_flight(self) -> int:
@@ -91,7 +91,7 @@ class Courier:
                 self._running[errand.delivery.webhook_num] -= 1
                 self._freed()
 
-    async def _send(self, errand: Errand) -> None:
+    async def _send(self, errand: ClaimedDelivery) -> None:
         """Try it and note what came of it; whatever fails, fails for this delivery alone.
 
         What cannot be noted comes again when the lease of its claim is over.
@@ -105,12 +105,12 @@ class Courier:
         if isinstance(noted, Failed):
             await self._put_aside(errand, noted.error)
 
-    async def _put_aside(self, errand: Errand, error: Exception) -> None:
+    async def _put_aside(self, errand: ClaimedDelivery, error: Exception) -> None:
         await put_aside(
             self._store, self._clock, WEBHOOKS, errand.delivery.id, error, errand.user_id
         )
 
-    async def _post(self, errand: Errand) -> Outcome:
+    async def _post(self, errand: ClaimedDelivery) -> Outcome:
         delivery, body = errand.delivery, errand.delivery.body.encode()
         at_s = self._clock.now_us() // SECOND_US
         headers = signed_headers(errand.secret, delivery.event_id, at_s, body)
@@ -128,7 +128,7 @@ class Courier:
             )
         return outcome
 
-    async def _note(self, errand: Errand, outcome: Outcome) -> None:
+    async def _note(self, errand: ClaimedDelivery, outcome: Outcome) -> None:
         with trio.move_on_after(NOTE_WITHIN_S):
             while True:
                 try:

@@ -15,7 +15,7 @@ import msgspec
 DEVICES_MAX = 100_000  # ledgers of single devices; the totals know all
 
 
-class Account(msgspec.Struct):
+class ReadingCounts(msgspec.Struct):
     """Readings since the start of the process. A message that cannot be read counts as one."""
 
     received: int = 0
@@ -33,7 +33,7 @@ class Account(msgspec.Struct):
         return self.received - done
 
 
-class Accounts:
+class Counters:
     """One account for the house, one for each device.
 
     At the bound the device that was quiet for longest gives way. One with readings in flight never
@@ -42,16 +42,16 @@ class Accounts:
     """
 
     def __init__(self) -> None:
-        self.total = Account()
-        self._busy: dict[tuple[str, str], Account] = {}  # with readings in flight
-        self._quiet: OrderedDict[tuple[str, str], Account] = OrderedDict()  # oldest first
+        self.total = ReadingCounts()
+        self._busy: dict[tuple[str, str], ReadingCounts] = {}  # with readings in flight
+        self._quiet: OrderedDict[tuple[str, str], ReadingCounts] = OrderedDict()  # oldest first
 
     def __len__(self) -> int:
         return len(self._busy) + len(self._quiet)
 
-    def of(self, device: tuple[str, str]) -> Account:
+    def of(self, device: tuple[str, str]) -> ReadingCounts:
         """The account of a device; an empty one where nothing is known."""
-        return self._busy.get(device) or self._quiet.get(device) or Account()
+        return self._busy.get(device) or self._quiet.get(device) or ReadingCounts()
 
     def received(self, device: tuple[str, str], readings: int) -> None:
         self.total.received += readings
@@ -93,14 +93,14 @@ class Accounts:
             account.limited += limited
             account.shed += shed
 
-    def _open(self, device: tuple[str, str]) -> Account:
+    def _open(self, device: tuple[str, str]) -> ReadingCounts:
         account = self._busy.get(device)
         if account is None:
-            known = self._quiet.pop(device) if device in self._quiet else Account()
+            known = self._quiet.pop(device) if device in self._quiet else ReadingCounts()
             account = self._busy[device] = known
         return account
 
-    def _close(self, device: tuple[str, str], account: Account) -> None:
+    def _close(self, device: tuple[str, str], account: ReadingCounts) -> None:
         """It is quiet when nothing of it is in flight."""
         if account.in_flight:
             return

@@ -11,12 +11,12 @@ from functools import lru_cache
 import structlog
 import trio
 
-from actors.ingest.counters import Accounts
+from actors.ingest.counters import Counters
 from actors.ingest.late_acks import LateAcks, Owed
 from actors.ingest.limits import Limits
-from actors.ingest.partition_clock import Flows
+from actors.ingest.partition_clock import PartitionClocks
 from actors.ingest.rate_notices import NoticeLimits
-from actors.ingest.redelivery import Copy, Receipt, SessionLedger, Verdict
+from actors.ingest.redelivery import Copy, InFlight, SessionRedelivery, Verdict
 from actors.ingest.rejections import KEPT_BYTES_MAX
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ports.broker import Broker, Delivery
@@ -43,7 +43,7 @@ from protocol.messages import (
     StatusSaid,
     Unreadable,
 )
-from protocol.records import Origin, Unit
+from protocol.records import Origin, WriteUnit
 
 log = structlog.get_logger("roost.gateway")
 
@@ -91,16 +91,16 @@ class Gateway:
         broker: Broker,
         store: Store,
         clock: WallClock,
-        accounts: Accounts,
+        counters: Counters,
         *,
         hand_over: Callable[[FromDevice], bool],
         live_changed: Callable[[int | None], None],
         confirm: Callable[[str, int], None],
         seen: Callable[[Origin, int, int], None],
-        flows: Flows,
+        flows: PartitionClocks,
         wait_may_serve: Callable[[], Awaitable[None]],
         can_send: Callable[[], None],
-        submit: Callable[[Unit], None],
+        submit: Callable[[WriteUnit], None],
         canary_passed: Callable[[str, bytes], None],
         canary_came: Callable[[str, bytes], tuple[float, float] | None],
         limits: Limits,
@@ -117,14 +117,16 @@ class Gateway:
         self._foreign = Sampled()
         self.closing = False  # at the end: leave what still comes to the next start
         self.stale_since_us: int | None = None
-        self.ledgers = {plan.client_id: SessionLedger(plan.client_id) for plan in broker.sessions}
+        self.ledgers = {
+            plan.client_id: SessionRedelivery(plan.client_id) for plan in broker.sessions
+        }
         self._live = [plan.client_id for plan in broker.sessions if plan.live]
         # Set when the commits that earlier processes left running are over and known.
         self.prepared = trio.Event()
         self._broker = broker
         self._store = store
         self._clock = clock
-        self._accounts = accounts
+        self._counters = counters
         self._hand_over = hand_over
         self._live_changed = live_changed
         self._confirm = confirm
@@ -328,7 +330,7 @@ class Gateway:
             )
         self._in_flight += 1
         self._bytes += origin.size
-        self._accounts.received(topic.device, _readings_in(topic, refusal))
+        self._counters.received(topic.device, _readings_in(topic, refusal))
         return None
 
     def _take(self, delivery: Delivery) -> None:
@@ -406,7 +408,7 @@ class Gateway:
         self._handed_over = delivery
         self._in_flight += 1
         self._bytes += origin.size
-        self._accounts.received(topic.device, count)
+        self._counters.received(topic.device, count)
         self._seen(origin, len(delivery.payload), 1 if packet_id else 0)
         if delivery.retain:
             self._came(delivery, topic)
@@ -415,7 +417,12 @@ class Gateway:
         return None
 
     def _take_canary(
-        self, ledger: SessionLedger, delivery: Delivery, topic: Topic, raw_topic: str, mark: bytes
+        self,
+        ledger: SessionRedelivery,
+        delivery: Delivery,
+        topic: Topic,
+        raw_topic: str,
+        mark: bytes,
     ) -> None:
         """Straight to the writer: it shows that what comes by this session is committed.
 
@@ -433,7 +440,7 @@ class Gateway:
         self._canaries.add(ledger.name)
         receipt = ledger.open(delivery.packet_id, raw_topic, mark, None, trio.current_time())
         canary = delivery.payload[:CANARY_BYTES_MAX]
-        self._submit(Unit(device=topic.device, receipt=receipt, messages=0, canary=canary))
+        self._submit(WriteUnit(device=topic.device, receipt=receipt, messages=0, canary=canary))
         return None
 
     def _has_room(self, packet_id: int) -> bool:
@@ -444,7 +451,7 @@ class Gateway:
         return self._in_flight * share < IN_FLIGHT_MAX and self._bytes * share < BYTES_MAX
 
     def _known(
-        self, ledger: SessionLedger, packet_id: int, verdict: Verdict, topic: str, mark: bytes
+        self, ledger: SessionRedelivery, packet_id: int, verdict: Verdict, topic: str, mark: bytes
     ) -> None:
         self.joined += 1
         if verdict is Verdict.DONE:
@@ -452,7 +459,7 @@ class Gateway:
 
     def _copy_known(
         self,
-        ledger: SessionLedger,
+        ledger: SessionRedelivery,
         delivery: Delivery,
         topic: Topic,
         verdict: Verdict,
@@ -470,7 +477,9 @@ class Gateway:
         size = len(delivery.payload)
         self._retained.came(delivery.session, delivery.connection, delivery.topic, topic, size)
 
-    def _acknowledge(self, ledger: SessionLedger, packet_id: int, topic: str, mark: bytes) -> None:
+    def _acknowledge(
+        self, ledger: SessionRedelivery, packet_id: int, topic: str, mark: bytes
+    ) -> None:
         if packet_id:
             ledger.acknowledged(packet_id, topic, mark)
             self._broker.acknowledge(ledger.name, ledger.connection, [packet_id])
@@ -494,8 +503,8 @@ class Gateway:
                 self._left[delivery.session] = delivery.connection
                 self._left_came.set()
             return
-        self._accounts.received(device, count)
-        self._accounts.shed(device, count)
+        self._counters.received(device, count)
+        self._counters.shed(device, count)
 
     async def fetch_forever(self) -> None:
         """Fetch what was left for want of room from a broker that sends again on new connections
@@ -517,12 +526,12 @@ class Gateway:
 
     # After the commit
 
-    def committed(self, no: int, units: Sequence[Unit]) -> None:
+    def committed(self, no: int, units: Sequence[WriteUnit]) -> None:
         """Acknowledge what a commit made durable: one write per session."""
         now_s = trio.current_time()
-        by_session: dict[SessionLedger, list[Receipt]] = {}
+        by_session: dict[SessionRedelivery, list[InFlight]] = {}
         for unit in units:
-            if isinstance(unit.receipt, Receipt):
+            if isinstance(unit.receipt, InFlight):
                 by_session.setdefault(unit.receipt.session, []).append(unit.receipt)
         self._in_flight -= sum(unit.messages for unit in units)
         self._bytes -= sum(unit.size for unit in units)
@@ -533,20 +542,20 @@ class Gateway:
                 self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)
         for unit in units:
             receipt = unit.receipt
-            copy = receipt.copy if isinstance(receipt, Receipt) else receipt
+            copy = receipt.copy if isinstance(receipt, InFlight) else receipt
             if isinstance(copy, Copy):
                 self._retained.taken(copy, unit)
-            if unit.canary and isinstance(unit.receipt, Receipt):
+            if unit.canary and isinstance(unit.receipt, InFlight):
                 self._canaries.discard(unit.receipt.session.name)
                 self._canary_passed(unit.receipt.session.name, unit.canary)
 
-    def gave_up(self, units: Sequence[Unit]) -> None:
+    def gave_up(self, units: Sequence[WriteUnit]) -> None:
         """Another process has led since these units were taken: nothing is acknowledged."""
         self.given_up += sum(unit.messages for unit in units)
         self._in_flight -= sum(unit.messages for unit in units)
         self._bytes -= sum(unit.size for unit in units)
         for unit in units:
-            if isinstance(unit.receipt, Receipt):
+            if isinstance(unit.receipt, InFlight):
                 unit.receipt.session.abandon(unit.receipt)
                 if unit.canary:
                     self._canaries.discard(unit.receipt.session.name)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from actors.ingest.counters import Accounts
+from actors.ingest.counters import Counters
 from actors.ingest.rate_notices import RateNotices
 from actors.ingest.rates import Key, Rates, RateSettings
 from actors.ports.broker import Delivery, SessionPlan
@@ -33,13 +33,13 @@ class Limits:
         self,
         settings: RateSettings,
         plans: Sequence[SessionPlan],
-        accounts: Accounts,
+        counters: Counters,
         flooding: Callable[[Key, float], None],
     ) -> None:
         self.refused = 0
         self.shed = 0
         self.tell: Callable[[Notice], None] = lambda notice: None
-        self._accounts = accounts
+        self._counters = counters
         kept = [plan for plan in plans if plan.partition is not None]
         readings = [plan.client_id for plan in kept if not plan.live]
         self._readings = Rates(settings, readings, flooding)
@@ -82,10 +82,10 @@ class Limits:
         count = 0 if topic.is_urgent else 1  # it is not decoded: a message of readings is one
         if not delivery.packet_id:
             self.shed += 1
-            self._accounts.turned_away(topic.device, shed=count)
+            self._counters.turned_away(topic.device, shed=count)
             return
         self.refused += 1
-        self._accounts.turned_away(topic.device, limited=count)
+        self._counters.turned_away(topic.device, limited=count)
         notice = self._notices.refused(topic.device, delivery.topic, wait_s, now_s)
         if notice is not None:
             self.tell(notice)

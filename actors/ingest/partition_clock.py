@@ -23,7 +23,7 @@ SATURATED = 0.9
 ROUNDING_S = 1e-7
 
 
-class FlowClock:
+class PartitionClock:
     """Seconds during which the partition flowed."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class _Session:
         self.quiet_s = 0.0  # from when on it has brought what waited
 
 
-class Flows:
+class PartitionClocks:
     """The clocks, by partition. Sessions are told of by the gateway.
 
     Args:
@@ -72,7 +72,7 @@ class Flows:
     ) -> None:
         kept = [plan for plan in plans if plan.partition is not None]
         self.partitions = max((plan.partition or 0 for plan in kept), default=0) + 1
-        self.clocks = [FlowClock() for _ in range(self.partitions)]
+        self.clocks = [PartitionClock() for _ in range(self.partitions)]
         self._changed = changed
         self._later = later
         self._sessions = {plan.client_id: _Session(plan.window) for plan in kept}

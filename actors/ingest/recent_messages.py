@@ -35,7 +35,7 @@ class Seen(msgspec.Struct, gc=False):
     detail: str = ""
 
 
-class Inspector:
+class RecentMessages:
     """Rings of the last messages. Synchronous; about a microsecond for each message."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:

@@ -41,7 +41,7 @@ class Copy(msgspec.Struct, frozen=True):
     said: int
 
 
-class Receipt:
+class InFlight:
     """A message in flight: whose acknowledgement is owed, and on which connection.
 
     `mark` tells its payload from others: the payload itself, or the digest of a long one.
@@ -61,7 +61,7 @@ class Receipt:
 
     def __init__(
         self,
-        session: "SessionLedger",
+        session: "SessionRedelivery",
         connection: int,
         packet_id: int,
         topic: str,
@@ -92,7 +92,7 @@ class Acknowledged(msgspec.Struct):
     came_again: bool = False
 
 
-class SessionLedger:
+class SessionRedelivery:
     """One session. `connection` is 0 while it has none."""
 
     def __init__(self, name: str) -> None:
@@ -100,8 +100,8 @@ class SessionLedger:
         self.connection = 0
         self.connected_s = 0.0
         self.repeats = 0  # taken again because their payload was ambiguous
-        self._in_flight: dict[int, Receipt] = {}
-        self._orphans: dict[bytes, Receipt] = {}  # in flight since an earlier connection
+        self._in_flight: dict[int, InFlight] = {}
+        self._orphans: dict[bytes, InFlight] = {}  # in flight since an earlier connection
         # What was acknowledged on this connection: by its packet id, the hash of what it said.
         self._acknowledged: dict[int, Acknowledged] = {}
         self._is_other = False  # the delivery that is judged
@@ -123,10 +123,10 @@ class SessionLedger:
         # Given up, and not come again yet: when each was taken, by the hash of what it said.
         self._awaited: dict[int, float] = {}
 
-    def replaced(self) -> "SessionLedger":
+    def replaced(self) -> "SessionRedelivery":
         """A new ledger for the session, after another process has led: of this one it knows only
         which messages were taken and given up."""
-        new = SessionLedger(self.name)
+        new = SessionRedelivery(self.name)
         new._awaited = {
             **self._awaited,
             **{hash((each.topic, each.mark)): each.taken_s for each in self._in_flight.values()},
@@ -269,18 +269,18 @@ class SessionLedger:
 
     def open(
         self, packet_id: int, topic: str, mark: bytes, digest: bytes | None, now_s: float
-    ) -> Receipt:
+    ) -> InFlight:
         """A new message is in flight from here on."""
         if self._awaited:
             now_s = self._awaited.pop(hash((topic, mark)), now_s)
-        receipt = Receipt(self, self.connection, packet_id, topic, mark, now_s)
+        receipt = InFlight(self, self.connection, packet_id, topic, mark, now_s)
         if digest is not None:
             receipt.taken = Taken(self.name, digest)
             self._know(digest)
         self._in_flight[packet_id] = receipt
         return receipt
 
-    def forget(self, receipt: Receipt) -> None:
+    def forget(self, receipt: InFlight) -> None:
         """There was no room for it after all: the broker keeps it and sends it again.
 
         To be called right after `open`.
@@ -302,7 +302,7 @@ class SessionLedger:
         if receipt is not None and (receipt.topic, receipt.mark) == (topic, mark):
             self.forget(receipt)
 
-    def abandon(self, receipt: Receipt) -> None:
+    def abandon(self, receipt: InFlight) -> None:
         """It was taken and is given up: nothing is acknowledged until it comes again."""
         if self._in_flight.get(receipt.packet_id) is receipt:
             del self._in_flight[receipt.packet_id]
@@ -310,7 +310,7 @@ class SessionLedger:
         if receipt.taken is not None:
             self._orphans.pop(receipt.taken.digest, None)
 
-    def _adopt(self, receipt: Receipt, packet_id: int) -> None:
+    def _adopt(self, receipt: InFlight, packet_id: int) -> None:
         """The message came again: its acknowledgement is owed here and now."""
         if self._in_flight.get(receipt.packet_id) is receipt:
             del self._in_flight[receipt.packet_id]
@@ -319,12 +319,12 @@ class SessionLedger:
         receipt.connection, receipt.packet_id = self.connection, packet_id
         self._in_flight[packet_id] = receipt
 
-    def _is_ambiguous(self, receipt: Receipt) -> bool:
+    def _is_ambiguous(self, receipt: InFlight) -> bool:
         return receipt.taken is not None and self._known[receipt.taken.digest] > 1
 
     # A commit goes out
 
-    def settle(self, no: int, receipts: list[Receipt], now_s: float = float("-inf")) -> list[int]:
+    def settle(self, no: int, receipts: list[InFlight], now_s: float = float("-inf")) -> list[int]:
         """Messages of commit `no` are durable. Answers with the packet ids to acknowledge."""
         packet_ids: list[int] = []
         digests = []

@@ -4,9 +4,9 @@
     budget.committed(committed.unknown)
 
 Whoever publishes what is refused writes a row for each message: 70 GB an hour were kept. Beyond the
-budget a refusal is counted with its device in the commit that carries it (`Unit.not_kept`), and
-told like any other. A message is kept whole while its device and user owe nothing, so one of five
-hundred readings may cost more than there is, and is paid for afterwards.
+budget a refusal is counted with its device in the commit that carries it (`WriteUnit.not_kept`),
+and told like any other. A message is kept whole while its device and user owe nothing, so one of
+five hundred readings may cost more than there is, and is paid for afterwards.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from actors.runtime.buckets import Buckets
-from protocol.records import REFUSAL_ROW_BYTES, AckChange, Rejection, Unit
+from protocol.records import REFUSAL_ROW_BYTES, AckChange, Rejection, WriteUnit
 
 HOUR_S = 3600.0
 # A device that says the wrong thing each second shows what it is within minutes.
@@ -65,7 +65,7 @@ class RefusalBudget:
         self._device = _Both(limits.device_per_hour, limits.device_bytes_per_hour)
         self._user = _Both(limits.user_per_hour, limits.user_bytes_per_hour)
 
-    def judged(self, unit: Unit) -> Unit:
+    def judged(self, unit: WriteUnit) -> WriteUnit:
         """The unit with what may be kept of its refusals; the others it only counts."""
         if not (unit.rejections or unit.acks):
             return unit
@@ -77,7 +77,7 @@ class RefusalBudget:
         self._owe(unit.device, unit.rejections)
         return unit
 
-    def committed(self, units: Iterable[Unit], unknown: Iterable[AckChange]) -> None:
+    def committed(self, units: Iterable[WriteUnit], unknown: Iterable[AckChange]) -> None:
         """What a device said of commands that nobody sent it costs once that is known."""
         self.not_kept += sum(len(unit.not_kept) for unit in units)
         for ack in unknown:

@@ -7,7 +7,7 @@ from protocol.device.alarms import Alarm
 from protocol.device.topics import Kind, errors_topic
 from protocol.errors import Refusal
 from protocol.messages import FromDevice, Notice, ReadingsSaid, Unreadable
-from protocol.records import Origin, Rejection, StateChange, Unit
+from protocol.records import Origin, Rejection, StateChange, WriteUnit
 from protocol.times import SECOND_US
 
 KEPT_BYTES_MAX = 4_096  # CONTRACT §1: what is kept of a refused payload
@@ -108,11 +108,11 @@ def refused_whole(
     device_id: str,
     state: StateChange | None = None,
     alarms: tuple[Alarm, ...] = (),
-) -> Unit:
+) -> WriteUnit:
     """A message that is refused as it came, with all the readings it counts for."""
     origin = message.origin
     row = rejection(origin, refusal, device_id, readings=readings_in(message))
-    return Unit(
+    return WriteUnit(
         device=origin.topic.device,
         rejections=(row,),
         alarms=alarms,

@@ -33,7 +33,7 @@ from actors.runtime.isolation import Failed, attempt
 from protocol.device.topics import Topic
 from protocol.errors import Refusal, Unavailable, in_words
 from protocol.messages import Notice
-from protocol.records import Unit
+from protocol.records import WriteUnit
 
 log = structlog.get_logger("roost.retained")
 
@@ -105,7 +105,7 @@ class RetainedCopies:
         if why is not None and len(self._beyond) < WAITING_MAX:
             self._beyond[text] = why
 
-    def taken(self, copy: Copy, unit: Unit | None = None) -> None:
+    def taken(self, copy: Copy, unit: WriteUnit | None = None) -> None:
         """Such a copy was taken, or its refusal was recorded; without a unit, earlier."""
         text, topic = copy.topic, topic_of(copy.topic)
         is_nobodys = unit is not None and unit.is_nobodys

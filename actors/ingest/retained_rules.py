@@ -13,7 +13,7 @@ from actors.ports.retained import Held
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Kind, Topic, is_feed_key, parse_topic
 from protocol.errors import Reason, Refusal
-from protocol.records import Unit
+from protocol.records import WriteUnit
 
 # What the broker keeps beside a payload: the topic twice, and headers.
 BESIDE_BYTES = 512
@@ -107,7 +107,7 @@ def can_be_taken(topic: Topic | None) -> bool:
     return topic is not None and (topic.kind is not Kind.READING or is_feed_key(topic.tail))
 
 
-def is_for_good(unit: Unit) -> bool:
+def is_for_good(unit: WriteUnit) -> bool:
     """Whether its copy would be taken, or refused, in the same way again whatever the settings."""
     return not any(each.reason in OF_SETTINGS for each in unit.rejections)
 

@@ -17,14 +17,14 @@ import msgspec
 import structlog
 import trio
 
-from actors.ingest.counters import Accounts
+from actors.ingest.counters import Counters
 from actors.ingest.fair_lane import FairLane
 from actors.ingest.rejections import readable
 from actors.ports.ids import Ids
 from actors.ports.store import Batch, Committed, Store
 from actors.runtime.mailbox import Lane, Mailbox
 from protocol.errors import Fenced, Reason, Unavailable, Unstorable, in_words
-from protocol.records import Reading, Rejection, Unit
+from protocol.records import Reading, Rejection, WriteUnit
 
 log = structlog.get_logger("roost.writer")
 
@@ -42,7 +42,9 @@ RETRY_MAX_S = 2.0
 CONFIRM_DELAY_S = 1.0
 
 
-_Waiting = tuple[int, Unit] | None  # with its number; None wakes a writer that has nothing to do
+_Waiting = (
+    tuple[int, WriteUnit] | None
+)  # with its number; None wakes a writer that has nothing to do
 
 
 class WriterStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,21 +75,21 @@ class Writer:
         self,
         store: Store,
         ids: Ids,
-        accounts: Accounts,
+        counters: Counters,
         rng: random.Random,
-        committed: Callable[[Committed, Sequence[Unit]], None],
-        given_up: Callable[[Sequence[Unit], int], None] = lambda units, epoch: None,
+        committed: Callable[[Committed, Sequence[WriteUnit]], None],
+        given_up: Callable[[Sequence[WriteUnit], int], None] = lambda units, epoch: None,
     ) -> None:
         self._store = store
         self._ids = ids
-        self._accounts = accounts
+        self._counters = counters
         self._rng = rng
         self.epoch = 0
         self._committed = committed
         self._given_up = given_up
         waiting = FairLane[_Waiting](UNITS_MAX, _device_of, _rows_of, DEVICE_ROWS_MAX)
         self._mailbox = Mailbox[_Waiting](control=Lane(1), data=waiting)
-        self._backlog: deque[Unit] = deque()
+        self._backlog: deque[WriteUnit] = deque()
         self._numbers: deque[int] = deque()  # of the units in the backlog
         # Its units are the first of the backlog, or the refusal of the first.
         self._unanswered: Batch | None = None
@@ -101,7 +103,7 @@ class Writer:
         self._stuck_since_s: float | None = None
         self._commit_since_s: float | None = None
 
-    def submit(self, unit: Unit) -> None:
+    def submit(self, unit: WriteUnit) -> None:
         """Hand over a unit. The gateway's bound on messages in flight keeps this below ours."""
         self._mailbox.put_nowait((self._submitted + 1, unit))
         self._submitted += 1
@@ -133,7 +135,7 @@ class Writer:
                 continue
             if not self._backlog:
                 await self._fill()
-            await self._commit(self._cut())
+            await self._commit(self._next_batch())
 
     async def _fill(self) -> None:
         while not self._backlog:
@@ -146,8 +148,8 @@ class Writer:
             if waited.cancelled_caught:
                 await self._commit([])
 
-    def _cut(self) -> list[Unit]:
-        batch: list[Unit] = []
+    def _next_batch(self) -> list[WriteUnit]:
+        batch: list[WriteUnit] = []
         rows = 0
         for unit in self._backlog:
             rows += unit.rows
@@ -156,7 +158,7 @@ class Writer:
             batch.append(unit)
         return batch
 
-    async def _commit(self, units: Sequence[Unit]) -> None:
+    async def _commit(self, units: Sequence[WriteUnit]) -> None:
         confirmed = dict(self._confirmed)
         if not confirmed and all(unit.is_empty for unit in units):
             self._settle(units, Committed(no=self._no, duplicates=[0] * len(units)))
@@ -212,11 +214,11 @@ class Writer:
                 self._last_commit_s = trio.current_time() - started_s
                 return committed
 
-    def _settle(self, units: Sequence[Unit], committed: Committed) -> None:
+    def _settle(self, units: Sequence[WriteUnit], committed: Committed) -> None:
         for unit, duplicate in zip(units, committed.duplicates, strict=True):
             self._backlog.popleft()  # settled in the order of the backlog, halves of a batch too
             self._rows += unit.rows
-            self._accounts.settled(
+            self._counters.settled(
                 unit.device,
                 stored=len(unit.readings) - duplicate,
                 duplicate=duplicate,
@@ -226,32 +228,34 @@ class Writer:
         try:
             self._committed(committed, units)
         finally:
-            self._pass(len(units))  # whatever that failed with, nobody waits for these for ever
+            self._release_barriers(
+                len(units)
+            )  # whatever that failed with, nobody waits for these for ever
 
-    def _give_up(self, units: Sequence[Unit], epoch: int) -> None:
+    def _give_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
         """Another process has led: what the broker keeps is taken anew, by whoever leads now."""
         log.warning("units are given up: another process has led", units=len(units))
         for unit in units:
             self._backlog.popleft()
             readings = len(unit.readings) + unit.refused
             if unit.receipt is None:  # QoS 0: nobody has it any more
-                self._accounts.shed(unit.device, readings)
-                self._accounts.settled(unit.device, unowned=unit.unowned)
+                self._counters.shed(unit.device, readings)
+                self._counters.settled(unit.device, unowned=unit.unowned)
             else:
-                self._accounts.settled(unit.device, duplicate=readings, unowned=unit.unowned)
+                self._counters.settled(unit.device, duplicate=readings, unowned=unit.unowned)
         try:
             self._given_up(units, epoch)
         finally:
-            self._pass(len(units))
+            self._release_barriers(len(units))
 
-    def _pass(self, units: int) -> None:
+    def _release_barriers(self, units: int) -> None:
         for _ in range(units):
             del self._undone[self._numbers.popleft()]
         oldest = next(iter(self._undone), self._submitted + 1)
         while self._barriers and self._barriers[0][0] < oldest:
             self._barriers.popleft()[1].set()
 
-    async def _bisect(self, units: Sequence[Unit], error: Unstorable) -> None:
+    async def _bisect(self, units: Sequence[WriteUnit], error: Unstorable) -> None:
         """Find the unit that poisons the batch; the others are committed, in their order."""
         if len(units) > 1:
             half = len(units) // 2
@@ -297,7 +301,7 @@ def _rows_of(waiting: _Waiting) -> int:
     return 0 if waiting is None else waiting[1].rows
 
 
-def refused(unit: Unit, why: str) -> Unit:
+def refused(unit: WriteUnit, why: str) -> WriteUnit:
     """The same unit with its readings recorded as refused instead of stored."""
     user_id, device_code = unit.device
     rejections = [_refused_reading(user_id, device_code, reading, why) for reading in unit.readings]
@@ -308,7 +312,7 @@ def refused(unit: Unit, why: str) -> Unit:
     )
 
 
-def refused_acks(unit: Unit, why: str) -> Unit:
+def refused_acks(unit: WriteUnit, why: str) -> WriteUnit:
     """The same unit with its answers to commands recorded as refused; they count as no readings."""
     kept = tuple(
         msgspec.structs.replace(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from protocol.shop.shop import Order, OrderDay, OrderSums, Product, StockSums, Wish
+from protocol.shop.shop import Order, OrderDay, OrderSums, Product, StockSums, WantedItem
 
 
 class ShopStore(Protocol):
@@ -28,7 +28,7 @@ class ShopStore(Protocol):
         ...
 
     async def add_order(
-        self, order_id: str, user_id: str, wishes: Sequence[Wish], note: str, now_us: int
+        self, order_id: str, user_id: str, wishes: Sequence[WantedItem], note: str, now_us: int
     ) -> Order:
         """Take the stock; the order of that id where the user has it already.
 

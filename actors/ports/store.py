@@ -26,7 +26,7 @@ from protocol.records import (
     MqttLogin,
     SessionMemory,
     StoredReading,
-    Unit,
+    WriteUnit,
 )
 
 
@@ -39,7 +39,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    units: Sequence[Unit]
+    units: Sequence[WriteUnit]
     confirmed: dict[str, int]
     epoch: int = 0
 

@@ -7,7 +7,7 @@ import msgspec
 
 from protocol.webhook.deliveries import (
     WEBHOOKS_MAX,
-    Errand,
+    ClaimedDelivery,
     News,
     Outcome,
     Webhook,
@@ -15,10 +15,10 @@ from protocol.webhook.deliveries import (
 )
 
 
-class Errands(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimedDeliveries(msgspec.Struct, frozen=True, kw_only=True):
     """Claimed deliveries, and when (µs) the next claim is due."""
 
-    errands: tuple[Errand, ...] = ()
+    errands: tuple[ClaimedDelivery, ...] = ()
     next_us: int | None = None
 
 
@@ -55,7 +55,7 @@ class WebhookStore(Protocol):
 
     async def claim_deliveries(
         self, now_us: int, limit: int, each: int, busy: Sequence[int]
-    ) -> Errands:
+    ) -> ClaimedDeliveries:
         """Deliveries to be tried now, up to `each` of a webhook and none of the `busy` (`num`).
 
         When the next is due says nothing of the busy ones, nor of those that were claimed from.

@@ -143,7 +143,7 @@ class Supervisor:
     async with trio.open_nursery() as nursery:
         supervisor = Supervisor(nursery, clock, random.Random(seed))
         supervisor.start(cell, ended=forget, gave_up=refuse_all)
-        supervisor.keep("writer", writer.run)
+        supervisor.run_essential("writer", writer.run)
 
     Attributes:
         health: which essential tasks fail just now, and how often each did.
@@ -186,7 +186,7 @@ class Supervisor:
 
         self._nursery.start_soon(supervise, name=cell.name)
 
-    def keep(
+    def run_essential(
         self,
         name: str,
         run: Callable[[], Awaitable[None]],
@@ -242,7 +242,7 @@ class Supervisor:
             await self._failed.wait()
         raise self._failure
 
-    def contain(
+    def run_contained(
         self, name: str, run: Callable[[], Awaitable[None]], *, gave_up: Callable[[], None]
     ) -> None:
         """Run a contained task until it returns; after a failure again, as its budget allows."""

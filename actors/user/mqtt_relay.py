@@ -43,7 +43,7 @@ SUBSCRIBES_WITHIN_S = 2.0
 FOUND_WITHIN_S = 1.0
 
 
-class Neighbours:
+class MqttRelay:
     """Usage: `nursery.start_soon(neighbours.run)`; then `neighbours.tell(user_id, code, event)`.
 
     Args:

@@ -167,7 +167,7 @@ class Users:
         def perform(effect: UserEffect) -> None:
             outbox = effect.outbox
             assert isinstance(outbox, Outbox)
-            self._supervisor.contain(
+            self._supervisor.run_contained(
                 f"snapshot {user_id}",
                 partial(self._read_snapshot, user_id, outbox),
                 gave_up=outbox.close,

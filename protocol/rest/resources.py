@@ -33,7 +33,7 @@ Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\Z")]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\Z")]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]
-Unit = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*\Z")]
+WriteUnit = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*\Z")]
 Code = Annotated[str, Meta(pattern=rf"^{DEVICE_CODE}\Z")]
 Key = Annotated[str, Meta(pattern=rf"^{FEED_KEY}\Z")]
 OfflineAfter = Annotated[int, Meta(ge=1, le=30 * 24 * 3600)]
@@ -202,7 +202,7 @@ class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Key
     name: Name
     device_id: Id | None = None
-    unit: Unit | None = None
+    unit: WriteUnit | None = None
     kind: Kind = "number"
     enabled: bool = True
     min_value: float | None = None
@@ -214,7 +214,7 @@ class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class FeedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
-    unit: Unit | UnsetType | None = UNSET
+    unit: WriteUnit | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
     min_value: float | UnsetType | None = UNSET
     max_value: float | UnsetType | None = UNSET

@@ -57,7 +57,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     finished_us: int | None = None
 
 
-class Wish(msgspec.Struct, frozen=True):
+class WantedItem(msgspec.Struct, frozen=True):
     """So many of a product are to be ordered."""
 
     product_id: str
@@ -88,7 +88,7 @@ class StockSums(msgspec.Struct, frozen=True):
     worth: Decimal = Decimal(0)
 
 
-def taken(wishes: Sequence[Wish], products: Mapping[str, Product]) -> tuple[OrderItem, ...]:
+def taken(wishes: Sequence[WantedItem], products: Mapping[str, Product]) -> tuple[OrderItem, ...]:
     """What an order takes of these products.
 
     Raises:
@@ -121,7 +121,7 @@ def total_of(items: Sequence[OrderItem]) -> Decimal:
     return sum((item.price * item.quantity for item in items), Decimal(0))
 
 
-def is_for(order: Order, wishes: Sequence[Wish], note: str) -> bool:
+def is_for(order: Order, wishes: Sequence[WantedItem], note: str) -> bool:
     """Whether an order is what these wishes ask for: a repeated request, not another one."""
     wanted: dict[str, int] = {}
     for wish in wishes:

@@ -106,7 +106,7 @@ class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
     num: int = 0
 
 
-class Errand(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that was claimed, with all that is needed to try it."""
 
     delivery: WebhookDelivery

@@ -191,7 +191,7 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watchdog:
-    """Usage: `supervisor.keep("watchdog", partial(watchdog.run, probes))`."""
+    """Usage: `supervisor.run_essential("watchdog", partial(watchdog.run, probes))`."""
 
     def __init__(
         self, disk: Disk, keepers: dict[Which, Keeper], patience_s: float = PATIENCE_S

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from protocol.errors import SettingsError
 from roost import logs
+from roost.fleet.options import FleetOptions, check_options
 from roost.fleet.simulate import simulate
-from roost.fleet.wish import Wish, check_wish
 from roost.interrupting import run
 from roost.options import DATA_DIR, HERE
 
@@ -50,7 +50,7 @@ def simulate_command(
         if not sys.stdin.isatty():
             raise SettingsError("--email needs --password, or ROOST_PASSWORD")
         password = getpass.getpass("Password: ")
-    wish = Wish(
+    options = FleetOptions(
         devices=devices,
         rate=rate,
         seconds=seconds,
@@ -61,4 +61,4 @@ def simulate_command(
         prefix=prefix,
         data_dir=data_dir,
     )
-    run(simulate, check_wish(wish))
+    run(simulate, check_options(options))

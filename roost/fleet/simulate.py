@@ -23,17 +23,17 @@ from roost.fleet.account import open_account
 from roost.fleet.comparing import Comparison
 from roost.fleet.device import Access, VirtualDevice
 from roost.fleet.enrolling import enroll, sign_in
+from roost.fleet.options import FleetOptions
 from roost.fleet.remembered import Memory, Owner
 from roost.fleet.screen import Screen
 from roost.fleet.tally import Tally
 from roost.fleet.weather import report, somewhere
-from roost.fleet.wish import Wish
 
 ENTERING_MAX = 32  # devices that connect at once
 FILES_BESIDE = 64  # open files that are no devices
 
 
-async def simulate(wish: Wish) -> None:
+async def simulate(options: FleetOptions) -> None:
     """Run until its time is over, SIGTERM or Ctrl-C; another Ctrl-C waits for nothing.
 
     Raises:
@@ -42,29 +42,29 @@ async def simulate(wish: Wish) -> None:
             was sent.
         KeyboardInterrupt: somebody did not want to wait for the end.
     """
-    _allow_files(wish.devices + FILES_BESIDE)
+    _allow_files(options.devices + FILES_BESIDE)
     clock = SystemClock()
-    with data_dir.locked(wish.data_dir, "fleet", "another fleet") as path:
+    with data_dir.locked(options.data_dir, "fleet", "another fleet") as path:
         memory = Memory(path / "fleet.json")
         with Screen(sys.stdout) as screen:
-            async with open_account(wish.url) as account:
+            async with open_account(options.url) as account:
                 owner = await sign_in(
-                    account, memory, SystemIds(), wish.url, wish.email, wish.password
+                    account, memory, SystemIds(), options.url, options.email, options.password
                 )
-                codes, prefix = wish.codes, f"{wish.prefix}-"
+                codes, prefix = options.codes, f"{options.prefix}-"
                 own, mqtt_url = await enroll(account, memory, owner, codes, prefix, screen)
-                broker = _broker(wish.mqtt_url or mqtt_url)
-                _greet(wish, owner, broker, screen)
+                broker = _broker(options.mqtt_url or mqtt_url)
+                _greet(options, owner, broker, screen)
                 is_alone = await account.count_devices() == own
                 comparison = Comparison(account, clock) if is_alone else None
                 try:
-                    await _report(wish, owner, broker, comparison, screen, clock)
+                    await _report(options, owner, broker, comparison, screen, clock)
                 finally:
                     memory.save()
 
 
 async def _report(
-    wish: Wish,
+    options: FleetOptions,
     owner: Owner,
     broker: Address,
     comparison: Comparison | None,
@@ -77,10 +77,10 @@ async def _report(
         await comparison.begin()
     tally, entering = Tally(), trio.CapacityLimiter(ENTERING_MAX)
     devices = {
-        code: _device(code, owner.devices[code], broker, wish, tally, clock, entering)
-        for code in wish.codes
+        code: _device(code, owner.devices[code], broker, options, tally, clock, entering)
+        for code in options.codes
     }
-    await _run(list(devices.values()), tally, wish.seconds, screen)
+    await _run(list(devices.values()), tally, options.seconds, screen)
     screen.say(
         f"sent {tally.sent:,}, acknowledged {tally.acknowledged:,} ({tally.latency()}),"
         f" commands carried out {tally.commands:,}"
@@ -94,7 +94,7 @@ async def _report(
         await comparison.finish(tally, screen)
     if never:
         why = tally.trouble or "there was no time for it"
-        raise RoostError(f"{len(never):,} of {wish.devices:,} devices never connected: {why}")
+        raise RoostError(f"{len(never):,} of {options.devices:,} devices never connected: {why}")
 
 
 def _allow_files(needed: int) -> None:
@@ -112,20 +112,20 @@ def _broker(url: str) -> Address:
     return parse_url(url)
 
 
-def _greet(wish: Wish, owner: Owner, broker: Address, screen: Screen) -> None:
+def _greet(options: FleetOptions, owner: Owner, broker: Address, screen: Screen) -> None:
     screen.say(
-        f"fleet  {wish.devices:,} devices of {owner.email}, {wish.rate:,g} readings a second"
+        f"fleet  {options.devices:,} devices of {owner.email}, {options.rate:,g} readings a second"
         f" to {broker.host}:{broker.port}; Ctrl-C ends it"
     )
     if owner.password is not None:
-        screen.say(f"look   {wish.url}  e-mail {owner.email}  password {owner.password}")
+        screen.say(f"look   {options.url}  e-mail {owner.email}  password {owner.password}")
 
 
 def _device(
     code: str,
     access: Access,
     broker: Address,
-    wish: Wish,
+    options: FleetOptions,
     tally: Tally,
     clock: WallClock,
     entering: trio.CapacityLimiter,
@@ -138,7 +138,7 @@ def _device(
         broker,
         access,
         report(somewhere(code), clock),
-        period_s=wish.devices / wish.rate,
+        period_s=options.devices / options.rate,
         tally=tally,
         rng=random.Random(code),
         session=clock.now_us() // SECOND_US,

@@ -21,7 +21,7 @@ from protocol.records import (
     SharedFeeds,
     StateChange,
     Taken,
-    Unit,
+    WriteUnit,
 )
 from protocol.rest.listing import REJECTIONS
 from tests.lists import items
@@ -64,10 +64,10 @@ class Home:
         digest = digest64(value, options.get("message_id"))
         return Reading(self.feeds[kind].num, self.device.num, ts_us, digest, value, **options)
 
-    def batch(self, *units: Unit, name: str | None = None, **options: Any) -> Batch:
+    def batch(self, *units: WriteUnit, name: str | None = None, **options: Any) -> Batch:
         return Batch(id=name or _ids.uuid(), units=units, confirmed=options.get("confirmed", {}))
 
-    async def commit(self, *units: Unit, **options: Any) -> Committed:
+    async def commit(self, *units: WriteUnit, **options: Any) -> Committed:
         return await self.store.commit(self.batch(*units, **options))
 
     async def values(self, kind: str = "number", **page: Any) -> list[Any]:
@@ -80,8 +80,8 @@ class Home:
         return feed.last_value, feed.last_us
 
 
-def of(*readings: Reading, **options: Any) -> Unit:
-    return Unit(device=KEY, readings=readings, **options)
+def of(*readings: Reading, **options: Any) -> WriteUnit:
+    return WriteUnit(device=KEY, readings=readings, **options)
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ async def test_pages_of_readings_by_time_and_place(home: Home) -> None:
 
 
 async def test_an_older_state_never_replaces_a_newer(home: Home) -> None:
-    def state(version: int, status: str) -> Unit:
+    def state(version: int, status: str) -> WriteUnit:
         known = DeviceState(version=version, status=status, last_seen_us=NOW, session=2**40)
         return of(state=StateChange(home.device.num, known))
 
@@ -277,7 +277,7 @@ async def test_devices_are_loaded_with_their_feeds_in_the_order_asked(home: Home
 
 
 async def test_identities_are_suspect_until_confirmed(home: Home) -> None:
-    def taken(n: int, session: str = "s") -> Unit:
+    def taken(n: int, session: str = "s") -> WriteUnit:
         return of(taken=Taken(session, bytes([n]) * 16))
 
     first = await home.commit(taken(1), taken(2), taken(9, "other"))

@@ -10,7 +10,7 @@ from actors.ingest.rejections import rejection
 from protocol.device.payloads import parse_ack
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason, Refusal
-from protocol.records import AckChange, NotKept, Origin, Rejection, Unit
+from protocol.records import AckChange, NotKept, Origin, Rejection, WriteUnit
 from protocol.rest.listing import REJECTIONS
 from tests.contract.test_store import Home
 from tests.lists import items
@@ -40,9 +40,9 @@ async def payloads(home: Home, user: str = USER) -> list[str]:
 
 async def test_what_is_not_kept_is_counted_once_with_its_device(home: Home) -> None:
     units = [
-        Unit(device=KEY, not_kept=(refused(), refused(at_us=NOW + SECOND))),
-        Unit(device=KEY, rejections=(refused("kept"),), not_kept=(refused(),)),
-        Unit(device=(OTHER_USER, "d1"), not_kept=(refused(user=OTHER_USER),)),
+        WriteUnit(device=KEY, not_kept=(refused(), refused(at_us=NOW + SECOND))),
+        WriteUnit(device=KEY, rejections=(refused("kept"),), not_kept=(refused(),)),
+        WriteUnit(device=(OTHER_USER, "d1"), not_kept=(refused(user=OTHER_USER),)),
     ]
     batch = home.batch(*units)
     await home.store.commit(batch)
@@ -50,7 +50,7 @@ async def test_what_is_not_kept_is_counted_once_with_its_device(home: Home) -> N
     assert await payloads(home) == ["kept"]
     assert await home.store.not_kept(*KEY) == NotKept(3, NOW + SECOND)
     assert await home.store.not_kept(OTHER_USER, "d1") == NotKept(1, NOW)
-    await home.commit(Unit(device=KEY, not_kept=(refused(at_us=NOW - SECOND),)))
+    await home.commit(WriteUnit(device=KEY, not_kept=(refused(at_us=NOW - SECOND),)))
     assert await home.store.not_kept(*KEY) == NotKept(4, NOW + SECOND)
     assert await home.store.not_kept(USER, "d2") == NotKept()
     await home.store.delete_device(USER, DEVICE, False)
@@ -61,14 +61,16 @@ async def test_an_answer_to_no_command_is_kept_or_counted_as_it_says(home: Home)
     said = parse_ack(b'{"status": "delivered"}', NOW)
     ack = AckChange(KEY, DEVICE, home.device.num, said, refused("of nothing"))
     counted = msgspec.structs.replace(ack, keeps=False)
-    committed = await home.commit(Unit(device=KEY, acks=(ack,)), Unit(device=KEY, acks=(counted,)))
+    committed = await home.commit(
+        WriteUnit(device=KEY, acks=(ack,)), WriteUnit(device=KEY, acks=(counted,))
+    )
     assert [each.keeps for each in committed.unknown] == [True, False]
     assert await payloads(home) == ["of nothing"]
     assert await home.store.not_kept(*KEY) == NotKept(1, NOW)
 
 
 async def test_one_refusal_is_deleted_by_its_id_and_by_nobody_else(home: Home) -> None:
-    await home.commit(Unit(device=KEY, rejections=(refused("a"), refused("b"))))
+    await home.commit(WriteUnit(device=KEY, rejections=(refused("a"), refused("b"))))
     (first, _) = sorted(await items(home.store, REJECTIONS, USER, 10), key=lambda r: r.payload)
     assert not await home.store.delete_rejection(OTHER_USER, first.id)
     assert await home.store.delete_rejection(USER, first.id)
@@ -84,8 +86,8 @@ async def test_refusals_are_deleted_by_device_reason_and_time(home: Home) -> Non
         refused("elsewhere", NOW, device=other),
         refused("range", NOW, reason=Reason.OUT_OF_RANGE),
     )
-    theirs = Unit(device=(OTHER_USER, "d1"), rejections=(refused("theirs", user=OTHER_USER),))
-    await home.commit(Unit(device=KEY, rejections=kept), theirs)
+    theirs = WriteUnit(device=(OTHER_USER, "d1"), rejections=(refused("theirs", user=OTHER_USER),))
+    await home.commit(WriteUnit(device=KEY, rejections=kept), theirs)
     delete = home.store.delete_rejections
     assert await delete(USER, before_us=NOW) == 1
     assert await delete(USER, reason="out_of_range") == 1
@@ -99,12 +101,12 @@ async def test_refusals_are_deleted_by_device_reason_and_time(home: Home) -> Non
 async def test_of_each_user_the_newest_are_kept_by_number_and_by_bytes(home: Home) -> None:
     mine = tuple(refused(f"m{n}") for n in range(5))
     theirs = tuple(refused(f"t{n}", user=OTHER_USER) for n in range(2))
-    await home.commit(Unit(device=KEY, rejections=mine))
-    await home.commit(Unit(device=(OTHER_USER, "d1"), rejections=theirs))
+    await home.commit(WriteUnit(device=KEY, rejections=mine))
+    await home.commit(WriteUnit(device=(OTHER_USER, "d1"), rejections=theirs))
     assert await home.store.trim_rejections(3, 1 << 20) == 2
     assert await payloads(home) == ["m2", "m3", "m4"]
     assert await payloads(home, OTHER_USER) == ["t0", "t1"]
-    await home.commit(Unit(device=KEY, rejections=(refused("y" * 4_000),)))
+    await home.commit(WriteUnit(device=KEY, rejections=(refused("y" * 4_000),)))
     assert await home.store.trim_rejections(3, 4_800) == 2
     assert await payloads(home) == ["m4", "y" * 4_000]
     assert await home.store.trim_rejections(3, 4_800) == 0

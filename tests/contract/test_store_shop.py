@@ -18,7 +18,7 @@ from protocol.shop.shop import (
     OrderSums,
     Product,
     StockSums,
-    Wish,
+    WantedItem,
 )
 from tests.contract.test_store import Home
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
@@ -57,7 +57,7 @@ async def added(home: Home, n: int = 1, **changes: Any) -> Product:
 async def ordered(
     home: Home, n: int, *wishes: tuple[Product, int], user_id: str = USER, at_us: int = NOW
 ) -> Order:
-    wanted = [Wish(product.id, quantity) for product, quantity in wishes]
+    wanted = [WantedItem(product.id, quantity) for product, quantity in wishes]
     return await home.store.add_order(id_of(0xB000, n), user_id, wanted, "", at_us)
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from actors.adapters.postgres import webhook_outbox
-from actors.ports.webhooks import Errands
+from actors.ports.webhooks import ClaimedDeliveries
 from protocol.errors import Conflict
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
 from protocol.webhook import deliveries as webhooks
@@ -58,7 +58,7 @@ async def with_news(home: Home, webhook: Webhook, n: int = 1) -> WebhookDelivery
     return await home.store.add_delivery(webhook, trial_news(webhook, event_id, NOW))
 
 
-async def claim(home: Home, after_s: float = 0, **options: Any) -> Errands:
+async def claim(home: Home, after_s: float = 0, **options: Any) -> ClaimedDeliveries:
     options = {"limit": 10, "each": 4, "busy": [], **options}
     return await home.store.claim_deliveries(NOW + round(after_s * SECOND), **options)
 
@@ -202,7 +202,7 @@ async def test_what_was_taken_is_delivered_and_never_comes_again(home: Home) -> 
     await home.store.delivery_tried(errand.delivery, GOOD, NOW + SECOND)
     found = await only(home, webhook)
     assert (found.state, found.last_status, found.finished_us) == ("delivered", 204, NOW + SECOND)
-    assert await claim(home, 100_000) == Errands()
+    assert await claim(home, 100_000) == ClaimedDeliveries()
 
 
 async def test_who_fails_is_left_alone_for_a_while_with_all_that_waits(home: Home) -> None:
@@ -287,6 +287,6 @@ async def test_deliveries_are_listed_in_pages_and_go_with_their_webhook(home: Ho
     (errand, *_) = (await claim(home)).errands
     await home.store.delete_webhook(USER, webhook.id)
     await home.store.delivery_tried(errand.delivery, GOOD, NOW)
-    assert await claim(home) == Errands()
+    assert await claim(home) == ClaimedDeliveries()
     with pytest.raises(Conflict):
         await with_news(home, webhook)

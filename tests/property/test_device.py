@@ -10,10 +10,10 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import plain_plans
 from actors.device.actor import DeviceActor
-from actors.ingest.counters import Accounts
+from actors.ingest.counters import Counters
 from actors.ingest.gateway import Gateway
 from actors.ingest.limits import Limits
-from actors.ingest.partition_clock import Flows
+from actors.ingest.partition_clock import PartitionClocks
 from actors.ingest.rejections import KEPT_BYTES_MAX, readings_in
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ports.broker import Delivery
@@ -21,7 +21,7 @@ from protocol import codec
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Topic, prefix
 from protocol.messages import FromDevice, Live, Notice
-from protocol.records import LoadedDevice, Unit
+from protocol.records import LoadedDevice, WriteUnit
 from tests.property.strategies import (
     NOW,
     STAMPS,
@@ -91,13 +91,13 @@ class Entrance:
     def __init__(self) -> None:
         self.handed: list[FromDevice] = []
         self.clock = ManualClock(NOW)
-        self.accounts = Accounts()
+        self.counters = Counters()
         port = MemoryBroker(plain_plans()).port()
         self.gateway = Gateway(
             port,
             MemoryStore(self.clock),
             self.clock,
-            self.accounts,
+            self.counters,
             hand_over=self._take,
             live_changed=lambda since_us: None,
             confirm=lambda session, no: None,
@@ -116,7 +116,7 @@ class Entrance:
                 now_us=self.clock.now_us,
                 wait_may_serve=trio.lowlevel.checkpoint,
             ),
-            flows=Flows(port.sessions, lambda partition: None, lambda partition, s: None),
+            flows=PartitionClocks(port.sessions, lambda partition: None, lambda partition, s: None),
         )
 
         for ledger in self.gateway.ledgers.values():
@@ -127,7 +127,7 @@ class Entrance:
         return True
 
 
-def texts_of(unit: Unit) -> list[str]:
+def texts_of(unit: WriteUnit) -> list[str]:
     """Every text that a unit has for the store."""
     texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
     texts += [reading.message_id for reading in unit.readings if reading.message_id is not None]
@@ -141,7 +141,7 @@ def texts_of(unit: Unit) -> list[str]:
 def check(actor: DeviceActor, message: FromDevice, received: int) -> None:
     before = actor.device.state.version
     effects = actor.step(message, message.origin.at_us)
-    (unit,) = [effect for effect in effects if isinstance(effect, Unit)]
+    (unit,) = [effect for effect in effects if isinstance(effect, WriteUnit)]
     assert unit.receipt is message.origin.receipt and unit.size == message.origin.size
     assert unit.messages == 1 and unit.unowned == 0
     # I4: what was received is stored or refused, each reading of it.
@@ -170,10 +170,10 @@ def test_any_messages_are_each_answered_with_one_unit(
     entrance, actor = Entrance(), DeviceActor(FEEDS)
     for delivery, seconds in said:
         entrance.clock.advance(seconds)
-        before = entrance.accounts.total.received
+        before = entrance.counters.total.received
         entrance.gateway.deliver(delivery)
         for message in entrance.handed:
-            check(actor, message, entrance.accounts.total.received - before)
+            check(actor, message, entrance.counters.total.received - before)
         entrance.handed.clear()
     # Nothing stays behind in the actor but its device and its feeds.
     reborn: LoadedDevice = msgspec.structs.replace(FEEDS, device=actor.device)

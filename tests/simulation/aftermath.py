@@ -40,15 +40,15 @@ async def _unwell(world: "World") -> str:
     living = world.replicas.living
     if not all(process.serving.is_set() for process in living):
         return "a process does not serve"
-    leaders = [process for process in living if process.house.leadership.leads]
+    leaders = [process for process in living if process.service.leadership.leads]
     if len(living) > 1 and len(leaders) != 1:
         return f"{len(leaders)} of {len(living)} processes lead"
     leader = await world.serving()
     for process in living:
-        found = await assess(process.house)
+        found = await assess(process.service)
         if found.status != ("ready" if process is leader else "standby"):
             return f"process {process.number}: {found.status}, {found.checks}"
-    owed, _ = leader.house.gateway.unsettled()
+    owed, _ = leader.service.gateway.unsettled()
     if owed or world.broker.waiting:
         return f"{owed} messages unsettled, {world.broker.waiting} at the broker"
     return await _retained(world)

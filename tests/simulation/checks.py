@@ -11,7 +11,7 @@ from actors.device import registry
 from actors.ingest import gateway as gateways
 from actors.ingest import writer as writers
 from actors.ports.store import FeedPage
-from actors.service import House
+from actors.service import Service
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Feed, StoredReading, StoredRejection
 from protocol.rest.listing import REJECTIONS
@@ -39,31 +39,31 @@ EXCUSES = {
 TUNED = ("feed_disabled", "out_of_range")  # only of the feed whose settings change
 
 
-def bounds(world: "World", house: House) -> None:
+def bounds(world: "World", service: Service) -> None:
     """I5 at every step: no queue, no window, no account beyond what it may be."""
-    gateway = house.gateway
+    gateway = service.gateway
     if gateway.in_flight > gateways.IN_FLIGHT_MAX:
         raise Broken("I5", f"{gateway.in_flight} messages in flight")
     if gateway.bytes_in_flight > gateways.BYTES_MAX + PAYLOAD_BYTES_MAX:
         raise Broken("I5", f"{gateway.bytes_in_flight} bytes in flight")
-    if len(house.devices) > registry.ACTORS_MAX:
-        raise Broken("I5", f"{len(house.devices)} device actors")
-    lanes = [lane for cell in house.devices.cells for lane in _lanes(cell)]
-    lanes += [lane for cell in house.users.cells for lane in _lanes(cell)]
+    if len(service.devices) > registry.ACTORS_MAX:
+        raise Broken("I5", f"{len(service.devices)} device actors")
+    lanes = [lane for cell in service.devices.cells for lane in _lanes(cell)]
+    lanes += [lane for cell in service.users.cells for lane in _lanes(cell)]
     for lane in lanes:
         if len(lane) > lane.bound:
             raise Broken("I5", f"{len(lane)} messages in a lane of {lane.bound}")
-    for outbox in house.users.outboxes:
+    for outbox in service.users.outboxes:
         box = outbox.statistics()
         if box.waiting > box.bound:
             raise Broken("I5", f"{box.waiting} events in an outbox of {box.bound}")
-    if house.writer.statistics().waiting > writers.UNITS_MAX + writers.ROWS_MAX:
+    if service.writer.statistics().waiting > writers.UNITS_MAX + writers.ROWS_MAX:
         raise Broken("I5", "the writer's queue has no bound")
     for session in world.broker.sessions.values():
         if session.habits.window_holds and session.in_flight > session.habits.window:
             raise Broken("I5", "the broker's window is exceeded")
-    if house.accounts.total.in_flight < 0:
-        raise Broken("I4", f"{house.accounts.total.in_flight} readings in flight")
+    if service.counters.total.in_flight < 0:
+        raise Broken("I4", f"{service.counters.total.in_flight} readings in flight")
 
 
 def _lanes(cell: Any) -> tuple[Any, Any]:
@@ -120,10 +120,10 @@ def _marks_in(rejection: StoredRejection) -> set[str]:
 class Taken:
     """What a process had taken from the broker when its end began."""
 
-    def __init__(self, world: "World", house: House) -> None:
+    def __init__(self, world: "World", service: Service) -> None:
         self.messages = [
             published
-            for name, ledger in house.gateway.ledgers.items()
+            for name, ledger in service.gateway.ledgers.items()
             for packet_id in ledger.packet_ids
             if (published := world.broker.sessions[name].sent(packet_id)) is not None
         ]
@@ -312,22 +312,22 @@ async def pictures(world: "World", screens: "list[Screen]") -> None:
                 raise Broken("I3", f"a dashboard shows {seen}, REST {known}")
 
 
-async def accounts(world: "World") -> None:
+async def counters(world: "World") -> None:
     """I4: what came in is what went out, in total and per device, and as the store counts it."""
     devices = await _devices(world)
     await world.settle()  # a device may have said something just now: from here on nobody does
     process = await world.serving()
-    house = process.house
-    total = house.accounts.total
+    service = process.service
+    total = service.counters.total
     if total.in_flight:
         raise Broken("I4", f"settled with {total.in_flight} readings in flight: {total}")
-    each = [house.accounts.of(device.key) for device in devices]
+    each = [service.counters.of(device.key) for device in devices]
     if any(account.in_flight for account in each):
         raise Broken("I4", f"a device has readings in flight: {each}")
     stored, refused = process.written()
     if (total.stored, total.refused) != (stored, refused):
         raise Broken("I4", f"{total}, but the store took {stored} and {refused} refusals")
-    for ledger in house.gateway.ledgers.values():
+    for ledger in service.gateway.ledgers.values():
         if ledger.in_flight:
             raise Broken("I1", f"a receipt of {ledger.name} was forgotten")
 

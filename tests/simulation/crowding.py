@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from actors.device import registry
 from actors.due import webhooks
-from actors.service import House
+from actors.service import Service
 from actors.user import registry as users
 from tests.simulation.broken import Broken
 from tests.simulation.plan import (
@@ -75,19 +75,19 @@ def _said(at_s: float, device: str, number: int) -> Publish:
     return Publish(at_s=at_s, device=device, key="by-ts", form="ts", number=number, arrivals=[0.0])
 
 
-def bounds(world: "World", house: House) -> None:
+def bounds(world: "World", service: Service) -> None:
     """At every step; each bound that is reached is noted once."""
-    most = max((len(boxes) for boxes in house.users._watching.values()), default=0)
+    most = max((len(boxes) for boxes in service.users._watching.values()), default=0)
     if most > users.DASHBOARDS_MAX:
         raise Broken("I5", f"{most} dashboards of one user")
-    sending = house.clockwork.courier.sending
+    sending = service.scheduler.webhook_sender.sending
     if sending.total() > webhooks.SENDERS or max(sending.values(), default=0) > webhooks.EACH_MAX:
         raise Broken("I5", f"webhooks are sent by {sending}")
     reached = (
-        len(house.devices) >= registry.ACTORS_MAX,
+        len(service.devices) >= registry.ACTORS_MAX,
         most >= users.DASHBOARDS_MAX,
         sending.total() >= webhooks.SENDERS,
-        house.clockwork.dispatcher.room == 0,
+        service.scheduler.command_outbox.room == 0,
     )
     for name, is_reached in zip(REACHED, reached, strict=True):
         kind = f"bound reached: {name}"

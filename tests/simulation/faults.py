@@ -107,7 +107,7 @@ async def disk_full(world: "World", seconds: float, target: str) -> None:
 
 
 def _taken_by(process: "Process") -> int:
-    total = process.house.accounts.total
+    total = process.service.counters.total
     return total.received - total.shed
 
 
@@ -120,10 +120,10 @@ async def outage(world: "World", seconds: float, target: str) -> None:
     await trio.sleep(late_s + seconds)
     process = world.replicas.leader()
     if world.store_faults.away and process is not None:
-        found = await assess(process.house)
+        found = await assess(process.service)
         if found.status != "not ready":
             world.break_with("I6", f"{found.status} after {late_s:.0f} s without a canary: {found}")
-        gateway = process.house.gateway
+        gateway = process.service.gateway
         if gateway.in_flight and not gateway.unsettled()[0]:
             world.break_with("I4", f"{gateway.in_flight} in flight, and nothing is owed")
     world.store_faults.away = False

@@ -183,7 +183,7 @@ class Life:
     async def check(self) -> None:
         await checks.durable_and_once(self.world, self.book, self.owners)
         await checks.ordered(self.world, self.owners)
-        await checks.accounts(self.world)
+        await checks.counters(self.world)
         await aftermath.alarmed(self.world, self.owners, self.spoiled)
         await checks.private(self.world, self.owners)
         kept = await checks.Kept.of(self.world, self.owners)

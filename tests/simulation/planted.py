@@ -18,15 +18,15 @@ import actors.ingest.gateway
 from actors.adapters.memory.store.store import MemoryStore
 from actors.device import presence
 from actors.device.feed import FeedState
-from actors.ingest.counters import Accounts
+from actors.ingest.counters import Counters
 from actors.ingest.gateway import Gateway
-from actors.ingest.redelivery import SessionLedger
+from actors.ingest.redelivery import SessionRedelivery
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
 from actors.ports.broker import Delivery
 from actors.ports.store import Batch, Committed
 from actors.runtime.mailbox import Lane, Mailbox
-from actors.service import House
+from actors.service import Service
 from actors.user.actor import UserActor
 from actors.user.outbox import Outbox
 from actors.user.registry import Users
@@ -34,7 +34,7 @@ from protocol.device.values import take_value
 from protocol.errors import Reason, Refusal, Unavailable, Unstorable
 from protocol.events import DeviceList, Event
 from protocol.messages import SnapshotRead, Subscribed
-from protocol.records import Origin, Reading, SessionMemory, StoredReading, Unit
+from protocol.records import Origin, Reading, SessionMemory, StoredReading, WriteUnit
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -124,7 +124,7 @@ def lost_wake_up(patch: Patch) -> None:
 
 @plant("forgotten receipt")
 def forgotten_receipt(patch: Patch) -> None:
-    def mistaken(*args: Any) -> Unit:
+    def mistaken(*args: Any) -> WriteUnit:
         return msgspec.structs.replace(refused_whole(*args), receipt=None)
 
     patch.setattr(actors.device.actor, "refused_whole", mistaken)
@@ -137,16 +137,16 @@ def late_will(patch: Patch) -> None:
 
 @plant("PUBACK on a new connection")
 def stray_ack(patch: Patch) -> None:
-    settle = SessionLedger.settle
+    settle = SessionRedelivery.settle
 
     def mistaken(
-        self: SessionLedger, no: int, receipts: list[Any], now_s: float = 0.0
+        self: SessionRedelivery, no: int, receipts: list[Any], now_s: float = 0.0
     ) -> list[int]:
         for receipt in receipts:
             receipt.connection = self.connection
         return sorted({*settle(self, no, receipts, now_s), *(each.packet_id for each in receipts)})
 
-    patch.setattr(SessionLedger, "settle", mistaken)
+    patch.setattr(SessionRedelivery, "settle", mistaken)
 
 
 @plant("swallowed batch error")
@@ -192,7 +192,7 @@ def half_acknowledged(patch: Patch) -> None:
     """Of a batch only the first half gets its PUBACKs."""
     committed = Gateway.committed
 
-    def mistaken(self: Gateway, no: int, units: Sequence[Unit]) -> None:
+    def mistaken(self: Gateway, no: int, units: Sequence[WriteUnit]) -> None:
         half = (len(units) + 1) // 2
         kept = [msgspec.structs.replace(unit, receipt=None) for unit in units[half:]]
         committed(self, no, [*units[:half], *kept])
@@ -202,7 +202,7 @@ def half_acknowledged(patch: Patch) -> None:
 
 @plant("poison takes its neighbours along")
 def poisoned_batch(patch: Patch) -> None:
-    async def mistaken(self: Writer, units: Sequence[Unit], error: Unstorable) -> None:
+    async def mistaken(self: Writer, units: Sequence[WriteUnit], error: Unstorable) -> None:
         self._settle(units, Committed(no=self._no, duplicates=[0] * len(units)))
 
     patch.setattr(Writer, "_bisect", mistaken)
@@ -287,18 +287,18 @@ def never_fetched(patch: Patch) -> None:
 
 @plant("duplicates are not accounted for")
 def lost_account(patch: Patch) -> None:
-    settled = Accounts.settled
+    settled = Counters.settled
 
-    def mistaken(self: Accounts, device: tuple[str, str], **outcomes: int) -> None:
+    def mistaken(self: Counters, device: tuple[str, str], **outcomes: int) -> None:
         settled(self, device, **{**outcomes, "duplicate": 0})
 
-    patch.setattr(Accounts, "settled", mistaken)
+    patch.setattr(Counters, "settled", mistaken)
 
 
 @plant("an end without a drain")
 def not_drained(patch: Patch) -> None:
-    async def mistaken(self: House) -> None:
+    async def mistaken(self: Service) -> None:
         self.gateway.closing = True
         await trio.lowlevel.checkpoint()
 
-    patch.setattr(House, "drain", mistaken)
+    patch.setattr(Service, "drain", mistaken)

@@ -7,13 +7,13 @@ from typing import Any
 import actors.device.registry
 from actors.access.sessions import Sessions
 from actors.due.dead_letters import DeadLetters
-from actors.due.webhooks import Courier
+from actors.due.webhooks import WebhookSender
 from actors.ingest.canaries import Canaries
 from actors.ingest.gateway import Gateway
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.runtime.supervisor import Supervisor
-from actors.user.mqtt_relay import Neighbours
+from actors.user.mqtt_relay import MqttRelay
 from protocol.errors import Unavailable
 from tests.simulation.planted import Patch, plant
 
@@ -50,7 +50,7 @@ def all_fail(patch: Patch) -> None:
 
 @plant("a sender slot leaked")
 def leaked_slot(patch: Patch) -> None:
-    async def mistaken(self: Courier) -> None:
+    async def mistaken(self: WebhookSender) -> None:
         async for errand in self._take:
             outcome = await attempt(partial(self._post, errand))
             if not isinstance(outcome, Failed):
@@ -58,7 +58,7 @@ def leaked_slot(patch: Patch) -> None:
                 self._running[errand.delivery.webhook_num] -= 1
                 self._freed()
 
-    patch.setattr(Courier, "_send_forever", mistaken)
+    patch.setattr(WebhookSender, "_send_forever", mistaken)
 
 
 @plant("a NOTIFY ends the process")
@@ -71,7 +71,7 @@ def ended_by_a_notice(patch: Patch) -> None:
         await self._restarting(name, run, lambda: None)
 
     patch.setattr(Sessions, "_noticed", Sessions.heard)
-    patch.setattr(Neighbours, "_look_contained", Neighbours._look)
+    patch.setattr(MqttRelay, "_look_contained", MqttRelay._look)
     patch.setattr(Supervisor, "_keeping", restarted)
 
 

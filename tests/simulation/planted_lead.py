@@ -8,15 +8,15 @@ import msgspec
 from actors.adapters.memory.store.store import MemoryStore
 from actors.device.registry import Devices
 from actors.device.restoration import Restoration
-from actors.due.scheduler import Clockwork
+from actors.due.scheduler import Scheduler
 from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership
 from actors.ports.broker import Delivery
 from actors.ports.lead import Lead
 from actors.ports.store import Batch
-from actors.service import House
-from actors.user.mqtt_relay import Neighbours
-from protocol.records import Unit
+from actors.service import Service
+from actors.user.mqtt_relay import MqttRelay
+from protocol.records import WriteUnit
 from tests.simulation.planted import Patch, plant
 
 
@@ -81,20 +81,20 @@ def two_serve(patch: Patch) -> None:
 
 @plant("who was overtaken gives nothing up")
 def nothing_given_up(patch: Patch) -> None:
-    patch.setattr(House, "_give_up", nothing)
+    patch.setattr(Service, "_give_up", nothing)
 
 
 @plant("leases are not restored when the lead is taken")
 def leases_lost(patch: Patch) -> None:
-    take_over = Clockwork.take_over
+    take_over = Scheduler.take_over
 
-    def mistaken(self: Clockwork, supervisor: Any) -> None:
+    def mistaken(self: Scheduler, supervisor: Any) -> None:
         if self._restorations == 0:
             take_over(self, supervisor)
         else:
             self.leases.clear()
 
-    patch.setattr(Clockwork, "take_over", mistaken)
+    patch.setattr(Scheduler, "take_over", mistaken)
 
 
 @plant("leases are not restored after a start")
@@ -110,7 +110,7 @@ def alarm_forgotten(patch: Patch) -> None:
 
 @plant("a standby claims due work, too")
 def two_claim(patch: Patch) -> None:
-    patch.setattr(Clockwork, "_as_leader", lambda self, work: work)
+    patch.setattr(Scheduler, "_as_leader", lambda self, work: work)
 
 
 @plant("PUBACK to connection 0")
@@ -136,21 +136,21 @@ def ack_to_nobody(patch: Patch) -> None:
 
 @plant("the batch is repeated under an old epoch")
 def old_epoch(patch: Patch) -> None:
-    led = House._led
+    led = Service._led
 
-    def mistaken(self: House, epoch: int) -> None:
+    def mistaken(self: Service, epoch: int) -> None:
         known = self.writer.epoch
         led(self, epoch)
         self.writer.epoch = known or epoch
 
-    patch.setattr(House, "_led", mistaken)
+    patch.setattr(Service, "_led", mistaken)
 
 
 @plant("receipts that were given up are acknowledged")
 def acknowledged_after_all(patch: Patch) -> None:
     gave_up = Gateway.gave_up
 
-    def mistaken(self: Gateway, units: Sequence[Unit]) -> None:
+    def mistaken(self: Gateway, units: Sequence[WriteUnit]) -> None:
         for unit in units:
             receipt: Any = unit.receipt
             if receipt is not None and receipt.connection:
@@ -164,23 +164,23 @@ def acknowledged_after_all(patch: Patch) -> None:
 
 @plant("a fenced batch is done")
 def fenced_is_done(patch: Patch) -> None:
-    abandon = House._gave_up
+    abandon = Service._gave_up
 
-    def mistaken(self: House, units: Sequence[Unit], epoch: int) -> None:
+    def mistaken(self: Service, units: Sequence[WriteUnit], epoch: int) -> None:
         self.gateway.committed(self.writer._no, units)
         abandon(self, [], epoch)
 
-    patch.setattr(House, "_gave_up", mistaken)
+    patch.setattr(Service, "_gave_up", mistaken)
 
 
 @plant("the next leader tells listeners nothing")
 def silent_leader(patch: Patch) -> None:
-    anew = Neighbours.anew
+    anew = MqttRelay.anew
     begun: set[int] = set()
 
-    def mistaken(self: Neighbours) -> None:
+    def mistaken(self: MqttRelay) -> None:
         if id(self) not in begun:
             begun.add(id(self))
             anew(self)
 
-    patch.setattr(Neighbours, "anew", mistaken)
+    patch.setattr(MqttRelay, "anew", mistaken)

@@ -1,7 +1,7 @@
 """Classic mistakes with what is retained: old over new, and never heard."""
 
 from actors.ingest.gateway import Gateway
-from actors.user.mqtt_relay import Neighbours
+from actors.user.mqtt_relay import MqttRelay
 from actors.user.retained import UNSAID, Retained
 from tests.simulation.planted import Patch, plant
 
@@ -24,9 +24,9 @@ def not_anew(patch: Patch) -> None:
 
 @plant("who subscribes is told nothing of what was said meanwhile")
 def not_told(patch: Patch) -> None:
-    patch.setattr(Neighbours, "arrived", lambda self, user_id: None)
+    patch.setattr(MqttRelay, "arrived", lambda self, user_id: None)
 
 
 @plant("a change that may have been done is no change for listeners")
 def not_looked_at(patch: Patch) -> None:
-    patch.setattr(Neighbours, "changed", lambda self, user_id: None)
+    patch.setattr(MqttRelay, "changed", lambda self, user_id: None)

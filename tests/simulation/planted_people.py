@@ -6,7 +6,7 @@ import msgspec
 
 from actors.access.sessions import Sessions
 from actors.adapters.memory.store.shop import ShopTables
-from protocol.shop.shop import CANCELLED, PLACED, Order, Wish
+from protocol.shop.shop import CANCELLED, PLACED, Order, WantedItem
 from tests.simulation.planted import Patch, plant
 
 
@@ -18,7 +18,7 @@ def bought_twice(patch: Patch) -> None:
         self: ShopTables,
         order_id: str,
         user_id: str,
-        wishes: Sequence[Wish],
+        wishes: Sequence[WantedItem],
         note: str,
         now_us: int,
     ) -> Order:

@@ -5,8 +5,8 @@ import msgspec
 
 from actors.adapters.memory.store.refusals import RefusalTables
 from actors.ingest.refusal_budget import RefusalBudget
-from actors.service import House
-from protocol.records import Rejection, Unit
+from actors.service import Service
+from protocol.records import Rejection, WriteUnit
 from tests.simulation.planted import Patch, plant
 
 
@@ -14,7 +14,7 @@ from tests.simulation.planted import Patch, plant
 def forgotten(patch: Patch) -> None:
     judged = RefusalBudget.judged
 
-    def mistaken(self: RefusalBudget, unit: Unit) -> Unit:
+    def mistaken(self: RefusalBudget, unit: WriteUnit) -> WriteUnit:
         return msgspec.structs.replace(judged(self, unit), not_kept=())
 
     patch.setattr(RefusalBudget, "judged", mistaken)
@@ -30,14 +30,14 @@ def not_counted(patch: Patch) -> None:
 
 @plant("a full disk stops nobody")
 def full(patch: Patch) -> None:
-    patch.setattr(House, "has_room", lambda self: True)
+    patch.setattr(Service, "has_room", lambda self: True)
 
 
 @plant("a refusal beyond the budget takes its message's readings along")
 def with_readings(patch: Patch) -> None:
     judged = RefusalBudget.judged
 
-    def mistaken(self: RefusalBudget, unit: Unit) -> Unit:
+    def mistaken(self: RefusalBudget, unit: WriteUnit) -> WriteUnit:
         found = judged(self, unit)
         return msgspec.structs.replace(found, readings=()) if found.not_kept else found
 

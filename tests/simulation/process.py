@@ -17,7 +17,7 @@ from actors.due.tidying import keep_tidy
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
-from actors.service import House, open_house
+from actors.service import Service, open_house
 from roost.deadline import END_WITHIN_S
 from roost.shutdown import run_until_stopped
 from tests.simulation.broken import Broken
@@ -44,7 +44,7 @@ class Process:
     def __init__(self, world: "World", number: int, changed: Callable[[], None]) -> None:
         self.number = number
         self.is_dead = False
-        self.house: House
+        self.service: Service
         self.app: QuartTrio
         self.serving = trio.Event()
         self.ended = trio.Event()
@@ -83,7 +83,7 @@ class Process:
         world.trace.note("process", f"{self.number} starts")
         try:
             with self._scope:
-                house = open_house(
+                service = open_house(
                     ports,
                     on_step=self._on_step,
                     idle_s=world.idle_s,
@@ -91,7 +91,7 @@ class Process:
                     pulse=world.pulse,
                     bounds=IngestBounds(rates=world.rates),
                 )
-                await run_until_stopped(house, self._open_front, self._started, self._stopping)
+                await run_until_stopped(service, self._open_front, self._started, self._stopping)
         except* Killed:
             assert self.is_dead
         except* Exception as errors:
@@ -105,14 +105,14 @@ class Process:
             self._changed()
 
     @asynccontextmanager
-    async def _open_front(self, house: House) -> AsyncIterator[None]:
+    async def _open_front(self, service: Service) -> AsyncIterator[None]:
         """The web of this process; its clients are other tasks of the world (`client`)."""
-        self.house = house
+        self.service = service
         # Everybody in this world comes from one address.
         settings = WebSettings(
             jwt_secret="s" * 32, requests_per_s_of_address=1e6, bounds=self._world.bounds
         )
-        self.app = create_app(house, PlainHasher(), settings, self._sockets)
+        self.app = create_app(service, PlainHasher(), settings, self._sockets)
         try:
             yield
         finally:
@@ -120,13 +120,15 @@ class Process:
                 with trio.CancelScope(shield=True):  # bounded by CLOSE_WITHIN_S
                     await self._sockets.close_all(CLOSE_WITHIN_S)
 
-    def _started(self, beside: trio.Nursery, house: House, front: None) -> None:
-        keep_tidy(house.supervisor, house.store, house.clock, house.media, house.refusals.limits)
+    def _started(self, beside: trio.Nursery, service: Service, front: None) -> None:
+        keep_tidy(
+            service.supervisor, service.store, service.clock, service.media, service.refusals.limits
+        )
         self.serving.set()
         self._changed()
 
     def _on_step(self, name: str, message: Any) -> None:
-        self._world.on_step(self.house, name, message)
+        self._world.on_step(self.service, name, message)
 
     def written(self) -> tuple[int, int]:
         """Readings and refusals that it brought into the store."""
@@ -174,8 +176,8 @@ class Process:
         self.is_dead = True
         self._line.cut()
         self._port.cut()
-        if hasattr(self, "house"):
-            self.house.drained_by_s = float("-inf")  # it drains nothing
+        if hasattr(self, "service"):
+            self.service.drained_by_s = float("-inf")  # it drains nothing
         self._scope.cancel()
         for scope in self._clients.values():
             scope.cancel()

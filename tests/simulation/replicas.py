@@ -48,8 +48,8 @@ class Replicas:
         """Who serves devices and people. Of two that believe it, the later one is right."""
         ready = [process for process in self.living if process.serving.is_set()]
         if len(self.living) > 1:
-            ready = [process for process in ready if process.house.leadership.leads]
-        return max(ready, key=lambda process: process.house.leadership.epoch, default=None)
+            ready = [process for process in ready if process.service.leadership.leads]
+        return max(ready, key=lambda process: process.service.leadership.epoch, default=None)
 
     async def serving(self) -> Process:
         """The process that serves; waits for the next one where there is none.

@@ -93,7 +93,7 @@ class Screen:
             self.devices.clear()
             self.values.clear()
             self._marks.clear()
-            self._leadership = process.house.leadership
+            self._leadership = process.service.leadership
             self._given_up = self._leadership.stepped_down
             await self.greet(socket)
             while True:

@@ -79,7 +79,7 @@ async def test_what_is_above_the_rate_is_counted_and_told_with_the_time_to_wait(
     assert {each["reason"] for each in notices} == {"too_fast"}
     assert all(each["retry_after_s"] >= 1 for each in notices)
     assert sum(each["refused"] for each in notices) <= account["limited"]
-    assert world.house.limits.refused == account["limited"]
+    assert world.service.limits.refused == account["limited"]
 
 
 async def test_qos_0_above_the_rate_is_shed_and_counted_and_nobody_told(world: World) -> None:

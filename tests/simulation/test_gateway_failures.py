@@ -23,16 +23,16 @@ async def test_a_delivery_that_fails_is_kept_as_a_refusal_and_the_connection_goe
         return done(*args)
 
     if where == "seen":
-        seen = world.house.gateway._seen
-        monkeypatch.setattr(world.house.gateway, "_seen", lambda *args: fails_on_13(seen, *args))
+        seen = world.service.gateway._seen
+        monkeypatch.setattr(world.service.gateway, "_seen", lambda *args: fails_on_13(seen, *args))
     else:
         done = getattr(gateway, where)
         monkeypatch.setattr(gateway, where, lambda *args: fails_on_13(done, *args))
-    connections = {name: led.connection for name, led in world.house.gateway.ledgers.items()}
+    connections = {name: led.connection for name, led in world.service.gateway.ledgers.items()}
     for value in (13, 14):
         await shed.publish("temperature", value)
     await world.settle()
-    taken = world.house.gateway
+    taken = world.service.gateway
     assert taken.failures == 1
     assert {name: ledger.connection for name, ledger in taken.ledgers.items()} == connections
     assert not world.broker.waiting
@@ -65,7 +65,7 @@ async def test_of_a_topic_that_cannot_be_read_for_a_mistake_the_broker_keeps_it(
         await shed.publish("temperature", 13)
         await world.advance(1)
         assert world.broker.waiting == 1
-        assert not world.house.gateway.in_flight
+        assert not world.service.gateway.in_flight
     await world.settle()  # it comes again
     assert await shed.values("temperature") == [13, 20]
     world.logs.unexpected.clear()

@@ -39,7 +39,7 @@ def test_an_outage_of_the_store_leaves_nothing_unacknowledged_and_no_alarm_unrai
                 await shed.publish("t", float(n + 100))
             await world.advance(12)
             connections = {
-                name: led.connection for name, led in world.house.gateway.ledgers.items()
+                name: led.connection for name, led in world.service.gateway.ledgers.items()
             }
             await world.settle()
             assert world.broker.waiting == 0
@@ -99,14 +99,14 @@ GIVES_WAY_WITHIN_S = PATIENCE_CANARIES * EVERY_S + REPLACED_WITHIN_S
 async def settled(world: World, process: Process) -> None:
     """Until the process that leads has settled all that the broker has."""
     with trio.fail_after(60):
-        while world.broker.waiting or process.house.gateway.unsettled()[0]:  # noqa: ASYNC110
+        while world.broker.waiting or process.service.gateway.unsettled()[0]:  # noqa: ASYNC110
             await trio.sleep(0.5)
 
 
 async def leads(process: Process, within_s: float) -> None:
     await process.serving.wait()
     with trio.fail_after(within_s):
-        while not process.house.leadership.leads:  # noqa: ASYNC110
+        while not process.service.leadership.leads:  # noqa: ASYNC110
             await trio.sleep(0.1)
 
 
@@ -118,7 +118,7 @@ async def speak(world: World, shed: VirtualDevice, values: range) -> None:
 
 
 async def status_of(process: Process) -> str:
-    return (await assess(process.house)).status
+    return (await assess(process.service)).status
 
 
 @BOTH
@@ -140,7 +140,7 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             await world.advance(0.01)
             await shed.publish("t", 55.0, ts=world.clock.now_us() // 1000)
             await world.advance(0.1)
-            assert one.house.gateway.unsettled()[0]
+            assert one.service.gateway.unsettled()[0]
             one.hang(HANGS_S)
             began_s = trio.current_time()
             await shed.publish("t", 60.0, ts=world.clock.now_us() // 1000)
@@ -149,11 +149,11 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             await world.advance(began_s + HANGS_S + 1 - trio.current_time())
             await speak(world, shed, range(80, 90))
             await settled(world, other)
-            assert not one.house.leadership.leads
-            assert (one.house.leadership.epoch, other.house.leadership.epoch) == (1, 2)
+            assert not one.service.leadership.leads
+            assert (one.service.leadership.epoch, other.service.leadership.epoch) == (1, 2)
             assert await status_of(one) == "standby"
-            assert one.house.gateway.unsettled()[0] == 0  # it counted what the other one settled
-            assert one.house.gateway.connected_sessions == 1  # the one that it sends by
+            assert one.service.gateway.unsettled()[0] == 0  # it counted what the other one settled
+            assert one.service.gateway.connected_sessions == 1  # the one that it sends by
             assert sorted(await shed.values("t")) == [1.0, 55.0, 60.0, *map(float, range(70, 90))]
             (alarm,) = (await shed.person.get("/alarms"))["items"]
             assert alarm["state"] == "active"
@@ -186,9 +186,9 @@ def test_a_leader_that_the_broker_does_not_answer_gives_way_and_takes_the_lead_a
             await speak(world, shed, range(5, 10))
             await settled(world, other)
             assert await status_of(one) == "standby"
-            assert (one.house.leadership.gave_way, other.house.leadership.gave_way) == (1, 0)
+            assert (one.service.leadership.gave_way, other.service.leadership.gave_way) == (1, 0)
             await world.advance(150)
-            assert other.house.leadership.leads  # the one that reaches the broker again waits
+            assert other.service.leadership.leads  # the one that reaches the broker again waits
             other.part_from_broker(120)
             await leads(one, GIVES_WAY_WITHIN_S)
             await speak(world, shed, range(10, 15))
@@ -215,7 +215,7 @@ def test_where_no_process_reaches_the_broker_the_lead_stays(habits: Habits) -> N
             await world.advance(130)
             await speak(world, shed, range(5, 10))
             await settled(world, one)
-            assert (one.house.leadership.epoch, other.house.leadership.gave_way) == (1, 0)
+            assert (one.service.leadership.epoch, other.service.leadership.gave_way) == (1, 0)
             assert sorted(await shed.values("t")) == [float(n) for n in range(10)]
 
     world = World(1, habits)
@@ -248,10 +248,10 @@ def test_what_a_fenced_process_had_judged_is_judged_again(habits: Habits) -> Non
                 await world.store.resign_lead("another")
                 world.store_faults.away = False
                 await world.settle()
-                house = world.house
-                assert (house.leadership.epoch, house.leadership.stepped_down) == (3, 1)
-                assert house.gateway.given_up > 0
-                assert house.gateway.unsettled()[0] == 0
+                service = world.service
+                assert (service.leadership.epoch, service.leadership.stepped_down) == (3, 1)
+                assert service.gateway.given_up > 0
+                assert service.gateway.unsettled()[0] == 0
                 (alarm,) = (await shed.person.get("/alarms?kind=threshold"))["items"]
                 assert alarm["state"] == "active"
                 assert (await shed.state())["status"] == "offline"
@@ -270,7 +270,7 @@ def test_a_session_that_the_house_forgot_is_connected_anew(habits: Habits) -> No
             shed = world.device("shed")
             await shed.publish("t", 1.0)
             await world.settle()
-            gateway = world.house.gateway
+            gateway = world.service.gateway
             for plan in world.broker.plans:
                 if plan.partition is not None:  # canaries come by these
                     ledger = gateway.ledgers[plan.client_id]
@@ -324,7 +324,10 @@ def test_the_next_leader_has_the_leases_of_devices_that_came_online_before(habit
             await world.advance(8)
             await shed.status(status="online")
             await world.advance(2)
-            assert (len(one.house.clockwork.leases), len(other.house.clockwork.leases)) == (1, 0)
+            assert (len(one.service.scheduler.leases), len(other.service.scheduler.leases)) == (
+                1,
+                0,
+            )
             one.kill()
             await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
             await world.advance(60)
@@ -347,7 +350,7 @@ def test_a_dashboard_hears_of_an_expiry_while_another_process_stands_by(habits: 
             async with world.dashboard() as screen:
                 body = {"id": "00000000-0000-4000-9000-000000000001", "type": "beep", "ttl_s": 2}
                 await shed.person.post(f"/devices/{shed.id}/commands", body)
-                for job in other.house.clockwork.jobs.values():
+                for job in other.service.scheduler.jobs.values():
                     job.due(world.clock.peek_us() + SECOND_US)
                 await world.advance(5)
                 told = [

@@ -74,8 +74,8 @@ async def changed_in_doubt(world: World, fault: str) -> None:
         fault == "answer lost"
     )  # what cannot be read is read later, and no error of the change
     with pytest.raises(Unavailable, match="lost") if is_lost else nullcontext():
-        async with process.house.devices.changing(person.id):
-            await process.house.store.update_feed(changed)
+        async with process.service.devices.changing(person.id):
+            await process.service.store.update_feed(changed)
     await world.advance(5)
     await shed.publish("t", 2.0)
     await world.settle()
@@ -93,7 +93,7 @@ def test_what_was_left_to_a_broker_that_sends_again_on_new_connections_only_is_f
             await world.advance(0.1)
             for n in range(20):
                 await shed.publish("t", float(n), ts=1_789_999_000 + n)
-            assert world.house.gateway.untaken > 0
+            assert world.service.gateway.untaken > 0
             await world.settle()
             assert len(await shed.values("t")) == 20
 
@@ -156,8 +156,8 @@ def test_a_snapshot_waits_for_what_a_passivated_actor_left_to_the_writer() -> No
             await world.advance(0.1)
             await shed.status(firmware="2")
             await world.advance(9.95)
-            assert len(world.house.devices) == 0
-            assert world.house.gateway.in_flight == 1
+            assert len(world.service.devices) == 0
+            assert world.service.gateway.in_flight == 1
             async with world.dashboard() as screen:
                 assert screen.devices[shed.id]["firmware"] == "2"
 
@@ -213,7 +213,7 @@ def test_events_that_a_user_actor_loses_are_made_up_for_by_a_new_list() -> None:
                 for device in devices:
                     await world.store.update_device(msgspec.structs.replace(device, name="new"))
                 for device in await world.store.snapshot(ada.id):  # no turn of the actor between
-                    world.house.users.tell(ada.id, DeviceChanged(device))
+                    world.service.users.tell(ada.id, DeviceChanged(device))
                 await world.advance(5)
                 assert {device["name"] for device in screen.devices.values()} == {"new"}
 
@@ -458,7 +458,7 @@ async def test_a_dashboard_is_not_told_what_is_given_up_already(world: World, li
     await world.advance(1 if lives else 2 * world.idle_s)
     await barn.publish("t", 1.0)
     await world.advance(1)
-    house = world.house
+    service = world.service
     async with world.dashboard():
         world.store_faults.away = True
         await barn.publish("t", 2.0)  # the writer waits longer for the store than the actor does
@@ -467,13 +467,13 @@ async def test_a_dashboard_is_not_told_what_is_given_up_already(world: World, li
         await world.store.hold_lead("another", 0.1, seize=True)
         await world.store.resign_lead("another")
         world.store_faults.away = False
-        house.leadership.doubt(house.leadership.epoch)
+        service.leadership.doubt(service.leadership.epoch)
         await world.advance(0.01)
-        assert house.leadership.gives_up
+        assert service.leadership.gives_up
         async with world.dashboard() as screen:
             await screen.until(lambda: screen.devices[shed.id]["temperature"] == 2)
             await world.settle()
-        assert house.leadership.epoch == 3
+        assert service.leadership.epoch == 3
 
 
 def test_retained_readings_of_more_devices_than_there_are_actors_starve_nobody() -> None:

@@ -135,7 +135,7 @@ def test_a_message_that_is_newer_than_the_one_that_was_found_stays() -> None:
         shed = world.device("shed")
         await shed.send("status", b'{"status": "online", "firmware": "1"}', retain=True)
         await world.settle()
-        port = world.house.retained._port
+        port = world.service.retained._port
         assert port is not None
         found = await port.of_device(shed.person.id, "shed")
         await shed.send("status", b'{"status": "online", "firmware": "2"}', retain=True)

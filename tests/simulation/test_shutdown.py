@@ -10,7 +10,7 @@ import trio
 
 from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.mqtt.broker import OUT
-from actors.service import DRAIN_MAX_S, House
+from actors.service import DRAIN_MAX_S, Service
 from protocol.webhook.deliveries import AGAIN_FIRST_S
 from tests.simulation.broken import Broken
 from tests.simulation.receiver import Answer
@@ -30,7 +30,7 @@ async def stopped_in_a_commit(world: World) -> None:
     for value in (21, 22, 23):
         await shed.publish("temperature", value)
     await world.advance(0.5)
-    assert world.house.gateway.in_flight
+    assert world.service.gateway.in_flight
     world.store_faults.stop()
     await world.stop()
 
@@ -43,7 +43,7 @@ def test_the_next_process_receives_nothing_that_the_one_before_had_taken(habits:
             assert not world.broker.waiting
             world.start()
             await world.settle()
-            gateway = world.house.gateway
+            gateway = world.service.gateway
             assert (gateway.messages, gateway.joined) == (0, 0)
             assert await world.device("shed").values("temperature") == [23, 22, 21, 20]
 
@@ -59,7 +59,7 @@ async def test_acknowledgements_on_a_slow_line_arrive_before_the_session_ends(wo
     await world.settle()
     await shed.publish("temperature", 21)
     with trio.fail_after(10):
-        while not world.house.gateway.unheard:
+        while not world.service.gateway.unheard:
             await world.advance(0.1)
     await world.stop()
     assert not world.broker.waiting
@@ -69,7 +69,7 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
     async def fail() -> None:
         raise trio.TrioInternalError("the scheduler is broken")
 
-    houses: list[House] = []
+    houses: list[Service] = []
 
     async def story(world: World) -> None:
         async with world.open():
@@ -77,8 +77,8 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
             await shed.publish("temperature", 20)
             await world.settle()
             world.store_faults.work_s = 2.0  # two of them fit into the drain
-            houses.append(world.house)
-            world.house.supervisor.keep("failing", fail)
+            houses.append(world.service)
+            world.service.supervisor.run_essential("failing", fail)
             while True:
                 await shed.publish("temperature", 21)
                 await world.advance(0.5)
@@ -236,7 +236,7 @@ def test_a_receiver_that_hangs_holds_up_the_end_no_longer_than_the_drain() -> No
             made = await shed.person.post(f"/devices/{shed.id}/commands", {"type": "beep"})
             await world.advance(1.0)
             await shed.person.delete(f"/commands/{made['id']}")
-            await reached(lambda: world.house.clockwork.courier.in_flight)
+            await reached(lambda: world.service.scheduler.webhook_sender.in_flight)
             since_s = trio.current_time()
             await world.stop()
             assert trio.current_time() - since_s < DRAIN_MAX_S + 1
@@ -268,7 +268,7 @@ def test_nothing_is_claimed_once_the_end_has_begun() -> None:
     async def stopping_slowly(world: World, nursery: trio.Nursery) -> None:
         world.store_faults.work_s = COMMIT_S
         await world.device("shed").publish("temperature", 21)
-        await reached(lambda: world.house.gateway.in_flight)
+        await reached(lambda: world.service.gateway.in_flight)
         nursery.start_soon(world.stop)
         await world.advance(0.1)
 

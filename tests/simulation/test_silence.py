@@ -6,8 +6,8 @@ import pytest
 import trio
 
 from actors.device.restoration import Restoration
-from actors.due.scheduler import Clockwork
-from actors.ingest.partition_clock import DRAIN_S, Flows
+from actors.due.scheduler import Scheduler
+from actors.ingest.partition_clock import DRAIN_S, PartitionClocks
 from protocol.device.alarms import OFFLINE, Alarm
 from protocol.times import SECOND_US
 from tests.simulation.clock import START_US
@@ -124,18 +124,18 @@ def test_silence_stands_still_while_nobody_could_hear(outage: Outage) -> None:
 
 
 def always_flowing(patch: pytest.MonkeyPatch) -> None:
-    def look(self: Flows, partition: int) -> None:
+    def look(self: PartitionClocks, partition: int) -> None:
         self.clocks[partition].flow()
         self._changed(partition)
 
-    patch.setattr(Flows, "look", look)
+    patch.setattr(PartitionClocks, "look", look)
 
 
 def forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
-    async def restore(self: Clockwork, restoration: Restoration) -> None:
+    async def restore(self: Scheduler, restoration: Restoration) -> None:
         await trio.lowlevel.checkpoint()
 
-    patch.setattr(Clockwork, "_restore", restore)
+    patch.setattr(Scheduler, "_restore", restore)
 
 
 def test_leases_that_do_not_stand_still_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

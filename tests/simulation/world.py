@@ -28,7 +28,7 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.ingest.rates import RateSettings
 from actors.ports.broker import Delivery
-from actors.service import House, Pulse
+from actors.service import Pulse, Service
 from protocol.records import Media
 from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken
@@ -167,18 +167,18 @@ class World:
         return await self.replicas.serving()
 
     @property
-    def house(self) -> House:
+    def service(self) -> Service:
         """The house of the process that serves."""
         process = self.replicas.leader()
         assert process is not None
-        return process.house
+        return process.service
 
     async def stop(self, process: Process | None = None) -> None:
         """SIGTERM to the process that serves, or to this one, and its end."""
         process = process or await self.serving()
         await process.serving.wait()
         self.trace.fault("process stopped")
-        taken = checks.Taken(self, process.house)
+        taken = checks.Taken(self, process.service)
         if taken.messages:
             self.trace.fault("process stopped, something in flight")
         await process.stop()
@@ -192,7 +192,7 @@ class World:
         process = process or self.replicas.one_of("leader")
         if process is None or process.is_dead:
             return
-        if process.serving.is_set() and process.house.gateway.in_flight:
+        if process.serving.is_set() and process.service.gateway.in_flight:
             self.trace.fault("process killed, something in flight")
         self.trace.fault("process killed")
         process.kill()
@@ -317,7 +317,7 @@ class World:
             if self._broken is not None:
                 raise self._broken
             process = await self.serving()
-            gateway = process.house.gateway
+            gateway = process.service.gateway
             calm = gateway.connected_sessions == len(gateway.ledgers)
             if calm and not self.broker.waiting and not gateway.in_flight:
                 return
@@ -347,11 +347,11 @@ class World:
         if not delivery.dup and not delivery.retain:
             self.first_deliveries.setdefault(delivery.payload, []).append(self.clock.now_us())
 
-    def on_step(self, house: House, name: str, message: Any) -> None:
+    def on_step(self, service: Service, name: str, message: Any) -> None:
         self.trace.note(name, summary(message))
         try:
-            checks.bounds(self, house)
-            crowding.bounds(self, house)
+            checks.bounds(self, service)
+            crowding.bounds(self, service)
         except Broken as error:  # inside an actor it would only be one more failure of that actor
             self._broken = self._broken or error
         named = self._readable(name)

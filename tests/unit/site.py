@@ -16,7 +16,7 @@ from actors.adapters.mqtt.broker import plain_plans
 from actors.adapters.mqtt.no_logins import NoLogins
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
-from actors.service import House, open_house
+from actors.service import Service, open_house
 from web.app import create_app
 from web.http.routing import WebSettings
 
@@ -28,13 +28,13 @@ class Site:
 
     def __init__(
         self,
-        house: House,
+        service: Service,
         clock: ManualClock,
         faults: StoreFaults,
         files: MemoryFiles,
         app: Any,
     ) -> None:
-        self.house = house
+        self.service = service
         self.clock = clock
         self.faults = faults
         self.files = files
@@ -82,8 +82,8 @@ async def open_site(receive: Receive | None = None) -> AsyncIterator[Site]:
         receivers=MemoryReceivers(receive),
         rng=random.Random(1),
     )
-    async with open_house(ports) as house:
-        app = create_app(house, PlainHasher(), WebSettings(jwt_secret="s" * 32))
-        place = Site(house, clock, faults, files, app)
+    async with open_house(ports) as service:
+        app = create_app(service, PlainHasher(), WebSettings(jwt_secret="s" * 32))
+        place = Site(service, clock, faults, files, app)
         await place.sign_in()
         yield place

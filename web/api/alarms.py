@@ -42,12 +42,12 @@ async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
 @api.operation("POST", "/alarms/<alarm_id>/ack", answer=AlarmView, errors=(404,))
 async def acknowledge_alarm(call: Call, alarm_id: str) -> AlarmView:
     """Say that somebody has seen it; it clears by itself when its cause is over."""
-    now_us = call.house.clock.now_us()
+    now_us = call.service.clock.now_us()
     # What an actor judged a moment ago is on its way to the store.
-    await call.house.writer.barrier()
-    alarm = await call.house.store.acknowledge_alarm(call.user.id, alarm_id, now_us)
+    await call.service.writer.barrier()
+    alarm = await call.service.store.acknowledge_alarm(call.user.id, alarm_id, now_us)
     if alarm is None:
         raise NotFound("there is no such alarm")
-    call.house.users.tell(call.user.id, AlarmChanged(alarm))
-    call.house.wake("webhooks")
+    call.service.users.tell(call.user.id, AlarmChanged(alarm))
+    call.service.wake("webhooks")
     return alarm_view(alarm)

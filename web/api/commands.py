@@ -45,7 +45,7 @@ class CommandsQuery(ListQuery, frozen=True, kw_only=True):
 async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandView:
     """Send a command to a device: it is kept, and tried until the device answers or it expires."""
     device = await device_of(call, device_id)
-    now_us = call.house.clock.now_us()
+    now_us = call.service.clock.now_us()
     payload = codec.encode(body.payload)
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise Invalid({"payload": f"is {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX} are sent"})
@@ -53,7 +53,7 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
     command_id = id_for(call, f"command {device.id}") if own is None else own
     if not is_uuid(command_id):
         raise Invalid({"id": "is not a UUID"})
-    command = await call.house.store.add_command(
+    command = await call.service.store.add_command(
         Command(
             id=command_id,
             user_id=call.user.id,
@@ -70,7 +70,7 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
     )
     if own is None and (command.type, command.payload) != (body.type, payload.decode()):
         raise used_otherwise()
-    call.house.told_of(command)
+    call.service.told_of(command)
     return command_view(command)
 
 
@@ -99,16 +99,16 @@ async def show_command(call: Call, command_id: str) -> CommandView:
 @api.operation("DELETE", "/commands/<command_id>", status=204, errors=(404, 409))
 async def cancel_command(call: Call, command_id: str) -> None:
     """Cancel a command that its device has not answered yet."""
-    changed = await call.house.store.cancel_command(
-        call.user.id, command_id, call.house.clock.now_us()
+    changed = await call.service.store.cancel_command(
+        call.user.id, command_id, call.service.clock.now_us()
     )
     if not changed.commands:
         raise NotFound("there is no such command")
-    call.house.clockwork.changed(changed)
+    call.service.scheduler.changed(changed)
 
 
 async def command_of(call: Call, command_id: str) -> Command:
-    command = await call.house.store.command(call.user.id, command_id)
+    command = await call.service.store.command(call.user.id, command_id)
     if command is None:
         raise NotFound("there is no such command")
     return command

@@ -56,7 +56,7 @@ async def media_content(call: Call, media_id: str, query: LinkQuery) -> Response
         return _without_content(200, headers)
     if span is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{media.size}"
-    content = _Content(call.house.files, media.sha256, start, end)
+    content = _Content(call.service.files, media.sha256, start, end)
     await content.begin()
     response = Response(content, 200 if span is None else 206, headers)
     # A film over a slow line takes minutes; whoever takes nothing is cut off (roost/hardening.py).
@@ -70,10 +70,10 @@ async def _readable(call: Call, media_id: str, query: LinkQuery) -> Media:
         return await media_of(call, media_id)
     if query.expires is None or query.signature is None:
         raise Forbidden("the link is not whole")
-    now_us = call.house.clock.now_us()
-    if not call.house.links.is_valid(media_id, query.expires, query.signature, now_us):
+    now_us = call.service.clock.now_us()
+    if not call.service.links.is_valid(media_id, query.expires, query.signature, now_us):
         raise Forbidden("the link is not valid, or not any more")
-    media = await call.house.store.media_by_id(media_id)
+    media = await call.service.store.media_by_id(media_id)
     if media is None:
         raise NotFound("there is no such media")
     return media

@@ -53,7 +53,7 @@ class DeleteQuery(msgspec.Struct, frozen=True):
 
 
 async def device_of(call: Call, device_id: str) -> Device:
-    device = await call.house.store.device(call.user.id, device_id)
+    device = await call.service.store.device(call.user.id, device_id)
     if device is None:
         raise NotFound("there is no such device")
     return device
@@ -99,7 +99,7 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
     and where there would be more than one may have."""
     made = []
     for wish in wishes:
-        device_id = call.house.ids.uuid()
+        device_id = call.service.ids.uuid()
         device = Device(
             num=0,
             id=device_id,
@@ -109,18 +109,18 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
             offline_after_s=wish.offline_after_s,
             offline_alarm=wish.offline_alarm,
             client_id=client_id_of(device_id),
-            created_us=call.house.clock.now_us(),
+            created_us=call.service.clock.now_us(),
         )
         made.append((device, *_credentials(call, device)))
     # Somebody may have published under this code before: then nobody sits where it shall sit.
     code = wishes[0].device_code if len(wishes) == 1 else None
-    async with call.house.devices.changing(call.user.id, code):
-        added = await call.house.store.add_devices(
+    async with call.service.devices.changing(call.user.id, code):
+        added = await call.service.store.add_devices(
             [(d, login) for d, login, _ in made], call.settings.bounds.devices
         )
     for device in added:
-        call.house.users.tell(device.user_id, DeviceChanged(device))
-    call.house.neighbours.changed(call.user.id)
+        call.service.users.tell(device.user_id, DeviceChanged(device))
+    call.service.mqtt_relay.changed(call.user.id)
     return [(device, access) for device, (_, _, access) in zip(added, made, strict=True)]
 
 
@@ -150,11 +150,11 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
     if body.offline_alarm is not UNSET:
         device = msgspec.structs.replace(device, offline_alarm=body.offline_alarm)
     check_match(call, device.revision)
-    async with call.house.devices.changing(device.user_id, device.code):
-        await call.house.store.update_device(device, device.revision)
-        call.house.clockwork.leases.change(device.key, device.offline_after_s)
-    call.house.users.tell(device.user_id, DeviceChanged(device))
-    call.house.neighbours.changed(device.user_id)
+    async with call.service.devices.changing(device.user_id, device.code):
+        await call.service.store.update_device(device, device.revision)
+        call.service.scheduler.leases.change(device.key, device.offline_after_s)
+    call.service.users.tell(device.user_id, DeviceChanged(device))
+    call.service.mqtt_relay.changed(device.user_id)
     await note(call, call.user.id, "device_changed", device.code)
     tag(call, device.revision + 1)
     return _resource(call, device)
@@ -165,15 +165,15 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     """Delete a device and close its connection; its feeds stay unless `purge=true`."""
     device = await device_of(call, device_id)
     # What it said before is committed before its history may be purged.
-    await call.house.writer.barrier()
+    await call.service.writer.barrier()
     erasing = call.erasing() if query.purge else nullcontext()
-    async with erasing, call.house.devices.changing(device.user_id, device.code):
-        await call.house.store.delete_device(call.user.id, device_id, query.purge)
-        call.house.clockwork.leases.dead(device.key)
-        await call.house.session_sweep.device_gone(device.client_id)
-    call.house.users.tell(device.user_id, DeviceGone(device.id))
-    call.house.neighbours.gone(device.user_id, device.code)
-    call.house.retained.gone(device.user_id, device.code)
+    async with erasing, call.service.devices.changing(device.user_id, device.code):
+        await call.service.store.delete_device(call.user.id, device_id, query.purge)
+        call.service.scheduler.leases.dead(device.key)
+        await call.service.session_sweep.device_gone(device.client_id)
+    call.service.users.tell(device.user_id, DeviceGone(device.id))
+    call.service.mqtt_relay.gone(device.user_id, device.code)
+    call.service.retained.gone(device.user_id, device.code)
     await note(call, call.user.id, "device_deleted", device.code)
 
 
@@ -188,7 +188,7 @@ async def new_credentials(call: Call, device_id: str) -> NewCredentials:
     """A new MQTT password; the old one stops working and its connection is closed."""
     device = await device_of(call, device_id)
     login, access = _credentials(call, device)
-    await call.house.store.set_login(device.id, login)
+    await call.service.store.set_login(device.id, login)
     await _disconnect(call, device)
     await note(call, call.user.id, "device_credentials_renewed", device.code)
     return NewCredentials(access)
@@ -199,8 +199,8 @@ async def show_account(call: Call, device_id: str) -> AccountView:
     """What became of the device's readings since this server started, and how many of its refusals
     were counted only."""
     device = await device_of(call, device_id)
-    account = call.house.accounts.of(device.key)
-    not_kept = await call.house.store.not_kept(*device.key)
+    account = call.service.counters.of(device.key)
+    not_kept = await call.service.store.not_kept(*device.key)
     return AccountView(
         **msgspec.structs.asdict(account),
         in_flight=account.in_flight,
@@ -214,16 +214,16 @@ async def last_messages(call: Call, device_id: str) -> Page[SeenView]:
     """The device's last fifty messages as they came, newest first, refused ones too: of this
     server since its start."""
     device = await device_of(call, device_id)
-    found = call.house.inspector.of(device.key)
+    found = call.service.recent_messages.of(device.key)
     return Page([seen_view(**msgspec.structs.asdict(each)) for each in found])
 
 
 def _resource(call: Call, device: Device) -> DeviceResource:
-    return device_resource(device, call.house.floods.of(device.key))
+    return device_resource(device, call.service.floods.of(device.key))
 
 
 def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
-    login, password = new_login(device, call.house.ids)
+    login, password = new_login(device, call.service.ids)
     access = MqttAccess(
         username=login.username,
         password=password,
@@ -237,6 +237,6 @@ def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
 async def _disconnect(call: Call, device: Device) -> None:
     """Close the device's connection. Its old login is gone already, so it cannot come back."""
     try:
-        await call.house.logins.disconnect(device.client_id)
+        await call.service.logins.disconnect(device.client_id)
     except Unavailable as error:
         log.warning("device not disconnected", device=device.id, error=in_words(error))

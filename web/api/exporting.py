@@ -78,7 +78,7 @@ async def _pages(
     left = limit
     while left is None or left > 0:
         many = PAGE if left is None else min(PAGE, left)
-        found = await call.house.store.feed_values(msgspec.structs.replace(asked, limit=many))
+        found = await call.service.store.feed_values(msgspec.structs.replace(asked, limit=many))
         if found:
             yield found
         if len(found) < many:

@@ -27,7 +27,7 @@ class FeedsQuery(SearchQuery, frozen=True, kw_only=True):
 
 
 async def feed_of(call: Call, feed_id: str) -> Feed:
-    feed = await call.house.store.feed(call.user.id, feed_id) if is_uuid(feed_id) else None
+    feed = await call.service.store.feed(call.user.id, feed_id) if is_uuid(feed_id) else None
     if feed is None:
         raise NotFound("there is no such feed")
     return feed
@@ -51,7 +51,7 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
         code = (await device_of(call, device_id)).code
     feed = Feed(
         num=0,
-        id=call.house.ids.uuid(),
+        id=call.service.ids.uuid(),
         user_id=call.user.id,
         device_id=device_id,
         key=body.key,
@@ -64,13 +64,13 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
         on_violation=body.on_violation,
         alarm=body.alarm,
         retain_days=body.retain_days,
-        created_us=call.house.clock.now_us(),
+        created_us=call.service.clock.now_us(),
     )
     _check_thresholds(feed)
     bounds = call.settings.bounds
-    async with call.house.devices.changing(call.user.id, code):
-        feed = await call.house.store.add_feed(feed, bounds.feeds, bounds.feeds_of_device)
-    call.house.neighbours.changed(call.user.id)
+    async with call.service.devices.changing(call.user.id, code):
+        feed = await call.service.store.add_feed(feed, bounds.feeds, bounds.feeds_of_device)
+    call.service.mqtt_relay.changed(call.user.id)
     return feed_view(feed)
 
 
@@ -94,9 +94,9 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     feed = msgspec.structs.replace(feed, **given)
     _check_thresholds(feed)
     check_match(call, feed.revision)
-    async with call.house.devices.changing(call.user.id):
-        await call.house.store.update_feed(feed, feed.revision)
-    call.house.neighbours.changed(call.user.id)
+    async with call.service.devices.changing(call.user.id):
+        await call.service.store.update_feed(feed, feed.revision)
+    call.service.mqtt_relay.changed(call.user.id)
     tag(call, feed.revision + 1)
     return feed_view(feed)
 
@@ -106,12 +106,12 @@ async def delete_feed(call: Call, feed_id: str) -> None:
     """Delete a feed with its history."""
     feed = await feed_of(call, feed_id)
     # First no actor takes readings for it any more, then what was taken is committed, then it goes.
-    async with call.house.devices.changing(call.user.id):
-        await call.house.store.update_feed(msgspec.structs.replace(feed, enabled=False))
-    await call.house.writer.barrier()
-    async with call.erasing(), call.house.devices.changing(call.user.id):
-        await call.house.store.delete_feed(call.user.id, feed_id)
-    call.house.neighbours.changed(call.user.id)
+    async with call.service.devices.changing(call.user.id):
+        await call.service.store.update_feed(msgspec.structs.replace(feed, enabled=False))
+    await call.service.writer.barrier()
+    async with call.erasing(), call.service.devices.changing(call.user.id):
+        await call.service.store.delete_feed(call.user.id, feed_id)
+    call.service.mqtt_relay.changed(call.user.id)
 
 
 def _check_thresholds(feed: Feed) -> None:

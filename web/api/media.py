@@ -28,7 +28,7 @@ class MediaQuery(SearchQuery, frozen=True, kw_only=True):
 
 
 async def media_of(call: Call, media_id: str) -> Media:
-    media = await call.house.store.media(call.user.id, media_id)
+    media = await call.service.store.media(call.user.id, media_id)
     if media is None:
         raise NotFound("there is no such media")
     return media
@@ -39,18 +39,18 @@ async def media_of(call: Call, media_id: str) -> Media:
 )
 async def add_media(call: Call) -> MediaView:
     """Upload a file; 200 with the media there is, where you have this content already."""
-    house, settings = call.house, call.settings
+    service, settings = call.service, call.settings
     with call.uploads.take(call.user.id) as place:
-        used = await house.store.media_used(call.user.id)
+        used = await service.store.media_used(call.user.id)
         check_quota(used + 1, settings.media_quota_bytes)
         room = min(settings.media_bytes_max, settings.media_quota_bytes - used)
-        async with house.files.draft() as draft:
+        async with service.files.draft() as draft:
             received = await receive(call.request, draft, room, place)
             # From here on it is done also when the client hangs up.
             with trio.move_on_after(FINISH_WITHIN_S, shield=True):
                 media = Media(
                     num=0,
-                    id=house.ids.uuid(),
+                    id=service.ids.uuid(),
                     user_id=call.user.id,
                     filename=received.filename,
                     content_type=received.sniffed.content_type,
@@ -58,9 +58,9 @@ async def add_media(call: Call) -> MediaView:
                     sha256=await draft.seal(),
                     width=received.sniffed.width,
                     height=received.sniffed.height,
-                    created_us=house.clock.now_us(),
+                    created_us=service.clock.now_us(),
                 )
-                stored = await house.media.add(media, draft, settings.media_quota_bytes)
+                stored = await service.media.add(media, draft, settings.media_quota_bytes)
                 call.status = 201 if stored.id == media.id else 200
                 return media_view(stored)
     raise Busy("the disk or the database is too slow; try again", retry_after_s=30)
@@ -75,8 +75,8 @@ async def list_media(call: Call, query: MediaQuery) -> Page[MediaView]:
 @api.operation("GET", "/media/stats", answer=MediaStats)
 async def show_media_stats(call: Call) -> MediaStats:
     """How much of what one has, and what came on each of the last thirty days (UTC)."""
-    now_us = call.house.clock.now_us()
-    counts = await call.house.store.media_stats(call.user.id, first_day_us(now_us))
+    now_us = call.service.clock.now_us()
+    counts = await call.service.store.media_stats(call.user.id, first_day_us(now_us))
     return media_stats(counts, now_us)
 
 
@@ -89,4 +89,4 @@ async def show_media(call: Call, media_id: str) -> MediaView:
 @api.operation("DELETE", "/media/<media_id>", status=204, errors=(404, 409))
 async def delete_media(call: Call, media_id: str) -> None:
     """Delete a file, unless something still needs it."""
-    await call.house.media.remove(await media_of(call, media_id))
+    await call.service.media.remove(await media_of(call, media_id))

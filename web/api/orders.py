@@ -10,7 +10,7 @@ from protocol.errors import Invalid, NotFound
 from protocol.rest.listing import ORDERS
 from protocol.rest.resources import Page
 from protocol.schedule.civil import zone_names, zone_of
-from protocol.shop.shop import CANCELLED, OrderDay, OrderSums, Wish, is_for
+from protocol.shop.shop import CANCELLED, OrderDay, OrderSums, WantedItem, is_for
 from protocol.shop.views import (
     NewOrder,
     OrderChange,
@@ -48,10 +48,10 @@ class OrderStatsQuery(msgspec.Struct, frozen=True):
 )
 async def add_order(call: Call, body: NewOrder) -> OrderView:
     """Order products: their stock is taken at once, or nothing is."""
-    wishes = [Wish(item.product_id.lower(), item.quantity) for item in body.items]
+    wishes = [WantedItem(item.product_id.lower(), item.quantity) for item in body.items]
     order_id = id_for(call, "order")
-    now_us = call.house.clock.now_us()
-    store = call.house.store
+    now_us = call.service.clock.now_us()
+    store = call.service.store
     order = await store.add_order(order_id, call.user.id, wishes, body.note, now_us)
     if not is_for(order, wishes, body.note):
         raise used_otherwise()
@@ -67,8 +67,8 @@ async def list_orders(call: Call, query: OrdersQuery) -> Page[OrderView]:
 @api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=OrderStats)
 async def order_stats(call: Call, query: OrderStatsQuery) -> OrderStats:
     """Orders of the last 24 hours, and of each of the last days; days without orders, too."""
-    now_us = call.house.clock.now_us()
-    recent = await call.house.store.order_sums(call.user.id, now_us - DAY_US, now_us + 1)
+    now_us = call.service.clock.now_us()
+    recent = await call.service.store.order_sums(call.user.id, now_us - DAY_US, now_us + 1)
     days = await orders_by_day(call, now_us, query.days, query.timezone)
     return OrderStats(
         recent=sums_view(recent), timezone=query.timezone, by_day=[day_view(day) for day in days]
@@ -83,7 +83,7 @@ async def orders_by_day(call: Call, now_us: int, many: int, timezone: str) -> li
     today = (EPOCH + timedelta(microseconds=now_us)).astimezone(zone).date()
     # A day more than was asked for, as days have not all the same length.
     since_us = now_us - (many + 1) * DAY_US
-    found = await call.house.store.orders_by_day(call.user.id, since_us, now_us + 1, timezone)
+    found = await call.service.store.orders_by_day(call.user.id, since_us, now_us + 1, timezone)
     sums = {day.day: day.sums for day in found}
     days = [_before(today, n) for n in range(many - 1, -1, -1)]
     return [OrderDay(day, sums.get(day, OrderSums())) for day in days]
@@ -96,7 +96,7 @@ def _before(today: date, days: int) -> str:
 @api.operation("GET", "/orders/<order_id>", answer=OrderView, errors=(404,))
 async def show_order(call: Call, order_id: str) -> OrderView:
     """One order."""
-    order = await call.house.store.order(call.user.id, order_id)
+    order = await call.service.store.order(call.user.id, order_id)
     if order is None:
         raise NotFound("there is no such order")
     return order_view(order)
@@ -115,8 +115,8 @@ async def cancel_order(call: Call, order_id: str) -> OrderView:
 
 
 async def _finished(call: Call, order_id: str, state: str) -> OrderView:
-    now_us = call.house.clock.now_us()
-    order = await call.house.store.finish_order(call.user.id, order_id, state, now_us)
+    now_us = call.service.clock.now_us()
+    order = await call.service.store.finish_order(call.user.id, order_id, state, now_us)
     if order is None:
         raise NotFound("there is no such order")
     return order_view(order)

@@ -45,16 +45,16 @@ class ProductsQuery(SearchQuery, frozen=True, kw_only=True):
 async def add_product(call: Call, body: NewProduct) -> ProductView:
     """Put something on offer."""
     made = Product(
-        id=call.house.ids.uuid(),
+        id=call.service.ids.uuid(),
         user_id=call.user.id,
         name=body.name,
         sku=body.sku,
         description=body.description,
         price=_price(body.price),
         stock=body.stock,
-        created_us=call.house.clock.now_us(),
+        created_us=call.service.clock.now_us(),
     )
-    added = await call.house.store.add_product(made)
+    added = await call.service.store.add_product(made)
     tag(call, added.version)
     return product_view(added)
 
@@ -70,7 +70,7 @@ async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
 @api.operation("GET", "/products/stats", answer=ProductStats)
 async def product_stats(call: Call) -> ProductStats:
     """How much there is, and what it is worth."""
-    return stock_view(await call.house.store.stock_sums(call.user.id))
+    return stock_view(await call.service.store.stock_sums(call.user.id))
 
 
 @api.operation("GET", "/products/<product_id>", answer=ProductView, errors=(404,), matched=True)
@@ -102,7 +102,7 @@ async def change_product(call: Call, product_id: str, body: ProductChange) -> Pr
     stock = None if body.stock is UNSET else body.stock
     wanted = msgspec.structs.replace(product, **changes)
     check_match(call, product.version)
-    changed = await call.house.store.update_product(wanted, product.version, stock)
+    changed = await call.service.store.update_product(wanted, product.version, stock)
     if changed is None:
         raise Outdated
     tag(call, changed.version)
@@ -113,11 +113,11 @@ async def change_product(call: Call, product_id: str, body: ProductChange) -> Pr
 async def delete_product(call: Call, product_id: str) -> None:
     """Take a product off; orders keep what they say of it."""
     await product_of(call, product_id)
-    await call.house.store.delete_product(call.user.id, product_id)
+    await call.service.store.delete_product(call.user.id, product_id)
 
 
 async def product_of(call: Call, product_id: str) -> Product:
-    product = await call.house.store.product(call.user.id, product_id)
+    product = await call.service.store.product(call.user.id, product_id)
     if product is None:
         raise NotFound("there is no such product")
     return product

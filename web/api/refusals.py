@@ -48,8 +48,8 @@ async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
     """Delete what was refused, or a part of it."""
     device_id, before_us = some_id("device_id", query.device_id), instant("before", query.before)
     # What was taken before this request is committed before it may be deleted.
-    await call.house.writer.barrier()
-    many = await call.house.store.delete_rejections(
+    await call.service.writer.barrier()
+    many = await call.service.store.delete_rejections(
         call.user.id, device_id, query.reason, before_us
     )
     return Deleted(many)
@@ -59,5 +59,5 @@ async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
 async def delete_rejection(call: Call, rejection_id: str) -> None:
     """Delete one of them."""
     known = is_uuid(rejection_id)
-    if not (known and await call.house.store.delete_rejection(call.user.id, rejection_id)):
+    if not (known and await call.service.store.delete_rejection(call.user.id, rejection_id)):
         raise NotFound("there is no such refusal")

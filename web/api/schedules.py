@@ -70,7 +70,7 @@ async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]
 async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
     """Plan a media item for a device: once, or again and again in the civil time of a zone."""
     schedule = Schedule(
-        id=call.house.ids.uuid(),
+        id=call.service.ids.uuid(),
         user_id=call.user.id,
         device_id=_id("device_id", body.device_id),
         media_id=_id("media_id", body.media_id),
@@ -81,12 +81,12 @@ async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
         misfire=body.misfire,
         grace_s=body.grace_s,
         enabled=body.enabled,
-        created_us=call.house.clock.now_us(),
+        created_us=call.service.clock.now_us(),
     )
     schedule = await call.think(partial(_checked, schedule))
     await _check_targets(call, schedule)
     schedule, due = await call.think(partial(_planned, schedule, schedule.created_us))
-    schedule = await call.house.store.add_schedule(schedule, due, call.settings.bounds.schedules)
+    schedule = await call.service.store.add_schedule(schedule, due, call.settings.bounds.schedules)
     _tell(call, schedule)
     return schedule_view(schedule)
 
@@ -104,7 +104,7 @@ async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
     except BadRecurrence as error:
         raise Invalid({error.field: error.detail}) from None
     times: list[int] = []
-    through_us: int | None = call.house.clock.now_us()
+    through_us: int | None = call.service.clock.now_us()
     while through_us is not None and len(times) < PREVIEWED:
         some = await call.think(partial(upcoming, rule, through_us, PREVIEWED - len(times)))
         times += some.instants
@@ -132,7 +132,7 @@ async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
 )
 async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) -> ScheduleView:
     """Change a schedule: it holds for every occurrence that has not fired yet."""
-    asked_us = call.house.clock.now_us()
+    asked_us = call.service.clock.now_us()
     schedule = await schedule_of(call, schedule_id)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     for name in ("device_id", "media_id"):
@@ -147,9 +147,9 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
     await _check_targets(call, schedule)
     check_match(call, schedule.revision)
     schedule, due = await call.think(partial(_planned, schedule, asked_us))
-    changed = await call.house.store.update_schedule(schedule, due, schedule.revision)
+    changed = await call.service.store.update_schedule(schedule, due, schedule.revision)
     for occurrence in changed:
-        call.house.users.tell(call.user.id, OccurrenceChanged(occurrence))
+        call.service.users.tell(call.user.id, OccurrenceChanged(occurrence))
     _tell(call, schedule)
     schedule = await schedule_of(call, schedule_id)
     tag(call, schedule.revision)
@@ -160,8 +160,8 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
 async def delete_schedule(call: Call, schedule_id: str) -> None:
     """Delete a schedule with its occurrences; what has fired already goes on at the device."""
     schedule = await schedule_of(call, schedule_id)
-    await call.house.store.delete_schedule(call.user.id, schedule_id)
-    call.house.users.tell(call.user.id, ScheduleChanged(schedule, deleted=True))
+    await call.service.store.delete_schedule(call.user.id, schedule_id)
+    call.service.users.tell(call.user.id, ScheduleChanged(schedule, deleted=True))
 
 
 @api.operation(
@@ -183,7 +183,7 @@ async def list_occurrences(
 
 
 async def schedule_of(call: Call, schedule_id: str) -> Schedule:
-    schedule = await call.house.store.schedule(call.user.id, schedule_id)
+    schedule = await call.service.store.schedule(call.user.id, schedule_id)
     if schedule is None:
         raise NotFound("there is no such schedule")
     return schedule
@@ -203,7 +203,7 @@ def _checked(schedule: Schedule) -> Schedule:
 
 
 async def _check_targets(call: Call, schedule: Schedule) -> None:
-    store = call.house.store
+    store = call.service.store
     if await store.device(call.user.id, schedule.device_id) is None:
         raise NotFound("there is no such device")
     if schedule.media_id is None or await store.media(call.user.id, schedule.media_id) is None:
@@ -223,11 +223,11 @@ def _planned(schedule: Schedule, asked_us: int) -> tuple[Schedule, list[int]]:
 
 
 def _tell(call: Call, schedule: Schedule) -> None:
-    call.house.users.tell(call.user.id, ScheduleChanged(schedule))
+    call.service.users.tell(call.user.id, ScheduleChanged(schedule))
     if schedule.next_us is not None:
-        call.house.due("occurrences", schedule.next_us)
+        call.service.due("occurrences", schedule.next_us)
     if schedule.plan_us is not None:
-        call.house.due("plans", schedule.plan_us)
+        call.service.due("plans", schedule.plan_us)
 
 
 def _id(name: str, text: str) -> str:

@@ -39,8 +39,8 @@ async def dashboard_stats(call: Call, query: StatsQuery) -> DashboardStats:
 
 
 async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
-    store, user_id = call.house.store, call.user.id
-    now_us = call.house.clock.now_us()
+    store, user_id = call.service.store, call.user.id
+    now_us = call.service.clock.now_us()
     start_us, end_us = _span(query, now_us)
     bucket_s = max(60, charts.bucket_for(start_us, end_us, POINTS))
     since_us = max(FIRST_US, start_us - start_us % (bucket_s * SECOND_US))

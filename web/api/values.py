@@ -89,7 +89,7 @@ async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
     asked = [part.strip().lower() for part in query.feed_ids.split(",")]
     if len(asked) > FEEDS_MAX or not all(is_uuid(each) for each in asked):
         raise Invalid({"feed_ids": f"are at most {FEEDS_MAX} ids with commas between"})
-    found = await call.house.store.last_values(call.user.id, list(dict.fromkeys(asked)))
+    found = await call.service.store.last_values(call.user.id, list(dict.fromkeys(asked)))
     shown = await shown_of(call, FEEDS, found, latest_view)
     return Page(shown, None, len(found) - len(shown) or UNSET)
 
@@ -113,10 +113,10 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     feed = await feed_of(call, feed_id)
     start_us, end_us = instant("start", query.start), instant("end", query.end)
     # What was taken before this request is committed before it may be deleted.
-    await call.house.writer.barrier()
+    await call.service.writer.barrier()
     async with call.erasing():
-        many = await call.house.store.delete_history(feed.num, start_us, end_us)
-    call.house.due("rollups", call.house.clockwork.rolling.wanted_us())
+        many = await call.service.store.delete_history(feed.num, start_us, end_us)
+    call.service.due("rollups", call.service.scheduler.rolling.wanted_us())
     return Deleted(many)
 
 
@@ -128,7 +128,7 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
         raise NotTaken("send text/csv")
     call.imports.check(call.user.id)
     device_num = await _device_num(call, feed)
-    now_us = call.house.clock.now_us()
+    now_us = call.service.clock.now_us()
     content = await call.data()
     for imported in read_csv(content, feed, device_num, now_us):  # noqa: B007
         await trio.lowlevel.checkpoint()  # a megabyte takes half a second
@@ -136,9 +136,9 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
     duplicate = 0
     for start in range(0, len(imported.readings), IMPORTED_AT_ONCE):
         chunk = imported.readings[start : start + IMPORTED_AT_ONCE]
-        duplicate += await call.house.store.add_history(feed, chunk)
+        duplicate += await call.service.store.add_history(feed, chunk)
     if imported.readings:
-        call.house.due("rollups", call.house.clockwork.rolling.wanted_us())
+        call.service.due("rollups", call.service.scheduler.rolling.wanted_us())
     return ImportView(
         stored=len(imported.readings) - duplicate,
         duplicate=duplicate,
@@ -151,7 +151,7 @@ async def _device_num(call: Call, feed: Feed) -> int:
     """The feed's device; 0 for a feed that devices share, or whose device is gone."""
     if feed.device_id is None:
         return 0
-    device = await call.house.store.device(call.user.id, feed.device_id)
+    device = await call.service.store.device(call.user.id, feed.device_id)
     return 0 if device is None else device.num
 
 
@@ -177,7 +177,7 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
     )
     if kind is not None:
         return await exported(call, kind, feed, asked, ("ts", "value", "flagged"), query.limit)
-    found = await call.house.store.feed_values(asked)
+    found = await call.service.store.feed_values(asked)
     return page(
         found,
         asked.limit - 1,
@@ -206,7 +206,7 @@ async def _chart(
     bucket_s = None if query.bucket is None else charts.bucket_of(query.bucket)
     if feed.kind == "text":
         raise Invalid({"bucket" if bucket_s else "max_points": "is not for a feed of texts"})
-    bounds = await call.house.store.feed_bounds(feed.num)
+    bounds = await call.service.store.feed_bounds(feed.num)
     if bounds is None:
         return []
     start_us = max(bounds[0], FIRST_US if start_us is None else start_us)
@@ -217,7 +217,7 @@ async def _chart(
         bucket_s = charts.bucket_for(start_us, end_us, query.max_points or POINTS_MAX)
     elif charts.points_of(start_us, end_us, bucket_s) > POINTS_MAX:
         raise Invalid({"bucket": f"is too short: a chart has at most {POINTS_MAX} points"})
-    return await call.house.store.feed_buckets(feed.num, start_us, end_us, bucket_s)
+    return await call.service.store.feed_buckets(feed.num, start_us, end_us, bucket_s)
 
 
 async def _points(

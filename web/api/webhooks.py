@@ -58,16 +58,16 @@ class DeliveriesQuery(ListQuery, frozen=True, kw_only=True):
 async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
     """Register a URL for alarms, ends of commands and missed schedules; shows its secret, once."""
     made = Webhook(
-        id=call.house.ids.uuid(),
+        id=call.service.ids.uuid(),
         user_id=call.user.id,
         url=_checked(call, body.url),
         events=EVENTS if body.events is None else _unique(body.events),
         secret=_new_secret(call),
         description=body.description,
         enabled=body.enabled,
-        created_us=call.house.clock.now_us(),
+        created_us=call.service.clock.now_us(),
     )
-    added = await call.house.store.add_webhook(made, call.settings.bounds.webhooks)
+    added = await call.service.store.add_webhook(made, call.settings.bounds.webhooks)
     return webhook_created(added)
 
 
@@ -114,7 +114,7 @@ async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> We
 async def delete_webhook(call: Call, webhook_id: str) -> None:
     """Delete a webhook, with what waits for it."""
     await webhook_of(call, webhook_id)
-    await call.house.store.delete_webhook(call.user.id, webhook_id)
+    await call.service.store.delete_webhook(call.user.id, webhook_id)
 
 
 @api.operation("POST", "/webhooks/<webhook_id>/secret", answer=NewWebhookSecret, errors=(404,))
@@ -131,9 +131,9 @@ async def renew_secret(call: Call, webhook_id: str) -> NewWebhookSecret:
 async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
     """Send an event `webhook.test`; its delivery shows what the receiver answered."""
     webhook = await webhook_of(call, webhook_id)
-    news = trial_news(webhook, call.house.ids.uuid(), call.house.clock.now_us())
-    delivery = await call.house.store.add_delivery(webhook, news)
-    call.house.wake("webhooks")
+    news = trial_news(webhook, call.service.ids.uuid(), call.service.clock.now_us())
+    delivery = await call.service.store.add_delivery(webhook, news)
+    call.service.wake("webhooks")
     return delivery_view(delivery)
 
 
@@ -165,25 +165,25 @@ async def list_deliveries(
 )
 async def retry_delivery(call: Call, webhook_id: str, delivery_id: str) -> DeliveryView:
     """Send a delivery again, for another three days, whatever became of it."""
-    delivery = await call.house.store.retry_delivery(
-        call.user.id, webhook_id, delivery_id, call.house.clock.now_us()
+    delivery = await call.service.store.retry_delivery(
+        call.user.id, webhook_id, delivery_id, call.service.clock.now_us()
     )
     if delivery is None:
         raise NotFound("there is no such delivery")
-    call.house.wake("webhooks")
+    call.service.wake("webhooks")
     return delivery_view(delivery)
 
 
 async def webhook_of(call: Call, webhook_id: str) -> Webhook:
-    webhook = await call.house.store.webhook(call.user.id, webhook_id)
+    webhook = await call.service.store.webhook(call.user.id, webhook_id)
     if webhook is None:
         raise NotFound("there is no such webhook")
     return webhook
 
 
 async def _update(call: Call, webhook: Webhook, known: int | None = None) -> Webhook:
-    await call.house.store.update_webhook(webhook, known)
-    call.house.wake("webhooks")
+    await call.service.store.update_webhook(webhook, known)
+    call.service.wake("webhooks")
     return await webhook_of(call, webhook.id)
 
 
@@ -204,4 +204,4 @@ def _unique(events: Sequence[str]) -> tuple[str, ...]:
 
 
 def _new_secret(call: Call) -> str:
-    return new_secret(call.house.ids.secret_bits())
+    return new_secret(call.service.ids.secret_bits())

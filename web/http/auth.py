@@ -25,7 +25,7 @@ COOKIE = "roost_token"
 TOKENS_MAX = 1_000  # good ones of some 300 bytes: below half a megabyte
 
 
-class Asker(msgspec.Struct, frozen=True):
+class Principal(msgspec.Struct, frozen=True):
     """Somebody, in by a session or an API key; `by_cookie`: a browser sent the token by itself."""
 
     user: User
@@ -122,7 +122,7 @@ class Auth:
         self._ids = ids
         self._public = None if public_url is None else _origin(public_url)
 
-    async def asker_of(self, token: str, asked: Request | Websocket) -> Asker:
+    async def asker_of(self, token: str, asked: Request | Websocket) -> Principal:
         """Whose token it is that somebody brings.
 
         Raises:
@@ -132,7 +132,7 @@ class Auth:
         async with self.failed.trying(self._addresses.network(asked)):
             return await self._asker_of(token)
 
-    async def _asker_of(self, token: str) -> Asker:
+    async def _asker_of(self, token: str) -> Principal:
         if is_key(token):
             return await self._holder_of(token)
         session_id, idp, subject = self.tokens.read(token)
@@ -141,7 +141,7 @@ class Auth:
             raise Unauthorized("the token is not valid")
         return asker
 
-    async def _holder_of(self, key: str) -> Asker:
+    async def _holder_of(self, key: str) -> Principal:
         now_us = self._clock.now_us()
         found = await self._store.api_key(kept_of(key))
         if found is None or (found[0].expires_us or LAST_US) <= now_us:
@@ -149,24 +149,24 @@ class Auth:
         known, user = found
         if now_us - (known.last_used_us or 0) >= USED_EVERY_S * SECOND_US:
             await self._store.api_key_used(known.id, now_us)
-        return Asker(user, key=known)
+        return Principal(user, key=known)
 
-    async def is_in(self, asker: Asker, token: str) -> bool:
+    async def is_in(self, asker: Principal, token: str) -> bool:
         """Whether somebody who was found a moment ago is still in."""
         if asker.key is not None:
             return await self._store.api_key(kept_of(token)) is not None
         return await self._sessions.find(asker.id) is not None
 
-    async def _asker_in(self, session_id: str) -> Asker:
+    async def _asker_in(self, session_id: str) -> Principal:
         found = await self._sessions.find(session_id)
         if found is None:
             raise Unauthorized("the session has ended; sign in again")
         session, user = found
         if session.expires_us <= self._clock.now_us():
             raise Unauthorized("the token has expired")
-        return Asker(user, session)
+        return Principal(user, session)
 
-    async def asker_of_request(self, request: Request) -> Asker:
+    async def asker_of_request(self, request: Request) -> Principal:
         """By `x-auth-token`, `Authorization: Bearer` or the cookie (then from our pages only).
         Raises as `asker_of`."""
         token = _header_token(request)
@@ -186,7 +186,7 @@ class Auth:
         ticket = self._ids.secret()
         return ticket, kept_of(ticket), self._clock.now_us() + TICKET_S * SECOND_US
 
-    async def asker_with(self, ticket: str, asked: Request | Websocket) -> Asker:
+    async def asker_with(self, ticket: str, asked: Request | Websocket) -> Principal:
         """Raises as `asker_of`, for a ticket that was used, has expired or never was."""
         async with self.failed.trying(self._addresses.network(asked)):
             session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())

@@ -84,7 +84,7 @@ async def listed(
             if value is not None
         },
     )
-    found = await call.house.store.listed(noun, call.user.id, asked)
+    found = await call.service.store.listed(noun, call.user.id, asked)
     after = None
     if len(found) > query.limit:
         value, last = found[query.limit - 1]
@@ -117,7 +117,7 @@ async def shown_of(
         done = attempt_now(partial(view, item))
         if isinstance(done, Failed):
             reason = reason_of(done.error)
-            await call.house.store.note_unreadable(
+            await call.service.store.note_unreadable(
                 noun.name, _number_of(item), call.user.id, reason
             )
         else:

@@ -28,7 +28,7 @@ def id_for(call: Call, what: str) -> str:
     """
     key = call.request.headers.get(KEY_HEADER)
     if key is None:
-        return call.house.ids.uuid()
+        return call.service.ids.uuid()
     if not 1 <= len(key) <= KEY_MAX:
         raise Invalid({KEY_HEADER: f"has 1 to {KEY_MAX} characters"})
     name = "\0".join((what, call.user.id, key)).encode("utf-8", "surrogatepass")

@@ -19,7 +19,7 @@ import trio
 from quart import Quart, Request, Response, request
 from werkzeug.routing import BaseConverter, Map
 
-from actors.service import House
+from actors.service import Service
 from protocol import codec
 from protocol.errors import (
     Busy,
@@ -36,7 +36,7 @@ from protocol.records import User
 from protocol.rest.resources import Page
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
 from web.http.addresses import Addresses
-from web.http.auth import Asker, Auth
+from web.http.auth import Auth, Principal
 from web.http.bounds import Bounds
 from web.http.connections import known
 from web.http.long_queries import LongQueries
@@ -99,7 +99,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What handlers work with."""
 
-    house: Any  # House; msgspec does not check classes of ours
+    service: Any  # House; msgspec does not check classes of ours
     auth: Any  # Auth
     hashing: Any  # Hashing
     settings: WebSettings
@@ -121,8 +121,8 @@ class Call:
         status: of the answer, where it is not the operation's usual one.
     """
 
-    def __init__(self, context: Context, asked: Request, asker: Asker | None) -> None:
-        self.house: House = context.house
+    def __init__(self, context: Context, asked: Request, asker: Principal | None) -> None:
+        self.service: Service = context.service
         self.auth: Auth = context.auth
         self.hashing: Hashing = context.hashing
         self.settings = context.settings
@@ -138,7 +138,7 @@ class Call:
         self.status: int | None = None
 
     @property
-    def asker(self) -> Asker:
+    def asker(self) -> Principal:
         assert self._asker is not None, "a public operation has no user"
         return self._asker
 
@@ -297,7 +297,7 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
             known(asked.scope)
         who = asker.user.id if asker else context.addresses.network(asked)
         context.rates.check(who)
-        if operation.adds and not context.house.has_room():
+        if operation.adds and not context.service.has_room():
             raise DiskFull("the disk is nearly full; nothing new is taken", retry_after_s=60)
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
@@ -355,7 +355,7 @@ async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) 
             return await operation.handler(call, **arguments)
         except Unavailable:
             if call.has_user:
-                call.house.devices.doubt(call.user.id)
+                call.service.devices.doubt(call.user.id)
             raise
         except Outdated as outdated:
             if "If-Match" in call.request.headers:

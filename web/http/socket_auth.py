@@ -7,7 +7,7 @@ from protocol import codec
 from protocol.errors import BadPayload, Busy, Problem, TooMany, Unauthorized, Unavailable
 from protocol.events import Auth as AuthFrame
 from protocol.events import from_client
-from web.http.auth import Asker
+from web.http.auth import Principal
 from web.http.idle_sockets import IdleSockets
 from web.http.problems import CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
 from web.http.routing import Context
@@ -26,13 +26,13 @@ class SocketClosed(Exception):
 
 async def authenticated(
     context: Context, idle: IdleSockets, socket: Websocket
-) -> tuple[Asker, str]:
+) -> tuple[Principal, str]:
     """Who is there, and by which token ("" where it was a ticket). Raises `SocketClosed`."""
     ticket = socket.args.get("ticket")
     token = None if ticket else context.auth.token_of_socket(socket)
     try:
         if ticket is not None:
-            found: Asker = await context.auth.asker_with(ticket, socket)
+            found: Principal = await context.auth.asker_with(ticket, socket)
             return found, ""
         if token is None:
             token = await _said(context, idle, socket)
@@ -45,7 +45,7 @@ async def authenticated(
         raise SocketClosed(CLOSE_TRY_AGAIN, "the database does not answer") from None
 
 
-async def still_in(context: Context, asker: Asker, token: str) -> None:
+async def still_in(context: Context, asker: Principal, token: str) -> None:
     """It may have ended before anybody watched. Raises `SocketClosed`."""
     try:
         is_in = await context.auth.is_in(asker, token)

@@ -35,7 +35,7 @@ class DatabaseLook:
             self._over = trio.Event()
             if self._since_s is None:
                 self._since_s = trio.current_time()
-            self._supervisor.keep("look at the database", self._ask)
+            self._supervisor.run_essential("look at the database", self._ask)
         with trio.move_on_after(WAIT_S):
             await self._over.wait()
         if self._since_s is None:

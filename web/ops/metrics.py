@@ -14,7 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from actors.runtime.loop_lag import BOUNDS_S, LoopLag
-from actors.service import House
+from actors.service import Service
 from protocol.dead_letters import KINDS
 from web.http.connections import Connections
 from web.http.sockets import Sockets
@@ -72,71 +72,73 @@ class ProcessCollector(Collector):
 class HouseCollector(Collector):
     """No label per device: half a million series help nobody. Those are on REST."""
 
-    def __init__(self, house: House, sockets: Sockets) -> None:
-        self._house = house
+    def __init__(self, service: Service, sockets: Sockets) -> None:
+        self._house = service
         self._sockets = sockets
 
     def collect(self) -> Iterator[Metric]:
-        house = self._house
-        total = house.accounts.total
+        service = self._house
+        total = service.counters.total
         readings = CounterMetricFamily(
             "roost_readings", "Readings by what became of them.", labels=["outcome"]
         )
         for outcome in ("received", "stored", "duplicate", "refused", "limited", "shed", "unowned"):
             readings.add_metric([outcome], getattr(total, outcome))
         yield readings
-        not_kept = house.refusals.not_kept
+        not_kept = service.refusals.not_kept
         yield _counter("roost_refusals_not_kept", "Beyond the budget: counted.", not_kept)
         yield _gauge("roost_readings_in_flight", "Readings not yet committed.", total.in_flight)
         yield from self._gateway()
         yield from self._writer()
         yield from self._time()
-        yield _gauge("roost_device_actors", "Living device actors.", len(house.devices))
-        yield _gauge("roost_user_actors", "Users with somebody watching.", len(house.users))
+        yield _gauge("roost_device_actors", "Living device actors.", len(service.devices))
+        yield _gauge("roost_user_actors", "Users with somebody watching.", len(service.users))
         yield _gauge("roost_websockets", "Open dashboards.", self._sockets.count)
-        yield _counter("roost_actor_crashes", "Actor failures.", house.supervisor.crashes)
+        yield _counter("roost_actor_crashes", "Actor failures.", service.supervisor.crashes)
 
     def _time(self) -> Iterator[Metric]:
-        house, clockwork = self._house, self._house.clockwork
-        dispatcher, leases = clockwork.dispatcher, clockwork.leases
-        courier = clockwork.courier
-        leads = house.leadership.leads
+        service, scheduler = self._house, self._house.scheduler
+        command_outbox, leases = scheduler.command_outbox, scheduler.leases
+        webhook_sender = scheduler.webhook_sender
+        leads = service.leadership.leads
         yield _gauge("roost_leads", "1 where this process serves the devices.", float(leads))
         yield _counter(
-            "roost_stepped_down", "Leads that another process took.", house.leadership.stepped_down
+            "roost_stepped_down",
+            "Leads that another process took.",
+            service.leadership.stepped_down,
         )
         yield _counter(
             "roost_gave_way",
             "Leads left to a process that hears the broker.",
-            house.leadership.gave_way,
+            service.leadership.gave_way,
         )
         yield from self._canaries()
-        yield _counter("roost_timer_rings", "Moments that came.", clockwork.timer.rings)
+        yield _counter("roost_timer_rings", "Moments that came.", scheduler.timer.rings)
         runs = CounterMetricFamily("roost_job_runs", "Looks for due work.", labels=["job"])
-        for job in clockwork.jobs.values():
+        for job in scheduler.jobs.values():
             runs.add_metric([job.name], job.runs)
         yield runs
-        yield _counter("roost_commands_published", "Taken by the broker.", dispatcher.published)
-        yield _counter("roost_commands_late", "Expired on the way to it.", dispatcher.expired)
-        yield _counter("roost_webhooks_delivered", "Taken by receivers.", courier.delivered)
-        yield _counter("roost_webhooks_failed", "Tries that failed.", courier.failed)
+        yield _counter("roost_commands_published", "Taken by the broker.", command_outbox.published)
+        yield _counter("roost_commands_late", "Expired on the way to it.", command_outbox.expired)
+        yield _counter("roost_webhooks_delivered", "Taken by receivers.", webhook_sender.delivered)
+        yield _counter("roost_webhooks_failed", "Tries that failed.", webhook_sender.failed)
         letters = GaugeMetricFamily(
             "roost_dead_letters", "Work that was put aside, by kind.", labels=["work"]
         )
         for work in KINDS:
-            letters.add_metric([work], clockwork.dead_letters.counts.get(work, 0))
+            letters.add_metric([work], scheduler.dead_letters.counts.get(work, 0))
         yield letters
         failures = CounterMetricFamily(
             "roost_task_failures", "Failures of background tasks.", labels=["task"]
         )
-        for task, count in house.supervisor.health.failures.items():
+        for task, count in service.supervisor.health.failures.items():
             failures.add_metric([task], count)
         yield failures
-        noticed = house.sessions.misunderstood
+        noticed = service.sessions.misunderstood
         yield _counter("roost_notices_misunderstood", "Of the database, naming nobody.", noticed)
-        neighbours, rolling = house.neighbours, clockwork.rolling
-        yield _counter("roost_listened", "Published again for listeners.", neighbours.published)
-        yield _counter("roost_listened_dropped", "Not taken by the broker.", neighbours.dropped)
+        mqtt_relay, rolling = service.mqtt_relay, scheduler.rolling
+        yield _counter("roost_listened", "Published again for listeners.", mqtt_relay.published)
+        yield _counter("roost_listened_dropped", "Not taken by the broker.", mqtt_relay.dropped)
         yield _counter("roost_rollup_seconds", "Spent on sums for charts.", rolling.took_s)
         yield _gauge("roost_leases", "Devices whose silence is watched.", len(leases))
         yield _counter("roost_leases_expired", "Silences that ended one.", leases.expired)
@@ -204,10 +206,10 @@ class HouseCollector(Collector):
 
 class Metrics:
     def __init__(
-        self, house: House, sockets: Sockets, process: ProcessFigures | None = None
+        self, service: Service, sockets: Sockets, process: ProcessFigures | None = None
     ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(HouseCollector(house, sockets))
+        self._registry.register(HouseCollector(service, sockets))
         if process is not None:
             self._registry.register(ProcessCollector(process))
 

@@ -9,7 +9,7 @@ from quart import Quart, Response, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from actors.runtime.made_once import MadeOnce
-from actors.service import House
+from actors.service import Service
 from protocol import codec
 from web.http.openapi import document
 from web.http.routing import Context, Operation
@@ -41,9 +41,9 @@ def install(
     operations: Sequence[Operation],
     process: ProcessFigures | None = None,
 ) -> None:
-    house: House = context.house
-    metrics = Metrics(house, sockets, process)
-    database = DatabaseLook(house.store, house.supervisor)
+    service: Service = context.service
+    metrics = Metrics(service, sockets, process)
+    database = DatabaseLook(service.store, service.supervisor)
     # Some 60 ms of work: by the thread of all tasks, nothing else would run meanwhile.
     openapi = MadeOnce(lambda: codec.encode(document(operations, version("roost"))))
     pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
@@ -53,7 +53,7 @@ def install(
         return Response("ok\n", content_type="text/plain")
 
     async def readyz() -> Response:
-        readiness = await assess(house, database)
+        readiness = await assess(service, database)
         status = 200 if readiness.status in ("ready", "degraded") else 503
         return Response(codec.encode(readiness), status, content_type="application/json")
 

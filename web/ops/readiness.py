@@ -10,7 +10,7 @@
 
 import trio
 
-from actors.service import House
+from actors.service import Service
 from protocol.rest.resources import Readiness
 from web.ops.database_look import OK, DatabaseLook
 
@@ -18,46 +18,46 @@ from web.ops.database_look import OK, DatabaseLook
 WRITER_LAG_S = 10.0
 
 
-async def assess(house: House, database: DatabaseLook | None = None) -> Readiness:
+async def assess(service: Service, database: DatabaseLook | None = None) -> Readiness:
     """What works, each part "ok" or what is wrong with it. Takes half a second at most.
 
     Args:
         database: whose earlier looks count, too.
     """
-    database = database or DatabaseLook(house.store, house.supervisor)
+    database = database or DatabaseLook(service.store, service.supervisor)
     checks = {
         "database": await database.tell(),
-        "broker": _broker(house),
-        "writer": _writer(house),
-        "canaries": _canaries(house),
+        "broker": _broker(service),
+        "writer": _writer(service),
+        "canaries": _canaries(service),
     }
-    if house.machine is not None:
-        checks |= house.machine.checks()
-    checks |= house.supervisor.health.degraded()  # tasks that fail, work put aside
-    if house.leadership.is_standby:
+    if service.machine is not None:
+        checks |= service.machine.checks()
+    checks |= service.supervisor.health.degraded()  # tasks that fail, work put aside
+    if service.leadership.is_standby:
         # Its dashboards would see nothing live, so a load balancer is better off with the leader.
         checks["broker"] = checks["canaries"] = "stands by: another process serves the devices"
         return Readiness("standby", checks)
-    canaries = house.canaries
+    canaries = service.canaries
     if not canaries.is_proven or canaries.failing_since_s is not None:
         return Readiness("not ready", checks)
     good = all(what == OK for what in checks.values())
     return Readiness("ready" if good else "degraded", checks)
 
 
-def _broker(house: House) -> str:
-    sessions, connected = len(house.gateway.ledgers), house.gateway.connected_sessions
+def _broker(service: Service) -> str:
+    sessions, connected = len(service.gateway.ledgers), service.gateway.connected_sessions
     return OK if connected == sessions else f"{connected} of {sessions} sessions are connected"
 
 
-def _writer(house: House) -> str:
-    stuck_s = house.writer.statistics().stuck_since_s
+def _writer(service: Service) -> str:
+    stuck_s = service.writer.statistics().stuck_since_s
     lag_s = 0.0 if stuck_s is None else trio.current_time() - stuck_s
     return OK if lag_s < WRITER_LAG_S else f"a commit has waited for {lag_s:.0f} s"
 
 
-def _canaries(house: House) -> str:
-    canaries = house.canaries
+def _canaries(service: Service) -> str:
+    canaries = service.canaries
     if not canaries.is_proven:
         return "none has passed yet"
     late = [f"{name}: none for {for_s:.0f} s" for name, for_s in canaries.failing.items()]

@@ -83,13 +83,13 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
         raise Forbidden("new accounts are made by the operator here")
     call.limits.sign_up(call.address)
     user = User(
-        id=call.house.ids.uuid(),
+        id=call.service.ids.uuid(),
         email=body.email,
         full_name=body.full_name,
         password_hash=await call.hashing.hash(body.password, call.limits.who(call.address)),
-        created_us=call.house.clock.now_us(),
+        created_us=call.service.clock.now_us(),
     )
-    await call.house.store.add_user(user)
+    await call.service.store.add_user(user)
     return user_view(user)
 
 
@@ -105,7 +105,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     """Change one's name, e-mail address or password. A new password ends all sessions, this one
     too; a browser that is signed in by cookie gets a new one with the answer."""
     # As it is now: what is kept at hand is as old as its body took to arrive.
-    user = await call.house.store.user(call.user.id) or call.user
+    user = await call.service.store.user(call.user.id) or call.user
     if body.password is not UNSET or body.email is not UNSET:
         await _check_password(call, user, body.current_password)
     changed = user
@@ -118,8 +118,8 @@ async def change_me(call: Call, body: UserChange) -> UserView:
         changed = msgspec.structs.replace(changed, password_hash=hashed)
     check_match(call, user.revision)
     signs_out = body.password is not UNSET
-    await call.house.store.update_user(changed, sign_out=signs_out, known=user.revision)
-    call.house.sessions.changed(user.id, signed_out=signs_out)
+    await call.service.store.update_user(changed, sign_out=signs_out, known=user.revision)
+    call.service.sessions.changed(user.id, signed_out=signs_out)
     if body.email is not UNSET:
         await note(call, user.id, "email_changed", f"{user.email} to {changed.email}")
     if signs_out:

@@ -40,13 +40,13 @@ class KeysQuery(SearchQuery, frozen=True, kw_only=True):
 )
 async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
     """A key for a program: it goes where a token goes; the answer shows it, once."""
-    now_us = call.house.clock.now_us()
+    now_us = call.service.clock.now_us()
     expires_us = instant("expires_at", body.expires_at)
     if expires_us is not None and expires_us <= now_us:
         raise Invalid({"expires_at": "is over already"})
-    key_id = call.house.ids.uuid()
-    prefix = call.house.ids.uuid().replace("-", "")[:8]
-    key = new_key(prefix, call.house.ids.secret())
+    key_id = call.service.ids.uuid()
+    prefix = call.service.ids.uuid().replace("-", "")[:8]
+    key = new_key(prefix, call.service.ids.secret())
     made = ApiKey(
         id=key_id,
         user_id=call.user.id,
@@ -57,7 +57,7 @@ async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
         created_us=now_us,
         expires_us=expires_us,
     )
-    added = await call.house.store.add_api_key(made)
+    added = await call.service.store.add_api_key(made)
     await note(call, call.user.id, "api_key_added", body.name)
     call.headers["Cache-Control"] = "no-store"
     return ApiKeyCreated(**msgspec.structs.asdict(key_view(added)), key=key)
@@ -72,7 +72,7 @@ async def list_api_keys(call: Call, query: KeysQuery) -> Page[ApiKeyView]:
 @api.operation("DELETE", "/api-keys/<key_id>", status=204, errors=(404,), account=True)
 async def delete_api_key(call: Call, key_id: str) -> None:
     """A key works no more, and its sockets close."""
-    if not await call.house.store.delete_api_key(call.user.id, key_id):
+    if not await call.service.store.delete_api_key(call.user.id, key_id):
         raise NotFound("there is no such key")
-    call.house.sessions.heard(key_id)
+    call.service.sessions.heard(key_id)
     await note(call, call.user.id, "api_key_deleted", key_id)

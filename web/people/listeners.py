@@ -17,15 +17,15 @@ api = Api("people")
 async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     """A read-only MQTT login for what one's devices say; an earlier one stops working. The answer
     shows its password, once."""
-    now_us = call.house.clock.now_us()
+    now_us = call.service.clock.now_us()
     listener, password = new_listener(
-        call.user.id, call.house.ids, now_us, home_assistant=body.home_assistant
+        call.user.id, call.service.ids, now_us, home_assistant=body.home_assistant
     )
-    old = await call.house.store.listener(call.user.id)
-    await call.house.store.set_listener(listener)
-    call.house.neighbours.changed(call.user.id)
+    old = await call.service.store.listener(call.user.id)
+    await call.service.store.set_listener(listener)
+    call.service.mqtt_relay.changed(call.user.id)
     if old is not None:
-        await call.house.session_sweep.listener_gone(old.username)
+        await call.service.session_sweep.listener_gone(old.username)
     await note(call, call.user.id, "mqtt_listener_set")
     call.headers["Cache-Control"] = "no-store"
     view = listener_view(listener, call.settings.mqtt_url)
@@ -35,7 +35,7 @@ async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
 @api.operation("GET", "/mqtt-listener", answer=ListenerView, errors=(404,), account=True)
 async def show_listener(call: Call) -> ListenerView:
     """The login of one's listeners, without its password."""
-    listener = await call.house.store.listener(call.user.id)
+    listener = await call.service.store.listener(call.user.id)
     if listener is None:
         raise NotFound("there is no listener")
     return listener_view(listener, call.settings.mqtt_url)
@@ -45,9 +45,9 @@ async def show_listener(call: Call) -> ListenerView:
 async def delete_listener(call: Call) -> None:
     """The login of one's listeners stops working; their connections are closed,
     and what waited for them is gone."""
-    gone = await call.house.store.delete_listener(call.user.id)
+    gone = await call.service.store.delete_listener(call.user.id)
     if gone is None:
         raise NotFound("there is no listener")
-    call.house.neighbours.changed(call.user.id)
-    await call.house.session_sweep.listener_gone(gone.username)
+    call.service.mqtt_relay.changed(call.user.id)
+    await call.service.session_sweep.listener_gone(gone.username)
     await note(call, call.user.id, "mqtt_listener_deleted")

@@ -34,7 +34,7 @@ If it was not you, do nothing: your password stays as it is.
 )
 async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     """Ask for a mail with a link that sets a new password; the answer is the same for everybody."""
-    mailer = call.house.mailer
+    mailer = call.service.mailer
     if mailer is None:
         raise Forbidden("no mail is sent here; ask the operator for a link")
     url = call.where()
@@ -44,9 +44,11 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     if user is None or user.email is None or user.password_hash is None:
         return
     await note(call, user.id, "password_reset_asked")
-    link = await new_link(call.house.store, call.house.ids, user, url, call.house.clock.now_us())
+    link = await new_link(
+        call.service.store, call.service.ids, user, url, call.service.clock.now_us()
+    )
     # Not waited for: how long it takes would tell that there is an account.
-    call.house.supervisor.contain(
+    call.service.supervisor.run_contained(
         "mail", lambda: _sent(mailer, str(user.email), link), gave_up=lambda: None
     )
 
@@ -66,11 +68,11 @@ async def reset_password(call: Call, body: PasswordReset) -> None:
     # A hash costs a third of a second: who guesses at links may not ask for many.
     with call.limits.trying(None, call.address) as attempt:
         hashed = await call.hashing.hash(body.password, call.limits.who(call.address))
-        user = await call.house.store.take_reset(kept_of(body.token), call.house.clock.now_us())
+        user = await call.service.store.take_reset(kept_of(body.token), call.service.clock.now_us())
         if user is None:
             attempt.wrong()
             raise Unauthorized("the link was used, or is over; ask for another")
     changed = msgspec.structs.replace(user, password_hash=hashed)
-    await call.house.store.update_user(changed, sign_out=True)
-    call.house.sessions.changed(user.id, signed_out=True)
+    await call.service.store.update_user(changed, sign_out=True)
+    call.service.sessions.changed(user.id, signed_out=True)
     await note(call, user.id, "password_changed")

@@ -23,7 +23,7 @@ class AuditQuery(SearchQuery, frozen=True, kw_only=True):
 @api.operation("POST", "/logout", status=204, account=True)
 async def logout(call: Call) -> Response:
     """End this session: its token stops working, its sockets close, the cookie goes."""
-    if await call.house.sessions.end(call.user.id, [call.asker.id]):
+    if await call.service.sessions.end(call.user.id, [call.asker.id]):
         await note(call, call.user.id, "signed_out")
     response = Response(b"", 204)
     response.headers.pop("Content-Type", None)
@@ -35,7 +35,7 @@ async def logout(call: Call) -> Response:
 async def ws_ticket(call: Call) -> Ticket:
     """A ticket that opens one WebSocket within 30 s, for clients that can send no header."""
     ticket, kept, until_us = call.auth.new_ticket()
-    await call.house.store.add_ticket(kept, call.asker.id, until_us)
+    await call.service.store.add_ticket(kept, call.asker.id, until_us)
     call.headers["Cache-Control"] = "no-store"
     return Ticket(ticket)
 
@@ -50,7 +50,7 @@ async def list_sessions(call: Call, query: SearchQuery) -> Page[SessionView]:
 @api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,), account=True)
 async def end_session(call: Call, session_id: str) -> None:
     """End one of one's sessions: its token stops working, its sockets close."""
-    if not await call.house.sessions.end(call.user.id, [session_id]):
+    if not await call.service.sessions.end(call.user.id, [session_id]):
         raise NotFound("there is no such session")
     await note(call, call.user.id, "session_ended", session_id)
 

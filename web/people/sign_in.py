@@ -113,7 +113,7 @@ async def account_of(call: Call, email: str) -> User | None:
     call.limits.check(email, call.address)
     if "\0" in email:  # PostgreSQL compares no text with it; nobody has such an address
         return None
-    look = partial(call.house.store.account, email)
+    look = partial(call.service.store.account, email)
     found = await call.hashing.look(call.limits.who(call.address, email), look)
     if found is None:
         return None
@@ -129,16 +129,16 @@ async def begin_session(call: Call, user: User, verified: str | None) -> Respons
     Args:
         verified: the hash of the password that was found to be right, if there was one.
     """
-    now_us = call.house.clock.now_us()
+    now_us = call.service.clock.now_us()
     session = Session(
-        id=call.house.ids.uuid(),
+        id=call.service.ids.uuid(),
         user_id=user.id,
         created_us=now_us,
         expires_us=now_us + SESSION_S * SECOND_US,
         address=call.address,
         agent=agent_of(call),
     )
-    if not await call.house.store.add_session(session, verified):
+    if not await call.service.store.add_session(session, verified):
         raise Unauthorized("the password was changed meanwhile")
     if user.email is not None:
         call.limits.was_in(user.email, call.address)
@@ -168,13 +168,13 @@ async def note(call: Call, user_id: str, action: Action, subject: str = "") -> N
     """Keep in the user's audit log what was done."""
     entry = AuditEntry(
         user_id=user_id,
-        at_us=call.house.clock.now_us(),
+        at_us=call.service.clock.now_us(),
         action=action,
         subject=subject[:200],
         address=call.address,
         agent=agent_of(call),
     )
-    await call.house.store.add_audit(entry)
+    await call.service.store.add_audit(entry)
 
 
 def agent_of(call: Call) -> str:

@@ -28,7 +28,7 @@ async def zalo_callback(call: Call, body: ZaloCode) -> Response:
     """Sign in with the code that Zalo's page gave; the first time this makes an account."""
     if not call.auth.is_same_origin(call.request):
         raise Forbidden("sign in on our own pages, not on those of others")
-    provider: IdentityProvider | None = call.house.zalo
+    provider: IdentityProvider | None = call.service.zalo
     if provider is None:
         raise Forbidden("signing in with Zalo is not set up here")
     with call.limits.trying(None, call.address) as attempt:
@@ -42,18 +42,18 @@ async def zalo_callback(call: Call, body: ZaloCode) -> Response:
 
 
 async def _user(call: Call, identity: Identity) -> User:
-    store = call.house.store
+    store = call.service.store
     found = await store.user_by_subject(IDP, identity.subject)
     if found is not None:
         return found
     if not call.settings.signup_open:
         raise Forbidden("new accounts are made by the operator here")
     made = User(
-        id=call.house.ids.uuid(),
+        id=call.service.ids.uuid(),
         email=None,
         full_name=identity.name,
         password_hash=None,
-        created_us=call.house.clock.now_us(),
+        created_us=call.service.clock.now_us(),
         idp=IDP,
         subject=identity.subject,
     )

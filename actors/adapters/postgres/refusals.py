@@ -6,7 +6,7 @@ from typing import Any
 from actors.adapters.postgres import history_deletion
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.adapters.postgres.wire.rows import columns
-from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, Unit
+from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, WriteUnit
 
 DELETED_AT_ONCE = 10_000
 
@@ -39,7 +39,7 @@ SELECT num FROM (
 """
 
 
-def counts_of(units: Iterable[Unit]) -> dict[tuple[str, str], NotKept]:
+def counts_of(units: Iterable[WriteUnit]) -> dict[tuple[str, str], NotKept]:
     """By device, what is counted of them and not kept."""
     counts: dict[tuple[str, str], NotKept] = {}
     for unit in units:

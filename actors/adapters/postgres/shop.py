@@ -20,7 +20,7 @@ from protocol.shop.shop import (
     OrderSums,
     Product,
     StockSums,
-    Wish,
+    WantedItem,
 )
 
 PRODUCT = (
@@ -119,7 +119,12 @@ async def delete_product(connection: Any, user_id: str, product_id: str) -> None
 
 
 async def add_order(
-    connection: Any, order_id: str, user_id: str, wishes: Sequence[Wish], note: str, now_us: int
+    connection: Any,
+    order_id: str,
+    user_id: str,
+    wishes: Sequence[WantedItem],
+    note: str,
+    now_us: int,
 ) -> Order:
     async with connection.transaction():
         # Two requests with the same id: the second waits here, and finds the first one's order.
@@ -307,7 +312,7 @@ class ShopCalls(Crossing):
         await self._work(delete_product, user_id, product_id)
 
     async def add_order(
-        self, order_id: str, user_id: str, wishes: Sequence[Wish], note: str, now_us: int
+        self, order_id: str, user_id: str, wishes: Sequence[WantedItem], note: str, now_us: int
     ) -> Order:
         return await self._work(add_order, order_id, user_id, wishes, note, now_us)
 

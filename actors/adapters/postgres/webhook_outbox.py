@@ -9,7 +9,7 @@ import asyncpg
 from actors.adapters.postgres.wire.claims import Work, each_apart
 from actors.adapters.postgres.wire.isolation import computed, whole_or_apart
 from actors.adapters.postgres.wire.rows import columns
-from actors.ports.webhooks import Errands
+from actors.ports.webhooks import ClaimedDeliveries
 from protocol.dead_letters import WEBHOOKS
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
@@ -20,7 +20,7 @@ from protocol.webhook.deliveries import (
     NEXT_MAX_US,
     PENDING,
     WAITING_MAX,
-    Errand,
+    ClaimedDelivery,
     News,
     Outcome,
     Webhook,
@@ -223,25 +223,25 @@ async def _update(connection: Any, changed: WebhookDelivery) -> None:
 
 async def claim_deliveries(
     connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int]
-) -> Errands:
+) -> ClaimedDeliveries:
     return await whole_or_apart(connection, _claim, now_us, limit, each, busy)
 
 
 async def _claim(
     connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int], *, apart: bool
-) -> Errands:
+) -> ClaimedDeliveries:
     far_us = now_us + NEXT_MAX_US
     statement = _DUE_KEYS if apart else _DUE
     found = await connection.fetch(statement, now_us, far_us, each, list(busy), limit)
 
-    async def some(rows: Sequence[Any]) -> list[Errand]:
+    async def some(rows: Sequence[Any]) -> list[ClaimedDelivery]:
         errands = [computed(_errand, row, now_us) for row in rows]
         marks = [(e.delivery.num, e.delivery.attempts, e.delivery.next_try_us) for e in errands]
         if marks:
             await connection.execute(_MARK, *columns(marks, 3))
         return errands
 
-    async def one(_: Any, row: Any) -> list[Errand]:
+    async def one(_: Any, row: Any) -> list[ClaimedDelivery]:
         return await some([row])
 
     if apart:
@@ -251,12 +251,14 @@ async def _claim(
     errands = [errand for part in parts for errand in part]
     claimed = {e.delivery.webhook_num for e in errands}
     next_us = await connection.fetchval(_NEXT, [*busy, *claimed])
-    return Errands(errands=tuple(errands), next_us=next_us)
+    return ClaimedDeliveries(errands=tuple(errands), next_us=next_us)
 
 
-def _errand(row: Any, now_us: int) -> Errand:
+def _errand(row: Any, now_us: int) -> ClaimedDelivery:
     claimed = webhooks.claimed(delivery(row), now_us)
-    return Errand(delivery=claimed, user_id=row["user_id"], url=row["url"], secret=row["secret"])
+    return ClaimedDelivery(
+        delivery=claimed, user_id=row["user_id"], url=row["url"], secret=row["secret"]
+    )
 
 
 async def delivery_tried(

@@ -8,7 +8,7 @@ from actors.adapters.postgres.webhook_outbox import WEBHOOK, webhook
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import Crossing
 from actors.adapters.postgres.wire.shares import check_share
-from actors.ports.webhooks import Errands
+from actors.ports.webhooks import ClaimedDeliveries
 from protocol.webhook.deliveries import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
 
 
@@ -95,7 +95,7 @@ class WebhookCalls(Crossing):
 
     async def claim_deliveries(
         self, now_us: int, limit: int, each: int, busy: Sequence[int]
-    ) -> Errands:
+    ) -> ClaimedDeliveries:
         return await self._work(delivering.claim_deliveries, now_us, limit, each, busy)
 
     async def delivery_tried(

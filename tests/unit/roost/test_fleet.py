@@ -18,17 +18,17 @@ from protocol.errors import RoostError, SettingsError, Unavailable
 from roost.fleet.account import Account, Refused, side_by_side
 from roost.fleet.comparing import LATE_MAX_S, PATIENCE_S, UNWELL_PATIENCE_S, Comparison
 from roost.fleet.device import Access
+from roost.fleet.options import FleetOptions, check_options
 from roost.fleet.remembered import Memory, Owner
 from roost.fleet.screen import EVERY_S, Screen
 from roost.fleet.tally import Tally
-from roost.fleet.wish import Wish, check_wish
 from tests.simulation.running import run_virtually
 
 virtual = pytest.mark.trio(run=run_virtually)
 
 ACCESS = Access("device-1", "device-1", "secret", "users/u/devices/d")
 
-WISH = Wish(
+WISH = FleetOptions(
     devices=10,
     rate=5.0,
     seconds=None,
@@ -42,12 +42,12 @@ WISH = Wish(
 
 
 def test_a_wish_is_made_whole() -> None:
-    wish = check_wish(WISH)
-    assert wish.url == "http://127.0.0.1:8000"
-    assert wish.codes[0] == "virtual-00001"
-    assert len(set(wish.codes)) == 10
+    options = check_options(WISH)
+    assert options.url == "http://127.0.0.1:8000"
+    assert options.codes[0] == "virtual-00001"
+    assert len(set(options.codes)) == 10
     for given, meant in ((":8000", "127.0.0.1:8000"), ("0.0.0.0:80", "127.0.0.1:80")):
-        assert check_wish(msgspec.structs.replace(WISH, url=given)).url == f"http://{meant}"
+        assert check_options(msgspec.structs.replace(WISH, url=given)).url == f"http://{meant}"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_wish_is_made_whole() -> None:
 )
 def test_a_wish_that_cannot_be_is_told_in_words(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
-        check_wish(msgspec.structs.replace(WISH, **wrong))
+        check_options(msgspec.structs.replace(WISH, **wrong))
 
 
 def test_memory_keeps_owners_by_server_and_address_for_us_alone(tmp_path: Path) -> None:

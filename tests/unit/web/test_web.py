@@ -262,7 +262,7 @@ async def test_a_cursor_beyond_all_times_is_no_cursor(site: Site, ts_us: int) ->
 
 async def test_closed_signing_up_is_closed(site: Site) -> None:
     settings = WebSettings(jwt_secret="s" * 32, signup_open=False)
-    site.app = create_app(site.house, PlainHasher(), settings)
+    site.app = create_app(site.service, PlainHasher(), settings)
     site.headers = {}
     status, problem = await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
     assert (status, problem["title"]) == (403, "Not allowed")

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 
 from actors.adapters.memory.store.tables import Tables
 from actors.runtime.clock import WallClock
-from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, Rejection, StoredRejection, Unit
+from protocol.records import (
+    REFUSAL_ROW_BYTES,
+    AckChange,
+    NotKept,
+    Rejection,
+    StoredRejection,
+    WriteUnit,
+)
 
 
 class RefusalTables(Tables):
@@ -28,7 +35,7 @@ class RefusalTables(Tables):
         )
         self._rejections.append((rejection.user_id, stored))
 
-    def _refuse(self, unit: Unit) -> None:
+    def _refuse(self, unit: WriteUnit) -> None:
         for rejection in unit.rejections:
             self._store_rejection(rejection)
         for rejection in unit.not_kept:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from protocol.errors import Outdated, Unavailable, Unstorable
 from protocol.ids import is_uuid
-from protocol.records import Unit
+from protocol.records import WriteUnit
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def check_uuid(text: str) -> None:
         raise Unstorable(f"{text!r} is not a UUID")
 
 
-def check_storable(unit: Unit) -> None:
+def check_storable(unit: WriteUnit) -> None:
     """Raises `Unstorable`: U+0000 in a text, lone surrogates, text that is no UUID."""
     texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
     for rejection in unit.rejections:

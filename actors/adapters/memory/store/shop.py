@@ -10,7 +10,7 @@ from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.schedule.civil import zone_of
 from protocol.shop import shop
-from protocol.shop.shop import CANCELLED, Order, OrderDay, OrderSums, Product, StockSums, Wish
+from protocol.shop.shop import CANCELLED, Order, OrderDay, OrderSums, Product, StockSums, WantedItem
 from protocol.times import EPOCH
 
 
@@ -65,7 +65,7 @@ class ShopTables(Tables):
             del self.all_products[product_id]
 
     async def add_order(
-        self, order_id: str, user_id: str, wishes: Sequence[Wish], note: str, now_us: int
+        self, order_id: str, user_id: str, wishes: Sequence[WantedItem], note: str, now_us: int
     ) -> Order:
         await self._cross()
         known = self.all_orders.get(order_id)

@@ -38,7 +38,7 @@ from protocol.records import (
     SessionMemory,
     SharedFeeds,
     StoredReading,
-    Unit,
+    WriteUnit,
 )
 from protocol.rest.bounds import check_room, place_of_feeds
 
@@ -166,7 +166,7 @@ class MemoryStore(
             del self._running[each.batch.id]
             self._commits[each.batch.id] = self._do_commit(each.batch, each.no)
 
-    def _check(self, unit: Unit) -> None:
+    def _check(self, unit: WriteUnit) -> None:
         check_storable(unit)
         for reading in unit.readings:
             if reading.value in self.poison:
@@ -224,7 +224,7 @@ class MemoryStore(
                 )
                 return
 
-    def _store_state(self, unit: Unit) -> None:
+    def _store_state(self, unit: WriteUnit) -> None:
         change = unit.state
         assert change is not None
         for device in self._devices.values():

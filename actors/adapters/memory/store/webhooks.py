@@ -7,7 +7,7 @@ import trio
 
 from actors.adapters.memory.store.dead_letters import DeadLetterTables
 from actors.adapters.memory.store.rules import Unreadable, computed, revised
-from actors.ports.webhooks import Errands
+from actors.ports.webhooks import ClaimedDeliveries
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import WEBHOOKS
 from protocol.device.alarms import Alarm
@@ -25,7 +25,7 @@ from protocol.webhook.deliveries import (
     PENDING,
     WAITING_MAX,
     WEBHOOKS_MAX,
-    Errand,
+    ClaimedDelivery,
     News,
     Outcome,
     Webhook,
@@ -180,7 +180,7 @@ class WebhookTables(DeadLetterTables):
 
     async def claim_deliveries(
         self, now_us: int, limit: int, each: int, busy: Sequence[int]
-    ) -> Errands:
+    ) -> ClaimedDeliveries:
         await self._cross()
         free = [w for w in self.all_webhooks.values() if w.enabled and w.num not in busy]
         due: list[WebhookDelivery] = []
@@ -204,7 +204,9 @@ class WebhookTables(DeadLetterTables):
                 continue
             self._keep_delivery(claimed)
             errands.append(
-                Errand(delivery=claimed, user_id=hook.user_id, url=hook.url, secret=hook.secret)
+                ClaimedDelivery(
+                    delivery=claimed, user_id=hook.user_id, url=hook.url, secret=hook.secret
+                )
             )
         taken = {errand.delivery.webhook_num for errand in errands}
         times = [
@@ -212,7 +214,7 @@ class WebhookTables(DeadLetterTables):
             for hook in free
             if hook.num not in taken and (pending := self._pending(hook))
         ]
-        return Errands(errands=tuple(errands), next_us=min(times, default=None))
+        return ClaimedDeliveries(errands=tuple(errands), next_us=min(times, default=None))
 
     def _unread_delivery(self, delivery: WebhookDelivery) -> Unreadable | None:
         return self._unread(("deliveries", delivery.num), ("webhooks", delivery.webhook_num))

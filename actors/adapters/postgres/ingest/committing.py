@@ -20,7 +20,7 @@ from actors.adapters.postgres.wire.rows import columns, unnested
 from actors.ports.store import Batch, Committed
 from actors.ports.time import Progress
 from protocol.errors import Fenced
-from protocol.records import Rejection, StateChange, Unit
+from protocol.records import Rejection, StateChange, WriteUnit
 from protocol.rest.charts import minutes_of
 
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
@@ -142,7 +142,7 @@ async def _commit(connection: Any, batch: Batch, *, apart: bool) -> Committed | 
         return await _store_more(connection, batch, committed, apart=apart)
 
 
-def _has_more(units: Iterable[Unit]) -> bool:
+def _has_more(units: Iterable[WriteUnit]) -> bool:
     return any(u.rejections or u.not_kept or u.alarms or u.acks for u in units)
 
 
@@ -233,7 +233,7 @@ def _state_rows(changes: Iterable[StateChange]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _digests(units: Iterable[Unit]) -> list[tuple[str, bytes]]:
+def _digests(units: Iterable[WriteUnit]) -> list[tuple[str, bytes]]:
     """The identities of each session."""
     digests: dict[str, list[bytes]] = defaultdict(list)
     for unit in units:

@@ -22,7 +22,7 @@ SOME_ID = "00000000-0000-4000-8000-000000000001"
 
 
 def store_of(site: Site) -> MemoryStore:
-    line = site.house.store
+    line = site.service.store
     return line._store  # type: ignore[attr-defined,no-any-return]
 
 
@@ -57,7 +57,7 @@ async def test_what_no_view_can_show_is_left_out_and_noted(site: Site) -> None:
         assert status == 200
         assert [each["device_code"] for each in page["items"]] == ["d0", "d2"]
         assert page["unreadable"] == 1
-    (letter,) = await site.house.store.dead_letters(10, None)
+    (letter,) = await site.service.store.dead_letters(10, None)
     assert (letter.work, letter.subject, letter.attempts) == (ROWS, f"devices {bad.num}", 1)
     assert letter.reason.startswith("OverflowError")
 
@@ -72,7 +72,7 @@ async def test_a_last_value_that_no_view_can_show_hides_no_other(site: Site) -> 
     assert status == 200
     assert [each["feed_id"] for each in page["items"]] == [ids[0], ids[2]]
     assert page["unreadable"] == 1
-    (letter,) = await site.house.store.dead_letters(10, None)
+    (letter,) = await site.service.store.dead_letters(10, None)
     assert (letter.work, letter.subject) == (ROWS, f"feeds {bad.num}")
 
 
@@ -111,7 +111,7 @@ async def test_the_letter_of_a_row_goes_when_it_can_be_read_again(
     store = store_of(site)
     store.unreadable["devices", 1] = "why"
     await site.call("GET", "/devices")
-    site.house.wake("dead letters")
+    site.service.wake("dead letters")
     site.clock.advance(PAUSE_FIRST_S + 1)
     await trio.sleep(2 * AGAIN_S)
     (letter,) = await store.dead_letters(10, None)

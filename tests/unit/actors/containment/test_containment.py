@@ -15,10 +15,10 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.device import registry
 from actors.device.registry import Devices
 from actors.due import webhooks as couriers
-from actors.due.commands import Dispatcher
-from actors.due.webhooks import EACH_MAX, SENDERS, Courier
+from actors.due.commands import CommandOutbox
+from actors.due.webhooks import EACH_MAX, SENDERS, WebhookSender
 from actors.ports.broker import Publication
-from actors.ports.webhooks import Errands
+from actors.ports.webhooks import ClaimedDeliveries
 from actors.runtime.supervisor import Supervisor
 from protocol.device import commands
 from protocol.device.commands import Command
@@ -26,7 +26,7 @@ from protocol.device.topics import parse_topic
 from protocol.errors import Unavailable
 from protocol.messages import DeviceEffect
 from protocol.records import LoadedDevice, SharedFeeds
-from protocol.webhook.deliveries import Errand, Outcome, WebhookDelivery
+from protocol.webhook.deliveries import ClaimedDelivery, Outcome, WebhookDelivery
 from tests.conftest import Logs
 from tests.unit.makers import NOW, SECOND, USER, said, some_device, some_feed
 
@@ -60,13 +60,13 @@ class Deliveries(MemoryStore):
 
     async def claim_deliveries(
         self, now_us: int, limit: int, each: int, busy: Sequence[int]
-    ) -> Errands:
+    ) -> ClaimedDeliveries:
         await trio.lowlevel.checkpoint()
         free = [n for n in self.secrets if n not in busy]
         errands = [self._errand(n) for n in free for _ in range(each)][:limit]
-        return Errands(errands=tuple(errands), next_us=None)
+        return ClaimedDeliveries(errands=tuple(errands), next_us=None)
 
-    def _errand(self, webhook_num: int) -> Errand:
+    def _errand(self, webhook_num: int) -> ClaimedDelivery:
         self._made += 1
         delivery = WebhookDelivery(
             num=self._made,
@@ -79,7 +79,9 @@ class Deliveries(MemoryStore):
             next_try_us=NOW,
         )
         url = f"https://{webhook_num}.example"
-        return Errand(delivery=delivery, user_id=USER, url=url, secret=self.secrets[webhook_num])
+        return ClaimedDelivery(
+            delivery=delivery, user_id=USER, url=url, secret=self.secrets[webhook_num]
+        )
 
     async def delivery_tried(
         self, delivery: WebhookDelivery, outcome: Outcome, now_us: int
@@ -96,18 +98,20 @@ class Sending:
     def __init__(self, nursery: trio.Nursery) -> None:
         self.store = Deliveries()
         self.receivers = Receivers()
-        self.courier = Courier(self.store, self.receivers, ManualClock(), freed=lambda: None)
+        self.webhook_sender = WebhookSender(
+            self.store, self.receivers, ManualClock(), freed=lambda: None
+        )
         self.supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-        self.supervisor.keep("courier", self.courier.run)
+        self.supervisor.run_essential("webhook sender", self.webhook_sender.run)
 
     async def rounds(self, count: int) -> None:
         for _ in range(count):
-            await self.courier.deliver()
+            await self.webhook_sender.deliver()
             await trio.testing.wait_all_tasks_blocked()
 
     @property
     def room(self) -> int:
-        return SENDERS - self.courier._running.total()
+        return SENDERS - self.webhook_sender._running.total()
 
 
 @pytest.mark.parametrize("cause", ["secret", "receiver", "note"])
@@ -215,12 +219,12 @@ async def test_a_command_that_cannot_be_sent_is_put_aside_and_the_others_go_out(
     autojump_clock: Any, nursery: trio.Nursery, cause: str
 ) -> None:
     store, broker = Outbox(), Publishing("/d3/" if cause == "publish" else "")
-    dispatcher = Dispatcher(store, broker, ManualClock(), lambda progress: None)  # type: ignore[arg-type]
+    command_outbox = CommandOutbox(store, broker, ManualClock(), lambda progress: None)  # type: ignore[arg-type]
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-    supervisor.keep("dispatcher", dispatcher.run)
-    room = dispatcher.room
+    supervisor.run_essential("command outbox", command_outbox.run)
+    room = command_outbox.room
     for _ in range(20):
-        dispatcher.send(
+        command_outbox.send(
             [some_command(n, "\ud800" if (n, cause) == (3, "payload") else "{}") for n in range(9)]
         )
         await trio.sleep(1)
@@ -233,7 +237,7 @@ async def test_a_command_that_cannot_be_sent_is_put_aside_and_the_others_go_out(
     assert letter.attempts == 20
     assert {command_id for command_id, _ in store.unsent} == {some_command(3).id}
     assert all(next_us > NOW for _, next_us in store.unsent)
-    assert dispatcher.room == room  # it leaks nothing
+    assert command_outbox.room == room  # it leaks nothing
 
 
 class Loading(MemoryStore):
@@ -276,7 +280,7 @@ class Fleet:
             lambda loaded: self.healed.append(loaded.device.code),
             self.began.append,
         )
-        self.supervisor.keep("loader", self.devices.load_forever)
+        self.supervisor.run_essential("loader", self.devices.load_forever)
 
     def say(self, code: str, value: float = 1.0) -> bool:
         message = said(value)

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from actors.device.actor import DeviceActor
-from actors.device.slot import Seat
+from actors.device.slot import DeviceSlot
 from protocol import codec
 from protocol.errors import Reason
 from protocol.events import DeviceChanged, FeedValue
 from protocol.messages import Announce, Configured, FromDevice, Live, Notice
-from protocol.records import DeviceState, LoadedDevice, Unit
+from protocol.records import DeviceState, LoadedDevice, WriteUnit
 from tests.unit.makers import NOW, SECOND, loaded, said, some_device, some_feed
 
 
@@ -19,7 +19,7 @@ class Told:
     """What a step asked for, sorted."""
 
     def __init__(self, effects: list[Any]) -> None:
-        (self.unit,) = [e for e in effects if isinstance(e, Unit)]
+        (self.unit,) = [e for e in effects if isinstance(e, WriteUnit)]
         events = [e.event for e in effects if isinstance(e, Live)]
         self.values = [e for e in events if isinstance(e, FeedValue)]
         self.devices = [e.device for e in events if isinstance(e, DeviceChanged)]
@@ -253,7 +253,7 @@ def test_what_cannot_be_a_commands_id_is_kept_as_refused() -> None:
 
 
 def test_new_settings_hold_from_the_message_on_and_event_time_stays() -> None:
-    seat = Seat(loaded(some_feed(max_value=10.0)))
+    seat = DeviceSlot(loaded(some_feed(max_value=10.0)))
     seat.step(said('{"value": 5, "ts": 1790000000}'), NOW)
     done: list[bool] = []
     changed = loaded(some_feed(max_value=100.0))
@@ -267,7 +267,7 @@ def test_new_settings_hold_from_the_message_on_and_event_time_stays() -> None:
 def test_settings_that_were_read_before_the_actor_was_built_change_nothing() -> None:
     """They waited in the mailbox of an actor that failed; a deletion among them emptied the seat of
     the device that was made since."""
-    seat = Seat(loaded(some_feed(max_value=10.0)), read=7)
+    seat = DeviceSlot(loaded(some_feed(max_value=10.0)), read=7)
     done: list[bool] = []
     seat.step(Configured(loaded=None, read=6, done=lambda: done.append(True)), NOW)
     assert done == [True]
@@ -275,7 +275,7 @@ def test_settings_that_were_read_before_the_actor_was_built_change_nothing() -> 
 
 
 def test_a_device_that_is_made_takes_the_seat_of_nobody_and_leaves_it_when_deleted() -> None:
-    seat = Seat(None)
+    seat = DeviceSlot(None)
     nobody = Told(seat.step(said("5"), NOW))
     assert (nobody.unit.unowned, nobody.unit.rejections) == (1, ())
     seat.step(Configured(loaded=loaded(), read=1, done=lambda: None), NOW)
@@ -308,7 +308,7 @@ def test_a_late_reading_neither_clears_nor_raises_an_alarm_after_a_restart() -> 
 
 
 def test_a_new_device_under_an_old_code_inherits_nothing() -> None:
-    seat = Seat(loaded(state=DeviceState(session=500, status="offline")))
+    seat = DeviceSlot(loaded(state=DeviceState(session=500, status="offline")))
     new = LoadedDevice(device=some_device(num=2), feeds=())
     seat.step(Configured(loaded=new, read=1, done=lambda: None), NOW)
     told = Told(seat.step(said('{"status": "online", "session": 1}', "status"), NOW))
@@ -316,12 +316,12 @@ def test_a_new_device_under_an_old_code_inherits_nothing() -> None:
 
 
 def test_a_message_of_many_readings_that_is_set_aside_counts_them_all() -> None:
-    told = Told(Seat(loaded()).set_aside(said('{"t": 1, "u": 2}', "feeds"), "ValueError: x"))
+    told = Told(DeviceSlot(loaded()).set_aside(said('{"t": 1, "u": 2}', "feeds"), "ValueError: x"))
     assert sum(r.readings for r in told.unit.rejections) == 2
 
 
 def test_settings_that_kill_are_given_up_without_a_refusal() -> None:
     done: list[bool] = []
     message = Configured(loaded=loaded(), read=1, done=lambda: done.append(True))
-    assert Seat(loaded()).set_aside(message, "ValueError: x") == []
+    assert DeviceSlot(loaded()).set_aside(message, "ValueError: x") == []
     assert done == [True]

@@ -6,20 +6,20 @@ import msgspec
 import pytest
 
 from actors.device.actor import DeviceActor
-from actors.device.slot import Seat
+from actors.device.slot import DeviceSlot
 from protocol.device.alarms import Alarm, AlarmRule
 from protocol.events import AlarmChanged
 from protocol.messages import (
-    Alive,
+    ArmAlarm,
+    CameOnline,
     Configured,
-    Dead,
+    LeaseEnded,
+    LeaseRenewed,
     Live,
     OutsideSince,
     Silent,
-    Wait,
-    Woke,
 )
-from protocol.records import DeviceState, Unit
+from protocol.records import DeviceState, WriteUnit
 from tests.unit.makers import NOW, SECOND, loaded, said, some_alarm, some_feed
 
 ONLINE = DeviceState(version=5, status="online", last_seen_us=NOW)
@@ -36,7 +36,7 @@ def hear(device: DeviceActor, value: float, at_s: float) -> list[Any]:
 
 
 def alarms(effects: list[Any]) -> list[Alarm]:
-    return [alarm for unit in effects if isinstance(unit, Unit) for alarm in unit.alarms]
+    return [alarm for unit in effects if isinstance(unit, WriteUnit) for alarm in unit.alarms]
 
 
 def states(effects: list[Any]) -> list[str]:
@@ -78,12 +78,12 @@ def test_a_pending_alarm_is_not_shown_and_survives_its_actor() -> None:
 def test_an_alarm_after_a_duration_is_raised_by_the_value_that_ends_it() -> None:
     device = actor(after_s=60)
     first = hear(device, 11, 0)
-    (wait,) = [e for e in first if isinstance(e, Wait)]
+    (wait,) = [e for e in first if isinstance(e, ArmAlarm)]
     assert (wait.feed_num, wait.since_us, wait.for_s) == (1, NOW, 60.0)
     assert states(hear(device, 12, 59)) == []
     raised = hear(device, 13, 60)
     assert states(raised) == ["active"]
-    assert [e.for_s for e in raised if isinstance(e, Wait)] == [None]
+    assert [e.for_s for e in raised if isinstance(e, ArmAlarm)] == [None]
 
 
 def test_an_alarm_after_a_duration_is_raised_by_time_alone() -> None:
@@ -113,7 +113,7 @@ def test_a_value_inside_calls_off_the_wait() -> None:
     hear(device, 11, 0)
     inside = hear(device, 9, 30)
     assert states(inside) == ["dropped"]
-    assert [e.for_s for e in inside if isinstance(e, Wait)] == [None]
+    assert [e.for_s for e in inside if isinstance(e, ArmAlarm)] == [None]
     assert list(device.step(OutsideSince(feed_num=1, since_us=NOW), NOW + 61 * SECOND)) == []
 
 
@@ -140,7 +140,7 @@ def test_the_same_alarm_has_the_same_id_however_often_it_is_judged() -> None:
 @pytest.mark.parametrize("change", [{"enabled": False}, {"max_value": None}])
 def test_settings_that_watch_no_more_end_the_alarm(change: dict[str, Any]) -> None:
     feed = some_feed(max_value=10.0)
-    seat = Seat(loaded(feed, raised={1: NOW}))
+    seat = DeviceSlot(loaded(feed, raised={1: NOW}))
     changed = loaded(msgspec.structs.replace(feed, **change))
     effects = list(seat.step(Configured(loaded=changed, read=1, done=lambda: None), NOW + SECOND))
     assert states(effects) == ["cleared"]
@@ -162,17 +162,17 @@ def test_a_silent_device_is_offline_with_an_alarm_until_its_next_word() -> None:
         ["active"],
         ["active"],
     )
-    assert [e.key for e in gone if isinstance(e, Dead)] == [device.device.key]
-    (unit,) = [e for e in gone if isinstance(e, Unit)]
+    assert [e.key for e in gone if isinstance(e, LeaseEnded)] == [device.device.key]
+    (unit,) = [e for e in gone if isinstance(e, WriteUnit)]
     assert (unit.messages, unit.receipt) == (0, None)
     back = hear(device, 1, 400)
     assert (device.device.state.status, states(back)) == ("online", ["cleared"])
-    assert [e.device_num for e in back if isinstance(e, Woke)] == [1]
+    assert [e.device_num for e in back if isinstance(e, CameOnline)] == [1]
 
 
 def test_a_word_that_came_before_the_question_answers_it() -> None:
     device = actor(state=ONLINE)
-    (alive,) = [e for e in hear(device, 1, 299) if isinstance(e, Alive)]
+    (alive,) = [e for e in hear(device, 1, 299) if isinstance(e, LeaseRenewed)]
     assert silent(device, 0) == []
     assert device.device.state.status == "online"
     assert silent(device, alive.word, 600)
@@ -190,7 +190,7 @@ def test_every_first_delivery_renews_the_lease_and_nothing_else_does() -> None:
     def renewed(message: Any) -> bool:
         device = actor(state=ONLINE)
         effects = device.step(message, NOW + SECOND)
-        return any(isinstance(e, Alive) for e in effects)
+        return any(isinstance(e, LeaseRenewed) for e in effects)
 
     assert renewed(said("1"))
     assert renewed(said("no number"))

@@ -8,7 +8,7 @@ import trio
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.mqtt.broker import plain_plans
 from actors.device.leases import Leases
-from actors.ingest.partition_clock import DRAIN_S, Flows
+from actors.ingest.partition_clock import DRAIN_S, PartitionClocks
 from actors.runtime.timer import Timer
 from protocol.messages import OfTime, OutsideSince, Silent
 from protocol.records import DeviceState
@@ -28,7 +28,7 @@ class Scene:
         self.asked: list[tuple[float, tuple[str, str], OfTime]] = []
         self.has_room = True
         self.timer = Timer(ManualClock(), self._ring)
-        self.flows = Flows(
+        self.flows = PartitionClocks(
             plain_plans(),
             changed=lambda partition: self.leases.arm(partition),
             later=lambda partition, s: self.timer.after(("flow", partition), s),

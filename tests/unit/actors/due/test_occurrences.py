@@ -13,7 +13,7 @@ from actors.due.occurrences import (
     CLAIM_MIN,
     CLAIM_PACE_S,
     CLAIMED_PER_S,
-    Portions,
+    ClaimPacer,
     Scheduling,
 )
 from actors.ports.time import Claimed, Judge
@@ -23,7 +23,7 @@ from protocol.times import parse_rfc3339
 from tests.contract.test_store_schedules import some_schedule
 
 
-async def taken(portions: Portions, every_s: float, times: int) -> list[int]:
+async def taken(portions: ClaimPacer, every_s: float, times: int) -> list[int]:
     sizes = []
     for _ in range(times):
         await trio.sleep(every_s)
@@ -32,7 +32,7 @@ async def taken(portions: Portions, every_s: float, times: int) -> list[int]:
 
 
 async def test_what_comes_after_a_pause_is_taken_at_once(autojump_clock: MockClock) -> None:
-    portions = Portions()
+    portions = ClaimPacer()
     assert portions.take() == CLAIM_MAX
     assert await taken(portions, 60, 1) == [CLAIM_MAX]
 
@@ -40,7 +40,7 @@ async def test_what_comes_after_a_pause_is_taken_at_once(autojump_clock: MockClo
 async def test_a_machine_that_keeps_the_pace_gets_small_portions(
     autojump_clock: MockClock,
 ) -> None:
-    portions = Portions()
+    portions = ClaimPacer()
     portions.take()
     assert set(await taken(portions, CLAIM_PACE_S, 20)) == {CLAIM_MIN}
 
@@ -48,7 +48,7 @@ async def test_a_machine_that_keeps_the_pace_gets_small_portions(
 async def test_a_slower_machine_gets_larger_ones_and_keeps_the_rate(
     autojump_clock: MockClock,
 ) -> None:
-    portions = Portions()
+    portions = ClaimPacer()
     portions.take()
     sizes = await taken(portions, 0.012, 100)
     assert abs(sum(sizes) - 100 * 0.012 * CLAIMED_PER_S) < 100
@@ -56,7 +56,7 @@ async def test_a_slower_machine_gets_larger_ones_and_keeps_the_rate(
 
 
 async def test_where_others_go_first_it_takes_a_tenth(autojump_clock: MockClock) -> None:
-    portions = Portions()
+    portions = ClaimPacer()
     sizes = []
     for _ in range(round(1 / CLAIM_PACE_S)):
         sizes.append(portions.beside())
@@ -89,11 +89,11 @@ async def test_tries_again_are_slow_while_occurrences_wait_for_their_command(
 ) -> None:
     store = Due(1_000_000)
     clock = ManualClock()
-    dispatcher = SimpleNamespace(room=10_000, send=lambda claimed: None)
+    command_outbox = SimpleNamespace(room=10_000, send=lambda claimed: None)
     scheduling = Scheduling(
         store,
         clock,
-        dispatcher,  # type: ignore[arg-type]
+        command_outbox,  # type: ignore[arg-type]
         SimpleNamespace(),  # type: ignore[arg-type]  # nothing is built here
         changed=lambda progress: None,
         planned=lambda: None,

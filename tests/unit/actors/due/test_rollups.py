@@ -8,7 +8,7 @@ import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock
 from actors.due import rollups as rolling
-from actors.due.rollups import COMMITS_MAX, REST_MAX_S, Rolling
+from actors.due.rollups import COMMITS_MAX, REST_MAX_S, Rollups
 from protocol.errors import Unavailable
 from protocol.times import SECOND_US
 
@@ -29,7 +29,7 @@ class SlowStore:
         return 1
 
 
-def rest_s(rolling: Rolling, clock: ManualClock) -> float:
+def rest_s(rolling: Rollups, clock: ManualClock) -> float:
     return (rolling.wanted_us() - clock.now_us()) / SECOND_US
 
 
@@ -44,12 +44,12 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def rolled(store: SlowStore, clock: ManualClock) -> Rolling:
-    return Rolling(cast(Any, store), clock)
+def rolled(store: SlowStore, clock: ManualClock) -> Rollups:
+    return Rollups(cast(Any, store), clock)
 
 
 async def test_after_a_stall_totals_go_on_within_seconds(
-    store: SlowStore, clock: ManualClock, rolled: Rolling, autojump_clock: trio.testing.MockClock
+    store: SlowStore, clock: ManualClock, rolled: Rollups, autojump_clock: trio.testing.MockClock
 ) -> None:
     """They rested twenty times the stall: 326 s after one of 50 s."""
     store.takes_s = 16.3
@@ -58,7 +58,7 @@ async def test_after_a_stall_totals_go_on_within_seconds(
 
 
 async def test_a_quick_turn_rests_twenty_times_as_long(
-    store: SlowStore, clock: ManualClock, rolled: Rolling, autojump_clock: trio.testing.MockClock
+    store: SlowStore, clock: ManualClock, rolled: Rollups, autojump_clock: trio.testing.MockClock
 ) -> None:
     store.takes_s = 0.2
     await rolled.work()
@@ -70,7 +70,7 @@ async def test_a_quick_turn_rests_twenty_times_as_long(
 
 
 async def test_a_turn_takes_on_less_when_it_was_slow_and_more_when_it_was_quick(
-    store: SlowStore, rolled: Rolling, autojump_clock: trio.testing.MockClock
+    store: SlowStore, rolled: Rollups, autojump_clock: trio.testing.MockClock
 ) -> None:
     """A turn that never ended within its deadline came again for ever, just as large."""
     store.takes_s, store.fails = 30.0, True

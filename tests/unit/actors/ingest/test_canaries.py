@@ -27,7 +27,7 @@ def ask(story: Callable[[World], object], habits: object = NATS, seed: int = 1) 
 
 
 async def readiness(world: World) -> Readiness:
-    return await assess((await world.serving()).house)
+    return await assess((await world.serving()).service)
 
 
 def late_s(world: World) -> float:
@@ -52,11 +52,11 @@ def test_a_service_that_works_is_ready(habits: object) -> None:
     async def story(world: World) -> None:
         found = await readiness(world)
         assert (found.status, set(found.checks.values())) == ("ready", {"ok"})
-        canaries = world.house.canaries
+        canaries = world.service.canaries
         before = canaries.passed_total
         await world.advance(world.pulse.canary_s + 1)
         assert canaries.passed_total == before + len(canaries.canaries)
-        assert world.house.accounts.total.received == 0  # they are no readings
+        assert world.service.counters.total.received == 0  # they are no readings
 
     ask(story, habits)
 
@@ -69,7 +69,7 @@ def test_one_session_that_brings_nothing_is_degraded_and_named() -> None:
         assert found.status == "degraded"
         assert "roost-part-2" in found.checks["canaries"]
         assert "roost-part-1" not in found.checks["canaries"]
-        assert world.house.canaries.failing_since_s is None
+        assert world.service.canaries.failing_since_s is None
         await world.advance(600)
         assert (await readiness(world)).status == "ready"
 
@@ -83,11 +83,11 @@ def test_while_no_canary_passes_it_is_not_ready_and_then_ready_again(fault: str)
         world.fault(fault, seconds=300)
         await world.advance(late_s(world))
         assert (await readiness(world)).status == "not ready"
-        since_s = world.house.canaries.failing_since_s
+        since_s = world.service.canaries.failing_since_s
         assert since_s is not None
         assert began_s - world.pulse.canary_s <= since_s <= began_s
         # However long it lasts, they do not pile up.
-        assert world.house.writer.statistics().waiting <= len(world.house.canaries.canaries)
+        assert world.service.writer.statistics().waiting <= len(world.service.canaries.canaries)
         await world.advance(300)
         assert (await readiness(world)).status == "ready"
 
@@ -100,7 +100,7 @@ def test_a_writer_that_stands_still_shows_though_everything_is_connected() -> No
             await trio.sleep_forever()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(world.house.writer, "_commit", never)
+            patch.setattr(world.service.writer, "_commit", never)
             await world.advance(late_s(world) + world.pulse.canary_s)
             found = await readiness(world)
             assert found.checks["broker"] == found.checks["database"] == "ok"
@@ -112,7 +112,7 @@ def test_a_writer_that_stands_still_shows_though_everything_is_connected() -> No
 
 def test_a_canary_of_another_process_proves_nothing() -> None:
     async def story(world: World) -> None:
-        canaries = world.house.canaries
+        canaries = world.service.canaries
         before = canaries.passed_total
         topic = canaries.canaries["roost-part-0"].topic
         world.broker.publish_from_device(topic, b'{"canary":"other","n":1}')
@@ -127,7 +127,7 @@ def test_who_leads_anew_waits_for_no_canary_of_before() -> None:
     """Another process may have taken them."""
 
     async def story(world: World) -> None:
-        canaries = world.house.canaries
+        canaries = world.service.canaries
         forgotten: list[str] = []
         canaries.forgot = forgotten.append
         world.fault("line stalls", seconds=600, target="roost-part-0")
@@ -136,7 +136,7 @@ def test_who_leads_anew_waits_for_no_canary_of_before() -> None:
         await world.store.hold_lead("another", 0.1, seize=True)
         await world.store.resign_lead("another")
         await world.settle()
-        assert world.house.leadership.epoch == 3
+        assert world.service.leadership.epoch == 3
         assert forgotten == list(canaries.canaries)
         assert waiting not in canaries.canaries["roost-part-0"].on_their_way
 

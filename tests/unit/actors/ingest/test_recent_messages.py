@@ -1,6 +1,6 @@
 """The last messages of devices: what is kept, what is cut, what goes first."""
 
-from actors.ingest.recent_messages import BYTES_MAX, ENTRY_BYTES, LAST_MAX, Inspector
+from actors.ingest.recent_messages import BYTES_MAX, ENTRY_BYTES, LAST_MAX, RecentMessages
 from protocol.device.recent_messages import shown
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason
@@ -19,38 +19,38 @@ def rejection(at_us: int = NOW, detail: str = "no number") -> Rejection:
 
 
 def test_the_last_fifty_are_kept_newest_first() -> None:
-    inspector = Inspector()
+    recent_messages = RecentMessages()
     for n in range(LAST_MAX + 5):
-        inspector.seen(origin(b"%d" % n), 1, 1)
-    found = inspector.of((USER, "d1"))
+        recent_messages.seen(origin(b"%d" % n), 1, 1)
+    found = recent_messages.of((USER, "d1"))
     assert len(found) == LAST_MAX
     assert (found[0].payload, found[-1].payload) == (b"54", b"5")
-    assert inspector.of((USER, "d2")) == []
+    assert recent_messages.of((USER, "d2")) == []
 
 
 def test_a_large_payload_is_cut_and_its_size_known() -> None:
-    inspector = Inspector()
-    inspector.seen(origin(b"x" * 4_000), 70_000, 0)
-    (seen,) = inspector.of((USER, "d1"))
+    recent_messages = RecentMessages()
+    recent_messages.seen(origin(b"x" * 4_000), 70_000, 0)
+    (seen,) = recent_messages.of((USER, "d1"))
     assert (len(seen.payload), seen.size, seen.qos) == (1_024, 70_000, 0)
 
 
 def test_what_was_refused_says_why_the_first_reason_counts() -> None:
-    inspector = Inspector()
-    inspector.seen(origin(at_us=NOW), 1, 1)
-    inspector.seen(origin(at_us=NOW + 1), 1, 1)
-    inspector.refused((USER, "d1"), [rejection(NOW + 1), rejection(NOW + 1, "another")])
-    inspector.refused((USER, "d9"), [rejection()])
-    newest, oldest = inspector.of((USER, "d1"))
+    recent_messages = RecentMessages()
+    recent_messages.seen(origin(at_us=NOW), 1, 1)
+    recent_messages.seen(origin(at_us=NOW + 1), 1, 1)
+    recent_messages.refused((USER, "d1"), [rejection(NOW + 1), rejection(NOW + 1, "another")])
+    recent_messages.refused((USER, "d9"), [rejection()])
+    newest, oldest = recent_messages.of((USER, "d1"))
     assert (newest.reason, newest.detail, oldest.reason) == ("bad_value", "no number", "")
 
 
 def test_of_too_much_the_quietest_devices_go_first() -> None:
-    inspector = Inspector(bytes_max=3 * (ENTRY_BYTES + 10))
+    recent_messages = RecentMessages(bytes_max=3 * (ENTRY_BYTES + 10))
     for code in ("a", "b", "c"):
-        inspector.seen(origin(b"x" * 10, code), 10, 1)
-    inspector.seen(origin(b"x" * 10, "a"), 10, 1)
-    assert [len(inspector.of((USER, code))) for code in ("a", "b", "c")] == [2, 0, 1]
+        recent_messages.seen(origin(b"x" * 10, code), 10, 1)
+    recent_messages.seen(origin(b"x" * 10, "a"), 10, 1)
+    assert [len(recent_messages.of((USER, code))) for code in ("a", "b", "c")] == [2, 0, 1]
     assert BYTES_MAX < 1 << 30
 
 

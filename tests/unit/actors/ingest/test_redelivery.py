@@ -2,7 +2,13 @@
 
 import hashlib
 
-from actors.ingest.redelivery import BROUGHT_AFTER_S, SUSPICION_S, Receipt, SessionLedger, Verdict
+from actors.ingest.redelivery import (
+    BROUGHT_AFTER_S,
+    SUSPICION_S,
+    InFlight,
+    SessionRedelivery,
+    Verdict,
+)
 from protocol.records import SessionMemory
 
 T = "users/u/devices/d/feeds/t"
@@ -15,16 +21,16 @@ def digest(payload: bytes) -> bytes:
 NOTHING = SessionMemory()
 
 
-def connected(memory: SessionMemory = NOTHING) -> SessionLedger:
-    ledger = SessionLedger("roost-part-0")
+def connected(memory: SessionMemory = NOTHING) -> SessionRedelivery:
+    ledger = SessionRedelivery("roost-part-0")
     ledger.remember(memory)
     ledger.connected(1, 0.0)
     return ledger
 
 
 def take(
-    ledger: SessionLedger, packet_id: int, payload: bytes, dup: bool = False, now_s: float = 1.0
-) -> Verdict | Receipt:
+    ledger: SessionRedelivery, packet_id: int, payload: bytes, dup: bool = False, now_s: float = 1.0
+) -> Verdict | InFlight:
     """As the gateway does it."""
     verdict = ledger.known_packet(packet_id, dup, T, payload)
     if verdict is Verdict.NEW:
@@ -36,9 +42,9 @@ def take(
     return verdict
 
 
-def opened(ledger: SessionLedger, packet_id: int, payload: bytes, **how: object) -> Receipt:
+def opened(ledger: SessionRedelivery, packet_id: int, payload: bytes, **how: object) -> InFlight:
     receipt = take(ledger, packet_id, payload, **how)  # type: ignore[arg-type]
-    assert isinstance(receipt, Receipt)
+    assert isinstance(receipt, InFlight)
     return receipt
 
 
@@ -84,7 +90,7 @@ def test_a_packet_id_that_came_round_is_not_known_by_its_dup_alone() -> None:
     """NATS gives ids anew after a restart, and sends what it had sent before with DUP."""
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
-    assert isinstance(take(ledger, 1, b"b", dup=True), Receipt)
+    assert isinstance(take(ledger, 1, b"b", dup=True), InFlight)
 
 
 LATER_S = BROUGHT_AFTER_S + 1
@@ -96,31 +102,33 @@ def test_a_redelivery_that_crossed_our_puback_may_have_another_packet_id() -> No
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
     assert take(ledger, 2, b"a", dup=True, now_s=LATER_S) is Verdict.DONE
-    assert isinstance(take(ledger, 3, b"b", dup=True, now_s=LATER_S), Receipt)
-    assert isinstance(take(ledger, 4, b"a", now_s=LATER_S), Receipt)  # said anew
+    assert isinstance(take(ledger, 3, b"b", dup=True, now_s=LATER_S), InFlight)
+    assert isinstance(take(ledger, 4, b"a", now_s=LATER_S), InFlight)  # said anew
 
 
 def test_a_dup_may_be_new_where_the_broker_has_brought_its_first_copy_to_nobody() -> None:
     """I1 goes first: after a connection, after something was left, and of words that repeat."""
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
-    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=BROUGHT_AFTER_S - 1), Receipt)
+    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=BROUGHT_AFTER_S - 1), InFlight)
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
     ledger.left(None, LATER_S)
-    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=LATER_S + 1), Receipt)
+    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=LATER_S + 1), InFlight)
     # However late the one that was left comes again.
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
     ledger.left(digest(b"a"), 100.0)
-    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=1000.0), Receipt)
+    assert isinstance(take(ledger, 2, b"a", dup=True, now_s=1000.0), InFlight)
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a"), opened(ledger, 2, b"a")])
-    assert isinstance(take(ledger, 3, b"a", dup=True, now_s=LATER_S), Receipt)
+    assert isinstance(take(ledger, 3, b"a", dup=True, now_s=LATER_S), InFlight)
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
     ledger.connected(2, 100.0)
-    assert isinstance(take(ledger, 3, b"a", dup=True, now_s=100.0 + LATER_S + SUSPICION_S), Receipt)
+    assert isinstance(
+        take(ledger, 3, b"a", dup=True, now_s=100.0 + LATER_S + SUSPICION_S), InFlight
+    )
 
 
 def test_a_copy_under_another_id_is_not_acknowledged_before_the_first_is_stored() -> None:
@@ -140,7 +148,7 @@ def test_what_came_again_is_in_doubt_until_its_second_puback_was_heard() -> None
     assert take(ledger, 1, b"a", dup=True, now_s=11.0) is Verdict.DONE
     assert ledger.heard(2, 1, 12.0) is None  # of two PUBACKs only the first
     assert take(ledger, 1, b"a", dup=True, now_s=12.0) is Verdict.JOINED
-    assert isinstance(take(ledger, 3, b"a", now_s=12.0), Receipt)  # said anew
+    assert isinstance(take(ledger, 3, b"a", now_s=12.0), InFlight)  # said anew
     assert ledger.heard(2, 3, 13.0) == 9
 
 
@@ -156,7 +164,7 @@ def test_what_was_left_for_want_of_room_is_no_repeat_when_it_comes_again() -> No
 def test_the_same_packet_id_without_dup_is_another_message() -> None:
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
-    assert isinstance(take(ledger, 1, b"a"), Receipt)
+    assert isinstance(take(ledger, 1, b"a"), InFlight)
 
 
 def test_after_a_reconnection_the_acknowledgement_goes_out_on_the_new_connection() -> None:
@@ -191,7 +199,7 @@ def test_a_commit_whose_puback_was_lost_is_known_by_digest_whatever_dup_says() -
     ledger.connected(2, 10.0)
     assert take(ledger, 1, b"a", now_s=11.0) is Verdict.DONE
     # Known once: the next of the same words is a new message.
-    assert isinstance(take(ledger, 2, b"a", now_s=12.0), Receipt)
+    assert isinstance(take(ledger, 2, b"a", now_s=12.0), InFlight)
 
 
 def test_a_commit_that_ends_after_the_reconnection_is_known_too() -> None:
@@ -209,13 +217,13 @@ def test_what_an_earlier_process_left_in_doubt_is_known() -> None:
 
 def test_a_repeated_payload_is_ambiguous_and_taken_again_rather_than_lost() -> None:
     ledger = connected(SessionMemory(suspects=(digest(b"a"),), known=(digest(b"a"),)))
-    assert isinstance(take(ledger, 1, b"a"), Receipt)
+    assert isinstance(take(ledger, 1, b"a"), InFlight)
     assert ledger.repeats == 1
 
 
 def test_after_half_a_minute_a_known_payload_is_a_new_message() -> None:
     ledger = connected(SessionMemory(suspects=(digest(b"a"),)))
-    assert isinstance(take(ledger, 1, b"a", now_s=SUSPICION_S + 1), Receipt)
+    assert isinstance(take(ledger, 1, b"a", now_s=SUSPICION_S + 1), InFlight)
 
 
 def test_what_waited_longer_for_the_database_than_suspicion_lasts_is_known_all_the_same() -> None:
@@ -225,7 +233,7 @@ def test_what_waited_longer_for_the_database_than_suspicion_lasts_is_known_all_t
     receipt = opened(ledger, 1, b"a")
     ledger.connected(2, 10.0)
     long_after_s = 10.0 + 4 * SUSPICION_S
-    assert isinstance(take(ledger, 1, b"b", now_s=long_after_s), Receipt)
+    assert isinstance(take(ledger, 1, b"b", now_s=long_after_s), InFlight)
     assert ledger.settle(7, [receipt], long_after_s) == []
     assert take(ledger, 2, b"a", dup=True, now_s=long_after_s + 5) is Verdict.DONE
 
@@ -248,7 +256,7 @@ def test_what_the_broker_heard_is_beyond_doubt() -> None:
     assert ledger.heard(1, 1, 2.0) == 7
     assert ledger.heard(1, 1, 2.0) is None
     ledger.connected(2, 10.0)
-    assert isinstance(take(ledger, 1, b"a", now_s=11.0), Receipt)
+    assert isinstance(take(ledger, 1, b"a", now_s=11.0), InFlight)
     assert take(ledger, 2, b"b", now_s=11.0) is Verdict.DONE
 
 
@@ -272,11 +280,11 @@ def test_a_message_without_room_is_left_to_the_broker() -> None:
     ledger = connected()
     ledger.forget(opened(ledger, 1, b"a"))
     assert ledger.in_flight == 0
-    assert isinstance(take(ledger, 1, b"a", dup=True), Receipt)
+    assert isinstance(take(ledger, 1, b"a", dup=True), InFlight)
 
 
 def test_a_packet_id_that_came_round_again_and_was_left_untaken_is_not_done() -> None:
     ledger = connected()
     ledger.settle(7, [opened(ledger, 1, b"a")])
     ledger.forget(opened(ledger, 1, b"b"))  # 65,535 messages later; there was no room for it
-    assert isinstance(take(ledger, 1, b"b", dup=True), Receipt)
+    assert isinstance(take(ledger, 1, b"b", dup=True), InFlight)

@@ -10,7 +10,7 @@ from protocol.device.payloads import parse_ack
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason, Refusal
 from protocol.messages import Unreadable
-from protocol.records import AckChange, Origin, Unit
+from protocol.records import AckChange, Origin, WriteUnit
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, USER
 
 REFUSAL = Refusal(Reason.NOT_JSON, "no JSON")
@@ -33,12 +33,12 @@ def origin_of(code: str = "d1", user: str = USER, payload: bytes = b"x") -> Orig
     return Origin(parse_topic(topic), topic, payload, NOW)
 
 
-def refused(code: str = "d1", user: str = USER, payload: bytes = b"x") -> Unit:
+def refused(code: str = "d1", user: str = USER, payload: bytes = b"x") -> WriteUnit:
     message = Unreadable(origin=origin_of(code, user, payload), refusal=REFUSAL)
     return refused_whole(message, REFUSAL, DEVICE)
 
 
-def outcome(unit: Unit) -> tuple[int, int]:
+def outcome(unit: WriteUnit) -> tuple[int, int]:
     return len(unit.rejections), len(unit.not_kept)
 
 
@@ -88,7 +88,7 @@ def said_of_nothing() -> AckChange:
 
 async def test_answers_to_no_command_cost_as_much_once_the_store_knows_none() -> None:
     budget = RefusalBudget(limits(device_per_hour=1))
-    unit = Unit(device=("d", "d1"), acks=(said_of_nothing(),))
+    unit = WriteUnit(device=("d", "d1"), acks=(said_of_nothing(),))
     for _ in range(3):  # good ones cost nothing
         judged = budget.judged(unit)
         assert judged.acks[0].keeps

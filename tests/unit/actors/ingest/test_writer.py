@@ -9,22 +9,22 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock, SeededIds
-from actors.ingest.counters import Accounts
+from actors.ingest.counters import Counters
 from actors.ingest.writer import CONFIRM_DELAY_S, ROWS_MAX, Writer
 from actors.ports.store import Batch, Committed
 from actors.runtime.supervisor import Supervisor
 from protocol.device.commands import CommandAck
 from protocol.errors import Unavailable, Unstorable
-from protocol.records import AckChange, Reading, Rejection, Unit
+from protocol.records import AckChange, Reading, Rejection, WriteUnit
 from tests.conftest import Logs
 from tests.unit.makers import NOW, USER
 
 KEY = (USER, "d1")
 
 
-def unit(*values: float, receipt: object = None, device: tuple[str, str] = KEY) -> Unit:
+def unit(*values: float, receipt: object = None, device: tuple[str, str] = KEY) -> WriteUnit:
     readings = tuple(Reading(1, 1, NOW, int(v), float(v)) for v in values)
-    return Unit(device=device, readings=readings, receipt=receipt)
+    return WriteUnit(device=device, readings=readings, receipt=receipt)
 
 
 class SlowStore:
@@ -62,20 +62,22 @@ class Scene:
     ) -> None:
         self.store = store or slow_store()
         self.settled: list[tuple[int, list[object]]] = []
-        self.accounts = Accounts()
+        self.counters = Counters()
         self.writer = Writer(
             self.store,
             SeededIds(random.Random(1)),
-            self.accounts,
+            self.counters,
             random.Random(1),
             self._committed,
         )
         if supervised:
-            Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", self.writer.run)
+            Supervisor(nursery, ManualClock(), random.Random(1)).run_essential(
+                "writer", self.writer.run
+            )
         else:
             nursery.start_soon(self.writer.run)
 
-    def _committed(self, committed: Committed, units: Sequence[Unit]) -> None:
+    def _committed(self, committed: Committed, units: Sequence[WriteUnit]) -> None:
         self.settled.append((committed.no, [u.receipt for u in units]))
 
 
@@ -175,7 +177,7 @@ async def test_the_poison_of_a_batch_is_recorded_as_refused_and_the_rest_is_stor
     logs.claim("unit cannot be stored")
     scene.store.poison = {13.0}
     for n in range(20):
-        scene.accounts.received(KEY, 1)
+        scene.counters.received(KEY, 1)
         scene.writer.submit(unit(n, receipt=n))
     await scene.writer.barrier()
     stored = [r.value for b in scene.store.batches for u in b.units for r in u.readings]
@@ -183,7 +185,7 @@ async def test_the_poison_of_a_batch_is_recorded_as_refused_and_the_rest_is_stor
     (refused,) = [r for b in scene.store.batches for u in b.units for r in u.rejections]
     assert (refused.reason, refused.payload) == ("unstorable", "13.0")
     assert [r for _, receipts in scene.settled for r in receipts] == list(range(20))
-    total = scene.accounts.total
+    total = scene.counters.total
     assert (total.stored, total.refused, total.in_flight) == (19, 1, 0)
 
 
@@ -199,13 +201,13 @@ async def test_what_cannot_even_be_refused_is_logged_and_stops_nobody(
 
     scene.store.commit = never
     rejection = Rejection(USER, "", NOW, "t", "p", "utf-8", "r", "d")
-    scene.writer.submit(Unit(device=KEY, rejections=(rejection,), receipt="r"))
+    scene.writer.submit(WriteUnit(device=KEY, rejections=(rejection,), receipt="r"))
     await scene.writer.barrier()
     assert scene.settled == [(0, ["r"])]
 
 
 async def test_units_without_rows_need_no_database(autojump_clock: Any, scene: Scene) -> None:
-    scene.writer.submit(Unit(device=KEY, receipt="r", unowned=1))
+    scene.writer.submit(WriteUnit(device=KEY, receipt="r", unowned=1))
     await scene.writer.barrier()
     assert scene.store.batches == []
     assert scene.settled == [(0, ["r"])]
@@ -236,7 +238,7 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
         writer = Writer(
             scene.store,
             SeededIds(random.Random(1)),
-            scene.accounts,
+            scene.counters,
             random.Random(1),
             scene._committed,
         )
@@ -253,7 +255,7 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
             return answer
 
         scene.store.commit = failing
-        Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", writer.run)
+        Supervisor(nursery, ManualClock(), random.Random(1)).run_essential("writer", writer.run)
         for n in range(4):
             writer.submit(unit(n, receipt=n))
         await writer.barrier()
@@ -280,7 +282,7 @@ async def test_what_a_device_said_of_a_command_that_nobody_can_read_is_kept_as_r
     said = CommandAck(status="succeeded", at_us=NOW)
     ack = AckChange(KEY, "c", 1, said, otherwise)
     scene.writer.submit(unit(1, receipt="before"))
-    scene.writer.submit(Unit(device=KEY, acks=(ack,), receipt="ack"))
+    scene.writer.submit(WriteUnit(device=KEY, acks=(ack,), receipt="ack"))
     scene.writer.submit(unit(2, receipt="after"))
     await scene.writer.barrier()
     assert [each for _, settled in scene.settled for each in settled] == ["before", "ack", "after"]
@@ -323,7 +325,7 @@ async def test_after_an_unexpected_failure_the_same_batch_is_tried_again(
     assert [batch.confirmed for batch in (first, second)] == [{"s": 7}, {"s": 8}]
     assert store.batches == [first, second]
     assert scene.settled == [(1, [0]), (2, [1])]
-    assert scene.accounts.total.stored == 2
+    assert scene.counters.total.stored == 2
 
 
 async def test_after_an_unexpected_failure_a_refusal_is_recorded_once(
@@ -339,7 +341,7 @@ async def test_after_an_unexpected_failure_a_refusal_is_recorded_once(
     refusals = [batch for batch in store.batches if batch.units[0].rejections]
     assert len(refusals) == 1
     assert [receipts for _, receipts in scene.settled] == [[0], [1]]
-    assert (scene.accounts.total.refused, scene.accounts.total.stored) == (1, 1)
+    assert (scene.counters.total.refused, scene.counters.total.stored) == (1, 1)
     assert scene.writer.statistics().set_aside == 1
 
 

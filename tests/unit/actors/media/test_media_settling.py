@@ -134,10 +134,10 @@ async def test_a_store_that_is_away_is_about_no_content(
 
 async def test_the_service_tries_it_when_its_letter_is_due(site: Site) -> None:
     """An operator who asks for it need not wait for the hour."""
-    store = site.house.store
+    store = site.service.store
     await store.put_aside("media", BAD.hex(), "r", now_us=site.clock.now_us())
     await store.retry_dead_letters(None, site.clock.now_us())
-    site.house.wake("dead letters")
+    site.service.wake("dead letters")
     with trio.fail_after(5):
         while await store.dead_letters(1, None):
             await trio.sleep(0.01)

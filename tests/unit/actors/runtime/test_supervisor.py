@@ -116,7 +116,7 @@ async def test_an_essential_task_is_started_again_for_ever_with_pauses_up_to_a_b
         await trio.sleep_forever()
 
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-    supervisor.keep("writer", fail)
+    supervisor.run_essential("writer", fail)
     await trio.sleep(300)
     assert "writer" in supervisor.health.degraded()
     await trio.sleep(300)
@@ -140,7 +140,7 @@ async def test_a_task_that_fails_is_a_detail_of_degraded_until_it_ran_well_for_a
         await trio.sleep_forever()
 
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-    supervisor.keep("loader", run)
+    supervisor.run_essential("loader", run)
     await trio.sleep(2)
     assert supervisor.health.degraded() == {}
     for _ in range(50):
@@ -163,7 +163,7 @@ async def test_a_steady_run_makes_the_next_pause_short_again(
         raise OSError("no")
 
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-    supervisor.keep("writer", fail)
+    supervisor.run_essential("writer", fail)
     await trio.sleep(400)
     assert times[19] - times[18] > BACKOFF_MAX_S / 2 - 1e-6
     assert times[20] - times[19] - STEADY_S <= BACKOFF_FIRST_S
@@ -179,7 +179,7 @@ async def test_only_a_broken_scheduler_ends_the_process(autojump_clock: Any, log
     with pytest.RaisesGroup(trio.TrioInternalError):
         async with trio.open_nursery() as nursery:
             supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-            supervisor.keep("writer", fail)
+            supervisor.run_essential("writer", fail)
             nursery.start_soon(supervisor.raise_failure)
 
 
@@ -194,7 +194,7 @@ async def test_failures_far_apart_cost_nothing(autojump_clock: Any, nursery: tri
             raise OSError("now and then")
         await trio.sleep_forever()
 
-    Supervisor(nursery, ManualClock(), random.Random(1)).keep("writer", fail_now_and_then)
+    Supervisor(nursery, ManualClock(), random.Random(1)).run_essential("writer", fail_now_and_then)
     await trio.sleep(2000)
     assert count == 30
 
@@ -236,7 +236,7 @@ async def test_the_pause_before_a_restart_grows_and_is_the_same_for_the_same_see
             raise OSError("no")
 
         async with trio.open_nursery() as nursery:
-            Supervisor(nursery, ManualClock(), random.Random(seed)).keep("x", fail)
+            Supervisor(nursery, ManualClock(), random.Random(seed)).run_essential("x", fail)
             await trio.sleep(20)
             nursery.cancel_scope.cancel()
         return [round(b - a, 9) for a, b in itertools.pairwise(times)]

@@ -13,7 +13,7 @@ import trio.testing
 from actors.adapters.memory.clocks import ManualClock
 from actors.ports.broker import Publication
 from actors.user import mqtt_relay as neighbours_module
-from actors.user.mqtt_relay import Neighbours
+from actors.user.mqtt_relay import MqttRelay
 from protocol.device import listeners
 from protocol.device.listeners import Listener
 from protocol.errors import Unavailable
@@ -108,9 +108,9 @@ def listening(user_id: str = USER, *, home_assistant: bool = False) -> Listener:
 
 
 @pytest.fixture
-def parts() -> tuple[Neighbours, Store, Broker]:
+def parts() -> tuple[MqttRelay, Store, Broker]:
     store, broker = Store(), Broker()
-    neighbours = Neighbours(
+    mqtt_relay = MqttRelay(
         store,  # type: ignore[arg-type]
         broker,  # type: ignore[arg-type]
         ManualClock(),
@@ -120,7 +120,7 @@ def parts() -> tuple[Neighbours, Store, Broker]:
         wait_may_serve=store.wait_may_serve,
         written=trio.lowlevel.checkpoint,
     )
-    return neighbours, store, broker
+    return mqtt_relay, store, broker
 
 
 def value(number: float = 1.5) -> FeedValue:
@@ -132,7 +132,7 @@ def state(version: int, **changes: Any) -> DeviceChanged:
     return DeviceChanged(some_device(state=changed))
 
 
-Parts = tuple[Neighbours, Store, Broker]
+Parts = tuple[MqttRelay, Store, Broker]
 
 
 STATUS = f"live/{USER}/devices/d1/status"
@@ -145,32 +145,32 @@ async def settled() -> None:
 
 async def begin(parts: Parts, nursery: trio.Nursery, *, home_assistant: bool = False) -> None:
     """Somebody listens, and all that was there has been said."""
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     store.who[USER] = listening(home_assistant=home_assistant)
-    nursery.start_soon(neighbours.run)
+    nursery.start_soon(mqtt_relay.run)
     await settled()
     assert broker.texts(STATUS)
     broker.sent.clear()
 
 
 async def test_only_who_listens_is_told(parts: Parts, nursery: trio.Nursery) -> None:
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery)
-    neighbours.tell(OTHER_USER, "d1", value())
-    neighbours.tell(USER, "d1", value())
-    neighbours.tell(USER, "d1", state(1))
+    mqtt_relay.tell(OTHER_USER, "d1", value())
+    mqtt_relay.tell(USER, "d1", value())
+    mqtt_relay.tell(USER, "d1", state(1))
     await settled()
     (reading, status) = broker.sent
     assert reading[0] == f"live/{USER}/devices/d1/feeds/t"
     assert json.loads(reading[1]) == {"value": 1.5, "ts": "2026-09-21T14:13:20.000000Z"}
     assert (reading[2], status[0], status[2]) == (False, STATUS, True)
     del store.who[USER]
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     # Nothing stays retained for nobody.
     assert broker.sent[2:] == [(STATUS, b"", True), (DOCUMENT, b"", True)]
-    neighbours.tell(USER, "d1", value())
-    neighbours.tell(USER, "d1", state(2))
+    mqtt_relay.tell(USER, "d1", value())
+    mqtt_relay.tell(USER, "d1", state(2))
     await settled()
     assert len(broker.sent) == 4
 
@@ -178,23 +178,23 @@ async def test_only_who_listens_is_told(parts: Parts, nursery: trio.Nursery) -> 
 async def test_a_new_listener_finds_every_state_and_none_that_is_old(
     parts: Parts, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
-    nursery.start_soon(neighbours.run)
+    mqtt_relay, store, broker = parts
+    nursery.start_soon(mqtt_relay.run)
     await settled()
     store.who[USER] = listening()
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     assert [(topic, retain) for topic, _, retain in broker.sent] == [(STATUS, True)]
     # It is read, and while the answer travels the device says something newer.
     broker.sent.clear()
     store.reading = trio.Event()
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
-    neighbours.tell(USER, "d1", state(5, temperature=40.0))
+    mqtt_relay.tell(USER, "d1", state(5, temperature=40.0))
     store.reading.set()
     await settled()
     # It was told, and is not written yet when something else has changed.
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     assert [json.loads(p)["temperature"] for _, p, _ in broker.sent] == [40.0]
 
@@ -202,16 +202,16 @@ async def test_a_new_listener_finds_every_state_and_none_that_is_old(
 async def test_what_the_broker_did_not_take_is_said_later_and_only_the_newest(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, _, broker = parts
+    mqtt_relay, _, broker = parts
     await begin(parts, nursery)
     broker.away = True
     for version in (1, 2, 3):
-        neighbours.tell(USER, "d1", state(version, temperature=float(version)))
+        mqtt_relay.tell(USER, "d1", state(version, temperature=float(version)))
         await trio.sleep(0.5)
     assert broker.sent == []
     broker.away = False
     await trio.sleep(5)
-    neighbours.tell(USER, "d1", state(3, temperature=3.0))  # a dashboard asked for it
+    mqtt_relay.tell(USER, "d1", state(3, temperature=3.0))  # a dashboard asked for it
     await trio.sleep(5)
     assert [json.loads(text)["temperature"] for text in broker.texts(STATUS)] == [3.0]
 
@@ -219,40 +219,40 @@ async def test_what_the_broker_did_not_take_is_said_later_and_only_the_newest(
 async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery, home_assistant=True)
     await trio.sleep(10)
-    neighbours.arrived(USER)
+    mqtt_relay.arrived(USER)
     await trio.sleep(10)
     assert broker.sent == []  # all was said long before
-    neighbours.arrived(USER)
+    mqtt_relay.arrived(USER)
     await trio.sleep(1)
-    neighbours.arrived(USER)
+    mqtt_relay.arrived(USER)
     store.device = state(1, temperature=7.0).device
-    neighbours.tell(USER, "d1", state(1, temperature=7.0))
+    mqtt_relay.tell(USER, "d1", state(1, temperature=7.0))
     await trio.sleep(10)
     said = [json.loads(text)["temperature"] for text in broker.texts(STATUS)]
     assert said == [7.0, 7.0, 7.0]  # in its moment, and after each of the two
     assert broker.texts(DOCUMENT) == []
     # What was retained shortly before may not be found yet, either.
     broker.sent.clear()
-    neighbours.tell(USER, "d1", state(2, temperature=8.0))
+    mqtt_relay.tell(USER, "d1", state(2, temperature=8.0))
     await trio.sleep(0.5)
-    neighbours.arrived(USER)
+    mqtt_relay.arrived(USER)
     await trio.sleep(10)
     assert len(broker.texts(STATUS)) == 2
     # The broker brought it already to whoever was there, and answers late.
     broker.sent.clear()
     broker.after_s = 5.0
-    neighbours.arrived(USER)
-    neighbours.tell(USER, "d1", state(3, temperature=9.0))
+    mqtt_relay.arrived(USER)
+    mqtt_relay.tell(USER, "d1", state(3, temperature=9.0))
     await trio.sleep(20)
     assert len(broker.texts(STATUS)) == 2
     # That there is nothing any more can be missed as well.
     broker.sent.clear()
-    neighbours.arrived(USER)
+    mqtt_relay.arrived(USER)
     store.is_gone = True
-    neighbours.gone(USER, "d1")
+    mqtt_relay.gone(USER, "d1")
     await trio.sleep(30)
     assert broker.texts(STATUS) == [b"", b""]
 
@@ -260,11 +260,11 @@ async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
 async def test_a_device_made_anew_under_an_old_code_is_said(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery)
-    neighbours.tell(USER, "d1", state(100))
+    mqtt_relay.tell(USER, "d1", state(100))
     store.device = msgspec.structs.replace(store.device, num=store.device.num + 1, name="new")
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await trio.sleep(1)
     assert json.loads(broker.texts(STATUS)[-1])["name"] == "new"
 
@@ -272,17 +272,17 @@ async def test_a_device_made_anew_under_an_old_code_is_said(
 async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     store.who[USER] = listening(home_assistant=True)
     store.leads = False
-    nursery.start_soon(neighbours.run)
-    neighbours.tell(USER, "d1", state(1))
-    neighbours.changed(USER)
+    nursery.start_soon(mqtt_relay.run)
+    mqtt_relay.tell(USER, "d1", state(1))
+    mqtt_relay.changed(USER)
     await trio.sleep(10)
     assert broker.sent == []  # another process says it
     for _ in range(2):
         store.leads = True
-        neighbours.anew()
+        mqtt_relay.anew()
         await trio.sleep(1)
         assert {topic for topic, _, _ in broker.sent} == {STATUS, DOCUMENT}
         broker.sent.clear()
@@ -291,17 +291,17 @@ async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
 async def test_what_another_leader_may_have_said_is_not_said_over(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     broker.away = True
-    neighbours.tell(USER, "d1", state(1, temperature=1.0))
+    mqtt_relay.tell(USER, "d1", state(1, temperature=1.0))
     await trio.sleep(1)
     store.leads = broker.away = False
     await trio.sleep(5)
     assert broker.sent == []
     # It leads again; meanwhile the device was deleted by somebody who told nobody.
     store.leads = store.is_gone = True
-    neighbours.anew()
+    mqtt_relay.anew()
     await trio.sleep(5)
     assert broker.texts(STATUS) == [b""]
 
@@ -310,15 +310,15 @@ async def test_while_the_lease_may_have_run_out_readings_are_told_and_states_wai
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     """A reading is not retained, so nobody's newer one is hidden by it; a state would stay."""
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     store.is_sure = False
-    neighbours.tell(USER, "d1", value(7.0))
-    neighbours.tell(USER, "d1", state(1, temperature=7.0))
+    mqtt_relay.tell(USER, "d1", value(7.0))
+    mqtt_relay.tell(USER, "d1", state(1, temperature=7.0))
     await trio.sleep(5)
     assert [retained for _, _, retained in broker.sent] == [False]
     store.is_sure = True
-    neighbours.anew()
+    mqtt_relay.anew()
     await trio.sleep(1)
     assert broker.texts(STATUS)
 
@@ -328,10 +328,10 @@ async def test_what_the_broker_took_after_the_lead_was_lost_is_owned_up_to(
 ) -> None:
     """A process that stood still overwrote, from its socket, the state that its successor had said:
     nobody knew, and listeners kept the old one (seed 688)."""
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     broker.after_s = 5.0
-    neighbours.tell(USER, "d1", state(1, temperature=1.0))
+    mqtt_relay.tell(USER, "d1", state(1, temperature=1.0))
     await trio.sleep(1)
     assert broker.texts(STATUS)
     store.leads, store.away = False, True
@@ -346,12 +346,12 @@ async def test_what_a_process_that_stands_by_is_told_concerns_the_leader(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     """The store has told the leader together with the change."""
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     store.leads = False
-    nursery.start_soon(neighbours.run)
+    nursery.start_soon(mqtt_relay.run)
     await trio.sleep(1)
-    neighbours.changed(USER)
-    neighbours.overwritten(USER)
+    mqtt_relay.changed(USER)
+    mqtt_relay.overwritten(USER)
     await trio.sleep(1)
     assert (store.said_again, broker.sent) == ([], [])
 
@@ -359,12 +359,12 @@ async def test_what_a_process_that_stands_by_is_told_concerns_the_leader(
 async def test_who_leads_says_all_again_where_it_was_overwritten(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, _, broker = parts
+    mqtt_relay, _, broker = parts
     await begin(parts, nursery, home_assistant=True)
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await trio.sleep(1)
     assert broker.sent == []
-    neighbours.overwritten(USER)
+    mqtt_relay.overwritten(USER)
     await trio.sleep(1)
     assert {topic for topic, _, _ in broker.sent} == {STATUS, DOCUMENT}
 
@@ -377,14 +377,14 @@ async def test_users_to_be_looked_at_are_bounded(
 ) -> None:
     """Any role of a database that is shared can tell of users, and of those that there are not."""
     monkeypatch.setattr(neighbours_module, "DIRTY_MAX", 5)
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     store.away = True
     for n in range(100):
-        neighbours.changed(f"nobody-{n}")
-    assert len(neighbours._dirty) <= 5
+        mqtt_relay.changed(f"nobody-{n}")
+    assert len(mqtt_relay._dirty) <= 5
     store.away = False
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await trio.sleep(5)
     assert {topic for topic, _, _ in broker.sent} == {STATUS}  # all who listen were looked at
 
@@ -392,12 +392,12 @@ async def test_users_to_be_looked_at_are_bounded(
 async def test_a_store_that_is_away_is_asked_again(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
-    nursery.start_soon(neighbours.run)
+    mqtt_relay, store, broker = parts
+    nursery.start_soon(mqtt_relay.run)
     await trio.sleep(1)
     store.who[USER] = listening()
     store.away = True
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await trio.sleep(5)
     store.away = False
     await trio.sleep(5)
@@ -407,43 +407,43 @@ async def test_a_store_that_is_away_is_asked_again(
 async def test_home_assistant_gets_documents_and_loses_them(
     parts: Parts, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
-    nursery.start_soon(neighbours.run)
+    mqtt_relay, store, broker = parts
+    nursery.start_soon(mqtt_relay.run)
     store.who[USER] = listening(home_assistant=True)
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     (text,) = broker.texts(DOCUMENT)
     assert set(json.loads(text)["components"]) == {"feed_t", "feed_shared"}
     store.who[USER] = listening()
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     assert broker.texts(DOCUMENT) == [text, b""]
     store.who[USER] = listening(home_assistant=True)
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     del store.who[USER]
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     assert broker.texts(DOCUMENT) == [text, b"", text, b""]
 
 
 async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: trio.Nursery) -> None:
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     # It was read, and is deleted before the answer is here.
     store.reading = trio.Event()
-    neighbours.changed(USER)
+    mqtt_relay.changed(USER)
     await settled()
     store.is_gone = True
-    neighbours.gone(USER, "d1")
+    mqtt_relay.gone(USER, "d1")
     await settled()
     assert broker.texts(STATUS) == [b""]
     store.reading.set()
     await settled()
     assert broker.texts(STATUS)[-1] == b""
     before = len(broker.sent)
-    neighbours.changed(USER)
-    neighbours.gone(OTHER_USER, "d1")  # nobody listens there
+    mqtt_relay.changed(USER)
+    mqtt_relay.gone(OTHER_USER, "d1")  # nobody listens there
     await settled()
     assert len(broker.sent) == before
 
@@ -453,7 +453,7 @@ async def test_documents_of_many_devices_hold_up_nobody(
 ) -> None:
     """A hundred devices with a thousand shared feeds held everybody up for 0.4 s, at every change
     of one of the feeds."""
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     made = 0
     make = listeners.discovery
 
@@ -471,7 +471,7 @@ async def test_documents_of_many_devices_hold_up_nobody(
 
     monkeypatch.setattr(store, "devices", devices)
     store.who[USER] = listening(home_assistant=True)
-    nursery.start_soon(neighbours.run)
+    nursery.start_soon(mqtt_relay.run)
     most = seen = 0
     while made < len(many):
         await trio.lowlevel.checkpoint()
@@ -484,13 +484,13 @@ async def test_documents_of_many_devices_hold_up_nobody(
 async def test_a_document_that_is_not_whole_is_told_of_once(
     parts: Parts, nursery: trio.Nursery
 ) -> None:
-    neighbours, store, broker = parts
+    mqtt_relay, store, broker = parts
     store.feeds_of = [some_feed(f"k{n}", n, name="\x01" * 200) for n in range(1, 1_000)]
     with structlog.testing.capture_logs() as logs:
         await begin(parts, nursery, home_assistant=True)
         for n in range(3):
             store.feeds_of[0] = msgspec.structs.replace(store.feeds_of[0], name=f"{n}")
-            neighbours.changed(USER)
+            mqtt_relay.changed(USER)
             await settled()
     assert len(broker.texts(DOCUMENT)) == 3
     told = [each for each in logs if each["event"] == "document without all feeds"]

@@ -25,7 +25,7 @@ async def test_a_file_makes_devices_and_answers_with_their_credentials(site: Sit
         ("Shed één", 60),
         ("shed-2", 300),
     ]
-    (login,) = (await site.house.store.logins([rows[0]["username"]])).values()
+    (login,) = (await site.service.store.logins([rows[0]["username"]])).values()
     assert login.device_code == "shed-1"
 
 

@@ -100,7 +100,7 @@ async def test_a_signed_link_opens_one_content_until_it_expires(site: Site) -> N
     made = await uploaded(site)
     other = await uploaded(site, b"other")
     now_us = site.clock.now_us()
-    link = site.house.links.url(made["id"], now_us + 60 * SECOND_US)
+    link = site.service.links.url(made["id"], now_us + 60 * SECOND_US)
     path = link.removeprefix("http://roost.example")
     assert path.startswith(f"/api/v1/media/{made['id']}/content?expires=")
     site.headers = {}
@@ -131,7 +131,7 @@ async def test_a_signed_link_opens_one_content_until_it_expires(site: Site) -> N
 
 async def test_a_link_to_what_was_deleted_finds_nothing(site: Site) -> None:
     made = await uploaded(site)
-    link = site.house.links.url(made["id"], site.clock.now_us() + 60 * SECOND_US)
+    link = site.service.links.url(made["id"], site.clock.now_us() + 60 * SECOND_US)
     await site.call("DELETE", f"/media/{made['id']}")
     site.headers = {}
     answer = await site.raw("GET", link.removeprefix("http://roost.example"))

@@ -154,7 +154,7 @@ async def test_a_part_without_a_name_of_a_file_is_taken_as_one(site: Site) -> No
 
 def smaller(site: Site, file: int, quota: int = 1 << 20) -> None:
     settings = WebSettings(jwt_secret="s" * 32, media_bytes_max=file, media_quota_bytes=quota)
-    site.app = create_app(site.house, PlainHasher(), settings)
+    site.app = create_app(site.service, PlainHasher(), settings)
 
 
 async def test_a_file_and_all_files_of_a_user_have_a_bound(site: Site) -> None:
@@ -285,7 +285,7 @@ async def test_a_slow_call_for_one_content_holds_up_no_other(
 ) -> None:
     ada = await uploaded(site, png(3), "slow.png")
     hangs, goes_on = trio.Event(), trio.Event()
-    delete = site.house.store.delete_media
+    delete = site.service.store.delete_media
 
     async def slow(user_id: str, media_id: str) -> None:
         if media_id == ada["id"]:
@@ -293,7 +293,7 @@ async def test_a_slow_call_for_one_content_holds_up_no_other(
             await goes_on.wait()
         await delete(user_id, media_id)
 
-    monkeypatch.setattr(site.house.store, "delete_media", slow)
+    monkeypatch.setattr(site.service.store, "delete_media", slow)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(site.call, "DELETE", f"/media/{ada['id']}")
         await hangs.wait()

@@ -12,7 +12,7 @@ from actors.due.retention import Retention
 from actors.ports.store import Batch
 from protocol.device.values import digest64
 from protocol.errors import TooMany
-from protocol.records import Reading, Unit
+from protocol.records import Reading, WriteUnit
 from protocol.times import format_us
 from tests.unit.site import ACCOUNT, Site
 from web.api.import_budget import Imports
@@ -29,14 +29,14 @@ async def feed(site: Site, key: str = "t", **more: Any) -> Any:
 
 async def fill(site: Site, made: Any, values: list[Any], every_s: int = 60) -> None:
     _, me = await site.call("GET", "/users/me")
-    known = await site.house.store.feed(me["id"], made["id"])
+    known = await site.service.store.feed(me["id"], made["id"])
     assert known is not None
     readings = tuple(
         Reading(known.num, 1, START + n * every_s * SECOND, digest64(value), value)
         for n, value in enumerate(values)
     )
-    unit = Unit(device=(me["id"], "d1"), readings=readings)
-    await site.house.store.commit(Batch(id=site.house.ids.uuid(), units=[unit], confirmed={}))
+    unit = WriteUnit(device=(me["id"], "d1"), readings=readings)
+    await site.service.store.commit(Batch(id=site.service.ids.uuid(), units=[unit], confirmed={}))
 
 
 async def chart(site: Site, made: Any, query: str) -> Any:
@@ -258,9 +258,9 @@ async def test_a_feed_keeps_its_readings_as_long_as_it_says(site: Site) -> None:
     assert made["retain_days"] == 1
     await fill(site, made, [1.0, 2.0])
     site.clock.advance(23 * 3600)
-    assert await Retention(site.house.store).run(site.clock.now_us()) == 0
+    assert await Retention(site.service.store).run(site.clock.now_us()) == 0
     site.clock.advance(45)
-    assert await Retention(site.house.store).run(site.clock.now_us()) == 1
+    assert await Retention(site.service.store).run(site.clock.now_us()) == 1
     path = f"/feeds/{made['id']}"
     assert (await site.call("PATCH", path, json={"retain_days": None}))[1]["retain_days"] is None
     assert (await site.call("PATCH", path, json={"retain_days": 0}))[0] == 422

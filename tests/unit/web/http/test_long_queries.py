@@ -43,8 +43,8 @@ async def test_long_questions_of_all_leave_connections_and_one_has_not_all_of_th
     """Eight purges of one user took every connection for readers for up to ten minutes."""
     assert CHARTS_AT_ONCE + ERASED_AT_ONCE < READING_CONNECTIONS - 2
     charts, erased = Slow((0, 1)), Slow(0)
-    monkeypatch.setattr(site.house.store, "feed_bounds", charts, raising=False)
-    monkeypatch.setattr(site.house.store, "delete_history", erased, raising=False)
+    monkeypatch.setattr(site.service.store, "feed_bounds", charts, raising=False)
+    monkeypatch.setattr(site.service.store, "delete_history", erased, raising=False)
     _, feed = await site.post("/feeds", {"key": "t", "name": "t", "kind": "number"})
     statuses: list[int] = []
 
@@ -80,8 +80,8 @@ async def test_a_chart_of_many_points_is_shown_in_portions(
     async def found_buckets(*args: Any) -> list[Bucket]:
         return buckets
 
-    monkeypatch.setattr(site.house.store, "feed_bounds", bounds, raising=False)
-    monkeypatch.setattr(site.house.store, "feed_buckets", found_buckets, raising=False)
+    monkeypatch.setattr(site.service.store, "feed_bounds", bounds, raising=False)
+    monkeypatch.setattr(site.service.store, "feed_buckets", found_buckets, raising=False)
     path = f"/feed-values/{feed['id']}"
     portions: list[int] = []
     right = Thinking.turn

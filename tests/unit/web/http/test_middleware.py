@@ -17,7 +17,7 @@ ME = "/api/v1/users/me"
 def again(site: Site, **settings: Any) -> None:
     """The same house behind an application with other settings."""
     web = WebSettings(jwt_secret="s" * 32, **settings)
-    site.app = create_app(site.house, PlainHasher(), web)
+    site.app = create_app(site.service, PlainHasher(), web)
 
 
 async def test_every_answer_has_the_id_of_its_request(site: Site) -> None:

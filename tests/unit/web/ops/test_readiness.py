@@ -43,7 +43,7 @@ async def test_a_database_that_hangs_is_told_by_what_is_known(
 ) -> None:
     database = Database()
     async with open_site() as site:
-        monkeypatch.setattr(site.house.store, "ping", database.ping)
+        monkeypatch.setattr(site.service.store, "ping", database.ping)
         assert await told(site) == "ok"
         database.takes_s = 3600.0
         assert await told(site) == "ok"  # it may be slow just now
@@ -66,7 +66,7 @@ async def test_many_who_ask_at_once_are_one_question(
     database = Database()
     database.takes_s = 0.3
     async with open_site() as site:
-        monkeypatch.setattr(site.house.store, "ping", database.ping)
+        monkeypatch.setattr(site.service.store, "ping", database.ping)
         async with trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(told, site)
@@ -79,7 +79,7 @@ async def test_why_it_does_not_answer_is_told(
     database = Database()
     database.error = Unavailable("it starts just now")
     async with open_site() as site:
-        monkeypatch.setattr(site.house.store, "ping", database.ping)
+        monkeypatch.setattr(site.service.store, "ping", database.ping)
         assert await told(site) == "has not answered for 0 s: it starts just now"
         database.error = None
         assert await told(site) == "ok"

@@ -108,10 +108,10 @@ async def test_keys_of_others_are_not_there(site: Site) -> None:
 
 
 async def link_of(site: Site) -> str:
-    user = await site.house.store.user_by_email(ACCOUNT["email"])
+    user = await site.service.store.user_by_email(ACCOUNT["email"])
     assert user is not None
-    house = site.house
-    link = await new_link(house.store, house.ids, user, "http://x", house.clock.now_us())
+    service = site.service
+    link = await new_link(service.store, service.ids, user, "http://x", service.clock.now_us())
     return link.partition("#")[2]
 
 
@@ -142,16 +142,16 @@ class Letters:
 async def test_a_mail_brings_the_link_and_tells_nobody_who_has_an_account(site: Site) -> None:
     asked = {"email": ACCOUNT["email"]}
     assert (await site.post("/password-reset/request", asked))[0] == 403  # no mail here
-    letters = site.house.mailer = Letters()
+    letters = site.service.mailer = Letters()
     for email in (ACCOUNT["email"], "nobody@example.org"):  # nor an address of ours
         assert (await site.post("/password-reset/request", {"email": email}))[0] == 403
     assert letters.sent == []
 
 
 async def test_the_link_in_a_mail_works(site: Site) -> None:
-    letters = site.house.mailer = Letters()
+    letters = site.service.mailer = Letters()
     settings = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
-    site.app = create_app(site.house, PlainHasher(), settings)
+    site.app = create_app(site.service, PlainHasher(), settings)
     assert (await site.post("/password-reset/request", {"email": "ADA@example.org"}))[0] == 202
     await trio.testing.wait_all_tasks_blocked()
     ((to, text),) = letters.sent

@@ -80,7 +80,7 @@ class SlowHasher:
 def slow(site: Site) -> Site:
     """A site that hashes as slowly as the real one, behind a proxy that tells addresses."""
     settings = WebSettings(jwt_secret="s" * 32, requests_per_s=10_000)
-    site.app = create_app(site.house, SlowHasher(), settings)
+    site.app = create_app(site.service, SlowHasher(), settings)
     site.headers = {}
     return site
 
@@ -141,7 +141,7 @@ async def test_after_a_start_her_sessions_tell_where_she_was(
 ) -> None:
     assert await login(slow, ACCOUNT, HERS) == 200
     settings = WebSettings(jwt_secret="s" * 32, requests_per_s=10_000)
-    slow.app = create_app(slow.house, SlowHasher(), settings)
+    slow.app = create_app(slow.service, SlowHasher(), settings)
     said: list[int] = []
     while said.count(401) < ACCOUNT_TRIES:
         await storm(slow, lambda n: WRONG, 2 * ACCOUNT_TRIES, said)
@@ -162,7 +162,7 @@ async def test_logins_take_two_connections_and_notes_of_failures_one(
     slow: Site, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A storm of wrong passwords had all connections of the pool."""
-    store: Any = slow.house.store
+    store: Any = slow.service.store
     most, now = {"account": 0, "add_audit": 0}, {"account": 0, "add_audit": 0}
 
     def counted(name: str) -> Any:

@@ -340,7 +340,7 @@ async def test_the_cookie_is_secure_where_the_client_speaks_tls(site: Site) -> N
     proxied = {"X-Forwarded-Proto": "https"}
     assert "Secure" not in await cookie(**proxied)  # anybody may say so
     settings = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
-    site.app = create_app(site.house, PlainHasher(), settings)
+    site.app = create_app(site.service, PlainHasher(), settings)
     assert "Secure" in await cookie()
 
 

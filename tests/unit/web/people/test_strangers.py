@@ -4,7 +4,7 @@ from typing import Any
 
 from actors.ports.store import Batch
 from protocol.errors import Reason
-from protocol.records import Rejection, Unit
+from protocol.records import Rejection, WriteUnit
 from tests.unit.site import ACCOUNT, Site
 from web.app import APIS
 from web.http.examples import EXAMPLES
@@ -59,8 +59,8 @@ async def refused(site: Site) -> str:
     _, me = await site.call("GET", "/users/me")
     topic = f"users/{me['id']}/devices/d1/feeds/t"
     row = Rejection(me["id"], "", 0, topic, "x", "utf-8", Reason.NOT_JSON, "no JSON")
-    unit = Unit(device=(me["id"], "d1"), rejections=(row,))
-    await site.house.store.commit(Batch(id=site.house.ids.uuid(), units=[unit], confirmed={}))
+    unit = WriteUnit(device=(me["id"], "d1"), rejections=(row,))
+    await site.service.store.commit(Batch(id=site.service.ids.uuid(), units=[unit], confirmed={}))
     _, found = await site.call("GET", "/rejected-messages")
     return str(found["items"][0]["id"])
 

@@ -15,7 +15,7 @@ RATE_MAX = 100_000.0
 DIGITS = 5
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for.
 
     Attributes:
@@ -39,22 +39,22 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         return [f"{self.prefix}-{n:0{DIGITS}}" for n in range(1, self.devices + 1)]
 
 
-def check_wish(wish: Wish) -> Wish:
+def check_options(options: FleetOptions) -> FleetOptions:
     """The same, its URL whole (`127.0.0.1:8000` is enough). Raises `SettingsError`."""
-    if not 1 <= wish.devices <= DEVICES_MAX:
-        raise SettingsError(f"devices: {wish.devices} is not between 1 and {DEVICES_MAX:,}")
-    if not 0 < wish.rate <= RATE_MAX:
-        raise SettingsError(f"rate: {wish.rate:g} is not above 0 and at most {RATE_MAX:,g}")
-    if wish.seconds is not None and not 0 < wish.seconds < math.inf:
-        raise SettingsError(f"seconds: {wish.seconds:g} is not above 0")
-    if not (is_device_code(wish.prefix) and is_device_code(wish.codes[-1])):
-        raise SettingsError(f"prefix: {wish.prefix!r} is not 1 to 58 of A-Z, a-z, 0-9, _ and -")
-    if wish.mqtt_url is not None:
-        parse_url(wish.mqtt_url)
-    url = wish.url if "://" in wish.url else _local(wish.url)
+    if not 1 <= options.devices <= DEVICES_MAX:
+        raise SettingsError(f"devices: {options.devices} is not between 1 and {DEVICES_MAX:,}")
+    if not 0 < options.rate <= RATE_MAX:
+        raise SettingsError(f"rate: {options.rate:g} is not above 0 and at most {RATE_MAX:,g}")
+    if options.seconds is not None and not 0 < options.seconds < math.inf:
+        raise SettingsError(f"seconds: {options.seconds:g} is not above 0")
+    if not (is_device_code(options.prefix) and is_device_code(options.codes[-1])):
+        raise SettingsError(f"prefix: {options.prefix!r} is not 1 to 58 of A-Z, a-z, 0-9, _ and -")
+    if options.mqtt_url is not None:
+        parse_url(options.mqtt_url)
+    url = options.url if "://" in options.url else _local(options.url)
     if "@" in url:
         raise SettingsError("url: whose devices they are is said with --email")
-    return msgspec.structs.replace(wish, url=check_base_url(url, "url"))
+    return msgspec.structs.replace(options, url=check_base_url(url, "url"))
 
 
 def _local(bind: str) -> str:
