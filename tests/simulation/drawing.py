@@ -102,8 +102,9 @@ def draw(seed: int) -> Plan:
     steps += crowded
     flood = [] if crowd else flooding.draw(random.Random(f"flood {seed}"))
     steps += flood
-    if not crowd:  # which has more than these bounds
-        steps += hoarding.draw(random.Random(f"hoard {seed}"), DURATION_S)
+    # A crowd has more than these bounds. The name leaves the plans of `found_at.json` as they were.
+    if not crowd:
+        steps += hoarding.draw(random.Random(f"hamsters {seed}"), DURATION_S)
     return Plan(
         seed=seed,
         many=many,
