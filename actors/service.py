@@ -1,7 +1,7 @@
-"""The house: gateway, actors and writer, opened together and closed in order.
+"""The service: gateway, actors and writer, opened together and closed in order.
 
-    async with open_house(ports) as house:
-        async with house.users.watch(user_id) as outbox: ...
+    async with open_service(ports) as service:
+        async with service.users.watch(user_id) as outbox: ...
 
 At the end: no new work, what is in flight is committed and acknowledged, then the sessions end.
 """
@@ -64,7 +64,7 @@ from protocol.messages import (
 )
 from protocol.records import OFFLINE, LoadedDevice, WriteUnit
 
-log = structlog.get_logger("roost.house")
+log = structlog.get_logger("roost.service")
 
 VERSION = version("roost")
 # Of the ten seconds that an end may take; the web, the sessions and our servers have the others.
@@ -87,7 +87,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Service:
-    """The running house."""
+    """The running service."""
 
     def __init__(
         self,
@@ -416,7 +416,7 @@ class Service:
 
 
 @asynccontextmanager
-async def open_house(
+async def open_service(
     ports: Ports,
     *,
     on_step: Callable[[str, Any], None] | None = None,
@@ -425,7 +425,7 @@ async def open_house(
     pulse: Pulse | None = None,
     bounds: IngestBounds | None = None,
 ) -> AsyncIterator[Service]:
-    """Open the house on its ports; it takes messages when the block begins."""
+    """Open the service on its ports; it takes messages when the block begins."""
     pulse, bounds = pulse or Pulse(), bounds or IngestBounds()
     async with trio.open_nursery() as nursery:
         service = Service(nursery, ports, on_step, idle_s, look_again_s, pulse, bounds)

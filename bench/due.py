@@ -142,7 +142,7 @@ class Probe:
 
 
 def load(port: int, password: str, topics: Sequence[str], per_s: float) -> None:
-    """In a process of its own: readings at an even pace, by the house's own login, which may
+    """In a process of its own: readings at an even pace, by the service's own login, which may
     publish for every device."""
     with wire.connect("127.0.0.1", port, "bench-load", "roost", password) as line:
         began_s, sent = time.monotonic(), 0

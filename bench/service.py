@@ -48,7 +48,7 @@ class Service:
 
     @property
     def mqtt_password(self) -> str:
-        """Of the house's own login, which may publish for every device."""
+        """Of the service's own login, which may publish for every device."""
         secrets = json.loads((self.data_dir / "secrets.json").read_text())
         return str(secrets["mqtt"])
 

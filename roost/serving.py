@@ -1,4 +1,4 @@
-"""The composition root: a house on its ports, the web in front of it, and the order of the end."""
+"""The composition root: a service on its ports, the web before it, and the order of the end."""
 
 import encodings.idna  # noqa: F401 (by the first who asks for a host, it would be read from the disk)
 import gc
@@ -33,7 +33,7 @@ from actors.ports.retained import RetainedMessages
 from actors.ports.store import Store
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.pauses import Pauses
-from actors.service import Pulse, Service, open_house
+from actors.service import Pulse, Service, open_service
 from protocol.errors import Unavailable, in_words
 from protocol.schedule.civil import load_zones
 from roost import deadline, logs
@@ -116,7 +116,7 @@ def make_ports(
 async def open_web(
     service: Service, settings: WebSettings, http: Bind, process: ProcessFigures
 ) -> AsyncIterator[str]:
-    """Serve the house over HTTP while the block runs; gives the URL that it listens on."""
+    """Serve the service over HTTP while the block runs; gives the URL that it listens on."""
     await check_free(http, "HTTP")
     harden()
     sockets = Sockets()
@@ -215,7 +215,7 @@ async def run_until_signal(
 
     Args:
         where: told of the URL that it listens on.
-        serve_ready: runs beside the service, with the house and the URL that it listens on.
+        serve_ready: runs beside the service, with the service and the URL that it listens on.
         alone: no other process can serve the same devices.
         bounds: how much devices and users may send.
     """
@@ -254,7 +254,7 @@ async def run_until_signal(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
-                open_house(ports, pulse=pulse, bounds=bounds),
+                open_service(ports, pulse=pulse, bounds=bounds),
                 lambda service: open_web(service, settings, http, process),
                 start_beside,
                 stop,

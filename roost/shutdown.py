@@ -7,9 +7,9 @@ At the end:
    deliveries to webhooks that were claimed are sent, and it is noted (`Service.drain`);
 3. sockets are closed with 1001, and the web server ends; then what people wrote meanwhile is waited
    for, too;
-4. the sessions at the broker end, then the tasks of the house, then (outside) the servers of ours.
+4. the sessions at the broker end, then the tasks of the service, then (outside) our servers.
 
-After a failure the order is the same from the third step on; `open_house` drains before its tasks
+After a failure the order is the same from the third step on; `open_service` drains before its tasks
 end.
 """
 
@@ -53,7 +53,7 @@ class Closing(Generic[T]):
 
 
 async def run_until_stopped(
-    house_opened: AbstractAsyncContextManager[Service],
+    service_opened: AbstractAsyncContextManager[Service],
     open_front: Callable[[Service], AbstractAsyncContextManager[F]],
     start_beside: Callable[[trio.Nursery, Service, F], None],
     stop: trio.Event,
@@ -71,7 +71,7 @@ async def run_until_stopped(
     """
     tasks = "the tasks of the service and its sessions at the broker"
     async with (
-        Closing(house_opened, tasks, part) as service,
+        Closing(service_opened, tasks, part) as service,
         Closing(open_front(service), "the web server", part) as front,
         trio.open_nursery() as beside,
     ):

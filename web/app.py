@@ -1,4 +1,4 @@
-"""The Quart-Trio application: routes, errors, limits. Actors live in the house, not in it."""
+"""The Quart-Trio application: routes, errors, limits. Actors live in the service, not in it."""
 
 from functools import partial
 from typing import Any
@@ -82,7 +82,7 @@ def create_app(
     sockets: Sockets | None = None,
     process: ProcessFigures | None = None,
 ) -> QuartTrio:
-    """The application over a house that is open."""
+    """The application over a service that is open."""
     sockets = sockets or Sockets()
     app = QuartTrio("roost", static_folder=None)
     app.asgi_http_class = partial(PacedConnection, UPLOADS)  # type: ignore[assignment]

@@ -109,8 +109,8 @@ class Leases:
     def restore(self, devices: Iterable[Device]) -> None:
         """After a start: the devices that the store shows online. Who spoke since has a lease.
 
-        Until when the house was awake nobody wrote down; the newest word of any device is the best
-        that is known, and what was silent before that goes on being silent.
+        Nobody wrote down until when the service was awake; the newest word of any device is the
+        best that is known, and what was silent before that goes on being silent.
         """
         found = list(devices)
         seen = [d.state.last_seen_us for d in found if d.state.last_seen_us is not None]

@@ -1,7 +1,7 @@
 """When readings are summed up for charts: soon after they come, and never for long.
 
-What the store needs for it decides how often: a house with few readings sees them summed up within
-seconds; a busy one spends a twentieth of one connection's time.
+What the store needs for it decides how often: a service with few readings sees them summed up
+within seconds; a busy one spends a twentieth of one connection's time.
 """
 
 import trio

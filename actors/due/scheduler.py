@@ -37,7 +37,7 @@ RING_AGAIN_S = 1.0
 # A job that fails looks again so soon, and so late after many failures.
 RETRY_S, RETRY_MAX_S = 1.0, 60.0
 NEVER_S = float("inf")
-# Jobs whose work leaves the house: what they claimed comes again unless it is noted as sent.
+# Jobs whose work leaves the service: what they claimed comes again unless it is noted as sent.
 CLAIMS = ("occurrences", "commands", "webhooks")
 RENEWAL: Key = ("renewal", "")
 RENEW_AFTER_S = 1.0
@@ -140,7 +140,7 @@ class Scheduler:
         return claim
 
     def start(self, supervisor: Supervisor) -> None:
-        """Run all of it in the house's nursery."""
+        """Run all of it in the service's nursery."""
         supervisor.health.include(self.degraded)
         supervisor.run_essential("timer", self.timer.run)
         supervisor.run_essential("command outbox", self.command_outbox.run)

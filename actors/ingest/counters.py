@@ -34,7 +34,7 @@ class ReadingCounts(msgspec.Struct):
 
 
 class Counters:
-    """One account for the house, one for each device.
+    """One account for the service, one for each device.
 
     At the bound the device that was quiet for longest gives way. One with readings in flight never
     does: they settle into the account that they were received in. So there are at most

@@ -276,7 +276,7 @@ class Writer:
         if unit.state or unit.alarms:
             await self._commit([msgspec.structs.replace(unit, state=None, alarms=())])
             return
-        # Not even its refusal can be kept: the log has it, and the house goes on.
+        # Not even its refusal can be kept: the log has it, and the service goes on.
         log.error("refusal cannot be stored", unit=repr(unit)[:4_000])
         self._settle(units, Committed(no=self._no, duplicates=[0]))
 

@@ -1,4 +1,4 @@
-"""The doors of the house: everything that touches a clock, a socket or a disk.
+"""The doors of the service: everything that touches a clock, a socket or a disk.
 
 Each port has a real side and a memory twin, and one contract suite that both pass
 (`tests/contract/`). All times are microseconds since 1970 unless the name says otherwise.

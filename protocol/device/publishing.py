@@ -2,8 +2,8 @@
 
 A broker answers a topic that it does not take (a wildcard, NUL, a control character, a space, an
 empty level with some) and a message that is too long by ending the connection, and with it whatever
-else was on its way. So nothing of the kind leaves the house, wherever it came from: a device's code
-in the database may be anything.
+else was on its way. So nothing of the kind leaves the service, wherever it came from: a device's
+code in the database may be anything.
 """
 
 import re

@@ -65,7 +65,7 @@ class World(Protocol):
 
 
 class Rig:
-    """A broker that can be opened again and again, as a house that restarts.
+    """A broker that can be opened again and again, as a service that restarts.
 
     Attributes:
         world: None where nobody has said what the broker does.
@@ -88,7 +88,7 @@ class Rig:
 
     @asynccontextmanager
     async def open(self, once: bool = False) -> AsyncIterator[Recorder]:
-        """The house runs. With `once` no session of it connects a second time."""
+        """The service runs. With `once` no session of it connects a second time."""
         recorder = Recorder()
         self.broker = self._make()
         async with opened(self.broker, recorder, once):

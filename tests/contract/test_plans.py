@@ -151,7 +151,7 @@ _SCANNED = "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables"
 
 
 async def test_a_plan_that_was_made_for_a_few_rows_finds_its_few_among_many(url: str) -> None:
-    """The claims of a house that was empty when they were planned, on the same connection."""
+    """The claims of a service that was empty when they were planned, on the same connection."""
     async with open_store(url) as store:
         await Home(store).furnish()
         await store.add_media(some_media())

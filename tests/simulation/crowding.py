@@ -1,4 +1,4 @@
-"""Plans in which there is more of everything than the bounds of a small house (I5).
+"""Plans in which there is more of everything than the bounds of a small service (I5).
 
 A third owner has more devices than there may be actors, and they talk in turns; more dashboards
 than one user may open; more commands and schedules due at once than a turn takes; and a receiver

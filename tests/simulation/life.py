@@ -68,7 +68,7 @@ QUIET_S = 2.0
 
 
 async def live(world: World, plan: Plan) -> None:
-    """From an empty house to the last check.
+    """From an empty service to the last check.
 
     Raises:
         Broken: an invariant does not hold.

@@ -79,7 +79,7 @@ class Listeners:
         }
 
     def arrived(self, topic: str, payload: bytes) -> None:
-        """The house published something."""
+        """The service published something."""
         parts = topic.split("/")
         if parts[0] != "live":
             return

@@ -17,7 +17,7 @@ FIRST_NUMBER = 10_000
 OWNERS = ("ada", "bob")
 # (owner, code); the visitor is deleted and comes again.
 DEVICES = (("ada", "a0"), ("ada", "a1"), ("bob", "b0"), ("ada", "visitor"))
-CROWD_OWNER = "eve"  # whose devices outnumber the bounds of a small house, in some plans
+CROWD_OWNER = "eve"  # whose devices outnumber the bounds of a small service, in some plans
 HOARDERS = ("max", "mia")  # who want more than they may have, in some plans
 KEYS = ("by-ts", "by-id", "bare", "switch", "tuned", "limited", "strict")
 HISTORY = "history"  # of each owner a feed without a device, for imports
@@ -287,7 +287,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`reactions`: how devices take the commands that reach them, one after the other, again and
     again; without any, all hear and answer at once. `answers`: likewise of those who receive
     webhooks. `many`: processes, one of which leads. `listens`: the owner who has a listener.
-    `small`: the house has tiny bounds, so that every one of them is reached. `crowd`: so many
+    `small`: the service has tiny bounds, so that every one of them is reached. `crowd`: so many
     devices has a third owner. `bad_row`: when all is well, a device cannot be read."""
 
     seed: int

@@ -1,4 +1,4 @@
-"""One life of the service in a simulated world: house and web on lines that can be cut."""
+"""One life of the service in a simulated world: service and web on lines that can be cut."""
 
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,7 +17,7 @@ from actors.due.tidying import keep_tidy
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
-from actors.service import Service, open_house
+from actors.service import Service, open_service
 from roost.deadline import END_WITHIN_S
 from roost.shutdown import run_until_stopped
 from tests.simulation.broken import Broken
@@ -65,7 +65,7 @@ class Process:
         self._clients: dict[int, trio.CancelScope] = {}
 
     async def run(self) -> None:
-        """Open the house, serve until stopped or killed."""
+        """Open the service, serve until stopped or killed."""
         world = self._world
         ports = Ports(
             store=self._line,
@@ -83,7 +83,7 @@ class Process:
         world.trace.note("process", f"{self.number} starts")
         try:
             with self._scope:
-                service = open_house(
+                service = open_service(
                     ports,
                     on_step=self._on_step,
                     idle_s=world.idle_s,

@@ -1,4 +1,4 @@
-"""Run a world: virtual time, a seeded scheduler, and a house of the size that the plan wants."""
+"""Run a world: virtual time, a seeded scheduler, and a service of the size that the plan wants."""
 
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -22,8 +22,8 @@ from tests.simulation.life import live
 from tests.simulation.plan import Plan
 from tests.simulation.world import BROKERS, World
 
-# Bounds of a small house: all are reached within a plan. They keep the order in which the real ones
-# stand: the writer's above the gateway's, what is known of a session twice its window.
+# Bounds of a small service: all are reached within a plan. They keep the order in which the real
+# ones stand: the writer's above the gateway's, what is known of a session twice its window.
 SMALL: dict[str, int] = {
     "actors.ingest.gateway:IN_FLIGHT_MAX": 24,
     "actors.ingest.gateway:BYTES_MAX": 150_000,
@@ -131,7 +131,7 @@ def no_collections() -> Iterator[None]:
 
 @contextmanager
 def sized(small: bool) -> Iterator[None]:
-    """The bounds of a small house, or the real ones."""
+    """The bounds of a small service, or the real ones."""
     with pytest.MonkeyPatch.context() as patch:
         for place, bound in SMALL.items() if small else ():
             module, _, name = place.partition(":")
@@ -141,7 +141,7 @@ def sized(small: bool) -> Iterator[None]:
 
 @contextmanager
 def logging_into(world: World) -> Iterator[None]:
-    """What the house logs becomes a part of the world's trace."""
+    """What the service logs becomes a part of the world's trace."""
     before = structlog.get_config()
     structlog.configure(processors=[world.logs], cache_logger_on_first_use=False)
     try:

@@ -28,7 +28,7 @@ def plan_of(*steps: object, **options: object) -> Plan:
 async def test_an_unforeseen_error_while_a_snapshot_is_read_stays_with_its_dashboard(
     world: World,
 ) -> None:
-    """It ended the house."""
+    """It ended the service."""
     await world.person().sign_up()
     world.fault("load fails")
     await world.advance(0.1)

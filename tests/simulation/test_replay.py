@@ -72,7 +72,7 @@ def test_a_failure_shrinks_to_what_is_needed_and_says_how_to_see_it_again(tmp_pa
         with planted("acknowledged before the commit"):
             return run(plan)
 
-    # A reading that no store takes, or a house that is too small, loses some without any fault.
+    # A reading that no store takes, or a service that is too small, loses some without any fault.
     seeds = dict.fromkeys((7, *range(20)))  # the first loses some
     plans = (msgspec.structs.replace(draw(n), poison=-1.0, small=False) for n in seeds)
     failed = next(o for o in map(run_wrong, plans) if o.error is not None)

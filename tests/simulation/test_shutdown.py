@@ -69,7 +69,7 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
     async def fail() -> None:
         raise trio.TrioInternalError("the scheduler is broken")
 
-    houses: list[Service] = []
+    services: list[Service] = []
 
     async def story(world: World) -> None:
         async with world.open():
@@ -77,7 +77,7 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
             await shed.publish("temperature", 20)
             await world.settle()
             world.store_faults.work_s = 2.0  # two of them fit into the drain
-            houses.append(world.service)
+            services.append(world.service)
             world.service.supervisor.run_essential("failing", fail)
             while True:
                 await shed.publish("temperature", 21)
@@ -88,7 +88,7 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
     with pytest.RaisesGroup(ended, flatten_subgroups=True):
         simulate(world, story)
     assert world.trace.lines[-1].endswith("1 ended")
-    gateway = houses[0].gateway
+    gateway = services[0].gateway
     assert gateway.untaken  # it came during the drain, and stays with the broker
     assert (gateway.in_flight, gateway.unheard) == (0, 0)
 

@@ -168,7 +168,7 @@ def _buckets(points: list[dict[str, Any]]) -> list[Bucket]:
 def _compare(
     what: str, found: list[Bucket], readings: Iterable[tuple[int, float]], bucket_s: int
 ) -> None:
-    """Against exact fractions, by other means than the house's own. A sum that fits by less than
+    """Against exact fractions, by other means than the service's own. A sum that fits by less than
     rounding on its way costs may be missing."""
     wanted: dict[int, list[float]] = {}
     for ts_us, value in readings:

@@ -43,7 +43,7 @@ class Trace:
 
 
 class LogsOfWorld:
-    """The house's log as a part of the trace. Errors that no fault explains are kept.
+    """The service's log as a part of the trace. Errors that no fault explains are kept.
 
     Args:
         expected: events of level error that injected faults lead to.

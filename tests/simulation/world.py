@@ -168,7 +168,7 @@ class World:
 
     @property
     def service(self) -> Service:
-        """The house of the process that serves."""
+        """The service of the process that serves."""
         process = self.replicas.leader()
         assert process is not None
         return process.service
@@ -328,7 +328,7 @@ class World:
     # What is seen of every delivery, of every publication, and of every step
 
     def _sent(self, topic: str, payload: bytes) -> None:
-        """What the house publishes."""
+        """What the service publishes."""
         self.listeners.arrived(topic, payload)
         self.ears.arrived(topic, payload)
 

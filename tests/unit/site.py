@@ -16,7 +16,7 @@ from actors.adapters.mqtt.broker import plain_plans
 from actors.adapters.mqtt.no_logins import NoLogins
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
-from actors.service import Service, open_house
+from actors.service import Service, open_service
 from web.app import create_app
 from web.http.routing import WebSettings
 
@@ -82,7 +82,7 @@ async def open_site(receive: Receive | None = None) -> AsyncIterator[Site]:
         receivers=MemoryReceivers(receive),
         rng=random.Random(1),
     )
-    async with open_house(ports) as service:
+    async with open_service(ports) as service:
         app = create_app(service, PlainHasher(), WebSettings(jwt_secret="s" * 32))
         place = Site(service, clock, faults, files, app)
         await place.sign_in()

@@ -99,7 +99,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What handlers work with."""
 
-    service: Any  # House; msgspec does not check classes of ours
+    service: Any  # Service; msgspec does not check classes of ours
     auth: Any  # Auth
     hashing: Any  # Hashing
     settings: WebSettings

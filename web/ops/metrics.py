@@ -23,7 +23,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ProcessFigures(msgspec.Struct, frozen=True):
-    """What the house does not know of its process.
+    """What the service does not know of its process.
 
     Attributes:
         lag: of the event loop.
@@ -73,11 +73,11 @@ class HouseCollector(Collector):
     """No label per device: half a million series help nobody. Those are on REST."""
 
     def __init__(self, service: Service, sockets: Sockets) -> None:
-        self._house = service
+        self._service = service
         self._sockets = sockets
 
     def collect(self) -> Iterator[Metric]:
-        service = self._house
+        service = self._service
         total = service.counters.total
         readings = CounterMetricFamily(
             "roost_readings", "Readings by what became of them.", labels=["outcome"]
@@ -97,7 +97,7 @@ class HouseCollector(Collector):
         yield _counter("roost_actor_crashes", "Actor failures.", service.supervisor.crashes)
 
     def _time(self) -> Iterator[Metric]:
-        service, scheduler = self._house, self._house.scheduler
+        service, scheduler = self._service, self._service.scheduler
         command_outbox, leases = scheduler.command_outbox, scheduler.leases
         webhook_sender = scheduler.webhook_sender
         leads = service.leadership.leads
@@ -144,7 +144,7 @@ class HouseCollector(Collector):
         yield _counter("roost_leases_expired", "Silences that ended one.", leases.expired)
 
     def _canaries(self) -> Iterator[Metric]:
-        canaries = self._house.canaries
+        canaries = self._service.canaries
         yield _counter("roost_canaries", "Probes that went the whole way.", canaries.passed_total)
         took = GaugeMetricFamily(
             "roost_canary_seconds", "The whole way of the newest probe.", labels=["session"]
@@ -160,13 +160,13 @@ class HouseCollector(Collector):
         yield from (took, late)
 
     def _gateway(self) -> Iterator[Metric]:
-        gateway = self._house.gateway
+        gateway = self._service.gateway
         yield _counter("roost_mqtt_messages", "Messages delivered to us.", gateway.messages)
         yield _counter("roost_mqtt_redelivered", "Known again and not taken.", gateway.joined)
         repeats = sum(ledger.repeats for ledger in gateway.ledgers.values())
         yield _counter("roost_mqtt_ambiguous", "Taken though perhaps known.", repeats)
         yield _counter("roost_mqtt_untaken", "Left to the broker, no room.", gateway.untaken)
-        limits = self._house.limits
+        limits = self._service.limits
         over = CounterMetricFamily(
             "roost_mqtt_over_rate",
             "Messages above the rate of their device or user: counted, not kept.",
@@ -175,27 +175,27 @@ class HouseCollector(Collector):
         over.add_metric(["0"], limits.shed)
         over.add_metric(["1"], limits.refused)
         yield over
-        yield _counter("roost_mqtt_floods", "Devices shut out.", self._house.floods.total)
+        yield _counter("roost_mqtt_floods", "Devices shut out.", self._service.floods.total)
         yield _counter("roost_mqtt_foreign", "On topics of no device.", gateway.bad_topics)
         yield _counter("roost_mqtt_failed", "Mistakes of ours over them.", gateway.failures)
         yield _gauge("roost_mqtt_in_flight", "Messages not yet committed.", gateway.in_flight)
         unsettled, oldest_s = gateway.unsettled()
         yield _gauge("roost_mqtt_unsettled", "Taken and not acknowledged.", unsettled)
         yield _gauge("roost_mqtt_unsettled_seconds", "For how long the first of them.", oldest_s)
-        cleared = self._house.retained.cleared
+        cleared = self._service.retained.cleared
         yield _counter("roost_retained_cleared", "Retained messages that were cleared.", cleared)
         yield _counter("roost_mqtt_given_up", "Taken, then left to the lead.", gateway.given_up)
         held = GaugeMetricFamily(
             "roost_broker_waiting", "What the broker holds for a session.", labels=["session"]
         )
-        for name, count in self._house.backlog.waiting.items():
+        for name, count in self._service.backlog.waiting.items():
             held.add_metric([name], count)
         yield held
         connected = gateway.connected_sessions
         yield _gauge("roost_mqtt_sessions", "Connected sessions of ours.", connected)
 
     def _writer(self) -> Iterator[Metric]:
-        writer = self._house.writer.statistics()
+        writer = self._service.writer.statistics()
         yield _counter("roost_commits", "Commits of the writer.", writer.commits)
         yield _counter("roost_rows", "Rows committed.", writer.rows)
         yield _counter("roost_commit_retries", "Commits tried again.", writer.retries)

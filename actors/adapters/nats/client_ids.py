@@ -21,7 +21,7 @@ from protocol.errors import in_words
 
 log = structlog.get_logger("roost.logins")
 
-# A house has some: Home Assistant, Node-RED, a few scripts. Each may subscribe to six topics with
+# A service has some: Home Assistant, Node-RED, a few scripts. Each may subscribe to six topics with
 # QoS 1 (10,000 messages may be unanswered on each, 65,535 on all), which takes as many of 16,384
 # consumers, and 54 kB of the broker's memory for each.
 CLIENT_IDS_MAX = 10

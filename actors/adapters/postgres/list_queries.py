@@ -36,7 +36,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 def _text(column: str) -> Key:
-    """Texts sort in the order of their code points, as the rest of the house has it."""
+    """Texts sort in the order of their code points, as the rest of the service has it."""
     return Key(f'({column} COLLATE "C")')
 
 

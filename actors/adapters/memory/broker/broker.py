@@ -48,7 +48,7 @@ class MemoryBroker:
     Attributes:
         away: connections and publications are refused.
         latency: seconds that a thing takes on a line from now on.
-        sent: what the house published: (topic, payload); the newest 10,000.
+        sent: what the service published: (topic, payload); the newest 10,000.
         kept: what it retained, by topic.
         clients: who else is connected, and the sessions that are kept of them.
         on_sent: told of each of these; the devices' ear.
@@ -141,7 +141,7 @@ class MemoryBroker:
             self.retained[mapped] = published
 
     def clear(self, topic: str) -> None:
-        """The house clears what a device has retained; sessions of ours that are there hear it."""
+        """The service clears what a device has retained; connected sessions of ours hear it."""
         published = Published(
             topic=topic, payload=b"", qos=0, retain=True, at_s=trio.current_time()
         )
@@ -161,7 +161,7 @@ class MemoryBroker:
         return f"{kinds[0]}/{partition(user_id, code, self.habits.partitions)}/{topic}"
 
     def take(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """What the house publishes; devices that listen hear it, and sessions of ours, too."""
+        """What the service publishes; devices that listen hear it, and sessions of ours, too."""
         if retain:
             self.kept[topic] = payload
             if not payload:
@@ -221,7 +221,7 @@ class MemoryBroker:
     def restart(self, *, killed: bool = True) -> None:
         """The broker ends, by `kill -9` or in order, and is back on its data.
 
-        What the house retained is gone, as with a broker that had not written it down.
+        What the service retained is gone, as with a broker that had not written it down.
         One whose kill loses messages (`kill_loses`) comes back as it was saved just before: what
         it loses is between it and its disk.
         """
@@ -300,7 +300,7 @@ class MemoryBrokerPort:
                 self.on_delivery(delivery)
                 inbox.deliver(delivery)
 
-            if line.is_open:  # the house may not have wanted it any more
+            if line.is_open:  # the service may not have wanted it any more
                 session.connect(line, number, hand, partial(inbox.heard, name, number))
                 self._server.subscribe(session)
                 self._subscribed[name].set()

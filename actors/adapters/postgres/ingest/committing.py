@@ -23,7 +23,7 @@ from protocol.errors import Fenced
 from protocol.records import Rejection, StateChange, WriteUnit
 from protocol.rest.charts import minutes_of
 
-KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest house
+KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest service
 KEPT_BATCHES = (
     64  # of a session's identities after they are confirmed (see `actors.ingest.redelivery`)
 )

@@ -1,6 +1,6 @@
 """Sums of users that deletions left behind, made anew from those of their feeds.
 
-A backlog may be years of a large house. It goes in portions, the newest first, each in a
+A backlog may be years of a large service. It goes in portions, the newest first, each in a
 transaction of its own: what is done stays done, and nobody waits for more than one of them. Until a
 portion is made, the sums of the feeds stand in for it (`chart_queries`).
 """

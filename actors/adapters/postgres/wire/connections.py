@@ -1,4 +1,4 @@
-"""Pools of connections, and what their errors mean to the house."""
+"""Pools of connections, and what their errors mean to the service."""
 
 import asyncio
 from typing import Any
@@ -105,7 +105,7 @@ async def _leave(connection: Any) -> None:
 
 
 async def open_pool(url: str, size: int, of: type[Connection], **settings: str) -> Any:
-    """A pool that connects when first used, so that the house can start before its database.
+    """A pool that connects when first used, so that the service can start before its database.
 
     Without timers for statements and idle connections: deadlines are those of `crossing`.
     """

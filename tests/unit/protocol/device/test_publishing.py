@@ -1,4 +1,4 @@
-"""What may leave the house for the broker."""
+"""What may leave the service for the broker."""
 
 import pytest
 from hypothesis import given

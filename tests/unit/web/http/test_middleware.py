@@ -15,7 +15,7 @@ ME = "/api/v1/users/me"
 
 
 def again(site: Site, **settings: Any) -> None:
-    """The same house behind an application with other settings."""
+    """The same service behind an application with other settings."""
     web = WebSettings(jwt_secret="s" * 32, **settings)
     site.app = create_app(site.service, PlainHasher(), web)
 
