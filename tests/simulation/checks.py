@@ -17,9 +17,9 @@ from protocol.records import Feed, StoredReading, StoredRejection
 from protocol.rest.listing import REJECTIONS
 from protocol.times import format_us
 from tests.lists import items
-from tests.simulation.book import Book, Entry
 from tests.simulation.broken import Broken
 from tests.simulation.plan import EDGE, HISTORY, Hostile
+from tests.simulation.sent_log import Entry, SentLog
 
 if TYPE_CHECKING:
     from tests.simulation.screen import Screen
@@ -147,17 +147,17 @@ class Taken:
         return sum(count for kind, count in fired.items() if kind.startswith(kinds))
 
 
-async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -> None:
+async def durable_and_once(world: "World", sent_log: SentLog, names: tuple[str, ...]) -> None:
     """I1 and I2: what was acknowledged is stored or refused with its reason, or counted as refused
     beyond the budget; and not too often."""
     kept = await Kept.of(world, names)
     stored, refused = kept.marked()
     missing: Counter[str] = Counter()  # by device: neither stored nor kept as refused
-    for mark, entry in book.entries.items():
+    for mark, entry in sent_log.entries.items():
         times = stored[entry.owner, entry.key, mark]
         reasons = [reason for owner, reason in refused.get(mark, []) if owner == entry.owner]
         missing[entry.step.device] += _check_entry(world, entry, times, reasons)
-    for device, copies in book.repeats.items():
+    for device, copies in sent_log.repeats.items():
         owner, _, code = device.partition("/")
         if code == "visitor":
             continue  # what it said before it was deleted is in a feed of another name
@@ -180,7 +180,7 @@ async def durable_and_once(world: "World", book: Book, names: tuple[str, ...]) -
                 f"{device}: {many} acknowledged, and neither stored nor refused;"
                 f" {counted.many} counted",
             )
-    _check_owners(world, book, kept)
+    _check_owners(world, sent_log, kept)
 
 
 def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -> bool:
@@ -231,10 +231,10 @@ def _is_wrong(entry: Entry) -> bool:
     return step.form == "wrong" or (step.violates and step.key == "strict")
 
 
-def _check_owners(world: "World", book: Book, kept: Kept) -> None:
+def _check_owners(world: "World", sent_log: SentLog, kept: Kept) -> None:
     """I8: every reading is in a feed of its own owner and key, every refusal with its owner."""
     for owner, feed, reading in kept.readings:
-        entry = book.entries.get(_mark(reading.value))
+        entry = sent_log.entries.get(_mark(reading.value))
         if feed.key in ("switch", HISTORY, EDGE):
             continue
         if entry is None or (entry.owner, entry.key) != (owner, feed.key):

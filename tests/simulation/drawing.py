@@ -6,7 +6,7 @@ from typing import Literal
 from actors.adapters.memory.store.fates import CALL_FATES
 from actors.adapters.memory.store.line import COMMIT_FATES
 from tests.simulation import crowding, flooding, hoarding, quiet
-from tests.simulation.ears import Reaction
+from tests.simulation.command_listener import Reaction
 from tests.simulation.extremes import FITS, FITS_NOT
 from tests.simulation.plan import (
     DEVICES,

@@ -72,7 +72,7 @@ class Orders:
             if command_id not in stored:
                 raise Broken("I7", f"a command was answered 201 and is not there: {step}")
             self._check_end(stored[command_id], step)
-        for command_id, heard in self._world.ears.heard.items():
+        for command_id, heard in self._world.command_listener.heard.items():
             if command_id not in stored and not heard.device.endswith("/visitor"):
                 raise Broken("I7", f"{heard.device} heard of a command that nobody knows")
         self._check_order(stored)
@@ -80,7 +80,7 @@ class Orders:
     def _check_end(self, command: Command, step: Order) -> None:
         if command.state not in (*ENDED, DELIVERED):
             raise Broken("I7", f"still {command.state} after its expiry: {step}")
-        heard = self._world.ears.heard.get(command.id)
+        heard = self._world.command_listener.heard.get(command.id)
         owed = "" if heard is None else heard.owed
         if command.id in self._revoked:
             if command.state != CANCELLED:
@@ -103,7 +103,7 @@ class Orders:
         return bool(crashed or poison.devices or poison.commands)
 
     def _check_order(self, stored: dict[str, Command]) -> None:
-        for device, ids in self._world.ears.order.items():
+        for device, ids in self._world.command_listener.order.items():
             # What was put aside goes out when it can.
             spoiled = self._world.poison.commands
             known = [stored[each] for each in ids if each in stored and each not in spoiled]

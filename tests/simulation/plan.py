@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tests.simulation.ears import Reaction
+from tests.simulation.command_listener import Reaction
 from tests.simulation.receiver import Answer
 
 # Numbers are told from times and sessions by their size.

@@ -18,8 +18,8 @@ from trio._core import _run
 from tests.applications import made_quickly
 from tests.simulation import flooding, hoarding
 from tests.simulation.broken import Broken
-from tests.simulation.life import live
 from tests.simulation.plan import Plan
+from tests.simulation.scenario import live
 from tests.simulation.world import BROKERS, World
 
 # Bounds of a small service: all are reached within a plan. They keep the order in which the real

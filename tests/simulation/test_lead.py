@@ -344,7 +344,7 @@ def test_a_dashboard_hears_of_an_expiry_while_another_process_stands_by(habits: 
     async def story(world: World) -> None:
         async with world.open():
             shed = await world.device("shed").register()
-            world.ears.deaf.add(shed.name)
+            world.command_listener.deaf.add(shed.name)
             other = world.start()
             await world.advance(8)
             async with world.dashboard() as screen:
@@ -367,7 +367,7 @@ def test_the_next_leader_does_what_was_due_at_once(habits: Habits) -> None:
         world.look_again_s = 600.0
         async with world.open():
             shed = await world.device("shed").register()
-            world.ears.deaf.add(shed.name)
+            world.command_listener.deaf.add(shed.name)
             one = await world.serving()
             other = world.start()
             await world.advance(8)

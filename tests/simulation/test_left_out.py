@@ -12,7 +12,7 @@ async def test_a_command_that_can_be_shown_no_more_does_not_stay_as_it_was_told(
 ) -> None:
     """Dashboards showed it as queued for good (seed 2109)."""
     shed = await world.device("shed").register()
-    world.ears.deaf.add(shed.name)
+    world.command_listener.deaf.add(shed.name)
     async with world.dashboard() as screen:
         command_id = await order(shed, 1)
         await world.advance(1)

@@ -312,7 +312,7 @@ async def order(device: VirtualDevice, number: int, ttl_s: int = 600) -> str:
 async def test_an_expiry_whose_claim_lost_its_answer_is_known_to_dashboards(world: World) -> None:
     """It was told with that answer, or never."""
     shed = await world.device("shed").register()
-    world.ears.deaf.add(shed.name)
+    world.command_listener.deaf.add(shed.name)
     async with world.dashboard() as screen:
         await order(shed, 1, ttl_s=2)
         await world.advance(1)
@@ -339,7 +339,7 @@ async def test_a_command_that_fired_in_a_claim_without_an_answer_goes_out_at_onc
     world.fault("call after", target="claim_occurrences")
     await world.advance(11)
     assert world.trace.fired["store: call, after"] == 1
-    (heard,) = world.ears.heard.values()
+    (heard,) = world.command_listener.heard.values()
     assert heard.times == 1
 
 
@@ -347,7 +347,7 @@ async def test_a_change_that_was_done_though_its_answer_was_lost_is_known_to_das
     world: World,
 ) -> None:
     shed = await world.device("shed").register()
-    world.ears.deaf.add(shed.name)
+    world.command_listener.deaf.add(shed.name)
     async with world.dashboard() as screen:
         command_id = await order(shed, 1)
         await world.advance(1)

@@ -120,8 +120,8 @@ class Sent:
     def __init__(self, world: World) -> None:
         self._world = world
         self._published = Counter[str]()
-        self._look_on = world.ears.published
-        world.ears.published = self._note  # type: ignore[method-assign]
+        self._look_on = world.command_listener.published
+        world.command_listener.published = self._note  # type: ignore[method-assign]
 
     def _note(self, topic: str, payload: bytes) -> None:
         self._look_on(topic, payload)
@@ -174,7 +174,7 @@ async def test_a_command_that_was_claimed_is_published_once_and_noted(
     shed = world.device("shed")
     await shed.publish("temperature", 20)
     await world.settle()
-    world.ears.deaf.add("ada/shed")  # no answer tells that it was sent
+    world.command_listener.deaf.add("ada/shed")  # no answer tells that it was sent
     sent = Sent(world)
     claims = slow(world, "claim_commands", answer_s=TAKES_S if moment == "claim" else 0.0)
     notes = slow(world, "commands_sent", work_s=TAKES_S if moment == "note" else 0.0)
@@ -207,7 +207,7 @@ def test_a_delivery_that_was_claimed_reaches_its_receiver_once(moment: str) -> N
             shed = world.device("shed")
             await shed.register()
             await world.receivers.register("ada")
-            world.ears.deaf.add("ada/shed")
+            world.command_listener.deaf.add("ada/shed")
             made = await shed.person.post(f"/devices/{shed.id}/commands", {"type": "beep"})
             await world.advance(1.0)
             sent = Sent(world)
@@ -232,7 +232,7 @@ def test_a_receiver_that_hangs_holds_up_the_end_no_longer_than_the_drain() -> No
             shed = world.device("shed")
             await shed.register()
             await world.receivers.register("ada")
-            world.ears.deaf.add("ada/shed")
+            world.command_listener.deaf.add("ada/shed")
             made = await shed.person.post(f"/devices/{shed.id}/commands", {"type": "beep"})
             await world.advance(1.0)
             await shed.person.delete(f"/commands/{made['id']}")

@@ -33,9 +33,9 @@ from protocol.records import Media
 from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken
 from tests.simulation.clock import VirtualClock
+from tests.simulation.command_listener import CommandListener, Reaction
 from tests.simulation.device import VirtualDevice
 from tests.simulation.doors import Doors
-from tests.simulation.ears import Ears, Reaction
 from tests.simulation.listeners import Listeners
 from tests.simulation.person import Person
 from tests.simulation.poison import Poison
@@ -126,7 +126,7 @@ class World:
         self._devices: dict[tuple[str, str], VirtualDevice] = {}
         self.first_deliveries: dict[bytes, list[int]] = {}  # by payload: when (µs, wall clock)
         self.media: dict[str, str] = {}  # ids by owner
-        self.ears = Ears(self, reactions or [])
+        self.command_listener = CommandListener(self, reactions or [])
         self.listeners = Listeners(self)
         self.broker.on_sent = self._sent
         self.receivers = Receivers(self, answers or [])
@@ -141,7 +141,7 @@ class World:
             Broken: something happened that no fault explains.
         """
         async with trio.open_nursery() as nursery:
-            self._nursery = self.ears.nursery = nursery
+            self._nursery = self.command_listener.nursery = nursery
             for _ in range(self.many):
                 self.start()
             await self.serving()
@@ -330,11 +330,11 @@ class World:
     def _sent(self, topic: str, payload: bytes) -> None:
         """What the service publishes."""
         self.listeners.arrived(topic, payload)
-        self.ears.arrived(topic, payload)
+        self.command_listener.arrived(topic, payload)
 
     def on_publish(self, topic: str, payload: bytes) -> None:
         try:
-            self.ears.published(topic, payload)
+            self.command_listener.published(topic, payload)
         except Broken as error:
             self._broken = self._broken or error
 

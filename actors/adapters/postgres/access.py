@@ -4,7 +4,7 @@ from typing import Any
 
 from actors.adapters.postgres.people import CHANNEL
 from actors.adapters.postgres.wire import rows
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
 from protocol.people.access import KEYS_MAX, ApiKey
 from protocol.records import User
@@ -103,7 +103,7 @@ async def take_reset(connection: Any, sha256: bytes, now_us: int) -> User | None
     return None if row is None or row["expires_at"] <= now_us else rows.user(row)
 
 
-class AccessCalls(Crossing):
+class AccessCalls(PooledCalls):
     """See `actors.ports.access.AccessStore`."""
 
     async def add_api_key(self, key: ApiKey) -> ApiKey:

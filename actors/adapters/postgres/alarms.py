@@ -13,7 +13,7 @@ from actors.adapters.postgres.wire.isolation import (
     newest_of,
     whole_or_apart,
 )
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import WaitingAlarms
 from protocol.dead_letters import DEVICES
@@ -238,7 +238,7 @@ async def _online(connection: Any, *, apart: bool) -> list[Device]:
     return await halves_apart(connection, [tuple(key) for key in keys], read, aside, probe)
 
 
-class AlarmCalls(Crossing):
+class AlarmCalls(PooledCalls):
     """See `actors.ports.time.AlarmStore`."""
 
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:

@@ -18,7 +18,7 @@ from actors.adapters.postgres.commands import (
 from actors.adapters.postgres.wire.claims import Work, each_apart
 from actors.adapters.postgres.wire.isolation import computed, newest_of, whole_or_apart
 from actors.adapters.postgres.wire.plans import use_indexes
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import Claimed, Progress
 from protocol.dead_letters import COMMANDS
@@ -177,7 +177,7 @@ async def nudge_commands(connection: Any, device_nums: Sequence[int], now_us: in
     )
 
 
-class CommandCalls(Crossing):
+class CommandCalls(PooledCalls):
     """See `actors.ports.time.CommandStore`."""
 
     async def add_command(self, command: Command) -> Command:

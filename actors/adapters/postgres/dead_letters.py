@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.adapters.postgres.wire.plans import use_indexes
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.dead_letters import (
     COMMANDS,
     DETAIL_MAX,
@@ -270,7 +270,7 @@ async def drop(connection: Any, letter_id: str) -> bool:
     return work is not None
 
 
-class DeadLetterCalls(Crossing):
+class DeadLetterCalls(PooledCalls):
     """See `actors.ports.dead_letters.DeadLetterStore`."""
 
     async def put_aside(

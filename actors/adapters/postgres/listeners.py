@@ -7,7 +7,7 @@ from typing import Any
 from actors.adapters.postgres.dead_letters import put_aside
 from actors.adapters.postgres.people import CHANNEL
 from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, Poison, computed, halves_apart
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.dead_letters import LISTENERS, reason_of
 from protocol.device.listeners import AGAIN, Listener
 from protocol.times import writable
@@ -111,7 +111,7 @@ async def _of_users(connection: Any, user_ids: Sequence[str] | None) -> list[Lis
     return [computed(_listener, row) for row in found]
 
 
-class ListenerCalls(Crossing):
+class ListenerCalls(PooledCalls):
     """See `actors.ports.listeners.ListenerStore`."""
 
     async def listener(self, user_id: str) -> Listener | None:

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from actors.adapters.postgres.list_queries import NOUNS, Noun, number
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.unreadable import note, read, read_again
 from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
 
@@ -41,7 +41,7 @@ def _escaped(part: str) -> str:
     return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-class ListCalls(Crossing):
+class ListCalls(PooledCalls):
     """See `actors.ports.listing.ListStore`."""
 
     async def listed(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
 from protocol.media.media import MediaCounts, Tally
 from protocol.records import Media
@@ -120,7 +120,7 @@ async def is_content_used(connection: Any, sha256: bytes) -> bool:
     return used
 
 
-class MediaCalls(Crossing):
+class MediaCalls(PooledCalls):
     """See `actors.ports.media.MediaStore`."""
 
     async def add_media(self, media: Media) -> Media:

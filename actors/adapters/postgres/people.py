@@ -13,7 +13,7 @@ import asyncpg
 
 from actors.adapters.postgres.wire import connections, rows
 from actors.adapters.postgres.wire.optimistic_lock import revise
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict, Unavailable
 from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
@@ -236,7 +236,7 @@ async def _follow(
         connection.terminate()
 
 
-class PeopleCalls(Crossing):
+class PeopleCalls(PooledCalls):
     """See `actors.ports.people.PeopleStore`."""
 
     async def add_user(self, user: User) -> None:

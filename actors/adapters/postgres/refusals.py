@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actors.adapters.postgres import history_deletion
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
 from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, WriteUnit
 
@@ -122,7 +122,7 @@ async def _delete_one(connection: Any, user_id: str, rejection_id: str) -> bool:
     return bool(status == "DELETE 1")
 
 
-class RefusalCalls(Crossing):
+class RefusalCalls(PooledCalls):
     """See `actors.ports.refusals.RefusalStore`."""
 
     async def delete_rejection(self, user_id: str, rejection_id: str) -> bool:

@@ -9,7 +9,7 @@ from actors.adapters.postgres.schedules import ADD_OCCURRENCES, SCHEDULE, schedu
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire.claims import Work, each_apart
 from actors.adapters.postgres.wire.isolation import computed, newest_of, whole_or_apart
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.schedule.schedules import Due, Occurrence, Schedule
@@ -169,7 +169,7 @@ async def _plan(
     return next_us
 
 
-class ScheduleCalls(Crossing):
+class ScheduleCalls(PooledCalls):
     """See `actors.ports.time.ScheduleStore`."""
 
     async def add_schedule(

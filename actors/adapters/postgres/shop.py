@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres.wire.isolation import computed
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
 from protocol.errors import Conflict
 from protocol.shop import shop
@@ -294,7 +294,7 @@ async def stock_sums(connection: Any, user_id: str) -> StockSums:
     return StockSums(row["count"], int(row["stock"]), row["out_of_stock"], row["worth"])
 
 
-class ShopCalls(Crossing):
+class ShopCalls(PooledCalls):
     """See `actors.ports.shop.ShopStore`."""
 
     async def add_product(self, product: Product) -> Product:

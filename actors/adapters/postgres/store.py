@@ -32,7 +32,7 @@ from actors.adapters.postgres.views import SqlLoginCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.adapters.postgres.wire import connections, migrating
 from actors.adapters.postgres.wire.partitions import make_partitions
-from actors.adapters.postgres.wire.pool import Crossing, Pool
+from actors.adapters.postgres.wire.pool import Pool, PooledCalls
 from actors.ports.lead import Lead
 from actors.ports.store import Batch, Committed, FeedPage
 from protocol.records import (
@@ -67,7 +67,7 @@ class PostgresStore(
     DeadLetterCalls,
     RefusalCalls,
     SqlLoginCalls,
-    Crossing,
+    PooledCalls,
 ):
     """See `actors.ports.store.Store` for what each call promises.
 

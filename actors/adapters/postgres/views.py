@@ -10,7 +10,7 @@ import msgspec
 
 from actors.adapters.postgres import readers
 from actors.adapters.postgres.readers import Patience
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 
 ROLE = "roost_user_"
 ROLES = f"^{ROLE}[0-9a-f]{{32}}$"
@@ -123,7 +123,7 @@ async def _is_known(connection: Any, role: str) -> bool:
     return bool(await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role))
 
 
-class SqlLoginCalls(Crossing):
+class SqlLoginCalls(PooledCalls):
     """Logins of users who read with SQL. No part of the store's port: the commands of an operator
     ask for them, and the service watches them (`roost.sql_watch`)."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from actors.adapters.postgres import webhook_outbox as delivering
 from actors.adapters.postgres.webhook_outbox import WEBHOOK, webhook
 from actors.adapters.postgres.wire.optimistic_lock import revise
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.shares import check_share
 from actors.ports.webhooks import ClaimedDeliveries
 from protocol.webhook.deliveries import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
@@ -70,7 +70,7 @@ async def delete_webhook(connection: Any, user_id: str, webhook_id: str) -> None
     )
 
 
-class WebhookCalls(Crossing):
+class WebhookCalls(PooledCalls):
     """See `actors.ports.webhooks.WebhookStore`."""
 
     async def add_webhook(self, webhook: Webhook, most: int = WEBHOOKS_MAX) -> Webhook:

@@ -21,7 +21,7 @@ from actors.adapters.postgres.rollups.notes import note_minutes, notes_left, tak
 from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.plans import plan_each_time
-from actors.adapters.postgres.wire.pool import Crossing
+from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.ports.charts import Expired
 from protocol.dead_letters import ROLLUPS
 from protocol.records import Feed, Reading
@@ -152,7 +152,7 @@ async def add_history(connection: Any, feed: Feed, readings: Sequence[Reading]) 
         return await insert_readings(connection, readings)
 
 
-class ChartCalls(Crossing):
+class ChartCalls(PooledCalls):
     """See `actors.ports.charts.ChartStore`."""
 
     async def feed_bounds(self, feed_num: int) -> tuple[int, int] | None:

@@ -53,7 +53,7 @@ class Pool:
         return done
 
 
-class Crossing:
+class PooledCalls:
     """A bridge to asyncio and three pools of connections behind it."""
 
     def __init__(

@@ -48,7 +48,7 @@ class Entry(msgspec.Struct, kw_only=True):
         return self.most + kept
 
 
-class Book:
+class SentLog:
     """Entries by their mark."""
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ DELAYS = (
 HEALS_WITHIN_S = 1_400
 
 
-class Agenda:
+class ScheduleModel:
     """Whoever makes schedules, and the book of them."""
 
     def __init__(self, world: "World") -> None:
@@ -150,7 +150,7 @@ class Agenda:
             if not -0.001 <= late_s <= tolerance_s + 0.1:
                 raise Broken("I7", f"fired {late_s:.3f} s late: {o}")
         command = self._world.store.all_commands.get(o.command_id or "")
-        heard = self._world.ears.heard.get(o.command_id or "")
+        heard = self._world.command_listener.heard.get(o.command_id or "")
         late = o.state == MISSED and command is None and "late" in o.detail
         if late and not self._was_delayed():
             raise Broken("I7", f"nothing delayed it: {o}")

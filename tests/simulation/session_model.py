@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CLOSED = 4401
 
 
-class Visits:
+class SessionModel:
     """Who signs in on another machine for a while."""
 
     def __init__(self, world: "World") -> None:

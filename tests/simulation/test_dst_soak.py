@@ -13,7 +13,7 @@ from protocol.schedule.schedules import Schedule
 from protocol.times import SECOND_US
 from tests.simulation import running
 from tests.simulation.broken import Broken
-from tests.simulation.months import DAY_S, DAYS, Months
+from tests.simulation.dst_soak import DAY_S, DAYS, DstSoak
 from tests.simulation.world import World
 
 Patch = pytest.MonkeyPatch
@@ -26,7 +26,7 @@ def patience(monkeypatch: Patch) -> None:
 
 def live(seed: int, days: int = DAYS) -> World:
     world = World(seed)
-    running.simulate(world, lambda world: Months(world, days).live())
+    running.simulate(world, lambda world: DstSoak(world, days).live())
     return world
 
 

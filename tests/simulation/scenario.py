@@ -9,12 +9,10 @@ import trio
 
 from protocol.errors import Unavailable
 from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet
-from tests.simulation.agenda import Agenda
-from tests.simulation.book import Book, Entry
 from tests.simulation.clock import START_US
 from tests.simulation.extremes import Extremes
 from tests.simulation.faults import ACTS
-from tests.simulation.finale import finale
+from tests.simulation.final_checks import final_checks
 from tests.simulation.hostile import payload_of
 from tests.simulation.orders import Orders
 from tests.simulation.person import Refused
@@ -55,11 +53,13 @@ from tests.simulation.plan import (
     described,
 )
 from tests.simulation.process import Gone
+from tests.simulation.schedule_model import ScheduleModel
 from tests.simulation.screen import Screen
+from tests.simulation.sent_log import Entry, SentLog
+from tests.simulation.session_model import SessionModel
 from tests.simulation.shop import Shop
 from tests.simulation.told import Told
 from tests.simulation.totals import Totals
-from tests.simulation.visits import Visits
 from tests.simulation.world import World
 
 STOPS_READING_S = 60.0
@@ -73,7 +73,7 @@ async def live(world: World, plan: Plan) -> None:
     Raises:
         Broken: an invariant does not hold.
     """
-    life = Life(world, plan)
+    life = Scenario(world, plan)
     async with world.open(), trio.open_nursery() as audience:
         life.audience = audience
         await life.furnish()
@@ -82,7 +82,7 @@ async def live(world: World, plan: Plan) -> None:
         await life.play()
         await life.check()
         await life.orders.check()
-        await life.agenda.check()
+        await life.schedule_model.check()
         life.shop.check()
         await life.extremes.check()
         if flooding.floods(plan.steps):
@@ -90,7 +90,7 @@ async def live(world: World, plan: Plan) -> None:
         if hoarding.hoards(plan.steps):
             await life.hoarding.check()
         await life.totals.check()
-        await life.visits.check()
+        await life.session_model.check()
         await world.receivers.check()
         if plan.bad_row:
             await aftermath.blocks_nobody(world)
@@ -98,26 +98,26 @@ async def live(world: World, plan: Plan) -> None:
         await aftermath.sessions_kept(world)
         if quiet.speaks(plan.steps):
             await quiet.check(world, life.screens)
-        await finale(world, life.screens)
+        await final_checks(world, life.screens)
         await world.listeners.check()
         world.listeners.check_heard()
         await life.told.check()
         audience.cancel_scope.cancel()
 
 
-class Life:
+class Scenario:
     """One plan in one world."""
 
     def __init__(self, world: World, plan: Plan) -> None:
         self.world = world
         self.plan = plan
-        self.book = Book()
+        self.sent_log = SentLog()
         self.screens: list[Screen] = []
         self.orders = Orders(world)
-        self.agenda = Agenda(world)
+        self.schedule_model = ScheduleModel(world)
         self.shop = Shop(world)
         self.totals = Totals(world)
-        self.visits = Visits(world)
+        self.session_model = SessionModel(world)
         self.told = Told(world)
         self.extremes = Extremes(world)
         self.flooding = flooding.Flooding(world)
@@ -181,7 +181,7 @@ class Life:
         await self.world.settle()
 
     async def check(self) -> None:
-        await checks.durable_and_once(self.world, self.book, self.owners)
+        await checks.durable_and_once(self.world, self.sent_log, self.owners)
         await checks.ordered(self.world, self.owners)
         await checks.counters(self.world)
         await aftermath.alarmed(self.world, self.owners, self.spoiled)
@@ -229,9 +229,9 @@ class Life:
             case Order():
                 await self.orders.order(step)
             case Arrange():
-                await self.agenda.arrange(step)
+                await self.schedule_model.arrange(step)
             case Rearrange():
-                await self.agenda.rearrange(step)
+                await self.schedule_model.rearrange(step)
             case Buy():
                 await self.shop.buy(step)
             case Bring():
@@ -242,7 +242,7 @@ class Life:
                 come = partial(world.listeners.come, self.plan.listens, after_s, deaf_s)
                 self.audience.start_soon(come, name="listener")
             case Visit():
-                await self.visits.visit(step)
+                await self.session_model.visit(step)
             case Revoke():
                 await self.orders.revoke(step)
             case Fault(kind=kind, seconds=seconds, target=target):
@@ -309,14 +309,14 @@ class Life:
             case "bare":
                 pass
         if step.form == "repeat":
-            copies = self.book.repeats[step.device]
+            copies = self.sent_log.repeats[step.device]
         else:
             mark = f"{LIMIT + step.number if step.violates else step.number:.0f}"
             has_identity = step.form in ("ts", "id", "several")
             entry = Entry(
                 step=step, owner=owner, key=key, mark=mark, copies=[], has_identity=has_identity
             )
-            copies = self.book.write(entry).copies
+            copies = self.sent_log.write(entry).copies
         if step.fate:
             world.trace.fault(f"device: {step.fate}")
         await self._send(
@@ -344,7 +344,7 @@ class Life:
             copies=[],
             has_identity=False,
         )
-        copies = self.book.write(entry).copies if is_kept else []
+        copies = self.sent_log.write(entry).copies if is_kept else []
         self.world.trace.fault("device: hostile payload", step.shape)
         device = f"{entry.owner}/ghost" if step.shape == "nobody's device" else step.device
         await self._send(device, tail, payload, [0.0], into=copies, qos=step.qos)

@@ -50,7 +50,7 @@ class Heard(msgspec.Struct, kw_only=True, eq=False):
         return ends[0] if ends else ("delivered" if said else "")
 
 
-class Ears:
+class CommandListener:
     """The devices of a world as far as they listen."""
 
     def __init__(self, world: "World", reactions: list[Reaction]) -> None:

@@ -16,7 +16,7 @@ LAST = 900_000  # above every number of a plan, below LIMIT
 LAST_SESSION = 1_000
 
 
-async def finale(world: World, screens: list[Screen]) -> None:
+async def final_checks(world: World, screens: list[Screen]) -> None:
     """Raises `Broken` when somebody does not know the last words, or took late ones for them."""
     world.store.poison = set()
     async with world.dashboard("ada") as ada, world.dashboard("bob", batch=True) as bob:

@@ -81,7 +81,7 @@ def due_times(zone: str, at: str, from_us: int, to_us: int) -> list[int]:
     return [us for us in found if from_us < us <= to_us]
 
 
-class Months:
+class DstSoak:
     """The story and its check."""
 
     def __init__(self, world: World, days: int = DAYS) -> None:
@@ -187,7 +187,7 @@ class Months:
 
     def _check_heard(self) -> None:
         heard: Counter[tuple[str, str]] = Counter()
-        for each in self._world.ears.heard.values():
+        for each in self._world.command_listener.heard.values():
             payload: Any = each.command["payload"]
             heard[each.device, payload["due_at"]] += 1
         twice = [f"{device} {due_at}" for (device, due_at), n in heard.items() if n > 1]
