@@ -54,13 +54,13 @@ async def devices_socket(context: Context, sockets: Sockets) -> None:
     await socket.accept()
     async with sockets.one():
         try:
-            asker, token = await authenticated(context, sockets.idle, socket)
+            principal, token = await authenticated(context, sockets.idle, socket)
             most = context.settings.bounds.dashboards
             known(socket.scope)
-            with context.service.sessions.watch(asker.id) as ended:
-                await still_in(context, asker, token)
-                async with context.service.users.watch(asker.user.id, most) as outbox:
-                    await _Session(context, sockets, socket, asker, ended, outbox).run()
+            with context.service.sessions.watch(principal.id) as ended:
+                await still_in(context, principal, token)
+                async with context.service.users.watch(principal.user.id, most) as outbox:
+                    await _Session(context, sockets, socket, principal, ended, outbox).run()
         except Busy as busy:
             with trio.move_on_after(CLOSE_WITHIN_S):
                 await socket.close(CLOSE_TRY_AGAIN, busy.detail)
@@ -77,7 +77,7 @@ class _Session:
         context: Context,
         sockets: Sockets,
         socket: Websocket,
-        asker: Principal,
+        principal: Principal,
         ended: trio.Event,
         outbox: Outbox,
     ) -> None:
@@ -87,7 +87,7 @@ class _Session:
         self._tells_stale = self._gateway.stale_since_us is not None
         self._sockets = sockets
         self._socket = socket
-        self._asker = asker
+        self._principal = principal
         self._ended = ended
         self._outbox = outbox
         self._batch = socket.args.get("batch") == "1"
@@ -117,7 +117,7 @@ class _Session:
         scope.cancel()
 
     async def _expire(self, scope: trio.CancelScope) -> None:
-        expires_us = self._asker.expires_us
+        expires_us = self._principal.expires_us
         while self._clock.now_us() < expires_us:
             left_s = (expires_us - self._clock.now_us()) / SECOND_US
             await trio.sleep(min(left_s, 3600.0))  # the wall clock may jump
@@ -160,7 +160,7 @@ class _Session:
             while True:
                 events = await self._outbox.take()
                 if self._outbox.has_lost:
-                    self._users.resume(self._asker.user.id, self._outbox)
+                    self._users.resume(self._principal.user.id, self._outbox)
                     continue
                 frames = self._framed(events)
                 if self._batch:
@@ -187,7 +187,7 @@ class _Session:
                 shown = DeviceList(tuple(d for d in event.devices if _is_showable(d)))
                 done = attempt_now(partial(framed, shown, self._seq + 1))
             if isinstance(done, Failed):
-                log.warning("left out", user=self._asker.user.id, reason=reason_of(done.error))
+                log.warning("left out", user=self._principal.user.id, reason=reason_of(done.error))
                 if isinstance(event, ASKED_AGAIN):  # what was told of it before is no longer so
                     self._outbox.has_lost = True
                 continue

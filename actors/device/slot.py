@@ -53,7 +53,7 @@ class DeviceSlot:
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         if isinstance(message, Configured):
             if message.read < self._read:
-                message.done()  # it waited while this seat was built from what is newer
+                message.done()  # it waited while this slot was filled from what is newer
                 return []
             self._read = message.read
             gone = self._leaving(message.loaded)

@@ -37,7 +37,7 @@ RETRY_S = 1.0
 
 
 class CommandOutbox:
-    """Usage: `nursery.start_soon(dispatcher.run)`; then `dispatcher.send(claimed)`.
+    """Usage: `nursery.start_soon(outbox.run)`; then `outbox.send(claimed)`.
 
     Args:
         changed: told of commands that are `sent` now.

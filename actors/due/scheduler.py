@@ -29,7 +29,7 @@ from protocol.events import CommandChanged, Event, OccurrenceChanged
 from protocol.messages import OfTime
 from protocol.records import LoadedDevice
 
-log = structlog.get_logger("roost.clockwork")
+log = structlog.get_logger("roost.scheduler")
 
 # Of other jobs: what comes meanwhile is done together.
 PACE_S = 0.02

@@ -23,7 +23,7 @@ from protocol.times import SECOND_US
 from protocol.webhook.deliveries import ClaimedDelivery, Outcome
 from protocol.webhook.signing import signed_headers
 
-log = structlog.get_logger("roost.courier")
+log = structlog.get_logger("roost.webhooks")
 
 SENDERS = 32
 EACH_MAX = 4  # of one webhook at once
@@ -33,7 +33,7 @@ NOTE_WITHIN_S = 15.0
 
 
 class WebhookSender:
-    """Usage: `nursery.start_soon(courier.run)`; `deliver` is the work of a job.
+    """Usage: `nursery.start_soon(sender.run)`; `deliver` is the work of a job.
 
     Args:
         freed: told whenever a sender is free again.
@@ -73,9 +73,9 @@ class WebhookSender:
         busy = sorted(+self._running)
         now_us = self._clock.now_us()
         claimed = await self._store.claim_deliveries(now_us, room, EACH_MAX, busy)
-        for errand in claimed.errands:
-            self._running[errand.delivery.webhook_num] += 1
-            self._put.send_nowait(errand)
+        for claim in claimed.claims:
+            self._running[claim.delivery.webhook_num] += 1
+            self._put.send_nowait(claim)
         return claimed.next_us
 
     async def run(self) -> None:
@@ -84,37 +84,35 @@ class WebhookSender:
                 nursery.start_soon(self._send_forever)
 
     async def _send_forever(self) -> None:
-        async for errand in self._take:
+        async for claim in self._take:
             try:
-                await self._send(errand)
+                await self._send(claim)
             finally:
-                self._running[errand.delivery.webhook_num] -= 1
+                self._running[claim.delivery.webhook_num] -= 1
                 self._freed()
 
-    async def _send(self, errand: ClaimedDelivery) -> None:
+    async def _send(self, claim: ClaimedDelivery) -> None:
         """Try it and note what came of it; whatever fails, fails for this delivery alone.
 
         What cannot be noted comes again when the lease of its claim is over.
         """
-        outcome = await attempt(partial(self._post, errand))
+        outcome = await attempt(partial(self._post, claim))
         if isinstance(outcome, Failed):
-            await self._put_aside(errand, outcome.error)
+            await self._put_aside(claim, outcome.error)
             self.failed += 1
             outcome = Outcome(detail=f"could not be sent: {type(outcome.error).__name__}")
-        noted = await attempt(partial(self._note, errand, outcome))
+        noted = await attempt(partial(self._note, claim, outcome))
         if isinstance(noted, Failed):
-            await self._put_aside(errand, noted.error)
+            await self._put_aside(claim, noted.error)
 
-    async def _put_aside(self, errand: ClaimedDelivery, error: Exception) -> None:
-        await put_aside(
-            self._store, self._clock, WEBHOOKS, errand.delivery.id, error, errand.user_id
-        )
+    async def _put_aside(self, claim: ClaimedDelivery, error: Exception) -> None:
+        await put_aside(self._store, self._clock, WEBHOOKS, claim.delivery.id, error, claim.user_id)
 
-    async def _post(self, errand: ClaimedDelivery) -> Outcome:
-        delivery, body = errand.delivery, errand.delivery.body.encode()
+    async def _post(self, claim: ClaimedDelivery) -> Outcome:
+        delivery, body = claim.delivery, claim.delivery.body.encode()
         at_s = self._clock.now_us() // SECOND_US
-        headers = signed_headers(errand.secret, delivery.event_id, at_s, body)
-        outcome = await self._receivers.post(errand.url, headers, body)
+        headers = signed_headers(claim.secret, delivery.event_id, at_s, body)
+        outcome = await self._receivers.post(claim.url, headers, body)
         if outcome.is_good:
             self.delivered += 1
         else:
@@ -128,12 +126,12 @@ class WebhookSender:
             )
         return outcome
 
-    async def _note(self, errand: ClaimedDelivery, outcome: Outcome) -> None:
+    async def _note(self, claim: ClaimedDelivery, outcome: Outcome) -> None:
         with trio.move_on_after(NOTE_WITHIN_S):
             while True:
                 try:
                     return await self._store.delivery_tried(
-                        errand.delivery, outcome, self._clock.now_us()
+                        claim.delivery, outcome, self._clock.now_us()
                     )
                 except Unavailable as error:
                     log.warning("deliveries are noted later", error=in_words(error))

@@ -117,7 +117,7 @@ class Gateway:
         self._foreign = Sampled()
         self.closing = False  # at the end: leave what still comes to the next start
         self.stale_since_us: int | None = None
-        self.ledgers = {
+        self.redeliveries = {
             plan.client_id: SessionRedelivery(plan.client_id) for plan in broker.sessions
         }
         self._live = [plan.client_id for plan in broker.sessions if plan.live]
@@ -156,12 +156,12 @@ class Gateway:
 
     @property
     def connected_sessions(self) -> int:
-        return sum(ledger.connection > 0 for ledger in self.ledgers.values())
+        return sum(redelivery.connection > 0 for redelivery in self.redeliveries.values())
 
     @property
     def connections(self) -> dict[str, int]:
         """The number of each session's connection; 0 where it has none."""
-        return {name: ledger.connection for name, ledger in self.ledgers.items()}
+        return {name: redelivery.connection for name, redelivery in self.redeliveries.items()}
 
     @property
     def in_flight(self) -> int:
@@ -171,7 +171,7 @@ class Gateway:
     @property
     def unheard(self) -> int:
         """Acknowledgements that are on their way to the broker, as far as is known."""
-        return sum(ledger.unheard for ledger in self.ledgers.values())
+        return sum(redelivery.unheard for redelivery in self.redeliveries.values())
 
     @property
     def bytes_in_flight(self) -> int:
@@ -187,8 +187,8 @@ class Gateway:
     def can_send(self) -> bool:
         """Whether a session that we send by is connected: standing by, too."""
         return any(
-            ledger.connection and name not in self._persistent
-            for name, ledger in self.ledgers.items()
+            redelivery.connection and name not in self._persistent
+            for name, redelivery in self.redeliveries.items()
         )
 
     async def prepare(self, session: str) -> None:
@@ -199,9 +199,9 @@ class Gateway:
         """
         if session in self._persistent:
             await self._wait_may_serve()
-        ledger = self.ledgers[session]
-        if ledger.needs_memory:
-            ledger.remember(await self._store.session_memory(session))
+        redelivery = self.redeliveries[session]
+        if redelivery.needs_memory:
+            redelivery.remember(await self._store.session_memory(session))
         self.prepared.set()
         if session in self._persistent:
             await self._retained.make_room()
@@ -213,37 +213,37 @@ class Gateway:
         ledger that is new knows no connection: nothing is taken on one that was there before.
         """
         for name in sorted(self._persistent):  # the session that we send by is ours alone
-            ledger = self.ledgers[name]
-            self.ledgers[name] = ledger.replaced()
-            if ledger.connection:
+            redelivery = self.redeliveries[name]
+            self.redeliveries[name] = redelivery.replaced()
+            if redelivery.connection:
                 self._flows.disconnected(name)
-                self._broker.renew(name, ledger.connection)
+                self._broker.renew(name, redelivery.connection)
         self._look_at_live()
 
     def others_serve(self) -> None:
         """This process stands by: what it gave up is another one's business."""
-        for ledger in self.ledgers.values():
-            ledger.others_serve()
+        for redelivery in self.redeliveries.values():
+            redelivery.others_serve()
 
     def unsettled(self) -> tuple[int, float]:
         """How many messages were taken and are not acknowledged, receipts that were given up
         included; and for how long the first of them has waited (seconds)."""
         now_s = trio.current_time()
         count, first_s = 0, now_s
-        for ledger in self.ledgers.values():
-            ledger.look(now_s)
-            more, since_s = ledger.unsettled()
+        for redelivery in self.redeliveries.values():
+            redelivery.look(now_s)
+            more, since_s = redelivery.unsettled()
             count, first_s = count + more, min(first_s, since_s)
         return count, now_s - first_s
 
     # Inbox
 
     def connected(self, session: str, connection: int) -> None:
-        if self.ledgers[session].needs_memory and session in self._persistent:
+        if self.redeliveries[session].needs_memory and session in self._persistent:
             # Its preparation was for a lead that is over.
             self._broker.renew(session, connection)
             return
-        self.ledgers[session].connected(connection, trio.current_time())
+        self.redeliveries[session].connected(connection, trio.current_time())
         log.info("session connected", session=session)
         self._flows.connected(session)
         if session not in self._persistent:
@@ -251,24 +251,24 @@ class Gateway:
         self._look_at_live()
 
     def disconnected(self, session: str, connection: int) -> None:
-        ledger = self.ledgers[session]
-        if ledger.connection != connection:
+        redelivery = self.redeliveries[session]
+        if redelivery.connection != connection:
             return  # it never was connected
-        ledger.disconnected()
+        redelivery.disconnected()
         self._flows.disconnected(session)
         if not self.closing:
             log.warning("session disconnected", session=session)
         self._look_at_live()
 
     def _look_at_live(self) -> None:
-        flows = self.closing or all(self.ledgers[name].connection for name in self._live)
+        flows = self.closing or all(self.redeliveries[name].connection for name in self._live)
         if flows == (self.stale_since_us is None):
             return
         self.stale_since_us = None if flows else self._clock.now_us()
         self._live_changed(self.stale_since_us)
 
     def heard(self, session: str, connection: int, acknowledged: int) -> None:
-        confirmed = self.ledgers[session].heard(connection, acknowledged, trio.current_time())
+        confirmed = self.redeliveries[session].heard(connection, acknowledged, trio.current_time())
         if confirmed is not None:
             self._confirm(session, confirmed)
 
@@ -297,16 +297,18 @@ class Gateway:
 
     def _keep_as_refused(self, delivery: Delivery, error: Exception) -> None:
         """Raises `Refusal` where its topic is none of ours."""
-        ledger, payload = self.ledgers[delivery.session], delivery.payload
-        if delivery.connection != ledger.connection:
+        redelivery, payload = self.redeliveries[delivery.session], delivery.payload
+        if delivery.connection != redelivery.connection:
             return None  # the next connection brings it again
         topic, raw_topic = parsed(delivery.topic), unmapped(delivery.topic)[:TOPIC_MAX]
         mark = payload if len(payload) <= MARK_BYTES_MAX else _fingerprint(payload)
         receipt = None
         if delivery.packet_id:
-            ledger.drop(delivery.packet_id, raw_topic, mark)  # what the failed try left
+            redelivery.drop(delivery.packet_id, raw_topic, mark)  # what the failed try left
             digest = _identity(raw_topic, payload, mark)
-            receipt = ledger.open(delivery.packet_id, raw_topic, mark, digest, trio.current_time())
+            receipt = redelivery.open(
+                delivery.packet_id, raw_topic, mark, digest, trio.current_time()
+            )
         origin = Origin(
             topic,
             raw_topic,
@@ -321,7 +323,7 @@ class Gateway:
         may_take = self._may_take() and not self.closing
         if not (may_take and self._hand_over(Unreadable(origin=origin, refusal=refusal))):
             if receipt is not None:
-                ledger.forget(receipt)
+                redelivery.forget(receipt)
             return self._leave(
                 delivery,
                 topic.device,
@@ -334,8 +336,8 @@ class Gateway:
         return None
 
     def _take(self, delivery: Delivery) -> None:
-        ledger = self.ledgers[delivery.session]
-        if delivery.connection != ledger.connection:
+        redelivery = self.redeliveries[delivery.session]
+        if delivery.connection != redelivery.connection:
             # What this connection brings could not be acknowledged. The next one brings it again.
             self.untaken += delivery.packet_id > 0
             self._broker.renew(delivery.session, delivery.connection)
@@ -344,11 +346,11 @@ class Gateway:
         raw_topic = unmapped(delivery.topic)[:TOPIC_MAX]
         mark = payload if len(payload) <= MARK_BYTES_MAX else _fingerprint(payload)
         if packet_id:
-            if self.refused_acks.has(ledger.name, ledger.connection, packet_id):
+            if self.refused_acks.has(redelivery.name, redelivery.connection, packet_id):
                 return None  # refused just now
-            verdict = ledger.known_packet(packet_id, delivery.dup, raw_topic, mark)
+            verdict = redelivery.known_packet(packet_id, delivery.dup, raw_topic, mark)
             if verdict is not Verdict.NEW:
-                return self._known(ledger, packet_id, verdict, raw_topic, mark)
+                return self._known(redelivery, packet_id, verdict, raw_topic, mark)
         try:
             if len(delivery.topic) > TOPIC_MAX:
                 raise Refusal(Reason.BAD_TOPIC, "the topic is too long")
@@ -358,17 +360,17 @@ class Gateway:
             if times := self._foreign.times():
                 shown, why = raw_topic[:200], refusal.detail
                 log.warning("message on a foreign topic", topic=shown, why=why, times=times)
-            return self._acknowledge(ledger, packet_id, raw_topic, mark)
+            return self._acknowledge(redelivery, packet_id, raw_topic, mark)
         if not payload and (delivery.retain or self._retained.is_echo(delivery.topic)):
-            return self._acknowledge(ledger, packet_id, raw_topic, mark)  # it was cleared
+            return self._acknowledge(redelivery, packet_id, raw_topic, mark)  # it was cleared
         if topic.user_id == CANARY_USER and packet_id:
-            return self._take_canary(ledger, delivery, topic, raw_topic, mark)
+            return self._take_canary(redelivery, delivery, topic, raw_topic, mark)
         if delivery.retain and self._retained.is_known(topic, delivery.topic, mark):
-            return self._known(ledger, packet_id, Verdict.DONE, raw_topic, mark)
+            return self._known(redelivery, packet_id, Verdict.DONE, raw_topic, mark)
         if not self.closing and not self._limits.takes(delivery, topic):
             if packet_id:
                 acks = self.refused_acks
-                acks.add(ledger.name, ledger.connection, packet_id, raw_topic, mark)
+                acks.add(redelivery.name, redelivery.connection, packet_id, raw_topic, mark)
             return None
         now_us = self._clock.now_us()
         said = _read(topic, payload, now_us)
@@ -376,11 +378,11 @@ class Gateway:
         if packet_id and not _has_identity(said, delivery.retain):
             digest = _identity(raw_topic, payload, mark)
             now_s = trio.current_time()
-            verdict = ledger.known_digest(packet_id, digest, now_s, dup=delivery.dup)
+            verdict = redelivery.known_digest(packet_id, digest, now_s, dup=delivery.dup)
             if verdict is not Verdict.NEW:
                 if delivery.retain:
-                    self._copy_known(ledger, delivery, topic, verdict, mark)
-                return self._known(ledger, packet_id, verdict, raw_topic, mark)
+                    self._copy_known(redelivery, delivery, topic, verdict, mark)
+                return self._known(redelivery, packet_id, verdict, raw_topic, mark)
         count = _readings_in(topic, said)
         if self.closing or not self._has_room(packet_id):
             return self._leave(delivery, topic.device, count, digest)
@@ -389,7 +391,7 @@ class Gateway:
             self._retained.too_large(topic)
         receipt = None
         if packet_id:
-            receipt = ledger.open(packet_id, raw_topic, mark, digest, trio.current_time())
+            receipt = redelivery.open(packet_id, raw_topic, mark, digest, trio.current_time())
             receipt.copy = Copy(delivery.topic, hash(mark)) if delivery.retain else None
         origin = Origin(
             topic,
@@ -403,7 +405,7 @@ class Gateway:
         )
         if not self._hand_over(_message(origin, said)):
             if receipt is not None:
-                ledger.forget(receipt)
+                redelivery.forget(receipt)
             return self._leave(delivery, topic.device, count, digest)
         self._handed_over = delivery
         self._in_flight += 1
@@ -413,12 +415,12 @@ class Gateway:
         if delivery.retain:
             self._came(delivery, topic)
         if receipt is not None:
-            self._flows.loaded(delivery.session, ledger.in_flight)
+            self._flows.loaded(delivery.session, redelivery.in_flight)
         return None
 
     def _take_canary(
         self,
-        ledger: SessionRedelivery,
+        redelivery: SessionRedelivery,
         delivery: Delivery,
         topic: Topic,
         raw_topic: str,
@@ -430,15 +432,15 @@ class Gateway:
         """
         self.messages -= 1  # it is no message of a device
         self._canaries_heard += 1
-        came = None if delivery.dup else self._canary_came(ledger.name, delivery.payload)
+        came = None if delivery.dup else self._canary_came(redelivery.name, delivery.payload)
         if came is not None:
-            self._limits.caught_up(ledger.name, *came)
+            self._limits.caught_up(redelivery.name, *came)
         if self.closing:
             return None
-        if ledger.name in self._canaries:  # one on its way proves as much as many
-            return self._acknowledge(ledger, delivery.packet_id, raw_topic, mark)
-        self._canaries.add(ledger.name)
-        receipt = ledger.open(delivery.packet_id, raw_topic, mark, None, trio.current_time())
+        if redelivery.name in self._canaries:  # one on its way proves as much as many
+            return self._acknowledge(redelivery, delivery.packet_id, raw_topic, mark)
+        self._canaries.add(redelivery.name)
+        receipt = redelivery.open(delivery.packet_id, raw_topic, mark, None, trio.current_time())
         canary = delivery.payload[:CANARY_BYTES_MAX]
         self._submit(WriteUnit(device=topic.device, receipt=receipt, messages=0, canary=canary))
         return None
@@ -451,15 +453,20 @@ class Gateway:
         return self._in_flight * share < IN_FLIGHT_MAX and self._bytes * share < BYTES_MAX
 
     def _known(
-        self, ledger: SessionRedelivery, packet_id: int, verdict: Verdict, topic: str, mark: bytes
+        self,
+        redelivery: SessionRedelivery,
+        packet_id: int,
+        verdict: Verdict,
+        topic: str,
+        mark: bytes,
     ) -> None:
         self.joined += 1
         if verdict is Verdict.DONE:
-            self._acknowledge(ledger, packet_id, topic, mark)
+            self._acknowledge(redelivery, packet_id, topic, mark)
 
     def _copy_known(
         self,
-        ledger: SessionRedelivery,
+        redelivery: SessionRedelivery,
         delivery: Delivery,
         topic: Topic,
         verdict: Verdict,
@@ -471,24 +478,24 @@ class Gateway:
         if verdict is Verdict.DONE:
             self._retained.taken(copy)
         else:
-            ledger.brings(delivery.packet_id, copy)
+            redelivery.brings(delivery.packet_id, copy)
 
     def _came(self, delivery: Delivery, topic: Topic) -> None:
         size = len(delivery.payload)
         self._retained.came(delivery.session, delivery.connection, delivery.topic, topic, size)
 
     def _acknowledge(
-        self, ledger: SessionRedelivery, packet_id: int, topic: str, mark: bytes
+        self, redelivery: SessionRedelivery, packet_id: int, topic: str, mark: bytes
     ) -> None:
         if packet_id:
-            ledger.acknowledged(packet_id, topic, mark)
-            self._broker.acknowledge(ledger.name, ledger.connection, [packet_id])
+            redelivery.acknowledged(packet_id, topic, mark)
+            self._broker.acknowledge(redelivery.name, redelivery.connection, [packet_id])
 
     def _acknowledge_refused(self, session: str, connection: int, ids: Owed) -> None:
-        ledger = self.ledgers[session]
-        if ledger.connection == connection:
+        redelivery = self.redeliveries[session]
+        if redelivery.connection == connection:
             for packet_id, (topic, mark) in ids.items():
-                ledger.acknowledged(packet_id, topic, mark)
+                redelivery.acknowledged(packet_id, topic, mark)
             self._broker.acknowledge(session, connection, list(ids))
 
     def _leave(
@@ -497,7 +504,7 @@ class Gateway:
         """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
         if delivery.packet_id:
             self.untaken += 1
-            self.ledgers[delivery.session].left(digest, trio.current_time())
+            self.redeliveries[delivery.session].left(digest, trio.current_time())
             self._flows.left(delivery.session)
             if not self._sends_again[delivery.session]:
                 self._left[delivery.session] = delivery.connection
@@ -535,11 +542,11 @@ class Gateway:
                 by_session.setdefault(unit.receipt.session, []).append(unit.receipt)
         self._in_flight -= sum(unit.messages for unit in units)
         self._bytes -= sum(unit.size for unit in units)
-        for ledger, receipts in by_session.items():
-            packet_ids = ledger.settle(no, receipts, now_s)
-            self._flows.loaded(ledger.name, ledger.in_flight)
+        for redelivery, receipts in by_session.items():
+            packet_ids = redelivery.settle(no, receipts, now_s)
+            self._flows.loaded(redelivery.name, redelivery.in_flight)
             if packet_ids:
-                self._broker.acknowledge(ledger.name, ledger.connection, packet_ids)
+                self._broker.acknowledge(redelivery.name, redelivery.connection, packet_ids)
         for unit in units:
             receipt = unit.receipt
             copy = receipt.copy if isinstance(receipt, InFlight) else receipt

@@ -18,7 +18,7 @@ from protocol.webhook.deliveries import (
 class ClaimedDeliveries(msgspec.Struct, frozen=True, kw_only=True):
     """Claimed deliveries, and when (µs) the next claim is due."""
 
-    errands: tuple[ClaimedDelivery, ...] = ()
+    claims: tuple[ClaimedDelivery, ...] = ()
     next_us: int | None = None
 
 

@@ -29,7 +29,7 @@ from protocol.errors import Unavailable, Unpublishable, in_words
 from protocol.events import DeviceChanged, Event, FeedValue
 from protocol.records import Device, Feed
 
-log = structlog.get_logger("roost.neighbours")
+log = structlog.get_logger("roost.mqtt_relay")
 
 PAGE = 100
 # Users to be looked at; of more, all who listen are.
@@ -44,7 +44,7 @@ FOUND_WITHIN_S = 1.0
 
 
 class MqttRelay:
-    """Usage: `nursery.start_soon(neighbours.run)`; then `neighbours.tell(user_id, code, event)`.
+    """Usage: `nursery.start_soon(relay.run)`; then `relay.tell(user_id, code, event)`.
 
     Args:
         version: ours, for the documents of Home Assistant.

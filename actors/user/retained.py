@@ -18,7 +18,7 @@ from actors.runtime.isolation import Failed
 from protocol.device.listeners import user_of
 from protocol.device.publishing import fault_of
 
-log = structlog.get_logger("roost.neighbours")
+log = structlog.get_logger("roost.mqtt_relay")
 
 RETRY_S = 2.0
 # Beside what devices say by themselves.

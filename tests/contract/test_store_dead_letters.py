@@ -142,15 +142,15 @@ async def test_a_webhook_delivery_that_an_operator_releases_is_tried_at_once(sto
     hook, other = await of_webhooks.added(home), await of_webhooks.added(home, 2)
     bad = await of_webhooks.with_news(home, hook)
     await of_webhooks.with_news(home, other)
-    for errand in (await of_webhooks.claim(home)).errands:
+    for one in (await of_webhooks.claim(home)).claims:
         for _ in range(9):  # it is left alone for minutes
-            await store.delivery_tried(errand.delivery, Outcome(detail="no"), NOW)
+            await store.delivery_tried(one.delivery, Outcome(detail="no"), NOW)
     for n in range(2, 8):  # more than are tried at once
         await of_webhooks.with_news(home, hook, n)
     await store.put_aside("webhooks", bad.id, "r", now_us=NOW, user_id=USER)
-    assert (await of_webhooks.claim(home, 10)).errands == ()
+    assert (await of_webhooks.claim(home, 10)).claims == ()
     assert await store.retry_dead_letters(None, NOW + 10 * SECOND) == 1
-    tried = [errand.delivery.id for errand in (await of_webhooks.claim(home, 10)).errands]
+    tried = [one.delivery.id for one in (await of_webhooks.claim(home, 10)).claims]
     assert bad.id in tried
     assert len(tried) == 4
     left = await store.webhook(USER, other.id)  # nobody asked for that one

@@ -234,12 +234,12 @@ async def test_a_delivery_that_fails_is_put_aside_and_others_are_tried(
     with monkeypatch.context() as patch:
         patch.setattr(webhooks, "claimed", failing(webhooks.claimed, lambda: bad.id))
         claimed = await of_webhooks.claim(home)
-        assert [errand.delivery.id for errand in claimed.errands] == [good.id]
+        assert [one.delivery.id for one in claimed.claims] == [good.id]
         assert (await only_letter(home, "webhooks", bad.id)).user_id == USER
-        assert (await of_webhooks.claim(home, 9)).errands == ()
+        assert (await of_webhooks.claim(home, 9)).claims == ()
         await home.store.retry_dead_letters(None, NOW + 9 * SECOND)
     claimed = await of_webhooks.claim(home, 9)
-    assert [errand.delivery.id for errand in claimed.errands] == [bad.id]
+    assert [one.delivery.id for one in claimed.claims] == [bad.id]
 
 
 async def test_a_letter_whose_row_went_on_is_forgotten(home: Home) -> None:

@@ -187,19 +187,19 @@ async def test_beyond_its_room_a_webhook_hears_nothing_and_says_how_much(
 async def test_a_claim_is_a_lease_and_comes_again(home: Home) -> None:
     webhook = await added(home)
     await with_news(home, webhook)
-    (errand,) = (await claim(home)).errands
-    assert (errand.url, errand.secret) == (webhook.url, webhook.secret)
-    assert (errand.delivery.attempts, errand.delivery.type) == (1, "webhook.test")
+    (one,) = (await claim(home)).claims
+    assert (one.url, one.secret) == (webhook.url, webhook.secret)
+    assert (one.delivery.attempts, one.delivery.type) == (1, "webhook.test")
     nothing = await claim(home, 29)
-    assert (nothing.errands, nothing.next_us) == ((), NOW + 30 * SECOND)
-    assert [e.delivery.attempts for e in (await claim(home, 30)).errands] == [2]
+    assert (nothing.claims, nothing.next_us) == ((), NOW + 30 * SECOND)
+    assert [e.delivery.attempts for e in (await claim(home, 30)).claims] == [2]
 
 
 async def test_what_was_taken_is_delivered_and_never_comes_again(home: Home) -> None:
     webhook = await added(home)
     await with_news(home, webhook)
-    (errand,) = (await claim(home)).errands
-    await home.store.delivery_tried(errand.delivery, GOOD, NOW + SECOND)
+    (one,) = (await claim(home)).claims
+    await home.store.delivery_tried(one.delivery, GOOD, NOW + SECOND)
     found = await only(home, webhook)
     assert (found.state, found.last_status, found.finished_us) == ("delivered", 204, NOW + SECOND)
     assert await claim(home, 100_000) == ClaimedDeliveries()
@@ -208,32 +208,32 @@ async def test_what_was_taken_is_delivered_and_never_comes_again(home: Home) -> 
 async def test_who_fails_is_left_alone_for_a_while_with_all_that_waits(home: Home) -> None:
     webhook = await added(home)
     await with_news(home, webhook, 1)
-    (errand,) = (await claim(home)).errands
+    (one,) = (await claim(home)).claims
     await with_news(home, webhook, 2)
-    await home.store.delivery_tried(errand.delivery, BAD, NOW)
+    await home.store.delivery_tried(one.delivery, BAD, NOW)
     found = await home.store.webhook(USER, webhook.id)
     assert found is not None
     assert (found.failures, found.paused_us) == (1, NOW + SECOND)
     waits = await claim(home, 0.5)
-    assert (waits.errands, waits.next_us) == ((), NOW + SECOND)
-    (second,) = (await claim(home, 1)).errands
+    assert (waits.claims, waits.next_us) == ((), NOW + SECOND)
+    (second,) = (await claim(home, 1)).claims
     assert second.delivery.event_id[-1] == "2"
     await home.store.delivery_tried(second.delivery, BAD, NOW + SECOND)
-    assert (await claim(home, 2.9)).errands == ()
+    assert (await claim(home, 2.9)).claims == ()
     await home.store.update_webhook(webhook)  # whoever mends it need not wait
     found = await home.store.webhook(USER, webhook.id)
     assert found == msgspec.structs.replace(webhook, revision=2)
     first = (await items(home.store, DELIVERIES, USER, 10, webhook_id=webhook.id))[1]
     assert (first.state, first.last_status, first.detail) == ("pending", 500, "out of order")
-    assert len((await claim(home, 3)).errands) == 2
+    assert len((await claim(home, 3)).claims) == 2
 
 
 async def test_a_clock_that_is_set_back_holds_nothing_for_long(home: Home) -> None:
     webhook = await added(home)
     await with_news(home, webhook)
-    (errand,) = (await claim(home, 100_000)).errands
-    await home.store.delivery_tried(errand.delivery, BAD, NOW + 100_000 * SECOND)
-    assert len((await claim(home)).errands) == 1
+    (one,) = (await claim(home, 100_000)).claims
+    await home.store.delivery_tried(one.delivery, BAD, NOW + 100_000 * SECOND)
+    assert len((await claim(home)).claims) == 1
 
 
 async def test_no_more_than_a_few_of_each_and_none_of_the_busy(home: Home) -> None:
@@ -242,17 +242,17 @@ async def test_no_more_than_a_few_of_each_and_none_of_the_busy(home: Home) -> No
         for n in (1, 2, 3):
             await with_news(home, hook, n)
     claimed = await claim(home, each=2, busy=[hooks[0].num])
-    taken = [(e.delivery.webhook_num, int(e.delivery.event_id[-1])) for e in claimed.errands]
+    taken = [(e.delivery.webhook_num, int(e.delivery.event_id[-1])) for e in claimed.claims]
     assert taken == [(hook.num, n) for hook in hooks[1:] for n in (1, 2)]
     assert claimed.next_us is None
-    assert len((await claim(home, limit=1)).errands) == 1
+    assert len((await claim(home, limit=1)).claims) == 1
 
 
 async def test_a_late_word_of_an_earlier_try_changes_nothing(home: Home) -> None:
     webhook = await added(home)
     await with_news(home, webhook)
-    (first,) = (await claim(home)).errands
-    (second,) = (await claim(home, 40)).errands
+    (first,) = (await claim(home)).claims
+    (second,) = (await claim(home, 40)).claims
     await home.store.delivery_tried(second.delivery, GOOD, NOW + 41 * SECOND)
     await home.store.delivery_tried(first.delivery, BAD, NOW + 42 * SECOND)
     assert (await only(home, webhook)).state == "delivered"
@@ -261,9 +261,9 @@ async def test_a_late_word_of_an_earlier_try_changes_nothing(home: Home) -> None
 async def test_what_is_dead_comes_again_when_its_user_asks(home: Home) -> None:
     webhook = await added(home)
     made = await with_news(home, webhook)
-    (errand,) = (await claim(home)).errands
+    (one,) = (await claim(home)).claims
     late_us = made.created_us + webhooks.GIVE_UP_S * SECOND
-    await home.store.delivery_tried(errand.delivery, BAD, late_us)
+    await home.store.delivery_tried(one.delivery, BAD, late_us)
     (dead,) = await items(home.store, DELIVERIES, USER, 10, webhook_id=webhook.id, state="dead")
     assert (dead.finished_us, dead.detail) == (late_us, "out of order")
     assert (
@@ -274,8 +274,8 @@ async def test_what_is_dead_comes_again_when_its_user_asks(home: Home) -> None:
     assert again is not None
     assert (again.state, again.attempts) == ("pending", 0)
     await home.store.update_webhook(webhook)
-    (errand,) = (await claim(home)).errands
-    assert errand.delivery.body == made.body
+    (one,) = (await claim(home)).claims
+    assert one.delivery.body == made.body
 
 
 async def test_deliveries_are_listed_in_pages_and_go_with_their_webhook(home: Home) -> None:
@@ -284,9 +284,9 @@ async def test_deliveries_are_listed_in_pages_and_go_with_their_webhook(home: Ho
     assert await items(home.store, DELIVERIES, USER, 2, webhook_id=webhook.id) == made[:0:-1]
     assert await items(home.store, DELIVERIES, USER, 2, made[1], webhook_id=webhook.id) == made[:1]
     assert await items(home.store, DELIVERIES, OTHER_USER, 2, webhook_id=webhook.id) == []
-    (errand, *_) = (await claim(home)).errands
+    (one, *_) = (await claim(home)).claims
     await home.store.delete_webhook(USER, webhook.id)
-    await home.store.delivery_tried(errand.delivery, GOOD, NOW)
+    await home.store.delivery_tried(one.delivery, GOOD, NOW)
     assert await claim(home) == ClaimedDeliveries()
     with pytest.raises(Conflict):
         await with_news(home, webhook)

@@ -353,7 +353,7 @@ async def with_deliveries(home: Home) -> list[WebhookDelivery]:
 
 
 async def taken(home: Home, after_s: float = 0) -> list[str]:
-    return [e.delivery.id for e in (await of_webhooks.claim(home, after_s)).errands]
+    return [e.delivery.id for e in (await of_webhooks.claim(home, after_s)).claims]
 
 
 async def test_a_delivery_that_nobody_can_read_is_put_aside_and_all_others_are_tried(

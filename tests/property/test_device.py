@@ -119,8 +119,8 @@ class Entrance:
             flows=PartitionClocks(port.sessions, lambda partition: None, lambda partition, s: None),
         )
 
-        for ledger in self.gateway.ledgers.values():
-            ledger.connection = 1  # of the deliveries
+        for redelivery in self.gateway.redeliveries.values():
+            redelivery.connection = 1  # of the deliveries
 
     def _take(self, message: FromDevice) -> bool:
         self.handed.append(message)

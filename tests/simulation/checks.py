@@ -123,8 +123,8 @@ class Taken:
     def __init__(self, world: "World", service: Service) -> None:
         self.messages = [
             published
-            for name, ledger in service.gateway.ledgers.items()
-            for packet_id in ledger.packet_ids
+            for name, redelivery in service.gateway.redeliveries.items()
+            for packet_id in redelivery.packet_ids
             if (published := world.broker.sessions[name].sent(packet_id)) is not None
         ]
         self._world = world
@@ -327,9 +327,9 @@ async def counters(world: "World") -> None:
     stored, refused = process.written()
     if (total.stored, total.refused) != (stored, refused):
         raise Broken("I4", f"{total}, but the store took {stored} and {refused} refusals")
-    for ledger in service.gateway.ledgers.values():
-        if ledger.in_flight:
-            raise Broken("I1", f"a receipt of {ledger.name} was forgotten")
+    for redelivery in service.gateway.redeliveries.values():
+        if redelivery.in_flight:
+            raise Broken("I1", f"a receipt of {redelivery.name} was forgotten")
 
 
 async def _devices(world: "World") -> list[Any]:

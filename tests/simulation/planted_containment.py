@@ -51,11 +51,11 @@ def all_fail(patch: Patch) -> None:
 @plant("a sender slot leaked")
 def leaked_slot(patch: Patch) -> None:
     async def mistaken(self: WebhookSender) -> None:
-        async for errand in self._take:
-            outcome = await attempt(partial(self._post, errand))
+        async for claim in self._take:
+            outcome = await attempt(partial(self._post, claim))
             if not isinstance(outcome, Failed):
-                await self._note(errand, outcome)
-                self._running[errand.delivery.webhook_num] -= 1
+                await self._note(claim, outcome)
+                self._running[claim.delivery.webhook_num] -= 1
                 self._freed()
 
     patch.setattr(WebhookSender, "_send_forever", mistaken)

@@ -121,11 +121,11 @@ def ack_to_nobody(patch: Patch) -> None:
 
     def given_up(self: Gateway) -> None:
         for name in sorted(self._persistent):
-            self.ledgers[name] = self.ledgers[name].replaced()
+            self.redeliveries[name] = self.redeliveries[name].replaced()
         self._look_at_live()
 
     def taken(self: Gateway, delivery: Delivery) -> None:
-        known = self.ledgers[delivery.session].connection
+        known = self.redeliveries[delivery.session].connection
         if known == 0:
             delivery = msgspec.structs.replace(delivery, connection=0)
         take(self, delivery)

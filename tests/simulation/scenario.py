@@ -170,10 +170,10 @@ class Scenario:
         started_s = trio.current_time()
         async with trio.open_nursery() as faults:
             self._faults = faults
-            async with trio.open_nursery() as errands:
+            async with trio.open_nursery() as claims:
                 for step in self.plan.steps:
                     await trio.sleep_until(started_s + step.at_s)
-                    errands.start_soon(self._do, step, name=f"step {type(step).__name__}")
+                    claims.start_soon(self._do, step, name=f"step {type(step).__name__}")
             self.world.calm()
             faults.cancel_scope.cancel()
         self.world.calm()

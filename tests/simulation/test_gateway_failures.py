@@ -28,13 +28,15 @@ async def test_a_delivery_that_fails_is_kept_as_a_refusal_and_the_connection_goe
     else:
         done = getattr(gateway, where)
         monkeypatch.setattr(gateway, where, lambda *args: fails_on_13(done, *args))
-    connections = {name: led.connection for name, led in world.service.gateway.ledgers.items()}
+    connections = {name: led.connection for name, led in world.service.gateway.redeliveries.items()}
     for value in (13, 14):
         await shed.publish("temperature", value)
     await world.settle()
     taken = world.service.gateway
     assert taken.failures == 1
-    assert {name: ledger.connection for name, ledger in taken.ledgers.items()} == connections
+    assert {
+        name: redelivery.connection for name, redelivery in taken.redeliveries.items()
+    } == connections
     assert not world.broker.waiting
     refused = [
         (each["reason"], each["payload"])

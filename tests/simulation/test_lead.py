@@ -39,7 +39,7 @@ def test_an_outage_of_the_store_leaves_nothing_unacknowledged_and_no_alarm_unrai
                 await shed.publish("t", float(n + 100))
             await world.advance(12)
             connections = {
-                name: led.connection for name, led in world.service.gateway.ledgers.items()
+                name: led.connection for name, led in world.service.gateway.redeliveries.items()
             }
             await world.settle()
             assert world.broker.waiting == 0
@@ -273,8 +273,8 @@ def test_a_session_that_the_service_forgot_is_connected_anew(habits: Habits) -> 
             gateway = world.service.gateway
             for plan in world.broker.plans:
                 if plan.partition is not None:  # canaries come by these
-                    ledger = gateway.ledgers[plan.client_id]
-                    gateway.ledgers[plan.client_id] = ledger.replaced()
+                    redelivery = gateway.redeliveries[plan.client_id]
+                    gateway.redeliveries[plan.client_id] = redelivery.replaced()
             await shed.publish("t", 2.0)
             await world.settle()
             assert sorted(await shed.values("t")) == [1.0, 2.0]

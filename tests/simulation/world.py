@@ -318,7 +318,7 @@ class World:
                 raise self._broken
             process = await self.serving()
             gateway = process.service.gateway
-            calm = gateway.connected_sessions == len(gateway.ledgers)
+            calm = gateway.connected_sessions == len(gateway.redeliveries)
             if calm and not self.broker.waiting and not gateway.in_flight:
                 return
             if trio.current_time() > started_s + SETTLE_MAX_S:

@@ -136,10 +136,10 @@ class Auth:
         if is_key(token):
             return await self._holder_of(token)
         session_id, idp, subject = self.tokens.read(token)
-        asker = await self._asker_in(session_id)
-        if (idp, subject) != (asker.user.idp, _subject(asker.user)):
+        principal = await self._asker_in(session_id)
+        if (idp, subject) != (principal.user.idp, _subject(principal.user)):
             raise Unauthorized("the token is not valid")
-        return asker
+        return principal
 
     async def _holder_of(self, key: str) -> Principal:
         now_us = self._clock.now_us()
@@ -151,11 +151,11 @@ class Auth:
             await self._store.api_key_used(known.id, now_us)
         return Principal(user, key=known)
 
-    async def is_in(self, asker: Principal, token: str) -> bool:
+    async def is_in(self, principal: Principal, token: str) -> bool:
         """Whether somebody who was found a moment ago is still in."""
-        if asker.key is not None:
+        if principal.key is not None:
             return await self._store.api_key(kept_of(token)) is not None
-        return await self._sessions.find(asker.id) is not None
+        return await self._sessions.find(principal.id) is not None
 
     async def _asker_in(self, session_id: str) -> Principal:
         found = await self._sessions.find(session_id)
@@ -178,8 +178,8 @@ class Auth:
                 raise Forbidden("the cookie counts for requests from our own pages only")
         if not token:
             raise Unauthorized("sign in first")
-        asker = await self.asker_of(token, request)
-        return msgspec.structs.replace(asker, by_cookie=by_cookie)
+        principal = await self.asker_of(token, request)
+        return msgspec.structs.replace(principal, by_cookie=by_cookie)
 
     def new_ticket(self) -> tuple[str, bytes, int]:
         """A ticket for a socket, what is kept of it, and until when (µs) it counts."""

@@ -121,7 +121,7 @@ class Call:
         status: of the answer, where it is not the operation's usual one.
     """
 
-    def __init__(self, context: Context, asked: Request, asker: Principal | None) -> None:
+    def __init__(self, context: Context, asked: Request, principal: Principal | None) -> None:
         self.service: Service = context.service
         self.auth: Auth = context.auth
         self.hashing: Hashing = context.hashing
@@ -133,23 +133,23 @@ class Call:
         self._thinking: Thinking = context.thinking
         self._queries: LongQueries = context.queries
         self._addresses: Addresses = context.addresses
-        self._asker = asker
+        self._principal = principal
         self.headers: dict[str, str] = {}
         self.status: int | None = None
 
     @property
-    def asker(self) -> Principal:
-        assert self._asker is not None, "a public operation has no user"
-        return self._asker
+    def principal(self) -> Principal:
+        assert self._principal is not None, "a public operation has no user"
+        return self._principal
 
     @property
     def user(self) -> User:
-        return self.asker.user
+        return self.principal.user
 
     @property
     def has_user(self) -> bool:
         """False where a signed link stands for the login."""
-        return self._asker is not None
+        return self._principal is not None
 
     @property
     def address(self) -> str:
@@ -286,16 +286,16 @@ class Besides(BaseConverter):
 
 def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
     async def view(**path: str) -> Response:
-        asker = None
+        principal = None
         by_link = operation.linked and SIGNATURE in request.args
         if not operation.public and not by_link:
-            asker = await context.auth.asker_of_request(request)
-        if asker is not None and asker.key is not None:
-            _check_scope(operation, asker.key)
+            principal = await context.auth.asker_of_request(request)
+        if principal is not None and principal.key is not None:
+            _check_scope(operation, principal.key)
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-        if asker is not None:
+        if principal is not None:
             known(asked.scope)
-        who = asker.user.id if asker else context.addresses.network(asked)
+        who = principal.user.id if principal else context.addresses.network(asked)
         context.rates.check(who)
         if operation.adds and not context.service.has_room():
             raise DiskFull("the disk is nearly full; nothing new is taken", retry_after_s=60)
@@ -303,7 +303,7 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         for name, value in path.items():
             if not is_uuid(value):
                 raise NotFound(f"there is no such {name.removesuffix('_id')}")
-        call = Call(context, asked, asker)
+        call = Call(context, asked, principal)
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
             arguments["query"] = decode_query(operation.query, call.request)

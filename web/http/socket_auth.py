@@ -45,10 +45,10 @@ async def authenticated(
         raise SocketClosed(CLOSE_TRY_AGAIN, "the database does not answer") from None
 
 
-async def still_in(context: Context, asker: Principal, token: str) -> None:
+async def still_in(context: Context, principal: Principal, token: str) -> None:
     """It may have ended before anybody watched. Raises `SocketClosed`."""
     try:
-        is_in = await context.auth.is_in(asker, token)
+        is_in = await context.auth.is_in(principal, token)
     except Unavailable:
         raise SocketClosed(CLOSE_TRY_AGAIN, "the database does not answer") from None
     if not is_in:

@@ -163,7 +163,7 @@ class HouseCollector(Collector):
         gateway = self._service.gateway
         yield _counter("roost_mqtt_messages", "Messages delivered to us.", gateway.messages)
         yield _counter("roost_mqtt_redelivered", "Known again and not taken.", gateway.joined)
-        repeats = sum(ledger.repeats for ledger in gateway.ledgers.values())
+        repeats = sum(redelivery.repeats for redelivery in gateway.redeliveries.values())
         yield _counter("roost_mqtt_ambiguous", "Taken though perhaps known.", repeats)
         yield _counter("roost_mqtt_untaken", "Left to the broker, no room.", gateway.untaken)
         limits = self._service.limits

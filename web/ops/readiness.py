@@ -46,7 +46,7 @@ async def assess(service: Service, database: DatabaseLook | None = None) -> Read
 
 
 def _broker(service: Service) -> str:
-    sessions, connected = len(service.gateway.ledgers), service.gateway.connected_sessions
+    sessions, connected = len(service.gateway.redeliveries), service.gateway.connected_sessions
     return OK if connected == sessions else f"{connected} of {sessions} sessions are connected"
 
 

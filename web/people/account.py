@@ -124,7 +124,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
         await note(call, user.id, "email_changed", f"{user.email} to {changed.email}")
     if signs_out:
         await note(call, user.id, "password_changed")
-        if call.asker.by_cookie:
+        if call.principal.by_cookie:
             begun = await begin_session(call, changed, changed.password_hash)
             call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
     tag(call, user.revision + 1)

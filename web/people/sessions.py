@@ -23,7 +23,7 @@ class AuditQuery(SearchQuery, frozen=True, kw_only=True):
 @api.operation("POST", "/logout", status=204, account=True)
 async def logout(call: Call) -> Response:
     """End this session: its token stops working, its sockets close, the cookie goes."""
-    if await call.service.sessions.end(call.user.id, [call.asker.id]):
+    if await call.service.sessions.end(call.user.id, [call.principal.id]):
         await note(call, call.user.id, "signed_out")
     response = Response(b"", 204)
     response.headers.pop("Content-Type", None)
@@ -35,7 +35,7 @@ async def logout(call: Call) -> Response:
 async def ws_ticket(call: Call) -> Ticket:
     """A ticket that opens one WebSocket within 30 s, for clients that can send no header."""
     ticket, kept, until_us = call.auth.new_ticket()
-    await call.service.store.add_ticket(kept, call.asker.id, until_us)
+    await call.service.store.add_ticket(kept, call.principal.id, until_us)
     call.headers["Cache-Control"] = "no-store"
     return Ticket(ticket)
 
@@ -43,7 +43,7 @@ async def ws_ticket(call: Call) -> Ticket:
 @api.operation("GET", "/sessions", query=SearchQuery, answer=Page[SessionView], account=True)
 async def list_sessions(call: Call, query: SearchQuery) -> Page[SessionView]:
     """Where one is signed in, the newest first; or sorted by expires_at or address."""
-    current = call.asker.id
+    current = call.principal.id
     return await listed(call, SESSIONS, query, lambda each: session_view(each, current))
 
 

@@ -235,11 +235,11 @@ async def _claim(
     found = await connection.fetch(statement, now_us, far_us, each, list(busy), limit)
 
     async def some(rows: Sequence[Any]) -> list[ClaimedDelivery]:
-        errands = [computed(_errand, row, now_us) for row in rows]
-        marks = [(e.delivery.num, e.delivery.attempts, e.delivery.next_try_us) for e in errands]
+        claims = [computed(_claimed, row, now_us) for row in rows]
+        marks = [(e.delivery.num, e.delivery.attempts, e.delivery.next_try_us) for e in claims]
         if marks:
             await connection.execute(_MARK, *columns(marks, 3))
-        return errands
+        return claims
 
     async def one(_: Any, row: Any) -> list[ClaimedDelivery]:
         return await some([row])
@@ -248,13 +248,13 @@ async def _claim(
         parts = await each_apart(connection, _WORK, found, one, now_us=now_us)
     else:
         parts = [await some(found)]
-    errands = [errand for part in parts for errand in part]
-    claimed = {e.delivery.webhook_num for e in errands}
+    claims = [claim for part in parts for claim in part]
+    claimed = {e.delivery.webhook_num for e in claims}
     next_us = await connection.fetchval(_NEXT, [*busy, *claimed])
-    return ClaimedDeliveries(errands=tuple(errands), next_us=next_us)
+    return ClaimedDeliveries(claims=tuple(claims), next_us=next_us)
 
 
-def _errand(row: Any, now_us: int) -> ClaimedDelivery:
+def _claimed(row: Any, now_us: int) -> ClaimedDelivery:
     claimed = webhooks.claimed(delivery(row), now_us)
     return ClaimedDelivery(
         delivery=claimed, user_id=row["user_id"], url=row["url"], secret=row["secret"]

@@ -193,7 +193,7 @@ class WebhookTables(DeadLetterTables):
         self._check_readable(
             [self._unread_delivery(d) for d in due], map(self._unread_delivery, rest)
         )
-        errands = []
+        claims = []
         for delivery in due:
             hook = self.all_webhooks[delivery.webhook_num]
             unread = self._unread_delivery(delivery)
@@ -203,18 +203,18 @@ class WebhookTables(DeadLetterTables):
                 self._keep_delivery(msgspec.structs.replace(delivery, next_try_us=next_us))
                 continue
             self._keep_delivery(claimed)
-            errands.append(
+            claims.append(
                 ClaimedDelivery(
                     delivery=claimed, user_id=hook.user_id, url=hook.url, secret=hook.secret
                 )
             )
-        taken = {errand.delivery.webhook_num for errand in errands}
+        taken = {claim.delivery.webhook_num for claim in claims}
         times = [
             max(hook.paused_us or 0, min(d.next_try_us for d in pending))
             for hook in free
             if hook.num not in taken and (pending := self._pending(hook))
         ]
-        return ClaimedDeliveries(errands=tuple(errands), next_us=min(times, default=None))
+        return ClaimedDeliveries(claims=tuple(claims), next_us=min(times, default=None))
 
     def _unread_delivery(self, delivery: WebhookDelivery) -> Unreadable | None:
         return self._unread(("deliveries", delivery.num), ("webhooks", delivery.webhook_num))

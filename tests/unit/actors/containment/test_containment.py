@@ -63,10 +63,10 @@ class Deliveries(MemoryStore):
     ) -> ClaimedDeliveries:
         await trio.lowlevel.checkpoint()
         free = [n for n in self.secrets if n not in busy]
-        errands = [self._errand(n) for n in free for _ in range(each)][:limit]
-        return ClaimedDeliveries(errands=tuple(errands), next_us=None)
+        claims = [self._claimed(n) for n in free for _ in range(each)][:limit]
+        return ClaimedDeliveries(claims=tuple(claims), next_us=None)
 
-    def _errand(self, webhook_num: int) -> ClaimedDelivery:
+    def _claimed(self, webhook_num: int) -> ClaimedDelivery:
         self._made += 1
         delivery = WebhookDelivery(
             num=self._made,
