@@ -31,11 +31,11 @@ import trio
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 from actors.adapters.postgres.store import open_store
-from bench import wire
 from bench.service import Service, running
 from protocol.schedule.schedules import Schedule
 from protocol.times import SECOND_US
 from roost.embedded.postgres import url_of
+from tests.support import wire
 
 DEVICES = 500
 STEADY = 1_000

@@ -20,10 +20,10 @@ from pathlib import Path
 import httpx
 import trio_asyncio
 
-from bench import wire
 from bench.charts import fill
 from bench.service import Service, running
 from roost.embedded.postgres import url_of
+from tests.support import wire
 
 EVERY_S = 0.02
 CALM_S = 5.0

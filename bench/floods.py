@@ -20,11 +20,11 @@ from typing import Any
 import trio
 from trio_websocket import open_websocket_url
 
-from bench import wire
 from bench.due import cpu_s
 from bench.service import Service, running
 from protocol.device.topics import partition
 from roost.embedded.broker import PARTITIONS
+from tests.support import wire
 
 OTHERS = 100
 EVERY_S = 1.0

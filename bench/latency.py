@@ -14,8 +14,8 @@ import time
 import trio
 from trio_websocket import WebSocketConnection, open_websocket_url
 
-from bench import wire
 from bench.service import Service, running
+from tests.support import wire
 
 PAUSE_S = 0.05
 

@@ -10,8 +10,8 @@ import multiprocessing
 import sys
 import time
 
-from bench import wire
 from bench.service import Service, running
+from tests.support import wire
 
 DEVICES = 500
 CONNECTIONS = 4

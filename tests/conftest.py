@@ -11,9 +11,9 @@ import hypothesis
 import pytest
 import structlog
 
-from tests import patience
 from tests.simulation import options, tally
 from tests.simulation.options import world
+from tests.support import patience
 
 __all__ = ["world"]  # a fixture for every test
 

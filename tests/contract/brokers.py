@@ -13,8 +13,8 @@ from actors.adapters.memory.broker.session import Habits
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans, plain_plans
 from actors.adapters.mqtt.link import Address
 from actors.ports.broker import Broker, Delivery, Inbox, SessionPlan
-from bench import wire
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from tests.support import wire
 
 WAIT_S = 15.0
 Ending = Literal["stop", "kill"]

@@ -12,12 +12,12 @@ import trio
 
 from actors.adapters.memory.broker.session import Habits
 from actors.adapters.mqtt.link import Address
-from bench import wire
 from roost.embedded import child, data_dir
 from roost.embedded.broker import EmbeddedBroker
 from roost.settings import free_port
 from tests.conftest import needs
 from tests.contract.habits import MOSQUITTO_5
+from tests.support import wire
 
 MOSQUITTO = """\
 listener {port} 127.0.0.1

@@ -21,10 +21,10 @@ from actors.adapters.nats.auth_callout import open_logins
 from actors.adapters.nats.jetstream import call
 from actors.adapters.nats.mqtt_sessions import MESSAGES, RELEASES, UNRELEASED, hash_of
 from actors.ports.logins import Logins
-from bench import wire
 from roost.embedded.broker import PARTITIONS, SUBSCRIPTIONS_MAX
 from tests.contract import habits
 from tests.contract.servers import Nats, Served
+from tests.support import wire
 
 OURS = [plan.client_id for plan in partition_plans(PARTITIONS)]
 PATIENCE_S = 10.0

@@ -18,7 +18,7 @@ from roost.embedded import data_dir
 from roost.embedded.broker import EmbeddedBroker
 from roost.embedded.broker_store import BYTES_MIN, size_of
 from roost.embedded.disk import used_bytes
-from tests.mqtt_line import Line, publication
+from tests.support.mqtt_line import Line, publication
 
 OURS = SessionPlan(client_id="roost-part-0", filters=("part/#",), window=100)
 KILOBYTE = b"x" * 1024

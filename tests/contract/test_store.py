@@ -24,7 +24,7 @@ from protocol.records import (
     WriteUnit,
 )
 from protocol.rest.listing import REJECTIONS
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import (
     DEVICE,
     NOW,

@@ -12,7 +12,7 @@ from protocol.people.access import KEYS_MAX, ApiKey
 from protocol.rest.listing import API_KEYS
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import heard_all, known
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 

@@ -10,7 +10,7 @@ from protocol.device.alarms import Alarm, AlarmRule
 from protocol.records import DeviceState, StateChange
 from protocol.rest.listing import ALARMS
 from tests.contract.test_store import KEY, Home, of
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER, some_alarm
 
 

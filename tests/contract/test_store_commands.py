@@ -12,7 +12,7 @@ from protocol.errors import Conflict
 from protocol.records import AckChange, Rejection
 from protocol.rest.listing import COMMANDS, REJECTIONS
 from tests.contract.test_store import KEY, Home, of
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
 
 REFUSED = Rejection(USER, DEVICE, NOW, "t", "{}", "utf-8", "unknown_command", "d")

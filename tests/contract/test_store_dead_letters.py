@@ -16,7 +16,7 @@ from tests.contract import test_store_commands as of_commands
 from tests.contract import test_store_schedules as of_schedules
 from tests.contract import test_store_webhooks as of_webhooks
 from tests.contract.test_store import Home, of
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 

@@ -21,8 +21,8 @@ from protocol.errors import Unavailable
 from protocol.records import Rejection, Taken
 from protocol.rest.listing import REJECTIONS
 from tests.contract.test_store import Home, of
-from tests.lists import items
 from tests.simulation.running import run_virtually
+from tests.support.lists import items
 from tests.unit.makers import DEVICE, NOW, USER, some_feed
 
 virtual = pytest.mark.trio(run=run_virtually)

@@ -36,7 +36,7 @@ from tests.contract.test_store_people import signed_in
 from tests.contract.test_store_schedules import some_schedule, times
 from tests.contract.test_store_shop import id_of, ordered, some_product
 from tests.contract.test_store_webhooks import some_webhook, with_news
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import (
     DEVICE,
     NOW,

@@ -12,7 +12,7 @@ from protocol.records import Media
 from protocol.rest.listing import MEDIA
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_schedule
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 DAY = 86_400 * SECOND

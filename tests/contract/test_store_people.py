@@ -12,7 +12,7 @@ from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.records import User
 from protocol.rest.listing import AUDIT, SESSIONS
 from tests.contract.test_store import Home
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER, some_user
 
 DAY = 24 * 3600 * SECOND

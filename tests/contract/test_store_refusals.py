@@ -13,7 +13,7 @@ from protocol.errors import Reason, Refusal
 from protocol.records import AckChange, NotKept, Origin, Rejection, WriteUnit
 from protocol.rest.listing import REJECTIONS
 from tests.contract.test_store import Home
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
 
 KEY = (USER, "d1")

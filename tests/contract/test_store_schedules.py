@@ -14,7 +14,7 @@ from protocol.rest.listing import COMMANDS, OCCURRENCES, SCHEDULES
 from protocol.schedule.schedules import Due, Occurrence, Schedule, missed, triggered
 from tests.contract.test_store import KEY, Home, of
 from tests.contract.test_store_commands import REFUSED, some_command
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
 
 MEDIA = "00000000-0000-4000-c000-000000000001"

@@ -24,7 +24,7 @@ from tests.contract.test_store import Home, of
 from tests.contract.test_store_alarms import alarm
 from tests.contract.test_store_commands import ack, some_command
 from tests.contract.test_store_schedules import Judge, some_schedule
-from tests.lists import items
+from tests.support.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 GOOD, BAD = Outcome(status=204), Outcome(status=500, detail="out of order")

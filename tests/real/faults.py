@@ -27,11 +27,11 @@ import httpx
 import msgspec
 import trio
 
-from bench import wire
 from roost.embedded.postgres import EmbeddedPostgres, url_of
 from tests.contract.servers import Mosquitto
 from tests.real.harness import Person, Roost
 from tests.real.test_serve import External
+from tests.support import wire
 
 DEVICES = 5
 TOP = 1_000_000.0  # what lies above it raises an alarm, and is kept

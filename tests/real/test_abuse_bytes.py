@@ -10,7 +10,6 @@ import pytest
 from actors.adapters.nats.store_bounds import UNRELEASED_EACH
 from roost.embedded.broker_store import BYTES_MIN
 from roost.embedded.disk import free_bytes
-from tests.mqtt_line import Line, publication
 from tests.real.harness import DeviceClient, Person, Roost, eventually, metric, running
 from tests.real.test_abuse import serves_others
 from tests.real.test_servers_heal import (
@@ -21,6 +20,7 @@ from tests.real.test_servers_heal import (
     restarts,
     served,
 )
+from tests.support.mqtt_line import Line, publication
 
 KEPT, SAID = 50, 300
 NEARLY_FULL_BYTES = 50 << 20  # more than our servers need to be restarted

@@ -18,9 +18,9 @@ import pytest
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.mqtt_sessions import hash_of
 from actors.adapters.nats.share_keeper import EVERY_S
-from bench import wire
 from tests.real.harness import DeviceClient, Person, Roost, eventually, running
 from tests.real.test_abuse import serves_others
+from tests.support import wire
 
 # The server grants so many with QoS 1 to one client.
 SUBSCRIPTIONS = 6

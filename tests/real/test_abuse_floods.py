@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bench import wire
 from tests.real.harness import WAIT_S, DeviceClient, Person, Roost, eventually, running
+from tests.support import wire
 
 # At ten times its rate a device is a flood: more than a thousand messages in five seconds.
 RATE, BURST, RETRY_S = 20, 300, 3

@@ -13,13 +13,13 @@ import trio
 import trio_asyncio
 
 from actors.adapters.nats.retained import STREAM
-from bench import wire
 from protocol import codec
 from protocol.device.topics import partition, prefix
 from roost.embedded import data_dir
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from tests.real.harness import DeviceClient, Person, Roost, eventually, running
 from tests.real.test_serve import External, servers, serving
+from tests.support import wire
 
 ONLINE = b'{"status": "online"}'
 LARGE = b"x" * (7 << 20)

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import wire
 from tests.real.harness import Person, Roost, eventually, running
+from tests.support import wire
 
 MESSAGES = 6_000
 KINDS = ("by-ts", "by-id", "bare")

@@ -5,7 +5,6 @@ import subprocess
 import pytest
 import trio
 
-from bench import wire
 from tests.conftest import needs
 from tests.real.harness import (
     DeviceClient,
@@ -15,6 +14,7 @@ from tests.real.harness import (
     eventually,
     open_socket,
 )
+from tests.support import wire
 
 
 async def test_a_reading_is_on_the_socket_and_in_the_database(roost: Roost, ada: Person) -> None:

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from bench import wire
 from tests.real.database import locked
 from tests.real.harness import DeviceClient, Person, Roost, eventually
+from tests.support import wire
 
 
 @pytest.fixture(scope="module")

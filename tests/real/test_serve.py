@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from bench import wire
 from roost.embedded.postgres import EmbeddedPostgres
 from tests.contract.servers import mosquitto
 from tests.real.harness import (
@@ -23,6 +22,7 @@ from tests.real.harness import (
     dashboard,
     eventually,
 )
+from tests.support import wire
 
 MESSAGES = 500
 

@@ -16,10 +16,10 @@ from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.records import Feed, StoredReading, StoredRejection
 from protocol.rest.listing import REJECTIONS
 from protocol.times import format_us
-from tests.lists import items
 from tests.simulation.broken import Broken
 from tests.simulation.plan import EDGE, HISTORY, Hostile
 from tests.simulation.sent_log import Entry, SentLog
+from tests.support.lists import items
 
 if TYPE_CHECKING:
     from tests.simulation.screen import Screen

@@ -13,10 +13,10 @@ from protocol.device.alarms import PENDING
 from protocol.errors import Unavailable
 from protocol.records import Feed
 from protocol.rest.listing import REJECTIONS
-from tests.lists import items
 from tests.simulation.broken import Broken
 from tests.simulation.clock import START_US
 from tests.simulation.plan import EDGE, Extreme
+from tests.support.lists import items
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

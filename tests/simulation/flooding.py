@@ -14,9 +14,9 @@ from actors.adapters.memory.broker.session import Published
 from actors.ingest.rates import RateSettings
 from protocol.errors import Unavailable
 from protocol.rest.listing import REJECTIONS
-from tests.lists import items
 from tests.simulation.broken import Broken
 from tests.simulation.plan import AnyStep, Flood
+from tests.support.lists import items
 
 if TYPE_CHECKING:
     from tests.simulation.device import VirtualDevice

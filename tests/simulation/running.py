@@ -15,12 +15,12 @@ import trio
 import trio.testing
 from trio._core import _run
 
-from tests.applications import made_quickly
 from tests.simulation import flooding, hoarding
 from tests.simulation.broken import Broken
 from tests.simulation.plan import Plan
 from tests.simulation.scenario import live
 from tests.simulation.world import BROKERS, World
+from tests.support.applications import made_quickly
 
 # Bounds of a small service: all are reached within a plan. They keep the order in which the real
 # ones stand: the writer's above the gateway's, what is known of a session twice its window.

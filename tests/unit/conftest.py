@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.applications import made_quickly
+from tests.support.applications import made_quickly
 from tests.unit.site import Site, open_site
 
 

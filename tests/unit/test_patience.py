@@ -3,8 +3,8 @@
 import pytest
 import trio
 
-from tests import patience
 from tests.simulation.running import run_virtually
+from tests.support import patience
 
 
 @pytest.fixture
