@@ -12,7 +12,7 @@ from collections import OrderedDict
 
 import msgspec
 
-DEVICES_MAX = 100_000  # ledgers of single devices; the totals know all
+DEVICES_MAX = 100_000  # counters of single devices; the totals know all
 
 
 class ReadingCounts(msgspec.Struct):

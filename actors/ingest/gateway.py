@@ -210,7 +210,7 @@ class Gateway:
         """Another process has led: what is known of the sessions is old, and they are not ours.
 
         The connections end, so that the broker sends again what was taken and not acknowledged. A
-        ledger that is new knows no connection: nothing is taken on one that was there before.
+        record that is new knows no connection: nothing is taken on one that was there before.
         """
         for name in sorted(self._persistent):  # the session that we send by is ours alone
             redelivery = self.redeliveries[name]

@@ -124,7 +124,7 @@ class SessionRedelivery:
         self._awaited: dict[int, float] = {}
 
     def replaced(self) -> "SessionRedelivery":
-        """A new ledger for the session, after another process has led: of this one it knows only
+        """A new record of the session, after another process has led: of this one it knows only
         which messages were taken and given up."""
         new = SessionRedelivery(self.name)
         new._awaited = {

@@ -263,7 +263,7 @@ def test_what_a_fenced_process_had_judged_is_judged_again(habits: Habits) -> Non
 
 @BOTH
 def test_a_session_that_the_service_forgot_is_connected_anew(habits: Habits) -> None:
-    """A ledger that knew no connection acknowledged nothing on the one that was there, for ever."""
+    """A record that knew no connection acknowledged nothing on the one that was there, for ever."""
 
     async def story(world: World) -> None:
         async with world.open():
