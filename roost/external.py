@@ -26,7 +26,7 @@ from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, check_free
 from roost.shutdown import CONNECTIONS, Closing
 from roost.sql_watch import watch_readers
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 
 PARTITIONS_MAX = 64
 

@@ -44,7 +44,7 @@ from roost.shutdown import run_until_stopped
 from web.app import create_app
 from web.http.addresses import Addresses
 from web.http.connections import Connections
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 from web.http.sockets import Sockets
 from web.ops.metrics import ProcessFigures
 

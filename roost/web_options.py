@@ -24,8 +24,8 @@ from roost.settings import (
 )
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR
 from web.http.bounds import Bounds
+from web.http.context import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 from web.http.pace import PER_S
-from web.http.routing import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 
 
 @Parameter(name="*")

@@ -32,12 +32,13 @@ from web.api.import_budget import Imports
 from web.http import middleware, problems
 from web.http.addresses import Addresses
 from web.http.auth import Auth, Tokens
+from web.http.context import Context, WebSettings
 from web.http.early_answer import with_an_end
 from web.http.limits import Rates
 from web.http.long_queries import LongQueries
 from web.http.pace import Pace
 from web.http.paced_body import PacedConnection
-from web.http.routing import PREFIX, Context, WebSettings
+from web.http.routing import PREFIX
 from web.http.sockets import Sockets
 from web.http.thinking import Thinking
 from web.http.upload_places import Uploads
@@ -46,7 +47,7 @@ from web.ops import dashboard_files, operations
 from web.ops.metrics import ProcessFigures
 from web.people import account, api_keys, listeners, resetting, sessions, zalo
 from web.people.hashing import Hashing
-from web.people.sign_in import SignInLimits
+from web.people.sign_in_limits import SignInLimits
 
 BODY_BYTES_MAX = 1 << 20
 BODY_WITHIN_S = 30

@@ -33,9 +33,9 @@ from protocol.records import Device
 from protocol.times import SECOND_US
 from web.http.auth import Principal
 from web.http.connections import known
+from web.http.context import Context
 from web.http.paced_frames import at_a_pace
 from web.http.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
-from web.http.routing import Context
 from web.http.socket_auth import SocketClosed, authenticated, frame_bytes, still_in
 from web.http.sockets import Sockets
 

@@ -22,7 +22,7 @@ from roost.deadline import END_WITHIN_S
 from roost.shutdown import run_until_stopped
 from tests.simulation.broken import Broken
 from web.app import create_app
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 from web.http.sockets import Sockets
 
 if TYPE_CHECKING:

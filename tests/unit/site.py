@@ -18,7 +18,7 @@ from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
 from actors.service import Service, open_service
 from web.app import create_app
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 
 ACCOUNT = {"email": "ada@example.org", "password": "correct-horse"}
 

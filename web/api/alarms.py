@@ -7,8 +7,9 @@ from protocol.errors import NotFound
 from protocol.events import AlarmChanged
 from protocol.rest.listing import ALARMS
 from protocol.rest.resources import Id, Page
+from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("alarms")
 

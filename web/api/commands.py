@@ -19,9 +19,10 @@ from protocol.rest.listing import COMMANDS
 from protocol.rest.resources import Page
 from protocol.times import SECOND_US
 from web.api.devices import device_of
+from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_of
 from web.http.preconditions import id_for, used_otherwise
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("commands")
 

@@ -11,9 +11,10 @@ from actors.ports.media import MediaFiles
 from protocol.errors import Forbidden, NotFound
 from protocol.records import Media
 from web.api.media import media_of
+from web.http.context import Call
 from web.http.disposition import named
 from web.http.ranges import Validators
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("media")
 

@@ -31,10 +31,11 @@ from protocol.rest.resources import (
     device_resource,
 )
 from protocol.times import format_us
+from web.http.context import Call
 from web.http.disposition import attachment
 from web.http.listing import SearchQuery, listed
 from web.http.preconditions import check_match, tag
-from web.http.routing import Api, Call
+from web.http.routing import Api
 from web.people.sign_in import note
 
 log = structlog.get_logger("roost.web")

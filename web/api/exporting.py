@@ -13,10 +13,10 @@ from actors.ports.store import FeedPage
 from protocol import codec
 from protocol.records import Feed, StoredReading
 from protocol.rest.resources import ReadingView, reading_view
+from web.http.context import Call
 from web.http.disposition import attachment
 from web.http.openapi import CSV, LINES
 from web.http.paging import showable
-from web.http.routing import Call
 
 PAGE = 5_000
 # Rows that are written at once take about 7 ms; whoever else is there has a turn then.

@@ -12,9 +12,10 @@ from protocol.records import Feed
 from protocol.rest.listing import FEEDS
 from protocol.rest.resources import FeedChange, FeedView, Id, NewFeed, Page, feed_view
 from web.api.devices import device_of
+from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
 from web.http.preconditions import check_match, tag
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("feeds")
 

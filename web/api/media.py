@@ -11,8 +11,9 @@ from protocol.media.media import MediaStats, MediaView, first_day_us, media_stat
 from protocol.records import Media
 from protocol.rest.listing import MEDIA
 from protocol.rest.resources import Page
+from web.http.context import Call
 from web.http.listing import SearchQuery, listed
-from web.http.routing import Api, Call
+from web.http.routing import Api
 from web.http.uploads import receive
 
 api = Api("media")

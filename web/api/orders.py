@@ -21,9 +21,10 @@ from protocol.shop.views import (
     sums_view,
 )
 from protocol.times import EPOCH, SECOND_US
+from web.http.context import Call
 from web.http.listing import ListQuery, listed
 from web.http.preconditions import id_for, used_otherwise
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("shop")
 

@@ -18,9 +18,10 @@ from protocol.shop.views import (
     product_view,
     stock_view,
 )
+from web.http.context import Call
 from web.http.listing import SearchQuery, listed, truth
 from web.http.preconditions import check_match, tag
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("shop")
 

@@ -10,8 +10,9 @@ from protocol.ids import is_uuid
 from protocol.rest.listing import REJECTIONS
 from protocol.rest.resources import Deleted, Id, Page, RejectionView, Time, rejection_view
 from web.api.values import instant
+from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("feeds")
 

@@ -24,9 +24,10 @@ from protocol.schedule.schedules import (
     schedule_view,
 )
 from protocol.times import SECOND_US, format_us, parse_rfc3339
+from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of, truth
 from web.http.preconditions import check_match, tag
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("media-schedules")
 

@@ -1,7 +1,8 @@
 """What a page must know before anybody has signed in."""
 
 from protocol.rest.site import SiteView, ZaloSite
-from web.http.routing import Api, Call
+from web.http.context import Call
+from web.http.routing import Api
 
 api = Api("people")
 

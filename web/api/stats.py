@@ -12,7 +12,8 @@ from protocol.shop.views import day_view, stock_view, sums_view
 from protocol.times import FIRST_US, SECOND_US, format_us
 from web.api.orders import orders_by_day
 from web.api.values import instant
-from web.http.routing import Api, Call
+from web.http.context import Call
+from web.http.routing import Api
 
 api = Api("dashboard")
 

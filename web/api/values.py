@@ -31,9 +31,10 @@ from protocol.rest.resources import (
 from protocol.times import FIRST_US, LAST_US, format_us, parse_rfc3339
 from web.api.exporting import exported, wanted_kind
 from web.api.feeds import feed_of
+from web.http.context import Call
 from web.http.listing import shown_of
 from web.http.paging import page, place_of
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("readings")
 

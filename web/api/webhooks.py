@@ -30,9 +30,10 @@ from protocol.webhook.views import (
     webhook_created,
     webhook_view,
 )
+from web.http.context import Call
 from web.http.listing import ListQuery, SearchQuery, listed, some_of, truth
 from web.http.preconditions import check_match, tag
-from web.http.routing import Api, Call
+from web.http.routing import Api
 
 api = Api("webhooks")
 

@@ -19,7 +19,7 @@ from protocol.errors import BadPayload, Invalid
 from protocol.ids import is_uuid
 from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
 from protocol.rest.resources import Limit, Page
-from web.http.routing import Call
+from web.http.context import Call
 
 R = TypeVar("R")
 V = TypeVar("V")

@@ -11,7 +11,7 @@ import uuid
 from werkzeug.http import parse_etags
 
 from protocol.errors import Invalid, PreconditionFailed
-from web.http.routing import Call
+from web.http.context import Call
 
 KEY_HEADER = "Idempotency-Key"
 KEY_MAX = 255

@@ -10,7 +10,6 @@ are here.
 
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,7 +18,6 @@ import trio
 from quart import Quart, Request, Response, request
 from werkzeug.routing import BaseConverter, Map
 
-from actors.service import Service
 from protocol import codec
 from protocol.errors import (
     Busy,
@@ -32,19 +30,10 @@ from protocol.errors import (
 )
 from protocol.ids import is_uuid
 from protocol.people.access import WRITE, ApiKey
-from protocol.records import User
 from protocol.rest.resources import Page
-from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
-from web.http.addresses import Addresses
-from web.http.auth import Auth, Principal
-from web.http.bounds import Bounds
 from web.http.connections import known
-from web.http.long_queries import LongQueries
-from web.http.pace import PER_S
+from web.http.context import Call, Context
 from web.http.query import decode_query
-from web.http.thinking import Thinking
-from web.http.upload_places import Uploads
-from web.people.hashing import Hashing
 
 log = structlog.get_logger("roost.web")
 
@@ -56,136 +45,6 @@ SIGNATURE = "signature"  # the parameter of a query that makes it a signed link
 WORK_WITHIN_S = 660.0
 # How often a change begins again because of others.
 AGAIN_MAX = 5
-
-MEDIA_BYTES_MAX = 256 << 20
-MEDIA_QUOTA_BYTES = 10 << 30
-REQUESTS_PER_S = 100.0  # of one user
-
-
-class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the outside needs to know. `mqtt_url` is where devices connect.
-
-    `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
-    `webhooks_private`: webhooks may lead to networks that are not public.
-    `cors_origins`: whose pages may use the API. `requests_per_s`: of one user;
-    `requests_per_s_of_address`: of one address, whoever asks.
-    `imported_per_hour`, `imported_bytes_per_hour`: readings in files, and the files, of one user.
-    `zalo_app_id`, `zalo_permission_url`: where people begin to sign in with Zalo.
-    `map_tiles_url`: a template with {z}, {x} and {y}; without it the map shows land outlines.
-    `trusted_proxies`: networks whose word on the client's address and TLS counts.
-    `bounds`: how much of everything one may have.
-    """
-
-    jwt_secret: str
-    public_url: str | None = None
-    signup_open: bool = True
-    mqtt_url: str | None = None
-    media_bytes_max: int = MEDIA_BYTES_MAX
-    media_quota_bytes: int = MEDIA_QUOTA_BYTES
-    webhooks_private: bool = False
-    cors_origins: tuple[str, ...] = ()
-    requests_per_s: float = REQUESTS_PER_S
-    imported_per_hour: int = IMPORTED_PER_HOUR
-    imported_bytes_per_hour: int = IMPORTED_BYTES_PER_HOUR
-    zalo_app_id: str | None = None
-    zalo_permission_url: str = ""
-    map_tiles_url: str | None = None
-    map_attribution: str = ""
-    trusted_proxies: tuple[Any, ...] = ()  # of web.http.addresses.Network
-    bounds: Bounds = Bounds()
-    requests_per_s_of_address: float = PER_S
-
-
-class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What handlers work with."""
-
-    service: Any  # Service; msgspec does not check classes of ours
-    auth: Any  # Auth
-    hashing: Any  # Hashing
-    settings: WebSettings
-    uploads: Any  # Uploads
-    limits: Any  # SignInLimits
-    rates: Any  # Rates
-    imports: Any  # Imports
-    addresses: Any  # Addresses
-    thinking: Any  # Thinking
-    queries: Any  # LongQueries
-    pace: Any  # Pace
-
-
-class Call:
-    """One request: who asks, and what handlers may use.
-
-    Attributes:
-        headers: of the answer.
-        status: of the answer, where it is not the operation's usual one.
-    """
-
-    def __init__(self, context: Context, asked: Request, principal: Principal | None) -> None:
-        self.service: Service = context.service
-        self.auth: Auth = context.auth
-        self.hashing: Hashing = context.hashing
-        self.settings = context.settings
-        self.uploads: Uploads = context.uploads
-        self.imports: Imports = context.imports
-        self.request = asked
-        self.limits = context.limits
-        self._thinking: Thinking = context.thinking
-        self._queries: LongQueries = context.queries
-        self._addresses: Addresses = context.addresses
-        self._principal = principal
-        self.headers: dict[str, str] = {}
-        self.status: int | None = None
-
-    @property
-    def principal(self) -> Principal:
-        assert self._principal is not None, "a public operation has no user"
-        return self._principal
-
-    @property
-    def user(self) -> User:
-        return self.principal.user
-
-    @property
-    def has_user(self) -> bool:
-        """False where a signed link stands for the login."""
-        return self._principal is not None
-
-    @property
-    def address(self) -> str:
-        """Where the client is."""
-        return self._addresses.client(self.request)
-
-    def where(self) -> str:
-        """What the outside calls us. A `Host` that anybody may send is no word for a link."""
-        if self.settings.public_url is None:
-            raise Forbidden("the operator has to set the public URL first")
-        return self.settings.public_url
-
-    @property
-    def is_https(self) -> bool:
-        """Whether the client speaks TLS, as far as we can know."""
-        public = self.settings.public_url or ""
-        return public.startswith("https:") or self._addresses.is_https(self.request)
-
-    async def think(self, step: Callable[[], T]) -> T:
-        """What this step, of tens of milliseconds, answers, once it is its turn. Raises also
-        `TooMany` and `Busy`."""
-        return await self._thinking.turn(self.user.id, step)
-
-    def charting(self) -> AbstractAsyncContextManager[None]:
-        """While the database works out what may take long. Raises `TooMany` and `Busy`."""
-        return self._queries.charting.turn(self.user.id)
-
-    def erasing(self) -> AbstractAsyncContextManager[None]:
-        """While a history is erased. Raises `TooMany` and `Busy`."""
-        return self._queries.erasing.turn(self.user.id)
-
-    async def data(self) -> bytes:
-        """The body, up to the app's limit."""
-        data = await self.request.get_data(as_text=False)
-        assert isinstance(data, bytes)
-        return data
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,9 @@ from protocol.errors import BadPayload, Busy, Problem, TooMany, Unauthorized, Un
 from protocol.events import Auth as AuthFrame
 from protocol.events import from_client
 from web.http.auth import Principal
+from web.http.context import Context
 from web.http.idle_sockets import IdleSockets
 from web.http.problems import CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
-from web.http.routing import Context
 
 AUTH_WITHIN_S = 10.0
 

@@ -15,8 +15,8 @@ import msgspec
 from quart import Quart, Request, Response, request
 
 from protocol.errors import NotFound
+from web.http.context import WebSettings
 from web.http.problems import of_problem
-from web.http.routing import WebSettings
 
 BUILT = files("web") / "dashboard" / "dist"
 PAGES = files("web") / "pages"

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from actors.runtime.made_once import MadeOnce
 from actors.service import Service
 from protocol import codec
+from web.http.context import Context
 from web.http.openapi import document
-from web.http.routing import Context, Operation
+from web.http.routing import Operation
 from web.http.sockets import Sockets
 from web.ops.database_look import DatabaseLook
 from web.ops.metrics import CONTENT_TYPE, Metrics, ProcessFigures

@@ -12,8 +12,9 @@ from protocol import codec
 from protocol.errors import Forbidden, Invalid, TooLarge, Unauthorized
 from protocol.records import User
 from protocol.rest.resources import Credentials, NewUser, Token, UserChange, UserView, user_view
+from web.http.context import Call
 from web.http.preconditions import check_match, tag
-from web.http.routing import Api, Call
+from web.http.routing import Api
 from web.people.hashing import Who
 from web.people.sign_in import account_of, begin_session, note
 

@@ -16,8 +16,9 @@ from protocol.people.access import (
 from protocol.rest.listing import API_KEYS
 from protocol.rest.resources import Page
 from web.api.values import instant
+from web.http.context import Call
 from web.http.listing import SearchQuery, listed
-from web.http.routing import Api, Call
+from web.http.routing import Api
 from web.people.sign_in import note
 
 api = Api("people")

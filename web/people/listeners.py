@@ -5,7 +5,8 @@ import msgspec
 from actors.access.mqtt_credentials import new_listener
 from protocol.device.listeners import ListenerCreated, ListenerView, NewListener, listener_view
 from protocol.errors import NotFound
-from web.http.routing import Api, Call
+from web.http.context import Call
+from web.http.routing import Api
 from web.people.sign_in import note
 
 api = Api("people")

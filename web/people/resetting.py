@@ -10,7 +10,8 @@ import structlog
 from actors.ports.mail import Mailer
 from protocol.errors import Forbidden, Unauthorized, Unavailable, in_words
 from protocol.people.access import PasswordReset, ResetAsked, kept_of
-from web.http.routing import Api, Call
+from web.http.context import Call
+from web.http.routing import Api
 from web.people.reset_links import new_link
 from web.people.sign_in import account_of, note
 

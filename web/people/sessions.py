@@ -7,8 +7,9 @@ from protocol.people.people import Action, AuditView, SessionView, Ticket, audit
 from protocol.rest.listing import AUDIT, SESSIONS
 from protocol.rest.resources import Page
 from web.http.auth import COOKIE
+from web.http.context import Call
 from web.http.listing import SearchQuery, listed
-from web.http.routing import Api, Call
+from web.http.routing import Api
 from web.people.sign_in import note
 
 api = Api("people")

@@ -8,7 +8,8 @@ from actors.ports.identity import Identity, IdentityProvider
 from protocol.errors import Conflict, Forbidden, Unauthorized
 from protocol.records import User
 from protocol.rest.resources import Token, ZaloCode
-from web.http.routing import Api, Call
+from web.http.context import Call
+from web.http.routing import Api
 from web.people.sign_in import begin_session
 
 api = Api("people")

@@ -12,7 +12,7 @@ import structlog
 
 from protocol.errors import SettingsError
 from roost import logs as roost_logs
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 
 # Not literals where they are used: a traceback shows lines of source.
 SECRET = "very-secret-indeed"

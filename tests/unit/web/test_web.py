@@ -15,8 +15,8 @@ from protocol.times import FIRST_US, LAST_US
 from tests.unit.site import ACCOUNT, Site
 from web.app import BODY_BYTES_MAX, create_app
 from web.http import openapi, paging
+from web.http.context import WebSettings
 from web.http.examples import EXAMPLES
-from web.http.routing import WebSettings
 from web.ops import operations
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

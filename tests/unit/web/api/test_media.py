@@ -9,7 +9,7 @@ from tests.unit.multipart import BOUNDARY, HEADERS, body, part
 from tests.unit.samples import REFUSED, TAKEN, png
 from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 from web.http.upload_places import UPLOADS_OF_USER_MAX
 from web.http.uploads import AROUND_BYTES
 

@@ -8,7 +8,7 @@ from actors.adapters.memory.clocks import PlainHasher
 from roost import logs
 from tests.unit.site import Site
 from web.app import create_app
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 
 PAGE = "https://app.example"
 ME = "/api/v1/users/me"

@@ -10,7 +10,7 @@ from quart_trio import QuartTrio
 from protocol.errors import SettingsError
 from roost.settings import check_tiles
 from tests.unit.site import Site
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 from web.ops import dashboard_files
 
 SETTINGS = WebSettings(jwt_secret="x" * 32, mqtt_url="mqtt://127.0.0.1:1883")

@@ -18,9 +18,9 @@ from tests.unit.site import ACCOUNT, Site
 from tests.unit.web.people.test_sessions import closed_with
 from web.app import create_app
 from web.http.auth import Tokens
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 from web.people.reset_links import new_link
-from web.people.sign_in import ADDRESS_TRIES
+from web.people.sign_in_limits import ADDRESS_TRIES
 
 ID = "7c9f2ae6-5c59-5098-bee7-3bbacd66b744"
 

@@ -11,10 +11,10 @@ from actors.adapters.system.clocks import Argon2Hasher
 from protocol.errors import Busy, TooMany
 from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
-from web.http.routing import WebSettings
+from web.http.context import WebSettings
 from web.people.hashing import LOOKS_AT_ONCE, OF_ONE_MAX, WAITING_MAX, Hashing, Who
 from web.people.places import Places
-from web.people.sign_in import ACCOUNT_TRIES, ADDRESS_TRIES, PAIR_TRIES, SIGN_UPS
+from web.people.sign_in_limits import ACCOUNT_TRIES, ADDRESS_TRIES, PAIR_TRIES, SIGN_UPS
 
 LOGIN = "/login/access-token"
 WRONG = {**ACCOUNT, "password": "wrong-wrong"}

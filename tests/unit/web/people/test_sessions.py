@@ -21,8 +21,8 @@ from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
 from web.http.addresses import Addresses
-from web.http.routing import WebSettings
-from web.people.sign_in import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
+from web.http.context import WebSettings
+from web.people.sign_in_limits import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
 
 NEW = {"password": "battery-staple", "current_password": ACCOUNT["password"]}
 
