@@ -1,6 +1,6 @@
 """Readings summed up per minute and hour, of each feed and of each user.
 
-A job takes what commits noted (`rollup_notes`) and counts just those minutes again from the
+A job takes what commits noted (`notes`) and counts just those minutes again from the
 readings, then their hours, then those of the user: late readings are in it like all others, and
 counting twice is harmless. Two promises hold at every moment: the sums of a feed equal its readings
 but for minutes that are noted; the sums of a user equal those of the feeds but for hours that are

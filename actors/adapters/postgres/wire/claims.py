@@ -2,7 +2,7 @@
 
     done = await each_apart(connection, WORK, keys, one, now_us=now_us)
 
-A claim that failed begins again (`isolating.whole_or_apart`): it finds its rows by their numbers
+A claim that failed begins again (`isolation.whole_or_apart`): it finds its rows by their numbers
 and other narrow columns alone, which no broken value hides, and reads and does one after the other.
 Those that fail are put aside as dead letters and are due again after their pause; nothing of them
 is read or written for that but their due time.

@@ -107,7 +107,7 @@ async def _leave(connection: Any) -> None:
 async def open_pool(url: str, size: int, of: type[Connection], **settings: str) -> Any:
     """A pool that connects when first used, so that the service can start before its database.
 
-    Without timers for statements and idle connections: deadlines are those of `crossing`.
+    Without timers for statements and idle connections: deadlines are those of `pool`.
     """
     return await asyncpg.create_pool(
         url,

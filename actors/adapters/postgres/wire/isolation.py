@@ -3,7 +3,7 @@
     await whole_or_apart(connection, work, …)
 
 What works on many rows does so at once, and costs nothing for this. Only where that fails it begins
-again, one row after the other (`claiming`) or in halves, each under a savepoint of its own.
+again, one row after the other (`claims`) or in halves, each under a savepoint of its own.
 
 What a row contains is its own fault. Where the server cannot read what it has stored, that may be
 one row, or something that all rows need: it is the row's where another one can be read, and else
