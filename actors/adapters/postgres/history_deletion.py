@@ -1,8 +1,8 @@
 """Readings that go: some of a feed, a feed with all it has, what a feed keeps no longer.
 
 Whatever goes, the sums of its feed are right in the same transaction. The sums of its user are too
-many for that: the hours in question are noted (`user_rollups_stale`), and until `rollups.rolling` made them
-again, the sums of the feeds stand in for them.
+many for that: the hours in question are noted (`user_rollups_stale`), and until `rollups.rolling`
+made them again, the sums of the feeds stand in for them.
 """
 
 from collections.abc import Sequence
