@@ -34,7 +34,7 @@ from actors.ingest.refusal_budget import RefusalBudget
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
 from actors.leadership import BEAT_S, Leadership
-from actors.media.library import Library
+from actors.media import library
 from actors.ports import Ports
 from actors.ports.broker import Broker
 from actors.ports.identity import IdentityProvider
@@ -109,7 +109,7 @@ class Service:
         self.mailer: Mailer | None = ports.mailer
         self.zalo: IdentityProvider | None = ports.zalo
         self.machine: Machine | None = ports.machine
-        self.media = Library(ports.store, ports.files, ports.clock)
+        self.media = library.Library(ports.store, ports.files, ports.clock)
         self.mqtt_relay = MqttRelay(
             ports.store,
             ports.broker,

@@ -8,7 +8,7 @@ import trio
 
 from actors.due.retention import Retention
 from actors.ingest.refusal_budget import RefusalLimits
-from actors.media.library import Library
+from actors.media import library
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
@@ -22,7 +22,7 @@ def keep_tidy(
     supervisor: Supervisor,
     store: Store,
     clock: WallClock,
-    media: Library,
+    media: library.Library,
     refusals: RefusalLimits,
 ) -> None:
     """Rows that are needed no more, readings beyond their feeds' retention, more refusals than are

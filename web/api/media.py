@@ -5,7 +5,7 @@ from typing import Annotated
 import trio
 from msgspec import Meta
 
-from actors.media.library import check_quota
+from actors.media import library
 from protocol.errors import Busy, NotFound
 from protocol.media.media import MediaStats, MediaView, first_day_us, media_stats, media_view
 from protocol.records import Media
@@ -43,7 +43,7 @@ async def add_media(call: Call) -> MediaView:
     service, settings = call.service, call.settings
     with call.uploads.take(call.user.id) as place:
         used = await service.store.media_used(call.user.id)
-        check_quota(used + 1, settings.media_quota_bytes)
+        library.check_quota(used + 1, settings.media_quota_bytes)
         room = min(settings.media_bytes_max, settings.media_quota_bytes - used)
         async with service.files.draft() as draft:
             received = await receive(call.request, draft, room, place)

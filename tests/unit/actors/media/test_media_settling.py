@@ -8,7 +8,7 @@ import trio
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.media import MemoryFiles
 from actors.adapters.memory.store.store import MemoryStore
-from actors.media.library import DOUBT_AGE_S, Library
+from actors.media import library
 from actors.runtime.isolation import ALONE_MAX
 from protocol.errors import Busy, Unavailable
 from tests.unit.makers import NOW
@@ -31,7 +31,7 @@ class Disk(MemoryFiles):
 
     def grow_old(self) -> None:
         """All doubts are old enough to be looked at."""
-        aged = {each: since_s - DOUBT_AGE_S for each, since_s in self._doubtful.items()}
+        aged = {each: since_s - library.DOUBT_AGE_S for each, since_s in self._doubtful.items()}
         self._doubtful = aged
 
 
@@ -40,7 +40,7 @@ class Scene:
         self.files = Disk()
         self.clock = ManualClock(NOW)
         self.store = MemoryStore(self.clock)
-        self.media = Library(self.store, self.files, self.clock)
+        self.media = library.Library(self.store, self.files, self.clock)
 
     async def doubt(self, *names: bytes) -> None:
         for name in names:
