@@ -159,8 +159,8 @@ class Leadership:
         heard, now_s = self._heard(), trio.current_time()
         if heard != self._silence[0]:
             self._patience_s = self._patience_min_s
-        # While the store is away, what comes cannot be acknowledged, so nothing more comes.
-        if heard != self._silence[0] or not lead.has_standby or not self.may_serve:
+        # After an outage of the store there is none yet, so its silence does not count.
+        if heard != self._silence[0] or not lead.has_standby:
             self._silence = heard, now_s
         return now_s - self._silence[1] >= self._patience_s
 

@@ -154,7 +154,7 @@ class Service:
             give_up=lambda: self._give_up(),
             stood_by=lambda: self.gateway.others_serve(),
             heard=lambda: self.gateway.brought,
-            reaches_broker=lambda: self.gateway.can_send,
+            reaches_broker=lambda: self.gateway.connected_sessions > 0,
             patience_s=PATIENCE_CANARIES * pulse.canary_s,
             alone=pulse.is_alone,
             beat_s=pulse.beat_s,

@@ -183,14 +183,6 @@ class Gateway:
         """How many messages the broker has brought, canaries among them."""
         return self.messages + self._canaries_heard
 
-    @property
-    def can_send(self) -> bool:
-        """Whether a session that we send by is connected: standing by, too."""
-        return any(
-            redelivery.connection and name not in self._persistent
-            for name, redelivery in self.redeliveries.items()
-        )
-
     async def prepare(self, session: str) -> None:
         """Before a connection: wait for the lead, and learn what earlier processes left in doubt.
 

@@ -341,3 +341,25 @@ async def test_where_nothing_comes_through_anywhere_the_lead_goes_ever_more_rare
         await trio.sleep(PATIENCE_S + REPLACED_WITHIN_S)
         assert (leader.leadership.leads, leader.leadership.gave_way) == (False, before + 1)
         nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_the_silence_of_an_outage_of_the_store_is_no_reason_to_give_way() -> None:
+    """Nothing is acknowledged meanwhile, so nothing more comes."""
+    store = MemoryStore(ManualClock())
+    one, other = Candidate(store, "one"), Candidate(store, "other")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.leadership.run)
+        await one.serve()
+        nursery.start_soon(other.leadership.run)
+        await trio.sleep(LEASE_S)
+        one.cut_off_s = other.cut_off_s = trio.current_time()
+        await trio.sleep(2 * BEAT_S)  # it has looked, and heard the last
+        one.faults.away = other.faults.away = True
+        await trio.sleep(4 * PATIENCE_S)
+        one.faults.away = False
+        await trio.sleep(BEAT_S)
+        other.faults.away = False
+        await trio.sleep(PATIENCE_S - 2 * BEAT_S)
+        assert (one.leadership.leads, one.leadership.gave_way) == (True, 0)
+        nursery.cancel_scope.cancel()
