@@ -13,7 +13,8 @@ from protocol.ids import is_uuid
 from protocol.times import SECOND_US
 
 # Kinds of work. `ROWS` are rows that no list or snapshot can show, `HISTORY` feeds whose old
-# readings cannot be deleted.
+# readings cannot be deleted, `SESSIONS` commits of which nobody can read what a session took: what
+# the broker sends again of them may be taken twice.
 PLANS = "plans"
 OCCURRENCES = "occurrences"
 COMMANDS = "commands"
@@ -24,9 +25,10 @@ ROLLUPS = "rollups"
 MEDIA = "media"
 ROWS = "rows"
 HISTORY = "history"
+SESSIONS = "sessions"
 KINDS = (
     *(PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA, ROWS),
-    HISTORY,
+    *(HISTORY, SESSIONS),
 )
 # Their subject is the id of a row that has a due time of its own.
 OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)

@@ -210,11 +210,10 @@ def again(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
     )
 
 
-def after_try(webhook: Webhook, outcome: Outcome, now_us: int) -> Webhook:
-    """The webhook after a try: one that fails is left alone for a while."""
+def after_try(failures: int, outcome: Outcome, now_us: int) -> tuple[int, int | None]:
+    """How many tries of a webhook failed one after the other, and until when (µs) it is left
+    alone, after one more try."""
     if outcome.is_good:
-        return msgspec.structs.replace(webhook, failures=0, paused_us=None)
-    pause_s = min(PAUSE_FIRST_S << min(webhook.failures, 20), PAUSE_MAX_S)
-    return msgspec.structs.replace(
-        webhook, failures=webhook.failures + 1, paused_us=now_us + pause_s * SECOND_US
-    )
+        return 0, None
+    pause_s = min(PAUSE_FIRST_S << min(failures, 20), PAUSE_MAX_S)
+    return failures + 1, now_us + pause_s * SECOND_US

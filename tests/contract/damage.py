@@ -20,17 +20,34 @@ COLUMNS = {
     "feeds": ("name", "feeds"),
     "alarms": ("detail", "alarms"),
 }
-# More than a row holds, also when it is compressed.
-_WIDE = "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 400) AS n)"
+# More than a row holds, also when it is compressed, by the type of the column.
+_WIDE = {
+    "text": "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 400) AS n)",
+    "bytea": "(SELECT string_agg(sha256(n::text::bytea), '') FROM generate_series(1, 400) AS n)",
+    "text[]": "(SELECT array_agg(md5(n::text)) FROM generate_series(1, 400) AS n)",
+    "integer[]": "(SELECT array_agg(hashtext(n::text)) FROM generate_series(1, 4000) AS n)",
+}
+_GARBLED = {
+    "text": "'\\xff22'::bytea::text",
+    "text[]": "ARRAY['\\xff22'::bytea::text]",
+}
+_TYPE = """
+SELECT format_type(atttypid, NULL) FROM pg_attribute
+WHERE attrelid = $1::text::regclass AND attname = $2
+"""
 
 
-async def lost(store: Any, table: str, num: int, column: str | None = None) -> None:
+async def lost(
+    store: Any, table: str, num: int, column: str | None = None, key: str = "num"
+) -> None:
     """Its value was moved out of the row, and is not where it was moved to."""
+    column = column or COLUMNS[table][0]
     if isinstance(store, MemoryStore):
         store.unreadable[COLUMNS[table][1], num] = "DataCorruptedError: missing chunk number 0"
         return
 
     async def unit(connection: Any) -> None:
+        kind_of = await connection.fetchval(_TYPE, table, column)
         name, toast = await connection.fetchrow(
             "SELECT reltoastrelid::regclass::text, reltoastrelid FROM pg_class"
             " WHERE oid = $1::text::regclass",
@@ -38,7 +55,7 @@ async def lost(store: Any, table: str, num: int, column: str | None = None) -> N
         )
         before = await connection.fetch(f"SELECT chunk_id FROM {name}")
         await connection.execute(
-            f"UPDATE {table} SET {column or COLUMNS[table][0]} = {_WIDE} WHERE num = $1", num
+            f"UPDATE {table} SET {column} = {_WIDE[kind_of]} WHERE {key} = $1", num
         )
         # A superuser may delete from there if it is called an ordinary table meanwhile.
         await connection.execute("SET allow_system_table_mods = on")
@@ -56,19 +73,21 @@ async def lost(store: Any, table: str, num: int, column: str | None = None) -> N
     await store._work(unit)
 
 
-async def garbled(store: Any, table: str, num: int, column: str | None = None) -> None:
+async def garbled(
+    store: Any, table: str, num: int, column: str | None = None, key: str = "num"
+) -> None:
     """Its value is no UTF-8."""
+    column = column or COLUMNS[table][0]
     if isinstance(store, MemoryStore):
         store.unreadable[COLUMNS[table][1], num] = "UnicodeDecodeError: invalid start byte"
         return
 
     async def unit(connection: Any) -> None:
+        kind_of = await connection.fetchval(_TYPE, table, column)
         async with connection.transaction():
             await connection.execute("CREATE CAST (bytea AS text) WITHOUT FUNCTION")
             await connection.execute(
-                f"UPDATE {table} SET {column or COLUMNS[table][0]} = '\\xff22'::bytea::text"
-                " WHERE num = $1",
-                num,
+                f"UPDATE {table} SET {column} = {_GARBLED[kind_of]} WHERE {key} = $1", num
             )
             await connection.execute("DROP CAST (bytea AS text)")
 

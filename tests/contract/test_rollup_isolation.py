@@ -3,6 +3,7 @@
 import pytest
 
 from protocol.dead_letters import ROLLUPS
+from protocol.errors import Unavailable
 from protocol.rest.charts import Bucket
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import of
@@ -47,6 +48,33 @@ async def test_a_minute_that_fails_is_put_aside_and_its_neighbours_are_summed_up
     # Nothing is tried before its time.
     assert await home.store.roll_up(100) == 0
     assert (await home.store.dead_letters(10, None))[0].attempts == 1
+
+
+_UNREAD = (
+    "CREATE FUNCTION unread() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " RAISE 'invalid page' USING ERRCODE = 'XX001'; END $$",
+    "CREATE TRIGGER unread BEFORE INSERT ON feed_rollups FOR EACH ROW"
+    f" WHEN (new.max = {BAD} AND new.level = 1) EXECUTE FUNCTION unread()",
+)
+
+
+async def test_so_is_one_whose_readings_the_server_cannot_read(scene: Scene) -> None:
+    """Nobody's minutes were summed up any more."""
+    home = scene.home
+    for statement in _UNREAD:
+        await scene.fetch(statement)
+    values = [1.0, BAD, 3.0]
+    for n, value in enumerate(values):
+        await home.commit(of(home.reading(value, START + n * 61 * MINUTE)))
+    assert await home.store.roll_up(100) == 0
+    (letter,) = await home.store.dead_letters(10, None)
+    assert "invalid page" in letter.reason
+    assert [bucket.max for bucket in await chart(scene)] == values
+    # Where it can read nothing, it is in trouble, and nothing is put aside.
+    await home.commit(of(home.reading(BAD, START + 9 * 61 * MINUTE)))
+    with pytest.raises(Unavailable):
+        await home.store.roll_up(100)
+    assert len(await home.store.dead_letters(10, None)) == 1
 
 
 async def test_it_is_tried_again_and_its_letter_goes_when_it_succeeds(forbidding: Scene) -> None:

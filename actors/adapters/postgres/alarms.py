@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres.dead_letters import hold
+from actors.adapters.postgres.row_letters import note_device
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import (
@@ -16,7 +16,7 @@ from actors.adapters.postgres.wire.isolation import (
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import WaitingAlarms
-from protocol.dead_letters import DEVICES
+from protocol.dead_letters import reason_of
 from protocol.device.alarms import DROPPED, Alarm
 from protocol.records import Device
 from protocol.times import writable
@@ -60,7 +60,7 @@ SELECT {ALARM}, d.code, f.alarm_after_s FROM {FROM}
 WHERE a.num = ANY($1) AND a.state = 'pending' AND f.alarm_after_s > 0 ORDER BY a.num
 """
 _WHOSE = """
-SELECT d.user_id::text, d.code FROM alarms a JOIN devices d ON d.num = a.device_num
+SELECT d.user_id::text, d.num FROM alarms a JOIN devices d ON d.num = a.device_num
 WHERE a.num = $1
 """
 _Waiting = tuple[tuple[str, str], Alarm, float]
@@ -176,7 +176,7 @@ async def _pending(connection: Any, limit: int, after: int, *, apart: bool) -> W
     async def aside(num: int, error: Exception) -> None:
         row = await connection.fetchrow(_WHOSE, num)
         if row is not None:
-            await _put_device_aside(connection, row["user_id"], row["code"], error)
+            await note_device(connection, row["num"], row["user_id"], reason_of(error))
 
     async def read_one(num: int) -> None:
         await connection.fetchrow(f"SELECT {ALARM} FROM {FROM} WHERE a.num = $1", num)
@@ -198,11 +198,6 @@ def _waiting(row: Any) -> _Waiting:
     return (row["user_id"], row["code"]), found, row["alarm_after_s"]
 
 
-async def _put_device_aside(connection: Any, user_id: str, code: str, error: Exception) -> None:
-    now_us = await connection.fetchval("SELECT now()")
-    await hold(connection, DEVICES, f"{user_id}/{code}", error, now_us=now_us, user_id=user_id)
-
-
 async def online_devices(connection: Any) -> list[Device]:
     """A device that nobody can read is put aside: all others have their leases."""
     return await whole_or_apart(connection, _online)
@@ -215,27 +210,27 @@ async def _online(connection: Any, *, apart: bool) -> list[Device]:
         )
         return [computed(rows.device, row) for row in found]
 
-    async def read(keys: Sequence[tuple[int, str, str]]) -> list[Device]:
+    async def read(nums: Sequence[int]) -> list[Device]:
         found = await connection.fetch(
-            f"SELECT {rows.DEVICE} FROM devices d WHERE num = ANY($1)", [num for num, _, _ in keys]
+            f"SELECT {rows.DEVICE} FROM devices d WHERE num = ANY($1)", list(nums)
         )
         return [computed(rows.device, row) for row in found]
 
-    async def aside(key: tuple[int, str, str], error: Exception) -> None:
-        _, user_id, code = key
-        await _put_device_aside(connection, user_id, code, error)
+    async def aside(num: int, error: Exception) -> None:
+        await note_device(connection, num, owners[num], reason_of(error))
 
     keys = await connection.fetch(
-        "SELECT num, user_id::text, code FROM devices WHERE status <> 'offline' ORDER BY num"
+        "SELECT num, user_id::text FROM devices WHERE status <> 'offline' ORDER BY num"
     )
+    owners = {key["num"]: key["user_id"] for key in keys}
+    nums = list(owners)
 
     async def probe() -> bool:
-        nums = [key["num"] for key in keys]
         return await can_read_another(
-            connection, newest_of("devices"), nums, lambda num: read([(num, "", "")])
+            connection, newest_of("devices"), nums, lambda num: read([num])
         )
 
-    return await halves_apart(connection, [tuple(key) for key in keys], read, aside, probe)
+    return await halves_apart(connection, nums, read, aside, probe)
 
 
 class AlarmCalls(PooledCalls):

@@ -30,6 +30,7 @@ from protocol.dead_letters import (
     PLANS,
     ROLLUPS,
     ROWS,
+    SESSIONS,
     SUBJECT_MAX,
     USER_SUMS,
     WEBHOOKS,
@@ -86,6 +87,7 @@ _SUBJECTS = {
     DEVICES: f"SELECT true FROM devices r WHERE r.user_id = {_THE_ID}"
     " AND r.code = substr(l.subject, 38)",
     HISTORY: f"SELECT true FROM feeds r WHERE r.retain_days IS NOT NULL AND r.num = {_ITS_NUMBER}",
+    SESSIONS: "SELECT true FROM taken r WHERE l.subject = r.session || ' ' || r.commit_no",
     # What a deleted listener left is cleared by the next try.
     LISTENERS: f"SELECT l.subject ~ '^{_ID}$'",
     ROWS: f"SELECT l.subject ~ '^({'|'.join(noun.name for noun in LISTS)}) [0-9]{{1,18}}$'",

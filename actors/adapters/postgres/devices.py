@@ -7,10 +7,12 @@ import asyncpg
 
 from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.listeners import tell_if_heard
+from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire import rows
-from actors.adapters.postgres.wire.isolation import Poison, computed
+from actors.adapters.postgres.wire.isolation import always, whole_or_halves
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
+from protocol.dead_letters import reason_of
 from protocol.errors import Conflict
 from protocol.records import Device, MqttLogin
 
@@ -122,16 +124,23 @@ async def set_login(connection: Any, device_id: str, login: MqttLogin) -> None:
 
 
 async def logins(connection: Any, usernames: Sequence[str]) -> dict[str, MqttLogin]:
-    found = await connection.fetch(
-        f"SELECT {rows.LOGIN} FROM devices WHERE username = ANY($1)", list(usernames)
-    )
-    logins: dict[str, MqttLogin] = {}
-    for row in found:
-        try:
-            logins[row["username"]] = computed(rows.login, row)
-        except Poison:
-            continue  # it comes in no more, and all others do; whoever loads the device tells of it
-    return logins
+    """A device whose row cannot be read is put aside, and comes in no more; all others do."""
+
+    async def read(some: Sequence[str]) -> list[MqttLogin]:
+        found = await connection.fetch(
+            f"SELECT {rows.LOGIN} FROM devices WHERE username = ANY($1)", list(some)
+        )
+        return [rows.login(row) for row in found]
+
+    async def aside(username: str, error: Exception) -> None:
+        row = await connection.fetchrow(
+            "SELECT num, user_id::text FROM devices WHERE username = $1", username
+        )
+        if row is not None:
+            await note_row(connection, "devices", row["num"], row["user_id"], reason_of(error))
+
+    found = await whole_or_halves(connection, usernames, read, aside, always)
+    return {login.username: login for login in found}
 
 
 async def issued(connection: Any, usernames: Sequence[str]) -> set[str]:

@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from actors.adapters.postgres.dead_letters import put_aside
 from actors.adapters.postgres.people import CHANNEL
-from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, Poison, computed, halves_apart
+from actors.adapters.postgres.row_letters import note_listener
+from actors.adapters.postgres.wire.isolation import (
+    MAY_BE_ROWS,
+    always,
+    computed,
+    halves_apart,
+    whole_or_halves,
+)
 from actors.adapters.postgres.wire.pool import PooledCalls
-from protocol.dead_letters import LISTENERS, reason_of
+from protocol.dead_letters import reason_of
 from protocol.device.listeners import AGAIN, Listener
 from protocol.times import writable
 
@@ -80,9 +86,7 @@ async def listeners(connection: Any) -> list[Listener]:
     users = await connection.fetch("SELECT user_id::text FROM listeners ORDER BY user_id")
 
     async def aside(user_id: str, error: Exception) -> None:
-        now_us = await connection.fetchval("SELECT now()")
-        reason = reason_of(error)
-        await put_aside(connection, LISTENERS, user_id, reason, now_us=now_us, user_id=user_id)
+        await note_listener(connection, user_id, reason_of(error))
 
     async with connection.transaction():
         ids = [row["user_id"] for row in users]
@@ -91,16 +95,23 @@ async def listeners(connection: Any) -> list[Listener]:
 
 
 async def listener_logins(connection: Any, usernames: Sequence[str]) -> dict[str, Listener]:
-    found = await connection.fetch(
-        f"SELECT {_LISTENER} FROM listeners WHERE username = ANY($1)", list(usernames)
-    )
-    logins: dict[str, Listener] = {}
-    for row in found:
-        try:
-            logins[row["username"]] = computed(_listener, row)
-        except Poison:
-            continue  # who serves listeners puts it aside (`listeners`)
-    return logins
+    """A listener whose row cannot be read is put aside, and comes in no more; all others do."""
+
+    async def read(some: Sequence[str]) -> list[Listener]:
+        found = await connection.fetch(
+            f"SELECT {_LISTENER} FROM listeners WHERE username = ANY($1)", list(some)
+        )
+        return [computed(_listener, row) for row in found]
+
+    async def aside(username: str, error: Exception) -> None:
+        user_id = await connection.fetchval(
+            "SELECT user_id::text FROM listeners WHERE username = $1", username
+        )
+        if user_id is not None:
+            await note_listener(connection, user_id, reason_of(error))
+
+    found = await whole_or_halves(connection, usernames, read, aside, always)
+    return {listener.username: listener for listener in found}
 
 
 async def _of_users(connection: Any, user_ids: Sequence[str] | None) -> list[Listener]:

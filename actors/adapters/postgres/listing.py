@@ -3,8 +3,9 @@
 from typing import Any, TypeVar
 
 from actors.adapters.postgres.list_queries import NOUNS, Noun, number
+from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire.pool import PooledCalls
-from actors.adapters.postgres.wire.unreadable import note, read, read_again
+from actors.adapters.postgres.wire.unreadable import read, read_again
 from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class ListCalls(PooledCalls):
         return await self._work(listed, NOUNS[noun.name], user_id, asked)
 
     async def note_unreadable(self, noun: str, num: int, user_id: str, reason: str) -> None:
-        await self._work(note, noun, num, user_id, reason)
+        await self._work(note_row, noun, num, user_id, reason)
 
     async def read_row_again(self, subject: str, user_id: str) -> None:
         await self._work(read_again, subject, user_id)

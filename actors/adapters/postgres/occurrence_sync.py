@@ -76,13 +76,17 @@ async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
         await connection.execute(_UPDATE, *updated(changed))
 
 
+# What a command says takes its place: so it is not read, and nobody waits who cannot read it.
+_NO_DETAIL = OCCURRENCE.replace("o.detail", "'' AS detail")
+
+
 async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrence, ...]:
     """The occurrences of changed commands, as they are now."""
     by_id = {command.id: command for command in changed}
     if not by_id:
         return ()
     found = await connection.fetch(
-        f"SELECT {OCCURRENCE} FROM {FROM} WHERE o.command_id = ANY($1::text[]::uuid[])"
+        f"SELECT {_NO_DETAIL} FROM {FROM} WHERE o.command_id = ANY($1::text[]::uuid[])"
         " ORDER BY o.num FOR UPDATE OF o",
         list(by_id),
     )

@@ -6,11 +6,17 @@ from typing import Any
 
 import asyncpg
 
+from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire.claims import Work, each_apart
-from actors.adapters.postgres.wire.isolation import computed, whole_or_apart
+from actors.adapters.postgres.wire.isolation import (
+    always,
+    computed,
+    halves_apart,
+    whole_or_apart,
+)
 from actors.adapters.postgres.wire.rows import columns
 from actors.ports.webhooks import ClaimedDeliveries
-from protocol.dead_letters import WEBHOOKS
+from protocol.dead_letters import WEBHOOKS, reason_of
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
 from protocol.errors import Conflict
@@ -42,10 +48,14 @@ _WAITING = (
     " AND d.state = 'pending' LIMIT $2) AS waiting)"
 )
 
-# Locked so that it cannot be deleted before its deliveries are there.
-_WHO_WANTS = f"""
-SELECT w.num, w.user_id::text, w.events, {_WAITING} AS waiting FROM webhooks w
+# Locked so that they cannot be deleted before their deliveries are there.
+_WHO_MAY_WANT = """
+SELECT w.num, w.user_id::text FROM webhooks w
 WHERE w.enabled AND w.user_id = ANY($1::text[]::uuid[]) ORDER BY w.num FOR KEY SHARE OF w
+"""
+_WHAT_THEY_WANT = f"""
+SELECT w.num, w.user_id::text, w.events, {_WAITING} AS waiting FROM webhooks w
+WHERE w.num = ANY($1::bigint[]) ORDER BY w.num
 """
 
 _INSERT = """
@@ -150,7 +160,7 @@ async def announce(
         return False
     users = sorted({each.user_id for each in news})
     rows: list[tuple[int, str, str, str, int]] = []
-    for hook in await connection.fetch(_WHO_WANTS, users, WAITING_MAX):
+    for hook in await _who_wants(connection, users):
         wanted = [n for n in news if n.user_id == hook["user_id"] and n.type in hook["events"]]
         room = WAITING_MAX - hook["waiting"]
         rows += [(hook["num"], n.event_id, n.type, n.body, 0) for n in wanted[:room]]
@@ -163,6 +173,26 @@ async def announce(
     if rows:
         await connection.execute(_INSERT, *columns(rows, 5))
     return bool(rows)
+
+
+async def _who_wants(connection: Any, users: Sequence[str]) -> list[Any]:
+    """Webhooks of these users with what they want.
+
+    What is announced was stored in the same transaction, and waits for no webhook: one that cannot
+    be read is put aside, and hears nothing.
+    """
+    owners = {
+        row["num"]: row["user_id"] for row in await connection.fetch(_WHO_MAY_WANT, list(users))
+    }
+
+    async def read(nums: Sequence[int]) -> list[Any]:
+        found: list[Any] = await connection.fetch(_WHAT_THEY_WANT, list(nums), WAITING_MAX)
+        return found
+
+    async def aside(num: int, error: Exception) -> None:
+        await note_row(connection, "webhooks", num, owners[num], reason_of(error))
+
+    return await halves_apart(connection, list(owners), read, aside, always)
 
 
 async def add_delivery(connection: Any, to: Webhook, news: News) -> WebhookDelivery:
@@ -266,18 +296,17 @@ async def delivery_tried(
 ) -> None:
     async with connection.transaction():
         hook = await connection.fetchrow(
-            f"SELECT {WEBHOOK} FROM webhooks w WHERE w.num = $1 FOR NO KEY UPDATE OF w",
+            "SELECT failures, paused_at FROM webhooks WHERE num = $1 FOR NO KEY UPDATE",
             tried.webhook_num,
         )
         if hook is None:
             return
-        changed = webhooks.after_try(webhook(hook), outcome, now_us)
-        if (changed.failures, changed.paused_us) != (hook["failures"], hook["paused_at"]):
+        changed = webhooks.after_try(hook["failures"], outcome, now_us)
+        if changed != (hook["failures"], hook["paused_at"]):
             await connection.execute(
                 "UPDATE webhooks SET failures = $2, paused_at = $3 WHERE num = $1",
-                changed.num,
-                changed.failures,
-                changed.paused_us,
+                tried.webhook_num,
+                *changed,
             )
         row = await connection.fetchrow(
             f"SELECT {DELIVERY} FROM webhook_deliveries d WHERE d.num = $1 FOR UPDATE", tried.num

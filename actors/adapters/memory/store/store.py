@@ -24,7 +24,7 @@ from actors.adapters.memory.store.shop import ShopTables
 from actors.ports.lead import Lead
 from actors.ports.store import Batch, Committed, FeedPage
 from actors.runtime.clock import WallClock
-from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, rollup_of
+from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, SESSIONS, rollup_of
 from protocol.device.values import Value
 from protocol.errors import Conflict, Fenced, Unavailable, Unstorable
 from protocol.ids import is_uuid
@@ -346,6 +346,8 @@ class MemoryStore(
         if work == HISTORY:
             keep = [f for f in self._feeds.values() if f.retain_days is not None]
             return all(str(feed.num) != subject for feed in keep)
+        if work == SESSIONS:
+            return True  # nothing of a session is damaged here
         if work == LISTENERS:
             return not is_uuid(subject)
         if work == ROWS:

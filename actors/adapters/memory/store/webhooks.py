@@ -240,7 +240,10 @@ class WebhookTables(DeadLetterTables):
         hook = self.all_webhooks.get(delivery.webhook_num)
         if hook is None:
             return
-        self.all_webhooks[hook.num] = webhooks.after_try(hook, outcome, now_us)
+        failures, paused_us = webhooks.after_try(hook.failures, outcome, now_us)
+        self.all_webhooks[hook.num] = msgspec.structs.replace(
+            hook, failures=failures, paused_us=paused_us
+        )
         known = self.all_deliveries.get(delivery.id)
         # Another try may have begun since, or it was asked for anew: this one is not its last.
         if known is not None and (known.state, known.attempts) == (PENDING, delivery.attempts):

@@ -6,9 +6,18 @@ from typing import Any
 
 from actors.adapters.postgres import alarms
 from actors.adapters.postgres.list_queries import NOUNS
+from actors.adapters.postgres.row_letters import note
 from actors.adapters.postgres.wire import rows
-from actors.adapters.postgres.wire.isolation import UNREAD, Poison, can_read_another, newest_of
+from actors.adapters.postgres.wire.isolation import (
+    UNREAD,
+    Poison,
+    always,
+    can_read_another,
+    newest_of,
+    whole_or_halves,
+)
 from actors.adapters.postgres.wire.unreadable import readable
+from protocol.dead_letters import SESSIONS, reason_of
 from protocol.errors import in_words
 from protocol.ids import is_uuid
 from protocol.records import Device, Feed, LoadedDevice, SessionMemory, SharedFeeds
@@ -135,16 +144,36 @@ async def session_memory(connection: Any, session: str) -> SessionMemory:
     confirmed = await connection.fetchval(
         "SELECT confirmed_no FROM sessions_confirmed WHERE session = $1", session
     )
-    found = await connection.fetch(
-        "SELECT commit_no, digests FROM taken WHERE session = $1 ORDER BY commit_no", session
-    )
     known: list[bytes] = []
     suspects: list[bytes] = []
-    for row in found:
+    for row in await _taken(connection, session):
         into = known if row["commit_no"] <= (confirmed or 0) else suspects
         packed = row["digests"]
         into.extend(packed[n : n + DIGEST_BYTES] for n in range(0, len(packed), DIGEST_BYTES))
     return SessionMemory(suspects=tuple(suspects), known=tuple(known))
+
+
+async def _taken(connection: Any, session: str) -> list[Any]:
+    """Identities of its messages by commit. Those that cannot be read are put aside: the session
+    serves everybody of a partition, and one that waited for them would serve nobody."""
+
+    async def read(commits: Sequence[int]) -> list[Any]:
+        found: list[Any] = await connection.fetch(
+            "SELECT commit_no, digests FROM taken WHERE session = $1"
+            " AND commit_no = ANY($2::bigint[]) ORDER BY commit_no",
+            session,
+            list(commits),
+        )
+        return found
+
+    async def aside(commit_no: int, error: Exception) -> None:
+        await note(connection, SESSIONS, f"{session} {commit_no}", None, reason_of(error))
+
+    keys = await connection.fetch(
+        "SELECT commit_no FROM taken WHERE session = $1 ORDER BY commit_no", session
+    )
+    commits = [key["commit_no"] for key in keys]
+    return await whole_or_halves(connection, commits, read, aside, always)
 
 
 async def _end_of_earlier_commits(connection: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from actors.adapters.postgres import dead_letters
-from actors.adapters.postgres.wire.isolation import CONTENT
+from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, UNREAD
 from actors.adapters.postgres.wire.rows import columns
 from protocol.dead_letters import ROLLUPS, USER_SUMS, reason_of, rollup_of
 
@@ -36,17 +36,24 @@ async def summed(connection: Any, pairs: Sequence[Pair], sum_all: Sum, now_us: i
     """`sum_all` for all these pairs but those for which alone it fails.
 
     Answers with the letters' subjects of those for which it was not done.
+
+    Raises:
+        asyncpg.InternalServerError: the server can read what belongs to none of them.
     """
     failed: list[tuple[Pair, Exception]] = []
+    has_done = False
     waiting = [list(pairs)]
     while waiting and len(failed) < FAILED_MAX:
         some = waiting.pop()
         error = await tried(connection, sum_all, some)
+        has_done |= error is None
         if error is not None and len(some) == 1:
             failed.append((some[0], error))
         elif error is not None:
             half = len(some) // 2
             waiting += [some[half:], some[:half]]
+    if not has_done and all(isinstance(error, UNREAD) for _, error in failed):
+        raise failed[0][1]
     held = [(*pair, False) for some in waiting for pair in some]
     for pair, error in failed:
         next_us = await dead_letters.put_aside(
@@ -64,7 +71,7 @@ async def tried(connection: Any, work: Callable[..., Awaitable[None]], *args: An
     try:
         async with connection.transaction():
             await work(connection, *args)
-    except CONTENT as error:
+    except MAY_BE_ROWS as error:
         return error
     return None
 

@@ -9,9 +9,16 @@ chart finds by its feed, and a user's totals by the user.
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
+from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, always, halves_apart
 from actors.adapters.postgres.wire.rows import columns
+from protocol.errors import in_words
 from protocol.records import Reading
 from protocol.rest.charts import minutes_of
+from protocol.times import AHEAD_US
+
+log = structlog.get_logger("roost.store")
 
 # Minutes that lie further back are late.
 FRESH_MINUTES = 2
@@ -66,6 +73,18 @@ SELECT t.feed_num, t.minute FROM taken t JOIN feeds f ON f.num = t.feed_num
 WHERE t.minute IS NOT NULL ORDER BY 1, 2
 """
 
+# Twice as far ahead of the commit as a reading may be: two machines' clocks differ.
+_RESTORE = f"""
+UPDATE rollup_log SET (feeds, minutes) = (
+    SELECT coalesce(array_agg(m.feed_num), '{{}}'), coalesce(array_agg(m.minute), '{{}}')
+    FROM feeds f CROSS JOIN LATERAL (
+        SELECT DISTINCT v.feed_num, floor(extract(epoch FROM v.ts) / 60)::integer AS minute
+        FROM feed_values v WHERE v.feed_num = f.num
+        AND v.ts >= 'epoch'::timestamptz + since * interval '1 minute'
+        AND v.ts <= at + interval '{2 * AHEAD_US} microseconds' OFFSET 0) m)
+WHERE num = $1
+"""
+
 _LEFT = """
 SELECT (SELECT coalesce(max(num) - min(num) + 1, 0) FROM rollup_log)
     + (SELECT count(*) FROM (SELECT FROM rollup_late WHERE NOT held LIMIT 1) l)
@@ -91,8 +110,31 @@ async def take_notes(
 ) -> list[tuple[int, int]]:
     """(feed, minute) of up to so many notes of each kind, and of those that are tried again; of
     feeds that are there still. The notes are forgotten with this transaction."""
-    found = await connection.fetch(_TAKE, commits, late, *columns(again, 2))
+    asked = commits, late, *columns(again, 2)
+    try:
+        async with connection.transaction():  # a savepoint
+            found = await connection.fetch(_TAKE, *asked)
+    except MAY_BE_ROWS:
+        await _restore(connection, commits)
+        found = await connection.fetch(_TAKE, *asked)
     return [tuple(row) for row in found]
+
+
+async def _restore(connection: Any, commits: int) -> None:
+    """Of so many notes, those that cannot be read name every minute that they may have named."""
+    keys = await connection.fetch("SELECT num FROM rollup_log ORDER BY num LIMIT $1", commits)
+
+    async def read(nums: Sequence[int]) -> list[Any]:
+        found: list[Any] = await connection.fetch(
+            "SELECT feeds, minutes FROM rollup_log WHERE num = ANY($1::bigint[])", list(nums)
+        )
+        return found
+
+    async def aside(num: int, error: Exception) -> None:
+        log.warning("minutes are found again among the readings", error=in_words(error))
+        await connection.execute(_RESTORE, num)
+
+    await halves_apart(connection, [key["num"] for key in keys], read, aside, always)
 
 
 async def notes_left(connection: Any) -> int:

@@ -12,28 +12,21 @@ other of that kind, it is in trouble, and whoever asks is told so.
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
-from actors.adapters.postgres.dead_letters import clear, put_aside
+from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.list_queries import NOUNS, Noun
+from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire.isolation import (
     MAY_BE_ROWS,
     can_read_another,
     computed,
     halves_apart,
 )
-from protocol.dead_letters import ROWS, reason_of, row_of, subject_of_row
+from protocol.dead_letters import ROWS, reason_of, row_of
 from protocol.rest.listing import UnreadableRow
 from protocol.times import check_times
 
-log = structlog.get_logger("roost.store")
-
 # Of one question. Where a whole table is spoiled, so many letters say it as well.
 NOTED_MAX = 20
-
-_IS_KNOWN = """
-SELECT EXISTS (SELECT FROM dead_letters WHERE work = $1 AND subject = $2 AND next_try_at > now())
-"""
 
 Key = tuple[int, Any]  # the number of a row, and its place
 
@@ -103,7 +96,7 @@ async def _apart(
     async with connection.transaction():
         good = dict(await halves_apart(connection, keys, some, aside, probe))
         for num, error in bad[:NOTED_MAX]:
-            await note(connection, noun.name, num, user_id, reason_of(error))
+            await note_row(connection, noun.name, num, user_id, reason_of(error))
     unread = {num: UnreadableRow(num) for num, _ in bad}
     everything = good | unread
     # One that was deleted meanwhile is in neither.
@@ -124,13 +117,3 @@ async def read_again(connection: Any, subject: str, user_id: str) -> None:
     found = await read(connection, noun, user_id, which, num)
     if not any(isinstance(record, UnreadableRow) for _, record in found):
         await clear(connection, ROWS, [subject])
-
-
-async def note(connection: Any, noun: str, num: int, user_id: str, reason: str) -> None:
-    """Put it aside, unless it is noted and its pause is not over."""
-    subject = subject_of_row(noun, num)
-    if await connection.fetchval(_IS_KNOWN, ROWS, subject):
-        return
-    log.warning("put aside", work=ROWS, subject=subject, reason=reason)
-    now_us = await connection.fetchval("SELECT now()")
-    await put_aside(connection, ROWS, subject, reason, now_us=now_us, user_id=user_id)
