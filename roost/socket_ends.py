@@ -9,15 +9,21 @@ from the client meanwhile.
 An upgrade that is refused (400 for a wrong version) leaves the connection open, with nothing that
 would ever close it: here its end is the end of the connection, as its `Connection: close` says.
 
+What the application has to send goes out in one write (`web.http.frames`).
+
 A connection lasts as long as its tasks, and the one that sends pings sleeps between two of them: a
 client that has gone kept its place for twenty seconds. Here it ends with the socket.
 """
 
+from collections.abc import Sequence
+
 import trio
 from hypercorn.protocol.events import Body, Data, Event, Request, StreamClosed
-from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
 from wsproto.events import Ping
+
+from web.http.frames import SEND_FRAMES, text_frame
 
 # An application that has not answered an upgrade by then does not: ours does at once.
 ANSWERED_WITHIN_S = 10.0
@@ -30,6 +36,7 @@ class PatientStream(WSStream):
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, Request):
+            event.state[SEND_FRAMES] = self.send_frames  # it is of this connection, and of no other
             self._answered, self._ended = trio.Event(), trio.Event()
             await super().handle(event)
             if self.closed:
@@ -50,6 +57,13 @@ class PatientStream(WSStream):
         await super().app_send(message)
         if message is None or self.idle:
             self._answered.set()
+
+    async def send_frames(self, messages: Sequence[bytes]) -> None:
+        """Text messages in one write. To a socket that is not open any more they are lost, as with
+        `app_send`."""
+        if self.state == ASGIWebsocketState.CONNECTED and not self.closed:
+            data = b"".join(map(text_frame, messages))
+            await self.send(Data(stream_id=self.stream_id, data=data))
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         await super()._accept(message)

@@ -34,6 +34,7 @@ from protocol.times import SECOND_US
 from web.http.auth import Principal
 from web.http.connections import known
 from web.http.context import Context
+from web.http.frames import frames_of, portions
 from web.http.paced_frames import at_a_pace
 from web.http.problems import CLOSE_GOING_AWAY, CLOSE_TRY_AGAIN, CLOSE_UNAUTHORIZED
 from web.http.socket_auth import SocketClosed, authenticated, frame_bytes, still_in
@@ -87,6 +88,7 @@ class _Session:
         self._tells_stale = self._gateway.stale_since_us is not None
         self._sockets = sockets
         self._socket = socket
+        self._send_frames = frames_of(socket)
         self._principal = principal
         self._ended = ended
         self._outbox = outbox
@@ -150,7 +152,7 @@ class _Session:
     async def _answer(self, scope: trio.CancelScope) -> None:
         try:
             async for reply in self._to_send:
-                await self._send(reply)
+                await self._send([reply])
         except trio.TooSlowError:
             self._why = SocketClosed(CLOSE_TRY_AGAIN, "the client takes nothing")
             scope.cancel()
@@ -163,15 +165,13 @@ class _Session:
                     self._users.resume(self._principal.user.id, self._outbox)
                     continue
                 frames = self._framed(events)
-                if self._batch:
-                    await self._send(batched(frames))
-                else:
-                    for frame in frames:
-                        await self._send(frame)
+                if self._batch and frames:
+                    frames = [batched(frames)]
                 since_us = self._gateway.stale_since_us
                 if self._tells_stale and since_us is not None:
-                    await self._send(framed_stale(since_us))  # it stood still before we came
+                    frames.append(framed_stale(since_us))  # it stood still before we came
                 self._tells_stale = False
+                await self._send(frames)
         except trio.EndOfChannel:
             self._why = SocketClosed(CLOSE_TRY_AGAIN, "connect again")
         except trio.TooSlowError:
@@ -195,10 +195,11 @@ class _Session:
             frames.append(done)
         return frames
 
-    async def _send(self, frame: bytes) -> None:
-        # The server below writes one frame after the other, whichever task they come from.
-        with trio.fail_after(SEND_WITHIN_S):
-            await self._socket.send(frame.decode())
+    async def _send(self, frames: Sequence[bytes]) -> None:
+        # The server below makes one write after the other, whichever task they come from.
+        for some in portions(frames):
+            with trio.fail_after(SEND_WITHIN_S):
+                await self._send_frames(some)
 
 
 def _is_showable(device: Device) -> bool:

@@ -5,6 +5,7 @@ import base64
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from roost.hardening import ContainedServer, ServerConfig, harden
 from web.http.connections import GAVE_WAY, OF_ALL, SLOW_HEAD, Connections, known
+from web.http.frames import SEND_FRAMES, frames_of
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(b"x" * 16) + b"\r\n\r\n"
 )
+PING = b"\x89\0"
 HEAD_WITHIN_S = 5
 
 
@@ -64,6 +67,14 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"] == "/known":
         known(scope)
     await send({"type": "websocket.accept"})
+    if scope["path"] == "/frames":
+        many = frames_of(SimpleNamespace(scope=scope))  # type: ignore[arg-type]
+        assert many == scope["state"][SEND_FRAMES]
+        await many([b"%d" % n for n in range(1_000)])
+        await receive()
+        await send({"type": "websocket.close"})
+        await many([b"behind the end"])
+        return
     while (heard := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": heard["text"]})
 
@@ -120,6 +131,28 @@ async def test_what_comes_with_an_upgrade_is_taken(autojump_clock: Any, caplog: 
         assert heard.startswith(b"HTTP/1.1 101")
         assert heard.index(b"early") < heard.index(b"next")
     assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_many_messages_go_out_in_one_write_and_none_behind_the_end(
+    autojump_clock: Any,
+) -> None:
+    async with serving() as server:
+        line = server.connect()
+        await line.send_all(UPGRADE.replace(b"/ws", b"/frames"))
+        wanted = b"".join(as_server(b"%d" % n) for n in range(1_000))
+        with trio.fail_after(5):
+            head = await line.receive_some(65_536)
+            assert head.startswith(b"HTTP/1.1 101")
+            writes = [await line.receive_some(65_536) for _ in range(2)]
+            assert sorted(map(bytes, writes)) == sorted([wanted, PING])
+            await line.send_all(text_frame(b"enough"))
+            assert await line.receive_some(65_536) == b"\x88\x02\x03\xe8"  # closed, with 1000
+            await line.aclose()
+
+
+def as_server(text: bytes) -> bytes:
+    """A short one, without a mask."""
+    return bytes([0x81, len(text)]) + text
 
 
 async def test_an_upgrade_that_is_refused_ends_its_connection(autojump_clock: Any) -> None:
