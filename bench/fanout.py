@@ -1,6 +1,6 @@
 """Statuses of one user's devices on many open dashboards: who keeps up, and how late each frame is.
 
-    python -m bench.fanout [STATUSES_PER_S] [SOCKETS] [SECONDS] [--batch]
+    python -m bench.fanout [STATUSES_PER_S] [SOCKETS] [SECONDS] [--batch] [--mosquitto]
 
 A hundred devices say their status at QoS 1, so many times a second in all (500), while so many
 sockets (50) of their user are open. The publisher puts its clock into the temperature; a reader in
@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.due import cpu_s
-from bench.service import Service, running
+from bench.service import Service, on_mosquitto, running
 from tests.support import wire
 
 DEVICES = 100
@@ -148,9 +148,10 @@ def measure(service: Service, per_s: float, sockets: int, for_s: float, batch: b
 
 
 def main() -> None:
-    given = [float(each) for each in sys.argv[1:] if each != "--batch"]
+    given = [float(each) for each in sys.argv[1:] if not each.startswith("--")]
     per_s, sockets, for_s = (given + [500.0, 50.0, 10.0][len(given) :])[:3]
-    with running("--dashboards-of-user", "2000") as service:
+    start = on_mosquitto if "--mosquitto" in sys.argv else running
+    with start("--dashboards-of-user", "2000") as service:
         measure(service, per_s, int(sockets), for_s, "--batch" in sys.argv)
 
 

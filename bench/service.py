@@ -1,25 +1,56 @@
-"""A `roost up` for measurements: a fresh data directory, free ports, a signed-in user."""
+"""A Roost for measurements: a fresh data directory, free ports, a signed-in user.
+
+`running` is `roost up`; `on_mosquitto` is `roost serve` beside a Mosquitto with its own defaults.
+"""
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import trio
+
+from roost.embedded.postgres import EmbeddedPostgres
+from roost.settings import free_port
 
 PASSWORD = "measure-it-well"
+MOSQUITTO = """\
+listener {port} 127.0.0.1
+password_file {folder}/passwords
+allow_anonymous false
+max_queued_messages 1000000
+max_inflight_messages 1000
+persistence true
+persistence_location {folder}/
+autosave_interval 5
+user root
+"""
 
 
 class Service:
-    def __init__(self, url: str, mqtt_port: int, data_dir: Path, pid: int) -> None:
+    """One that runs.
+
+    Attributes:
+        mqtt_password: of its own login `roost`, which may publish for every device.
+    """
+
+    def __init__(
+        self, url: str, mqtt_port: int, data_dir: Path, pid: int, mqtt_password: str
+    ) -> None:
         self.url = url
         self.mqtt_port = mqtt_port
         self.data_dir = data_dir
         self.pid = pid
+        self.mqtt_password = mqtt_password
         self.http = httpx.Client(base_url=url, timeout=30)
         self.token = ""
 
@@ -46,39 +77,89 @@ class Service:
                 return float(line.rpartition(" ")[2])
         raise KeyError(name)
 
-    @property
-    def mqtt_password(self) -> str:
-        """Of the service's own login, which may publish for every device."""
-        secrets = json.loads((self.data_dir / "secrets.json").read_text())
-        return str(secrets["mqtt"])
-
 
 @contextmanager
 def running(*options: str) -> Iterator[Service]:
     with tempfile.TemporaryDirectory(prefix="roost-bench-") as folder:
         data_dir = Path(folder) / "data"
-        roost = Path(sys.executable).parent / "roost"
-        command = [
-            str(roost),
-            "up",
-            "--data-dir",
-            str(data_dir),
-            "--http",
-            ":0",
-            "--mqtt",
-            ":0",
-            *options,
-        ]
-        with (Path(folder) / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline().split()
-            if line[:1] != ["ready"]:
-                raise RuntimeError((Path(folder) / "log").read_text())
-            service = Service(line[1], int(line[2].rpartition(":")[2]), data_dir, process.pid)
+        given = ["up", "--data-dir", str(data_dir), "--http", ":0", "--mqtt", ":0", *options]
+        with _started(given, Path(folder), {}) as process:
+            url, broker = _ready(process, Path(folder))
+            password = json.loads((data_dir / "secrets.json").read_text())["mqtt"]
+            port = int(broker.rpartition(":")[2])
+            service = Service(url, port, data_dir, process.pid, password)
             yield service
             service.http.close()
+
+
+@contextmanager
+def on_mosquitto(*options: str) -> Iterator[Service]:
+    with tempfile.TemporaryDirectory(prefix="roost-bench-") as name:
+        folder = Path(name)
+        database = EmbeddedPostgres(folder / "pg", folder / "pg.log", "of-the-bench")
+        postgres = trio.run(database.start)
+        port = free_port("127.0.0.1")
+        mosquitto = _mosquitto(folder, port)
+        data_dir = folder / "data"
+        environment = {
+            "ROOST_DATABASE_URL": database.url,
+            "ROOST_MQTT_URL": f"mqtt://roost:{PASSWORD}@127.0.0.1:{port}",
+            "ROOST_DATA_DIR": str(data_dir),
+            "ROOST_HTTP": ":0",
+        }
+        try:
+            with _started(["serve", *options], folder, environment) as process:
+                (url, *_) = _ready(process, folder)
+                service = Service(url, port, data_dir, process.pid, PASSWORD)
+                yield service
+                service.http.close()
         finally:
-            process.terminate()
-            process.wait(20)
+            for server, how in ((mosquitto, signal.SIGTERM), (postgres, signal.SIGINT)):
+                server.send_signal(how)
+                server.wait(20)
+
+
+def _mosquitto(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    """With the settings that README asks for, and nothing else changed."""
+    passwords, config = folder / "passwords", folder / "mosquitto.conf"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "roost", PASSWORD], check=True)
+    config.write_text(MOSQUITTO.format(port=port, folder=folder))
+    process = subprocess.Popen(["mosquitto", "-c", config], stderr=subprocess.DEVNULL)
+    until_s = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return process
+        except OSError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.02)
+
+
+@contextmanager
+def _started(
+    given: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> Iterator["subprocess.Popen[str]"]:
+    roost = str(Path(sys.executable).parent / "roost")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [roost, *given],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **environment},
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _ready(process: "subprocess.Popen[str]", folder: Path) -> list[str]:
+    """What it says behind "ready": its address, and that of its broker."""
+    assert process.stdout is not None
+    line = process.stdout.readline().split()
+    if line[:1] != ["ready"]:
+        raise RuntimeError((folder / "log").read_text())
+    return line[1:3]
