@@ -26,6 +26,7 @@ import trio
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 
+from actors.adapters.mqtt.tcp_acks import acknowledge_at_once
 from actors.ports.broker import Delivery, Inbox, Publication, SessionPlan
 from protocol.errors import Unavailable, in_words
 
@@ -308,6 +309,7 @@ class Link:
     def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
         self._open = True
         client._connection._transport.max_size = READ_BYTES_MAX
+        acknowledge_at_once(client._connection._transport, client._connection._protocol)
         self._count_pings()
         self._listen()
         self._inbox.connected(self._plan.client_id, self.number)
