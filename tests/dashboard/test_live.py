@@ -179,9 +179,9 @@ def test_two_users_never_see_each_others_things(
     assert "his-1" not in page.content()
     assert "hers-1" not in other.content()
     go(other, f"/devices/{hers['id']}")
-    sees(other, "there is no such device")
+    sees(other, "Device not found")
     go(other, f"/feeds/{hers['feeds']['t']}")
-    sees(other, "there is no such feed")
+    sees(other, "Feed not found")
 
 
 def test_a_session_that_ends_elsewhere_ends_the_page(screens: Screens, ada: Person) -> None:

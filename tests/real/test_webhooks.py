@@ -129,7 +129,7 @@ def test_by_default_no_webhook_leads_to_this_machine(
     refused = ada.call("POST", "/webhooks", json={"url": receiver.url})
     assert (refused.status_code, refused.json()["errors"]) == (
         422,
-        {"url": "is not on a public network"},
+        {"url": "is on a private network; ask your administrator to allow it"},
     )
     made = ada.post("/webhooks", {"url": receiver.url.replace("127.0.0.1", "localhost")})
     ada.post(f"/webhooks/{made['id']}/test")

@@ -214,7 +214,7 @@ def test_a_password_is_nothing_for_who_comes_from_zalo(roost: Roost, zalo: Stand
     change = {"password": "battery-staple", "current_password": "x"}
     url = f"{roost.url}/api/v1/users/me"
     answer = httpx.patch(url, json=change, headers=headers)
-    assert answer.json()["errors"] == {"password": "this account signs in with zalo"}
+    assert answer.json()["errors"] == {"password": "cannot be set: this account signs in with zalo"}
 
 
 def test_the_secret_reaches_no_log(roost: Roost) -> None:

@@ -1,4 +1,4 @@
-"""Alarms of devices and feeds."""
+"""REST calls for alarms: list them, acknowledge one."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ STATES = ("active", "acknowledged", "cleared")
 
 
 class AlarmQuery(ListQuery, frozen=True, kw_only=True):
-    """`state`: one of active, acknowledged, cleared, or several with commas; all without it."""
+    """`state`: active, acknowledged, cleared, or several separated by commas; default: all."""
 
     state: str | None = None
     device_id: Id | None = None
@@ -27,7 +27,7 @@ class AlarmQuery(ListQuery, frozen=True, kw_only=True):
 
 @api.operation("GET", "/alarms", query=AlarmQuery, answer=Page[AlarmView])
 async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
-    """One's alarms, newest first; or sorted by since, severity or state."""
+    """List your alarms, newest first; `sort` takes since, severity and state."""
     return await listed(
         call,
         ALARMS,
@@ -42,13 +42,13 @@ async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
 
 @api.operation("POST", "/alarms/<alarm_id>/ack", answer=AlarmView, errors=(404,))
 async def acknowledge_alarm(call: Call, alarm_id: str) -> AlarmView:
-    """Say that somebody has seen it; it clears by itself when its cause is over."""
+    """Acknowledge an alarm. It clears by itself when its cause is over."""
     now_us = call.service.clock.now_us()
-    # What an actor judged a moment ago is on its way to the store.
+    # An actor may have raised it a moment ago: wait until it is stored.
     await call.service.writer.barrier()
     alarm = await call.service.store.acknowledge_alarm(call.user.id, alarm_id, now_us)
     if alarm is None:
-        raise NotFound("there is no such alarm")
+        raise NotFound("Alarm not found")
     call.service.users.tell(call.user.id, AlarmChanged(alarm))
     call.service.wake("webhooks")
     return alarm_view(alarm)

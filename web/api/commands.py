@@ -1,4 +1,4 @@
-"""Commands to devices."""
+"""REST calls for commands: send, list, show, cancel."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ api = Api("commands")
 
 
 class CommandsQuery(ListQuery, frozen=True, kw_only=True):
-    """`state`: one of queued, sent, delivered, … or several with commas; all without it."""
+    """`state`: queued, sent, delivered, …, or several separated by commas; default: all."""
 
     state: str | None = None
     type: Annotated[str, Meta(max_length=64)] | None = None
@@ -44,16 +44,17 @@ class CommandsQuery(ListQuery, frozen=True, kw_only=True):
     again=True,
 )
 async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandView:
-    """Send a command to a device: it is kept, and tried until the device answers or it expires."""
+    """Send a command to a device. It is stored, and sent again until the device answers or the
+    command expires."""
     device = await device_of(call, device_id)
     now_us = call.service.clock.now_us()
     payload = codec.encode(body.payload)
     if len(payload) > PAYLOAD_BYTES_MAX:
-        raise Invalid({"payload": f"is {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX} are sent"})
+        raise Invalid({"payload": f"is {len(payload)} bytes; the maximum is {PAYLOAD_BYTES_MAX}"})
     own = None if body.id is None else body.id.lower()
     command_id = id_for(call, f"command {device.id}") if own is None else own
     if not is_uuid(command_id):
-        raise Invalid({"id": "is not a UUID"})
+        raise Invalid({"id": "must be a UUID"})
     command = await call.service.store.add_command(
         Command(
             id=command_id,
@@ -83,7 +84,7 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
     errors=(404,),
 )
 async def list_commands(call: Call, device_id: str, query: CommandsQuery) -> Page[CommandView]:
-    """The commands of a device, newest first; or sorted by type, state or expires_at."""
+    """List the commands of a device, newest first; `sort` takes type, state and expires_at."""
     device = await device_of(call, device_id)
     state = some_of("state", query.state, STATES)
     return await listed(
@@ -93,23 +94,23 @@ async def list_commands(call: Call, device_id: str, query: CommandsQuery) -> Pag
 
 @api.operation("GET", "/commands/<command_id>", answer=CommandView, errors=(404,))
 async def show_command(call: Call, command_id: str) -> CommandView:
-    """One command and what became of it."""
+    """Show a command and its state."""
     return command_view(await command_of(call, command_id))
 
 
 @api.operation("DELETE", "/commands/<command_id>", status=204, errors=(404, 409))
 async def cancel_command(call: Call, command_id: str) -> None:
-    """Cancel a command that its device has not answered yet."""
+    """Cancel a command that the device has not answered yet."""
     changed = await call.service.store.cancel_command(
         call.user.id, command_id, call.service.clock.now_us()
     )
     if not changed.commands:
-        raise NotFound("there is no such command")
+        raise NotFound("Command not found")
     call.service.scheduler.changed(changed)
 
 
 async def command_of(call: Call, command_id: str) -> Command:
     command = await call.service.store.command(call.user.id, command_id)
     if command is None:
-        raise NotFound("there is no such command")
+        raise NotFound("Command not found")
     return command

@@ -1,4 +1,4 @@
-"""The content of media: whole, in ranges, or not again; with a login, or by a signed link."""
+"""The content of media files: whole, as a range, or 304; with a login or by a signed link."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from web.http.routing import Api
 api = Api("media")
 
 CHUNK_BYTES = 256 << 10
-# The content of an id never changes; a day, so that what was deleted is forgotten some time.
+# The content of an id never changes. Only a day, so that caches drop deleted files.
 CACHE = "private, max-age=86400, immutable"
 SHOWN = ("image", "video", "audio")
 
@@ -28,7 +28,7 @@ Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class LinkQuery(msgspec.Struct, frozen=True):
-    """A signed link has both; they stand for a login."""
+    """Both are in a signed link, and replace a login."""
 
     expires: Expires | None = None
     signature: Signature | None = None
@@ -43,7 +43,7 @@ class LinkQuery(msgspec.Struct, frozen=True):
     errors=(403, 404),
 )
 async def media_content(call: Call, media_id: str, query: LinkQuery) -> Response:
-    """The content, whole or a range of it; with a login, or by a signed link."""
+    """Download the content, whole or a range of it, with a login or by a signed link."""
     media = await _readable(call, media_id, query)
     validators = Validators(media)
     headers = _headers(media, validators)
@@ -60,23 +60,28 @@ async def media_content(call: Call, media_id: str, query: LinkQuery) -> Response
     content = _Content(call.service.files, media.sha256, start, end)
     await content.begin()
     response = Response(content, 200 if span is None else 206, headers)
-    # A film over a slow line takes minutes; whoever takes nothing is cut off (roost/hardening.py).
+    # A video over a slow line takes minutes. roost/hardening.py closes a connection that stalls.
     response.timeout = None
     return response
 
 
 async def _readable(call: Call, media_id: str, query: LinkQuery) -> Media:
-    """The media of a login or of a link. Raises `Forbidden`, `NotFound`."""
+    """The media row, if the login or the signed link allows it.
+
+    Raises:
+        Forbidden: the link is incomplete, wrong or expired.
+        NotFound: there is no such media, or it is another user's.
+    """
     if call.has_user:
         return await media_of(call, media_id)
     if query.expires is None or query.signature is None:
-        raise Forbidden("the link is not whole")
+        raise Forbidden("This link is incomplete")
     now_us = call.service.clock.now_us()
     if not call.service.links.is_valid(media_id, query.expires, query.signature, now_us):
-        raise Forbidden("the link is not valid, or not any more")
+        raise Forbidden("This link is invalid or has expired")
     media = await call.service.store.media_by_id(media_id)
     if media is None:
-        raise NotFound("there is no such media")
+        raise NotFound("Media not found")
     return media
 
 
@@ -87,7 +92,7 @@ def _headers(media: Media, validators: Validators) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "Cache-Control": CACHE,
         "Content-Disposition": disposition(media),
-        # Should a browser ever take it for a page, then for one that can do nothing.
+        # If a browser shows it as a page, that page may run nothing.
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
     }
@@ -104,14 +109,17 @@ def _shown_type(media: Media) -> str:
 
 def _without_content(status: int, headers: dict[str, str]) -> Response:
     response = Response(b"", status)
-    for name in ("Content-Length", "Content-Type"):  # of the nothing that it has
+    for name in ("Content-Length", "Content-Type"):  # set for the empty body
         del response.headers[name]
     response.headers.update(headers)
     return response
 
 
 class _Content(ResponseBody):
-    """Bytes of a content, a chunk at a time. No file is open between two chunks."""
+    """A response body that reads a file one chunk at a time.
+
+    No file is open between two chunks, so slow clients hold no file descriptors.
+    """
 
     def __init__(self, files: MediaFiles, sha256: bytes, start: int, end: int) -> None:
         self._files = files
@@ -121,7 +129,12 @@ class _Content(ResponseBody):
         self._first = b""
 
     async def begin(self) -> None:
-        """Read the first chunk, while the answer may still be another. Raises as `read`."""
+        """Read the first chunk, while an error can still become an error response.
+
+        Raises:
+            NotFound: the file is gone.
+            Busy: the disk cannot be read now.
+        """
         self._first = await self._read()
 
     async def _read(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Devices and their MQTT credentials."""
+"""REST calls for devices and their MQTT credentials."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -44,7 +44,7 @@ api = Api("devices")
 
 
 class DevicesQuery(SearchQuery, frozen=True, kw_only=True):
-    """`status`: those that are online, or offline; `q`: a part of a name or code."""
+    """`status`: online or offline; `q`: a part of a name or code."""
 
     status: Literal["online", "offline"] | None = None
 
@@ -54,21 +54,22 @@ class DeleteQuery(msgspec.Struct, frozen=True):
 
 
 async def device_of(call: Call, device_id: str) -> Device:
+    """The user's device. Raises `NotFound`."""
     device = await call.service.store.device(call.user.id, device_id)
     if device is None:
-        raise NotFound("there is no such device")
+        raise NotFound("Device not found")
     return device
 
 
 @api.operation("GET", "/devices", query=DevicesQuery, answer=Page[DeviceResource])
 async def list_devices(call: Call, query: DevicesQuery) -> Page[DeviceResource]:
-    """One's devices; sorted by created_at, name, device_code, status or last_seen."""
+    """List your devices; `sort` takes created_at, name, device_code, status and last_seen."""
     return await listed(call, DEVICES, query, partial(_resource, call), status=query.status)
 
 
 @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))
 async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
-    """Register a device; the answer shows its MQTT credentials, once."""
+    """Register a device. Its MQTT password is shown in this response only."""
     ((device, access),) = await _added(call, [body])
     await note(call, call.user.id, "device_added", device.code)
     return device_created(device, access)
@@ -77,9 +78,9 @@ async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
 @api.operation("POST", "/devices/import", csv=True, download=True, status=201, errors=(409,))
 async def add_devices(call: Call) -> Response:
     """Register up to 1,000 devices from CSV (`device_code`, `name`, `offline_after_s`), all or
-    none; the answer is a CSV file with their MQTT credentials, once."""
+    none. The response is a CSV file with their MQTT credentials, which are shown only here."""
     if call.request.mimetype != "text/csv":
-        raise NotTaken("send text/csv")
+        raise NotTaken("Send text/csv")
     added = await _added(call, read_devices(await call.data()))
     await note(call, call.user.id, "device_added", f"{len(added)} devices from a file")
     content = credentials_csv(
@@ -96,8 +97,11 @@ async def add_devices(call: Call) -> Response:
 
 
 async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, MqttAccess]]:
-    """New devices, all or none, and how they log in. Raises `Conflict` for a code that is taken,
-    and where there would be more than one may have."""
+    """Add devices, all or none; returns each with its MQTT access.
+
+    Raises:
+        Conflict: a code is in use, or the user would have too many devices.
+    """
     made = []
     for wish in wishes:
         device_id = call.service.ids.uuid()
@@ -113,7 +117,7 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
             created_us=call.service.clock.now_us(),
         )
         made.append((device, *_credentials(call, device)))
-    # Somebody may have published under this code before: then nobody sits where it shall sit.
+    # If messages came for this code before, its slot holds UnknownDevice: `changing` replaces it.
     code = wishes[0].device_code if len(wishes) == 1 else None
     async with call.service.devices.changing(call.user.id, code):
         added = await call.service.store.add_devices(
@@ -127,7 +131,7 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
 
 @api.operation("GET", "/devices/<device_id>", answer=DeviceResource, errors=(404,), matched=True)
 async def show_device(call: Call, device_id: str) -> DeviceResource:
-    """One device."""
+    """Show a device."""
     device = await device_of(call, device_id)
     tag(call, device.revision)
     return _resource(call, device)
@@ -142,7 +146,7 @@ async def show_device(call: Call, device_id: str) -> DeviceResource:
     matched=True,
 )
 async def change_device(call: Call, device_id: str, body: DeviceChange) -> DeviceResource:
-    """Rename a device, or set after how much silence it counts as offline."""
+    """Rename a device, or set after how many seconds without data it is offline."""
     device = await device_of(call, device_id)
     if body.name is not UNSET:
         device = msgspec.structs.replace(device, name=body.name)
@@ -163,9 +167,9 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
 
 @api.operation("DELETE", "/devices/<device_id>", query=DeleteQuery, status=204, errors=(404,))
 async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
-    """Delete a device and close its connection; its feeds stay unless `purge=true`."""
+    """Delete a device and close its connection. Its feeds are kept unless `purge=true`."""
     device = await device_of(call, device_id)
-    # What it said before is committed before its history may be purged.
+    # Its earlier messages must be committed before its history is purged.
     await call.service.writer.barrier()
     erasing = call.erasing() if query.purge else nullcontext()
     async with erasing, call.service.devices.changing(device.user_id, device.code):
@@ -186,7 +190,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     errors=(404,),
 )
 async def new_credentials(call: Call, device_id: str) -> NewCredentials:
-    """A new MQTT password; the old one stops working and its connection is closed."""
+    """Create a new MQTT password. The old one stops working, and the connection is closed."""
     device = await device_of(call, device_id)
     login, access = _credentials(call, device)
     await call.service.store.set_login(device.id, login)
@@ -197,8 +201,8 @@ async def new_credentials(call: Call, device_id: str) -> NewCredentials:
 
 @api.operation("GET", "/devices/<device_id>/account", answer=AccountView, errors=(404,))
 async def show_account(call: Call, device_id: str) -> AccountView:
-    """What became of the device's readings since this server started, and how many of its refusals
-    were counted only."""
+    """Show what became of the device's readings since this server started, and how many refused
+    messages were counted without being kept."""
     device = await device_of(call, device_id)
     account = call.service.counters.of(device.key)
     not_kept = await call.service.store.not_kept(*device.key)
@@ -212,8 +216,8 @@ async def show_account(call: Call, device_id: str) -> AccountView:
 
 @api.operation("GET", "/devices/<device_id>/messages", answer=Page[SeenView], errors=(404,))
 async def last_messages(call: Call, device_id: str) -> Page[SeenView]:
-    """The device's last fifty messages as they came, newest first, refused ones too: of this
-    server since its start."""
+    """List the device's last fifty messages as received, newest first, including refused ones.
+    Only messages since this server started are known."""
     device = await device_of(call, device_id)
     found = call.service.recent_messages.of(device.key)
     return Page([seen_view(**msgspec.structs.asdict(each)) for each in found])
@@ -236,7 +240,7 @@ def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
 
 
 async def _disconnect(call: Call, device: Device) -> None:
-    """Close the device's connection. Its old login is gone already, so it cannot come back."""
+    """Close the device's connection. Its old login is deleted already, so it cannot reconnect."""
     try:
         await call.service.logins.disconnect(device.client_id)
     except Unavailable as error:

@@ -1,4 +1,4 @@
-"""Readings as CSV or as lines of JSON: streamed page by page, in constant memory."""
+"""Exports of readings as CSV or newline-delimited JSON, streamed page by page."""
 
 import csv
 import io
@@ -19,16 +19,16 @@ from web.http.openapi import CSV, LINES
 from web.http.paging import showable
 
 PAGE = 5_000
-# Rows that are written at once take about 7 ms; whoever else is there has a turn then.
+# Encoding 500 rows takes about 7 ms; other tasks run between two portions.
 PORTION = 500
 Row = StoredReading | ReadingView
 ENDINGS = {CSV: "csv", LINES: "ndjson"}
-# Of an Accept header; browsers send some 150 characters. 60,000 took 60 ms.
+# Characters of an Accept header. Browsers send some 150; parsing 60,000 took 60 ms.
 ACCEPT_MAX = 1_000
 
 
 def wanted_kind(asked: Request) -> str | None:
-    """`text/csv` or `application/x-ndjson` where the client prefers it to JSON; None for JSON."""
+    """The media type if the client prefers CSV or newline-delimited JSON; None for JSON."""
     if len(asked.headers.get("accept", "")) > ACCEPT_MAX:
         return None
     best = asked.accept_mimetypes.best_match(["application/json", CSV, LINES])
@@ -43,14 +43,16 @@ async def exported(
     columns: Sequence[str],
     limit: int | None = None,
 ) -> Response:
-    """The answer with a file of readings, or of points that are known already.
+    """A response that streams readings, or the given points of a chart, as a file.
 
     Args:
+        kind: `CSV` or `LINES`.
+        what: which readings to load page by page, or the points themselves.
         columns: names of the fields, in order.
-        limit: so many rows at most; all without it.
+        limit: the maximum number of rows; None: all.
     """
     pages = _pages(call, what, limit) if isinstance(what, FeedPage) else _points(what)
-    first = await anext(pages, None)  # what goes wrong here is still an answer of its own
+    first = await anext(pages, None)  # an error here can still become an error response
 
     async def body() -> AsyncIterator[bytes]:
         if kind == CSV:
@@ -74,7 +76,7 @@ async def exported(
 async def _pages(
     call: Call, asked: FeedPage, limit: int | None
 ) -> AsyncGenerator[Sequence[Row], None]:
-    """Newest first; each page is a question of its own, so that no transaction stays open."""
+    """Pages of readings, newest first. Each is its own query, so no transaction stays open."""
     left = limit
     while left is None or left > 0:
         many = PAGE if left is None else min(PAGE, left)
@@ -111,7 +113,7 @@ def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """As JSON writes it, but texts as they are, and nothing where there is none."""
+    """A CSV cell: as in JSON, but texts without quotes, and null as an empty cell."""
     if value is None:
         return ""
     return value if isinstance(value, str) else codec.encode(value).decode()

@@ -1,4 +1,4 @@
-"""Feeds."""
+"""REST calls for feeds: list, add, show, change, delete."""
 
 import math
 
@@ -28,24 +28,25 @@ class FeedsQuery(SearchQuery, frozen=True, kw_only=True):
 
 
 async def feed_of(call: Call, feed_id: str) -> Feed:
+    """The user's feed. Raises `NotFound`."""
     feed = await call.service.store.feed(call.user.id, feed_id) if is_uuid(feed_id) else None
     if feed is None:
-        raise NotFound("there is no such feed")
+        raise NotFound("Feed not found")
     return feed
 
 
 @api.operation("GET", "/feeds", query=FeedsQuery, answer=Page[FeedView])
 async def list_feeds(call: Call, query: FeedsQuery) -> Page[FeedView]:
-    """One's feeds; sorted by created_at, name or key."""
+    """List your feeds; `sort` takes created_at, name and key."""
     device_id = some_id("device_id", query.device_id)
     return await listed(call, FEEDS, query, feed_view, device_id=device_id, kind=query.kind)
 
 
 @api.operation("POST", "/feeds", body=NewFeed, answer=FeedView, status=201, errors=(404, 409))
 async def add_feed(call: Call, body: NewFeed) -> FeedView:
-    """Create a feed, for one device or (without `device_id`) for all of one's devices."""
+    """Create a feed, for one device or (without `device_id`) for all your devices."""
     if body.key in ("ts", "id", "values"):
-        raise Invalid({"key": "ts, id and values cannot be feed keys"})
+        raise Invalid({"key": "cannot be ts, id or values"})
     code = None
     device_id = some_id("device_id", body.device_id)
     if device_id is not None:
@@ -77,7 +78,7 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
 
 @api.operation("GET", "/feeds/<feed_id>", answer=FeedView, errors=(404,), matched=True)
 async def show_feed(call: Call, feed_id: str) -> FeedView:
-    """One feed with its last value."""
+    """Show a feed with its last value."""
     feed = await feed_of(call, feed_id)
     tag(call, feed.revision)
     return feed_view(feed)
@@ -87,11 +88,11 @@ async def show_feed(call: Call, feed_id: str) -> FeedView:
     "PATCH", "/feeds/<feed_id>", body=FeedChange, answer=FeedView, errors=(404,), matched=True
 )
 async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
-    """Change a feed; when this answers, readings are judged by the new settings."""
+    """Change a feed. The new settings apply to every reading after the response."""
     feed = await feed_of(call, feed_id)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     if feed.archived and given.get("enabled"):
-        raise Invalid({"enabled": "the device of this feed was deleted; it takes no readings"})
+        raise Invalid({"enabled": "cannot be true: the device of this feed was deleted"})
     feed = msgspec.structs.replace(feed, **given)
     _check_thresholds(feed)
     check_match(call, feed.revision)
@@ -106,7 +107,7 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
 async def delete_feed(call: Call, feed_id: str) -> None:
     """Delete a feed with its history."""
     feed = await feed_of(call, feed_id)
-    # First no actor takes readings for it any more, then what was taken is committed, then it goes.
+    # First stop the actors from accepting its readings, then commit what they accepted.
     async with call.service.devices.changing(call.user.id):
         await call.service.store.update_feed(msgspec.structs.replace(feed, enabled=False))
     await call.service.writer.barrier()
@@ -118,9 +119,10 @@ async def delete_feed(call: Call, feed_id: str) -> None:
 def _check_thresholds(feed: Feed) -> None:
     low, high = feed.min_value, feed.max_value
     if feed.kind != "number" and (low is not None or high is not None):
-        raise Invalid({"min_value" if low is not None else "max_value": "is for number feeds"})
+        name = "min_value" if low is not None else "max_value"
+        raise Invalid({name: "is allowed for number feeds only"})
     for name, value in (("min_value", low), ("max_value", high)):
         if value is not None and not math.isfinite(value):
             raise Invalid({name: "must be finite"})
     if low is not None and high is not None and low > high:
-        raise Invalid({"max_value": "lies below min_value"})
+        raise Invalid({"max_value": "must not be below min_value"})

@@ -1,4 +1,4 @@
-"""The media library: uploads, lists, counts."""
+"""REST calls for the media library: upload, list, statistics, show, delete."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from web.http.uploads import receive
 
 api = Api("media")
 
-# Sealing and keeping 256 MiB on a slow disk, and one row.
+# Syncing 256 MiB to a slow disk, and writing one row.
 FINISH_WITHIN_S = 120.0
 
 
@@ -29,9 +29,10 @@ class MediaQuery(SearchQuery, frozen=True, kw_only=True):
 
 
 async def media_of(call: Call, media_id: str) -> Media:
+    """The user's media row. Raises `NotFound`."""
     media = await call.service.store.media(call.user.id, media_id)
     if media is None:
-        raise NotFound("there is no such media")
+        raise NotFound("Media not found")
     return media
 
 
@@ -39,7 +40,7 @@ async def media_of(call: Call, media_id: str) -> Media:
     "POST", "/media", upload=True, raw_body=True, answer=MediaView, status=201, also=(200,)
 )
 async def add_media(call: Call) -> MediaView:
-    """Upload a file; 200 with the media there is, where you have this content already."""
+    """Upload a file. If you have a file with this content already, the response is 200 with it."""
     service, settings = call.service, call.settings
     with call.uploads.take(call.user.id) as place:
         used = await service.store.media_used(call.user.id)
@@ -47,7 +48,7 @@ async def add_media(call: Call) -> MediaView:
         room = min(settings.media_bytes_max, settings.media_quota_bytes - used)
         async with service.files.draft() as draft:
             received = await receive(call.request, draft, room, place)
-            # From here on it is done also when the client hangs up.
+            # Complete from here on, so finish even if the client hangs up.
             with trio.move_on_after(FINISH_WITHIN_S, shield=True):
                 media = Media(
                     num=0,
@@ -64,18 +65,18 @@ async def add_media(call: Call) -> MediaView:
                 stored = await service.media.add(media, draft, settings.media_quota_bytes)
                 call.status = 201 if stored.id == media.id else 200
                 return media_view(stored)
-    raise Busy("the disk or the database is too slow; try again", retry_after_s=30)
+    raise Busy("The server is too slow at the moment; try again", retry_after_s=30)
 
 
 @api.operation("GET", "/media", query=MediaQuery, answer=Page[MediaView])
 async def list_media(call: Call, query: MediaQuery) -> Page[MediaView]:
-    """One's media, newest first; or sorted by filename, content_type or size."""
+    """List your media, newest first; `sort` takes filename, content_type and size."""
     return await listed(call, MEDIA, query, media_view, content_type=query.content_type)
 
 
 @api.operation("GET", "/media/stats", answer=MediaStats)
 async def show_media_stats(call: Call) -> MediaStats:
-    """How much of what one has, and what came on each of the last thirty days (UTC)."""
+    """Count your media by type, and the uploads of each of the last thirty days (UTC)."""
     now_us = call.service.clock.now_us()
     counts = await call.service.store.media_stats(call.user.id, first_day_us(now_us))
     return media_stats(counts, now_us)
@@ -83,11 +84,11 @@ async def show_media_stats(call: Call) -> MediaStats:
 
 @api.operation("GET", "/media/<media_id>", answer=MediaView, errors=(404,))
 async def show_media(call: Call, media_id: str) -> MediaView:
-    """One file, without its content."""
+    """Show a file, without its content."""
     return media_view(await media_of(call, media_id))
 
 
 @api.operation("DELETE", "/media/<media_id>", status=204, errors=(404, 409))
 async def delete_media(call: Call, media_id: str) -> None:
-    """Delete a file, unless something still needs it."""
+    """Delete a file that nothing uses any more."""
     await call.service.media.remove(await media_of(call, media_id))

@@ -1,4 +1,4 @@
-"""Orders of a shop."""
+"""REST calls for a shop's orders: place, list, statistics, show, complete, cancel."""
 
 from datetime import date, timedelta
 from typing import Annotated, Literal
@@ -32,13 +32,13 @@ DAY_US = 24 * 3600 * SECOND_US
 
 
 class OrdersQuery(ListQuery, frozen=True, kw_only=True):
-    """`status`: only orders that are placed, completed or cancelled."""
+    """`status`: placed, completed or cancelled."""
 
     status: Literal["placed", "completed", "cancelled"] | None = None
 
 
 class OrderStatsQuery(msgspec.Struct, frozen=True):
-    """The last `days` civil days of `timezone`, today included."""
+    """The last `days` civil days of `timezone`, including today."""
 
     days: Annotated[int, Meta(ge=1, le=366)] = 30
     timezone: str = "UTC"
@@ -48,7 +48,7 @@ class OrderStatsQuery(msgspec.Struct, frozen=True):
     "POST", "/orders", body=NewOrder, answer=OrderView, status=201, errors=(409,), again=True
 )
 async def add_order(call: Call, body: NewOrder) -> OrderView:
-    """Order products: their stock is taken at once, or nothing is."""
+    """Place an order. The stock of all its products is reduced, or none if one is short."""
     wishes = [WantedItem(item.product_id.lower(), item.quantity) for item in body.items]
     order_id = id_for(call, "order")
     now_us = call.service.clock.now_us()
@@ -61,13 +61,14 @@ async def add_order(call: Call, body: NewOrder) -> OrderView:
 
 @api.operation("GET", "/orders", query=OrdersQuery, answer=Page[OrderView])
 async def list_orders(call: Call, query: OrdersQuery) -> Page[OrderView]:
-    """One's orders, the newest first; sorted by created_at, total or status."""
+    """List your orders, newest first; `sort` takes created_at, total and status."""
     return await listed(call, ORDERS, query, order_view, status=query.status)
 
 
 @api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=OrderStats)
 async def order_stats(call: Call, query: OrderStatsQuery) -> OrderStats:
-    """Orders of the last 24 hours, and of each of the last days; days without orders, too."""
+    """Sum up the orders of the last 24 hours and of each of the last days, including days
+    without orders."""
     now_us = call.service.clock.now_us()
     recent = await call.service.store.order_sums(call.user.id, now_us - DAY_US, now_us + 1)
     days = await orders_by_day(call, now_us, query.days, query.timezone)
@@ -77,12 +78,16 @@ async def order_stats(call: Call, query: OrderStatsQuery) -> OrderStats:
 
 
 async def orders_by_day(call: Call, now_us: int, many: int, timezone: str) -> list[OrderDay]:
-    """The last so many civil days of a zone. Raises `Invalid` for a zone that there is not."""
+    """Sums of orders for the last `many` civil days of a time zone, oldest first.
+
+    Raises:
+        Invalid: the time zone is unknown.
+    """
     if timezone not in zone_names():
-        raise Invalid({"timezone": "is not the name of a zone, such as Asia/Ho_Chi_Minh"})
+        raise Invalid({"timezone": "must be a time zone name, such as Asia/Ho_Chi_Minh"})
     zone = zone_of(timezone)
     today = (EPOCH + timedelta(microseconds=now_us)).astimezone(zone).date()
-    # A day more than was asked for, as days have not all the same length.
+    # One day more than requested, because days differ in length.
     since_us = now_us - (many + 1) * DAY_US
     found = await call.service.store.orders_by_day(call.user.id, since_us, now_us + 1, timezone)
     sums = {day.day: day.sums for day in found}
@@ -96,22 +101,22 @@ def _before(today: date, days: int) -> str:
 
 @api.operation("GET", "/orders/<order_id>", answer=OrderView, errors=(404,))
 async def show_order(call: Call, order_id: str) -> OrderView:
-    """One order."""
+    """Show an order."""
     order = await call.service.store.order(call.user.id, order_id)
     if order is None:
-        raise NotFound("there is no such order")
+        raise NotFound("Order not found")
     return order_view(order)
 
 
 @api.operation("PATCH", "/orders/<order_id>", body=OrderChange, answer=OrderView, errors=(404, 409))
 async def change_order(call: Call, order_id: str, body: OrderChange) -> OrderView:
-    """Complete or cancel an order; a cancelled one gives its stock back."""
+    """Complete or cancel an order. Cancelling returns its items to stock."""
     return await _finished(call, order_id, body.status)
 
 
 @api.operation("DELETE", "/orders/<order_id>", answer=OrderView, errors=(404, 409))
 async def cancel_order(call: Call, order_id: str) -> OrderView:
-    """Cancel an order; it gives its stock back, and stays in the list."""
+    """Cancel an order. Its items return to stock, and the order stays in the list."""
     return await _finished(call, order_id, CANCELLED)
 
 
@@ -119,5 +124,5 @@ async def _finished(call: Call, order_id: str, state: str) -> OrderView:
     now_us = call.service.clock.now_us()
     order = await call.service.store.finish_order(call.user.id, order_id, state, now_us)
     if order is None:
-        raise NotFound("there is no such order")
+        raise NotFound("Order not found")
     return order_view(order)

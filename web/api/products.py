@@ -1,4 +1,4 @@
-"""Products of a shop."""
+"""REST calls for a shop's products: add, list, statistics, show, change, delete."""
 
 from decimal import Decimal
 
@@ -27,8 +27,7 @@ api = Api("shop")
 
 
 class ProductsQuery(SearchQuery, frozen=True, kw_only=True):
-    """`sku`: only the product that has it; `in_stock`: only those that are, or are not; `q`: a part
-    of a name or SKU."""
+    """`sku`: exactly this SKU; `in_stock`: with or without stock; `q`: a part of a name or SKU."""
 
     sku: str | None = None
     in_stock: bool | None = None
@@ -44,7 +43,7 @@ class ProductsQuery(SearchQuery, frozen=True, kw_only=True):
     matched=True,
 )
 async def add_product(call: Call, body: NewProduct) -> ProductView:
-    """Put something on offer."""
+    """Add a product."""
     made = Product(
         id=call.service.ids.uuid(),
         user_id=call.user.id,
@@ -62,7 +61,7 @@ async def add_product(call: Call, body: NewProduct) -> ProductView:
 
 @api.operation("GET", "/products", query=ProductsQuery, answer=Page[ProductView])
 async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
-    """One's products; sorted by created_at, name, sku, price or stock."""
+    """List your products; `sort` takes created_at, name, sku, price and stock."""
     return await listed(
         call, PRODUCTS, query, product_view, sku=query.sku, in_stock=truth(query.in_stock)
     )
@@ -70,13 +69,13 @@ async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
 
 @api.operation("GET", "/products/stats", answer=ProductStats)
 async def product_stats(call: Call) -> ProductStats:
-    """How much there is, and what it is worth."""
+    """Sum up the stock and its value."""
     return stock_view(await call.service.store.stock_sums(call.user.id))
 
 
 @api.operation("GET", "/products/<product_id>", answer=ProductView, errors=(404,), matched=True)
 async def show_product(call: Call, product_id: str) -> ProductView:
-    """One product."""
+    """Show a product."""
     product = await product_of(call, product_id)
     tag(call, product.version)
     return product_view(product)
@@ -91,7 +90,7 @@ async def show_product(call: Call, product_id: str) -> ProductView:
     matched=True,
 )
 async def change_product(call: Call, product_id: str, body: ProductChange) -> ProductView:
-    """Change a product; a `stock` that is given replaces the old one."""
+    """Change a product. `stock` replaces the current stock."""
     product = await product_of(call, product_id)
     changes = {
         name: value
@@ -112,20 +111,21 @@ async def change_product(call: Call, product_id: str, body: ProductChange) -> Pr
 
 @api.operation("DELETE", "/products/<product_id>", status=204, errors=(404,))
 async def delete_product(call: Call, product_id: str) -> None:
-    """Take a product off; orders keep what they say of it."""
+    """Delete a product. Existing orders keep its name and price."""
     await product_of(call, product_id)
     await call.service.store.delete_product(call.user.id, product_id)
 
 
 async def product_of(call: Call, product_id: str) -> Product:
+    """The user's product. Raises `NotFound`."""
     product = await call.service.store.product(call.user.id, product_id)
     if product is None:
-        raise NotFound("there is no such product")
+        raise NotFound("Product not found")
     return product
 
 
 def _price(said: str | float) -> Decimal:
     price = price_of(said)
     if price is None:
-        raise Invalid({"price": "has at most four decimals"})
+        raise Invalid({"price": "must have at most four decimal places"})
     return price

@@ -1,4 +1,4 @@
-"""What was refused: listed, and deleted."""
+"""REST calls for rejected messages: list them, delete them."""
 
 from typing import Annotated
 
@@ -20,14 +20,14 @@ ReasonName = Annotated[str, Meta(max_length=64)]
 
 
 class RejectionsQuery(SearchQuery, frozen=True, kw_only=True):
-    """`q`: a part of a topic or of what was wrong."""
+    """`q`: a part of the topic or of the error detail."""
 
     device_id: Id | None = None
     reason: ReasonName | None = None
 
 
 class DeletionQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which: those of a device, of a reason, received before a time (RFC 3339); all without any."""
+    """Of a device, with a reason, received before a time (RFC 3339); default: all."""
 
     device_id: Id | None = None
     reason: ReasonName | None = None
@@ -36,8 +36,8 @@ class DeletionQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 @api.operation("GET", "/rejected-messages", query=RejectionsQuery, answer=Page[RejectionView])
 async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionView]:
-    """What was refused and why, newest first; or sorted by reason or topic. What is refused beyond
-    the budget of a device or user is counted with the device and not kept."""
+    """List rejected messages, newest first; `sort` takes reason and topic. Beyond the budget of a
+    device or user, rejected messages are only counted."""
     device_id = some_id("device_id", query.device_id)
     return await listed(
         call, REJECTIONS, query, rejection_view, device_id=device_id, reason=query.reason
@@ -46,9 +46,9 @@ async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionV
 
 @api.operation("DELETE", "/rejected-messages", query=DeletionQuery, answer=Deleted)
 async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
-    """Delete what was refused, or a part of it."""
+    """Delete rejected messages, all or those that match the query."""
     device_id, before_us = some_id("device_id", query.device_id), instant("before", query.before)
-    # What was taken before this request is committed before it may be deleted.
+    # Messages received before this request must be stored first, or they would not be deleted.
     await call.service.writer.barrier()
     many = await call.service.store.delete_rejections(
         call.user.id, device_id, query.reason, before_us
@@ -58,7 +58,7 @@ async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
 
 @api.operation("DELETE", "/rejected-messages/<rejection_id>", status=204, errors=(404,))
 async def delete_rejection(call: Call, rejection_id: str) -> None:
-    """Delete one of them."""
+    """Delete one rejected message."""
     known = is_uuid(rejection_id)
     if not (known and await call.service.store.delete_rejection(call.user.id, rejection_id)):
-        raise NotFound("there is no such refusal")
+        raise NotFound("Rejected message not found")

@@ -1,4 +1,7 @@
-"""Media schedules and their occurrences."""
+"""REST calls for media schedules and their occurrences.
+
+Times are RFC 3339 in requests and µs since 1970 inside.
+"""
 
 from functools import partial
 
@@ -41,14 +44,14 @@ class ScheduleQuery(ListQuery, frozen=True, kw_only=True):
 
 
 class OccurrenceQuery(ListQuery, frozen=True, kw_only=True):
-    """`state`: one of them, or several with commas; all without it."""
+    """`state`: pending, triggered, …, or several separated by commas; default: all."""
 
     state: str | None = None
 
 
 @api.operation("GET", "/media-schedules", query=ScheduleQuery, answer=Page[ScheduleView])
 async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]:
-    """One's schedules, in the order of their creation; or sorted by trigger_time or next_due_at."""
+    """List your schedules, oldest first; `sort` takes trigger_time and next_due_at."""
     return await listed(
         call,
         SCHEDULES,
@@ -69,7 +72,7 @@ async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]
     errors=(404, 409),
 )
 async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
-    """Plan a media item for a device: once, or again and again in the civil time of a zone."""
+    """Schedule media to play on a device, once or on repeat in the civil time of a time zone."""
     schedule = Schedule(
         id=call.service.ids.uuid(),
         user_id=call.user.id,
@@ -94,7 +97,7 @@ async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
 
 @api.operation("POST", "/schedule-previews", body=NewSchedule, answer=SchedulePreview)
 async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
-    """When such a schedule would fire next; nothing is kept."""
+    """Show when such a schedule would fire next. Nothing is saved."""
     exclusions = tuple(body.exclusions)
     for name in ("device_id", "media_id"):
         _id(name, getattr(body, name))
@@ -117,7 +120,7 @@ async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
     "GET", "/media-schedules/<schedule_id>", answer=ScheduleView, errors=(404,), matched=True
 )
 async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
-    """One schedule."""
+    """Show a schedule."""
     schedule = await schedule_of(call, schedule_id)
     tag(call, schedule.revision)
     return schedule_view(schedule)
@@ -132,7 +135,7 @@ async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
     errors=(404, 409),
 )
 async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) -> ScheduleView:
-    """Change a schedule: it holds for every occurrence that has not fired yet."""
+    """Change a schedule, with effect for every occurrence that has not fired yet."""
     asked_us = call.service.clock.now_us()
     schedule = await schedule_of(call, schedule_id)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
@@ -159,7 +162,7 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
 
 @api.operation("DELETE", "/media-schedules/<schedule_id>", status=204, errors=(404,))
 async def delete_schedule(call: Call, schedule_id: str) -> None:
-    """Delete a schedule with its occurrences; what has fired already goes on at the device."""
+    """Delete a schedule with its occurrences. Media already playing continues."""
     schedule = await schedule_of(call, schedule_id)
     await call.service.store.delete_schedule(call.user.id, schedule_id)
     call.service.users.tell(call.user.id, ScheduleChanged(schedule, deleted=True))
@@ -175,7 +178,8 @@ async def delete_schedule(call: Call, schedule_id: str) -> None:
 async def list_occurrences(
     call: Call, schedule_id: str, query: OccurrenceQuery
 ) -> Page[OccurrenceView]:
-    """What a schedule did and will do, the latest due time first; or sorted by due_at or state."""
+    """List the past and planned occurrences of a schedule, latest first; `sort` takes due_at and
+    state."""
     await schedule_of(call, schedule_id)
     state = some_of("state", query.state, STATES)
     return await listed(
@@ -184,14 +188,15 @@ async def list_occurrences(
 
 
 async def schedule_of(call: Call, schedule_id: str) -> Schedule:
+    """The user's schedule. Raises `NotFound`."""
     schedule = await call.service.store.schedule(call.user.id, schedule_id)
     if schedule is None:
-        raise NotFound("there is no such schedule")
+        raise NotFound("Schedule not found")
     return schedule
 
 
 def _checked(schedule: Schedule) -> Schedule:
-    """With its rule, zone and exclusions in their one spelling. Raises `Invalid`."""
+    """The schedule with rule, zone and exclusions normalised. Raises `Invalid`."""
     try:
         rule = recurrence(
             schedule.trigger_us, schedule.timezone, schedule.recurrence, schedule.exclusions
@@ -204,22 +209,28 @@ def _checked(schedule: Schedule) -> Schedule:
 
 
 async def _check_targets(call: Call, schedule: Schedule) -> None:
+    """Raises `NotFound` unless device and media exist and are the user's."""
     store = call.service.store
     if await store.device(call.user.id, schedule.device_id) is None:
-        raise NotFound("there is no such device")
+        raise NotFound("Device not found")
     if schedule.media_id is None or await store.media(call.user.id, schedule.media_id) is None:
-        raise NotFound("there is no such media")
+        raise NotFound("Media not found")
 
 
 def _planned(schedule: Schedule, asked_us: int) -> tuple[Schedule, list[int]]:
-    """From the moment on at which it was asked for: what falls due meanwhile is not forgotten.
+    """The schedule and its first due times (µs).
 
-    Raises `Invalid` where it would never fire, because its one moment is past.
+    Args:
+        asked_us: when the request arrived; due times from then on count, so that none is lost
+            while the request is processed.
+
+    Raises:
+        Invalid: it would never fire, because its only time is past or excluded.
     """
     schedule, due = planned(schedule, asked_us)
     if schedule.enabled and schedule.recurrence is None and not due:
         late_s = (asked_us - schedule.trigger_us) // SECOND_US
-        raise Invalid({"trigger_time": f"lies {late_s} s in the past, or is excluded"})
+        raise Invalid({"trigger_time": f"is {late_s} s in the past, or excluded"})
     return schedule, due
 
 
@@ -233,7 +244,7 @@ def _tell(call: Call, schedule: Schedule) -> None:
 
 def _id(name: str, text: str) -> str:
     if not is_uuid(text.lower()):
-        raise Invalid({name: "is not an id"})
+        raise Invalid({name: "must be an id (UUID)"})
     return text.lower()
 
 

@@ -1,4 +1,4 @@
-"""What a page must know before anybody has signed in."""
+"""The REST call for what a page must know before sign-in."""
 
 from protocol.rest.site import SiteView, ZaloSite
 from web.http.context import Call
@@ -9,7 +9,7 @@ api = Api("people")
 
 @api.operation("GET", "/site", answer=SiteView, public=True)
 async def show_site(call: Call) -> SiteView:
-    """This server: whether one can sign up, with whom one can sign in, where devices connect."""
+    """Show whether sign-up is open, which providers can sign in, and where devices connect."""
     settings = call.settings
     zalo = None
     if settings.zalo_app_id is not None:

@@ -1,4 +1,4 @@
-"""The figures of a dashboard's first page, in one answer."""
+"""The REST call for the figures of a dashboard's first page. Times inside are µs since 1970."""
 
 import msgspec
 
@@ -22,9 +22,9 @@ SPAN_MAX_US = 3660 * DAY_US
 
 
 class StatsQuery(msgspec.Struct, frozen=True):
-    """The time of `feed_values`, `schedules` and `orders_by_day`: the last 24 hours without it.
+    """The period of `feed_values`, `schedules` and `orders_by_day`; default: the last 24 hours.
 
-    Orders are counted by days of `timezone`, 366 of them at most.
+    Orders are counted by civil days of `timezone`, 366 at most.
     """
 
     start: Time | None = None
@@ -34,7 +34,7 @@ class StatsQuery(msgspec.Struct, frozen=True):
 
 @api.operation("GET", "/dashboard/stats", query=StatsQuery, answer=DashboardStats)
 async def dashboard_stats(call: Call, query: StatsQuery) -> DashboardStats:
-    """Devices, orders, readings, media, schedules and products in figures."""
+    """Show figures about devices, orders, readings, media, schedules and products."""
     async with call.charting():
         return await _figures(call, query)
 
@@ -45,7 +45,7 @@ async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
     start_us, end_us = _span(query, now_us)
     bucket_s = max(60, charts.bucket_for(start_us, end_us, POINTS))
     since_us = max(FIRST_US, start_us - start_us % (bucket_s * SECOND_US))
-    # A time of so many times 24 hours touches one civil day more.
+    # A period of n times 24 hours touches n + 1 civil days.
     days = min(366, max(1, (now_us - start_us) // DAY_US + 2))
     by_day = await orders_by_day(call, now_us, days, query.timezone)
     counts = await store.dashboard_counts(user_id, start_us, end_us)
@@ -72,7 +72,7 @@ async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
 
 
 def _span(query: StatsQuery, now_us: int) -> tuple[int, int]:
-    """From and to (µs). Raises `Invalid` where it ends before it begins, or is too long."""
+    """Start and end (µs). Raises `Invalid` if the end is before the start or too far from it."""
     end_us = instant("end", query.end)
     start_us = instant("start", query.start)
     if end_us is None:
@@ -80,5 +80,5 @@ def _span(query: StatsQuery, now_us: int) -> tuple[int, int]:
     if start_us is None:
         start_us = end_us - DAY_US
     if not 0 < end_us - start_us <= SPAN_MAX_US:
-        raise Invalid({"end": "lies after start, ten years at most"})
+        raise Invalid({"end": "must be after start, by ten years at most"})
     return start_us, end_us

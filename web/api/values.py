@@ -1,4 +1,7 @@
-"""Readings of feeds: lists, charts, exports, imports, and their deletion."""
+"""REST calls for readings: list, chart, export, import, delete.
+
+Times inside are µs since 1970.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -44,15 +47,15 @@ SHOWN_AT_ONCE = 2_000  # points of a chart
 
 
 class TimesQuery(msgspec.Struct, frozen=True):
-    """`start` is included, `end` is not; both RFC 3339."""
+    """`start` is inclusive, `end` exclusive; both RFC 3339."""
 
     start: Time | None = None
     end: Time | None = None
 
 
 class ValuesQuery(TimesQuery, frozen=True, kw_only=True):
-    """With `bucket` (such as `15m`) or `max_points` the answer is a chart: `agg` of avg, min, max,
-    sum, count for each bucket that has readings."""
+    """With `bucket` (such as `15m`) or `max_points` the response is a chart. It has one point for
+    each bucket with readings; `agg` selects from avg, min, max, sum and count."""
 
     limit: Limit | None = None
     cursor: str | None = None
@@ -66,7 +69,7 @@ class ValuesOfQuery(ValuesQuery, frozen=True, kw_only=True):
 
 
 class LatestQuery(msgspec.Struct, frozen=True):
-    """`feed_ids`: up to 200, with commas between."""
+    """`feed_ids`: up to 200, separated by commas."""
 
     feed_ids: str
 
@@ -80,16 +83,16 @@ class LatestQuery(msgspec.Struct, frozen=True):
     streams=True,
 )
 async def list_values_of(call: Call, query: ValuesOfQuery) -> Page[ReadingView] | Response:
-    """Readings of the feed `feed_id`, newest first, or a chart of them."""
+    """List the readings of the feed `feed_id`, newest first, or a chart of them."""
     return await _values(call, query.feed_id.lower(), query)
 
 
 @api.operation("GET", "/feed-values/latest", query=LatestQuery, answer=Page[LatestView])
 async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
-    """The last values of many feeds at once; feeds that are not there are left out."""
+    """List the last values of several feeds. Unknown feeds are left out."""
     asked = [part.strip().lower() for part in query.feed_ids.split(",")]
     if len(asked) > FEEDS_MAX or not all(is_uuid(each) for each in asked):
-        raise Invalid({"feed_ids": f"are at most {FEEDS_MAX} ids with commas between"})
+        raise Invalid({"feed_ids": f"must be at most {FEEDS_MAX} ids, separated by commas"})
     found = await call.service.store.last_values(call.user.id, list(dict.fromkeys(asked)))
     shown = await shown_of(call, FEEDS, found, latest_view)
     return Page(shown, None, len(found) - len(shown) or UNSET)
@@ -104,16 +107,16 @@ async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
     streams=True,
 )
 async def list_values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView] | Response:
-    """Readings of a feed, newest first, or a chart of them."""
+    """List the readings of a feed, newest first, or a chart of them."""
     return await _values(call, feed_id, query)
 
 
 @api.operation("DELETE", "/feed-values/<feed_id>", query=TimesQuery, answer=Deleted, errors=(404,))
 async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
-    """Delete a feed's readings, of some time or all of them; the feed stays."""
+    """Delete a feed's readings, all or those of a period. The feed is kept."""
     feed = await feed_of(call, feed_id)
     start_us, end_us = instant("start", query.start), instant("end", query.end)
-    # What was taken before this request is committed before it may be deleted.
+    # Readings received before this request must be committed first, or they would not be deleted.
     await call.service.writer.barrier()
     async with call.erasing():
         many = await call.service.store.delete_history(feed.num, start_us, end_us)
@@ -123,16 +126,17 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
 
 @api.operation("POST", "/feed-values/<feed_id>/import", csv=True, answer=ImportView, errors=(404,))
 async def import_values(call: Call, feed_id: str) -> ImportView:
-    """Add readings from CSV with the columns `ts` and `value`; rows that do not fit are named."""
+    """Import readings from CSV with the columns `ts` and `value`. Invalid rows are listed in the
+    response."""
     feed = await feed_of(call, feed_id)
     if call.request.mimetype != "text/csv":
-        raise NotTaken("send text/csv")
+        raise NotTaken("Send text/csv")
     call.imports.check(call.user.id)
     device_num = await _device_num(call, feed)
     now_us = call.service.clock.now_us()
     content = await call.data()
     for imported in read_csv(content, feed, device_num, now_us):  # noqa: B007
-        await trio.lowlevel.checkpoint()  # a megabyte takes half a second
+        await trio.lowlevel.checkpoint()  # parsing a megabyte takes half a second
     call.imports.count(call.user.id, len(imported.readings), len(content))
     duplicate = 0
     for start in range(0, len(imported.readings), IMPORTED_AT_ONCE):
@@ -149,7 +153,7 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
 
 
 async def _device_num(call: Call, feed: Feed) -> int:
-    """The feed's device; 0 for a feed that devices share, or whose device is gone."""
+    """The number of the feed's device; 0 for a shared feed, or if the device was deleted."""
     if feed.device_id is None:
         return 0
     device = await call.service.store.device(call.user.id, feed.device_id)
@@ -199,14 +203,15 @@ def _place(cursor: str | None) -> tuple[int, int, int] | None:
 async def _chart(
     call: Call, feed: Feed, query: ValuesQuery, start_us: int | None, end_us: int | None
 ) -> list[Bucket]:
-    """Buckets in order of time; without a start or an end, from the first or to the last reading.
+    """Buckets in order of time. Without a start or an end, it is the first or the last reading.
 
     Raises:
-        Invalid: it would be too many points, or the feed has texts.
+        Invalid: it would be too many points, or the feed is a text feed.
     """
     bucket_s = None if query.bucket is None else charts.bucket_of(query.bucket)
     if feed.kind == "text":
-        raise Invalid({"bucket" if bucket_s else "max_points": "is not for a feed of texts"})
+        name = "bucket" if bucket_s else "max_points"
+        raise Invalid({name: "is not available for text feeds"})
     bounds = await call.service.store.feed_bounds(feed.num)
     if bounds is None:
         return []
@@ -224,7 +229,7 @@ async def _chart(
 async def _points(
     call: Call, buckets: Sequence[Bucket], names: tuple[str, ...]
 ) -> list[ReadingView]:
-    """As they are shown: ten thousand take a tenth of a second."""
+    """The views of buckets, in portions: ten thousand take a tenth of a second."""
     views: list[ReadingView] = []
     for start in range(0, len(buckets), SHOWN_AT_ONCE):
         portion = buckets[start : start + SHOWN_AT_ONCE]
@@ -243,11 +248,15 @@ def _point(bucket: Bucket, names: tuple[str, ...]) -> ReadingView:
 
 
 def instant(name: str, text: str | None) -> int | None:
-    """A time of a query (µs). Raises `Invalid`, with the name of the parameter."""
+    """The time in a query parameter (µs); None where it is missing.
+
+    Raises:
+        Invalid: it is no RFC 3339 time; names the parameter.
+    """
     if text is None:
         return None
     try:
-        # A plus that was not encoded in the URL arrives as a space.
+        # A plus sign that was not percent-encoded in the URL arrives as a space.
         return parse_rfc3339(text.replace(" ", "+") if text[10:11] in "Tt" else text)
     except ValueError as error:
         raise Invalid({name: str(error)}) from None

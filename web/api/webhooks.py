@@ -1,4 +1,4 @@
-"""Webhooks: who wants to be told of what, and what became of it."""
+"""REST calls for webhooks and their deliveries."""
 
 from collections.abc import Sequence
 
@@ -47,7 +47,7 @@ class WebhooksQuery(SearchQuery, frozen=True, kw_only=True):
 
 
 class DeliveriesQuery(ListQuery, frozen=True, kw_only=True):
-    """`state`: one of pending, delivered, dead, or several with commas; all without it."""
+    """`state`: pending, delivered, dead, or several separated by commas; default: all."""
 
     state: str | None = None
     type: EventType | None = None
@@ -57,7 +57,8 @@ class DeliveriesQuery(ListQuery, frozen=True, kw_only=True):
     "POST", "/webhooks", body=NewWebhook, answer=WebhookCreated, status=201, errors=(409,)
 )
 async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
-    """Register a URL for alarms, ends of commands and missed schedules; shows its secret, once."""
+    """Send alarms, command results and missed schedules to a URL. The signing secret is shown in
+    this response only."""
     made = Webhook(
         id=call.service.ids.uuid(),
         user_id=call.user.id,
@@ -74,13 +75,13 @@ async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
 
 @api.operation("GET", "/webhooks", query=WebhooksQuery, answer=Page[WebhookView])
 async def list_webhooks(call: Call, query: WebhooksQuery) -> Page[WebhookView]:
-    """One's webhooks, in the order of their creation; or sorted by url or failures."""
+    """List your webhooks, oldest first; `sort` takes url and failures."""
     return await listed(call, WEBHOOKS, query, webhook_view, enabled=truth(query.enabled))
 
 
 @api.operation("GET", "/webhooks/<webhook_id>", answer=WebhookView, errors=(404,), matched=True)
 async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
-    """One webhook, and whether its receiver answers."""
+    """Show a webhook, and whether its receiver answers."""
     webhook = await webhook_of(call, webhook_id)
     tag(call, webhook.revision)
     return webhook_view(webhook)
@@ -95,7 +96,7 @@ async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
     matched=True,
 )
 async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> WebhookView:
-    """Change a webhook; what waits for it is tried at once."""
+    """Change a webhook. Its pending deliveries are retried at once."""
     webhook = await webhook_of(call, webhook_id)
     if body.url is not UNSET:
         webhook = msgspec.structs.replace(webhook, url=_checked(call, body.url))
@@ -113,14 +114,14 @@ async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> We
 
 @api.operation("DELETE", "/webhooks/<webhook_id>", status=204, errors=(404,))
 async def delete_webhook(call: Call, webhook_id: str) -> None:
-    """Delete a webhook, with what waits for it."""
+    """Delete a webhook with its pending deliveries."""
     await webhook_of(call, webhook_id)
     await call.service.store.delete_webhook(call.user.id, webhook_id)
 
 
 @api.operation("POST", "/webhooks/<webhook_id>/secret", answer=NewWebhookSecret, errors=(404,))
 async def renew_secret(call: Call, webhook_id: str) -> NewWebhookSecret:
-    """A new secret; from now on everything is signed with it, also what waits already."""
+    """Create a new signing secret. From now on it signs all deliveries, including pending ones."""
     webhook = await webhook_of(call, webhook_id)
     webhook = msgspec.structs.replace(webhook, secret=_new_secret(call))
     return NewWebhookSecret((await _update(call, webhook)).secret)
@@ -130,7 +131,7 @@ async def renew_secret(call: Call, webhook_id: str) -> NewWebhookSecret:
     "POST", "/webhooks/<webhook_id>/test", answer=DeliveryView, status=202, errors=(404, 409)
 )
 async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
-    """Send an event `webhook.test`; its delivery shows what the receiver answered."""
+    """Send a `webhook.test` event. Its delivery shows what the receiver answered."""
     webhook = await webhook_of(call, webhook_id)
     news = trial_news(webhook, call.service.ids.uuid(), call.service.clock.now_us())
     delivery = await call.service.store.add_delivery(webhook, news)
@@ -148,7 +149,7 @@ async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
 async def list_deliveries(
     call: Call, webhook_id: str, query: DeliveriesQuery
 ) -> Page[DeliveryView]:
-    """What was sent to a webhook, or waits for it, newest first; or sorted by type, state or
+    """List the sent and pending deliveries of a webhook, newest first; `sort` takes type, state and
     attempts."""
     await webhook_of(call, webhook_id)
     state = some_of("state", query.state, STATES)
@@ -165,20 +166,21 @@ async def list_deliveries(
     errors=(404,),
 )
 async def retry_delivery(call: Call, webhook_id: str, delivery_id: str) -> DeliveryView:
-    """Send a delivery again, for another three days, whatever became of it."""
+    """Send a delivery again, whatever its state, with retries for another three days."""
     delivery = await call.service.store.retry_delivery(
         call.user.id, webhook_id, delivery_id, call.service.clock.now_us()
     )
     if delivery is None:
-        raise NotFound("there is no such delivery")
+        raise NotFound("Delivery not found")
     call.service.wake("webhooks")
     return delivery_view(delivery)
 
 
 async def webhook_of(call: Call, webhook_id: str) -> Webhook:
+    """The user's webhook. Raises `NotFound`."""
     webhook = await call.service.store.webhook(call.user.id, webhook_id)
     if webhook is None:
-        raise NotFound("there is no such webhook")
+        raise NotFound("Webhook not found")
     return webhook
 
 
@@ -189,14 +191,18 @@ async def _update(call: Call, webhook: Webhook, known: int | None = None) -> Web
 
 
 def _checked(call: Call, url: str) -> str:
-    """A URL that may be tried; what its name leads to is looked at with every try."""
+    """The URL, if it can be a target. What its host name resolves to is checked at every delivery.
+
+    Raises:
+        Invalid: it is not an HTTP URL, or its address is in a private network.
+    """
     try:
         target = parse_target(url)
     except ValueError as error:
         raise Invalid({"url": str(error)}) from None
     address = literal(target.host)
     if address is not None and not call.settings.webhooks_private and not is_public(target.host):
-        raise Invalid({"url": "is not on a public network"})
+        raise Invalid({"url": "is on a private network; ask your administrator to allow it"})
     return url
 
 

@@ -1,4 +1,4 @@
-"""Signing in and up, and one's own account."""
+"""REST calls for signing in, signing up, and the user's own account."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -33,13 +33,13 @@ FORM_BYTES_MAX = 16 * 1024
     public=True,
 )
 async def login(call: Call) -> Response:
-    """Sign in with e-mail and password, as JSON or as a form; sets the cookie."""
+    """Sign in with email and password, as JSON or as a form. Sets the session cookie."""
     if not call.auth.is_same_origin(call.request):
-        raise Forbidden("sign in on our own pages, not on those of others")
+        raise Forbidden("Sign in on Roost's own pages only")
     wanted = await _credentials(call)
     user = await account_of(call, wanted.email)
     with call.limits.trying(wanted.email, call.address) as attempt:
-        # As long for an unknown address as for a wrong password: nobody learns who has an account.
+        # An unknown address takes as long as a wrong password, so it does not reveal accounts.
         hashed = None if user is None else user.password_hash
         who = call.limits.who(call.address, wanted.email)
         matches = await call.hashing.verify(hashed, wanted.password, who)
@@ -47,7 +47,7 @@ async def login(call: Call) -> Response:
             attempt.wrong()
             if user is not None:
                 await call.hashing.note(partial(note, call, user.id, "sign_in_failed"))
-            raise Unauthorized("the e-mail address or the password is wrong")
+            raise Unauthorized("Incorrect email or password")
     return await begin_session(call, user, hashed)
 
 
@@ -63,15 +63,20 @@ async def _credentials(call: Call) -> Credentials:
 
 
 async def _form(call: Call, kind: str) -> Mapping[str, str]:
-    """A small one: taking a megabyte to pieces holds everybody up for a third of a second."""
+    """The fields of a form. Forms are small: parsing a megabyte blocks the loop for 0.3 s.
+
+    Raises:
+        TooLarge: the form is longer than `FORM_BYTES_MAX`, or a multipart form does not declare
+            its length.
+    """
     if kind == "multipart/form-data":
         if not 0 < (call.request.content_length or 0) <= FORM_BYTES_MAX:
-            raise TooLarge(f"a form that signs in tells its length, at most {FORM_BYTES_MAX} bytes")
+            raise TooLarge(f"A sign-in form needs a Content-Length of at most {FORM_BYTES_MAX}")
         form: Mapping[str, str] = await call.request.form
         return form
     data = await call.data()
     if len(data) > FORM_BYTES_MAX:
-        raise TooLarge(f"a form that signs in has at most {FORM_BYTES_MAX} bytes")
+        raise TooLarge(f"A sign-in form can have at most {FORM_BYTES_MAX} bytes")
     return dict(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
 
 
@@ -79,9 +84,9 @@ async def _form(call: Call, kind: str) -> Mapping[str, str]:
     "POST", "/users", body=NewUser, answer=UserView, status=201, errors=(403, 409), public=True
 )
 async def sign_up(call: Call, body: NewUser) -> UserView:
-    """Create an account, unless the operator closed signing up."""
+    """Create an account, unless sign-up is closed."""
     if not call.settings.signup_open:
-        raise Forbidden("new accounts are made by the operator here")
+        raise Forbidden("Sign-up is closed; ask your administrator for an account")
     call.limits.sign_up(call.address)
     user = User(
         id=call.service.ids.uuid(),
@@ -96,16 +101,16 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
 
 @api.operation("GET", "/users/me", answer=UserView, matched=True)
 async def who_am_i(call: Call) -> UserView:
-    """One's own account."""
+    """Show your account."""
     tag(call, call.user.revision)
     return user_view(call.user)
 
 
 @api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, account=True, matched=True)
 async def change_me(call: Call, body: UserChange) -> UserView:
-    """Change one's name, e-mail address or password. A new password ends all sessions, this one
-    too; a browser that is signed in by cookie gets a new one with the answer."""
-    # As it is now: what is kept at hand is as old as its body took to arrive.
+    """Change your name, email or password. A new password ends all sessions, including this one;
+    a browser that is signed in by cookie gets a new cookie with the response."""
+    # Read the user again: it may have changed while the request body arrived.
     user = await call.service.store.user(call.user.id) or call.user
     if body.password is not UNSET or body.email is not UNSET:
         await _check_password(call, user, body.current_password)
@@ -133,19 +138,25 @@ async def change_me(call: Call, body: UserChange) -> UserView:
 
 
 async def _check_password(call: Call, user: User, said: str | UnsetType) -> None:
-    """Raises `Invalid` where it is not this user's, `TooMany` where too many were tried."""
+    """Check the current password.
+
+    Raises:
+        Invalid: it is missing or incorrect, or the account has none.
+        TooMany: too many incorrect ones were tried.
+    """
     if user.password_hash is None:
-        raise Invalid({"password": f"this account signs in with {user.idp}"})
+        raise Invalid({"password": f"cannot be set: this account signs in with {user.idp}"})
     if said is UNSET:
         raise Invalid({"current_password": "is required for this change"})
     email = user.email or ""
-    call.limits.was_in(email, call.address)  # and is: nobody keeps her from a new password
+    # She is signed in here, so guesses from elsewhere must not keep her from a new password.
+    call.limits.was_in(email, call.address)
     with call.limits.trying(email, call.address) as attempt:
         if not await call.hashing.verify(user.password_hash, str(said), _who_is_in(call)):
             attempt.wrong()
-            raise Invalid({"current_password": "is wrong"})
+            raise Invalid({"current_password": "is incorrect"})
 
 
 def _who_is_in(call: Call) -> Who:
-    """Somebody who is in is known, wherever that is."""
+    """A signed-in user counts as known in every network."""
     return Who(call.user.id, True)

@@ -1,4 +1,4 @@
-"""API keys: for programs that act for somebody."""
+"""REST calls for API keys, with which programs act for a user."""
 
 import msgspec
 
@@ -40,11 +40,11 @@ class KeysQuery(SearchQuery, frozen=True, kw_only=True):
     account=True,
 )
 async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
-    """A key for a program: it goes where a token goes; the answer shows it, once."""
+    """Create an API key. It is accepted wherever a token is, and shown in this response only."""
     now_us = call.service.clock.now_us()
     expires_us = instant("expires_at", body.expires_at)
     if expires_us is not None and expires_us <= now_us:
-        raise Invalid({"expires_at": "is over already"})
+        raise Invalid({"expires_at": "must be in the future"})
     key_id = call.service.ids.uuid()
     prefix = call.service.ids.uuid().replace("-", "")[:8]
     key = new_key(prefix, call.service.ids.secret())
@@ -66,14 +66,14 @@ async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
 
 @api.operation("GET", "/api-keys", query=KeysQuery, answer=Page[ApiKeyView], account=True)
 async def list_api_keys(call: Call, query: KeysQuery) -> Page[ApiKeyView]:
-    """One's keys, in the order of their creation, without their secrets."""
+    """List your API keys, oldest first, without their secrets."""
     return await listed(call, API_KEYS, query, key_view, scope=query.scope)
 
 
 @api.operation("DELETE", "/api-keys/<key_id>", status=204, errors=(404,), account=True)
 async def delete_api_key(call: Call, key_id: str) -> None:
-    """A key works no more, and its sockets close."""
+    """Delete an API key. It stops working at once, and its sockets are closed."""
     if not await call.service.store.delete_api_key(call.user.id, key_id):
-        raise NotFound("there is no such key")
+        raise NotFound("API key not found")
     call.service.sessions.heard(key_id)
     await note(call, call.user.id, "api_key_deleted", key_id)

@@ -1,4 +1,4 @@
-"""The read-only MQTT login of a user's own listeners."""
+"""REST calls for a user's read-only MQTT login (the "listener")."""
 
 import msgspec
 
@@ -16,8 +16,8 @@ api = Api("people")
     "POST", "/mqtt-listener", body=NewListener, answer=ListenerCreated, status=201, account=True
 )
 async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
-    """A read-only MQTT login for what one's devices say; an earlier one stops working. The answer
-    shows its password, once."""
+    """Create a read-only MQTT login for your devices' readings and states. It replaces an earlier
+    one. The password is shown in this response only."""
     now_us = call.service.clock.now_us()
     listener, password = new_listener(
         call.user.id, call.service.ids, now_us, home_assistant=body.home_assistant
@@ -35,20 +35,20 @@ async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
 
 @api.operation("GET", "/mqtt-listener", answer=ListenerView, errors=(404,), account=True)
 async def show_listener(call: Call) -> ListenerView:
-    """The login of one's listeners, without its password."""
+    """Show the read-only MQTT login, without its password."""
     listener = await call.service.store.listener(call.user.id)
     if listener is None:
-        raise NotFound("there is no listener")
+        raise NotFound("Read-only MQTT access is not set up")
     return listener_view(listener, call.settings.mqtt_url)
 
 
 @api.operation("DELETE", "/mqtt-listener", status=204, errors=(404,), account=True)
 async def delete_listener(call: Call) -> None:
-    """The login of one's listeners stops working; their connections are closed,
-    and what waited for them is gone."""
+    """Delete the read-only MQTT login. Connected clients are disconnected, and messages that wait
+    for them are discarded."""
     gone = await call.service.store.delete_listener(call.user.id)
     if gone is None:
-        raise NotFound("there is no listener")
+        raise NotFound("Read-only MQTT access is not set up")
     call.service.mqtt_relay.changed(call.user.id)
     await call.service.session_sweep.listener_gone(gone.username)
     await note(call, call.user.id, "mqtt_listener_deleted")

@@ -1,6 +1,6 @@
-"""Where people have signed in before: who comes from there is not taken for a stranger.
+"""Networks from which users have signed in before, so that they are not treated as strangers there.
 
-Of this process; after a start the sessions that run tell it (`PeopleStore.account`).
+In memory of this process. After a start, the stored sessions tell (`PeopleStore.account`).
 """
 
 from collections import OrderedDict
@@ -11,15 +11,19 @@ PLACES_MAX = 10_000
 
 
 class Places:
-    """Pairs of an account and a network. At most so many; of more the one that was used longest
-    ago is forgotten, which only makes a stranger of somebody."""
+    """Pairs of an account and a network.
+
+    Args:
+        most: how many are kept. Beyond it the least recently used pair is forgotten; that user is
+            then treated as a stranger.
+    """
 
     def __init__(self, most: int = PLACES_MAX) -> None:
         self._most = most
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def add(self, email: str, address: str) -> None:
-        """Somebody is in who came from there."""
+        """Note that this account signed in from this address."""
         place = place_of(email, address)
         self._known[place] = None
         self._known.move_to_end(place)
@@ -31,5 +35,5 @@ class Places:
 
 
 def place_of(email: str, address: str) -> str:
-    """An account, and a network."""
+    """The key of an account and a network (an IPv6 network is a /64)."""
     return f"{email.lower()[:254]} {network_of(address)}"

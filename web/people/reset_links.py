@@ -1,4 +1,4 @@
-"""Links that set a new password. Apart from REST: the command line makes them, too."""
+"""Links that set a new password. Both REST and the command line create them."""
 
 from urllib.parse import quote
 
@@ -10,8 +10,9 @@ from protocol.times import SECOND_US
 
 
 async def new_link(store: Store, ids: Ids, user: User, url: str, now_us: int) -> str:
-    """A link that sets this user's password, once, within an hour; earlier ones work no more."""
+    """A link that sets this user's password. It works once, within an hour; earlier links stop
+    working."""
     token = ids.secret()
     await store.add_reset(kept_of(token), user.id, now_us + RESET_S * SECOND_US)
-    # Behind the '#' no server and no log sees it.
+    # Browsers do not send what is behind the '#', so the token reaches no log.
     return f"{url}/reset#{quote(token)}"

@@ -1,7 +1,7 @@
-"""A new password by a one-time link, for who has forgotten the old one.
+"""REST calls that reset a forgotten password with a one-time link.
 
-An operator makes the link (`roost user reset`), or it is sent by mail where that is set up. Whoever
-asks for a mail learns nothing of who has an account.
+An operator creates the link (`roost user reset`), or it is sent by mail where that is set up. The
+response to a request for a mail does not reveal whether the account exists.
 """
 
 import msgspec
@@ -19,14 +19,14 @@ log = structlog.get_logger("roost.web")
 
 api = Api("people")
 
-SUBJECT = "A new password for Roost"
-TEXT = """Somebody, probably you, asked for a new password for your account at Roost.
+SUBJECT = "Reset your Roost password"
+TEXT = """Someone, probably you, asked to reset the password of your Roost account.
 
-Set it here within an hour:
+Set a new password here within one hour:
 
 {link}
 
-If it was not you, do nothing: your password stays as it is.
+If it was not you, ignore this mail. Your password stays the same.
 """
 
 
@@ -34,13 +34,13 @@ If it was not you, do nothing: your password stays as it is.
     "POST", "/password-reset/request", body=ResetAsked, status=202, errors=(403,), public=True
 )
 async def ask_for_reset(call: Call, body: ResetAsked) -> None:
-    """Ask for a mail with a link that sets a new password; the answer is the same for everybody."""
+    """Request a mail with a reset link. The response does not reveal whether the account exists."""
     mailer = call.service.mailer
     if mailer is None:
-        raise Forbidden("no mail is sent here; ask the operator for a link")
+        raise Forbidden("Email is not set up here; ask your administrator for a reset link")
     url = call.where()
     with call.limits.trying(f"reset {body.email}", call.address) as attempt:
-        attempt.wrong()  # every mail counts
+        attempt.wrong()  # every requested mail counts against the limit
     user = await account_of(call, body.email)
     if user is None or user.email is None or user.password_hash is None:
         return
@@ -48,7 +48,7 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     link = await new_link(
         call.service.store, call.service.ids, user, url, call.service.clock.now_us()
     )
-    # Not waited for: how long it takes would tell that there is an account.
+    # Sent in the background: the time it takes would reveal that the account exists.
     call.service.supervisor.run_contained(
         "mail", lambda: _sent(mailer, str(user.email), link), gave_up=lambda: None
     )
@@ -65,14 +65,14 @@ async def _sent(mailer: Mailer, to: str, link: str) -> None:
     "POST", "/password-reset", body=PasswordReset, status=204, errors=(401,), public=True
 )
 async def reset_password(call: Call, body: PasswordReset) -> None:
-    """Set a new password with the token of a link; all sessions end."""
-    # A hash costs a third of a second: who guesses at links may not ask for many.
+    """Set a new password with the token of a reset link. All sessions end."""
+    # A hash takes a third of a second, so guesses at tokens are limited like sign-ins.
     with call.limits.trying(None, call.address) as attempt:
         hashed = await call.hashing.hash(body.password, call.limits.who(call.address))
         user = await call.service.store.take_reset(kept_of(body.token), call.service.clock.now_us())
         if user is None:
             attempt.wrong()
-            raise Unauthorized("the link was used, or is over; ask for another")
+            raise Unauthorized("This link has expired or was already used; request a new one")
     changed = msgspec.structs.replace(user, password_hash=hashed)
     await call.service.store.update_user(changed, sign_out=True)
     call.service.sessions.changed(user.id, signed_out=True)

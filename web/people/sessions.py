@@ -1,4 +1,4 @@
-"""Sessions: where one is signed in, signing out, tickets for sockets, and the audit log."""
+"""REST calls for sessions, signing out, WebSocket tickets and the audit log."""
 
 from quart import Response
 
@@ -23,7 +23,7 @@ class AuditQuery(SearchQuery, frozen=True, kw_only=True):
 
 @api.operation("POST", "/logout", status=204, account=True)
 async def logout(call: Call) -> Response:
-    """End this session: its token stops working, its sockets close, the cookie goes."""
+    """Sign out: the token stops working, its sockets are closed, the cookie is deleted."""
     if await call.service.sessions.end(call.user.id, [call.principal.id]):
         await note(call, call.user.id, "signed_out")
     response = Response(b"", 204)
@@ -34,7 +34,7 @@ async def logout(call: Call) -> Response:
 
 @api.operation("POST", "/login/ws-ticket", answer=Ticket, status=201, account=True)
 async def ws_ticket(call: Call) -> Ticket:
-    """A ticket that opens one WebSocket within 30 s, for clients that can send no header."""
+    """Create a ticket that opens one WebSocket within 30 s, for clients that send no headers."""
     ticket, kept, until_us = call.auth.new_ticket()
     await call.service.store.add_ticket(kept, call.principal.id, until_us)
     call.headers["Cache-Control"] = "no-store"
@@ -43,20 +43,20 @@ async def ws_ticket(call: Call) -> Ticket:
 
 @api.operation("GET", "/sessions", query=SearchQuery, answer=Page[SessionView], account=True)
 async def list_sessions(call: Call, query: SearchQuery) -> Page[SessionView]:
-    """Where one is signed in, the newest first; or sorted by expires_at or address."""
+    """List your sessions, newest first; `sort` takes expires_at and address."""
     current = call.principal.id
     return await listed(call, SESSIONS, query, lambda each: session_view(each, current))
 
 
 @api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,), account=True)
 async def end_session(call: Call, session_id: str) -> None:
-    """End one of one's sessions: its token stops working, its sockets close."""
+    """End a session: its token stops working, its sockets are closed."""
     if not await call.service.sessions.end(call.user.id, [session_id]):
-        raise NotFound("there is no such session")
+        raise NotFound("Session not found")
     await note(call, call.user.id, "session_ended", session_id)
 
 
 @api.operation("GET", "/audit-log", query=AuditQuery, answer=Page[AuditView], account=True)
 async def list_audit(call: Call, query: AuditQuery) -> Page[AuditView]:
-    """Sign-ins, and changes of credentials and devices, the newest first; kept for 90 days."""
+    """List sign-ins and changes of credentials and devices, newest first; kept for 90 days."""
     return await listed(call, AUDIT, query, audit_view, action=query.action)

@@ -1,4 +1,4 @@
-"""Signing in: what is kept of it, and the answer with its cookie."""
+"""Signing in: look up the account, store the session, set the cookie, write the audit log."""
 
 from functools import partial
 
@@ -16,9 +16,14 @@ from web.http.context import Call
 
 
 async def account_of(call: Call, email: str) -> User | None:
-    """Who has that address. Raises `TooMany` and `Busy`."""
+    """The user with this email; None if there is none.
+
+    Raises:
+        TooMany: too many incorrect sign-ins from this network, or requests under way.
+        Busy: other networks go first.
+    """
     call.limits.check(email, call.address)
-    if "\0" in email:  # PostgreSQL compares no text with it; nobody has such an address
+    if "\0" in email:  # PostgreSQL's text cannot hold NUL, so nobody has such an address
         return None
     look = partial(call.service.store.account, email)
     found = await call.hashing.look(call.limits.who(call.address, email), look)
@@ -31,10 +36,13 @@ async def account_of(call: Call, email: str) -> User | None:
 
 
 async def begin_session(call: Call, user: User, verified: str | None) -> Response:
-    """A new session for this user, and the answer that carries its token, with the cookie.
+    """Create a session for this user; returns the response with its token and cookie.
 
     Args:
-        verified: the hash of the password that was found to be right, if there was one.
+        verified: the password hash that was verified; None for another provider's sign-in.
+
+    Raises:
+        Unauthorized: the password was changed since it was verified.
     """
     now_us = call.service.clock.now_us()
     session = Session(
@@ -46,7 +54,7 @@ async def begin_session(call: Call, user: User, verified: str | None) -> Respons
         agent=agent_of(call),
     )
     if not await call.service.store.add_session(session, verified):
-        raise Unauthorized("the password was changed meanwhile")
+        raise Unauthorized("The password was changed meanwhile; sign in again")
     if user.email is not None:
         call.limits.was_in(user.email, call.address)
     await note(call, user.id, "signed_in")
@@ -72,7 +80,7 @@ def set_cookie(call: Call, response: Response, token: str) -> None:
 
 
 async def note(call: Call, user_id: str, action: Action, subject: str = "") -> None:
-    """Keep in the user's audit log what was done."""
+    """Write an entry into the user's audit log."""
     entry = AuditEntry(
         user_id=user_id,
         at_us=call.service.clock.now_us(),
@@ -85,6 +93,6 @@ async def note(call: Call, user_id: str, action: Action, subject: str = "") -> N
 
 
 def agent_of(call: Call) -> str:
-    """What the client calls itself, cut, and without what no text may hold."""
+    """The client's User-Agent, shortened, with characters replaced that cannot be stored."""
     said = call.request.headers.get("User-Agent", "")[:AGENT_MAX]
     return "".join(c if c.isprintable() else "?" for c in said).encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in, and make an account."""
+"""Rate limits for signing in and for new accounts, as token buckets in memory."""
 
 import math
 from collections.abc import Iterator
@@ -10,16 +10,17 @@ from protocol.people.networks import network_of
 from web.people.hashing import Who
 from web.people.places import Places, place_of
 
-# Wrong passwords: of one account from one address, of one account, from one address.
+# Wrong passwords: per account and network, per account, per network. After so many tries, one more
+# is allowed every so many seconds.
 PAIR_TRIES, PAIR_EVERY_S = 10, 30.0
 ACCOUNT_TRIES, ACCOUNT_EVERY_S = 50, 20.0
 ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
-# New accounts from one address, right or wrong: each takes a third of a second of a processor.
+# New accounts per network, successful or not: each takes a third of a second of CPU time.
 SIGN_UPS, SIGN_UP_EVERY_S = 60, 5.0
 
 
 class Attempt:
-    """A try to sign in; it counts only where it was `wrong`."""
+    """One attempt to sign in. It counts only if `wrong` was called."""
 
     def __init__(self) -> None:
         self.is_wrong = False
@@ -29,10 +30,10 @@ class Attempt:
 
 
 class SignInLimits:
-    """Only what is wrong counts; while it is being looked at, it counts, too.
+    """Counts wrong attempts. An attempt also counts while it is being checked.
 
-    Where somebody has signed in before, what others do elsewhere, to her account too, counts for
-    nothing: nobody is kept out of an account by those who guess at it.
+    In a network from which the owner signed in before, attempts from elsewhere do not count, so
+    nobody can lock her out by guessing at her account.
     """
 
     def __init__(self) -> None:
@@ -46,31 +47,35 @@ class SignInLimits:
         """Count a new account. Raises `TooMany`."""
         wait_s = self._sign_ups.take(network_of(address))
         if wait_s:
-            raise TooMany("too many new accounts from here", retry_after_s=math.ceil(wait_s))
+            detail = "Too many new accounts from this network; try again later"
+            raise TooMany(detail, retry_after_s=math.ceil(wait_s))
 
     def who(self, address: str, email: str | None = None) -> Who:
-        """What somebody counts as where many want to be hashed."""
+        """Whose turn a password hash takes: an account's in a known network, else the network's."""
         if email is not None and self._places.knows(email, address):
             return Who(place_of(email, address), True)
         return Who(network_of(address), False)
 
     def was_in(self, email: str, address: str) -> None:
-        """Whose account it is signs in there, or did."""
+        """Note that the account's owner signs in from this address, or did."""
         self._places.add(email, address)
 
     def check(self, email: str, address: str) -> None:
-        """Before the store is asked for an account. Raises `TooMany` for who would be refused."""
+        """Before the account is looked up. Raises `TooMany` if an attempt would be refused."""
         if not self._places.knows(email, address):
             with self.trying(None, address):
                 pass
 
     @contextmanager
     def trying(self, email: str | None, address: str) -> Iterator[Attempt]:
-        """A try; `email` is None where another provider knows the account. What ends otherwise
-        than by being wrong, because a database is away for example, is nobody's guess.
+        """An attempt, while the block runs. It counts only if it is marked as wrong: an error of
+        the database, for example, is not a guess.
+
+        Args:
+            email: None where another provider identifies the account.
 
         Raises:
-            TooMany: with the time after which it may be tried again.
+            TooMany: with the time to wait.
         """
         keys = self._keys(email, address)
         taken: list[tuple[Buckets, str]] = []
@@ -79,7 +84,7 @@ class SignInLimits:
             for buckets, key in keys:
                 wait_s = buckets.take(key)
                 if wait_s:
-                    detail = "too many sign-ins failed; try again later"
+                    detail = "Too many failed sign-ins; try again later"
                     raise TooMany(detail, retry_after_s=math.ceil(wait_s))
                 taken.append((buckets, key))
             yield attempt

@@ -1,4 +1,4 @@
-"""Signing in with Zalo."""
+"""The REST call that signs in with Zalo."""
 
 from contextlib import suppress
 
@@ -26,12 +26,12 @@ IDP = "zalo"
     public=True,
 )
 async def zalo_callback(call: Call, body: ZaloCode) -> Response:
-    """Sign in with the code that Zalo's page gave; the first time this makes an account."""
+    """Sign in with the code from Zalo's page. The first sign-in creates the account."""
     if not call.auth.is_same_origin(call.request):
-        raise Forbidden("sign in on our own pages, not on those of others")
+        raise Forbidden("Sign in on Roost's own pages only")
     provider: IdentityProvider | None = call.service.zalo
     if provider is None:
-        raise Forbidden("signing in with Zalo is not set up here")
+        raise Forbidden("Sign-in with Zalo is not set up on this server")
     with call.limits.trying(None, call.address) as attempt:
         try:
             identity = await provider.identify(body.code, body.code_verifier)
@@ -48,7 +48,7 @@ async def _user(call: Call, identity: Identity) -> User:
     if found is not None:
         return found
     if not call.settings.signup_open:
-        raise Forbidden("new accounts are made by the operator here")
+        raise Forbidden("Sign-up is closed; ask your administrator for an account")
     made = User(
         id=call.service.ids.uuid(),
         email=None,
@@ -58,10 +58,10 @@ async def _user(call: Call, identity: Identity) -> User:
         idp=IDP,
         subject=identity.subject,
     )
-    with suppress(Conflict):  # another request with the same identity was faster
+    with suppress(Conflict):  # another request with the same identity created it first
         await store.add_user(made)
         return made
     found = await store.user_by_subject(IDP, identity.subject)
     if found is None:
-        raise Unauthorized("the account is gone; begin again")
+        raise Unauthorized("The account was deleted meanwhile; sign in again")
     return found
