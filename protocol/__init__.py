@@ -1,1 +1,1 @@
-"""What is said: topics, payloads, messages, events and resources. No I/O, no Trio, no clock."""
+"""Grammar and data: topics, payloads, messages, events and records. No I/O, no Trio, no clock."""

@@ -1,8 +1,8 @@
-"""The one door for bytes: JSON in, one error of ours out.
+"""JSON in and out. Every byte from outside is decoded here, and only Roost's errors leave.
 
-A msgspec decoder lets four families of exception out (`DecodeError`, `ValidationError`,
-`UnicodeDecodeError`, `RecursionError`); here they become `BadPayload` for devices and `Problem`s
-for people.
+A msgspec decoder raises four families of exceptions (`DecodeError`, `ValidationError`,
+`UnicodeDecodeError`, `RecursionError`). They become `BadPayload` for messages of devices, and
+`Problem`s for REST bodies.
 """
 
 import re
@@ -19,11 +19,11 @@ _encoder = msgspec.json.Encoder()
 _any = msgspec.json.Decoder()
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
 
-# A body has room for ten thousand fields that nobody knows.
+# Reported unknown fields: a body has room for ten thousand.
 UNKNOWN_FIELDS_MAX = 20
-# A megabyte of JSON takes up to 100 ms, while everybody waits: as Python objects, or straight into
-# a Struct, where a field that is repeated is checked each time. The longest that we know is a
-# command with 32 KiB of payload: three times as many, where each letter is escaped.
+# Decoding a megabyte of JSON blocks the event loop for up to 100 ms, also into a Struct, which
+# checks a repeated field each time. The longest valid body is a command with 32 KiB of payload:
+# up to three times as many bytes if every character is escaped.
 BODY_BYTES_MAX = 128 * 1024
 
 encode = _encoder.encode
@@ -43,7 +43,7 @@ def decode_as(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
     """Decode JSON with a decoder that was built once for its type.
 
     Raises:
-        BadPayload: as `decode`, and `wrong_shape` where the type does not fit.
+        BadPayload: as `decode`; `wrong_shape` if the JSON does not match the type.
     """
     return _guarded(decoder, data)
 
@@ -71,15 +71,15 @@ def located(error: msgspec.ValidationError) -> tuple[str, str]:
 
 
 def decode_body(data: bytes, kind: type[T]) -> T:
-    """Decode a request body into a Struct, reporting every field that does not fit.
+    """Decode a request body into a Struct, reporting every invalid field.
 
     Raises:
-        TooLarge: nothing that we know is so long.
-        Malformed: not JSON at all.
+        TooLarge: more than `BODY_BYTES_MAX` bytes.
+        Malformed: not JSON.
         Invalid: JSON, but not this Struct; one message per field.
     """
     if len(data) > BODY_BYTES_MAX:
-        raise TooLarge(f"a body of JSON has at most {BODY_BYTES_MAX} bytes")
+        raise TooLarge(f"A JSON body can have at most {BODY_BYTES_MAX} bytes")
     try:
         raw = decode(data)
     except BadPayload as error:
@@ -91,7 +91,7 @@ def decode_body(data: bytes, kind: type[T]) -> T:
 
 
 def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> dict[str, str]:
-    """One message per field: msgspec stops at the first, so each field is tried by itself."""
+    """One message per field. msgspec stops at the first error, so each field is tried alone."""
     if not isinstance(raw, dict):
         return {"": located(first)[0]}
     errors: dict[str, str] = {}
@@ -110,7 +110,7 @@ def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> d
     unknown = (name for name in raw if name not in fields)
     for name in islice(unknown, UNKNOWN_FIELDS_MAX):
         errors[name] = "is not a known field"
-    if not errors:  # a rule across fields
+    if not errors:  # the error is not about a single field
         what, where = located(first)
         errors[where] = what
     return errors

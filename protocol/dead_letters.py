@@ -1,7 +1,7 @@
-"""Dead letters: work that fails for what it contains, put aside so that it holds up nothing else.
+"""Dead letters: work that fails because of its content, put aside so that other work continues.
 
 `work` names the kind of work ("plans", "commands", …), `subject` the row, bucket, device or user
-that it fails for. A dead letter is tried again with growing pauses, and goes when a try succeeds.
+for which it fails. A dead letter is retried with growing pauses, and deleted when a retry succeeds.
 """
 
 import re
@@ -12,9 +12,9 @@ from protocol.errors import in_words
 from protocol.ids import is_uuid
 from protocol.times import SECOND_US
 
-# Kinds of work. `ROWS` are rows that no list or snapshot can show, `HISTORY` feeds whose old
-# readings cannot be deleted, `SESSIONS` commits of which nobody can read what a session took: what
-# the broker sends again of them may be taken twice.
+# Kinds of work. `ROWS`: rows that no list or snapshot can show. `HISTORY`: feeds whose expired
+# readings cannot be deleted. `SESSIONS`: commits whose record of what a session took cannot be
+# read; what the broker sends again of them may be stored twice.
 PLANS = "plans"
 OCCURRENCES = "occurrences"
 COMMANDS = "commands"
@@ -30,10 +30,10 @@ KINDS = (
     *(PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA, ROWS),
     *(HISTORY, SESSIONS),
 )
-# Their subject is the id of a row that has a due time of its own.
+# The subject of these is the id of a row that has its own due time.
 OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)
 
-# Of one kind of work: some 10 MB in the database at most.
+# Per kind of work: at most some 10 MB in the database.
 KEPT_MAX = 10_000
 WORK_MAX = 40
 SUBJECT_MAX = 300
@@ -43,7 +43,7 @@ DETAIL_MAX = 2_000
 PAUSE_FIRST_S = 10
 PAUSE_MAX_S = 3_600
 PAUSE_MAX_US = PAUSE_MAX_S * SECOND_US
-# 10 s doubled nine times is more than an hour.
+# 10 s doubled nine times is more than an hour, so more would only overflow.
 DOUBLED_MAX = 9
 
 
@@ -53,7 +53,7 @@ _MINUTE_OF_FEED = re.compile(r"([0-9]{1,10})/(-?[0-9]{1,10})", re.ASCII)
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """One of them, as it is stored. `reason` is one line; `detail` may be longer."""
+    """A dead letter as it is stored. `reason` is one line; `detail` may be longer."""
 
     id: str
     work: str
@@ -68,24 +68,26 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pause_us(attempts: int) -> int:
-    """How long after the n-th failed attempt (from 1) the next one comes."""
+    """The pause (µs) after the n-th failed attempt, counted from 1."""
     return min(PAUSE_FIRST_S << min(attempts - 1, DOUBLED_MAX), PAUSE_MAX_S) * SECOND_US
 
 
 def subject_of_row(noun: str, num: int) -> str:
-    """Of `ROWS`: the list that leaves it out, and the number of the row."""
+    """The subject of a `ROWS` letter: the list that omits the row, and the row's number."""
     return f"{noun} {num}"
 
 
 def row_of(subject: str) -> tuple[str, int]:
-    """The other way round."""
+    """The list and the row number of a `ROWS` subject; the inverse of `subject_of_row`."""
     noun, _, num = subject.rpartition(" ")
     return noun, int(num)
 
 
 def rollup_of(subject: str) -> tuple[int, int] | str | None:
-    """Of `ROLLUPS`: a feed and a minute since 1970, or a user; None for a subject that is neither,
-    which only a hand can have written."""
+    """What a `ROLLUPS` subject names: (feed number, minute since 1970), or a user id.
+
+    None if it is neither, which only a manual edit of the table can cause.
+    """
     if subject.startswith(USER_SUMS):
         user_id = subject.removeprefix(USER_SUMS)
         return user_id if is_uuid(user_id) else None
@@ -97,21 +99,21 @@ def rollup_of(subject: str) -> tuple[int, int] | str | None:
 
 
 def is_due(letter: DeadLetter, now_us: int) -> bool:
-    """Further away than any pause is due, too: the clock was set back."""
+    """Whether to retry now. A time beyond the longest pause means that the clock was set back."""
     return not now_us < letter.next_try_us <= now_us + PAUSE_MAX_US
 
 
 def line(text: str) -> str:
-    """One line for `reason`: readable, storable and not too long."""
+    """The text as one storable line of at most `REASON_MAX` characters."""
     return storable(" ".join(text.split()), REASON_MAX)
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, for `reason`."""
+    """An error as a `reason`."""
     return line(in_words(error))
 
 
 def storable(text: str, length_max: int) -> str:
-    """Without what PostgreSQL's text cannot hold: NUL and lone surrogates."""
+    """The text, cut to a length, without what PostgreSQL cannot hold (NUL, lone surrogates)."""
     clean = text[:length_max].encode(errors="replace").decode().replace("\0", "?")
     return clean if len(text) <= length_max else clean[:-1] + "…"

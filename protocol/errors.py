@@ -1,9 +1,9 @@
-"""The errors of Roost, drawn once.
+"""All errors that Roost raises on purpose, and their HTTP statuses.
 
 RoostError
-├─ BadPayload            bytes that the codec could not read (why, and where)
-├─ Refusal               a device's message or reading that is kept but not taken (reason, detail)
-├─ Problem               an answer to a person: HTTP status, title, detail
+├─ BadPayload            bytes that the codec could not decode (reason, detail, field)
+├─ Refusal               a device's message or reading that is stored as refused (reason, detail)
+├─ Problem               an error response of the REST API: HTTP status, title, detail
 │  ├─ Invalid            422, with one message per field
 │  ├─ Unauthorized       401
 │  ├─ Forbidden          403
@@ -11,17 +11,17 @@ RoostError
 │  ├─ Conflict           409
 │  ├─ TooSlow            408
 │  ├─ TooLarge           413
-│  ├─ NotTaken           415, with what is taken
-│  ├─ NoSuchRange        416, with the size that there is
+│  ├─ NotTaken           415, names the supported types
+│  ├─ NoSuchRange        416, with the size of the content
 │  ├─ Busy               503
 │  └─ DiskFull           507
-├─ Unavailable           a server that we need does not answer; try again
-├─ Unstorable            the store refuses these rows for what they contain; do not try again
-├─ Unpublishable         no broker takes this message for what it is; do not try again at once
-├─ Fenced                another process leads by now: these rows are its business
-├─ Stopped               the actor asked is gone
-├─ BadRecurrence        a schedule's rule, zone or exclusion that cannot be (field, detail)
-└─ SettingsError         a setting that cannot work; one line, exit status 2
+├─ Unavailable           a server that Roost needs does not answer; try again
+├─ Unstorable            the store refuses these rows because of their content; do not try again
+├─ Unpublishable         no broker accepts this message; do not try again at once
+├─ Fenced                another process leads now, and its rows count
+├─ Stopped               the actor that was asked has ended
+├─ BadRecurrence         an invalid recurrence rule, time zone or exclusion (field, detail)
+└─ SettingsError         a setting that cannot work: one line, exit status 2
 """
 
 import re
@@ -29,12 +29,12 @@ from enum import StrEnum
 from types import TracebackType
 
 GROUP_SHOWN_MAX = 3
-# What errors of the system begin with, and what nobody needs to read.
+# The prefix of operating system errors, which tells a reader nothing.
 _NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class Reason(StrEnum):
-    """Why a message was not taken: the field `reason` of a rejected message."""
+    """Why a message was refused: the field `reason` of a rejected message."""
 
     BAD_TOPIC = "bad_topic"
     TOO_LARGE = "too_large"
@@ -51,7 +51,7 @@ class Reason(StrEnum):
     FEED_DISABLED = "feed_disabled"
     OUT_OF_RANGE = "out_of_range"
     UNKNOWN_COMMAND = "unknown_command"
-    TOO_FAST = "too_fast"  # counted and told, not kept
+    TOO_FAST = "too_fast"  # counted and reported to the device, not kept
     INTERNAL_ERROR = "internal_error"
     UNSTORABLE = "unstorable"
 
@@ -61,7 +61,10 @@ class RoostError(Exception):
 
 
 class BadPayload(RoostError):
-    """Bytes that are not what their place asks for."""
+    """Bytes that cannot be decoded, or do not have the expected shape.
+
+    `field` is the path of the wrong field, "" for the whole.
+    """
 
     def __init__(self, reason: Reason, detail: str, field: str = "") -> None:
         super().__init__(detail)
@@ -71,7 +74,7 @@ class BadPayload(RoostError):
 
 
 class Refusal(RoostError):
-    """A message, or one reading of it, that is kept with its reason instead of being taken."""
+    """A message, or one reading of it, that is stored as refused, with its reason."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -80,7 +83,7 @@ class Refusal(RoostError):
 
 
 class Problem(RoostError):
-    """An answer to a person over HTTP (RFC 9457)."""
+    """An error response over HTTP (RFC 9457 problem details)."""
 
     status = 500
     title = "Internal server error"
@@ -98,7 +101,7 @@ class Malformed(Problem):
 
 
 class Invalid(Problem):
-    """Fields that do not fit; `errors` has one message per field."""
+    """Invalid fields; `errors` has one message per field, which reads on from the field's name."""
 
     status = 422
     title = "Invalid fields"
@@ -134,10 +137,10 @@ class TooSlow(Problem):
 
 
 class Outdated(Conflict):
-    """What was to be changed has been changed by somebody else since it was read."""
+    """The object has been changed by another request since it was read."""
 
     def __init__(self) -> None:
-        super().__init__("it was changed at the same time; look at it again")
+        super().__init__("This was changed by another request at the same time; load it again")
 
 
 class PreconditionFailed(Problem):
@@ -156,13 +159,13 @@ class NotTaken(Problem):
 
 
 class NoSuchRange(Problem):
-    """The range asked for lies beyond the `size` bytes that there are."""
+    """The requested range is beyond the end of the content; `size` is in bytes."""
 
     status = 416
     title = "No such range"
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"the content has {size} bytes")
+        super().__init__(f"The content has {size} bytes")
         self.size = size
 
 
@@ -172,7 +175,7 @@ class TooMany(Problem):
 
 
 class BadGateway(Problem):
-    """A service of others that we ask does not answer, or answers rubbish."""
+    """Another company's service does not answer, or sends an invalid answer."""
 
     status = 502
     title = "Bad gateway"
@@ -189,28 +192,31 @@ class DiskFull(Problem):
 
 
 class Unavailable(RoostError):
-    """A server that we need (database, broker) does not answer; the caller may try again."""
+    """A server that Roost needs (database, broker) does not answer; the caller may try again."""
 
 
 class Unstorable(RoostError):
-    """The store refuses this batch for what it contains; trying again cannot help."""
+    """The store refuses this batch because of its content; trying again cannot help."""
 
 
 class Unpublishable(RoostError):
-    """A message of ours that no broker takes for its topic or its size, or that one has ended
-    connections for."""
+    """A message that no broker accepts because of its topic or size, or for which the broker has
+    repeatedly ended the connection."""
 
 
 class Fenced(RoostError):
-    """The process that asks leads no more; another one has the messages that this came from."""
+    """This process no longer leads; another one now has the messages behind this batch."""
 
 
 class Stopped(RoostError):
-    """The actor that should have answered is gone."""
+    """The actor that should have answered has ended."""
 
 
 class BadRecurrence(RoostError):
-    """A recurrence rule, a zone or an exclusion that cannot be, or would take too long."""
+    """A recurrence rule, time zone or exclusion that is invalid, or would take too long.
+
+    `field` is the REST field, `detail` reads on from its name.
+    """
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
@@ -223,10 +229,10 @@ class SettingsError(RoostError):
 
 
 def in_words(error: BaseException) -> str:
-    """What an error says, in a line for people: in logs, in reasons, on `/readyz`. Never empty.
+    """An error as one line for people, in logs, in reasons and on `/readyz`. Never empty.
 
-    Ours speak for themselves; of others the kind is told, too. `str` of many says nothing at all:
-    of `TimeoutError()`, of a failed `assert`.
+    Other errors than Roost's own are shown with their type, because `str` of many is empty
+    (`TimeoutError()`, a failed `assert`).
     """
     if isinstance(error, BaseExceptionGroup):
         told = list(dict.fromkeys(in_words(each) for each in error.exceptions))
@@ -245,7 +251,7 @@ def in_words(error: BaseException) -> str:
 
 
 def _place(trace: TracebackType | None) -> str:
-    """The function that raised it."""
+    """The qualified name of the function that raised the error; "" without a traceback."""
     if trace is None:
         return ""
     while trace.tb_next is not None:

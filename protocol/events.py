@@ -1,7 +1,7 @@
-"""Events for dashboards (CONTRACT §3): what happened, once, whoever listens.
+"""Events for dashboards, and the frames of their WebSocket (CONTRACT §3).
 
-An event is encoded once for all sockets; `seq` counts per connection and is laid on at the end
-(`framed`), so that a thousand dashboards cost one encoding.
+An event is encoded once for all sockets. `seq` differs per connection, so `framed` appends it at
+the end: a thousand dashboards cost one encoding. Times are µs since 1970, RFC 3339 in frames.
 """
 
 from functools import cached_property
@@ -34,7 +34,7 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def device_view(device: Device) -> DeviceView:
-    """How a dashboard sees a device."""
+    """A device as dashboards receive it."""
     state = device.state
     return DeviceView(
         id=device.id,
@@ -51,15 +51,15 @@ def device_view(device: Device) -> DeviceView:
 
 
 class _Event(msgspec.Struct, frozen=True, dict=True):
-    """`channel` is what a client subscribes to; events of one `key` may be coalesced."""
+    """`channel` is what clients subscribe to. Of events with one `key` only the newest matters."""
 
     def body(self) -> dict[str, Any]:
-        """The event as a client sees it, without `seq`; every kind of event says its own."""
+        """The event as JSON objects, without `seq`."""
         raise NotImplementedError
 
     @cached_property
     def encoded(self) -> bytes:
-        """JSON without its closing brace, so that `seq` can follow."""
+        """The JSON without its closing brace, so that `seq` can be appended."""
         return codec.encode(self.body())[:-1]
 
 
@@ -77,7 +77,7 @@ class DeviceChanged(_Event, frozen=True, dict=True):
 
 
 class DeviceGone(_Event, frozen=True, dict=True):
-    """A device was deleted; a client removes it from its list."""
+    """A device was deleted."""
 
     device_id: str
 
@@ -92,7 +92,7 @@ class DeviceGone(_Event, frozen=True, dict=True):
 
 
 class FeedValue(_Event, frozen=True, dict=True):
-    """A reading was taken (not yet committed)."""
+    """A reading was accepted (and not yet committed)."""
 
     feed_id: str
     feed_key: str
@@ -137,7 +137,7 @@ class AlarmChanged(_Event, frozen=True, dict=True):
 
 
 class CommandChanged(_Event, frozen=True, dict=True):
-    """A command came to another state."""
+    """The state of a command changed."""
 
     command: Command
 
@@ -156,7 +156,7 @@ class CommandChanged(_Event, frozen=True, dict=True):
 
 
 class ScheduleChanged(_Event, frozen=True, dict=True):
-    """A schedule was made, changed or deleted (then `deleted` is true)."""
+    """A schedule was created, changed or deleted (then `deleted` is true)."""
 
     schedule: Schedule
     deleted: bool = False
@@ -179,7 +179,7 @@ class ScheduleChanged(_Event, frozen=True, dict=True):
 
 
 class OccurrenceChanged(_Event, frozen=True, dict=True):
-    """An occurrence of a schedule came to another state."""
+    """The state of a schedule's occurrence changed."""
 
     occurrence: Occurrence
 
@@ -200,7 +200,7 @@ class OccurrenceChanged(_Event, frozen=True, dict=True):
 
 
 class DeviceList(_Event, frozen=True, dict=True):
-    """The snapshot: first on every connection, and after any loss."""
+    """The snapshot of all devices: the first event of every connection, and after any loss."""
 
     devices: tuple[Device, ...]
 
@@ -212,7 +212,7 @@ class DeviceList(_Event, frozen=True, dict=True):
 
 
 class Staleness(_Event, frozen=True, dict=True):
-    """Live data stands still since `since_us`, or is fresh again (None)."""
+    """Live data is delayed since `since_us`, or up to date again (None)."""
 
     since_us: int | None
 
@@ -230,7 +230,7 @@ Event = DeviceChanged | DeviceGone | FeedValue | OfDevice | DeviceList | Stalene
 
 
 def framed(event: Event, seq: int) -> bytes:
-    """The event as one JSON object with its place in this connection's stream."""
+    """The event as one JSON object, with its number in this connection's stream."""
     return event.encoded + b',"seq":%d}' % seq
 
 
@@ -240,7 +240,7 @@ def batched(frames: list[bytes]) -> bytes:
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
-    """From a client: which channels and objects it wants. Absent means all."""
+    """From a client: which channels, devices and feeds it wants. None means all."""
 
     channels: list[str] | None = None
     device_ids: list[str] | None = None

@@ -1,4 +1,4 @@
-"""Ids as the outside sees them, and how a secret that we made is kept."""
+"""The spelling of ids, and the digest under which generated passwords are stored."""
 
 import hashlib
 import re
@@ -7,10 +7,10 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID in lower case with dashes; there is one spelling of each id."""
+    """Whether `text` is a UUID in lower case with dashes, the only spelling that is accepted."""
     return _UUID.fullmatch(text) is not None
 
 
 def password_digest(password: str) -> bytes:
-    """SHA-256 of a password that we made ourselves: 160 random bits need no slow hash."""
+    """SHA-256 of a generated password: 160 random bits need no slow hash."""
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()

@@ -1,4 +1,8 @@
-"""What actors say to each other: frozen, tagged, a union for each kind of actor."""
+"""The messages of actors: frozen, tagged Structs, and one union for each kind of actor.
+
+Device actors take `DeviceMessage` and return `DeviceEffect`s; user actors take `UserMessage` and
+return `UserEffect`s. Times are µs since 1970 (`_us`) or seconds (`_s`).
+"""
 
 from collections.abc import Callable
 
@@ -21,35 +25,37 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class ReadingsSaid(_Message, frozen=True, kw_only=True):
-    """Readings that could be read; each may still be refused by itself."""
+    """Readings of one message. Each may still be refused by itself."""
 
     origin: Origin
     readings: list[RawReading]
 
 
 class StatusSaid(_Message, frozen=True, kw_only=True):
+    """A status message."""
+
     origin: Origin
     said: DeviceStatus
 
 
 class AckSaid(_Message, frozen=True, kw_only=True):
-    """What it says of the command that the topic names."""
+    """An acknowledgement of the command that the topic names."""
 
     origin: Origin
     said: CommandAck
 
 
 class Unreadable(_Message, frozen=True, kw_only=True):
-    """A message of a known shape of topic whose payload cannot be read."""
+    """A message with a valid topic whose payload cannot be decoded."""
 
     origin: Origin
     refusal: Refusal
 
 
 class Configured(_Message, frozen=True, kw_only=True):
-    """The device or its feeds changed over REST: from here on these hold. None: it was deleted.
+    """New settings of the device and its feeds. None: the device was deleted.
 
-    `read` counts readings of the store: what was read earlier never replaces what was read later.
+    `read` numbers the reads of the store: settings never replace those of a later read.
     """
 
     loaded: LoadedDevice | None
@@ -58,25 +64,26 @@ class Configured(_Message, frozen=True, kw_only=True):
 
 
 class Announce(_Message, frozen=True, kw_only=True):
-    """Somebody began to watch: tell the user actor your state as it is now."""
+    """A dashboard has opened: report the current state to the user actor."""
 
 
 class Silent(_Message, frozen=True, kw_only=True):
-    """The device's lease of `after_s` ran out; `word` is the last of it that the lease knew of."""
+    """The device's lease of `after_s` seconds ran out. `word` is the number of the last message
+    that renewed it; the actor ignores this if it has processed a later one."""
 
     word: int
     after_s: int
 
 
 class OutsideSince(_Message, frozen=True, kw_only=True):
-    """The feed's values lie outside its thresholds for as long as its alarm waits for."""
+    """The feed's values have been outside its thresholds for as long as its alarm requires."""
 
     feed_num: int
     since_us: int
 
 
 class Foreign(_Message, frozen=True, kw_only=True):
-    """It acknowledged a command that it was never sent."""
+    """The device acknowledged a command that does not exist."""
 
     topic: str
 
@@ -96,18 +103,18 @@ OfTime = Silent | OutsideSince
 FromDevice = ReadingsSaid | StatusSaid | AckSaid | Unreadable
 
 
-# What a device actor's step asks for
+# Effects of a device actor
 
 
 class Notice(_Message, frozen=True, kw_only=True):
-    """To the device's `errors` topic."""
+    """Publish `body` on the device's `errors` topic."""
 
     topic: str
     body: bytes
 
 
 class Live(_Message, frozen=True, kw_only=True):
-    """To the user actor, if there is one, and to the user's listeners over MQTT."""
+    """Send an event to the user actor, if there is one, and to the user's MQTT listeners."""
 
     user_id: str
     device_code: str
@@ -115,9 +122,9 @@ class Live(_Message, frozen=True, kw_only=True):
 
 
 class LeaseRenewed(_Message, frozen=True, kw_only=True):
-    """The device's lease: silent for `after_s`, it counts as offline.
+    """Renew the device's lease: after `after_s` seconds without a message it counts as offline.
 
-    `anew`: it spoke, its `word`-th word since the actor began; else only the length has changed.
+    `anew`: a message arrived, the `word`-th since the actor began. Else only `after_s` changed.
     """
 
     key: tuple[str, str]
@@ -127,13 +134,13 @@ class LeaseRenewed(_Message, frozen=True, kw_only=True):
 
 
 class LeaseEnded(_Message, frozen=True, kw_only=True):
-    """It is offline, or is no more: its lease ends."""
+    """End the lease: the device is offline or deleted."""
 
     key: tuple[str, str]
 
 
 class ArmAlarm(_Message, frozen=True, kw_only=True):
-    """Say `OutsideSince` in so many seconds, unless told otherwise; None: do not say it."""
+    """Send `OutsideSince` after `for_s` seconds, instead of as asked before. None: do not send."""
 
     key: tuple[str, str]
     feed_num: int
@@ -142,7 +149,7 @@ class ArmAlarm(_Message, frozen=True, kw_only=True):
 
 
 class CameOnline(_Message, frozen=True, kw_only=True):
-    """It came online: what it was sent meanwhile is sent again."""
+    """The device came online: send its open commands again."""
 
     device_num: int
 
@@ -154,41 +161,43 @@ DeviceEffect = WriteUnit | Notice | Live | LeaseRenewed | LeaseEnded | ArmAlarm 
 
 
 class Happened(_Message, frozen=True, kw_only=True):
-    """Something of the user's changed; the same event object goes to every socket."""
+    """An event for the user's dashboards; the same object goes to every socket."""
 
     event: Event
 
 
 class Subscribed(_Message, frozen=True, kw_only=True):
-    """A dashboard begins to watch; `outbox` is its queue."""
+    """A dashboard has opened, or begins again; `outbox` is its queue."""
 
     outbox: object
 
 
 class Unsubscribed(_Message, frozen=True, kw_only=True):
+    """A dashboard has closed."""
+
     outbox: object
 
 
 class SnapshotRead(_Message, frozen=True, kw_only=True):
-    """The database's view of the user's devices, read after `outbox` subscribed."""
+    """The user's devices as stored, read after `outbox` subscribed."""
 
     outbox: object
     devices: tuple[Device, ...]
 
 
 class Renewed(_Message, frozen=True, kw_only=True):
-    """Something may have changed without a word: every dashboard begins again with a snapshot."""
+    """Something may have changed without an event: every dashboard begins again with a snapshot."""
 
 
 class GivenUp(_Message, frozen=True, kw_only=True):
-    """Another process has led: what was told and may not be stored is forgotten. `Renewed` follows
-    when it is known what is."""
+    """Another process has led: forget events that may not have been stored. `Renewed` follows once
+    it is known what was stored."""
 
 
 UserMessage = Happened | Subscribed | Unsubscribed | SnapshotRead | Renewed | GivenUp
 
 
-# What a user actor's step asks for
+# Effects of a user actor
 
 
 class ReadSnapshot(_Message, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
-"""Nouns as the store keeps them. Times are microseconds since 1970 (`protocol.times`).
+"""The records that the store keeps. Times are microseconds since 1970 (`protocol.times`).
 
-Devices and feeds have two names: a UUID that the outside sees, and a small integer `num` that the
-wide tables use (an integer key stores half again as many readings per second as a UUID).
+Devices and feeds have two keys: a UUID for the outside, and a small integer `num` for the large
+tables (an integer key stores half again as many readings per second as a UUID).
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from protocol.device.commands import CommandAck
 from protocol.device.topics import Topic
 from protocol.device.values import Kind, Value
 
-# A hundred years: nobody keeps readings longer but for ever.
+# A hundred years. To keep readings longer, keep them for ever.
 RETAIN_DAYS_MAX = 36_500
 
 OFFLINE = "offline"
@@ -21,8 +21,8 @@ ONLINE = "online"
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody with an account. Who comes from another identity provider (`idp`) is known there as
-    `subject`, and may have neither address nor password here."""
+    """An account. A user of another identity provider (`idp`) is known there as `subject`, and may
+    have no email and no password here."""
 
     id: str
     email: str | None
@@ -35,10 +35,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device last said of itself, as of its actor.
+    """The last known state of a device, as kept by its actor.
 
     `version` grows by one with every change; `state_us` is the event time of the newest status that
-    was applied; `session` is the device's newest boot counter.
+    was applied; `session` is the device's newest boot counter. Units: °C, %, degrees (WGS 84).
     """
 
     version: int = 0
@@ -54,6 +54,8 @@ class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered device: its settings, and its last state."""
+
     num: int
     id: str
     user_id: str
@@ -68,13 +70,13 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The key of its actor."""
+        """The key of its actor: (user id, device code)."""
         return self.user_id, self.code
 
 
 class Flood(msgspec.Struct, frozen=True, kw_only=True):
-    """A device sent so many messages a second that it was disconnected, and may not come back until
-    then."""
+    """A device was disconnected at `at_us` for sending `messages_per_s` messages a second. Its
+    logins are refused until `until_us`."""
 
     at_us: int
     until_us: int
@@ -82,7 +84,7 @@ class Flood(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MqttLogin(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device logs in with; the password is kept as its SHA-256 (it is 160 random bits)."""
+    """A device's login. The password is 160 random bits, stored as SHA-256."""
 
     username: str
     client_id: str
@@ -92,9 +94,9 @@ class MqttLogin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed. `device_id` is None for one that all devices of the user share.
+    """A feed. `device_id` is None for a feed that all devices of the user share.
 
-    `archived`: its device was deleted; it keeps its history and takes nothing any more.
+    `archived`: its device was deleted; it keeps its history and accepts nothing.
     """
 
     num: int
@@ -112,17 +114,17 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     alarm: AlarmRule = AT_ONCE
     archived: bool = False
     revision: int = 1
-    retain_days: int | None = None  # how long its readings are kept; for ever without it
+    retain_days: int | None = None  # how long its readings are kept; None: for ever
     created_us: int
     last_value: Value | None = None
     last_us: int | None = None
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """An uploaded file; its bytes are kept by `sha256`, once for all who have them.
+    """An uploaded file. Its content is stored by `sha256`, once for all users who have it.
 
-    `content_type` is what the bytes are, whatever was declared; width and height (pixels) are those
-    of an image, where its head tells them.
+    `content_type` is detected from the content; `size` is in bytes. `width` and `height` (pixels)
+    are those of an image, if its header has them.
     """
 
     num: int
@@ -138,8 +140,11 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SharedFeeds:
-    """Feeds that all devices of a user may write, without last values (another device may have
-    written them): one copy for all of their actors. Two are equal when they have the same feeds."""
+    """The feeds that all devices of a user share: one copy for all of their actors.
+
+    They have no last values, because another device may have written those. Two are equal if they
+    have the same feeds.
+    """
 
     __slots__ = ("_by_key", "_by_num")
 
@@ -160,7 +165,7 @@ class SharedFeeds:
 class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
     """What a device actor starts from: its device, the feeds it may write, its open alarms.
 
-    A feed of its own (`feeds`) goes before a shared one of the same key.
+    The device's own feeds (`feeds`) take precedence over shared ones with the same key.
     """
 
     device: Device
@@ -170,7 +175,7 @@ class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredReading(msgspec.Struct, frozen=True):
-    """A reading as it is read back. (ts_us, device_num, digest) is its place in the feed."""
+    """A stored reading. (ts_us, device_num, digest) is its position in the feed."""
 
     ts_us: int
     device_num: int
@@ -180,6 +185,8 @@ class StoredReading(msgspec.Struct, frozen=True):
 
 
 class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored refusal. `payload` is cut, and base64 if it is not UTF-8."""
+
     num: int
     id: str
     received_us: int
@@ -191,22 +198,22 @@ class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str | None
 
 
-# What a refusal takes in the store beside its texts, roughly.
+# Roughly what a refusal takes in the store besides its texts.
 REFUSAL_ROW_BYTES = 200
 
 
 class NotKept(msgspec.Struct, frozen=True):
-    """How many refusals of a device were counted and not kept, and when (µs) the last one came."""
+    """How many refusals of a device were counted and not kept, and the time (µs) of the last."""
 
     many: int = 0
     last_us: int | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """A reading that was taken, on its way to the store.
+    """An accepted reading on its way to the store.
 
-    `sets_last`: it becomes the feed's last value unless that is newer; False for what belongs to
-    the history only.
+    `sets_last`: it becomes the feed's last value, unless that is newer. False: it goes to the
+    history only.
     """
 
     feed_num: int
@@ -220,9 +227,9 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """A message or reading that was refused, on its way to the store. `payload` is already cut.
+    """A refused message or reading on its way to the store. `payload` is already cut.
 
-    `device_id` is "" where none is known. `readings`: how many it stands for in the accounts.
+    `device_id` is "" if the device is unknown. `readings`: for how many readings it counts.
     """
 
     user_id: str
@@ -237,9 +244,9 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
 
 
 class AckChange(msgspec.Struct, frozen=True, gc=False):
-    """What a device said of a command; whether there is such a command only the store knows.
+    """A device's acknowledgement of a command. Only the store knows whether the command exists.
 
-    `otherwise` is kept where this device has none of that id, or counted.
+    `otherwise` is stored, or only counted, if this device has no command with that id.
     """
 
     device: tuple[str, str]
@@ -247,28 +254,28 @@ class AckChange(msgspec.Struct, frozen=True, gc=False):
     device_num: int
     ack: CommandAck
     otherwise: Rejection
-    keeps: bool = True  # else it is only counted (`WriteUnit.not_kept`)
+    keeps: bool = True  # False: `otherwise` is only counted (`WriteUnit.not_kept`)
 
 
 class StateChange(msgspec.Struct, frozen=True, gc=False):
-    """The state of a device to be kept; an older version never replaces a newer."""
+    """A new state of a device. An older version never replaces a newer one."""
 
     device_num: int
     state: DeviceState
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):
-    """The identity of a message without `ts` or `id`, kept in the commit that carries it."""
+    """The digest of a message without `ts` and `id`, stored in the commit that carries it."""
 
     session: str
     digest: bytes
 
 
 class WriteUnit(msgspec.Struct, frozen=True, gc=False):
-    """All that one message (or one event) asks of the store; it is committed whole or not at all.
+    """Everything that one message or event writes. It is committed as a whole or not at all.
 
     `receipt` is settled after the commit; it belongs to the gateway and is opaque here. `not_kept`
-    are refusals beyond the budget (`actors.ingest.refusal_budget`): counted, not kept.
+    are refusals beyond the budget (`actors.ingest.refusal_budget`): counted, not stored.
     """
 
     device: tuple[str, str]
@@ -280,36 +287,36 @@ class WriteUnit(msgspec.Struct, frozen=True, gc=False):
     state: StateChange | None = None
     taken: Taken | None = None
     receipt: object = None
-    unowned: int = 0  # readings for a device that does not exist: counted, not kept
-    messages: int = 1  # how many messages of devices it ends
-    size: int = 0  # bytes of payload that it ends
-    canary: bytes = b""  # a probe of ours (`actors.ingest.canaries`): it shows that commits work
+    unowned: int = 0  # readings for a device that does not exist: counted, not stored
+    messages: int = 1  # how many messages of devices it settles
+    size: int = 0  # their payload, in bytes
+    canary: bytes = b""  # a probe (`actors.ingest.canaries`), which shows that commits work
     is_nobodys: bool = False  # its device does not exist
 
     @property
     def rows(self) -> int:
-        """How many rows it writes, at least one: the measure of a batch."""
+        """How many rows it writes, at least 1; batches are bounded by this."""
         rows = len(self.readings) + len(self.rejections) + len(self.alarms) + len(self.acks)
         return max(1, rows)
 
     @property
     def refused(self) -> int:
-        """How many readings are refused, in the accounts."""
+        """How many readings it counts as refused."""
         return sum(each.readings for each in (*self.rejections, *self.not_kept))
 
     @property
     def is_empty(self) -> bool:
-        """Nothing for the store, only something to settle."""
+        """Whether it writes nothing, and has only a receipt to settle."""
         if self.readings or self.state or self.taken or self.canary:
             return False
         return not (self.rejections or self.not_kept or self.alarms or self.acks)
 
 
 class SessionMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store remembers of a session's messages, oldest first.
+    """The stored digests of a session's messages, oldest first.
 
-    `suspects` are those whose acknowledgement may not have reached the broker; `known` are the
-    older ones, kept to tell a repeated payload from a redelivered message.
+    `suspects`: those whose acknowledgement may not have reached the broker. `known`: older ones,
+    which distinguish a repeated payload from a redelivered message.
     """
 
     suspects: tuple[bytes, ...] = ()
@@ -320,12 +327,12 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where a device's message came from.
 
     Attributes:
-        topic: parsed; `raw_topic` is as it was published, without a partition's prefix.
-        payload: as it came, or the beginning of one that is too large to be kept.
+        topic: parsed; `raw_topic` is as published, without a partition's prefix.
+        payload: as received, or the beginning of one that is too large.
         size: bytes of it that are held until the commit.
-        at_us: when it arrived.
-        retained: the broker kept it; it says nothing of the device's presence.
-        again: the broker may have delivered it before; without `ts` its true time is unknown.
+        at_us: time of arrival.
+        retained: a retained copy; it says nothing about the device's presence.
+        again: the broker may have delivered it before, so without `ts` its true time is unknown.
         receipt: settled when the message is committed; None for QoS 0.
     """
 

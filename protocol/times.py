@@ -1,7 +1,7 @@
-"""Times on the wire and inside.
+"""Times. Inside Roost an instant is an `int`: microseconds since 1970-01-01T00:00:00Z.
 
-Inside Roost an instant is an `int`: microseconds since 1970-01-01T00:00:00Z. It sorts, subtracts
-and travels to PostgreSQL without a conversion. On the wire it is RFC 3339 in UTC with microseconds.
+Such a time sorts, subtracts and goes to PostgreSQL without a conversion. In JSON it is RFC 3339 in
+UTC with microseconds.
 """
 
 import re
@@ -13,11 +13,11 @@ from protocol.errors import Reason, Refusal
 
 SECOND_US = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FIRST_US = -62_135_596_800 * SECOND_US  # 0001-01-01: what RFC 3339 and Python can write
+FIRST_US = -62_135_596_800 * SECOND_US  # 0001-01-01, the first that RFC 3339 and Python can write
 LAST_US = 253_402_300_800 * SECOND_US - 1  # the end of 9999
-EARLIEST_US = 946_684_800 * SECOND_US  # 2000-01-01: older is a clock that was never set
-AHEAD_US = 5 * 60 * SECOND_US  # five minutes: what a drifting clock may run ahead
-MILLISECONDS_FROM = 10**11  # CONTRACT §1: below this a Unix time counts seconds
+EARLIEST_US = 946_684_800 * SECOND_US  # 2000-01-01; a clock that shows less was never set
+AHEAD_US = 5 * 60 * SECOND_US  # how far a device's clock may be ahead: five minutes
+MILLISECONDS_FROM = 10**11  # CONTRACT §1: a Unix time below this is in seconds
 
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
@@ -30,22 +30,22 @@ def format_us(us: int) -> str:
     return f"{_format_second(second)}.{rest:06d}Z"
 
 
-@lru_cache(maxsize=4096)  # what is told at one time is told of few seconds
+@lru_cache(maxsize=4096)  # most times that are formatted together are of few seconds
 def _format_second(second: int) -> str:
-    # Not strftime: it writes the years before 1000 without their zeros.
+    # Not strftime, which omits the leading zeros of years before 1000.
     return (EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
 def writable(us: int) -> int:
-    """The time itself. Raises `ValueError` where no calendar of ours has it ("infinity" in SQL)."""
+    """The time itself. Raises `ValueError` if RFC 3339 cannot write it ("infinity" in SQL)."""
     if not FIRST_US <= us <= LAST_US:
-        raise ValueError(f"a time ({us} µs) outside of the years 1 to 9999")
+        raise ValueError(f"a time ({us} µs) outside the years 1 to 9999")
     return us
 
 
 def check_times(record: Any) -> None:
-    """Whether each time of a record (µs, named `…_us`) can be shown. Raises `ValueError`."""
-    for name in _times_of(type(record)):  # type: ignore[arg-type]  # of Any it knows no hash
+    """Check that every time of a record (fields named `…_us`) can be shown. Raises `ValueError`."""
+    for name in _times_of(type(record)):  # type: ignore[arg-type]  # mypy: Any is not hashable
         us = getattr(record, name)
         if us is not None:
             writable(us)
@@ -57,15 +57,17 @@ def _times_of(kind: Any) -> tuple[str, ...]:
 
 
 def shown_us(us: int | None) -> str | None:
-    """As `format_us`; null for what has not happened."""
+    """As `format_us`; None for None, which is what has not happened."""
     return None if us is None else format_us(us)
 
 
 def parse_rfc3339(text: str) -> int:
-    """Microseconds since 1970 of an RFC 3339 date-time; digits beyond microseconds are cut.
+    """Microseconds since 1970 of an RFC 3339 date-time.
+
+    Digits beyond microseconds are cut, and a leap second counts as the next second.
 
     Raises:
-        ValueError: not RFC 3339, or not a date that exists. A leap second counts as the next.
+        ValueError: not RFC 3339, or a date that does not exist.
     """
     found = _RFC3339.fullmatch(text)
     if found is None or not text.isascii():
@@ -83,16 +85,16 @@ def parse_rfc3339(text: str) -> int:
         offset = (hours * 3600 + minutes * 60) * SECOND_US
         us += -offset if zone[0] == "+" else offset
         if not FIRST_US <= us <= LAST_US:
-            raise ValueError(f"{text[:40]!r} lies outside the years 1 to 9999 in UTC")
+            raise ValueError(f"{text[:40]!r} is outside the years 1 to 9999 in UTC")
     return us
 
 
 def parse_device_time(raw: Any, now_us: int) -> int:
-    """The instant a device means by `ts`: RFC 3339 text, or Unix seconds or milliseconds.
+    """The time (µs) of a device's `ts`: RFC 3339 text, or Unix seconds or milliseconds.
 
     Raises:
-        Refusal: `bad_time` where it is none of these, lies before 2000 or more than five minutes
-            ahead of `now_us`.
+        Refusal: `bad_time`: it is none of these, before 2000, or more than five minutes after
+            `now_us`.
     """
     if isinstance(raw, str):
         try:
@@ -107,7 +109,7 @@ def parse_device_time(raw: Any, now_us: int) -> int:
     else:
         raise Refusal(Reason.BAD_TIME, "ts must be RFC 3339 text or a Unix time")
     if us < EARLIEST_US:
-        raise Refusal(Reason.BAD_TIME, "ts lies before 2000-01-01")
+        raise Refusal(Reason.BAD_TIME, "ts is before 2000-01-01")
     if us > now_us + AHEAD_US:
-        raise Refusal(Reason.BAD_TIME, "ts lies more than five minutes in the future")
+        raise Refusal(Reason.BAD_TIME, "ts is more than five minutes in the future")
     return us

@@ -1,1 +1,1 @@
-"""What devices say and hear."""
+"""What devices send and receive."""

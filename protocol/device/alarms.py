@@ -1,4 +1,10 @@
-"""Alarms: when a feed's values raise one, and what is kept and told of it (CONTRACT §2, §3)."""
+"""Alarms: the rule that raises one, the stored record, and its REST view (CONTRACT §2, §3).
+
+    pending → active → acknowledged → cleared
+    pending → dropped,  active → cleared
+
+Times are µs since 1970.
+"""
 
 from typing import Annotated, Literal
 
@@ -9,11 +15,11 @@ from protocol.times import format_us, shown_us
 
 Severity = Literal["info", "warning", "critical"]
 
-PENDING = "pending"  # outside, but not yet for long or often enough; nobody sees it
+PENDING = "pending"  # outside the thresholds, but not yet for long or often enough; not shown
 ACTIVE = "active"
 ACKNOWLEDGED = "acknowledged"
 CLEARED = "cleared"
-DROPPED = "dropped"  # was pending and came to nothing; its row goes
+DROPPED = "dropped"  # was pending and is over; its row is deleted
 
 THRESHOLD = "threshold"
 OFFLINE = "offline"
@@ -24,9 +30,9 @@ AFTER_S_MAX = 7 * 24 * 3600
 class AlarmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When values outside a feed's thresholds raise its alarm, and when it clears again.
 
-    `after_s`: outside for so long, by event time, without a value inside between. `after_count`: so
-    many values outside in a row. Both must hold; the defaults raise it at once. `hysteresis`: an
-    open alarm clears only when the value is so far inside the thresholds (in the feed's unit).
+    `after_s`: seconds outside, by event time, without a value inside between. `after_count`:
+    consecutive values outside. Both must be reached; the defaults raise the alarm at once.
+    `hysteresis`: how far inside the thresholds a value must be to clear it (in the feed's unit).
     """
 
     after_s: Annotated[float, Meta(ge=0, le=AFTER_S_MAX)] = 0.0
@@ -39,10 +45,10 @@ AT_ONCE = AlarmRule()
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """One alarm of a device, or of one of its feeds. At most one of a place and kind is open.
+    """An alarm of a device, or of one of its feeds. At most one per device, feed and kind is open.
 
-    `since_us` is the first value outside (or the last word of a device), `count` how many values
-    were outside in a row while it was pending, `changed_us` the event time of its newest state.
+    `since_us` is the time of the first value outside (or of the device's last message), `count` the
+    number of consecutive values outside while it was pending.
     """
 
     id: str

@@ -1,10 +1,11 @@
-"""Commands to devices: their life, pure (CONTRACT §1, §2).
+"""Commands to devices: their life cycle as pure functions (CONTRACT §1, §2).
 
     queued → sent → delivered → succeeded | failed
     queued | sent → expired | cancelled
 
-`sent`: the broker has it; `delivered` and what follows comes from the device alone. A command is
-published again until the device has answered, or it expires; the device knows it by its `id`.
+`sent`: the broker has it. Only the device's answers make it `delivered`, `succeeded` or `failed`. A
+command is published again until the device answers or it expires; the device recognises a repeated
+command by its `id`. Times are µs since 1970.
 """
 
 from typing import Annotated, Any, Literal
@@ -17,32 +18,32 @@ from protocol.times import SECOND_US, format_us, shown_us
 
 QUEUED, SENT, DELIVERED = "queued", "sent", "delivered"
 SUCCEEDED, FAILED, EXPIRED, CANCELLED = "succeeded", "failed", "expired", "cancelled"
-OPEN = (QUEUED, SENT)  # still to be brought to the device
+OPEN = (QUEUED, SENT)  # not yet answered by the device
 ENDED = (SUCCEEDED, FAILED, EXPIRED, CANCELLED)
 STATES = (*OPEN, DELIVERED, *ENDED)
 
-# The first try again comes when an answer over a slow line would be there; the last ones every
-# five minutes. A device that comes online is tried at once.
+# The first retry leaves time for an answer over a slow line; later ones come every five minutes. A
+# device that comes online is tried at once.
 AGAIN_FIRST_S = 5
 AGAIN_MAX_S = 300
-# Behind another of its device, in order: looked at again this often, and when that one ends.
+# A command behind another of its device is checked again this often, and when that one ends.
 BLOCKED_AGAIN_S = 5
-# No try lies further ahead than this, unless somebody has set the clock back since: then it is due.
+# No try is planned further ahead. One that is means that the clock was set back: it is due.
 NEXT_MAX_US = (AGAIN_MAX_S + 10) * SECOND_US
 TTL_DEFAULT_S = 3_600
 TTL_MAX_S = 30 * 24 * 3_600
-KEPT_DAYS = 90  # from their creation, once they have ended
+KEPT_DAYS = 90  # from its creation, once it has ended
 PAYLOAD_BYTES_MAX = 32 * 1024  # leaves room for the rest within a device's 64 KiB
 RESULT_BYTES_MAX = 16 * 1024
 DETAIL_MAX = 1_024
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as the store keeps it. `payload` and `result` are JSON texts.
+    """A stored command. `payload` and `result` are JSON texts.
 
-    `parallel`: it waits for no other command of its device, and none waits for it. `next_try_us`
-    is when it is looked at next while it is open, never later than its expiry; `version` grows with
-    every change of its state.
+    `parallel`: it waits for no other command of its device, and none waits for it. `next_try_us`:
+    when an open command is claimed next, never after its expiry. `version` grows with every change
+    of its state.
     """
 
     id: str
@@ -68,7 +69,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandAck(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device says of a command; `at_us` by its own clock, else when it arrived."""
+    """A device's answer to a command; `at_us` by the device's clock, else the time of arrival."""
 
     status: Literal["delivered", "succeeded", "failed"]
     at_us: int
@@ -77,10 +78,10 @@ class CommandAck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def acked(command: Command, ack: CommandAck) -> Command:
-    """What the device's word makes of a command, in whatever order and however often it comes.
+    """The command after an answer of its device. Answers may come in any order and repeatedly.
 
-    The device knows best: its word also corrects an expiry, which only says that we did not hear
-    of it in time. A cancelled command stays cancelled, with the times that the device told.
+    An answer also corrects an expiry, which only means that none arrived in time. A cancelled
+    command stays cancelled, with the times that the device reported.
     """
     delivered_us = _earliest(command.delivered_us, ack.at_us)
     command = msgspec.structs.replace(
@@ -109,7 +110,7 @@ def _earliest(known: int | None, at_us: int) -> int:
 
 
 def tried(command: Command, *, blocked: bool, now_us: int) -> Command:
-    """An open command whose time has come: sent (again), expired, or it waits behind another."""
+    """An open command after a claim: to be sent (again), waiting behind another, or expired."""
     if command.expires_us <= now_us:
         detail = "the device did not answer in time" if command.attempts else "was never sent"
         return ended(command, EXPIRED, now_us, detail)
@@ -122,29 +123,29 @@ def tried(command: Command, *, blocked: bool, now_us: int) -> Command:
 
 
 def ended(command: Command, state: str, now_us: int, detail: str) -> Command:
-    """It ends by our word, not the device's."""
+    """The command, ended by Roost and not by the device's answer."""
     return msgspec.structs.replace(
         command, state=state, finished_us=now_us, detail=detail, version=command.version + 1
     )
 
 
 def noted_as_sent(command: Command, at_us: int, version: int) -> Command:
-    """The broker has it; that is its next version."""
+    """The command, once the broker has it; `version` is its next version."""
     return msgspec.structs.replace(command, state=SENT, sent_us=at_us, version=version)
 
 
 def again_s(attempts: int) -> int:
-    """How long after this try the next one comes; `attempts` were made before."""
+    """The pause (seconds) after a try, when `attempts` were made before it."""
     return min(AGAIN_FIRST_S << min(attempts, 10), AGAIN_MAX_S)
 
 
 def firsts_of(limit: int) -> int:
-    """How many of those that are claimed at once may be such that were never sent."""
+    """How many commands of a claim may be new ones: four of five, so that retries get a share."""
     return -(-limit * 4 // 5)
 
 
 def message(command: Command) -> bytes:
-    """The command as the device gets it (CONTRACT §1)."""
+    """The payload that the device receives (CONTRACT §1)."""
     said = {
         "type": command.type,
         "id": command.id,
@@ -158,8 +159,8 @@ def message(command: Command) -> bytes:
 
 
 class NewCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`id`: of the caller's choice, so that asking twice makes one command. `parallel`: it does not
-    wait for earlier commands of the device, nor do later ones wait for it."""
+    """`id`: chosen by the client, so that a repeated request creates one command. `parallel`: it
+    does not wait for earlier commands of the device, nor do later ones wait for it."""
 
     type: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
     payload: Any = None

@@ -1,14 +1,14 @@
-"""What Roost took, published again for a user's own listeners (Node-RED, Home Assistant, …).
+"""Topics and payloads that Roost publishes for a user's listeners (Node-RED, Home Assistant, …).
 
-`live/U/devices/D/feeds/K` carries `{"value", "ts"}` of each reading that was taken, and
-`live/U/devices/D/status` the state of the device (retained). A listener may read below `live/U/`
-and publish nothing.
+`live/U/devices/D/feeds/K` carries `{"value", "ts"}` of each accepted reading,
+`live/U/devices/D/status` the state of the device (retained). A listener may subscribe below
+`live/U/` and publish nothing.
 
-With `home_assistant` there are retained discovery documents, one for each device, below
-`live/U/homeassistant`, to be set as the discovery prefix of Home Assistant's MQTT integration: its
-usual prefix would be shared by all users. Their form: home-assistant.io, "MQTT", "Device discovery
-payload". They are bounded: a broker ends the connection of whoever sends more than it takes, and a
-user decides how many feeds there are and what they are called.
+With `home_assistant` there is also a retained discovery document for each device, below
+`live/U/homeassistant`. Users set that as the discovery prefix of Home Assistant's MQTT integration,
+because its default prefix would be shared by all users. For the format see home-assistant.io,
+"MQTT", "Device discovery payload". The documents are bounded, because users decide how many feeds
+there are, and a broker ends the connection of a client that sends too large a message.
 """
 
 from collections.abc import Iterable
@@ -23,15 +23,15 @@ from protocol.events import device_view
 from protocol.records import Device, Feed
 from protocol.times import format_us
 
-# Of one document: three hundred usual components are 80 kB. The embedded broker takes 8 MB.
+# Per document. Three hundred usual components are 80 kB.
 COMPONENTS_MAX = 300
 COMPONENTS_BYTES_MAX = 128 * 1024
-# Before the id of a user: something older may have been said over what is retained.
+# Prefix of a user id in a notification of the store: an older state may have replaced a newer one.
 AGAIN = "again "
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's read-only login; any client id that begins with the user name may use it."""
+    """A user's read-only login, for any client id that begins with its user name."""
 
     user_id: str
     username: str
@@ -78,7 +78,7 @@ def live_prefix(user_id: str) -> str:
 
 
 def user_of(topic: str) -> str:
-    """Whose it is, of every topic here."""
+    """The user id in any topic of this module."""
     return topic.split("/", 2)[1]
 
 
@@ -103,15 +103,14 @@ def discovery_topic(user_id: str, code: str) -> str:
 
 
 class Document(NamedTuple):
-    """A discovery document, and how many feeds it leaves out for want of room."""
+    """A discovery document, and how many feeds had no room in it."""
 
     payload: bytes
     left_out: int
 
 
 def discovery(device: Device, feeds: Iterable[Feed], version: str) -> Document:
-    """The document of a device and of the feeds that it writes, as far as there is room for them:
-    the first ones go before the others."""
+    """The discovery document of a device with its feeds, in order, as many as have room."""
     components: dict[str, msgspec.Raw] = {}
     size = 0
     wanted = iter(feeds)
@@ -144,7 +143,7 @@ def discovery(device: Device, feeds: Iterable[Feed], version: str) -> Document:
 def _component(device: Device, feed: Feed) -> dict[str, Any]:
     component: dict[str, Any] = {
         "platform": "binary_sensor" if feed.kind == "bool" else "sensor",
-        # A feed that devices share is a sensor of each.
+        # A shared feed is a sensor of each device, so the feed's id would not be unique.
         "unique_id": f"roost-{device.id}-{feed.key}",
         "name": feed.name,
         "state_topic": reading_topic(device.user_id, device.code, feed.key),

@@ -1,7 +1,7 @@
-"""What devices send, from bytes to typed parts: every payload form of CONTRACT §1.
+"""The decoding of devices' payloads: every form of CONTRACT §1.
 
-Nothing here knows feeds or thresholds; it says what the device said, or why that cannot be read.
-Each reading of a message stands by itself: one that is wrong does not spoil its neighbours.
+Feeds and thresholds are not known here. Each reading of a message is checked alone: an invalid one
+becomes a `RawReading` with a refusal, and the others stand.
 """
 
 import math
@@ -23,7 +23,7 @@ RESERVED = ("ts", "id", "values")
 
 
 class RawReading(msgspec.Struct, frozen=True, gc=False):
-    """One reading as it was said: a JSON scalar for a feed key, or the refusal of it."""
+    """One reading as sent: a JSON scalar for a feed key, or why it is refused."""
 
     key: str
     value: Any = None
@@ -33,7 +33,7 @@ class RawReading(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device says of itself. Units: °C, %, degrees (WGS 84)."""
+    """A device's status message. Units: °C, %, degrees (WGS 84)."""
 
     status: str | None = None
     temperature: float | None = None
@@ -51,15 +51,15 @@ _status = msgspec.json.Decoder(DeviceStatus)
 def check_size(payload: bytes) -> None:
     """Raises `Refusal` for a payload above 64 KiB."""
     if len(payload) > PAYLOAD_BYTES_MAX:
-        detail = f"the payload is {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX} are taken"
+        detail = f"the payload is {len(payload)} bytes; the maximum is {PAYLOAD_BYTES_MAX}"
         raise Refusal(Reason.TOO_LARGE, detail)
 
 
 def parse_reading(key: str, payload: bytes, now_us: int) -> list[RawReading]:
-    """One reading: `{"value": …, "ts"?, "id"?}` or a bare JSON number, string or bool.
+    """Decode one reading: `{"value": …, "ts"?, "id"?}` or a bare JSON number, string or bool.
 
     Raises:
-        Refusal: the whole payload cannot be read.
+        Refusal: the payload as a whole is invalid.
     """
     said = _decode(payload)
     if isinstance(said, dict):
@@ -71,10 +71,10 @@ def parse_reading(key: str, payload: bytes, now_us: int) -> list[RawReading]:
 
 
 def parse_readings(payload: bytes, now_us: int) -> list[RawReading]:
-    """Several readings: `{key: value, …}`, `{"ts": …, "values": {…}}` or a list of these.
+    """Decode several readings: `{key: value, …}`, `{"ts": …, "values": {…}}` or a list of these.
 
     Raises:
-        Refusal: the whole payload cannot be read, holds nothing, or more than 500 readings.
+        Refusal: the payload as a whole is invalid, has no readings, or more than 500.
     """
     said = _decode(payload)
     groups = said if isinstance(said, list) else [said]
@@ -86,13 +86,13 @@ def parse_readings(payload: bytes, now_us: int) -> list[RawReading]:
         if len(readings) > READINGS_MAX:
             raise Refusal(Reason.TOO_MANY, f"more than {READINGS_MAX} readings in one message")
     if not readings:
-        raise Refusal(Reason.WRONG_SHAPE, "the message holds no readings")
+        raise Refusal(Reason.WRONG_SHAPE, "the message has no readings")
     return readings
 
 
 def _group(group: Any, now_us: int) -> list[RawReading]:
     if not isinstance(group, dict):
-        refusal = Refusal(Reason.WRONG_SHAPE, "readings come as an object of feed keys and values")
+        refusal = Refusal(Reason.WRONG_SHAPE, "readings must be an object of feed keys and values")
         return [RawReading("", group, refusal=refusal)]
     values = group.get("values")
     if "values" not in group:
@@ -120,20 +120,20 @@ def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
 def _reading(key: str, value: Any, ts_us: int | None, message_id: str | None) -> RawReading:
     refusal = None
     if not is_feed_key(key) or key in RESERVED:
-        detail = "a feed key is 1 to 64 of a-z, 0-9, _ and -, and not ts, id or values"
+        detail = "a feed key must be 1 to 64 of a-z, 0-9, _ and -, and not ts, id or values"
         refusal = Refusal(Reason.BAD_KEY, detail)
     elif value is None or isinstance(value, dict | list):
-        refusal = Refusal(Reason.BAD_VALUE, "a value is a number, a string or a bool")
+        refusal = Refusal(Reason.BAD_VALUE, "a value must be a number, a string or a bool")
     return RawReading(key, value, ts_us, message_id, refusal)
 
 
 def parse_status(payload: bytes) -> DeviceStatus:
-    """A device's status; unknown fields are ignored, null is as good as absent.
+    """Decode a status message. Unknown fields are ignored; null means absent.
 
     Raises:
-        Refusal: not such an object, or a field out of its range. Then nothing of it is taken.
+        Refusal: not such an object, or a field is out of range. Then the whole message is refused.
     """
-    _decode(payload)  # the same words for what is not JSON at all
+    _decode(payload)  # refuses what is not JSON, with the same details as for readings
     try:
         said = codec.decode_as(_status, payload)
     except BadPayload as error:
@@ -146,7 +146,7 @@ def parse_status(payload: bytes) -> DeviceStatus:
 class _Ack(msgspec.Struct, frozen=True):
     status: Literal["delivered", "succeeded", "failed"]
     detail: str | None = None
-    result: msgspec.Raw = msgspec.Raw()  # with `| None` only null would be taken
+    result: msgspec.Raw = msgspec.Raw()  # with `| None` msgspec would accept only null
     at: str | int | float | None = None
 
 
@@ -154,7 +154,7 @@ _ack = msgspec.json.Decoder(_Ack)
 
 
 def parse_ack(payload: bytes, now_us: int) -> CommandAck:
-    """What a device says of a command: `{"status", "detail"?, "result"?, "at"?}`.
+    """Decode an answer to a command: `{"status", "detail"?, "result"?, "at"?}`.
 
     Raises:
         Refusal: not such an object, or a `result` above 16 KiB.
@@ -169,8 +169,10 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
     check_word(detail, DETAIL_MAX, Reason.BAD_VALUE, "detail")
     result = bytes(said.result)
     if len(result) > RESULT_BYTES_MAX or b"\\u0000" in result:
-        what = "is too long" if len(result) > RESULT_BYTES_MAX else "holds U+0000"
-        raise Refusal(Reason.BAD_VALUE, f"result {what}; at most {RESULT_BYTES_MAX} bytes are kept")
+        what = f"is longer than {RESULT_BYTES_MAX} bytes"
+        if len(result) <= RESULT_BYTES_MAX:
+            what = "contains U+0000"
+        raise Refusal(Reason.BAD_VALUE, f"result {what}")
     return CommandAck(
         status=said.status,
         at_us=_ack_time(said.at, now_us),
@@ -180,8 +182,8 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
 
 
 def _ack_time(said: str | float | None, now_us: int) -> int:
-    """When the device says that it was. A clock that is off loses no acknowledgement: then the time
-    of arrival counts."""
+    """The time (µs) of an answer by the device's clock. If that is invalid, the time of arrival,
+    so that a wrong clock loses no answer."""
     try:
         return now_us if said is None else parse_device_time(said, now_us)
     except Refusal:

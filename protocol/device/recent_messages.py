@@ -1,4 +1,4 @@
-"""How a device's last messages are shown over REST."""
+"""The REST view of a device's recent messages."""
 
 import base64
 
@@ -8,8 +8,8 @@ from protocol.times import format_us
 
 
 class SeenView(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as it came: the beginning of its payload (a kilobyte), and all of its `size` in
-    bytes. `reason` is null where nothing of it was refused."""
+    """A message as received. `payload` is its first kilobyte, `size` its full length in bytes.
+    `reason` is null unless some of it was refused."""
 
     at: str
     topic: str
@@ -23,11 +23,11 @@ class SeenView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def shown(payload: bytes, *, is_cut: bool) -> tuple[str, str]:
-    """A payload as text, and how: base64 where it is not UTF-8."""
+    """A payload as text, and the encoding: "utf-8", or "base64" if it is not UTF-8."""
     try:
         return payload.decode(), "utf-8"
     except UnicodeDecodeError as error:
-        # The cut may go through a character.
+        # The cut may split a character, which is no reason for base64.
         if is_cut and error.start >= len(payload) - 3:
             return payload[: error.start].decode(), "utf-8"
         return base64.b64encode(payload).decode(), "base64"

@@ -1,8 +1,7 @@
 """The topic grammar of CONTRACT §1.
 
 Devices publish under `users/U/devices/D/…`. A broker that can map subjects (NATS) delivers these
-as `part/K/users/…` and `state/K/…`; the prefix says which partition carried the message and is
-dropped here.
+as `part/K/users/…` and `state/K/users/…`. The prefix names the partition; parsing drops it.
 """
 
 import re
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 from protocol.errors import Reason, Refusal
 
-# The owner of probes of ours: no user, because users' ids are UUIDs.
+# The owner of Roost's own probes. No user can have this id, because users' ids are UUIDs.
 CANARY_USER = "roost"
 DEVICE_CODE = r"[A-Za-z0-9_-]{1,64}"
 FEED_KEY = r"[a-z0-9_-]{1,64}"
@@ -46,7 +45,7 @@ class Topic(NamedTuple):
 
     @property
     def is_urgent(self) -> bool:
-        """Status and acknowledgements go before readings."""
+        """Whether it goes before readings in a mailbox: status messages and acknowledgements."""
         return self.kind is Kind.STATUS or self.kind is Kind.ACK
 
     @property
@@ -65,8 +64,8 @@ def parse_topic(topic: str) -> Topic:
     """Parse an unmapped or mapped topic.
 
     Raises:
-        Refusal: `bad_topic`; nobody owns such a message. A feed key outside the grammar is not
-            refused here, because its device is known and shall hear of it.
+        Refusal: `bad_topic`; such a message belongs to no device. An invalid feed key is accepted
+            here, because its device is known and is told of the refusal later.
     """
     found = _TOPIC.fullmatch(unmapped(topic))
     if found is None:
@@ -82,17 +81,17 @@ def parse_topic(topic: str) -> Topic:
 
 
 def prefix(user_id: str, device_code: str) -> str:
-    """The topic prefix of a device, without a slash at the end."""
+    """The topic prefix of a device, without a trailing slash."""
     return f"users/{user_id}/devices/{device_code}"
 
 
 def errors_topic(user_id: str, device_code: str) -> str:
-    """Where a device hears why its messages were refused."""
+    """The topic on which a device is told why its messages were refused."""
     return prefix(user_id, device_code) + "/errors"
 
 
 def commands_topic(user_id: str, device_code: str) -> str:
-    """Where a device hears its commands."""
+    """The topic on which a device receives its commands."""
     return prefix(user_id, device_code) + "/commands"
 
 
@@ -105,7 +104,7 @@ def is_feed_key(text: str) -> bool:
 
 
 def partition(user_id: str, device_code: str, partitions: int) -> int:
-    """The partition of a device: what NATS computes for `partition(N,1,2)`.
+    """The partition of a device (0 to N-1), as NATS computes it for `partition(N,1,2)`.
 
     FNV-1a, 32 bits, over the two subject tokens without a separator, modulo N
     (nats-server `subject_transform.go`; guarded by a test against the real server).

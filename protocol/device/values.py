@@ -1,4 +1,4 @@
-"""Values of feeds: what a number, a bool and a text feed take, and the digest in a key."""
+"""Values of feeds: what number, bool and text feeds accept, and the digest in a reading's key."""
 
 import hashlib
 import math
@@ -18,10 +18,10 @@ _BOOLS: dict[Any, bool] = {"on": True, "off": False, 1: True, 0: False}
 
 
 def take_value(kind: Kind, raw: Any) -> Value:
-    """The typed value of what a device sent, by the kind of the feed.
+    """The typed value of a JSON scalar, by the kind of the feed: float, bool or str.
 
     Raises:
-        Refusal: `bad_value`, in words for the device's maker.
+        Refusal: `bad_value`, with a detail for the developer of the device.
     """
     if kind == "number":
         return _number(raw)
@@ -30,22 +30,23 @@ def take_value(kind: Kind, raw: Any) -> Value:
             return raw
         if isinstance(raw, str | int | float) and raw in _BOOLS:
             return _BOOLS[raw]
-        raise Refusal(Reason.BAD_VALUE, 'a bool feed takes true, false, 0, 1, "on" or "off"')
+        raise Refusal(Reason.BAD_VALUE, 'a bool feed accepts true, false, 0, 1, "on" or "off"')
     if not isinstance(raw, str):
-        raise Refusal(Reason.BAD_VALUE, "a text feed takes a string")
+        raise Refusal(Reason.BAD_VALUE, "a text feed accepts a string")
     check_text(raw, TEXT_BYTES_MAX, Reason.BAD_VALUE, "the text")
     return raw
 
 
 def check_word(text: str, characters_max: int, reason: Reason, what: str) -> None:
-    """Refuse a short text by its characters; otherwise as `check_text`."""
+    """Raises `Refusal` for a text of too many characters, and as `check_text`."""
     check_text(text, 4 * characters_max, reason, what)
     if len(text) > characters_max:
         raise Refusal(reason, f"{what} is longer than {characters_max} characters")
 
 
 def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
-    """Refuse a text that is too long or that PostgreSQL cannot hold (U+0000, lone surrogates)."""
+    """Raises `Refusal` for a text that is too long, or that PostgreSQL cannot hold (U+0000, lone
+    surrogates)."""
     if "\0" in text:
         raise Refusal(reason, f"{what} contains U+0000")
     try:
@@ -53,7 +54,7 @@ def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
     except UnicodeEncodeError:
         raise Refusal(reason, f"{what} contains a lone surrogate") from None
     if size > bytes_max:
-        raise Refusal(reason, f"{what} is {size} bytes long; at most {bytes_max} are taken")
+        raise Refusal(reason, f"{what} is {size} bytes long; the maximum is {bytes_max}")
 
 
 def _number(raw: Any) -> float:
@@ -61,21 +62,21 @@ def _number(raw: Any) -> float:
         if len(raw) > _NUMBER_CHARACTERS_MAX or _NUMBER.fullmatch(raw) is None:
             raise Refusal(Reason.BAD_VALUE, f"{raw[:40]!r} is not a number")
     elif isinstance(raw, bool) or not isinstance(raw, int | float):
-        raise Refusal(Reason.BAD_VALUE, "a number feed takes a JSON number or a numeric string")
+        raise Refusal(Reason.BAD_VALUE, "a number feed accepts a JSON number or a numeric string")
     try:
         number = float(raw)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
         raise Refusal(Reason.BAD_VALUE, "the number is not finite in float64")
-    return number + 0.0  # -0.0 and 0.0 are one reading
+    return number + 0.0  # makes 0.0 of -0.0, so that both have one digest
 
 
 def digest64(value: Value, message_id: str | None = None) -> int:
-    """64 signed bits that tell two values of one instant apart in a reading's key.
+    """64 signed bits that distinguish two values of one instant in a reading's key.
 
-    A number or bool is its own digest (the bits of its float64), so that it never collides; a text,
-    or a value with a device message id (which is part of its identity then), is hashed.
+    A number or bool is its own digest (the bits of its float64), so it cannot collide. A text is
+    hashed, and so is a value with a message id, which is then part of its identity.
     """
     if message_id is None and not isinstance(value, str):
         bits: int = struct.unpack("<q", struct.pack("<d", value))[0]

@@ -1,4 +1,7 @@
-"""The media library over REST (CONTRACT §2): views, counts, and how a file may be called."""
+"""The media library over REST (CONTRACT §2): views, statistics, and clean file names.
+
+Sizes are in bytes, times µs since 1970.
+"""
 
 import unicodedata
 from collections.abc import Mapping
@@ -15,14 +18,14 @@ FILENAME_MAX = 200
 SUFFIX_MAX = 16
 UNNAMED = "unnamed"
 
-# Marks that write the rest of a name backwards: what ends in `gpj.exe` would be shown as a picture.
+# Marks of text direction. They could make a name that ends in `gpj.exe` look like a picture's.
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Control characters, halves of surrogate pairs, and ends of lines and paragraphs.
+# Control characters, lone surrogates, line and paragraph separators.
 _UNSHOWN = ("Cc", "Cs", "Zl", "Zp")
 
 
 class MediaView(msgspec.Struct, frozen=True, kw_only=True):
-    """`sha256` in hexadecimal digits; `width` and `height` in pixels, where the file tells them."""
+    """`sha256` in hexadecimal; `width` and `height` in pixels, if the file's header has them."""
 
     id: str
     filename: str
@@ -35,20 +38,20 @@ class MediaView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """So many files, of so many bytes together."""
+    """A number of files, and their bytes together."""
 
     count: int = 0
     bytes: int = 0
 
 
 class DayTally(Tally, frozen=True):
-    """The uploads of one day in UTC, `2026-01-31`."""
+    """The uploads of one UTC day, such as `2026-01-31`."""
 
     day: str = ""
 
 
 class MediaStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user's library holds; `uploads_per_day` has every one of the last thirty days."""
+    """The contents of a user's library. `uploads_per_day` has each of the last thirty days."""
 
     count: int
     bytes: int
@@ -57,7 +60,7 @@ class MediaStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store counts: `by_day` has only days with uploads, as `2026-01-31`."""
+    """Counts from the store. `by_day` has only the days with uploads, such as `2026-01-31`."""
 
     total: Tally
     by_type: dict[str, Tally]
@@ -78,12 +81,12 @@ def media_view(media: Media) -> MediaView:
 
 
 def first_day_us(now_us: int) -> int:
-    """When the thirty days begin that the statistics show: a midnight in UTC."""
+    """The start (µs) of the thirty days of the statistics: a midnight in UTC."""
     return (now_us // DAY_US - STATS_DAYS + 1) * DAY_US
 
 
 def day_of(us: int) -> str:
-    """The day of an instant in UTC."""
+    """The UTC day of an instant, such as `2026-01-31`."""
     return format_us(us)[:10]
 
 
@@ -104,9 +107,9 @@ def _of_day(day: str, by_day: Mapping[str, Tally]) -> DayTally:
 
 
 def clean_filename(text: str) -> str:
-    """The last part of a path, without what cannot be shown, at most 200 characters.
+    """The last part of a path, without invisible characters, at most 200 characters long.
 
-    A long name is cut before its suffix. What leaves nothing is called `unnamed`.
+    A long name is cut before its suffix. If nothing is left, the name is `unnamed`.
     """
     name = text.replace("\\", "/").rpartition("/")[2]
     name = "".join(c for c in name if _is_shown(c)).strip()

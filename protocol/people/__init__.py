@@ -1,1 +1,1 @@
-"""People, their sign-ins and API keys."""
+"""Users: their sessions, audit log and API keys."""

@@ -1,8 +1,8 @@
-"""Ways in beside a password: API keys of programs, and one-time links for a new password.
+"""API keys, and one-time links that reset a password.
 
-A key is `roost_`, eight characters by which its owner knows it, `_`, and a secret; only its SHA-256
-is kept. Scope `read` may look at everything, `write` may change it, too; neither may touch the
-account itself (password, sessions, keys).
+A key is `roost_`, an eight-character prefix by which its owner recognises it, `_`, and a secret.
+Only its SHA-256 is stored. Scope `read` allows every read, `write` also changes. Neither allows
+access to the account itself (password, sessions, keys).
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from protocol.times import format_us, shown_us
 KEY_PREFIX = "roost_"
 KEYS_MAX = 50
 RESET_S = 3600
-# A key's last use is noted at most so often.
+# A key's last use is stored at most this often.
 USED_EVERY_S = 60
 
 WRITE = "write"
@@ -28,6 +28,8 @@ _KEY = re.compile(r"roost_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{20,64}", re.ASCII)
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored API key. `sha256` is of the whole key."""
+
     num: int = 0
     id: str
     user_id: str
@@ -41,7 +43,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`expires_at`: for ever without it."""
+    """`expires_at`: null for a key that does not expire."""
 
     name: Name
     scope: Scope = "read"
@@ -69,7 +71,7 @@ class ResetAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PasswordReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`token` is that of the link."""
+    """`token`: from the reset link."""
 
     token: Annotated[str, Meta(max_length=200)]
     password: Password
@@ -81,7 +83,7 @@ def is_key(token: str) -> bool:
 
 
 def kept_of(secret: str) -> bytes:
-    """What is kept of a secret of ours: 160 random bits need no slow hash."""
+    """The stored digest of a generated secret: 160 random bits need no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 

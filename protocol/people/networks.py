@@ -1,10 +1,13 @@
-"""What clients are counted by: an address, of IPv6 its /64, which belongs to one of them whole."""
+"""The network by which clients are counted: an IPv4 address, or the /64 of an IPv6 address.
+
+A customer usually has a whole /64, so single IPv6 addresses would not limit anybody.
+"""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 
 def network_of(text: str) -> str:
-    """What one client is taken for, where clients are counted; what is no address, for itself."""
+    """The network of an address; a text that is no address is returned as it is."""
     address = address_of(text)
     if isinstance(address, IPv6Address):
         return str(IPv6Network((address, 64), strict=False))
@@ -12,7 +15,7 @@ def network_of(text: str) -> str:
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
-    """Also one of IPv4 that is written as one of IPv6; None where it is none."""
+    """The address, an IPv4 one if it is mapped into IPv6; None if the text is no address."""
     try:
         found = ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Sign-ins and what people did: sessions, the audit log, and how REST shows them."""
+"""Sessions, the audit log, and their REST views. Times are µs since 1970."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from protocol.times import format_us
 
 SESSION_S = 8 * 24 * 3600
 TICKET_S = 30
-# Of one user; the oldest ends when one more begins.
+# Per user. When another session begins, the oldest ends.
 SESSIONS_MAX = 100
 AUDIT_KEPT_DAYS = 90
 AGENT_MAX = 200
@@ -34,9 +34,9 @@ Action = Literal[
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A sign-in that lasts: a token is good while its session is kept. `id` is the token's `jti`.
+    """A session. Its token is valid while the session is stored. `id` is the token's `jti`.
 
-    `address` and `agent` are where the sign-in came from, as far as the request told.
+    `address` and `agent` (User-Agent) are those of the sign-in request.
     """
 
     num: int = 0
@@ -49,7 +49,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody did something to an account, or tried to. `subject` names what it was done to."""
+    """An action on an account, or an attempt. `subject` names what was affected."""
 
     num: int = 0
     user_id: str
@@ -61,7 +61,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionView(msgspec.Struct, frozen=True, kw_only=True):
-    """`current`: the one that this request was made in."""
+    """`current`: whether this request belongs to the session."""
 
     id: Id
     created_at: str

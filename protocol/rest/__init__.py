@@ -1,1 +1,1 @@
-"""Shapes that only REST knows."""
+"""Shapes that only the REST API uses."""

@@ -1,6 +1,7 @@
-"""Charts: readings in buckets of equal length, aligned to 1970-01-01T00:00Z.
+"""Charts: sums of readings in buckets of equal length, aligned to 1970-01-01T00:00Z.
 
-A bool counts as 1 or 0; texts are in no chart.
+A bool counts as 1 or 0; text feeds have no charts. Times are µs since 1970, lengths of buckets
+seconds.
 """
 
 import re
@@ -18,7 +19,7 @@ POINTS_MAX = 10_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
-# A chart with fewer points than it asked for looks better than one with odd times on its axis.
+# Lengths with round times on a chart's axis; better than exactly as many points as requested.
 NICE_S = (
     *(1, 2, 5, 10, 15, 30),
     *(60 * n for n in (1, 2, 5, 10, 15, 30)),
@@ -31,17 +32,17 @@ _BUCKET = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-# Float64 has no room for sums of the largest values. So what is huge is added up apart from the
-# rest, at 2**-64 of its size: no step overflows below 2**63 values; ordinary sums stay as they are.
+# A sum of the largest float64 values overflows. So huge values are added up separately, scaled by
+# 2**-64: nothing overflows below 2**63 values, and ordinary sums keep their precision.
 HUGE_FROM = 1e280
 SCALE = 2.0**-64
 SCALED_MAX = sys.float_info.max * SCALE
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
-    """Readings from `ts_us` on for the length of a bucket; at least one.
+    """The readings from `ts_us` on for the length of a bucket; at least one.
 
-    `sum` is None where no float64 holds it; `avg` is right all the same.
+    `sum` is None if it is beyond float64; `avg` is correct all the same.
     """
 
     ts_us: int
@@ -53,12 +54,12 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
 
 def bucket_of_one(ts_us: int, value: float) -> Bucket:
-    """What one reading is worth."""
+    """A bucket with one reading."""
     return Bucket(ts_us, 1, value, value, value, value)
 
 
 def merged(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
-    """The readings of all these buckets in one that begins at `ts_us`; at least one part."""
+    """One bucket that begins at `ts_us`, with the readings of all parts; at least one part."""
     count, ordinary, huge, is_huge = 0, 0.0, 0.0, False
     low, high = float("inf"), float("-inf")
     for part in parts:
@@ -78,20 +79,20 @@ def merged(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
 
 
 def bucket_of(text: str) -> int:
-    """Seconds of `90s`, `15m`, `1h`, `7d`. Raises `Invalid`."""
+    """The seconds of `90s`, `15m`, `1h` or `7d`. Raises `Invalid`."""
     found = _BUCKET.fullmatch(text)
     seconds = int(found[1]) * _UNITS[found[2]] if found else 0
     if not 0 < seconds <= BUCKET_MAX_S:
-        raise Invalid({"bucket": "is a number of s, m, h or d, such as 15m; ten years at most"})
+        raise Invalid({"bucket": "must be a number with s, m, h or d, such as 15m; at most 3650d"})
     return seconds
 
 
 def bucket_for(start_us: int, end_us: int, points: int) -> int:
-    """The shortest nice bucket (seconds) that needs at most so many points."""
+    """The shortest bucket (seconds) of `NICE_S`, or in whole days, that needs at most `points`."""
     for seconds in NICE_S:
         if points_of(start_us, end_us, seconds) <= points:
             return seconds
-    # A few points over centuries: as many seconds as it takes, in whole days.
+    # A few points over centuries need longer buckets than any of these.
     days = (end_us - start_us) // (points * DAY_US) + 1
     while points_of(start_us, end_us, days * 86400) > points:
         days *= 2
@@ -99,31 +100,31 @@ def bucket_for(start_us: int, end_us: int, points: int) -> int:
 
 
 def points_of(start_us: int, end_us: int, bucket_s: int) -> int:
-    """How many buckets these times touch."""
+    """How many buckets the period from `start_us` to `end_us` (exclusive) touches."""
     bucket_us = bucket_s * SECOND_US
     return (end_us - 1) // bucket_us - start_us // bucket_us + 1 if end_us > start_us else 0
 
 
 def aggregates_of(text: str) -> tuple[str, ...]:
-    """`avg,max`, in that order. Raises `Invalid`."""
+    """The names in a text such as `avg,max`, each once, in order. Raises `Invalid`."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if not set(names) <= set(AGGREGATES):
-        raise Invalid({"agg": f"is one or more of {', '.join(AGGREGATES)}, with commas between"})
+        raise Invalid({"agg": f"must be one or more of {', '.join(AGGREGATES)}, comma-separated"})
     return names
 
 
 def minutes_of(readings: Iterable[Reading]) -> list[tuple[int, int]]:
-    """(feed, minute since 1970) of readings, each once, in order."""
+    """(feed number, minute since 1970) of the readings, each once, ascending."""
     return sorted({(r.feed_num, r.ts_us // MINUTE_US) for r in readings})
 
 
 def summed(values: Iterable[tuple[int, float]], bucket_s: int) -> list[Bucket]:
-    """Buckets of (ts_us, value), in order."""
+    """Buckets of readings given as (ts_us, value), ascending."""
     return gathered([bucket_of_one(ts_us, value) for ts_us, value in values], bucket_s)
 
 
 def gathered(parts: Iterable[Bucket], bucket_s: int) -> list[Bucket]:
-    """Buckets of shorter ones, in order."""
+    """Buckets made of shorter ones, ascending."""
     bucket_us = bucket_s * SECOND_US
     found: dict[int, list[Bucket]] = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""Rows of CSV, each with a bound: a megabyte of commas in one row holds everybody up.
+"""A CSV reader with bounded rows, because parsing a megabyte in one row would block the event loop.
 
 rows = BoundedRows(text)
 header = next(rows)
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 from protocol.errors import Malformed
 
-# A row of readings has two columns that count; 64 kB of commas are taken to pieces in 5 ms.
+# Parsing a row of 64 kB of commas takes 5 ms; a row of readings needs two columns.
 ROW_CHARACTERS_MAX = 64 * 1024
 
 
 class BoundedRows:
-    """What `csv.reader` reads.
+    """An iterator over rows, as of `csv.reader`.
 
     Raises:
         Malformed: a row is longer than `characters_max`.
-        csv.Error: it is no CSV.
+        csv.Error: the text is not CSV.
     """
 
     def __init__(self, text: str, characters_max: int = ROW_CHARACTERS_MAX) -> None:
@@ -40,10 +40,10 @@ class BoundedRows:
         return next(self._rows)
 
     def _bounded(self) -> Iterator[str]:
-        """A line at a time; a row may have several."""
+        """The lines of the text. A row can span several, which count together."""
         most = self._characters_max
         while line := self._lines.readline(most + 1):
             self._taken += len(line)
             if self._taken > most:
-                raise Malformed(f"line {self.line_num + 1}: a row has at most {most} characters")
+                raise Malformed(f"Line {self.line_num + 1} is longer than {most} characters")
             yield line

@@ -1,4 +1,4 @@
-"""Readings from CSV: a header with `ts` and `value`, then a row for each."""
+"""Import of readings from CSV: a header with `ts` and `value`, then one row per reading."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -13,22 +13,22 @@ from protocol.rest.csv_rows import BoundedRows
 from protocol.times import parse_device_time
 
 ERRORS_MAX = 100
-# Rows that are read at once take about 10 ms; whoever else is there has a turn then.
+# Reading 500 rows takes about 10 ms; other tasks run between two portions.
 PORTION = 500
-# To read a field costs so much less than to judge a reading.
+# Splitting off this many fields costs as much as checking one value.
 FIELDS_AS_ONE = 50
 _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 
 class BadLine(msgspec.Struct, frozen=True):
-    """A line of the file (the header is 1), and why it was refused."""
+    """A refused line of the file (the header is line 1), and why."""
 
     line: int
     detail: str
 
 
 class Imported(msgspec.Struct):
-    """What was read so far. Lines beyond `ERRORS_MAX` are counted only."""
+    """What was read so far. `refused` counts refused lines, `errors` has the first `ERRORS_MAX`."""
 
     readings: list[Reading]
     refused: int
@@ -36,7 +36,7 @@ class Imported(msgspec.Struct):
 
 
 class ImportView(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the rows; `errors` names the first hundred that were refused."""
+    """What became of the rows; `errors` lists the first hundred refused ones."""
 
     stored: int
     duplicate: int
@@ -45,16 +45,18 @@ class ImportView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Iterator[Imported]:
-    """Readings of a feed, read in portions: each step gives the same object, with up to `PORTION`
-    rows more in it. Thresholds count as for what devices send.
+    """Read the readings of a feed in portions. Thresholds apply as to devices' readings.
+
+    Yields the same object each time, with up to `PORTION` more rows in it, so that the caller can
+    let other tasks run in between.
 
     Raises:
-        Malformed: it is not UTF-8, not CSV, or without those columns; or a row is too long.
+        Malformed: not UTF-8, not CSV, a column is missing, or a row is too long.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Malformed("the file is not UTF-8") from None
+        raise Malformed("The file is not UTF-8") from None
     rows = BoundedRows(text)
     imported = Imported([], 0, [])
     fields = 0
@@ -63,13 +65,13 @@ def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Iterator[
         yield imported
         for row in rows:
             _take(imported, row, rows.line_num, places, feed, device_num, now_us)
-            # A row has two that count; what else it has, or has not, is work as well.
+            # A row has two fields that count; further ones, and empty rows, cost time, too.
             fields += max(2, len(row) // FIELDS_AS_ONE)
             if fields >= 2 * PORTION:
                 fields = 0
                 yield imported
     except csv.Error as error:
-        raise Malformed(f"line {rows.line_num} is not CSV: {error}") from None
+        raise Malformed(f"Line {rows.line_num} is not CSV: {error}") from None
 
 
 def _take(
@@ -94,7 +96,7 @@ def _take(
 def _columns(header: Sequence[str]) -> tuple[int, int]:
     names = [name.strip().lower() for name in header]
     if "ts" not in names or "value" not in names:
-        raise Malformed("the first line names the columns; ts and value must be among them")
+        raise Malformed("The first line must name the columns, among them ts and value")
     return names.index("ts"), names.index("value")
 
 
@@ -118,7 +120,7 @@ def _reading(
 
 
 def _time(text: str) -> Any:
-    """RFC 3339 as it is; a Unix time as a number."""
+    """A Unix time as a number; any other text as it is."""
     try:
         return float(text)
     except ValueError:

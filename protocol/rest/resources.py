@@ -1,6 +1,6 @@
-"""What people send and get over REST (CONTRACT §2). Times are RFC 3339 texts, ids UUID texts.
+"""Request and response bodies of the REST API (CONTRACT §2). Times are RFC 3339 texts, ids UUIDs.
 
-Requests refuse unknown fields; in a PATCH an absent field stays as it is (`UNSET`).
+Requests with unknown fields are refused. In a PATCH, an absent field (`UNSET`) stays as it is.
 """
 
 from typing import Annotated, Generic, Literal, TypeVar
@@ -26,14 +26,14 @@ from protocol.times import format_us
 
 T = TypeVar("T")
 
-# What a text is, for who reads the OpenAPI document; whether it is one, handlers tell.
+# The formats are for readers of the OpenAPI document; the handlers check them.
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-# PostgreSQL holds no U+0000; an e-mail address is checked by sending to it, not by a grammar.
+# PostgreSQL cannot hold U+0000. Only a mail shows whether an address works, so its grammar is lax.
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\Z")]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\Z")]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]
-WriteUnit = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*\Z")]
+Unit = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*\Z")]
 Code = Annotated[str, Meta(pattern=rf"^{DEVICE_CODE}\Z")]
 Key = Annotated[str, Meta(pattern=rf"^{FEED_KEY}\Z")]
 OfflineAfter = Annotated[int, Meta(ge=1, le=30 * 24 * 3600)]
@@ -43,8 +43,8 @@ OnViolation = Literal["reject", "flag"]
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list; `next` is the cursor of the page after it. `unreadable`: so many rows of
-    this page cannot be read, and are left out; the operator sees why."""
+    """One page of a list. `next` is the cursor of the next page, null on the last. `unreadable`:
+    how many rows of this page are damaged and left out; the operator's dead letters say why."""
 
     items: list[T]
     next: str | None = None
@@ -66,7 +66,7 @@ class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new password or e-mail address needs `current_password`."""
+    """A new password or email needs `current_password`."""
 
     full_name: Name | UnsetType | None = UNSET
     email: Email | UnsetType = UNSET
@@ -75,7 +75,7 @@ class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ZaloCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What Zalo's page sent back; `code_verifier` where the page began with a challenge (PKCE)."""
+    """The code from Zalo's page; `code_verifier` if sign-in began with a challenge (PKCE)."""
 
     code: Annotated[str, Meta(min_length=1, max_length=2048)]
     code_verifier: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
@@ -88,7 +88,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class UserView(msgspec.Struct, frozen=True):
-    """`idp`: who vouches for this person, `roost` for a password of ours."""
+    """`idp`: the identity provider; `roost` for a password."""
 
     id: str
     email: str | None
@@ -118,8 +118,8 @@ class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FloodView(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the device was disconnected, and may not come back until then: the last time since this
-    server started."""
+    """The last time since this server started that the device was disconnected for flooding: when
+    (`at`), and when it may come back (`retry_at`)."""
 
     at: Time
     retry_at: Time
@@ -137,7 +137,7 @@ class DeviceResource(DeviceView, frozen=True, kw_only=True):
 
 
 class MqttAccess(msgspec.Struct, frozen=True):
-    """How the device logs in; shown once."""
+    """The device's MQTT login; shown once."""
 
     username: str
     password: str
@@ -178,10 +178,9 @@ def device_created(device: Device, mqtt: MqttAccess) -> DeviceCreated:
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """A device's readings since the start of this process (invariant I4). `limited`: above its rate
-    or its user's, counted and not kept. And its refusals beyond the budget of the device or its
-    user, which are counted and not kept, since it was made (thirty days after the last one the
-    count begins again)."""
+    """What became of a device's readings since this server started (invariant I4). `limited`: above
+    the rate of the device or its user, counted and not kept. `refusals_not_kept`: refusals beyond
+    the budget, counted since the device was created, or since thirty days without one."""
 
     received: int
     stored: int
@@ -202,7 +201,7 @@ class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Key
     name: Name
     device_id: Id | None = None
-    unit: WriteUnit | None = None
+    unit: Unit | None = None
     kind: Kind = "number"
     enabled: bool = True
     min_value: float | None = None
@@ -214,7 +213,7 @@ class NewFeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class FeedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
-    unit: WriteUnit | UnsetType | None = UNSET
+    unit: Unit | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
     min_value: float | UnsetType | None = UNSET
     max_value: float | UnsetType | None = UNSET
@@ -264,9 +263,10 @@ def feed_view(feed: Feed) -> FeedView:
 
 
 class ReadingView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A reading, with its `value`; or a bucket that begins at `ts`, with what was asked for.
+    """A reading with its `value`, or a bucket that begins at `ts` with the requested aggregates.
 
-    `sum` is null where no float64 holds it."""
+    `sum` is null if it is beyond float64.
+    """
 
     ts: str
     value: Value | UnsetType = UNSET
@@ -283,7 +283,7 @@ def reading_view(reading: StoredReading) -> ReadingView:
 
 
 class LatestView(msgspec.Struct, frozen=True, kw_only=True):
-    """The last value of a feed; null where it has none."""
+    """The last value of a feed; null if it has none."""
 
     feed_id: str
     feed_key: str
@@ -305,7 +305,7 @@ def latest_view(feed: Feed) -> LatestView:
 
 
 class Deleted(msgspec.Struct, frozen=True):
-    """How many there were."""
+    """How many were deleted."""
 
     deleted: int
 
@@ -335,7 +335,7 @@ def rejection_view(stored: StoredRejection) -> RejectionView:
 
 
 class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 9457; `errors` by field for 422."""
+    """An error (RFC 9457); `errors` by field for 422."""
 
     type: str = "about:blank"
     title: str

@@ -1,17 +1,17 @@
-"""What a server says of itself to whoever comes."""
+"""What a server shows before sign-in (`GET /site`)."""
 
 import msgspec
 
 
 class ZaloSite(msgspec.Struct, frozen=True):
-    """Where a browser goes to sign in with Zalo (OAuth v4), and as which application."""
+    """Where a browser signs in with Zalo (OAuth v4), and the application's id."""
 
     app_id: str
     permission_url: str
 
 
 class SiteView(msgspec.Struct, frozen=True, kw_only=True):
-    """`map_tiles_url`: a template with {z}, {x} and {y}; the map shows land outlines without it."""
+    """`map_tiles_url`: a template with {z}, {x} and {y}; null: the map shows land outlines."""
 
     signup_open: bool
     zalo: ZaloSite | None

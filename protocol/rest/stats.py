@@ -9,7 +9,7 @@ from protocol.times import format_us, shown_us
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store counts. `occurrences` by state: those that are due in the time asked for."""
+    """Counts from the store. `occurrences`: those due in the requested period, by state."""
 
     devices: int = 0
     online: int = 0
@@ -29,7 +29,7 @@ class PointView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadingStats(msgspec.Struct, frozen=True, kw_only=True):
-    """All readings of numbers and bools, in buckets; those without readings are left out."""
+    """All number and bool readings, in buckets of `bucket_s` seconds; empty ones are left out."""
 
     start: str
     end: str
@@ -38,7 +38,7 @@ class ReadingStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScheduleStats(msgspec.Struct, frozen=True, kw_only=True):
-    """`occurrences` by state: those that are due in the time asked for."""
+    """`occurrences`: those due in the requested period, by state."""
 
     count: int
     enabled: int

@@ -1,9 +1,11 @@
-"""Civil time: what the clocks of a zone show, and when they show it.
+"""Civil time: what the clocks of a time zone show, and the conversion from and to instants.
 
 A civil time is a day (the proleptic ordinal of `date.toordinal()`), a minute of that day, and the
-microseconds after the minute. Where a clock is put forward, the times between do not exist and are
-taken with the offset before the change (RFC 5545 §3.3.5: 02:30 becomes 03:30); where it is put
-back, times exist twice and the first is meant.
+microseconds after the minute. An instant is µs since 1970 in UTC.
+
+When clocks are put forward, the skipped civil times are converted with the offset before the change
+(RFC 5545 §3.3.5: 02:30 becomes 03:30). When they are put back, the first of two equal civil times
+is meant.
 """
 
 from collections.abc import Sequence
@@ -19,9 +21,9 @@ from protocol.times import EPOCH, FIRST_US, LAST_US, SECOND_US
 MINUTE_US = 60 * SECOND_US
 DAY_US = 24 * 60 * MINUTE_US
 EPOCH_DAY = date(1970, 1, 1).toordinal()
-# Two days from the ends of what Python can write: no offset of a zone leads over them.
+# Two days inside of what Python can write, so that no zone's offset leads outside.
 WRITABLE_US = (FIRST_US + 2 * DAY_US, LAST_US - 2 * DAY_US)
-LAST_DAY = date.max.toordinal() - 1  # the day after it can be written, too
+LAST_DAY = date.max.toordinal() - 1  # the last whose next day can be written
 
 
 class Civil(NamedTuple):
@@ -33,10 +35,10 @@ class Civil(NamedTuple):
 
 
 class Day(NamedTuple):
-    """The instants of one civil day's times, ascending and unique.
+    """The instants (µs) of one civil day's times, ascending and unique.
 
-    `floor_us`: no time of this day or of a later one comes before it. `plain`: no clock changed on
-    this day; only then do all its instants lie within it, and before every later day's.
+    `floor_us`: no time of this day or a later one is before it. `plain`: the clocks did not change
+    on this day; only then are all its instants within it, and before those of every later day.
     """
 
     instants: list[int]
@@ -46,7 +48,7 @@ class Day(NamedTuple):
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
-    """The names of the zones this machine knows; looked up once, for it walks through files."""
+    """The names of this machine's time zones. Cached, because listing them reads directories."""
     return frozenset(available_timezones())
 
 
@@ -54,18 +56,18 @@ _zones: dict[str, ZoneInfo] = {}
 
 
 def load_zones() -> None:
-    """All zones of this machine: a quarter of a second and 2 MB, for a thread at the start. Else
-    who uses one reads its file, while everybody waits."""
+    """Load all zones: a quarter of a second and 2 MB, in a thread at the start. Otherwise the first
+    use of each zone would read its file on the event loop."""
     for name in zone_names():
         with suppress(ZoneInfoNotFoundError, ValueError, OSError):
             _zones[name] = ZoneInfo(name)
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """A zone by its IANA name; also one that is no longer listed, while it can be found.
+    """A zone by its IANA name, also one that is no longer listed but can still be loaded.
 
     Raises:
-        BadRecurrence: `timezone`, where there is none.
+        BadRecurrence: field `timezone`: there is no such zone.
     """
     known = _zones.get(name)
     if known is not None:
@@ -73,18 +75,19 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise BadRecurrence("timezone", f"{name[:60]!r} is not a zone of this server") from None
+        detail = f"{name[:60]!r} is not a time zone known to this server"
+        raise BadRecurrence("timezone", detail) from None
 
 
 def civil_of(us: int, zone: ZoneInfo) -> Civil:
-    """What the clocks of the zone show at an instant within `WRITABLE_US`."""
+    """The civil time in the zone at an instant within `WRITABLE_US`."""
     shown = (EPOCH + timedelta(microseconds=us)).astimezone(zone)
     rest_us = shown.second * SECOND_US + shown.microsecond
     return Civil(shown.toordinal(), shown.hour * 60 + shown.minute, rest_us)
 
 
 def civil_us(day: int, minute: int, rest_us: int) -> int:
-    """A civil time in microseconds since 1970-01-01T00:00 of its own zone."""
+    """A civil time in µs since 1970-01-01T00:00 in its own zone; comparable, but no instant."""
     return (day - EPOCH_DAY) * DAY_US + minute * MINUTE_US + rest_us
 
 
@@ -98,15 +101,15 @@ def instants_of(day: int, minutes: Sequence[int], rest_us: int, zone: ZoneInfo) 
     """The instants of several times of one day (up to `LAST_DAY`), `rest_us` after each minute."""
     begin = datetime.fromordinal(day)
     start_us = (day - EPOCH_DAY) * DAY_US
-    # The offset just before the day and that of its end: the same where no clock was changed. (No
-    # zone changed its clocks twice within a day and came back to the same offset.)
+    # The offsets just before the day and at its end are equal if the clocks did not change. (No
+    # zone ever changed its clocks twice within a day and back to the same offset.)
     before = zone.utcoffset(begin)
     if before == zone.utcoffset(datetime.fromordinal(day + 1).replace(fold=1)):
         floor_us = start_us - _us(before)
         base_us = floor_us + rest_us
         return Day([base_us + minute * MINUTE_US for minute in minutes], floor_us, plain=True)
     found = {instant_of(day, minute, rest_us, zone) for minute in minutes}
-    # Where midnight itself is missing, its own offset leads past the change and the next one short.
+    # If midnight itself is skipped, its two offsets differ: the larger one gives the earlier bound.
     floor_us = start_us - max(_us(before), _us(zone.utcoffset(begin.replace(fold=1))))
     return Day(sorted(found), floor_us, plain=False)
 

@@ -1,10 +1,10 @@
-"""The civil times of a rule, found in bounded work.
+"""The civil times of a recurrence rule, found with bounded work.
 
-`dateutil` says which days of a year a rule's parts leave, one year at a time. It is not asked to
-walk: between two matches it stops for nothing but the year 9999, neither `until` nor `count`, and
-`FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30` has none. There are only 21 kinds of years (the weekday of
-1 January, and whether this year and the one before are leap years), so that any search costs at
-most 21 such questions. Periods, INTERVAL, times of the day and BYSETPOS are arithmetic on top.
+`dateutil` computes which days of one year a rule's parts allow. It does not search over years,
+because it has no bound between two matches but the year 9999, neither `until` nor `count`, and
+`FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30` has no match at all. There are only 21 kinds of years (the
+weekday of 1 January, and whether this year and the one before are leap years), so any search
+computes at most 21 years. Periods, INTERVAL, times of the day and BYSETPOS are arithmetic on top.
 """
 
 import calendar
@@ -18,17 +18,17 @@ from dateutil import rrule as dateutil_rrule
 
 from protocol.schedule.rrule import Freq, Rule
 
-# Candidates (periods, days, times of a day) in a row that come to nothing. One costs 1 to 2 µs, so
-# that a search ends within some 20 ms. The longest that rules of everyday parts need is 1,440: one
-# minute of the day, with an INTERVAL of minutes coprime to it.
+# Consecutive candidates (periods, days, times of a day) without a match. One costs 1 to 2 µs, so a
+# search ends within some 20 ms. Everyday rules need 1,440 at most: one minute of the day, with an
+# INTERVAL of minutes coprime to it.
 STEPS_MAX = 10_000
-YEAR_STEPS = 4  # what looking at a year costs, an empty one too: a search sees 2,500 years at most
+YEAR_STEPS = 4  # the cost of a year, even an empty one: a search sees at most 2,500 years
 MAX_DAY = date.max.toordinal()
 _ALL_WEEK = tuple((weekday, 0) for weekday in range(7))
-_SLOTS = {Freq.HOURLY: 24, Freq.MINUTELY: 1440}  # of a day; a day itself for any other FREQ
+_SLOTS = {Freq.HOURLY: 24, Freq.MINUTELY: 1440}  # slots per day; 1 for any other FREQ
 
-Found = tuple[int, Sequence[int]]  # a day and minutes of it, ascending
-Candidates = Iterator[tuple[int, list[int]]]  # what finding them cost in steps, and days
+Found = tuple[int, Sequence[int]]  # a day and its minutes, ascending
+Candidates = Iterator[tuple[int, list[int]]]  # the cost in steps, and the days
 
 
 class Expansion:
@@ -39,19 +39,19 @@ class Expansion:
         self._start_day = start_day
         self._start_minute = start_minute
         self._start = date.fromordinal(start_day)
-        self._kinds: dict[tuple[int, bool, bool], list[int]] = {}  # 0 to 365: the day of the year
-        self._now: tuple[int, int, list[int]] = (0, 0, [])  # the year looked at last
+        self._kinds: dict[tuple[int, bool, bool], list[int]] = {}  # days of the year, 0 to 365
+        self._now: tuple[int, int, list[int]] = (0, 0, [])  # the latest year
         self._perday = _SLOTS.get(rule.freq, 1)
         self._origin = start_day * self._perday + start_minute * self._perday // 1440
         self._table = self._slot_minutes()
         self._known: dict[int, tuple[int, ...]] = {}
-        self.steps = 0  # spent in vain since the last match
-        self.spent = 0  # in vain altogether
+        self.steps = 0  # without a match, since the last one
+        self.spent = 0  # without a match, altogether
 
     def days(self, from_day: int, last_day: int, last_minute: int = 1439) -> Iterator[Found]:
-        """The days with times of the rule, ascending, from `from_day` to a last civil time.
+        """The days with times of the rule, ascending, from `from_day` to the given last civil time.
 
-        Ends early where `STEPS_MAX` candidates in a row came to nothing.
+        Ends early after `STEPS_MAX` consecutive candidates without a match.
         """
         from_day = max(from_day, self._start_day)
         for cost, days in self._periods(from_day, last_day):
@@ -80,7 +80,7 @@ class Expansion:
     # Days of a year
 
     def _year(self, year: int) -> tuple[int, list[int]]:
-        """1 January of a year, and which days after it (0 to 365) the parts leave, ascending."""
+        """1 January of a year, and which days after it (0 to 365) the rule allows, ascending."""
         if self._now[0] != year:
             january = date(year, 1, 1)
             kind = (january.weekday(), calendar.isleap(year), calendar.isleap(year - 1))
@@ -90,7 +90,7 @@ class Expansion:
         return self._now[1:]
 
     def _between(self, first: int, last: int) -> list[int]:
-        """The days that the parts leave, from one to another day of at most two years."""
+        """The allowed days between two days, inclusive, in at most two years."""
         years = (date.fromordinal(first).year, date.fromordinal(last).year)
         days: list[int] = []
         for year in range(years[0], years[1] + 1):
@@ -100,11 +100,11 @@ class Expansion:
         return days
 
     def _ask(self, year: int) -> list[int]:
-        """What dateutil says of one year: its days, 0 to 365."""
+        """The allowed days of one year (0 to 365), computed by dateutil."""
         rule, freq = self._rule, self._rule.freq
         months, month_days, weekdays = rule.months, rule.month_days, rule.weekdays
         if not (rule.week_numbers or rule.year_days or month_days or weekdays):
-            # RFC 5545: what the rule leaves open, the start says.
+            # RFC 5545: parts that the rule does not give are taken from the start.
             if freq in (Freq.YEARLY, Freq.MONTHLY):
                 month_days = (self._start.day,)
                 months = months or ((self._start.month,) if freq == Freq.YEARLY else ())
@@ -112,8 +112,8 @@ class Expansion:
                 weekdays = ((self._start.weekday(), 0),) if freq == Freq.WEEKLY else _ALL_WEEK
         numbered = any(n for _, n in weekdays)
         if numbered and freq == Freq.MONTHLY:
-            months = months or tuple(range(1, 13))  # dateutil counts weekdays in each, then
-        if numbered:  # dateutil wants days to be plain and numbered at once
+            months = months or tuple(range(1, 13))  # makes dateutil count weekdays per month
+        if numbered:  # dateutil does not accept plain and numbered weekdays together
             most = 5 if months else 53
             weekdays = tuple(
                 (d, i) for d, n in weekdays for i in ([n] if n else range(1, most + 1))
@@ -128,7 +128,7 @@ class Expansion:
         found = dateutil_rrule.rrule(
             dateutil_rrule.YEARLY,
             dtstart=datetime(year, 1, 1),
-            interval=MAXYEAR,  # one year, and the next is none
+            interval=MAXYEAR,  # so that there is no second year
             wkst=rule.week_start,
             **{name: value for name, value in asked.items() if value},
         )
@@ -137,7 +137,7 @@ class Expansion:
     # Times of a day
 
     def _slot_minutes(self) -> dict[int, tuple[int, ...]]:
-        """The minutes of each slot of a day: the day itself, its hours, or its minutes."""
+        """The allowed minutes by slot of a day. A slot is the whole day, an hour or a minute."""
         rule, freq = self._rule, self._rule.freq
         table: dict[int, tuple[int, ...]]
         hour, minute = divmod(self._start_minute, 60)
@@ -156,25 +156,25 @@ class Expansion:
         return table
 
     def _times(self, day: int) -> tuple[int, ...]:
-        """The minutes of a day by its slots; of FREQ=DAILY and longer, always the same."""
+        """The allowed minutes of a day. For FREQ=DAILY and longer periods all days are equal."""
         if self._rule.freq < Freq.DAILY:
             return self._table[0]
         interval, perday, table = self._rule.interval, self._perday, self._table
         first = (self._origin - day * perday) % interval
         if first >= perday:
             return ()
-        if first not in self._known:  # over all, no more minutes than a day has
+        if first not in self._known:  # all entries together have at most a day's minutes
             slots = range(first, perday, interval)
             self._known[first] = tuple(m for slot in slots for m in table.get(slot, ()))
         return self._known[first]
 
     def _picks(self, size: int) -> list[int]:
-        """Where BYSETPOS points in a period of so many times."""
+        """The indices that BYSETPOS selects in a period of `size` times, ascending."""
         places = {p - 1 if p > 0 else size + p for p in self._rule.positions}
         return sorted(place for place in places if 0 <= place < size)
 
     def _of_period(self, days: list[int]) -> Iterator[Found]:
-        """The times of one period's days, by BYSETPOS where there is one."""
+        """The times of one period's days, after BYSETPOS if the rule has it."""
         if self._rule.freq >= Freq.DAILY or not self._rule.positions:
             for day in days:
                 yield day, self._times(day)
@@ -184,7 +184,7 @@ class Expansion:
         for index, chosen in groupby(picks, key=lambda pick: pick[0]):
             yield days[index], [times[place] for _, place in chosen]
 
-    # Periods, each from the one that holds `from_day`
+    # Periods, beginning with the one that contains `from_day`
 
     def _periods(self, from_day: int, last_day: int) -> Candidates:
         kinds = {
@@ -213,7 +213,7 @@ class Expansion:
             yield 1 + len(days), days
 
     def _each_week(self, from_day: int, last_day: int) -> Candidates:
-        # dateutil's first week begins with the start: days before it take no place of BYSETPOS.
+        # As in dateutil, the first week begins at the start: BYSETPOS does not count days before.
         stride = 7 * self._rule.interval
         start = self._start_day - (self._start_day - 1 - self._rule.week_start) % 7
         first = from_day - (from_day - start) % stride
@@ -222,7 +222,8 @@ class Expansion:
             yield 1 + len(days), days
 
     def _each_day(self, from_day: int, last_day: int) -> Candidates:
-        """The days of FREQ=DAILY and shorter, a year at a time, by the shorter of two lists."""
+        """The days for FREQ=DAILY and shorter periods, a year at a time. Walks the shorter of two
+        lists: the allowed days, or the slots of INTERVAL."""
         for year in range(date.fromordinal(from_day).year, date.fromordinal(last_day).year + 1):
             begin = max(from_day, date(year, 1, 1).toordinal())
             end = min(last_day, date(year, 12, 31).toordinal())
@@ -239,7 +240,7 @@ class Expansion:
                 yield YEAR_STEPS, [january + i for i in left[low:high]]
 
     def _slots(self, begin: int, end: int) -> range:
-        """The slots of INTERVAL between two days; fewer than days only where some have none."""
+        """The slots of INTERVAL from one day to another. Fewer than days if some days have none."""
         interval, perday = self._rule.interval, self._perday
         first = begin * perday + (self._origin - begin * perday) % interval
         return range(first, (end + 1) * perday, interval)

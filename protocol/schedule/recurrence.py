@@ -1,7 +1,7 @@
-"""Schedules: an instant, or a rule that repeats it in the civil time of a zone.
+"""Recurrence: an instant, or a rule that repeats it in the civil time of a time zone.
 
-The rule runs on the clocks of its zone: "every day at nine" stays at nine when the clocks change,
-and its instants move. Nothing here looks at a clock or waits for one.
+"Every day at nine" stays at nine when the zone's clocks change; its instants move. Instants are µs
+since 1970. All functions are pure, and a search is bounded (`WORK_MAX`).
 """
 
 import re
@@ -29,23 +29,23 @@ from protocol.schedule.expansion import STEPS_MAX, Expansion
 from protocol.schedule.rrule import Rule, parse
 from protocol.times import FIRST_US, LAST_US, SECOND_US, format_us, parse_rfc3339
 
-# Each takes away at most a day: some 1,440 instants, whose day is dropped as a whole.
+# Each removes at most a day, that is up to 1,440 instants, which are skipped at once.
 EXCLUSIONS_MAX = 200
-# Candidates in vain, all together, after which a search comes back with what it has: some 10 ms.
+# Candidates without a match, in all, after which a search returns what it has: some 10 ms.
 WORK_MAX = 3_000
-# No clock was ever set by more than a day; one more, for the day of the other side.
+# How many days before an instant a search begins: no zone ever moved by more than a day.
 NEAR_DAYS = 3
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Recurrence(msgspec.Struct, frozen=True, kw_only=True):
-    """When something is due: once, or as often as a rule says."""
+    """When something is due: once, or repeatedly by a rule. Made and checked by `recurrence()`."""
 
     start_us: int  # trigger_time, an instant
     timezone: str = "UTC"  # IANA
     rule: str | None = None  # RFC 5545 RRULE value, normalised; None: once, at start_us
-    exclusions: tuple[str, ...] = ()  # RFC 3339 instants, or dates: that civil day in the zone
+    exclusions: tuple[str, ...] = ()  # RFC 3339 instants, or dates (civil days in the zone)
 
 
 def recurrence(
@@ -54,22 +54,23 @@ def recurrence(
     rule: str | None = None,
     exclusions: Iterable[str] = (),
 ) -> Recurrence:
-    """A schedule, checked and normalised.
+    """Check and normalise a schedule.
 
     Raises:
-        BadRecurrence: with the `field` (`trigger_time`, `timezone`, `recurrence`, `exclusions`)
-            that is wrong. So is a rule that has no occurrence from its start on, or none that the
-            bounded search finds, one that would take long to count, and exclusions that leave none.
+        BadRecurrence: a field (`trigger_time`, `timezone`, `recurrence`, `exclusions`) is invalid;
+            or the rule has no occurrence from its start on that the bounded search finds, or takes
+            too long to count; or the exclusions leave no occurrence.
     """
     _check_start(start_us)
     name = "UTC" if timezone is None else timezone
     if name not in zone_names():
-        raise BadRecurrence("timezone", f"{name[:60]!r} is not an IANA zone such as Europe/Berlin")
+        detail = f"{name[:60]!r} is not an IANA time zone such as Europe/Berlin"
+        raise BadRecurrence("timezone", detail)
     read = None if rule is None else parse(rule)
     if read is not None and read.seconds:
         second = civil_of(start_us, zone_of(name)).rest_us // SECOND_US
         if read.seconds != (second,):
-            raise BadRecurrence("recurrence", f"BYSECOND can only be the start's own: {second}")
+            raise BadRecurrence("recurrence", f"BYSECOND must be that of trigger_time: {second}")
     checked = Recurrence(
         start_us=start_us,
         timezone=name,
@@ -80,20 +81,20 @@ def recurrence(
     if not occurrences(bare, start_us - 1, 1):
         raise BadRecurrence(
             "recurrence",
-            f"has no occurrence from its start on (or none among {STEPS_MAX:,} candidates)",
+            f"has no occurrence on or after its start (or none in {STEPS_MAX:,} candidates)",
         )
     if read is not None and read.count is not None and not _is_countable(bare):
-        detail = f"is counted through more than {WORK_MAX:,} candidates; end it with UNTIL"
+        detail = f"needs more than {WORK_MAX:,} candidates to reach COUNT; use UNTIL instead"
         raise BadRecurrence("recurrence", detail)
     if checked.exclusions and not upcoming(checked, start_us - 1, 1).instants:
         raise BadRecurrence(
-            "exclusions", f"leave no occurrence (or none among {WORK_MAX:,} candidates)"
+            "exclusions", f"leave no occurrence (or none in {WORK_MAX:,} candidates)"
         )
     return checked
 
 
 def _is_countable(schedule: Recurrence) -> bool:
-    """Whether a rule with COUNT may be walked through: all searches begin at its start."""
+    """Whether a rule with COUNT is cheap to walk through, as every search begins at its start."""
     rule = parse(schedule.rule or "")
     start = civil_of(schedule.start_us, zone_of(schedule.timezone))
     expansion = Expansion(rule, start.day, start.minute)
@@ -106,17 +107,16 @@ def _is_countable(schedule: Recurrence) -> bool:
 
 
 class Upcoming(msgspec.Struct, frozen=True):
-    """What a search of bounded work found, and up to which instant it came; `through_us` is None
-    where there is nothing more."""
+    """The result of a bounded search. `through_us`: up to which instant it searched; None: there
+    are no further instants."""
 
     instants: list[int]
     through_us: int | None
 
 
 def upcoming(recurrence: Recurrence, after_us: int, count: int) -> Upcoming:
-    """As `occurrences`, but in bounded work: it ends early where the next ones are hard to find
-    (`WORK_MAX` candidates in vain), and goes on after `through_us` when it is asked again. A step
-    of a task may take it."""
+    """As `occurrences`, but bounded: it ends early after `WORK_MAX` candidates without a match,
+    some 10 ms. Call it again with `through_us` to continue."""
     due = _Due(recurrence)
     found: list[int] = []
     for us, is_due in due.every(after_us) if count > 0 else ():
@@ -128,13 +128,14 @@ def upcoming(recurrence: Recurrence, after_us: int, count: int) -> Upcoming:
 
 
 def occurrences(recurrence: Recurrence, after_us: int, count: int) -> list[int]:
-    """The next `count` instants strictly after `after_us` (fewer when the rule ends).
+    """The next `count` instants (µs) strictly after `after_us`; fewer if the rule ends.
 
-    Ascending and unique. COUNT counts instants, excluded ones too: two civil times that a change
-    of the clocks makes one count once. Only a rule with COUNT is walked through from its start.
+    Ascending and unique. COUNT counts instants, including excluded ones; two civil times that
+    daylight saving maps to one instant count once. Only rules with COUNT are searched from their
+    start.
 
     Raises:
-        BadRecurrence: a schedule not made by `recurrence()`, or whose zone is gone.
+        BadRecurrence: the schedule was not made by `recurrence()`, or its zone no longer exists.
     """
     found: list[int] = []
     through_us: int | None = after_us
@@ -151,12 +152,12 @@ def _normal_exclusions(exclusions: Iterable[str]) -> tuple[str, ...]:
         excluded = _exclusion(text)
         normal[excluded.isoformat() if isinstance(excluded, date) else format_us(excluded)] = None
         if len(normal) > EXCLUSIONS_MAX:
-            raise BadRecurrence("exclusions", f"must be at most {EXCLUSIONS_MAX}")
+            raise BadRecurrence("exclusions", f"must be at most {EXCLUSIONS_MAX} entries")
     return tuple(normal)
 
 
 def _exclusion(text: str) -> int | date:
-    """An instant or a civil day that is left out."""
+    """The excluded instant (µs) or civil day."""
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
@@ -171,11 +172,11 @@ def _exclusion(text: str) -> int | date:
 
 def _check_start(start_us: int) -> None:
     if not WRITABLE_US[0] <= start_us <= WRITABLE_US[1]:
-        raise BadRecurrence("trigger_time", "must lie within the years 1 to 9999")
+        raise BadRecurrence("trigger_time", "must be within the years 1 to 9999")
 
 
 class _Due:
-    """One schedule, taken apart for a search."""
+    """A search over one schedule."""
 
     def __init__(self, schedule: Recurrence) -> None:
         _check_start(schedule.start_us)
@@ -189,11 +190,14 @@ class _Due:
 
     @property
     def spent(self) -> int:
-        """Candidates that came to nothing so far."""
+        """Candidates without a match so far."""
         return 0 if self._expansion is None else self._expansion.spent
 
     def every(self, after_us: int) -> Iterator[tuple[int, bool]]:
-        """Every instant after this one, ascending, and whether it is due or excluded."""
+        """Every instant after `after_us`, ascending, with True if it is due, False if excluded.
+
+        Of an excluded day with plain clocks only the last instant is given.
+        """
         rule, start_us = self._rule, self._start_us
         if rule is None:
             if start_us > after_us:
@@ -231,12 +235,12 @@ class _Due:
         return civil_of(us, self._zone).day in self._no_days
 
     def _ascending(self, rule: Rule, from_day: int) -> Iterator[tuple[int | None, list[int]]]:
-        """The instants of the rule from its start on, ascending and unique, in bunches.
+        """The instants of the rule from its start on, ascending and unique, in groups.
 
-        With a bunch comes its civil day, or None where a change of the clocks mixed several.
+        Each group has its civil day, or None if a change of the clocks mixed several days.
         """
         start = civil_of(self._start_us, self._zone)
-        # A start that is the second of a time that exists twice is meant as it is.
+        # If the start's civil time exists twice and the second is meant, keep the second.
         twin_us = instant_of(*start, self._zone)
         expansion = self._expansion = Expansion(rule, start.day, start.minute)
         held: set[int] = set()
@@ -256,11 +260,11 @@ class _Due:
 
 
 def _last(rule: Rule, start: Civil) -> tuple[int, int]:
-    """The last day that UNTIL allows, and the last minute of it."""
+    """The last day that UNTIL allows, and the last minute of that day."""
     if rule.until_civil_us is not None:
         minutes = (rule.until_civil_us - civil_us(0, 0, start.rest_us)) // MINUTE_US
         day, minute = divmod(minutes, 1440)
-    elif rule.until_us is not None:  # the instants decide; no zone is two days off
+    elif rule.until_us is not None:  # instants are compared later; no offset reaches two days
         day, minute = (rule.until_us - civil_us(0, 0, 0)) // DAY_US + 2, 1439
     else:
         day, minute = LAST_DAY, 1439

@@ -1,7 +1,7 @@
-"""The text of a recurrence rule: RFC 5545 §3.3.10, read strictly.
+"""A strict parser of recurrence rules (RFC 5545 §3.3.10).
 
-`dateutil` reads more than the RFC allows and takes what it does not know in silence; a schedule
-that nobody meant is worse than one that is refused, so the text is read here.
+`dateutil` accepts more than the RFC allows, and ignores parts that it does not know. A schedule
+that fires at unintended times is worse than an error, so rules are parsed here.
 """
 
 import re
@@ -15,8 +15,8 @@ import msgspec
 from protocol.errors import BadRecurrence
 from protocol.times import SECOND_US
 
-TEXT_MAX = 500  # characters; every part written out with its usual values takes about 400
-COUNT_MAX = 10_000  # 27 years of every day: what is walked through to find the last one
+TEXT_MAX = 500  # characters; a rule with every part and usual values has about 400
+COUNT_MAX = 10_000  # 27 years of every day; a search walks through all of them
 DAY_US = 86_400 * SECOND_US
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -38,7 +38,7 @@ class Freq(IntEnum):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule as it was written; an empty tuple is a part that was not.
+    """A parsed rule. An empty tuple is a part that the rule does not have.
 
     `until_us` is an instant, `until_civil_us` a civil time of the rule's zone, in microseconds
     since 1970-01-01T00:00 there; both are inclusive, and at most one is set.
@@ -62,7 +62,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     positions: tuple[int, ...] = ()
 
 
-# Part, field of `Rule`, lowest and highest number; True: negative ones count from the end.
+# By part: the field of `Rule`, its lowest and highest number; True: negative ones count from the
+# end.
 _LISTS = {
     "BYMONTH": ("months", 1, 12, False),
     "BYWEEKNO": ("week_numbers", 1, 53, True),
@@ -76,17 +77,18 @@ _LISTS = {
 
 
 def bad(detail: str) -> BadRecurrence:
+    """The error for an invalid rule; `detail` reads on from the field's name."""
     return BadRecurrence("recurrence", detail)
 
 
-@lru_cache(maxsize=1024)  # the rules at work; 1,024 of 500 characters and their parts are 3 MB
+@lru_cache(maxsize=1024)  # 1,024 rules of 500 characters and their parts take 3 MB
 def parse(text: str) -> Rule:
-    """A rule of its text, in any case and with or without `RRULE:`.
+    """Parse a rule, in upper or lower case, with or without `RRULE:`.
 
-    `Rule.text` is the same rule in capitals, without the prefix, signs and zeros that say nothing.
+    `Rule.text` is the rule in capitals, without the prefix and redundant signs and zeros.
 
     Raises:
-        BadRecurrence: `recurrence`, where RFC 5545 or this server does not know such a rule.
+        BadRecurrence: field `recurrence`: RFC 5545 does not allow the rule, or it is not supported.
     """
     parts = _parts(text)
     fields: dict[str, object] = {}
@@ -94,7 +96,7 @@ def parse(text: str) -> Rule:
     for name, value in parts.items():
         read = _READERS.get(name)
         if read is None:
-            raise bad(f"{name[:20]!r} is not a part of a rule that this server knows")
+            raise bad(f"{name[:20]!r} is not a supported part of a rule")
         more, normal = read(name, value)
         fields |= more
         written.append(f"{name}={normal}")
@@ -105,9 +107,9 @@ def parse(text: str) -> Rule:
 
 def _parts(text: str) -> dict[str, str]:
     if len(text) > TEXT_MAX:
-        raise bad(f"longer than {TEXT_MAX} characters")
+        raise bad(f"is longer than {TEXT_MAX} characters")
     bare = text.strip(" ")
-    # Not upper() first: it makes ASCII of some letters that are none.
+    # Check first: upper() turns some other letters into ASCII.
     bare = bare.upper().removeprefix("RRULE:") if bare.isascii() else bare
     if not _CHARACTERS.fullmatch(bare):
         raise bad("must be one line such as FREQ=WEEKLY;BYDAY=MO,WE, without DTSTART or dates")
@@ -132,7 +134,7 @@ def _number(name: str, value: str, lowest: int, highest: int, signed: bool = Fal
     return number
 
 
-Read = tuple[dict[str, object], str]  # fields of `Rule`, and the value as it is written again
+Read = tuple[dict[str, object], str]  # fields of `Rule`, and the normalised value
 
 
 def _freq(name: str, value: str) -> Read:
@@ -198,21 +200,21 @@ _READERS: dict[str, Callable[[str, str], Read]] = {
 
 
 def _check_together(rule: Rule) -> None:
-    """What each part allows alone and RFC 5545 forbids together."""
+    """Raises `BadRecurrence` for parts that RFC 5545 forbids together."""
     freq, numbered = rule.freq, [n for _, n in rule.weekdays if n]
     ended = rule.until_us is not None or rule.until_civil_us is not None
     in_month = freq == Freq.MONTHLY or bool(rule.months)
     forbidden = [
         (rule.count is not None and ended, "COUNT and UNTIL cannot be given together"),
-        (rule.week_numbers and freq != Freq.YEARLY, "BYWEEKNO goes with FREQ=YEARLY only"),
+        (rule.week_numbers and freq != Freq.YEARLY, "BYWEEKNO requires FREQ=YEARLY"),
         (
             rule.year_days and freq in (Freq.MONTHLY, Freq.WEEKLY, Freq.DAILY),
-            f"BYYEARDAY does not go with FREQ={freq.name}",
+            f"BYYEARDAY cannot be used with FREQ={freq.name}",
         ),
-        (rule.month_days and freq == Freq.WEEKLY, "BYMONTHDAY does not go with FREQ=WEEKLY"),
+        (rule.month_days and freq == Freq.WEEKLY, "BYMONTHDAY cannot be used with FREQ=WEEKLY"),
         (
             numbered and (freq > Freq.MONTHLY or rule.week_numbers),
-            "BYDAY with a number goes with FREQ=MONTHLY, or FREQ=YEARLY without BYWEEKNO",
+            "BYDAY with a number requires FREQ=MONTHLY, or FREQ=YEARLY without BYWEEKNO",
         ),
         (
             in_month and any(abs(n) > 5 for n in numbered),

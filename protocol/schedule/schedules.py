@@ -1,9 +1,10 @@
-"""Media schedules and their occurrences, pure (CONTRACT §2).
+"""Media schedules and their occurrences: pure functions, and REST shapes (CONTRACT §2).
 
     pending → triggered → acknowledged → completed | failed
     pending | triggered → missed,  pending → cancelled
 
 An occurrence is (schedule, due time) and fires once. From `triggered` on it follows its command.
+Times are µs since 1970.
 """
 
 from typing import Annotated, Literal
@@ -20,12 +21,12 @@ PENDING, TRIGGERED, ACKNOWLEDGED = "pending", "triggered", "acknowledged"
 COMPLETED, FAILED, MISSED, CANCELLED = "completed", "failed", "missed", "cancelled"
 STATES = (PENDING, TRIGGERED, ACKNOWLEDGED, COMPLETED, FAILED, MISSED, CANCELLED)
 
-# What "on time" means with misfire=skip: what a busy moment of ours, or of the database, may take.
+# "On time" with misfire=skip: a delay that a busy moment of Roost or the database may cause.
 ON_TIME_S = 5
 GRACE_DEFAULT_S = 300
 GRACE_MAX_S = 7 * 24 * 3_600
-# So many are planned ahead; and again so many when fewer than half are left.
-KEPT_DAYS = 400  # occurrences, after they were due: what was played when, for a year and more
+KEPT_DAYS = 400  # of occurrences, from their due time: a play history of more than a year
+# How many are planned ahead; more are planned when half of them have fired.
 AHEAD = 10
 EXCLUSIONS_MAX = 100
 
@@ -43,8 +44,10 @@ _FOLLOWS = {
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """Occurrences up to `planned_us` are in the store; at `plan_us` more are planned, never again
-    where it is None. `media_id` is None where the media was deleted after everything had fired.
+    """A stored schedule.
+
+    Occurrences up to `planned_us` are in the store. At `plan_us` more are planned; None: never
+    again. `media_id` is None if the media was deleted after everything had fired.
     """
 
     id: str
@@ -76,14 +79,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tolerance_s(self) -> int:
-        """How late an occurrence may be and still fire."""
+        """How many seconds late an occurrence may fire."""
         return self.grace_s if self.misfire == "fire" else min(self.grace_s, ON_TIME_S)
 
 
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
-    """One due time of a schedule; the times of the device are by its own clock (proof of play).
-
-    `version` grows with every change.
+    """One due time of a schedule. `acknowledged_us` and `completed_us` are by the device's clock
+    (proof of play). `version` grows with every change.
     """
 
     id: str
@@ -102,7 +104,7 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """An occurrence whose time has come, with what is needed to judge it."""
+    """An occurrence whose time has come, with what decides whether it fires, and its media."""
 
     occurrence: Occurrence
     schedule: Schedule
@@ -115,9 +117,9 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def planned(schedule: Schedule, after_us: int, count: int = AHEAD) -> tuple[Schedule, list[int]]:
-    """The schedule with its next due times after an instant.
+    """The schedule with its next due times (µs, up to `count`) after an instant.
 
-    A single time that lies before `after_us` by no more than may still fire is planned, too.
+    A single time shortly before `after_us` is planned, too, if it may still fire.
     """
     if not schedule.enabled:
         return msgspec.structs.replace(schedule, planned_us=None, plan_us=None, next_us=None), []
@@ -128,7 +130,7 @@ def planned(schedule: Schedule, after_us: int, count: int = AHEAD) -> tuple[Sche
     else:
         some = upcoming(schedule.rule, after_us, count)
         times, last_us = some.instants, some.through_us
-        # Where they are hard to find there are fewer than asked for, or none yet.
+        # The bounded search may find fewer than requested, or none yet.
         half_us = times[len(times) // 2] if times else after_us
         plan_us = None if last_us is None else half_us
     if last_us is None:
@@ -141,7 +143,7 @@ def planned(schedule: Schedule, after_us: int, count: int = AHEAD) -> tuple[Sche
 
 
 def why_missed(due: Due, now_us: int) -> str:
-    """Why an occurrence must not fire any more; "" where it may."""
+    """Why an occurrence must not fire; "" if it may."""
     schedule = due.schedule
     late_us = now_us - due.occurrence.due_us
     if late_us > schedule.tolerance_s * SECOND_US:
@@ -166,14 +168,14 @@ def missed(occurrence: Occurrence, why: str) -> Occurrence:
 
 
 def ended(occurrence: Occurrence, state: str, why: str) -> Occurrence:
-    """It ends without a command, for this reason."""
+    """The occurrence, ended without a command."""
     return msgspec.structs.replace(
         occurrence, state=state, detail=why, version=occurrence.version + 1
     )
 
 
 def followed(occurrence: Occurrence, command: Command) -> Occurrence:
-    """The occurrence after what became of its command, with the device's own times."""
+    """The occurrence with the state of its command, and the device's times."""
     state = _FOLLOWS[command.state]
     completed = command.state in (commands.SUCCEEDED, commands.FAILED)
     return msgspec.structs.replace(
@@ -198,8 +200,8 @@ Grace = Annotated[int, Meta(ge=0, le=GRACE_MAX_S)]
 
 class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`trigger_time` is an instant (RFC 3339). `recurrence` is an RFC 5545 RRULE that repeats it in
-    the civil time of `timezone`. `misfire`: "fire" fires up to `grace_s` late, "skip" not at
-    all."""
+    the civil time of `timezone`. `misfire`: "fire" fires up to `grace_s` late, "skip" only on
+    time."""
 
     media_id: Identity
     device_id: Identity
@@ -227,7 +229,7 @@ class ScheduleChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: `active` while something is to come, `paused` where not enabled, else `finished`."""
+    """`state`: `active` while occurrences are to come, `paused` if not enabled, else `finished`."""
 
     id: str
     media_id: str | None

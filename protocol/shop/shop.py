@@ -1,6 +1,6 @@
-"""A shop: products with a stock, and orders that take from it. Money is exact decimals.
+"""The shop: products with a stock, and orders that reduce it. Money is `Decimal`, times are µs.
 
-An order is `placed`, then `completed` or `cancelled`; cancelling gives back what it took.
+An order is `placed`, then `completed` or `cancelled`. Cancelling returns its items to stock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,11 @@ STATES = (PLACED, COMPLETED, CANCELLED)
 ITEMS_MAX = 100
 QUANTITY_MAX = 1_000_000
 STOCK_MAX = 1_000_000_000
-# Of one user.
-PRODUCTS_MAX = 100_000
+PRODUCTS_MAX = 100_000  # per user
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
-    """`version` grows by one with every change of the settings; the stock moves without it."""
+    """`version` grows by one with every change of the settings, but not of the stock."""
 
     num: int = 0
     id: str
@@ -36,7 +35,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderItem(msgspec.Struct, frozen=True, kw_only=True):
-    """So many of a product, as it was named and priced when it was ordered."""
+    """A product of an order, with its name and price at the time of the order."""
 
     product_id: str
     name: str
@@ -58,14 +57,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WantedItem(msgspec.Struct, frozen=True):
-    """So many of a product are to be ordered."""
+    """A product to be ordered, and how many of it."""
 
     product_id: str
     quantity: int
 
 
 class OrderSums(msgspec.Struct, frozen=True):
-    """Orders that were not cancelled: how many, their total, how many pieces."""
+    """Orders that were not cancelled: their number, their total, and the units in them."""
 
     count: int = 0
     total: Decimal = Decimal(0)
@@ -73,14 +72,14 @@ class OrderSums(msgspec.Struct, frozen=True):
 
 
 class OrderDay(msgspec.Struct, frozen=True):
-    """Those of a civil day (`YYYY-MM-DD`)."""
+    """The sums of a civil day (`YYYY-MM-DD`)."""
 
     day: str
     sums: OrderSums
 
 
 class StockSums(msgspec.Struct, frozen=True):
-    """Products, the pieces of all, those that are out of stock, and what all are worth."""
+    """The number of products, their units in stock, how many are out of stock, and the value."""
 
     count: int = 0
     stock: int = 0
@@ -89,11 +88,11 @@ class StockSums(msgspec.Struct, frozen=True):
 
 
 def taken(wishes: Sequence[WantedItem], products: Mapping[str, Product]) -> tuple[OrderItem, ...]:
-    """What an order takes of these products.
+    """The items of an order of these products; equal products are joined.
 
     Raises:
-        Invalid: one of them is not there.
-        Conflict: there is not enough of one.
+        Invalid: a product does not exist.
+        Conflict: a product has too little stock.
     """
     wanted: dict[str, int] = {}
     for wish in wishes:
@@ -102,9 +101,9 @@ def taken(wishes: Sequence[WantedItem], products: Mapping[str, Product]) -> tupl
     for product_id, quantity in wanted.items():
         product = products.get(product_id)
         if product is None:
-            raise Invalid({"items": f"there is no product {product_id}"})
+            raise Invalid({"items": f"product {product_id} not found"})
         if quantity > product.stock:
-            raise Conflict(f"of {product.sku!r} {product.stock} are left, not {quantity}")
+            raise Conflict(f"Only {product.stock} of {product.name!r} in stock")
         items.append(
             OrderItem(
                 product_id=product_id,
@@ -122,7 +121,7 @@ def total_of(items: Sequence[OrderItem]) -> Decimal:
 
 
 def is_for(order: Order, wishes: Sequence[WantedItem], note: str) -> bool:
-    """Whether an order is what these wishes ask for: a repeated request, not another one."""
+    """Whether an order has exactly these items and note, so that the request is a repeated one."""
     wanted: dict[str, int] = {}
     for wish in wishes:
         wanted[wish.product_id] = wanted.get(wish.product_id, 0) + wish.quantity
@@ -130,9 +129,9 @@ def is_for(order: Order, wishes: Sequence[WantedItem], note: str) -> bool:
 
 
 def finished(order: Order, state: str, now_us: int) -> Order:
-    """Raises `Conflict` where it has ended in another way already."""
+    """The order in its final state. Raises `Conflict` if it has another final state already."""
     if order.state == state:
         return order
     if order.state != PLACED:
-        raise Conflict(f"the order is {order.state} already")
+        raise Conflict(f"This order is already {order.state}")
     return msgspec.structs.replace(order, state=state, finished_us=now_us)

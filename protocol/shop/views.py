@@ -1,4 +1,4 @@
-"""What people send and get of products and orders over REST. Money is a decimal string."""
+"""REST shapes of products and orders. Money is a decimal string."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ from protocol.shop.shop import (
 )
 from protocol.times import format_us
 
-# A billion at most, with up to four decimals; as a JSON number, too.
+# Below a billion, with up to four decimal places; a JSON number is accepted, too.
 Price = (
     Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?\Z")]
     | Annotated[float, Meta(ge=0, lt=1e9)]
@@ -78,7 +78,7 @@ class OrderItemView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
-    """`state` and `status` are the same."""
+    """`state` and `status` are equal."""
 
     id: str
     items: list[OrderItemView]
@@ -91,7 +91,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderSumsView(msgspec.Struct, frozen=True, kw_only=True):
-    """Without those that were cancelled; `items` counts pieces."""
+    """Sums without cancelled orders; `items` counts units."""
 
     count: int
     total: str
@@ -106,7 +106,7 @@ class OrderDayView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderStats(msgspec.Struct, frozen=True, kw_only=True):
-    """`recent`: of the last 24 hours; `by_day`: every civil day of the time asked for."""
+    """`recent`: the last 24 hours; `by_day`: every civil day of the requested period."""
 
     recent: OrderSumsView
     timezone: str
@@ -114,7 +114,7 @@ class OrderStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProductStats(msgspec.Struct, frozen=True, kw_only=True):
-    """`worth`: the price of all pieces in stock."""
+    """`worth`: the value of all units in stock."""
 
     count: int
     stock: int
@@ -123,19 +123,19 @@ class ProductStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def price_of(said: str | float) -> Decimal | None:
-    """A price as it was sent; None for a number with more decimals than there are."""
+    """The price in a request; None for a number with more than four decimal places."""
     if isinstance(said, str):
         return Decimal(said)
     price = Decimal(repr(said))
     exponent = price.as_tuple().exponent
-    assert isinstance(exponent, int)  # it is finite
+    assert isinstance(exponent, int)  # a finite number's exponent is one
     return (
         None if exponent < -4 else Decimal(f"{price:f}").quantize(Decimal(10) ** min(exponent, 0))
     )
 
 
 def money(amount: Decimal) -> str:
-    """Never with an exponent."""
+    """An amount as a decimal string, never with an exponent."""
     return f"{amount:f}"
 
 

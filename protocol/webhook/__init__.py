@@ -1,1 +1,1 @@
-"""Webhooks: deliveries, signatures, and addresses that they may reach."""
+"""Webhooks: deliveries, signatures, and which addresses they may be sent to."""

@@ -1,9 +1,9 @@
-"""Webhooks: what happened, as a signed POST to a URL of the user's, pure (CONTRACT §2).
+"""Webhooks and their deliveries: records, events, and a pure life cycle (CONTRACT §2).
 
-    pending → delivered | dead,  dead → pending (asked for again)
+    pending → delivered | dead,  any state → pending (on request)
 
 A delivery is one event for one webhook. It is tried until the receiver answers 2xx, with growing
-pauses, for three days; then it is dead, and kept to be looked at.
+pauses, for three days. Then it is dead, and kept for inspection. Times are µs since 1970.
 """
 
 import uuid
@@ -34,24 +34,24 @@ EventType = Literal[
 EVENTS: tuple[str, ...] = get_args(EventType)
 TEST = "webhook.test"
 
-WEBHOOKS_MAX = 20  # of a user
-WAITING_MAX = 10_000  # deliveries of a webhook; what comes on top is dropped, and counted
+WEBHOOKS_MAX = 20  # per user
+WAITING_MAX = 10_000  # pending deliveries of a webhook; further events are dropped and counted
 ANSWER_WITHIN_S = 10.0
 DELIVERED_KEPT_DAYS = 7
 DEAD_KEPT_DAYS = 30
 
-# A claim is a lease: a try ends well before the next one is due.
+# A claim is a lease until the next try is due; a try ends well before that.
 AGAIN_FIRST_S = 30
 AGAIN_MAX_S = 6 * 3_600
 GIVE_UP_S = 3 * 24 * 3_600
-# A receiver that fails is left alone for a while, whatever else waits for it.
+# After a failure all deliveries of the webhook pause.
 PAUSE_FIRST_S = 1
 PAUSE_MAX_S = 300
-# No try lies further ahead, unless somebody has set the clock back since: then it is due.
+# No try is planned further ahead. One that is means that the clock was set back: it is due.
 NEXT_MAX_US = (AGAIN_MAX_S + 10) * SECOND_US
 
 DETAIL_MAX = 500
-GONE = 410  # the receiver wants no more of this (RFC 9110 §15.5.11)
+GONE = 410  # the receiver wants no more deliveries (RFC 9110 §15.5.11)
 
 _NAMESPACE = uuid.UUID("b5f3c6be-7cc7-5a0d-9d1c-3f2f6f6c7a51")
 _OF_ALARM = {
@@ -63,10 +63,10 @@ _OF_OCCURRENCE = {MISSED: "schedule.missed", FAILED: "schedule.failed"}
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a user wants to be told of what. `secret` signs; `events` are some of `EVENTS`.
+    """A URL that receives a user's events of the types `events`, signed by `secret`.
 
-    `failures`: tries that failed since the last that did not; `paused_us`: until then (µs) nothing
-    is tried; `dropped`: events for which there was no room.
+    `failures`: consecutive failed tries; `paused_us`: nothing is tried until then; `dropped`:
+    events for which there was no room.
     """
 
     id: str
@@ -85,10 +85,10 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One event on its way to one webhook.
+    """One event for one webhook.
 
-    `body` is what is sent, the same at every try; `event_id` names the event: whoever gets it twice
-    knows it by that. `next_try_us` is 0 before the first try.
+    `body` is sent unchanged at every try. A receiver recognises a repeated event by `event_id`.
+    `next_try_us` is 0 before the first try.
     """
 
     id: str
@@ -107,7 +107,7 @@ class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that was claimed, with all that is needed to try it."""
+    """A claimed delivery, with everything needed to send it."""
 
     delivery: WebhookDelivery
     user_id: str
@@ -116,7 +116,7 @@ class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a try: the receiver's status, or None with the reason in `detail`."""
+    """The result of a try: the receiver's HTTP status, or None and the reason in `detail`."""
 
     status: int | None = None
     detail: str = ""
@@ -127,7 +127,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that webhooks may want to know, once: its `event_id` is made from what it says."""
+    """An event for webhooks. Its `event_id` is derived from what happened, so it is sent once."""
 
     user_id: str
     type: str
@@ -148,7 +148,7 @@ def news_of(
     commands: Sequence[Command] = (),
     occurrences: Sequence[Occurrence] = (),
 ) -> list[News]:
-    """What is worth telling of things that changed."""
+    """The events for the given changed records."""
     found = []
     for alarm in alarms:
         if alarm.state in _OF_ALARM:
@@ -173,13 +173,14 @@ def _news(user_id: str, kind: str, subject: str, at_us: int, data: Any) -> News:
 
 
 def trial_news(webhook: Webhook, event_id: str, now_us: int) -> News:
-    """An event for a user who wants to see whether it arrives."""
+    """A test event."""
     data = {"webhook_id": webhook.id}
     return News(user_id=webhook.user_id, type=TEST, event_id=event_id, at_us=now_us, data=data)
 
 
 def claimed(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
-    """It is tried now; when nobody hears of that try any more, it comes again."""
+    """The delivery after a claim at `now_us`. It is due again later, in case this try's result is
+    never stored."""
     pause_s = min(AGAIN_FIRST_S << min(delivery.attempts, 20), AGAIN_MAX_S)
     return msgspec.structs.replace(
         delivery, attempts=delivery.attempts + 1, next_try_us=now_us + pause_s * SECOND_US
@@ -187,7 +188,7 @@ def claimed(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
 
 
 def tried(delivery: WebhookDelivery, outcome: Outcome, now_us: int) -> WebhookDelivery:
-    """What a try makes of a claimed delivery; when it comes again was set as it was claimed."""
+    """The claimed delivery after a try. Its next due time was set by `claimed`."""
     delivery = msgspec.structs.replace(
         delivery, last_status=outcome.status, detail=outcome.detail[:DETAIL_MAX]
     )
@@ -199,7 +200,7 @@ def tried(delivery: WebhookDelivery, outcome: Outcome, now_us: int) -> WebhookDe
 
 
 def again(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
-    """Asked for by its user: as new, for another three days, whatever became of it."""
+    """The delivery, pending again for another three days, at its user's request."""
     return msgspec.structs.replace(
         delivery,
         state=PENDING,
@@ -211,8 +212,10 @@ def again(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
 
 
 def after_try(failures: int, outcome: Outcome, now_us: int) -> tuple[int, int | None]:
-    """How many tries of a webhook failed one after the other, and until when (µs) it is left
-    alone, after one more try."""
+    """The webhook's failures in a row after one more try, and until when (µs) it pauses.
+
+    After a failure it pauses, longer each time.
+    """
     if outcome.is_good:
         return 0, None
     pause_s = min(PAUSE_FIRST_S << min(failures, 20), PAUSE_MAX_S)

@@ -1,9 +1,9 @@
-"""The signature of a delivery, as the Standard Webhooks specification 1.0 has it.
+"""The signature of a delivery, by the Standard Webhooks specification 1.0.
 
     webhook-id: the event's id            webhook-timestamp: Unix seconds
     webhook-signature: v1,Base64(HMAC-SHA256(key, id "." timestamp "." body))
 
-It is a specification of its own, so that receivers find a library to check it with.
+A public specification, so that receivers can verify signatures with an existing library.
 """
 
 import base64
@@ -14,7 +14,7 @@ PREFIX = "whsec_"
 
 
 def new_secret(random_bits: bytes) -> str:
-    """The secret of a webhook as text; `random_bits` are 24 to 64 bytes, and the key."""
+    """The secret of a webhook as text; `random_bits`, 24 to 64 bytes, are the key."""
     return PREFIX + base64.b64encode(random_bits).decode()
 
 
@@ -26,7 +26,7 @@ def signature(secret: str, event_id: str, at_s: int, body: bytes) -> str:
 
 
 def signed_headers(secret: str, event_id: str, at_s: int, body: bytes) -> dict[str, str]:
-    """The headers of one try. Receivers refuse a time that lies minutes from their own."""
+    """The headers of one try; `at_s` in Unix seconds. Receivers refuse times minutes off theirs."""
     return {
         "content-type": "application/json",
         "webhook-id": event_id,

@@ -1,8 +1,8 @@
-"""Which URLs and addresses a server may be sent to by its users, pure.
+"""Protection against SSRF: which URLs and addresses users may have the server contact.
 
-A URL that somebody else chose can name our own machine, its neighbours, or a cloud's metadata
-service. Whoever connects resolves the name, asks `is_public` for each address, and connects to just
-that address: a second look-up could answer otherwise.
+A URL that a user chose can name the server's own machine, its neighbours, or a cloud's metadata
+service. The caller resolves the name, checks each address with `is_public`, and connects to exactly
+that address: a second look-up could return another one.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The parts of a URL that say where it goes. `path` has the query, too."""
+    """The parts of a URL needed for a request. `path` includes the query."""
 
     scheme: str
     host: str
@@ -27,37 +27,41 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """Host and port as the header `Host` says them."""
+        """The value of the `Host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def parse_target(url: str) -> Target:
-    """An absolute http or https URL without a login. Raises `ValueError` with what is wrong."""
+    """Parse an absolute http or https URL without credentials.
+
+    Raises:
+        ValueError: it is not one; the message reads on from the field's name.
+    """
     if len(url) > URL_MAX:
         raise ValueError(f"is longer than {URL_MAX} characters")
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise ValueError("has characters that a URL cannot have; write them percent-encoded")
+        raise ValueError("contains characters that must be percent-encoded")
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
-        raise ValueError("is not https:// or http://")
+        raise ValueError("must begin with https:// or http://")
     if "@" in parts.netloc:
-        raise ValueError("has a login in it; deliveries are signed instead")
+        raise ValueError("must not contain a login; deliveries are signed instead")
     try:
         port = parts.port
     except ValueError:
-        raise ValueError("has no port between 1 and 65535") from None
+        raise ValueError("must have a port between 1 and 65535") from None
     if port == 0:
-        raise ValueError("has no port between 1 and 65535")
+        raise ValueError("must have a port between 1 and 65535")
     host = parts.hostname or ""
     if not host or len(host) > 253 or "%" in host:
-        raise ValueError("names no host")
+        raise ValueError("must have a host name")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port or _PORTS[parts.scheme], path)
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is, where it is one and no name."""
+    """The host as an address; None if it is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -65,10 +69,12 @@ def literal(host: str) -> Address | None:
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the open Internet: not ours, not a neighbour's, not a group's.
+    """Whether an address is on the public Internet: not local, private, multicast or reserved.
 
-    An IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64) is judged as what it leads to.
-    Raises `ValueError` where it is no address.
+    An IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64) is judged by the IPv4 address.
+
+    Raises:
+        ValueError: the text is no address.
     """
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv4Address):
@@ -81,12 +87,12 @@ def is_public(text: str) -> bool:
         return all(_is_public_4(each) for each in address.teredo)
     if address in _NAT64:
         return _is_public_4(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    # Of IPv6, 2000::/3 is given out; the rest is special, or will be.
+    # Of IPv6 only 2000::/3 is allocated to public networks.
     return address in _UNICAST_6 and address.is_global and not _is_kept_6(address)
 
 
 _UNICAST_6 = ipaddress.ip_network("2000::/3")
-# What Pythons of different patch levels do not agree upon (the registries of RFC 6890).
+# Reserved networks (registries of RFC 6890) on which Python's patch levels differ.
 _KEPT_6 = tuple(map(ipaddress.ip_network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
 _KEPT_4 = tuple(
     map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "100.64.0.0/10", "240.0.0.0/4"))

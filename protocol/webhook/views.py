@@ -1,4 +1,4 @@
-"""Webhooks as people send and get them over REST."""
+"""REST shapes of webhooks and deliveries."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
 
 
 class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`url` is https:// or http://; `events` are all where they are not given."""
+    """`url` is https:// or http://; `events`: null for all."""
 
     url: Url
     events: Events | None = None
@@ -23,7 +23,7 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is not enabled gets nothing new; what waits for it goes on when it is again."""
+    """A disabled webhook gets no new events; its pending deliveries continue once it is enabled."""
 
     url: Url | UnsetType = UNSET
     events: Events | UnsetType = UNSET
@@ -47,7 +47,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookCreated(WebhookView, frozen=True, kw_only=True):
-    """With the secret that its deliveries are signed with; shown once."""
+    """`secret` signs the deliveries; it is shown once."""
 
     secret: str
 
@@ -57,7 +57,7 @@ class NewWebhookSecret(msgspec.Struct, frozen=True):
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """`event_id` is the header `webhook-id`; `payload` the body as it is sent."""
+    """`event_id` is the header `webhook-id`; `payload` the body of the request."""
 
     id: str
     event_id: str
@@ -104,7 +104,7 @@ def delivery_view(delivery: WebhookDelivery) -> DeliveryView:
         last_status=delivery.last_status,
         detail=delivery.detail,
         created_at=format_us(delivery.created_us),
-        # 0 is "at once", whatever the clocks of servers say.
+        # Before the first try it is 0, which means at once.
         next_try_at=format_us(max(delivery.next_try_us, delivery.created_us)) if waits else None,
         finished_at=shown_us(delivery.finished_us),
         payload=msgspec.Raw(delivery.body.encode()),

@@ -221,7 +221,7 @@ async def test_a_row_of_very_many_columns_is_no_import(
     made = await feed(site)
     status, problem = await bring(site, made, content)
     assert status == 400
-    assert problem["detail"] == f"line {line}: a row has at most 65536 characters"
+    assert problem["detail"] == f"Line {line} is longer than 65536 characters"
 
 
 async def test_last_values_of_many_feeds_come_at_once(site: Site) -> None:
