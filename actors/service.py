@@ -59,6 +59,7 @@ from protocol.messages import (
     Foreign,
     LeaseEnded,
     LeaseRenewed,
+    LeaseResized,
     Live,
     Notice,
 )
@@ -183,7 +184,7 @@ class Service:
         )
         self.scheduler = Scheduler(
             ports,
-            ask=self.devices.ask,
+            ask=self.devices.send,
             tell=lambda user_id, event: self.users.tell(user_id, event),
             renew=self.users.renew_all,
             written=self._written,
@@ -349,10 +350,12 @@ class Service:
                 self.mqtt_relay.tell(user_id, code, event)
             case Notice():
                 self.gateway.tell(effect)
-            case LeaseRenewed():
-                leases.alive(effect.key, effect.after_s, effect.word, anew=effect.anew)
+            case LeaseRenewed(key=key, after_s=after_s):
+                leases.renew(key, after_s)
+            case LeaseResized(key=key, after_s=after_s):
+                leases.resize(key, after_s)
             case LeaseEnded(key=key):
-                leases.dead(key)
+                leases.end(key)
             case ArmAlarm():
                 leases.wait(effect.key, effect.feed_num, effect.since_us, effect.for_s)
             case CameOnline(device_num=device_num):

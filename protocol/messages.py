@@ -67,16 +67,14 @@ class Announce(_Message, frozen=True, kw_only=True):
     """A dashboard has opened: report the current state to the user actor."""
 
 
-class Silent(_Message, frozen=True, kw_only=True):
-    """The device's lease of `after_s` seconds ran out. `word` is the number of the last message
-    that renewed it; the actor ignores this if it has processed a later one."""
+class LeaseExpired(_Message, frozen=True, kw_only=True):
+    """The device's lease of `after_s` ran out, and nothing of the device waits for its actor."""
 
-    word: int
     after_s: int
 
 
-class OutsideSince(_Message, frozen=True, kw_only=True):
-    """The feed's values have been outside its thresholds for as long as its alarm requires."""
+class AlarmDue(_Message, frozen=True, kw_only=True):
+    """The feed's values lie outside its thresholds for as long as its alarm waits for."""
 
     feed_num: int
     since_us: int
@@ -95,11 +93,11 @@ DeviceMessage = (
     | Unreadable
     | Configured
     | Announce
-    | Silent
-    | OutsideSince
+    | LeaseExpired
+    | AlarmDue
     | Foreign
 )
-OfTime = Silent | OutsideSince
+TimerMessage = LeaseExpired | AlarmDue
 FromDevice = ReadingsSaid | StatusSaid | AckSaid | Unreadable
 
 
@@ -122,25 +120,27 @@ class Live(_Message, frozen=True, kw_only=True):
 
 
 class LeaseRenewed(_Message, frozen=True, kw_only=True):
-    """Renew the device's lease: after `after_s` seconds without a message it counts as offline.
-
-    `anew`: a message arrived, the `word`-th since the actor began. Else only `after_s` changed.
-    """
+    """The device showed that it lives: silent for `after_s` from now on, it counts as offline."""
 
     key: tuple[str, str]
     after_s: int
-    word: int
-    anew: bool = True
+
+
+class LeaseResized(_Message, frozen=True, kw_only=True):
+    """The length of the device's lease, counted from its last renewal."""
+
+    key: tuple[str, str]
+    after_s: int
 
 
 class LeaseEnded(_Message, frozen=True, kw_only=True):
-    """End the lease: the device is offline or deleted."""
+    """The device is offline, or deleted: it has no lease any more."""
 
     key: tuple[str, str]
 
 
 class ArmAlarm(_Message, frozen=True, kw_only=True):
-    """Send `OutsideSince` after `for_s` seconds, instead of as asked before. None: do not send."""
+    """Send `AlarmDue` in `for_s` seconds. None: do not send it any more."""
 
     key: tuple[str, str]
     feed_num: int
@@ -154,7 +154,9 @@ class CameOnline(_Message, frozen=True, kw_only=True):
     device_num: int
 
 
-DeviceEffect = WriteUnit | Notice | Live | LeaseRenewed | LeaseEnded | ArmAlarm | CameOnline
+DeviceEffect = (
+    WriteUnit | Notice | Live | LeaseRenewed | LeaseResized | LeaseEnded | ArmAlarm | CameOnline
+)
 
 
 # To a user actor

@@ -1,21 +1,17 @@
-"""The device actor: judges what one device says, in order, and says what shall follow.
+"""The device actor: judges what one device says, in order.
 
 It starts from `LoadedDevice` and keeps no other memory, so it may die at any time and be built
-again. Its `step` is pure: it answers with units for the writer, events for the user actor and
-notices for the device.
+again. Its `step` is pure: it returns units for the writer, events for the user actor, notices for
+the device, and what the device timer shall measure.
 """
 
 from typing import assert_never
 
-import msgspec
-
-from actors.device import presence
-from actors.device.alarms import came_online, went_offline
 from actors.device.feed import FeedState
+from actors.device.presence import Presence
 from actors.ingest.rejections import NoticeLimit, notice, refused_whole, rejection
 from protocol import codec
 from protocol.device.alarms import DROPPED, PENDING, Alarm
-from protocol.device.alarms import OFFLINE as OFFLINE_ALARM
 from protocol.device.payloads import RawReading
 from protocol.device.topics import Kind
 from protocol.errors import Reason, Refusal
@@ -23,28 +19,24 @@ from protocol.events import AlarmChanged, DeviceChanged, FeedValue
 from protocol.ids import is_uuid
 from protocol.messages import (
     AckSaid,
+    AlarmDue,
     Announce,
     ArmAlarm,
-    CameOnline,
     Configured,
     DeviceEffect,
     DeviceMessage,
     Foreign,
     FromDevice,
-    LeaseEnded,
-    LeaseRenewed,
+    LeaseExpired,
     Live,
-    OfTime,
-    OutsideSince,
     ReadingsSaid,
-    Silent,
     StatusSaid,
+    TimerMessage,
     Unreadable,
 )
 from protocol.records import (
-    OFFLINE,
     AckChange,
-    DeviceState,
+    Device,
     LoadedDevice,
     Origin,
     Reading,
@@ -52,7 +44,7 @@ from protocol.records import (
     StateChange,
     WriteUnit,
 )
-from protocol.times import SECOND_US, parse_device_time
+from protocol.times import SECOND_US
 
 NO_SUCH_COMMAND = "no command of that id was sent to this device"
 
@@ -61,18 +53,19 @@ class DeviceActor:
     """One device. `step` takes messages in the order of their arrival."""
 
     def __init__(self, loaded: LoadedDevice) -> None:
-        self.device = loaded.device
+        self._presence = Presence(loaded)
         self._feeds: dict[str, FeedState] = {}
         self._notices = NoticeLimit()
-        self._words = 0
-        offline = [alarm for alarm in loaded.alarms if alarm.kind == OFFLINE_ALARM]
-        self._offline_alarm = offline[0] if offline else None
         self._configure(loaded)
 
+    @property
+    def device(self) -> Device:
+        """With its newest state."""
+        return self._presence.device
+
     def _configure(self, loaded: LoadedDevice) -> None:
-        """Take new settings. State and event times stay ours: the read ones may be older, because
-        some of our writes may still be on their way."""
-        self.device = msgspec.structs.replace(loaded.device, state=self.device.state)
+        """Take new settings. State and event times stay: those that were read may be older."""
+        self._presence.configure(loaded.device)
         before = {state.feed.num: state for state in self._feeds.values()}
         alarms = {alarm.feed_num: alarm for alarm in loaded.alarms if alarm.feed_num is not None}
         self._shared = loaded.shared
@@ -91,12 +84,6 @@ class DeviceActor:
         return state
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
-        before = self.device.state.status
-        effects = self._step(message, now_us)
-        effects += self._lease(message, before)
-        return effects
-
-    def _step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         match message:
             case ReadingsSaid(origin=origin, readings=readings):
                 return self._take_readings(origin, readings)
@@ -111,34 +98,34 @@ class DeviceActor:
             case Configured(loaded=loaded):
                 if loaded is not None:
                     self._configure(loaded)
-                return [self._live(DeviceChanged(self.device)), *self._end_alarms(now_us)]
-            case Silent():
+                changed = self._live(DeviceChanged(self.device))
+                return [changed, *self._end_alarms(now_us), *self._presence.resize_lease()]
+            case LeaseExpired():
                 return self._fall_silent(message, now_us)
-            case OutsideSince():
+            case AlarmDue():
                 return self._raise_after_wait(message)
             case Foreign(topic=topic):
-                refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
-                return self._told(topic, refusal, now_us)
+                return self._notice(topic, Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND), now_us)
             case _:
                 assert_never(message)
 
-    def set_aside(self, message: FromDevice | OfTime, error: str) -> list[DeviceEffect]:
+    def set_aside(self, message: FromDevice | TimerMessage, error: str) -> list[DeviceEffect]:
         """The message killed this actor twice: keep it with its reason, and go on without it."""
-        if isinstance(message, Silent):
-            return [self._alive(anew=True)]  # it is asked again when it was silent for as long
-        if isinstance(message, OutsideSince):
+        if isinstance(message, LeaseExpired):
+            return self._presence.renewed_lease()
+        if isinstance(message, AlarmDue):
             return []
         refusal = Refusal(Reason.INTERNAL_ERROR, f"the message could not be handled: {error}")
         return self._refuse(message, refusal)
 
-    # Readings
+    # What the device says
 
-    def _take_readings(self, origin: Origin, said: list[RawReading]) -> list[DeviceEffect]:
+    def _take_readings(self, origin: Origin, raws: list[RawReading]) -> list[DeviceEffect]:
         effects: list[DeviceEffect] = []
         readings: list[Reading] = []
         rejections: list[Rejection] = []
         alarms: list[Alarm] = []
-        for raw in said:
+        for raw in raws:
             try:
                 if raw.refusal is not None:
                     raise raw.refusal
@@ -148,132 +135,105 @@ class DeviceActor:
                 reading, is_newest = state.take(self.device, origin, raw, alarms)
             except Refusal as refusal:
                 rejections.append(self._rejected(origin, raw, refusal))
-                if not origin.again and self._notices.allows(origin.at_us):
-                    effects.append(notice(self._key, origin.raw_topic, refusal))
+                if not origin.again:
+                    effects += self._notice(origin.raw_topic, refusal, origin.at_us)
             else:
                 readings.append(reading)
                 if is_newest:
-                    feed = state.feed
-                    effects.append(
-                        self._live(
-                            FeedValue(
-                                feed.id, feed.key, self.device.id, reading.value, reading.ts_us
-                            )
-                        )
-                    )
-        change = self._heard(origin, alarms)
-        if change is not None:
-            effects.append(self._live(DeviceChanged(self.device)))
-        effects += self._alarmed(alarms, origin.at_us)
-        unit = WriteUnit(
-            device=origin.topic.device,
-            readings=tuple(readings),
-            rejections=tuple(rejections),
-            alarms=tuple(alarms),
-            state=change,
-            taken=origin.taken,
-            receipt=origin.receipt,
-            size=origin.size,
-        )
-        effects.append(unit)
-        return effects
-
-    # Status
+                    feed, value, ts_us = state.feed, reading.value, reading.ts_us
+                    event = FeedValue(feed.id, feed.key, self.device.id, value, ts_us)
+                    effects.append(self._live(event))
+        change = self._presence.seen(origin, alarms, effects)
+        return self._taken(origin, change, alarms, effects, tuple(readings), tuple(rejections))
 
     def _take_status(self, message: StatusSaid) -> list[DeviceEffect]:
-        origin, said = message.origin, message.said
+        effects: list[DeviceEffect] = []
+        alarms: list[Alarm] = []
         try:
-            ts_us = None if said.ts is None else parse_device_time(said.ts, origin.at_us)
+            change = self._presence.report(message, alarms, effects)
         except Refusal as refusal:
             return self._refuse(message, refusal)
-        state = self.device.state
-        if origin.retained:
-            state = presence.retained(state, said, ts_us)
-        elif not (origin.again and ts_us is None):
-            # A redelivery without `ts` is of an unknown past: it sets nothing.
-            event_us = origin.at_us if ts_us is None else ts_us
-            if origin.again:
-                state = presence.redelivered(state, said, event_us)
-            else:
-                state = presence.applied(state, said, event_us, origin.at_us)
-        alarms: list[Alarm] = []
-        change = self._changed(state, alarms, origin.at_us, "said so, or its line was lost")
-        unit = WriteUnit(
-            device=origin.topic.device,
-            alarms=tuple(alarms),
-            state=change,
-            taken=origin.taken,
-            receipt=origin.receipt,
-            size=origin.size,
-        )
-        effects = self._alarmed(alarms, origin.at_us)
-        if change is not None:
-            effects.append(self._live(DeviceChanged(self.device)))
-        return [*effects, unit]
+        return self._taken(message.origin, change, alarms, effects)
 
-    def _heard(self, origin: Origin, alarms: list[Alarm]) -> StateChange | None:
-        if origin.again or origin.retained:
-            return None
-        heard = presence.heard(self.device.state, origin.at_us)
-        return self._changed(heard, alarms, origin.at_us)
-
-    def _changed(
-        self, state: DeviceState, alarms: list[Alarm], at_us: int, why: str = ""
-    ) -> StateChange | None:
-        """Take a state; its alarm, where it went offline or came back, is added to `alarms`."""
-        before = self.device.state
-        if state is before:
-            return None
-        state = msgspec.structs.replace(state, version=before.version + 1)
-        self.device = msgspec.structs.replace(self.device, state=state)
-        if state.status != OFFLINE and self._offline_alarm is not None:
-            alarms.append(came_online(self._offline_alarm, at_us))
-            self._offline_alarm = None
-        elif state.status == OFFLINE != before.status and self.device.offline_alarm:
-            self._offline_alarm = went_offline(self.device, at_us, why)
-            alarms.append(self._offline_alarm)
-        return StateChange(self.device.num, state)
-
-    # Time
-
-    @property
-    def _key(self) -> tuple[str, str]:
-        return self.device.key
-
-    def _lease(self, message: DeviceMessage, before: str) -> list[DeviceEffect]:
-        """What the timer hears: a word of the device, its end, or that it came back."""
-        if self.device.state.status == OFFLINE:
-            return [] if before == OFFLINE else [LeaseEnded(key=self._key)]
+    def _take_ack(self, message: AckSaid) -> list[DeviceEffect]:
+        """What it says of a command; whether it was ever sent one, only the store knows."""
+        origin = message.origin
+        refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
+        command_id = origin.topic.tail.lower()
+        if not is_uuid(command_id):
+            return self._refuse(message, refusal)
         effects: list[DeviceEffect] = []
-        if before == OFFLINE:
-            effects.append(CameOnline(device_num=self.device.num))
-        if _is_word(message):
-            self._words += 1
-            effects.append(self._alive(anew=True))
-        elif isinstance(message, Configured):
-            effects.append(self._alive(anew=False))
+        alarms: list[Alarm] = []
+        change = self._presence.seen(origin, alarms, effects)
+        otherwise = rejection(origin, refusal, self.device.id)
+        ack = AckChange(self._key, command_id, self.device.num, message.said, otherwise)
+        return self._taken(origin, change, alarms, effects, acks=(ack,))
+
+    def _taken(
+        self,
+        origin: Origin,
+        change: StateChange | None,
+        alarms: list[Alarm],
+        effects: list[DeviceEffect],
+        readings: tuple[Reading, ...] = (),
+        rejections: tuple[Rejection, ...] = (),
+        acks: tuple[AckChange, ...] = (),
+    ) -> list[DeviceEffect]:
+        """A message that was taken: its unit, and what is shown of it."""
+        self._show(change, alarms, effects, origin.at_us)
+        effects.append(
+            WriteUnit(
+                device=origin.topic.device,
+                readings=readings,
+                rejections=rejections,
+                alarms=tuple(alarms),
+                acks=acks,
+                state=change,
+                taken=origin.taken,
+                receipt=origin.receipt,
+                size=origin.size,
+            )
+        )
         return effects
 
-    def _alive(self, *, anew: bool) -> LeaseRenewed:
-        after_s = self.device.offline_after_s
-        return LeaseRenewed(key=self._key, after_s=after_s, word=self._words, anew=anew)
+    # Refusals
 
-    def _fall_silent(self, message: Silent, now_us: int) -> list[DeviceEffect]:
-        """Its lease ran out; unless it spoke meanwhile, it counts as offline from now on."""
-        if self._words and message.word != self._words:
-            return []
-        if message.after_s != self.device.offline_after_s:  # it was changed meanwhile
-            return [self._alive(anew=False)]
-        if self.device.state.status == OFFLINE:
-            return []
+    def _refuse(self, message: FromDevice, refusal: Refusal) -> list[DeviceEffect]:
+        origin = message.origin
+        effects: list[DeviceEffect] = []
         alarms: list[Alarm] = []
-        state = msgspec.structs.replace(self.device.state, status=OFFLINE)
-        why = f"silent for more than {self.device.offline_after_s} s"
-        change = self._changed(state, alarms, now_us, why)
-        unit = WriteUnit(device=self._key, alarms=tuple(alarms), state=change, messages=0)
-        return [*self._alarmed(alarms, now_us), self._live(DeviceChanged(self.device)), unit]
+        change = self._presence.seen(origin, alarms, effects)
+        self._show(change, alarms, effects, origin.at_us)
+        effects.append(refused_whole(message, refusal, self.device.id, change, tuple(alarms)))
+        if not origin.again:
+            effects += self._notice(origin.raw_topic, refusal, origin.at_us)
+        return effects
 
-    def _raise_after_wait(self, message: OutsideSince) -> list[DeviceEffect]:
+    def _notice(self, topic: str, refusal: Refusal, at_us: int) -> list[DeviceEffect]:
+        """The notice to the device, within its limit."""
+        return [notice(self._key, topic, refusal)] if self._notices.allows(at_us) else []
+
+    def _rejected(self, origin: Origin, raw: RawReading, refusal: Refusal) -> Rejection:
+        """A refused reading is kept with just its part of a message that held several."""
+        payload = origin.payload
+        if origin.topic.kind is Kind.READINGS:
+            payload = codec.encode({raw.key: raw.value} if raw.key else raw.value)
+        return rejection(origin, refusal, self.device.id, payload)
+
+    # Time and settings
+
+    def _fall_silent(self, message: LeaseExpired, now_us: int) -> list[DeviceEffect]:
+        effects: list[DeviceEffect] = []
+        alarms: list[Alarm] = []
+        change = self._presence.expired(message, now_us, alarms, effects)
+        if change is not None:
+            self._show(change, alarms, effects, now_us)
+            effects.append(
+                WriteUnit(device=self._key, alarms=tuple(alarms), state=change, messages=0)
+            )
+        return effects
+
+    def _raise_after_wait(self, message: AlarmDue) -> list[DeviceEffect]:
         for state in self._feeds.values():
             if state.feed.num == message.feed_num:
                 raised = state.alarm.waited(state.feed, message.since_us)
@@ -292,15 +252,28 @@ class DeviceActor:
         return self._changed_alarms(ended) if ended else []
 
     def _changed_alarms(self, alarms: list[Alarm]) -> list[DeviceEffect]:
-        unit = WriteUnit(device=self._key, alarms=tuple(alarms), messages=0)
-        return [*self._alarmed(alarms, alarms[-1].raised_us or 0), unit]
-
-    def _alarmed(self, alarms: list[Alarm], now_us: int) -> list[DeviceEffect]:
-        """What dashboards and the timer hear of changed alarms; of pending ones only the timer."""
         effects: list[DeviceEffect] = []
+        self._show(None, alarms, effects, alarms[-1].raised_us or 0)
+        effects.append(WriteUnit(device=self._key, alarms=tuple(alarms), messages=0))
+        return effects
+
+    # What dashboards and the timer get
+
+    def _show(
+        self,
+        change: StateChange | None,
+        alarms: list[Alarm],
+        effects: list[DeviceEffect],
+        now_us: int,
+    ) -> None:
+        """Add what dashboards see of a new state and of alarms, and what alarms wait for."""
+        if change is not None:
+            effects.append(self._live(DeviceChanged(self.device)))
+        if not alarms:
+            return
         rules = {state.feed.num: state.feed.alarm for state in self._feeds.values()}
         for alarm in alarms:
-            if alarm.state not in (PENDING, DROPPED):
+            if alarm.state not in (PENDING, DROPPED):  # of those only the timer hears
                 effects.append(self._live(AlarmChanged(alarm)))
             if alarm.feed_num is None or not rules[alarm.feed_num].after_s:
                 continue
@@ -313,71 +286,10 @@ class DeviceActor:
                     key=self._key, feed_num=alarm.feed_num, since_us=alarm.since_us, for_s=for_s
                 )
             )
-        return effects
 
-    # Commands
-
-    def _take_ack(self, message: AckSaid) -> list[DeviceEffect]:
-        """What it says of a command; whether it was ever sent one, only the store knows."""
-        origin = message.origin
-        refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
-        if not is_uuid(origin.topic.tail.lower()):
-            return self._refuse(message, refusal)
-        alarms: list[Alarm] = []
-        change = self._heard(origin, alarms)
-        ack = AckChange(
-            self._key,
-            origin.topic.tail.lower(),
-            self.device.num,
-            message.said,
-            rejection(origin, refusal, self.device.id),
-        )
-        unit = WriteUnit(
-            device=self._key,
-            alarms=tuple(alarms),
-            acks=(ack,),
-            state=change,
-            taken=origin.taken,
-            receipt=origin.receipt,
-            size=origin.size,
-        )
-        effects = self._alarmed(alarms, origin.at_us)
-        if change is not None:
-            effects.append(self._live(DeviceChanged(self.device)))
-        return [*effects, unit]
-
-    # Refusals
-
-    def _refuse(self, message: FromDevice, refusal: Refusal) -> list[DeviceEffect]:
-        origin = message.origin
-        alarms: list[Alarm] = []
-        change = self._heard(origin, alarms)
-        unit = refused_whole(message, refusal, self.device.id, change, tuple(alarms))
-        effects = self._alarmed(alarms, origin.at_us)
-        if unit.state is not None:
-            effects.append(self._live(DeviceChanged(self.device)))
-        effects.append(unit)
-        if not origin.again:
-            effects += self._told(origin.raw_topic, refusal, origin.at_us)
-        return effects
-
-    def _told(self, topic: str, refusal: Refusal, at_us: int) -> list[DeviceEffect]:
-        """The notice to the device, within its limit."""
-        return [notice(self._key, topic, refusal)] if self._notices.allows(at_us) else []
-
-    def _rejected(self, origin: Origin, raw: RawReading, refusal: Refusal) -> Rejection:
-        """A refused reading is kept with just its part of a message that held several."""
-        payload = origin.payload
-        if origin.topic.kind is Kind.READINGS:
-            payload = codec.encode({raw.key: raw.value} if raw.key else raw.value)
-        return rejection(origin, refusal, self.device.id, payload)
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.device.key
 
     def _live(self, event: DeviceChanged | FeedValue | AlarmChanged) -> Live:
         return Live(user_id=self.device.user_id, device_code=self.device.code, event=event)
-
-
-def _is_word(message: DeviceMessage) -> bool:
-    """Whether it shows that the device lives now: a first delivery, and no good-bye."""
-    if not isinstance(message, FromDevice) or message.origin.again or message.origin.retained:
-        return False
-    return not (isinstance(message, StatusSaid) and message.said.status == OFFLINE)

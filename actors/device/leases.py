@@ -1,10 +1,9 @@
-"""Leases on presence, and other waits for silence, in the time of `actors.ingest.partition_clock`.
+"""Leases on presence, and the waits of alarms, in the time of `actors.ingest.partition_clock`.
 
-A device that is online has a lease: every word of it makes it run anew, in O(1); when it runs out
-the device's actor is asked to show it offline. The heap is touched only when a lease comes up for a
-look.
-So a hundred thousand of them cost nothing until they end, and O(log n) then. They live here, not in
-the actors: a passivated device can still fall silent.
+A device that is online has a lease. Each of its messages renews it, in O(1); when it runs out, the
+device's actor is told, and shows the device offline. The heap is touched only when a lease comes up
+for a look, so a hundred thousand of them cost nothing until they end, and O(log n) then. They live
+here and not in the actors, because a passivated device can still fall silent.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +15,7 @@ import structlog
 from actors.ingest.partition_clock import ROUNDING_S, PartitionClock, PartitionClocks
 from actors.runtime.isolation import Failed, attempt_now
 from actors.runtime.timer import DueTimes
-from protocol.messages import OfTime, OutsideSince, Silent
+from protocol.messages import AlarmDue, LeaseExpired, TimerMessage
 from protocol.records import Device
 from protocol.times import SECOND_US
 
@@ -29,34 +28,34 @@ Look = tuple[str, str, int | None]  # a device and, for a wait, its feed
 SEEN_STEP_S = 10.0
 # One turn of the timer: asking as many actors takes some milliseconds.
 TURN_MAX = 500
-# When an actor has no room for the question it is busy, and so is its device.
-ASK_AGAIN_S = 1.0
+# An actor that cannot be told now has messages of its device, or no room.
+RETRY_S = 1.0
 
 
 class _Lease(msgspec.Struct):
     clock: PartitionClock
-    heard_s: float  # by that clock
+    renewed_s: float  # by that clock
     after_s: float
-    word: int
 
 
 class Leases:
-    """All leases and waits of the devices that this process hears.
+    """All leases and waits of the devices that this process serves.
 
     Args:
-        ask: hands a message to the device's actor, starting it where needed; False: no room.
+        send: gives a message to the device's actor, starting it where needed. False: not now, and
+            for `LeaseExpired` also while anything of the device waits for its actor.
         arm: asks to be called (`tick`) for a partition in so many seconds; None: not any more.
     """
 
     def __init__(
         self,
         flows: PartitionClocks,
-        ask: Callable[[DeviceKey, OfTime], bool],
+        send: Callable[[DeviceKey, TimerMessage], bool],
         arm: Callable[[int, float | None], None],
     ) -> None:
         self.expired = 0
         self._flows = flows
-        self._ask = ask
+        self._send = send
         self._arm = arm
         self._leases: dict[DeviceKey, _Lease] = {}
         self._waits: dict[Look, int] = {}  # since when (µs) the feed's values are outside
@@ -65,32 +64,32 @@ class Leases:
     def __len__(self) -> int:
         return len(self._leases)
 
-    def alive(self, key: DeviceKey, after_s: float, word: int, *, anew: bool = True) -> None:
-        """The device spoke (`anew`), or only the length of its lease changed."""
+    def renew(self, key: DeviceKey, after_s: float) -> None:
+        """The device is alive: its lease runs from now on."""
         lease = self._leases.get(key)
         if lease is None:
-            if anew:
-                self._add(key, after_s, word, 0.0)
+            self._add(key, after_s, 0.0)
             return
-        shorter = after_s < lease.after_s
-        lease.after_s = after_s
-        if anew:
-            lease.heard_s, lease.word = lease.clock.now_s(), word
-        if shorter or not anew:
-            self._set((*key, None), lease.heard_s + after_s)
-        # Otherwise the heap has an earlier look at it: then it is put where it belongs.
+        is_shorter = after_s < lease.after_s
+        lease.renewed_s, lease.after_s = lease.clock.now_s(), after_s
+        if is_shorter:
+            self._set((*key, None), lease.renewed_s + after_s)
+        # Otherwise the heap has an earlier look at it, which puts it where it belongs.
 
-    def change(self, key: DeviceKey, after_s: float) -> None:
-        """Its length was changed over REST."""
-        self.alive(key, after_s, 0, anew=False)
+    def resize(self, key: DeviceKey, after_s: float) -> None:
+        """Change the length of the device's lease, if it has one: it ran since its last renewal."""
+        lease = self._leases.get(key)
+        if lease is not None:
+            lease.after_s = after_s
+            self._set((*key, None), lease.renewed_s + after_s)
 
-    def dead(self, key: DeviceKey) -> None:
-        """It is offline, or is no more."""
+    def end(self, key: DeviceKey) -> None:
+        """The device is offline, or deleted."""
         if self._leases.pop(key, None) is not None:
             self._due[self._flows.partition_of(key)].cancel((*key, None))
 
     def wait(self, key: DeviceKey, feed_num: int, since_us: int, for_s: float | None) -> None:
-        """Say `OutsideSince` in so many seconds; None: do not say it any more."""
+        """Send `AlarmDue` in `for_s` seconds. None: do not send it any more."""
         look = (*key, feed_num)
         partition = self._flows.partition_of(key)
         if for_s is None:
@@ -101,16 +100,16 @@ class Leases:
             self._set(look, self._flows.clocks[partition].now_s() + for_s)
 
     def clear(self) -> None:
-        """Whatever is known is old."""
+        """Forget all: another process has led."""
         self._leases.clear()
         self._waits.clear()
         self._due = [DueTimes[Look]() for _ in self._flows.clocks]
 
     def restore(self, devices: Iterable[Device]) -> None:
-        """After a start: the devices that the store shows online. Who spoke since has a lease.
+        """Lease the devices that the store shows online; one that was renewed since keeps its own.
 
-        Nobody wrote down until when the service was awake; the newest word of any device is the
-        best that is known, and what was silent before that goes on being silent.
+        Until when the service was awake is not stored. The newest `last_seen` of all stands for it,
+        and who was silent before that goes on being silent.
         """
         found = list(devices)
         seen = [d.state.last_seen_us for d in found if d.state.last_seen_us is not None]
@@ -120,10 +119,10 @@ class Leases:
             silent_s = 0.0 if seen_us is None else (awake_us - seen_us) / SECOND_US - SEEN_STEP_S
             if device.key not in self._leases:
                 after_s = device.offline_after_s
-                self._add(device.key, after_s, 0, min(max(0.0, silent_s), after_s))
+                self._add(device.key, after_s, min(max(0.0, silent_s), after_s))
 
     def tick(self, partition: int) -> None:
-        """Look at what is due, and ask the actors of those that are silent."""
+        """Look at what is due, and tell the actors of it."""
         clock, due = self._flows.clocks[partition], self._due[partition]
         if clock.is_flowing:
             now_s = clock.now_s() + ROUNDING_S
@@ -131,7 +130,7 @@ class Leases:
                 done = attempt_now(partial(self._look, look, now_s))
                 if isinstance(done, Failed):
                     log.warning("lease not looked at", device=look[1], error=repr(done.error))
-                    self._set(look, now_s + ASK_AGAIN_S)
+                    self._set(look, now_s + RETRY_S)
         self.arm(partition)
 
     def _look(self, look: Look, now_s: float) -> None:
@@ -151,29 +150,29 @@ class Leases:
 
     def _look_at_lease(self, key: DeviceKey, now_s: float) -> None:
         lease = self._leases[key]
-        due_s = lease.heard_s + lease.after_s
+        due_s = lease.renewed_s + lease.after_s
         if due_s <= now_s:
-            # It stays until its actor says otherwise; should the question be lost with a failed
-            # actor, it is asked again.
-            due_s = now_s + max(lease.after_s, ASK_AGAIN_S)
-            if self._ask(key, Silent(word=lease.word, after_s=round(lease.after_s))):
+            if self._send(key, LeaseExpired(after_s=round(lease.after_s))):
                 self.expired += 1
+                # The lease stays until its actor ends or renews it: a message that was lost with a
+                # failed actor is sent again.
+                due_s = now_s + max(lease.after_s, RETRY_S)
             else:
-                due_s = now_s + ASK_AGAIN_S
+                due_s = now_s + RETRY_S
         self._set((*key, None), due_s)
 
     def _end_wait(self, key: DeviceKey, feed_num: int, now_s: float) -> None:
         look = (*key, feed_num)
-        if self._ask(key, OutsideSince(feed_num=feed_num, since_us=self._waits[look])):
+        if self._send(key, AlarmDue(feed_num=feed_num, since_us=self._waits[look])):
             del self._waits[look]
         else:
-            self._set(look, now_s + ASK_AGAIN_S)
+            self._set(look, now_s + RETRY_S)
 
-    def _add(self, key: DeviceKey, after_s: float, word: int, silent_s: float) -> None:
+    def _add(self, key: DeviceKey, after_s: float, silent_s: float) -> None:
         clock = self._flows.clocks[self._flows.partition_of(key)]
-        heard_s = clock.now_s() - silent_s
-        self._leases[key] = _Lease(clock, heard_s, after_s, word)
-        self._set((*key, None), heard_s + after_s)
+        renewed_s = clock.now_s() - silent_s
+        self._leases[key] = _Lease(clock, renewed_s, after_s)
+        self._set((*key, None), renewed_s + after_s)
 
     def _set(self, look: Look, due_s: float) -> None:
         partition = self._flows.partition_of((look[0], look[1]))

@@ -1,88 +1,139 @@
-"""What a status message makes of a device's state: pure rules, each from CONTRACT §1."""
+"""Whether a device is there: its state, its offline alarm, and what becomes of its lease.
+
+The device actor has one `Presence`. Every first delivery renews the lease, `offline` and a lease
+that ran out end it. `actors.device.leases` measures; it says that a lease ran out only while
+nothing of the device waits for its actor, so no message can contradict it.
+
+Methods return the state to be written (None: it is the same), and add to the caller's lists the
+offline alarm that changed and the effects on the lease.
+"""
 
 import msgspec
 
-from protocol.device.payloads import DeviceStatus
-from protocol.records import OFFLINE, ONLINE, DeviceState
-
-# A device that talks every second shall not write a row every second only to say so.
-LAST_SEEN_STEP_US = 10_000_000
-
-_FIELDS = ("temperature", "humidity", "latitude", "longitude", "firmware")
-
-
-def heard(state: DeviceState, at_us: int) -> DeviceState:
-    """Any first delivery shows that the device lives: online, and seen at `at_us`."""
-    seen_us = state.last_seen_us
-    # Status goes before readings in the mailbox: what arrived before a will revives nobody.
-    said_since = state.state_us is not None and at_us < state.state_us
-    online = ONLINE if state.status == OFFLINE and not said_since else state.status
-    if online == state.status and seen_us is not None and at_us - seen_us < LAST_SEEN_STEP_US:
-        return state
-    seen_us = at_us if seen_us is None else max(seen_us, at_us)
-    return msgspec.structs.replace(state, status=online, last_seen_us=seen_us)
+from actors.device import status
+from actors.device.alarms import came_online, went_offline
+from protocol.device.alarms import OFFLINE as OFFLINE_ALARM
+from protocol.device.alarms import Alarm
+from protocol.messages import (
+    CameOnline,
+    DeviceEffect,
+    LeaseEnded,
+    LeaseExpired,
+    LeaseRenewed,
+    LeaseResized,
+    StatusSaid,
+)
+from protocol.records import OFFLINE, Device, DeviceState, LoadedDevice, Origin, StateChange
+from protocol.times import parse_device_time
 
 
-def is_late(state: DeviceState, said: DeviceStatus, event_us: int) -> bool:
-    """Whether newer word of the device is known: by event time, or from a later boot."""
-    if state.state_us is not None and event_us < state.state_us:
-        return True
-    return said.session is not None and state.session is not None and said.session < state.session
+class Presence:
+    """Of one device; `device` has its newest state."""
 
+    __slots__ = ("_offline_alarm", "device")
 
-def applied(state: DeviceState, said: DeviceStatus, event_us: int, at_us: int) -> DeviceState:
-    """A first delivery of a status. A late one sets nothing, but still shows a living device.
+    def __init__(self, loaded: LoadedDevice) -> None:
+        self.device = loaded.device
+        open_alarms = (alarm for alarm in loaded.alarms if alarm.kind == OFFLINE_ALARM)
+        self._offline_alarm = next(open_alarms, None)
 
-    A late `offline` (a will of an earlier boot, most often) shows nothing at all.
-    """
-    gone = said.status == OFFLINE
-    if is_late(state, said, event_us):
-        return state if gone else heard(state, at_us)
-    changes = _said_fields(said)
-    changes["state_us"] = event_us
-    if said.session is not None:
-        changes["session"] = said.session
-    if said.status is not None:
-        changes["status"] = said.status
-    if not gone:
-        state = heard(state, at_us)
-    return _replaced(state, changes)
+    def configure(self, device: Device) -> None:
+        """Take new settings. The state stays: the one that was read may be older, because some of
+        our writes may still be on their way."""
+        self.device = msgspec.structs.replace(device, state=self.device.state)
 
+    @property
+    def is_offline(self) -> bool:
+        return self.device.state.status == OFFLINE
 
-def redelivered(state: DeviceState, said: DeviceStatus, event_us: int) -> DeviceState:
-    """A status with `ts` that the broker sent again: by its event time it may set fields and show a
-    device offline, but it revives nobody: what it tells of is past. Of two of one instant the one
-    that came again was the earlier one."""
-    if is_late(state, said, event_us) or event_us == state.state_us:
-        return state
-    changes = _said_fields(said)
-    changes["state_us"] = event_us
-    if said.session is not None:
-        changes["session"] = said.session
-    if said.status is not None and state.status != OFFLINE:
-        changes["status"] = said.status
-    return _replaced(state, changes)
+    def seen(
+        self, origin: Origin, alarms: list[Alarm], effects: list[DeviceEffect]
+    ) -> StateChange | None:
+        """The device sent a message, whatever it is; only a first delivery shows that it lives."""
+        if origin.again or origin.retained:
+            return None
+        state = status.seen(self.device.state, origin.at_us)
+        change = self._take(state, origin.at_us, "", alarms, effects)
+        self._renew(effects)
+        return change
 
+    def report(
+        self, message: StatusSaid, alarms: list[Alarm], effects: list[DeviceEffect]
+    ) -> StateChange | None:
+        """The device reported its status.
 
-def retained(state: DeviceState, said: DeviceStatus, event_us: int | None) -> DeviceState:
-    """A status that the broker kept: it may set fields, never presence or `last_seen`.
+        Raises:
+            Refusal: its `ts` is not a time that a device may send.
+        """
+        origin, said = message.origin, message.said
+        ts_us = None if said.ts is None else parse_device_time(said.ts, origin.at_us)
+        state = self.device.state
+        if origin.retained:
+            state = status.retained(state, said, ts_us)
+        elif not origin.again:
+            event_us = origin.at_us if ts_us is None else ts_us
+            state = status.applied(state, said, event_us, origin.at_us)
+        elif ts_us is not None:  # else it is of an unknown past, and sets nothing
+            state = status.redelivered(state, said, ts_us)
+        why = "said so, or its line was lost"
+        change = self._take(state, origin.at_us, why, alarms, effects)
+        if not (origin.again or origin.retained or said.status == OFFLINE):
+            self._renew(effects)
+        return change
 
-    Without `ts` its age is unknown, so it only fills what nothing is known of.
-    """
-    fields = _said_fields(said)
-    if event_us is None:
-        fields = {k: v for k, v in fields.items() if getattr(state, k) is None}
-    elif is_late(state, said, event_us):
-        return state
-    return _replaced(state, fields)
+    def expired(
+        self, message: LeaseExpired, now_us: int, alarms: list[Alarm], effects: list[DeviceEffect]
+    ) -> StateChange | None:
+        """The lease ran out: the device is offline from now on."""
+        if self.is_offline:
+            effects.append(LeaseEnded(key=self.device.key))
+            return None
+        after_s = self.device.offline_after_s
+        if message.after_s != after_s:  # the setting changed while its actor did not live
+            effects.append(LeaseResized(key=self.device.key, after_s=after_s))
+            return None
+        state = msgspec.structs.replace(self.device.state, status=OFFLINE)
+        return self._take(state, now_us, f"silent for more than {after_s} s", alarms, effects)
 
+    def resize_lease(self) -> list[DeviceEffect]:
+        """After new settings, which may have changed its length."""
+        if self.is_offline:
+            return []
+        return [LeaseResized(key=self.device.key, after_s=self.device.offline_after_s)]
 
-def _said_fields(said: DeviceStatus) -> dict[str, object]:
-    values = ((name, getattr(said, name)) for name in _FIELDS)
-    return {name: value for name, value in values if value is not None}
+    def renewed_lease(self) -> list[DeviceEffect]:
+        """Measure once more: what should have been judged by the last one failed."""
+        effects: list[DeviceEffect] = []
+        self._renew(effects)
+        return effects
 
+    def _renew(self, effects: list[DeviceEffect]) -> None:
+        device = self.device
+        if device.state.status != OFFLINE:
+            effects.append(LeaseRenewed(key=device.key, after_s=device.offline_after_s))
 
-def _replaced(state: DeviceState, changes: dict[str, object]) -> DeviceState:
-    if all(getattr(state, name) == value for name, value in changes.items()):
-        return state
-    return msgspec.structs.replace(state, **changes)
+    def _take(
+        self,
+        state: DeviceState,
+        at_us: int,
+        why: str,
+        alarms: list[Alarm],
+        effects: list[DeviceEffect],
+    ) -> StateChange | None:
+        device, before = self.device, self.device.state
+        if state is before:
+            return None
+        state = msgspec.structs.replace(state, version=before.version + 1)
+        self.device = device = msgspec.structs.replace(device, state=state)
+        if state.status != OFFLINE:
+            if before.status == OFFLINE:
+                effects.append(CameOnline(device_num=device.num))
+            if self._offline_alarm is not None:
+                alarms.append(came_online(self._offline_alarm, at_us))
+                self._offline_alarm = None
+        elif before.status != OFFLINE:
+            effects.append(LeaseEnded(key=device.key))
+            if device.offline_alarm:
+                self._offline_alarm = went_offline(device, at_us, why)
+                alarms.append(self._offline_alarm)
+        return StateChange(device.num, state)

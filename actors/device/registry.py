@@ -32,7 +32,8 @@ from protocol.messages import (
     DeviceMessage,
     Foreign,
     FromDevice,
-    OfTime,
+    LeaseExpired,
+    TimerMessage,
 )
 from protocol.records import LoadedDevice, SharedFeeds
 from protocol.times import SECOND_US
@@ -136,13 +137,21 @@ class Devices:
             return False  # full, or about to end
         return True
 
-    def ask(self, key: Key, message: OfTime) -> bool:
-        """Ask a device's actor what time asks; it comes after all that the device has said."""
+    def send(self, key: Key, message: TimerMessage) -> bool:
+        """Give a device's actor what the timer has for it, starting it where needed. False: not
+        now.
+
+        A lease ran out only if nothing of the device waits: an actor with work to do may be about
+        to renew it. What comes after `LeaseExpired`, in either lane, is handled after it.
+        """
         cell = self._cell(key)
         if cell is None:
             return False
+        expired = isinstance(message, LeaseExpired)
+        if expired and not cell.is_idle:
+            return False
         try:
-            cell.mailbox.put_nowait(message)
+            cell.mailbox.put_nowait(message, control=expired)
         except (trio.WouldBlock, trio.ClosedResourceError):
             return False
         return True

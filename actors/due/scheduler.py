@@ -26,7 +26,7 @@ from protocol.dead_letters import DeadLetter
 from protocol.device import commands
 from protocol.errors import in_words
 from protocol.events import CommandChanged, Event, OccurrenceChanged
-from protocol.messages import OfTime
+from protocol.messages import TimerMessage
 from protocol.records import LoadedDevice
 
 log = structlog.get_logger("roost.scheduler")
@@ -63,7 +63,7 @@ class Scheduler:
         self,
         ports: Ports,
         *,
-        ask: Callable[[tuple[str, str], OfTime], bool],
+        ask: Callable[[tuple[str, str], TimerMessage], bool],
         tell: Callable[[str, Event], None],
         renew: Callable[[], None],
         written: Callable[[], Awaitable[None]],

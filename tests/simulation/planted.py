@@ -16,7 +16,7 @@ import actors.device.actor
 import actors.device.feed
 import actors.ingest.gateway
 from actors.adapters.memory.store.store import MemoryStore
-from actors.device import presence
+from actors.device import status
 from actors.device.feed import FeedState
 from actors.ingest.counters import Counters
 from actors.ingest.gateway import Gateway
@@ -132,7 +132,7 @@ def forgotten_receipt(patch: Patch) -> None:
 
 @plant("a late will wins")
 def late_will(patch: Patch) -> None:
-    patch.setattr(presence, "is_late", lambda state, said, event_us: False)
+    patch.setattr(status, "is_late", lambda state, report, event_us: False)
 
 
 @plant("PUBACK on a new connection")

@@ -10,14 +10,15 @@ from actors.device.slot import DeviceSlot
 from protocol.device.alarms import Alarm, AlarmRule
 from protocol.events import AlarmChanged
 from protocol.messages import (
+    AlarmDue,
     ArmAlarm,
     CameOnline,
     Configured,
     LeaseEnded,
+    LeaseExpired,
     LeaseRenewed,
+    LeaseResized,
     Live,
-    OutsideSince,
-    Silent,
 )
 from protocol.records import DeviceState, WriteUnit
 from tests.unit.makers import NOW, SECOND, loaded, said, some_alarm, some_feed
@@ -89,17 +90,17 @@ def test_an_alarm_after_a_duration_is_raised_by_the_value_that_ends_it() -> None
 def test_an_alarm_after_a_duration_is_raised_by_time_alone() -> None:
     device = actor(after_s=60)
     hear(device, 11, 0)
-    raised = list(device.step(OutsideSince(feed_num=1, since_us=NOW), NOW + 61 * SECOND))
+    raised = list(device.step(AlarmDue(feed_num=1, since_us=NOW), NOW + 61 * SECOND))
     assert (states(raised), shown(raised)) == (["active"], ["active"])
     assert alarms(raised)[0].raised_us == NOW + 60 * SECOND
-    assert list(device.step(OutsideSince(feed_num=1, since_us=NOW), NOW + 62 * SECOND)) == []
+    assert list(device.step(AlarmDue(feed_num=1, since_us=NOW), NOW + 62 * SECOND)) == []
 
 
 def test_a_late_value_of_the_wait_takes_back_what_time_alone_raised() -> None:
     """The last value was inside, and the alarm stayed open until the next one (seed 778)."""
     device = actor(after_s=60)
     hear(device, 11, 0)
-    (raised,) = alarms(list(device.step(OutsideSince(feed_num=1, since_us=NOW), NOW + 61 * SECOND)))
+    (raised,) = alarms(list(device.step(AlarmDue(feed_num=1, since_us=NOW), NOW + 61 * SECOND)))
     rule = AlarmRule(after_s=60)
     feed = some_feed(max_value=10.0, on_violation="flag", alarm=rule, last_value=11.0, last_us=NOW)
     again = msgspec.structs.replace(loaded(feed), alarms=(raised,))
@@ -114,7 +115,7 @@ def test_a_value_inside_calls_off_the_wait() -> None:
     inside = hear(device, 9, 30)
     assert states(inside) == ["dropped"]
     assert [e.for_s for e in inside if isinstance(e, ArmAlarm)] == [None]
-    assert list(device.step(OutsideSince(feed_num=1, since_us=NOW), NOW + 61 * SECOND)) == []
+    assert list(device.step(AlarmDue(feed_num=1, since_us=NOW), NOW + 61 * SECOND)) == []
 
 
 def test_an_open_alarm_clears_only_by_its_hysteresis() -> None:
@@ -149,41 +150,64 @@ def test_settings_that_watch_no_more_end_the_alarm(change: dict[str, Any]) -> No
 # Presence
 
 
-def silent(device: DeviceActor, word: int, at_s: float = 300, after_s: int = 300) -> list[Any]:
-    message = Silent(word=word, after_s=after_s)
-    return list(device.step(message, NOW + round(at_s * SECOND)))
+def expire(device: DeviceActor, at_s: float = 300, after_s: int = 300) -> list[Any]:
+    return list(device.step(LeaseExpired(after_s=after_s), NOW + round(at_s * SECOND)))
 
 
-def test_a_silent_device_is_offline_with_an_alarm_until_its_next_word() -> None:
+def test_a_silent_device_is_offline_with_an_alarm_until_its_next_message() -> None:
     device = actor(state=ONLINE)
-    gone = silent(device, 0)
-    assert (device.device.state.status, states(gone), shown(gone)) == (
+    expired = expire(device)
+    assert (device.device.state.status, states(expired), shown(expired)) == (
         "offline",
         ["active"],
         ["active"],
     )
-    assert [e.key for e in gone if isinstance(e, LeaseEnded)] == [device.device.key]
-    (unit,) = [e for e in gone if isinstance(e, WriteUnit)]
+    assert [e.key for e in expired if isinstance(e, LeaseEnded)] == [device.device.key]
+    (unit,) = [e for e in expired if isinstance(e, WriteUnit)]
     assert (unit.messages, unit.receipt) == (0, None)
     back = hear(device, 1, 400)
     assert (device.device.state.status, states(back)) == ("online", ["cleared"])
     assert [e.device_num for e in back if isinstance(e, CameOnline)] == [1]
-
-
-def test_a_word_that_came_before_the_question_answers_it() -> None:
-    device = actor(state=ONLINE)
-    (alive,) = [e for e in hear(device, 1, 299) if isinstance(e, LeaseRenewed)]
-    assert silent(device, 0) == []
-    assert device.device.state.status == "online"
-    assert silent(device, alive.word, 600)
-    assert device.device.state.status == "offline"
+    assert [e.after_s for e in back if isinstance(e, LeaseRenewed)] == [300]
 
 
 def test_a_lease_of_another_length_is_only_put_right() -> None:
     device = actor(state=ONLINE)
-    (told,) = silent(device, 0, after_s=60)
-    assert (told.after_s, told.anew) == (300, False)
+    assert expire(device, after_s=60) == [LeaseResized(key=device.device.key, after_s=300)]
     assert device.device.state.status == "online"
+
+
+def test_a_device_that_is_offline_already_has_no_lease() -> None:
+    device = actor(state=DeviceState(version=5, status="offline", last_seen_us=NOW))
+    assert expire(device) == [LeaseEnded(key=device.device.key)]
+
+
+def test_new_settings_resize_the_lease_of_a_device_that_is_online() -> None:
+    def resized(status: str) -> list[int]:
+        device = actor(state=DeviceState(version=5, status=status, last_seen_us=NOW))
+        changed = loaded()
+        changed = msgspec.structs.replace(
+            changed, device=msgspec.structs.replace(changed.device, offline_after_s=60)
+        )
+        effects = device.step(Configured(loaded=changed, read=1, done=lambda: None), NOW)
+        return [e.after_s for e in effects if isinstance(e, LeaseResized)]
+
+    assert (resized("online"), resized("offline")) == ([60], [])
+
+
+def test_a_device_that_says_it_is_offline_has_no_lease() -> None:
+    device = actor(state=ONLINE)
+    effects = device.step(said('{"status": "offline"}', "status", at_us=NOW + SECOND), NOW)
+    assert [type(e) for e in effects if isinstance(e, LeaseEnded | LeaseRenewed)] == [LeaseEnded]
+
+
+@pytest.mark.parametrize("status", ["online", "offline"])
+def test_a_message_that_is_set_aside_shows_a_living_device(status: str) -> None:
+    """It turned online without a lease, and stayed so however long it was silent."""
+    device = actor(state=DeviceState(version=5, status=status, last_seen_us=NOW))
+    effects = device.set_aside(said("1", at_us=NOW + SECOND), "ValueError: x")
+    assert device.device.state.status == "online"
+    assert [e.after_s for e in effects if isinstance(e, LeaseRenewed)] == [300]
 
 
 def test_every_first_delivery_renews_the_lease_and_nothing_else_does() -> None:
@@ -207,7 +231,7 @@ def test_neither_a_redelivery_nor_a_retained_status_revives_the_dead(
     how: dict[str, bool], ts: str
 ) -> None:
     device = actor(state=ONLINE)
-    silent(device, 0)
+    expire(device)
     word = said('{"status": "online"' + ts + "}", "status", at_us=NOW + 400 * SECOND, **how)
     device.step(word, 0)
     assert device.device.state.status == "offline"
@@ -226,5 +250,5 @@ def test_a_device_may_do_without_the_alarm() -> None:
         quiet, device=msgspec.structs.replace(quiet.device, offline_alarm=False)
     )
     device = DeviceActor(quiet)
-    assert states(silent(device, 0)) == []
+    assert states(expire(device)) == []
     assert device.device.state.status == "offline"

@@ -10,7 +10,7 @@ from actors.adapters.mqtt.broker import plain_plans
 from actors.device.leases import Leases
 from actors.ingest.partition_clock import DRAIN_S, PartitionClocks
 from actors.runtime.timer import Timer
-from protocol.messages import OfTime, OutsideSince, Silent
+from protocol.messages import AlarmDue, LeaseExpired, TimerMessage
 from protocol.records import DeviceState
 from tests.simulation.running import run_virtually
 from tests.unit.makers import NOW, SECOND, USER, some_device
@@ -22,10 +22,10 @@ virtual = pytest.mark.trio(run=run_virtually)
 
 
 class Scene:
-    """Flows and leases on a timer; what they ask is noted with its time."""
+    """Flows and leases on a timer; what they send is noted with its time."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[float, tuple[str, str], OfTime]] = []
+        self.sent: list[tuple[float, tuple[str, str], TimerMessage]] = []
         self.has_room = True
         self.timer = Timer(ManualClock(), self._ring)
         self.flows = PartitionClocks(
@@ -33,11 +33,11 @@ class Scene:
             changed=lambda partition: self.leases.arm(partition),
             later=lambda partition, s: self.timer.after(("flow", partition), s),
         )
-        self.leases = Leases(self.flows, self._ask, self._arm)
+        self.leases = Leases(self.flows, self._send, self._arm)
 
-    def _ask(self, key: tuple[str, str], message: OfTime) -> bool:
+    def _send(self, key: tuple[str, str], message: TimerMessage) -> bool:
         if self.has_room:
-            self.asked.append((trio.current_time(), key, message))
+            self.sent.append((trio.current_time(), key, message))
         return self.has_room
 
     def _arm(self, partition: int, in_s: float | None) -> None:
@@ -58,7 +58,7 @@ class Scene:
 
     @property
     def times(self) -> list[float]:
-        return [round(at_s, 6) for at_s, _, _ in self.asked]
+        return [round(at_s, 6) for at_s, _, _ in self.sent]
 
 
 @pytest.fixture
@@ -80,32 +80,32 @@ async def flowing(scene: Scene) -> Scene:
 
 
 @virtual
-async def test_a_silent_device_is_asked_for_exactly_when_its_lease_ends(flowing: Scene) -> None:
-    flowing.leases.alive(KEY, 300, 1)
+async def test_an_actor_is_told_exactly_when_its_devices_lease_ends(flowing: Scene) -> None:
+    flowing.leases.renew(KEY, 300)
     await trio.sleep_until(1_100)
-    flowing.leases.alive(KEY, 300, 2)
+    flowing.leases.renew(KEY, 300)
     await trio.sleep_until(1_399.9)
-    assert flowing.asked == []
+    assert flowing.sent == []
     await trio.sleep_until(1_401)
-    assert flowing.asked == [(1_400, KEY, Silent(word=2, after_s=300))]
+    assert flowing.sent == [(1_400, KEY, LeaseExpired(after_s=300))]
 
 
 @virtual
-async def test_a_hundred_words_touch_the_heap_once(flowing: Scene) -> None:
-    for n in range(100):
-        flowing.leases.alive(KEY, 300, n)
+async def test_a_hundred_renewals_touch_the_heap_once(flowing: Scene) -> None:
+    for _ in range(100):
+        flowing.leases.renew(KEY, 300)
     assert len(flowing.leases._due[0]._heap) == 1
 
 
 @virtual
 async def test_a_lease_stands_still_while_its_partition_does_not_flow(flowing: Scene) -> None:
-    flowing.leases.alive(KEY, 300, 1)
+    flowing.leases.renew(KEY, 300)
     await trio.sleep_until(1_200)
     flowing.flows.disconnected("roost-part-0")
     await trio.sleep_until(5_000)
     flowing.flows.connected("roost-part-0")
     await trio.sleep_until(5_000 + DRAIN_S + 99.9)
-    assert flowing.asked == []
+    assert flowing.sent == []
     await trio.sleep_until(5_000 + DRAIN_S + 100.1)
     assert flowing.times == [5_000 + DRAIN_S + 100]
 
@@ -124,32 +124,32 @@ async def test_a_full_window_and_what_was_left_stop_the_clock(flowing: Scene) ->
 
 
 @virtual
-async def test_a_session_that_brings_no_words_stops_nothing(flowing: Scene) -> None:
+async def test_a_session_that_brings_nothing_of_devices_stops_nothing(flowing: Scene) -> None:
     flowing.flows.disconnected("roost-out")
     assert flowing.flows.clocks[0].is_flowing
 
 
 @virtual
-async def test_a_change_of_its_length_counts_from_the_last_word(flowing: Scene) -> None:
-    flowing.leases.alive(KEY, 300, 1)
+async def test_a_lease_of_another_length_counts_from_its_last_renewal(flowing: Scene) -> None:
+    flowing.leases.renew(KEY, 300)
     await trio.sleep_until(1_050)
-    flowing.leases.change(KEY, 60)
+    flowing.leases.resize(KEY, 60)
     await trio.sleep_until(1_061)
     assert flowing.times == [1_060]
 
 
 @virtual
-async def test_who_is_dead_is_not_asked_for(flowing: Scene) -> None:
-    flowing.leases.alive(KEY, 300, 1)
-    flowing.leases.dead(KEY)
+async def test_a_lease_that_ended_tells_nobody(flowing: Scene) -> None:
+    flowing.leases.renew(KEY, 300)
+    flowing.leases.end(KEY)
     await trio.sleep(1_000)
-    assert flowing.asked == []
+    assert flowing.sent == []
     assert len(flowing.leases) == 0
 
 
 @virtual
-async def test_an_actor_without_room_is_asked_again(flowing: Scene) -> None:
-    flowing.leases.alive(KEY, 10, 1)
+async def test_an_actor_that_takes_nothing_now_is_told_a_second_later(flowing: Scene) -> None:
+    flowing.leases.renew(KEY, 10)
     flowing.has_room = False
     await trio.sleep_until(1_011.5)
     flowing.has_room = True
@@ -158,19 +158,19 @@ async def test_an_actor_without_room_is_asked_again(flowing: Scene) -> None:
 
 
 @virtual
-async def test_a_question_that_an_actor_lost_is_asked_again(flowing: Scene) -> None:
-    flowing.leases.alive(KEY, 10, 1)
+async def test_an_actor_that_lost_the_message_is_told_again(flowing: Scene) -> None:
+    flowing.leases.renew(KEY, 10)
     await trio.sleep_until(1_021)
     assert flowing.times == [1_010, 1_020]
 
 
 @virtual
-async def test_waits_of_alarms_ring_unless_called_off(flowing: Scene) -> None:
+async def test_alarms_are_due_unless_their_wait_is_called_off(flowing: Scene) -> None:
     flowing.leases.wait(KEY, 1, NOW, 60.0)
     flowing.leases.wait(KEY, 2, NOW, 30.0)
     flowing.leases.wait(KEY, 2, NOW, None)
     await trio.sleep(100)
-    assert flowing.asked == [(1_060, KEY, OutsideSince(feed_num=1, since_us=NOW))]
+    assert flowing.sent == [(1_060, KEY, AlarmDue(feed_num=1, since_us=NOW))]
 
 
 @virtual
@@ -181,11 +181,11 @@ async def test_after_a_start_silence_goes_on_from_when_anybody_was_heard_last(
         state = DeviceState(status="online", last_seen_us=NOW - round(s_ago * SECOND))
         return some_device(code, state=state)
 
-    scene.leases.alive((USER, "living"), 300, 1)
+    scene.leases.renew((USER, "living"), 300)
     scene.leases.restore([seen("fresh", 0), seen("quiet", 110), seen("living", 250)])  # type: ignore[list-item]
     scene.connect()
     await trio.sleep(5_000)
-    found = {key[1]: at_s - DRAIN_S for at_s, key, _ in reversed(scene.asked)}
+    found = {key[1]: at_s - DRAIN_S for at_s, key, _ in reversed(scene.sent)}
     assert {code: round(at_s) for code, at_s in found.items()} == {
         "fresh": 300,
         "quiet": 200,  # silent for 110 s, of which ten may be older than `last_seen` says
@@ -196,10 +196,10 @@ async def test_after_a_start_silence_goes_on_from_when_anybody_was_heard_last(
 @virtual
 async def test_a_hundred_thousand_leases_end_one_by_one(flowing: Scene) -> None:
     for n in range(100_000):
-        flowing.leases.alive((USER, f"d{n}"), 300, 1)
+        flowing.leases.renew((USER, f"d{n}"), 300)
     await trio.sleep_until(1_301)
-    assert len(flowing.asked) == 100_000
-    assert {at_s for at_s, _, _ in flowing.asked} == {1_300}
+    assert len(flowing.sent) == 100_000
+    assert {at_s for at_s, _, _ in flowing.sent} == {1_300}
 
 
 @virtual
@@ -209,13 +209,13 @@ async def test_sums_that_are_rounded_otherwise_do_not_ring_again_and_again(scene
     for n in range(200):
         scene.connect()
         await trio.sleep(DRAIN_S + odd_s[n % 5])
-        scene.leases.alive(KEY, odd_s[(n + 2) % 5] + n / 9, n)
-        asked = len(scene.asked)
+        scene.leases.renew(KEY, odd_s[(n + 2) % 5] + n / 9)
+        sent = len(scene.sent)
         with trio.fail_after(60):
-            while len(scene.asked) == asked:
+            while len(scene.sent) == sent:
                 await trio.sleep(0.3)
-        scene.leases.dead(KEY)
+        scene.leases.end(KEY)
         scene.flows.disconnected(SESSIONS[0])
         await trio.sleep(odd_s[n % 3])
-    assert len(scene.asked) == 200
+    assert len(scene.sent) == 200
     assert scene.timer.rings < 2_000
