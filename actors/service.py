@@ -19,6 +19,7 @@ import trio
 from actors.access.session_sweep import SessionSweep
 from actors.access.sessions import Sessions
 from actors.device.registry import IDLE_S, Devices
+from actors.device.timer import DeviceTimer
 from actors.due.dead_letters import expire_again, read_row_again
 from actors.due.scheduler import Scheduler
 from actors.ingest import retained_copies
@@ -63,7 +64,7 @@ from protocol.messages import (
     Live,
     Notice,
 )
-from protocol.records import OFFLINE, LoadedDevice, WriteUnit
+from protocol.records import WriteUnit
 
 log = structlog.get_logger("roost.service")
 
@@ -174,8 +175,8 @@ class Service:
             self._perform,
             self._renewed,
             ports.clock,
-            self._healed,
-            self._begins,
+            lambda loaded: self.device_timer.device_healed(loaded),
+            lambda loaded: self.device_timer.device_starts(loaded),
             on_step,
             idle_s,
         )
@@ -184,10 +185,8 @@ class Service:
         )
         self.scheduler = Scheduler(
             ports,
-            ask=self.devices.send,
             tell=lambda user_id, event: self.users.tell(user_id, event),
             renew=self.users.renew_all,
-            written=self._written,
             leads=lambda: self.leadership.leads,
             look_again_s=look_again_s,
             again={
@@ -197,6 +196,18 @@ class Service:
                 ROWS: self._read_row_again,
                 HISTORY: self._expire_again,
             },
+            rings={
+                "lease": lambda partition: self.device_timer.leases.tick(partition),
+                "flow": lambda partition: self.device_timer.flows.look(partition),
+            },
+        )
+        self.device_timer = DeviceTimer(
+            ports.broker.sessions,
+            ports.store,
+            ports.clock,
+            self.scheduler.timer,
+            send=self.devices.send,
+            written=self._written,
         )
         self.backlog = Backlog(ports.backlog)
         self.floods = Floods(
@@ -228,7 +239,7 @@ class Service:
             live_changed=lambda since_us: self.users.tell_all(Staleness(since_us)),
             confirm=self.writer.confirm,
             seen=self.recent_messages.seen,
-            flows=self.scheduler.flows,
+            flows=self.device_timer.flows,
             wait_may_serve=self.leadership.wait_may_serve,
             can_send=self.mqtt_relay.anew,
             submit=self.writer.submit,
@@ -242,18 +253,6 @@ class Service:
     def has_room(self) -> bool:
         """Whether the disk of our own servers has room for anything new."""
         return self.machine is None or self.machine.takes
-
-    def _healed(self, loaded: LoadedDevice) -> None:
-        """A device that nobody could read can be read again: it has a lease, if it is online, and
-        its alarms wait."""
-        if loaded.device.state.status != OFFLINE:
-            self.scheduler.leases.restore([loaded.device])
-        self.scheduler.restore_waits(loaded)
-
-    def _begins(self, loaded: LoadedDevice) -> None:
-        """Its alarms wait, also one that nobody could read when this process took over."""
-        if loaded.alarms:
-            self.scheduler.restore_waits(loaded)
 
     def _read_row_again(self, letter: DeadLetter) -> None:
         again = partial(read_row_again, self.store, self.clock, letter)
@@ -279,7 +278,8 @@ class Service:
     def _led(self, epoch: int) -> None:
         self.writer.epoch = epoch
         self.canaries.led()
-        self.scheduler.take_over(self.supervisor)
+        self.scheduler.take_over()
+        self.device_timer.take_over(self.supervisor)
         self.mqtt_relay.anew()
         self.supervisor.run_essential("renewer", self._renew_dashboards)
 
@@ -303,7 +303,7 @@ class Service:
         """
         self.gateway.give_up_sessions()
         self.users.give_up()
-        self.scheduler.leases.clear()
+        self.device_timer.leases.clear()
         await self.devices.retire()
         await self.writer.barrier()
         self.users.renew_all()
@@ -339,7 +339,7 @@ class Service:
     def _perform(self, effect: DeviceEffect) -> None:
         if self.leadership.gives_up and not isinstance(effect, WriteUnit):
             return  # it comes from an actor that is to end, and its unit will be refused
-        leases = self.scheduler.leases
+        leases = self.device_timer.leases
         match effect:
             case WriteUnit():
                 if effect.rejections:

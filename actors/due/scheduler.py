@@ -1,21 +1,17 @@
-"""Everything that happens because time passes, on one timer: jobs, leases, flows, dispatch,
-deliveries to webhooks."""
+"""Due work on one timer: jobs, commands that go out, deliveries to webhooks; and what else of the
+service waits for a moment."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import structlog
-import trio
 
-from actors.device.leases import Leases
-from actors.device.restoration import Restoration, restore_waits
 from actors.due.commands import CommandOutbox
 from actors.due.dead_letters import DeadLetters
 from actors.due.occurrences import CLAIM_PACE_S, Scheduling
 from actors.due.play_media import ScheduleMessageBuilder
 from actors.due.rollups import Rollups
 from actors.due.webhooks import WebhookSender
-from actors.ingest.partition_clock import PartitionClocks
 from actors.ports import Ports
 from actors.ports.time import Progress
 from actors.runtime.isolation import Failed, attempt_now
@@ -26,8 +22,6 @@ from protocol.dead_letters import DeadLetter
 from protocol.device import commands
 from protocol.errors import in_words
 from protocol.events import CommandChanged, Event, OccurrenceChanged
-from protocol.messages import TimerMessage
-from protocol.records import LoadedDevice
 
 log = structlog.get_logger("roost.scheduler")
 
@@ -49,44 +43,34 @@ class Scheduler:
     """The timer and what hangs on it.
 
     Args:
-        ask: hands what time asks to a device's actor.
         tell: tells a user's dashboards.
         renew: has all dashboards look again.
-        written: waits until the store has what this process, and earlier ones, gave to it.
         leads: whether this process leads: only then it claims anything, because only its own
             dashboards hear what became of it.
         look_again_s: how often jobs look by themselves; another process may have died.
         again: how dead letters are tried again whose work has no row of its own.
+        rings: who else is on the timer, by the first part of its keys; gets the second part.
     """
 
     def __init__(
         self,
         ports: Ports,
         *,
-        ask: Callable[[tuple[str, str], TimerMessage], bool],
         tell: Callable[[str, Event], None],
         renew: Callable[[], None],
-        written: Callable[[], Awaitable[None]],
         leads: Callable[[], bool],
         look_again_s: float,
         again: Mapping[str, Callable[[DeadLetter], None]],
+        rings: Mapping[str, Callable[[int], None]],
     ) -> None:
         self._store = ports.store
         self._clock = ports.clock
         self._tell = tell
         self._renew = renew
-        self._written = written
         self._leads = leads
+        self._rings = rings
         self._woken: dict[int, None] = {}
-        self._restoring = trio.CancelScope()
-        self._restorations = 0
         self.timer = Timer(ports.clock, self._ring)
-        self.flows = PartitionClocks(
-            ports.broker.sessions,
-            changed=lambda partition: self.leases.arm(partition),
-            later=lambda partition, s: self.timer.after(("flow", partition), s),
-        )
-        self.leases = Leases(self.flows, ask, self._arm_leases)
         self.command_outbox = CommandOutbox(ports.store, ports.broker, ports.clock, self.changed)
         self.rolling = Rollups(ports.store, ports.clock)
         self.webhook_sender = WebhookSender(
@@ -154,25 +138,10 @@ class Scheduler:
         waiting = {f"job {job.name}": job.waits_for for job in self.jobs.values() if job.waits_for}
         return waiting | self.dead_letters.degraded()
 
-    def take_over(self, supervisor: Supervisor) -> None:
-        """This process leads from now on: due work is its own. Leases begin with what the store
-        knows, because until then another process heard the devices."""
+    def take_over(self) -> None:
+        """This process leads from now on: due work is its own."""
         for job in self.jobs.values():
             job.wake()
-        self.leases.clear()
-        self._restoring.cancel()  # an earlier one that has not come to its end
-        self._restorations += 1
-        number = self._restorations
-        restoration = Restoration(self._store, self._clock, self.leases)
-
-        async def restore() -> None:
-            if number != self._restorations:
-                return
-            with trio.CancelScope() as scope:  # one for each try
-                self._restoring = scope
-                await self._restore(restoration)
-
-        supervisor.run_essential("leases", restore)
 
     def close(self) -> None:
         """Claim nothing any more: what was claimed is brought to its end."""
@@ -217,21 +186,6 @@ class Scheduler:
             self.wake("commands")
         return None
 
-    async def _restore(self, restoration: Restoration) -> None:
-        """Leases and waits of the devices that were online, or near an alarm, when we ended."""
-        await self._written()
-        await restoration.run()
-
-    def restore_waits(self, loaded: LoadedDevice) -> None:
-        """Of a device that could not be read before."""
-        restore_waits(self.leases, loaded, self._clock.now_us())
-
-    def _arm_leases(self, partition: int, in_s: float | None) -> None:
-        if in_s is None:
-            self.timer.cancel(("lease", partition))
-        else:
-            self.timer.after(("lease", partition), in_s)
-
     def _ring(self, key: Key) -> None:
         """A moment has come. Where that fails it comes again, and the others come all the same."""
         done = attempt_now(partial(self._ring_for, key))
@@ -243,12 +197,10 @@ class Scheduler:
 
     def _ring_for(self, key: Key) -> None:
         assert isinstance(key, tuple)
-        match key:
-            case "lease", partition:
-                self.leases.tick(partition)
-            case "flow", partition:
-                self.flows.look(partition)
-            case "renewal", _:
-                self._renew()
-            case _, name:
-                self.jobs[name].wake()
+        kind, which = key
+        if kind in self._rings:
+            self._rings[kind](which)
+        elif key == RENEWAL:
+            self._renew()
+        else:
+            self.jobs[which].wake()

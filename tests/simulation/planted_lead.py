@@ -8,6 +8,7 @@ import msgspec
 from actors.adapters.memory.store.store import MemoryStore
 from actors.device.registry import Devices
 from actors.device.restoration import Restoration
+from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
 from actors.ingest.gateway import Gateway
 from actors.leadership import Leadership
@@ -86,15 +87,15 @@ def nothing_given_up(patch: Patch) -> None:
 
 @plant("leases are not restored when the lead is taken")
 def leases_lost(patch: Patch) -> None:
-    take_over = Scheduler.take_over
+    take_over = DeviceTimer.take_over
 
-    def mistaken(self: Scheduler, supervisor: Any) -> None:
+    def mistaken(self: DeviceTimer, supervisor: Any) -> None:
         if self._restorations == 0:
             take_over(self, supervisor)
         else:
             self.leases.clear()
 
-    patch.setattr(Scheduler, "take_over", mistaken)
+    patch.setattr(DeviceTimer, "take_over", mistaken)
 
 
 @plant("leases are not restored after a start")

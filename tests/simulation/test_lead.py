@@ -324,10 +324,8 @@ def test_the_next_leader_has_the_leases_of_devices_that_came_online_before(habit
             await world.advance(8)
             await shed.status(status="online")
             await world.advance(2)
-            assert (len(one.service.scheduler.leases), len(other.service.scheduler.leases)) == (
-                1,
-                0,
-            )
+            leases = [len(each.service.device_timer.leases) for each in (one, other)]
+            assert leases == [1, 0]
             one.kill()
             await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
             await world.advance(60)

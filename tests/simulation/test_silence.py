@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors.device.restoration import Restoration
-from actors.due.scheduler import Scheduler
+from actors.device.timer import DeviceTimer
 from actors.ingest.partition_clock import DRAIN_S, PartitionClocks
 from protocol.device.alarms import OFFLINE, Alarm
 from protocol.times import SECOND_US
@@ -132,10 +132,10 @@ def always_flowing(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
-    async def restore(self: Scheduler, restoration: Restoration) -> None:
+    async def restore(self: DeviceTimer, restoration: Restoration) -> None:
         await trio.lowlevel.checkpoint()
 
-    patch.setattr(Scheduler, "_restore", restore)
+    patch.setattr(DeviceTimer, "_restore", restore)
 
 
 def test_leases_that_do_not_stand_still_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,7 +157,7 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
     check_match(call, device.revision)
     async with call.service.devices.changing(device.user_id, device.code):
         await call.service.store.update_device(device, device.revision)
-        call.service.scheduler.leases.resize(device.key, device.offline_after_s)
+        call.service.device_timer.leases.resize(device.key, device.offline_after_s)
     call.service.users.tell(device.user_id, DeviceChanged(device))
     call.service.mqtt_relay.changed(device.user_id)
     await note(call, call.user.id, "device_changed", device.code)
@@ -174,7 +174,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     erasing = call.erasing() if query.purge else nullcontext()
     async with erasing, call.service.devices.changing(device.user_id, device.code):
         await call.service.store.delete_device(call.user.id, device_id, query.purge)
-        call.service.scheduler.leases.end(device.key)
+        call.service.device_timer.leases.end(device.key)
         await call.service.session_sweep.device_gone(device.client_id)
     call.service.users.tell(device.user_id, DeviceGone(device.id))
     call.service.mqtt_relay.gone(device.user_id, device.code)

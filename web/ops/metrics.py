@@ -98,7 +98,7 @@ class HouseCollector(Collector):
 
     def _time(self) -> Iterator[Metric]:
         service, scheduler = self._service, self._service.scheduler
-        command_outbox, leases = scheduler.command_outbox, scheduler.leases
+        command_outbox, leases = scheduler.command_outbox, service.device_timer.leases
         webhook_sender = scheduler.webhook_sender
         leads = service.leadership.leads
         yield _gauge("roost_leads", "1 where this process serves the devices.", float(leads))
