@@ -146,7 +146,7 @@ class SharedFeeds:
     have the same feeds.
     """
 
-    __slots__ = ("_by_key", "_by_num")
+    __slots__ = ("__weakref__", "_by_key", "_by_num")
 
     def __init__(self, feeds: Iterable[Feed] = ()) -> None:
         self._by_key = {feed.key: feed for feed in feeds}

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-import actors.device.registry
+import actors.device.loader
 from actors.access.sessions import Sessions
 from actors.due.dead_letters import DeadLetters
 from actors.due.webhooks import WebhookSender
@@ -45,7 +45,7 @@ def all_fail(patch: Patch) -> None:
             raise done.error
         return [done] * len(keys)
 
-    patch.setattr(actors.device.registry, "attempt_each", mistaken)
+    patch.setattr(actors.device.loader, "attempt_each", mistaken)
 
 
 @plant("a sender slot leaked")

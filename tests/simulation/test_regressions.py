@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS
-from actors.device.registry import Devices
+from actors.device.settings import SettingsRefresh
 from protocol.device.topics import partition
 from protocol.errors import Unavailable
 from protocol.events import DeviceChanged
@@ -51,7 +51,7 @@ async def test_old_settings_after_a_failed_change_are_seen(
     world: World, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the drawn plans one in some hundreds sees this mistake; this story does each time."""
-    monkeypatch.setattr(Devices, "_refresh_later", lambda self, user_id: None)
+    monkeypatch.setattr(SettingsRefresh, "refresh_later", lambda self, user_id: None)
     with pytest.raises(AssertionError):
         await changed_in_doubt(world, fault)
 

@@ -280,7 +280,7 @@ class Fleet:
             lambda loaded: self.healed.append(loaded.device.code),
             self.began.append,
         )
-        self.supervisor.run_essential("loader", self.devices.load_forever)
+        self.supervisor.run_essential("loader", self.devices.loader.run)
 
     def say(self, code: str, value: float = 1.0) -> bool:
         message = said(value)

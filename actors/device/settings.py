@@ -1,0 +1,143 @@
+"""How settings that change over REST reach living device actors, at once or as soon as can be.
+
+    async with settings.changing(user_id, code):
+        await store.update_device(device, revision)
+
+At the end of the block living actors judge by what the store has now.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+import trio
+
+from actors.device.loader import DeviceLoader
+from actors.runtime.isolation import Failed, attempt
+from actors.runtime.mailbox import Mailbox
+from actors.runtime.reply import Reply
+from protocol.errors import Problem, Unavailable, in_words
+from protocol.messages import Configured, DeviceMessage
+
+log = structlog.get_logger("roost.devices")
+
+TIMEOUT_S = 5.0
+# Of a user whose settings cannot be read: so soon, and after many failures so late.
+AGAIN_S, AGAIN_MAX_S = 1.0, 5.0
+
+
+class SettingsRefresh:
+    """Reads settings again and gives them to living actors.
+
+    Args:
+        mailboxes: those of a user's living actors, by device code.
+        renewed: told of a user whose actors took settings late: a change of them may have failed
+            half-way, and nobody else was told of it.
+    """
+
+    def __init__(
+        self,
+        loader: DeviceLoader,
+        mailboxes: Callable[[str], Mapping[str, Mailbox[DeviceMessage]]],
+        renewed: Callable[[str], None],
+    ) -> None:
+        self._loader = loader
+        self._mailboxes = mailboxes
+        self._renewed = renewed
+        # Users whose actors may judge by old settings, and when they are read again: those with
+        # living actors, and those who changed something while the store did not answer.
+        self._stale: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._stale_came = trio.Event()
+
+    @asynccontextmanager
+    async def changing(self, user_id: str, code: str | None = None) -> AsyncIterator[None]:
+        """Around a change of settings in the store: at its end living actors judge by the new ones.
+
+        A change that failed may have been done all the same (its answer was lost): then too they
+        read their settings again, as soon as the store answers.
+
+        Args:
+            code: the one device whose settings change; None: all of the user's.
+        """
+        try:
+            yield
+        except Problem:
+            raise  # it was refused: nothing changed
+        except BaseException:
+            self.refresh_later(user_id)
+            raise
+        await self._refresh(user_id, code)
+
+    def doubt(self, user_id: str) -> None:
+        """A change of what this user has may have been done, its answer lost: when the store
+        answers, their actors take their settings, and dashboards look again."""
+        if user_id not in self._stale:
+            self.refresh_later(user_id)
+
+    def refresh_later(self, user_id: str) -> None:
+        """Read the user's settings after a pause, which grows with each failure."""
+        failures = self._failures[user_id] = min(self._failures.get(user_id, -1) + 1, 10)
+        pause_s = min(AGAIN_S * 2.0**failures, AGAIN_MAX_S)
+        self._stale[user_id] = trio.current_time() + pause_s
+        self._stale_came.set()
+
+    async def _refresh(self, user_id: str, code: str | None = None) -> None:
+        """Have living actors judge by the settings of now. When the store does not answer, or an
+        actor is too busy, they take them later."""
+        is_done = False
+        try:
+            with trio.fail_after(TIMEOUT_S):
+                for reply in await self._configure(user_id, code):
+                    await reply.wait(TIMEOUT_S)
+            is_done = True
+        except (
+            Unavailable,
+            trio.WouldBlock,
+            trio.ClosedResourceError,
+            trio.TooSlowError,
+        ) as error:
+            log.warning("devices take new settings late", user=user_id, error=in_words(error))
+        finally:
+            if not is_done:  # whatever it was
+                self.refresh_later(user_id)
+
+    async def _configure(self, user_id: str, code: str | None) -> list[Reply[None]]:
+        """Read settings and give them to living actors; each reply says that one has taken them."""
+        keys = [(user_id, each) for each in self._mailboxes(user_id) if code in (None, each)]
+        if not keys:
+            return []
+        read, found = await self._loader.read(keys)
+        await self._loader.note_failures(found)
+        replies = []
+        for key, device in found.items():
+            if isinstance(device, Failed):
+                self.refresh_later(user_id)
+                continue
+            mailbox = self._mailboxes(user_id).get(key[1])
+            if mailbox is not None:  # else its actor ended, and reads them when it starts again
+                reply = Reply[None]()
+                message = Configured(loaded=device, read=read, done=partial(reply.settle, None))
+                mailbox.put_nowait(message, control=True)
+                replies.append(reply)
+        return replies
+
+    async def run(self) -> None:
+        """Bring settings that could not be taken at once to where they belong."""
+        while True:
+            self._stale_came = trio.Event()
+            now_s = trio.current_time()
+            due = [user_id for user_id, due_s in self._stale.items() if due_s <= now_s]
+            if not due:
+                with trio.move_on_at(min(self._stale.values(), default=float("inf"))):
+                    await self._stale_came.wait()
+            for user_id in due:
+                del self._stale[user_id]
+                # It notes the user again where it fails, whatever it fails with.
+                done = await attempt(partial(self._refresh, user_id))
+                if isinstance(done, Failed):
+                    log.warning("settings not read", user=user_id, error=in_words(done.error))
+                elif user_id not in self._stale:
+                    self._failures.pop(user_id, None)
+                    self._renewed(user_id)
