@@ -7,7 +7,7 @@ the device, and what the device timer shall measure.
 
 from typing import assert_never
 
-from actors.device.feed import FeedState
+from actors.device.feeds import DeviceFeeds
 from actors.device.presence import Presence
 from actors.ingest.rejections import NoticeLimit, notice, refused_whole, rejection
 from protocol import codec
@@ -21,7 +21,6 @@ from protocol.messages import (
     AckSaid,
     AlarmDue,
     Announce,
-    ArmAlarm,
     Configured,
     DeviceEffect,
     DeviceMessage,
@@ -44,7 +43,6 @@ from protocol.records import (
     StateChange,
     WriteUnit,
 )
-from protocol.times import SECOND_US
 
 NO_SUCH_COMMAND = "no command of that id was sent to this device"
 
@@ -54,34 +52,13 @@ class DeviceActor:
 
     def __init__(self, loaded: LoadedDevice) -> None:
         self._presence = Presence(loaded)
-        self._feeds: dict[str, FeedState] = {}
+        self._feeds = DeviceFeeds(loaded)
         self._notices = NoticeLimit()
-        self._configure(loaded)
 
     @property
     def device(self) -> Device:
         """With its newest state."""
         return self._presence.device
-
-    def _configure(self, loaded: LoadedDevice) -> None:
-        """Take new settings. State and event times stay: those that were read may be older."""
-        self._presence.configure(loaded.device)
-        before = {state.feed.num: state for state in self._feeds.values()}
-        alarms = {alarm.feed_num: alarm for alarm in loaded.alarms if alarm.feed_num is not None}
-        self._shared = loaded.shared
-        self._feeds = {}
-        # Of the shared ones, which may be many, those that this device has written or an alarm of.
-        written = filter(None, (loaded.shared.of_num(num) for num in (*before, *alarms)))
-        for feed in (*loaded.feeds, *written):
-            state = before.get(feed.num) or FeedState(feed, alarms.get(feed.num))
-            state.feed = feed
-            self._feeds.setdefault(feed.key, state)
-
-    def _feed(self, key: str) -> FeedState | None:
-        state = self._feeds.get(key)
-        if state is None and (feed := self._shared.of_key(key)) is not None:
-            state = self._feeds[key] = FeedState(feed, None)
-        return state
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         match message:
@@ -96,14 +73,11 @@ class DeviceActor:
             case Announce():
                 return [self._live(DeviceChanged(self.device))]
             case Configured(loaded=loaded):
-                if loaded is not None:
-                    self._configure(loaded)
-                changed = self._live(DeviceChanged(self.device))
-                return [changed, *self._end_alarms(now_us), *self._presence.resize_lease()]
+                return self._configure(loaded, now_us)
             case LeaseExpired():
                 return self._fall_silent(message, now_us)
             case AlarmDue():
-                return self._raise_after_wait(message)
+                return self._changed_alarms(self._feeds.raise_due(message))
             case Foreign(topic=topic):
                 return self._notice(topic, Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND), now_us)
             case _:
@@ -129,7 +103,7 @@ class DeviceActor:
             try:
                 if raw.refusal is not None:
                     raise raw.refusal
-                state = self._feed(raw.key)
+                state = self._feeds.of_key(raw.key)
                 if state is None:
                     raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")
                 reading, is_newest = state.take(self.device, origin, raw, alarms)
@@ -233,28 +207,19 @@ class DeviceActor:
             )
         return effects
 
-    def _raise_after_wait(self, message: AlarmDue) -> list[DeviceEffect]:
-        for state in self._feeds.values():
-            if state.feed.num == message.feed_num:
-                raised = state.alarm.waited(state.feed, message.since_us)
-                return [] if raised is None else self._changed_alarms([raised])
-        return []
-
-    def _end_alarms(self, now_us: int) -> list[DeviceEffect]:
-        """New settings end alarms of feeds that are disabled or have no thresholds any more."""
-        ended = []
-        for state in self._feeds.values():
-            feed = state.feed
-            watched = feed.enabled and (feed.min_value is not None or feed.max_value is not None)
-            alarm = None if watched else state.alarm.end(now_us)
-            if alarm is not None:
-                ended.append(alarm)
-        return self._changed_alarms(ended) if ended else []
+    def _configure(self, loaded: LoadedDevice | None, now_us: int) -> list[DeviceEffect]:
+        if loaded is not None:
+            self._presence.configure(loaded.device)
+            self._feeds.configure(loaded)
+        changed = self._live(DeviceChanged(self.device))
+        ended = self._changed_alarms(self._feeds.end_unwatched(now_us))
+        return [changed, *ended, *self._presence.resize_lease()]
 
     def _changed_alarms(self, alarms: list[Alarm]) -> list[DeviceEffect]:
         effects: list[DeviceEffect] = []
-        self._show(None, alarms, effects, alarms[-1].raised_us or 0)
-        effects.append(WriteUnit(device=self._key, alarms=tuple(alarms), messages=0))
+        if alarms:
+            self._show(None, alarms, effects, alarms[-1].raised_us or 0)
+            effects.append(WriteUnit(device=self._key, alarms=tuple(alarms), messages=0))
         return effects
 
     # What dashboards and the timer get
@@ -269,23 +234,10 @@ class DeviceActor:
         """Add what dashboards see of a new state and of alarms, and what alarms wait for."""
         if change is not None:
             effects.append(self._live(DeviceChanged(self.device)))
-        if not alarms:
-            return
-        rules = {state.feed.num: state.feed.alarm for state in self._feeds.values()}
-        for alarm in alarms:
-            if alarm.state not in (PENDING, DROPPED):  # of those only the timer hears
-                effects.append(self._live(AlarmChanged(alarm)))
-            if alarm.feed_num is None or not rules[alarm.feed_num].after_s:
-                continue
-            for_s = None
-            if alarm.state == PENDING:
-                waited_s = max(0, now_us - alarm.since_us) / SECOND_US
-                for_s = max(0.0, rules[alarm.feed_num].after_s - waited_s)
-            effects.append(
-                ArmAlarm(
-                    key=self._key, feed_num=alarm.feed_num, since_us=alarm.since_us, for_s=for_s
-                )
-            )
+        if alarms:
+            shown = (alarm for alarm in alarms if alarm.state not in (PENDING, DROPPED))
+            effects += [self._live(AlarmChanged(alarm)) for alarm in shown]
+            effects += self._feeds.waits(self._key, alarms, now_us)
 
     @property
     def _key(self) -> tuple[str, str]:
