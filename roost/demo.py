@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import trio
 
+from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.device import open_devices
-from actors.adapters.mqtt.link import Address
 from actors.adapters.system.clocks import Argon2Hasher
 from actors.service import Service
 from protocol import codec

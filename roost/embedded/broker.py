@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 import trio
 
-from actors.adapters.mqtt.link import Address
+from actors.adapters.mqtt.client import Address
 from actors.adapters.nats.keys import public_key
 from actors.adapters.nats.lines import NatsAccess
 from protocol.errors import SettingsError

@@ -17,8 +17,8 @@ import msgspec
 import structlog
 import trio
 
+from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.device import UNANSWERED_MAX, Connect, DeviceClient
-from actors.adapters.mqtt.link import Address
 from protocol import codec
 from protocol.errors import BadPayload, Unavailable, in_words
 from roost.fleet.tally import Tally

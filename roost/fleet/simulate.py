@@ -12,8 +12,8 @@ import msgspec
 import trio
 
 from actors.adapters.mqtt.broker import parse_url
+from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.device import Connect, open_devices
-from actors.adapters.mqtt.link import Address
 from actors.adapters.system.clocks import SystemClock, SystemIds
 from actors.runtime.clock import WallClock
 from protocol.errors import RoostError, SettingsError

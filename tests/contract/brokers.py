@@ -11,7 +11,7 @@ import trio
 from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.broker.session import Habits
 from actors.adapters.mqtt.broker import MqttBroker, partition_plans, plain_plans
-from actors.adapters.mqtt.link import Address
+from actors.adapters.mqtt.client import Address
 from actors.ports.broker import Broker, Delivery, Inbox, SessionPlan
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from tests.support import wire

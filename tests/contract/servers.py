@@ -11,7 +11,7 @@ from pathlib import Path
 import trio
 
 from actors.adapters.memory.broker.session import Habits
-from actors.adapters.mqtt.link import Address
+from actors.adapters.mqtt.client import Address
 from roost.embedded import child, data_dir
 from roost.embedded.broker import EmbeddedBroker
 from roost.settings import free_port

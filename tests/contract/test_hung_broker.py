@@ -27,7 +27,7 @@ async def test_a_broker_that_hangs_is_left_although_it_has_not_read_all(
 ) -> None:
     monkeypatch.setattr(link, "KEEPALIVE_S", HEARTBEAT_S)
     monkeypatch.setattr(link, "SILENCE_MAX_S", 2.0 * HEARTBEAT_S)
-    monkeypatch.setattr(link, "LISTEN_EVERY_S", 0.5 * HEARTBEAT_S)
+    monkeypatch.setattr(link, "LOOK_EVERY_S", 0.5 * HEARTBEAT_S)
     server, inbox = Nats(tmp_path), Recorder()
     process = await server.start()
     broker = MqttBroker(server.address, partition_plans(1), random.Random(1), "3.1.1")

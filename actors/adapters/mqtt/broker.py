@@ -14,8 +14,10 @@ import structlog
 import trio
 
 from actors.adapters.asyncio_bridge import Bridge, open_bridge
-from actors.adapters.mqtt.link import VERSIONS, Address, Answers, Link
+from actors.adapters.mqtt.client import VERSIONS, Address
+from actors.adapters.mqtt.link import Link
 from actors.adapters.mqtt.sending import Fate, Sender
+from actors.adapters.mqtt.window import Pubacks
 from actors.ports.broker import PUBLISH_MAX, Inbox, Publication, SessionPlan
 from actors.ports.retained import Held
 from actors.runtime.endings import ends_process
@@ -24,8 +26,8 @@ from protocol.errors import RoostError, SettingsError, Unavailable, Unpublishabl
 
 log = structlog.get_logger("roost.mqtt")
 
-# NATS closes a client id that comes back within a second; a fleet of replicas shall not come at
-# once.
+# NATS closes a client id that comes back within a second. The spread keeps a fleet of replicas from
+# connecting at the same moment.
 RECONNECT_MIN_S = 1.1
 RECONNECT_SPREAD_S = 1.0
 # Of one part (`adapters.sending`). Over MQTT 5 Mosquitto announces a receive-maximum of 20, and
@@ -60,7 +62,7 @@ def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
         )
         for k in range(partitions)
     ]
-    # What arrives unmapped: wills, and what a device sends in one breath with its CONNECT.
+    # What arrives unmapped: wills, and what a device sends in one read with its CONNECT.
     wills = SessionPlan(
         client_id="roost-wills",
         filters=(*FEED_TOPICS, *STATE_TOPICS),
@@ -124,7 +126,7 @@ class MqttBroker:
     """See `actors.ports.broker.Broker`.
 
     Args:
-        version: "3.1.1" or "5"; with "5", a broker that only knows 3.1.1 is met there.
+        version: "3.1.1" or "5"; "5" falls back to 3.1.1 where the broker knows only that.
     """
 
     def __init__(
@@ -254,11 +256,10 @@ class MqttBroker:
 
     async def _publish(self, messages: Sequence[Publication]) -> list[Fate]:
         """What fits into a window."""
-        answers = Answers(len(messages))
+        pubacks = Pubacks(len(messages))
         link = self._links.get(self._out)
         if link is not None:
-            link.publish(messages, answers)
+            link.publish(messages, pubacks)
             with trio.move_on_after(PUBLISH_TIMEOUT_S):
-                await answers.all_here.wait()
-        told = zip(answers.good, answers.ended, strict=True)
-        return [Fate.TAKEN if good else Fate.ENDED if end else Fate.UNKNOWN for good, end in told]
+                await pubacks.all_settled.wait()
+        return list(pubacks.fates)

@@ -16,14 +16,14 @@ import trio
 from gmqtt.mqtt.constants import MQTTv311
 
 from actors.adapters.asyncio_bridge import Bridge, open_bridge
-from actors.adapters.mqtt.link import (
+from actors.adapters.mqtt.client import (
     CONNECT_TIMEOUT_S,
     Address,
     Client,
-    Window,
     close_client,
     connect_client,
 )
+from actors.adapters.mqtt.window import Window
 from actors.runtime.reply import Reply
 from protocol.errors import Unavailable, in_words
 

@@ -1,18 +1,15 @@
 """One connection of one session by gmqtt 0.8.0, with acknowledgements of our own.
 
 gmqtt acknowledges before its handler runs, or makes a task for each message; both are wrong for us.
-So four methods are replaced on the instance, here and nowhere else (guarded by
+So three methods are replaced on the instance, here and nowhere else (guarded by
 `tests/contract/test_guards.py`):
 
 - `_handle_qos_1_publish_packet` hands the packet id to us instead of acknowledging;
-- `_handle_pingresp_packet` tells that everything we sent before the ping was processed;
-- `write_data` of its protocol gathers packets that go out in one write;
-- `Client.reconnect` does nothing: a lost connection is replaced by a new Link, with jitter, so no
-  packet id of an earlier connection survives in it.
+- `_handle_pingresp_packet` tells that the broker has processed all that we sent before the ping;
+- `write_data` of its protocol gathers packets that go out in one write.
 """
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,150 +17,31 @@ from functools import partial
 from typing import Any
 
 import gmqtt
-import gmqtt.storage
 import structlog
-import trio
-from gmqtt.mqtt.constants import MQTTv50, MQTTv311
-from gmqtt.mqtt.handler import MQTTError
+from gmqtt.mqtt.constants import MQTTv50
 
+from actors.adapters.mqtt.client import Address, Client, close_client, connect_client
 from actors.adapters.mqtt.tcp_acks import acknowledge_at_once
+from actors.adapters.mqtt.window import Pubacks, Window
 from actors.ports.broker import Delivery, Inbox, Publication, SessionPlan
-from protocol.errors import Unavailable, in_words
+from protocol.errors import Unavailable
 
 log = structlog.get_logger("roost.mqtt")
 
-CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
-# A ping after so long without a word; a broker that says nothing for twice as long is gone.
+# A ping after so long without a packet; a broker that sends nothing for twice as long hangs.
 KEEPALIVE_S = 10
 SILENCE_MAX_S = 20.0
-LISTEN_EVERY_S = 5.0
+LOOK_EVERY_S = 5.0
 SESSION_EXPIRY_S = 7 * 24 * 3600
 RECEIVE_MAXIMUM = 10_000
-# Of one read from the socket: some 300 messages, 10 ms of work. asyncio's 256 kB hold everybody up
-# for eight times as long.
+# One read from the socket: some 300 messages, 10 ms of work. With asyncio's 256 kB other tasks wait
+# eight times as long.
 READ_BYTES_MAX = 32 * 1024
 # A ping after acknowledgements tells that they arrived; more than twenty a second tell no more.
 PING_EVERY_S = 0.05
-# Notices wait in the socket's buffer; a broker that does not read does not fill our memory.
+# Bounds what waits in the socket's buffer for a broker that does not read.
 WRITE_BUFFER_MAX = 1 << 20
-
-
-class Address:
-    """Where a broker is and how to log in."""
-
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        username: str | None = None,
-        password: str | None = None,
-        tls: bool = False,
-    ) -> None:
-        self.host = host
-        self.port = port
-        self.username = username
-        self.password = password
-        # Reading the machine's certificates takes 50 ms: once, not with each of ten sessions that
-        # connect again.
-        self.ssl: ssl.SSLContext | bool = ssl.create_default_context() if tls else False
-
-
-class Client(gmqtt.Client):  # type: ignore[misc]
-    """gmqtt's client without its own reconnection."""
-
-    async def reconnect(self, delay: bool = False) -> None:
-        """Nothing: see the module."""
-
-
-async def connect_client(
-    client: Client, ended: asyncio.Event, address: Address, keepalive_s: int, version: int
-) -> None:
-    """From TCP to CONNACK.
-
-    Args:
-        ended: set when the connection ends; gmqtt would wait for a CONNACK for ever.
-
-    Raises:
-        Unavailable: nobody is there, the broker refused, or did not answer within ten seconds.
-    """
-    connecting = asyncio.ensure_future(
-        client.connect(
-            address.host, address.port, ssl=address.ssl, keepalive=keepalive_s, version=version
-        )
-    )
-    ending = asyncio.ensure_future(ended.wait())
-    try:
-        await asyncio.wait(
-            {connecting, ending}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not connecting.done():
-            raise Unavailable("the broker did not answer")
-        connecting.result()
-    except (OSError, MQTTError) as error:
-        raise Unavailable(f"the broker refused: {in_words(error)}") from error
-    finally:
-        for task in (connecting, ending):
-            task.cancel()
-        await asyncio.gather(connecting, ending, return_exceptions=True)  # noqa: ASYNC102
-
-
-async def close_client(client: Client, timeout_s: float) -> None:
-    """Say good-bye if possible, and close the socket in any case."""
-    connection = client._connection
-    if connection is None or connection.is_closing():
-        return
-    try:
-        await asyncio.wait_for(client.disconnect(), timeout_s)
-    except (TimeoutError, OSError) as error:
-        log.debug("unclean close", session=client._client_id, error=in_words(error))
-        connection._transport.abort()
-
-
-class Answers:
-    """The acknowledgements of some messages that went out together.
-
-    Attributes:
-        good: which were acknowledged.
-        ended: which were not before the connection ended.
-        all_here: nothing more is to come.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.good = [False] * count
-        self.ended = [False] * count
-        self.all_here = trio.Event()
-        self._left = count
-
-    def settle(self, n: int, good: bool) -> None:
-        self.good[n], self.ended[n] = good, not good
-        self._left -= 1
-        if not self._left:
-            self.all_here.set()
-
-
-class Window(gmqtt.storage.PersistentStorage):  # type: ignore[misc]
-    """Outgoing QoS 1 messages without PUBACK: who waits for which packet id."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.newest = 0
-        self.waiting: dict[int, Callable[[bool], None]] = {}
-
-    def push_message(self, mid: int, raw_package: bytes) -> None:
-        super().push_message(mid, raw_package)
-        self.newest = mid
-
-    def remove_message_by_mid(self, mid: int) -> None:
-        super().remove_message_by_mid(mid)
-        done = self.waiting.pop(mid, None)
-        if done is not None:
-            done(True)
-
-    def fail(self) -> None:
-        waiting, self.waiting = self.waiting, {}
-        for done in waiting.values():
-            done(False)
 
 
 class Link:
@@ -217,7 +95,7 @@ class Link:
         handler._handle_pingresp_packet = self._on_pingresp
 
     async def connect(self, address: Address) -> None:
-        """Connect and subscribe. Whatever comes of it, `close` ends it. Raises `Unavailable`."""
+        """Connect and subscribe; also after a failure `close` ends it. Raises `Unavailable`."""
         if address.username is not None:
             self._client.set_auth_credentials(address.username, address.password)
         try:
@@ -225,11 +103,11 @@ class Link:
             if not self._open:
                 raise Unavailable("the broker did not answer")
         finally:
-            # A broker of MQTT 3.1.1 says so, and gmqtt notes it: the next connection tries that.
+            # gmqtt notes a broker that knows MQTT 3.1.1 only; the next connection begins with that.
             self.version = self._client._connection_state.protocol_version
 
     async def close(self) -> None:
-        """Say good-bye if possible, and close the socket in any case."""
+        """Send DISCONNECT if possible, and close the socket in any case."""
         self._open = False
         await close_client(self._client, CLOSE_TIMEOUT_S)
 
@@ -246,7 +124,7 @@ class Link:
             self._client._connection._send_ping_request()
 
     def abort(self) -> None:
-        """Cut the connection; that it is lost is told as of any other."""
+        """Cut the connection; its loss is reported like any other."""
         if self._open:
             self._client._connection._transport.abort()
 
@@ -260,10 +138,10 @@ class Link:
         self._client.publish(topic, payload, qos=0, retain=retain)
         return True
 
-    def publish(self, messages: Sequence[Publication], answers: "Answers") -> None:
-        """QoS 1, in one write; the answers tell of each PUBACK, or that the connection ended."""
+    def publish(self, messages: Sequence[Publication], pubacks: Pubacks) -> None:
+        """QoS 1, in one write; its PUBACK settles each message, or the connection's end."""
         if not self._open:
-            answers.all_here.set()
+            pubacks.all_settled.set()  # their fate stays unknown
             return
         packets: list[bytes] = []
         protocol = self._client._connection._protocol
@@ -271,7 +149,7 @@ class Link:
         try:
             for n, each in enumerate(messages):
                 self._client.publish(each.topic, each.payload, qos=1, retain=each.retain)
-                self._window.waiting[self._window.newest] = partial(answers.settle, n)
+                self._window.waiting[self._window.newest] = partial(pubacks.settle, n)
         finally:
             del protocol.write_data
         protocol.write_data(b"".join(packets))
@@ -292,9 +170,9 @@ class Link:
         if self._open:
             self._client._connection._send_ping_request()
 
-    def _listen(self) -> None:
-        """Cut the connection of a broker that hangs. gmqtt closes it, and that waits for ever
-        until the broker has read what was written."""
+    def _look(self) -> None:
+        """Cut the connection of a broker that hangs. gmqtt's own close would wait until the broker
+        has read what was written."""
         if not self._open:
             return
         connection = self._client._connection
@@ -302,20 +180,20 @@ class Link:
             log.warning("the broker is silent", session=self._plan.client_id)
             connection._transport.abort()
         else:
-            asyncio.get_running_loop().call_later(LISTEN_EVERY_S, self._listen)
+            asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
-    # What gmqtt tells, synchronously
+    # Callbacks of gmqtt, synchronous
 
     def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
         self._open = True
         client._connection._transport.max_size = READ_BYTES_MAX
         acknowledge_at_once(client._connection._transport, client._connection._protocol)
         self._count_pings()
-        self._listen()
+        self._look()
         self._inbox.connected(self._plan.client_id, self.number)
-        wanted = [gmqtt.Subscription(each, qos=1) for each in self._plan.filters]
-        if wanted:
-            client.subscribe(wanted)
+        subscriptions = [gmqtt.Subscription(each, qos=1) for each in self._plan.filters]
+        if subscriptions:
+            client.subscribe(subscriptions)
         else:
             self._subscribed()
 
@@ -344,9 +222,9 @@ class Link:
     def _on_pingresp(self, cmd: int, packet: bytes) -> None:
         if not self._acks_at_pings:
             return
-        heard = self._acks_at_pings.popleft()
-        self._inbox.heard(self._plan.client_id, self.number, heard)
-        if self._acks > heard and not self._acks_at_pings and not self._ping_is_due:
+        processed = self._acks_at_pings.popleft()
+        self._inbox.heard(self._plan.client_id, self.number, processed)
+        if self._acks > processed and not self._acks_at_pings and not self._ping_is_due:
             self._ping_is_due = True
             asyncio.get_running_loop().call_later(PING_EVERY_S, self._ping_again)
 
@@ -356,6 +234,3 @@ class Link:
         if self._open:
             self._open = False
             self._lost()
-
-
-VERSIONS = {"3.1.1": MQTTv311, "5": MQTTv50}

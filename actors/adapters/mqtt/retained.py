@@ -13,7 +13,7 @@ import gmqtt
 import trio
 
 from actors.adapters.mqtt.broker import MqttBroker
-from actors.adapters.mqtt.link import (
+from actors.adapters.mqtt.client import (
     CONNECT_TIMEOUT_S,
     Address,
     Client,

@@ -11,8 +11,8 @@ import pytest
 import trio
 
 from actors.adapters.memory.clocks import ManualClock
+from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.device import Connect
-from actors.adapters.mqtt.link import Address
 from protocol.errors import Unavailable
 from protocol.times import format_us
 from roost.fleet.device import COMMANDS_MAX, PLAYS_S, Access, VirtualDevice

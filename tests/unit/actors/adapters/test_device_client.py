@@ -9,9 +9,9 @@ import pytest
 import trio
 
 from actors.adapters.asyncio_bridge import open_bridge
-from actors.adapters.mqtt import link
+from actors.adapters.mqtt import client
+from actors.adapters.mqtt.client import Address, close_client
 from actors.adapters.mqtt.device import open_devices
-from actors.adapters.mqtt.link import Address, close_client
 from protocol.errors import Unavailable
 
 Serve = Callable[[trio.SocketStream], Awaitable[None]]
@@ -36,7 +36,7 @@ async def fails(address: Address) -> str:
 async def test_a_server_that_says_nothing_is_left_and_the_connection_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(link, "CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(client, "CONNECT_TIMEOUT_S", 0.1)
     closed = trio.Event()
 
     async def serve(stream: trio.SocketStream) -> None:
@@ -55,7 +55,7 @@ async def test_a_server_that_closes_before_it_answers_is_not_waited_for() -> Non
         await stream.receive_some()
 
     async with serving(serve) as address:
-        with trio.fail_after(link.CONNECT_TIMEOUT_S / 2):
+        with trio.fail_after(client.CONNECT_TIMEOUT_S / 2):
             assert "did not answer" in await fails(address)
 
 
