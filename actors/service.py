@@ -129,7 +129,7 @@ class Service:
             look_again_s / 2,
             self.mqtt_relay.changed,
             self.mqtt_relay.overwritten,
-            self.mqtt_relay.anew,
+            self.mqtt_relay.republish,
         )
         self.counters = Counters()
         self.recent_messages = RecentMessages()
@@ -152,7 +152,7 @@ class Service:
             ports.store,
             holder,
             led=self._led,
-            resumed=self.mqtt_relay.anew,
+            resumed=self.mqtt_relay.republish,
             give_up=lambda: self._give_up(),
             stood_by=lambda: self.gateway.others_serve(),
             heard=lambda: self.gateway.brought,
@@ -241,7 +241,7 @@ class Service:
             seen=self.recent_messages.seen,
             flows=self.device_timer.flows,
             wait_may_serve=self.leadership.wait_may_serve,
-            can_send=self.mqtt_relay.anew,
+            can_send=self.mqtt_relay.republish,
             submit=self.writer.submit,
             canary_passed=self.canaries.passed,
             canary_came=self.canaries.came,
@@ -280,7 +280,7 @@ class Service:
         self.canaries.led()
         self.scheduler.take_over()
         self.device_timer.take_over(self.supervisor)
-        self.mqtt_relay.anew()
+        self.mqtt_relay.republish()
         self.supervisor.run_essential("renewer", self._renew_dashboards)
 
     async def _renew_dashboards(self) -> None:

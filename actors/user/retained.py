@@ -1,6 +1,7 @@
 """Retained messages of ours on their way to the broker: the newest of each topic, at QoS 1.
 
-What the broker does not take waits, unless there is newer; what was said already is not said again.
+What the broker does not take waits, unless there is newer; what is the last of its topic already
+is not published again.
 Topics belong to users: `live/U/…` (`protocol.device.listeners`).
 """
 
@@ -21,7 +22,7 @@ from protocol.device.publishing import fault_of
 log = structlog.get_logger("roost.mqtt_relay")
 
 RETRY_S = 2.0
-# Beside what devices say by themselves.
+# For republishing; changes of devices take what they need.
 ROOM = 500
 ROOM_BYTES = 4 << 20
 # What was published lately: at most so much, for so long.
@@ -29,110 +30,111 @@ RECENT_MAX = 10_000
 RECENT_BYTES_MAX = 32 << 20
 RECENT_S = 10.0
 
-# Of two versions of what a topic tells of, the higher knows more: number of the device, version of
-# its state. A device that is made anew under an old code has a higher number.
+# Number of the device, version of its state: of two on one topic the higher is newer. A device that
+# is created under the code of a deleted one has a higher number.
 Version = tuple[int, int]
-UNSAID: Version = (-1, -1)
-NO_TEXT = -1  # no text has this hash
+UNKNOWN: Version = (-1, -1)
+NO_DIGEST = -1  # no payload has this hash
 
 
-class Said(msgspec.Struct):
-    """The newest of a topic, and a digest of its text."""
+class Last(msgspec.Struct):
+    """What was published last on a topic, and a digest of its payload."""
 
     version: Version
     digest: int
 
 
 class Retained:
-    """Usage: `nursery.start_soon(retained.run)`; then `retained.say(topic, payload)`.
+    """Usage: `nursery.start_soon(retained.run)`; then `retained.publish(topic, payload)`.
 
-    It grows with the topics that are retained, not with what is said on them: a hundred bytes
-    each, and their texts as long as the broker is away.
+    It grows with the topics that are retained, not with what is published on them: a hundred bytes
+    each, and their payloads as long as the broker is away.
 
     Args:
         may_serve: whether this process surely leads. What waits in one that does not is dropped:
-            whoever leads says it.
-        said_late: told of users for whom something was taken by the broker after that: it was on
-            its way, perhaps for the minute in which this process stood still, and may be older
-            than what is retained by whoever leads.
-        refused: told of users for whom the broker does not take something for what it is, and why.
+            the leader publishes it.
+        late: told of users for whom the broker took something after that. It was in flight, perhaps
+            for the minute in which this process stood still, and may be older than what the leader
+            has retained.
+        refused: told of users for whom the broker refuses something for what it is, and why.
     """
 
     def __init__(
         self,
         broker: Broker,
         may_serve: Callable[[], bool],
-        said_late: Callable[[str], None],
+        late: Callable[[str], None],
         refused: Callable[[str, Exception], None],
     ) -> None:
         self.published = 0
         self.dropped = 0  # that no broker can be given
         self._broker = broker
         self._may_serve = may_serve
-        self._said_late = said_late
+        self._late = late
         self._refused = refused
-        self._said: dict[str, dict[str, Said]] = {}  # by user and topic
+        self._last: dict[str, dict[str, Last]] = {}  # by user and topic
         self._waiting: dict[str, Publication] = {}  # by topic
         self._waiting_bytes = 0
         self._recent: deque[tuple[float, Publication]] = deque()
         self._recent_bytes = 0
-        self._on_the_way: list[Publication] = []
-        self._begun, self._taken = trio.Event(), trio.Event()
+        self._in_flight: list[Publication] = []
+        self._queued, self._taken = trio.Event(), trio.Event()
 
-    def say(self, topic: str, payload: bytes, version: Version = (0, 0)) -> None:
-        """Retain it, unless it was the last that was said there, or no broker takes it."""
+    def publish(self, topic: str, payload: bytes, version: Version = (0, 0)) -> None:
+        """Retain it, unless it is what was published last there, or no broker takes it."""
         if fault_of(topic, payload) is not None:
             self.dropped += 1
             return
-        mine = self._said.setdefault(user_of(topic), {})
-        said, digest = mine.get(topic), hash(payload)
-        mine[topic] = Said(version, digest)
-        if said is None or said.digest != digest:
-            self._publish(topic, payload)
+        of_user = self._last.setdefault(user_of(topic), {})
+        last, digest = of_user.get(topic), hash(payload)
+        of_user[topic] = Last(version, digest)
+        if last is None or last.digest != digest:
+            self._queue(topic, payload)
 
-    def say_again(self, user_id: str, since_s: float) -> None:
-        """What the broker was given for this user since then (`trio.current_time`) or is given now,
-        as far as it is the newest."""
-        mine = self._said.get(user_id, {})
+    def repeat(self, user_id: str, since_s: float) -> None:
+        """Publish again what the broker got for this user since then (`trio.current_time`), or is
+        getting now, as far as it is the newest."""
+        of_user = self._last.get(user_id, {})
         recent = [each for at_s, each in self._recent if at_s >= since_s]
-        for each in [*recent, *self._on_the_way]:
-            said = mine.get(each.topic)
-            newest = not each.payload if said is None else said.digest == hash(each.payload)
+        for each in [*recent, *self._in_flight]:
+            last = of_user.get(each.topic)
+            newest = not each.payload if last is None else last.digest == hash(each.payload)
             if newest and user_of(each.topic) == user_id:
-                self._publish(each.topic, each.payload)
+                self._queue(each.topic, each.payload)
 
     @property
     def users(self) -> list[str]:
-        """For whom something was said."""
-        return list(self._said)
+        """For whom something is retained."""
+        return list(self._last)
 
     def topics(self, user_id: str) -> list[str]:
-        """On which something was said for this user, and not cleared."""
-        return list(self._said.get(user_id, ()))
+        """On which something is retained for this user."""
+        return list(self._last.get(user_id, ()))
 
     def version(self, topic: str) -> Version:
-        """Of what was said last."""
-        said = self._said.get(user_of(topic), {}).get(topic)
-        return UNSAID if said is None else said.version
+        """Of what was published last."""
+        last = self._last.get(user_of(topic), {}).get(topic)
+        return UNKNOWN if last is None else last.version
 
     def clear(self, topic: str) -> None:
         """Nothing is retained there any more."""
-        mine = self._said.get(user_of(topic), {})
-        mine.pop(topic, None)
-        if not mine:
-            self._said.pop(user_of(topic), None)
-        self._publish(topic, b"")
+        of_user = self._last.get(user_of(topic), {})
+        of_user.pop(topic, None)
+        if not of_user:
+            self._last.pop(user_of(topic), None)
+        self._queue(topic, b"")
 
-    def doubt(self) -> None:
-        """Who knows what the broker has: everything can be said again, and must be cleared."""
-        for mine in self._said.values():
-            for said in mine.values():
-                said.version, said.digest = UNSAID, NO_TEXT
+    def distrust_all(self) -> None:
+        """What the broker has is unknown: everything is published again, also older versions."""
+        for of_user in self._last.values():
+            for last in of_user.values():
+                last.version, last.digest = UNKNOWN, NO_DIGEST
 
-    def doubt_of(self, user_id: str) -> None:
-        """Another process may have said something for this user: what is known goes out again."""
-        for said in self._said.get(user_id, {}).values():
-            said.digest = NO_TEXT
+    def distrust(self, user_id: str) -> None:
+        """Another process may have published something for this user: what is known is published
+        again."""
+        for last in self._last.get(user_id, {}).values():
+            last.digest = NO_DIGEST
 
     async def wait_room(self) -> None:
         """Wait until little is waiting."""
@@ -140,16 +142,16 @@ class Retained:
             self._taken = trio.Event()
             await self._taken.wait()
 
-    def _publish(self, topic: str, payload: bytes) -> None:
+    def _queue(self, topic: str, payload: bytes) -> None:
         old = self._waiting.get(topic)
         self._waiting[topic] = Publication(topic, payload, retain=True)  # in the place of the old
         self._waiting_bytes += len(payload) - (len(old.payload) if old is not None else 0)
-        self._begun.set()
+        self._queued.set()
 
     def _keep(self, each: Publication) -> None:
         """It waits again, unless there is newer."""
         if each.topic not in self._waiting:
-            self._publish(each.topic, each.payload)
+            self._queue(each.topic, each.payload)
 
     def _drop(self, topic: str) -> None:
         """It waits no longer."""
@@ -160,18 +162,18 @@ class Retained:
     async def run(self) -> None:
         """Publish for ever."""
         while True:
-            await self._begun.wait()
+            await self._queued.wait()
             if not self._may_serve():
                 self._waiting.clear()
                 self._waiting_bytes = 0
                 self._taken.set()
             batch = list(islice(self._waiting.values(), PUBLISH_MAX))
             if not batch:
-                self._begun = trio.Event()
+                self._queued = trio.Event()
                 continue
             for each in batch:
                 self._drop(each.topic)
-            self._on_the_way = batch
+            self._in_flight = batch
             try:
                 good = await publish_each(self._broker, batch)
             except BaseException:  # what is not known to have arrived still waits
@@ -179,16 +181,16 @@ class Retained:
                     self._keep(each)
                 raise
             finally:
-                self._on_the_way = []
+                self._in_flight = []
             for each, is_taken in zip(batch, good, strict=True):
                 if isinstance(is_taken, Failed):
                     self.dropped += 1
-                    self._forget_text(each.topic)
+                    self._forget_digest(each.topic)
                     self._refused(user_of(each.topic), is_taken.error)
                 elif is_taken:
                     self._note(each)
                     if not self._may_serve():
-                        self._said_late(user_of(each.topic))
+                        self._late(user_of(each.topic))
                 else:
                     self._keep(each)
             self._taken.set()
@@ -196,11 +198,11 @@ class Retained:
                 log.debug("states are published later", waiting=len(self._waiting))
                 await trio.sleep(RETRY_S)
 
-    def _forget_text(self, topic: str) -> None:
-        """It was not taken: whoever says it again shall be heard."""
-        said = self._said.get(user_of(topic), {}).get(topic)
-        if said is not None:
-            said.digest = NO_TEXT
+    def _forget_digest(self, topic: str) -> None:
+        """The broker did not take it: the same payload may be tried again."""
+        last = self._last.get(user_of(topic), {}).get(topic)
+        if last is not None:
+            last.digest = NO_DIGEST
 
     def _note(self, each: Publication) -> None:
         now_s = trio.current_time()

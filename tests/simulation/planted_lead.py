@@ -176,12 +176,12 @@ def fenced_is_done(patch: Patch) -> None:
 
 @plant("the next leader tells listeners nothing")
 def silent_leader(patch: Patch) -> None:
-    anew = MqttRelay.anew
+    republish = MqttRelay.republish
     begun: set[int] = set()
 
     def mistaken(self: MqttRelay) -> None:
         if id(self) not in begun:
             begun.add(id(self))
-            anew(self)
+            republish(self)
 
-    patch.setattr(MqttRelay, "anew", mistaken)
+    patch.setattr(MqttRelay, "republish", mistaken)

@@ -2,13 +2,13 @@
 
 from actors.ingest.gateway import Gateway
 from actors.user.mqtt_relay import MqttRelay
-from actors.user.retained import UNSAID, Retained
+from actors.user.retained import UNKNOWN, Retained
 from tests.simulation.planted import Patch, plant
 
 
 @plant("what was read is retained over what was told")
 def old_over_new(patch: Patch) -> None:
-    patch.setattr(Retained, "version", lambda self, topic: UNSAID)
+    patch.setattr(Retained, "version", lambda self, topic: UNKNOWN)
 
 
 @plant("a broker that is back is told what changes only")

@@ -177,7 +177,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
         call.service.device_timer.leases.end(device.key)
         await call.service.session_sweep.device_gone(device.client_id)
     call.service.users.tell(device.user_id, DeviceGone(device.id))
-    call.service.mqtt_relay.gone(device.user_id, device.code)
+    call.service.mqtt_relay.device_deleted(device.user_id, device.code)
     call.service.retained.gone(device.user_id, device.code)
     await note(call, call.user.id, "device_deleted", device.code)
 

@@ -12,7 +12,7 @@ import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock
 from actors.ports.broker import Publication
-from actors.user import mqtt_relay as neighbours_module
+from actors.user import mqtt_relay as relay_module
 from actors.user.mqtt_relay import MqttRelay
 from protocol.device import listeners
 from protocol.device.listeners import Listener
@@ -252,7 +252,7 @@ async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
     broker.sent.clear()
     mqtt_relay.arrived(USER)
     store.is_gone = True
-    mqtt_relay.gone(USER, "d1")
+    mqtt_relay.device_deleted(USER, "d1")
     await trio.sleep(30)
     assert broker.texts(STATUS) == [b"", b""]
 
@@ -282,7 +282,7 @@ async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
     assert broker.sent == []  # another process says it
     for _ in range(2):
         store.leads = True
-        mqtt_relay.anew()
+        mqtt_relay.republish()
         await trio.sleep(1)
         assert {topic for topic, _, _ in broker.sent} == {STATUS, DOCUMENT}
         broker.sent.clear()
@@ -301,7 +301,7 @@ async def test_what_another_leader_may_have_said_is_not_said_over(
     assert broker.sent == []
     # It leads again; meanwhile the device was deleted by somebody who told nobody.
     store.leads = store.is_gone = True
-    mqtt_relay.anew()
+    mqtt_relay.republish()
     await trio.sleep(5)
     assert broker.texts(STATUS) == [b""]
 
@@ -318,7 +318,7 @@ async def test_while_the_lease_may_have_run_out_readings_are_told_and_states_wai
     await trio.sleep(5)
     assert [retained for _, _, retained in broker.sent] == [False]
     store.is_sure = True
-    mqtt_relay.anew()
+    mqtt_relay.republish()
     await trio.sleep(1)
     assert broker.texts(STATUS)
 
@@ -376,7 +376,7 @@ async def test_users_to_be_looked_at_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Any role of a database that is shared can tell of users, and of those that there are not."""
-    monkeypatch.setattr(neighbours_module, "DIRTY_MAX", 5)
+    monkeypatch.setattr(relay_module, "DIRTY_MAX", 5)
     mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     store.away = True
@@ -435,7 +435,7 @@ async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: tr
     mqtt_relay.changed(USER)
     await settled()
     store.is_gone = True
-    mqtt_relay.gone(USER, "d1")
+    mqtt_relay.device_deleted(USER, "d1")
     await settled()
     assert broker.texts(STATUS) == [b""]
     store.reading.set()
@@ -443,7 +443,7 @@ async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: tr
     assert broker.texts(STATUS)[-1] == b""
     before = len(broker.sent)
     mqtt_relay.changed(USER)
-    mqtt_relay.gone(OTHER_USER, "d1")  # nobody listens there
+    mqtt_relay.device_deleted(OTHER_USER, "d1")  # nobody listens there
     await settled()
     assert len(broker.sent) == before
 

@@ -6,7 +6,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from actors.user.mqtt_relay import FeedsOf
+from actors.user.republisher import FeedsOf
 from protocol.device.listeners import COMPONENTS_BYTES_MAX, COMPONENTS_MAX, discovery
 from protocol.records import DeviceState
 from tests.unit.makers import some_device, some_feed
