@@ -2,11 +2,9 @@
 
 The credentials that creating a device gives may publish and subscribe under that device's own
 topics and nowhere else, with the issued client id only. Closing a connection needs the system
-account.
-Request and answer: `login_answers`.
+account. How questions arrive is `login_questions`, request and answer are `login_answers`.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,42 +22,35 @@ from actors.adapters.nats.consumers import NatsConsumers
 from actors.adapters.nats.doorkeeper import Doorkeeper
 from actors.adapters.nats.lines import NatsAccess, connect
 from actors.adapters.nats.login_answers import (
-    SHOWN_MAX,
     Ask,
     Signer,
     is_listening,
     is_right,
     of_device,
     of_listener,
-    understood,
     user_of,
 )
+from actors.adapters.nats.login_questions import LoginQuestions
 from actors.adapters.nats.login_queue import WAITING_MAX, LoginQueue
+from actors.adapters.nats.login_refusals import LoginRefusals
 from actors.adapters.nats.retained import NatsRetained
 from actors.adapters.nats.share_keeper import ShareKeeper
 from actors.adapters.nats.store_bounds import StoreBounds
 from actors.adapters.nats.subscription_shares import SHARE, SubscriptionShares
-from actors.adapters.nats.unasked import Unasked
 from actors.ports.broker import SessionPlan
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt, attempt_now
-from actors.runtime.sampled import Sampled
 from protocol.device.listeners import Listener
-from protocol.errors import BadPayload, in_words
+from protocol.errors import in_words
 from protocol.records import MqttLogin
 
 log = structlog.get_logger("roost.logins")
 
 # Looked at with one question to the store.
 LOOKED_AT_MAX = 1_000
-# To be read in a row: some hundredths of a millisecond each.
-IN_A_ROW_MAX = 32
 # Answers take some tenths of a millisecond each: so many, and others have a turn.
 TOGETHER_MAX = 64
-# Refusals after each look, the newest first. Whoever gets none is closed by the broker later.
-REFUSALS_EACH = 64
-REFUSED_MAX = 1_000
 
 Login = tuple[Any, Ask]  # the message to answer, and what it says
 Answer = tuple[Any, Ask, dict[str, Any] | None]
@@ -69,7 +60,7 @@ SHUT_OUT_S = 60.0
 
 
 class NatsLogins(NatsClients):
-    """Answers logins, and has power over whoever is in (`actors.ports.logins.Logins`)."""
+    """Answers logins, and has power over who is connected (`actors.ports.logins.Logins`)."""
 
     def __init__(
         self,
@@ -87,12 +78,10 @@ class NatsLogins(NatsClients):
         super().__init__(bridge, auth, system, ours, listener_clients)
         self._auth = auth
         self._queue = LoginQueue()
+        self.questions = LoginQuestions(auth, self._connections, self._queue)
         self._shares = SubscriptionShares(share)
-        self._in_a_row = 0
-        self._unasked = Unasked()
-        self._refused: deque[Answer] = deque(maxlen=REFUSED_MAX)  # to be told so
+        self._refused = LoginRefusals()
         self._later: deque[Login] = deque(maxlen=WAITING_MAX)  # until a look at the shares
-        self._told = Sampled()
         self._store = store
         self._clock = clock
         self._partitions = partitions
@@ -104,33 +93,7 @@ class NatsLogins(NatsClients):
         done = await attempt(self.kept)  # sessions of listeners count
         if isinstance(done, Failed):
             log.warning("sessions of listeners not counted yet", error=in_words(done.error))
-        await self._bridge.run(self._subscribe)
-
-    async def _subscribe(self) -> None:
-        await self._auth.subscribe("$SYS.REQ.USER.AUTH", cb=self._take)
-        await self.begin_again()
-
-    async def begin_again(self) -> None:
-        """On the bridge's loop: from now on the broker's questions are heard."""
-        await self._unasked.close(self._auth, self._connections)
-
-    async def _take(self, message: Any) -> None:
-        """asyncio-flavored. The client of NATS calls it for all that have arrived, in one step of
-        the loop as long as nothing waits in here: strangers held up everybody so."""
-        self.hear(message)
-        self._in_a_row = (self._in_a_row + 1) % IN_A_ROW_MAX
-        if not self._in_a_row:
-            await asyncio.sleep(0)
-
-    def hear(self, message: Any) -> None:
-        """Somebody wants to log in."""
-        try:
-            ask = understood(message.data)
-        except (BadPayload, LookupError, ValueError, TypeError, AttributeError) as error:
-            log.warning("login request not understood", error=in_words(error))
-        else:
-            self._unasked.note(ask.client_id)
-            self._queue.put((message, ask), ask.address)
+        await self._bridge.run(self.questions.subscribe)
 
     def watch(self, arrived: Callable[[str], None]) -> None:
         self._arrived = arrived
@@ -164,9 +127,9 @@ class NatsLogins(NatsClients):
         return NatsRetained(self._bridge, self._auth, self._partitions)
 
     async def answer_forever(self) -> None:
-        """One question to the store for all who wait; then those come in who may, and then some of
-        the others are told that they may not. So whoever knocks a thousand times a second holds up
-        nobody: to look at a name costs some hundredths of a millisecond, an answer some tenths."""
+        """One question to the store for all who wait; then those are answered who may come in, and
+        then some of the others: to look at a name costs some hundredths of a millisecond, an answer
+        some tenths."""
         while True:
             waiting = await self._queue.take(LOOKED_AT_MAX, wait=not self._refused)
             done = await attempt(partial(self._look, waiting))
@@ -200,13 +163,13 @@ class NatsLogins(NatsClients):
         good: list[Answer] = []
         for message, ask in waiting:
             permissions = attempt_now(partial(self._permissions, ask, logins, listeners))
-            # What somebody says that nobody can work with is refused, and fails nobody else.
+            # A request that cannot be judged is refused, and fails no other.
             if permissions is None or isinstance(permissions, Failed):
                 self._queue.failed(ask.address)
-                self._refused.append((message, ask, None))
+                self._refused.add(message, ask)
             elif self.is_shut_out(ask.client_id):
                 # It may come in, but not now; others at its address have nothing to do with it.
-                self._refused.append((message, ask, None))
+                self._refused.add(message, ask)
             else:
                 user_id = user_of(ask, logins, listeners)
                 match self._shares.comes_in(user_id, ask.client_id):
@@ -215,19 +178,9 @@ class NatsLogins(NatsClients):
                     case None:
                         self._later.append((message, ask))
                     case False:
-                        self._refused.append((message, ask, None))
-        bad = [self._refused.pop() for _ in range(min(REFUSALS_EACH, len(self._refused)))]
-        self._tell(bad)
-        every = [*good, *bad]
+                        self._refused.add(message, ask)
+        every = [*good, *((message, ask, None) for message, ask in self._refused.take())]
         return [every[n : n + TOGETHER_MAX] for n in range(0, len(every), TOGETHER_MAX)]
-
-    def _tell(self, refused: Sequence[Answer]) -> None:
-        """Strangers write no more than this into the log."""
-        if times := self._told.times(len(refused)):
-            _, ask, _ = refused[-1]
-            shown = {"username": ask.username, "client_id": ask.client_id, "address": ask.address}
-            told = {name: said[:SHOWN_MAX] for name, said in shown.items()}
-            log.info("login refused", **told, times=times)
 
     async def _answer(self, part: Sequence[Answer]) -> None:
         now_us = self._clock.now_us()
@@ -240,8 +193,8 @@ class NatsLogins(NatsClients):
     def _permissions(
         self, ask: Ask, logins: Mapping[str, MqttLogin], listeners: Mapping[str, Listener]
     ) -> dict[str, Any] | None:
-        """What who logs in so may do; None where they may not come in. Our own names are refused by
-        the same rules: nobody is issued one."""
+        """What this login may do; None: it may not come in. Our own names are refused by the same
+        rules, because they are issued to nobody."""
         login = logins.get(ask.username)
         if login is not None:
             is_theirs = is_right(ask, login) and ask.client_id == login.client_id
@@ -280,7 +233,7 @@ async def open_logins(
     """
 
     async def begin_again() -> None:
-        await logins.begin_again()
+        await logins.questions.begin_again()
 
     async with open_bridge("logins") as bridge, trio.open_nursery() as nursery:
         system = await bridge.run(connect, access, "sys", access.sys_password)

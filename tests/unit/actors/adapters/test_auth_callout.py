@@ -10,10 +10,11 @@ from nats.aio.subscription import Subscription
 
 from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.memory.clocks import ManualClock
-from actors.adapters.nats.auth_callout import IN_A_ROW_MAX, NatsLogins
+from actors.adapters.nats.auth_callout import NatsLogins
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.keys import new_seed
 from actors.adapters.nats.lines import NatsAccess
+from actors.adapters.nats.login_questions import IN_A_ROW_MAX
 from actors.adapters.nats.subscription_shares import OF_DEVICE, RECENT_S
 from protocol.device.listeners import Listener
 from protocol.errors import Unavailable
@@ -92,7 +93,7 @@ def login(name: str = NAME, password: str = "pw", client_id: str | None = None) 
 async def answered(logins: NatsLogins, *messages: Message) -> list[int]:
     """How long the answers are that each got: a refusal is short."""
     for message in messages:
-        logins.hear(message)
+        logins.questions.read(message)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(logins.answer_forever)
         await trio.testing.wait_all_tasks_blocked()
@@ -117,7 +118,7 @@ async def test_others_have_a_turn_while_thousands_of_questions_are_read(parts: P
     many = 1_000
 
     async def read() -> int:
-        arrived: Any = Subscription(cast(Any, None), cb=logins._take)
+        arrived: Any = Subscription(cast(Any, None), cb=logins.questions.take)
         arrived._start(None)
         for n in range(many):
             arrived._pending_queue.put_nowait(login(f"stranger-{n}"))
