@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres.row_letters import note_device
+from actors.adapters.postgres.tables import ALARMS
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import (
@@ -21,12 +22,7 @@ from protocol.device.alarms import DROPPED, Alarm
 from protocol.records import Device
 from protocol.times import writable
 
-ALARM = (
-    "a.num, a.id::text, a.user_id::text, a.device_num, d.id::text AS device_id, a.feed_num,"
-    " f.id::text AS feed_id, a.kind, a.severity, a.state, a.since_at, a.count, a.raised_at,"
-    " a.acknowledged_at, a.cleared_at, a.value, a.detail"
-)
-FROM = "alarms a JOIN devices d ON d.num = a.device_num LEFT JOIN feeds f ON f.num = a.feed_num"
+ALARM, FROM = ALARMS.selected, ALARMS.source
 
 # What an alarm is, its actor says; that a person acknowledged it, it does not know. Another open
 # alarm in its place can only be one of an actor that lived elsewhere: the first stays.
@@ -64,28 +60,6 @@ SELECT d.user_id::text, d.num FROM alarms a JOIN devices d ON d.num = a.device_n
 WHERE a.num = $1
 """
 _Waiting = tuple[tuple[str, str], Alarm, float]
-
-
-def alarm(row: Any) -> Alarm:
-    return Alarm(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["user_id"],
-        device_num=row["device_num"],
-        device_id=row["device_id"],
-        feed_num=row["feed_num"],
-        feed_id=row["feed_id"],
-        kind=row["kind"],
-        severity=row["severity"],
-        state=row["state"],
-        since_us=row["since_at"],
-        count=row["count"],
-        raised_us=row["raised_at"],
-        acknowledged_us=row["acknowledged_at"],
-        cleared_us=row["cleared_at"],
-        value=row["value"],
-        detail=row["detail"],
-    )
 
 
 async def keep(connection: Any, changes: Sequence[Alarm]) -> bool:
@@ -134,7 +108,7 @@ async def open_alarms(connection: Any, device_nums: Sequence[int]) -> dict[int, 
     )
     by_device: dict[int, list[Alarm]] = {}
     for row in found:
-        by_device.setdefault(row["device_num"], []).append(alarm(row))
+        by_device.setdefault(row["device_num"], []).append(ALARMS.record(row))
     return by_device
 
 
@@ -155,7 +129,7 @@ async def acknowledge_alarm(
             user_id,
             alarm_id,
         )
-        found = None if row is None else alarm(row)
+        found = None if row is None else ALARMS.record(row)
         if found is not None and done == "UPDATE 1":
             await announce(connection, now_us, alarms=[found])
     return found
@@ -193,7 +167,7 @@ async def _pending(connection: Any, limit: int, after: int, *, apart: bool) -> W
 
 
 def _waiting(row: Any) -> _Waiting:
-    found = alarm(row)
+    found = ALARMS.record(row)
     writable(found.since_us)  # it is reckoned with
     return (row["user_id"], row["code"]), found, row["alarm_after_s"]
 

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres.occurrence_sync import follow
+from actors.adapters.postgres.tables import COMMANDS
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, computed
 from actors.adapters.postgres.wire.rows import columns
@@ -18,13 +19,7 @@ from protocol.records import AckChange
 # Of one device: a bound for a device that never answers, and for whoever commands it.
 OPEN_MAX = 1_000
 
-COMMAND = (
-    "c.num, c.id::text, c.user_id::text, d.id::text AS device_id, c.device_num,"
-    " d.code AS device_code, c.type, c.payload, c.state, c.parallel, c.created_at, c.expires_at,"
-    " c.next_try_at, c.attempts, c.sent_at, c.delivered_at, c.finished_at, c.detail, c.result,"
-    " c.version"
-)
-FROM = "commands c JOIN devices d ON d.num = c.device_num"
+COMMAND, FROM = COMMANDS.selected, COMMANDS.source
 IS_OPEN = "c.state IN ('queued', 'sent')"
 
 # A command whose texts cannot be read ends and is answered without them.
@@ -61,29 +56,7 @@ WHERE c.num = i.num
 """
 
 
-def command(row: Any) -> Command:
-    return Command(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["user_id"],
-        device_id=row["device_id"],
-        device_num=row["device_num"],
-        device_code=row["device_code"],
-        type=row["type"],
-        payload=row["payload"],
-        state=row["state"],
-        parallel=row["parallel"],
-        created_us=row["created_at"],
-        expires_us=row["expires_at"],
-        next_try_us=row["next_try_at"],
-        attempts=row["attempts"],
-        sent_us=row["sent_at"],
-        delivered_us=row["delivered_at"],
-        finished_us=row["finished_at"],
-        detail=row["detail"],
-        result=row["result"],
-        version=row["version"],
-    )
+command = COMMANDS.record
 
 
 def inserted(new: Sequence[Command]) -> list[list[Any]]:

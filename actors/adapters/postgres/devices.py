@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.listeners import tell_if_heard
 from actors.adapters.postgres.row_letters import note_row
+from actors.adapters.postgres.tables import DEVICES, LOGINS
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import always, whole_or_halves
 from actors.adapters.postgres.wire.optimistic_lock import revise
@@ -23,22 +25,13 @@ async def add_device(connection: Any, device: Device, login: MqttLogin) -> Devic
 
 
 async def _insert(connection: Any, device: Device, login: MqttLogin) -> Device:
+    new = msgspec.structs.replace(device, client_id=login.client_id)
     try:
         row = await connection.fetchrow(
-            "INSERT INTO devices AS d (id, user_id, code, name, offline_after_s, created_at,"
-            " username, client_id, password_sha256, offline_alarm)"
-            f" VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8, $9, $10)"
-            f" RETURNING {rows.DEVICE}",
-            device.id,
-            device.user_id,
-            device.code,
-            device.name,
-            device.offline_after_s,
-            device.created_us,
+            f"{DEVICES.insert('username', 'password_sha256')} RETURNING {rows.DEVICE}",
+            *DEVICES.arguments(new),
             login.username,
-            login.client_id,
             login.password_sha256,
-            device.offline_alarm,
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"you have a device {device.code!r} already") from None
@@ -67,17 +60,7 @@ async def device(connection: Any, user_id: str, device_id: str) -> Device | None
 
 async def update_device(connection: Any, device: Device, known: int | None) -> None:
     async with connection.transaction():
-        await revise(
-            connection,
-            "devices",
-            "num = $1",
-            "name = $2, offline_after_s = $3, offline_alarm = $4",
-            known,
-            device.num,
-            device.name,
-            device.offline_after_s,
-            device.offline_alarm,
-        )
+        await revise(connection, DEVICES, device, known)
         await tell_if_heard(connection, [device.user_id])
 
 
@@ -128,9 +111,9 @@ async def logins(connection: Any, usernames: Sequence[str]) -> dict[str, MqttLog
 
     async def read(some: Sequence[str]) -> list[MqttLogin]:
         found = await connection.fetch(
-            f"SELECT {rows.LOGIN} FROM devices WHERE username = ANY($1)", list(some)
+            f"SELECT {LOGINS.selected} FROM {LOGINS.source} WHERE d.username = ANY($1)", list(some)
         )
-        return [rows.login(row) for row in found]
+        return [LOGINS.record(row) for row in found]
 
     async def aside(username: str, error: Exception) -> None:
         row = await connection.fetchrow(

@@ -6,6 +6,7 @@ import asyncpg
 
 from actors.adapters.postgres.history_deletion import erase_feeds
 from actors.adapters.postgres.listeners import tell_if_heard
+from actors.adapters.postgres.tables import FEEDS
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import ABOUT_ROWS
 from actors.adapters.postgres.wire.optimistic_lock import revise
@@ -14,7 +15,7 @@ from actors.ports.store import FeedPage
 from protocol.device import commands
 from protocol.errors import Conflict
 from protocol.people import people
-from protocol.records import Feed, StoredReading, StoredRejection
+from protocol.records import Feed, StoredReading
 from protocol.rest.bounds import check_room, place_of_feeds
 from protocol.schedule import schedules
 from protocol.webhook import deliveries
@@ -46,39 +47,17 @@ async def _check_place(connection: Any, feed: Feed, most: int | None) -> None:
 
 async def _add_feed(connection: Any, feed: Feed) -> Feed:
     try:
-        num = await connection.fetchval(
-            "INSERT INTO feeds (id, user_id, device_id, key, name, unit, kind, enabled, min_value,"
-            " max_value, on_violation, created_at, alarm_after_s, alarm_after_count,"
-            " alarm_hysteresis, alarm_severity, retain_days)"
-            " VALUES ($1::text::uuid, $2::text::uuid, $3::text::uuid, $4, $5, $6, $7, $8, $9, $10,"
-            " $11, $12, $13, $14, $15, $16, $17)"
-            " RETURNING num",
-            feed.id,
-            feed.user_id,
-            feed.device_id,
-            feed.key,
-            feed.name,
-            feed.unit,
-            feed.kind,
-            feed.enabled,
-            feed.min_value,
-            feed.max_value,
-            feed.on_violation,
-            feed.created_us,
-            *_alarm_rule(feed),
-            feed.retain_days,
-        )
+        await connection.execute(FEEDS.insert(), *FEEDS.arguments(feed))
     except asyncpg.UniqueViolationError:
         raise Conflict(f"there is a feed {feed.key!r} in this place already") from None
     found = await feed_of(connection, feed.user_id, feed.id)
     assert found is not None
-    assert found.num == num
     return found
 
 
 async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
     row = await connection.fetchrow(
-        f"SELECT {rows.FEED} FROM {rows.FEED_FROM}"
+        f"SELECT {rows.FEED} FROM {FEEDS.source}"
         " WHERE f.id = $2::text::uuid AND f.user_id = $1::text::uuid",
         user_id,
         feed_id,
@@ -88,30 +67,8 @@ async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
 
 async def update_feed(connection: Any, feed: Feed, known: int | None) -> None:
     async with connection.transaction():
-        await revise(
-            connection,
-            "feeds",
-            "num = $1",
-            "name = $2, unit = $3, enabled = $4, min_value = $5, max_value = $6,"
-            " on_violation = $7, alarm_after_s = $8, alarm_after_count = $9,"
-            " alarm_hysteresis = $10, alarm_severity = $11, retain_days = $12",
-            known,
-            feed.num,
-            feed.name,
-            feed.unit,
-            feed.enabled,
-            feed.min_value,
-            feed.max_value,
-            feed.on_violation,
-            *_alarm_rule(feed),
-            feed.retain_days,
-        )
+        await revise(connection, FEEDS, feed, known)
         await tell_if_heard(connection, [feed.user_id])
-
-
-def _alarm_rule(feed: Feed) -> tuple[float, int, float, str]:
-    rule = feed.alarm
-    return rule.after_s, rule.after_count, rule.hysteresis, rule.severity
 
 
 async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
@@ -147,26 +104,6 @@ async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:
         StoredReading(row["ts"], row["device_num"], row["digest"], rows.value(row), row["flagged"])
         for row in found
     ]
-
-
-REJECTION = (
-    "r.num, r.id::text, r.device_id::text, r.received_at, r.topic, r.payload, r.encoding, r.reason,"
-    " r.detail"
-)
-
-
-def rejection(row: Any) -> StoredRejection:
-    return StoredRejection(
-        num=row["num"],
-        id=row["id"],
-        received_us=row["received_at"],
-        topic=row["topic"],
-        payload=row["payload"],
-        encoding=row["encoding"],
-        reason=row["reason"],
-        detail=row["detail"],
-        device_id=row["device_id"],
-    )
 
 
 _OLD = (

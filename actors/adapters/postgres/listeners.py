@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.adapters.postgres.people import CHANNEL
 from actors.adapters.postgres.row_letters import note_listener
+from actors.adapters.postgres.tables import LISTENERS
 from actors.adapters.postgres.wire.isolation import (
     MAY_BE_ROWS,
     always,
@@ -16,38 +17,28 @@ from actors.adapters.postgres.wire.isolation import (
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.dead_letters import reason_of
 from protocol.device.listeners import AGAIN, Listener
-from protocol.times import writable
-
-_LISTENER = "user_id::text, username, password_sha256, home_assistant, created_at"
+from protocol.times import check_times
 
 
 def _listener(row: Any) -> Listener:
-    return Listener(
-        user_id=row["user_id"],
-        username=row["username"],
-        password_sha256=row["password_sha256"],
-        home_assistant=row["home_assistant"],
-        created_us=writable(row["created_at"]),
-    )
+    found = LISTENERS.record(row)
+    check_times(found)
+    return found
 
 
 async def listener_where(connection: Any, where: str, value: str) -> Listener | None:
-    row = await connection.fetchrow(f"SELECT {_LISTENER} FROM listeners WHERE {where}", value)
+    row = await connection.fetchrow(
+        f"SELECT {LISTENERS.selected} FROM {LISTENERS.source} WHERE {where}", value
+    )
     return None if row is None else _listener(row)
 
 
 async def set_listener(connection: Any, new: Listener) -> None:
     async with connection.transaction():
+        anew = ", ".join(f"{each.name} = excluded.{each.name}" for each in LISTENERS.settings)
         await connection.execute(
-            "INSERT INTO listeners (user_id, username, password_sha256, home_assistant, created_at)"
-            " VALUES ($1::text::uuid, $2, $3, $4, $5) ON CONFLICT (user_id) DO UPDATE SET"
-            " username = excluded.username, password_sha256 = excluded.password_sha256,"
-            " home_assistant = excluded.home_assistant, created_at = excluded.created_at",
-            new.user_id,
-            new.username,
-            new.password_sha256,
-            new.home_assistant,
-            new.created_us,
+            f"{LISTENERS.insert()} ON CONFLICT (user_id) DO UPDATE SET {anew}",
+            *LISTENERS.arguments(new),
         )
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, new.user_id)
 
@@ -69,8 +60,8 @@ async def tell_if_heard(connection: Any, user_ids: Sequence[str]) -> None:
 
 async def delete_listener(connection: Any, user_id: str) -> Listener | None:
     row = await connection.fetchrow(
-        "DELETE FROM listeners WHERE user_id = $1::text::uuid"
-        f" RETURNING {_LISTENER}, pg_notify($2, user_id::text)",
+        "DELETE FROM listeners n WHERE user_id = $1::text::uuid"
+        f" RETURNING {LISTENERS.selected}, pg_notify($2, user_id::text)",
         user_id,
         CHANNEL,
     )
@@ -99,7 +90,8 @@ async def listener_logins(connection: Any, usernames: Sequence[str]) -> dict[str
 
     async def read(some: Sequence[str]) -> list[Listener]:
         found = await connection.fetch(
-            f"SELECT {_LISTENER} FROM listeners WHERE username = ANY($1)", list(some)
+            f"SELECT {LISTENERS.selected} FROM {LISTENERS.source} WHERE username = ANY($1)",
+            list(some),
         )
         return [computed(_listener, row) for row in found]
 
@@ -118,7 +110,9 @@ async def _of_users(connection: Any, user_ids: Sequence[str] | None) -> list[Lis
     """Of these users, or of all."""
     which = "" if user_ids is None else " WHERE user_id = ANY($1::text[]::uuid[])"
     asked = () if user_ids is None else (list(user_ids),)
-    found = await connection.fetch(f"SELECT {_LISTENER} FROM listeners{which}", *asked)
+    found = await connection.fetch(
+        f"SELECT {LISTENERS.selected} FROM {LISTENERS.source}{which}", *asked
+    )
     return [computed(_listener, row) for row in found]
 
 

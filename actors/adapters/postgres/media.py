@@ -2,14 +2,11 @@
 
 from typing import Any
 
+from actors.adapters.postgres.tables import MEDIA
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
 from protocol.media.media import MediaCounts, Tally
 from protocol.records import Media
-
-MEDIA = (
-    "num, id::text, user_id::text, filename, content_type, size, sha256, width, height, created_at"
-)
 
 # What may still need media: the words of the conflict, and a query that gives true for its id ($1).
 # Whatever noun comes to refer to media adds its line here.
@@ -21,49 +18,24 @@ NEEDED_BY = {
 }
 
 
-def record(row: Any) -> Media:
-    return Media(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["user_id"],
-        filename=row["filename"],
-        content_type=row["content_type"],
-        size=row["size"],
-        sha256=row["sha256"],
-        width=row["width"],
-        height=row["height"],
-        created_us=row["created_at"],
-    )
-
-
 async def add_media(connection: Any, media: Media) -> Media:
     # The update changes nothing: it makes the row that is there already come back.
     row = await connection.fetchrow(
-        "INSERT INTO media (id, user_id, filename, content_type, size, sha256, width, height,"
-        " created_at) VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8, $9)"
-        " ON CONFLICT (sha256, user_id) DO UPDATE SET sha256 = excluded.sha256"
-        f" RETURNING {MEDIA}",
-        media.id,
-        media.user_id,
-        media.filename,
-        media.content_type,
-        media.size,
-        media.sha256,
-        media.width,
-        media.height,
-        media.created_us,
+        f"{MEDIA.insert()} ON CONFLICT (sha256, user_id) DO UPDATE SET sha256 = excluded.sha256"
+        f" RETURNING {MEDIA.selected}",
+        *MEDIA.arguments(media),
     )
-    return record(row)
+    return MEDIA.record(row)
 
 
 async def media_by_id(connection: Any, media_id: str, user_id: str | None) -> Media | None:
     row = await connection.fetchrow(
-        f"SELECT {MEDIA} FROM media WHERE id = $1::text::uuid"
-        " AND ($2::text IS NULL OR user_id = $2::text::uuid)",
+        f"SELECT {MEDIA.selected} FROM {MEDIA.source} WHERE m.id = $1::text::uuid"
+        " AND ($2::text IS NULL OR m.user_id = $2::text::uuid)",
         media_id,
         user_id,
     )
-    return None if row is None else record(row)
+    return None if row is None else MEDIA.record(row)
 
 
 async def delete_media(connection: Any, user_id: str, media_id: str) -> None:

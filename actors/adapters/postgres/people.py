@@ -11,7 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.wire import connections, rows
+from actors.adapters.postgres.tables import AUDIT, SESSIONS, USERS
+from actors.adapters.postgres.wire import connections
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict, Unavailable
@@ -21,25 +22,10 @@ from protocol.records import User
 CHANNEL = "roost_people"
 ANSWER_WITHIN_S = 3.0
 
-SESSION = (
-    "s.num, s.id::text, s.user_id::text AS owner_id, s.created_at, s.expires_at, s.address, s.agent"
-)
-AUDIT = "l.num, l.user_id::text AS owner_id, l.at, l.action, l.subject, l.address, l.agent"
-
 
 async def add_user(connection: Any, user: User) -> None:
     try:
-        await connection.execute(
-            "INSERT INTO users (id, email, full_name, password_hash, created_at, idp, subject)"
-            " VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7)",
-            user.id,
-            user.email,
-            user.full_name,
-            user.password_hash,
-            user.created_us,
-            user.idp,
-            user.subject,
-        )
+        await connection.execute(USERS.insert(), *USERS.arguments(user))
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from None
 
@@ -56,11 +42,11 @@ async def user_by_email(connection: Any, email: str) -> User | None:
 async def account(connection: Any, email: str) -> tuple[User, frozenset[str]] | None:
     # In one statement: two would tell by their time who has an account.
     row = await connection.fetchrow(
-        f"SELECT {rows.USER}, ARRAY(SELECT DISTINCT s.address FROM sessions s"
+        f"SELECT {USERS.selected}, ARRAY(SELECT DISTINCT s.address FROM sessions s"
         " WHERE s.user_id = u.id) AS addresses FROM users u WHERE lower(u.email) = lower($1)",
         email,
     )
-    return None if row is None else (rows.user(row), frozenset(row["addresses"]))
+    return None if row is None else (USERS.record(row), frozenset(row["addresses"]))
 
 
 async def user_by_subject(connection: Any, idp: str, subject: str) -> User | None:
@@ -72,24 +58,14 @@ async def user(connection: Any, user_id: str) -> User | None:
 
 
 async def _user(connection: Any, where: str, *args: Any) -> User | None:
-    row = await connection.fetchrow(f"SELECT {rows.USER} FROM users u WHERE {where}", *args)
-    return None if row is None else rows.user(row)
+    row = await connection.fetchrow(f"SELECT {USERS.selected} FROM users u WHERE {where}", *args)
+    return None if row is None else USERS.record(row)
 
 
 async def update_user(connection: Any, user: User, *, sign_out: bool, known: int | None) -> None:
     async with connection.transaction():
         try:
-            await revise(
-                connection,
-                "users",
-                "id = $1::text::uuid",
-                "email = $2, full_name = $3, password_hash = $4",
-                known,
-                user.id,
-                user.email,
-                user.full_name,
-                user.password_hash,
-            )
+            await revise(connection, USERS, user, known)
         except asyncpg.UniqueViolationError as error:
             raise _taken(error) from None
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, user.id)
@@ -113,16 +89,7 @@ async def add_session(connection: Any, new: Session, password_hash: str | None) 
         )
         if not same:
             return False
-        await connection.execute(
-            "INSERT INTO sessions (id, user_id, created_at, expires_at, address, agent)"
-            " VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6)",
-            new.id,
-            new.user_id,
-            new.created_us,
-            new.expires_us,
-            new.address,
-            new.agent,
-        )
+        await connection.execute(SESSIONS.insert(), *SESSIONS.arguments(new))
         await connection.fetch(
             "DELETE FROM sessions WHERE num IN (SELECT num FROM sessions"
             " WHERE user_id = $1::text::uuid ORDER BY num DESC OFFSET $2)"
@@ -136,23 +103,11 @@ async def add_session(connection: Any, new: Session, password_hash: str | None) 
 
 async def session_of(connection: Any, session_id: str) -> tuple[Session, User] | None:
     row = await connection.fetchrow(
-        f"SELECT {SESSION}, {rows.USER} FROM sessions s JOIN users u ON u.id = s.user_id"
-        " WHERE s.id = $1::text::uuid",
+        f"SELECT {SESSIONS.selected}, {USERS.selected} FROM sessions s"
+        " JOIN users u ON u.id = s.user_id WHERE s.id = $1::text::uuid",
         session_id,
     )
-    return None if row is None else (session(row), rows.user(row))
-
-
-def session(row: Any) -> Session:
-    return Session(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["owner_id"],
-        created_us=row["created_at"],
-        expires_us=row["expires_at"],
-        address=row["address"],
-        agent=row["agent"],
-    )
+    return None if row is None else (SESSIONS.record(row), USERS.record(row))
 
 
 async def sessions_alive(connection: Any, session_ids: Collection[str]) -> set[str]:
@@ -194,28 +149,7 @@ async def take_ticket(connection: Any, sha256: bytes, now_us: int) -> str | None
 
 
 async def add_audit(connection: Any, entry: AuditEntry) -> None:
-    await connection.execute(
-        "INSERT INTO audit_log (user_id, at, action, subject, address, agent)"
-        " VALUES ($1::text::uuid, $2, $3, $4, $5, $6)",
-        entry.user_id,
-        entry.at_us,
-        entry.action,
-        entry.subject,
-        entry.address,
-        entry.agent,
-    )
-
-
-def audit_entry(row: Any) -> AuditEntry:
-    return AuditEntry(
-        num=row["num"],
-        user_id=row["owner_id"],
-        at_us=row["at"],
-        action=row["action"],
-        subject=row["subject"],
-        address=row["address"],
-        agent=row["agent"],
-    )
+    await connection.execute(AUDIT.insert(), *AUDIT.arguments(entry))
 
 
 async def _follow(

@@ -5,7 +5,8 @@ from typing import Any
 
 from actors.adapters.postgres import commands, occurrence_sync, schedules
 from actors.adapters.postgres.dead_letters import clear
-from actors.adapters.postgres.schedules import ADD_OCCURRENCES, SCHEDULE, schedule
+from actors.adapters.postgres.schedules import ADD_OCCURRENCES
+from actors.adapters.postgres.tables import SCHEDULES
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire.claims import Work, each_apart
 from actors.adapters.postgres.wire.isolation import computed, newest_of, whole_or_apart
@@ -71,14 +72,14 @@ _WHERE_UNPLANNED = """
 FROM media_schedules s WHERE s.plan_at <= $1 ORDER BY s.plan_at LIMIT $2
 FOR UPDATE OF s SKIP LOCKED
 """
-_UNPLANNED = f"SELECT {SCHEDULE} {_WHERE_UNPLANNED}"
+_UNPLANNED = f"SELECT {SCHEDULES.selected} {_WHERE_UNPLANNED}"
 _UNPLANNED_KEYS = f"SELECT s.num, s.id::text, s.user_id::text {_WHERE_UNPLANNED}"
 _PLANNED = "UPDATE media_schedules SET planned_at = $2, plan_at = $3 WHERE num = $1"
 _PLANNING = Work(
     name=PLANS,
     table="media_schedules",
     due="plan_at",
-    row=f"SELECT {SCHEDULE} FROM media_schedules s WHERE s.num = $1",
+    row=f"SELECT {SCHEDULES.selected} FROM media_schedules s WHERE s.num = $1",
     others=newest_of("media_schedules"),
 )
 
@@ -135,7 +136,7 @@ def _due(row: Any) -> Due:
             due_us=row["due_at"],
             version=row["o_version"],
         ),
-        schedule=schedule(row),
+        schedule=SCHEDULES.record(row),
         device_num=row["device_num"],
         device_code=row["code"],
         is_online=row["status"] != "offline",
@@ -155,7 +156,7 @@ async def _plan(
     found = await connection.fetch(_UNPLANNED_KEYS if apart else _UNPLANNED, now_us, limit)
 
     async def one(_: Any, row: Any) -> None:
-        more, due = computed(planner, computed(schedule, row))
+        more, due = computed(planner, computed(SCHEDULES.record, row))
         await connection.execute(ADD_OCCURRENCES, more.num, due)
         await connection.execute(_PLANNED, more.num, more.planned_us, more.plan_us)
 

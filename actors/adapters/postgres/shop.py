@@ -1,10 +1,12 @@
 """Products and orders."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
 
+from actors.adapters.postgres.tables import ORDERS, PRODUCTS
 from actors.adapters.postgres.wire.isolation import computed
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
@@ -23,12 +25,6 @@ from protocol.shop.shop import (
     WantedItem,
 )
 
-PRODUCT = (
-    "p.num, p.id::text, p.user_id::text, p.name, p.sku, p.description, p.price, p.stock,"
-    " p.created_at, p.version"
-)
-ORDER = "o.num, o.id::text, o.user_id::text, o.state, o.total, o.note, o.created_at, o.finished_at"
-
 _SUMS = """
 SELECT {day}, count(*), coalesce(sum(o.total), 0) AS total, coalesce(sum(i.pieces), 0) AS items
 FROM orders o CROSS JOIN LATERAL (
@@ -38,54 +34,29 @@ WHERE o.user_id = $1::text::uuid AND o.created_at >= $2 AND o.created_at < $3
 """
 
 
-def product(row: Any) -> Product:
-    return Product(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["user_id"],
-        name=row["name"],
-        sku=row["sku"],
-        description=row["description"],
-        price=row["price"],
-        stock=row["stock"],
-        created_us=row["created_at"],
-        version=row["version"],
-    )
-
-
 async def add_product(connection: Any, new: Product) -> Product:
     try:
         row = await connection.fetchrow(
-            "INSERT INTO products AS p (id, user_id, name, sku, description, price, stock,"
-            " created_at, version) SELECT $1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8,"
-            " $9 WHERE (SELECT count(*) FROM products WHERE user_id = $2::text::uuid) < $10"
-            f" RETURNING {PRODUCT}",
-            new.id,
-            new.user_id,
-            new.name,
-            new.sku,
-            new.description,
-            new.price,
-            new.stock,
-            new.created_us,
-            new.version,
-            PRODUCTS_MAX,
+            f"INSERT INTO products AS p ({PRODUCTS.names}) SELECT {PRODUCTS.values}"
+            " WHERE (SELECT count(*) FROM products WHERE user_id = $2::text::uuid)"
+            f" < {PRODUCTS_MAX} RETURNING {PRODUCTS.selected}",
+            *PRODUCTS.arguments(new),
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"you have a product {new.sku!r} already") from None
     if row is None:
         raise Conflict(f"you have {PRODUCTS_MAX} products already")
-    return product(row)
+    return PRODUCTS.record(row)
 
 
 async def product_of(connection: Any, user_id: str, product_id: str) -> Product | None:
     row = await connection.fetchrow(
-        f"SELECT {PRODUCT} FROM products p WHERE p.user_id = $1::text::uuid"
+        f"SELECT {PRODUCTS.selected} FROM products p WHERE p.user_id = $1::text::uuid"
         " AND p.id = $2::text::uuid",
         user_id,
         product_id,
     )
-    return None if row is None else product(row)
+    return None if row is None else PRODUCTS.record(row)
 
 
 async def update_product(
@@ -96,7 +67,7 @@ async def update_product(
             "UPDATE products p SET name = $3, sku = $4, description = $5, price = $6,"
             " stock = coalesce($7, stock), version = version + 1"
             " WHERE num = $1 AND version = $2"
-            f" RETURNING {PRODUCT}",
+            f" RETURNING {PRODUCTS.selected}",
             changed.num,
             known,
             changed.name,
@@ -107,7 +78,7 @@ async def update_product(
         )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"you have a product {changed.sku!r} already") from None
-    return None if row is None else product(row)
+    return None if row is None else PRODUCTS.record(row)
 
 
 async def delete_product(connection: Any, user_id: str, product_id: str) -> None:
@@ -134,12 +105,12 @@ async def add_order(
             return known
         # Locked in the order of their numbers, so that two orders never wait for each other.
         found = await connection.fetch(
-            f"SELECT {PRODUCT} FROM products p WHERE p.user_id = $1::text::uuid"
+            f"SELECT {PRODUCTS.selected} FROM products p WHERE p.user_id = $1::text::uuid"
             " AND p.id = ANY($2::text[]::uuid[]) ORDER BY p.num FOR NO KEY UPDATE",
             user_id,
             sorted({wish.product_id for wish in wishes}),
         )
-        locked = {row["id"]: product(row) for row in found}
+        locked = {row["id"]: PRODUCTS.record(row) for row in found}
         items = shop.taken(wishes, locked)
         nums = [locked[item.product_id].num for item in items]
         await connection.execute(
@@ -195,7 +166,7 @@ async def order_of(
     connection: Any, user_id: str, order_id: str, *, lock: bool = False
 ) -> Order | None:
     found = await connection.fetch(
-        f"SELECT {ORDER} FROM orders o WHERE o.user_id = $1::text::uuid"
+        f"SELECT {ORDERS.selected} FROM orders o WHERE o.user_id = $1::text::uuid"
         f" AND o.id = $2::text::uuid{' FOR UPDATE' if lock else ''}",
         user_id,
         order_id,
@@ -221,21 +192,7 @@ async def with_items(connection: Any, found: Sequence[Any]) -> list[Order]:
                     quantity=row["quantity"],
                 )
             )
-    return [computed(_order, row, items[row["num"]]) for row in found]
-
-
-def _order(row: Any, items: Sequence[OrderItem]) -> Order:
-    return Order(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["user_id"],
-        items=tuple(items),
-        total=row["total"],
-        state=row["state"],
-        note=row["note"],
-        created_us=row["created_at"],
-        finished_us=row["finished_at"],
-    )
+    return [computed(partial(ORDERS.record, row, items=tuple(items[row["num"]]))) for row in found]
 
 
 async def finish_order(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import webhook_outbox as delivering
-from actors.adapters.postgres.webhook_outbox import WEBHOOK, webhook
+from actors.adapters.postgres.tables import WEBHOOKS
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.shares import check_share
@@ -15,45 +15,26 @@ from protocol.webhook.deliveries import WEBHOOKS_MAX, News, Outcome, Webhook, We
 async def add_webhook(connection: Any, new: Webhook, most: int) -> Webhook:
     async with connection.transaction():
         await check_share(connection, "webhooks", new.user_id, most)
-        await connection.execute(
-            "INSERT INTO webhooks (id, user_id, created_at, url, events, secret, description,"
-            " enabled) VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, $6, $7, $8)",
-            new.id,
-            new.user_id,
-            new.created_us,
-            *_settings(new),
-        )
+        await connection.execute(WEBHOOKS.insert(), *WEBHOOKS.arguments(new))
         added = await webhook_of(connection, new.user_id, new.id)
     assert added is not None
     return added
 
 
-def _settings(of: Webhook) -> tuple[Any, ...]:
-    return of.url, list(of.events), of.secret, of.description, of.enabled
-
-
 async def webhook_of(connection: Any, user_id: str, webhook_id: str) -> Webhook | None:
     row = await connection.fetchrow(
-        f"SELECT {WEBHOOK} FROM webhooks w WHERE w.user_id = $1::text::uuid"
+        f"SELECT {WEBHOOKS.selected} FROM {WEBHOOKS.source} WHERE w.user_id = $1::text::uuid"
         " AND w.id = $2::text::uuid",
         user_id,
         webhook_id,
     )
-    return None if row is None else webhook(row)
+    return None if row is None else WEBHOOKS.record(row)
 
 
 async def update_webhook(connection: Any, changed: Webhook, known: int | None) -> None:
     async with connection.transaction():
-        await revise(
-            connection,
-            "webhooks",
-            "num = $1",
-            "url = $2, events = $3, secret = $4, description = $5, enabled = $6, failures = 0,"
-            " paused_at = NULL",
-            known,
-            changed.num,
-            *_settings(changed),
-        )
+        also = "failures = 0, paused_at = NULL"
+        await revise(connection, WEBHOOKS, changed, known, also=also)
         await connection.execute(
             "UPDATE webhook_deliveries SET next_try_at = $2 WHERE webhook_num = $1"
             " AND state = 'pending' AND next_try_at > $2",

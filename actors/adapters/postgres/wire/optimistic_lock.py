@@ -1,27 +1,33 @@
 """Changes of settings that know which settings they change."""
 
+from operator import attrgetter
 from typing import Any
 
+from actors.adapters.postgres.wire.table import R, Table
 from protocol.errors import Outdated
 
 
 async def revise(
-    connection: Any, table: str, key: str, sets: str, known: int | None, *args: Any
+    connection: Any, table: Table[R], changed: R, known: int | None, *, also: str = ""
 ) -> None:
-    """`UPDATE table SET sets WHERE key = $1`, one revision on.
+    """Write the settings of a record, one revision on.
 
     Args:
-        sets: with the parameters `$2` and so on, of `args`, whose first is the key.
         known: the revision that is changed; whichever there is without it.
+        also: further columns that this sets, as in `failures = 0`.
 
     Raises:
         Outdated: it is another by now.
     """
-    last = len(args) + 1
+    columns = [table.key, *table.settings]
+    key, *sets = [f"{c.name} = {c.parameter(n)}" for n, c in enumerate(columns, 1)]
+    if also:
+        sets.append(also)
+    last = len(columns) + 1
     revision = await connection.fetchval(
-        f"UPDATE {table} SET {sets}, revision = revision + 1 WHERE {key}"
+        f"UPDATE {table.name} SET {', '.join(sets)}, revision = revision + 1 WHERE {key}"
         f" AND (${last}::integer IS NULL OR revision = ${last}) RETURNING revision",
-        *args,
+        *(attrgetter(column.path)(changed) for column in columns),
         known,
     )
     if revision is None and known is not None:
