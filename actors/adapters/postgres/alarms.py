@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres.row_letters import note_device
-from actors.adapters.postgres.tables import ALARMS
+from actors.adapters.postgres.tables import ALARMS, DEVICES
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import (
@@ -180,13 +180,13 @@ async def online_devices(connection: Any) -> list[Device]:
 async def _online(connection: Any, *, apart: bool) -> list[Device]:
     if not apart:
         found = await connection.fetch(
-            f"SELECT {rows.DEVICE} FROM devices d WHERE status <> 'offline'"
+            f"SELECT {DEVICES.selected} FROM devices d WHERE status <> 'offline'"
         )
         return [computed(rows.device, row) for row in found]
 
     async def read(nums: Sequence[int]) -> list[Device]:
         found = await connection.fetch(
-            f"SELECT {rows.DEVICE} FROM devices d WHERE num = ANY($1)", list(nums)
+            f"SELECT {DEVICES.selected} FROM devices d WHERE num = ANY($1)", list(nums)
         )
         return [computed(rows.device, row) for row in found]
 

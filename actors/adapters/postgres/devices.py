@@ -28,7 +28,7 @@ async def _insert(connection: Any, device: Device, login: MqttLogin) -> Device:
     new = msgspec.structs.replace(device, client_id=login.client_id)
     try:
         row = await connection.fetchrow(
-            f"{DEVICES.insert('username', 'password_sha256')} RETURNING {rows.DEVICE}",
+            f"{DEVICES.insert('username', 'password_sha256')} RETURNING {DEVICES.selected}",
             *DEVICES.arguments(new),
             login.username,
             login.password_sha256,
@@ -50,7 +50,7 @@ async def add_devices(
 
 async def device(connection: Any, user_id: str, device_id: str) -> Device | None:
     row = await connection.fetchrow(
-        f"SELECT {rows.DEVICE} FROM devices d"
+        f"SELECT {DEVICES.selected} FROM devices d"
         " WHERE d.id = $2::text::uuid AND d.user_id = $1::text::uuid",
         user_id,
         device_id,

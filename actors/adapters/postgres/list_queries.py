@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from actors.adapters.postgres import occurrence_sync, shop, tables
+from actors.adapters.postgres import shop, tables
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import computed
 
@@ -93,7 +93,7 @@ def _id_of(expression: str) -> str:
 _ALL = (
     Noun(
         name="devices",
-        select=rows.DEVICE,
+        select=tables.DEVICES.selected,
         tables=tables.DEVICES.source,
         number="d.num::bigint",
         owner="d.user_id",
@@ -165,11 +165,11 @@ _ALL = (
     ),
     Noun(
         name="occurrences",
-        select=occurrence_sync.OCCURRENCE,
-        tables=occurrence_sync.FROM,
+        select=tables.OCCURRENCES.selected,
+        tables=tables.OCCURRENCES.source,
         number="o.num",
         owner="s.user_id",
-        records=_each(occurrence_sync.occurrence),
+        records=_each(tables.OCCURRENCES.record),
         sorts={"due_at": _time("o.due_at"), "state": _text("o.state")},
         filters={"schedule_id": _id_of("s.id"), "state": _any_of("o.state")},
     ),

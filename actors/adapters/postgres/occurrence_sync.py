@@ -3,17 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from actors.adapters.postgres.tables import OCCURRENCES
 from actors.adapters.postgres.wire.isolation import computed
 from actors.adapters.postgres.wire.rows import columns
 from protocol.device.commands import Command
 from protocol.schedule.schedules import Occurrence, followed
-
-OCCURRENCE = (
-    "o.num, o.id::text, s.id::text AS schedule_id, s.user_id::text, s.device_id::text, o.due_at,"
-    " o.state, o.command_id::text, o.triggered_at, o.acknowledged_at, o.completed_at, o.detail,"
-    " o.version"
-)
-FROM = "schedule_occurrences o JOIN media_schedules s ON s.num = o.schedule_num"
 
 _KINDS = ("bigint", *["text"] * 2, *["timestamptz"] * 3, "text", "integer")
 
@@ -32,24 +26,6 @@ WHERE o.num = i.num
 
 
 _UPDATE = updating(1)
-
-
-def occurrence(row: Any) -> Occurrence:
-    return Occurrence(
-        num=row["num"],
-        id=row["id"],
-        schedule_id=row["schedule_id"],
-        user_id=row["user_id"],
-        device_id=row["device_id"],
-        due_us=row["due_at"],
-        state=row["state"],
-        command_id=row["command_id"],
-        triggered_us=row["triggered_at"],
-        acknowledged_us=row["acknowledged_at"],
-        completed_us=row["completed_at"],
-        detail=row["detail"],
-        version=row["version"],
-    )
 
 
 def updated(changed: Sequence[Occurrence]) -> list[list[Any]]:
@@ -77,7 +53,7 @@ async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
 
 
 # What a command says takes its place: so it is not read, and nobody waits who cannot read it.
-_NO_DETAIL = OCCURRENCE.replace("o.detail", "'' AS detail")
+_NO_DETAIL = OCCURRENCES.selected.replace("o.detail", "'' AS detail")
 
 
 async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrence, ...]:
@@ -86,12 +62,13 @@ async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrenc
     if not by_id:
         return ()
     found = await connection.fetch(
-        f"SELECT {_NO_DETAIL} FROM {FROM} WHERE o.command_id = ANY($1::text[]::uuid[])"
-        " ORDER BY o.num FOR UPDATE OF o",
+        f"SELECT {_NO_DETAIL} FROM {OCCURRENCES.source}"
+        " WHERE o.command_id = ANY($1::text[]::uuid[]) ORDER BY o.num FOR UPDATE OF o",
         list(by_id),
     )
     occurrences = [
-        computed(followed, computed(occurrence, row), by_id[row["command_id"]]) for row in found
+        computed(followed, computed(OCCURRENCES.record, row), by_id[row["command_id"]])
+        for row in found
     ]
     await update(connection, occurrences)
     return tuple(occurrences)

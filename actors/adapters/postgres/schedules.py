@@ -5,8 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.occurrence_sync import OCCURRENCE, occurrence
-from actors.adapters.postgres.tables import SCHEDULES
+from actors.adapters.postgres.tables import OCCURRENCES, SCHEDULES
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
 from protocol.errors import Conflict
@@ -63,12 +62,13 @@ async def update_schedule(
             " state = CASE WHEN due_at = ANY($2) THEN 'pending' ELSE 'cancelled' END"
             " WHERE schedule_num = $1 AND (state = 'pending' AND NOT due_at = ANY($2)"
             " OR state = 'cancelled' AND command_id IS NULL AND due_at = ANY($2)) RETURNING *)"
-            f" SELECT {OCCURRENCE} FROM o JOIN media_schedules s ON s.num = o.schedule_num",
+            f" SELECT {OCCURRENCES.selected} FROM o"
+            " JOIN media_schedules s ON s.num = o.schedule_num",
             changed.num,
             list(due),
         )
         await connection.execute(ADD_OCCURRENCES, changed.num, list(due))
-    return [occurrence(row) for row in rows]
+    return [OCCURRENCES.record(row) for row in rows]
 
 
 async def delete_schedule(connection: Any, user_id: str, schedule_id: str) -> None:

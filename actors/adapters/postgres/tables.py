@@ -11,7 +11,7 @@ from protocol.device.listeners import Listener
 from protocol.people.access import ApiKey
 from protocol.people.people import AuditEntry, Session
 from protocol.records import Device, Feed, Media, MqttLogin, StoredRejection, User
-from protocol.schedule.schedules import Schedule
+from protocol.schedule.schedules import Occurrence, Schedule
 from protocol.shop.shop import Order, Product
 from protocol.webhook.deliveries import Webhook, WebhookDelivery
 
@@ -75,6 +75,12 @@ SCHEDULES = Table(
         *("misfire", "grace_s", "enabled", "planned_us", "plan_us"),
     ),
     elsewhere={"next_us": NEXT_AT},
+)
+OCCURRENCES = Table(
+    "schedule_occurrences o",
+    Occurrence,
+    joins="JOIN media_schedules s ON s.num = o.schedule_num",
+    elsewhere={"schedule_id": "s.id", "user_id": "s.user_id", "device_id": "s.device_id"},
 )
 PRODUCTS = Table("products p", Product, settings=("name", "sku", "description", "price", "stock"))
 ORDERS = Table("orders o", Order, given=("items",))

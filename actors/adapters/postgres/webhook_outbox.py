@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from actors.adapters.postgres import tables
 from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire.claims import Work, each_apart
 from actors.adapters.postgres.wire.isolation import (
@@ -33,14 +34,7 @@ from protocol.webhook.deliveries import (
     WebhookDelivery,
 )
 
-WEBHOOK = (
-    "w.num, w.id::text, w.user_id::text, w.url, w.events, w.secret, w.description, w.enabled,"
-    " w.created_at, w.failures, w.paused_at, w.dropped, w.revision"
-)
-DELIVERY = (
-    "d.num, d.id::text, d.webhook_num, d.event_id::text, d.type, d.body, d.state, d.created_at,"
-    " d.next_try_at, d.attempts, d.last_status, d.detail, d.finished_at"
-)
+_DELIVERY = tables.DELIVERIES.selected
 
 # As far as there may be, in an index of what waits.
 _WAITING = (
@@ -76,15 +70,14 @@ FROM webhooks w CROSS JOIN LATERAL (
 WHERE w.enabled AND NOT coalesce({_IS_PAUSED}, false) AND NOT w.num = ANY($4)
 ORDER BY d.num LIMIT $5
 """
-_ERRAND = f"{DELIVERY}, w.user_id::text, w.url, w.secret"
+_ERRAND = f"{_DELIVERY}, w.user_id::text, w.url, w.secret"
 _DUE = f"SELECT {_ERRAND} {_WHERE_DUE}"
 _DUE_KEYS = f"SELECT d.num, d.id::text, w.user_id::text {_WHERE_DUE}"
 _WORK = Work(
     name=WEBHOOKS,
     table="webhook_deliveries",
     due="next_try_at",
-    row=f"SELECT {_ERRAND} FROM webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num"
-    " WHERE d.num = $1",
+    row=f"SELECT {_ERRAND} FROM {tables.DELIVERIES.source} WHERE d.num = $1",
     # What cannot be read may be a webhook.
     others="""
 SELECT d.num FROM webhooks w CROSS JOIN LATERAL (
@@ -106,42 +99,6 @@ UPDATE webhook_deliveries d SET attempts = i.attempts, next_try_at = i.next_try_
 FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[]) AS i (num, attempts, next_try_at)
 WHERE d.num = i.num
 """
-
-
-def webhook(row: Any) -> Webhook:
-    return Webhook(
-        num=row["num"],
-        id=row["id"],
-        user_id=row["user_id"],
-        url=row["url"],
-        events=tuple(row["events"]),
-        secret=row["secret"],
-        description=row["description"],
-        enabled=row["enabled"],
-        created_us=row["created_at"],
-        failures=row["failures"],
-        paused_us=row["paused_at"],
-        dropped=row["dropped"],
-        revision=row["revision"],
-    )
-
-
-def delivery(row: Any) -> WebhookDelivery:
-    return WebhookDelivery(
-        num=row["num"],
-        id=row["id"],
-        webhook_num=row["webhook_num"],
-        event_id=row["event_id"],
-        type=row["type"],
-        body=row["body"],
-        state=row["state"],
-        created_us=row["created_at"],
-        next_try_us=row["next_try_at"],
-        attempts=row["attempts"],
-        last_status=row["last_status"],
-        detail=row["detail"],
-        finished_us=row["finished_at"],
-    )
 
 
 async def announce(
@@ -209,12 +166,12 @@ async def add_delivery(connection: Any, to: Webhook, news: News) -> WebhookDeliv
         except asyncpg.ForeignKeyViolationError:
             raise Conflict("the webhook is gone") from None
         row = await connection.fetchrow(
-            f"SELECT {DELIVERY} FROM webhook_deliveries d WHERE d.webhook_num = $1"
+            f"SELECT {_DELIVERY} FROM webhook_deliveries d WHERE d.webhook_num = $1"
             " AND d.event_id = $2::text::uuid",
             to.num,
             news.event_id,
         )
-    return delivery(row)
+    return tables.DELIVERIES.record(row)
 
 
 async def retry_delivery(
@@ -222,7 +179,7 @@ async def retry_delivery(
 ) -> WebhookDelivery | None:
     async with connection.transaction():
         row = await connection.fetchrow(
-            f"SELECT {DELIVERY} FROM webhook_deliveries d JOIN webhooks w ON w.num = d.webhook_num"
+            f"SELECT {_DELIVERY} FROM {tables.DELIVERIES.source}"
             " WHERE w.user_id = $1::text::uuid AND w.id = $2::text::uuid"
             " AND d.id = $3::text::uuid FOR UPDATE OF d",
             user_id,
@@ -231,7 +188,7 @@ async def retry_delivery(
         )
         if row is None:
             return None
-        anew = webhooks.again(delivery(row), now_us)
+        anew = webhooks.again(tables.DELIVERIES.record(row), now_us)
         await _update(connection, anew)
     return anew
 
@@ -285,7 +242,7 @@ async def _claim(
 
 
 def _claimed(row: Any, now_us: int) -> ClaimedDelivery:
-    claimed = webhooks.claimed(delivery(row), now_us)
+    claimed = webhooks.claimed(tables.DELIVERIES.record(row), now_us)
     return ClaimedDelivery(
         delivery=claimed, user_id=row["user_id"], url=row["url"], secret=row["secret"]
     )
@@ -309,8 +266,10 @@ async def delivery_tried(
                 *changed,
             )
         row = await connection.fetchrow(
-            f"SELECT {DELIVERY} FROM webhook_deliveries d WHERE d.num = $1 FOR UPDATE", tried.num
+            f"SELECT {_DELIVERY} FROM webhook_deliveries d WHERE d.num = $1 FOR UPDATE", tried.num
         )
         # Another try may have begun since, or it was asked for anew: this one is not its last.
         if row is not None and (row["state"], row["attempts"]) == (PENDING, tried.attempts):
-            await _update(connection, webhooks.tried(delivery(row), outcome, now_us))
+            await _update(
+                connection, webhooks.tried(tables.DELIVERIES.record(row), outcome, now_us)
+            )

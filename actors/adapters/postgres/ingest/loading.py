@@ -7,6 +7,7 @@ from typing import Any
 from actors.adapters.postgres import alarms
 from actors.adapters.postgres.list_queries import NOUNS
 from actors.adapters.postgres.row_letters import note
+from actors.adapters.postgres.tables import DEVICES
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import (
     UNREAD,
@@ -60,7 +61,7 @@ async def _can_load_any(connection: Any) -> bool:
 async def _load(connection: Any, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
     valid = [key for key in keys if is_uuid(key[0])]
     found = await connection.fetch(
-        f"SELECT {rows.DEVICE} FROM unnest($1::text[], $2::text[]) AS k (user_id, code)"
+        f"SELECT {DEVICES.selected} FROM unnest($1::text[], $2::text[]) AS k (user_id, code)"
         " JOIN devices d ON d.user_id = k.user_id::uuid AND d.code = k.code",
         [user_id for user_id, _ in valid],
         [code for _, code in valid],

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actors.adapters.postgres.tables import DEVICES, FEEDS, USERS
-from protocol.records import Device, Feed, User
+from actors.adapters.postgres.tables import DEVICES, FEEDS
+from protocol.records import Device, Feed
 from protocol.times import check_times
 
-USER = USERS.selected
-DEVICE = DEVICES.selected
 FEED = f"{FEEDS.selected}, l.number, l.text, l.boolean"
 
 
@@ -21,10 +19,6 @@ def unnested(first: int, types: Mapping[str, str]) -> str:
     """`unnest` of parameters, from that number on: arrays of these columns and types."""
     arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types.values()))
     return f"unnest({arrays})"
-
-
-def user(row: Any) -> User:
-    return USERS.record(row)
 
 
 def device(row: Any) -> Device:
