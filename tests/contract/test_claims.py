@@ -1,5 +1,6 @@
 """A claim takes rows as they are when it locks them, not as they were when its statement began."""
 
+import re
 from typing import Any
 
 import trio
@@ -28,10 +29,10 @@ class Gated:
         self._connection = connection
 
     async def fetch(self, query: str, *args: Any) -> Any:
-        before = " WHERE "
-        assert before in query
         gate = f" WHERE pg_advisory_xact_lock_shared({GATE})::text = '' AND "
-        return await self._connection.fetch(query.replace(before, gate, 1), *args)
+        gated, gates = re.subn(r"\sWHERE\s", gate, query, count=1)
+        assert gates == 1
+        return await self._connection.fetch(gated, *args)
 
 
 async def claimed_across(scene: Scene, change: Any, work: Any, *args: Any) -> Claimed:
