@@ -73,6 +73,11 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         """The key of its actor: (user id, device code)."""
         return self.user_id, self.code
 
+    @property
+    def presence(self) -> str:
+        """`offline`, or `online` whatever else it says of itself."""
+        return OFFLINE if self.state.status == OFFLINE else ONLINE
+
 
 class Flood(msgspec.Struct, frozen=True, kw_only=True):
     """A device was disconnected at `at_us` for sending `messages_per_s` messages a second. Its

@@ -1,10 +1,16 @@
-"""Lists that can be sorted, filtered and read page by page.
+"""Lists that can be sorted, filtered and read page by page, each described once.
+
+Both stores and REST read these descriptions: what a list can be sorted and filtered by, and where a
+record has it.
 
 A place in a list is the value it is sorted by, as text, and the number of the row: rows that come
 and go between two pages move nothing.
 """
 
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -21,6 +27,12 @@ T = TypeVar("T")
 
 CREATED = "created_at"
 NEWEST = "-created_at"
+NUMBER = "num"  # of a row; it grows with each
+WEBHOOK_ID = "webhook_id"
+
+# How values are compared: texts in the order of their code points; times (µs since 1970) so that
+# what has none comes first.
+Kind = Literal["text", "integer", "decimal", "time"]
 
 
 class UnreadableRow(msgspec.Struct, frozen=True):
@@ -33,15 +45,38 @@ class ListOf(msgspec.Struct, Generic[T], frozen=True):
     """A list that the store has for each user.
 
     Attributes:
-        sorts: names that it can be sorted by; all orders end with the number of the row.
-        filters: names that it can be filtered by.
+        record: what it is a list of.
+        sorts: the names that it can be sorted by, and the way to each in a record
+            (`state.status`); all orders end with the number of the row.
+        filters: likewise the names that it can be filtered by.
+        texts: the fields in which `q` is looked for.
         usual: its order when nobody asks for another.
     """
 
     name: str
-    sorts: tuple[str, ...]
-    filters: tuple[str, ...] = ()
+    record: type[T]
+    sorts: Mapping[str, str]
+    filters: Mapping[str, str] = {}
+    texts: tuple[str, ...] = ()
     usual: str = CREATED
+
+    def kind(self, sort: str) -> Kind:
+        record: Any = self.record
+        return _kind(record, self.sorts[sort])
+
+
+@cache
+def _kind(record: Any, path: str) -> Kind:
+    """By the type of the field, and for times by its name."""
+    kind = record
+    for name in path.split("."):
+        kind = next(each.type for each in msgspec.structs.fields(kind) if each.name == name)
+    if path.endswith("_us"):
+        return "time"
+    types = get_args(kind) or (kind,)
+    if Decimal in types:
+        return "decimal"
+    return "integer" if int in types else "text"
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,46 +97,127 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     filters: dict[str, tuple[str, ...]] = {}
 
 
-# `status` is offline, or online for every other word of a device.
-DEVICES: ListOf[Device] = ListOf(
-    "devices", (CREATED, "name", "device_code", "status", "last_seen"), ("status",)
+def _same(*names: str) -> dict[str, str]:
+    """Fields that are called as the list calls them."""
+    return {name: name for name in names}
+
+
+_BY_CREATION = {CREATED: NUMBER}
+
+DEVICES = ListOf(
+    "devices",
+    Device,
+    {
+        **_BY_CREATION,
+        "name": "name",
+        "device_code": "code",
+        "status": "state.status",
+        "last_seen": "state.last_seen_us",
+    },
+    {"status": "presence"},
+    ("name", "code"),
 )
-FEEDS: ListOf[Feed] = ListOf("feeds", (CREATED, "name", "key"), ("device_id", "kind"))
-REJECTIONS: ListOf[StoredRejection] = ListOf(
-    "rejected-messages", (CREATED, "reason", "topic"), ("device_id", "reason"), NEWEST
+FEEDS = ListOf(
+    "feeds",
+    Feed,
+    _BY_CREATION | _same("name", "key"),
+    _same("device_id", "kind"),
+    ("name", "key"),
 )
-MEDIA: ListOf[Media] = ListOf(
-    "media", (CREATED, "filename", "content_type", "size"), ("content_type",), NEWEST
-)
-SCHEDULES: ListOf[Schedule] = ListOf(
-    "media-schedules",
-    (CREATED, "trigger_time", "next_due_at"),
-    ("device_id", "media_id", "enabled"),
-)
-OCCURRENCES: ListOf[Occurrence] = ListOf(
-    "occurrences", ("due_at", "state"), ("schedule_id", "state"), "-due_at"
-)
-COMMANDS: ListOf[Command] = ListOf(
-    "commands", (CREATED, "type", "state", "expires_at"), ("device_id", "state", "type"), NEWEST
-)
-ALARMS: ListOf[Alarm] = ListOf(
-    "alarms",
-    (CREATED, "since", "severity", "state"),
-    ("state", "device_id", "severity", "kind"),
+REJECTIONS = ListOf(
+    "rejected-messages",
+    StoredRejection,
+    _BY_CREATION | _same("reason", "topic"),
+    _same("device_id", "reason"),
+    ("topic", "detail"),
     NEWEST,
 )
-WEBHOOKS: ListOf[Webhook] = ListOf("webhooks", (CREATED, "url", "failures"), ("enabled",))
-DELIVERIES: ListOf[WebhookDelivery] = ListOf(
-    "deliveries", (CREATED, "type", "state", "attempts"), ("webhook_id", "state", "type"), NEWEST
+MEDIA = ListOf(
+    "media",
+    Media,
+    _BY_CREATION | _same("filename", "content_type", "size"),
+    _same("content_type"),
+    ("filename",),
+    NEWEST,
 )
-SESSIONS: ListOf[Session] = ListOf("sessions", (CREATED, "expires_at", "address"), usual=NEWEST)
-AUDIT: ListOf[AuditEntry] = ListOf("audit-log", (CREATED, "action", "address"), ("action",), NEWEST)
-API_KEYS: ListOf[ApiKey] = ListOf("api-keys", (CREATED, "name", "last_used_at"), ("scope",))
-PRODUCTS: ListOf[Product] = ListOf(
-    "products", (CREATED, "name", "sku", "price", "stock"), ("sku", "in_stock")
+SCHEDULES = ListOf(
+    "media-schedules",
+    Schedule,
+    {**_BY_CREATION, "trigger_time": "trigger_us", "next_due_at": "next_us"},
+    _same("device_id", "media_id", "enabled"),
 )
-ORDERS: ListOf[Order] = ListOf("orders", (CREATED, "total", "status"), ("status",), NEWEST)
-LISTS = (
+OCCURRENCES = ListOf(
+    "occurrences",
+    Occurrence,
+    {"due_at": "due_us", "state": "state"},
+    _same("schedule_id", "state"),
+    usual="-due_at",
+)
+COMMANDS = ListOf(
+    "commands",
+    Command,
+    {**_BY_CREATION, **_same("type", "state"), "expires_at": "expires_us"},
+    _same("device_id", "state", "type"),
+    usual=NEWEST,
+)
+ALARMS = ListOf(
+    "alarms",
+    Alarm,
+    {**_BY_CREATION, "since": "since_us", **_same("severity", "state")},
+    _same("state", "device_id", "severity", "kind"),
+    usual=NEWEST,
+)
+WEBHOOKS = ListOf(
+    "webhooks",
+    Webhook,
+    _BY_CREATION | _same("url", "failures"),
+    _same("enabled"),
+    ("url", "description"),
+)
+DELIVERIES = ListOf(
+    "deliveries",
+    WebhookDelivery,
+    _BY_CREATION | _same("type", "state", "attempts"),
+    _same(WEBHOOK_ID, "state", "type"),
+    usual=NEWEST,
+)
+SESSIONS = ListOf(
+    "sessions",
+    Session,
+    {**_BY_CREATION, "expires_at": "expires_us", "address": "address"},
+    texts=("address", "agent"),
+    usual=NEWEST,
+)
+AUDIT = ListOf(
+    "audit-log",
+    AuditEntry,
+    _BY_CREATION | _same("action", "address"),
+    _same("action"),
+    ("subject", "address"),
+    NEWEST,
+)
+API_KEYS = ListOf(
+    "api-keys",
+    ApiKey,
+    {**_BY_CREATION, "name": "name", "last_used_at": "last_used_us"},
+    _same("scope"),
+    ("name", "prefix"),
+)
+PRODUCTS = ListOf(
+    "products",
+    Product,
+    _BY_CREATION | _same("name", "sku", "price", "stock"),
+    _same("sku", "in_stock"),
+    ("name", "sku"),
+)
+ORDERS = ListOf(
+    "orders",
+    Order,
+    {**_BY_CREATION, "total": "total", "status": "state"},
+    {"status": "state"},
+    usual=NEWEST,
+)
+LISTS: tuple[ListOf[Any], ...] = (
     *(DEVICES, FEEDS, REJECTIONS, MEDIA, SCHEDULES, OCCURRENCES, COMMANDS, ALARMS, WEBHOOKS),
     *(DELIVERIES, SESSIONS, AUDIT, API_KEYS, PRODUCTS, ORDERS),
 )

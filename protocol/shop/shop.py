@@ -33,6 +33,10 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     created_us: int
     version: int = 1
 
+    @property
+    def in_stock(self) -> bool:
+        return self.stock > 0
+
 
 class OrderItem(msgspec.Struct, frozen=True, kw_only=True):
     """A product of an order, with its name and price at the time of the order."""

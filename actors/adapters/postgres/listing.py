@@ -2,11 +2,11 @@
 
 from typing import Any, TypeVar
 
-from actors.adapters.postgres.list_queries import NOUNS, Noun, number
+from actors.adapters.postgres.list_queries import NOUNS, Noun
 from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.unreadable import read, read_again
-from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
+from protocol.rest.listing import Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
 
@@ -21,20 +21,19 @@ async def listed(
         args.append(value)
         return f"${len(args)}"
 
-    key = number(noun.number) if asked.sort == CREATED else noun.sorts[asked.sort]
+    key = noun.key(asked.sort)
     where = [f"{noun.owner} = $1::text::uuid", noun.where]
     if asked.after is not None:
         value, num = asked.after
         after = f"{key.read.format(parameter(value))}, {parameter(num)}::bigint"
         where.append(f"({key.order}, {noun.number}) {'<' if asked.descending else '>'} ({after})")
     if asked.q is not None:
-        part = parameter(f"%{_escaped(asked.q)}%")
-        where.append(f"({' OR '.join(f'{text} ILIKE {part}' for text in noun.texts)})")
+        where.append(noun.found(parameter(f"%{_escaped(asked.q)}%")))
     for name, values in asked.filters.items():
-        where.append(noun.filters[name].format(parameter(list(values))))
+        where.append(noun.condition(name, parameter(list(values))))
     way = "DESC" if asked.descending else "ASC"
     which = f"WHERE {' AND '.join(where)} ORDER BY {key.order} {way}, {noun.number} {way} LIMIT $2"
-    return await read(connection, noun, user_id, which, *args, place=key.written.format(key.order))
+    return await read(connection, noun, user_id, which, *args, place=key.written)
 
 
 def _escaped(part: str) -> str:

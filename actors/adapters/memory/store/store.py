@@ -15,7 +15,7 @@ from actors.adapters.memory.store.alarms import AlarmTables
 from actors.adapters.memory.store.charts import ChartTables
 from actors.adapters.memory.store.lead import LeadRow
 from actors.adapters.memory.store.listeners import ListenerTables
-from actors.adapters.memory.store.listing import SHELVES, ListTables
+from actors.adapters.memory.store.listing import ROWS_OF, ListTables
 from actors.adapters.memory.store.media import MediaTables
 from actors.adapters.memory.store.refusals import RefusalTables
 from actors.adapters.memory.store.rules import check_storable, revised
@@ -352,7 +352,7 @@ class MemoryStore(
             return not is_uuid(subject)
         if work == ROWS:
             noun, _, num = subject.rpartition(" ")
-            return noun not in SHELVES or re.fullmatch("[0-9]{1,18}", num) is None
+            return noun not in ROWS_OF or re.fullmatch("[0-9]{1,18}", num) is None
         if work == ROLLUPS:
             found = rollup_of(subject)
             feeds = {feed.num for feed in self._feeds.values()}

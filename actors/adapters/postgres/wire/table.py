@@ -65,6 +65,8 @@ class Table(Generic[R]):
     """How a record is kept.
 
     Attributes:
+        name: of the table.
+        short: its name within a statement.
         source: what stands behind FROM.
         columns: in the order of the record's fields.
         selected: what stands behind SELECT or RETURNING.
@@ -99,7 +101,7 @@ class Table(Generic[R]):
             given: fields that no row has: `record` is told them.
             label: before the names of values, so that rows of a join tell two tables apart.
         """
-        self.name, self._short = source.split()
+        self.name, self.short = source.split()
         self.source = f"{source} {joins}".rstrip()
         self._kind = kind
         self._spread, self._named = spread or {}, named or {}
@@ -118,6 +120,7 @@ class Table(Generic[R]):
             for name in self._spread
         }
         self.columns = [*own, *(column for columns in inner.values() for column in columns)]
+        self._by_path = {column.path: column for column in self.columns}
         self.selected = ", ".join(column.selected for column in self.columns)
         self._plain = _labels(own)
         self._arrays = [column.field for column in own if get_origin(column.kind) is tuple]
@@ -139,7 +142,7 @@ class Table(Generic[R]):
             kind=field.type,
             name=name,
             label=self._label + name,
-            expression=expression or f"{self._short}.{name}",
+            expression=expression or f"{self.short}.{name}",
             is_uuid=is_id and path not in self._texts,
             is_written=expression is None and path != NUMBER,
         )
@@ -156,14 +159,18 @@ class Table(Generic[R]):
     @property
     def key(self) -> Column:
         """By which a change finds its row: the number, or the id where it has none."""
-        return next(c for path in (NUMBER, "id") for c in self.columns if c.path == path)
+        return self._by_path.get(NUMBER) or self._by_path["id"]
+
+    def at(self, path: str) -> Column:
+        """The column of a field. Raises `KeyError`."""
+        return self._by_path[path]
 
     def insert(self, *more: str) -> str:
         """A statement that adds a row; its arguments are `arguments`, and those of more columns."""
         last = len(self._written)
         names = ", ".join([self.names, *more])
         values = ", ".join([self.values, *(f"${last + n}" for n, _ in enumerate(more, 1))])
-        return f"INSERT INTO {self.name} AS {self._short} ({names}) VALUES ({values})"
+        return f"INSERT INTO {self.name} AS {self.short} ({names}) VALUES ({values})"
 
     def arguments(self, record: R) -> list[Any]:
         """What is written of a record, in the order of `names`."""
