@@ -35,8 +35,9 @@ from protocol.times import FIRST_US, LAST_US, format_us, parse_rfc3339
 from web.api.exporting import exported, wanted_kind
 from web.api.feeds import feed_of
 from web.http.context import Call
+from web.http.cursors import NUMBER_MAX, place_in
 from web.http.listing import shown_of
-from web.http.paging import page, place_of
+from web.http.paging import page
 from web.http.routing import Api
 
 api = Api("readings")
@@ -191,12 +192,18 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
     )
 
 
+_place_in = msgspec.json.Decoder(tuple[int, int, int])
+
+
 def _place(cursor: str | None) -> tuple[int, int, int] | None:
     if not cursor:
         return None
-    ts_us, device_num, digest = place_of(cursor, 3)
-    if not FIRST_US <= ts_us <= LAST_US:
-        raise Invalid({"cursor": "is not a cursor of this list"})
+    try:
+        ts_us, device_num, digest = place_in(_place_in, cursor)
+        if not FIRST_US <= ts_us <= LAST_US or max(abs(device_num), abs(digest)) >= NUMBER_MAX:
+            raise ValueError("no place that there may be")
+    except ValueError:
+        raise Invalid({"cursor": "is not a cursor of this list"}) from None
     return ts_us, device_num, digest
 
 

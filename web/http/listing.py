@@ -3,7 +3,6 @@
 return await listed(call, DEVICES, query, device_resource, status=query.status)
 """
 
-import base64
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,28 +12,22 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from actors.runtime.isolation import Failed, attempt_now
-from protocol import codec
 from protocol.dead_letters import reason_of
-from protocol.errors import BadPayload, Invalid
+from protocol.errors import Invalid
 from protocol.ids import is_uuid
-from protocol.rest.listing import CREATED, Listing, ListOf, UnreadableRow
+from protocol.rest.listing import Kind, Listing, ListOf, UnreadableRow
 from protocol.rest.resources import Limit, Page
 from web.http.context import Call
+from web.http.cursors import NUMBER_MAX, cursor_of, place_in
 
 R = TypeVar("R")
 V = TypeVar("V")
 
-CURSOR_MAX = 2_000
-NUMBER_MAX = 2**63
 # How values of what is sorted by numbers are written; all others are texts.
-_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_TIME = re.compile(r"-?([0-9]{1,19}|infinity)", re.ASCII)
-_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,10})?", re.ASCII)
-_NUMBERS = {
-    **dict.fromkeys((CREATED, "stock", "size", "failures", "attempts"), _INTEGER),
-    **dict.fromkeys(("last_seen", "since", "due_at", "next_due_at", "trigger_time"), _TIME),
-    **dict.fromkeys(("expires_at", "last_used_at"), _TIME),
-    **dict.fromkeys(("price", "total"), _DECIMAL),
+_NUMBERS: dict[Kind, re.Pattern[str]] = {
+    "integer": re.compile(r"-?[0-9]{1,18}", re.ASCII),
+    "time": re.compile(r"-?([0-9]{1,19}|infinity)", re.ASCII),
+    "decimal": re.compile(r"[0-9]{1,20}(\.[0-9]{1,10})?", re.ASCII),
 }
 
 
@@ -50,12 +43,6 @@ class SearchQuery(ListQuery, frozen=True, kw_only=True):
     """`q`: a part of a name, whatever its case."""
 
     q: Annotated[str, Meta(max_length=200)] | None = None
-
-
-class _Place(msgspec.Struct, frozen=True, array_like=True):
-    sort: str
-    value: str
-    num: int
 
 
 async def listed(
@@ -76,7 +63,7 @@ async def listed(
         limit=query.limit + 1,
         sort=_known(noun, sort),
         descending=sort.startswith("-"),
-        after=_place(query.cursor, sort) if query.cursor else None,
+        after=_place(query.cursor, noun, sort) if query.cursor else None,
         q=_part(query),
         filters={
             name: (value,) if isinstance(value, str) else value
@@ -88,8 +75,7 @@ async def listed(
     after = None
     if len(found) > query.limit:
         value, last = found[query.limit - 1]
-        written = codec.encode(_Place(sort, value, _number_of(last)))
-        after = base64.urlsafe_b64encode(written).rstrip(b"=").decode()
+        after = cursor_of((sort, value, _number_of(last)))
     return await _shown(call, noun, [item for _, item in found[: query.limit]], view, after)
 
 
@@ -164,21 +150,17 @@ def _number_of(item: Any) -> int:
     return number
 
 
-_place_in = msgspec.json.Decoder(_Place)
+_place_in: msgspec.json.Decoder[tuple[str, str, int]] = msgspec.json.Decoder(tuple[str, str, int])
 
 
-def _place(cursor: str, sort: str) -> tuple[str, int]:
-    wrong = Invalid({"cursor": "is not a cursor of this list in this order"})
-    if len(cursor) > CURSOR_MAX:
-        raise wrong
+def _place(cursor: str, noun: ListOf[Any], sort: str) -> tuple[str, int]:
     try:
-        data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        place = codec.decode_as(_place_in, data)
-    except (ValueError, BadPayload):
-        raise wrong from None
-    number = _NUMBERS.get(sort.removeprefix("-"))
-    if number is not None and number.fullmatch(place.value) is None:
-        raise wrong
-    if place.sort != sort or "\0" in place.value or not 0 <= place.num < NUMBER_MAX:
-        raise wrong
-    return place.value, place.num
+        order, value, num = place_in(_place_in, cursor)
+        number = _NUMBERS.get(noun.kind(sort.removeprefix("-")))
+        if order != sort or "\0" in value or not 0 <= num < NUMBER_MAX:
+            raise ValueError("a cursor of something else")
+        if number is not None and number.fullmatch(value) is None:
+            raise ValueError("not a value of this order")
+    except ValueError:
+        raise Invalid({"cursor": "is not a cursor of this list in this order"}) from None
+    return value, num

@@ -14,8 +14,9 @@ from protocol.people.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US
 from tests.unit.site import ACCOUNT, Site
 from web.app import BODY_BYTES_MAX, create_app
-from web.http import openapi, paging
+from web.http import openapi
 from web.http.context import WebSettings
+from web.http.cursors import cursor_of
 from web.http.examples import EXAMPLES
 from web.ops import operations
 
@@ -255,8 +256,8 @@ async def test_times_on_a_query_may_be_any_rfc_3339(site: Site) -> None:
 async def test_a_cursor_beyond_all_times_is_no_cursor(site: Site, ts_us: int) -> None:
     _, feed = await site.post("/feeds", {"key": "t", "name": "t"})
     path = f"/feed-values/{feed['id']}?cursor="
-    assert (await site.call("GET", path + paging.cursor(0, 1, 1)))[0] == 200
-    status, problem = await site.call("GET", path + paging.cursor(ts_us, 1, 1))
+    assert (await site.call("GET", path + cursor_of((0, 1, 1))))[0] == 200
+    status, problem = await site.call("GET", path + cursor_of((ts_us, 1, 1)))
     assert (status, set(problem["errors"])) == (422, {"cursor"})
 
 
