@@ -13,87 +13,22 @@ fail.
 from collections.abc import Collection
 from typing import Any
 
-from actors.adapters.postgres.wire.plans import use_indexes
-from actors.adapters.postgres.wire.pool import PooledCalls
+from actors.adapters.postgres.tables import DEAD_LETTERS
 from protocol.dead_letters import (
-    COMMANDS,
     DETAIL_MAX,
-    DEVICES,
     DOUBLED_MAX,
-    HISTORY,
     KEPT_MAX,
-    LISTENERS,
-    OCCURRENCES,
     PAUSE_FIRST_S,
     PAUSE_MAX_S,
     PAUSE_MAX_US,
-    PLANS,
-    ROLLUPS,
-    ROWS,
-    SESSIONS,
     SUBJECT_MAX,
-    USER_SUMS,
-    WEBHOOKS,
     DeadLetter,
     line,
     pause_us,
     reason_of,
     storable,
 )
-from protocol.rest.listing import LISTS
 from protocol.times import SECOND_US
-
-_LETTER = (
-    "l.id::text, l.work, l.subject, l.user_id::text, l.reason, l.detail, l.attempts, l.first_at,"
-    " l.last_at, l.next_try_at"
-)
-
-# Where work with a row of its own is due: table, column, and which rows still are.
-_ROWS = {
-    PLANS: ("media_schedules", "plan_at", "true"),
-    OCCURRENCES: ("schedule_occurrences", "held_until", "state = 'pending'"),
-    COMMANDS: ("commands", "next_try_at", "state IN ('queued', 'sent')"),
-}
-
-# A webhook that failed is left alone as a whole; and of its deliveries a few are tried at once, so
-# those that were asked for come before what else waits there. The webhook's row is locked first, as
-# by whoever notes a try.
-_RELEASE_WEBHOOKS = """
-UPDATE webhooks w SET paused_at = NULL WHERE w.paused_at IS NOT NULL AND w.num IN (
-    SELECT d.webhook_num FROM webhook_deliveries d
-    WHERE d.id::text = ANY($1) AND d.state = 'pending')
-"""
-_RELEASE_DELIVERIES = """
-UPDATE webhook_deliveries SET next_try_at = $2 WHERE id::text = ANY($1) AND state = 'pending'
-"""
-
-_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_THE_ID = f"CASE WHEN l.subject ~ '^{_ID}' THEN left(l.subject, 36)::uuid END"
-_THE_NUMBER = (
-    "CASE WHEN l.subject ~ '^[0-9]{1,10}/-?[0-9]{1,10}$'"
-    " THEN split_part(l.subject, '/', 1)::bigint END"
-)
-_ITS_NUMBER = "CASE WHEN l.subject ~ '^[0-9]{1,10}$' THEN l.subject::bigint END"
-# What a letter is about, while that is there and still has to be done. (A subquery for each letter
-# finds it by an index; a join might read the whole table.)
-_SUBJECTS = {
-    PLANS: f"SELECT true FROM media_schedules r WHERE r.id = {_THE_ID} AND r.plan_at IS NOT NULL",
-    OCCURRENCES: "SELECT true FROM schedule_occurrences r"
-    f" WHERE r.id = {_THE_ID} AND r.state = 'pending'",
-    COMMANDS: f"SELECT true FROM commands r WHERE r.id = {_THE_ID}"
-    " AND r.state IN ('queued', 'sent')",
-    WEBHOOKS: f"SELECT true FROM webhook_deliveries r WHERE r.id = {_THE_ID}"
-    " AND r.state = 'pending'",
-    DEVICES: f"SELECT true FROM devices r WHERE r.user_id = {_THE_ID}"
-    " AND r.code = substr(l.subject, 38)",
-    HISTORY: f"SELECT true FROM feeds r WHERE r.retain_days IS NOT NULL AND r.num = {_ITS_NUMBER}",
-    SESSIONS: "SELECT true FROM taken r WHERE l.subject = r.session || ' ' || r.commit_no",
-    # What a deleted listener left is cleared by the next try.
-    LISTENERS: f"SELECT l.subject ~ '^{_ID}$'",
-    ROWS: f"SELECT l.subject ~ '^({'|'.join(noun.name for noun in LISTS)}) [0-9]{{1,18}}$'",
-    ROLLUPS: f"SELECT l.subject ~ '^{USER_SUMS}{_ID}$' OR"
-    f" EXISTS (SELECT FROM feeds r WHERE r.num = {_THE_NUMBER})",
-}
 
 # As `pause_us` of the attempts that there are then.
 _PUT_ASIDE = f"""
@@ -109,21 +44,6 @@ ON CONFLICT (work, subject) DO UPDATE SET user_id = excluded.user_id, reason = e
         * least({PAUSE_FIRST_S} << least(l.attempts, {DOUBLED_MAX}), {PAUSE_MAX_S})
 RETURNING next_try_at
 """
-
-
-def _letter(row: Any) -> DeadLetter:
-    return DeadLetter(
-        id=row["id"],
-        work=row["work"],
-        subject=row["subject"],
-        user_id=row["user_id"],
-        reason=row["reason"],
-        detail=row["detail"],
-        attempts=row["attempts"],
-        first_us=row["first_at"],
-        last_us=row["last_at"],
-        next_try_us=row["next_try_at"],
-    )
 
 
 async def put_aside(
@@ -190,24 +110,11 @@ async def forget(connection: Any, work: str, due_before_us: int) -> int:
     return int(status.split()[1])
 
 
-async def forget_gone(connection: Any, work: str) -> int:
-    """Those whose subject is not there any more, or has ended."""
-    if work not in _SUBJECTS:
-        return 0
-    async with connection.transaction():
-        await use_indexes(connection)
-        status = await connection.execute(
-            f"DELETE FROM dead_letters l WHERE l.work = $1 AND ({_SUBJECTS[work]}) IS NOT TRUE",
-            work,
-        )
-    return int(status.split()[1])
-
-
 async def due(connection: Any, work: str, now_us: int, limit: int) -> list[DeadLetter]:
     """Those whose next try has come, the longest due first; of two processes one gets each, while
     its transaction lasts."""
     found = await connection.fetch(
-        f"SELECT {_LETTER} FROM dead_letters l WHERE l.work = $1"
+        f"SELECT {DEAD_LETTERS.selected} FROM dead_letters l WHERE l.work = $1"
         " AND (l.next_try_at <= $2 OR l.next_try_at > $3)"
         " ORDER BY l.next_try_at, l.subject LIMIT $4 FOR UPDATE SKIP LOCKED",
         work,
@@ -215,103 +122,4 @@ async def due(connection: Any, work: str, now_us: int, limit: int) -> list[DeadL
         now_us + PAUSE_MAX_US,
         limit,
     )
-    return [_letter(row) for row in found]
-
-
-async def listed(connection: Any, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
-    first_us, letter_id = after or (0, "00000000-0000-0000-0000-000000000000")
-    found = await connection.fetch(
-        f"SELECT {_LETTER} FROM dead_letters l WHERE (l.first_at, l.id) > ($1, $2::text::uuid)"
-        " ORDER BY l.first_at, l.id LIMIT $3",
-        first_us,
-        letter_id,
-        limit,
-    )
-    return [_letter(row) for row in found]
-
-
-async def counted(connection: Any) -> dict[str, int]:
-    found = await connection.fetch(
-        "SELECT work, count(*) AS many FROM dead_letters GROUP BY work ORDER BY work"
-    )
-    return {row["work"]: row["many"] for row in found}
-
-
-async def retry(connection: Any, letter_id: str | None, now_us: int) -> int:
-    async with connection.transaction():
-        chosen = await connection.fetch(
-            "UPDATE dead_letters SET next_try_at = $2"
-            " WHERE $1::text IS NULL OR id = $1::text::uuid RETURNING work, subject",
-            letter_id,
-            now_us,
-        )
-        for work, (table, column, where) in _ROWS.items():
-            ids = [row["subject"] for row in chosen if row["work"] == work]
-            if ids:
-                await connection.execute(
-                    f"UPDATE {table} SET {column} = $2"
-                    f" WHERE id::text = ANY($1) AND {column} > $2 AND {where}",
-                    ids,
-                    now_us,
-                )
-        deliveries = [row["subject"] for row in chosen if row["work"] == WEBHOOKS]
-        if deliveries:
-            await connection.execute(_RELEASE_WEBHOOKS, deliveries)
-            await connection.execute(_RELEASE_DELIVERIES, deliveries, 0)
-    return len(chosen)
-
-
-async def drop(connection: Any, letter_id: str) -> bool:
-    async with connection.transaction():
-        work = await connection.fetchval(
-            "DELETE FROM dead_letters WHERE id = $1::text::uuid RETURNING work", letter_id
-        )
-        if work == ROLLUPS:  # what it stood for is tried once more, and put aside where that fails
-            for table in ("rollup_late", "user_rollups_stale"):
-                await connection.execute(f"UPDATE {table} SET held = false WHERE held")
-    return work is not None
-
-
-class DeadLetterCalls(PooledCalls):
-    """See `actors.ports.dead_letters.DeadLetterStore`."""
-
-    async def put_aside(
-        self,
-        work: str,
-        subject: str,
-        reason: str,
-        *,
-        now_us: int,
-        user_id: str | None = None,
-        detail: str = "",
-    ) -> int | None:
-        async def unit(connection: Any) -> int | None:
-            return await put_aside(
-                connection, work, subject, reason, now_us=now_us, user_id=user_id, detail=detail
-            )
-
-        return await self._work(unit)
-
-    async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
-        return await self._work(clear, work, subjects)
-
-    async def forget_dead_letters(self, work: str, due_before_us: int) -> int:
-        return await self._work(forget, work, due_before_us)
-
-    async def forget_gone_letters(self, work: str) -> int:
-        return await self._work(forget_gone, work)
-
-    async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
-        return await self._work(due, work, now_us, limit)
-
-    async def dead_letters(self, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
-        return await self._work(listed, limit, after)
-
-    async def count_dead_letters(self) -> dict[str, int]:
-        return await self._work(counted)
-
-    async def retry_dead_letters(self, letter_id: str | None, now_us: int) -> int:
-        return await self._work(retry, letter_id, now_us)
-
-    async def drop_dead_letter(self, letter_id: str) -> bool:
-        return await self._work(drop, letter_id)
+    return [DEAD_LETTERS.record(row) for row in found]

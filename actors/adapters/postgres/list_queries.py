@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from actors.adapters.postgres import shop, tables
+from actors.adapters.postgres import orders, tables
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import computed
 from actors.adapters.postgres.wire.table import Table
@@ -162,6 +162,6 @@ _ALL = (
     _noun(listing.AUDIT, tables.AUDIT),
     _noun(listing.API_KEYS, tables.API_KEYS),
     _noun(listing.PRODUCTS, tables.PRODUCTS, computed={"in_stock": "(p.stock > 0)::text"}),
-    _noun(listing.ORDERS, tables.ORDERS, records=shop.with_items),
+    _noun(listing.ORDERS, tables.ORDERS, records=orders.with_items),
 )
 NOUNS = {noun.name: noun for noun in _ALL}

@@ -18,16 +18,18 @@ from actors.adapters.postgres import devices, history, history_deletion, lead_le
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.command_claims import CommandCalls
-from actors.adapters.postgres.dead_letters import DeadLetterCalls
+from actors.adapters.postgres.dead_letter_care import DeadLetterCalls
 from actors.adapters.postgres.ingest import committing, loading
 from actors.adapters.postgres.listeners import ListenerCalls
 from actors.adapters.postgres.listing import ListCalls
 from actors.adapters.postgres.media import MediaCalls
+from actors.adapters.postgres.orders import OrderCalls
 from actors.adapters.postgres.people import PeopleCalls
+from actors.adapters.postgres.products import ProductCalls
 from actors.adapters.postgres.refusals import RefusalCalls
 from actors.adapters.postgres.rollups.rolling import ChartCalls
 from actors.adapters.postgres.schedule_claims import ScheduleCalls
-from actors.adapters.postgres.shop import ShopCalls
+from actors.adapters.postgres.sessions import SessionCalls
 from actors.adapters.postgres.views import SqlLoginCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.adapters.postgres.wire import connections, migrating
@@ -59,9 +61,11 @@ class PostgresStore(
     WebhookCalls,
     MediaCalls,
     PeopleCalls,
+    SessionCalls,
     AccessCalls,
     ListenerCalls,
-    ShopCalls,
+    ProductCalls,
+    OrderCalls,
     ChartCalls,
     ListCalls,
     DeadLetterCalls,

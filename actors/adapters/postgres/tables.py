@@ -5,6 +5,7 @@ where it breaks the rules of `wire/table.py`.
 """
 
 from actors.adapters.postgres.wire.table import Table
+from protocol.dead_letters import DeadLetter
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
 from protocol.device.listeners import Listener
@@ -66,6 +67,7 @@ NEXT_AT = (
     " WHERE n.schedule_num = s.num AND n.state = 'pending')"
 )
 
+DEAD_LETTERS = Table("dead_letters l", DeadLetter)
 MEDIA = Table("media m", Media)
 SCHEDULES = Table(
     "media_schedules s",
