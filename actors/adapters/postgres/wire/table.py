@@ -64,10 +64,21 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 class Table(Generic[R]):
     """How a record is kept.
 
+    Args:
+        source: the table and its short name, as in `devices d`.
+        joins: what stands behind them in FROM.
+        settings: fields that people change.
+        spread: the prefix of the columns of each Struct inside the record.
+        named: columns whose names no rule gives, by their fields.
+        texts: fields called `…_id` that are no uuids.
+        elsewhere: expressions of fields that are no columns of this table: read only.
+        given: fields that no row has: `record` is told them.
+        label: before the names of values, so that rows of a join tell two tables apart.
+
     Attributes:
         name: of the table.
         short: its name within a statement.
-        source: what stands behind FROM.
+        source: what stands behind FROM, joins too.
         columns: in the order of the record's fields.
         selected: what stands behind SELECT or RETURNING.
         names: of the columns that are written.
@@ -89,18 +100,6 @@ class Table(Generic[R]):
         given: Sequence[str] = (),
         label: str = "",
     ) -> None:
-        """
-        Args:
-            source: the table and its short name, as in `devices d`.
-            joins: what stands behind them in FROM.
-            settings: fields that people change.
-            spread: the prefix of the columns of each Struct inside the record.
-            named: columns whose names no rule gives, by their fields.
-            texts: fields called `…_id` that are no uuids.
-            elsewhere: expressions of fields that are no columns of this table: read only.
-            given: fields that no row has: `record` is told them.
-            label: before the names of values, so that rows of a join tell two tables apart.
-        """
         self.name, self.short = source.split()
         self.source = f"{source} {joins}".rstrip()
         self._kind = kind
