@@ -9,7 +9,7 @@ from actors.adapters.postgres.occurrence_sync import follow
 from actors.adapters.postgres.tables import COMMANDS
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, computed
-from actors.adapters.postgres.wire.rows import columns
+from actors.adapters.postgres.wire.writing import arrays, inserting, updating
 from actors.ports.time import Progress
 from protocol.device import commands
 from protocol.device.commands import AGAIN_MAX_S, OPEN, Command
@@ -31,53 +31,25 @@ IS_HELD = (
     f" AND least(l.next_try_at, l.last_at + interval '{AGAIN_MAX_S} seconds') > {{now}})"
 )
 
-INSERT_WIDTH = 11
-# Its parameters are those of `inserted`.
-INSERT = """
-INSERT INTO commands (id, user_id, device_num, type, payload, state, parallel, created_at,
-    expires_at, next_try_at, attempts, detail, version)
-SELECT i.id::uuid, i.user_id::uuid, i.device_num, i.type, i.payload, i.state, i.parallel,
-    i.created_at, i.expires_at, i.next_try_at, i.attempts, '', 0
-FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[],
-    $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::integer[])
-    AS i (id, user_id, device_num, type, payload, state, parallel, created_at, expires_at,
-        next_try_at, attempts)
-"""
+_NEW = (
+    *("id", "user_id", "device_num", "type", "payload", "state", "parallel", "created_us"),
+    *("expires_us", "next_try_us", "attempts", "detail", "version"),
+)
+INSERT_WIDTH = len(_NEW)
+INSERT = inserting(COMMANDS, _NEW)  # its parameters are those of `inserted`
 
-_UPDATE = """
-UPDATE commands c SET state = i.state, next_try_at = i.next_try_at, attempts = i.attempts,
-    sent_at = i.sent_at, delivered_at = i.delivered_at, finished_at = i.finished_at,
-    detail = i.detail, result = i.result, version = i.version
-FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[],
-    $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::integer[])
-    AS i (num, state, next_try_at, attempts, sent_at, delivered_at, finished_at, detail, result,
-        version)
-WHERE c.num = i.num
-"""
-
+_CHANGING = (
+    *("state", "next_try_us", "attempts", "sent_us", "delivered_us", "finished_us"),
+    *("detail", "result", "version"),
+)
+_UPDATE = updating(COMMANDS, _CHANGING)
 
 command = COMMANDS.record
 
 
 def inserted(new: Sequence[Command]) -> list[list[Any]]:
     """The parameters of `INSERT`."""
-    rows = [
-        (
-            c.id,
-            c.user_id,
-            c.device_num,
-            c.type,
-            c.payload,
-            c.state,
-            c.parallel,
-            c.created_us,
-            c.expires_us,
-            c.next_try_us,
-            c.attempts,
-        )
-        for c in new
-    ]
-    return columns(rows, INSERT_WIDTH)
+    return arrays(_NEW, new)
 
 
 async def insert(connection: Any, new: Sequence[Command]) -> None:
@@ -86,23 +58,8 @@ async def insert(connection: Any, new: Sequence[Command]) -> None:
 
 async def update(connection: Any, changed: Sequence[Command]) -> None:
     """Write what became of rows that this transaction has locked."""
-    rows = [
-        (
-            c.num,
-            c.state,
-            c.next_try_us,
-            c.attempts,
-            c.sent_us,
-            c.delivered_us,
-            c.finished_us,
-            c.detail,
-            c.result,
-            c.version,
-        )
-        for c in changed
-    ]
-    if rows:
-        await connection.execute(_UPDATE, *columns(rows, 10))
+    if changed:
+        await connection.execute(_UPDATE, *arrays(("num", *_CHANGING), changed))
 
 
 async def add_command(connection: Any, new: Command) -> Command:

@@ -4,46 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres.tables import OCCURRENCES
+from actors.adapters.postgres.wire import writing
 from actors.adapters.postgres.wire.isolation import computed
-from actors.adapters.postgres.wire.rows import columns
 from protocol.device.commands import Command
 from protocol.schedule.schedules import Occurrence, followed
 
-_KINDS = ("bigint", *["text"] * 2, *["timestamptz"] * 3, "text", "integer")
+_CHANGING = (
+    *("state", "command_id", "triggered_us", "acknowledged_us", "completed_us", "detail"),
+    "version",
+)
+_UPDATE = writing.updating(OCCURRENCES, _CHANGING)
 
 
 def updating(first: int) -> str:
     """The statement whose parameters are those of `updated`, numbered from `first`."""
-    parameters = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(_KINDS))
-    return f"""
-UPDATE schedule_occurrences o SET state = i.state, command_id = i.command_id::uuid,
-    triggered_at = i.triggered_at, acknowledged_at = i.acknowledged_at,
-    completed_at = i.completed_at, detail = i.detail, version = i.version
-FROM unnest({parameters})
-    AS i (num, state, command_id, triggered_at, acknowledged_at, completed_at, detail, version)
-WHERE o.num = i.num
-"""
-
-
-_UPDATE = updating(1)
+    return writing.updating(OCCURRENCES, _CHANGING, first)
 
 
 def updated(changed: Sequence[Occurrence]) -> list[list[Any]]:
     """The parameters of `updating`."""
-    rows = [
-        (
-            o.num,
-            o.state,
-            o.command_id,
-            o.triggered_us,
-            o.acknowledged_us,
-            o.completed_us,
-            o.detail,
-            o.version,
-        )
-        for o in changed
-    ]
-    return columns(rows, len(_KINDS))
+    return writing.arrays(("num", *_CHANGING), changed)
 
 
 async def update(connection: Any, changed: Sequence[Occurrence]) -> None:

@@ -10,6 +10,7 @@ from actors.adapters.postgres.tables import ORDERS, PRODUCTS
 from actors.adapters.postgres.wire.isolation import computed
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
+from actors.adapters.postgres.wire.writing import write
 from protocol.errors import Conflict
 from protocol.shop import shop
 from protocol.shop.shop import (
@@ -147,12 +148,7 @@ async def finish_order(
         ended = shop.finished(known, state, now_us)
         if ended is known:
             return known
-        await connection.execute(
-            "UPDATE orders SET state = $2, finished_at = $3 WHERE num = $1",
-            known.num,
-            ended.state,
-            ended.finished_us,
-        )
+        await write(connection, ORDERS, ended, "state", "finished_us")
         if state == CANCELLED:
             await connection.execute(
                 "WITH back AS (SELECT p.num, i.quantity FROM order_items i"

@@ -16,6 +16,7 @@ from actors.adapters.postgres.wire.isolation import (
     whole_or_apart,
 )
 from actors.adapters.postgres.wire.rows import columns
+from actors.adapters.postgres.wire.writing import write
 from actors.ports.webhooks import ClaimedDeliveries
 from protocol.dead_letters import WEBHOOKS, reason_of
 from protocol.device.alarms import Alarm
@@ -194,18 +195,8 @@ async def retry_delivery(
 
 
 async def _update(connection: Any, changed: WebhookDelivery) -> None:
-    await connection.execute(
-        "UPDATE webhook_deliveries SET state = $2, created_at = $3, next_try_at = $4,"
-        " attempts = $5, last_status = $6, detail = $7, finished_at = $8 WHERE num = $1",
-        changed.num,
-        changed.state,
-        changed.created_us,
-        changed.next_try_us,
-        changed.attempts,
-        changed.last_status,
-        changed.detail,
-        changed.finished_us,
-    )
+    fields = ("state", "created_us", "next_try_us", "attempts", "last_status", "detail")
+    await write(connection, tables.DELIVERIES, changed, *fields, "finished_us")
 
 
 async def claim_deliveries(

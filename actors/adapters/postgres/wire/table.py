@@ -57,6 +57,10 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         plain = self.expression.rpartition(".")[2]
         return read if plain == self.label else f"{read} AS {self.label}"
 
+    @property
+    def is_time(self) -> bool:
+        return self.path.endswith(_TIME)
+
     def parameter(self, number: int) -> str:
         return f"${number}::text::uuid" if self.is_uuid else f"${number}"
 

@@ -7,6 +7,7 @@ import pytest
 
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.table import Table
+from actors.adapters.postgres.wire.writing import arrays, inserting, updating
 from protocol.errors import Outdated
 
 
@@ -101,3 +102,16 @@ async def test_a_change_writes_settings_alone_and_knows_its_revision() -> None:
     )
     with pytest.raises(Outdated):
         await revise(Answering(None), BOXES, BOX, 7)
+
+
+def test_many_rows_are_written_by_one_statement() -> None:
+    assert updating(BOXES, ("client_id", "packed_us", "size.width"), 3) == (
+        "\nUPDATE boxes b SET client_id = i.client_id, packed_at = i.packed_at,"
+        " size_width = i.size_width\nFROM unnest($3::bigint[], $4::text[], $5::timestamptz[],"
+        " $6::bigint[]) AS i (num, client_id, packed_at, size_width) WHERE b.num = i.num\n"
+    )
+    assert inserting(BOXES, ("id", "size.height")) == (
+        "\nINSERT INTO boxes (id, size_height)\nSELECT i.id::uuid, i.size_height"
+        " FROM unnest($1::text[], $2::bigint[]) AS i (id, size_height)\n"
+    )
+    assert arrays(("num", "size.width"), [BOX, BOX]) == [[5, 5], [2, 2]]
