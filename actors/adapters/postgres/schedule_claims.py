@@ -6,7 +6,7 @@ from typing import Any
 from actors.adapters.postgres import commands, occurrence_sync, schedules
 from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.schedules import ADD_OCCURRENCES
-from actors.adapters.postgres.tables import SCHEDULES
+from actors.adapters.postgres.tables import NEXT_AT, SCHEDULES
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire.claims import Work, each_apart
 from actors.adapters.postgres.wire.isolation import computed, newest_of, whole_or_apart
@@ -25,13 +25,13 @@ WITH due AS MATERIALIZED (
     ORDER BY coalesce(held_until, due_at) LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 """
-_OF_DUE = """
+# What is next of a schedule nobody asks then.
+_SCHEDULE = SCHEDULES.selected.replace(NEXT_AT, "NULL")
+_OF_DUE = f"""
 SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.held_until, o.version AS o_version,
-    s.num, s.id::text, s.user_id::text, s.device_id::text, s.media_id::text, s.trigger_at,
-    s.timezone, s.recurrence, s.exclusions, s.misfire, s.grace_s, s.enabled, s.created_at,
-    s.planned_at, s.plan_at, s.revision, NULL AS next_at,
+    {_SCHEDULE},
     d.num AS device_num, d.code, d.status, m.content_type, m.size, m.sha256
-FROM {occurrences} o JOIN media_schedules s ON s.num = o.schedule_num
+FROM {{occurrences}} o JOIN media_schedules s ON s.num = o.schedule_num
     JOIN devices d ON d.id = s.device_id LEFT JOIN media m ON m.id = s.media_id
 """
 _DUE = _WITH_DUE + _OF_DUE.format(occurrences="due") + "ORDER BY o.due_at, o.num"
