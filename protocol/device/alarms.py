@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from protocol.times import format_us, shown_us
+from protocol.times import format_us
+from protocol.views import view_of
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -90,17 +91,4 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def alarm_view(alarm: Alarm) -> AlarmView:
-    return AlarmView(
-        id=alarm.id,
-        device_id=alarm.device_id,
-        feed_id=alarm.feed_id,
-        kind=alarm.kind,
-        severity=alarm.severity,
-        state=alarm.state,
-        since=format_us(alarm.since_us),
-        raised_at=shown_us(alarm.raised_us),
-        acknowledged_at=shown_us(alarm.acknowledged_us),
-        cleared_at=shown_us(alarm.cleared_us),
-        value=alarm.value,
-        detail=alarm.detail,
-    )
+    return view_of(AlarmView, alarm, since=format_us(alarm.since_us))

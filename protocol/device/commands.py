@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from protocol import codec
-from protocol.times import SECOND_US, format_us, shown_us
+from protocol.times import SECOND_US, format_us
+from protocol.views import view_of
 
 QUEUED, SENT, DELIVERED = "queued", "sent", "delivered"
 SUCCEEDED, FAILED, EXPIRED, CANCELLED = "succeeded", "failed", "expired", "cancelled"
@@ -187,19 +188,9 @@ class CommandView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def command_view(command: Command) -> CommandView:
-    return CommandView(
-        id=command.id,
-        device_id=command.device_id,
-        type=command.type,
+    return view_of(
+        CommandView,
+        command,
         payload=msgspec.Raw(command.payload.encode()),
-        state=command.state,
-        parallel=command.parallel,
-        attempts=command.attempts,
-        created_at=format_us(command.created_us),
-        expires_at=format_us(command.expires_us),
-        sent_at=shown_us(command.sent_us),
-        delivered_at=shown_us(command.delivered_us),
-        finished_at=shown_us(command.finished_us),
-        detail=command.detail,
         result=None if command.result is None else msgspec.Raw(command.result.encode()),
     )

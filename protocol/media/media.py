@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from protocol.records import Media
 from protocol.times import SECOND_US, format_us
+from protocol.views import view_of
 
 DAY_US = 24 * 3600 * SECOND_US
 STATS_DAYS = 30
@@ -68,15 +69,12 @@ class MediaCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def media_view(media: Media) -> MediaView:
-    return MediaView(
-        id=media.id,
-        filename=media.filename,
-        content_type=media.content_type,
-        size=media.size,
+    return view_of(
+        MediaView,
+        media,
         sha256=media.sha256.hex(),
         width=UNSET if media.width is None else media.width,
         height=UNSET if media.height is None else media.height,
-        created_at=format_us(media.created_us),
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.rest.resources import Id, Name, Password, Time
-from protocol.times import format_us, shown_us
+from protocol.views import view_of
 
 KEY_PREFIX = "roost_"
 KEYS_MAX = 50
@@ -92,12 +92,4 @@ def new_key(prefix: str, secret: str) -> str:
 
 
 def key_view(key: ApiKey) -> ApiKeyView:
-    return ApiKeyView(
-        id=key.id,
-        name=key.name,
-        prefix=f"{KEY_PREFIX}{key.prefix}",
-        scope=key.scope,
-        created_at=format_us(key.created_us),
-        expires_at=shown_us(key.expires_us),
-        last_used_at=shown_us(key.last_used_us),
-    )
+    return view_of(ApiKeyView, key, prefix=f"{KEY_PREFIX}{key.prefix}")

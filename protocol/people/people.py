@@ -6,6 +6,7 @@ import msgspec
 
 from protocol.rest.resources import Id
 from protocol.times import format_us
+from protocol.views import view_of
 
 SESSION_S = 8 * 24 * 3600
 TICKET_S = 30
@@ -87,21 +88,8 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 def session_view(session: Session, current: str | None) -> SessionView:
-    return SessionView(
-        id=session.id,
-        created_at=format_us(session.created_us),
-        expires_at=format_us(session.expires_us),
-        address=session.address,
-        agent=session.agent,
-        current=session.id == current,
-    )
+    return view_of(SessionView, session, current=session.id == current)
 
 
 def audit_view(entry: AuditEntry) -> AuditView:
-    return AuditView(
-        at=format_us(entry.at_us),
-        action=entry.action,
-        subject=entry.subject,
-        address=entry.address,
-        agent=entry.agent,
-    )
+    return view_of(AuditView, entry, at=format_us(entry.at_us))

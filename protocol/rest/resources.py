@@ -22,7 +22,8 @@ from protocol.records import (
     StoredRejection,
     User,
 )
-from protocol.times import format_us
+from protocol.times import format_us, shown_us
+from protocol.views import view_of
 
 T = TypeVar("T")
 
@@ -164,11 +165,10 @@ def flood_view(flood: Flood) -> FloodView:
 
 
 def device_resource(device: Device, flood: Flood | None = None) -> DeviceResource:
-    return DeviceResource(
+    return view_of(
+        DeviceResource,
+        device,
         **msgspec.structs.asdict(device_view(device)),
-        offline_after_s=device.offline_after_s,
-        offline_alarm=device.offline_alarm,
-        created_at=format_us(device.created_us),
         flood=None if flood is None else flood_view(flood),
     )
 
@@ -242,24 +242,7 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def feed_view(feed: Feed) -> FeedView:
-    return FeedView(
-        id=feed.id,
-        key=feed.key,
-        name=feed.name,
-        device_id=feed.device_id,
-        unit=feed.unit,
-        kind=feed.kind,
-        enabled=feed.enabled,
-        min_value=feed.min_value,
-        max_value=feed.max_value,
-        on_violation=feed.on_violation,
-        alarm=feed.alarm,
-        archived=feed.archived,
-        retain_days=feed.retain_days,
-        created_at=format_us(feed.created_us),
-        last_value=feed.last_value,
-        last_value_at=None if feed.last_us is None else format_us(feed.last_us),
-    )
+    return view_of(FeedView, feed, last_value_at=shown_us(feed.last_us))
 
 
 class ReadingView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -322,16 +305,7 @@ class RejectionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rejection_view(stored: StoredRejection) -> RejectionView:
-    return RejectionView(
-        id=stored.id,
-        received_at=format_us(stored.received_us),
-        device_id=stored.device_id,
-        topic=stored.topic,
-        payload=stored.payload,
-        encoding=stored.encoding,
-        reason=stored.reason,
-        detail=stored.detail,
-    )
+    return view_of(RejectionView, stored)
 
 
 class ProblemView(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from protocol.device import commands
 from protocol.device.commands import Command
 from protocol.schedule.recurrence import Recurrence, occurrences, upcoming
 from protocol.times import SECOND_US, format_us, shown_us
+from protocol.views import view_of
 
 PENDING, TRIGGERED, ACKNOWLEDGED = "pending", "triggered", "acknowledged"
 COMPLETED, FAILED, MISSED, CANCELLED = "completed", "failed", "missed", "cancelled"
@@ -268,33 +269,14 @@ class OccurrenceView(msgspec.Struct, frozen=True, kw_only=True):
 def schedule_view(schedule: Schedule) -> ScheduleView:
     coming = schedule.next_us is not None or schedule.plan_us is not None
     state = ("active" if coming else "finished") if schedule.enabled else "paused"
-    return ScheduleView(
-        id=schedule.id,
-        media_id=schedule.media_id,
-        device_id=schedule.device_id,
+    return view_of(
+        ScheduleView,
+        schedule,
         trigger_time=format_us(schedule.trigger_us),
-        timezone=schedule.timezone,
-        recurrence=schedule.recurrence,
-        exclusions=schedule.exclusions,
-        misfire=schedule.misfire,
-        grace_s=schedule.grace_s,
-        enabled=schedule.enabled,
         state=state,
         next_due_at=shown_us(schedule.next_us),
-        created_at=format_us(schedule.created_us),
     )
 
 
 def occurrence_view(occurrence: Occurrence) -> OccurrenceView:
-    return OccurrenceView(
-        id=occurrence.id,
-        schedule_id=occurrence.schedule_id,
-        device_id=occurrence.device_id,
-        due_at=format_us(occurrence.due_us),
-        state=occurrence.state,
-        command_id=occurrence.command_id,
-        triggered_at=shown_us(occurrence.triggered_us),
-        acknowledged_at=shown_us(occurrence.acknowledged_us),
-        completed_at=shown_us(occurrence.completed_us),
-        detail=occurrence.detail,
-    )
+    return view_of(OccurrenceView, occurrence)

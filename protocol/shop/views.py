@@ -17,7 +17,7 @@ from protocol.shop.shop import (
     Product,
     StockSums,
 )
-from protocol.times import format_us
+from protocol.views import view_of
 
 # Below a billion, with up to four decimal places; a JSON number is accepted, too.
 Price = (
@@ -140,36 +140,16 @@ def money(amount: Decimal) -> str:
 
 
 def product_view(product: Product) -> ProductView:
-    return ProductView(
-        id=product.id,
-        name=product.name,
-        sku=product.sku,
-        description=product.description,
-        price=money(product.price),
-        stock=product.stock,
-        created_at=format_us(product.created_us),
-    )
+    return view_of(ProductView, product, price=money(product.price))
 
 
 def order_view(order: Order) -> OrderView:
-    return OrderView(
-        id=order.id,
-        items=[
-            OrderItemView(
-                product_id=item.product_id,
-                name=item.name,
-                sku=item.sku,
-                price=money(item.price),
-                quantity=item.quantity,
-            )
-            for item in order.items
-        ],
+    return view_of(
+        OrderView,
+        order,
+        items=[view_of(OrderItemView, item, price=money(item.price)) for item in order.items],
         total=money(order.total),
         status=order.state,
-        state=order.state,
-        note=order.note,
-        created_at=format_us(order.created_us),
-        finished_at=None if order.finished_us is None else format_us(order.finished_us),
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.times import format_us, shown_us
+from protocol.views import view_of
 from protocol.webhook.deliveries import EVENTS, PENDING, EventType, Webhook, WebhookDelivery
 
 Url = Annotated[str, Meta(min_length=1, max_length=2_000, extra_json_schema={"format": "uri"})]
@@ -74,17 +75,11 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
 
 def webhook_view(webhook: Webhook) -> WebhookView:
     state = "failing" if webhook.failures else "active"
-    return WebhookView(
-        id=webhook.id,
-        url=webhook.url,
-        events=webhook.events,
-        description=webhook.description,
-        enabled=webhook.enabled,
+    return view_of(
+        WebhookView,
+        webhook,
         state=state if webhook.enabled else "disabled",
-        failures=webhook.failures,
         paused_until=shown_us(webhook.paused_us),
-        dropped=webhook.dropped,
-        created_at=format_us(webhook.created_us),
     )
 
 
@@ -95,17 +90,10 @@ def webhook_created(webhook: Webhook) -> WebhookCreated:
 
 def delivery_view(delivery: WebhookDelivery) -> DeliveryView:
     waits = delivery.state == PENDING
-    return DeliveryView(
-        id=delivery.id,
-        event_id=delivery.event_id,
-        type=delivery.type,
-        state=delivery.state,
-        attempts=delivery.attempts,
-        last_status=delivery.last_status,
-        detail=delivery.detail,
-        created_at=format_us(delivery.created_us),
+    return view_of(
+        DeliveryView,
+        delivery,
         # Before the first try it is 0, which means at once.
         next_try_at=format_us(max(delivery.next_try_us, delivery.created_us)) if waits else None,
-        finished_at=shown_us(delivery.finished_us),
         payload=msgspec.Raw(delivery.body.encode()),
     )

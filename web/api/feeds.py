@@ -55,18 +55,8 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
         num=0,
         id=call.service.ids.uuid(),
         user_id=call.user.id,
-        device_id=device_id,
-        key=body.key,
-        name=body.name,
-        unit=body.unit,
-        kind=body.kind,
-        enabled=body.enabled,
-        min_value=body.min_value,
-        max_value=body.max_value,
-        on_violation=body.on_violation,
-        alarm=body.alarm,
-        retain_days=body.retain_days,
         created_us=call.service.clock.now_us(),
+        **(msgspec.structs.asdict(body) | {"device_id": device_id}),
     )
     _check_thresholds(feed)
     bounds = call.settings.bounds

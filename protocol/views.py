@@ -1,0 +1,41 @@
+"""Views: what people see of a record.
+
+return view_of(ProductView, product, price=money(product.price))
+"""
+
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from protocol.times import shown_us
+
+V = TypeVar("V", bound=msgspec.Struct)
+
+
+def view_of(kind: type[V], record: msgspec.Struct, **others: Any) -> V:
+    """A view with the record's fields of the same names, and its times: `created_us` (µs) is
+    `created_at` (RFC 3339, or null).
+
+    Args:
+        others: fields that the record has not, or has otherwise.
+    """
+    same, times = _names(kind, type(record), frozenset(others))
+    values = {name: getattr(record, name) for name in same}
+    for shown, name in times:
+        values[shown] = shown_us(getattr(record, name))
+    return kind(**values, **others)
+
+
+@cache
+def _names(
+    kind: Any, record: Any, others: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The fields of a view that are the record's, and those that are its times with their names."""
+    there = set(record.__struct_fields__)
+    wanted = [name for name in kind.__struct_fields__ if name not in others]
+    times = {name: f"{name.removesuffix('_at')}_us" for name in wanted if name.endswith("_at")}
+    return (
+        tuple(name for name in wanted if name in there),
+        tuple((shown, name) for shown, name in times.items() if name in there),
+    )
