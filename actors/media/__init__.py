@@ -1,1 +1,1 @@
-"""The media library: rows and files together, and links that open without a login."""
+"""The media library: rows and files together, what a file is, links that open without a login."""

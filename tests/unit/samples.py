@@ -94,6 +94,8 @@ TAKEN: dict[str, tuple[bytes, str, tuple[int | None, int | None]]] = {
     "text with mark": (b"\xef\xbb\xbfa,b\n1,2\n", "text/plain", NONE),
     "text that begins as a bitmap": (b"BMW and others are cars, no pictures.", "text/plain", NONE),
     "text that begins as others": (b"GIF, RIFF and ID3 are short words.", "text/plain", NONE),
+    "text with a word of QuickTime": (b"the free and the wide\n", "text/plain", NONE),
+    "text with a word of RIFF": (b"The new WAVE and more of it\n", "text/plain", NONE),
     "long text": ("å".encode() * 300_000, "text/plain", NONE),
     "a less-than": (b"< 3 degrees\n", "text/plain", NONE),
 }
@@ -111,6 +113,9 @@ REFUSED: dict[str, bytes] = {
     "rtf": b"{\\rtf1 hello}",
     "postscript": b"%!PS-Adobe-3.0\n",
     "heic": ftyp(b"heic", b"mif1heic"),
+    "heic in a box of 28 bytes": ftyp(b"heic", b"mif1heicmiaf"),
+    "jpeg 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(20),
+    "riff of no known form": b"RIFF\x24\0\0\0NONE" + bytes(20),
     "avi": b"RIFF\x24\0\0\0AVI LIST" + bytes(20),
     "text with a zero": b"hello\0world",
     "text with an escape": b"hello \x1b[31m",

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from protocol.media.sniffing import TAKEN, WORDS
+from protocol.media.types import TAKEN, WORDS
 from protocol.rest.resources import ProblemView
 from web.http.examples import EXAMPLES
 from web.http.preconditions import KEY_HEADER, KEY_MAX
@@ -135,7 +135,7 @@ def _operation(
 
 
 def _file() -> dict[str, Any]:
-    """One part, `file`; its type is found by its content (`protocol.media.sniffing`)."""
+    """One part, `file`; its type is found by its content (`actors.media.sniffing`)."""
     file = {"type": "string", "format": "binary", "minLength": 1}
     schema = {
         "type": "object",

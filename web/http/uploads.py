@@ -16,10 +16,10 @@ from werkzeug.sansio.multipart import (
     NeedData,
 )
 
+from actors.media.sniffing import Sniffed, Sniffer
 from actors.ports.media import MediaDraft
 from protocol.errors import Invalid, Malformed, NotTaken, TooLarge, TooSlow
 from protocol.media.media import clean_filename
-from protocol.media.sniffing import Sniffed, Sniffer
 from web.http.upload_places import Place
 
 PART = "file"

@@ -1,11 +1,14 @@
 """Types by content alone."""
 
 import random
+from typing import Any
 
+import puremagic
 import pytest
 
+from actors.media.containers import TYPE_BYTES
+from actors.media.sniffing import HEAD_BYTES, Sniffed, Sniffer
 from protocol.errors import Invalid, NotTaken
-from protocol.media.sniffing import HEAD_BYTES, TYPE_BYTES, Sniffed, Sniffer
 from tests.unit.samples import REFUSED, TAKEN, png
 
 
@@ -71,3 +74,44 @@ def test_ten_thousands_of_parts_are_not_gone_through() -> None:
 
 def test_the_size_is_told_by_the_beginning_alone() -> None:
     assert sniffed(png(3, 2)[:33]) == Sniffed("image/png", 3, 2)
+
+
+# What puremagic alone makes of files that `containers` and `mpeg_audio` tell rightly. A parser may
+# go when puremagic tells its files.
+WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
+    "an MP4 of a brand that it does not know": ("mp4 of a brand", TAKEN, ""),
+    "a picture whose first box has the size of an MP4's": (
+        "heic in a box of 28 bytes",
+        REFUSED,
+        "video/mp4",
+    ),
+    "sound in the MP4 container": ("m4a", TAKEN, ""),
+    "text with a word of QuickTime": (
+        "text with a word of QuickTime",
+        TAKEN,
+        "video/quicktime",
+    ),
+    "Matroska": ("matroska", TAKEN, "video/webm"),
+    "EBML of any other kind": ("other ebml", REFUSED, "video/webm"),
+    "sound in Ogg": ("ogg", TAKEN, "application/ogg"),
+    "a film in Ogg": ("ogg video", TAKEN, "application/ogg"),
+    "bits that look like a frame of MP3": ("bits of a frame", REFUSED, "audio/mpeg"),
+    "text that begins as a bitmap": ("text that begins as a bitmap", TAKEN, "image/x-ms-bmp"),
+    "JPEG 2000": ("jpeg 2000", REFUSED, "image/jpeg"),
+    "text with a word of RIFF": ("text with a word of RIFF", TAKEN, "audio/x-wav"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_parsers_of_our_own_read_what_puremagic_tells_wrongly(what: str) -> None:
+    name, samples, told = WRONG[what]
+    content = samples[name][0] if samples is TAKEN else samples[name]
+    assert puremagic.from_string(content[:TYPE_BYTES], mime=True) == told
+
+
+def test_puremagic_does_not_know_all_frames_of_mp3() -> None:
+    """MPEG 2 layer 3, 64 kbit/s, 22.05 kHz."""
+    frame = b"\xff\xf3\x80\x00" + bytes(204)
+    with pytest.raises(puremagic.PureError):
+        puremagic.from_string(frame * 2)
+    assert sniffed(frame * 2) == Sniffed("audio/mpeg")

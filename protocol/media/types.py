@@ -1,0 +1,25 @@
+"""Which types of file are taken, and what people call them."""
+
+# Any other is refused, SVG and HTML too: they carry programs.
+TAKEN = {
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+    "image/gif": "GIF",
+    "image/webp": "WebP",
+    "image/avif": "AVIF",
+    "image/bmp": "BMP",
+    "video/mp4": "MP4",
+    "video/quicktime": "QuickTime",
+    "video/webm": "WebM",
+    "video/x-matroska": "Matroska",
+    "video/ogg": "OGG video",
+    "audio/mpeg": "MP3",
+    "audio/aac": "AAC",
+    "audio/mp4": "M4A",
+    "audio/ogg": "OGG",
+    "audio/wav": "WAV",
+    "audio/flac": "FLAC",
+    "application/pdf": "PDF",
+    "text/plain": "plain UTF-8 text",
+}
+WORDS = ", ".join(TAKEN.values())
