@@ -107,7 +107,8 @@ def _look(root: trio.lowlevel.Task | None) -> tuple[list[str], list[str]]:
         task = tasks.pop()
         names.append(task.name)
         for nursery in list(task.child_nurseries):
-            # A task's failure waits there until its siblings have ended (guarded by a test).
+            # A task's failure waits there until its siblings have ended
+            # (guarded by `tests/contract/guards/test_trio.py`).
             failures += [
                 in_words(each)
                 for each in getattr(nursery, "_pending_excs", ())

@@ -17,7 +17,7 @@
 - What comes with an upgrade, before it is answered, is refused with a traceback, and a WebSocket
   that has ended keeps its connection: see `roost.socket_ends`.
 
-Guarded by `tests/contract/test_guards.py`, `tests/unit/roost/test_hardening.py`,
+Guarded by `tests/contract/guards/test_hypercorn.py`, `tests/unit/roost/test_http_server.py`,
 `tests/real/test_strangers.py` and `tests/real/test_connections.py`.
 """
 

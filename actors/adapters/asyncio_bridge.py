@@ -57,7 +57,7 @@ def _quickened(loop: Any) -> Iterator[None]:
     through all of Trio's scheduler between one that is ready and the next (here some run in a row,
     as in asyncio); and after a socket was read it waits until all is done that this caused, which
     transports do not need. Replaced on the instance, and put back before the loop ends, because
-    its end relies on the last (guarded by `tests/contract/test_guards.py`).
+    its end relies on the last (guarded by `tests/contract/guards/test_trio_asyncio.py`).
     """
     one = loop._main_loop_one
 

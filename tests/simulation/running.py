@@ -80,7 +80,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
-    """Trio's scheduler takes its chances from the seed (both names are guarded by a test)."""
+    """Trio's scheduler takes its chances from the seed (guarded in `contract/guards`)."""
     with pytest.MonkeyPatch.context() as patch, made_quickly(), without_kernel():
         patch.setattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
         _run._r.seed(seed)

@@ -3,6 +3,8 @@
 Quart takes a body as fast as it comes and keeps it whole, up to a megabyte: right for JSON, wrong
 for a file. An upload's body holds a chunk or two; when that is full, nothing more is taken from the
 server, its queue fills, and TCP tells the client to wait.
+
+Parts of Quart-Trio are replaced for it, guarded by `tests/contract/guards/test_quart.py`.
 """
 
 from collections.abc import Collection

@@ -2,7 +2,7 @@
 
 gmqtt acknowledges before its handler runs, or makes a task for each message; both are wrong for us.
 So three methods are replaced on the instance, here and nowhere else (guarded by
-`tests/contract/test_guards.py`):
+`tests/contract/guards/test_gmqtt.py`):
 
 - `_handle_qos_1_publish_packet` hands the packet id to us instead of acknowledging;
 - `_handle_pingresp_packet` tells that the broker has processed all that we sent before the ping;
