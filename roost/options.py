@@ -38,6 +38,13 @@ SubscriptionsOfUser = Annotated[
         " have; the broker has 16,384 for everybody."
     ),
 ]
+BrokerBytes = Annotated[
+    int | None,
+    Parameter(
+        help="How much the broker may store; else an eighth of what is free on the disk, and at"
+        " most 8 GiB."
+    ),
+]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[

@@ -21,6 +21,7 @@ from roost.external import ServeSettings, serve
 from roost.interrupting import run
 from roost.options import (
     DATA_DIR,
+    BrokerBytes,
     DataDir,
     Http,
     ListenerClients,
@@ -48,6 +49,12 @@ BUDGET = BudgetOptions()
 BOUNDS = BoundOptions()
 
 
+def _ingest(rates: RateOptions, budget: BudgetOptions) -> IngestBounds:
+    return IngestBounds(
+        rates=rates.settings(), refusals=budget.refusals(), retained=budget.retained()
+    )
+
+
 def up_command(
     *,
     demo: Annotated[
@@ -65,13 +72,7 @@ def up_command(
     rates: RateOptions = RATES,
     budget: BudgetOptions = BUDGET,
     bounds: BoundOptions = BOUNDS,
-    broker_bytes_max: Annotated[
-        int | None,
-        Parameter(
-            help="How much the broker may store; else an eighth of what is free on the disk, and at"
-            " most 8 GiB."
-        ),
-    ] = None,
+    broker_bytes_max: BrokerBytes = None,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
     server_patience_s: Annotated[float, Parameter(show=False)] = PATIENCE_S,
@@ -90,9 +91,7 @@ def up_command(
             mqtt_subscriptions_of_user, "MQTT subscriptions of user", OF_DEVICE, CONSUMERS_MAX
         ),
         web=web.settings(bounds.bounds()),
-        ingest=IngestBounds(
-            rates=rates.settings(), refusals=budget.refusals(), retained=budget.retained()
-        ),
+        ingest=_ingest(rates, budget),
         zalo=web.zalo(),
         mail=web.mail(),
         broker_bytes_max=broker_bytes_max,
@@ -140,9 +139,7 @@ def serve_command(
         mqtt_partitions=mqtt_partitions,
         mqtt_public_url=mqtt_public_url,
         web=web.settings(bounds.bounds()),
-        ingest=IngestBounds(
-            rates=rates.settings(), refusals=budget.refusals(), retained=budget.retained()
-        ),
+        ingest=_ingest(rates, budget),
         zalo=web.zalo(),
         mail=web.mail(),
         retained_stay=check_retained_readings(retained_readings),

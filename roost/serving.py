@@ -61,6 +61,9 @@ RESTART_S, RESTART_MAX_S = 0.5, 5.0
 # A Ctrl-C may come twice: from the terminal, and from who started us and passes it on.
 SAME_SIGNAL_S = 0.5
 
+# Runs beside the service, with the service and the URL that it listens on.
+ServeReady = Callable[[Service, str], Awaitable[None]]
+
 
 class Where:
     """What the outside calls us: the public URL, or else the one that we listen on, once we do."""
@@ -203,7 +206,7 @@ async def run_until_signal(
     settings: WebSettings,
     http: Bind,
     where: Where,
-    serve_ready: Callable[[Service, str], Awaitable[None]],
+    serve_ready: ServeReady,
     bounds: IngestBounds,
     *,
     alone: bool = False,
@@ -215,40 +218,20 @@ async def run_until_signal(
 
     Args:
         where: told of the URL that it listens on.
-        serve_ready: runs beside the service, with the service and the URL that it listens on.
+        serve_ready: runs beside the service, once it listens.
         alone: no other process can serve the same devices.
         bounds: how much devices and users may send.
     """
+    lag = LoopLag(time.perf_counter, time.thread_time, held=_report)
+    process = ProcessFigures(lag, logs.dropped, _connections(settings))
+    pulse = Pulse(beat_s=ALONE_BEAT_S, is_alone=True) if alone else Pulse()
 
     def start_beside(beside: trio.Nursery, service: Service, url: str) -> None:
         where.listens(url)
-        deadline.tell_also(lambda: service.left)
-        keep_tidy(
-            service.supervisor, service.store, service.clock, service.media, service.refusals.limits
-        )
-        _keep_what_is_there()
+        _keep_in_order(service)
         lag.install()
-        beside.start_soon(get_ready, service, url)
+        beside.start_soon(_get_ready, serve_ready, service, url)
 
-    async def get_ready(service: Service, url: str) -> None:
-        await trio.to_thread.run_sync(load_zones)
-        await serve_ready(service, url)
-
-    @contextmanager
-    def ending() -> Iterator[None]:
-        with deadline.for_failures():
-            yield
-        log.info("stopping")
-        deadline.end_within(deadline.END_WITHIN_S, status=0)
-
-    lag = LoopLag(time.perf_counter, time.thread_time, held=_report)
-    connections = Connections(
-        most=room_for(settings.bounds.connections),
-        of_address_max=settings.bounds.connections_of_address,
-        is_trusted=Addresses(settings.trusted_proxies).is_trusted,
-    )
-    process = ProcessFigures(lag, logs.dropped, connections)
-    pulse = Pulse(beat_s=ALONE_BEAT_S, is_alone=True) if alone else Pulse()
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
@@ -258,10 +241,40 @@ async def run_until_signal(
                 lambda service: open_web(service, settings, http, process),
                 start_beside,
                 stop,
-                ending,
+                _ending,
                 deadline.part,
             )
             nursery.cancel_scope.cancel()
+
+
+def _connections(settings: WebSettings) -> Connections:
+    return Connections(
+        most=room_for(settings.bounds.connections),
+        of_address_max=settings.bounds.connections_of_address,
+        is_trusted=Addresses(settings.trusted_proxies).is_trusted,
+    )
+
+
+def _keep_in_order(service: Service) -> None:
+    """What is looked after as long as the service runs."""
+    deadline.tell_also(lambda: service.left)
+    keep_tidy(
+        service.supervisor, service.store, service.clock, service.media, service.refusals.limits
+    )
+    _keep_what_is_there()
+
+
+async def _get_ready(serve_ready: ServeReady, service: Service, url: str) -> None:
+    await trio.to_thread.run_sync(load_zones)
+    await serve_ready(service, url)
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    with deadline.for_failures():
+        yield
+    log.info("stopping")
+    deadline.end_within(deadline.END_WITHIN_S, status=0)
 
 
 async def _listen(signals: AsyncIterator[int], stop: trio.Event) -> None:

@@ -1,6 +1,8 @@
 """`roost up`: everything on this machine, from a data directory: database, broker, service."""
 
 import random
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +64,23 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: float = PATIENCE_S
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Machine:
+    """A data directory, its servers, and who looks after them."""
+
+    path: Path
+    secrets: data_dir.Secrets
+    postgres: EmbeddedPostgres
+    broker: EmbeddedBroker
+    disk: Disk
+    keepers: dict[Which, Keeper]
+    rng: random.Random
+
+    @property
+    def mqtt_url(self) -> str:
+        return f"mqtt://{Bind(self.broker.host, self.broker.port).shown}"
+
+
 async def up(settings: UpSettings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for what cannot work."""
     await check_free(settings.http, "HTTP")  # before servers are started for nothing
@@ -69,38 +88,50 @@ async def up(settings: UpSettings) -> None:
         await check_free(settings.sql, "SQL")
     with data_dir.locked(settings.data_dir) as path:
         check_room(path)
-        secrets = data_dir.read_secrets(path)
-        rng = random.Random()
-        postgres = EmbeddedPostgres(
-            path / "postgres", path / "postgres.log", secrets.postgres, settings.sql
-        )
-        broker = EmbeddedBroker(
-            path / "broker",
-            path / "broker.log",
-            settings.mqtt.host,
-            settings.mqtt.port,
-            secrets,
-            subscriptions=settings.subscriptions_max,
-            connections=settings.mqtt_connections,
-            size=size_of(path, settings.broker_bytes_max),
-        )
-        disk = Disk(path, reserve=partial(_reserve, broker))
-        keepers: dict[Which, Keeper] = {
-            "database": Keeper(postgres, rng, disk.wait_room),
-            "broker": Keeper(broker, rng, disk.wait_room),
-        }
-        watchdog = Watchdog(disk, keepers, settings.patience_s)
+        machine = _machine(settings, path)
         async with trio.open_nursery() as servers:
             async with trio.open_nursery() as starting:
-                for keeper in keepers.values():
+                for keeper in machine.keepers.values():
                     starting.start_soon(_start, servers, keeper)
-            connected = open_store(postgres.url)
+            connected = open_store(machine.postgres.url)
             async with Closing(connected, CONNECTIONS, deadline.part) as store:
                 await migrated(store)
-                await _serve(settings, secrets, store, broker, rng, path, disk, watchdog)
+                await _serve(settings, machine, store)
             if store.hung:
-                keepers["database"].hangs()
+                machine.keepers["database"].hangs()
             servers.cancel_scope.cancel()
+
+
+def _machine(settings: UpSettings, path: Path) -> _Machine:
+    secrets = data_dir.read_secrets(path)
+    rng = random.Random()
+    postgres = EmbeddedPostgres(
+        path / "postgres", path / "postgres.log", secrets.postgres, settings.sql
+    )
+    broker = EmbeddedBroker(
+        path / "broker",
+        path / "broker.log",
+        settings.mqtt.host,
+        settings.mqtt.port,
+        secrets,
+        subscriptions=settings.subscriptions_max,
+        connections=settings.mqtt_connections,
+        size=size_of(path, settings.broker_bytes_max),
+    )
+    disk = Disk(path, reserve=partial(_reserve, broker))
+    keepers: dict[Which, Keeper] = {
+        "database": Keeper(postgres, rng, disk.wait_room),
+        "broker": Keeper(broker, rng, disk.wait_room),
+    }
+    return _Machine(
+        path=path,
+        secrets=secrets,
+        postgres=postgres,
+        broker=broker,
+        disk=disk,
+        keepers=keepers,
+        rng=rng,
+    )
 
 
 def _reserve(broker: EmbeddedBroker) -> int:
@@ -112,80 +143,85 @@ async def _start(servers: trio.Nursery, keeper: Keeper) -> None:
     await servers.start(keeper.run)
 
 
-async def _serve(
-    settings: UpSettings,
-    secrets: data_dir.Secrets,
-    store: PostgresStore,
-    server: EmbeddedBroker,
-    rng: random.Random,
-    path: Path,
-    disk: Disk,
-    watchdog: Watchdog,
-) -> None:
-    mqtt_url = f"mqtt://{Bind(server.host, server.port).shown}"
-    broker = MqttBroker(server.address, partition_plans(PARTITIONS), rng, "3.1.1")
-    ours = [plan.client_id for plan in broker.sessions]
-    opened = open_logins(
-        server.access,
-        store,
-        SystemClock(),
-        PARTITIONS,
-        ours,
-        settings.listener_clients_max,
-        settings.subscriptions_of_user,
+async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) -> None:
+    broker = MqttBroker(machine.broker.address, partition_plans(PARTITIONS), machine.rng, "3.1.1")
+    web = msgspec.structs.replace(
+        settings.web,
+        jwt_secret=settings.web.jwt_secret or machine.secrets.jwt,
+        mqtt_url=machine.mqtt_url,
     )
+    where = Where(web.public_url)
+    files_opened = open_media_files(machine.path / "media")
     async with (
-        Closing(opened, "the logins of devices", deadline.part) as logins,
-        Closing(open_media_files(path / "media"), "the media library", deadline.part) as files,
+        Closing(
+            _open_logins(settings, machine, store, broker), "the logins of devices", deadline.part
+        ) as logins,
+        Closing(files_opened, "the media library", deadline.part) as files,
     ):
-        web = msgspec.structs.replace(
-            settings.web, jwt_secret=settings.web.jwt_secret or secrets.jwt, mqtt_url=mqtt_url
-        )
-        where = Where(web.public_url)
-        links = MediaLinks(web.jwt_secret, where)
         ports = make_ports(
             store,
             broker,
             logins,
-            links,
+            MediaLinks(web.jwt_secret, where),
             files,
             webhooks_private=web.webhooks_private,
             zalo=settings.zalo,
             mail=settings.mail,
-            machine=disk,
+            machine=machine.disk,
             backlog=logins.consumers(broker.sessions),
             retained=logins.retained(),
         )
-
-        bounds = logins.store_bounds(broker.sessions, server.size)
-        shares = logins.share_keeper()
-
-        async def serve_ready(service: Service, url: str) -> None:
-            probes = _probes(service, store, logins)
-            service.supervisor.run_essential("watchdog", partial(watchdog.run, probes))
-            service.supervisor.run_essential("disk", disk.watch)
-            service.supervisor.run_essential("broker store", partial(bound_store, bounds))
-            service.supervisor.run_essential("sql readers", partial(watch_readers, store))
-            service.supervisor.run_essential(
-                "broker door", logins.doorkeeper(server.connections).run
-            )
-            service.supervisor.run_essential("broker shares", shares.run)
-            logs = [path / "postgres.log", path / "broker.log"]
-            service.supervisor.run_essential("server logs", partial(keep_short, logs))
-            # Before our sessions exist the broker would acknowledge messages for nobody.
-            await broker.wait_subscribed()
-            await look(bounds)
-            await shares.begin()
-            await logins.open()
-            await service.canaries.wait_passed()
-            print(f"ready {url} {mqtt_url}", flush=True)
-            if settings.demo:
-                await demo.run(service, server.address, url, path)
-
+        ready = partial(_serve_ready, settings, machine, store, broker, logins)
         # Nobody else has the lock of the data directory.
-        await run_until_signal(
-            ports, web, settings.http, where, serve_ready, settings.ingest, alone=True
-        )
+        await run_until_signal(ports, web, settings.http, where, ready, settings.ingest, alone=True)
+
+
+def _open_logins(
+    settings: UpSettings, machine: _Machine, store: PostgresStore, broker: MqttBroker
+) -> AbstractAsyncContextManager[NatsLogins]:
+    return open_logins(
+        machine.broker.access,
+        store,
+        SystemClock(),
+        PARTITIONS,
+        [plan.client_id for plan in broker.sessions],
+        settings.listener_clients_max,
+        settings.subscriptions_of_user,
+    )
+
+
+async def _serve_ready(
+    settings: UpSettings,
+    machine: _Machine,
+    store: PostgresStore,
+    broker: MqttBroker,
+    logins: NatsLogins,
+    service: Service,
+    url: str,
+) -> None:
+    """Look after the servers, let devices in, and say that all is ready."""
+    bounds = logins.store_bounds(broker.sessions, machine.broker.size)
+    shares = logins.share_keeper()
+    watchdog = Watchdog(machine.disk, machine.keepers, settings.patience_s)
+    door = logins.doorkeeper(machine.broker.connections)
+    logs = [machine.path / "postgres.log", machine.path / "broker.log"]
+    run_essential = service.supervisor.run_essential
+    run_essential("watchdog", partial(watchdog.run, _probes(service, store, logins)))
+    run_essential("disk", machine.disk.watch)
+    run_essential("broker store", partial(bound_store, bounds))
+    run_essential("sql readers", partial(watch_readers, store))
+    run_essential("broker door", door.run)
+    run_essential("broker shares", shares.run)
+    run_essential("server logs", partial(keep_short, logs))
+    # Before our sessions exist the broker would acknowledge messages for nobody.
+    await broker.wait_subscribed()
+    await look(bounds)
+    await shares.begin()
+    await logins.open()
+    await service.canaries.wait_passed()
+    print(f"ready {url} {machine.mqtt_url}", flush=True)
+    if settings.demo:
+        await demo.run(service, machine.broker.address, url, machine.path)
 
 
 def _probes(service: Service, store: PostgresStore, logins: NatsLogins) -> Probes:

@@ -85,6 +85,27 @@ def create_app(
 ) -> QuartTrio:
     """The application over a service that is open."""
     sockets = sockets or Sockets()
+    app = _bare_app()
+    context = _context(service, hasher, settings)
+    for api in APIS:
+        api.install(app, context)
+    documented = [op for api in APIS for op in api.operations]
+    operations.install(app, context, sockets, documented, process)
+    dashboard_files.install(app, settings)
+    _serve_sockets(app, context, sockets)
+    _handle_errors(app)
+    is_https = (settings.public_url or "").startswith("https:")
+    middleware.install(app, service.ids, settings.cors_origins, is_https=is_https)
+
+    async def wait_turn() -> None:
+        await context.pace.wait(context.addresses.network(request))
+
+    app.before_request(wait_turn)
+    app.asgi_app = _with_a_path(with_an_end(app.asgi_app))  # type: ignore[method-assign]
+    return app
+
+
+def _bare_app() -> QuartTrio:
     app = QuartTrio("roost", static_folder=None)
     app.asgi_http_class = partial(PacedConnection, UPLOADS)  # type: ignore[assignment]
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
@@ -92,20 +113,24 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A path with an empty part is none of ours; werkzeug would redirect it, in HTML.
     app.url_map.merge_slashes = False
-    tokens = Tokens(settings.jwt_secret)
+    return app
+
+
+def _context(service: Service, hasher: Hasher, settings: WebSettings) -> Context:
     addresses = Addresses(settings.trusted_proxies)
     rates = Rates(settings.requests_per_s)
-    context = Context(
+    auth = Auth(
+        Tokens(settings.jwt_secret),
+        service.sessions,
+        service.store,
+        service.clock,
+        service.ids,
+        addresses,
+        settings.public_url,
+    )
+    return Context(
         service=service,
-        auth=Auth(
-            tokens,
-            service.sessions,
-            service.store,
-            service.clock,
-            service.ids,
-            addresses,
-            settings.public_url,
-        ),
+        auth=auth,
         hashing=Hashing(hasher),
         settings=settings,
         uploads=Uploads(),
@@ -117,27 +142,14 @@ def create_app(
         imports=Imports(settings.imported_per_hour, settings.imported_bytes_per_hour),
         pace=Pace(settings.requests_per_s_of_address),
     )
-    for api in APIS:
-        api.install(app, context)
-    documented = [op for api in APIS for op in api.operations]
-    operations.install(app, context, sockets, documented, process)
-    dashboard_files.install(app, settings)
 
+
+def _serve_sockets(app: QuartTrio, context: Context, sockets: Sockets) -> None:
     async def live() -> None:
         await context.pace.wait(context.addresses.network(websocket))
         await devices_socket(context, sockets)
 
     app.add_websocket("/ws/devices", view_func=live)
-    _handle_errors(app)
-    is_https = (settings.public_url or "").startswith("https:")
-    middleware.install(app, service.ids, settings.cors_origins, is_https=is_https)
-
-    async def wait_turn() -> None:
-        await context.pace.wait(context.addresses.network(request))
-
-    app.before_request(wait_turn)
-    app.asgi_app = _with_a_path(with_an_end(app.asgi_app))  # type: ignore[method-assign]
-    return app
 
 
 def _with_a_path(inner: Any) -> Any:

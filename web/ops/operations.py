@@ -42,12 +42,16 @@ def install(
     operations: Sequence[Operation],
     process: ProcessFigures | None = None,
 ) -> None:
-    service: Service = context.service
+    _install_probes(app, context.service, sockets, process)
+    _install_document(app, operations)
+    _install_pages(app)
+
+
+def _install_probes(
+    app: Quart, service: Service, sockets: Sockets, process: ProcessFigures | None
+) -> None:
     metrics = Metrics(service, sockets, process)
     database = DatabaseLook(service.store, service.supervisor)
-    # Some 60 ms of work: by the thread of all tasks, nothing else would run meanwhile.
-    openapi = MadeOnce(lambda: codec.encode(document(operations, version("roost"))))
-    pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
 
     async def healthz() -> Response:
         """Alive: the event loop turns."""
@@ -61,8 +65,23 @@ def install(
     async def metrics_page() -> Response:
         return Response(metrics.page(), content_type=CONTENT_TYPE)
 
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/readyz", view_func=readyz)
+    app.add_url_rule("/metrics", view_func=metrics_page)
+
+
+def _install_document(app: Quart, operations: Sequence[Operation]) -> None:
+    # Some 60 ms of work: by the thread of all tasks, nothing else would run meanwhile.
+    openapi = MadeOnce(lambda: codec.encode(document(operations, version("roost"))))
+
     async def openapi_json() -> Response:
         return Response(await openapi.get(), content_type="application/json")
+
+    app.add_url_rule("/openapi.json", view_func=openapi_json)
+
+
+def _install_pages(app: Quart) -> None:
+    pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
 
     async def docs_asset(name: str) -> Response | WerkzeugResponse:
         if name == "init.js":
@@ -85,10 +104,6 @@ def install(
     async def home_css() -> Response:
         return _page(pages, "home.css")
 
-    app.add_url_rule("/healthz", view_func=healthz)
-    app.add_url_rule("/readyz", view_func=readyz)
-    app.add_url_rule("/metrics", view_func=metrics_page)
-    app.add_url_rule("/openapi.json", view_func=openapi_json)
     app.add_url_rule("/docs", view_func=docs)
     app.add_url_rule("/docs/<name>", view_func=docs_asset)
     app.add_url_rule("/reset", view_func=reset)
