@@ -3,6 +3,7 @@
 A release that calls them otherwise, or not at all, fails here.
 """
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -15,8 +16,13 @@ import trio
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
 from actors.adapters.asyncio_bridge import Bridge, open_bridge
+from actors.adapters.mqtt import client as clients
 from actors.adapters.mqtt import link as links
-from actors.adapters.mqtt.link import READ_BYTES_MAX, Address, Answers, Client, Link
+from actors.adapters.mqtt.client import Address, Client
+from actors.adapters.mqtt.link import READ_BYTES_MAX, Link
+from actors.adapters.mqtt.sending import Fate
+from actors.adapters.mqtt.tcp_acks import QUICKACK
+from actors.adapters.mqtt.window import Pubacks
 from actors.ports.broker import Delivery, Publication, SessionPlan
 from protocol.errors import Unavailable
 from tests.contract.brokers import Recorder
@@ -187,29 +193,29 @@ async def test_publications_go_out_in_one_write_and_each_hears_of_its_puback(
             write(data)
 
         monkeypatch.setattr(transport, "write", seen)
-        answers = Answers(3)
+        pubacks = Pubacks(3)
         messages = [Publication(topic=f"c/{n}", payload=b"x") for n in range(3)]
-        await found.do(found.link.publish, messages, answers)
+        await found.do(found.link.publish, messages, pubacks)
         said = await found.until(lambda: len(p := found.broker.of(PUBLISH)) == 3 and p)
         assert len(writes) == 1
         assert [body[2:5] for body in said] == [b"c/0", b"c/1", b"c/2"]
         ids = [body[5:7] for body in said]
         for packet_id in (ids[2], ids[0]):
             await found.broker.say(b"\x40\x02" + packet_id)
-        await found.until(lambda: answers.good == [True, False, True])
-        assert not answers.all_here.is_set()
+        await found.until(lambda: pubacks.fates == [Fate.TAKEN, Fate.UNKNOWN, Fate.TAKEN])
+        assert not pubacks.all_settled.is_set()
         assert found.broker.stream is not None
         await found.broker.stream.aclose()
         with trio.fail_after(5):
-            await answers.all_here.wait()
-        assert answers.ended == [False, True, False]
+            await pubacks.all_settled.wait()
+        assert pubacks.fates == [Fate.TAKEN, Fate.ENDED, Fate.TAKEN]
 
 
 async def test_a_broker_that_says_nothing_is_left_and_one_that_says_something_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(links, "SILENCE_MAX_S", 0.5)
-    monkeypatch.setattr(links, "LISTEN_EVERY_S", 0.05)
+    monkeypatch.setattr(links, "LOOK_EVERY_S", 0.05)
     async with scene() as found:
         found.broker.answers_pings = False
         for n in range(12):
@@ -229,8 +235,8 @@ async def test_a_read_takes_no_more_than_its_bound(monkeypatch: pytest.MonkeyPat
         sizes.append(len(data))
         data_received(self, data)
 
+    monkeypatch.setattr(protocol, "data_received", seen)
     async with scene() as found:
-        monkeypatch.setattr(protocol, "data_received", seen)
         message = publication(qos=0, body=bytes(100))
         count = 8 * READ_BYTES_MAX // len(message)
         await found.broker.say(message * count)
@@ -239,7 +245,7 @@ async def test_a_read_takes_no_more_than_its_bound(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_broker_of_an_older_version_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "CONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(clients, "CONNECT_TIMEOUT_S", 1.0)
     async with scene(connack=b"\x20\x02\x00\x01", version=MQTTv50, refused=True) as found:
         assert found.link.version == MQTTv311
 
@@ -256,3 +262,16 @@ async def test_a_notice_is_not_written_where_the_broker_does_not_read(
             if not await found.do(found.link.publish_nowait, "c/1", piece):
                 return
         raise AssertionError("all of it was written")
+
+
+@pytest.mark.skipif(QUICKACK is None, reason="the kernel has no TCP_QUICKACK")
+async def test_its_transport_gives_what_it_reads_to_the_method_that_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By which each read is acknowledged on the level of TCP (`tcp_acks`)."""
+    async with scene() as found:
+        line = found.link._client._connection._transport.get_extra_info("socket")
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        await found.broker.say(publication(qos=0))
+        await found.inbox.received(1)
+        assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
