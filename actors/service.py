@@ -26,13 +26,19 @@ from actors.ingest import retained_copies
 from actors.ingest.backlog import Backlog
 from actors.ingest.bounds import IngestBounds
 from actors.ingest.canaries import EVERY_S, Canaries
+from actors.ingest.canary_intake import CanaryIntake
 from actors.ingest.counters import Counters
 from actors.ingest.floods import Floods
 from actors.ingest.gateway import Gateway
+from actors.ingest.intake import Intake
+from actors.ingest.left_messages import LeftMessages
 from actors.ingest.limits import Limits
+from actors.ingest.notices import Notices
+from actors.ingest.own_sessions import OwnSessions
 from actors.ingest.recent_messages import RecentMessages
 from actors.ingest.refusal_budget import RefusalBudget
 from actors.ingest.retained_copies import RetainedCopies
+from actors.ingest.room import Room
 from actors.ingest.writer import Writer
 from actors.leadership import BEAT_S, Leadership
 from actors.media import library
@@ -154,9 +160,9 @@ class Service:
             led=self._led,
             resumed=self.mqtt_relay.republish,
             give_up=lambda: self._give_up(),
-            stood_by=lambda: self.gateway.others_serve(),
+            stood_by=lambda: self.own_sessions.others_serve(),
             heard=lambda: self.gateway.brought,
-            reaches_broker=lambda: self.gateway.connected_sessions > 0,
+            reaches_broker=lambda: self.own_sessions.connected_count > 0,
             patience_s=PATIENCE_CANARIES * pulse.canary_s,
             alone=pulse.is_alone,
             beat_s=pulse.beat_s,
@@ -217,37 +223,59 @@ class Service:
             retry_after_s=bounds.rates.retry_after_s,
             told=self.users.renew,
         )
-        self.limits = Limits(bounds.rates, ports.broker.sessions, self.counters, self.floods.began)
+        self.notices = Notices(ports.broker, ports.clock)
+        self.limits = Limits(
+            bounds.rates,
+            ports.broker.sessions,
+            self.counters,
+            self.floods.began,
+            self.notices.tell,
+        )
         self.canaries.is_there = self.limits.is_there
         self.canaries.forgot = self.limits.forgot
         self.retained = RetainedCopies(
             ports.retained,
             is_seen=any(plan.is_seen for plan in ports.broker.sessions),
-            connections=lambda: self.gateway.connections,
-            tell=lambda notice: self.gateway.tell(notice),
+            connections=lambda: self.own_sessions.connections,
+            tell=self.notices.tell,
             now_us=ports.clock.now_us,
             wait_may_serve=self.leadership.wait_may_serve,
             bounds=bounds.retained,
             every_s=pulse.retained_s,
         )
-        self.gateway = Gateway(
+        self.own_sessions = OwnSessions(
             ports.broker,
             ports.store,
             ports.clock,
-            self.counters,
-            hand_over=self.devices.hand_over,
+            flows=self.device_timer.flows,
             live_changed=lambda since_us: self.users.tell_all(Staleness(since_us)),
             confirm=self.writer.confirm,
-            seen=self.recent_messages.seen,
-            flows=self.device_timer.flows,
-            wait_may_serve=self.leadership.wait_may_serve,
             can_send=self.mqtt_relay.republish,
-            submit=self.writer.submit,
-            canary_passed=self.canaries.passed,
-            canary_came=self.canaries.came,
+            wait_may_serve=self.leadership.wait_may_serve,
+            make_room=self.retained.make_room,
+        )
+        room = Room(self.has_room)
+        left = LeftMessages(ports.broker, room)
+        intake = Intake(
+            ports.clock,
+            self.counters,
+            self.own_sessions,
+            room,
+            left,
+            retained=self.retained,
+            flows=self.device_timer.flows,
+            hand_over=self.devices.hand_over,
+            seen=self.recent_messages.seen,
+        )
+        self.gateway = Gateway(
+            ports.broker,
+            self.own_sessions,
+            room,
+            left,
+            intake,
+            canaries=CanaryIntake(self.canaries, self.limits, self.writer.submit),
             limits=self.limits,
             retained=self.retained,
-            may_take=self.has_room,
         )
 
     def has_room(self) -> bool:
@@ -301,7 +329,7 @@ class Service:
         offline change among it happens all the same: its actor starts from the store, which knows
         nothing of it yet.
         """
-        self.gateway.give_up_sessions()
+        self.own_sessions.give_up()
         self.users.give_up()
         self.device_timer.leases.clear()
         await self.devices.retire()
@@ -310,7 +338,7 @@ class Service:
 
     async def _written(self) -> None:
         """Wait until the store has what this process, and earlier ones, gave to it."""
-        await self.gateway.prepared.wait()
+        await self.own_sessions.prepared.wait()
         await self.writer.barrier()
 
     def wake(self, name: str) -> None:
@@ -349,7 +377,7 @@ class Service:
                 self.users.tell(user_id, event)
                 self.mqtt_relay.tell(user_id, code, event)
             case Notice():
-                self.gateway.tell(effect)
+                self.notices.tell(effect)
             case LeaseRenewed(key=key, after_s=after_s):
                 leases.renew(key, after_s)
             case LeaseResized(key=key, after_s=after_s):
@@ -372,7 +400,7 @@ class Service:
         """
         if self.drained_by_s is None:
             self.drained_by_s = trio.current_time() + DRAIN_MAX_S
-            self.gateway.closing = True
+            self.gateway.close()
             self.scheduler.close()
         with trio.move_on_at(self.drained_by_s) as scope:
             await self.writer.barrier()
@@ -384,14 +412,14 @@ class Service:
 
     @property
     def _has_in_flight(self) -> bool:
-        gateway = self.gateway
-        return bool(gateway.in_flight or gateway.unheard or self.scheduler.in_flight)
+        in_flight = self.gateway.room.messages or self.own_sessions.unheard
+        return bool(in_flight or self.scheduler.in_flight)
 
     def _give_up_draining(self) -> str:
         """Log what is not done, and say it."""
         said: list[str] = []
-        if self.gateway.in_flight or self.gateway.unheard:
-            (messages, _), unheard = self.gateway.unsettled(), self.gateway.unheard
+        if self.gateway.room.messages or self.own_sessions.unheard:
+            (messages, _), unheard = self.own_sessions.unsettled(), self.own_sessions.unheard
             why = self._hindrance()
             log.warning("left to the broker", messages=messages, unheard=unheard, why=why)
             said.append(
@@ -413,7 +441,7 @@ class Service:
         if since_s is not None:
             for_s = trio.current_time() - since_s
             return f"the database has not answered a commit for {for_s:.0f} s"
-        if self.gateway.unheard:
+        if self.own_sessions.unheard:
             return "the broker has not shown that it heard the acknowledgements"
         return f"the actors did not handle all within {DRAIN_MAX_S:.0f} s"
 
@@ -435,7 +463,7 @@ async def open_service(
         service.supervisor.run_essential("leadership", service.leadership.run)
         service.supervisor.run_essential("writer", service.writer.run)
         service.supervisor.run_essential("loader", service.devices.loader.run)
-        service.supervisor.run_essential("fetcher", service.gateway.fetch_forever)
+        service.supervisor.run_essential("fetcher", service.gateway.left.run)
         service.supervisor.run_essential("refused", service.gateway.refused_acks.run)
         service.supervisor.run_essential("floods", service.floods.run)
         service.supervisor.run_essential("sessions", service.sessions.run)
@@ -446,7 +474,7 @@ async def open_service(
         service.supervisor.run_essential("backlog", service.backlog.run)
         service.supervisor.run_essential("retained", service.retained.run)
         service.scheduler.start(service.supervisor)
-        async with service.broker.open(service.gateway, service.gateway.prepare):
+        async with service.broker.open(service.gateway, service.own_sessions.prepare):
             try:
                 # The block has a nursery of its own: when an essential task gives up, the block
                 # ends first, and what is in flight is drained by those that still work.

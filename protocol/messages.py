@@ -5,6 +5,7 @@ return `UserEffect`s. Times are µs since 1970 (`_us`) or seconds (`_s`).
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 
@@ -21,7 +22,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     pass
 
 
-# To a device actor
+# To a device actor. `count` of what a device says: how many readings it is in the accounts.
 
 
 class ReadingsSaid(_Message, frozen=True, kw_only=True):
@@ -30,12 +31,17 @@ class ReadingsSaid(_Message, frozen=True, kw_only=True):
     origin: Origin
     readings: list[RawReading]
 
+    @property
+    def count(self) -> int:
+        return len(self.readings)
+
 
 class StatusSaid(_Message, frozen=True, kw_only=True):
     """A status message."""
 
     origin: Origin
     said: DeviceStatus
+    count: ClassVar[int] = 0
 
 
 class AckSaid(_Message, frozen=True, kw_only=True):
@@ -43,6 +49,7 @@ class AckSaid(_Message, frozen=True, kw_only=True):
 
     origin: Origin
     said: CommandAck
+    count: ClassVar[int] = 0
 
 
 class Unreadable(_Message, frozen=True, kw_only=True):
@@ -50,6 +57,7 @@ class Unreadable(_Message, frozen=True, kw_only=True):
 
     origin: Origin
     refusal: Refusal
+    count: int
 
 
 class Configured(_Message, frozen=True, kw_only=True):

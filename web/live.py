@@ -84,8 +84,8 @@ class _Session:
     ) -> None:
         self._users = context.service.users
         self._clock: WallClock = context.service.clock
-        self._gateway = context.service.gateway
-        self._tells_stale = self._gateway.stale_since_us is not None
+        self._sessions = context.service.own_sessions
+        self._tells_stale = self._sessions.stale_since_us is not None
         self._sockets = sockets
         self._socket = socket
         self._send_frames = frames_of(socket)
@@ -167,7 +167,7 @@ class _Session:
                 frames = self._framed(events)
                 if self._batch and frames:
                     frames = [batched(frames)]
-                since_us = self._gateway.stale_since_us
+                since_us = self._sessions.stale_since_us
                 if self._tells_stale and since_us is not None:
                     frames.append(framed_stale(since_us))  # it stood still before we came
                 self._tells_stale = False

@@ -1,7 +1,6 @@
 """Who sits in a device's place: its actor while it exists, nobody otherwise."""
 
 from actors.device.actor import DeviceActor
-from actors.ingest.rejections import readings_in
 from protocol.events import DeviceGone
 from protocol.messages import (
     Announce,
@@ -26,11 +25,10 @@ class UnknownDevice:
 
     def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
         origin = message.origin
-        count = readings_in(message)
         unit = WriteUnit(
             device=origin.topic.device,
             receipt=origin.receipt,
-            unowned=count,
+            unowned=message.count,
             size=origin.size,
             is_nobodys=True,
         )

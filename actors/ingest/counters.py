@@ -38,7 +38,7 @@ class Counters:
 
     At the bound the device that was quiet for longest gives way. One with readings in flight never
     does: they settle into the account that they were received in. So there are at most
-    `DEVICES_MAX` accounts, or one for each message in flight (`gateway.IN_FLIGHT_MAX`).
+    `DEVICES_MAX` accounts, or one for each message in flight (`room.IN_FLIGHT_MAX`).
     """
 
     def __init__(self) -> None:

@@ -5,43 +5,49 @@ by one, and at twenty thousand a second a write for each would cost more than al
 
     acks = LateAcks(send)
     nursery.start_soon(acks.run)
-    acks.add("roost-part-0", 3, 17, topic, mark)      # goes out at the next turn of the loop
+    acks.add(arrival)           # goes out at the next turn of the loop
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 
-Owed = dict[int, tuple[str, bytes]]  # by packet id: the topic, and what tells the payload
+from actors.ingest.arrivals import Arrival
+from actors.ingest.redelivery import SessionRedelivery
 
 
 class LateAcks:
     """Args:
-    send: acknowledges messages of a session's connection.
+    send: acknowledges messages of a session, on the connection that it has.
     """
 
-    def __init__(self, send: Callable[[str, int, Owed], None]) -> None:
+    def __init__(self, send: Callable[[SessionRedelivery, Iterable[Arrival]], None]) -> None:
         self._send = send
-        self._owed: dict[str, tuple[int, Owed]] = {}
+        # By session: the connection, and what is owed on it by packet id.
+        self._owed: dict[SessionRedelivery, tuple[int, dict[int, Arrival]]] = {}
         self._came = trio.Event()
 
-    def add(self, session: str, connection: int, packet_id: int, topic: str, mark: bytes) -> None:
-        known = self._owed.get(session)
-        if known is None or known[0] != connection:  # an earlier connection's ids mean nothing now
-            self._owed[session] = connection, {packet_id: (topic, mark)}
+    def add(self, arrival: Arrival) -> None:
+        known = self._owed.get(arrival.session)
+        if known is None or known[0] != arrival.connection:
+            # An earlier connection's ids mean nothing now.
+            self._owed[arrival.session] = arrival.connection, {arrival.packet_id: arrival}
             self._came.set()
         else:
-            known[1][packet_id] = topic, mark
+            known[1][arrival.packet_id] = arrival
 
-    def has(self, session: str, connection: int, packet_id: int) -> bool:
-        """Whether this packet id will be acknowledged anyway."""
-        known = self._owed.get(session)
-        return known is not None and known[0] == connection and packet_id in known[1]
+    def has(self, arrival: Arrival) -> bool:
+        """Whether its packet id will be acknowledged anyway."""
+        known = self._owed.get(arrival.session)
+        if known is None or known[0] != arrival.connection:
+            return False
+        return arrival.packet_id in known[1]
 
     def flush(self) -> None:
         owed, self._owed = self._owed, {}
-        for session, (connection, ids) in owed.items():
-            self._send(session, connection, ids)
+        for session, (connection, arrivals) in owed.items():
+            if session.connection == connection:
+                self._send(session, arrivals.values())
 
     async def run(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """Which messages are above the rate of their device or user: refused, told and counted, not kept.
 
-    limits = Limits(RateSettings(), broker.sessions, accounts, flooding=floods.began)
+    limits = Limits(RateSettings(), broker.sessions, counters, floods.began, notices.tell)
     if not limits.takes(delivery, topic): ...     # acknowledge it, and go on
 
 Status and acknowledgements have buckets of their own, beside those of readings: so the will of a
@@ -22,11 +22,11 @@ from protocol.messages import Notice
 class Limits:
     """Args:
     flooding: told of a device that sends above its ceiling, and how many messages a second.
+    tell: takes notices to devices.
 
     Attributes:
         refused: messages at QoS 1, which the broker would bring again.
         shed: messages at QoS 0.
-        tell: takes notices to devices.
     """
 
     def __init__(
@@ -35,10 +35,11 @@ class Limits:
         plans: Sequence[SessionPlan],
         counters: Counters,
         flooding: Callable[[Key, float], None],
+        tell: Callable[[Notice], None],
     ) -> None:
         self.refused = 0
         self.shed = 0
-        self.tell: Callable[[Notice], None] = lambda notice: None
+        self._tell = tell
         self._counters = counters
         kept = [plan for plan in plans if plan.partition is not None]
         readings = [plan.client_id for plan in kept if not plan.live]
@@ -88,4 +89,4 @@ class Limits:
         self._counters.turned_away(topic.device, limited=count)
         notice = self._notices.refused(topic.device, delivery.topic, wait_s, now_s)
         if notice is not None:
-            self.tell(notice)
+            self._tell(notice)

@@ -5,7 +5,7 @@ import math
 from collections import OrderedDict
 
 from actors.ingest.rates import Key
-from actors.ingest.rejections import NoticeLimit, storable
+from actors.ingest.rejections import storable
 from protocol import codec
 from protocol.device.topics import errors_topic, unmapped
 from protocol.errors import Reason
@@ -15,24 +15,6 @@ from protocol.messages import Notice
 EVERY_S = 6.0
 DEVICES_MAX = 10_000
 DETAIL = "more messages than are taken from this device or its user"
-
-
-class NoticeLimits:
-    """At most ten notices a minute for a device, whoever they come from: its actor has a limit of
-    its own, and begins anew with it."""
-
-    def __init__(self) -> None:
-        self._topics: OrderedDict[str, NoticeLimit] = OrderedDict()
-
-    def allows(self, topic: str, now_us: int) -> bool:
-        limit = self._topics.get(topic)
-        if limit is None:
-            limit = self._topics[topic] = NoticeLimit()
-            if len(self._topics) > DEVICES_MAX:
-                self._topics.popitem(last=False)
-        else:
-            self._topics.move_to_end(topic)
-        return limit.allows(now_us)
 
 
 class _Told:

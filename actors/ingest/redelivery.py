@@ -7,89 +7,27 @@ in flight, and those whose acknowledgement may not have arrived. A payload that 
 ambiguous; it is taken again, because twice is better than lost.
 
 Messages whose readings all carry `ts` or `id` need none of this: the store knows them by their key.
-Everything here is synchronous and bounded.
+So a delivery is judged twice: by its packet id before it is decoded (`judge`), and by its digest
+where decoding shows no identity (`judge_digest`). Everything here is synchronous and bounded.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import deque
 from enum import Enum, auto
 
-import msgspec
-
+from actors.ingest.arrivals import Arrival, fingerprint
+from actors.ingest.digests import KnownDigests, SettledDigests
+from actors.ingest.pubacks import Pubacks
+from actors.ingest.suspects import SUSPICION_S, Suspects
+from actors.ports.broker import Delivery
 from protocol.records import SessionMemory, Taken
-
-# Redeliveries after a new connection come at once (Mosquitto) or `ack_wait` (5 s, NATS) after their
-# first delivery; half a minute covers a slow start. Later a known payload is a new message.
-SUSPICION_S = 30.0
-# What waited for a connection, or was left on it, has been brought by then: three times as long as
-# NATS waits for an acknowledgement before it sends again.
-BROUGHT_AFTER_S = 15.0
-# Digests kept to tell whether a payload repeats itself: twice the window of a session.
-KNOWN_MAX = 20_000
 
 
 class Verdict(Enum):
-    NEW = auto()
-    JOINED = auto()  # its first copy acknowledges this one too, or has done so
-    DONE = auto()  # committed already: acknowledge at once
+    """What is to be done with a delivery."""
 
-
-class Copy(msgspec.Struct, frozen=True):
-    """A message that the broker brings because it is retained: its topic, and a hash of what it
-    says. At QoS 0, where nobody is owed an acknowledgement, it stands in a receipt's place."""
-
-    topic: str
-    said: int
-
-
-class InFlight:
-    """A message in flight: whose acknowledgement is owed, and on which connection.
-
-    `mark` tells its payload from others: the payload itself, or the digest of a long one.
-    `copy` says of which retained message it is one, if it is.
-    """
-
-    __slots__ = (
-        "connection",
-        "copy",
-        "mark",
-        "packet_id",
-        "session",
-        "taken",
-        "taken_s",
-        "topic",
-    )
-
-    def __init__(
-        self,
-        session: "SessionRedelivery",
-        connection: int,
-        packet_id: int,
-        topic: str,
-        mark: bytes,
-        taken_s: float,
-    ) -> None:
-        self.session = session
-        self.connection = connection
-        self.packet_id = packet_id
-        self.topic = topic
-        self.mark = mark
-        self.taken_s = taken_s
-        self.taken: Taken | None = None
-        self.copy: Copy | None = None
-
-
-class Acknowledged(msgspec.Struct):
-    """What had a packet id of this connection.
-
-    Attributes:
-        said: a hash of its topic and words.
-        ack_no: the number of its PUBACK on the connection.
-        came_again: with DUP, after the broker had processed that one.
-    """
-
-    said: int
-    ack_no: int
-    came_again: bool = False
+    TAKE = auto()
+    IGNORE = auto()  # its first copy acknowledges this one too, or has done so
+    ACKNOWLEDGE = auto()  # committed already: acknowledge it at once
 
 
 class SessionRedelivery:
@@ -100,25 +38,14 @@ class SessionRedelivery:
         self.connection = 0
         self.connected_s = 0.0
         self.repeats = 0  # taken again because their payload was ambiguous
-        self._in_flight: dict[int, InFlight] = {}
-        self._orphans: dict[bytes, InFlight] = {}  # in flight since an earlier connection
-        # What was acknowledged on this connection: by its packet id, the hash of what it said.
-        self._acknowledged: dict[int, Acknowledged] = {}
-        self._is_other = False  # the delivery that is judged
-        self._acks = 0
-        self._acks_heard = 0  # of these, how many the broker has surely processed
-        self._acks_of_commits: deque[tuple[int, int]] = deque()  # (acks so far, commit number)
+        self._in_flight: dict[int, Arrival] = {}
+        self._orphans: dict[bytes, Arrival] = {}  # in flight since an earlier connection
+        self._pubacks = Pubacks()
+        self._known = KnownDigests()
+        self._settled = SettledDigests()
+        self._suspects = Suspects()
         self._unconfirmed: deque[tuple[int, list[bytes]]] = deque()  # (commit number, digests)
         self._confirmed = 0
-        self._suspects: set[bytes] = set()
-        self._suspected_s = float("-inf")  # when the newest of them was committed, if it was later
-        # Suspects that came again and were acknowledged: by which of this connection's PUBACKs.
-        self._answered: dict[bytes, int] = {}
-        # Digests of messages that were acknowledged on this connection, the newest last.
-        self._settled: OrderedDict[bytes, None] = OrderedDict()
-        self._left_s = float("-inf")  # when a message was left with the broker, the last time
-        self._known: Counter[bytes] = Counter()
-        self._known_order: deque[bytes] = deque()
         self._remembered = False
         # Given up, and not come again yet: when each was taken, by the hash of what it said.
         self._awaited: dict[int, float] = {}
@@ -129,7 +56,7 @@ class SessionRedelivery:
         new = SessionRedelivery(self.name)
         new._awaited = {
             **self._awaited,
-            **{hash((each.topic, each.mark)): each.taken_s for each in self._in_flight.values()},
+            **{each.said: each.taken_s for each in self._in_flight.values()},
         }
         return new
 
@@ -156,7 +83,7 @@ class SessionRedelivery:
     @property
     def unheard(self) -> int:
         """PUBACKs on this connection of which the broker has not shown that it processed them."""
-        return self._acks - self._acks_heard if self.connection else 0
+        return self._pubacks.sent - self._pubacks.heard if self.connection else 0
 
     @property
     def needs_memory(self) -> bool:
@@ -166,8 +93,8 @@ class SessionRedelivery:
     def remember(self, memory: SessionMemory) -> None:
         self._remembered = True
         for digest in (*memory.known, *memory.suspects):
-            self._know(digest)
-        self._suspects.update(memory.suspects)
+            self._known.add(digest)
+        self._suspects.add(memory.suspects)
 
     def connected(self, connection: int, now_s: float) -> None:
         """A new connection: packet ids start anew, and all that is unconfirmed is suspect."""
@@ -175,13 +102,11 @@ class SessionRedelivery:
         for receipt in self._in_flight.values():
             if receipt.taken is not None:
                 self._orphans[receipt.taken.digest] = receipt
-        self._acknowledged.clear()
-        self._settled.clear()
-        self._acks = self._acks_heard = 0
-        self._acks_of_commits.clear()
-        self._answered.clear()
+        self._pubacks.begin_anew()
+        self._settled.begin_anew()
+        self._suspects.begin_anew()
         for _, digests in self._unconfirmed:
-            self._suspects.update(digests)
+            self._suspects.add(digests)
 
     def look(self, now_s: float) -> None:
         """What did not come again in time was acknowledged by another process."""
@@ -193,174 +118,151 @@ class SessionRedelivery:
 
     # A delivery comes in
 
-    def known_packet(self, packet_id: int, dup: bool, topic: str, mark: bytes) -> Verdict:
-        """Judge a delivery by its packet id alone, before anything is decoded."""
-        self._is_other = False
-        receipt = self._in_flight.get(packet_id)
-        if receipt is not None and receipt.mark == mark and receipt.topic == topic:
-            if receipt.connection != self.connection and not dup and self._is_ambiguous(receipt):
-                return Verdict.NEW
-            self._adopt(receipt, packet_id)
-            return Verdict.JOINED
-        # Ids come round again, so DUP alone does not make it the message that had this one before.
-        done = self._acknowledged.get(packet_id)
-        if dup and done is not None and done.said == hash((topic, mark)):
-            # Our PUBACK and the broker's patience crossed on the way. It arrives there in any case,
-            # on this connection; a second one might meet another message that has the id by then.
-            if done.ack_no > self._acks_heard or not done.came_again:
-                done.came_again = done.ack_no <= self._acks_heard
-                return Verdict.JOINED
-            # Again and again after the broker has processed that PUBACK: it is another message of
-            # the same words, which was left here before, and has the id now.
-            self._is_other = True
-        # From here on this one is another message, perhaps left untaken.
-        self._acknowledged.pop(packet_id, None)
-        return Verdict.NEW
+    def arrival(self, delivery: Delivery, topic: str) -> Arrival:
+        """What is known of a delivery before it is judged."""
+        return Arrival(
+            self,
+            self.connection,
+            delivery.packet_id,
+            delivery.dup,
+            topic,
+            fingerprint(delivery.payload),
+        )
 
-    def known_digest(
-        self, packet_id: int, digest: bytes, now_s: float, *, dup: bool = False
-    ) -> Verdict:
+    def judge(self, arrival: Arrival) -> Verdict:
+        """Judge a delivery by its packet id alone, before anything is decoded."""
+        packet_id = arrival.packet_id
+        first = self._in_flight.get(packet_id)
+        if (
+            first is not None
+            and first.fingerprint == arrival.fingerprint
+            and first.topic == arrival.topic
+        ):
+            is_new_connection = first.connection != self.connection
+            if is_new_connection and not arrival.again and self._is_ambiguous(first):
+                return Verdict.TAKE
+            self._adopt(first, packet_id)
+            return Verdict.IGNORE
+        # Ids come round again, so DUP alone does not make it the message that had this one before.
+        if arrival.again and self._pubacks.was_for(packet_id, arrival.said):
+            if self._pubacks.crosses(packet_id):
+                return Verdict.IGNORE
+            arrival.is_other = True
+        self._pubacks.forget(packet_id)
+        return Verdict.TAKE
+
+    def judge_digest(self, arrival: Arrival, digest: bytes, now_s: float) -> Verdict:
         """Judge a delivery without identity of its own by what it says."""
-        if dup and not self._is_other and self._is_settled(digest, now_s):
-            return Verdict.DONE
-        if self._suspects and self._is_cleared(now_s):
-            self._suspects.clear()
-            self._answered.clear()
+        if arrival.again and not arrival.is_other and self._is_settled(digest, now_s):
+            return Verdict.ACKNOWLEDGE
+        self._suspects.look(self.connected_s, now_s)
         orphan = self._orphans.get(digest)
         if orphan is None and digest not in self._suspects:
-            return Verdict.NEW
-        if self._known[digest] > 1:
+            return Verdict.TAKE
+        if self._known.repeats(digest):
             self.repeats += 1
-            return Verdict.NEW
+            return Verdict.TAKE
         if orphan is not None:
-            self._adopt(orphan, packet_id)
-            return Verdict.JOINED
-        if digest in self._answered and not dup:
-            return Verdict.NEW  # it came again once already: rather twice than lost
-        # It stays a suspect until the broker has surely heard the PUBACK that now goes out.
-        self._answered[digest] = self._acks + 1
-        return Verdict.DONE
-
-    def _is_cleared(self, now_s: float) -> bool:
-        """Whether what is suspect has had the time to come again. What waited for the database when
-        its connection ended has it from its commit on: until then the broker may have had no room
-        to send it again."""
-        return now_s - max(self.connected_s, self._suspected_s) > SUSPICION_S
+            self._adopt(orphan, arrival.packet_id)
+            return Verdict.IGNORE
+        if self._suspects.was_answered(digest) and not arrival.again:
+            return Verdict.TAKE  # it came again once already: rather twice than lost
+        self._suspects.answer(digest, self._pubacks.sent + 1)
+        return Verdict.ACKNOWLEDGE
 
     def _is_settled(self, digest: bytes, now_s: float) -> bool:
-        """Whether a message that the broker says it has sent before was acknowledged on this very
-        connection.
+        is_single = self._known.is_single(digest)
+        return is_single and self._settled.has(digest, self.connected_s, now_s)
 
-        NATS forgets a packet id with its PUBACK. A redelivery that was on its way by then comes
-        under another one, with DUP. It is told from another message of the same words because that
-        one, too, would have been taken here: unless something was left to the broker lately, or
-        came by an earlier connection.
-        """
-        if digest not in self._settled or self._known[digest] != 1:
-            return False
-        return now_s - max(self.connected_s, self._left_s) > BROUGHT_AFTER_S
+    def _is_ambiguous(self, receipt: Arrival) -> bool:
+        return receipt.taken is not None and self._known.repeats(receipt.taken.digest)
 
-    def left(self, digest: bytes | None, now_s: float) -> None:
-        """A message was left with the broker: it comes again, with DUP, for the first time here.
-        Another one of the same words that was acknowledged does not stand for it."""
-        self._left_s = now_s
-        if digest is not None:
-            self._settled.pop(digest, None)
+    def _adopt(self, receipt: Arrival, packet_id: int) -> None:
+        """The message came again: its acknowledgement is owed here and now."""
+        self._remove(receipt)
+        self._drop_orphan(receipt)
+        receipt.connection, receipt.packet_id = self.connection, packet_id
+        self._in_flight[packet_id] = receipt
 
-    def open(
-        self, packet_id: int, topic: str, mark: bytes, digest: bytes | None, now_s: float
-    ) -> InFlight:
+    def open(self, arrival: Arrival, digest: bytes | None, now_s: float) -> None:
         """A new message is in flight from here on."""
         if self._awaited:
-            now_s = self._awaited.pop(hash((topic, mark)), now_s)
-        receipt = InFlight(self, self.connection, packet_id, topic, mark, now_s)
+            now_s = self._awaited.pop(arrival.said, now_s)
+        arrival.taken_s = now_s
         if digest is not None:
-            receipt.taken = Taken(self.name, digest)
-            self._know(digest)
-        self._in_flight[packet_id] = receipt
-        return receipt
+            arrival.taken = Taken(self.name, digest)
+            self._known.add(digest)
+        self._in_flight[arrival.packet_id] = arrival
 
-    def forget(self, receipt: InFlight) -> None:
+    def forget(self, receipt: Arrival) -> None:
         """There was no room for it after all: the broker keeps it and sends it again.
 
         To be called right after `open`.
         """
-        if self._in_flight.get(receipt.packet_id) is receipt:
-            del self._in_flight[receipt.packet_id]
-        if receipt.taken is not None:  # it was not taken: when it comes again it is no repeat
-            digest = self._known_order.pop()
-            self._forget_one(digest)
+        self._remove(receipt)
+        if receipt.taken is not None:
+            self._known.take_back()
+            receipt.taken = None
 
-    def brings(self, packet_id: int, copy: Copy) -> None:
+    def left(self, digest: bytes | None, now_s: float) -> None:
+        """A message was left with the broker."""
+        self._settled.left(digest, now_s)
+
+    def brings(self, packet_id: int, copy_of: str) -> None:
         """What is in flight under this id came as the copy of a retained message, too."""
         if packet_id in self._in_flight:
-            self._in_flight[packet_id].copy = copy
+            self._in_flight[packet_id].copy_of = copy_of
 
-    def drop(self, packet_id: int, topic: str, mark: bytes) -> None:
+    def drop(self, arrival: Arrival) -> None:
         """Forget the receipt of a message whose taking failed, if it was opened."""
-        receipt = self._in_flight.get(packet_id)
-        if receipt is not None and (receipt.topic, receipt.mark) == (topic, mark):
+        receipt = self._in_flight.get(arrival.packet_id)
+        if receipt is not None and receipt.said == arrival.said:
             self.forget(receipt)
 
-    def abandon(self, receipt: InFlight) -> None:
+    def abandon(self, receipt: Arrival) -> None:
         """It was taken and is given up: nothing is acknowledged until it comes again."""
-        if self._in_flight.get(receipt.packet_id) is receipt:
-            del self._in_flight[receipt.packet_id]
-            self._awaited[hash((receipt.topic, receipt.mark))] = receipt.taken_s
+        if self._remove(receipt):
+            self._awaited[receipt.said] = receipt.taken_s
+        self._drop_orphan(receipt)
+
+    def _remove(self, receipt: Arrival) -> bool:
+        """Out of what is in flight; False where its id is another message's, or nobody's."""
+        if self._in_flight.get(receipt.packet_id) is not receipt:
+            return False
+        del self._in_flight[receipt.packet_id]
+        return True
+
+    def _drop_orphan(self, receipt: Arrival) -> None:
         if receipt.taken is not None:
             self._orphans.pop(receipt.taken.digest, None)
-
-    def _adopt(self, receipt: InFlight, packet_id: int) -> None:
-        """The message came again: its acknowledgement is owed here and now."""
-        if self._in_flight.get(receipt.packet_id) is receipt:
-            del self._in_flight[receipt.packet_id]
-        if receipt.taken is not None:
-            self._orphans.pop(receipt.taken.digest, None)
-        receipt.connection, receipt.packet_id = self.connection, packet_id
-        self._in_flight[packet_id] = receipt
-
-    def _is_ambiguous(self, receipt: InFlight) -> bool:
-        return receipt.taken is not None and self._known[receipt.taken.digest] > 1
 
     # A commit goes out
 
-    def settle(self, no: int, receipts: list[InFlight], now_s: float = float("-inf")) -> list[int]:
+    def settle(self, no: int, receipts: list[Arrival], now_s: float = float("-inf")) -> list[int]:
         """Messages of commit `no` are durable. Answers with the packet ids to acknowledge."""
         packet_ids: list[int] = []
-        digests = []
+        digests: list[bytes] = []
         for receipt in receipts:
-            if receipt.taken is not None:
-                digest = receipt.taken.digest
+            digest = None if receipt.taken is None else receipt.taken.digest
+            if digest is not None:
                 digests.append(digest)
                 if self._orphans.get(digest) is receipt:
                     del self._orphans[digest]
-                    self._suspects.add(digest)
-                    self._suspected_s = max(self._suspected_s, now_s)
-            if self._in_flight.get(receipt.packet_id) is receipt:
-                del self._in_flight[receipt.packet_id]
-                if receipt.connection == self.connection:
-                    packet_ids.append(receipt.packet_id)
-                    if receipt.taken is not None:
-                        self._settle(receipt.taken.digest)
-                    said = hash((receipt.topic, receipt.mark))
-                    ack_no = self._acks + len(packet_ids)
-                    self._acknowledged[receipt.packet_id] = Acknowledged(said, ack_no)
+                    self._suspects.add_late(digest, now_s)
+            if self._remove(receipt) and receipt.connection == self.connection:
+                packet_ids.append(receipt.packet_id)
+                if digest is not None:
+                    self._settled.add(digest)
+                self._pubacks.send(receipt.packet_id, receipt.said)
         if digests:
             self._unconfirmed.append((no, digests))
-        self._acks += len(packet_ids)
         if packet_ids:
-            self._acks_of_commits.append((self._acks, no))
+            self._pubacks.sent_for_commit(no)
         return packet_ids
 
-    def _settle(self, digest: bytes) -> None:
-        self._settled[digest] = None
-        if len(self._settled) > KNOWN_MAX:
-            self._settled.popitem(last=False)
-
-    def acknowledged(self, packet_id: int, topic: str, mark: bytes) -> None:
+    def acknowledged(self, arrival: Arrival) -> None:
         """A PUBACK goes out at once, on this connection."""
-        self._acks += 1
-        self._acknowledged[packet_id] = Acknowledged(hash((topic, mark)), self._acks)
+        self._pubacks.send(arrival.packet_id, arrival.said)
 
     def heard(self, connection: int, acks: int, now_s: float) -> int | None:
         """The broker has processed the first `acks` PUBACKs of a connection.
@@ -370,30 +272,17 @@ class SessionRedelivery:
         """
         if connection != self.connection:
             return None
-        self._acks_heard = acks
-        for digest in [each for each, at in self._answered.items() if at <= acks]:
-            del self._answered[digest]
-            self._suspects.discard(digest)
-        if self._orphans or (self._suspects and not self._is_cleared(now_s)):
+        self._pubacks.heard = acks
+        self._suspects.heard(acks)
+        if self._orphans:
             return None
-        self._suspects.clear()
-        confirmed = self._confirmed
-        while self._acks_of_commits and self._acks_of_commits[0][0] <= acks:
-            confirmed = self._acks_of_commits.popleft()[1]
+        self._suspects.look(self.connected_s, now_s)
+        if self._suspects:
+            return None
+        confirmed = self._pubacks.commits_heard(self._confirmed)
         while self._unconfirmed and self._unconfirmed[0][0] <= confirmed:
             self._unconfirmed.popleft()
         if confirmed == self._confirmed:
             return None
         self._confirmed = confirmed
         return confirmed
-
-    def _know(self, digest: bytes) -> None:
-        self._known[digest] += 1
-        self._known_order.append(digest)
-        if len(self._known_order) > KNOWN_MAX:
-            self._forget_one(self._known_order.popleft())
-
-    def _forget_one(self, digest: bytes) -> None:
-        self._known[digest] -= 1
-        if not self._known[digest]:
-            del self._known[digest]

@@ -4,9 +4,9 @@ import base64
 
 from protocol import codec
 from protocol.device.alarms import Alarm
-from protocol.device.topics import Kind, errors_topic
+from protocol.device.topics import errors_topic
 from protocol.errors import Refusal
-from protocol.messages import FromDevice, Notice, ReadingsSaid, Unreadable
+from protocol.messages import FromDevice, Notice
 from protocol.records import Origin, Rejection, StateChange, WriteUnit
 from protocol.times import SECOND_US
 
@@ -94,14 +94,6 @@ def notice(device: tuple[str, str], topic: str, refusal: Refusal) -> Notice:
     return Notice(topic=errors_topic(*device), body=codec.encode(body))
 
 
-def readings_in(message: FromDevice) -> int:
-    """How many readings a message counts for in the accounts; one that cannot be read is one."""
-    if isinstance(message, ReadingsSaid):
-        return len(message.readings)
-    of_readings = message.origin.topic.kind in (Kind.READING, Kind.READINGS)
-    return 1 if isinstance(message, Unreadable) and of_readings else 0
-
-
 def refused_whole(
     message: FromDevice,
     refusal: Refusal,
@@ -111,7 +103,7 @@ def refused_whole(
 ) -> WriteUnit:
     """A message that is refused as it came, with all the readings it counts for."""
     origin = message.origin
-    row = rejection(origin, refusal, device_id, readings=readings_in(message))
+    row = rejection(origin, refusal, device_id, readings=message.count)
     return WriteUnit(
         device=origin.topic.device,
         rejections=(row,),

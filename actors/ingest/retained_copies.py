@@ -17,7 +17,6 @@ import trio
 from actors.ingest.clearing_notices import ClearingNotices
 from actors.ingest.echoes import Echoes
 from actors.ingest.known_copies import Key, KnownCopies
-from actors.ingest.redelivery import Copy
 from actors.ingest.retained_rules import (
     Bounds,
     Tallies,
@@ -105,9 +104,9 @@ class RetainedCopies:
         if why is not None and len(self._beyond) < WAITING_MAX:
             self._beyond[text] = why
 
-    def taken(self, copy: Copy, unit: WriteUnit | None = None) -> None:
+    def taken(self, text: str, fingerprint: bytes, unit: WriteUnit | None = None) -> None:
         """Such a copy was taken, or its refusal was recorded; without a unit, earlier."""
-        text, topic = copy.topic, topic_of(copy.topic)
+        topic = topic_of(text)
         is_nobodys = unit is not None and unit.is_nobodys
         if self._port is None or topic is None:
             return
@@ -119,11 +118,11 @@ class RetainedCopies:
         elif is_nobodys or text in self._beyond or not stays(topic, is_seen=self._is_seen):
             self._want(text)
         if not is_nobodys and (unit is None or is_for_good(unit)):
-            self._known.add(topic.device, text, copy.said)
+            self._known.add(topic.device, text, hash(fingerprint))
 
-    def is_known(self, topic: Topic, text: str, mark: bytes) -> bool:
+    def is_known(self, topic: Topic, text: str, fingerprint: bytes) -> bool:
         """Whether this very copy was taken before: each subscription brings it again."""
-        return self._known.has(topic.device, text, hash(mark))
+        return self._known.has(topic.device, text, hash(fingerprint))
 
     def too_large(self, topic: Topic) -> None:
         """A message is larger than what may be retained; whether it was, the broker knows."""

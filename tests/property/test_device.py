@@ -10,12 +10,18 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.broker import plain_plans
 from actors.device.actor import DeviceActor
+from actors.ingest.canaries import Canaries
+from actors.ingest.canary_intake import CanaryIntake
 from actors.ingest.counters import Counters
 from actors.ingest.gateway import Gateway
+from actors.ingest.intake import Intake
+from actors.ingest.left_messages import LeftMessages
 from actors.ingest.limits import Limits
+from actors.ingest.own_sessions import OwnSessions
 from actors.ingest.partition_clock import PartitionClocks
-from actors.ingest.rejections import KEPT_BYTES_MAX, readings_in
+from actors.ingest.rejections import KEPT_BYTES_MAX
 from actors.ingest.retained_copies import RetainedCopies
+from actors.ingest.room import Room
 from actors.ports.broker import Delivery
 from protocol import codec
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
@@ -85,6 +91,13 @@ class Unlimited(Limits):
         return True
 
 
+class NoCanaries(Canaries):
+    """None is on its way."""
+
+    def __init__(self) -> None:
+        self.canaries = {}
+
+
 class Entrance:
     """The gateway with nothing behind it: what it hands over is kept."""
 
@@ -93,33 +106,51 @@ class Entrance:
         self.clock = ManualClock(NOW)
         self.counters = Counters()
         port = MemoryBroker(plain_plans()).port()
-        self.gateway = Gateway(
+        limits = Unlimited()
+        flows = PartitionClocks(port.sessions, lambda partition: None, lambda partition, s: None)
+        sessions = OwnSessions(
             port,
             MemoryStore(self.clock),
             self.clock,
-            self.counters,
-            hand_over=self._take,
+            flows=flows,
             live_changed=lambda since_us: None,
             confirm=lambda session, no: None,
-            seen=lambda origin, size, qos: None,
-            wait_may_serve=trio.lowlevel.checkpoint,
             can_send=lambda: None,
-            submit=lambda unit: None,
-            canary_passed=lambda session, canary: None,
-            canary_came=lambda session, canary: None,
-            limits=Unlimited(),
-            retained=RetainedCopies(
-                None,
-                is_seen=True,
-                connections=dict,
-                tell=lambda notice: None,
-                now_us=self.clock.now_us,
-                wait_may_serve=trio.lowlevel.checkpoint,
-            ),
-            flows=PartitionClocks(port.sessions, lambda partition: None, lambda partition, s: None),
+            wait_may_serve=trio.lowlevel.checkpoint,
+            make_room=trio.lowlevel.checkpoint,
         )
-
-        for redelivery in self.gateway.redeliveries.values():
+        retained = RetainedCopies(
+            None,
+            is_seen=True,
+            connections=dict,
+            tell=lambda notice: None,
+            now_us=self.clock.now_us,
+            wait_may_serve=trio.lowlevel.checkpoint,
+        )
+        room = Room(lambda: True)
+        left = LeftMessages(port, room)
+        intake = Intake(
+            self.clock,
+            self.counters,
+            sessions,
+            room,
+            left,
+            retained=retained,
+            flows=flows,
+            hand_over=self._take,
+            seen=lambda origin, size, qos: None,
+        )
+        self.gateway = Gateway(
+            port,
+            sessions,
+            room,
+            left,
+            intake,
+            canaries=CanaryIntake(NoCanaries(), limits, lambda unit: None),
+            limits=limits,
+            retained=retained,
+        )
+        for redelivery in sessions.redeliveries.values():
             redelivery.connection = 1  # of the deliveries
 
     def _take(self, message: FromDevice) -> bool:
@@ -146,7 +177,7 @@ def check(actor: DeviceActor, message: FromDevice, received: int) -> None:
     assert unit.messages == 1 and unit.unowned == 0
     # I4: what was received is stored or refused, each reading of it.
     assert len(unit.readings) + sum(row.readings for row in unit.rejections) == received
-    assert readings_in(message) == received
+    assert message.count == received
     for text in texts_of(unit):
         assert "\0" not in text
         text.encode()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.ingest.redelivery import BROUGHT_AFTER_S
+from actors.ingest.digests import BROUGHT_AFTER_S
 from tests.real import migrated
 from tests.real.faults import Report, Scene, endure, open_embedded, open_scene
 from tests.real.harness import Roost, eventually

@@ -48,7 +48,7 @@ async def _unwell(world: "World") -> str:
         found = await assess(process.service)
         if found.status != ("ready" if process is leader else "standby"):
             return f"process {process.number}: {found.status}, {found.checks}"
-    owed, _ = leader.service.gateway.unsettled()
+    owed, _ = leader.service.own_sessions.unsettled()
     if owed or world.broker.waiting:
         return f"{owed} messages unsettled, {world.broker.waiting} at the broker"
     return await _retained(world)

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from actors.device import registry
-from actors.ingest import gateway as gateways
+from actors.ingest import room as rooms
 from actors.ingest import writer as writers
 from actors.ports.store import FeedPage
 from actors.service import Service
@@ -41,11 +41,11 @@ TUNED = ("feed_disabled", "out_of_range")  # only of the feed whose settings cha
 
 def bounds(world: "World", service: Service) -> None:
     """I5 at every step: no queue, no window, no account beyond what it may be."""
-    gateway = service.gateway
-    if gateway.in_flight > gateways.IN_FLIGHT_MAX:
-        raise Broken("I5", f"{gateway.in_flight} messages in flight")
-    if gateway.bytes_in_flight > gateways.BYTES_MAX + PAYLOAD_BYTES_MAX:
-        raise Broken("I5", f"{gateway.bytes_in_flight} bytes in flight")
+    room = service.gateway.room
+    if room.messages > rooms.IN_FLIGHT_MAX:
+        raise Broken("I5", f"{room.messages} messages in flight")
+    if room.payload_bytes > rooms.BYTES_MAX + PAYLOAD_BYTES_MAX:
+        raise Broken("I5", f"{room.payload_bytes} bytes in flight")
     if len(service.devices) > registry.ACTORS_MAX:
         raise Broken("I5", f"{len(service.devices)} device actors")
     lanes = [lane for cell in service.devices.cells for lane in _lanes(cell)]
@@ -123,7 +123,7 @@ class Taken:
     def __init__(self, world: "World", service: Service) -> None:
         self.messages = [
             published
-            for name, redelivery in service.gateway.redeliveries.items()
+            for name, redelivery in service.own_sessions.redeliveries.items()
             for packet_id in redelivery.packet_ids
             if (published := world.broker.sessions[name].sent(packet_id)) is not None
         ]
@@ -327,7 +327,7 @@ async def counters(world: "World") -> None:
     stored, refused = process.written()
     if (total.stored, total.refused) != (stored, refused):
         raise Broken("I4", f"{total}, but the store took {stored} and {refused} refusals")
-    for redelivery in service.gateway.redeliveries.values():
+    for redelivery in service.own_sessions.redeliveries.values():
         if redelivery.in_flight:
             raise Broken("I1", f"a receipt of {redelivery.name} was forgotten")
 

@@ -123,9 +123,9 @@ async def outage(world: "World", seconds: float, target: str) -> None:
         found = await assess(process.service)
         if found.status != "not ready":
             world.break_with("I6", f"{found.status} after {late_s:.0f} s without a canary: {found}")
-        gateway = process.service.gateway
-        if gateway.in_flight and not gateway.unsettled()[0]:
-            world.break_with("I4", f"{gateway.in_flight} in flight, and nothing is owed")
+        in_flight = process.service.gateway.room.messages
+        if in_flight and not process.service.own_sessions.unsettled()[0]:
+            world.break_with("I4", f"{in_flight} in flight, and nothing is owed")
     world.store_faults.away = False
 
 

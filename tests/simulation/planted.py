@@ -14,12 +14,13 @@ import trio
 
 import actors.device.actor
 import actors.device.feed
-import actors.ingest.gateway
+import actors.ingest.intake
 from actors.adapters.memory.store.store import MemoryStore
 from actors.device import status
 from actors.device.feed import FeedState
 from actors.ingest.counters import Counters
 from actors.ingest.gateway import Gateway
+from actors.ingest.left_messages import LeftMessages
 from actors.ingest.redelivery import SessionRedelivery
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
@@ -63,7 +64,7 @@ def early_ack(patch: Patch) -> None:
 
     def mistaken(self: Gateway, delivery: Delivery) -> None:
         deliver(self, delivery)
-        if delivery.packet_id and not self.closing:
+        if delivery.packet_id and not self.room.is_closed:
             self._broker.acknowledge(delivery.session, delivery.connection, [delivery.packet_id])
 
     patch.setattr(Gateway, "deliver", mistaken)
@@ -184,7 +185,7 @@ def redelivery_counts(patch: Patch) -> None:
     def mistaken(*args: Any) -> Origin:
         return msgspec.structs.replace(Origin(*args), again=False)
 
-    patch.setattr(actors.ingest.gateway, "Origin", mistaken)
+    patch.setattr(actors.ingest.intake, "Origin", mistaken)
 
 
 @plant("batch partly acknowledged")
@@ -279,10 +280,10 @@ def told_to_all(patch: Patch) -> None:
 
 @plant("what was left is never fetched")
 def never_fetched(patch: Patch) -> None:
-    async def mistaken(self: Gateway) -> None:
+    async def mistaken(self: LeftMessages) -> None:
         await trio.sleep_forever()
 
-    patch.setattr(Gateway, "fetch_forever", mistaken)
+    patch.setattr(LeftMessages, "run", mistaken)
 
 
 @plant("duplicates are not accounted for")
@@ -298,7 +299,7 @@ def lost_account(patch: Patch) -> None:
 @plant("an end without a drain")
 def not_drained(patch: Patch) -> None:
     async def mistaken(self: Service) -> None:
-        self.gateway.closing = True
+        self.gateway.close()
         await trio.lowlevel.checkpoint()
 
     patch.setattr(Service, "drain", mistaken)

@@ -9,7 +9,7 @@ from actors.access.sessions import Sessions
 from actors.due.dead_letters import DeadLetters
 from actors.due.webhooks import WebhookSender
 from actors.ingest.canaries import Canaries
-from actors.ingest.gateway import Gateway
+from actors.ingest.own_sessions import OwnSessions
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.pauses import Pauses
 from actors.runtime.supervisor import Supervisor
@@ -96,4 +96,4 @@ def green_canary(patch: Patch) -> None:
 
 @plant("nobody counts what is owed")
 def nothing_owed(patch: Patch) -> None:
-    patch.setattr(Gateway, "unsettled", lambda self: (0, 0.0))
+    patch.setattr(OwnSessions, "unsettled", lambda self: (0, 0.0))

@@ -11,6 +11,7 @@ from actors.device.restoration import Restoration
 from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
 from actors.ingest.gateway import Gateway
+from actors.ingest.own_sessions import OwnSessions
 from actors.leadership import Leadership
 from actors.ports.broker import Delivery
 from actors.ports.lead import Lead
@@ -120,18 +121,18 @@ def ack_to_nobody(patch: Patch) -> None:
     the old ones is taken."""
     take = Gateway._take
 
-    def given_up(self: Gateway) -> None:
+    def given_up(self: OwnSessions) -> None:
         for name in sorted(self._persistent):
             self.redeliveries[name] = self.redeliveries[name].replaced()
         self._look_at_live()
 
     def taken(self: Gateway, delivery: Delivery) -> None:
-        known = self.redeliveries[delivery.session].connection
+        known = self._sessions.redeliveries[delivery.session].connection
         if known == 0:
             delivery = msgspec.structs.replace(delivery, connection=0)
         take(self, delivery)
 
-    patch.setattr(Gateway, "give_up_sessions", given_up)
+    patch.setattr(OwnSessions, "give_up", given_up)
     patch.setattr(Gateway, "_take", taken)
 
 

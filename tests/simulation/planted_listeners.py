@@ -1,6 +1,6 @@
 """Classic mistakes with what is retained: old over new, and never heard."""
 
-from actors.ingest.gateway import Gateway
+from actors.ingest.own_sessions import OwnSessions
 from actors.user.mqtt_relay import MqttRelay
 from actors.user.retained import UNKNOWN, Retained
 from tests.simulation.planted import Patch, plant
@@ -13,13 +13,13 @@ def old_over_new(patch: Patch) -> None:
 
 @plant("a broker that is back is told what changes only")
 def not_anew(patch: Patch) -> None:
-    connected = Gateway.connected
+    connected = OwnSessions.connected
 
-    def mistaken(self: Gateway, session: str, connection: int) -> None:
+    def mistaken(self: OwnSessions, session: str, connection: int) -> None:
         self._can_send = lambda: None
         connected(self, session, connection)
 
-    patch.setattr(Gateway, "connected", mistaken)
+    patch.setattr(OwnSessions, "connected", mistaken)
 
 
 @plant("who subscribes is told nothing of what was said meanwhile")

@@ -25,8 +25,8 @@ from tests.support.applications import made_quickly
 # Bounds of a small service: all are reached within a plan. They keep the order in which the real
 # ones stand: the writer's above the gateway's, what is known of a session twice its window.
 SMALL: dict[str, int] = {
-    "actors.ingest.gateway:IN_FLIGHT_MAX": 24,
-    "actors.ingest.gateway:BYTES_MAX": 150_000,
+    "actors.ingest.room:IN_FLIGHT_MAX": 24,
+    "actors.ingest.room:BYTES_MAX": 150_000,
     "actors.device.registry:ACTORS_MAX": 3,
     "actors.device.registry:READINGS_MAX": 6,
     "actors.device.registry:CONTROL_MAX": 4,
@@ -39,7 +39,7 @@ SMALL: dict[str, int] = {
     "actors.user.outbox:EVENTS_MAX": 8,
     "actors.user.outbox:TAKE_MAX": 3,
     "actors.runtime.supervisor:TURN_MAX": 2,
-    "actors.ingest.redelivery:KNOWN_MAX": 16,
+    "actors.ingest.digests:KNOWN_MAX": 16,
     "actors.user.registry:DASHBOARDS_MAX": 8,
     "actors.due.commands:QUEUE_MAX": 5,
     "actors.due.commands:NOTES_MAX": 2,

@@ -128,7 +128,7 @@ async def test_what_the_process_had_not_committed_comes_again_after_its_death(wo
     for n in range(20):
         await shed.publish("t", float(n))
     await world.advance(1)
-    assert world.service.gateway.in_flight == 20
+    assert world.service.gateway.room.messages == 20
     await world.restart(down_s=4)
     await world.settle()
     assert sorted(await shed.values("t")) == [float(n) for n in range(20)]
@@ -141,7 +141,7 @@ async def test_payloads_that_are_refused_for_their_size_are_not_held(world: Worl
     for n in range(200):
         await shed.send("feeds/t", b"%d" % n + b"x" * 800_000)
     await world.advance(5)
-    assert world.service.gateway.bytes_in_flight < 1_000_000
+    assert world.service.gateway.room.payload_bytes < 1_000_000
     await world.settle()
     assert world.service.counters.total.refused == 200
 

@@ -38,9 +38,7 @@ def test_an_outage_of_the_store_leaves_nothing_unacknowledged_and_no_alarm_unrai
             for n in range(20):
                 await shed.publish("t", float(n + 100))
             await world.advance(12)
-            connections = {
-                name: led.connection for name, led in world.service.gateway.redeliveries.items()
-            }
+            connections = world.service.own_sessions.connections
             await world.settle()
             assert world.broker.waiting == 0
             assert sorted(await shed.values("t")) == [1.0, *(float(n + 100) for n in range(20))]
@@ -99,7 +97,7 @@ GIVES_WAY_WITHIN_S = PATIENCE_CANARIES * EVERY_S + REPLACED_WITHIN_S
 async def settled(world: World, process: Process) -> None:
     """Until the process that leads has settled all that the broker has."""
     with trio.fail_after(60):
-        while world.broker.waiting or process.service.gateway.unsettled()[0]:  # noqa: ASYNC110
+        while world.broker.waiting or process.service.own_sessions.unsettled()[0]:  # noqa: ASYNC110
             await trio.sleep(0.5)
 
 
@@ -140,7 +138,7 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             await world.advance(0.01)
             await shed.publish("t", 55.0, ts=world.clock.now_us() // 1000)
             await world.advance(0.1)
-            assert one.service.gateway.unsettled()[0]
+            assert one.service.own_sessions.unsettled()[0]
             one.hang(HANGS_S)
             began_s = trio.current_time()
             await shed.publish("t", 60.0, ts=world.clock.now_us() // 1000)
@@ -152,8 +150,9 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             assert not one.service.leadership.leads
             assert (one.service.leadership.epoch, other.service.leadership.epoch) == (1, 2)
             assert await status_of(one) == "standby"
-            assert one.service.gateway.unsettled()[0] == 0  # it counted what the other one settled
-            assert one.service.gateway.connected_sessions == 1  # the one that it sends by
+            sessions = one.service.own_sessions
+            assert sessions.unsettled()[0] == 0  # it counted what the other one settled
+            assert sessions.connected_count == 1  # the one that it sends by
             assert sorted(await shed.values("t")) == [1.0, 55.0, 60.0, *map(float, range(70, 90))]
             (alarm,) = (await shed.person.get("/alarms"))["items"]
             assert alarm["state"] == "active"
@@ -251,7 +250,7 @@ def test_what_a_fenced_process_had_judged_is_judged_again(habits: Habits) -> Non
                 service = world.service
                 assert (service.leadership.epoch, service.leadership.stepped_down) == (3, 1)
                 assert service.gateway.given_up > 0
-                assert service.gateway.unsettled()[0] == 0
+                assert service.own_sessions.unsettled()[0] == 0
                 (alarm,) = (await shed.person.get("/alarms?kind=threshold"))["items"]
                 assert alarm["state"] == "active"
                 assert (await shed.state())["status"] == "offline"
@@ -270,11 +269,11 @@ def test_a_session_that_the_service_forgot_is_connected_anew(habits: Habits) -> 
             shed = world.device("shed")
             await shed.publish("t", 1.0)
             await world.settle()
-            gateway = world.service.gateway
+            redeliveries = world.service.own_sessions.redeliveries
             for plan in world.broker.plans:
                 if plan.partition is not None:  # canaries come by these
-                    redelivery = gateway.redeliveries[plan.client_id]
-                    gateway.redeliveries[plan.client_id] = redelivery.replaced()
+                    redelivery = redeliveries[plan.client_id]
+                    redeliveries[plan.client_id] = redelivery.replaced()
             await shed.publish("t", 2.0)
             await world.settle()
             assert sorted(await shed.values("t")) == [1.0, 2.0]

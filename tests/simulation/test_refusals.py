@@ -57,7 +57,7 @@ async def test_on_a_nearly_full_disk_nothing_is_taken_and_nothing_lost(world: Wo
     await shed.publish("t", 1.0)
     await shed.publish("t", 2.0, qos=0)
     await world.advance(20)
-    assert world.service.gateway.in_flight == 0
+    assert world.service.gateway.room.messages == 0
     assert await shed.values("t") == []
     status, _ = await shed.person.once("POST", "/devices", {"device_code": "new", "name": "new"})
     assert status == 507

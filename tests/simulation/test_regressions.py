@@ -93,7 +93,7 @@ def test_what_was_left_to_a_broker_that_sends_again_on_new_connections_only_is_f
             await world.advance(0.1)
             for n in range(20):
                 await shed.publish("t", float(n), ts=1_789_999_000 + n)
-            assert world.service.gateway.untaken > 0
+            assert world.service.gateway.left.untaken > 0
             await world.settle()
             assert len(await shed.values("t")) == 20
 
@@ -157,7 +157,7 @@ def test_a_snapshot_waits_for_what_a_passivated_actor_left_to_the_writer() -> No
             await shed.status(firmware="2")
             await world.advance(9.95)
             assert len(world.service.devices) == 0
-            assert world.service.gateway.in_flight == 1
+            assert world.service.gateway.room.messages == 1
             async with world.dashboard() as screen:
                 assert screen.devices[shed.id]["firmware"] == "2"
 

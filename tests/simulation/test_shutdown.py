@@ -30,7 +30,7 @@ async def stopped_in_a_commit(world: World) -> None:
     for value in (21, 22, 23):
         await shed.publish("temperature", value)
     await world.advance(0.5)
-    assert world.service.gateway.in_flight
+    assert world.service.gateway.room.messages
     world.store_faults.stop()
     await world.stop()
 
@@ -44,7 +44,7 @@ def test_the_next_process_receives_nothing_that_the_one_before_had_taken(habits:
             world.start()
             await world.settle()
             gateway = world.service.gateway
-            assert (gateway.messages, gateway.joined) == (0, 0)
+            assert (gateway.messages, world.service.own_sessions.joined) == (0, 0)
             assert await world.device("shed").values("temperature") == [23, 22, 21, 20]
 
     simulate(World(1, habits), story)
@@ -59,7 +59,7 @@ async def test_acknowledgements_on_a_slow_line_arrive_before_the_session_ends(wo
     await world.settle()
     await shed.publish("temperature", 21)
     with trio.fail_after(10):
-        while not world.service.gateway.unheard:
+        while not world.service.own_sessions.unheard:
             await world.advance(0.1)
     await world.stop()
     assert not world.broker.waiting
@@ -89,8 +89,8 @@ def test_what_is_in_flight_is_drained_when_an_essential_task_ends_the_process() 
         simulate(world, story)
     assert world.trace.lines[-1].endswith("1 ended")
     gateway = services[0].gateway
-    assert gateway.untaken  # it came during the drain, and stays with the broker
-    assert (gateway.in_flight, gateway.unheard) == (0, 0)
+    assert gateway.left.untaken  # it came during the drain, and stays with the broker
+    assert (gateway.room.messages, services[0].own_sessions.unheard) == (0, 0)
 
 
 async def test_sockets_hear_of_what_is_drained_and_are_closed_with_1001(world: World) -> None:
@@ -268,7 +268,7 @@ def test_nothing_is_claimed_once_the_end_has_begun() -> None:
     async def stopping_slowly(world: World, nursery: trio.Nursery) -> None:
         world.store_faults.work_s = COMMIT_S
         await world.device("shed").publish("temperature", 21)
-        await reached(lambda: world.service.gateway.in_flight)
+        await reached(lambda: world.service.gateway.room.messages)
         nursery.start_soon(world.stop)
         await world.advance(0.1)
 

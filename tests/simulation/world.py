@@ -192,7 +192,7 @@ class World:
         process = process or self.replicas.one_of("leader")
         if process is None or process.is_dead:
             return
-        if process.serving.is_set() and process.service.gateway.in_flight:
+        if process.serving.is_set() and process.service.gateway.room.messages:
             self.trace.fault("process killed, something in flight")
         self.trace.fault("process killed")
         process.kill()
@@ -317,13 +317,13 @@ class World:
             if self._broken is not None:
                 raise self._broken
             process = await self.serving()
-            gateway = process.service.gateway
-            calm = gateway.connected_sessions == len(gateway.redeliveries)
-            if calm and not self.broker.waiting and not gateway.in_flight:
+            room, sessions = process.service.gateway.room, process.service.own_sessions
+            calm = sessions.connected_count == len(sessions.redeliveries)
+            if calm and not self.broker.waiting and not room.messages:
                 return
             if trio.current_time() > started_s + SETTLE_MAX_S:
                 waiting = {k: s.waiting for k, s in self.broker.sessions.items() if s.waiting}
-                raise Broken("I1", f"does not settle: {waiting}, in flight {gateway.in_flight}")
+                raise Broken("I1", f"does not settle: {waiting}, in flight {room.messages}")
 
     # What is seen of every delivery, of every publication, and of every step
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import msgspec
 
+from actors.ingest.decoding import decode
 from protocol.device.alarms import Alarm
-from protocol.device.payloads import parse_ack, parse_reading, parse_readings, parse_status
 from protocol.device.topics import parse_topic
-from protocol.errors import Refusal
-from protocol.messages import AckSaid, FromDevice, ReadingsSaid, StatusSaid, Unreadable
+from protocol.messages import FromDevice
 from protocol.records import (
     Device,
     DeviceState,
@@ -122,13 +121,4 @@ def said(
     raw = f"users/{USER}/devices/d1/{tail}"
     topic = parse_topic(raw)
     origin = Origin(topic, raw, data, at_us, retained, again, None, receipt)
-    try:
-        if tail == "status":
-            return StatusSaid(origin=origin, said=parse_status(data))
-        if tail.endswith("/ack"):
-            return AckSaid(origin=origin, said=parse_ack(data, at_us))
-        if tail == "feeds":
-            return ReadingsSaid(origin=origin, readings=parse_readings(data, at_us))
-        return ReadingsSaid(origin=origin, readings=parse_reading(topic.tail, data, at_us))
-    except Refusal as refusal:
-        return Unreadable(origin=origin, refusal=refusal)
+    return decode(topic, data, at_us, retained=retained).message(origin)

@@ -160,12 +160,12 @@ class HouseCollector(Collector):
         yield from (took, late)
 
     def _gateway(self) -> Iterator[Metric]:
-        gateway = self._service.gateway
+        gateway, sessions = self._service.gateway, self._service.own_sessions
         yield _counter("roost_mqtt_messages", "Messages delivered to us.", gateway.messages)
-        yield _counter("roost_mqtt_redelivered", "Known again and not taken.", gateway.joined)
-        repeats = sum(redelivery.repeats for redelivery in gateway.redeliveries.values())
+        yield _counter("roost_mqtt_redelivered", "Known again and not taken.", sessions.joined)
+        repeats = sum(redelivery.repeats for redelivery in sessions.redeliveries.values())
         yield _counter("roost_mqtt_ambiguous", "Taken though perhaps known.", repeats)
-        yield _counter("roost_mqtt_untaken", "Left to the broker, no room.", gateway.untaken)
+        yield _counter("roost_mqtt_untaken", "Left to the broker, no room.", gateway.left.untaken)
         limits = self._service.limits
         over = CounterMetricFamily(
             "roost_mqtt_over_rate",
@@ -178,8 +178,8 @@ class HouseCollector(Collector):
         yield _counter("roost_mqtt_floods", "Devices shut out.", self._service.floods.total)
         yield _counter("roost_mqtt_foreign", "On topics of no device.", gateway.bad_topics)
         yield _counter("roost_mqtt_failed", "Mistakes of ours over them.", gateway.failures)
-        yield _gauge("roost_mqtt_in_flight", "Messages not yet committed.", gateway.in_flight)
-        unsettled, oldest_s = gateway.unsettled()
+        yield _gauge("roost_mqtt_in_flight", "Messages not yet committed.", gateway.room.messages)
+        unsettled, oldest_s = sessions.unsettled()
         yield _gauge("roost_mqtt_unsettled", "Taken and not acknowledged.", unsettled)
         yield _gauge("roost_mqtt_unsettled_seconds", "For how long the first of them.", oldest_s)
         cleared = self._service.retained.cleared
@@ -191,7 +191,7 @@ class HouseCollector(Collector):
         for name, count in self._service.backlog.waiting.items():
             held.add_metric([name], count)
         yield held
-        connected = gateway.connected_sessions
+        connected = sessions.connected_count
         yield _gauge("roost_mqtt_sessions", "Connected sessions of ours.", connected)
 
     def _writer(self) -> Iterator[Metric]:

@@ -46,7 +46,8 @@ async def assess(service: Service, database: DatabaseLook | None = None) -> Read
 
 
 def _broker(service: Service) -> str:
-    sessions, connected = len(service.gateway.redeliveries), service.gateway.connected_sessions
+    own = service.own_sessions
+    sessions, connected = len(own.redeliveries), own.connected_count
     return OK if connected == sessions else f"{connected} of {sessions} sessions are connected"
 
 

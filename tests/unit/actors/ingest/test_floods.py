@@ -1,5 +1,6 @@
 """Devices that flood are shut out; what they hear of their rate; acknowledgements gathered."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ import trio.testing
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.mqtt.no_logins import NoLogins
 from actors.ingest import floods as module
-from actors.ingest import rate_notices
+from actors.ingest import notices, rate_notices
+from actors.ingest.arrivals import Arrival
 from actors.ingest.floods import Floods
-from actors.ingest.late_acks import LateAcks, Owed
-from actors.ingest.rate_notices import EVERY_S, NoticeLimits, RateNotices
+from actors.ingest.late_acks import LateAcks
+from actors.ingest.notices import NoticeLimits
+from actors.ingest.rate_notices import EVERY_S, RateNotices
+from actors.ingest.redelivery import SessionRedelivery
 from protocol import codec
 from protocol.errors import Unavailable
 from protocol.records import LoadedDevice
@@ -143,7 +147,7 @@ def test_a_device_hears_at_most_ten_notices_a_minute_whoever_they_come_from(
     assert [limits.allows("d1", now_us + n) for n in range(12)] == [True] * 10 + [False] * 2
     assert limits.allows("d2", now_us)
     assert limits.allows("d1", now_us + 61_000_000)
-    monkeypatch.setattr(rate_notices, "DEVICES_MAX", 3)
+    monkeypatch.setattr(notices, "DEVICES_MAX", 3)
     for n in range(9):
         limits.allows(f"d{n}", now_us)
     assert len(limits._topics) <= 4
@@ -163,20 +167,30 @@ async def test_acknowledgements_of_a_moment_go_out_together_on_their_own_connect
 ) -> None:
     sent: list[tuple[str, int, list[int]]] = []
 
-    def send(session: str, connection: int, ids: Owed) -> None:
-        sent.append((session, connection, list(ids)))
+    def send(session: SessionRedelivery, arrivals: Iterable[Arrival]) -> None:
+        sent.append((session.name, session.connection, [each.packet_id for each in arrivals]))
 
+    def arrived(session: SessionRedelivery, packet_id: int) -> Arrival:
+        return Arrival(session, session.connection, packet_id, False, "t", b"")
+
+    one, other = SessionRedelivery("a"), SessionRedelivery("b")
+    one.connected(1, 0.0)
+    other.connected(1, 0.0)
     acks = LateAcks(send)
     nursery.start_soon(acks.run)
-    acks.add("a", 1, 7, "t", b"")
-    acks.add("b", 1, 7, "t", b"")
-    acks.add("a", 1, 8, "t", b"")
-    assert acks.has("a", 1, 8)
-    assert not acks.has("a", 2, 8)
+    for session, packet_id in ((one, 7), (other, 7), (one, 8)):
+        acks.add(arrived(session, packet_id))
+    assert acks.has(arrived(one, 8))
     await trio.testing.wait_all_tasks_blocked()
     assert sent == [("a", 1, [7, 8]), ("b", 1, [7])]
-    assert not acks.has("a", 1, 8)
-    acks.add("a", 1, 9, "t", b"")
-    acks.add("a", 2, 1, "t", b"")  # a new connection: the other's ids mean nothing any more
+    assert not acks.has(arrived(one, 8))
+    acks.add(arrived(one, 9))
+    one.connected(2, 1.0)
+    assert not acks.has(arrived(one, 9))
+    acks.add(arrived(one, 1))  # a new connection: the other's ids mean nothing any more
     await trio.testing.wait_all_tasks_blocked()
     assert sent[2:] == [("a", 2, [1])]
+    acks.add(arrived(one, 2))
+    one.disconnected()
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(sent) == 3

@@ -34,7 +34,7 @@ def origin_of(code: str = "d1", user: str = USER, payload: bytes = b"x") -> Orig
 
 
 def refused(code: str = "d1", user: str = USER, payload: bytes = b"x") -> WriteUnit:
-    message = Unreadable(origin=origin_of(code, user, payload), refusal=REFUSAL)
+    message = Unreadable(origin=origin_of(code, user, payload), refusal=REFUSAL, count=1)
     return refused_whole(message, REFUSAL, DEVICE)
 
 

@@ -1,0 +1,170 @@
+"""What a message says: decoded, known or new, then to its device's actor, or left for want of room.
+
+Whatever reaches this place is a message of a device, within its rate, and not known by its packet
+id (`actors.ingest.gateway`).
+"""
+
+from collections.abc import Callable
+
+import trio
+
+from actors.ingest.arrivals import Arrival, identity
+from actors.ingest.counters import Counters
+from actors.ingest.decoding import Decoded, decode, refused
+from actors.ingest.left_messages import LeftMessages
+from actors.ingest.own_sessions import OwnSessions
+from actors.ingest.partition_clock import PartitionClocks
+from actors.ingest.redelivery import Verdict
+from actors.ingest.rejections import KEPT_BYTES_MAX
+from actors.ingest.retained_copies import RetainedCopies
+from actors.ingest.room import Room
+from actors.ports.broker import Delivery
+from actors.runtime.clock import WallClock
+from protocol.device.payloads import PAYLOAD_BYTES_MAX
+from protocol.device.topics import Topic
+from protocol.errors import Reason, Refusal
+from protocol.messages import FromDevice
+from protocol.records import Origin
+
+
+class Intake:
+    """Args:
+    retained: told of copies of retained messages.
+    flows: told of what may hold back the words of devices.
+    hand_over: gives a message to the device's actor; False when there is no room.
+    seen: told of every message that its device's actor takes: origin, bytes, QoS.
+
+    Attributes:
+        handed_over: the newest delivery that its actor has.
+    """
+
+    def __init__(
+        self,
+        clock: WallClock,
+        counters: Counters,
+        sessions: OwnSessions,
+        room: Room,
+        left: LeftMessages,
+        *,
+        retained: RetainedCopies,
+        flows: PartitionClocks,
+        hand_over: Callable[[FromDevice], bool],
+        seen: Callable[[Origin, int, int], None],
+    ) -> None:
+        self.handed_over: Delivery | None = None
+        self._clock = clock
+        self._counters = counters
+        self._sessions = sessions
+        self._room = room
+        self._left = left
+        self._retained = retained
+        self._flows = flows
+        self._hand_over = hand_over
+        self._seen = seen
+
+    def take(self, arrival: Arrival, delivery: Delivery, topic: Topic) -> None:
+        """Decode it, and take it unless it is known by what it says."""
+        now_us, payload = self._clock.now_us(), delivery.payload
+        decoded = decode(topic, payload, now_us, retained=delivery.retain)
+        digest = None
+        if arrival.packet_id and not decoded.has_identity:
+            digest = identity(arrival.topic, payload, arrival.fingerprint)
+            verdict = arrival.session.judge_digest(arrival, digest, trio.current_time())
+            if verdict is not Verdict.TAKE:
+                self._known(arrival, delivery, topic, verdict)
+                return
+        if not self._room.has(arrival.packet_id):
+            self._leave(arrival, delivery, topic, decoded, digest)
+            return
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            payload = payload[:KEPT_BYTES_MAX]  # it is refused, and only this much of it is kept
+            self._retained.too_large(topic)
+        if delivery.retain:
+            arrival.copy_of = delivery.topic
+        if arrival.packet_id:
+            arrival.session.open(arrival, digest, trio.current_time())
+        origin = _origin(arrival, delivery, topic, payload, now_us)
+        if not self._hand(arrival, delivery, origin, decoded):
+            return
+        self._seen(origin, len(delivery.payload), 1 if arrival.packet_id else 0)
+        if delivery.retain:
+            self._came(delivery, topic)
+        if arrival.packet_id:
+            self._flows.loaded(delivery.session, arrival.session.in_flight)
+
+    def keep_as_refused(self, arrival: Arrival, delivery: Delivery, topic: Topic, why: str) -> None:
+        """Keep a message whose taking failed by a mistake of ours."""
+        payload, session = delivery.payload, arrival.session
+        decoded = refused(topic, Refusal(Reason.INTERNAL_ERROR, why))
+        digest = None
+        if arrival.packet_id:
+            session.drop(arrival)  # what the failed try left
+            digest = identity(arrival.topic, payload, arrival.fingerprint)
+        if not self._room.takes_anything:
+            self._leave(arrival, delivery, topic, decoded, digest)
+            return
+        if arrival.packet_id:
+            session.open(arrival, digest, trio.current_time())
+        now_us = self._clock.now_us()
+        origin = _origin(arrival, delivery, topic, payload[:KEPT_BYTES_MAX], now_us)
+        self._hand(arrival, delivery, origin, decoded)
+
+    def _hand(self, arrival: Arrival, delivery: Delivery, origin: Origin, decoded: Decoded) -> bool:
+        """To its actor; where that has no room, it is left."""
+        if not self._hand_over(decoded.message(origin)):
+            if arrival.packet_id:
+                arrival.session.forget(arrival)
+            digest = None if origin.taken is None else origin.taken.digest
+            self._leave(arrival, delivery, origin.topic, decoded, digest)
+            return False
+        self.handed_over = delivery
+        self._room.take(origin.size)
+        self._counters.received(origin.topic.device, decoded.readings)
+        return True
+
+    def _leave(
+        self,
+        arrival: Arrival,
+        delivery: Delivery,
+        topic: Topic,
+        decoded: Decoded,
+        digest: bytes | None,
+    ) -> None:
+        """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
+        if arrival.packet_id:
+            arrival.session.left(digest, trio.current_time())
+            self._flows.left(delivery.session)
+            self._left.add(delivery.session, delivery.connection)
+            return
+        self._counters.received(topic.device, decoded.readings)
+        self._counters.shed(topic.device, decoded.readings)
+
+    def _known(self, arrival: Arrival, delivery: Delivery, topic: Topic, verdict: Verdict) -> None:
+        if delivery.retain:
+            self._came(delivery, topic)
+            if verdict is Verdict.ACKNOWLEDGE:
+                self._retained.taken(delivery.topic, arrival.fingerprint)
+            else:
+                arrival.session.brings(arrival.packet_id, delivery.topic)
+        self._sessions.known(arrival, verdict)
+
+    def _came(self, delivery: Delivery, topic: Topic) -> None:
+        size = len(delivery.payload)
+        self._retained.came(delivery.session, delivery.connection, delivery.topic, topic, size)
+
+
+def _origin(
+    arrival: Arrival, delivery: Delivery, topic: Topic, payload: bytes, now_us: int
+) -> Origin:
+    """`receipt`: None where nobody waits for the commit, at QoS 0 of what is not retained."""
+    is_awaited = arrival.packet_id or arrival.copy_of is not None
+    return Origin(
+        topic,
+        arrival.topic,
+        payload,
+        now_us,
+        delivery.retain,
+        delivery.dup,
+        arrival.taken,
+        arrival if is_awaited else None,
+    )

@@ -1,0 +1,79 @@
+"""The PUBACKs of one connection, in the order in which they go out; and what they prove.
+
+The broker shows now and then how many of them it has processed (`heard`). A commit all of whose
+PUBACKs were heard is in doubt no more.
+"""
+
+from collections import deque
+
+import msgspec
+
+
+class Acknowledged(msgspec.Struct):
+    """What had a packet id of this connection.
+
+    Attributes:
+        said: a hash of its topic and words.
+        ack_no: the number of its PUBACK on the connection.
+        came_again: with DUP, after the broker had processed that one.
+    """
+
+    said: int
+    ack_no: int
+    came_again: bool = False
+
+
+class Pubacks:
+    """Attributes:
+    sent: how many have gone out on this connection.
+    heard: how many of these the broker has surely processed.
+    """
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.heard = 0
+        self._of: dict[int, Acknowledged] = {}  # by packet id
+        self._of_commits: deque[tuple[int, int]] = deque()  # (PUBACKs so far, commit number)
+
+    def begin_anew(self) -> None:
+        """A new connection: packet ids start anew."""
+        self.sent = self.heard = 0
+        self._of.clear()
+        self._of_commits.clear()
+
+    def send(self, packet_id: int, said: int) -> None:
+        """One goes out."""
+        self.sent += 1
+        self._of[packet_id] = Acknowledged(said, self.sent)
+
+    def sent_for_commit(self, no: int) -> None:
+        """All of this commit have gone out."""
+        self._of_commits.append((self.sent, no))
+
+    def was_for(self, packet_id: int, said: int) -> bool:
+        """Whether this id was acknowledged for a message of these words."""
+        done = self._of.get(packet_id)
+        return done is not None and done.said == said
+
+    def crosses(self, packet_id: int) -> bool:
+        """Whether a redelivery may have crossed the PUBACK of its id on the way.
+
+        That PUBACK arrives in any case, on this connection; a second one might meet another message
+        that has the id by then. What comes again and again after the broker has processed it is
+        another message of the same words, which was left here before, and has the id now.
+        """
+        done = self._of[packet_id]
+        if done.ack_no <= self.heard and done.came_again:
+            return False
+        done.came_again = done.ack_no <= self.heard
+        return True
+
+    def forget(self, packet_id: int) -> None:
+        """The id belongs to another message from here on, perhaps left untaken."""
+        self._of.pop(packet_id, None)
+
+    def commits_heard(self, known: int) -> int:
+        """The newest commit whose PUBACKs were all heard; `known` where it is none after that."""
+        while self._of_commits and self._of_commits[0][0] <= self.heard:
+            known = self._of_commits.popleft()[1]
+        return known
