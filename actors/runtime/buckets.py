@@ -8,6 +8,8 @@ from collections import OrderedDict
 
 import trio
 
+ROUNDING_S = 1e-9  # of sums on a clock that may begin at a million seconds
+
 
 class Buckets:
     """Each key has `size` tokens; one comes back every `every_s` seconds.
@@ -27,7 +29,7 @@ class Buckets:
         now_s = trio.current_time()
         full_at = max(now_s, self._full_at.get(key, now_s)) + tokens * self._every_s
         wait_s = full_at - now_s - self._size * self._every_s
-        if wait_s > 1e-9:
+        if wait_s > ROUNDING_S:
             return wait_s
         self._keep(key, full_at)
         return 0.0
@@ -40,7 +42,7 @@ class Buckets:
         wait_s = full_at - now_s - self._size * self._every_s
         if wait_s <= wait_max_s:
             self._keep(key, full_at)
-        return wait_s if wait_s > 1e-9 else 0.0
+        return wait_s if wait_s > ROUNDING_S else 0.0
 
     def owe(self, key: str, tokens: int) -> None:
         """Take tokens whether they are there or not; what is missing comes back first."""
@@ -56,7 +58,7 @@ class Buckets:
 
     def is_empty(self, key: str) -> bool:
         """Whether a token would have to be waited for."""
-        return self.wait_s(key) > 0
+        return self.wait_s(key) > ROUNDING_S
 
     def wait_s(self, key: str) -> float:
         """How many seconds a token would have to be waited for."""
