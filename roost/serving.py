@@ -32,7 +32,7 @@ from actors.ports.media import MediaFiles
 from actors.ports.retained import RetainedMessages
 from actors.ports.store import Store
 from actors.runtime.loop_lag import Held, LoopLag
-from actors.runtime.pauses import Pauses
+from actors.runtime.retry import Pauses
 from actors.service import Pulse, Service, open_service
 from protocol.errors import Unavailable, in_words
 from protocol.schedule.civil import load_zones
@@ -171,7 +171,7 @@ async def _serve_again(
     then it begins again on the same address, for ever and with growing pauses; the actors do not
     notice."""
     bound = _Bound(task_status, config)
-    pauses = Pauses(random.Random(), first_s=RESTART_S, max_s=RESTART_MAX_S)
+    pauses = Pauses(RESTART_S, RESTART_MAX_S, random.Random())
     while True:
         since_s = trio.current_time()
         try:

@@ -18,6 +18,7 @@ from actors.ports.store import Store
 from actors.ports.time import Progress
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt_now
+from actors.runtime.retry import Pauses, until_available
 from protocol.dead_letters import COMMANDS
 from protocol.device import commands
 from protocol.device.commands import Command
@@ -139,29 +140,29 @@ class CommandOutbox:
         """Write down what became of them: all that was published during the last note."""
         while True:
             await self._noted.wait()
-            self._noted = trio.Event()
-            sent = list(self._sent.values())[:NOTES_MAX]
-            unsent = list(self._unsent)[:NOTES_MAX]
-            try:
-                if sent:
-                    await self._note(sent)
-                if unsent:
-                    again_us = self._clock.now_us() + round(RETRY_S * SECOND_US)
-                    await self._store.commands_unsent(unsent, again_us)
-                for command, error in list(self._spoiled.values())[:NOTES_MAX]:
-                    await self._put_aside(command, error)
-            except Unavailable as error:
-                log.warning("commands are noted later", count=len(sent), error=in_words(error))
-                await trio.sleep(RETRY_S)
-                self._noted.set()
-                continue
-            for command, _ in sent:
-                del self._sent[command.id]
-            for command_id in unsent:
-                del self._unsent[command_id]
+            await until_available(self._note_some, Pauses(RETRY_S), self._waits)
             if self._sent or self._unsent or self._spoiled:
                 self._noted.set()
             await trio.sleep(NOTE_EVERY_S)
+
+    async def _note_some(self) -> None:
+        self._noted = trio.Event()
+        sent = list(self._sent.values())[:NOTES_MAX]
+        unsent = list(self._unsent)[:NOTES_MAX]
+        if sent:
+            await self._note(sent)
+        if unsent:
+            again_us = self._clock.now_us() + round(RETRY_S * SECOND_US)
+            await self._store.commands_unsent(unsent, again_us)
+        for command, error in list(self._spoiled.values())[:NOTES_MAX]:
+            await self._put_aside(command, error)
+        for command, _ in sent:
+            del self._sent[command.id]
+        for command_id in unsent:
+            del self._unsent[command_id]
+
+    def _waits(self, error: Unavailable) -> None:
+        log.warning("commands are noted later", count=len(self._sent), error=in_words(error))
 
     async def _put_aside(self, command: Command, error: Exception) -> None:
         """It is tried again after its pause, until it expires; others of its device go on."""

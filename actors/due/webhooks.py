@@ -17,6 +17,7 @@ from actors.ports.store import Store
 from actors.ports.webhooks import Receivers
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
+from actors.runtime.retry import Pauses, until_available
 from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
@@ -127,12 +128,12 @@ class WebhookSender:
         return outcome
 
     async def _note(self, claim: ClaimedDelivery, outcome: Outcome) -> None:
+        async def note() -> None:
+            await self._store.delivery_tried(claim.delivery, outcome, self._clock.now_us())
+
         with trio.move_on_after(NOTE_WITHIN_S):
-            while True:
-                try:
-                    return await self._store.delivery_tried(
-                        claim.delivery, outcome, self._clock.now_us()
-                    )
-                except Unavailable as error:
-                    log.warning("deliveries are noted later", error=in_words(error))
-                    await trio.sleep(RETRY_S)
+            await until_available(note, Pauses(RETRY_S), _waits)
+
+
+def _waits(error: Unavailable) -> None:
+    log.warning("deliveries are noted later", error=in_words(error))

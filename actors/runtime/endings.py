@@ -1,7 +1,8 @@
 """What may end the process: this page, and nothing else.
 
 A background task that fails is started again, for ever, with growing pauses
-(`Supervisor.keep`); nothing that devices, people or other servers send ends the service. These do:
+(`Supervisor.run_essential`); nothing that devices, people or other servers send ends the service.
+These do:
 
 - **SIGTERM, Ctrl-C, `sys.exit`**: somebody asked for it. They are no `Exception`, and nobody
   catches them.

@@ -2,8 +2,8 @@
 
 A failed actor is built again from the store, after a jittered pause that grows. The message that
 it failed on comes first again; when it kills twice it is set aside with its reason. A contained
-actor (a device, a user) that spends its budget of restarts is given up alone. An essential task
-(`keep`) is started again for ever; what may end the process is in `actors.runtime.endings`.
+actor (a device, a user) that spends its budget of restarts is given up alone. An essential task is
+started again for ever (`run_essential`); what may end the process is in `actors.runtime.endings`.
 `Exception` is caught, never `BaseException`.
 """
 
@@ -20,7 +20,7 @@ from actors.runtime.clock import WallClock
 from actors.runtime.endings import ends_process
 from actors.runtime.health import Health
 from actors.runtime.mailbox import Mailbox
-from actors.runtime.pauses import Pauses
+from actors.runtime.retry import Pauses, grown_s, jittered_s
 from protocol.errors import RoostError, Unavailable, in_words
 
 M = TypeVar("M")
@@ -198,7 +198,7 @@ class Supervisor:
 
         Pauses grow from the first to the longest, and are short again after a steady run.
         """
-        pauses = Pauses(self._rng, first_s=pause_first_s, max_s=pause_max_s)
+        pauses = Pauses(pause_first_s, pause_max_s, self._rng)
         self._nursery.start_soon(self._keeping, name, run, pauses, name=name)
 
     async def _keeping(self, name: str, run: Callable[[], Awaitable[None]], pauses: Pauses) -> None:
@@ -273,5 +273,5 @@ class Supervisor:
                 if len(failures) > RESTARTS_MAX:
                     log.error("actor given up", actor=name, error=in_words(error))
                     raise BudgetSpent(f"{name} failed {len(failures)} times") from error
-            most = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (len(failures) - 1))
-            await trio.sleep(most * (0.5 + self._rng.random() / 2))
+            pause_s = grown_s(len(failures), BACKOFF_FIRST_S, BACKOFF_MAX_S)
+            await trio.sleep(jittered_s(pause_s, self._rng))

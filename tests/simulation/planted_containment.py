@@ -11,7 +11,7 @@ from actors.due.webhooks import WebhookSender
 from actors.ingest.canaries import Canaries
 from actors.ingest.own_sessions import OwnSessions
 from actors.runtime.isolation import Failed, attempt
-from actors.runtime.pauses import Pauses
+from actors.runtime.retry import Pauses
 from actors.runtime.supervisor import Supervisor
 from actors.user.mqtt_relay import MqttRelay
 from protocol.errors import Unavailable

@@ -11,7 +11,7 @@ import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock
 from actors.runtime.mailbox import Lane, Mailbox
-from actors.runtime.pauses import STEADY_S
+from actors.runtime.retry import STEADY_S
 from actors.runtime.supervisor import BACKOFF_FIRST_S, BACKOFF_MAX_S, RESTARTS_MAX, Cell, Supervisor
 from tests.conftest import Logs
 
