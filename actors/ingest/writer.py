@@ -10,21 +10,24 @@ as refused.
 """
 
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import structlog
 import trio
 
+from actors.ingest.barriers import Barriers
 from actors.ingest.counters import Counters
 from actors.ingest.fair_lane import FairLane
-from actors.ingest.rejections import readable
+from actors.ingest.poison import without_poison
 from actors.ports.ids import Ids
 from actors.ports.store import Batch, Committed, Store
 from actors.runtime.mailbox import Lane, Mailbox
-from protocol.errors import Fenced, Reason, Unavailable, Unstorable, in_words
-from protocol.records import Reading, Rejection, WriteUnit
+from actors.runtime.retry import Pauses, until_available
+from protocol.errors import Fenced, Unavailable, Unstorable, in_words
+from protocol.records import WriteUnit
 
 log = structlog.get_logger("roost.writer")
 
@@ -89,14 +92,11 @@ class Writer:
         self._given_up = given_up
         waiting = FairLane[_Waiting](UNITS_MAX, _device_of, _rows_of, DEVICE_ROWS_MAX)
         self._mailbox = Mailbox[_Waiting](control=Lane(1), data=waiting)
-        self._backlog: deque[WriteUnit] = deque()
-        self._numbers: deque[int] = deque()  # of the units in the backlog
+        self._backlog: deque[tuple[int, WriteUnit]] = deque()  # with their numbers
         # Its units are the first of the backlog, or the refusal of the first.
         self._unanswered: Batch | None = None
         self._confirmed: dict[str, int] = {}
-        self._submitted = 0
-        self._undone: OrderedDict[int, None] = OrderedDict()  # numbers of units, the oldest first
-        self._barriers: deque[tuple[int, trio.Event]] = deque()
+        self._barriers = Barriers()
         self._no = 0
         self._commits = self._rows = self._retries = self._set_aside = 0
         self._last_commit_s = 0.0
@@ -105,9 +105,8 @@ class Writer:
 
     def submit(self, unit: WriteUnit) -> None:
         """Hand over a unit. The gateway's bound on messages in flight keeps this below ours."""
-        self._mailbox.put_nowait((self._submitted + 1, unit))
-        self._submitted += 1
-        self._undone[self._submitted] = None
+        self._mailbox.put_nowait((self._barriers.newest + 1, unit))
+        self._barriers.add()
 
     def confirm(self, session: str, no: int) -> None:
         """Let the store forget the identities of a session up to a commit.
@@ -120,12 +119,7 @@ class Writer:
 
     async def barrier(self) -> None:
         """Wait until everything submitted before now is committed."""
-        if not self._undone:
-            await trio.lowlevel.checkpoint()
-            return
-        event = trio.Event()
-        self._barriers.append((self._submitted, event))
-        await event.wait()
+        await self._barriers.wait()
 
     async def run(self) -> None:
         """Commit for ever. After a failure it goes on with the batch it had, under the same id."""
@@ -142,16 +136,14 @@ class Writer:
             delay_s = CONFIRM_DELAY_S if self._confirmed else float("inf")
             with trio.move_on_after(delay_s) as waited:
                 taken = await self._mailbox.take(ROWS_MAX)
-                for number, unit in filter(None, taken):
-                    self._numbers.append(number)
-                    self._backlog.append(unit)
+                self._backlog.extend(filter(None, taken))
             if waited.cancelled_caught:
                 await self._commit([])
 
     def _next_batch(self) -> list[WriteUnit]:
         batch: list[WriteUnit] = []
         rows = 0
-        for unit in self._backlog:
+        for _, unit in self._backlog:
             rows += unit.rows
             if batch and rows > ROWS_MAX:
                 break
@@ -188,35 +180,28 @@ class Writer:
 
     async def _write(self, batch: Batch) -> Committed:
         started_s = self._commit_since_s = trio.current_time()
+        pauses = Pauses(RETRY_FIRST_S, RETRY_MAX_S, self._rng)
         try:
-            return await self._try(batch, started_s)
+            commit = partial(self._store.commit, batch)
+            committed = await until_available(commit, pauses, self._waits)
         finally:
             self._commit_since_s = None
+        if self._stuck_since_s is not None:
+            log.info("commits again", after_s=trio.current_time() - self._stuck_since_s)
+        self._stuck_since_s = None
+        self._commits += 1
+        self._last_commit_s = trio.current_time() - started_s
+        return committed
 
-    async def _try(self, batch: Batch, started_s: float) -> Committed:
-        tries = 0
-        while True:
-            try:
-                committed = await self._store.commit(batch)
-            except Unavailable as error:
-                self._retries += 1
-                if self._stuck_since_s is None:
-                    self._stuck_since_s = started_s
-                    log.warning("commit waits for the database", error=in_words(error))
-                pause_s = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(tries, 10))
-                tries += 1
-                await trio.sleep(pause_s * (0.5 + self._rng.random() / 2))
-            else:
-                if self._stuck_since_s is not None:
-                    log.info("commits again", after_s=trio.current_time() - self._stuck_since_s)
-                self._stuck_since_s = None
-                self._commits += 1
-                self._last_commit_s = trio.current_time() - started_s
-                return committed
+    def _waits(self, error: Unavailable) -> None:
+        self._retries += 1
+        if self._stuck_since_s is None:
+            self._stuck_since_s = self._commit_since_s
+            log.warning("commit waits for the database", error=in_words(error))
 
     def _settle(self, units: Sequence[WriteUnit], committed: Committed) -> None:
+        numbers = self._take_off(units)
         for unit, duplicate in zip(units, committed.duplicates, strict=True):
-            self._backlog.popleft()  # settled in the order of the backlog, halves of a batch too
             self._rows += unit.rows
             self._counters.settled(
                 unit.device,
@@ -228,15 +213,13 @@ class Writer:
         try:
             self._committed(committed, units)
         finally:
-            self._release_barriers(
-                len(units)
-            )  # whatever that failed with, nobody waits for these for ever
+            self._barriers.done(numbers)  # whatever that failed with, nobody waits for ever
 
     def _give_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
         """Another process has led: what the broker keeps is taken anew, by whoever leads now."""
         log.warning("units are given up: another process has led", units=len(units))
+        numbers = self._take_off(units)
         for unit in units:
-            self._backlog.popleft()
             readings = len(unit.readings) + unit.refused
             if unit.receipt is None:  # QoS 0: nobody has it any more
                 self._counters.shed(unit.device, readings)
@@ -246,14 +229,11 @@ class Writer:
         try:
             self._given_up(units, epoch)
         finally:
-            self._release_barriers(len(units))
+            self._barriers.done(numbers)
 
-    def _release_barriers(self, units: int) -> None:
-        for _ in range(units):
-            del self._undone[self._numbers.popleft()]
-        oldest = next(iter(self._undone), self._submitted + 1)
-        while self._barriers and self._barriers[0][0] < oldest:
-            self._barriers.popleft()[1].set()
+    def _take_off(self, units: Sequence[WriteUnit]) -> list[int]:
+        """The numbers of these units, which are the first of the backlog, halves of a batch too."""
+        return [self._backlog.popleft()[0] for _ in units]
 
     async def _bisect(self, units: Sequence[WriteUnit], error: Unstorable) -> None:
         """Find the unit that poisons the batch; the others are committed, in their order."""
@@ -265,16 +245,9 @@ class Writer:
         unit = units[0]
         self._set_aside += 1
         log.error("unit cannot be stored", device=unit.device, error=in_words(error))
-        if unit.readings:
-            # State and alarms stay: the actor that judged goes on from them.
-            await self._commit([refused(unit, in_words(error))])
-            return
-        if unit.acks:
-            # What a device said of a command that nobody can read is kept as refused.
-            await self._commit([refused_acks(unit, in_words(error))])
-            return
-        if unit.state or unit.alarms:
-            await self._commit([msgspec.structs.replace(unit, state=None, alarms=())])
+        better = without_poison(unit, in_words(error))
+        if better is not None:
+            await self._commit([better])
             return
         # Not even its refusal can be kept: the log has it, and the service goes on.
         log.error("refusal cannot be stored", unit=repr(unit)[:4_000])
@@ -299,43 +272,3 @@ def _device_of(waiting: _Waiting) -> tuple[str, str] | None:
 
 def _rows_of(waiting: _Waiting) -> int:
     return 0 if waiting is None else waiting[1].rows
-
-
-def refused(unit: WriteUnit, why: str) -> WriteUnit:
-    """The same unit with its readings recorded as refused instead of stored."""
-    user_id, device_code = unit.device
-    rejections = [_refused_reading(user_id, device_code, reading, why) for reading in unit.readings]
-    return msgspec.structs.replace(
-        unit,
-        readings=(),
-        rejections=(*unit.rejections, *rejections),
-    )
-
-
-def refused_acks(unit: WriteUnit, why: str) -> WriteUnit:
-    """The same unit with its answers to commands recorded as refused; they count as no readings."""
-    kept = tuple(
-        msgspec.structs.replace(
-            ack.otherwise, reason=Reason.UNSTORABLE, detail=_detail(why), readings=0
-        )
-        for ack in unit.acks
-    )
-    return msgspec.structs.replace(unit, acks=(), rejections=(*unit.rejections, *kept))
-
-
-def _detail(why: str) -> str:
-    return why.replace("\0", "\\0")[:500]
-
-
-def _refused_reading(user_id: str, device_code: str, reading: Reading, why: str) -> Rejection:
-    text, encoding = readable(repr(reading.value).encode("utf-8", "replace"))
-    return Rejection(
-        user_id,
-        "",
-        reading.ts_us,
-        f"users/{user_id}/devices/{device_code}/feeds",
-        text,
-        encoding,
-        Reason.UNSTORABLE,
-        _detail(why),
-    )

@@ -1,0 +1,59 @@
+"""What is kept of a unit that the database refuses for its contents."""
+
+import msgspec
+
+from actors.ingest.rejections import readable
+from protocol.errors import Reason
+from protocol.records import Reading, Rejection, WriteUnit
+
+DETAIL_MAX = 500
+
+
+def without_poison(unit: WriteUnit, why: str) -> WriteUnit | None:
+    """The unit with less of what may be the poison; None where nothing is left to leave out.
+
+    Readings are recorded as refused first. State and alarms stay then: the actor that judged goes
+    on from them.
+    """
+    if unit.readings:
+        return _readings_refused(unit, why)
+    if unit.acks:
+        return _acks_refused(unit, why)
+    if unit.state or unit.alarms:
+        return msgspec.structs.replace(unit, state=None, alarms=())
+    return None
+
+
+def _readings_refused(unit: WriteUnit, why: str) -> WriteUnit:
+    user_id, device_code = unit.device
+    rejections = [_refused_reading(user_id, device_code, reading, why) for reading in unit.readings]
+    return msgspec.structs.replace(unit, readings=(), rejections=(*unit.rejections, *rejections))
+
+
+def _acks_refused(unit: WriteUnit, why: str) -> WriteUnit:
+    """What a device said of a command that nobody can read. It counts as no readings."""
+    kept = tuple(
+        msgspec.structs.replace(
+            ack.otherwise, reason=Reason.UNSTORABLE, detail=_detail(why), readings=0
+        )
+        for ack in unit.acks
+    )
+    return msgspec.structs.replace(unit, acks=(), rejections=(*unit.rejections, *kept))
+
+
+def _refused_reading(user_id: str, device_code: str, reading: Reading, why: str) -> Rejection:
+    text, encoding = readable(repr(reading.value).encode("utf-8", "replace"))
+    return Rejection(
+        user_id,
+        "",
+        reading.ts_us,
+        f"users/{user_id}/devices/{device_code}/feeds",
+        text,
+        encoding,
+        Reason.UNSTORABLE,
+        _detail(why),
+    )
+
+
+def _detail(why: str) -> str:
+    return why.replace("\0", "\\0")[:DETAIL_MAX]
