@@ -4,7 +4,7 @@ from typing import Any
 
 import trio
 
-from actors.ingest.retained_copies import RetainedCopies
+from actors.ingest.retained_sweep import RetainedSweep
 from tests.simulation.planted import Patch, plant
 
 
@@ -13,4 +13,4 @@ def stays_retained(patch: Patch) -> None:
     async def mistaken(*args: Any) -> None:
         await trio.lowlevel.checkpoint()
 
-    patch.setattr(RetainedCopies, "_sort_out", mistaken)
+    patch.setattr(RetainedSweep, "_sort_out", mistaken)
