@@ -38,7 +38,7 @@ WHERE attrelid = $1::text::regclass AND attname = $2
 
 
 async def lost(
-    store: Any, table: str, num: int, column: str | None = None, key: str = "num"
+    store: Any, table: str, num: Any, column: str | None = None, key: str = "num"
 ) -> None:
     """Its value was moved out of the row, and is not where it was moved to."""
     column = column or COLUMNS[table][0]
@@ -74,7 +74,7 @@ async def lost(
 
 
 async def garbled(
-    store: Any, table: str, num: int, column: str | None = None, key: str = "num"
+    store: Any, table: str, num: Any, column: str | None = None, key: str = "num"
 ) -> None:
     """Its value is no UTF-8."""
     column = column or COLUMNS[table][0]

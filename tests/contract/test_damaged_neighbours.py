@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from protocol.dead_letters import LISTENERS, ROWS, SESSIONS
+from protocol.dead_letters import DEVICES, LISTENERS, ROWS, SESSIONS
 from protocol.device.alarms import AlarmRule
 from protocol.records import StateChange, Taken
 from protocol.webhook.deliveries import Outcome
@@ -19,7 +19,7 @@ from tests.contract.test_store import Home, of
 from tests.contract.test_store_listeners import some_listener
 from tests.contract.test_store_schedules import Judge, listed, some_media, some_schedule, times
 from tests.contract.test_store_schedules import claim as fire
-from tests.unit.makers import NOW, OTHER_USER, SECOND
+from tests.unit.makers import NOW, OTHER_USER, SECOND, USER
 
 MINUTE = 60 * SECOND
 
@@ -172,3 +172,19 @@ async def test_a_session_serves_on_without_identities_that_nobody_can_read(scene
     await scene.fetch("DELETE FROM taken WHERE commit_no = $1", numbers[1])
     await home.store.forget_gone_letters(SESSIONS)
     assert await letters(home) == []
+
+
+async def test_letters_that_nobody_can_read_hide_no_other(home: Home) -> None:
+    """`roost dead-letters` ended with an error, and nothing of their kind was tried again."""
+    for n in range(3):
+        await home.store.put_aside(DEVICES, f"{USER}/d{n}", "why", now_us=NOW + n)
+    bad = (await home.store.dead_letters(10, None))[1]
+    await garbled(home.store, "dead_letters", bad.id, "reason", "id::text")
+    found = await home.store.dead_letters(10, None)
+    assert [letter.id for letter in found][1] == bad.id
+    assert [letter.reason for letter in found] == ["why", "this letter cannot be read", "why"]
+    page = await home.store.dead_letters(10, (found[0].first_us, found[0].id))
+    assert [letter.id for letter in page] == [letter.id for letter in found[1:]]
+    due = await home.store.due_dead_letters(DEVICES, NOW + 60 * SECOND, 10)
+    assert [letter.subject for letter in due] == [f"{USER}/d{n}" for n in range(3)]
+    assert await home.store.drop_dead_letter(bad.id)

@@ -23,8 +23,8 @@ COMMAND, FROM = COMMANDS.selected, COMMANDS.source
 IS_OPEN = "c.state IN ('queued', 'sent')"
 
 # A command whose texts cannot be read ends and is answered without them.
-NO_PAYLOAD = COMMAND.replace("c.payload", "'null' AS payload")
-_NO_TEXTS = NO_PAYLOAD.replace("c.result", "NULL AS result")
+NO_PAYLOAD = COMMANDS.selected_with(payload="'null'")
+_NO_TEXTS = COMMANDS.selected_with(payload="'null'", result="NULL", detail="''")
 # What was put aside and whose pause is not over, as `hold` has it; `{now}` is when.
 IS_HELD = (
     "EXISTS (SELECT FROM dead_letters l WHERE l.work = 'commands' AND l.subject = c.id::text"

@@ -1,11 +1,12 @@
 """Dead letters as they are looked after: shown, tried again, dropped, and forgotten when what they
 are about is gone."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from actors.adapters.postgres import dead_letters
 from actors.adapters.postgres.tables import DEAD_LETTERS
+from actors.adapters.postgres.wire.isolation import always, whole_or_halves
 from actors.adapters.postgres.wire.plans import use_indexes
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.dead_letters import (
@@ -72,6 +73,11 @@ _SUBJECTS = {
 }
 
 
+_DAMAGED = DEAD_LETTERS.selected_with(
+    subject="''", reason="'this letter cannot be read'", detail="''"
+)
+
+
 async def forget_gone(connection: Any, work: str) -> int:
     """Those whose subject is not there any more, or has ended."""
     if work not in _SUBJECTS:
@@ -86,13 +92,32 @@ async def forget_gone(connection: Any, work: str) -> int:
 
 
 async def listed(connection: Any, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
+    """A page. One whose texts cannot be read is there without them."""
     first_us, letter_id = after or (0, "00000000-0000-0000-0000-000000000000")
-    found = await connection.fetch(
-        f"SELECT {DEAD_LETTERS.selected} FROM {DEAD_LETTERS.source}"
-        " WHERE (l.first_at, l.id) > ($1, $2::text::uuid) ORDER BY l.first_at, l.id LIMIT $3",
+    keys = await connection.fetch(
+        "SELECT id::text FROM dead_letters WHERE (first_at, id) > ($1, $2::text::uuid)"
+        " ORDER BY first_at, id LIMIT $3",
         first_us,
         letter_id,
         limit,
+    )
+    damaged: list[DeadLetter] = []
+
+    async def read(ids: Sequence[str]) -> list[DeadLetter]:
+        return await _letters(connection, DEAD_LETTERS.selected, ids)
+
+    async def aside(letter_id: str, _: Exception) -> None:
+        damaged.extend(await _letters(connection, _DAMAGED, [letter_id]))
+
+    found = await whole_or_halves(connection, [key["id"] for key in keys], read, aside, always)
+    return sorted([*found, *damaged], key=lambda letter: (letter.first_us, letter.id))
+
+
+async def _letters(connection: Any, selected: str, ids: Sequence[str]) -> list[DeadLetter]:
+    found = await connection.fetch(
+        f"SELECT {selected} FROM {DEAD_LETTERS.source} WHERE l.id = ANY($1::text[]::uuid[])"
+        " ORDER BY l.first_at, l.id",
+        list(ids),
     )
     return [DEAD_LETTERS.record(row) for row in found]
 

@@ -30,6 +30,8 @@ from protocol.dead_letters import (
 )
 from protocol.times import SECOND_US
 
+NO_TEXTS = DEAD_LETTERS.selected_with(reason="''", detail="''")
+
 # As `pause_us` of the attempts that there are then.
 _PUT_ASIDE = f"""
 INSERT INTO dead_letters AS l
@@ -112,9 +114,9 @@ async def forget(connection: Any, work: str, due_before_us: int) -> int:
 
 async def due(connection: Any, work: str, now_us: int, limit: int) -> list[DeadLetter]:
     """Those whose next try has come, the longest due first; of two processes one gets each, while
-    its transaction lasts."""
+    its transaction lasts. Why they failed is not read: that may be what nobody can read."""
     found = await connection.fetch(
-        f"SELECT {DEAD_LETTERS.selected} FROM dead_letters l WHERE l.work = $1"
+        f"SELECT {NO_TEXTS} FROM dead_letters l WHERE l.work = $1"
         " AND (l.next_try_at <= $2 OR l.next_try_at > $3)"
         " ORDER BY l.next_try_at, l.subject LIMIT $4 FOR UPDATE SKIP LOCKED",
         work,

@@ -33,7 +33,7 @@ async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
 
 
 # What a command says takes its place: so it is not read, and nobody waits who cannot read it.
-_NO_DETAIL = OCCURRENCES.selected.replace("o.detail", "'' AS detail")
+_NO_DETAIL = OCCURRENCES.selected_with(detail="''")
 
 
 async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrence, ...]:

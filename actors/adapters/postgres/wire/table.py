@@ -159,6 +159,14 @@ class Table(Generic[R]):
             values[name] = kind(**{field: row[label] for field, label in labels})
         return self._kind(**values, **given)
 
+    def selected_with(self, **values: str) -> str:
+        """As `selected`, with these expressions of SQL in place of the fields of those names: what
+        is not read cannot fail."""
+        return ", ".join(
+            f"{values[column.path]} AS {column.label}" if column.path in values else column.selected
+            for column in self.columns
+        )
+
     @property
     def key(self) -> Column:
         """By which a change finds its row: the number, or the id where it has none."""
