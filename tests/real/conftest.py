@@ -1,6 +1,6 @@
-"""A `roost up` for tests that leave it as they found it: one for all, users for each module.
+"""Fixtures: one shared `roost up` for tests that leave it as they found it, with users per module.
 
-A module that kills it, or measures it, has one of its own:
+A module that kills or measures the server starts its own:
 
     @pytest.fixture(scope="module")
     def roost(own_roost: Roost) -> Roost:
@@ -17,7 +17,7 @@ from tests.real.harness import Person, Roost, check_nobody_held_the_loop, runnin
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who shares one comes last: it starts late, and has something to do until it ends."""
+    """Run the tests with the shared server last, so that it starts late and is never idle."""
     folder = Path(__file__).parent
     ordered = iter(sorted((item for item in items if item.path.parent == folder), key=shares_one))
     items[:] = [next(ordered) if item.path.parent == folder else item for item in items]
@@ -29,20 +29,20 @@ def shares_one(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="session")
 def made_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Initialized and migrated; for `migrated.put`."""
+    """The files of an initialized and migrated database, for `migrated.put`."""
     return migrated.make(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
 def begun(tmp_path: Path, made_database: Path) -> Path:
-    """A folder for `running`: the database of its data directory is there already."""
+    """A folder for `running` whose data directory has a migrated database."""
     migrated.put(made_database, tmp_path / "data")
     return tmp_path
 
 
 @pytest.fixture(scope="module")
 def begun_for_all(tmp_path_factory: pytest.TempPathFactory, made_database: Path) -> Path:
-    """The same, for a whole module."""
+    """As `begun`, for a whole module."""
     folder = tmp_path_factory.mktemp("roost")
     migrated.put(made_database, folder / "data")
     return folder
@@ -50,7 +50,7 @@ def begun_for_all(tmp_path_factory: pytest.TempPathFactory, made_database: Path)
 
 @pytest.fixture(scope="module")
 def own_roost(begun_for_all: Path) -> Iterator[Roost]:
-    """One for this module alone."""
+    """A server for this module alone."""
     with running(begun_for_all) as service:
         yield service
 
@@ -68,11 +68,11 @@ def roost(shared_roost: Roost) -> Iterator[Roost]:
     yield shared_roost
     shared_roost.closing.close()  # the next module finds none of these clients
     check_nobody_held_the_loop(shared_roost)
-    shared_roost.looked_at = len(shared_roost.log)  # what is rare is rare in each module
+    shared_roost.looked_at = len(shared_roost.log)  # the next module's check begins here
 
 
 def user_of(request: pytest.FixtureRequest, roost: Roost, name: str) -> Person:
-    """Somebody whom no other module knows."""
+    """A user of this module alone."""
     return roost.user(f"{name}.{request.module.__name__.rpartition('.')[2]}")
 
 

@@ -1,4 +1,4 @@
-"""The database behind a running `roost up`, reached past it: to hold it up."""
+"""Direct access to the database of a running `roost up`, to block it."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from tests.real.harness import WAIT_S, Roost
 
 @contextmanager
 def locked(roost: Roost, table: str) -> Iterator[Callable[[], None]]:
-    """Nobody else reads or writes this table until the block ends, or what it gives is called."""
+    """Lock a table against all others until the block ends, or the yielded function is called."""
     is_locked, released = threading.Event(), threading.Event()
     url = url_of(roost.data_dir / "postgres")
 
@@ -25,7 +25,7 @@ def locked(roost: Roost, table: str) -> Iterator[Callable[[], None]]:
                 is_locked.set()
                 await asyncio.to_thread(released.wait)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            if not is_locked.is_set():  # afterwards the server may end with the test
+            if not is_locked.is_set():  # later the server may have ended with the test
                 raise
         finally:
             connection.terminate()

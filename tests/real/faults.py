@@ -1,10 +1,10 @@
-"""Faults under load, and what became of every message: the parts of `test_faults.py`.
+"""Faults under load, and what became of every message; used by `test_faults.py`.
 
     with open_scene(folder, "serve") as scene:
         report = endure(scene, fault, rate=200, before_s=2, after_s=2)
 
-Devices publish at QoS 1 all the while, each message once until the broker acknowledges it; what was
-not acknowledged when a connection ended is sent again, as every real client does.
+Devices publish at QoS 1 all the while. When a connection ends, unacknowledged messages are sent
+again, as real clients do.
 """
 
 import asyncio
@@ -34,14 +34,17 @@ from tests.real.test_serve import External
 from tests.support import wire
 
 DEVICES = 5
-TOP = 1_000_000.0  # what lies above it raises an alarm, and is kept
+TOP = 1_000_000.0  # a value above it is kept and raises an alarm
 HEALED_WITHIN_S = 40.0
 POLL_S = 0.1
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What became of a stream of messages. `doubled` counts those with an `id` that are stored more
-    than once, and those without that are stored more often than they were sent."""
+    """What became of a stream of messages.
+
+    `doubled` counts messages with an `id` that are stored more than once, and messages without one
+    that are stored more often than they were sent.
+    """
 
     fault: str
     published: int
@@ -56,7 +59,7 @@ class Report(msgspec.Struct, kw_only=True):
     settled_s: float
 
     def row(self) -> str:
-        """A row of the table in docs/reliability.md."""
+        """A row for the table in docs/reliability.md."""
         cells = [self.published, self.acknowledged, self.stored, self.lost, self.doubled]
         alarms = f"{self.alarms_raised} of {self.alarms_expected}"
         times = f"{self.healed_s:.1f} s | {self.settled_s:.1f} s"
@@ -64,10 +67,9 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 class Source(threading.Thread):
-    """A device that publishes so many messages a second until it is told to end.
+    """A device that publishes `rate` messages a second until `ends` is set.
 
-    Every second message has an `id`. Now and then a value is above the threshold of its feed; the
-    next of these is below it again.
+    Every second message has an `id`. On request, values go above or below a feed's threshold.
     """
 
     def __init__(self, port: int, access: dict[str, Any], rate: float, first: int) -> None:
@@ -91,17 +93,17 @@ class Source(threading.Thread):
                 time.sleep(0.2)
 
     def calm(self) -> None:
-        """Say a value below the threshold: an alarm that is open ends."""
+        """Publish a value below the threshold, which clears an open alarm."""
         self._say_hot(0.0)
 
     def alarm(self) -> None:
-        """Say a value above the threshold, and wait until the broker has it."""
+        """Publish a value above the threshold, and wait until the broker has it."""
         self._say_hot(TOP + 1 + self.raised)
         self.raised += 1
 
     def _say_hot(self, value: float) -> None:
-        # With its time: one that is delivered again without it belongs to the history only, and
-        # raises nothing (CONTRACT §1).
+        # With `ts`, because a redelivered value without it goes to the history only and raises no
+        # alarm (CONTRACT §1).
         ts = time.time_ns() // 1_000_000
         self._hot.put(json.dumps({"value": value, "ts": ts}).encode())
         self._hot.join()
@@ -132,7 +134,7 @@ def _body(n: int) -> bytes:
 
 
 class Scene:
-    """A service (or two) with its servers, a user, and devices with feeds."""
+    """One or two services with their servers, a user, and devices with feeds."""
 
     def __init__(self, services: list[Roost], database_url: str, port: int) -> None:
         self.services = services
@@ -171,7 +173,7 @@ class Scene:
         return Counter({int(row[0]): row[1] for row in rows})
 
     def alarms(self) -> int:
-        """Alarms that were raised by the feeds `hot`."""
+        """How many alarms the feeds `hot` have raised."""
         (row,) = self.query(
             "SELECT count(*) FROM alarms a JOIN feeds f ON f.num = a.feed_num"
             " WHERE f.key = 'hot' AND a.raised_at IS NOT NULL"
@@ -189,7 +191,7 @@ class Scene:
         return asyncio.run(ask())
 
     def metric(self, name: str) -> float:
-        """A metric of the process that leads; infinity while nobody can say."""
+        """A metric of the leading process; infinity while no process answers."""
         for service in self.services:
             try:
                 page = self.user.http.get(service.url + "/metrics", timeout=2).text
@@ -210,10 +212,10 @@ def endure(
     before_s: float,
     after_s: float,
 ) -> Report:
-    """Publish, let the fault happen, publish on, and count when all is calm again.
+    """Publish, cause the fault, publish on, and count when everything is settled.
 
-    `healed_s` is from the fault's end until all that had been acknowledged by then is stored,
-    `settled_s` until nothing that the service took waits for its acknowledgement either.
+    `healed_s` is the time from the fault's end until everything acknowledged by then is stored,
+    `settled_s` until no acknowledgement has been outstanding for more than two seconds.
     """
     count = DEVICES
     sources = [
@@ -242,7 +244,7 @@ def endure(
         assert not source.is_alive()
     acknowledged = set().union(*(source.acknowledged for source in sources))
     _until(lambda: acknowledged <= set(scene.values()))
-    # Every few seconds there are canaries among them: once it is none.
+    # Canaries count, too, every few seconds: in between the figure must reach 0.
     is_settled = _until(lambda: scene.metric("roost_mqtt_unsettled") <= 0.0) < float("inf")
     stored = scene.values()
     sent: Counter[int] = sum((source.sent for source in sources), Counter())
@@ -270,7 +272,7 @@ def _alarm_all(scene: Scene, sources: list[Source]) -> None:
 
 
 def _until(holds: Callable[[], bool]) -> float:
-    """When it holds at last; a time far away where it never does."""
+    """The time (monotonic) when it holds; infinity if it never does."""
     deadline = time.monotonic() + HEALED_WITHIN_S
     while time.monotonic() < deadline:
         try:
@@ -284,7 +286,7 @@ def _until(holds: Callable[[], bool]) -> float:
 
 @contextmanager
 def open_scene(folder: Path, *, processes: int = 1) -> Iterator[Scene]:
-    """`roost serve`, once or twice, with PostgreSQL and Mosquitto that a test may end and start."""
+    """One or two `roost serve`, on a PostgreSQL and a Mosquitto that a test can stop and start."""
     database = EmbeddedPostgres(folder / "data" / "postgres", folder / "pg.log", "of-the-tests")
     (folder / "broker").mkdir()
     broker = Mosquitto(folder / "broker", autosave_s=5)
@@ -295,7 +297,7 @@ def open_scene(folder: Path, *, processes: int = 1) -> Iterator[Scene]:
     scene = Scene(services, database.url, broker.address.port)
 
     def stop(how: int) -> None:
-        # The prefix that maps root away execs: the child is the postmaster itself.
+        # The wrapper that drops root uses exec, so the child is the postmaster itself.
         os.kill(children["pg"].pid, how)
         children["pg"].wait(20)
 
@@ -326,7 +328,7 @@ def open_scene(folder: Path, *, processes: int = 1) -> Iterator[Scene]:
 
 @contextmanager
 def open_embedded(folder: Path) -> Iterator[Scene]:
-    """`roost up`: its own PostgreSQL and NATS, which it starts again when they end."""
+    """`roost up` with its own PostgreSQL and NATS, which it restarts when they end."""
     roost = Roost(folder)
     roost.start()
     scene = Scene([roost], url_of(roost.data_dir / "postgres"), roost.mqtt_port)

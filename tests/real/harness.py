@@ -1,4 +1,4 @@
-"""`roost up` as a process, and its users: an HTTP client, MQTT devices, dashboards."""
+"""`roost up` as a process, and its clients: an HTTP client, MQTT devices, dashboards."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ WAIT_S = 20.0
 def eventually(
     probe: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = WAIT_S
 ) -> Any:
-    """Ask until the answer is as wanted; for what other processes do in their own time."""
+    """Call `probe` until its result is as wanted, for what other processes do asynchronously."""
     deadline = time.monotonic() + within_s
     while True:
         found = probe()
@@ -54,9 +54,9 @@ class Roost:
         self.url = ""
         self.mqtt_port = 0
         self.started_s = 0.0
-        self.was_stopped = False  # by a SIGSTOP: its steps may take as long as that
-        self.looked_at = 0  # so much of its log was looked at for steps that held the loop
-        self.closing = ExitStack()  # what its users opened
+        self.was_stopped = False  # by SIGSTOP, which makes its steps look long
+        self.looked_at = 0  # how much of its log was checked for steps that held the loop
+        self.closing = ExitStack()  # connections of its clients
 
     def start(self) -> None:
         http = self.url.rpartition(":")[2] or "0"
@@ -97,7 +97,7 @@ class Roost:
         return (self.folder / "log").read_text()
 
     def pid_of(self, server: str) -> int:
-        """The process of one of the servers that this one started."""
+        """The process id of an embedded server."""
         assert self.process is not None
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
@@ -113,15 +113,15 @@ class Roost:
 
 
 def metric(roost: Roost, name: str) -> float:
-    """What `/metrics` says of a metric without labels."""
+    """The value of a metric without labels."""
     page = httpx.get(roost.url + "/metrics").text
     (line,) = (line for line in page.splitlines() if line.startswith(name + " "))
     return float(line.split()[1])
 
 
-# Beside two other lanes of tests on two cores a step was seen to cost 1.6 times the CPU time of
-# one alone (shared caches, a busy host), and not to run for half a second. Now and then that may be
-# so; three times at one place, or for twice the limit, it is the step.
+# On two cores with other tests, a step took up to 1.6 times its usual CPU time (shared caches, a
+# busy host), or was not scheduled for half a second. Such a step is noise, unless it occurs three
+# times at one place or exceeds the limit twofold.
 NOISE, OFTEN = 2.0, 3
 
 
@@ -143,7 +143,7 @@ def check_nobody_held_the_loop(roost: Roost) -> None:
 
 def clean_environment() -> dict[str, str]:
     ours = {k: v for k, v in os.environ.items() if not k.startswith("ROOST_")}
-    # All clients of the tests come from one address, as if they were one.
+    # All clients of the tests share one address, and would exceed its rate.
     return {**ours, "ROOST_REQUESTS_PER_S_OF_ADDRESS": "100000"}
 
 
@@ -161,7 +161,7 @@ def running(folder: Path, *options: str) -> Iterator[Roost]:
 
 
 class Person:
-    """A signed-up user with a token."""
+    """A user with a token, and calls of the REST API as that user."""
 
     def __init__(self, roost: Roost, email: str) -> None:
         self.roost = roost
@@ -192,7 +192,7 @@ class Person:
         return answer.json()
 
     def device(self, code: str, *keys: str, **feed: Any) -> dict[str, Any]:
-        """A device with number feeds; `mqtt` in the answer is its login."""
+        """A device with number feeds; `mqtt` in the result is its login."""
         made: dict[str, Any] = self.post("/devices", {"device_code": code, "name": code})
         made["feeds"] = {}
         for key in keys:
@@ -201,7 +201,7 @@ class Person:
         return made
 
     def import_devices(self, rows: Sequence[str]) -> list[dict[str, str]]:
-        """Devices from rows of CSV (`device_code,name`); what the answer says of each."""
+        """Import devices from rows of CSV (`device_code,name`); returns the response's rows."""
         content = "\n".join(["device_code,name", *rows]).encode()
         headers = {"content-type": "text/csv"}
         answer = self.call("POST", "/devices/import", content=content, headers=headers)
@@ -226,7 +226,7 @@ class Person:
 
 
 class DeviceClient:
-    """A real MQTT client (paho) with the credentials that creating a device gave."""
+    """A real MQTT client (paho) with the credentials of a device."""
 
     def __init__(
         self,
@@ -246,7 +246,7 @@ class DeviceClient:
             client_id=login["client_id"],
             clean_session=True,
             protocol=mqtt.MQTTv311,
-            # What is lost stays lost; and a client that waits for its next try ends a second late.
+            # A test reconnects by itself; and a client that waits to reconnect ends a second late.
             reconnect_on_failure=False,
         )
         self.client.username_pw_set(login["username"], login["password"])
@@ -275,7 +275,7 @@ class DeviceClient:
             return None
 
     def vanish(self) -> None:
-        """The line is cut, without a good-bye."""
+        """Cut the connection without a DISCONNECT."""
         line: Any = self.client.socket()
         line.shutdown(socket.SHUT_RDWR)
         assert self.lost.wait(WAIT_S)
@@ -283,7 +283,7 @@ class DeviceClient:
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
-        self.client._reset_sockets()  # paho leaves its pair of wake-up sockets to the collector
+        self.client._reset_sockets()  # paho does not close its pair of wake-up sockets
 
 
 class Dashboard:
@@ -298,7 +298,7 @@ class Dashboard:
             return frame
 
     async def until(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """The next frame of a type with these fields; others are passed over."""
+        """The next frame of a type with these fields; other frames are skipped."""
         while True:
             frame = await self.next()
             if frame["type"] == kind and all(frame.get(k) == v for k, v in fields.items()):
@@ -320,15 +320,15 @@ class Dashboard:
 async def open_socket(
     roost: Roost, query: str = "", headers: Sequence[tuple[str, str]] = ()
 ) -> AsyncIterator[Dashboard]:
-    """A WebSocket to `/ws/devices`, as a browser or a program would open it."""
+    """A WebSocket to `/ws/devices`, as a browser or a program opens it."""
     url = roost.url.replace("http", "ws", 1) + "/ws/devices" + query
     extra = [(name.encode(), value.encode()) for name, value in headers]
     async with open_websocket_url(url, extra_headers=extra) as line:
         yield Dashboard(line)
-    # trio-websocket leaves the stream open where the server closed first.
+    # trio-websocket leaves the stream open if the server closed first.
     await trio.aclose_forcefully(line._stream)
 
 
 def dashboard(roost: Roost, person: Person) -> AbstractAsyncContextManager[Dashboard]:
-    """`async with dashboard(…) as screen`: signed in by header."""
+    """A WebSocket that signs in by header: `async with dashboard(…) as screen`."""
     return open_socket(roost, headers=[("x-auth-token", person.token)])

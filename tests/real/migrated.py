@@ -1,9 +1,8 @@
-"""A database that was made before: for tests that are not about a first start.
+"""A prepared database, for tests that are not about a first start.
 
-`initdb` and the migrations are most of what a first start costs, in processor time. They are done
-once, and copied. There is nothing in it but the schema: secrets, ports and everything of the broker
-the service makes itself, each time, and no service has ever run on it. The database gets the
-password of its new place at the start.
+`initdb` and the migrations take most of the CPU time of a first start, so they run once and the
+files are copied. The database has only the schema: no service has run on it. Secrets, ports and the
+broker's files are made at each start, and the database gets the password of its new directory.
 """
 
 import shutil
@@ -14,7 +13,7 @@ from tests.real.harness import ROOST, clean_environment
 
 
 def make(folder: Path) -> Path:
-    """Make the database in a folder of its own; it is stopped in order."""
+    """Create the database in a folder; returns its directory. The server is stopped in order."""
     command = [str(ROOST), "migrate", "--data-dir", str(folder)]
     done = subprocess.run(
         command, capture_output=True, text=True, env=clean_environment(), check=False
@@ -24,6 +23,6 @@ def make(folder: Path) -> Path:
 
 
 def put(made: Path, data_dir: Path) -> None:
-    """A copy of it, for a `roost up` that starts on this data directory."""
+    """Copy it into a data directory, for a `roost up` that starts there."""
     data_dir.mkdir(mode=0o700)
     shutil.copytree(made, data_dir / "postgres")

@@ -1,7 +1,6 @@
-"""What tenants, devices and strangers tried to take the service down with, in small
-(`docs/security.md`).
+"""Attacks by users, devices and strangers, on a small scale (`docs/security.md`).
 
-One service for all of it; what is checked each time is that it still serves everybody else.
+All tests share one service, and check each time that it still serves everybody else.
 """
 
 import asyncio
@@ -36,7 +35,7 @@ def roost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roost]:
 
 
 def serves_others(roost: Roost, name: str) -> None:
-    """Somebody else publishes, and finds it; the service says that it is well."""
+    """Another user's reading is stored and found, and the service is ready."""
     other = roost.user(name)
     device = other.device(f"{name}-d", "t")
     client = DeviceClient(roost, device["mqtt"])
@@ -46,7 +45,7 @@ def serves_others(roost: Roost, name: str) -> None:
 
 
 class SqlLogin:
-    """A user's, as `roost user sql` prints it."""
+    """A user's SQL login, as `roost user sql` prints it."""
 
     def __init__(self, roost: Roost, person: Person) -> None:
         done = roost_command("user", "sql", person.email, "--data-dir", str(roost.data_dir))
@@ -62,7 +61,7 @@ class SqlLogin:
         }
 
     def ask(self, *statements: str) -> list[Any]:
-        """What the last one answers; the error, where one fails."""
+        """The result of the last statement, or the name of the first error."""
 
         async def ask() -> list[Any]:
             connection = await asyncpg.connect(**self._given)
@@ -77,7 +76,7 @@ class SqlLogin:
 
 
 def test_a_reader_with_sql_reads_and_does_nothing_to_anybody(roost: Roost, ada: Person) -> None:
-    """Twelve notifications ended the service; a statement could run for ever."""
+    """Twelve notifications once ended the service, and a statement could run for ever."""
     device = ada.device("sql", "t")
     client = DeviceClient(roost, device["mqtt"])
     client.publish("feeds/t", {"value": 21.5})
@@ -105,8 +104,8 @@ def test_a_reader_with_sql_reads_and_does_nothing_to_anybody(roost: Roost, ada: 
     serves_others(roost, "sql-other")
     running_for_ever.join(CUT_OFF_WITHIN_S)
     assert ended, "a statement of a reader still runs"
-    assert ended[0][1] > STATEMENT_S / 2  # by whoever watches, and not at once
-    # Its connection ends first, and then Roost hears that it did.
+    assert ended[0][1] > STATEMENT_S / 2  # by the SQL watch, which looks every few seconds
+    # Its connection ends first; then Roost is notified.
     eventually(lambda: '"event": "an SQL login was cut off"' in roost.log, bool)
 
 
@@ -128,13 +127,13 @@ def connect_packet(client_id: str, username: str, password: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def files() -> None:
-    """A socket for each of thousands of devices."""
+    """Raise the limit of open files, for a socket per device."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def credentials(person: Person, many: int) -> list[tuple[str, str, str]]:
-    """Client id, name and password of so many new devices."""
+    """Client ids, user names and passwords of new devices."""
     found = []
     for start in range(0, many, 1_000):
         codes = [f"storm-{start + n},x" for n in range(min(1_000, many - start))]
@@ -147,7 +146,7 @@ def credentials(person: Person, many: int) -> list[tuple[str, str, str]]:
 def test_two_thousand_devices_come_back_at_once_and_none_is_refused(
     roost: Roost, ada: Person
 ) -> None:
-    """835 of them were "not authorised", with the right password."""
+    """Once 835 of them were refused as "not authorised", with the right password."""
     answers: Counter[int] = Counter()
 
     async def connect(login: tuple[str, str, str], stay: trio.Event) -> None:
@@ -175,18 +174,18 @@ def test_two_thousand_devices_come_back_at_once_and_none_is_refused(
 
 
 ANSWERED_WITHIN_S = 5.0
-# Each takes 0.3 s of both cores: twelve seconds of work.
+# Each takes 0.3 s of both cores: twelve seconds of work in all.
 GUESSES, FROM_ONE = 40, 24
 
 
 def test_wrong_passwords_shut_nobody_out(roost: Roost) -> None:
-    """The owner was answered 503 and 429, or after 25 s, while others guessed."""
+    """The owner once got 503 and 429, or an answer after 25 s, while others guessed."""
     owner = roost.user("guessed-at")
     hers = "203.0.113.9"
 
     def log_in(email: str, password: str, address: str) -> tuple[int, float]:
         since = time.monotonic()
-        # httpx reads all certificates for each of its clients: here that would be the storm.
+        # One client for all: httpx reads all certificates for each, which would be the load here.
         line = HTTPConnection("127.0.0.1", int(roost.url.rpartition(":")[2]), timeout=60)
         body = json.dumps({"email": email, "password": password})
         kind = {"content-type": "application/json", "x-forwarded-for": address}
@@ -199,7 +198,7 @@ def test_wrong_passwords_shut_nobody_out(roost: Roost) -> None:
         return answer.status, time.monotonic() - since
 
     def storm(guesses: list[tuple[str, str]]) -> Counter[int]:
-        """She signs in, again and again, while others guess."""
+        """The owner signs in repeatedly while others guess."""
         guessed: list[int] = []
 
         def guess(email: str, address: str) -> None:
@@ -218,9 +217,9 @@ def test_wrong_passwords_shut_nobody_out(roost: Roost) -> None:
 
     status, idle_s = log_in(owner.email, PASSWORD, hers)
     assert status == 200
-    within_s = max(ANSWERED_WITHIN_S, 8 * idle_s)  # where the machine is busy with other tests
+    within_s = max(ANSWERED_WITHIN_S, 8 * idle_s)  # more if the machine is busy with other tests
     from_one = storm([(f"no{n}@example.org", "198.51.100.9") for n in range(FROM_ONE)])
-    assert from_one[429] >= FROM_ONE // 2  # two of them at once, the others not at all
+    assert from_one[429] >= FROM_ONE // 2  # two at once; the others are refused
     at_her = storm([(owner.email, f"10.9.{n}.2") for n in range(GUESSES)])
     from_many = storm([(f"no{n}@example.org", f"10.8.{n}.2") for n in range(GUESSES)])
     for said in (at_her, from_many):

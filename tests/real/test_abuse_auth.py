@@ -1,5 +1,6 @@
-"""Keys, tokens and tickets that are tried out, and sockets that never sign in: who is right is in,
-from the same address and all the while (`docs/security.md`)."""
+"""Guessed keys, tokens and tickets, and sockets that never sign in (`docs/security.md`).
+
+Meanwhile, correct credentials are accepted from the same address."""
 
 import threading
 import time
@@ -18,7 +19,7 @@ from web.http.failed_auth import FAILURE_EVERY_S, FAILURES_MAX
 from web.http.idle_sockets import IDLE_OF_ONE_MAX
 
 SITE, ELSEWHERE = "2001:db8::9", "198.51.100.7"
-NEIGHBOUR = "2001:db8::a"  # of the same /64
+NEIGHBOUR = "2001:db8::a"  # in the same /64
 STORM_MAX_S = 60.0
 
 
@@ -31,7 +32,7 @@ def roost(begun_for_all: Path) -> Iterator[Roost]:
 def asks(
     roost: Roost, address: str, token: str, is_over: Callable[[], bool], answers: Counter[int]
 ) -> None:
-    """Ask again and again over one connection; at least once."""
+    """Request repeatedly over one connection, at least once."""
     line = HTTPConnection("127.0.0.1", int(roost.url.rpartition(":")[2]), timeout=30)
     with closing(line):
         while True:
@@ -46,7 +47,7 @@ def asks(
 
 
 def test_who_tries_out_keys_is_slowed_down_and_the_site_goes_on(roost: Roost, ada: Person) -> None:
-    """Each unknown key was a question to the database, for anybody, without a bound."""
+    """Each unknown key once cost a database query, without a limit."""
     key = ada.post("/api-keys", {"name": "script"})["key"]
     guessed, right, elsewhere = Counter[int](), Counter[int](), Counter[int]()
     since_s = time.monotonic()
@@ -88,6 +89,6 @@ async def test_sockets_that_never_sign_in_give_way(roost: Roost, ada: Person) ->
         async with open_socket(roost, headers=headers) as screen:
             await screen.send(type="auth", token=ada.token)
             assert (await screen.next())["type"] == "device_list"
-        assert await idle[2].closed() == 1013  # in whose place she came
+        assert await idle[2].closed() == 1013  # the oldest, which gave way to hers
         await idle[-1].send(type="auth", token=ada.token)
         assert (await idle[-1].next())["type"] == "device_list"

@@ -1,5 +1,5 @@
-"""What devices would fill the disk with: refusals, messages that are never released, and a disk
-that is nearly full all the same (`docs/security.md`)."""
+"""Attempts to fill the disk: refused messages, messages that are never released, and a disk that is
+nearly full (`docs/security.md`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.real.test_servers_heal import (
 from tests.support.mqtt_line import Line, publication
 
 KEPT, SAID = 50, 300
-NEARLY_FULL_BYTES = 50 << 20  # more than our servers need to be restarted
+NEARLY_FULL_BYTES = 50 << 20  # more than the embedded servers need for a restart
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_refusals_beyond_the_budget_are_counted_told_and_not_kept(
 def test_messages_that_are_never_released_go_and_their_client_with_them(
     roost: Roost, ada: Person
 ) -> None:
-    """The broker kept them for ever, also those on topics that nobody may publish to."""
+    """The broker once kept them for ever, also those on forbidden topics."""
     honest = ada.device("honest", "t")
     releasing = line(roost, honest["mqtt"])
     topic = f"{honest['mqtt']['topic_prefix']}/feeds/t"
@@ -84,9 +84,9 @@ def test_messages_that_are_never_released_go_and_their_client_with_them(
 def test_on_a_nearly_full_disk_nothing_new_is_taken_and_nothing_acknowledged_is_lost(
     tmp_path: Path,
 ) -> None:
-    """It was taken until PostgreSQL had no room for its log any more, and ended."""
+    """Messages were once accepted until PostgreSQL had no room for its log, and ended."""
     with disk(tmp_path / "disk", f"size={300 << 20}") as folder:
-        (tmp_path / "data").symlink_to(folder)  # beside it, its log is on a disk with room
+        (tmp_path / "data").symlink_to(folder)  # the service's log is on another disk
         options = ("--broker-bytes-max", str(BYTES_MIN))
         with running(tmp_path, *PATIENCE, *options) as roost:
             ada = roost.user()
@@ -102,11 +102,11 @@ def test_on_a_nearly_full_disk_nothing_new_is_taken_and_nothing_acknowledged_is_
             )
             assert checks["database"] == "ok"
             (device,) = ada.get("/devices")["items"]
-            # What was taken before is committed.
+            # Messages accepted before are committed.
             eventually(lambda: ada.get(f"/devices/{device['id']}/account")["in_flight"] == 0)
             stored = ada.get("/feeds")["items"][0]["last_value"]
             for _ in range(10):
-                publisher.goes_on()  # the broker takes what it has room for
+                publisher.goes_on()  # the broker accepts what it has room for
             assert ada.get("/feeds")["items"][0]["last_value"] == stored
             refused = ada.call("POST", "/feeds", json={"key": "k", "name": "k", "kind": "number"})
             assert refused.status_code == 507

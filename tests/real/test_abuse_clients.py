@@ -1,6 +1,7 @@
-"""One user's listeners and devices take what the broker has for everybody: subscriptions, and
-sessions that stay. In small; what is checked is that few come in, that they are gone with their
-login, and that others are served (`docs/security.md`)."""
+"""One user's listeners and devices try to use up the broker's subscriptions and sessions.
+
+On a small scale: few are admitted, they are deleted with their login, and others are served
+(`docs/security.md`)."""
 
 import asyncio
 import json
@@ -21,9 +22,9 @@ from tests.real.harness import DeviceClient, Person, Roost, eventually, running
 from tests.real.test_abuse import serves_others
 from tests.support import wire
 
-# The server grants so many with QoS 1 to one client.
+# How many QoS 1 subscriptions the server grants to one client.
 SUBSCRIPTIONS = 6
-OURS = 20  # two of each session of a partition, four of `roost-wills`
+OURS = 20  # Roost's own: two per session of a partition, four of `roost-wills`
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def lines() -> Iterator[ExitStack]:
 
 
 def consumers(roost: Roost) -> list[str]:
-    """The subscriptions with QoS 1 that the broker has, of everybody."""
+    """The number of all QoS 1 subscriptions at the broker."""
     port = re.findall(r"^port: (\d+)", (roost.data_dir / "broker" / "nats.conf").read_text(), re.M)
     password = json.loads((roost.data_dir / "secrets.json").read_text())["nats_auth"]
 
@@ -70,7 +71,7 @@ def comes_in(
 
 
 def crowd(roost: Roost, login: dict[str, Any], lines: ExitStack, *, clean: bool, many: int) -> int:
-    """So many clients of one listener come and subscribe to what they may; how many came in."""
+    """Connect clients of one listener, which subscribe to all they may; how many were admitted."""
     here = 0
     for n in range(many):
         line = comes_in(roost, login, f"{login['username']}-{time.monotonic_ns()}", clean=clean)
@@ -85,12 +86,12 @@ def crowd(roost: Roost, login: dict[str, Any], lines: ExitStack, *, clean: bool,
 def test_few_clients_of_a_listener_come_in_and_all_is_gone_with_it(
     roost: Roost, mallory: Person, lines: ExitStack
 ) -> None:
-    """One made 16,384 subscriptions; then nobody else's was taken, after its deletion, too."""
+    """A listener once made 16,384 subscriptions; others got none, even after its deletion."""
     first = mallory.post("/mqtt-listener", {})
     assert crowd(roost, first, lines, clean=False, many=CLIENT_IDS_MAX + 5) == CLIENT_IDS_MAX
     assert len(consumers(roost)) == OURS + CLIENT_IDS_MAX * SUBSCRIPTIONS
     lines.close()
-    # Their sessions stay and count, after a restart, too.
+    # Their sessions are kept and count, also after a restart.
     assert roost.stop() == 0
     roost.start()
     assert crowd(roost, first, lines, clean=False, many=2) == 0
@@ -108,7 +109,7 @@ def test_a_clean_session_counts_nothing_once_its_client_is_gone(
 ) -> None:
     login = mallory.post("/mqtt-listener", {})
     assert crowd(roost, login, lines, clean=True, many=CLIENT_IDS_MAX + 2) == CLIENT_IDS_MAX
-    lines.close()  # who has only just come may still be on the way in: they count a little longer
+    lines.close()  # a client that just connected counts a little longer
     eventually(lambda: len(consumers(roost)), lambda found: found == OURS)
     assert eventually(lambda: crowd(roost, login, lines, clean=True, many=1))
 
@@ -138,11 +139,11 @@ def test_what_a_device_subscribed_to_goes_with_it_and_others_keep_theirs(
     assert client.code == "Success"
 
 
-SHARE = 20  # of one user: ten devices
+SHARE = 20  # per user: enough for ten devices
 
 
 def listens(roost: Roost, access: dict[str, Any], lines: ExitStack) -> bytes | None:
-    """What its subscriptions with QoS 1 are answered; None: it may not come in."""
+    """The granted QoS of its subscriptions; None: the login was refused."""
     login = (access["username"], access["password"], access["client_id"])
     try:
         line = wire.connect("127.0.0.1", roost.mqtt_port, login[2], *login[:2], clean=False)
@@ -156,7 +157,7 @@ def listens(roost: Roost, access: dict[str, Any], lines: ExitStack) -> bytes | N
 def test_the_devices_of_one_user_leave_most_of_the_subscriptions_to_others(
     begun: Path, lines: ExitStack
 ) -> None:
-    """Each with the two that it may have, 8,192 devices took all that the broker has."""
+    """With two subscriptions each, 8,192 devices once used up all that the broker has."""
     with running(begun, "--mqtt-subscriptions-of-user", str(SHARE)) as roost:
         mallory, bob = roost.user("mallory"), roost.user("bob")
         devices = [mallory.device(f"d{n}", "t")["mqtt"] for n in range(3 * SHARE)]
@@ -176,13 +177,13 @@ def test_the_devices_of_one_user_leave_most_of_the_subscriptions_to_others(
         lines.enter_context(line)
         others = [bob.device(f"d{n}", "t")["mqtt"] for n in range(3)]
         assert {listens(roost, each, lines) for each in others} == {b"\x01\x01"}
-        # One too many is closed by the next look; who takes none stays.
+        # The next check closes one too many; a client without QoS 1 subscriptions stays.
         over = mallory.device("over", "t")["mqtt"]
         eventually(lambda: listens(roost, over, lines), lambda answer: answer == b"\x01\x01")
         eventually(lambda: hash_of(over["client_id"]) not in " ".join(consumers(roost)))
         assert wire.subscribe(line, [f"{quiet['topic_prefix']}/commands"], 0) == b"\x00"
         lines.close()
-        # What stays without its client counts, after a restart, too.
+        # Sessions whose clients are away count, also after a restart.
         assert roost.stop() == 0
         roost.start()
         for each in later[-5:]:
@@ -193,7 +194,7 @@ def test_the_devices_of_one_user_leave_most_of_the_subscriptions_to_others(
         names = " ".join(consumers(roost))
         assert all(hash_of(each["client_id"]) in names for each in [*first, *others])
 
-        # Whose device is gone has room again.
+        # Deleting a device frees its subscriptions.
         gone = mallory.get("/devices", limit=1)["items"][0]["id"]
         assert mallory.call("DELETE", f"/devices/{gone}").status_code == 204
         fresh = mallory.device("fresh", "t")["mqtt"]

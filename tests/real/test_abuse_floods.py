@@ -1,4 +1,4 @@
-"""Devices that send more than they may, in small (`docs/security.md`, "Floods")."""
+"""Devices that send more than they may, on a small scale (`docs/security.md`, "Floods")."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from tests.real.harness import WAIT_S, DeviceClient, Person, Roost, eventually, running
 from tests.support import wire
 
-# At ten times its rate a device is a flood: more than a thousand messages in five seconds.
+# A device is a flood at ten times its rate: here a thousand messages in five seconds.
 RATE, BURST, RETRY_S = 20, 300, 3
 BACKLOG = 10_000
 
@@ -47,7 +47,7 @@ def metric(roost: Roost, line: str) -> float:
 def test_a_device_that_floods_is_disconnected_and_told_why_and_others_go_on(
     limited: Roost,
 ) -> None:
-    """It filled its partition's session: others' messages came minutes later."""
+    """It once filled its partition's session, and others' messages arrived minutes late."""
     eve, bob = limited.user("eve"), limited.user("bob")
     flood, quiet = eve.device("flood", "t"), bob.device("quiet", "t")
     client = DeviceClient(limited, quiet["mqtt"])
@@ -82,7 +82,7 @@ def test_above_the_rate_qos_1_is_refused_and_told_and_qos_0_shed(limited: Roost)
     fast = eve.device("fast", "t")
     device = DeviceClient(limited, fast["mqtt"])
     device.subscribe("errors")
-    for n in range(2 * BURST):  # below ten times the rate for five seconds
+    for n in range(2 * BURST):  # less than ten times the rate for five seconds
         sent = device.client.publish(f"{device.prefix}/feeds/t", b'{"value":%d}' % n, 1)
     sent.wait_for_publish(WAIT_S)
     heard = device.next()
@@ -101,7 +101,7 @@ def test_above_the_rate_qos_1_is_refused_and_told_and_qos_0_shed(limited: Roost)
 
 
 def test_by_default_ten_thousand_readings_at_once_are_all_stored(roost: Roost, ada: Person) -> None:
-    """A device that was offline for hours."""
+    """As of a device that was offline for hours."""
     device = ada.device("backlog", "t")
     with connect(roost, device) as line:
         assert wire.publish_all(line, messages(device, BACKLOG)) == BACKLOG

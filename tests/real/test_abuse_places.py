@@ -1,5 +1,6 @@
-"""Places: connections, sockets, what is worked out, and how much of everything one may have
-(`docs/security.md`). What is checked each time is that others are served."""
+"""Limits on connections, sockets, computations and numbers of objects (`docs/security.md`).
+
+Each test also checks that others are served."""
 
 import json
 import socket
@@ -19,16 +20,16 @@ from web.http.pace import AT_ONCE, PER_S
 
 OF_ADDRESS = 40
 MOST = 3
-STRANGER = "127.0.0.2"  # all of 127.0.0.0/8 is this machine
+STRANGER = "127.0.0.2"  # any address in 127.0.0.0/8 is this machine
 HEAD_WITHIN_S = 5.0
-# Of 400 places a half may be taken by who has not logged in; then an address has an eighth.
+# Of 400 places half may be without login; beyond that an address may have an eighth.
 MQTT_PLACES, MQTT_OF_ADDRESS = 400, 50
 OPTIONS = (
     *("--http-connections-of-address", str(OF_ADDRESS)),
     *("--mqtt-connections", str(MQTT_PLACES)),
     *("--requests-per-s-of-address", str(PER_S)),
 )
-# In leap years only, and all days of each year are looked at.
+# An expensive rule: it matches in leap years only, and all days of each year are candidates.
 COSTLY = "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=366"
 SHARES = ("devices", "feeds", "schedules", "webhooks")
 DASHBOARDS = 30
@@ -67,16 +68,16 @@ def closed_for(roost: Roost, why: str) -> int:
 def test_one_address_takes_its_share_of_connections_and_no_more(
     roost: Roost, ada: Person, bob: Person
 ) -> None:
-    """Thirty a second took all files of the process, and nobody could connect any more."""
+    """Thirty connections a second once used up all file descriptors, and nobody could connect."""
     with ExitStack() as lines:
-        for n in range(3 * OF_ADDRESS):  # who signs in with nothing gives way to the next
+        for n in range(3 * OF_ADDRESS):  # a connection without sign-in gives way to the next
             line = lines.enter_context(closing(connect(roost)))
             line.sendall(UPGRADE + b"\r\n" if n % 2 else b"")
         assert httpx.get(roost.url + "/healthz").status_code == 200
         eventually(lambda: closed_for(roost, "gave_way"), lambda many: many >= OF_ADDRESS)
     asking = []
     with ExitStack() as lines:
-        for n in range(OF_ADDRESS):  # a dashboard on each
+        for n in range(OF_ADDRESS):  # each with a dashboard
             token = (ada if n < DASHBOARDS else bob).token.encode()
             asking.append(lines.enter_context(closing(connect(roost))))
             asking[-1].sendall(UPGRADE + b"X-Auth-Token: " + token + b"\r\n\r\n")
@@ -114,7 +115,7 @@ def test_a_head_that_comes_a_byte_a_second_is_not_waited_for(roost: Roost) -> No
 def test_a_socket_is_signed_in_by_what_comes_in_one_segment_with_its_upgrade(
     roost: Roost, ada: Person
 ) -> None:
-    """It was a traceback of h11, and a socket that nobody served."""
+    """This once caused a traceback in h11, and a socket that nobody served."""
     said = json.dumps({"type": "auth", "token": ada.token}).encode()
     frame = b"\x81\xfe" + len(said).to_bytes(2, "big") + b"\0\0\0\0" + said
     with closing(connect(roost)) as line:
@@ -134,7 +135,7 @@ def test_a_socket_is_signed_in_by_what_comes_in_one_segment_with_its_upgrade(
 
 
 def test_what_is_worked_out_for_one_holds_up_nobody(roost: Roost, ada: Person, bob: Person) -> None:
-    """While 24 previews were made, everybody waited 0.8 s."""
+    """24 previews once made everybody wait for 0.8 s."""
     body = {
         "media_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
         "device_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
@@ -158,13 +159,13 @@ def test_what_is_worked_out_for_one_holds_up_nobody(roost: Roost, ada: Person, b
     waited_s = [waits_s()]
     while any(thread.is_alive() for thread in asking):
         waited_s.append(waits_s())
-    assert set(answers) <= {200, 503}  # the last ones, where the machine is busy with other tests
+    assert set(answers) <= {200, 503}  # the last ones may, if the machine is busy with other tests
     assert answers.count(200) >= 12
     assert max(waited_s) < max(0.5, 10 * idle_s), (sorted(waited_s)[-5:], idle_s)
 
 
 def test_one_address_is_served_at_its_pace(roost: Roost, bob: Person) -> None:
-    """A request that costs nothing costs a millisecond or two all the same."""
+    """Even a cheap request costs a millisecond or two."""
     answered: list[int] = []
     stop = threading.Event()
 
@@ -199,7 +200,7 @@ def is_open(line: socket.socket) -> bool:
 
 
 def test_a_stranger_does_not_take_all_places_at_the_broker(roost: Roost) -> None:
-    """Each that says nothing has one for ten seconds."""
+    """A silent connection has a place for ten seconds."""
     person = roost.user("mqtt")
     device = person.device("late", "t")
     with ExitStack() as lines:
@@ -212,7 +213,7 @@ def test_a_stranger_does_not_take_all_places_at_the_broker(roost: Roost) -> None
         client.publish("feeds/t", {"value": 1})
         eventually(lambda: person.values(device["feeds"]["t"]), lambda found: found == [1])
     told = [line for line in roost.log.splitlines() if "closed before they logged in" in line]
-    # Each once: what was not closed would be told again every two seconds.
+    # Each once: a connection that was not closed would be logged again every two seconds.
     assert 0 < sum(json.loads(line)["times"] for line in told) <= MQTT_PLACES
 
 
@@ -229,8 +230,7 @@ async def test_nobody_has_more_than_her_share(roost: Roost) -> None:
     wanted = [201] * MOST + [409]
     many = range(MOST + 1)
     assert tried("/devices", *[{"device_code": f"e{n}", "name": "x"} for n in many]) == wanted
-    # One less is shared by all devices; another one is of a device, and then she has as many as
-    # she may.
+    # The last feed belongs to one device: with it she has as many as allowed.
     assert tried("/feeds", *[{"key": f"e{n}", "name": "x"} for n in range(MOST)]) == (
         [201] * (MOST - 1) + [409]
     )

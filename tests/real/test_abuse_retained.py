@@ -1,4 +1,4 @@
-"""What devices retain: the small version of filling a partition's subscription with it."""
+"""Retained messages of devices: filling a partition's subscription, on a small scale."""
 
 import json
 import re
@@ -23,12 +23,12 @@ from tests.support import wire
 
 ONLINE = b'{"status": "online"}'
 LARGE = b"x" * (7 << 20)
-# Together more than nats-server lets wait for a client (64 MB).
+# Together more than nats-server queues for a client (64 MB).
 MANY = 10
 
 
 def asked(data: Path, url: str, subject: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What JetStream answers."""
+    """The answer of JetStream to a request."""
 
     async def ask() -> dict[str, Any]:
         secrets = data_dir.read_secrets(data)
@@ -49,7 +49,7 @@ def asked(data: Path, url: str, subject: str, body: dict[str, Any]) -> dict[str,
 
 
 def retained(roost: Roost, device: dict[str, Any]) -> list[str]:
-    """Topics of a device on which something is retained."""
+    """The topics of a device that have a retained message."""
     config = (roost.data_dir / "broker" / "nats.conf").read_text()
     port = re.search(r"^port: (\d+)", config, re.MULTILINE)
     assert port is not None
@@ -66,7 +66,7 @@ def retained(roost: Roost, device: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def broker_alone(data: Path) -> Iterator[EmbeddedBroker]:
-    """Without Roost, on its data."""
+    """The embedded broker without Roost, on Roost's data."""
     server = EmbeddedBroker(
         data / "broker", data / "broker.log", "127.0.0.1", 0, data_dir.read_secrets(data)
     )
@@ -79,20 +79,20 @@ def broker_alone(data: Path) -> Iterator[EmbeddedBroker]:
 
 
 def beside(person: Person, code: str) -> str:
-    """A code whose device comes by the same session."""
+    """The code of another device in the same partition."""
     k = partition(person.id, code, PARTITIONS)
     return next(f"o{n}" for n in range(1_000) if partition(person.id, f"o{n}", PARTITIONS) == k)
 
 
 def test_a_start_on_more_than_a_subscription_may_bring_serves_everybody(begun: Path) -> None:
-    """The partition connected, was closed before it was brought anything, and connected again."""
+    """The partition once connected, was closed before anything arrived, and connected again."""
     with running(begun) as roost:
         ada = roost.user()
         device, other = ada.device("filler", "k0"), ada.device(beside(ada, "filler"), "t")
         place = device["mqtt"]["topic_prefix"]
         assert roost.stop() == 0
         with broker_alone(roost.data_dir) as server:
-            # As it was before there were bounds.
+            # The state that was possible before there were limits.
             url = server.access.url
             info = asked(roost.data_dir, url, f"STREAM.INFO.{STREAM}", {})
             config = {**info["config"], "max_msg_size": -1, "max_bytes": -1, "discard": "old"}
@@ -126,13 +126,13 @@ def test_readings_leave_when_they_were_taken_and_large_ones_are_never_kept(
     client.publish("feeds/t", b"22.5", qos=0, retain=True)
     client.publish("feeds/none", b"1", retain=True)
     client.publish("commands/none/ack", {"status": "succeeded"}, retain=True)
-    client.publish("feeds/t", b"[" + LARGE, retain=True)  # refused, and kept as refused
+    client.publish("feeds/t", b"[" + LARGE, retain=True)  # refused, and stored as refused
     eventually(lambda: retained(roost, device), lambda found: found == ["status"])
     large = [each for each in ada.rejected() if each["reason"] == "too_large"]
     assert len(large) == 1
     values = ada.values(device["feeds"]["t"])
     assert sorted(values) == [21.5, 22.5]
-    # A status that nobody can take stays no longer.
+    # A status that cannot be decoded is cleared.
     client.publish("status", b'{"x": "' + b"x" * 100_000 + b'"}', retain=True)
     eventually(lambda: retained(roost, device), lambda found: found == [])
     told = []
@@ -151,10 +151,10 @@ def test_with_a_device_goes_what_it_has_retained(roost: Roost, ada: Person) -> N
 
 
 def seen(service: External, topics: str) -> dict[str, int]:
-    """What somebody who subscribes on Mosquitto is brought: sizes by topic."""
+    """The retained messages that a subscriber on Mosquitto receives: sizes by topic."""
     line = wire.connect("127.0.0.1", service.mqtt_port, "somebody", "roost", "pw")
     with line:
-        data = wire.subscribe(line, [topics], 0)[1:]  # behind what is granted
+        data = wire.subscribe(line, [topics], 0)[1:]  # after the SUBACK
         line.settimeout(0.5)
         try:
             while more := line.recv(1 << 20):
@@ -187,14 +187,14 @@ def test_on_mosquitto_others_keep_what_they_see_within_the_bounds(tmp_path: Path
             wire.publish_once(line, f"{place}/else/where", b"x", 1, True)
         eventually(lambda: ada.values(device["feeds"]["t"]), lambda found: found == [1])
         service.kill()
-        service.start()  # its subscriptions bring what is retained
+        service.start()  # its subscriptions deliver the retained messages
         kept = {f"{place}/feeds/t": 1, f"{place}/status": len(ONLINE), f"{place}/else/where": 1}
         eventually(lambda: seen(service, f"{place}/#"), lambda found: found == kept)
         with wire.connect("127.0.0.1", service.mqtt_port, "device-d", "roost", "pw") as line:
             wire.publish_once(line, f"{place}/feeds/t", b"2", 1, False)
             wire.publish_once(line, f"{place}/status", ONLINE, 1, True)
         eventually(lambda: ada.values(device["feeds"]["t"]), lambda found: 2 in found)
-        # Our own clearing came back to us before that: it is no refusal.
+        # Roost's own clearing came back before that, and must not be stored as a refusal.
         refused = [(each["topic"], each["reason"], each["payload"][:9]) for each in ada.rejected()]
         assert {reason for _, reason, _ in refused} == {"too_large"}, refused
         assert ada.call("DELETE", f"/devices/{device['id']}").status_code == 204

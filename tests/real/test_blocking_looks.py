@@ -1,5 +1,5 @@
-"""The thread of all tasks waits for no file, name or program: only at the start, and where it forks
-a server of ours (`roost/embedded/child.py`), which takes less than a millisecond."""
+"""The event loop's thread does no file access, name resolution or program start. Exceptions are the
+start, and forking an embedded server (`roost/embedded/child.py`), less than a millisecond."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ ZONES = ("Europe/Berlin", "Asia/Ho_Chi_Minh", "America/Argentina/Ushuaia")
 def test_no_task_looks_at_a_file_a_name_or_a_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first who asked for a day's orders waited while six hundred files were opened."""
+    """The first request for a day's orders once opened six hundred files."""
     looks = tmp_path / "looks"
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "looks"))
     monkeypatch.setenv("TEST_LOOKS", str(looks))
@@ -40,7 +40,7 @@ def status(roost: Roost) -> str:
 
 
 def use(roost: Roost, ada: Person) -> None:
-    """A little of everything."""
+    """Use a little of everything."""
     device = ada.device("d", "t")
     client = DeviceClient(roost, device["mqtt"])
     client.publish("feeds/t", {"value": 0})

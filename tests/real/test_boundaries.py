@@ -1,4 +1,4 @@
-"""A device stays in its place: its own topics, its own client id, its own credentials."""
+"""A device is limited to its own topics, client id and credentials."""
 
 from pathlib import Path
 from typing import Any
@@ -120,8 +120,8 @@ def test_nothing_is_open_beyond_this_machine(roost: Roost) -> None:
     pids = (roost.process.pid, roost.pid_of("nats-server"), roost.pid_of("postgres"))
     inodes = {inode for pid in pids for inode in sockets_of(pid)}
     ours = [address for inode, address in listening().items() if inode in inodes]
-    assert len(ours) == 3  # HTTP, MQTT, and the broker's own port; PostgreSQL has none
-    assert set(ours) == {"0100007F"}, ours  # 127.0.0.1, as the kernel writes it
+    assert len(ours) == 3  # HTTP, MQTT, and the broker's NATS port; PostgreSQL has no port
+    assert set(ours) == {"0100007F"}, ours  # 127.0.0.1, as in /proc/net/tcp
 
 
 def sockets_of(pid: int) -> set[str]:

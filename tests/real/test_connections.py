@@ -1,4 +1,4 @@
-"""A connection that is kept: used again after any answer, given up when nothing comes."""
+"""Keep-alive connections: reused after any response, closed when idle."""
 
 import socket
 import time
@@ -27,7 +27,7 @@ def head(method: str, path: str) -> bytes:
 
 
 def answer(line: socket.socket) -> tuple[int, bytes]:
-    """One answer: its status and its body."""
+    """One response: its status and its body."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += (part := line.recv(65_536))

@@ -19,9 +19,9 @@ KINDS = ("by-ts", "by-id", "bare")
 
 
 class Stream(threading.Thread):
-    """A device that publishes 6,000 QoS 1 messages, connecting again whenever it must.
+    """A device that publishes 6,000 QoS 1 messages, and reconnects when it must.
 
-    What the broker did not acknowledge is sent again, as every real client does.
+    It sends unacknowledged messages again, as real clients do.
     """
 
     def __init__(self, roost: Roost, access: dict[str, Any], since_ms: int) -> None:
@@ -80,14 +80,14 @@ def test_three_kills_lose_nothing_and_double_nothing_that_has_an_identity(begun:
         for kind in KINDS:
             wanted = {n for n in range(MESSAGES) if KINDS[n % 3] == kind}
             eventually(partial(distinct, ada, feeds[kind]), partial(operator.eq, wanted))
-        # What came in late (the broker's patience is five seconds) has come by now.
+        # Late redeliveries (the broker waits for five seconds) have arrived by now.
         time.sleep(6)
         for kind in ("by-ts", "by-id"):
             values = ada.values(feeds[kind])
             assert len(values) == len(set(values))
         bare = Counter(ada.values(feeds["bare"]))
         repeats = sum(bare.values()) - len(bare)
-        # The device itself may have sent again what was stored: those are two messages.
+        # The device may have sent a stored message again: those count as two messages.
         again = sum(stream.sent[n] - 1 for n in range(2, MESSAGES, 3))
         print(f"repeats {repeats}, sent again by the device {again}")
         assert repeats <= again + 3 * 20
@@ -104,8 +104,8 @@ def test_kill_9_of_the_database_and_of_the_broker_heals_and_loses_nothing(begun:
             os.kill(roost.pid_of(server), signal.SIGKILL)
         stream.join(120)
         assert not stream.is_alive()
-        # A device's messages are with the broker before the database is back; until no canary has
-        # passed for ten seconds that is `degraded`.
+        # The device's messages reach the broker before the database is back; until then the
+        # service is `degraded`, or not ready after ten seconds without a canary.
         eventually(lambda: ada.http.get(roost.url + "/readyz").json()["status"] == "ready")
         for kind in KINDS:
             wanted = {n for n in range(MESSAGES) if KINDS[n % 3] == kind}

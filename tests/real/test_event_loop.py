@@ -1,4 +1,4 @@
-"""No step of a task holds the event loop: megabytes in, megabytes out, rules that match nothing.
+"""No step of a task blocks the event loop, with megabytes in and out and rules that match nothing.
 
 The check itself is at the end of every real test (`harness.check_nobody_held_the_loop`).
 """
@@ -31,13 +31,13 @@ FIRST_MS = 1_700_000_000_000
 
 @pytest.fixture(scope="module")
 def roost(own_roost: Roost) -> Roost:
-    """One of its own: it is worked hard, and its servers are killed."""
+    """A separate server, because it is loaded heavily and its servers are killed."""
     return own_roost
 
 
 @pytest.fixture(autouse=True)
 def held(roost: Roost) -> Any:
-    """Whichever test it was."""
+    """Steps that blocked the loop, in any of these tests."""
     yield
     check_nobody_held_the_loop(roost)
 
@@ -243,5 +243,5 @@ def test_the_check_sees_who_holds_it(tmp_path: Path) -> None:
         roost.log = "\n".join(lines)
         with pytest.raises(AssertionError, match="a step held"):
             check_nobody_held_the_loop(roost)
-    roost.log = step(0.06, 0.6)  # once, and not by far
+    roost.log = step(0.06, 0.6)  # once, and only just
     check_nobody_held_the_loop(roost)

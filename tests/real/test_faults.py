@@ -1,4 +1,4 @@
-"""Every fault of docs/reliability.md under load: nothing acknowledged is lost, and all of it heals.
+"""Every fault of docs/reliability.md under load: nothing acknowledged is lost, and Roost recovers.
 
 ROOST_FAULTS_RATE and ROOST_FAULTS_SCALE make a run longer: the tables of that page are from
 `ROOST_FAULTS_RATE=1000 ROOST_FAULTS_SCALE=3 pytest tests/real/test_faults.py -s`.
@@ -21,7 +21,7 @@ from tests.real.harness import Roost, eventually
 RATE = float(os.environ.get("ROOST_FAULTS_RATE", "150"))
 SCALE = float(os.environ.get("ROOST_FAULTS_SCALE", "1"))
 HEALS_WITHIN_S = 10.0
-# A test machine may have seconds in which nothing runs.
+# A test machine may stand still for seconds.
 NOISE_S = 5.0
 
 
@@ -32,7 +32,7 @@ def database_away(scene: Scene, *, how: int, for_s: float) -> None:
 
 
 def connections_end(scene: Scene, *, times: int) -> None:
-    """All of the service's connections end, again and again, the lead's too."""
+    """End all database connections of the service repeatedly, including that of the lead."""
     for _ in range(times):
         scene.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -46,7 +46,7 @@ def broker_restarts(scene: Scene, *, how: int) -> None:
 
 
 def service_hangs(scene: Scene, *, for_s: float) -> None:
-    """SIGSTOP: the kernel keeps its connections, and nothing in it runs."""
+    """SIGSTOP: the process stands still, and the kernel keeps its connections."""
     process = scene.leader.process
     assert process is not None
     process.send_signal(signal.SIGSTOP)
@@ -112,7 +112,7 @@ def test_with_servers_of_somebody_else_s(serve: Scene, name: str) -> None:
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_with_servers_of_its_own(up: Scene, name: str) -> None:
-    # What NATS sends again under another packet id is known from then on (docs/reliability.md).
+    # From then on redeliveries under another packet id are recognised (docs/reliability.md).
     before_s = BROUGHT_AFTER_S + 1 if name == "service hangs" else SCALE
     judge(up, name, EMBEDDED[name], before_s)
 
@@ -123,8 +123,8 @@ def ready_as(service: Roost, scene: Scene) -> str:
 
 
 def test_a_leader_that_hangs_is_replaced_and_takes_nothing_back(begun: Path) -> None:
-    """Thirty seconds of SIGSTOP, and nobody took over: the kernel kept the lock's connection. Two
-    that believed to lead took the sessions from each other for forty seconds."""
+    """In thirty seconds of SIGSTOP nobody once took over, because the kernel kept the lock's
+    connection; then two leaders took the sessions from each other for forty seconds."""
     with open_scene(begun, processes=2) as scene:
         one, other = scene.services
 
@@ -143,6 +143,6 @@ def test_a_leader_that_hangs_is_replaced_and_takes_nothing_back(begun: Path) -> 
         eventually(lambda: ready_as(one, scene), lambda status: status == "standby")
         steps = [line for line in (begun / "log").read_text().splitlines() if "leads" in line]
         assert sum('"event": "leads"' in line or " leads " in line for line in steps) == 2, steps
-        # It leads again when its turn comes.
+        # It takes the lead again when the other process ends.
         other.kill()
         eventually(lambda: ready_as(one, scene), lambda status: status == "ready")

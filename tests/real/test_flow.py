@@ -1,4 +1,4 @@
-"""A device publishes; the reading is in the database and on the socket."""
+"""The whole path of a reading: from a device to the database and the WebSocket."""
 
 import subprocess
 
@@ -48,9 +48,9 @@ def test_mosquitto_pub_is_a_device(roost: Roost, ada: Person) -> None:
 
 
 def test_a_device_that_waits_for_no_connack_is_heard(roost: Roost, ada: Person) -> None:
-    """nats-server maps no topic of the packets that come in one read with their CONNECT, refuses
-    them as it does any stranger's topic, and acknowledges them: the first reading after a
-    connection was lost for ever. paho sends one so when another thread publishes meanwhile."""
+    """nats-server does not map the topics of packets that arrive in one read with their CONNECT. It
+    refused them like any other foreign topic, but acknowledged them, so the first reading after a
+    connection was lost. paho sends one like this when another thread publishes meanwhile."""
     device = ada.device("hasty", "t")
     access = device["mqtt"]
     login = (access["client_id"], access["username"], access["password"])

@@ -1,4 +1,4 @@
-"""Starting, stopping, and what an operator sees of it."""
+"""Starting and stopping, and what an operator sees of it."""
 
 import json
 import os
@@ -28,8 +28,8 @@ from tests.real.harness import (
 )
 
 COMMIT_S = 3.0
-PROBE_S = 1.0  # what Kubernetes waits for an answer
-ACK_WAIT_S = 5.0  # after which nats-server sends again what has no acknowledgement
+PROBE_S = 1.0  # how long Kubernetes waits for an answer
+ACK_WAIT_S = 5.0  # nats-server redelivers unacknowledged messages after this
 
 
 def roost_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -80,7 +80,7 @@ def test_a_commit_in_flight_at_sigterm_is_waited_for_and_comes_to_no_other_proce
             assert COMMIT_S - 0.5 < time.monotonic() - since < 10
         roost.start()
         assert sorted(ada.values(device["feeds"]["t"])) == list(range(21))
-        time.sleep(ACK_WAIT_S + 1)  # by then what was not acknowledged would have come again
+        time.sleep(ACK_WAIT_S + 1)  # by then an unacknowledged message would have been redelivered
         assert metric(roost, "roost_mqtt_messages_total") == 0
         assert "left to the broker" not in roost.log
 
@@ -126,13 +126,13 @@ def test_a_database_that_hangs_holds_up_neither_probes_nor_the_end(begun: Path) 
             assert time.monotonic() - since < 10
             told = [json.loads(line) for line in roost.log.splitlines() if line[:1] == "{"]
             (left,) = (entry for entry in told if entry["event"] == "left to the broker")
-            assert left["messages"] >= 1  # canaries beside it
+            assert left["messages"] >= 1  # besides canaries
             assert left["why"].startswith("the database has not answered a commit for ")
-            # It comes to its end in order: its connections are given up, not waited for.
+            # It ends in order: hanging connections are given up, not waited for.
             assert not [entry for entry in told if entry["event"].startswith("the end took too")]
         finally:
             for pid in pids:
-                with suppress(ProcessLookupError):  # ended with its parent, which was killed
+                with suppress(ProcessLookupError):  # it ended with its parent, which was killed
                     os.kill(pid, signal.SIGCONT)
         roost.start()
         (feed,) = ada.get("/feeds")["items"]
@@ -169,7 +169,7 @@ def test_secrets_are_made_once_and_are_ours_alone(tmp_path: Path) -> None:
         assert roost.stop() == 0
         roost.start()
         assert secrets.read_bytes() == before
-        assert ada.get("/users/me")["email"] == ada.email  # the old token still counts
+        assert ada.get("/users/me")["email"] == ada.email  # the old token is still valid
 
 
 def test_its_servers_end_with_it_even_when_it_is_killed(begun: Path) -> None:
@@ -238,7 +238,7 @@ def test_users_and_devices_are_made_on_the_command_line(tmp_path: Path) -> None:
     assert twice.returncode == 2
     assert "account already" in twice.stderr
     assert roost_command("migrate", **data).stdout == "up to date\n"
-    with running(tmp_path) as roost:  # and while it runs
+    with running(tmp_path) as roost:  # and while the service runs
         ada = roost.user()
         device = roost_command(
             "device", "add", "shed", "--email", "ada@example.org", "--feed", "t", **data

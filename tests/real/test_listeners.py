@@ -1,4 +1,4 @@
-"""Listeners over MQTT: they hear what their user's devices say, and can do nothing else."""
+"""MQTT listeners: they receive what their user's devices report, and can do nothing else."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ def cleo(roost: Roost) -> Person:
 
 
 class Ear(DeviceClient):
-    """A listener's client, and all that it heard."""
+    """A listener's client, and all messages that it received."""
 
     def __init__(self, roost: Roost, login: Any, name: str = "-a", topic: str = "#") -> None:
         access = {**login, "client_id": login["username"] + name}
@@ -33,7 +33,7 @@ class Ear(DeviceClient):
             assert subscribed.wait(10)
 
     def told(self, tail: str) -> list[bytes]:
-        """Payloads of a topic below the prefix, in order."""
+        """The payloads received on a topic below the prefix, in order."""
         try:
             while True:
                 self._heard.append(self.heard.get_nowait())
@@ -59,10 +59,10 @@ def test_a_listener_hears_readings_and_states(roost: Roost, cleo: Person, home: 
     eventually(lambda: cleo.get(f"/devices/{home['id']}")["temperature"])
     login = cleo.post("/mqtt-listener", {})
     ear = Ear(roost, login)
-    # Retained: known although it was said before anybody listened.
+    # Retained: received although it was published before the listener subscribed.
     status = eventually(lambda: ear.told("devices/shed/status"))
     assert json.loads(status[-1])["temperature"] == 3
-    for value in (21.5, "warm", 22.5):  # what is refused is not taken, and not told
+    for value in (21.5, "warm", 22.5):  # a refused reading is not published
         device.publish("feeds/t", {"value": value})
     said = eventually(lambda: ear.told("devices/shed/feeds/t"), lambda found: len(found) > 1)
     assert [json.loads(payload)["value"] for payload in said] == [21.5, 22.5]
@@ -74,13 +74,13 @@ def test_a_listener_hears_readings_and_states(roost: Roost, cleo: Person, home: 
 def test_a_state_said_while_a_listener_subscribes_reaches_it(
     roost: Roost, cleo: Person, home: Any
 ) -> None:
-    """The broker may bring it neither as said nor as retained; then Roost says it again."""
+    """The broker may deliver it neither live nor as retained; then Roost publishes it again."""
     device = DeviceClient(roost, home["mqtt"])
     login = cleo.post("/mqtt-listener", {})
     for n in range(60):
         ear = Ear(roost, login, topic="nothing")
         device.client.publish(f"{device.prefix}/status", json.dumps({"temperature": n}), 1)
-        time.sleep(n % 20 / 2_000)  # both are on their way: that is the point
+        time.sleep(n % 20 / 2_000)  # both are under way, which is the point
         ear.subscribe("#")
         eventually(partial(_knows, ear, n))
         ear.close()
@@ -128,7 +128,7 @@ def test_a_listener_publishes_nothing_and_hears_nobody_else(
         assert all(each.startswith(f"live/{cleo.id}/") for each in spy.topics | ear.topics)
         ear.close()
         spy.close()
-    # A reading is told to listeners before it is committed.
+    # Listeners receive a reading before it is committed.
     values = eventually(lambda: cleo.values(home["feeds"]["t"]), lambda found: len(found) > 2)
     assert sorted(values) == [0, 1, 2]
 

@@ -28,14 +28,14 @@ from tests.unit.samples import png
 
 MIB = 1 << 20
 LARGE_MIB = 64
-# What an upload may hold beside the file: threads with their stacks, chunks, the decoder.
+# What uploads may use in memory: threads with their stacks, chunks, the decoder.
 GROWTH_MIB = 32
 SOUND = b"RIFF" + struct.pack("<I", 36 + LARGE_MIB * MIB) + b"WAVEfmt " + bytes(24)
 
 
 @pytest.fixture(scope="module")
 def roost(own_roost: Roost) -> Roost:
-    """One of its own: nothing else has used its memory."""
+    """A separate server, so that nothing else has used its memory."""
     return own_roost
 
 
@@ -47,7 +47,7 @@ def upload(person: Person, content: bytes, name: str = "a.png") -> dict[str, Any
 
 
 def body(mebibytes: int, is_whole: bool = True) -> Iterator[bytes]:
-    """A multipart body with a sound of that size, made as it is sent."""
+    """A multipart body with an audio file of that size, generated while it is sent."""
     yield f"--{BOUNDARY}\r\n".encode()
     yield b'Content-Disposition: form-data; name="file"; filename="long.wav"\r\n\r\n'
     yield SOUND
@@ -58,7 +58,7 @@ def body(mebibytes: int, is_whole: bool = True) -> Iterator[bytes]:
 
 
 def peak_mib(roost: Roost) -> float:
-    """The most memory that the service ever had."""
+    """The service's peak memory (MiB)."""
     assert roost.process is not None
     status = Path(f"/proc/{roost.process.pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
@@ -94,7 +94,7 @@ async def test_a_schedule_fires_on_a_device_that_fetches_and_plays_it(
         assert heard is not None
         command = json.loads(heard[1])
         assert command["type"] == "play_media"
-        assert 0 <= late_s < WAIT_S / 4  # speed is measured in bench/; early is wrong anywhere
+        assert 0 <= late_s < WAIT_S / 4  # bench/ measures how late; early is always wrong
         play = command["payload"]
         assert (play["media_id"], play["size"]) == (media["id"], len(content))
 

@@ -1,4 +1,4 @@
-"""What we lean on of nats-server, beyond what the boundaries and the broker contract show."""
+"""Properties of nats-server that Roost relies on, besides those of the broker's contract tests."""
 
 import json
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from tests.support import wire
 
 @pytest.fixture(scope="module")
 def roost(own_roost: Roost) -> Roost:
-    """One of its own: a thousand subscriptions stay with its broker."""
+    """A separate server, because a thousand subscriptions stay at its broker."""
     return own_roost
 
 
@@ -63,19 +63,19 @@ def test_nobody_gets_in_with_the_passwords_of_a_default(roost: Roost) -> None:
 
 
 def test_more_than_a_thousand_subscriptions_with_qos_1_are_granted(roost: Roost) -> None:
-    """The server's own limit, since 2.15: the thousandth device would not hear of its commands."""
+    """Since 2.15 the server's default limit is 1,000; further devices would get no commands."""
     password = json.loads((roost.data_dir / "secrets.json").read_text())["mqtt"]
     with ExitStack() as lines:
         for n in range(220):
             line = wire.connect("127.0.0.1", roost.mqtt_port, f"many-{n}", "roost", password)
             lines.enter_context(line)
-            # The server grants one client six at most: 10,000 messages may be unanswered on each.
+            # The server grants one client six at most, with 10,000 unacknowledged messages each.
             topics = [f"users/u/devices/d{n}-{m}/commands" for m in range(5)]
             assert wire.subscribe(line, topics, 1) == b"\x01" * 5
 
 
 def test_the_broker_tells_what_it_holds_for_us(roost: Roost, ada: Person) -> None:
-    """Its consumers' counts, by the session whose filter they have."""
+    """The counts of its consumers, by session."""
     device = ada.device("held", "t")
     client = DeviceClient(roost, device["mqtt"])
 
@@ -86,5 +86,5 @@ def test_the_broker_tells_what_it_holds_for_us(roost: Roost, ada: Person) -> Non
     with locked(roost, "feed_values"):
         for n in range(7):
             client.publish("feeds/t", {"value": n})
-        eventually(waiting, lambda count: count >= 7)  # a canary may wait behind them
+        eventually(waiting, lambda count: count >= 7)  # plus a canary behind them
     eventually(waiting, lambda count: count == 0)

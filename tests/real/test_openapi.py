@@ -1,7 +1,7 @@
-"""The service answers as its OpenAPI document says, whatever is asked (schemathesis).
+"""The service answers as its OpenAPI document says, whatever is requested (schemathesis).
 
-It runs as a program: under pytest 9.2 its plugin takes no schema from a fixture, and its chains of
-calls must there have the same answers twice, which a service that keeps things does not give.
+schemathesis runs as a program. Under pytest 9.2 its plugin takes no schema from a fixture, and
+requires equal answers to repeated chains of calls, which a service with state does not give.
 """
 
 import json
@@ -15,26 +15,26 @@ import pytest
 
 from tests.real.harness import DeviceClient, Person, Roost, clean_environment, eventually
 
-# A schema cannot say that a minimum lies below its maximum, or which password is the right one.
+# A schema cannot say that a minimum is below its maximum, or which password is right.
 UNTRUE = "positive_data_acceptance"
 EXAMPLES = "10"
-# Who asks for these may be signed out then.
+# These calls may sign the client out.
 LEAVING = ["/api/v1/logout", "/api/v1/sessions/{session_id}"]
-WITHIN_S = 600.0  # two minutes of processor time, of which others want some
+WITHIN_S = 600.0  # two minutes of CPU time, shared with others
 
 
 @pytest.fixture(scope="module")
 def roost(own_roost: Roost) -> Roost:
-    """One of its own: its log is read for errors."""
+    """A separate server, because its log is checked for errors."""
     return own_roost
 
 
 @pytest.fixture(scope="module")
 def report(roost: Roost, ada: Person, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """What was asked and answered; the run failed when an answer was not documented."""
+    """The recorded requests and responses of a run without undocumented responses."""
     something_of_everything(roost, ada)
     folder = tmp_path_factory.mktemp("schemathesis")
-    # Who signs out can ask for nothing more; and guessed passwords end the signing in.
+    # Excluded: signing out ends all further calls, and guessed passwords lock sign-in.
     leaving = roost.user().token
     staying = [word for path in LEAVING for word in ("--exclude-path", path)]
     going = [word for path in LEAVING for word in ("--include-path", path)]
@@ -62,7 +62,7 @@ def asked_of(roost: Roost, token: str, folder: Path, *options: str) -> list[Any]
 
 
 def something_of_everything(roost: Roost, ada: Person) -> None:
-    """A device with readings and refusals, so that lists have items to be looked at."""
+    """A device with readings and refused messages, so that the lists have items."""
     made = ada.device("d1", "t")
     device = DeviceClient(roost, made["mqtt"])
     device.publish("feeds/t", {"value": 1.5})
@@ -82,14 +82,14 @@ def something_of_everything(roost: Roost, ada: Person) -> None:
 
 
 def test_every_answer_is_one_that_the_document_has(roost: Roost, report: list[Any]) -> None:
-    # The checks themselves are schemathesis's; here is what it cannot see.
+    # schemathesis checks the responses; this checks what it cannot see.
     assert len(report) > 500
     assert '"level": "error"' not in roost.log
     assert "Traceback" not in roost.log
 
 
-# Nobody guesses the password, the id of an alarm, two ids that belong together, a file that is one,
-# or an order that nobody has ended yet: tests of their own reach these.
+# Random input never has the password, an alarm's id, two related ids, a valid file or an open
+# order; other tests cover these.
 UNGUESSED = {
     "POST /api/v1/login/access-token",
     "POST /api/v1/alarms/{alarm_id}/ack",
@@ -119,7 +119,7 @@ def test_every_operation_was_reached(roost: Roost, ada: Person, report: list[Any
 
 
 def operation_of(request: dict[str, Any]) -> str:
-    """The operation of a request, as the document names it."""
+    """The operation of a request, by its name in the document."""
     path = request["url"].partition("/api/")[2].partition("?")[0]
     path = re.sub(
         r"(device|feed|command|alarm)(s|-values)/(?!latest|import)[^/]+", r"\1\2/{\1_id}", path

@@ -1,4 +1,4 @@
-"""People at a running server: signed out at once, helped by their operator, served once."""
+"""Users at a running server: sign-out, password resets, mail, idempotent requests."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def test_an_operator_helps_who_forgot_the_password(roost: Roost) -> None:
     assert "api/v1/password-reset" in httpx.get(f"{roost.url}/reset.js").text
     body = {"token": token, "password": "battery-staple"}
     assert httpx.post(f"{roost.url}/api/v1/password-reset", json=body).status_code == 204
-    # The running server hears of it, although another process has made the link.
+    # The running server is notified, although another process created the link.
     assert person.call("GET", "/users/me").status_code == 401
     account = {"email": person.email, "password": "battery-staple"}
     assert person.call("POST", "/login/access-token", json=account).status_code == 200
@@ -78,7 +78,7 @@ def test_two_hundred_orders_at_once_sell_exactly_what_there_is(roost: Roost, ada
 
 
 class Letterbox(socketserver.ThreadingTCPServer):
-    """As much of SMTP (RFC 5321) as it takes to receive a mail."""
+    """Just enough of SMTP (RFC 5321) to receive a mail."""
 
     allow_reuse_address = True
 
@@ -142,7 +142,7 @@ async def test_a_mail_arrives_as_it_was_written(letterbox: Letterbox) -> None:
     letterbox.refuses = True
     with pytest.raises(Unavailable):
         await mailer.send("ada@example.org", "x", "x")
-    with pytest.raises(Unavailable):  # an address with a line break would be a header of its own
+    with pytest.raises(Unavailable):  # a line break in an address would begin another header
         await mailer.send("ada@example.org\r\nBcc: eve@example.org", "x", "x")
     assert len(letterbox.mails) == 1
 
@@ -152,7 +152,7 @@ async def test_a_mail_server_that_is_away_is_said_to_be(letterbox: Letterbox) ->
         settings = MailSettings(host="127.0.0.1", port=1, tls=tls, sender="r@example.org")
         with pytest.raises(Unavailable):
             await SmtpMailer(settings).send("ada@example.org", "x", "x")
-    # One that speaks no TLS gets no password.
+    # A server without TLS gets no password.
     settings = MailSettings(
         host="127.0.0.1",
         port=letterbox.port,

@@ -1,6 +1,6 @@
-"""Poison in a running service: rows put there with SQL, a table gone, notices that name nobody.
+"""Invalid data in a running service: rows written with SQL, a missing table, bogus notifications.
 
-Each of these ended the service once, for everybody: within ten seconds, and again at each start.
+Each of these once ended the service for everybody, within ten seconds and again at each start.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ SELECT gen_random_uuid(), user_id, id, now(), $2, 'FREQ=MINUTELY', '{}', 'fire',
 
 
 class Operator:
-    """Whoever has the database and the command line."""
+    """An operator, with access to the database and the command line."""
 
     def __init__(self, roost: Roost) -> None:
         self.roost = roost
@@ -85,7 +85,7 @@ class Operator:
 
 
 async def listed_live(service: Roost, person: Person) -> list[str]:
-    """The devices of a dashboard's snapshot."""
+    """The devices in a dashboard's snapshot."""
     async with dashboard(service, person) as screen:
         first = await screen.next()
     return [device["device_code"] for device in first["devices"]]
@@ -93,7 +93,7 @@ async def listed_live(service: Roost, person: Person) -> list[str]:
 
 @pytest.fixture(scope="module")
 def service(own_roost: Roost) -> Roost:
-    """One of its own: what is spoiled here is spoiled for all who use it."""
+    """A separate server, because the damage would affect all who use it."""
     return own_roost
 
 
@@ -107,12 +107,12 @@ def test_poison_fails_alone_is_shown_and_goes_on_when_it_is_healed(service: Roos
     operator.spoil_devices()
     for n in range(NOTICES):
         operator.sql("SELECT pg_notify($1, $2)", CHANNEL, f"junk {n}")
-    # Its actor cannot be built: the message waits with the broker, or is refused after its budget.
+    # Its actor cannot be built. The message waits at the broker, or is refused after its budget.
     poisoned = DeviceClient(service, bad["mqtt"])
     poisoned.client.publish(f"{poisoned.prefix}/feeds/t", "1", 1)
     assert service.process is not None
 
-    # It is put aside with its reason, and everybody else is served.
+    # It is put aside with the reason, and everybody else is served.
     line = DeviceClient(service, good["mqtt"])
     for n in range(3):
         line.publish("feeds/t", str(n))
@@ -125,7 +125,7 @@ def test_poison_fails_alone_is_shown_and_goes_on_when_it_is_healed(service: Roos
     assert f"{ada.id}/bad " in lines["devices"]
     assert "division by zero" in lines["devices"]
 
-    # Whoever looks sees all others.
+    # Lists show all others.
     page = ada.http.get(service.url + "/api/v1/devices").json()
     assert [each["device_code"] for each in page["items"]] == ["good"]
     assert page["unreadable"] == 1
@@ -143,7 +143,7 @@ def test_poison_fails_alone_is_shown_and_goes_on_when_it_is_healed(service: Roos
     assert f"roost_notices_misunderstood_total {NOTICES}.0" in page
     assert service.process.poll() is None
 
-    # Healed, it goes on: an operator need not wait for the pause.
+    # Once repaired, it continues; an operator need not wait for the pause.
     operator.sql("UPDATE media_schedules SET timezone = 'Europe/Berlin' WHERE timezone <> 'UTC'")
     operator.sql("DROP VIEW devices")
     operator.sql("ALTER TABLE devices_there RENAME TO devices")
@@ -160,7 +160,7 @@ def test_housekeeping_that_fails_is_a_detail_and_ends_nothing(service: Roost) ->
     operator = Operator(service)
     operator.sql("ALTER TABLE password_resets RENAME TO password_resets_gone")
     assert service.stop() == 0
-    service.start()  # it begins with the housekeeping
+    service.start()  # housekeeping runs at the start
 
     def tidying() -> str:
         return str(operator.ready()[1]["checks"].get("tidying: rows", ""))

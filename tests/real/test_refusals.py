@@ -1,4 +1,4 @@
-"""Malformed payloads of every kind: kept with a reason, acknowledged, and stopping nobody."""
+"""Invalid payloads of every kind are stored with a reason and acknowledged, and block nobody."""
 
 import base64
 import json
@@ -70,7 +70,7 @@ def test_all_of_them_are_kept_acknowledged_and_stop_nobody(
     assert unacknowledged == 0
     told = [client.next(1) for _ in range(10)]
     assert all(message is not None for message in told)
-    assert client.next(0.3) is None  # ten a minute, and no more
+    assert client.next(0.3) is None  # at most ten a minute
     first = told[0]
     assert first is not None
     assert set(json.loads(first[1])) == {"topic", "reason", "detail"}
@@ -80,7 +80,7 @@ def test_all_of_them_are_kept_acknowledged_and_stop_nobody(
 def test_the_broker_keeps_no_refused_message_for_later(
     roost: Roost, ada: Person, device: dict[str, Any]
 ) -> None:
-    """Acknowledged means gone: nothing comes again after the broker's patience (5 s)."""
+    """Acknowledged messages are not redelivered after the broker's timeout (5 s)."""
     before = metric(roost, ada, "roost_mqtt_messages_total")
     client = DeviceClient(roost, device["mqtt"])
     client.publish("feeds/t", b"hello")

@@ -1,4 +1,4 @@
-"""Two processes on one database and one broker: everything happens once, whoever is killed."""
+"""Two processes on one database and one broker: everything happens once, whichever is killed."""
 
 import json
 import threading
@@ -20,11 +20,11 @@ from tests.unit.samples import png
 SCHEDULES = 60
 EVERY_S = 0.3
 FIRST_S = 4.0
-GIVES_WAY_WITHIN_S = 40.0  # 15 s of silence, one look of the other one, one canary
+GIVES_WAY_WITHIN_S = 40.0  # 15 s of silence, one check of the other process, one canary
 
 
 class Player(threading.Thread):
-    """A device that answers whatever it hears, and remembers it."""
+    """A device that answers every command, and records it."""
 
     def __init__(self, roost: External, person: Person) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Player(threading.Thread):
         prefix = f"users/{person.id}/devices/d"
         self._client = DeviceClient(roost, {**access, "topic_prefix": prefix})
         self._client.subscribe("commands")
-        # Coming online makes everything unanswered due at once; here that is nothing.
+        # Coming online makes all unanswered commands due at once; here there are none.
         self._client.publish("status", {"status": "online"})
 
     def run(self) -> None:
@@ -48,7 +48,7 @@ class Player(threading.Thread):
                 self._client.publish(f"commands/{command['id']}/ack", {"status": status})
 
     def times(self, kind: str) -> Counter[str]:
-        """How often it heard each command of a type, by id."""
+        """How often it received each command of a type, by id."""
         return Counter(command["id"] for command in self.heard if command["type"] == kind)
 
 
@@ -61,7 +61,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[External, External]]:
 
 
 def plan(person: Person, device_id: str, since: datetime) -> list[str]:
-    """Schedules one after the other; their ids."""
+    """Create schedules one after the other; returns their ids."""
     media_id = upload(person, png())["id"]
     made = []
     for n in range(SCHEDULES):
@@ -81,7 +81,7 @@ def order(person: Person, device_id: str, count: int) -> list[str]:
 
 
 def completed(person: Person, schedule_id: str) -> list[dict[str, Any]]:
-    """The occurrences of a schedule, when its last has been played."""
+    """The occurrences of a schedule, once its last has been played."""
     path = f"/media-schedules/{schedule_id}/occurrences"
     found: list[dict[str, Any]] = eventually(
         lambda: person.get(path)["items"], lambda items: items[0]["state"] == "completed"
@@ -100,7 +100,7 @@ def test_every_occurrence_fires_once_and_every_command_is_sent_by_one(
     player.start()
     try:
         eventually(lambda: ada.get(f"/devices/{device['id']}")["status"], lambda s: s == "online")
-        # Both alive: nothing comes twice.
+        # While both run, nothing is sent twice.
         orders = order(ada, device["id"], 10) + order(other.user(), device["id"], 10)
         eventually(lambda: len(player.times("beep")), lambda n: n == len(orders))
         assert player.times("beep") == Counter(orders)
@@ -117,7 +117,7 @@ def test_every_occurrence_fires_once_and_every_command_is_sent_by_one(
         orders += order(ada, device["id"], 5)
         other.start()
 
-        # One after the other: asking for all of them each time is more than anybody may.
+        # One after the other, because polling all of them would exceed the rate limit.
         occurrences = [completed(ada, each) for each in schedules]
         eventually(lambda: set(player.times("beep")), lambda heard: heard == set(orders))
         states = [ada.get(f"/commands/{each}")["state"] for each in orders]
@@ -127,8 +127,8 @@ def test_every_occurrence_fires_once_and_every_command_is_sent_by_one(
         player.join()
     assert all(len(items) == 1 for items in occurrences)
     played = player.times("play_media")
-    # One command for each occurrence. That a kill makes the broker, or us, say the same command
-    # again is what its id is for (QoS 1); another command never takes its place.
+    # One command per occurrence. After a kill the broker or Roost may send the same command
+    # again (QoS 1), recognisable by its id; there is never a second command.
     assert sorted(played) == sorted(items[0]["command_id"] for items in occurrences)
     repeats = (played + player.times("beep")).total() - len(played) - len(orders)
     print(f"{SCHEDULES} occurrences, {len(orders)} commands, repeats at two kills: {repeats}")
@@ -143,7 +143,7 @@ def is_ready(status: str) -> bool:
 
 
 def test_a_leader_that_the_broker_does_not_answer_gives_way(tmp_path: Path) -> None:
-    """It kept the lead while the other one stood by, for as long as the silence lasted."""
+    """It once kept the lead for as long as the silence lasted, while the other stood by."""
     with servers(tmp_path) as (database_url, mqtt_port), tunnel(mqtt_port) as way:
         one = External(tmp_path, database_url, way.port)
         other = External(tmp_path, database_url, mqtt_port)
@@ -160,7 +160,7 @@ def test_a_leader_that_the_broker_does_not_answer_gives_way(tmp_path: Path) -> N
             found = eventually(lambda: ada.values(feed), lambda values: len(values) >= 20)
             assert sorted(found) == list(range(20))
             assert "gives way" in one.log
-            # It stays in reserve, also when the broker answers again.
+            # It stays a standby, also when the broker answers again.
             way.is_silent = False
             other.kill()
             eventually(lambda: status_of(one), is_ready, GIVES_WAY_WITHIN_S)

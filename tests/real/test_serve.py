@@ -1,4 +1,4 @@
-"""`roost serve` against servers of somebody else's: PostgreSQL by URL, Mosquitto with MQTT 5."""
+"""`roost serve` on external servers: PostgreSQL by URL, Mosquitto with MQTT 5."""
 
 import json
 import signal
@@ -28,7 +28,7 @@ MESSAGES = 500
 
 
 class External(Roost):
-    """The service alone; what it stands on is started by the test."""
+    """`roost serve`; the test starts its servers."""
 
     def __init__(self, folder: Path, database_url: str, mqtt_port: int) -> None:
         super().__init__(folder)
@@ -61,7 +61,7 @@ class External(Roost):
 
 @contextmanager
 def servers(tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """The URL of a PostgreSQL, and the port of a Mosquitto."""
+    """The URL of a PostgreSQL and the port of a Mosquitto."""
     database = EmbeddedPostgres(tmp_path / "pg", tmp_path / "pg.log", "of-the-tests")
     process = trio.run(database.start)
     try:
@@ -116,7 +116,7 @@ async def test_readings_come_through_mosquitto_and_a_kill_loses_none(service: Ex
         frame = await screen.until("feed_value")
         assert frame["feed_id"] == device["feeds"]["t"]
     service.kill()
-    publish(service, ada, MESSAGES, MESSAGES)  # while nobody is there
+    publish(service, ada, MESSAGES, MESSAGES)  # while the service is down
     service.start()
     wanted = set(range(2 * MESSAGES))
     found = eventually(
@@ -127,7 +127,7 @@ async def test_readings_come_through_mosquitto_and_a_kill_loses_none(service: Ex
 
 
 def test_a_virtual_fleet_comes_through_mosquitto(service: External, tmp_path: Path) -> None:
-    """The broker has one login for all, and the server does not tell where devices connect."""
+    """All devices share one login, and the server does not know the broker's public address."""
     fleet = [str(ROOST), "simulate", "--url", service.url, "--data-dir", str(tmp_path / "fleet")]
     fleet += ["--devices", "10", "--rate", "100", "--seconds", "2"]
 

@@ -1,7 +1,7 @@
-"""Servers of ours that live and do not serve, under a device that goes on publishing.
+"""Embedded servers that run but do not serve, while a device goes on publishing.
 
-Everywhere: what the broker acknowledged is stored, and all is served again without anybody's doing.
-The watchdog waits for 3 s here instead of 30 (`--server-patience-s`).
+In each test everything acknowledged is stored, and Roost recovers without help. The watchdog waits
+for 3 s here instead of 30 (`--server-patience-s`).
 """
 
 import asyncio
@@ -32,7 +32,7 @@ PERIOD_S = 0.02
 
 
 class Publisher:
-    """A device that publishes numbers at QoS 1, connects again by itself, and keeps what was
+    """A device that publishes numbers at QoS 1, reconnects by itself, and records which were
     acknowledged."""
 
     def __init__(self, roost: Roost, person: Person, code: str) -> None:
@@ -66,19 +66,19 @@ class Publisher:
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_S):
             number, self._sent = self._sent, self._sent + 1
-            # An id, because a device that sends again after a new connection is none of ours.
+            # With an id, so that a message that the client sends again is stored once.
             payload = json.dumps({"value": number, "id": str(number)})
-            # Numbered before it is acknowledged: paho counts its packet ids from 1.
+            # Recorded before the PUBACK can arrive: paho counts its packet ids from 1.
             self._numbers[number + 1] = number
             assert self._client.publish(self._topic, payload, 1).mid == number + 1
 
     def goes_on(self) -> None:
-        """Wait until messages are acknowledged that were published from now on."""
+        """Wait until messages published from now on are acknowledged."""
         now = self._sent
         eventually(lambda: max(self.acknowledged, default=-1) >= now)
 
     def stands_still(self) -> bool:
-        """Whether nothing that is published is acknowledged any more."""
+        """Whether published messages are no longer acknowledged."""
         before = len(self.acknowledged)
         time.sleep(1)
         return len(self.acknowledged) == before
@@ -91,7 +91,7 @@ class Publisher:
         self._client._reset_sockets()
 
     def end(self) -> None:
-        """All that was published is acknowledged in the end, and stored, each once."""
+        """Stop; check that everything published is acknowledged and stored once."""
         self._stop.set()
         self._thread.join()
         eventually(lambda: len(self.acknowledged), lambda count: count == self._sent)
@@ -110,13 +110,13 @@ def readiness(roost: Roost, person: Person) -> tuple[str, dict[str, str]]:
 
 
 def served(roost: Roost, person: Person, publisher: Publisher) -> None:
-    """Wait until everything is."""
+    """Wait until the service is ready."""
     eventually(lambda: readiness(roost, person), lambda found: found[0] == "ready")
     publisher.goes_on()
 
 
 def restarts(roost: Roost) -> list[tuple[str, str]]:
-    """Which servers were restarted, and why."""
+    """The names of restarted servers, and why, from the log."""
     lines = [json.loads(line) for line in roost.log.splitlines() if line.startswith("{")]
     return [
         (line["server"], line["why"]) for line in lines if line["event"] == "server is restarted"
@@ -125,7 +125,7 @@ def restarts(roost: Roost) -> list[tuple[str, str]]:
 
 @contextmanager
 def stopped(pids: Sequence[int]) -> Iterator[None]:
-    """These processes stand still while the block runs, or until somebody kills them."""
+    """SIGSTOP for these processes while the block runs, or until they are killed."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -151,7 +151,7 @@ def test_a_machine_that_slept_restarts_no_server(roost: Roost, ada: Person) -> N
     publisher = Publisher(roost, ada, "asleep")
     publisher.goes_on()
     servers = [roost.pid_of("nats-server"), roost.pid_of("postgres")]
-    # Ours wakes up last, so that it finds them well or not at all.
+    # Roost continues last, so that it finds the servers running or gone.
     everything = [*servers, *children_of(servers[1]), roost.process.pid]
     roost.was_stopped = True
     with stopped(everything):
@@ -195,7 +195,7 @@ def test_a_database_that_hangs_is_restarted_and_nothing_acknowledged_is_lost(
 def test_the_end_waits_for_a_database_that_hangs_a_few_seconds_and_leaves_nothing_of_it(
     begun: Path,
 ) -> None:
-    """12 s, cut off after nine: pool after pool was closed, and then the server asked politely."""
+    """It once took 12 s and was cut off after nine: each pool waited, then the server."""
     with running(begun) as roost:
         ada = roost.user("ada")
         publisher = Publisher(roost, ada, "hung-at-the-end")
@@ -215,7 +215,7 @@ def test_the_end_waits_for_a_database_that_hangs_a_few_seconds_and_leaves_nothin
 
 
 def runs(pid: int) -> bool:
-    """And not only waits for somebody to hear of its end."""
+    """Whether the process runs, and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except OSError:
@@ -224,7 +224,7 @@ def runs(pid: int) -> bool:
 
 @contextmanager
 def disk(folder: Path, options: str) -> Iterator[Path]:
-    """A disk of its own there; the test is skipped where nobody may mount one."""
+    """Mount a small disk there; the test is skipped where mounting is not allowed."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
     done = subprocess.run(command, check=False, capture_output=True)
@@ -243,14 +243,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(file: Path) -> None:
-    """Take all that is free."""
+    """Fill the disk."""
     with suppress(OSError), file.open("ab", 0) as out:
         while True:
             out.write(bytes(4096))
 
 
 def use_up_log(roost: Roost) -> None:
-    """Write to PostgreSQL's log until it has no file left to write to, and ends."""
+    """Write to PostgreSQL's write-ahead log until it has no room, and PostgreSQL ends."""
 
     async def write() -> None:
         connection = await asyncpg.connect(url_of(roost.data_dir.resolve() / "postgres"))
@@ -265,7 +265,7 @@ def use_up_log(roost: Roost) -> None:
 def test_a_full_disk_is_said_and_all_heals_when_there_is_room(
     small_disk: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "data").symlink_to(small_disk)  # beside it, its log is on a disk with room
+    (tmp_path / "data").symlink_to(small_disk)  # the service's log is on another disk
     with running(tmp_path, *PATIENCE) as roost:
         ada = roost.user()
         publisher = Publisher(roost, ada, "full-disk")
@@ -274,7 +274,7 @@ def test_a_full_disk_is_said_and_all_heals_when_there_is_room(
         use_up_log(roost)
 
         def is_full() -> bool:
-            fill(small_disk / "fill")  # also what the servers gave back
+            fill(small_disk / "fill")  # also space that the servers freed
             return publisher.stands_still()
 
         eventually(is_full)
@@ -282,7 +282,7 @@ def test_a_full_disk_is_said_and_all_heals_when_there_is_room(
         assert status != "ready"
         assert checks["database"].startswith("has not answered for ")
         assert checks["disk"].startswith("full: 0 MB free in ")
-        assert restarts(roost) == []  # it would not help
+        assert restarts(roost) == []  # a restart would not help
         (small_disk / "fill").unlink()
         served(roost, ada, publisher)
         publisher.end()
@@ -297,7 +297,7 @@ def test_a_full_disk_is_said_and_all_heals_when_there_is_room(
 
 
 def starts_in_vain(data: Path) -> None:
-    """A start on it is one line and exit status 2."""
+    """A start prints one line and exits with status 2."""
     done = roost_command("up", "--data-dir", str(data), "--http", ":0", "--mqtt", ":0")
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("roost: "), done.stderr
@@ -309,4 +309,4 @@ def test_a_first_start_on_a_full_disk_is_one_clear_line(small_disk: Path, tmp_pa
     fill(small_disk / "fill")
     starts_in_vain(small_disk / "data")
     with disk(tmp_path / "no-files", "nr_inodes=1") as folder:
-        starts_in_vain(folder / "data")  # which cannot even be made
+        starts_in_vain(folder / "data")  # not even its directory can be created

@@ -1,4 +1,4 @@
-"""`roost simulate` against a running Roost, as its users run it."""
+"""`roost simulate` against a running Roost, as users run it."""
 
 import json
 import re
@@ -32,14 +32,14 @@ class Fleet:
         roost.closing.callback(self.process.kill)
 
     def made(self, devices: int) -> None:
-        """Wait until so many are registered, and leave it at that."""
+        """Wait until this many devices are registered."""
         eventually((self.folder / "fleet.json").exists)
         eventually(lambda: len(self.owner["devices"]), lambda count: count == devices)
         self.process.kill()
         self.end()
 
     def end(self, timeout_s: float = 60) -> tuple[int, str]:
-        """Its exit status and all that it printed."""
+        """Wait for its end; the exit status and all output."""
         try:
             out, errors = self.process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -54,7 +54,7 @@ class Fleet:
         return dict(owner)
 
     def look(self) -> httpx.Client:
-        """The API as the fleet's owner sees it."""
+        """The REST API as the fleet's user."""
         http = httpx.Client(base_url=f"{self.roost.url}/api/v1", timeout=20)
         self.roost.closing.callback(http.close)
         login = {"email": self.owner["email"], "password": self.owner["password"]}
@@ -79,11 +79,11 @@ def test_a_fleet_reports_and_all_that_was_acknowledged_is_stored(
     assert status == 0, said
     assert "all that was acknowledged, each once" in said
     (sent,) = re.findall(r"sent ([\d,]+), acknowledged \1 ", said)
-    assert 200 <= int(sent) <= 300  # each begins within a fifth of a second, once it is connected
+    assert 200 <= int(sent) <= 300  # each begins within 0.2 s of its connection
     assert (tmp_path / "fleet.json").stat().st_mode & 0o777 == 0o600
     before = json.loads((tmp_path / "fleet.json").read_text())
 
-    fleet = Fleet(roost, tmp_path, *options)  # until somebody ends it
+    fleet = Fleet(roost, tmp_path, *options)  # without an end
     http = fleet.look()
     eventually(lambda: online(http), lambda count: count == 20)
     fleet.process.send_signal(signal.SIGINT)
@@ -94,7 +94,7 @@ def test_a_fleet_reports_and_all_that_was_acknowledged_is_stored(
     devices = http.get("/devices").json()["items"]
     assert len(devices) == 20
     assert all(each["temperature"] is not None for each in devices)
-    assert http.get("/alarms").json()["items"] == []  # they left, and nobody is to be woken
+    assert http.get("/alarms").json()["items"] == []  # they left in order: no alarm
     assert json.loads((tmp_path / "fleet.json").read_text())[0]["email"] == before[0]["email"]
 
 
@@ -123,7 +123,7 @@ def test_a_crash_of_roost_in_the_middle_loses_nothing_that_was_acknowledged(begu
         before = last_seen(http)
         roost.kill()
         roost.start()
-        # Shown at most every ten seconds, so this is a new connection's word.
+        # Updated at most every ten seconds, so this is from a new connection.
         eventually(lambda: last_seen(http), lambda seen: seen[0] > before[-1])
         fleet.process.send_signal(signal.SIGINT)
         status, said = fleet.end()

@@ -1,4 +1,4 @@
-"""What strangers send to the web port: it ends their connection, and nobody else's."""
+"""Garbage sent to the web port ends that connection, and no other."""
 
 import base64
 import os
@@ -31,7 +31,7 @@ RUDE = {
 
 @pytest.fixture(scope="module")
 def roost(own_roost: Roost) -> Roost:
-    """One of its own: nothing else has used its memory."""
+    """A separate server, so that nothing else has used its memory."""
     return own_roost
 
 

@@ -1,4 +1,4 @@
-"""Commands and silence, with a real device client over MQTT."""
+"""Commands and offline detection, with a real MQTT client."""
 
 import json
 
@@ -30,7 +30,7 @@ async def test_a_command_reaches_its_device_and_follows_its_answers(
         states: list[str] = []
         while "succeeded" not in states:
             states.append((await screen.until("command_update"))["command"]["state"])
-    # Answers of one commit are told as one; none is told before an earlier one.
+    # Events of one commit are coalesced; none is sent before an earlier one.
     assert states == [s for s in ("queued", "sent", "delivered", "succeeded") if s in states]
     eventually(lambda: ada.get(f"/commands/{made['id']}")["state"], lambda s: s == "succeeded")
     client.close()

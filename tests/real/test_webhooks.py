@@ -1,4 +1,4 @@
-"""Webhooks of a real service, received by a real HTTP server in this process."""
+"""Webhooks, received by a real HTTP server in this process."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from tests.real.harness import DeviceClient, Person, Roost, eventually, running
 
 
 class Receiver:
-    """Takes events, or refuses them; keeps what it took."""
+    """An HTTP server that accepts or refuses events, and records accepted ones."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -35,7 +35,7 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Not on the terminal."""
+                """Log nothing on the terminal."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/in"
@@ -69,7 +69,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def intranet(begun_for_all: Path) -> Iterator[Roost]:
-    """A service whose webhooks may lead to this machine."""
+    """A service with webhooks to private networks allowed."""
     with running(begun_for_all, "--webhook-networks", "any") as service:
         yield service
 
@@ -91,7 +91,7 @@ def test_an_alarm_reaches_its_receiver_though_both_fail_on_the_way(
     intranet.start()
     path = f"/webhooks/{made['id']}"
     eventually(lambda: ada.get(f"{path}/deliveries")["items"][0]["attempts"])
-    # Its receiver is mended; whoever says so need not wait for the next try.
+    # The receiver works again; a user who says so need not wait for the next try.
     ada.call("PATCH", path, json={"description": "mended"})
     eventually(lambda: receiver.taken)
     client = DeviceClient(intranet, device["mqtt"])

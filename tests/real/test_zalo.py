@@ -1,4 +1,4 @@
-"""Signing in with Zalo, against a stand-in that behaves as Zalo's documents say."""
+"""Signing in with Zalo, against a stand-in that behaves as Zalo's documentation says."""
 
 import base64
 import hashlib
@@ -29,12 +29,12 @@ def said_as(what: dict[str, Any]) -> tuple[bytes, str]:
 
 
 class StandIn(ThreadingHTTPServer):
-    """Zalo's two addresses on one port.
+    """Both of Zalo's services on one port.
 
     Attributes:
-        people: profiles by the code that signs them in; a code works once.
-        visitor: who agrees on the permission page; it sends the browser back with a code.
-        mood: `well`, or what is wrong with it.
+        people: profiles, by the code that signs them in; a code works once.
+        visitor: the profile that agrees on the permission page, which returns a code.
+        mood: `well`, or what is wrong with the service.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(*self._profile(urlsplit(self.path), self.headers["access_token"]))
 
     def _permit(self, asked: dict[str, str]) -> None:
-        """The visitor has an account with Zalo and says yes."""
+        """The permission page: the visitor agrees at once."""
         code = f"code-{len(self.server.challenges)}"
         self.server.people[code] = self.server.visitor
         self.server.challenges[code] = asked["code_challenge"]

@@ -1,8 +1,8 @@
-"""A way to a server that can fall silent, as behind a firewall that drops what comes.
+"""A TCP tunnel that can stop passing data, like a firewall that drops packets.
 
 with tunnel(server_port) as way:
     …                      # clients connect to way.port
-    way.is_silent = True   # connections stay open, and nothing passes any more
+    way.is_silent = True   # connections stay open, and nothing passes
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 class Tunnel:
-    """Read and written by two threads: plain attributes only."""
+    """Used by two threads, so it has plain attributes only."""
 
     def __init__(self, server_port: int) -> None:
         self.port = 0
@@ -59,7 +59,7 @@ class Tunnel:
                 if not self.is_silent:
                     await target.send_all(data)
         except _GONE:
-            pass  # the other side's pump ends with this one
+            pass  # ends the other direction's thread, too
         both.cancel()
 
 

@@ -1,5 +1,7 @@
-"""Imported by a process that a test starts with this folder on its PYTHONPATH: what its main thread
-opens, lists, starts or resolves goes to the file `TEST_LOOKS`, a line each."""
+"""Records what a process's main thread opens, lists, starts or resolves.
+
+A test puts this folder on the PYTHONPATH of a process. Each event is a line in the file
+`TEST_LOOKS`."""
 
 import os
 import sys
@@ -23,7 +25,7 @@ def _watch(path: str) -> None:
             return
         try:
             frame: FrameType | None = sys._getframe(1)
-        except ValueError:  # the interpreter itself, before any code of ours
+        except ValueError:  # the interpreter itself, before Roost's code
             return
         places: list[str] = []
         while frame is not None and len(places) < _DEPTH:

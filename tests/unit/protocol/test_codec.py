@@ -1,4 +1,4 @@
-"""The one door for bytes."""
+"""JSON in and out: `protocol.codec`."""
 
 import json
 
@@ -74,7 +74,7 @@ def test_of_unknown_fields_only_some_are_named() -> None:
     body = codec.encode({f"f{n}": n for n in range(4_000)})
     with pytest.raises(Invalid) as caught:
         codec.decode_body(body, Body)
-    assert len(caught.value.errors) == codec.UNKNOWN_FIELDS_MAX + 1  # and the name that is missing
+    assert len(caught.value.errors) == codec.UNKNOWN_FIELDS_MAX + 1  # one more: the missing name
 
 
 def test_a_body_that_is_longer_than_anything_we_know_is_too_large() -> None:
@@ -83,7 +83,7 @@ def test_a_body_that_is_longer_than_anything_we_know_is_too_large() -> None:
         codec.decode_body(b"{}" + padding, Body)
     with pytest.raises(TooLarge, match="at most 131072 bytes"):
         codec.decode_body(b"{} " + padding, Body)
-    # The longest of ours, with each letter escaped.
+    # The longest valid body, with every character escaped.
     escaped = b'{"type":"say","payload":"' + b"\\u1ea5" * (PAYLOAD_BYTES_MAX // 3) + b'"}'
     assert len(escaped) < codec.BODY_BYTES_MAX
     command = codec.decode_body(escaped, NewCommand)

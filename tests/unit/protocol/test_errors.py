@@ -1,4 +1,4 @@
-"""Errors are told in words, and nowhere by `str`, which says nothing of many."""
+"""Errors in words: `in_words` is used everywhere, never `str`, which is empty for many errors."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import protocol
 from protocol.errors import Unavailable, in_words
 
 SOURCES = ("protocol", "actors", "web", "roost")
-# What those say who raise them: always something, and for whoever sent what is wrong.
+# These are raised with a message for the client, so `str` is right for them.
 SPEAKING = {
     "ValueError",
     "msgspec.ValidationError",
@@ -57,8 +57,8 @@ def test_an_error_is_told_in_a_line(error: BaseException, words: str) -> None:
 
 
 def told_by_str(tree: ast.Module) -> Iterator[int]:
-    """The lines where the error of a handler, or a parameter that is one, is told by `str`, `repr`
-    or in an f-string."""
+    """The lines that format an exception (of an `except`, or a parameter) with `str`, `repr` or an
+    f-string."""
     for scope in ast.walk(tree):
         names: set[str] = set()
         if isinstance(scope, ast.ExceptHandler):

@@ -1,4 +1,4 @@
-"""Times on the wire."""
+"""Times in JSON and from devices: `protocol.times`."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -56,7 +56,7 @@ def test_what_is_not_rfc_3339_is_refused(text: str) -> None:
         (1_790_000_000, NOW),
         (1_790_000_000.25, NOW + 250_000),
         (1_790_000_000_000, NOW),
-        (99_999_999_999, None),  # seconds, in the year 5138
+        (99_999_999_999, None),  # still seconds: in the year 5138
         ("2026-09-21T14:13:20Z", NOW),
     ],
 )

@@ -1,4 +1,4 @@
-"""Types by content alone."""
+"""Content types are detected from the content alone."""
 
 import random
 from typing import Any

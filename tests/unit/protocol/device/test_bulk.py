@@ -1,4 +1,4 @@
-"""Many devices from a file, as a black box."""
+"""Import of devices from CSV, through the REST API."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What may leave the service for the broker."""
+"""What Roost may publish: `protocol.device.publishing`."""
 
 import pytest
 from hypothesis import given

@@ -19,7 +19,7 @@ U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
         (f"users/{U}/devices/D/commands/c-1/ack", Topic(U, "D", Kind.ACK, "c-1")),
         (f"part/3/users/{U}/devices/D/feeds/t", Topic(U, "D", Kind.READING, "t")),
         (f"state/12/users/{U}/devices/D/status", Topic(U, "D", Kind.STATUS)),
-        # A key outside the grammar has an owner, who shall hear of it.
+        # An invalid feed key still belongs to a device, which is told of the refusal.
         (f"users/{U}/devices/D/feeds/Temp C", Topic(U, "D", Kind.READING, "Temp C")),
     ],
 )

@@ -1,4 +1,4 @@
-"""What feeds take."""
+"""Which values feeds accept."""
 
 import math
 

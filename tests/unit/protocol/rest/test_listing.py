@@ -1,4 +1,4 @@
-"""Lists over REST: sorted, filtered, page by page; cursors that are none of theirs."""
+"""Lists over REST: sorting, filters, pages, and foreign cursors."""
 
 import base64
 from collections.abc import AsyncIterator

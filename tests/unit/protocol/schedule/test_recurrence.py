@@ -1,4 +1,4 @@
-"""Rules in civil time, over every kind of change of the clocks, and rules that would never end."""
+"""Recurrence rules in civil time, over every kind of clock change, and rules without an end."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def due(
     *exclusions: str,
     after: str | None = None,
 ) -> list[str]:
-    """The next instants, to the minute, as `03-29 01:30`."""
+    """The next instants, to the minute, such as `03-29 01:30`."""
     schedule = made(start, zone, rule, *exclusions)
     after_us = schedule.start_us - 1 if after is None else parse_rfc3339(after)
     found = occurrences(schedule, after_us, count)
@@ -33,14 +33,14 @@ def due(
 @pytest.mark.parametrize(
     ("start", "zone", "rule", "wanted"),
     [
-        # 02:30 does not exist on 29 March: the offset before the gap makes it 03:30 (RFC 5545).
+        # 02:30 does not exist on 29 March; by the offset before the gap it is 03:30 (RFC 5545).
         (
             "2026-03-28T01:30:00Z",
             "Europe/Berlin",
             "FREQ=DAILY",
             ["03-28 01:30", "03-29 01:30", "03-30 00:30"],
         ),
-        # 02:30 exists twice on 25 October: the first.
+        # 02:30 exists twice on 25 October; the first counts.
         (
             "2026-10-24T00:30:00Z",
             "Europe/Berlin",
@@ -59,7 +59,7 @@ def due(
             "FREQ=DAILY",
             ["10-31 05:30", "11-01 05:30", "11-02 06:30"],
         ),
-        # Half an hour: 02:15 does not exist on 4 October and becomes 02:45, at +11:00.
+        # A gap of half an hour: 02:15 does not exist on 4 October and becomes 02:45, at +11:00.
         (
             "2026-10-02T15:45:00Z",
             "Australia/Lord_Howe",
@@ -78,7 +78,7 @@ def due(
             "FREQ=DAILY",
             ["10-24 02:00", "10-25 02:00", "10-26 02:00"],
         ),
-        # 30 December 2011 was left out in Samoa: its ten o'clock is that of the next day.
+        # Samoa skipped 30 December 2011: its ten o'clock is that of the next day.
         (
             "2011-12-29T20:00:00Z",
             "Pacific/Apia",
@@ -117,7 +117,7 @@ def test_an_hour_that_exists_twice_is_no_second_occurrence_of_the_same_time() ->
 
 
 def test_a_time_that_a_gap_moves_onto_another_is_one_occurrence() -> None:
-    """02:30 becomes 03:30, and 03:30 is there already."""
+    """02:30 becomes 03:30, which is an occurrence already."""
     found = due("2026-03-29T00:30:00Z", "Europe/Berlin", "FREQ=HOURLY", 3)
     assert found == ["03-29 00:30", "03-29 01:30", "03-29 02:30"]
 
@@ -193,7 +193,7 @@ def test_a_search_in_vain_ends_after_a_bounded_number_of_steps() -> None:
     assert expansion.steps <= 2 * STEPS_MAX
 
 
-# Each time is found after a thousand candidates that are none.
+# Each occurrence comes after a thousand candidates without a match.
 COSTLY = "FREQ=MINUTELY;INTERVAL=1439;BYHOUR=3;BYMINUTE=7"
 
 
@@ -228,9 +228,9 @@ def test_a_search_says_where_there_is_no_more(last: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "excluded", "field"),
     [
-        # From the year 1 on, five seconds of the processor: each search begins at the start.
+        # From the year 1 on it took five seconds of CPU time: each search begins at the start.
         (f"{COSTLY};COUNT=1000", 0, "recurrence"),
-        # For a hundred, two seconds: what was found and left out was no step in vain.
+        # A hundred took two seconds: excluded occurrences did not count as spent work.
         (COSTLY, 20, "exclusions"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Products and orders as a black box, and requests that are sent again."""
+"""Products and orders through the REST API, and repeated requests."""
 
 from decimal import Decimal
 from typing import Any

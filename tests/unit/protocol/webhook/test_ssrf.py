@@ -1,4 +1,4 @@
-"""Which URLs and addresses users may send the server to."""
+"""Which URLs and addresses webhooks may reach: `protocol.webhook.ssrf`."""
 
 import pytest
 
@@ -25,7 +25,7 @@ PRIVATE = [
     "100.64.0.1",
     "127.0.0.1",
     "127.255.255.254",
-    "169.254.169.254",  # where clouds answer with credentials
+    "169.254.169.254",  # the metadata service of clouds
     "172.16.0.1",
     "172.31.255.255",
     "192.0.0.8",
