@@ -91,7 +91,9 @@ class StockSums(msgspec.Struct, frozen=True):
     worth: Decimal = Decimal(0)
 
 
-def taken(wishes: Sequence[WantedItem], products: Mapping[str, Product]) -> tuple[OrderItem, ...]:
+def taken(
+    requested: Sequence[WantedItem], products: Mapping[str, Product]
+) -> tuple[OrderItem, ...]:
     """The items of an order of these products; equal products are joined.
 
     Raises:
@@ -99,8 +101,8 @@ def taken(wishes: Sequence[WantedItem], products: Mapping[str, Product]) -> tupl
         Conflict: a product has too little stock.
     """
     wanted: dict[str, int] = {}
-    for wish in wishes:
-        wanted[wish.product_id] = wanted.get(wish.product_id, 0) + wish.quantity
+    for item in requested:
+        wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
     items = []
     for product_id, quantity in wanted.items():
         product = products.get(product_id)
@@ -124,11 +126,11 @@ def total_of(items: Sequence[OrderItem]) -> Decimal:
     return sum((item.price * item.quantity for item in items), Decimal(0))
 
 
-def is_for(order: Order, wishes: Sequence[WantedItem], note: str) -> bool:
+def is_for(order: Order, requested: Sequence[WantedItem], note: str) -> bool:
     """Whether an order has exactly these items and note, so that the request is a repeated one."""
     wanted: dict[str, int] = {}
-    for wish in wishes:
-        wanted[wish.product_id] = wanted.get(wish.product_id, 0) + wish.quantity
+    for item in requested:
+        wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
     return wanted == {i.product_id: i.quantity for i in order.items} and note == order.note
 
 

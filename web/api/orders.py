@@ -49,12 +49,12 @@ class OrderStatsQuery(msgspec.Struct, frozen=True):
 )
 async def add_order(call: Call, body: NewOrder) -> OrderView:
     """Place an order. The stock of all its products is reduced, or none if one is short."""
-    wishes = [WantedItem(item.product_id.lower(), item.quantity) for item in body.items]
+    requested = [WantedItem(item.product_id.lower(), item.quantity) for item in body.items]
     order_id = id_for(call, "order")
     now_us = call.service.clock.now_us()
     store = call.service.store
-    order = await store.add_order(order_id, call.user.id, wishes, body.note, now_us)
-    if not is_for(order, wishes, body.note):
+    order = await store.add_order(order_id, call.user.id, requested, body.note, now_us)
+    if not is_for(order, requested, body.note):
         raise used_otherwise()
     return order_view(order)
 
