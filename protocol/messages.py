@@ -78,6 +78,7 @@ class Announce(_Message, frozen=True, kw_only=True):
 class LeaseExpired(_Message, frozen=True, kw_only=True):
     """The device's lease of `after_s` ran out, and nothing of the device waits for its actor."""
 
+    key: tuple[str, str]
     after_s: int
 
 

@@ -152,7 +152,7 @@ class Leases:
         lease = self._leases[key]
         due_s = lease.renewed_s + lease.after_s
         if due_s <= now_s:
-            if self._send(key, LeaseExpired(after_s=round(lease.after_s))):
+            if self._send(key, LeaseExpired(key=key, after_s=round(lease.after_s))):
                 self.expired += 1
                 # The lease stays until its actor ends or renews it: a message that was lost with a
                 # failed actor is sent again.

@@ -1,4 +1,4 @@
-"""Who sits in a device's place: its actor while it exists, nobody otherwise."""
+"""What stands where a device is found: its actor while it exists, else `UnknownDevice`."""
 
 from actors.device.actor import DeviceActor
 from protocol.events import DeviceGone
@@ -10,17 +10,20 @@ from protocol.messages import (
     Foreign,
     FromDevice,
     LeaseEnded,
+    LeaseExpired,
     Live,
 )
 from protocol.records import LoadedDevice, WriteUnit
 
 
 class UnknownDevice:
-    """Stands in for a device that does not exist: its messages are counted, and belong to none."""
+    """A device that does not exist: readings are counted as nobody's, and a lease ends."""
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         if isinstance(message, FromDevice):
             return self.set_aside(message, "")
+        if isinstance(message, LeaseExpired):  # another process deleted the device
+            return [LeaseEnded(key=message.key)]
         return []
 
     def set_aside(self, message: FromDevice, error: str) -> list[DeviceEffect]:
@@ -36,15 +39,15 @@ class UnknownDevice:
 
 
 class DeviceSlot:
-    """The place of a device: taken by its actor while it exists, by nobody otherwise.
+    """A device's actor, or `UnknownDevice`.
 
-    Creating and deleting a device over REST changes who sits here, in the order in which that was
+    Creating and deleting a device over REST changes which it is, in the order in which that was
     read from the store (`read`).
     """
 
     def __init__(self, loaded: LoadedDevice | None, read: int = 0) -> None:
         self._read = read
-        self._judge: DeviceActor | UnknownDevice = (
+        self._actor: DeviceActor | UnknownDevice = (
             UnknownDevice() if loaded is None else DeviceActor(loaded)
         )
 
@@ -54,35 +57,36 @@ class DeviceSlot:
                 message.done()  # it waited while this slot was filled from what is newer
                 return []
             self._read = message.read
-            gone = self._leaving(message.loaded)
+            removed = self._removed(message.loaded)
             if message.loaded is None:
-                self._judge = UnknownDevice()
+                self._actor = UnknownDevice()
             elif self._is_another(message.loaded):
-                self._judge = DeviceActor(message.loaded)
-            effects = self._judge.step(message, now_us)
+                self._actor = DeviceActor(message.loaded)
+            effects = self._actor.step(message, now_us)
             message.done()
-            return [*gone, *effects]
-        return self._judge.step(message, now_us)
+            return [*removed, *effects]
+        return self._actor.step(message, now_us)
 
-    def _leaving(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
-        """Dashboards hear of a device that leaves behind everything that it said itself."""
-        if isinstance(self._judge, UnknownDevice) or not (
+    def _removed(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
+        """What dashboards and the timer get of a device that is no more, behind all of its own."""
+        if isinstance(self._actor, UnknownDevice) or not (
             loaded is None or self._is_another(loaded)
         ):
             return []
-        device = self._judge.device
-        gone = Live(user_id=device.user_id, device_code=device.code, event=DeviceGone(device.id))
-        return [gone, LeaseEnded(key=device.key)]
+        device = self._actor.device
+        event = DeviceGone(device.id)
+        live = Live(user_id=device.user_id, device_code=device.code, event=event)
+        return [live, LeaseEnded(key=device.key)]
 
     def _is_another(self, loaded: LoadedDevice) -> bool:
         """A code may be given to a new device after its old one was deleted."""
-        return isinstance(self._judge, UnknownDevice) or self._judge.device.num != loaded.device.num
+        return isinstance(self._actor, UnknownDevice) or self._actor.device.num != loaded.device.num
 
     def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
         if isinstance(message, Configured):
             message.done()
         if isinstance(message, Configured | Announce | Foreign):
             return []
-        if isinstance(self._judge, DeviceActor):
-            return self._judge.set_aside(message, error)
-        return self._judge.set_aside(message, error) if isinstance(message, FromDevice) else []
+        if isinstance(self._actor, DeviceActor):
+            return self._actor.set_aside(message, error)
+        return self._actor.set_aside(message, error) if isinstance(message, FromDevice) else []

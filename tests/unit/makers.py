@@ -107,7 +107,7 @@ def loaded(
     )
 
 
-def said(
+def sent(
     payload: bytes | str | float,
     tail: str = "feeds/t",
     *,

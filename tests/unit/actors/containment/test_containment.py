@@ -28,7 +28,7 @@ from protocol.messages import DeviceEffect
 from protocol.records import LoadedDevice, SharedFeeds
 from protocol.webhook.deliveries import ClaimedDelivery, Outcome, WebhookDelivery
 from tests.conftest import Logs
-from tests.unit.makers import NOW, SECOND, USER, said, some_device, some_feed
+from tests.unit.makers import NOW, SECOND, USER, sent, some_device, some_feed
 
 # More than enough to use up every slot, were they leaked.
 ROUNDS = 2 * SENDERS // EACH_MAX
@@ -283,7 +283,7 @@ class Fleet:
         self.supervisor.run_essential("loader", self.devices.loader.run)
 
     def say(self, code: str, value: float = 1.0) -> bool:
-        message = said(value)
+        message = sent(value)
         topic = parse_topic(f"users/{USER}/devices/{code}/feeds/t")
         origin = msgspec.structs.replace(message.origin, topic=topic)
         return self.devices.hand_over(msgspec.structs.replace(message, origin=origin))

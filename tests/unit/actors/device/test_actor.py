@@ -10,12 +10,20 @@ from actors.device.slot import DeviceSlot
 from protocol import codec
 from protocol.errors import Reason
 from protocol.events import DeviceChanged, FeedValue
-from protocol.messages import Announce, Configured, FromDevice, Live, Notice
+from protocol.messages import (
+    Announce,
+    Configured,
+    FromDevice,
+    LeaseEnded,
+    LeaseExpired,
+    Live,
+    Notice,
+)
 from protocol.records import DeviceState, LoadedDevice, WriteUnit
-from tests.unit.makers import NOW, SECOND, loaded, said, some_device, some_feed
+from tests.unit.makers import NOW, SECOND, loaded, sent, some_device, some_feed
 
 
-class Told:
+class Outcome:
     """What a step asked for, sorted."""
 
     def __init__(self, effects: list[Any]) -> None:
@@ -27,16 +35,16 @@ class Told:
         self.reasons = [r.reason for r in self.unit.rejections]
 
 
-def tell(actor: DeviceActor, message: FromDevice) -> Told:
-    return Told(actor.step(message, message.origin.at_us))
+def step(actor: DeviceActor, message: FromDevice) -> Outcome:
+    return Outcome(actor.step(message, message.origin.at_us))
 
 
 def test_a_reading_is_stored_and_shown() -> None:
-    told = tell(DeviceActor(loaded()), said('{"value": "25.5"}', receipt="r"))
-    (reading,) = told.unit.readings
+    outcome = step(DeviceActor(loaded()), sent('{"value": "25.5"}', receipt="r"))
+    (reading,) = outcome.unit.readings
     assert (reading.value, reading.ts_us, reading.sets_last) == (25.5, NOW, True)
-    assert told.unit.receipt == "r"
-    assert [event.value for event in told.values] == [25.5]
+    assert outcome.unit.receipt == "r"
+    assert [event.value for event in outcome.values] == [25.5]
 
 
 @pytest.mark.parametrize(
@@ -51,53 +59,53 @@ def test_a_reading_is_stored_and_shown() -> None:
         ("1", "feeds/T%20", {}, Reason.BAD_KEY),
     ],
 )
-def test_a_refused_reading_is_kept_with_its_reason_and_told_to_the_device(
+def test_a_refused_reading_is_kept_with_its_reason_and_the_device_gets_a_notice(
     payload: str, tail: str, feed: dict[str, Any], reason: Reason
 ) -> None:
-    told = tell(DeviceActor(loaded(some_feed(**feed))), said(payload, tail))
-    assert told.reasons == [reason]
-    assert told.unit.rejections[0].payload == payload
-    assert [notice["reason"] for notice in told.notices] == [reason]
-    assert told.unit.readings == ()
-    assert told.values == []
+    outcome = step(DeviceActor(loaded(some_feed(**feed))), sent(payload, tail))
+    assert outcome.reasons == [reason]
+    assert outcome.unit.rejections[0].payload == payload
+    assert [notice["reason"] for notice in outcome.notices] == [reason]
+    assert outcome.unit.readings == ()
+    assert outcome.values == []
 
 
 @pytest.mark.parametrize(("key", "kept"), [("a\0b", "a\\0b"), ("a\ud800b", "a?b")])
-def test_a_topic_that_cannot_be_stored_is_kept_and_told_readable(key: str, kept: str) -> None:
-    told = tell(DeviceActor(loaded()), said("1", f"feeds/{key}"))
-    assert told.unit.rejections[0].topic.endswith(f"/feeds/{kept}")
-    assert [notice["topic"] for notice in told.notices] == [told.unit.rejections[0].topic]
+def test_a_topic_that_cannot_be_stored_is_kept_and_noticed_readable(key: str, kept: str) -> None:
+    outcome = step(DeviceActor(loaded()), sent("1", f"feeds/{key}"))
+    assert outcome.unit.rejections[0].topic.endswith(f"/feeds/{kept}")
+    assert [notice["topic"] for notice in outcome.notices] == [outcome.unit.rejections[0].topic]
 
 
 def test_one_wrong_reading_does_not_spoil_its_neighbours() -> None:
     actor = DeviceActor(loaded(some_feed("a", 1), some_feed("b", 2, max_value=1.0)))
-    told = tell(actor, said('{"a": 1, "b": 2, "c": 3}', "feeds"))
-    assert [r.value for r in told.unit.readings] == [1.0]
-    assert told.reasons == [Reason.OUT_OF_RANGE, Reason.UNKNOWN_FEED]
-    assert [r.payload for r in told.unit.rejections] == ['{"b":2}', '{"c":3}']
+    outcome = step(actor, sent('{"a": 1, "b": 2, "c": 3}', "feeds"))
+    assert [r.value for r in outcome.unit.readings] == [1.0]
+    assert outcome.reasons == [Reason.OUT_OF_RANGE, Reason.UNKNOWN_FEED]
+    assert [r.payload for r in outcome.unit.rejections] == ['{"b":2}', '{"c":3}']
 
 
 def test_a_flagging_feed_stores_what_lies_outside_and_both_kinds_raise_one_alarm() -> None:
     actor = DeviceActor(loaded(some_feed(max_value=10.0, on_violation="flag")))
-    first = tell(actor, said("11"))
+    first = step(actor, sent("11"))
     assert [r.flagged for r in first.unit.readings] == [True]
     assert [(a.state, a.value) for a in first.unit.alarms] == [("active", 11.0)]
-    assert tell(actor, said("12", at_us=NOW + 1)).unit.alarms == ()
-    cleared = tell(actor, said("9", at_us=NOW + 2))
+    assert step(actor, sent("12", at_us=NOW + 1)).unit.alarms == ()
+    cleared = step(actor, sent("9", at_us=NOW + 2))
     assert [a.state for a in cleared.unit.alarms] == ["cleared"]
 
 
 def test_an_alarm_that_was_open_before_a_restart_stays_one() -> None:
     actor = DeviceActor(loaded(some_feed(max_value=10.0), raised={1: NOW - SECOND}))
-    assert tell(actor, said("11")).unit.alarms == ()
-    cleared = tell(actor, said("5", at_us=NOW + 1)).unit.alarms
+    assert step(actor, sent("11")).unit.alarms == ()
+    cleared = step(actor, sent("5", at_us=NOW + 1)).unit.alarms
     assert [a.state for a in cleared] == ["cleared"]
 
 
 def test_a_late_reading_goes_to_the_history_and_replaces_nothing() -> None:
     actor = DeviceActor(loaded(some_feed(max_value=10.0, on_violation="flag")))
-    tell(actor, said('{"value": 11, "ts": 1790000000}'))
-    late = tell(actor, said('{"value": 5, "ts": 1789999999}'))
+    step(actor, sent('{"value": 11, "ts": 1790000000}'))
+    late = step(actor, sent('{"value": 5, "ts": 1789999999}'))
     assert late.values == []
     assert late.unit.alarms == ()
     # The store compares by itself: what this actor saw last may have been refused there.
@@ -106,36 +114,36 @@ def test_a_late_reading_goes_to_the_history_and_replaces_nothing() -> None:
 
 def test_event_time_goes_on_where_the_store_left_it() -> None:
     actor = DeviceActor(loaded(some_feed(last_us=NOW, last_value=1.0)))
-    assert tell(actor, said('{"value": 5, "ts": 1789999999}')).values == []
+    assert step(actor, sent('{"value": 5, "ts": 1789999999}')).values == []
 
 
 def test_of_one_instant_the_later_arrival_is_last_but_a_repetition_is_not() -> None:
     actor = DeviceActor(loaded())
     same = '{"value": %d, "ts": 1790000000}'
-    assert len(tell(actor, said(same % 1)).values) == 1
-    assert len(tell(actor, said(same % 2)).values) == 1
-    repeated = tell(actor, said(same % 1))
+    assert len(step(actor, sent(same % 1)).values) == 1
+    assert len(step(actor, sent(same % 2)).values) == 1
+    repeated = step(actor, sent(same % 1))
     assert repeated.values == []
 
 
 def test_a_redelivery_without_ts_goes_to_the_history_only() -> None:
     actor = DeviceActor(loaded(state=DeviceState(status="offline", last_seen_us=NOW - SECOND)))
-    told = tell(actor, said("5", again=True))
-    assert [r.sets_last for r in told.unit.readings] == [False]
-    assert told.values == []
-    assert told.devices == []
-    assert told.unit.state is None
+    outcome = step(actor, sent("5", again=True))
+    assert [r.sets_last for r in outcome.unit.readings] == [False]
+    assert outcome.values == []
+    assert outcome.devices == []
+    assert outcome.unit.state is None
 
 
 def test_a_redelivery_with_ts_is_judged_by_its_ts() -> None:
-    told = tell(DeviceActor(loaded()), said('{"value": 5, "ts": 1790000000}', again=True))
-    assert [r.sets_last for r in told.unit.readings] == [True]
+    outcome = step(DeviceActor(loaded()), sent('{"value": 5, "ts": 1790000000}', again=True))
+    assert [r.sets_last for r in outcome.unit.readings] == [True]
 
 
 def test_a_retained_reading_is_one_reading_however_often_it_is_sent() -> None:
     actor = DeviceActor(loaded())
-    first = tell(actor, said("5", retained=True))
-    again = tell(actor, said("5", retained=True, at_us=NOW + SECOND))
+    first = step(actor, sent("5", retained=True))
+    again = step(actor, sent("5", retained=True, at_us=NOW + SECOND))
     ids = {r.message_id for r in (*first.unit.readings, *again.unit.readings)}
     assert len(ids) == 1 and None not in ids
     assert first.values == [] and first.unit.state is None
@@ -144,180 +152,191 @@ def test_a_retained_reading_is_one_reading_however_often_it_is_sent() -> None:
 def test_a_feed_of_the_device_goes_before_a_shared_one_of_its_key() -> None:
     own, shared = some_feed("t", 1), some_feed("t", 2, device_id=None)
     for feeds in ((own, shared), (shared, own)):
-        told = tell(DeviceActor(loaded(*feeds)), said("5"))
-        assert [r.feed_num for r in told.unit.readings] == [1]
+        outcome = step(DeviceActor(loaded(*feeds)), sent("5"))
+        assert [r.feed_num for r in outcome.unit.readings] == [1]
 
 
 def test_of_many_shared_feeds_an_actor_has_those_that_its_device_wrote() -> None:
     many = [some_feed(f"s{n}", n, device_id=None) for n in range(2, 1_000)]
     actor = DeviceActor(loaded(some_feed("t", 1), *many, raised={7: NOW}))
     assert actor._feeds.nums == {1, 7}
-    tell(actor, said("5", "feeds/s3"))
+    step(actor, sent("5", "feeds/s3"))
     assert actor._feeds.nums == {1, 7, 3}
     changed = loaded(some_feed("t", 1), *(msgspec.structs.replace(f, enabled=False) for f in many))
     actor.step(Configured(loaded=changed, read=2, done=lambda: None), NOW)
     assert actor._feeds.nums == {1, 7, 3}
-    refused = tell(actor, said("6", "feeds/s3")).unit.rejections
+    refused = step(actor, sent("6", "feeds/s3")).unit.rejections
     assert [rejection.reason for rejection in refused] == ["feed_disabled"]
 
 
 def test_ten_notices_a_minute_and_no_more() -> None:
     actor = DeviceActor(loaded())
-    count = sum(len(tell(actor, said("{", at_us=NOW + n)).notices) for n in range(30))
+    count = sum(len(step(actor, sent("{", at_us=NOW + n)).notices) for n in range(30))
     assert count == 10
-    assert len(tell(actor, said("{", at_us=NOW + 61 * SECOND)).notices) == 1
+    assert len(step(actor, sent("{", at_us=NOW + 61 * SECOND)).notices) == 1
 
 
 def test_any_message_shows_that_the_device_lives() -> None:
     actor = DeviceActor(loaded())
-    told = tell(actor, said("5"))
-    assert told.unit.state is not None
-    assert (told.unit.state.state.status, told.unit.state.state.last_seen_us) == ("online", NOW)
+    outcome = step(actor, sent("5"))
+    assert outcome.unit.state is not None
+    assert (outcome.unit.state.state.status, outcome.unit.state.state.last_seen_us) == (
+        "online",
+        NOW,
+    )
     # A second later that is no news; eleven seconds later it is.
-    assert tell(actor, said("5", at_us=NOW + SECOND)).unit.state is None
-    assert tell(actor, said("5", at_us=NOW + 11 * SECOND)).unit.state is not None
+    assert step(actor, sent("5", at_us=NOW + SECOND)).unit.state is None
+    assert step(actor, sent("5", at_us=NOW + 11 * SECOND)).unit.state is not None
 
 
 def test_a_status_sets_what_it_says_and_the_version_grows() -> None:
     actor = DeviceActor(loaded())
-    told = tell(actor, said('{"status": "sleeping", "latitude": 21, "session": 3}', "status"))
-    state = told.devices[-1].state
+    outcome = step(actor, sent('{"status": "sleeping", "latitude": 21, "session": 3}', "status"))
+    state = outcome.devices[-1].state
     assert (state.status, state.latitude, state.session, state.version) == ("sleeping", 21, 3, 1)
-    told = tell(actor, said('{"temperature": 4}', "status", at_us=NOW + 1))
-    assert told.devices[-1].state.version == 2
-    assert told.devices[-1].state.latitude == 21
+    outcome = step(actor, sent('{"temperature": 4}', "status", at_us=NOW + 1))
+    assert outcome.devices[-1].state.version == 2
+    assert outcome.devices[-1].state.latitude == 21
 
 
 def test_a_late_status_sets_nothing() -> None:
     actor = DeviceActor(loaded())
-    tell(actor, said('{"temperature": 4, "ts": 1790000000}', "status"))
-    tell(actor, said('{"temperature": 3, "ts": 1789999990}', "status"))
+    step(actor, sent('{"temperature": 4, "ts": 1790000000}', "status"))
+    step(actor, sent('{"temperature": 3, "ts": 1789999990}', "status"))
     assert actor.device.state.temperature == 4
 
 
 def test_a_will_of_an_earlier_boot_does_not_turn_the_device_off() -> None:
     actor = DeviceActor(loaded())
-    tell(actor, said('{"status": "online", "session": 5}', "status"))
-    tell(actor, said('{"status": "offline", "session": 4}', "status", at_us=NOW + 1))
+    step(actor, sent('{"status": "online", "session": 5}', "status"))
+    step(actor, sent('{"status": "offline", "session": 4}', "status", at_us=NOW + 1))
     assert actor.device.state.status == "online"
-    tell(actor, said('{"status": "offline", "session": 5}', "status", at_us=NOW + 2))
+    step(actor, sent('{"status": "offline", "session": 5}', "status", at_us=NOW + 2))
     assert actor.device.state.status == "offline"
 
 
 def test_an_offline_without_a_session_counts() -> None:
     actor = DeviceActor(loaded())
-    tell(actor, said('{"status": "online", "session": 5}', "status"))
-    tell(actor, said('{"status": "offline"}', "status", at_us=NOW + 1))
+    step(actor, sent('{"status": "online", "session": 5}', "status"))
+    step(actor, sent('{"status": "offline"}', "status", at_us=NOW + 1))
     assert actor.device.state.status == "offline"
     assert actor.device.state.last_seen_us == NOW
 
 
 def test_a_reading_that_arrived_before_the_will_revives_nobody() -> None:
     actor = DeviceActor(loaded())
-    tell(actor, said('{"status": "online"}', "status"))
-    tell(actor, said('{"status": "offline"}', "status", at_us=NOW + 2))
-    tell(actor, said("5", at_us=NOW + 1))  # status goes first in the mailbox
+    step(actor, sent('{"status": "online"}', "status"))
+    step(actor, sent('{"status": "offline"}', "status", at_us=NOW + 2))
+    step(actor, sent("5", at_us=NOW + 1))  # status goes first in the mailbox
     assert actor.device.state.status == "offline"
-    tell(actor, said("5", at_us=NOW + 3))
+    step(actor, sent("5", at_us=NOW + 3))
     assert actor.device.state.status == "online"
 
 
 def test_a_retained_status_sets_fields_and_never_presence() -> None:
     actor = DeviceActor(loaded())
-    tell(actor, said('{"status": "online", "temperature": 4}', "status", retained=True))
+    step(actor, sent('{"status": "online", "temperature": 4}', "status", retained=True))
     state = actor.device.state
     assert (state.status, state.last_seen_us, state.temperature) == ("offline", None, 4)
-    tell(actor, said('{"temperature": 9}', "status", retained=True, at_us=NOW + 1))
+    step(actor, sent('{"temperature": 9}', "status", retained=True, at_us=NOW + 1))
     assert actor.device.state.temperature == 4  # of unknown age: it replaces nothing
 
 
 def test_of_two_states_of_one_instant_the_one_that_comes_again_was_the_earlier() -> None:
     """A report whose acknowledgement was lost came after the next, and overwrote it (seed 1679)."""
     actor = DeviceActor(loaded())
-    tell(actor, said('{"ts": 1790000000, "temperature": 5}', "status"))
-    again = said('{"ts": 1790000000, "temperature": 4}', "status", again=True)
-    assert tell(actor, again).unit.state is None
+    step(actor, sent('{"ts": 1790000000, "temperature": 5}', "status"))
+    again = sent('{"ts": 1790000000, "temperature": 4}', "status", again=True)
+    assert step(actor, again).unit.state is None
     assert actor.device.state.temperature == 5
 
 
 def test_a_redelivered_status_without_ts_revives_nobody() -> None:
     actor = DeviceActor(loaded())
-    told = tell(actor, said('{"status": "online"}', "status", again=True))
+    outcome = step(actor, sent('{"status": "online"}', "status", again=True))
     assert actor.device.state.status == "offline"
-    assert told.unit.state is None
+    assert outcome.unit.state is None
 
 
 def test_what_cannot_be_a_commands_id_is_kept_as_refused() -> None:
-    message = said('{"status": "delivered"}', "commands/c1/ack")
-    assert tell(DeviceActor(loaded()), message).reasons == [Reason.UNKNOWN_COMMAND]
+    message = sent('{"status": "delivered"}', "commands/c1/ack")
+    assert step(DeviceActor(loaded()), message).reasons == [Reason.UNKNOWN_COMMAND]
 
 
 def test_new_settings_hold_from_the_message_on_and_event_time_stays() -> None:
-    seat = DeviceSlot(loaded(some_feed(max_value=10.0)))
-    seat.step(said('{"value": 5, "ts": 1790000000}'), NOW)
+    slot = DeviceSlot(loaded(some_feed(max_value=10.0)))
+    slot.step(sent('{"value": 5, "ts": 1790000000}'), NOW)
     done: list[bool] = []
     changed = loaded(some_feed(max_value=100.0))
-    seat.step(Configured(loaded=changed, read=1, done=lambda: done.append(True)), NOW)
+    slot.step(Configured(loaded=changed, read=1, done=lambda: done.append(True)), NOW)
     assert done == [True]
-    told = Told(seat.step(said('{"value": 50, "ts": 1789999999}'), NOW))
-    assert [r.value for r in told.unit.readings] == [50.0]
-    assert told.values == []
+    outcome = Outcome(slot.step(sent('{"value": 50, "ts": 1789999999}'), NOW))
+    assert [r.value for r in outcome.unit.readings] == [50.0]
+    assert outcome.values == []
 
 
 def test_settings_that_were_read_before_the_actor_was_built_change_nothing() -> None:
-    """They waited in the mailbox of an actor that failed; a deletion among them emptied the seat of
-    the device that was made since."""
-    seat = DeviceSlot(loaded(some_feed(max_value=10.0)), read=7)
+    """They waited in the mailbox of an actor that failed; a deletion among them removed the device
+    that was created since."""
+    slot = DeviceSlot(loaded(some_feed(max_value=10.0)), read=7)
     done: list[bool] = []
-    seat.step(Configured(loaded=None, read=6, done=lambda: done.append(True)), NOW)
+    slot.step(Configured(loaded=None, read=6, done=lambda: done.append(True)), NOW)
     assert done == [True]
-    assert [r.value for r in Told(seat.step(said("5"), NOW)).unit.readings] == [5.0]
+    assert [r.value for r in Outcome(slot.step(sent("5"), NOW)).unit.readings] == [5.0]
 
 
-def test_a_device_that_is_made_takes_the_seat_of_nobody_and_leaves_it_when_deleted() -> None:
-    seat = DeviceSlot(None)
-    nobody = Told(seat.step(said("5"), NOW))
-    assert (nobody.unit.unowned, nobody.unit.rejections) == (1, ())
-    seat.step(Configured(loaded=loaded(), read=1, done=lambda: None), NOW)
-    assert len(Told(seat.step(said("5"), NOW)).unit.readings) == 1
-    seat.step(Configured(loaded=None, read=2, done=lambda: None), NOW)
-    assert Told(seat.step(said("5"), NOW)).unit.unowned == 1
+def test_a_slot_has_an_actor_from_the_creation_of_its_device_to_its_deletion() -> None:
+    slot = DeviceSlot(None)
+    unknown = Outcome(slot.step(sent("5"), NOW))
+    assert (unknown.unit.unowned, unknown.unit.rejections) == (1, ())
+    slot.step(Configured(loaded=loaded(), read=1, done=lambda: None), NOW)
+    assert len(Outcome(slot.step(sent("5"), NOW)).unit.readings) == 1
+    slot.step(Configured(loaded=None, read=2, done=lambda: None), NOW)
+    assert Outcome(slot.step(sent("5"), NOW)).unit.unowned == 1
+
+
+def test_the_lease_of_a_device_that_another_process_deleted_ends() -> None:
+    """It was asked for again and again, and its actor started each time."""
+    key = some_device().key
+    assert DeviceSlot(None).step(LeaseExpired(key=key, after_s=300), NOW) == [LeaseEnded(key=key)]
 
 
 def test_an_announcement_tells_the_state_as_it_is() -> None:
     actor = DeviceActor(loaded())
-    tell(actor, said('{"temperature": 4}', "status"))
+    step(actor, sent('{"temperature": 4}', "status"))
     (effect,) = actor.step(Announce(), NOW)
     assert isinstance(effect, Live) and isinstance(effect.event, DeviceChanged)
     assert effect.event.device.state.temperature == 4
 
 
 def test_a_message_that_kills_is_set_aside_with_its_receipt() -> None:
-    told = Told(DeviceActor(loaded()).set_aside(said("5", receipt="r"), "ValueError: x"))
-    assert told.reasons == [Reason.INTERNAL_ERROR]
-    assert told.unit.receipt == "r"
+    outcome = Outcome(DeviceActor(loaded()).set_aside(sent("5", receipt="r"), "ValueError: x"))
+    assert outcome.reasons == [Reason.INTERNAL_ERROR]
+    assert outcome.unit.receipt == "r"
 
 
 def test_a_late_reading_neither_clears_nor_raises_an_alarm_after_a_restart() -> None:
     feed = some_feed(max_value=10.0, on_violation="flag", last_us=NOW, last_value=11.0)
     late = '{"value": %d, "ts": 1789999000}'
     opened = DeviceActor(loaded(feed, raised={1: NOW - SECOND}))
-    assert tell(opened, said(late % 5)).unit.alarms == ()
+    assert step(opened, sent(late % 5)).unit.alarms == ()
     quiet = DeviceActor(loaded(feed))
-    assert tell(quiet, said(late % 50)).unit.alarms == ()
+    assert step(quiet, sent(late % 50)).unit.alarms == ()
 
 
 def test_a_new_device_under_an_old_code_inherits_nothing() -> None:
-    seat = DeviceSlot(loaded(state=DeviceState(session=500, status="offline")))
+    slot = DeviceSlot(loaded(state=DeviceState(session=500, status="offline")))
     new = LoadedDevice(device=some_device(num=2), feeds=())
-    seat.step(Configured(loaded=new, read=1, done=lambda: None), NOW)
-    told = Told(seat.step(said('{"status": "online", "session": 1}', "status"), NOW))
-    assert told.devices[-1].state.session == 1
+    slot.step(Configured(loaded=new, read=1, done=lambda: None), NOW)
+    outcome = Outcome(slot.step(sent('{"status": "online", "session": 1}', "status"), NOW))
+    assert outcome.devices[-1].state.session == 1
 
 
 def test_a_message_of_many_readings_that_is_set_aside_counts_them_all() -> None:
-    told = Told(DeviceSlot(loaded()).set_aside(said('{"t": 1, "u": 2}', "feeds"), "ValueError: x"))
-    assert sum(r.readings for r in told.unit.rejections) == 2
+    outcome = Outcome(
+        DeviceSlot(loaded()).set_aside(sent('{"t": 1, "u": 2}', "feeds"), "ValueError: x")
+    )
+    assert sum(r.readings for r in outcome.unit.rejections) == 2
 
 
 def test_settings_that_kill_are_given_up_without_a_refusal() -> None:

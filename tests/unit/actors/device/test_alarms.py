@@ -21,7 +21,7 @@ from protocol.messages import (
     Live,
 )
 from protocol.records import DeviceState, WriteUnit
-from tests.unit.makers import NOW, SECOND, loaded, said, some_alarm, some_feed
+from tests.unit.makers import NOW, SECOND, loaded, sent, some_alarm, some_feed
 
 ONLINE = DeviceState(version=5, status="online", last_seen_us=NOW)
 
@@ -32,7 +32,7 @@ def actor(*, state: DeviceState | None = None, **rule: Any) -> DeviceActor:
 
 
 def hear(device: DeviceActor, value: float, at_s: float) -> list[Any]:
-    message = said(str(value), at_us=NOW + round(at_s * SECOND))
+    message = sent(str(value), at_us=NOW + round(at_s * SECOND))
     return list(device.step(message, NOW + round(at_s * SECOND)))
 
 
@@ -62,8 +62,16 @@ def test_an_alarm_is_raised_and_cleared_at_once_and_shown() -> None:
 
 def test_an_alarm_after_n_in_a_row_counts_again_after_a_value_inside() -> None:
     device = actor(after_count=3)
-    told = [states(hear(device, value, n)) for n, value in enumerate((11, 11, 9, 11, 11, 11, 11))]
-    assert told == [["pending"], ["pending"], ["dropped"], ["pending"], ["pending"], ["active"], []]
+    found = [states(hear(device, value, n)) for n, value in enumerate((11, 11, 9, 11, 11, 11, 11))]
+    assert found == [
+        ["pending"],
+        ["pending"],
+        ["dropped"],
+        ["pending"],
+        ["pending"],
+        ["active"],
+        [],
+    ]
 
 
 def test_a_pending_alarm_is_not_shown_and_survives_its_actor() -> None:
@@ -120,8 +128,8 @@ def test_a_value_inside_calls_off_the_wait() -> None:
 
 def test_an_open_alarm_clears_only_by_its_hysteresis() -> None:
     device = actor(hysteresis=2.0)
-    told = [states(hear(device, value, n)) for n, value in enumerate((11, 9.5, 8.1, 8.0))]
-    assert told == [["active"], [], [], ["cleared"]]
+    found = [states(hear(device, value, n)) for n, value in enumerate((11, 9.5, 8.1, 8.0))]
+    assert found == [["active"], [], [], ["cleared"]]
 
 
 def test_a_late_value_neither_raises_nor_counts_nor_clears() -> None:
@@ -141,9 +149,9 @@ def test_the_same_alarm_has_the_same_id_however_often_it_is_judged() -> None:
 @pytest.mark.parametrize("change", [{"enabled": False}, {"max_value": None}])
 def test_settings_that_watch_no_more_end_the_alarm(change: dict[str, Any]) -> None:
     feed = some_feed(max_value=10.0)
-    seat = DeviceSlot(loaded(feed, raised={1: NOW}))
+    slot = DeviceSlot(loaded(feed, raised={1: NOW}))
     changed = loaded(msgspec.structs.replace(feed, **change))
-    effects = list(seat.step(Configured(loaded=changed, read=1, done=lambda: None), NOW + SECOND))
+    effects = list(slot.step(Configured(loaded=changed, read=1, done=lambda: None), NOW + SECOND))
     assert states(effects) == ["cleared"]
 
 
@@ -151,7 +159,11 @@ def test_settings_that_watch_no_more_end_the_alarm(change: dict[str, Any]) -> No
 
 
 def expire(device: DeviceActor, at_s: float = 300, after_s: int = 300) -> list[Any]:
-    return list(device.step(LeaseExpired(after_s=after_s), NOW + round(at_s * SECOND)))
+    return list(
+        device.step(
+            LeaseExpired(key=device.device.key, after_s=after_s), NOW + round(at_s * SECOND)
+        )
+    )
 
 
 def test_a_silent_device_is_offline_with_an_alarm_until_its_next_message() -> None:
@@ -197,7 +209,7 @@ def test_new_settings_resize_the_lease_of_a_device_that_is_online() -> None:
 
 def test_a_device_that_says_it_is_offline_has_no_lease() -> None:
     device = actor(state=ONLINE)
-    effects = device.step(said('{"status": "offline"}', "status", at_us=NOW + SECOND), NOW)
+    effects = device.step(sent('{"status": "offline"}', "status", at_us=NOW + SECOND), NOW)
     assert [type(e) for e in effects if isinstance(e, LeaseEnded | LeaseRenewed)] == [LeaseEnded]
 
 
@@ -205,7 +217,7 @@ def test_a_device_that_says_it_is_offline_has_no_lease() -> None:
 def test_a_message_that_is_set_aside_shows_a_living_device(status: str) -> None:
     """It turned online without a lease, and stayed so however long it was silent."""
     device = actor(state=DeviceState(version=5, status=status, last_seen_us=NOW))
-    effects = device.set_aside(said("1", at_us=NOW + SECOND), "ValueError: x")
+    effects = device.set_aside(sent("1", at_us=NOW + SECOND), "ValueError: x")
     assert device.device.state.status == "online"
     assert [e.after_s for e in effects if isinstance(e, LeaseRenewed)] == [300]
 
@@ -216,13 +228,13 @@ def test_every_first_delivery_renews_the_lease_and_nothing_else_does() -> None:
         effects = device.step(message, NOW + SECOND)
         return any(isinstance(e, LeaseRenewed) for e in effects)
 
-    assert renewed(said("1"))
-    assert renewed(said("no number"))
-    assert renewed(said('{"temperature": 1}', "status"))
-    assert renewed(said('{"status": "delivered"}', "commands/c/ack"))
-    assert not renewed(said("1", again=True))
-    assert not renewed(said("1", retained=True))
-    assert not renewed(said('{"status": "online"}', "status", retained=True))
+    assert renewed(sent("1"))
+    assert renewed(sent("no number"))
+    assert renewed(sent('{"temperature": 1}', "status"))
+    assert renewed(sent('{"status": "delivered"}', "commands/c/ack"))
+    assert not renewed(sent("1", again=True))
+    assert not renewed(sent("1", retained=True))
+    assert not renewed(sent('{"status": "online"}', "status", retained=True))
 
 
 @pytest.mark.parametrize("how", [{"again": True}, {"retained": True}])
@@ -232,12 +244,12 @@ def test_neither_a_redelivery_nor_a_retained_status_revives_the_dead(
 ) -> None:
     device = actor(state=ONLINE)
     expire(device)
-    word = said('{"status": "online"' + ts + "}", "status", at_us=NOW + 400 * SECOND, **how)
-    device.step(word, 0)
+    message = sent('{"status": "online"' + ts + "}", "status", at_us=NOW + 400 * SECOND, **how)
+    device.step(message, 0)
     assert device.device.state.status == "offline"
 
 
-def test_an_offline_alarm_that_was_open_before_a_restart_is_cleared_by_the_next_word() -> None:
+def test_an_offline_alarm_that_was_open_before_a_restart_is_cleared_by_the_next_message() -> None:
     state = DeviceState(version=5, status="offline", last_seen_us=NOW)
     known = some_alarm(1, feed_num=None, feed_id=None, kind="offline")
     device = DeviceActor(msgspec.structs.replace(loaded(state=state), alarms=(known,)))

@@ -87,7 +87,7 @@ async def test_an_actor_is_told_exactly_when_its_devices_lease_ends(flowing: Sce
     await trio.sleep_until(1_399.9)
     assert flowing.sent == []
     await trio.sleep_until(1_401)
-    assert flowing.sent == [(1_400, KEY, LeaseExpired(after_s=300))]
+    assert flowing.sent == [(1_400, KEY, LeaseExpired(key=KEY, after_s=300))]
 
 
 @virtual

@@ -11,10 +11,10 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.device.registry import Devices
 from actors.runtime.supervisor import Supervisor
 from protocol.messages import AlarmDue, LeaseExpired
-from tests.unit.makers import NOW, USER, said
+from tests.unit.makers import NOW, USER, sent
 
 KEY = (USER, "d1")
-EXPIRED = LeaseExpired(after_s=300)
+EXPIRED = LeaseExpired(key=KEY, after_s=300)
 
 
 def ignored(*_: Any) -> None:
@@ -38,7 +38,7 @@ async def waiting(devices: Devices) -> list[Any]:
 
 
 async def test_a_lease_runs_out_only_while_nothing_of_the_device_waits(devices: Devices) -> None:
-    message = said("1")
+    message = sent("1")
     assert devices.hand_over(message)
     assert not devices.send(KEY, EXPIRED)
     assert await waiting(devices) == [message]
@@ -51,14 +51,14 @@ async def test_what_comes_after_a_lease_ran_out_is_handled_after_it(
 ) -> None:
     """A status goes before readings, and would have been overtaken by the end of the lease that it
     renewed."""
-    message = said('{"status": "online"}' if tail == "status" else "1", tail)
+    message = sent('{"status": "online"}' if tail == "status" else "1", tail)
     assert devices.send(KEY, EXPIRED)
     assert devices.hand_over(message)
     assert await waiting(devices) == [EXPIRED, message]
 
 
 async def test_an_alarm_is_due_behind_all_readings_that_came_before(devices: Devices) -> None:
-    message, due = said("1"), AlarmDue(feed_num=1, since_us=NOW)
+    message, due = sent("1"), AlarmDue(feed_num=1, since_us=NOW)
     assert devices.hand_over(message)
     assert devices.send(KEY, due)
     assert await waiting(devices) == [message, due]
