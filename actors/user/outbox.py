@@ -37,11 +37,11 @@ class Filter(msgspec.Struct, frozen=True):
     feed_ids: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, wish: Subscribe) -> "Filter":
+    def of(cls, asked: Subscribe) -> "Filter":
         return cls(
-            frozenset(CHANNELS if wish.channels is None else wish.channels),
-            None if wish.device_ids is None else frozenset(wish.device_ids),
-            None if wish.feed_ids is None else frozenset(wish.feed_ids),
+            frozenset(CHANNELS if asked.channels is None else asked.channels),
+            None if asked.device_ids is None else frozenset(asked.device_ids),
+            None if asked.feed_ids is None else frozenset(asked.feed_ids),
         )
 
     def wants(self, event: Event) -> bool:
