@@ -63,12 +63,12 @@ from protocol.messages import (
     ArmAlarm,
     CameOnline,
     DeviceEffect,
-    Foreign,
     LeaseEnded,
     LeaseRenewed,
     LeaseResized,
     Live,
     Notice,
+    UnknownAck,
 )
 from protocol.records import WriteUnit
 
@@ -362,7 +362,7 @@ class Service:
             self.due("rollups", self.scheduler.rolling.wanted_us())
         for change in committed.unknown:
             topic = change.otherwise.topic
-            self.devices.tell(change.device, Foreign(topic=topic))
+            self.devices.tell(change.device, UnknownAck(topic=topic))
 
     def _perform(self, effect: DeviceEffect) -> None:
         if self.leadership.gives_up and not isinstance(effect, WriteUnit):

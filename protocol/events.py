@@ -76,7 +76,7 @@ class DeviceChanged(_Event, frozen=True, dict=True):
         return {"type": "device_update", "device": device_view(self.device)}
 
 
-class DeviceGone(_Event, frozen=True, dict=True):
+class DeviceRemoved(_Event, frozen=True, dict=True):
     """A device was deleted."""
 
     device_id: str
@@ -226,7 +226,7 @@ class Staleness(_Event, frozen=True, dict=True):
 
 
 OfDevice = AlarmChanged | CommandChanged | ScheduleChanged | OccurrenceChanged
-Event = DeviceChanged | DeviceGone | FeedValue | OfDevice | DeviceList | Staleness
+Event = DeviceChanged | DeviceRemoved | FeedValue | OfDevice | DeviceList | Staleness
 
 
 def framed(event: Event, seq: int) -> bytes:

@@ -89,7 +89,7 @@ class AlarmDue(_Message, frozen=True, kw_only=True):
     since_us: int
 
 
-class Foreign(_Message, frozen=True, kw_only=True):
+class UnknownAck(_Message, frozen=True, kw_only=True):
     """The device acknowledged a command that does not exist."""
 
     topic: str
@@ -104,7 +104,7 @@ DeviceMessage = (
     | Announce
     | LeaseExpired
     | AlarmDue
-    | Foreign
+    | UnknownAck
 )
 TimerMessage = LeaseExpired | AlarmDue
 FromDevice = ReadingsSaid | StatusSaid | AckSaid | Unreadable

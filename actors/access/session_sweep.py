@@ -1,7 +1,7 @@
 """What the broker keeps goes with the login that it belongs to.
 
-    await sweep.device_gone(device.client_id)
-    await sweep.listener_gone(listener.username)
+    await sweep.device_deleted(device.client_id)
+    await sweep.listener_deleted(listener.username)
     nursery.start_soon(sweep.run)
 
 Each session holds subscriptions, of which the broker has a bounded number for everybody, and what
@@ -31,7 +31,7 @@ ASKED_MAX = 1_000  # names in one question to the store
 
 class SessionSweep:
     """Attributes:
-    forgotten: how many sessions sweeps found whose login, or whose client, was gone.
+    forgotten: how many sessions sweeps found whose login was deleted, or whose client left.
     """
 
     def __init__(self, store: Store, logins: Logins) -> None:
@@ -40,11 +40,11 @@ class SessionSweep:
         self._logins = logins
         self._bell = trio.Event()
 
-    async def device_gone(self, client_id: str) -> None:
+    async def device_deleted(self, client_id: str) -> None:
         """A device was deleted, and so was its login. Never fails."""
         await self._now_or_soon(partial(self._logins.forget, client_id))
 
-    async def listener_gone(self, username: str) -> None:
+    async def listener_deleted(self, username: str) -> None:
         """A listener was deleted, or has another name now. Never fails."""
         await self._now_or_soon(partial(self._logins.forget_user, username))
 
@@ -70,7 +70,7 @@ class SessionSweep:
                 await trio.sleep(AGAIN_S)
 
     async def sweep(self) -> None:
-        """Delete what belongs to nobody. Raises `Unavailable`."""
+        """Delete sessions without a login. Raises `Unavailable`."""
         kept = await self._logins.kept()
         found = 0
         for start in range(0, len(kept), ASKED_MAX):
@@ -90,8 +90,8 @@ class SessionSweep:
             log.info("sessions at the broker deleted", sessions=found, subscriptions=cleared)
 
     async def _left_over(self, kept: Sequence[KeptSession]) -> list[str]:
-        """Client ids whose login is gone, or which were there for one connection only. Names that
-        Roost never issued are those of the operator, or ours."""
+        """Client ids whose login was deleted, or that were there for one connection only. Names
+        that Roost never issued are the operator's, or ours."""
         names = {each.client_id: username_of(each.client_id) for each in kept}
         asked = [name for name in dict.fromkeys(names.values()) if name is not None]
         issued = await self._store.issued(asked) if asked else set()

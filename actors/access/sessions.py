@@ -1,10 +1,10 @@
-"""Who is signed in: sessions of the store, kept at hand while somebody tells when they end.
+"""Who is signed in: sessions of the store, cached while the store notifies us of every change.
 
     found = await sessions.find(jti)                # (session, user), or None
     with sessions.watch(jti) as ended: ...          # set when the session ends, wherever that is
     await sessions.end(user_id, [jti])
 
-What is at hand counts only while the store tells of every change (`PeopleStore.follow_people`);
+The cache counts only while the store's notifications arrive (`PeopleStore.follow_people`);
 otherwise the store is asked each time.
 """
 
@@ -36,26 +36,26 @@ class Sessions:
     """Usage: `nursery.start_soon(sessions.run)`.
 
     Args:
-        told: hears of every change, too.
-        told_again: hears of users of whom something older may have been published.
-        begun: called when that begins: what changed before was perhaps not told.
-        check_s: how often the line to the store is tried when it tells nothing.
+        check_s: how often the connection to the store is tried while no notification arrives.
+        changed: called with the id of each session that ended and of each user that changed.
+        overwritten: called with users for whom something older may have been published.
+        begun: called when notifications begin: of what changed before, none may have arrived.
     """
 
     def __init__(
         self,
         store: Store,
         check_s: float,
-        told: Callable[[str], None] = lambda changed: None,
-        told_again: Callable[[str], None] = lambda user_id: None,
+        changed: Callable[[str], None] = lambda changed_id: None,
+        overwritten: Callable[[str], None] = lambda user_id: None,
         begun: Callable[[], None] = lambda: None,
     ) -> None:
         self.asked = 0  # how often the store was
-        self.misunderstood = 0  # notices of the store that name nobody
+        self.misunderstood = 0  # notifications of the store that hold no id
         self._store = store
         self._check_s = check_s
-        self._told = told
-        self._told_again = told_again
+        self._changed = changed
+        self._overwritten = overwritten
         self._begun = begun
         self._kept: OrderedDict[str, Found] = OrderedDict()
         self._watched: dict[str, list[trio.Event]] = {}
@@ -79,41 +79,42 @@ class Sessions:
         return found
 
     async def end(self, user_id: str, session_ids: Collection[str]) -> list[str]:
-        """End sessions, and the sockets that stand on them; answers with those that there were."""
+        """End sessions, and the sockets that stand on them; returns those that there were."""
         ended = await self._store.delete_sessions(user_id, session_ids)
         for session_id in ended:
-            self.heard(session_id)
+            self.invalidate(session_id)
         return ended
 
     def _noticed(self, payload: str) -> None:
-        """The store tells of a change. Every role of its server may send such a notice, so what is
-        no id is counted and means nothing."""
+        """The store notified us of a change. Every role of its server may send such a notification,
+        so one that holds no id is counted and ignored."""
         named = payload.removeprefix(AGAIN)
         if is_uuid(payload):
-            self.heard(payload)
+            self.invalidate(payload)
         elif is_uuid(named):
-            self._told_again(named)
+            self._overwritten(named)
         else:
             self.misunderstood += 1
             log.debug("notice not understood", payload=payload[:100])
 
-    def heard(self, changed: str) -> None:
-        """A session with this id has ended, or a user with this id is another now."""
+    def invalidate(self, changed_id: str) -> None:
+        """A session with this id has ended, or the user with this id changed."""
         self._changes += 1
-        self._told(changed)
-        self._kept.pop(changed, None)
-        for session_id in [s for s, (_, user) in self._kept.items() if user.id == changed]:
+        self._changed(changed_id)
+        self._kept.pop(changed_id, None)
+        for session_id in [s for s, (_, user) in self._kept.items() if user.id == changed_id]:
             del self._kept[session_id]
-        for ended in self._watched.get(changed, ()):
+        for ended in self._watched.get(changed_id, ()):
             ended.set()
 
     def changed(self, user_id: str, *, signed_out: bool) -> None:
-        """This process has changed a user, perhaps ended all their sessions: before it is told."""
-        mine = [s for s, (_, user) in self._kept.items() if user.id == user_id]
-        self.heard(user_id)
+        """This process has changed a user, and perhaps ended all their sessions: the notification
+        is not waited for."""
+        of_user = [s for s, (_, user) in self._kept.items() if user.id == user_id]
+        self.invalidate(user_id)
         if signed_out:
-            for session_id in mine:
-                self.heard(session_id)
+            for session_id in of_user:
+                self.invalidate(session_id)
 
     @contextmanager
     def watch(self, session_id: str) -> Iterator[trio.Event]:
@@ -129,7 +130,7 @@ class Sessions:
                 del self._watched[session_id]
 
     async def run(self) -> None:
-        """Hear of changes for ever; when that begins anew, look what was missed."""
+        """Follow changes for ever; each time that this begins, look for what was missed."""
         while True:
             begun = trio.Event()
             try:
@@ -153,4 +154,4 @@ class Sessions:
             asked = watched[start : start + ASKED_MAX]
             alive = await self._store.sessions_alive(asked)
             for session_id in set(asked) - alive:
-                self.heard(session_id)
+                self.invalidate(session_id)

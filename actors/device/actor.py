@@ -24,13 +24,13 @@ from protocol.messages import (
     Configured,
     DeviceEffect,
     DeviceMessage,
-    Foreign,
     FromDevice,
     LeaseExpired,
     Live,
     ReadingsSaid,
     StatusSaid,
     TimerMessage,
+    UnknownAck,
     Unreadable,
 )
 from protocol.records import (
@@ -78,7 +78,7 @@ class DeviceActor:
                 return self._fall_silent(message, now_us)
             case AlarmDue():
                 return self._changed_alarms(self._feeds.raise_due(message))
-            case Foreign(topic=topic):
+            case UnknownAck(topic=topic):
                 return self._notice(topic, Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND), now_us)
             case _:
                 assert_never(message)

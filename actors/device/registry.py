@@ -24,10 +24,10 @@ from protocol.messages import (
     Configured,
     DeviceEffect,
     DeviceMessage,
-    Foreign,
     FromDevice,
     LeaseExpired,
     TimerMessage,
+    UnknownAck,
 )
 from protocol.records import LoadedDevice
 
@@ -164,7 +164,7 @@ class Devices:
         if not self._cells:
             self._retired.set()
 
-    def tell(self, key: Key, message: Foreign) -> None:
+    def tell(self, key: Key, message: UnknownAck) -> None:
         """Give it to the device's actor if that lives; otherwise nobody needs to know."""
         cell = self._cells.get(key)
         if cell is not None:

@@ -1,17 +1,17 @@
 """What stands where a device is found: its actor while it exists, else `UnknownDevice`."""
 
 from actors.device.actor import DeviceActor
-from protocol.events import DeviceGone
+from protocol.events import DeviceRemoved
 from protocol.messages import (
     Announce,
     Configured,
     DeviceEffect,
     DeviceMessage,
-    Foreign,
     FromDevice,
     LeaseEnded,
     LeaseExpired,
     Live,
+    UnknownAck,
 )
 from protocol.records import LoadedDevice, WriteUnit
 
@@ -74,7 +74,7 @@ class DeviceSlot:
         ):
             return []
         device = self._actor.device
-        event = DeviceGone(device.id)
+        event = DeviceRemoved(device.id)
         live = Live(user_id=device.user_id, device_code=device.code, event=event)
         return [live, LeaseEnded(key=device.key)]
 
@@ -85,7 +85,7 @@ class DeviceSlot:
     def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
         if isinstance(message, Configured):
             message.done()
-        if isinstance(message, Configured | Announce | Foreign):
+        if isinstance(message, Configured | Announce | UnknownAck):
             return []
         if isinstance(self._actor, DeviceActor):
             return self._actor.set_aside(message, error)

@@ -12,8 +12,8 @@ from actors.user.outbox import Outbox, is_newer
 from protocol.events import (
     CommandChanged,
     DeviceChanged,
-    DeviceGone,
     DeviceList,
+    DeviceRemoved,
     Event,
     FeedValue,
     OccurrenceChanged,
@@ -41,7 +41,7 @@ class UserActor:
     def __init__(self) -> None:
         self._outboxes: dict[int, Outbox] = {}
         self._newest: dict[str, Device] = {}
-        self._gone: set[str] = set()
+        self._removed: set[str] = set()
         self._feed_us: dict[str, int] = {}
         # By an event's key, last changed last. A dict would look for its first through all that
         # were deleted before it.
@@ -64,13 +64,13 @@ class UserActor:
                 return []
             case Renewed():
                 self._newest.clear()
-                self._gone.clear()
+                self._removed.clear()
                 for outbox in self._outboxes.values():
                     outbox.hold()
                 return [ReadSnapshot(outbox=outbox) for outbox in self._outboxes.values()]
             case GivenUp():
                 self._newest.clear()
-                self._gone.clear()
+                self._removed.clear()
                 self._feed_us.clear()
                 for outbox in self._outboxes.values():
                     outbox.forget()
@@ -94,11 +94,11 @@ class UserActor:
                 if known is not None and not is_newer(device, known):
                     return False
                 self._newest[device.id] = device
-                self._gone.discard(device.id)
+                self._removed.discard(device.id)
                 return True
-            case DeviceGone(device_id=device_id):
+            case DeviceRemoved(device_id=device_id):
                 self._newest.pop(device_id, None)
-                self._gone.add(device_id)
+                self._removed.add(device_id)
                 return True
             case FeedValue(feed_id=feed_id, ts_us=ts_us):
                 # Of a shared feed, another device may have said something newer.
@@ -128,7 +128,7 @@ class UserActor:
             newest = self._newest.get(device.id)
             if newest is not None and newest.state.version >= device.state.version:
                 device = newest
-            if device.id not in self._gone:
+            if device.id not in self._removed:
                 merged.append(device)
                 self._newest[device.id] = device  # older news may still wait behind the snapshot
         return DeviceList(tuple(merged))

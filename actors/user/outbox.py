@@ -13,8 +13,8 @@ from protocol.events import (
     AlarmChanged,
     CommandChanged,
     DeviceChanged,
-    DeviceGone,
     DeviceList,
+    DeviceRemoved,
     Event,
     FeedValue,
     OccurrenceChanged,
@@ -50,7 +50,7 @@ class Filter(msgspec.Struct, frozen=True):
         match event:
             case DeviceChanged(device=device):
                 return self.device_ids is None or device.id in self.device_ids
-            case DeviceGone(device_id=device_id):
+            case DeviceRemoved(device_id=device_id):
                 return self.device_ids is None or device_id in self.device_ids
             case FeedValue(feed_id=feed_id, device_id=device_id):
                 if self.feed_ids is not None and feed_id not in self.feed_ids:

@@ -70,7 +70,7 @@ def ended_by_a_notice(patch: Patch) -> None:
     ) -> None:
         await self._restarting(name, run, lambda: None)
 
-    patch.setattr(Sessions, "_noticed", Sessions.heard)
+    patch.setattr(Sessions, "_noticed", Sessions.invalidate)
     patch.setattr(MqttRelay, "_look_contained", MqttRelay._look)
     patch.setattr(Supervisor, "_keeping", restarted)
 

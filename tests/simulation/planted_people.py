@@ -52,4 +52,4 @@ def still_in(patch: Patch) -> None:
         return await self._store.delete_sessions(user_id, session_ids)
 
     patch.setattr(Sessions, "end", mistaken)
-    patch.setattr(Sessions, "heard", lambda self, changed: None)
+    patch.setattr(Sessions, "invalidate", lambda self, changed_id: None)

@@ -15,7 +15,7 @@ from protocol.device.bulk import credentials_csv, read_devices
 from protocol.device.recent_messages import SeenView, seen_view
 from protocol.device.topics import prefix
 from protocol.errors import NotFound, NotTaken, Unavailable, in_words
-from protocol.events import DeviceChanged, DeviceGone
+from protocol.events import DeviceChanged, DeviceRemoved
 from protocol.records import Device, MqttLogin
 from protocol.rest.listing import DEVICES
 from protocol.rest.resources import (
@@ -175,8 +175,8 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     async with erasing, call.service.devices.changing(device.user_id, device.code):
         await call.service.store.delete_device(call.user.id, device_id, query.purge)
         call.service.device_timer.leases.end(device.key)
-        await call.service.session_sweep.device_gone(device.client_id)
-    call.service.users.tell(device.user_id, DeviceGone(device.id))
+        await call.service.session_sweep.device_deleted(device.client_id)
+    call.service.users.tell(device.user_id, DeviceRemoved(device.id))
     call.service.mqtt_relay.device_deleted(device.user_id, device.code)
     call.service.retained.gone(device.user_id, device.code)
     await note(call, call.user.id, "device_deleted", device.code)

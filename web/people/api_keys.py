@@ -75,5 +75,5 @@ async def delete_api_key(call: Call, key_id: str) -> None:
     """Delete an API key. It stops working at once, and its sockets are closed."""
     if not await call.service.store.delete_api_key(call.user.id, key_id):
         raise NotFound("API key not found")
-    call.service.sessions.heard(key_id)
+    call.service.sessions.invalidate(key_id)
     await note(call, call.user.id, "api_key_deleted", key_id)

@@ -26,7 +26,7 @@ async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     await call.service.store.set_listener(listener)
     call.service.mqtt_relay.changed(call.user.id)
     if old is not None:
-        await call.service.session_sweep.listener_gone(old.username)
+        await call.service.session_sweep.listener_deleted(old.username)
     await note(call, call.user.id, "mqtt_listener_set")
     call.headers["Cache-Control"] = "no-store"
     view = listener_view(listener, call.settings.mqtt_url)
@@ -50,5 +50,5 @@ async def delete_listener(call: Call) -> None:
     if gone is None:
         raise NotFound("Read-only MQTT access is not set up")
     call.service.mqtt_relay.changed(call.user.id)
-    await call.service.session_sweep.listener_gone(gone.username)
+    await call.service.session_sweep.listener_deleted(gone.username)
     await note(call, call.user.id, "mqtt_listener_deleted")

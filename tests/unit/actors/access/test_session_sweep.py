@@ -93,8 +93,8 @@ async def test_what_could_not_be_done_at_once_is_done_soon(
     assert logins.swept == 2
     logins.away = True
     store.names.clear()
-    await sweep.device_gone(DEVICE)  # answers all the same
-    await sweep.listener_gone(LISTENER)
+    await sweep.device_deleted(DEVICE)  # answers all the same
+    await sweep.listener_deleted(LISTENER)
     await trio.sleep(10 * AGAIN_S)
     assert len(logins.sessions) == 2
     logins.away = False
@@ -105,6 +105,6 @@ async def test_what_could_not_be_done_at_once_is_done_soon(
 async def test_at_once_where_the_broker_answers() -> None:
     logins = Logins(KeptSession(DEVICE), KeptSession(f"{LISTENER}-a"), KeptSession("many-1"))
     sweep = sweeping(Store(), logins)
-    await sweep.device_gone(DEVICE)
-    await sweep.listener_gone(LISTENER)
+    await sweep.device_deleted(DEVICE)
+    await sweep.listener_deleted(LISTENER)
     assert list(logins.sessions) == ["many-1"]

@@ -18,8 +18,8 @@ from protocol.events import (
     AlarmChanged,
     CommandChanged,
     DeviceChanged,
-    DeviceGone,
     DeviceList,
+    DeviceRemoved,
     Event,
     FeedValue,
     Staleness,
@@ -152,11 +152,11 @@ async def test_of_a_shared_feed_an_older_value_never_follows_a_newer() -> None:
 async def test_a_deleted_device_is_not_in_a_snapshot_that_was_read_before() -> None:
     scene = Scene()
     scene.subscribe()
-    scene.happen(DeviceGone(DEVICE))
+    scene.happen(DeviceRemoved(DEVICE))
     scene.read(at(1))
     first, *rest = await scene.shown()
     assert first == DeviceList(())
-    assert rest == [DeviceGone(DEVICE)]
+    assert rest == [DeviceRemoved(DEVICE)]
 
 
 async def test_who_left_gets_nothing() -> None:
