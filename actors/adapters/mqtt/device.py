@@ -1,8 +1,8 @@
-"""An MQTT device, for the demo and for load: what is on the other side of the broker.
+"""An MQTT device, for the demo and for load: the other side of the broker.
 
 async with open_devices() as connect:
     async with connect(address, client_id, username, password, will=(topic, payload)) as device:
-        await device.subscribe("users/…/commands", heard)
+        await device.subscribe("users/…/commands", take)
         await device.publish("users/…/feeds/temperature", b"25.5")
 """
 
@@ -58,7 +58,7 @@ class DeviceClient:
         """QoS 1: returns at the PUBACK.
 
         Raises:
-            Unavailable: it did not come within ten seconds, or the connection was lost.
+            Unavailable: there was none within ten seconds, or the connection was lost.
         """
         async with self._limit:
             self._check_connected()
@@ -68,17 +68,17 @@ class DeviceClient:
             if not await self._answered(reply):
                 raise Unavailable("the connection was lost")
 
-    async def subscribe(self, topic: str, heard: Callable[[bytes], None]) -> None:
-        """One topic for a connection: returns when it is granted; `heard` is called with each
-        payload. With QoS 0: a command is sent again until the device itself has acknowledged it,
-        and a subscription with QoS 1 costs the broker time at each message of anybody.
+    async def subscribe(self, topic: str, take: Callable[[bytes], None]) -> None:
+        """Subscribe to one topic, once for a connection; returns when it is granted. `take` gets
+        each payload. QoS 0 will do: a command is sent again until the device itself has
+        acknowledged it, and a subscription with QoS 1 costs the broker time at every message.
 
         Raises:
-            Unavailable: it was refused, did not come in ten seconds, or the connection was lost.
+            Unavailable: it was refused or not granted in ten seconds, or the connection was lost.
         """
 
         def on_message(client: Any, topic: str, payload: bytes, qos: int, properties: Any) -> int:
-            heard(payload)
+            take(payload)
             return 0
 
         self._check_connected()

@@ -1,4 +1,4 @@
-"""The Logins port of a broker of somebody else's, which gives us no power over its clients."""
+"""The Logins port of an operator's own broker, which gives us no power over its clients."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ class NoLogins:
     """A broker whose connections are not ours to close.
 
     Attributes:
-        arrived: told of listeners that log in; a world of the simulation says so.
+        arrived: called with the user of a listener that logs in; the simulation does so.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
-"""What a device has retained on a broker that tells of it by subscriptions only.
+"""What a device has retained, on a broker that shows it to subscriptions only.
 
-To ask is to subscribe, by a short connection of its own, and to wait for the answer to a ping
-behind it. To clear is to publish an empty message: at QoS 0, so that it does not wait in sessions
-that are away, ours among them.
+A look subscribes on a short connection of its own, and waits for the answer to a ping behind the
+subscription. Clearing publishes an empty message at QoS 0, so that it does not wait in sessions
+that are not connected, ours among them.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ async def _look(
     if address.username is not None:
         client.set_auth_credentials(address.username, address.password)
 
-    def came(client: Any, topic: str, payload: bytes, qos: int, properties: Any) -> int:
+    def take(client: Any, topic: str, payload: bytes, qos: int, properties: Any) -> int:
         if properties["retain"] and payload and len(found) < LOOK_MAX:
             found[topic] = Held(topic, len(payload), qos)
         return 0
@@ -88,7 +88,7 @@ async def _look(
         ended.set()
         pong.set()
 
-    client.on_message, client.on_subscribe, client.on_disconnect = came, granted, lost
+    client.on_message, client.on_subscribe, client.on_disconnect = take, granted, lost
     client._package_handler._handle_pingresp_packet = lambda cmd, packet: pong.set()
     try:
         await connect_client(client, ended, address, KEEPALIVE_S, version)

@@ -1,11 +1,11 @@
-"""Publications on their way to a broker, so that one that cannot be sent costs the others little.
+"""Publications in flight to a broker: one that cannot be sent costs the others little.
 
     sender = Sender(send, window=32)
     answers = await sender.publish(messages)  # see `actors.ports.broker.Broker.publish`
 
 What no broker takes is refused before it is sent (`protocol.device.publishing`). The others go out
-in parts, whose bytes are bounded: what somebody else publishes meanwhile waits for one part only.
-What was on its way when a connection ended goes alone, and is refused when it ends the next ones
+in parts of bounded size, so a publication of somebody else waits for one part only. What was in
+flight when a connection ended goes alone, and is refused when it ends the next ones, too
 (`actors.adapters.mqtt.suspects`).
 """
 
@@ -21,7 +21,7 @@ from actors.ports.broker import PUBLISH_MAX, Publication
 from protocol.device.publishing import PAYLOAD_MAX, fault_of
 from protocol.errors import Unpublishable
 
-# While the broker has one part, the next is on its way.
+# While the broker works on one part, the next is in flight.
 PARTS = 2
 # Of one part: a message at its bound, or a few documents, or all the commands of a batch.
 PART_BYTES_MAX = PAYLOAD_MAX
@@ -99,8 +99,8 @@ class Sender:
 
 
 class Room:
-    """For `PARTS` parts, or for one alone; whoever came first goes first. Who finds room does not
-    wait."""
+    """For `PARTS` parts, or for one alone; first come, first served. Where there is room nobody
+    waits."""
 
     def __init__(self) -> None:
         self._going = 0

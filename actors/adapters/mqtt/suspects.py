@@ -1,13 +1,13 @@
-"""Publications that were on their way when a connection ended: is it one of them, each time?
+"""Publications that were in flight when a connection ended: does one of them end it each time?
 
-    suspects.ended(on_the_way, now_s, alone=False)     # all of these are suspects
-    suspects.holds(topic)                              # send it alone, and the worst ones last
+    suspects.ended(in_flight, now_s, alone=False)      # all of these are suspects
+    suspects.holds(topic)                              # send it alone, the worst ones last
     suspects.refused(topic, now_s)                     # why it is not sent for a while
 
 Connections end for many reasons, and a broker need not say which. A message that ends them must
-neither be sent for ever nor take others with it: so what was on its way goes alone the next time.
-What two connections ended for while it was alone, and others were taken meanwhile, is put aside
-with growing pauses; where nothing else is taken it may be the broker, and takes five.
+neither be sent for ever nor take others with it, so what was in flight goes alone the next time.
+When two connections ended with it alone, and others were taken meanwhile, it is put aside with
+growing pauses. Where nothing else is taken the broker itself may be the cause, and it takes five.
 
 Suspicion is about a topic: the next message for the same device is most often as bad.
 """
@@ -26,9 +26,9 @@ ALONE_MAX = 2
 ALONE_MAX_UNPROVEN = 5
 PAUSE_FIRST_S = 10.0
 PAUSE_MAX_S = 300.0
-# Who has done nothing for so long is nobody to look at.
+# A topic that ended nothing for so long is no suspect any more.
 FORGOTTEN_S = 3_600.0
-# The oldest is forgotten; a connection has two parts on their way.
+# Beyond it the oldest is forgotten; a connection has two parts in flight.
 SUSPECTS_MAX = 1_000
 
 
@@ -38,9 +38,9 @@ class Suspect(msgspec.Struct):
     since_s: float
     last_s: float  # when a connection ended with it
     payload: int  # a digest of what was sent then
-    alone: int = 0  # connections that ended while nothing else was on its way
+    alone: int = 0  # connections that ended while nothing else was in flight
     pause_s: float = 0.0
-    until_s: float = float("-inf")  # it is not sent before
+    until_s: float = float("-inf")  # not sent before that
 
 
 class Suspects:
@@ -73,12 +73,12 @@ class Suspects:
             return
         if not suspect.alone or suspect.payload == hash(each.payload):
             del self._of[each.topic]
-        else:  # it is another message that is bad
+        else:  # another message for this topic is the bad one
             suspect.until_s = float("-inf")
 
-    def ended(self, on_the_way: Sequence[Publication], now_s: float, *, alone: bool) -> None:
-        """A connection ended with these on their way."""
-        for each in on_the_way:
+    def ended(self, in_flight: Sequence[Publication], now_s: float, *, alone: bool) -> None:
+        """A connection ended with these in flight."""
+        for each in in_flight:
             suspect = self._of.pop(each.topic, None)
             if suspect is None or now_s - suspect.last_s > FORGOTTEN_S:
                 suspect = Suspect(now_s, now_s, 0)

@@ -4,8 +4,8 @@
     if ids.admits(username, client_id):
         ids.add(username, client_id)
 
-An id counts while it is connected, and as long as the broker keeps a session for it. Nobody tells
-when either is over, so the broker is asked where there is no room for another one.
+An id counts while it is connected, and as long as the broker keeps a session for it. The broker
+does not report when either ends, so it is asked when there is no room for another one.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -25,7 +25,7 @@ log = structlog.get_logger("roost.logins")
 # QoS 1 (10,000 messages may be unanswered on each, 65,535 on all), which takes as many of 16,384
 # consumers, and 54 kB of the broker's memory for each.
 CLIENT_IDS_MAX = 10
-# Who has logged in may not be among the connected yet.
+# A client that has just logged in may not be among the connected yet.
 RECENT_S = 5.0
 # The broker is asked about a name so often, and about so many at a time: each takes some
 # milliseconds, and all logins wait.
@@ -46,7 +46,7 @@ class ClientIds:
         self._there = there
         self._of: dict[str, dict[str, float]] = {}  # by name: when each logged in, the last time
         self._asked = Buckets(1, ASK_EVERY_S)
-        self._told = Sampled()
+        self._logged = Sampled()
 
     def of(self, username: str) -> list[str]:
         return list(self._of.get(username, ()))
@@ -64,12 +64,12 @@ class ClientIds:
         self._of.setdefault(username, {}).setdefault(client_id, float("-inf"))
 
     def forget(self, username: str) -> list[str]:
-        """The name is gone; answers with what was known of it."""
+        """The name was deleted; returns the ids that were known of it."""
         return list(self._of.pop(username, ()))
 
     async def make_room(self, logins: Iterable[tuple[str, str]]) -> None:
-        """Before these names and client ids are looked at: ids that are not there any more count
-        no more. Where the broker does not answer they go on counting."""
+        """Before these names and client ids are judged: ids that left do not count any more. Where
+        the broker does not answer they go on counting."""
         full = dict.fromkeys(name for name, each in logins if not self.admits(name, each))
         for name in list(full)[:ASKED_MAX]:
             if not self._asked.take(name):
@@ -83,5 +83,5 @@ class ClientIds:
         known = self._of.get(username, {})
         kept = {each: at_s for each, at_s in known.items() if each in there or at_s > recent_s}
         self._of[username] = kept
-        if len(kept) >= self._most and (times := self._told.times()):
+        if len(kept) >= self._most and (times := self._logged.times()):
             log.warning("a listener has too many clients", username=username, times=times)

@@ -70,7 +70,7 @@ class NatsClients:
     async def kept(self) -> Sequence[KeptSession]:
         """See `BrokerSessions`. Those of listeners count from now on."""
         records = await self._ask(self._sessions.records)
-        # After the records: of who is connected by now none is taken for gone.
+        # Asked after the records: no client that is connected by now is taken for one that left.
         here = set(await self._ask(self._connections.client_ids))
         for each in records:
             username = username_of(each.client_id)
@@ -114,7 +114,7 @@ class NatsClients:
         return await self._ask(self._connections.health)
 
     async def _ask(self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-        """Raises `Unavailable` where the broker does not answer, or says what nobody knows."""
+        """Raises `Unavailable` where the broker does not answer, or not as documented."""
         try:
             return await self._bridge.run(work, *args)
         except (nats.errors.Error, TimeoutError, OSError, BadPayload) as error:

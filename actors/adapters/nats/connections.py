@@ -12,13 +12,14 @@ from protocol import codec
 
 TIMEOUT_S = 2.0
 PAGE = 1_024
-# What asks for no answer is not done; to wait for each of thousands would take seconds.
-UNHEARD = "_INBOX.roost-door"
+# A request without a reply subject is not carried out, and to wait for each of thousands of replies
+# would take seconds.
+IGNORED_INBOX = "_INBOX.roost-door"
 PAGES_MAX = 64  # as many connections as there may be (`roost.embedded.broker`)
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """`mqtt_client` is empty until it has said who it is (MQTT's CONNECT)."""
+    """`mqtt_client` is empty until its CONNECT has arrived."""
 
     cid: int
     mqtt_client: str = ""
@@ -46,7 +47,7 @@ class Connections:
     """On a connection in the system account.
 
     Every call raises `nats.errors.Error`, `TimeoutError` or `OSError` where the broker does not
-    answer, and `BadPayload` where it says something else than the documents tell.
+    answer, and `BadPayload` where it does not answer as documented.
     """
 
     def __init__(self, system: Any) -> None:
@@ -59,18 +60,18 @@ class Connections:
         await self.close(found.data.connections or ())
 
     async def close(self, connections: Iterable[Connection]) -> int:
-        """Answers with how many they were."""
+        """Returns how many they were."""
         closed = 0
         for each in connections:
             kick = f"$SYS.REQ.SERVER.{self._server}.KICK"
-            await self._system.publish(kick, codec.encode({"cid": each.cid}), UNHEARD)
+            await self._system.publish(kick, codec.encode({"cid": each.cid}), IGNORED_INBOX)
             closed += 1
         await self._system.flush(TIMEOUT_S)
         return closed
 
     async def not_in(self, above: int = 0) -> list[Connection]:
-        """Those that have not logged in, in the order in which they came; none where they are no
-        more than `above`. Before they are in, they belong to the account `$G`."""
+        """Those that have not logged in, oldest first; none where they are no more than `above`.
+        Until they have, they belong to the account `$G`."""
         return [each async for each in self._all({"acc": "$G"}, above)]
 
     async def of_user(self, username: str) -> list[str]:
@@ -102,7 +103,7 @@ class Connections:
         return "" if found["status"] == "ok" else str(found.get("error") or found["status"])
 
     async def _ask(self, wanted: dict[str, Any]) -> _Answer:
-        # By name only where names are asked for, too.
+        # Filtering by user name works only where user names are asked for, too.
         body = codec.encode({**wanted, "auth": True})
         answer = await self._system.request("$SYS.REQ.SERVER.PING.CONNZ", body, timeout=TIMEOUT_S)
         found = codec.decode_as(_answers, answer.data)

@@ -50,7 +50,7 @@ class NatsConsumers:
         waiting = dict.fromkeys(sorted(self._names.values()), 0)
         for name, session in list(self._names.items()):
             found = await self._request(f"$JS.API.CONSUMER.INFO.{STREAM}.{name}", {})
-            if "error" in found:  # its session was made anew: another name the next time
+            if "error" in found:  # its session was created again, under another name
                 del self._names[name]
                 continue
             waiting[session] += found["num_pending"] + found["num_ack_pending"]

@@ -1,9 +1,9 @@
-"""Connections to the embedded broker that have not logged in: an address does not take all places.
+"""Connections to the embedded broker that have not logged in: no address takes all places.
 
-The broker has one bound for all connections, and lets each wait for ten seconds before it is in;
-of addresses it knows nothing. While many wait, those of an address beyond its share are closed
-here, the oldest first: who was abandoned, or is a stranger's, goes, and whoever comes is let in. A
-site whose thousands of devices come back at once is left alone as long as there is room.
+The broker has one bound for all connections, gives each ten seconds to log in, and knows no bound
+by address. While many wait, those of an address beyond its share are closed here, the oldest first:
+abandoned connections and strangers' go, and new ones get in. A site whose thousands of devices come
+back at once is left alone as long as there is room.
 Guarded by `tests/real/test_abuse_places.py`.
 """
 
@@ -37,7 +37,7 @@ class Doorkeeper:
         self._bridge = bridge
         self._connections = connections
         self._most = most
-        self._told = Sampled()
+        self._logged = Sampled()
 
     async def run(self) -> None:
         """Look, again and again."""
@@ -49,19 +49,19 @@ class Doorkeeper:
             await trio.sleep(EVERY_S)
 
     async def look(self) -> int:
-        """How many were closed. Raises what the client of NATS does."""
+        """Returns how many were closed. Raises what the client of NATS raises."""
         closed: dict[str, int] = await self._bridge.run(self._look)
-        if times := self._told.times(sum(closed.values())):
+        if times := self._logged.times(sum(closed.values())):
             worst = max(closed, key=lambda network: closed[network])
             log.warning("connections closed before they logged in", address=worst, times=times)
         return sum(closed.values())
 
     async def _look(self) -> dict[str, int]:
         waiting = await self._connections.not_in(above=self._most // WAITING_SHARE)
-        gone = beyond(waiting, max(1, self._most // OF_ADDRESS_SHARE))
-        for connections in gone.values():
+        closing = beyond(waiting, max(1, self._most // OF_ADDRESS_SHARE))
+        for connections in closing.values():
             await self._connections.close(connections)
-        return {network: len(connections) for network, connections in gone.items()}
+        return {network: len(connections) for network, connections in closing.items()}
 
 
 def beyond(waiting: Iterable[Connection], of_address: int) -> dict[str, list[Connection]]:

@@ -1,4 +1,4 @@
-"""Requests to JetStream, and what it may well refuse.
+"""Requests to JetStream, and refusals that are expected.
 
 Requests: docs.nats.io, "JetStream wire API"; error codes: nats-server, `server/errors.json`.
 """
@@ -38,18 +38,18 @@ async def call(
     answers: "msgspec.json.Decoder[T]",
     fine: Collection[int] = (),
 ) -> T | None:
-    """What a call (`CONSUMER.NAMES.$MQTT_msgs`) is answered; None where it is refused with one of
-    the codes that are fine. asyncio-flavored.
+    """The answer to a call (`CONSUMER.NAMES.$MQTT_msgs`); None where it is refused with one of the
+    codes in `fine`. asyncio-flavored.
 
     Raises:
         Unavailable: it is refused for another reason.
         nats.errors.Error, TimeoutError, OSError: the broker does not answer.
-        BadPayload: it says something else than the documents tell.
+        BadPayload: it does not answer as documented.
     """
-    said = await connection.request(f"$JS.API.{name}", codec.encode(body), timeout=TIMEOUT_S)
-    error = codec.decode_as(_refusals, said.data).error
+    reply = await connection.request(f"$JS.API.{name}", codec.encode(body), timeout=TIMEOUT_S)
+    error = codec.decode_as(_refusals, reply.data).error
     if error is None:
-        return codec.decode_as(answers, said.data)
+        return codec.decode_as(answers, reply.data)
     if error.err_code in fine:
         return None
     raise Unavailable(f"the broker refuses {name}: {error.description[:200]}")

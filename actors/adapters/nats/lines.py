@@ -1,4 +1,4 @@
-"""Roost's own connections to NATS, beside its MQTT sessions. They heal by themselves."""
+"""Roost's own connections to NATS, beside its MQTT sessions. They reconnect by themselves."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PINGS_MAX = 2
 
 
 class NatsAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """How Roost itself comes in. `seed` signs the answers; its public key is in the server's
+    """How Roost itself logs in. `seed` signs the answers; its public key is in the server's
     configuration."""
 
     url: str

@@ -1,4 +1,4 @@
-"""What NATS asks when somebody logs in, and what it is answered (auth callout). Pure.
+"""What NATS asks when a client logs in, and the answers (auth callout). Pure.
 
 Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_boundaries.py`.
 """
@@ -23,19 +23,19 @@ from protocol.records import MqttLogin
 # Names that we issue (`actors.access.mqtt_credentials`). No other is looked up.
 _ISSUED = re.compile(r"(device|listener)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Of a listener's program, behind the user name. The broker makes subjects of client ids: a wildcard
-# in one would mean others, too.
+# in one would match others.
 _PROGRAM = re.compile(r"[!-)+-=?-~]{0,64}")
 SHOWN_MAX = 80
 REFUSED = "unknown user name, password or client id"
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody wants to log in.
+    """A client wants to log in.
 
     Attributes:
-        address: theirs.
-        nkey: what the answer is about.
-        server: who asks.
+        address: the client's.
+        nkey: what the answer refers to.
+        server: the one that asks.
     """
 
     username: str
@@ -52,8 +52,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_of_program(self) -> bool:
-        """Whether the client id is the user name, perhaps with some more characters: one name
-        serves several programs."""
+        """Whether the client id is the user name, perhaps with more characters behind it: several
+        programs may use one name."""
         own, more = self.client_id[: len(self.username)], self.client_id[len(self.username) :]
         return own == self.username and _PROGRAM.fullmatch(more) is not None
 
@@ -62,7 +62,7 @@ def understood(token: bytes) -> Ask:
     """A request. Its signature is the server's, on a connection that only it has.
 
     Raises:
-        BadPayload, LookupError, ValueError, TypeError, AttributeError: it is none.
+        BadPayload, LookupError, ValueError, TypeError, AttributeError: it is no request.
     """
     body = token.split(b".")[1]
     claims = codec.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
@@ -79,7 +79,7 @@ def understood(token: bytes) -> Ask:
 
 
 def is_listening(ask: Ask, listeners: Mapping[str, Listener]) -> bool:
-    """Whether it is a listener. By its client id none takes the place of a device."""
+    """Whether it is a listener's, with a client id of its own: none takes a device's place."""
     listener = listeners.get(ask.username)
     return listener is not None and ask.is_of_program and is_right(ask, listener)
 
@@ -119,7 +119,7 @@ def of_device(login: MqttLogin, partitions: int) -> dict[str, Any]:
 
 
 def of_listener(user_id: str) -> dict[str, Any]:
-    """They hear what is published for that user, and say nothing."""
+    """A listener receives what is published for its user, and publishes nothing."""
     place = f"live.{user_id}"
     return {"pub": {"deny": [">"]}, "sub": {"allow": [place, f"{place}.>"]}}
 
@@ -133,14 +133,14 @@ class Signer:
         self._issuer = public_key(seed)
 
     def answer(self, ask: Ask, permissions: dict[str, Any] | None, now_us: int) -> bytes:
-        """They may come in with these permissions; None: they may not."""
+        """The client may come in with these permissions; None: it may not."""
         issued = {"iat": now_us // 1_000_000, "iss": self._issuer, "sub": ask.nkey}
         if permissions is None:
             body = {"error": REFUSED}
         else:
             body = {"jwt": self._sign({**issued, **self._user(ask.username, permissions)})}
-        told = {**body, "type": "authorization_response", "version": 2}
-        return self._sign({**issued, "aud": ask.server, "nats": told}).encode()
+        response = {**body, "type": "authorization_response", "version": 2}
+        return self._sign({**issued, "aud": ask.server, "nats": response}).encode()
 
     def _user(self, username: str, permissions: dict[str, Any]) -> dict[str, Any]:
         return {
