@@ -1,4 +1,4 @@
-"""Logins that wait for an answer: the newest first, for whoever has waited long has gone.
+"""Logins that wait for an answer, the newest first: a client that waited long has given up.
 
     queue = LoginQueue()
     queue.put(request, "10.0.0.7")
@@ -6,7 +6,7 @@
     queue.failed("10.0.0.7")
 
 An address (of IPv6 its /64) from which many logins failed comes after all others. It is not shut
-out: all devices of a site may share one, and with them whoever tries out passwords there.
+out: all devices of a site may share one with somebody who tries out passwords.
 """
 
 from collections import deque
@@ -26,13 +26,13 @@ ADDRESSES_MAX = 10_000
 
 class LoginQueue:
     """Attributes:
-    dropped: how many had to go, the oldest of all, because too many waited.
+    dropped: how many were dropped, the oldest first, because too many waited.
     """
 
     def __init__(self) -> None:
         self.dropped = 0
         self._first: deque[Any] = deque()
-        self._last: deque[Any] = deque()  # of addresses from which much fails
+        self._last: deque[Any] = deque()  # of addresses from which many failed
         self._failures = Buckets(FAILURES_MAX, FAILURE_EVERY_S, ADDRESSES_MAX)
         self._bell = trio.Event()
 

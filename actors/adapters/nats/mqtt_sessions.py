@@ -1,12 +1,12 @@
 """The MQTT sessions of others on the embedded broker: what it keeps of them, and their end.
 
 A session is a message of the stream `$MQTT_sess`, each of its subscriptions with QoS 1 or 2 a
-consumer of `$MQTT_msgs`, and the broker has it in its memory besides, as long as it runs or until
-another server of its cluster has taken the session over. That is what `forget` says to it, because
-nothing else makes it forget one. Sessions, names and subjects are those of nats-server 2.15
+consumer of `$MQTT_msgs`. The broker has it in its memory, too, as long as it runs or until another
+server of its cluster takes the session over. `forget` pretends to be such a server, because nothing
+else makes the broker forget one. Sessions, names and subjects are those of nats-server 2.15
 (`server/mqtt.go`), guarded by `tests/contract/test_broker_sessions.py`.
 
-All functions here but `NatsSessions`' own are asyncio-flavored.
+All async functions here are asyncio-flavored.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from protocol.errors import Unavailable
 SESSIONS, MESSAGES, RELEASES, UNRELEASED = "$MQTT_sess", "$MQTT_msgs", "$MQTT_out", "$MQTT_qos2in"
 SESSION_SUBJECT, UNRELEASED_SUBJECT = "$MQTT.sess.", "$MQTT.qos2.in."
 RELEASE_CONSUMER = "$MQTT_PUBREL_"
-# What the broker hears from another server whose client has come with this client id.
+# What another server publishes when a client with this client id has connected to it.
 TAKEN_OVER = "$MQTT.JSA.roost-forgets.SP.{hash}.x"
 TAKEN = codec.encode({"stream": SESSIONS, "seq": (1 << 64) - 1})
 NO_SESSION = (NO_MESSAGE_FOUND, STREAM_NOT_FOUND)
@@ -38,7 +38,7 @@ NO_CONSUMER = (CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)
 LIST_WITHIN_S = 30.0
 # A session that is being used while it is deleted may be saved once more.
 FORGET_TRIES = 3
-# A subscription is there a moment before its session tells of it.
+# A subscription exists a moment before its session is stored with it.
 ORPHAN_AFTER = timedelta(minutes=1)
 ORPHANS_MAX = 1_000  # at a time
 NAMES_PAGES_MAX = 64  # of 1,024 each
@@ -47,7 +47,7 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A session as the broker writes it down."""
+    """A session as the broker stores it."""
 
     client_id: str = msgspec.field(name="id", default="")
     clean: bool = False
@@ -99,7 +99,7 @@ _any = msgspec.json.Decoder()
 
 
 def hash_of(client_id: str) -> str:
-    """What the broker calls a session by (`getHash` in `server/events.go`)."""
+    """The broker's name of a session (`getHash` in `server/events.go`)."""
     digest = hashlib.sha256(client_id.encode()).digest()
     return "".join(_DIGITS[byte % len(_DIGITS)] for byte in digest[:8])
 
@@ -116,19 +116,18 @@ class MqttSessions:
         self._ours = frozenset(ours)
 
     async def records(self) -> list[Record]:
-        """All sessions, but ours, as the broker has written them down."""
+        """All sessions that the broker stores, except ours."""
         return [each for each in await self._all() if each.client_id not in self._ours]
 
     async def record(self, client_id: str) -> Record | None:
-        """What is written down of one."""
+        """The stored one of this client id."""
         wanted = {"last_by_subj": SESSION_SUBJECT + hash_of(client_id)}
         found = await self._call(f"STREAM.MSG.GET.{SESSIONS}", wanted, _found, NO_SESSION)
         record = None if found is None else codec.decode_as(_records, found.message.data)
         return record if record is not None and record.client_id == client_id else None
 
     async def forget(self, client_id: str) -> None:
-        """Its connection is closed, and everything that the broker has of it is deleted. Nothing
-        happens where it is ours."""
+        """Close its connection, and delete all that the broker has of it. Ours are left alone."""
         if client_id in self._ours:
             return
         name = hash_of(client_id)
@@ -155,7 +154,7 @@ class MqttSessions:
         return [_session_of(name) for _, name in await self._consumers(MESSAGES)]
 
     async def clear_away(self) -> int:
-        """Delete consumers whose session is there no more; answers how many there were."""
+        """Delete consumers whose session does not exist any more; returns how many there were."""
         names = [name for stream in (MESSAGES, RELEASES) for name in await self._consumers(stream)]
         known = {hash_of(each.client_id) for each in await self._all()}
         known.update(map(hash_of, sorted(self._ours)))
@@ -183,7 +182,7 @@ class MqttSessions:
         return found
 
     async def _all(self) -> list[Record]:
-        """By a consumer of our own, which is much quicker than to ask for one after the other."""
+        """By a consumer of our own, which is much quicker than one request for each."""
         inbox = self._connection.new_inbox()
         arrived = await self._connection.subscribe(inbox)
         config = {"deliver_subject": inbox, "ack_policy": "none", "deliver_policy": "all"}
@@ -213,11 +212,11 @@ class MqttSessions:
 
 
 async def _taken(arrived: Any, count: int) -> list[Record]:
-    """So many messages, and what came meanwhile. Each tells how many are left behind it: what is
-    deleted meanwhile does not come.
+    """So many messages, and those that came meanwhile. Each tells how many are left behind it,
+    because what is deleted meanwhile does not arrive.
 
     Raises:
-        Unavailable: one was lost on its way, because all were too many bytes at once.
+        Unavailable: one was lost, because all were too many bytes at once.
     """
     found: list[Record] = []
     left = count
@@ -236,5 +235,5 @@ def _session_of(consumer: str) -> str:
     """The hash of a consumer's session; "" where it belongs to none."""
     if consumer.startswith(RELEASE_CONSUMER):
         return consumer.removeprefix(RELEASE_CONSUMER)
-    name, mark, _ = consumer.partition("_")
-    return name if mark and len(name) == 8 else ""
+    name, separator, _ = consumer.partition("_")
+    return name if separator and len(name) == 8 else ""

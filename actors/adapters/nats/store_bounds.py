@@ -1,4 +1,4 @@
-"""How much the embedded broker stores: bounds of its streams, and an end to what nobody fetches.
+"""How much the embedded broker stores: bounds of its streams, and an end to what no client fetches.
 
 The server alone bounds all streams together (`max_file_store`), and with that reached nobody can
 connect any more, we ourselves included: it has no room for a session. So each stream has a share,
@@ -109,7 +109,7 @@ class StoreBounds:
         }
 
     async def keep(self) -> list[Excess]:
-        """Set what is not set, and end what is too much; answers what that was.
+        """Set bounds that are not set, and end what is too much; returns what that was.
 
         Raises:
             Unavailable: the broker does not answer.
@@ -130,7 +130,7 @@ class StoreBounds:
         for name, limits in self._limits.items():
             found = await self._info(name, {})
             if found.error is not None:
-                continue  # it is made when the first session with QoS 1 is
+                continue  # it is created with the first session with QoS 1
             self.bytes[name] = found.state.bytes
             if any(found.config.get(key) != value for key, value in limits.items()):
                 await self._set(name, {**found.config, **limits})
@@ -154,7 +154,7 @@ class StoreBounds:
         return ended
 
     async def _end_sessions(self) -> list[Excess]:
-        """Those that hold most, but ours."""
+        """Those that hold most, except ours."""
         held: Counter[str] = Counter()
         consumers: dict[str, list[str]] = {}
         offset = 0
@@ -187,7 +187,7 @@ class StoreBounds:
         return msgspec.json.decode(answer.data, type=_Stream)
 
     async def _set(self, name: str, config: dict[str, Any]) -> None:
-        """Raises `Unavailable` where the broker takes no such bounds."""
+        """Raises `Unavailable` where the broker refuses these bounds."""
         answer = await self._ask(f"STREAM.UPDATE.{name}", config)
         if answer.get("error"):
             raise Unavailable(f"the broker does not bound {name}: {answer['error']}")

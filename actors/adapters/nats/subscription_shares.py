@@ -1,12 +1,12 @@
-"""How much of the broker's subscriptions with QoS 1 the clients of each user have: it has so many
-for everybody, and keeps those of persistent sessions while their clients are away.
+"""How many of the broker's subscriptions with QoS 1 the clients of each user have: it has one bound
+for all, and keeps those of persistent sessions while their clients are away.
 
     if shares.comes_in(user_id, client_id) is None: ...   # to be asked again after the next look
     for client_id in shares.counted(sessions, began_s): ...   # beyond their user's share
 
-A session is known by its hash, as the broker names it. Whether a client will subscribe with QoS 1
-nobody can tell when it logs in: so the broker is asked who has, and between two looks who has just
-come counts for as much as a device may have.
+A session is known by its hash, as the broker names it. A login does not tell whether the client
+will subscribe with QoS 1. So the broker is asked who has, and between two looks a newcomer counts for
+as many as a device may have.
 """
 
 import itertools
@@ -27,9 +27,9 @@ log = structlog.get_logger("roost.logins")
 # that listen with QoS 1 are more than the broker keeps up with (docs/performance.md).
 SHARE = 4_096
 OF_DEVICE = 2
-# Who came so long before a look may not have subscribed yet.
+# A client that came so long before a look may not have subscribed yet.
 RECENT_S = 1.0
-# Of a user who has all, so many others are let in: with QoS 0 they take nothing, and stay.
+# Of a user who has all, so many more clients are let in: those with QoS 0 take nothing, and stay.
 TRIED_AT_ONCE, TRIED_EVERY_S = 20, 0.05
 # As many as may be connected (`roost.embedded.broker`).
 KNOWN_MAX = 65_536
@@ -59,18 +59,18 @@ class SubscriptionShares:
         self._new: dict[str, dict[str, float]] = {}  # by user: sessions that had none, and when
         self._orders = itertools.count()
         self._unsure = trio.Event()
-        self._told = Sampled()
+        self._logged = Sampled()
         self._tried = Buckets(TRIED_AT_ONCE, TRIED_EVERY_S)
 
     def comes_in(self, user_id: str, client_id: str) -> bool | None:
-        """Whether it may log in; then it does. None: after the next look it can be said."""
+        """Whether it may log in; if so, it counts. None: only the next look can tell."""
         session = hash_of(client_id)
         admitted = self._admits(user_id, session)
         if admitted:
             self._came(user_id, client_id, session)
         elif admitted is None:
             self._unsure.set()
-        elif times := self._told.times():
+        elif times := self._logged.times():
             log.warning(
                 "login refused: its user has all subscriptions with QoS 1 that a user may have",
                 user=user_id,
@@ -111,15 +111,15 @@ class SubscriptionShares:
         self._foreign |= set(sessions) - self._known.keys()
 
     def unknown(self, sessions: Iterable[str]) -> bool:
-        """Whether there are some of which nobody has said whose they are."""
+        """Whether there are some whose user is not known yet."""
         return any(each not in self._known and each not in self._foreign for each in sessions)
 
     def few(self, began_s: float) -> None:
-        """There are so few that nobody can be near the bound."""
+        """There are so few that no user can be near the bound."""
         self._looked({}, began_s)
 
     def counted(self, sessions: Sequence[str], began_s: float) -> dict[str, list[str]]:
-        """A session for each subscription that there is, as of `began_s`. Answers the client ids
+        """Take a session for each subscription that there is, as of `began_s`. Returns client ids
         beyond their user's share, by user: those that came last."""
         self._looked(Counter(sessions), began_s)
         kept: Counter[str] = Counter()

@@ -1,8 +1,8 @@
-"""Clients of whom the broker asked while nobody heard it.
+"""Clients of whom the broker asked before Roost was subscribed to its questions.
 
-It asks once for each login, and keeps the client waiting until its own patience ends
-(`LOGIN_WITHIN_S`). After each start of Roost, or of the broker, those who were first would come in
-last. So they are closed, and come again, as every client does that lost its line.
+It asks once for each login, and keeps the client waiting for `LOGIN_WITHIN_S`. So after each start
+of Roost, or of the broker, the first clients would come in last. They are closed instead, and
+connect again, as every client does that lost its connection.
 """
 
 from collections.abc import Collection
@@ -19,19 +19,19 @@ log = structlog.get_logger("roost.logins")
 
 
 class Unasked:
-    """Usage: `await unasked.close(auth, connections)` whenever questions are heard from now on, and
-    `unasked.note(client_id)` for each that comes."""
+    """Usage: `await unasked.close(auth, connections)` after each subscription to questions, and
+    `unasked.note(client_id)` for each question."""
 
     def __init__(self) -> None:
-        self._asked: set[str] | None = None  # while somebody looks
+        self._asked: set[str] | None = None  # while `close` looks
 
     def note(self, client_id: str) -> None:
         if self._asked is not None:
             self._asked.add(client_id)
 
     async def close(self, auth: Any, connections: Connections) -> None:
-        """On the loop of the connection that hears the questions. Where the broker does not answer,
-        they wait."""
+        """On the loop of the connection that gets the questions. Where the broker does not answer,
+        the clients wait."""
         asked = self._asked = set()
         try:
             await auth.flush(TIMEOUT_S)  # it has our subscription
