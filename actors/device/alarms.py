@@ -1,7 +1,7 @@
-"""When a device's values and silences raise alarms, and when those clear: pure rules.
+"""When values and silence of a device raise alarms, and when those clear: pure rules.
 
-Everything goes by event time: what is older than what was judged last changes nothing. Each answer
-is the alarm as it is from here on, to be kept; None where nothing changed.
+Everything goes by event time: what is older than what was judged last changes nothing. Each
+function returns the alarm as it is from here on, to be stored; None where nothing changed.
 """
 
 import uuid
@@ -32,8 +32,8 @@ def is_well_inside(feed: Feed, value: float) -> bool:
 class FeedAlarm:
     """The alarm of one feed of one device: none, pending, or open.
 
-    `judged_us` is how far event time has come, by values: that one was outside for so long is
-    taken back by one of that while that comes late.
+    `judged_us` is how far event time has come, by values. An alarm that time alone raised does not
+    move it, so a late value from the time of the wait still clears the alarm.
     """
 
     __slots__ = ("alarm", "judged_us")
@@ -42,8 +42,8 @@ class FeedAlarm:
         self.alarm = alarm
         known = [last_us]
         if alarm is not None:
-            # Of a feed that devices share nobody knows the last value of each: the moment in which
-            # the alarm was raised stands for it, though time alone may have raised it.
+            # The last value of each device of a shared feed is unknown. The moment in which the
+            # alarm was raised stands for it, though time alone may have raised it.
             known += [alarm.since_us, alarm.raised_us if last_us is None else None]
         self.judged_us = max((us for us in known if us is not None), default=None)
 
@@ -89,7 +89,7 @@ class FeedAlarm:
         return self.end(ts_us)
 
     def waited(self, feed: Feed, since_us: int) -> Alarm | None:
-        """It has been outside for so long, as far as anybody knows."""
+        """No value was inside for as long as the rule waits, as far as is known."""
         alarm, rule = self.alarm, feed.alarm
         if alarm is None or alarm.is_open or alarm.since_us != since_us:
             return None
@@ -100,7 +100,7 @@ class FeedAlarm:
         return self.alarm
 
     def end(self, ts_us: int) -> Alarm | None:
-        """Whatever there is comes to its end."""
+        """End the alarm, whatever its state."""
         alarm, self.alarm = self.alarm, None
         if alarm is None:
             return None
@@ -111,7 +111,7 @@ class FeedAlarm:
 
 
 def went_offline(device: Device, at_us: int, detail: str) -> Alarm:
-    """The alarm of a device that fell silent or said good-bye."""
+    """The alarm of a device that fell silent or reported `offline`."""
     seen_us = device.state.last_seen_us
     return Alarm(
         id=_name(device, f"{OFFLINE}:{device.state.version}:{at_us}"),

@@ -18,7 +18,7 @@ class FeedState:
 
     def __init__(self, feed: Feed, alarm: Alarm | None) -> None:
         self.feed = feed
-        # A shared feed's last value may be another device's: it says nothing of ours.
+        # A shared feed's last value may be another device's, so it tells nothing of this one.
         self.last_us = feed.last_us if feed.device_id is not None else None
         self.at_last: set[int] = set()
         self.alarm = FeedAlarm(alarm, self.last_us)
@@ -28,8 +28,8 @@ class FeedState:
     ) -> tuple[Reading, bool]:
         """The reading, and whether it is the newest that this actor has seen.
 
-        Whether it becomes the stored last value is for the store to say, by its event time: what
-        this actor saw last may have been refused there.
+        The store decides by event time whether it becomes the last value: what this actor saw last
+        may have been refused there.
 
         Args:
             alarms: a change of the feed's alarm is added to these.
@@ -46,12 +46,12 @@ class FeedState:
         if ts_us is None:
             ts_us = origin.at_us
             if origin.retained and message_id is None:
-                # The broker sends its retained copy at every subscribe; it is one reading.
+                # The broker sends its retained copy at every subscription; it is one reading.
                 message_id = f"retained:{digest64(value):x}"
         digest = digest64(value, message_id)
-        # A copy is no news: it does not end what another value of its instant began after it.
-        is_news = not history_only and not (ts_us == self.last_us and digest in self.at_last)
-        flagged = self._judge(device, value, ts_us, is_news, alarms)
+        # A copy is not judged: it would end what another value of its instant began after it.
+        is_new = not history_only and not (ts_us == self.last_us and digest in self.at_last)
+        flagged = self._judge(device, value, ts_us, is_new, alarms)
         newest = not history_only and self._is_newest(ts_us, digest)
         reading = Reading(
             feed.num, device.num, ts_us, digest, value, flagged, message_id, not history_only
@@ -59,13 +59,13 @@ class FeedState:
         return reading, newest
 
     def _judge(
-        self, device: Device, value: object, ts_us: int, is_news: bool, alarms: list[Alarm]
+        self, device: Device, value: object, ts_us: int, is_new: bool, alarms: list[Alarm]
     ) -> bool:
         """Whether the reading is flagged; raises `Refusal` where the feed rejects violations."""
         if not isinstance(value, float):
             return False
         detail = violation(self.feed, value)
-        if is_news and not self.alarm.is_stale(ts_us):
+        if is_new and not self.alarm.is_stale(ts_us):
             if detail:
                 changed = self.alarm.outside(device, self.feed, ts_us, value, detail)
             else:

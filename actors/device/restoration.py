@@ -1,7 +1,7 @@
-"""What time had promised when the process before this one ended: leases, and alarms that wait.
+"""Restores the leases and waiting alarms that an earlier leader had, from the store.
 
     restoration = Restoration(store, clock, leases)
-    await restoration.run()        # after a failure again: it goes on where it stopped
+    await restoration.run()        # after a failure once more: it goes on where it stopped
 
 One for each time that this process takes the lead.
 """
@@ -19,13 +19,13 @@ from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.restoration")
 
-AGAIN_S = 1.0
+RETRY_S = 1.0
 # Some 2 MB at once, and a few milliseconds of the event loop.
 ALARMS_AT_ONCE = 2_000
 
 
 class Restoration:
-    """Remembers how far it came."""
+    """Keeps how far it came, for the next `run` after a failure."""
 
     def __init__(self, store: Store, clock: WallClock, leases: Leases) -> None:
         self._store = store
@@ -35,19 +35,19 @@ class Restoration:
         self._after: int | None = 0  # the number of the last alarm; None: there is no other
 
     async def run(self) -> None:
-        """Until all is restored, however often the store is away meanwhile."""
+        """Restore all, however often the store is away meanwhile."""
         while True:
             try:
                 await self._go_on()
             except Unavailable as error:
                 log.warning("leases are restored later", error=in_words(error))
-                await trio.sleep(AGAIN_S)
+                await trio.sleep(RETRY_S)
             else:
                 return
 
     async def _go_on(self) -> None:
         if not self._has_leases:
-            await self._store.session_memory("")  # what the last leader left running is over
+            await self._store.session_memory("")  # the commits that the last leader began are over
             self._leases.restore(await self._store.online_devices())
             self._has_leases = True
         while self._after is not None:
@@ -58,7 +58,7 @@ class Restoration:
 
 
 def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:
-    """Those of one device, which could not be read before."""
+    """The waits of one device, as its actor starts with them."""
     own = {feed.num: feed for feed in loaded.feeds}
     for alarm in loaded.alarms:
         if alarm.feed_num is None:
@@ -71,6 +71,6 @@ def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:
 
 def _wait(leases: Leases, key: tuple[str, str], alarm: Alarm, after_s: float, now_us: int) -> None:
     if alarm.feed_num is not None:
-        # Where the clock was set back it says nothing: not longer than the whole wait.
-        gone_s = max(0, now_us - alarm.since_us) / SECOND_US
-        leases.wait(key, alarm.feed_num, alarm.since_us, max(0.0, after_s - gone_s))
+        # The clock may have been set back: no longer than the whole wait.
+        waited_s = max(0, now_us - alarm.since_us) / SECOND_US
+        leases.wait(key, alarm.feed_num, alarm.since_us, max(0.0, after_s - waited_s))

@@ -2,19 +2,19 @@
 
 A content is on the disk once, however many users have it, and its file goes with the last row.
 
-The race between the one who removes the last row and another who uploads the same content at that
-moment is decided by turns (`MediaFiles.turn`, one at a time for each content, in all processes on
-the directory): in its turn an upload puts its file into place *and* adds its row, a removal takes
-its row away, asks whether a row is left, *and* removes the file. So whoever comes second sees all
-that the first did: the upload puts a removed file there anew, or the removal finds the upload's row
-and leaves the file. A slow call of the store for one content holds up no other. For the quota, an
-upload takes a turn of its user, too. Bytes are received and hashed before, without a turn.
+One user may remove the last row while another uploads the same content. Turns decide that race
+(`MediaFiles.turn`, one at a time for each content, in all processes on the directory). In its turn
+an upload puts its file into place *and* adds its row; a removal deletes its row, asks whether a row
+is left, *and* removes the file. So the second sees all that the first did: the upload puts a
+removed file back, or the removal finds the upload's row and leaves the file. A slow call of the
+store for one content holds up no other. For the quota, an upload takes a turn of its user, too.
+Bytes are received and hashed before, without a turn.
 
-Where a turn ends in the middle (a crash, an answer of the store that was lost) the content is still
-marked as doubtful, on the disk, and asked about later (`settle_all`). Nothing else is ever swept: a
-directory that meets a wrong database by mistake loses nothing to it. An upload that was answered
-with 503 may leave a row without its content when somebody deleted the same content meanwhile;
-sending it again puts the content there.
+Where a turn ends in the middle (a crash, an answer of the store that was lost) the content stays
+marked as doubtful, on the disk, and is settled later (`settle_all`). Nothing else is ever swept, so
+a directory loses nothing to a wrong database. An upload that was answered with 503 may leave a row
+without its content when somebody deleted the same content meanwhile; sending it again puts the
+content there.
 """
 
 from functools import partial
@@ -32,7 +32,8 @@ from protocol.records import Media
 
 log = structlog.get_logger("roost.media")
 
-# The store may still be doing what we heard no answer to: a statement for 20 s (`connections.py`).
+# The store may still be working on a call whose answer was lost: 20 s for a statement
+# (`connections.py`).
 DOUBT_AGE_S = 120.0
 
 
@@ -43,14 +44,14 @@ class Library:
         self._store = store
         self._files = files
         self._clock = clock
-        self._trying: set[str] = set()  # names of contents; asked for only
+        self._trying: set[str] = set()  # names of contents
 
     async def add(self, media: Media, draft: MediaDraft, quota_bytes: int) -> Media:
-        """Keep a sealed draft as media; what the user has of this content already, if any.
+        """Keep a sealed draft as media; returns what the user has of this content already, if any.
 
         Raises:
             TooLarge: the user's media would exceed the quota (several uploads may arrive at once).
-            Busy, Unavailable: nothing is known of its effect; it may be done again.
+            Busy, Unavailable: its effect is unknown; it may be done again.
         """
         async with self._files.turn(_of_content(media.sha256), f"user {media.user_id}"):
             check_quota(await self._store.media_used(media.user_id) + media.size, quota_bytes)
@@ -74,12 +75,11 @@ class Library:
                 raise refused
 
     async def settle_all(self) -> None:
-        """Remove contents that a crash left and that nobody has. One that fails is put aside alone.
+        """Remove contents that a crash left without a row. One that fails is put aside alone.
 
         Raises:
             Unavailable: the store is away.
-            Busy: the disk does not do what it should; or all of many contents fail, which is about
-                none of them.
+            Busy: the disk fails; or all of many contents fail, so the cause is none of them.
         """
         settled: list[str] = []
         failed: list[tuple[str, Exception]] = []
@@ -100,7 +100,7 @@ class Library:
 
     async def settle_again(self, name: str) -> None:
         """Try a content once more that was put aside, by its sha256 in hexadecimal digits. What
-        cannot be tried now is due by its letter still."""
+        cannot be tried now is still due by its dead letter."""
         if name in self._trying:
             return
         self._trying.add(name)

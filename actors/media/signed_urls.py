@@ -1,10 +1,10 @@
-"""Signed links to the content of media: for whoever has no login, such as a device.
+"""Signed links to the content of media: for clients without a login, such as a device.
 
     links = MediaLinks(secret, lambda: "https://roost.example")
     url = links.url(media_id, expires_us)
 
-A link says which media and until when; that it is ours shows by an HMAC (RFC 2104) with a key that
-is made from the JWT secret for this purpose alone, so that neither can stand in for the other.
+A link says which media and until when. An HMAC (RFC 2104) proves that it is ours; its key is
+derived from the JWT secret for this purpose alone, so that neither can stand in for the other.
 """
 
 import hmac
@@ -34,7 +34,7 @@ class MediaLinks:
         return f"{self._base_url()}/api/v1/media/{media_id}/content?{query}"
 
     def is_valid(self, media_id: str, expires: int, signature: str, now_us: int) -> bool:
-        """Whether a link of ours says so, and still does. `expires` in Unix seconds."""
+        """Whether the link is ours and has not expired. `expires` in Unix seconds."""
         right = self._signature(media_id, expires)
         # Bytes: texts that are not ASCII cannot be compared in constant time.
         same = hmac.compare_digest(right.encode(), signature.encode("utf-8", "surrogatepass"))

@@ -1,7 +1,7 @@
 """The user actor: one per user with somebody watching; brings events to that user's dashboards.
 
-A dashboard subscribes first, then the database is read, then the newer states that living actors
-told meanwhile are laid over it, by each device's `version`. So nothing falls between snapshot and
+A dashboard subscribes first. Then the database is read, and newer states that living actors sent
+meanwhile are laid over it, by each device's `version`. So nothing falls between snapshot and
 stream, and nothing older follows something newer.
 """
 
@@ -36,21 +36,21 @@ VERSIONS_MAX = 10_000
 
 
 class UserActor:
-    """Its outboxes, the newest state of each device heard of, and how far each feed has come."""
+    """Keeps outboxes, the newest state of each device, and how far each feed has come."""
 
     def __init__(self) -> None:
         self._outboxes: dict[int, Outbox] = {}
         self._newest: dict[str, Device] = {}
         self._removed: set[str] = set()
         self._feed_us: dict[str, int] = {}
-        # By an event's key, last changed last. A dict would look for its first through all that
-        # were deleted before it.
+        # By an event's key, last changed last. Finding the first of a dict would pass all that were
+        # deleted before it.
         self._versions: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def step(self, message: UserMessage, now_us: int) -> list[UserEffect]:
         match message:
             case Happened(event=event):
-                if self._is_news(event):
+                if self._is_new(event):
                     for outbox in self._outboxes.values():
                         outbox.offer(event)
                 return []
@@ -83,14 +83,14 @@ class UserActor:
                 assert_never(message)
 
     def set_aside(self, message: UserMessage, error: str) -> list[UserEffect]:
-        """An event that cannot be shown is only missed; the next of its kind makes up for it."""
+        """An event that cannot be shown is missed; the next of its kind makes up for it."""
         return []
 
-    def _is_news(self, event: Event) -> bool:
+    def _is_new(self, event: Event) -> bool:
         match event:
             case DeviceChanged(device=device):
                 known = self._newest.get(device.id)
-                # Not so when an actor announces itself to a second dashboard.
+                # An actor that announces itself to a second dashboard sends what is known.
                 if known is not None and not is_newer(device, known):
                     return False
                 self._newest[device.id] = device
@@ -101,7 +101,7 @@ class UserActor:
                 self._removed.add(device_id)
                 return True
             case FeedValue(feed_id=feed_id, ts_us=ts_us):
-                # Of a shared feed, another device may have said something newer.
+                # Another device may have sent a newer value of a shared feed.
                 if ts_us < self._feed_us.get(feed_id, ts_us):
                     return False
                 self._feed_us[feed_id] = ts_us
@@ -114,7 +114,7 @@ class UserActor:
                 return True
 
     def _is_next(self, key: tuple[str, str], version: int) -> bool:
-        """Transactions may be told of in another order than they were committed in."""
+        """Events of transactions may arrive in another order than these were committed in."""
         known = self._versions.get(key, version)
         self._versions[key] = max(known, version)
         self._versions.move_to_end(key)
@@ -130,5 +130,5 @@ class UserActor:
                 device = newest
             if device.id not in self._removed:
                 merged.append(device)
-                self._newest[device.id] = device  # older news may still wait behind the snapshot
+                self._newest[device.id] = device  # older events may still wait behind the snapshot
         return DeviceList(tuple(merged))

@@ -37,11 +37,11 @@ class Filter(msgspec.Struct, frozen=True):
     feed_ids: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, asked: Subscribe) -> "Filter":
+    def of(cls, subscription: Subscribe) -> "Filter":
         return cls(
-            frozenset(CHANNELS if asked.channels is None else asked.channels),
-            None if asked.device_ids is None else frozenset(asked.device_ids),
-            None if asked.feed_ids is None else frozenset(asked.feed_ids),
+            frozenset(CHANNELS if subscription.channels is None else subscription.channels),
+            None if subscription.device_ids is None else frozenset(subscription.device_ids),
+            None if subscription.feed_ids is None else frozenset(subscription.feed_ids),
         )
 
     def wants(self, event: Event) -> bool:
@@ -94,7 +94,7 @@ class Outbox:
             self._wake()
 
     def open(self, snapshot: DeviceList) -> None:
-        """Begin (again) with a snapshot: what it already says is dropped, newer events follow."""
+        """Begin (again) with a snapshot: events that it contains are dropped, newer ones follow."""
         known = {device.id: device for device in snapshot.devices}
         held = self._lane.take(EVENTS_MAX)
         wanted = self.filter.device_ids
@@ -113,8 +113,8 @@ class Outbox:
     def hold(self) -> None:
         """Hold events until the next `open`.
 
-        Clients ask for all else than devices and values again when they have the list, and what was
-        told before is committed by then (`Users`): behind the list it would be old.
+        When clients have the list they ask again for all but devices and values. What was offered
+        before is committed by then (`Users`), so behind the list it would be old.
         """
         self._opened, self.has_lost, self._list = False, False, None
         for event in self._lane.take(EVENTS_MAX):
@@ -122,9 +122,9 @@ class Outbox:
                 self._lane.put(event)
 
     def forget(self) -> None:
-        """What waits is given up and goes out no more; a new list is to follow.
+        """Drop what waits; a new list is to follow.
 
-        That live data stands still is no state of anything: it is told all the same.
+        Staleness of live data stays: it is no state that was judged.
         """
         if self._list is not None:
             self._opened, self._list = False, None
@@ -133,7 +133,7 @@ class Outbox:
                 self._lane.put(event)
 
     def close(self) -> None:
-        """The user actor is gone for good; the client shall connect again."""
+        """The user actor has ended for good; the client shall connect again."""
         self._closed = True
         self._wake()
 
@@ -165,7 +165,7 @@ class Outbox:
 
 
 def is_newer(device: Device, known: Device) -> bool:
-    """Whether this says something new: a newer state, or other settings with the same one."""
+    """Whether this is new: a newer state, or other settings with the same one."""
     if device.state.version != known.state.version:
         return device.state.version > known.state.version
     return device != known

@@ -40,7 +40,7 @@ class Users:
     """The living user actors.
 
     Args:
-        announce: asks the living device actors of a user to tell their state.
+        announce: has the living device actors of a user show their state.
         written: waits until what was given to the writer before is in the store.
     """
 
@@ -83,7 +83,7 @@ class Users:
         shed = lane.shed
         cell.mailbox.put_nowait(Happened(event=event))
         if lane.shed > shed and user_id not in self._lossy:
-            self._lossy.add(user_id)  # one new beginning makes up for all that is lost before it
+            self._lossy.add(user_id)  # one new snapshot makes up for all that is lost before it
             self.renew(user_id)
 
     def tell_all(self, event: Event) -> None:
@@ -91,18 +91,18 @@ class Users:
             self.tell(user_id, event)
 
     def renew(self, user_id: str) -> None:
-        """A change may have been made without a word: this user's dashboards look again."""
+        """A change may have been made without an event: this user's dashboards get a snapshot."""
         if user_id in self._cells:
             self._ask(user_id, Renewed())
 
     def renew_all(self) -> None:
-        """What dashboards were told may never have come true: all begin again with a snapshot."""
+        """What dashboards show may never have been stored: all begin again with a snapshot."""
         for user_id in self._cells:
             self.renew(user_id)
 
     def give_up(self) -> None:
-        """Another process has led: nobody is told any more of what was judged here before, and may
-        not be stored. `renew_all` is to follow."""
+        """Another process has led: what was judged here before may never be stored, and is not sent
+        any more. `renew_all` is to follow."""
         for user_id, cell in self._cells.items():
             waiting = cell.mailbox.data.take(EVENTS_MAX)
             self._ask(user_id, GivenUp())
@@ -115,7 +115,7 @@ class Users:
             self._cells[user_id].mailbox.put_nowait(message, control=True)
         except trio.WouldBlock:
             for outbox in self._watching[user_id]:
-                outbox.close()  # too much comes and goes: they shall connect again
+                outbox.close()  # too many come and go: they shall connect again
 
     @asynccontextmanager
     async def watch(self, user_id: str, most: int | None = None) -> AsyncIterator[Outbox]:
@@ -192,7 +192,7 @@ class Users:
     async def _read_snapshot(self, user_id: str, outbox: Outbox) -> None:
         self._lossy.discard(user_id)
         self._announce(user_id)
-        # An actor that was passivated meanwhile tells nothing; its last state is on its way there.
+        # The last state of an actor that was passivated meanwhile may still be on its way there.
         await self._written()
         while any(outbox is box for box in self._watching.get(user_id, ())):
             try:

@@ -31,7 +31,7 @@ EVERY_S = 2.0
 AT_LEAST_S = 0.5
 # Where there are thousands, a look takes some tenths of a second.
 RESTS = 10
-# To find out whose sessions are that nobody knows, all are read.
+# All sessions are read to find the users of unknown ones.
 RESOLVED_EVERY_S = 60.0
 ASKED_MAX = 1_000
 # Each takes some milliseconds; then it is looked at again.
@@ -63,7 +63,7 @@ class ShareKeeper:
         self._store = store
         self._looked = looked
         self._resolved_s = float("-inf")
-        self._told = Sampled()
+        self._logged = Sampled()
 
     async def begin(self) -> None:
         """Before anybody may log in: from now on it is known who was there before."""
@@ -107,7 +107,7 @@ class ShareKeeper:
         self._looked()
         for user_id, client_ids in beyond.items():
             self._clients.keep_out(client_ids, SHUT_OUT_S)
-            if times := self._told.times(len(client_ids)):
+            if times := self._logged.times(len(client_ids)):
                 log.warning(
                     "a user has too many subscriptions with QoS 1: the newest are closed",
                     user=user_id,

@@ -5,8 +5,8 @@ for all, and keeps those of persistent sessions while their clients are away.
     for client_id in shares.counted(sessions, began_s): ...   # beyond their user's share
 
 A session is known by its hash, as the broker names it. A login does not tell whether the client
-will subscribe with QoS 1. So the broker is asked who has, and between two looks a newcomer counts for
-as many as a device may have.
+will subscribe with QoS 1. So the broker is asked who has, and between two looks a newcomer counts
+for as many as a device may have.
 """
 
 import itertools
