@@ -25,7 +25,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
 # To a device actor. `count` of what a device says: how many readings it is in the accounts.
 
 
-class ReadingsSaid(_Message, frozen=True, kw_only=True):
+class ReadingsReceived(_Message, frozen=True, kw_only=True):
     """Readings of one message. Each may still be refused by itself."""
 
     origin: Origin
@@ -36,19 +36,19 @@ class ReadingsSaid(_Message, frozen=True, kw_only=True):
         return len(self.readings)
 
 
-class StatusSaid(_Message, frozen=True, kw_only=True):
+class StatusReceived(_Message, frozen=True, kw_only=True):
     """A status message."""
 
     origin: Origin
-    said: DeviceStatus
+    report: DeviceStatus
     count: ClassVar[int] = 0
 
 
-class AckSaid(_Message, frozen=True, kw_only=True):
+class AckReceived(_Message, frozen=True, kw_only=True):
     """An acknowledgement of the command that the topic names."""
 
     origin: Origin
-    said: CommandAck
+    ack: CommandAck
     count: ClassVar[int] = 0
 
 
@@ -96,9 +96,9 @@ class UnknownAck(_Message, frozen=True, kw_only=True):
 
 
 DeviceMessage = (
-    ReadingsSaid
-    | StatusSaid
-    | AckSaid
+    ReadingsReceived
+    | StatusReceived
+    | AckReceived
     | Unreadable
     | Configured
     | Announce
@@ -107,7 +107,7 @@ DeviceMessage = (
     | UnknownAck
 )
 TimerMessage = LeaseExpired | AlarmDue
-FromDevice = ReadingsSaid | StatusSaid | AckSaid | Unreadable
+FromDevice = ReadingsReceived | StatusReceived | AckReceived | Unreadable
 
 
 # Effects of a device actor

@@ -18,7 +18,7 @@ from protocol.errors import Reason, Refusal
 from protocol.events import AlarmChanged, DeviceChanged, FeedValue
 from protocol.ids import is_uuid
 from protocol.messages import (
-    AckSaid,
+    AckReceived,
     AlarmDue,
     Announce,
     Configured,
@@ -27,8 +27,8 @@ from protocol.messages import (
     FromDevice,
     LeaseExpired,
     Live,
-    ReadingsSaid,
-    StatusSaid,
+    ReadingsReceived,
+    StatusReceived,
     TimerMessage,
     UnknownAck,
     Unreadable,
@@ -62,11 +62,11 @@ class DeviceActor:
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         match message:
-            case ReadingsSaid(origin=origin, readings=readings):
+            case ReadingsReceived(origin=origin, readings=readings):
                 return self._take_readings(origin, readings)
-            case StatusSaid():
+            case StatusReceived():
                 return self._take_status(message)
-            case AckSaid():
+            case AckReceived():
                 return self._take_ack(message)
             case Unreadable(refusal=refusal):
                 return self._refuse(message, refusal)
@@ -120,16 +120,16 @@ class DeviceActor:
         change = self._presence.seen(origin, alarms, effects)
         return self._taken(origin, change, alarms, effects, tuple(readings), tuple(rejections))
 
-    def _take_status(self, message: StatusSaid) -> list[DeviceEffect]:
+    def _take_status(self, message: StatusReceived) -> list[DeviceEffect]:
         effects: list[DeviceEffect] = []
         alarms: list[Alarm] = []
         try:
-            change = self._presence.report(message, alarms, effects)
+            change = self._presence.reported(message, alarms, effects)
         except Refusal as refusal:
             return self._refuse(message, refusal)
         return self._taken(message.origin, change, alarms, effects)
 
-    def _take_ack(self, message: AckSaid) -> list[DeviceEffect]:
+    def _take_ack(self, message: AckReceived) -> list[DeviceEffect]:
         """What it says of a command; whether it was ever sent one, only the store knows."""
         origin = message.origin
         refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
@@ -140,7 +140,7 @@ class DeviceActor:
         alarms: list[Alarm] = []
         change = self._presence.seen(origin, alarms, effects)
         otherwise = rejection(origin, refusal, self.device.id)
-        ack = AckChange(self._key, command_id, self.device.num, message.said, otherwise)
+        ack = AckChange(self._key, command_id, self.device.num, message.ack, otherwise)
         return self._taken(origin, change, alarms, effects, acks=(ack,))
 
     def _taken(

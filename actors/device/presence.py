@@ -21,7 +21,7 @@ from protocol.messages import (
     LeaseExpired,
     LeaseRenewed,
     LeaseResized,
-    StatusSaid,
+    StatusReceived,
 )
 from protocol.records import OFFLINE, Device, DeviceState, LoadedDevice, Origin, StateChange
 from protocol.times import parse_device_time
@@ -57,27 +57,27 @@ class Presence:
         self._renew(effects)
         return change
 
-    def report(
-        self, message: StatusSaid, alarms: list[Alarm], effects: list[DeviceEffect]
+    def reported(
+        self, message: StatusReceived, alarms: list[Alarm], effects: list[DeviceEffect]
     ) -> StateChange | None:
         """The device reported its status.
 
         Raises:
             Refusal: its `ts` is not a time that a device may send.
         """
-        origin, said = message.origin, message.said
-        ts_us = None if said.ts is None else parse_device_time(said.ts, origin.at_us)
+        origin, report = message.origin, message.report
+        ts_us = None if report.ts is None else parse_device_time(report.ts, origin.at_us)
         state = self.device.state
         if origin.retained:
-            state = status.retained(state, said, ts_us)
+            state = status.retained(state, report, ts_us)
         elif not origin.again:
             event_us = origin.at_us if ts_us is None else ts_us
-            state = status.applied(state, said, event_us, origin.at_us)
+            state = status.applied(state, report, event_us, origin.at_us)
         elif ts_us is not None:  # else it is of an unknown past, and sets nothing
-            state = status.redelivered(state, said, ts_us)
+            state = status.redelivered(state, report, ts_us)
         why = "said so, or its line was lost"
         change = self._take(state, origin.at_us, why, alarms, effects)
-        if not (origin.again or origin.retained or said.status == OFFLINE):
+        if not (origin.again or origin.retained or report.status == OFFLINE):
             self._renew(effects)
         return change
 

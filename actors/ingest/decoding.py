@@ -23,7 +23,7 @@ from protocol.device.payloads import (
 )
 from protocol.device.topics import Kind, Topic
 from protocol.errors import Refusal
-from protocol.messages import AckSaid, ReadingsSaid, StatusSaid, Unreadable
+from protocol.messages import AckReceived, ReadingsReceived, StatusReceived, Unreadable
 from protocol.records import Origin
 
 
@@ -38,8 +38,8 @@ class DecodedReadings(msgspec.Struct, frozen=True, gc=False):
     def readings(self) -> int:
         return len(self.said)
 
-    def message(self, origin: Origin) -> ReadingsSaid:
-        return ReadingsSaid(origin=origin, readings=self.said)
+    def message(self, origin: Origin) -> ReadingsReceived:
+        return ReadingsReceived(origin=origin, readings=self.said)
 
 
 class DecodedStatus(msgspec.Struct, frozen=True, gc=False):
@@ -47,8 +47,8 @@ class DecodedStatus(msgspec.Struct, frozen=True, gc=False):
     has_identity: ClassVar[bool] = False
     readings: ClassVar[int] = 0
 
-    def message(self, origin: Origin) -> StatusSaid:
-        return StatusSaid(origin=origin, said=self.said)
+    def message(self, origin: Origin) -> StatusReceived:
+        return StatusReceived(origin=origin, report=self.said)
 
 
 class DecodedAck(msgspec.Struct, frozen=True, gc=False):
@@ -58,8 +58,8 @@ class DecodedAck(msgspec.Struct, frozen=True, gc=False):
     has_identity: ClassVar[bool] = True
     readings: ClassVar[int] = 0
 
-    def message(self, origin: Origin) -> AckSaid:
-        return AckSaid(origin=origin, said=self.said)
+    def message(self, origin: Origin) -> AckReceived:
+        return AckReceived(origin=origin, ack=self.said)
 
 
 class DecodedRefusal(msgspec.Struct, frozen=True, gc=False):

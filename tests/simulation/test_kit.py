@@ -197,7 +197,7 @@ async def test_the_trace_tells_who_handled_what_and_which_fault(world: World) ->
     await world.settle()
     trace = "\n".join(world.trace.lines)
     assert "device ada/shed" in trace
-    assert f"ReadingsSaid feeds/t {json.dumps({'value': 1.0})!r}" in trace
+    assert f"ReadingsReceived feeds/t {json.dumps({'value': 1.0})!r}" in trace
     assert "FAULT                    line cut roost-out" in trace
 
 
