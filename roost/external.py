@@ -8,9 +8,10 @@ import msgspec
 
 from actors.adapters.disk.media_files import open_media_files
 from actors.adapters.http.zalo import ZaloSettings
-from actors.adapters.mqtt.broker import MqttBroker, parse_url, partition_plans, plain_plans
+from actors.adapters.mqtt.broker import MqttBroker, parse_url
 from actors.adapters.mqtt.client import VERSIONS
 from actors.adapters.mqtt.no_logins import NoLogins
+from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.adapters.mqtt.retained import MqttRetained
 from actors.adapters.postgres.store import open_store
 from actors.adapters.smtp.mailer import MailSettings

@@ -12,7 +12,8 @@ import trio
 
 from actors.adapters.disk.media_files import open_media_files
 from actors.adapters.http.zalo import ZaloSettings
-from actors.adapters.mqtt.broker import MqttBroker, partition_plans
+from actors.adapters.mqtt.broker import MqttBroker
+from actors.adapters.mqtt.plans import partition_plans
 from actors.adapters.nats.auth_callout import NatsLogins, open_logins
 from actors.adapters.nats.client_ids import CLIENT_IDS_MAX
 from actors.adapters.nats.subscription_shares import SHARE

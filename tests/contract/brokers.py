@@ -10,8 +10,9 @@ import trio
 
 from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.broker.session import Habits
-from actors.adapters.mqtt.broker import MqttBroker, partition_plans, plain_plans
+from actors.adapters.mqtt.broker import MqttBroker
 from actors.adapters.mqtt.client import Address
+from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.ports.broker import Broker, Delivery, Inbox, SessionPlan
 from roost.embedded.broker import PARTITIONS, EmbeddedBroker
 from tests.support import wire

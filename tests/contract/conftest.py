@@ -14,8 +14,8 @@ import trio
 
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
-from actors.adapters.mqtt.broker import partition_plans, plain_plans
 from actors.adapters.mqtt.client import Address
+from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.adapters.postgres.store import open_store
 from actors.adapters.postgres.wire import connections, migrating
 from roost.embedded import data_dir

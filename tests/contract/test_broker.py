@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors.adapters.mqtt import sending
-from actors.adapters.mqtt.broker import OUT
+from actors.adapters.mqtt.plans import OUT
 from actors.ports.broker import PUBLISH_MAX, Delivery, Publication
 from protocol.device.publishing import PAYLOAD_MAX
 from protocol.device.topics import parse_topic, partition, unmapped

@@ -15,7 +15,7 @@ from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.broker.logins import MemoryLogins
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
-from actors.adapters.mqtt.broker import partition_plans
+from actors.adapters.mqtt.plans import partition_plans
 from actors.adapters.nats import mqtt_sessions
 from actors.adapters.nats.auth_callout import open_logins
 from actors.adapters.nats.jetstream import call

@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from actors.adapters.mqtt import link
-from actors.adapters.mqtt.broker import MqttBroker, partition_plans
+from actors.adapters.mqtt.broker import MqttBroker
+from actors.adapters.mqtt.plans import partition_plans
 from actors.ports.broker import Publication
 from tests.contract.brokers import Recorder
 from tests.contract.servers import Nats

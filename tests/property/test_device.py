@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
-from actors.adapters.mqtt.broker import plain_plans
+from actors.adapters.mqtt.plans import plain_plans
 from actors.device.actor import DeviceActor
 from actors.ingest.canaries import Canaries
 from actors.ingest.canary_intake import CanaryIntake

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from actors.adapters.mqtt.broker import partition_plans
+from actors.adapters.mqtt.plans import partition_plans
 from actors.ports.broker import SessionPlan
 from tests.simulation import world
 from tests.simulation.planted import Patch, plant

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS, Habits
-from actors.adapters.mqtt.broker import plain_plans
+from actors.adapters.mqtt.plans import plain_plans
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import prefix, unmapped
 from tests.simulation import world as worlds

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
-from actors.adapters.mqtt.broker import OUT
+from actors.adapters.mqtt.plans import OUT
 from actors.service import DRAIN_MAX_S, Service
 from protocol.webhook.deliveries import AGAIN_FIRST_S
 from tests.simulation.broken import Broken

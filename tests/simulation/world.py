@@ -25,7 +25,7 @@ from actors.adapters.memory.store.line import WORK_S, LineCrash, StoreFaults
 from actors.adapters.memory.store.media import MemoryFiles
 from actors.adapters.memory.store.rules import Unreadable
 from actors.adapters.memory.store.store import MemoryStore
-from actors.adapters.mqtt.broker import partition_plans, plain_plans
+from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.ingest.rates import RateSettings
 from actors.ports.broker import Delivery
 from actors.service import Pulse, Service

@@ -12,8 +12,8 @@ from actors.adapters.memory.store.line import StoreFaults, StoreLine
 from actors.adapters.memory.store.media import MemoryFiles
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.memory.store.webhooks import MemoryReceivers, Receive
-from actors.adapters.mqtt.broker import plain_plans
 from actors.adapters.mqtt.no_logins import NoLogins
+from actors.adapters.mqtt.plans import plain_plans
 from actors.media.signed_urls import MediaLinks
 from actors.ports import Ports
 from actors.service import Service, open_service

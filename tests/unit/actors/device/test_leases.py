@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors.adapters.memory.clocks import ManualClock
-from actors.adapters.mqtt.broker import plain_plans
+from actors.adapters.mqtt.plans import plain_plans
 from actors.device.leases import Leases
 from actors.ingest.partition_clock import DRAIN_S, PartitionClocks
 from actors.runtime.timer import Timer

@@ -1,0 +1,69 @@
+"""The sessions that bring what devices send, for brokers that map topics and for others."""
+
+from actors.ports.broker import SessionPlan
+
+OUT = "roost-out"
+# What devices send.
+FEED_TOPICS = ("users/+/devices/+/feeds", "users/+/devices/+/feeds/+")
+STATE_TOPICS = ("users/+/devices/+/status", "users/+/devices/+/commands/+/ack")
+# `max_inflight_messages 1000`, as README asks of Mosquitto.
+PLAIN_WINDOW = 1_000
+
+
+def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
+    """Sessions for a broker that maps what devices send to `part/K/…` and `state/K/…` (NATS)."""
+    plans = [
+        SessionPlan(
+            client_id=f"roost-part-{k}", filters=(f"part/{k}/#",), sends_again=True, partition=k
+        )
+        for k in range(partitions)
+    ]
+    plans += [
+        SessionPlan(
+            client_id=f"roost-state-{k}",
+            filters=(f"state/{k}/#",),
+            live=True,
+            sends_again=True,
+            partition=k,
+        )
+        for k in range(partitions)
+    ]
+    # What arrives unmapped: wills, and what a device sends in one read with its CONNECT.
+    wills = SessionPlan(
+        client_id="roost-wills",
+        filters=(*FEED_TOPICS, *STATE_TOPICS),
+        live=True,
+        sends_again=True,
+    )
+    return [*plans, wills, _out_plan(out)]
+
+
+def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
+    """Sessions for a broker that cannot map: one partition over everything.
+
+    Args:
+        is_seen: what devices retain may be of use to others who subscribe there.
+    """
+    return [
+        SessionPlan(
+            client_id="roost-part-0",
+            filters=FEED_TOPICS,
+            partition=0,
+            window=PLAIN_WINDOW,
+            is_seen=is_seen,
+        ),
+        SessionPlan(
+            client_id="roost-state-0",
+            filters=STATE_TOPICS,
+            live=True,
+            partition=0,
+            window=PLAIN_WINDOW,
+            is_seen=is_seen,
+        ),
+        _out_plan(out),
+    ]
+
+
+def _out_plan(client_id: str) -> SessionPlan:
+    """What we send goes by a session of this process alone, which brings nothing."""
+    return SessionPlan(client_id=client_id, filters=(), persistent=False)
