@@ -36,6 +36,7 @@ from web.http.context import Context, WebSettings
 from web.http.early_answer import with_an_end
 from web.http.limits import Rates
 from web.http.long_queries import LongQueries
+from web.http.operation import Upload
 from web.http.pace import Pace
 from web.http.paced_body import PacedConnection
 from web.http.routing import PREFIX
@@ -73,7 +74,12 @@ APIS = (
     orders.api,
     stats.api,
 )
-UPLOADS = {(op.method, PREFIX + op.path) for api in APIS for op in api.operations if op.upload}
+UPLOADS = {
+    (op.method, PREFIX + op.path)
+    for api in APIS
+    for op in api.operations
+    if isinstance(op.body, Upload)
+}
 
 
 def create_app(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.property.strategies import any_bytes, nearly_a_body, pieces, short_texts, written
 from tests.unit.site import ACCOUNT, Site, open_site
 from web.app import APIS
-from web.http.routing import PREFIX, Operation
+from web.http.operation import Form, Json, Operation
+from web.http.routing import PREFIX
 
 OPERATIONS = [
     operation
@@ -39,7 +40,8 @@ forms = st.lists(st.sampled_from(PARTS) | st.binary(max_size=4), max_size=8).map
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[Operation, bytes, str]:
     operation = draw(st.sampled_from(OPERATIONS))
-    right = pieces if operation.body is None else nearly_a_body(operation.body)
+    body = operation.body
+    right = nearly_a_body(body.shape) if isinstance(body, Json | Form) else pieces
     data = draw(st.one_of(written(right), written(right), any_bytes, forms))
     return operation, data, draw(st.sampled_from([*TYPES[:1] * 5, *TYPES]))
 

@@ -9,6 +9,7 @@ from protocol.rest.listing import ALARMS
 from protocol.rest.resources import Id, Page
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of
+from web.http.operation import Json
 from web.http.routing import Api
 
 api = Api("alarms")
@@ -25,7 +26,7 @@ class AlarmQuery(ListQuery, frozen=True, kw_only=True):
     kind: Literal["threshold", "offline"] | None = None
 
 
-@api.operation("GET", "/alarms", query=AlarmQuery, answer=Page[AlarmView])
+@api.operation("GET", "/alarms", query=AlarmQuery, answer=Json(Page[AlarmView]))
 async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
     """List your alarms, newest first; `sort` takes since, severity and state."""
     return await listed(
@@ -40,7 +41,7 @@ async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
     )
 
 
-@api.operation("POST", "/alarms/<alarm_id>/ack", answer=AlarmView, errors=(404,))
+@api.operation("POST", "/alarms/<alarm_id>/ack", answer=Json(AlarmView), errors=(404,))
 async def acknowledge_alarm(call: Call, alarm_id: str) -> AlarmView:
     """Acknowledge an alarm. It clears by itself when its cause is over."""
     now_us = call.service.clock.now_us()

@@ -21,6 +21,7 @@ from protocol.times import SECOND_US
 from web.api.devices import device_of
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_of
+from web.http.operation import Condition, Json
 from web.http.preconditions import id_for, used_otherwise
 from web.http.routing import Api
 
@@ -37,11 +38,11 @@ class CommandsQuery(ListQuery, frozen=True, kw_only=True):
 @api.operation(
     "POST",
     "/devices/<device_id>/commands",
-    body=NewCommand,
-    answer=CommandView,
+    body=Json(NewCommand),
+    answer=Json(CommandView),
     status=201,
     errors=(404, 409),
-    again=True,
+    condition=Condition.AGAIN,
 )
 async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandView:
     """Send a command to a device. It is stored, and sent again until the device answers or the
@@ -80,7 +81,7 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
     "GET",
     "/devices/<device_id>/commands",
     query=CommandsQuery,
-    answer=Page[CommandView],
+    answer=Json(Page[CommandView]),
     errors=(404,),
 )
 async def list_commands(call: Call, device_id: str, query: CommandsQuery) -> Page[CommandView]:
@@ -92,7 +93,7 @@ async def list_commands(call: Call, device_id: str, query: CommandsQuery) -> Pag
     )
 
 
-@api.operation("GET", "/commands/<command_id>", answer=CommandView, errors=(404,))
+@api.operation("GET", "/commands/<command_id>", answer=Json(CommandView), errors=(404,))
 async def show_command(call: Call, command_id: str) -> CommandView:
     """Show a command and its state."""
     return command_view(await command_of(call, command_id))

@@ -13,6 +13,7 @@ from protocol.records import Media
 from web.api.media import media_of
 from web.http.context import Call
 from web.http.disposition import named
+from web.http.operation import Auth, Content
 from web.http.ranges import Validators
 from web.http.routing import Api
 
@@ -38,8 +39,8 @@ class LinkQuery(msgspec.Struct, frozen=True):
     "GET",
     "/media/<media_id>/content",
     query=LinkQuery,
-    content=True,
-    linked=True,
+    answer=Content(),
+    auth=Auth.LINK,
     errors=(403, 404),
 )
 async def media_content(call: Call, media_id: str, query: LinkQuery) -> Response:

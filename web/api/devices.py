@@ -33,7 +33,9 @@ from protocol.rest.resources import (
 from protocol.times import format_us
 from web.http.context import Call
 from web.http.disposition import attachment
+from web.http.examples import DEVICES_EXAMPLE
 from web.http.listing import SearchQuery, listed
+from web.http.operation import Condition, Csv, CsvFile, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.sign_in import note
@@ -61,13 +63,15 @@ async def device_of(call: Call, device_id: str) -> Device:
     return device
 
 
-@api.operation("GET", "/devices", query=DevicesQuery, answer=Page[DeviceResource])
+@api.operation("GET", "/devices", query=DevicesQuery, answer=Json(Page[DeviceResource]))
 async def list_devices(call: Call, query: DevicesQuery) -> Page[DeviceResource]:
     """List your devices; `sort` takes created_at, name, device_code, status and last_seen."""
     return await listed(call, DEVICES, query, partial(_resource, call), status=query.status)
 
 
-@api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201, errors=(409,))
+@api.operation(
+    "POST", "/devices", body=Json(NewDevice), answer=Json(DeviceCreated), status=201, errors=(409,)
+)
 async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
     """Register a device. Its MQTT password is shown in this response only."""
     ((device, access),) = await _added(call, [body])
@@ -75,7 +79,14 @@ async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
     return device_created(device, access)
 
 
-@api.operation("POST", "/devices/import", csv=True, download=True, status=201, errors=(409,))
+@api.operation(
+    "POST",
+    "/devices/import",
+    body=Csv(DEVICES_EXAMPLE),
+    answer=CsvFile(),
+    status=201,
+    errors=(409,),
+)
 async def add_devices(call: Call) -> Response:
     """Register up to 1,000 devices from CSV (`device_code`, `name`, `offline_after_s`), all or
     none. The response is a CSV file with their MQTT credentials, which are shown only here."""
@@ -129,7 +140,13 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
     return [(device, access) for device, (_, _, access) in zip(added, made, strict=True)]
 
 
-@api.operation("GET", "/devices/<device_id>", answer=DeviceResource, errors=(404,), matched=True)
+@api.operation(
+    "GET",
+    "/devices/<device_id>",
+    answer=Json(DeviceResource),
+    errors=(404,),
+    condition=Condition.REVISION,
+)
 async def show_device(call: Call, device_id: str) -> DeviceResource:
     """Show a device."""
     device = await device_of(call, device_id)
@@ -140,10 +157,10 @@ async def show_device(call: Call, device_id: str) -> DeviceResource:
 @api.operation(
     "PATCH",
     "/devices/<device_id>",
-    body=DeviceChange,
-    answer=DeviceResource,
+    body=Json(DeviceChange),
+    answer=Json(DeviceResource),
     errors=(404,),
-    matched=True,
+    condition=Condition.REVISION,
 )
 async def change_device(call: Call, device_id: str, body: DeviceChange) -> DeviceResource:
     """Rename a device, or set after how many seconds without data it is offline."""
@@ -185,7 +202,7 @@ async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
 @api.operation(
     "POST",
     "/devices/<device_id>/credentials",
-    answer=NewCredentials,
+    answer=Json(NewCredentials),
     status=201,
     errors=(404,),
 )
@@ -199,7 +216,7 @@ async def new_credentials(call: Call, device_id: str) -> NewCredentials:
     return NewCredentials(access)
 
 
-@api.operation("GET", "/devices/<device_id>/account", answer=AccountView, errors=(404,))
+@api.operation("GET", "/devices/<device_id>/account", answer=Json(AccountView), errors=(404,))
 async def show_account(call: Call, device_id: str) -> AccountView:
     """Show what became of the device's readings since this server started, and how many refused
     messages were counted without being kept."""
@@ -214,7 +231,7 @@ async def show_account(call: Call, device_id: str) -> AccountView:
     )
 
 
-@api.operation("GET", "/devices/<device_id>/messages", answer=Page[SeenView], errors=(404,))
+@api.operation("GET", "/devices/<device_id>/messages", answer=Json(Page[SeenView]), errors=(404,))
 async def last_messages(call: Call, device_id: str) -> Page[SeenView]:
     """List the device's last fifty messages as received, newest first, including refused ones.
     Only messages since this server started are known."""

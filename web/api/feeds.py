@@ -14,6 +14,7 @@ from protocol.rest.resources import FeedChange, FeedView, Id, NewFeed, Page, fee
 from web.api.devices import device_of
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
+from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 
@@ -35,14 +36,16 @@ async def feed_of(call: Call, feed_id: str) -> Feed:
     return feed
 
 
-@api.operation("GET", "/feeds", query=FeedsQuery, answer=Page[FeedView])
+@api.operation("GET", "/feeds", query=FeedsQuery, answer=Json(Page[FeedView]))
 async def list_feeds(call: Call, query: FeedsQuery) -> Page[FeedView]:
     """List your feeds; `sort` takes created_at, name and key."""
     device_id = some_id("device_id", query.device_id)
     return await listed(call, FEEDS, query, feed_view, device_id=device_id, kind=query.kind)
 
 
-@api.operation("POST", "/feeds", body=NewFeed, answer=FeedView, status=201, errors=(404, 409))
+@api.operation(
+    "POST", "/feeds", body=Json(NewFeed), answer=Json(FeedView), status=201, errors=(404, 409)
+)
 async def add_feed(call: Call, body: NewFeed) -> FeedView:
     """Create a feed, for one device or (without `device_id`) for all your devices."""
     if body.key in ("ts", "id", "values"):
@@ -66,7 +69,9 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     return feed_view(feed)
 
 
-@api.operation("GET", "/feeds/<feed_id>", answer=FeedView, errors=(404,), matched=True)
+@api.operation(
+    "GET", "/feeds/<feed_id>", answer=Json(FeedView), errors=(404,), condition=Condition.REVISION
+)
 async def show_feed(call: Call, feed_id: str) -> FeedView:
     """Show a feed with its last value."""
     feed = await feed_of(call, feed_id)
@@ -75,7 +80,12 @@ async def show_feed(call: Call, feed_id: str) -> FeedView:
 
 
 @api.operation(
-    "PATCH", "/feeds/<feed_id>", body=FeedChange, answer=FeedView, errors=(404,), matched=True
+    "PATCH",
+    "/feeds/<feed_id>",
+    body=Json(FeedChange),
+    answer=Json(FeedView),
+    errors=(404,),
+    condition=Condition.REVISION,
 )
 async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     """Change a feed. The new settings apply to every reading after the response."""

@@ -13,6 +13,7 @@ from protocol.rest.listing import MEDIA
 from protocol.rest.resources import Page
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
+from web.http.operation import Json, Upload
 from web.http.routing import Api
 from web.http.uploads import receive
 
@@ -37,7 +38,12 @@ async def media_of(call: Call, media_id: str) -> Media:
 
 
 @api.operation(
-    "POST", "/media", upload=True, raw_body=True, answer=MediaView, status=201, also=(200,)
+    "POST",
+    "/media",
+    body=Upload(),
+    answer=Json(MediaView),
+    status=201,
+    also=(200,),
 )
 async def add_media(call: Call) -> MediaView:
     """Upload a file. If you have a file with this content already, the response is 200 with it."""
@@ -68,13 +74,13 @@ async def add_media(call: Call) -> MediaView:
     raise Busy("The server is too slow at the moment; try again", retry_after_s=30)
 
 
-@api.operation("GET", "/media", query=MediaQuery, answer=Page[MediaView])
+@api.operation("GET", "/media", query=MediaQuery, answer=Json(Page[MediaView]))
 async def list_media(call: Call, query: MediaQuery) -> Page[MediaView]:
     """List your media, newest first; `sort` takes filename, content_type and size."""
     return await listed(call, MEDIA, query, media_view, content_type=query.content_type)
 
 
-@api.operation("GET", "/media/stats", answer=MediaStats)
+@api.operation("GET", "/media/stats", answer=Json(MediaStats))
 async def show_media_stats(call: Call) -> MediaStats:
     """Count your media by type, and the uploads of each of the last thirty days (UTC)."""
     now_us = call.service.clock.now_us()
@@ -82,7 +88,7 @@ async def show_media_stats(call: Call) -> MediaStats:
     return media_stats(counts, now_us)
 
 
-@api.operation("GET", "/media/<media_id>", answer=MediaView, errors=(404,))
+@api.operation("GET", "/media/<media_id>", answer=Json(MediaView), errors=(404,))
 async def show_media(call: Call, media_id: str) -> MediaView:
     """Show a file, without its content."""
     return media_view(await media_of(call, media_id))

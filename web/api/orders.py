@@ -23,6 +23,7 @@ from protocol.shop.views import (
 from protocol.times import EPOCH, SECOND_US
 from web.http.context import Call
 from web.http.listing import ListQuery, listed
+from web.http.operation import Condition, Json
 from web.http.preconditions import id_for, used_otherwise
 from web.http.routing import Api
 
@@ -45,7 +46,13 @@ class OrderStatsQuery(msgspec.Struct, frozen=True):
 
 
 @api.operation(
-    "POST", "/orders", body=NewOrder, answer=OrderView, status=201, errors=(409,), again=True
+    "POST",
+    "/orders",
+    body=Json(NewOrder),
+    answer=Json(OrderView),
+    status=201,
+    errors=(409,),
+    condition=Condition.AGAIN,
 )
 async def add_order(call: Call, body: NewOrder) -> OrderView:
     """Place an order. The stock of all its products is reduced, or none if one is short."""
@@ -59,13 +66,13 @@ async def add_order(call: Call, body: NewOrder) -> OrderView:
     return order_view(order)
 
 
-@api.operation("GET", "/orders", query=OrdersQuery, answer=Page[OrderView])
+@api.operation("GET", "/orders", query=OrdersQuery, answer=Json(Page[OrderView]))
 async def list_orders(call: Call, query: OrdersQuery) -> Page[OrderView]:
     """List your orders, newest first; `sort` takes created_at, total and status."""
     return await listed(call, ORDERS, query, order_view, status=query.status)
 
 
-@api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=OrderStats)
+@api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=Json(OrderStats))
 async def order_stats(call: Call, query: OrderStatsQuery) -> OrderStats:
     """Sum up the orders of the last 24 hours and of each of the last days, including days
     without orders."""
@@ -99,7 +106,7 @@ def _before(today: date, days: int) -> str:
     return (today - timedelta(days=days)).isoformat()
 
 
-@api.operation("GET", "/orders/<order_id>", answer=OrderView, errors=(404,))
+@api.operation("GET", "/orders/<order_id>", answer=Json(OrderView), errors=(404,))
 async def show_order(call: Call, order_id: str) -> OrderView:
     """Show an order."""
     order = await call.service.store.order(call.user.id, order_id)
@@ -108,13 +115,15 @@ async def show_order(call: Call, order_id: str) -> OrderView:
     return order_view(order)
 
 
-@api.operation("PATCH", "/orders/<order_id>", body=OrderChange, answer=OrderView, errors=(404, 409))
+@api.operation(
+    "PATCH", "/orders/<order_id>", body=Json(OrderChange), answer=Json(OrderView), errors=(404, 409)
+)
 async def change_order(call: Call, order_id: str, body: OrderChange) -> OrderView:
     """Complete or cancel an order. Cancelling returns its items to stock."""
     return await _finished(call, order_id, body.status)
 
 
-@api.operation("DELETE", "/orders/<order_id>", answer=OrderView, errors=(404, 409))
+@api.operation("DELETE", "/orders/<order_id>", answer=Json(OrderView), errors=(404, 409))
 async def cancel_order(call: Call, order_id: str) -> OrderView:
     """Cancel an order. Its items return to stock, and the order stays in the list."""
     return await _finished(call, order_id, CANCELLED)

@@ -20,6 +20,7 @@ from protocol.shop.views import (
 )
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, truth
+from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 
@@ -36,11 +37,11 @@ class ProductsQuery(SearchQuery, frozen=True, kw_only=True):
 @api.operation(
     "POST",
     "/products",
-    body=NewProduct,
-    answer=ProductView,
+    body=Json(NewProduct),
+    answer=Json(ProductView),
     status=201,
     errors=(409,),
-    matched=True,
+    condition=Condition.REVISION,
 )
 async def add_product(call: Call, body: NewProduct) -> ProductView:
     """Add a product."""
@@ -59,7 +60,7 @@ async def add_product(call: Call, body: NewProduct) -> ProductView:
     return product_view(added)
 
 
-@api.operation("GET", "/products", query=ProductsQuery, answer=Page[ProductView])
+@api.operation("GET", "/products", query=ProductsQuery, answer=Json(Page[ProductView]))
 async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
     """List your products; `sort` takes created_at, name, sku, price and stock."""
     return await listed(
@@ -67,13 +68,19 @@ async def list_products(call: Call, query: ProductsQuery) -> Page[ProductView]:
     )
 
 
-@api.operation("GET", "/products/stats", answer=ProductStats)
+@api.operation("GET", "/products/stats", answer=Json(ProductStats))
 async def product_stats(call: Call) -> ProductStats:
     """Sum up the stock and its value."""
     return stock_view(await call.service.store.stock_sums(call.user.id))
 
 
-@api.operation("GET", "/products/<product_id>", answer=ProductView, errors=(404,), matched=True)
+@api.operation(
+    "GET",
+    "/products/<product_id>",
+    answer=Json(ProductView),
+    errors=(404,),
+    condition=Condition.REVISION,
+)
 async def show_product(call: Call, product_id: str) -> ProductView:
     """Show a product."""
     product = await product_of(call, product_id)
@@ -84,10 +91,10 @@ async def show_product(call: Call, product_id: str) -> ProductView:
 @api.operation(
     "PATCH",
     "/products/<product_id>",
-    body=ProductChange,
-    answer=ProductView,
+    body=Json(ProductChange),
+    answer=Json(ProductView),
     errors=(404,),
-    matched=True,
+    condition=Condition.REVISION,
 )
 async def change_product(call: Call, product_id: str, body: ProductChange) -> ProductView:
     """Change a product. `stock` replaces the current stock."""

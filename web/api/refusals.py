@@ -12,6 +12,7 @@ from protocol.rest.resources import Deleted, Id, Page, RejectionView, Time, reje
 from web.api.values import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
+from web.http.operation import Json
 from web.http.routing import Api
 
 api = Api("feeds")
@@ -34,7 +35,7 @@ class DeletionQuery(msgspec.Struct, frozen=True, kw_only=True):
     before: Time | None = None
 
 
-@api.operation("GET", "/rejected-messages", query=RejectionsQuery, answer=Page[RejectionView])
+@api.operation("GET", "/rejected-messages", query=RejectionsQuery, answer=Json(Page[RejectionView]))
 async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionView]:
     """List rejected messages, newest first; `sort` takes reason and topic. Beyond the budget of a
     device or user, rejected messages are only counted."""
@@ -44,7 +45,7 @@ async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionV
     )
 
 
-@api.operation("DELETE", "/rejected-messages", query=DeletionQuery, answer=Deleted)
+@api.operation("DELETE", "/rejected-messages", query=DeletionQuery, answer=Json(Deleted))
 async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
     """Delete rejected messages, all or those that match the query."""
     device_id, before_us = some_id("device_id", query.device_id), instant("before", query.before)

@@ -29,6 +29,7 @@ from protocol.schedule.schedules import (
 from protocol.times import SECOND_US, format_us, parse_rfc3339
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of, truth
+from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 
@@ -49,7 +50,7 @@ class OccurrenceQuery(ListQuery, frozen=True, kw_only=True):
     state: str | None = None
 
 
-@api.operation("GET", "/media-schedules", query=ScheduleQuery, answer=Page[ScheduleView])
+@api.operation("GET", "/media-schedules", query=ScheduleQuery, answer=Json(Page[ScheduleView]))
 async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]:
     """List your schedules, oldest first; `sort` takes trigger_time and next_due_at."""
     return await listed(
@@ -66,8 +67,8 @@ async def list_schedules(call: Call, query: ScheduleQuery) -> Page[ScheduleView]
 @api.operation(
     "POST",
     "/media-schedules",
-    body=NewSchedule,
-    answer=ScheduleView,
+    body=Json(NewSchedule),
+    answer=Json(ScheduleView),
     status=201,
     errors=(404, 409),
 )
@@ -95,7 +96,7 @@ async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
     return schedule_view(schedule)
 
 
-@api.operation("POST", "/schedule-previews", body=NewSchedule, answer=SchedulePreview)
+@api.operation("POST", "/schedule-previews", body=Json(NewSchedule), answer=Json(SchedulePreview))
 async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
     """Show when such a schedule would fire next. Nothing is saved."""
     exclusions = tuple(body.exclusions)
@@ -117,7 +118,11 @@ async def preview_schedule(call: Call, body: NewSchedule) -> SchedulePreview:
 
 
 @api.operation(
-    "GET", "/media-schedules/<schedule_id>", answer=ScheduleView, errors=(404,), matched=True
+    "GET",
+    "/media-schedules/<schedule_id>",
+    answer=Json(ScheduleView),
+    errors=(404,),
+    condition=Condition.REVISION,
 )
 async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
     """Show a schedule."""
@@ -129,9 +134,9 @@ async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
 @api.operation(
     "PATCH",
     "/media-schedules/<schedule_id>",
-    body=ScheduleChange,
-    answer=ScheduleView,
-    matched=True,
+    body=Json(ScheduleChange),
+    answer=Json(ScheduleView),
+    condition=Condition.REVISION,
     errors=(404, 409),
 )
 async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) -> ScheduleView:
@@ -172,7 +177,7 @@ async def delete_schedule(call: Call, schedule_id: str) -> None:
     "GET",
     "/media-schedules/<schedule_id>/occurrences",
     query=OccurrenceQuery,
-    answer=Page[OccurrenceView],
+    answer=Json(Page[OccurrenceView]),
     errors=(404,),
 )
 async def list_occurrences(

@@ -2,12 +2,13 @@
 
 from protocol.rest.site import SiteView, ZaloSite
 from web.http.context import Call
+from web.http.operation import Auth, Json
 from web.http.routing import Api
 
 api = Api("people")
 
 
-@api.operation("GET", "/site", answer=SiteView, public=True)
+@api.operation("GET", "/site", answer=Json(SiteView), auth=Auth.PUBLIC)
 async def show_site(call: Call) -> SiteView:
     """Show whether sign-up is open, which providers can sign in, and where devices connect."""
     settings = call.settings

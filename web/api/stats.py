@@ -13,6 +13,7 @@ from protocol.times import FIRST_US, SECOND_US, format_us
 from web.api.orders import orders_by_day
 from web.api.values import instant
 from web.http.context import Call
+from web.http.operation import Json
 from web.http.routing import Api
 
 api = Api("dashboard")
@@ -32,7 +33,7 @@ class StatsQuery(msgspec.Struct, frozen=True):
     timezone: str = "UTC"
 
 
-@api.operation("GET", "/dashboard/stats", query=StatsQuery, answer=DashboardStats)
+@api.operation("GET", "/dashboard/stats", query=StatsQuery, answer=Json(DashboardStats))
 async def dashboard_stats(call: Call, query: StatsQuery) -> DashboardStats:
     """Show figures about devices, orders, readings, media, schedules and products."""
     async with call.charting():

@@ -36,7 +36,9 @@ from web.api.exporting import exported, wanted_kind
 from web.api.feeds import feed_of
 from web.http.context import Call
 from web.http.cursors import NUMBER_MAX, place_in
+from web.http.examples import READINGS_EXAMPLE
 from web.http.listing import shown_of
+from web.http.operation import Csv, Json, Streamed
 from web.http.paging import page
 from web.http.routing import Api
 
@@ -79,16 +81,15 @@ class LatestQuery(msgspec.Struct, frozen=True):
     "GET",
     "/feed-values/",
     query=ValuesOfQuery,
-    answer=Page[ReadingView],
+    answer=Streamed(Page[ReadingView]),
     errors=(404,),
-    streams=True,
 )
 async def list_values_of(call: Call, query: ValuesOfQuery) -> Page[ReadingView] | Response:
     """List the readings of the feed `feed_id`, newest first, or a chart of them."""
     return await _values(call, query.feed_id.lower(), query)
 
 
-@api.operation("GET", "/feed-values/latest", query=LatestQuery, answer=Page[LatestView])
+@api.operation("GET", "/feed-values/latest", query=LatestQuery, answer=Json(Page[LatestView]))
 async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
     """List the last values of several feeds. Unknown feeds are left out."""
     asked = [part.strip().lower() for part in query.feed_ids.split(",")]
@@ -103,16 +104,17 @@ async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
     "GET",
     "/feed-values/<feed_id>",
     query=ValuesQuery,
-    answer=Page[ReadingView],
+    answer=Streamed(Page[ReadingView]),
     errors=(404,),
-    streams=True,
 )
 async def list_values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingView] | Response:
     """List the readings of a feed, newest first, or a chart of them."""
     return await _values(call, feed_id, query)
 
 
-@api.operation("DELETE", "/feed-values/<feed_id>", query=TimesQuery, answer=Deleted, errors=(404,))
+@api.operation(
+    "DELETE", "/feed-values/<feed_id>", query=TimesQuery, answer=Json(Deleted), errors=(404,)
+)
 async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     """Delete a feed's readings, all or those of a period. The feed is kept."""
     feed = await feed_of(call, feed_id)
@@ -125,7 +127,13 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     return Deleted(many)
 
 
-@api.operation("POST", "/feed-values/<feed_id>/import", csv=True, answer=ImportView, errors=(404,))
+@api.operation(
+    "POST",
+    "/feed-values/<feed_id>/import",
+    body=Csv(READINGS_EXAMPLE),
+    answer=Json(ImportView),
+    errors=(404,),
+)
 async def import_values(call: Call, feed_id: str) -> ImportView:
     """Import readings from CSV with the columns `ts` and `value`. Invalid rows are listed in the
     response."""

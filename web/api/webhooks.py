@@ -32,6 +32,7 @@ from protocol.webhook.views import (
 )
 from web.http.context import Call
 from web.http.listing import ListQuery, SearchQuery, listed, some_of, truth
+from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 
@@ -54,7 +55,12 @@ class DeliveriesQuery(ListQuery, frozen=True, kw_only=True):
 
 
 @api.operation(
-    "POST", "/webhooks", body=NewWebhook, answer=WebhookCreated, status=201, errors=(409,)
+    "POST",
+    "/webhooks",
+    body=Json(NewWebhook),
+    answer=Json(WebhookCreated),
+    status=201,
+    errors=(409,),
 )
 async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
     """Send alarms, command results and missed schedules to a URL. The signing secret is shown in
@@ -73,13 +79,19 @@ async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
     return webhook_created(added)
 
 
-@api.operation("GET", "/webhooks", query=WebhooksQuery, answer=Page[WebhookView])
+@api.operation("GET", "/webhooks", query=WebhooksQuery, answer=Json(Page[WebhookView]))
 async def list_webhooks(call: Call, query: WebhooksQuery) -> Page[WebhookView]:
     """List your webhooks, oldest first; `sort` takes url and failures."""
     return await listed(call, WEBHOOKS, query, webhook_view, enabled=truth(query.enabled))
 
 
-@api.operation("GET", "/webhooks/<webhook_id>", answer=WebhookView, errors=(404,), matched=True)
+@api.operation(
+    "GET",
+    "/webhooks/<webhook_id>",
+    answer=Json(WebhookView),
+    errors=(404,),
+    condition=Condition.REVISION,
+)
 async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
     """Show a webhook, and whether its receiver answers."""
     webhook = await webhook_of(call, webhook_id)
@@ -90,10 +102,10 @@ async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
 @api.operation(
     "PATCH",
     "/webhooks/<webhook_id>",
-    body=WebhookChange,
-    answer=WebhookView,
+    body=Json(WebhookChange),
+    answer=Json(WebhookView),
     errors=(404,),
-    matched=True,
+    condition=Condition.REVISION,
 )
 async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> WebhookView:
     """Change a webhook. Its pending deliveries are retried at once."""
@@ -119,7 +131,9 @@ async def delete_webhook(call: Call, webhook_id: str) -> None:
     await call.service.store.delete_webhook(call.user.id, webhook_id)
 
 
-@api.operation("POST", "/webhooks/<webhook_id>/secret", answer=NewWebhookSecret, errors=(404,))
+@api.operation(
+    "POST", "/webhooks/<webhook_id>/secret", answer=Json(NewWebhookSecret), errors=(404,)
+)
 async def renew_secret(call: Call, webhook_id: str) -> NewWebhookSecret:
     """Create a new signing secret. From now on it signs all deliveries, including pending ones."""
     webhook = await webhook_of(call, webhook_id)
@@ -128,7 +142,7 @@ async def renew_secret(call: Call, webhook_id: str) -> NewWebhookSecret:
 
 
 @api.operation(
-    "POST", "/webhooks/<webhook_id>/test", answer=DeliveryView, status=202, errors=(404, 409)
+    "POST", "/webhooks/<webhook_id>/test", answer=Json(DeliveryView), status=202, errors=(404, 409)
 )
 async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
     """Send a `webhook.test` event. Its delivery shows what the receiver answered."""
@@ -143,7 +157,7 @@ async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
     "GET",
     "/webhooks/<webhook_id>/deliveries",
     query=DeliveriesQuery,
-    answer=Page[DeliveryView],
+    answer=Json(Page[DeliveryView]),
     errors=(404,),
 )
 async def list_deliveries(
@@ -161,7 +175,7 @@ async def list_deliveries(
 @api.operation(
     "POST",
     "/webhooks/<webhook_id>/deliveries/<delivery_id>/retry",
-    answer=DeliveryView,
+    answer=Json(DeliveryView),
     status=202,
     errors=(404,),
 )

@@ -23,6 +23,9 @@ _DEVICE = "0b1f6c1e-52a1-4e0c-9d0a-6f3f2f1f7a10"
 _MEDIA = "7a6b2f4e-9c53-4d1e-8a55-0d8d6a4c2b11"
 _PRODUCT = "c8f1d3a2-3b64-4f57-b0c9-5e2a7d9e4c12"
 
+DEVICES_EXAMPLE = "device_code,name\nshed-1,Shed\n"
+READINGS_EXAMPLE = "ts,value\n2026-01-31T08:05:00Z,21.5\n"
+
 EXAMPLES: dict[Any, dict[str, Any]] = {
     Credentials: {"email": "grace@example.org", "password": "correct-horse"},
     NewUser: {"email": "grace@example.org", "password": "correct-horse", "full_name": "Grace"},

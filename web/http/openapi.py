@@ -1,18 +1,31 @@
 """The OpenAPI 3.1 document, made from the operations and the Structs they declare."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
 from protocol.media.types import TAKEN, WORDS
 from protocol.rest.resources import ProblemView
 from web.http.examples import EXAMPLES
+from web.http.operation import (
+    Auth,
+    Body,
+    Condition,
+    Content,
+    Csv,
+    CsvFile,
+    Form,
+    Json,
+    Operation,
+    Streamed,
+    Upload,
+)
 from web.http.preconditions import KEY_HEADER, KEY_MAX
 from web.http.problems import MEDIA_TYPE
-from web.http.routing import PREFIX, Operation
+from web.http.routing import PREFIX
 from web.http.uploads import PART
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -20,8 +33,6 @@ _PATH = re.compile(r"<(\w+)>")
 
 TEXT = {"type": "string"}
 CSV, LINES = "text/csv", "application/x-ndjson"
-DEVICES_EXAMPLE = "device_code,name\nshed-1,Shed\n"
-CSV_EXAMPLE = "ts,value\n2026-01-31T08:05:00Z,21.5\n"
 ID = {"type": "string", "format": "uuid"}
 # What comes with a wrong answer beside its body.
 HEADERS: dict[int, dict[str, Any]] = {
@@ -40,7 +51,7 @@ SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}, {"cookie"
 
 def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     """The whole document. Every operation names its answers, the wrong ones too."""
-    types = [t for each in operations for t in (each.body, each.answer, each.query) if t]
+    types = [t for each in operations for t in _types(each)]
     schemas, components = _schemas([*types, ProblemView])
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -65,6 +76,16 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _types(operation: Operation) -> Iterator[Any]:
+    """Those of which the document has a schema."""
+    if isinstance(operation.body, Json | Form):
+        yield operation.body.shape
+    if isinstance(operation.answer, Json | Streamed):
+        yield operation.answer.shape
+    if operation.query is not None:
+        yield operation.query
 
 
 def _schemas(types: Iterable[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
@@ -96,42 +117,51 @@ def _operation(
         "tags": [operation.tag],
         "responses": _answers(operation, schemas),
     }
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": ID}
-        for name in _PATH.findall(operation.path)
-    ]
+    parameters = [*_parameters(operation, schemas, components)]
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        content = _body_content(operation.body, schemas)
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.auth is not Auth.PUBLIC:
+        described["security"] = [*SECURITY, LINK] if operation.auth is Auth.LINK else SECURITY
+    return described
+
+
+def _parameters(
+    operation: Operation, schemas: dict[Any, Any], components: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    for name in _PATH.findall(operation.path):
+        yield {"name": name, "in": "path", "required": True, "schema": ID}
     if operation.query is not None:
         query = components[schemas[operation.query]["$ref"].rpartition("/")[2]]
         for name, schema in query["properties"].items():
             required = name in query["required"]
-            parameters.append({"name": name, "in": "query", "required": required, "schema": schema})
-    if operation.content:
-        parameters += [{"name": name, "in": "header", "schema": TEXT} for name in CONDITIONS]
-    if operation.again:
+            yield {"name": name, "in": "query", "required": required, "schema": schema}
+    if isinstance(operation.answer, Content):
+        for name in CONDITIONS:
+            yield {"name": name, "in": "header", "schema": TEXT}
+    if operation.condition is Condition.AGAIN:
         key = {"type": "string", "minLength": 1, "maxLength": KEY_MAX}
-        parameters.append({"name": KEY_HEADER, "in": "header", "schema": key})
-    if operation.matched and operation.method == "PATCH":
-        if_match = {"name": "If-Match", "in": "header", "schema": TEXT, "example": "*"}
-        parameters.append(if_match)
-    if parameters:
-        described["parameters"] = parameters
-    if operation.body is not None:
-        example = EXAMPLES[operation.body]
-        content: dict[str, Any] = {
-            "application/json": {"schema": schemas[operation.body], "example": example}
-        }
-        if operation.raw_body:
-            content["application/x-www-form-urlencoded"] = {"schema": _form()}
-        described["requestBody"] = {"required": True, "content": content}
-    if operation.csv:
-        rows = DEVICES_EXAMPLE if operation.download else CSV_EXAMPLE
-        content = {CSV: {"schema": TEXT, "example": rows}}
-        described["requestBody"] = {"required": True, "content": content}
-    if operation.upload:
-        described["requestBody"] = {"required": True, "content": {"multipart/form-data": _file()}}
-    if not operation.public:
-        described["security"] = [*SECURITY, LINK] if operation.linked else SECURITY
-    return described
+        yield {"name": KEY_HEADER, "in": "header", "schema": key}
+    if operation.takes_if_match:
+        yield {"name": "If-Match", "in": "header", "schema": TEXT, "example": "*"}
+
+
+def _body_content(body: Body, schemas: dict[Any, Any]) -> dict[str, Any]:
+    """By media type."""
+    match body:
+        case Upload():
+            return {"multipart/form-data": _file()}
+        case Csv():
+            return {CSV: {"schema": TEXT, "example": body.example}}
+        case Json() | Form():
+            example = EXAMPLES[body.shape]
+            content = {"application/json": {"schema": schemas[body.shape], "example": example}}
+            if isinstance(body, Form):
+                content["application/x-www-form-urlencoded"] = {"schema": _form()}
+            return content
+    assert_never(body)
 
 
 def _file() -> dict[str, Any]:
@@ -155,25 +185,11 @@ def _form() -> dict[str, Any]:
 
 
 def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
-    answers = _content_answers() if operation.content else _good_answers(operation, schemas)
-    wrong = {429, 503, *operation.errors}
-    if not operation.public:
-        wrong.add(401)
-        if operation.method != "GET" or operation.account:
-            wrong.add(403)
-    if operation.body is not None:
-        wrong |= {400, 408, 413, 422}
-    if operation.matched and operation.method == "PATCH":
-        wrong |= {409, 412}
-    if operation.upload or operation.csv:
-        wrong |= {400, 408, 413, 415, 422}
-    if operation.adds:
-        wrong.add(507)
-    if operation.content:
-        wrong.add(416)
-    if operation.query is not None:
-        wrong.add(422)
-    for status in sorted(wrong):
+    if isinstance(operation.answer, Content):
+        answers = _content_answers()
+    else:
+        answers = _good_answers(operation, schemas)
+    for status in sorted(_wrong(operation)):
         answers[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": schemas[ProblemView]}},
@@ -183,17 +199,44 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     return answers
 
 
+def _wrong(operation: Operation) -> set[int]:
+    """The statuses of its wrong answers."""
+    wrong = {429, 503, *operation.errors}
+    if operation.auth is not Auth.PUBLIC:
+        wrong.add(401)
+        if operation.method != "GET" or operation.auth is Auth.SESSION:
+            wrong.add(403)
+    if operation.body is not None:
+        wrong |= {400, 408, 413, 422}
+    if isinstance(operation.body, Upload | Csv):
+        wrong.add(415)
+    if operation.takes_if_match:
+        wrong |= {409, 412}
+    if operation.adds:
+        wrong.add(507)
+    if isinstance(operation.answer, Content):
+        wrong.add(416)
+    if operation.query is not None:
+        wrong.add(422)
+    return wrong
+
+
 def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for status in (operation.status, *operation.also):
         good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-        if operation.answer is not None:
-            good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
-        if operation.download:
-            good["content"] = {CSV: {"schema": TEXT}}
-        if operation.streams:
-            good["content"] |= {CSV: {"schema": TEXT}, LINES: {"schema": TEXT}}
-        if operation.matched:
+        match operation.answer:
+            case Json(shape):
+                good["content"] = {"application/json": {"schema": schemas[shape]}}
+            case Streamed(shape):
+                good["content"] = {
+                    "application/json": {"schema": schemas[shape]},
+                    CSV: {"schema": TEXT},
+                    LINES: {"schema": TEXT},
+                }
+            case CsvFile():
+                good["content"] = {CSV: {"schema": TEXT}}
+        if operation.condition is Condition.REVISION:
             good["headers"] = {"ETag": {"required": True, "schema": TEXT}}
         answers[str(status)] = good
     return answers

@@ -1,6 +1,6 @@
 """From handlers to routes and to the OpenAPI document: one declaration for both.
 
-    @api.operation("POST", "/devices", body=NewDevice, answer=DeviceCreated, status=201)
+    @api.operation("POST", "/devices", body=Json(NewDevice), answer=Json(DeviceCreated), status=201)
     async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
         '''Register a device.'''
 
@@ -12,7 +12,6 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import msgspec
 import structlog
 import trio
 from quart import Quart, Request, Response, request
@@ -33,6 +32,7 @@ from protocol.people.access import WRITE, ApiKey
 from protocol.rest.resources import Page
 from web.http.connections import known
 from web.http.context import Call, Context
+from web.http.operation import Auth, Json, Operation
 from web.http.query import decode_query
 
 log = structlog.get_logger("roost.web")
@@ -45,55 +45,6 @@ SIGNATURE = "signature"  # the parameter of a query that makes it a signed link
 WORK_WITHIN_S = 660.0
 # How often a change begins again because of others.
 AGAIN_MAX = 5
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """A route, and what the OpenAPI document says of it.
-
-    Attributes:
-        also: other good statuses with the same answer.
-        raw_body: the handler reads the body itself, and may be left when the client hangs up.
-        upload: the body is multipart with one part `file`, and comes as fast as it is read.
-        content: the answer is the content of a file: whole, in part, or not modified.
-        account: about the account itself; not for API keys.
-        csv: the body is `text/csv`; the handler reads it.
-        download: the answer is a CSV file.
-        streams: it answers as CSV or as lines of JSON, too, where that is accepted.
-        again: takes an `Idempotency-Key`.
-        matched: its answer has an `ETag`; a change takes an `If-Match`.
-        linked: a link with a `signature` stands for a login; the handler judges it.
-    """
-
-    method: str
-    path: str
-    handler: Any
-    body: Any = None
-    query: Any = None
-    answer: Any = None
-    status: int = 200
-    also: tuple[int, ...] = ()
-    errors: tuple[int, ...] = ()
-    public: bool = False
-    raw_body: bool = False
-    upload: bool = False
-    content: bool = False
-    linked: bool = False
-    account: bool = False
-    csv: bool = False
-    streams: bool = False
-    download: bool = False
-    again: bool = False
-    matched: bool = False
-    tag: str = ""
-
-    @property
-    def adds(self) -> bool:
-        """Whether it brings something new that is kept: nothing of that is taken on a full disk."""
-        return self.csv or self.upload or (self.status == 201 and self.body is not None)
-
-    @property
-    def summary(self) -> str:
-        return (self.handler.__doc__ or "").strip().partition("\n")[0]
 
 
 class Api:
@@ -146,8 +97,8 @@ class Besides(BaseConverter):
 def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
     async def view(**path: str) -> Response:
         principal = None
-        by_link = operation.linked and SIGNATURE in request.args
-        if not operation.public and not by_link:
+        by_link = operation.auth is Auth.LINK and SIGNATURE in request.args
+        if operation.auth is not Auth.PUBLIC and not by_link:
             principal = await context.auth.asker_of_request(request)
         if principal is not None and principal.key is not None:
             _check_scope(operation, principal.key)
@@ -166,8 +117,8 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
             arguments["query"] = decode_query(operation.query, call.request)
-        if operation.body is not None and not operation.raw_body:
-            arguments["body"] = codec.decode_body(await call.data(), operation.body)
+        if isinstance(operation.body, Json):
+            arguments["body"] = codec.decode_body(await call.data(), operation.body.shape)
         answer = await _handled(operation, call, arguments)
         if isinstance(answer, Page):
             context.rates.charge_items(who, len(answer.items))
@@ -185,7 +136,7 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
 
 def _check_scope(operation: Operation, key: ApiKey) -> None:
     """Raises `Forbidden` where the key may not do this."""
-    if operation.account:
+    if operation.auth is Auth.SESSION:
         raise Forbidden("an API key may not touch the account; sign in")
     if operation.method != "GET" and key.scope != WRITE:
         raise Forbidden("this API key may only read")
@@ -193,7 +144,7 @@ def _check_scope(operation: Operation, key: ApiKey) -> None:
 
 async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
     """Run the handler. What changes something is not left half-done when the client hangs up."""
-    if operation.method == "GET" or operation.raw_body:
+    if operation.method == "GET" or operation.reads_its_body:
         return await operation.handler(call, **arguments)
     with trio.move_on_after(WORK_WITHIN_S, shield=True):
         return await _changed(operation, call, arguments)

@@ -13,7 +13,7 @@ from actors.service import Service
 from protocol import codec
 from web.http.context import Context
 from web.http.openapi import document
-from web.http.routing import Operation
+from web.http.operation import Operation
 from web.http.sockets import Sockets
 from web.ops.database_look import DatabaseLook
 from web.ops.metrics import CONTENT_TYPE, Metrics, ProcessFigures

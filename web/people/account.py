@@ -13,6 +13,7 @@ from protocol.errors import Forbidden, Invalid, TooLarge, Unauthorized
 from protocol.records import User
 from protocol.rest.resources import Credentials, NewUser, Token, UserChange, UserView, user_view
 from web.http.context import Call
+from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.hashing import Who
@@ -26,11 +27,10 @@ FORM_BYTES_MAX = 16 * 1024
 @api.operation(
     "POST",
     "/login/access-token",
-    body=Credentials,
-    raw_body=True,
-    answer=Token,
+    body=Form(Credentials),
+    answer=Json(Token),
     errors=(400, 401, 403, 413, 422),
-    public=True,
+    auth=Auth.PUBLIC,
 )
 async def login(call: Call) -> Response:
     """Sign in with email and password, as JSON or as a form. Sets the session cookie."""
@@ -81,7 +81,13 @@ async def _form(call: Call, kind: str) -> Mapping[str, str]:
 
 
 @api.operation(
-    "POST", "/users", body=NewUser, answer=UserView, status=201, errors=(403, 409), public=True
+    "POST",
+    "/users",
+    body=Json(NewUser),
+    answer=Json(UserView),
+    status=201,
+    errors=(403, 409),
+    auth=Auth.PUBLIC,
 )
 async def sign_up(call: Call, body: NewUser) -> UserView:
     """Create an account, unless sign-up is closed."""
@@ -99,14 +105,21 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
     return user_view(user)
 
 
-@api.operation("GET", "/users/me", answer=UserView, matched=True)
+@api.operation("GET", "/users/me", answer=Json(UserView), condition=Condition.REVISION)
 async def who_am_i(call: Call) -> UserView:
     """Show your account."""
     tag(call, call.user.revision)
     return user_view(call.user)
 
 
-@api.operation("PATCH", "/users/me", body=UserChange, answer=UserView, account=True, matched=True)
+@api.operation(
+    "PATCH",
+    "/users/me",
+    body=Json(UserChange),
+    answer=Json(UserView),
+    auth=Auth.SESSION,
+    condition=Condition.REVISION,
+)
 async def change_me(call: Call, body: UserChange) -> UserView:
     """Change your name, email or password. A new password ends all sessions, including this one;
     a browser that is signed in by cookie gets a new cookie with the response."""

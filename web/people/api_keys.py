@@ -18,6 +18,7 @@ from protocol.rest.resources import Page
 from web.api.values import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
+from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.sign_in import note
 
@@ -33,11 +34,11 @@ class KeysQuery(SearchQuery, frozen=True, kw_only=True):
 @api.operation(
     "POST",
     "/api-keys",
-    body=NewApiKey,
-    answer=ApiKeyCreated,
+    body=Json(NewApiKey),
+    answer=Json(ApiKeyCreated),
     status=201,
     errors=(409,),
-    account=True,
+    auth=Auth.SESSION,
 )
 async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
     """Create an API key. It is accepted wherever a token is, and shown in this response only."""
@@ -64,13 +65,15 @@ async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
     return ApiKeyCreated(**msgspec.structs.asdict(key_view(added)), key=key)
 
 
-@api.operation("GET", "/api-keys", query=KeysQuery, answer=Page[ApiKeyView], account=True)
+@api.operation(
+    "GET", "/api-keys", query=KeysQuery, answer=Json(Page[ApiKeyView]), auth=Auth.SESSION
+)
 async def list_api_keys(call: Call, query: KeysQuery) -> Page[ApiKeyView]:
     """List your API keys, oldest first, without their secrets."""
     return await listed(call, API_KEYS, query, key_view, scope=query.scope)
 
 
-@api.operation("DELETE", "/api-keys/<key_id>", status=204, errors=(404,), account=True)
+@api.operation("DELETE", "/api-keys/<key_id>", status=204, errors=(404,), auth=Auth.SESSION)
 async def delete_api_key(call: Call, key_id: str) -> None:
     """Delete an API key. It stops working at once, and its sockets are closed."""
     if not await call.service.store.delete_api_key(call.user.id, key_id):

@@ -6,6 +6,7 @@ from actors.access.mqtt_credentials import new_listener
 from protocol.device.listeners import ListenerCreated, ListenerView, NewListener, listener_view
 from protocol.errors import NotFound
 from web.http.context import Call
+from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.sign_in import note
 
@@ -13,7 +14,12 @@ api = Api("people")
 
 
 @api.operation(
-    "POST", "/mqtt-listener", body=NewListener, answer=ListenerCreated, status=201, account=True
+    "POST",
+    "/mqtt-listener",
+    body=Json(NewListener),
+    answer=Json(ListenerCreated),
+    status=201,
+    auth=Auth.SESSION,
 )
 async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     """Create a read-only MQTT login for your devices' readings and states. It replaces an earlier
@@ -33,7 +39,7 @@ async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     return ListenerCreated(**msgspec.structs.asdict(view), password=password)
 
 
-@api.operation("GET", "/mqtt-listener", answer=ListenerView, errors=(404,), account=True)
+@api.operation("GET", "/mqtt-listener", answer=Json(ListenerView), errors=(404,), auth=Auth.SESSION)
 async def show_listener(call: Call) -> ListenerView:
     """Show the read-only MQTT login, without its password."""
     listener = await call.service.store.listener(call.user.id)
@@ -42,7 +48,7 @@ async def show_listener(call: Call) -> ListenerView:
     return listener_view(listener, call.settings.mqtt_url)
 
 
-@api.operation("DELETE", "/mqtt-listener", status=204, errors=(404,), account=True)
+@api.operation("DELETE", "/mqtt-listener", status=204, errors=(404,), auth=Auth.SESSION)
 async def delete_listener(call: Call) -> None:
     """Delete the read-only MQTT login. Connected clients are disconnected, and messages that wait
     for them are discarded."""

@@ -11,6 +11,7 @@ from actors.ports.mail import Mailer
 from protocol.errors import Forbidden, Unauthorized, Unavailable, in_words
 from protocol.people.access import PasswordReset, ResetAsked, kept_of
 from web.http.context import Call
+from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.reset_links import new_link
 from web.people.sign_in import account_of, note
@@ -31,7 +32,12 @@ If it was not you, ignore this mail. Your password stays the same.
 
 
 @api.operation(
-    "POST", "/password-reset/request", body=ResetAsked, status=202, errors=(403,), public=True
+    "POST",
+    "/password-reset/request",
+    body=Json(ResetAsked),
+    status=202,
+    errors=(403,),
+    auth=Auth.PUBLIC,
 )
 async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     """Request a mail with a reset link. The response does not reveal whether the account exists."""
@@ -62,7 +68,7 @@ async def _sent(mailer: Mailer, to: str, link: str) -> None:
 
 
 @api.operation(
-    "POST", "/password-reset", body=PasswordReset, status=204, errors=(401,), public=True
+    "POST", "/password-reset", body=Json(PasswordReset), status=204, errors=(401,), auth=Auth.PUBLIC
 )
 async def reset_password(call: Call, body: PasswordReset) -> None:
     """Set a new password with the token of a reset link. All sessions end."""

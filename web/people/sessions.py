@@ -9,6 +9,7 @@ from protocol.rest.resources import Page
 from web.http.auth import COOKIE
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
+from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.sign_in import note
 
@@ -21,7 +22,7 @@ class AuditQuery(SearchQuery, frozen=True, kw_only=True):
     action: Action | None = None
 
 
-@api.operation("POST", "/logout", status=204, account=True)
+@api.operation("POST", "/logout", status=204, auth=Auth.SESSION)
 async def logout(call: Call) -> Response:
     """Sign out: the token stops working, its sockets are closed, the cookie is deleted."""
     if await call.service.sessions.end(call.user.id, [call.principal.id]):
@@ -32,7 +33,7 @@ async def logout(call: Call) -> Response:
     return response
 
 
-@api.operation("POST", "/login/ws-ticket", answer=Ticket, status=201, account=True)
+@api.operation("POST", "/login/ws-ticket", answer=Json(Ticket), status=201, auth=Auth.SESSION)
 async def ws_ticket(call: Call) -> Ticket:
     """Create a ticket that opens one WebSocket within 30 s, for clients that send no headers."""
     ticket, kept, until_us = call.auth.new_ticket()
@@ -41,14 +42,16 @@ async def ws_ticket(call: Call) -> Ticket:
     return Ticket(ticket)
 
 
-@api.operation("GET", "/sessions", query=SearchQuery, answer=Page[SessionView], account=True)
+@api.operation(
+    "GET", "/sessions", query=SearchQuery, answer=Json(Page[SessionView]), auth=Auth.SESSION
+)
 async def list_sessions(call: Call, query: SearchQuery) -> Page[SessionView]:
     """List your sessions, newest first; `sort` takes expires_at and address."""
     current = call.principal.id
     return await listed(call, SESSIONS, query, lambda each: session_view(each, current))
 
 
-@api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,), account=True)
+@api.operation("DELETE", "/sessions/<session_id>", status=204, errors=(404,), auth=Auth.SESSION)
 async def end_session(call: Call, session_id: str) -> None:
     """End a session: its token stops working, its sockets are closed."""
     if not await call.service.sessions.end(call.user.id, [session_id]):
@@ -56,7 +59,9 @@ async def end_session(call: Call, session_id: str) -> None:
     await note(call, call.user.id, "session_ended", session_id)
 
 
-@api.operation("GET", "/audit-log", query=AuditQuery, answer=Page[AuditView], account=True)
+@api.operation(
+    "GET", "/audit-log", query=AuditQuery, answer=Json(Page[AuditView]), auth=Auth.SESSION
+)
 async def list_audit(call: Call, query: AuditQuery) -> Page[AuditView]:
     """List sign-ins and changes of credentials and devices, newest first; kept for 90 days."""
     return await listed(call, AUDIT, query, audit_view, action=query.action)

@@ -9,6 +9,7 @@ from protocol.errors import Conflict, Forbidden, Unauthorized
 from protocol.records import User
 from protocol.rest.resources import Token, ZaloCode
 from web.http.context import Call
+from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.sign_in import begin_session
 
@@ -20,10 +21,10 @@ IDP = "zalo"
 @api.operation(
     "POST",
     "/zalo-user-management/callback",
-    body=ZaloCode,
-    answer=Token,
+    body=Json(ZaloCode),
+    answer=Json(Token),
     errors=(401, 403, 502),
-    public=True,
+    auth=Auth.PUBLIC,
 )
 async def zalo_callback(call: Call, body: ZaloCode) -> Response:
     """Sign in with the code from Zalo's page. The first sign-in creates the account."""

@@ -8,13 +8,14 @@ from protocol.records import Rejection, WriteUnit
 from tests.unit.site import ACCOUNT, Site
 from web.app import APIS
 from web.http.examples import EXAMPLES
-from web.http.routing import PREFIX, Operation
+from web.http.operation import Auth, Content, Csv, Json, Operation
+from web.http.routing import PREFIX
 
 OPERATIONS = {
     f"{operation.method} {operation.path}": operation
     for api in APIS
     for operation in api.operations
-    if not operation.public
+    if operation.auth is not Auth.PUBLIC
 }
 ALARM = "00000000-0000-4000-8000-00000000a1a2"  # nobody has it: as good as another's
 
@@ -71,10 +72,10 @@ async def ask(site: Site, operation: Operation, ids: dict[str, str]) -> tuple[in
         path = path.replace(f"<{name}>", value)
     assert "<" not in path, path
     options: dict[str, Any] = {}
-    if operation.csv:
+    if isinstance(operation.body, Csv):
         options = {"data": b"ts,value\n", "headers": {"Content-Type": "text/csv"}}
-    elif operation.body is not None:
-        options = {"json": EXAMPLES[operation.body]}
+    elif isinstance(operation.body, Json):
+        options = {"json": EXAMPLES[operation.body.shape]}
     answer = await site.raw(operation.method, PREFIX + path, **options)
     return answer.status_code, await answer.get_json()
 
@@ -99,7 +100,9 @@ async def test_somebody_else_finds_nothing_and_changes_nothing(site: Site) -> No
         status, _ = await ask(site, operation, ids)
         assert status == 404, f"{operation.method} {operation.path}"
     site.headers = ada
-    shown = [each for each in asked if each.method == "GET" and not each.content]
+    shown = [
+        each for each in asked if each.method == "GET" and not isinstance(each.answer, Content)
+    ]
     for operation in shown:
         status, _ = await ask(site, operation, ids)
         assert status == 200, f"{operation.path} is not as it was"
