@@ -18,6 +18,7 @@ import trio
 
 from actors.access.session_sweep import SessionSweep
 from actors.access.sessions import Sessions
+from actors.changes import Changes
 from actors.device.registry import IDLE_S, Devices
 from actors.device.timer import DeviceTimer
 from actors.due.dead_letters import expire_again, read_row_again
@@ -275,6 +276,17 @@ class Service:
             intake,
             canaries=CanaryIntake(self.canaries, self.limits, self.writer.submit),
             limits=self.limits,
+            retained=self.retained,
+        )
+        self.changes = Changes(
+            ports.store,
+            self.writer,
+            ports.logins,
+            devices=self.devices,
+            users=self.users,
+            mqtt_relay=self.mqtt_relay,
+            session_sweep=self.session_sweep,
+            scheduler=self.scheduler,
             retained=self.retained,
         )
 

@@ -4,7 +4,6 @@ from typing import Literal
 
 from protocol.device.alarms import AlarmView, Severity, alarm_view
 from protocol.errors import NotFound
-from protocol.events import AlarmChanged
 from protocol.rest.listing import ALARMS
 from protocol.rest.resources import Id, Page
 from web.http.context import Call
@@ -45,11 +44,7 @@ async def list_alarms(call: Call, query: AlarmQuery) -> Page[AlarmView]:
 async def acknowledge_alarm(call: Call, alarm_id: str) -> AlarmView:
     """Acknowledge an alarm. It clears by itself when its cause is over."""
     now_us = call.service.clock.now_us()
-    # An actor may have raised it a moment ago: wait until it is stored.
-    await call.service.writer.barrier()
-    alarm = await call.service.store.acknowledge_alarm(call.user.id, alarm_id, now_us)
+    alarm = await call.service.changes.acknowledge_alarm(call.user.id, alarm_id, now_us)
     if alarm is None:
         raise NotFound("Alarm not found")
-    call.service.users.tell(call.user.id, AlarmChanged(alarm))
-    call.service.wake("webhooks")
     return alarm_view(alarm)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Literal
 
 import msgspec
-import structlog
 from msgspec import UNSET
 from quart import Response
 
@@ -14,8 +13,7 @@ from actors.access.mqtt_credentials import client_id_of, new_login
 from protocol.device.bulk import credentials_csv, read_devices
 from protocol.device.recent_messages import SeenView, seen_view
 from protocol.device.topics import prefix
-from protocol.errors import NotFound, NotTaken, Unavailable, in_words
-from protocol.events import DeviceChanged, DeviceRemoved
+from protocol.errors import NotFound, NotTaken
 from protocol.records import Device, MqttLogin
 from protocol.rest.listing import DEVICES
 from protocol.rest.resources import (
@@ -39,8 +37,6 @@ from web.http.operation import Condition, Csv, CsvFile, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.sign_in import note
-
-log = structlog.get_logger("roost.web")
 
 api = Api("devices")
 
@@ -128,15 +124,9 @@ async def _added(call: Call, wishes: Sequence[NewDevice]) -> list[tuple[Device, 
             created_us=call.service.clock.now_us(),
         )
         made.append((device, *_credentials(call, device)))
-    # If messages came for this code before, its slot holds UnknownDevice: `changing` replaces it.
-    code = wishes[0].device_code if len(wishes) == 1 else None
-    async with call.service.devices.changing(call.user.id, code):
-        added = await call.service.store.add_devices(
-            [(d, login) for d, login, _ in made], call.settings.bounds.devices
-        )
-    for device in added:
-        call.service.users.tell(device.user_id, DeviceChanged(device))
-    call.service.mqtt_relay.changed(call.user.id)
+    wanted = [(device, login) for device, login, _ in made]
+    most = call.settings.bounds.devices
+    added = await call.service.changes.add_devices(call.user.id, wanted, most)
     return [(device, access) for device, (_, _, access) in zip(added, made, strict=True)]
 
 
@@ -172,11 +162,7 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
     if body.offline_alarm is not UNSET:
         device = msgspec.structs.replace(device, offline_alarm=body.offline_alarm)
     check_match(call, device.revision)
-    async with call.service.devices.changing(device.user_id, device.code):
-        await call.service.store.update_device(device, device.revision)
-        call.service.device_timer.leases.resize(device.key, device.offline_after_s)
-    call.service.users.tell(device.user_id, DeviceChanged(device))
-    call.service.mqtt_relay.changed(device.user_id)
+    await call.service.changes.change_device(device)
     await note(call, call.user.id, "device_changed", device.code)
     tag(call, device.revision + 1)
     return _resource(call, device)
@@ -186,16 +172,8 @@ async def change_device(call: Call, device_id: str, body: DeviceChange) -> Devic
 async def delete_device(call: Call, device_id: str, query: DeleteQuery) -> None:
     """Delete a device and close its connection. Its feeds are kept unless `purge=true`."""
     device = await device_of(call, device_id)
-    # Its earlier messages must be committed before its history is purged.
-    await call.service.writer.barrier()
-    erasing = call.erasing() if query.purge else nullcontext()
-    async with erasing, call.service.devices.changing(device.user_id, device.code):
-        await call.service.store.delete_device(call.user.id, device_id, query.purge)
-        call.service.device_timer.leases.end(device.key)
-        await call.service.session_sweep.device_deleted(device.client_id)
-    call.service.users.tell(device.user_id, DeviceRemoved(device.id))
-    call.service.mqtt_relay.device_deleted(device.user_id, device.code)
-    call.service.retained.gone(device.user_id, device.code)
+    turn = call.erasing() if query.purge else nullcontext()
+    await call.service.changes.delete_device(device, purge=query.purge, turn=turn)
     await note(call, call.user.id, "device_deleted", device.code)
 
 
@@ -210,8 +188,7 @@ async def new_credentials(call: Call, device_id: str) -> NewCredentials:
     """Create a new MQTT password. The old one stops working, and the connection is closed."""
     device = await device_of(call, device_id)
     login, access = _credentials(call, device)
-    await call.service.store.set_login(device.id, login)
-    await _disconnect(call, device)
+    await call.service.changes.set_login(device, login)
     await note(call, call.user.id, "device_credentials_renewed", device.code)
     return NewCredentials(access)
 
@@ -254,11 +231,3 @@ def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
         url=call.settings.mqtt_url,
     )
     return login, access
-
-
-async def _disconnect(call: Call, device: Device) -> None:
-    """Close the device's connection. Its old login is deleted already, so it cannot reconnect."""
-    try:
-        await call.service.logins.disconnect(device.client_id)
-    except Unavailable as error:
-        log.warning("device not disconnected", device=device.id, error=in_words(error))

@@ -63,10 +63,9 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     )
     _check_thresholds(feed)
     bounds = call.settings.bounds
-    async with call.service.devices.changing(call.user.id, code):
-        feed = await call.service.store.add_feed(feed, bounds.feeds, bounds.feeds_of_device)
-    call.service.mqtt_relay.changed(call.user.id)
-    return feed_view(feed)
+    return feed_view(
+        await call.service.changes.add_feed(feed, code, bounds.feeds, bounds.feeds_of_device)
+    )
 
 
 @api.operation(
@@ -96,9 +95,7 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     feed = msgspec.structs.replace(feed, **given)
     _check_thresholds(feed)
     check_match(call, feed.revision)
-    async with call.service.devices.changing(call.user.id):
-        await call.service.store.update_feed(feed, feed.revision)
-    call.service.mqtt_relay.changed(call.user.id)
+    await call.service.changes.change_feed(feed)
     tag(call, feed.revision + 1)
     return feed_view(feed)
 
@@ -107,13 +104,7 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
 async def delete_feed(call: Call, feed_id: str) -> None:
     """Delete a feed with its history."""
     feed = await feed_of(call, feed_id)
-    # First stop the actors from accepting its readings, then commit what they accepted.
-    async with call.service.devices.changing(call.user.id):
-        await call.service.store.update_feed(msgspec.structs.replace(feed, enabled=False))
-    await call.service.writer.barrier()
-    async with call.erasing(), call.service.devices.changing(call.user.id):
-        await call.service.store.delete_feed(call.user.id, feed_id)
-    call.service.mqtt_relay.changed(call.user.id)
+    await call.service.changes.delete_feed(feed, call.erasing())
 
 
 def _check_thresholds(feed: Feed) -> None:

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import UNSET
 
 from protocol.errors import BadRecurrence, Invalid, NotFound
-from protocol.events import OccurrenceChanged, ScheduleChanged
 from protocol.ids import is_uuid
 from protocol.rest.listing import OCCURRENCES, SCHEDULES
 from protocol.rest.resources import Id, Page
@@ -91,8 +90,8 @@ async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
     schedule = await call.think(partial(_checked, schedule))
     await _check_targets(call, schedule)
     schedule, due = await call.think(partial(_planned, schedule, schedule.created_us))
-    schedule = await call.service.store.add_schedule(schedule, due, call.settings.bounds.schedules)
-    _tell(call, schedule)
+    most = call.settings.bounds.schedules
+    schedule = await call.service.changes.add_schedule(schedule, due, most)
     return schedule_view(schedule)
 
 
@@ -156,10 +155,7 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
     await _check_targets(call, schedule)
     check_match(call, schedule.revision)
     schedule, due = await call.think(partial(_planned, schedule, asked_us))
-    changed = await call.service.store.update_schedule(schedule, due, schedule.revision)
-    for occurrence in changed:
-        call.service.users.tell(call.user.id, OccurrenceChanged(occurrence))
-    _tell(call, schedule)
+    await call.service.changes.change_schedule(schedule, due)
     schedule = await schedule_of(call, schedule_id)
     tag(call, schedule.revision)
     return schedule_view(schedule)
@@ -169,8 +165,7 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
 async def delete_schedule(call: Call, schedule_id: str) -> None:
     """Delete a schedule with its occurrences. Media already playing continues."""
     schedule = await schedule_of(call, schedule_id)
-    await call.service.store.delete_schedule(call.user.id, schedule_id)
-    call.service.users.tell(call.user.id, ScheduleChanged(schedule, deleted=True))
+    await call.service.changes.delete_schedule(schedule)
 
 
 @api.operation(
@@ -237,14 +232,6 @@ def _planned(schedule: Schedule, asked_us: int) -> tuple[Schedule, list[int]]:
         late_s = (asked_us - schedule.trigger_us) // SECOND_US
         raise Invalid({"trigger_time": f"is {late_s} s in the past, or excluded"})
     return schedule, due
-
-
-def _tell(call: Call, schedule: Schedule) -> None:
-    call.service.users.tell(call.user.id, ScheduleChanged(schedule))
-    if schedule.next_us is not None:
-        call.service.due("occurrences", schedule.next_us)
-    if schedule.plan_us is not None:
-        call.service.due("plans", schedule.plan_us)
 
 
 def _id(name: str, text: str) -> str:

@@ -123,7 +123,7 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     await call.service.writer.barrier()
     async with call.erasing():
         many = await call.service.store.delete_history(feed.num, start_us, end_us)
-    call.service.due("rollups", call.service.scheduler.rolling.wanted_us())
+    call.service.changes.change_history()
     return Deleted(many)
 
 
@@ -152,7 +152,7 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
         chunk = imported.readings[start : start + IMPORTED_AT_ONCE]
         duplicate += await call.service.store.add_history(feed, chunk)
     if imported.readings:
-        call.service.due("rollups", call.service.scheduler.rolling.wanted_us())
+        call.service.changes.change_history()
     return ImportView(
         stored=len(imported.readings) - duplicate,
         duplicate=duplicate,

@@ -148,9 +148,7 @@ async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
     """Send a `webhook.test` event. Its delivery shows what the receiver answered."""
     webhook = await webhook_of(call, webhook_id)
     news = trial_news(webhook, call.service.ids.uuid(), call.service.clock.now_us())
-    delivery = await call.service.store.add_delivery(webhook, news)
-    call.service.wake("webhooks")
-    return delivery_view(delivery)
+    return delivery_view(await call.service.changes.add_delivery(webhook, news))
 
 
 @api.operation(
@@ -181,12 +179,11 @@ async def list_deliveries(
 )
 async def retry_delivery(call: Call, webhook_id: str, delivery_id: str) -> DeliveryView:
     """Send a delivery again, whatever its state, with retries for another three days."""
-    delivery = await call.service.store.retry_delivery(
+    delivery = await call.service.changes.retry_delivery(
         call.user.id, webhook_id, delivery_id, call.service.clock.now_us()
     )
     if delivery is None:
         raise NotFound("Delivery not found")
-    call.service.wake("webhooks")
     return delivery_view(delivery)
 
 
@@ -199,8 +196,7 @@ async def webhook_of(call: Call, webhook_id: str) -> Webhook:
 
 
 async def _update(call: Call, webhook: Webhook, known: int | None = None) -> Webhook:
-    await call.service.store.update_webhook(webhook, known)
-    call.service.wake("webhooks")
+    await call.service.changes.change_webhook(webhook, known)
     return await webhook_of(call, webhook.id)
 
 

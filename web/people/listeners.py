@@ -28,11 +28,7 @@ async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     listener, password = new_listener(
         call.user.id, call.service.ids, now_us, home_assistant=body.home_assistant
     )
-    old = await call.service.store.listener(call.user.id)
-    await call.service.store.set_listener(listener)
-    call.service.mqtt_relay.changed(call.user.id)
-    if old is not None:
-        await call.service.session_sweep.listener_deleted(old.username)
+    await call.service.changes.set_listener(listener)
     await note(call, call.user.id, "mqtt_listener_set")
     call.headers["Cache-Control"] = "no-store"
     view = listener_view(listener, call.settings.mqtt_url)
@@ -52,9 +48,6 @@ async def show_listener(call: Call) -> ListenerView:
 async def delete_listener(call: Call) -> None:
     """Delete the read-only MQTT login. Connected clients are disconnected, and messages that wait
     for them are discarded."""
-    gone = await call.service.store.delete_listener(call.user.id)
-    if gone is None:
+    if not await call.service.changes.delete_listener(call.user.id):
         raise NotFound("Read-only MQTT access is not set up")
-    call.service.mqtt_relay.changed(call.user.id)
-    await call.service.session_sweep.listener_deleted(gone.username)
     await note(call, call.user.id, "mqtt_listener_deleted")

@@ -1,0 +1,218 @@
+"""What people change, and who has to hear of it.
+
+    await service.changes.change_device(device)
+
+Each method makes its change in the store and tells everybody whom it concerns. When it returns,
+living device actors judge by the new settings. Dashboards and MQTT listeners hear of it; leases,
+sessions at the broker and due work follow. Where the store's answer is lost, actors read their
+settings again (`Devices.changing`).
+
+Methods raise what the store raises: `Outdated` where the record has another revision by now.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+import structlog
+
+from actors.access.session_sweep import SessionSweep
+from actors.device.registry import Devices
+from actors.due.scheduler import Scheduler
+from actors.ingest.retained_copies import RetainedCopies
+from actors.ingest.writer import Writer
+from actors.ports.logins import Logins
+from actors.ports.store import Store
+from actors.user.mqtt_relay import MqttRelay
+from actors.user.registry import Users
+from protocol.device.alarms import Alarm
+from protocol.device.listeners import Listener
+from protocol.errors import Unavailable, in_words
+from protocol.events import (
+    AlarmChanged,
+    DeviceChanged,
+    DeviceGone,
+    OccurrenceChanged,
+    ScheduleChanged,
+)
+from protocol.records import Device, Feed, MqttLogin
+from protocol.schedule.schedules import Schedule
+from protocol.webhook.deliveries import News, Webhook, WebhookDelivery
+
+log = structlog.get_logger("roost.changes")
+
+# Around a step that may take long, such as to erase a history.
+Turn = AbstractAsyncContextManager[None]
+
+
+class Changes:
+    """The one who knows whom a change concerns."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        logins: Logins,
+        *,
+        devices: Devices,
+        users: Users,
+        mqtt_relay: MqttRelay,
+        session_sweep: SessionSweep,
+        scheduler: Scheduler,
+        retained: RetainedCopies,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._logins = logins
+        self._devices = devices
+        self._users = users
+        self._mqtt_relay = mqtt_relay
+        self._session_sweep = session_sweep
+        self._scheduler = scheduler
+        self._retained = retained
+
+    # Devices
+
+    async def add_devices(
+        self, user_id: str, wanted: Sequence[tuple[Device, MqttLogin]], most: int
+    ) -> Sequence[Device]:
+        """All or none."""
+        # Somebody may have published under this code before: the slot may hold UnknownDevice.
+        code = wanted[0][0].code if len(wanted) == 1 else None
+        async with self._devices.changing(user_id, code):
+            added = await self._store.add_devices(wanted, most)
+        for device in added:
+            self._users.tell(user_id, DeviceChanged(device))
+        self._mqtt_relay.changed(user_id)
+        return added
+
+    async def change_device(self, device: Device) -> None:
+        async with self._devices.changing(device.user_id, device.code):
+            await self._store.update_device(device, device.revision)
+            self._scheduler.leases.change(device.key, device.offline_after_s)
+        self._users.tell(device.user_id, DeviceChanged(device))
+        self._mqtt_relay.changed(device.user_id)
+
+    async def delete_device(self, device: Device, *, purge: bool, turn: Turn) -> None:
+        # What it said before is committed before its history may be purged.
+        await self._writer.barrier()
+        async with turn, self._devices.changing(device.user_id, device.code):
+            await self._store.delete_device(device.user_id, device.id, purge)
+            self._scheduler.leases.dead(device.key)
+            await self._session_sweep.device_gone(device.client_id)
+        self._users.tell(device.user_id, DeviceGone(device.id))
+        self._mqtt_relay.gone(device.user_id, device.code)
+        self._retained.gone(device.user_id, device.code)
+
+    async def set_login(self, device: Device, login: MqttLogin) -> None:
+        """Its old login ends, and a connection that was made with it."""
+        await self._store.set_login(device.id, login)
+        try:
+            await self._logins.disconnect(device.client_id)
+        except Unavailable as error:
+            log.warning("device not disconnected", device=device.id, error=in_words(error))
+
+    # Feeds
+
+    async def add_feed(
+        self, feed: Feed, device_code: str | None, most: int, most_of_device: int
+    ) -> Feed:
+        async with self._devices.changing(feed.user_id, device_code):
+            feed = await self._store.add_feed(feed, most, most_of_device)
+        self._mqtt_relay.changed(feed.user_id)
+        return feed
+
+    async def change_feed(self, feed: Feed) -> None:
+        async with self._devices.changing(feed.user_id):
+            await self._store.update_feed(feed, feed.revision)
+        self._mqtt_relay.changed(feed.user_id)
+
+    async def delete_feed(self, feed: Feed, turn: Turn) -> None:
+        """First no actor takes readings for it any more, then what was taken is committed, then it
+        goes."""
+        async with self._devices.changing(feed.user_id):
+            await self._store.update_feed(msgspec.structs.replace(feed, enabled=False))
+        await self._writer.barrier()
+        async with turn, self._devices.changing(feed.user_id):
+            await self._store.delete_feed(feed.user_id, feed.id)
+        self._mqtt_relay.changed(feed.user_id)
+
+    def change_history(self) -> None:
+        """Readings were added or deleted by hand: roll-ups are made of them again."""
+        self._scheduler.due("rollups", self._scheduler.rolling.wanted_us())
+
+    # Listeners
+
+    async def set_listener(self, listener: Listener) -> None:
+        """Instead of the one before, whose connections end."""
+        old = await self._store.listener(listener.user_id)
+        await self._store.set_listener(listener)
+        self._mqtt_relay.changed(listener.user_id)
+        if old is not None:
+            await self._session_sweep.listener_gone(old.username)
+
+    async def delete_listener(self, user_id: str) -> bool:
+        """False: there is none."""
+        gone = await self._store.delete_listener(user_id)
+        if gone is None:
+            return False
+        self._mqtt_relay.changed(user_id)
+        await self._session_sweep.listener_gone(gone.username)
+        return True
+
+    # Webhooks
+
+    async def change_webhook(self, webhook: Webhook, known: int | None = None) -> None:
+        """What waits for it is tried at once."""
+        await self._store.update_webhook(webhook, known)
+        self._scheduler.wake("webhooks")
+
+    async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
+        delivery = await self._store.add_delivery(webhook, news)
+        self._scheduler.wake("webhooks")
+        return delivery
+
+    async def retry_delivery(
+        self, user_id: str, webhook_id: str, delivery_id: str, now_us: int
+    ) -> WebhookDelivery | None:
+        """None: there is no such delivery."""
+        delivery = await self._store.retry_delivery(user_id, webhook_id, delivery_id, now_us)
+        if delivery is not None:
+            self._scheduler.wake("webhooks")
+        return delivery
+
+    # Schedules
+
+    async def add_schedule(self, schedule: Schedule, due: Sequence[int], most: int) -> Schedule:
+        schedule = await self._store.add_schedule(schedule, due, most)
+        self._scheduled(schedule)
+        return schedule
+
+    async def change_schedule(self, schedule: Schedule, due: Sequence[int]) -> None:
+        changed = await self._store.update_schedule(schedule, due, schedule.revision)
+        for occurrence in changed:
+            self._users.tell(schedule.user_id, OccurrenceChanged(occurrence))
+        self._scheduled(schedule)
+
+    async def delete_schedule(self, schedule: Schedule) -> None:
+        await self._store.delete_schedule(schedule.user_id, schedule.id)
+        self._users.tell(schedule.user_id, ScheduleChanged(schedule, deleted=True))
+
+    def _scheduled(self, schedule: Schedule) -> None:
+        self._users.tell(schedule.user_id, ScheduleChanged(schedule))
+        if schedule.next_us is not None:
+            self._scheduler.due("occurrences", schedule.next_us)
+        if schedule.plan_us is not None:
+            self._scheduler.due("plans", schedule.plan_us)
+
+    # Alarms
+
+    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
+        """None: there is no such alarm."""
+        # What an actor judged a moment ago is on its way to the store.
+        await self._writer.barrier()
+        alarm = await self._store.acknowledge_alarm(user_id, alarm_id, now_us)
+        if alarm is not None:
+            self._users.tell(user_id, AlarmChanged(alarm))
+            self._scheduler.wake("webhooks")
+        return alarm
