@@ -11,9 +11,10 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock, SeededIds
+from actors.adapters.memory.store.commits import LOCK_TIMEOUT_S
 from actors.adapters.memory.store.fates import CALL_FATES, OVERTAKEN_WITHIN_S
 from actors.adapters.memory.store.line import LATE_S, LineCrash, StoreFaults, StoreLine
-from actors.adapters.memory.store.store import LOCK_TIMEOUT_S, MemoryStore
+from actors.adapters.memory.store.store import MemoryStore
 from actors.ports.store import Batch
 from actors.runtime.isolation import Failed, attempt
 from protocol.device.listeners import Listener

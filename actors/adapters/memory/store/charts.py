@@ -24,7 +24,7 @@ FEEDS_AT_ONCE = 1_000
 
 
 class ChartTables(RollupTables):
-    """See `actors.ports.charts.ChartStore`; feeds and readings are those of `MemoryStore`.
+    """See `actors.ports.charts.ChartStore`; feeds and readings are those of `FeedTables`.
 
     Attributes:
         lasting: feeds whose readings nobody can delete, by number.

@@ -18,8 +18,9 @@ from typing import Any
 import trio
 
 from actors.adapters.memory.broker.line import no_latency
+from actors.adapters.memory.store.commits import Poisoned
 from actors.adapters.memory.store.fates import CallFates
-from actors.adapters.memory.store.store import MemoryStore, Poisoned
+from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.memory.store.tables import rolled_back
 from actors.ports.store import Batch, Committed
 from protocol.errors import Unavailable

@@ -15,7 +15,7 @@ from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket, bucket_of_one, merg
 
 
 class RollupTables(Tables):
-    """Sums of feeds and users; feeds and readings are those of `MemoryStore`.
+    """Sums of feeds and users; feeds and readings are those of `FeedTables`.
 
     Attributes:
         unsummable: minutes (feed, µs) whose sums fail, and how often that was tried.

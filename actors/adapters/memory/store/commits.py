@@ -1,0 +1,163 @@
+"""Commits in the store's twin: the writer's batches, and the lead that fences them.
+
+A commit goes on where its client is gone: it is done when it is due, whoever asks.
+"""
+
+import msgspec
+import trio
+
+from actors.adapters.memory.store.devices import DeviceTables
+from actors.adapters.memory.store.lead import LeadRow
+from actors.adapters.memory.store.rules import check_storable
+from actors.ports.lead import Lead
+from actors.ports.store import Batch, Committed
+from actors.runtime.clock import WallClock
+from protocol.device.values import Value
+from protocol.errors import Fenced, Unavailable, Unstorable
+from protocol.records import AckChange, SessionMemory, WriteUnit
+
+KEPT_BATCHES = 64
+LOCK_TIMEOUT_S = 2.0  # how long one question waits for commits that are still being done
+
+
+class Poisoned(Unstorable):
+    """The fault of a test: a row that breaks a rule which only the database knows."""
+
+
+class _Running(msgspec.Struct, frozen=True):
+    """A commit that the server is doing: its number is claimed, its rows nobody sees yet."""
+
+    batch: Batch
+    no: int
+    due_s: float
+
+
+class CommitTables(DeviceTables):
+    """See `actors.ports.store.Store`.
+
+    Attributes:
+        poison: values that it refuses to store (`Unstorable`), as a row that breaks a rule.
+    """
+
+    def __init__(self, clock: WallClock) -> None:
+        super().__init__(clock)
+        self.poison: set[Value] = set()
+        self._lead = LeadRow()
+        self._running: dict[str, _Running] = {}
+        self._commits: dict[str, Committed] = {}
+        self._taken: dict[str, dict[int, list[bytes]]] = {}
+        self._confirmed: dict[str, int] = {}
+
+    async def hold_lead(
+        self, holder: str, lease_s: float, *, seize: bool = False, is_fit: bool = True
+    ) -> Lead:
+        await self._cross()
+        return self._lead.hold(holder, lease_s, seize=seize, is_fit=is_fit)
+
+    async def resign_lead(self, holder: str) -> None:
+        await self._cross()
+        self._lead.resign(holder)
+
+    def forget_lead(self) -> None:
+        """Nobody holds the lease, as after a restore of the database."""
+        self._lead.forget()
+
+    async def commit(self, batch: Batch) -> Committed:
+        self.begin(batch, 0.0)
+        return await self.finish(batch.id)
+
+    def begin(self, batch: Batch, work_s: float) -> None:
+        """The server has all of a commit: it is done in `work_s`, whatever becomes of the client.
+
+        Until then nobody sees anything of it. Raises `Unstorable`.
+        """
+        self._catch_up()
+        if batch.id in self._commits or batch.id in self._running:
+            return  # the first try holds the batch's name; this one waits for it
+        if batch.epoch not in (0, self._lead.epoch):
+            raise Fenced("another process leads")
+        for unit in batch.units:
+            self._check(unit)
+        self._check_acks(_acks(batch))
+        due_s = trio.current_time() + work_s
+        self._running[batch.id] = _Running(batch, self._next("commit"), due_s)
+
+    async def finish(self, name: str) -> Committed:
+        """Wait until the batch of that name is done."""
+        await trio.lowlevel.checkpoint()
+        while name in self._running:
+            await trio.sleep_until(self._running[name].due_s)
+            self._catch_up()
+        return self._commits[name]
+
+    def done(self, name: str) -> Committed | None:
+        """What became of the batch of that name, if it is done."""
+        self._catch_up()
+        return self._commits.get(name)
+
+    def is_locked(self, command_id: str) -> bool:
+        """Whether a commit that is being done has the command: nobody else changes it then."""
+        running = [ack for each in self._running.values() for ack in _acks(each.batch)]
+        return any(ack.command_id == command_id for ack in running)
+
+    def _catch_up(self) -> None:
+        """Do what the server has finished by now, in the order of finishing."""
+        now_s = trio.current_time()
+        due = [each for each in self._running.values() if each.due_s <= now_s]
+        for each in sorted(due, key=lambda each: (each.due_s, each.no)):
+            del self._running[each.batch.id]
+            self._commits[each.batch.id] = self._do_commit(each.batch, each.no)
+
+    def _check(self, unit: WriteUnit) -> None:
+        check_storable(unit)
+        for reading in unit.readings:
+            if reading.value in self.poison:
+                raise Poisoned(f"{reading.value!r} breaks a rule")
+
+    def _do_commit(self, batch: Batch, no: int) -> Committed:
+        duplicates = [self._store_readings(unit.readings) for unit in batch.units]
+        self._note_minutes([reading for unit in batch.units for reading in unit.readings])
+        for unit in batch.units:
+            if unit.state is not None:
+                self._store_state(unit)
+            self._refuse(unit)
+            if unit.taken is not None:
+                batches = self._taken.setdefault(unit.taken.session, {})
+                batches.setdefault(no, []).append(unit.taken.digest)
+        told = self._keep_alarms([change for unit in batch.units for change in unit.alarms])
+        changed, unknown = self._acknowledge(_acks(batch), done=False)
+        changed = msgspec.structs.replace(changed, told=told or changed.told)
+        self._refuse_acks(unknown)
+        for session, up_to in batch.confirmed.items():
+            self._confirmed[session] = max(up_to, self._confirmed.get(session, 0))
+            batches = self._taken.get(session, {})
+            for old in [each for each in batches if each <= up_to][:-KEPT_BATCHES]:
+                del batches[old]
+        return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
+
+    def _store_state(self, unit: WriteUnit) -> None:
+        change = unit.state
+        assert change is not None
+        for device in self._devices.values():
+            if device.num == change.device_num and device.state.version < change.state.version:
+                self._devices[device.id] = msgspec.structs.replace(device, state=change.state)
+                return
+
+    async def session_memory(self, session: str) -> SessionMemory:
+        await self._cross()
+        with trio.move_on_after(LOCK_TIMEOUT_S):
+            while self._running:  # commits of earlier processes that are still being done
+                await trio.sleep_until(max(each.due_s for each in self._running.values()))
+                self._catch_up()
+        if self._running:
+            raise Unavailable("an earlier commit is not over yet")
+        confirmed = self._confirmed.get(session, 0)
+        known: list[bytes] = []
+        suspects: list[bytes] = []
+        for no, digests in self._taken.get(session, {}).items():
+            (known if no <= confirmed else suspects).extend(digests)
+        return SessionMemory(suspects=tuple(suspects), known=tuple(known))
+
+
+def _acks(batch: Batch) -> list[AckChange]:
+    return [ack for unit in batch.units for ack in unit.acks]
