@@ -1,6 +1,7 @@
 """What happened in a world, line by line: for a person to read, and for a digest to compare."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any
@@ -9,6 +10,7 @@ import structlog
 import trio
 
 SHOWN_MAX = 160
+ADDRESS = re.compile(" at 0x[0-9a-f]+")  # of an object, another one in each process
 
 
 class Trace:
@@ -61,7 +63,7 @@ class LogsOfWorld:
     def __call__(self, logger: Any, level: str, entry: MutableMapping[str, Any]) -> Any:
         event = str(entry.pop("event"))
         error = entry.pop("exc_info", None)
-        self._trace.note("log", f"{level}: {event} {dict(entry)}")
+        self._trace.note("log", ADDRESS.sub("", f"{level}: {event} {dict(entry)}"))
         foreign = isinstance(error, Exception) and not isinstance(error, self._injected)
         if foreign or (level in ("error", "critical") and event not in self._expected):
             self.unexpected.append(f"{event} {dict(entry)}")
