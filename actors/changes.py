@@ -18,6 +18,7 @@ import structlog
 
 from actors.access.session_sweep import SessionSweep
 from actors.device.registry import Devices
+from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
@@ -31,7 +32,7 @@ from protocol.errors import Unavailable, in_words
 from protocol.events import (
     AlarmChanged,
     DeviceChanged,
-    DeviceGone,
+    DeviceRemoved,
     OccurrenceChanged,
     ScheduleChanged,
 )
@@ -59,6 +60,7 @@ class Changes:
         mqtt_relay: MqttRelay,
         session_sweep: SessionSweep,
         scheduler: Scheduler,
+        device_timer: DeviceTimer,
         retained: RetainedCopies,
     ) -> None:
         self._store = store
@@ -69,6 +71,7 @@ class Changes:
         self._mqtt_relay = mqtt_relay
         self._session_sweep = session_sweep
         self._scheduler = scheduler
+        self._device_timer = device_timer
         self._retained = retained
 
     # Devices
@@ -89,7 +92,7 @@ class Changes:
     async def change_device(self, device: Device) -> None:
         async with self._devices.changing(device.user_id, device.code):
             await self._store.update_device(device, device.revision)
-            self._scheduler.leases.change(device.key, device.offline_after_s)
+            self._device_timer.leases.resize(device.key, device.offline_after_s)
         self._users.tell(device.user_id, DeviceChanged(device))
         self._mqtt_relay.changed(device.user_id)
 
@@ -98,10 +101,10 @@ class Changes:
         await self._writer.barrier()
         async with turn, self._devices.changing(device.user_id, device.code):
             await self._store.delete_device(device.user_id, device.id, purge)
-            self._scheduler.leases.dead(device.key)
-            await self._session_sweep.device_gone(device.client_id)
-        self._users.tell(device.user_id, DeviceGone(device.id))
-        self._mqtt_relay.gone(device.user_id, device.code)
+            self._device_timer.leases.end(device.key)
+            await self._session_sweep.device_deleted(device.client_id)
+        self._users.tell(device.user_id, DeviceRemoved(device.id))
+        self._mqtt_relay.device_deleted(device.user_id, device.code)
         self._retained.gone(device.user_id, device.code)
 
     async def set_login(self, device: Device, login: MqttLogin) -> None:
@@ -149,7 +152,7 @@ class Changes:
         await self._store.set_listener(listener)
         self._mqtt_relay.changed(listener.user_id)
         if old is not None:
-            await self._session_sweep.listener_gone(old.username)
+            await self._session_sweep.listener_deleted(old.username)
 
     async def delete_listener(self, user_id: str) -> bool:
         """False: there is none."""
@@ -157,7 +160,7 @@ class Changes:
         if gone is None:
             return False
         self._mqtt_relay.changed(user_id)
-        await self._session_sweep.listener_gone(gone.username)
+        await self._session_sweep.listener_deleted(gone.username)
         return True
 
     # Webhooks

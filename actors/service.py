@@ -287,6 +287,7 @@ class Service:
             mqtt_relay=self.mqtt_relay,
             session_sweep=self.session_sweep,
             scheduler=self.scheduler,
+            device_timer=self.device_timer,
             retained=self.retained,
         )
 

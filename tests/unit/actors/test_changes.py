@@ -31,6 +31,7 @@ class Everybody:
             mqtt_relay=self.all.mqtt_relay,
             session_sweep=self.all.session_sweep,
             scheduler=self.all.scheduler,
+            device_timer=self.all.device_timer,
             retained=self.all.retained,
         )
 
@@ -38,7 +39,7 @@ class Everybody:
     async def _changing(self, user_id: str, code: str | None = None) -> AsyncIterator[None]:
         self.all.changing(code)
         yield
-        self.all.judges_anew(code)
+        self.all.applied(code)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -62,15 +63,15 @@ async def test_actors_judge_by_a_new_setting_before_dashboards_and_listeners_hea
     assert await heard_of(lambda all_: all_.changes.change_device(DEVICE)) == [
         "changing",
         "store.update_device",
-        "scheduler.leases.change",
-        "judges_anew",
+        "device_timer.leases.resize",
+        "applied",
         "users.tell",
         "mqtt_relay.changed",
     ]
     assert await heard_of(lambda all_: all_.changes.change_feed(FEED)) == [
         "changing",
         "store.update_feed",
-        "judges_anew",
+        "applied",
         "mqtt_relay.changed",
     ]
 
@@ -84,22 +85,22 @@ async def test_what_was_taken_is_committed_before_a_device_or_a_feed_goes() -> N
         "turn",
         "changing",
         "store.delete_device",
-        "scheduler.leases.dead",
-        "session_sweep.device_gone",
-        "judges_anew",
+        "device_timer.leases.end",
+        "session_sweep.device_deleted",
+        "applied",
         "users.tell",
-        "mqtt_relay.gone",
+        "mqtt_relay.device_deleted",
         "retained.gone",
     ]
     assert await heard_of(lambda all_: all_.changes.delete_feed(FEED, all_.turn())) == [
         "changing",
         "store.update_feed",
-        "judges_anew",
+        "applied",
         "writer.barrier",
         "turn",
         "changing",
         "store.delete_feed",
-        "judges_anew",
+        "applied",
         "mqtt_relay.changed",
     ]
 
@@ -131,7 +132,7 @@ async def test_a_new_login_holds_though_the_old_connection_cannot_be_closed() ->
 
 
 async def test_a_listener_that_was_there_is_swept_and_none_that_was_not() -> None:
-    for old, heard in ((None, []), (Mock(username="u"), ["session_sweep.listener_gone"])):
+    for old, heard in ((None, []), (Mock(username="u"), ["session_sweep.listener_deleted"])):
         everybody = Everybody()
         everybody.all.store.listener.return_value = old
         listener: Any = Mock(user_id=USER)
