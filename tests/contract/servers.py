@@ -23,7 +23,7 @@ MOSQUITTO = """\
 listener {port} 127.0.0.1
 password_file {folder}/passwords
 allow_anonymous false
-max_queued_messages 0
+max_queued_messages 1000000
 max_inflight_messages 1000
 persistence true
 persistence_location {folder}/
