@@ -45,8 +45,10 @@ class CommandsQuery(ListQuery, frozen=True, kw_only=True):
     condition=Condition.AGAIN,
 )
 async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandView:
-    """Send a command to a device. It is stored, and sent again until the device answers or the
-    command expires."""
+    """Send a command to a device.
+
+    It is stored, and sent again until the device answers or it expires.
+    """
     device = await device_of(call, device_id)
     now_us = call.service.clock.now_us()
     payload = codec.encode(body.payload)

@@ -84,8 +84,11 @@ async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
     errors=(409,),
 )
 async def add_devices(call: Call) -> Response:
-    """Register up to 1,000 devices from CSV (`device_code`, `name`, `offline_after_s`), all or
-    none. The response is a CSV file with their MQTT credentials, which are shown only here."""
+    """Register up to 1,000 devices from CSV (`device_code`, `name`, `offline_after_s`).
+
+    All are added or none. The response is a CSV file with their MQTT credentials, which are shown
+    only here.
+    """
     if call.request.mimetype != "text/csv":
         raise NotTaken("Send text/csv")
     added = await _added(call, read_devices(await call.data()))
@@ -195,8 +198,10 @@ async def new_credentials(call: Call, device_id: str) -> NewCredentials:
 
 @api.operation("GET", "/devices/<device_id>/account", answer=Json(AccountView), errors=(404,))
 async def show_account(call: Call, device_id: str) -> AccountView:
-    """Show what became of the device's readings since this server started, and how many refused
-    messages were counted without being kept."""
+    """Show what became of the device's readings since this server started.
+
+    It also shows how many refused messages were counted without being kept.
+    """
     device = await device_of(call, device_id)
     account = call.service.counters.of(device.key)
     not_kept = await call.service.store.not_kept(*device.key)
@@ -211,7 +216,9 @@ async def show_account(call: Call, device_id: str) -> AccountView:
 @api.operation("GET", "/devices/<device_id>/messages", answer=Json(Page[SeenView]), errors=(404,))
 async def last_messages(call: Call, device_id: str) -> Page[SeenView]:
     """List the device's last fifty messages as received, newest first, including refused ones.
-    Only messages since this server started are known."""
+
+    Only messages since this server started are known.
+    """
     device = await device_of(call, device_id)
     found = call.service.recent_messages.of(device.key)
     return Page([seen_view(**msgspec.structs.asdict(each)) for each in found])

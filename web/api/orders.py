@@ -74,8 +74,7 @@ async def list_orders(call: Call, query: OrdersQuery) -> Page[OrderView]:
 
 @api.operation("GET", "/orders/stats", query=OrderStatsQuery, answer=Json(OrderStats))
 async def order_stats(call: Call, query: OrderStatsQuery) -> OrderStats:
-    """Sum up the orders of the last 24 hours and of each of the last days, including days
-    without orders."""
+    """Sum up the orders of the last 24 hours, and of each of the last days."""
     now_us = call.service.clock.now_us()
     recent = await call.service.store.order_sums(call.user.id, now_us - DAY_US, now_us + 1)
     days = await orders_by_day(call, now_us, query.days, query.timezone)

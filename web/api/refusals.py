@@ -37,8 +37,10 @@ class DeletionQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 @api.operation("GET", "/rejected-messages", query=RejectionsQuery, answer=Json(Page[RejectionView]))
 async def list_rejections(call: Call, query: RejectionsQuery) -> Page[RejectionView]:
-    """List rejected messages, newest first; `sort` takes reason and topic. Beyond the budget of a
-    device or user, rejected messages are only counted."""
+    """List rejected messages, newest first; `sort` takes reason and topic.
+
+    Beyond the budget of a device or user, rejected messages are only counted.
+    """
     device_id = some_id("device_id", query.device_id)
     return await listed(
         call, REJECTIONS, query, rejection_view, device_id=device_id, reason=query.reason

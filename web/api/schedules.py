@@ -178,8 +178,7 @@ async def delete_schedule(call: Call, schedule_id: str) -> None:
 async def list_occurrences(
     call: Call, schedule_id: str, query: OccurrenceQuery
 ) -> Page[OccurrenceView]:
-    """List the past and planned occurrences of a schedule, latest first; `sort` takes due_at and
-    state."""
+    """List the occurrences of a schedule, latest first; `sort` takes due_at and state."""
     await schedule_of(call, schedule_id)
     state = some_of("state", query.state, STATES)
     return await listed(

@@ -135,8 +135,10 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     errors=(404,),
 )
 async def import_values(call: Call, feed_id: str) -> ImportView:
-    """Import readings from CSV with the columns `ts` and `value`. Invalid rows are listed in the
-    response."""
+    """Import readings from CSV with the columns `ts` and `value`.
+
+    Invalid rows are listed in the response.
+    """
     feed = await feed_of(call, feed_id)
     if call.request.mimetype != "text/csv":
         raise NotTaken("Send text/csv")

@@ -63,8 +63,10 @@ class DeliveriesQuery(ListQuery, frozen=True, kw_only=True):
     errors=(409,),
 )
 async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
-    """Send alarms, command results and missed schedules to a URL. The signing secret is shown in
-    this response only."""
+    """Send alarms, command results and missed schedules to a URL.
+
+    The signing secret is shown in this response only.
+    """
     made = Webhook(
         id=call.service.ids.uuid(),
         user_id=call.user.id,
@@ -161,8 +163,7 @@ async def test_webhook(call: Call, webhook_id: str) -> DeliveryView:
 async def list_deliveries(
     call: Call, webhook_id: str, query: DeliveriesQuery
 ) -> Page[DeliveryView]:
-    """List the sent and pending deliveries of a webhook, newest first; `sort` takes type, state and
-    attempts."""
+    """List the deliveries of a webhook, newest first; `sort` takes type, state and attempts."""
     await webhook_of(call, webhook_id)
     state = some_of("state", query.state, STATES)
     return await listed(

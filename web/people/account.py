@@ -121,8 +121,11 @@ async def who_am_i(call: Call) -> UserView:
     condition=Condition.REVISION,
 )
 async def change_me(call: Call, body: UserChange) -> UserView:
-    """Change your name, email or password. A new password ends all sessions, including this one;
-    a browser that is signed in by cookie gets a new cookie with the response."""
+    """Change your name, email or password.
+
+    A new password ends all sessions, including this one; a browser that is signed in by cookie gets
+    a new cookie with the response.
+    """
     # Read the user again: it may have changed while the request body arrived.
     user = await call.service.store.user(call.user.id) or call.user
     if body.password is not UNSET or body.email is not UNSET:

@@ -22,8 +22,10 @@ api = Api("people")
     auth=Auth.SESSION,
 )
 async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
-    """Create a read-only MQTT login for your devices' readings and states. It replaces an earlier
-    one. The password is shown in this response only."""
+    """Create a read-only MQTT login for your devices' readings and states.
+
+    It replaces an earlier one. The password is shown in this response only.
+    """
     now_us = call.service.clock.now_us()
     listener, password = new_listener(
         call.user.id, call.service.ids, now_us, home_assistant=body.home_assistant
@@ -46,8 +48,10 @@ async def show_listener(call: Call) -> ListenerView:
 
 @api.operation("DELETE", "/mqtt-listener", status=204, errors=(404,), auth=Auth.SESSION)
 async def delete_listener(call: Call) -> None:
-    """Delete the read-only MQTT login. Connected clients are disconnected, and messages that wait
-    for them are discarded."""
+    """Delete the read-only MQTT login.
+
+    Connected clients are disconnected, and messages that wait for them are discarded.
+    """
     if not await call.service.changes.delete_listener(call.user.id):
         raise NotFound("Read-only MQTT access is not set up")
     await note(call, call.user.id, "mqtt_listener_deleted")
