@@ -13,8 +13,8 @@ from protocol.ids import is_uuid
 from protocol.times import SECOND_US
 
 # Kinds of work. `ROWS`: rows that no list or snapshot can show. `HISTORY`: feeds whose expired
-# readings cannot be deleted. `SESSIONS`: commits whose record of what a session took cannot be
-# read; what the broker sends again of them may be stored twice.
+# readings cannot be deleted. `SESSIONS`: commits whose digests of a session's
+# messages cannot be read; redeliveries of these may be stored twice.
 PLANS = "plans"
 OCCURRENCES = "occurrences"
 COMMANDS = "commands"

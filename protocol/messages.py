@@ -22,7 +22,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     pass
 
 
-# To a device actor. `count` of what a device says: how many readings it is in the accounts.
+# To a device actor. `count`: how many readings the message counts for.
 
 
 class ReadingsReceived(_Message, frozen=True, kw_only=True):
@@ -76,14 +76,14 @@ class Announce(_Message, frozen=True, kw_only=True):
 
 
 class LeaseExpired(_Message, frozen=True, kw_only=True):
-    """The device's lease of `after_s` ran out, and nothing of the device waits for its actor."""
+    """The device's lease of `after_s` seconds ran out, and no message of it waits for its actor."""
 
     key: tuple[str, str]
     after_s: int
 
 
 class AlarmDue(_Message, frozen=True, kw_only=True):
-    """The feed's values lie outside its thresholds for as long as its alarm waits for."""
+    """The feed's values have been outside its thresholds for as long as its alarm requires."""
 
     feed_num: int
     since_us: int
@@ -129,27 +129,27 @@ class Live(_Message, frozen=True, kw_only=True):
 
 
 class LeaseRenewed(_Message, frozen=True, kw_only=True):
-    """The device showed that it lives: silent for `after_s` from now on, it counts as offline."""
+    """A message arrived: after `after_s` seconds without another the device counts as offline."""
 
     key: tuple[str, str]
     after_s: int
 
 
 class LeaseResized(_Message, frozen=True, kw_only=True):
-    """The length of the device's lease, counted from its last renewal."""
+    """The length of the device's lease changed; it counts from the last renewal."""
 
     key: tuple[str, str]
     after_s: int
 
 
 class LeaseEnded(_Message, frozen=True, kw_only=True):
-    """The device is offline, or deleted: it has no lease any more."""
+    """End the lease: the device is offline or deleted."""
 
     key: tuple[str, str]
 
 
 class ArmAlarm(_Message, frozen=True, kw_only=True):
-    """Send `AlarmDue` in `for_s` seconds. None: do not send it any more."""
+    """Send `AlarmDue` in `for_s` seconds, replacing an earlier request. None: do not send it."""
 
     key: tuple[str, str]
     feed_num: int

@@ -75,7 +75,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def presence(self) -> str:
-        """`offline`, or `online` whatever else it says of itself."""
+        """`offline`, or `online` for any other status."""
         return OFFLINE if self.state.status == OFFLINE else ONLINE
 
 

@@ -1,4 +1,4 @@
-"""Views: what people see of a record.
+"""REST views of records.
 
 return view_of(ProductView, product, price=money(product.price))
 """
@@ -14,11 +14,11 @@ V = TypeVar("V", bound=msgspec.Struct)
 
 
 def view_of(kind: type[V], record: msgspec.Struct, **others: Any) -> V:
-    """A view with the record's fields of the same names, and its times: `created_us` (µs) is
-    `created_at` (RFC 3339, or null).
+    """A view filled from a record, by equal names. A time `created_us` (µs) of the record becomes
+    `created_at` (RFC 3339, or null) of the view.
 
     Args:
-        others: fields that the record has not, or has otherwise.
+        others: fields that the record does not have, or that differ from it.
     """
     same, times = _names(kind, type(record), frozenset(others))
     values = {name: getattr(record, name) for name in same}
@@ -31,7 +31,7 @@ def view_of(kind: type[V], record: msgspec.Struct, **others: Any) -> V:
 def _names(
     kind: Any, record: Any, others: frozenset[str]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """The fields of a view that are the record's, and those that are its times with their names."""
+    """The view's fields with equal names, and its times with the names of the record's fields."""
     there = set(record.__struct_fields__)
     wanted = [name for name in kind.__struct_fields__ if name not in others]
     times = {name: f"{name.removesuffix('_at')}_us" for name in wanted if name.endswith("_at")}

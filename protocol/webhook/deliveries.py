@@ -212,7 +212,7 @@ def again(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
 
 
 def after_try(failures: int, outcome: Outcome, now_us: int) -> tuple[int, int | None]:
-    """The webhook's failures in a row after one more try, and until when (µs) it pauses.
+    """The webhook's consecutive failures after one more try, and until when (µs) it pauses.
 
     After a failure it pauses, longer each time.
     """
