@@ -6,37 +6,16 @@ import msgspec
 import pytest
 
 from actors.device.actor import DeviceActor
-from actors.device.slot import DeviceSlot
-from protocol import codec
 from protocol.errors import Reason
-from protocol.events import DeviceChanged, FeedValue
+from protocol.events import DeviceChanged
 from protocol.messages import (
     Announce,
     Configured,
-    FromDevice,
-    LeaseEnded,
-    LeaseExpired,
     Live,
-    Notice,
 )
-from protocol.records import DeviceState, LoadedDevice, WriteUnit
-from tests.unit.makers import NOW, SECOND, loaded, sent, some_device, some_feed
-
-
-class Outcome:
-    """What a step asked for, sorted."""
-
-    def __init__(self, effects: list[Any]) -> None:
-        (self.unit,) = [e for e in effects if isinstance(e, WriteUnit)]
-        events = [e.event for e in effects if isinstance(e, Live)]
-        self.values = [e for e in events if isinstance(e, FeedValue)]
-        self.devices = [e.device for e in events if isinstance(e, DeviceChanged)]
-        self.notices = [codec.decode(e.body) for e in effects if isinstance(e, Notice)]
-        self.reasons = [r.reason for r in self.unit.rejections]
-
-
-def step(actor: DeviceActor, message: FromDevice) -> Outcome:
-    return Outcome(actor.step(message, message.origin.at_us))
+from protocol.records import DeviceState
+from tests.unit.actors.device.effects import Outcome, step
+from tests.unit.makers import NOW, SECOND, loaded, sent, some_feed
 
 
 def test_a_reading_is_stored_and_shown() -> None:
@@ -176,129 +155,9 @@ def test_ten_notices_a_minute_and_no_more() -> None:
     assert len(step(actor, sent("{", at_us=NOW + 61 * SECOND)).notices) == 1
 
 
-def test_any_message_shows_that_the_device_lives() -> None:
-    actor = DeviceActor(loaded())
-    outcome = step(actor, sent("5"))
-    assert outcome.unit.state is not None
-    assert (outcome.unit.state.state.status, outcome.unit.state.state.last_seen_us) == (
-        "online",
-        NOW,
-    )
-    # A second later that is no news; eleven seconds later it is.
-    assert step(actor, sent("5", at_us=NOW + SECOND)).unit.state is None
-    assert step(actor, sent("5", at_us=NOW + 11 * SECOND)).unit.state is not None
-
-
-def test_a_status_sets_what_it_says_and_the_version_grows() -> None:
-    actor = DeviceActor(loaded())
-    outcome = step(actor, sent('{"status": "sleeping", "latitude": 21, "session": 3}', "status"))
-    state = outcome.devices[-1].state
-    assert (state.status, state.latitude, state.session, state.version) == ("sleeping", 21, 3, 1)
-    outcome = step(actor, sent('{"temperature": 4}', "status", at_us=NOW + 1))
-    assert outcome.devices[-1].state.version == 2
-    assert outcome.devices[-1].state.latitude == 21
-
-
-def test_a_late_status_sets_nothing() -> None:
-    actor = DeviceActor(loaded())
-    step(actor, sent('{"temperature": 4, "ts": 1790000000}', "status"))
-    step(actor, sent('{"temperature": 3, "ts": 1789999990}', "status"))
-    assert actor.device.state.temperature == 4
-
-
-def test_a_will_of_an_earlier_boot_does_not_turn_the_device_off() -> None:
-    actor = DeviceActor(loaded())
-    step(actor, sent('{"status": "online", "session": 5}', "status"))
-    step(actor, sent('{"status": "offline", "session": 4}', "status", at_us=NOW + 1))
-    assert actor.device.state.status == "online"
-    step(actor, sent('{"status": "offline", "session": 5}', "status", at_us=NOW + 2))
-    assert actor.device.state.status == "offline"
-
-
-def test_an_offline_without_a_session_counts() -> None:
-    actor = DeviceActor(loaded())
-    step(actor, sent('{"status": "online", "session": 5}', "status"))
-    step(actor, sent('{"status": "offline"}', "status", at_us=NOW + 1))
-    assert actor.device.state.status == "offline"
-    assert actor.device.state.last_seen_us == NOW
-
-
-def test_a_reading_that_arrived_before_the_will_revives_nobody() -> None:
-    actor = DeviceActor(loaded())
-    step(actor, sent('{"status": "online"}', "status"))
-    step(actor, sent('{"status": "offline"}', "status", at_us=NOW + 2))
-    step(actor, sent("5", at_us=NOW + 1))  # status goes first in the mailbox
-    assert actor.device.state.status == "offline"
-    step(actor, sent("5", at_us=NOW + 3))
-    assert actor.device.state.status == "online"
-
-
-def test_a_retained_status_sets_fields_and_never_presence() -> None:
-    actor = DeviceActor(loaded())
-    step(actor, sent('{"status": "online", "temperature": 4}', "status", retained=True))
-    state = actor.device.state
-    assert (state.status, state.last_seen_us, state.temperature) == ("offline", None, 4)
-    step(actor, sent('{"temperature": 9}', "status", retained=True, at_us=NOW + 1))
-    assert actor.device.state.temperature == 4  # of unknown age: it replaces nothing
-
-
-def test_of_two_states_of_one_instant_the_one_that_comes_again_was_the_earlier() -> None:
-    """A report whose acknowledgement was lost came after the next, and overwrote it (seed 1679)."""
-    actor = DeviceActor(loaded())
-    step(actor, sent('{"ts": 1790000000, "temperature": 5}', "status"))
-    again = sent('{"ts": 1790000000, "temperature": 4}', "status", again=True)
-    assert step(actor, again).unit.state is None
-    assert actor.device.state.temperature == 5
-
-
-def test_a_redelivered_status_without_ts_revives_nobody() -> None:
-    actor = DeviceActor(loaded())
-    outcome = step(actor, sent('{"status": "online"}', "status", again=True))
-    assert actor.device.state.status == "offline"
-    assert outcome.unit.state is None
-
-
 def test_what_cannot_be_a_commands_id_is_kept_as_refused() -> None:
     message = sent('{"status": "delivered"}', "commands/c1/ack")
     assert step(DeviceActor(loaded()), message).reasons == [Reason.UNKNOWN_COMMAND]
-
-
-def test_new_settings_hold_from_the_message_on_and_event_time_stays() -> None:
-    slot = DeviceSlot(loaded(some_feed(max_value=10.0)))
-    slot.step(sent('{"value": 5, "ts": 1790000000}'), NOW)
-    done: list[bool] = []
-    changed = loaded(some_feed(max_value=100.0))
-    slot.step(Configured(loaded=changed, read=1, done=lambda: done.append(True)), NOW)
-    assert done == [True]
-    outcome = Outcome(slot.step(sent('{"value": 50, "ts": 1789999999}'), NOW))
-    assert [r.value for r in outcome.unit.readings] == [50.0]
-    assert outcome.values == []
-
-
-def test_settings_that_were_read_before_the_actor_was_built_change_nothing() -> None:
-    """They waited in the mailbox of an actor that failed; a deletion among them removed the device
-    that was created since."""
-    slot = DeviceSlot(loaded(some_feed(max_value=10.0)), read=7)
-    done: list[bool] = []
-    slot.step(Configured(loaded=None, read=6, done=lambda: done.append(True)), NOW)
-    assert done == [True]
-    assert [r.value for r in Outcome(slot.step(sent("5"), NOW)).unit.readings] == [5.0]
-
-
-def test_a_slot_has_an_actor_from_the_creation_of_its_device_to_its_deletion() -> None:
-    slot = DeviceSlot(None)
-    unknown = Outcome(slot.step(sent("5"), NOW))
-    assert (unknown.unit.unowned, unknown.unit.rejections) == (1, ())
-    slot.step(Configured(loaded=loaded(), read=1, done=lambda: None), NOW)
-    assert len(Outcome(slot.step(sent("5"), NOW)).unit.readings) == 1
-    slot.step(Configured(loaded=None, read=2, done=lambda: None), NOW)
-    assert Outcome(slot.step(sent("5"), NOW)).unit.unowned == 1
-
-
-def test_the_lease_of_a_device_that_another_process_deleted_ends() -> None:
-    """It was asked for again and again, and its actor started each time."""
-    key = some_device().key
-    assert DeviceSlot(None).step(LeaseExpired(key=key, after_s=300), NOW) == [LeaseEnded(key=key)]
 
 
 def test_an_announcement_tells_the_state_as_it_is() -> None:
@@ -322,25 +181,3 @@ def test_a_late_reading_neither_clears_nor_raises_an_alarm_after_a_restart() -> 
     assert step(opened, sent(late % 5)).unit.alarms == ()
     quiet = DeviceActor(loaded(feed))
     assert step(quiet, sent(late % 50)).unit.alarms == ()
-
-
-def test_a_new_device_under_an_old_code_inherits_nothing() -> None:
-    slot = DeviceSlot(loaded(state=DeviceState(session=500, status="offline")))
-    new = LoadedDevice(device=some_device(num=2), feeds=())
-    slot.step(Configured(loaded=new, read=1, done=lambda: None), NOW)
-    outcome = Outcome(slot.step(sent('{"status": "online", "session": 1}', "status"), NOW))
-    assert outcome.devices[-1].state.session == 1
-
-
-def test_a_message_of_many_readings_that_is_set_aside_counts_them_all() -> None:
-    outcome = Outcome(
-        DeviceSlot(loaded()).set_aside(sent('{"t": 1, "u": 2}', "feeds"), "ValueError: x")
-    )
-    assert sum(r.readings for r in outcome.unit.rejections) == 2
-
-
-def test_settings_that_kill_are_given_up_without_a_refusal() -> None:
-    done: list[bool] = []
-    message = Configured(loaded=loaded(), read=1, done=lambda: done.append(True))
-    assert DeviceSlot(loaded()).set_aside(message, "ValueError: x") == []
-    assert done == [True]
