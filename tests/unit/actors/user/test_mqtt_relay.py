@@ -44,7 +44,7 @@ class Broker:
         return [True] * len(messages)
 
     def texts(self, topic: str) -> list[bytes]:
-        return [payload for said, payload, _ in self.sent if said == topic]
+        return [payload for to, payload, _ in self.sent if to == topic]
 
 
 class Store:
@@ -53,12 +53,12 @@ class Store:
     def __init__(self) -> None:
         self.leads = self.is_sure = True
         self.away = False
-        self.is_gone = False
+        self.is_deleted = False
         self.who: dict[str, Listener] = {}
         self.device = some_device()
         self.feeds_of = [some_feed("t", unit="°C"), some_feed("shared", 2, device_id=None)]
         self.reading: trio.Event | None = None
-        self.said_again: list[str] = []
+        self.reported_late: list[str] = []
 
     async def session_memory(self, session: str) -> SessionMemory:
         await trio.lowlevel.checkpoint()
@@ -82,11 +82,11 @@ class Store:
         if self.away:
             await trio.lowlevel.checkpoint()
             raise Unavailable("away")
-        self.said_again.append(user_id)
+        self.reported_late.append(user_id)
         await trio.sleep(0.1)  # its answer travels
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Any]:
-        found = [self.device] if after < self.device.num and not self.is_gone else []
+        found = [self.device] if after < self.device.num and not self.is_deleted else []
         if self.reading is not None:
             await self.reading.wait()
         await trio.lowlevel.checkpoint()
@@ -144,7 +144,7 @@ async def settled() -> None:
 
 
 async def begin(parts: Parts, nursery: trio.Nursery, *, home_assistant: bool = False) -> None:
-    """Somebody listens, and all that was there has been said."""
+    """There is a listener, and all that was there has been published."""
     mqtt_relay, store, broker = parts
     store.who[USER] = listening(home_assistant=home_assistant)
     nursery.start_soon(mqtt_relay.run)
@@ -153,7 +153,7 @@ async def begin(parts: Parts, nursery: trio.Nursery, *, home_assistant: bool = F
     broker.sent.clear()
 
 
-async def test_only_who_listens_is_told(parts: Parts, nursery: trio.Nursery) -> None:
+async def test_only_users_with_a_listener_get_anything(parts: Parts, nursery: trio.Nursery) -> None:
     mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     mqtt_relay.tell(OTHER_USER, "d1", value())
@@ -167,7 +167,7 @@ async def test_only_who_listens_is_told(parts: Parts, nursery: trio.Nursery) -> 
     del store.who[USER]
     mqtt_relay.changed(USER)
     await settled()
-    # Nothing stays retained for nobody.
+    # Nothing stays retained without a listener.
     assert broker.sent[2:] == [(STATUS, b"", True), (DOCUMENT, b"", True)]
     mqtt_relay.tell(USER, "d1", value())
     mqtt_relay.tell(USER, "d1", state(2))
@@ -185,7 +185,7 @@ async def test_a_new_listener_finds_every_state_and_none_that_is_old(
     mqtt_relay.changed(USER)
     await settled()
     assert [(topic, retain) for topic, _, retain in broker.sent] == [(STATUS, True)]
-    # It is read, and while the answer travels the device says something newer.
+    # It is read, and while the answer travels the device reports something newer.
     broker.sent.clear()
     store.reading = trio.Event()
     mqtt_relay.changed(USER)
@@ -193,13 +193,13 @@ async def test_a_new_listener_finds_every_state_and_none_that_is_old(
     mqtt_relay.tell(USER, "d1", state(5, temperature=40.0))
     store.reading.set()
     await settled()
-    # It was told, and is not written yet when something else has changed.
+    # The newer state is not written yet when something else changes.
     mqtt_relay.changed(USER)
     await settled()
     assert [json.loads(p)["temperature"] for _, p, _ in broker.sent] == [40.0]
 
 
-async def test_what_the_broker_did_not_take_is_said_later_and_only_the_newest(
+async def test_what_the_broker_did_not_take_is_published_later_and_only_the_newest(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     mqtt_relay, _, broker = parts
@@ -216,7 +216,7 @@ async def test_what_the_broker_did_not_take_is_said_later_and_only_the_newest(
     assert [json.loads(text)["temperature"] for text in broker.texts(STATUS)] == [3.0]
 
 
-async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
+async def test_what_was_published_during_a_login_is_repeated(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     mqtt_relay, store, broker = parts
@@ -224,15 +224,15 @@ async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
     await trio.sleep(10)
     mqtt_relay.arrived(USER)
     await trio.sleep(10)
-    assert broker.sent == []  # all was said long before
+    assert broker.sent == []  # all was published long before
     mqtt_relay.arrived(USER)
     await trio.sleep(1)
     mqtt_relay.arrived(USER)
     store.device = state(1, temperature=7.0).device
     mqtt_relay.tell(USER, "d1", state(1, temperature=7.0))
     await trio.sleep(10)
-    said = [json.loads(text)["temperature"] for text in broker.texts(STATUS)]
-    assert said == [7.0, 7.0, 7.0]  # in its moment, and after each of the two
+    temperatures = [json.loads(text)["temperature"] for text in broker.texts(STATUS)]
+    assert temperatures == [7.0, 7.0, 7.0]  # at once, and after each of the two logins
     assert broker.texts(DOCUMENT) == []
     # What was retained shortly before may not be found yet, either.
     broker.sent.clear()
@@ -248,16 +248,16 @@ async def test_who_has_just_logged_in_is_told_once_more_what_was_said_meanwhile(
     mqtt_relay.tell(USER, "d1", state(3, temperature=9.0))
     await trio.sleep(20)
     assert len(broker.texts(STATUS)) == 2
-    # That there is nothing any more can be missed as well.
+    # A client can miss a clearing as well.
     broker.sent.clear()
     mqtt_relay.arrived(USER)
-    store.is_gone = True
+    store.is_deleted = True
     mqtt_relay.device_deleted(USER, "d1")
     await trio.sleep(30)
     assert broker.texts(STATUS) == [b"", b""]
 
 
-async def test_a_device_made_anew_under_an_old_code_is_said(
+async def test_a_new_device_under_an_old_code_is_published(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     mqtt_relay, store, broker = parts
@@ -269,7 +269,7 @@ async def test_a_device_made_anew_under_an_old_code_is_said(
     assert json.loads(broker.texts(STATUS)[-1])["name"] == "new"
 
 
-async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
+async def test_all_is_republished_when_the_broker_is_back_or_the_lead_is_taken(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     mqtt_relay, store, broker = parts
@@ -279,7 +279,7 @@ async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
     mqtt_relay.tell(USER, "d1", state(1))
     mqtt_relay.changed(USER)
     await trio.sleep(10)
-    assert broker.sent == []  # another process says it
+    assert broker.sent == []  # another process publishes it
     for _ in range(2):
         store.leads = True
         mqtt_relay.republish()
@@ -288,7 +288,7 @@ async def test_all_is_said_anew_when_the_broker_is_back_or_the_lead_is_taken(
         broker.sent.clear()
 
 
-async def test_what_another_leader_may_have_said_is_not_said_over(
+async def test_what_another_leader_may_have_published_is_not_overwritten(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     mqtt_relay, store, broker = parts
@@ -299,14 +299,14 @@ async def test_what_another_leader_may_have_said_is_not_said_over(
     store.leads = broker.away = False
     await trio.sleep(5)
     assert broker.sent == []
-    # It leads again; meanwhile the device was deleted by somebody who told nobody.
-    store.leads = store.is_gone = True
+    # It leads again; meanwhile the device was deleted, and nobody notified this process.
+    store.leads = store.is_deleted = True
     mqtt_relay.republish()
     await trio.sleep(5)
     assert broker.texts(STATUS) == [b""]
 
 
-async def test_while_the_lease_may_have_run_out_readings_are_told_and_states_wait(
+async def test_while_the_lease_may_have_run_out_readings_go_out_and_states_wait(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     """A reading is not retained, so nobody's newer one is hidden by it; a state would stay."""
@@ -323,11 +323,11 @@ async def test_while_the_lease_may_have_run_out_readings_are_told_and_states_wai
     assert broker.texts(STATUS)
 
 
-async def test_what_the_broker_took_after_the_lead_was_lost_is_owned_up_to(
+async def test_what_the_broker_took_after_the_lead_was_lost_is_reported_to_the_leader(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    """A process that stood still overwrote, from its socket, the state that its successor had said:
-    nobody knew, and listeners kept the old one (seed 688)."""
+    """A process that stood still overwrote, from its socket, the state that its successor had
+    published: nobody knew, and listeners kept the old one (seed 688)."""
     mqtt_relay, store, broker = parts
     await begin(parts, nursery)
     broker.after_s = 5.0
@@ -336,16 +336,16 @@ async def test_what_the_broker_took_after_the_lead_was_lost_is_owned_up_to(
     assert broker.texts(STATUS)
     store.leads, store.away = False, True
     await trio.sleep(10)
-    assert store.said_again == []
+    assert store.reported_late == []
     store.away = False
     await trio.sleep(5)
-    assert store.said_again == [USER]
+    assert store.reported_late == [USER]
 
 
-async def test_what_a_process_that_stands_by_is_told_concerns_the_leader(
+async def test_a_standby_does_nothing_about_changes(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    """The store has told the leader together with the change."""
+    """The store notified the leader together with the change."""
     mqtt_relay, store, broker = parts
     store.leads = False
     nursery.start_soon(mqtt_relay.run)
@@ -353,10 +353,10 @@ async def test_what_a_process_that_stands_by_is_told_concerns_the_leader(
     mqtt_relay.changed(USER)
     mqtt_relay.overwritten(USER)
     await trio.sleep(1)
-    assert (store.said_again, broker.sent) == ([], [])
+    assert (store.reported_late, broker.sent) == ([], [])
 
 
-async def test_who_leads_says_all_again_where_it_was_overwritten(
+async def test_the_leader_republishes_what_was_overwritten(
     parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     mqtt_relay, _, broker = parts
@@ -375,7 +375,7 @@ async def test_users_to_be_looked_at_are_bounded(
     nursery: trio.Nursery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Any role of a database that is shared can tell of users, and of those that there are not."""
+    """Any role of a shared database can notify us of users, also of unknown ones."""
     monkeypatch.setattr(relay_module, "DIRTY_MAX", 5)
     mqtt_relay, store, broker = parts
     await begin(parts, nursery)
@@ -386,7 +386,7 @@ async def test_users_to_be_looked_at_are_bounded(
     store.away = False
     mqtt_relay.changed(USER)
     await trio.sleep(5)
-    assert {topic for topic, _, _ in broker.sent} == {STATUS}  # all who listen were looked at
+    assert {topic for topic, _, _ in broker.sent} == {STATUS}  # all listeners were looked at
 
 
 async def test_a_store_that_is_away_is_asked_again(
@@ -434,7 +434,7 @@ async def test_of_a_deleted_device_nothing_is_retained(parts: Parts, nursery: tr
     store.reading = trio.Event()
     mqtt_relay.changed(USER)
     await settled()
-    store.is_gone = True
+    store.is_deleted = True
     mqtt_relay.device_deleted(USER, "d1")
     await settled()
     assert broker.texts(STATUS) == [b""]
@@ -481,7 +481,7 @@ async def test_documents_of_many_devices_hold_up_nobody(
     assert sum("homeassistant" in topic for topic, _, _ in broker.sent) == len(many)
 
 
-async def test_a_document_that_is_not_whole_is_told_of_once(
+async def test_a_document_that_is_not_whole_is_logged_once(
     parts: Parts, nursery: trio.Nursery
 ) -> None:
     mqtt_relay, store, broker = parts
@@ -493,6 +493,6 @@ async def test_a_document_that_is_not_whole_is_told_of_once(
             mqtt_relay.changed(USER)
             await settled()
     assert len(broker.texts(DOCUMENT)) == 3
-    told = [each for each in logs if each["event"] == "document without all feeds"]
-    assert [each["device"] for each in told] == [DEVICE]
-    assert 0 < told[0]["left_out"] < 1_000
+    logged = [each for each in logs if each["event"] == "document without all feeds"]
+    assert [each["device"] for each in logged] == [DEVICE]
+    assert 0 < logged[0]["left_out"] < 1_000
