@@ -1,5 +1,6 @@
-"""REST views of records.
+"""REST views of records, and changes of them.
 
+product = msgspec.structs.replace(product, **given_in(body))
 return view_of(ProductView, product, price=money(product.price))
 """
 
@@ -7,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from protocol.times import shown_us
 
@@ -25,6 +27,11 @@ def view_of(kind: type[V], record: msgspec.Struct, **others: Any) -> V:
     for shown, name in times:
         values[shown] = shown_us(getattr(record, name))
     return kind(**values, **others)
+
+
+def given_in(change: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a change that were sent, by their names."""
+    return {k: v for k, v in msgspec.structs.asdict(change).items() if v is not UNSET}
 
 
 @cache

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET
 from quart import Response
 
 from actors.access.mqtt_credentials import client_id_of, new_login
@@ -29,6 +28,7 @@ from protocol.rest.resources import (
     device_resource,
 )
 from protocol.times import format_us
+from protocol.views import given_in
 from web.http.context import Call
 from web.http.disposition import attachment
 from web.http.examples import DEVICES_EXAMPLE
@@ -158,12 +158,7 @@ async def show_device(call: Call, device_id: str) -> DeviceResource:
 async def change_device(call: Call, device_id: str, body: DeviceChange) -> DeviceResource:
     """Rename a device, or set after how many seconds without data it is offline."""
     device = await device_of(call, device_id)
-    if body.name is not UNSET:
-        device = msgspec.structs.replace(device, name=body.name)
-    if body.offline_after_s is not UNSET:
-        device = msgspec.structs.replace(device, offline_after_s=body.offline_after_s)
-    if body.offline_alarm is not UNSET:
-        device = msgspec.structs.replace(device, offline_alarm=body.offline_alarm)
+    device = msgspec.structs.replace(device, **given_in(body))
     check_match(call, device.revision)
     await call.service.changes.change_device(device)
     await note(call, call.user.id, "device_changed", device.code)

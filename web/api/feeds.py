@@ -3,7 +3,6 @@
 import math
 
 import msgspec
-from msgspec import UNSET
 
 from protocol.device.values import Kind
 from protocol.errors import Invalid, NotFound
@@ -11,6 +10,7 @@ from protocol.ids import is_uuid
 from protocol.records import Feed
 from protocol.rest.listing import FEEDS
 from protocol.rest.resources import FeedChange, FeedView, Id, NewFeed, Page, feed_view
+from protocol.views import given_in
 from web.api.devices import device_of
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
@@ -89,7 +89,7 @@ async def show_feed(call: Call, feed_id: str) -> FeedView:
 async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     """Change a feed. The new settings apply to every reading after the response."""
     feed = await feed_of(call, feed_id)
-    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
+    given = given_in(body)
     if feed.archived and given.get("enabled"):
         raise Invalid({"enabled": "cannot be true: the device of this feed was deleted"})
     feed = msgspec.structs.replace(feed, **given)

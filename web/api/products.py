@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 import msgspec
-from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound, Outdated
 from protocol.rest.listing import PRODUCTS
@@ -18,6 +17,7 @@ from protocol.shop.views import (
     product_view,
     stock_view,
 )
+from protocol.views import given_in
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, truth
 from web.http.operation import Condition, Json
@@ -99,15 +99,11 @@ async def show_product(call: Call, product_id: str) -> ProductView:
 async def change_product(call: Call, product_id: str, body: ProductChange) -> ProductView:
     """Change a product. `stock` replaces the current stock."""
     product = await product_of(call, product_id)
-    changes = {
-        name: value
-        for name in ("name", "sku", "description")
-        if (value := getattr(body, name)) is not UNSET
-    }
-    if body.price is not UNSET:
-        changes["price"] = _price(body.price)
-    stock = None if body.stock is UNSET else body.stock
-    wanted = msgspec.structs.replace(product, **changes)
+    given = given_in(body)
+    stock = given.pop("stock", None)
+    if "price" in given:
+        given["price"] = _price(given["price"])
+    wanted = msgspec.structs.replace(product, **given)
     check_match(call, product.version)
     changed = await call.service.store.update_product(wanted, product.version, stock)
     if changed is None:

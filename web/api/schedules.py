@@ -6,7 +6,6 @@ Times are RFC 3339 in requests and µs since 1970 inside.
 from functools import partial
 
 import msgspec
-from msgspec import UNSET
 
 from protocol.errors import BadRecurrence, Invalid, NotFound
 from protocol.ids import is_uuid
@@ -26,6 +25,7 @@ from protocol.schedule.schedules import (
     schedule_view,
 )
 from protocol.times import SECOND_US, format_us, parse_rfc3339
+from protocol.views import given_in
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of, truth
 from web.http.operation import Condition, Json
@@ -142,7 +142,7 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
     """Change a schedule, with effect for every occurrence that has not fired yet."""
     asked_us = call.service.clock.now_us()
     schedule = await schedule_of(call, schedule_id)
-    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
+    given = given_in(body)
     for name in ("device_id", "media_id"):
         if name in given:
             given[name] = _id(name, given[name])

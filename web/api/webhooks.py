@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import UNSET
 
 from protocol.errors import Invalid, NotFound
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
 from protocol.rest.resources import Page
+from protocol.views import given_in
 from protocol.webhook.deliveries import (
     DEAD,
     DELIVERED,
@@ -112,14 +112,12 @@ async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
 async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> WebhookView:
     """Change a webhook. Its pending deliveries are retried at once."""
     webhook = await webhook_of(call, webhook_id)
-    if body.url is not UNSET:
-        webhook = msgspec.structs.replace(webhook, url=_checked(call, body.url))
-    if body.events is not UNSET:
-        webhook = msgspec.structs.replace(webhook, events=_unique(body.events))
-    if body.description is not UNSET:
-        webhook = msgspec.structs.replace(webhook, description=body.description)
-    if body.enabled is not UNSET:
-        webhook = msgspec.structs.replace(webhook, enabled=body.enabled)
+    given = given_in(body)
+    if "url" in given:
+        given["url"] = _checked(call, given["url"])
+    if "events" in given:
+        given["events"] = _unique(given["events"])
+    webhook = msgspec.structs.replace(webhook, **given)
     check_match(call, webhook.revision)
     changed = await _update(call, webhook, webhook.revision)
     tag(call, changed.revision)

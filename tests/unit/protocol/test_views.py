@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from protocol.views import view_of
+from protocol.views import given_in, view_of
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,3 +36,12 @@ def test_a_field_that_nobody_knows_is_a_mistake() -> None:
 
     with pytest.raises(TypeError, match="colour"):
         view_of(Other, Parcel())
+
+
+def test_a_change_gives_what_was_sent_null_too() -> None:
+    class Change(msgspec.Struct):
+        name: str | msgspec.UnsetType = msgspec.UNSET
+        unit: str | msgspec.UnsetType | None = msgspec.UNSET
+        weight: int | msgspec.UnsetType = msgspec.UNSET
+
+    assert given_in(Change(unit=None, weight=0)) == {"unit": None, "weight": 0}
