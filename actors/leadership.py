@@ -9,7 +9,7 @@ it.
 A leader to which the broker brings nothing gives way to a process that reaches it, if there is one.
 """
 
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 import trio
@@ -32,17 +32,39 @@ RESIGN_WITHIN_S = 1.0
 PATIENCE_GROWTH, PATIENCE_MAX_GROWTH = 2, 32
 
 
+class Follower(Protocol):
+    """Who hears of changes of the lead, and tells what this process hears."""
+
+    def led(self, epoch: int, /) -> None:
+        """This process leads from now on, under this epoch."""
+        ...
+
+    def resumed(self) -> None:
+        """Its lease runs again, which had run out and nobody else had meanwhile."""
+        ...
+
+    async def give_up(self) -> None:
+        """Another process has led, or leads: what is in memory is old."""
+        ...
+
+    def stood_by(self) -> None:
+        """Another process serves from now on."""
+        ...
+
+    def brought(self) -> int:
+        """How many messages the broker has brought."""
+        ...
+
+    def reaches_broker(self) -> bool:
+        """Whether the broker answers this process."""
+        ...
+
+
 class Leadership:
-    """Usage: `nursery.start_soon(leadership.run)`; `await leadership.wait_may_serve()`.
+    """Usage: `nursery.start_soon(leadership.run, follower)`; `await leadership.wait_may_serve()`.
 
     Args:
         holder: a name that no other process has.
-        led: told of the epoch under which this process leads from now on.
-        resumed: told that its lease runs again, which had run out and nobody else had meanwhile.
-        give_up: awaited when another process has led, or leads: what is in memory is old.
-        stood_by: told that another process serves from now on.
-        heard: how many messages the broker has brought.
-        reaches_broker: whether the broker answers this process.
         patience_s: for how long the broker may bring nothing to a leader before it gives way to a
             process that is ready.
         alone: no other process can be there; the lead is taken at once, whoever had it.
@@ -54,12 +76,6 @@ class Leadership:
         store: LeadStore,
         holder: str,
         *,
-        led: Callable[[int], None],
-        resumed: Callable[[], None],
-        give_up: Callable[[], Awaitable[None]],
-        stood_by: Callable[[], None],
-        heard: Callable[[], int],
-        reaches_broker: Callable[[], bool],
         patience_s: float,
         alone: bool = False,
         beat_s: float = BEAT_S,
@@ -72,12 +88,6 @@ class Leadership:
         self.gives_up = False  # it was overtaken, and is not done with giving up what it had
         self._store = store
         self._holder = holder
-        self._led = led
-        self._resumed = resumed
-        self._give_up = give_up
-        self._stood_by = stood_by
-        self._heard = heard
-        self._reaches_broker = reaches_broker
         # How many messages were heard before it, and since when nothing came, though it could.
         self._silence = 0, float("-inf")
         self._patience_s = self._patience_min_s = patience_s
@@ -118,34 +128,35 @@ class Leadership:
         self._refused_epoch = epoch
         self._doubted.set()
 
-    async def run(self) -> None:
+    async def run(self, follower: Follower) -> None:
         """Take the lead or stand by, for ever."""
         while True:
             self._doubted = trio.Event()
             asked_s = trio.current_time()
             pause_s = self._beat_s * LOOK_BEATS
             try:
-                lead = await self._ask()
+                lead = await self._ask(follower)
             except Unavailable as error:
                 log.debug("the lead cannot be asked for", error=in_words(error))
             else:
                 if lead.is_ours:
-                    await self._lead(lead, asked_s)
+                    await self._lead(lead, asked_s, follower)
                     pause_s = self._beat_s
                 else:
-                    await self._stand_by(lead)
+                    await self._stand_by(lead, follower)
             with trio.move_on_after(pause_s):
                 await self._doubted.wait()
 
-    async def _ask(self) -> Lead:
+    async def _ask(self, follower: Follower) -> Lead:
         """Who leads now; this process, if it can and shall. Raises `Unavailable`."""
         lead = await self._store.hold_lead(
             self._holder,
             self._lease_s,
             seize=self._alone and not self.epoch,
-            is_fit=self._reaches_broker(),
+            is_fit=follower.reaches_broker(),
         )
-        if not (lead.is_ours and lead.epoch == self.epoch and self._shall_give_way(lead)):
+        is_the_same = lead.is_ours and lead.epoch == self.epoch
+        if not (is_the_same and self._shall_give_way(lead, follower.brought())):
             return lead
         log.warning("gives way: the broker brings nothing to this process", epoch=lead.epoch)
         self.gave_way += 1
@@ -154,9 +165,9 @@ class Leadership:
         await self._store.resign_lead(self._holder)
         return await self._store.hold_lead(self._holder, self._lease_s, is_fit=False)
 
-    def _shall_give_way(self, lead: Lead) -> bool:
+    def _shall_give_way(self, lead: Lead, heard: int) -> bool:
         """Whether, for all the time of its patience, another process was ready and nothing came."""
-        heard, now_s = self._heard(), trio.current_time()
+        now_s = trio.current_time()
         if heard != self._silence[0]:
             self._patience_s = self._patience_min_s
         # After an outage of the store there is none yet, so its silence does not count.
@@ -178,28 +189,28 @@ class Leadership:
             except Unavailable as error:
                 log.debug("the lease runs out by itself", error=in_words(error))
 
-    async def _lead(self, lead: Lead, asked_s: float) -> None:
+    async def _lead(self, lead: Lead, asked_s: float, follower: Follower) -> None:
         if lead.epoch != self.epoch or self._refused_epoch == self.epoch:
             if self.leads:  # somebody else's lead was short
                 self._overtaken(lead.epoch)
-            await self._clean_up()
+            await self._clean_up(follower)
             log.info("leads", epoch=lead.epoch)
             self.epoch, self.is_standby, self._refused_epoch = lead.epoch, False, 0
-            self._silence = self._heard(), trio.current_time()
-            self._led(lead.epoch)
+            self._silence = follower.brought(), trio.current_time()
+            follower.led(lead.epoch)
         elif not self.may_serve:
-            self._resumed()
+            follower.resumed()
         self._confirmed_s = asked_s
         self._rival = None
         self.decided.set()
         changed, self._changed = self._changed, trio.Event()
         changed.set()
 
-    async def _stand_by(self, lead: Lead) -> None:
+    async def _stand_by(self, lead: Lead, follower: Follower) -> None:
         if self.leads:
             self._overtaken(lead.epoch)
-        await self._clean_up()
-        self._stood_by()
+        await self._clean_up(follower)
+        follower.stood_by()
         # A lease alone says little: its holder may have been killed. One that is renewed lives.
         rival, self._rival = self._rival, lead
         if rival is not None and rival.renewals != lead.renewals and not self.is_standby:
@@ -212,8 +223,8 @@ class Leadership:
         self.is_standby = self.gives_up = True
         self.stepped_down += 1
 
-    async def _clean_up(self) -> None:
+    async def _clean_up(self, follower: Follower) -> None:
         """Give up what belongs to an earlier lead; again, where that failed."""
         if self.gives_up:
-            await self._give_up()
+            await follower.give_up()
             self.gives_up = False

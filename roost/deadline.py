@@ -6,7 +6,7 @@ answer) hangs without us.
     deadline.end_within(9, status=0)        # an orderly end has begun
     with deadline.part("the web server"):   # what goes on meanwhile is named, if that is all there
         ...                                 # is to say at the end
-    deadline.tell_also(lambda: service.left)  # and this
+    deadline.tell_also(lambda: service.draining.left)  # and this
 
 Nothing is lost: what was not committed was not acknowledged. Our children end with the process
 (`roost.embedded.child`).

@@ -31,9 +31,10 @@ from actors.ports.machine import Machine
 from actors.ports.media import MediaFiles
 from actors.ports.retained import RetainedMessages
 from actors.ports.store import Store
+from actors.pulse import Pulse
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.runtime.retry import Pauses
-from actors.service import Pulse, Service, open_service
+from actors.service import Service, open_service
 from protocol.errors import Unavailable, in_words
 from protocol.schedule.civil import load_zones
 from roost import deadline, logs
@@ -257,7 +258,7 @@ def _connections(settings: WebSettings) -> Connections:
 
 def _keep_in_order(service: Service) -> None:
     """What is looked after as long as the service runs."""
-    deadline.tell_also(lambda: service.left)
+    deadline.tell_also(lambda: service.draining.left)
     keep_tidy(
         service.supervisor, service.store, service.clock, service.media, service.refusals.limits
     )

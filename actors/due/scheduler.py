@@ -1,7 +1,7 @@
 """Due work on one timer: jobs, commands that go out, deliveries to webhooks; and what else of the
 service waits for a moment."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 import structlog
@@ -49,7 +49,6 @@ class Scheduler:
             dashboards hear what became of it.
         look_again_s: how often jobs look by themselves; another process may have died.
         again: how dead letters are tried again whose work has no row of its own.
-        rings: who else is on the timer, by the first part of its keys; gets the second part.
     """
 
     def __init__(
@@ -61,14 +60,13 @@ class Scheduler:
         leads: Callable[[], bool],
         look_again_s: float,
         again: Mapping[str, Callable[[DeadLetter], None]],
-        rings: Mapping[str, Callable[[int], None]],
     ) -> None:
         self._store = ports.store
         self._clock = ports.clock
         self._tell = tell
         self._renew = renew
         self._leads = leads
-        self._rings = rings
+        self._rings: Mapping[str, Callable[[int], None]] = {}
         self._woken: dict[int, None] = {}
         self.timer = Timer(ports.clock, self._ring)
         self.command_outbox = CommandOutbox(ports.store, ports.broker, ports.clock, self.changed)
@@ -85,19 +83,22 @@ class Scheduler:
             planned=lambda: self.wake("occurrences"),
         )
         self.dead_letters = DeadLetters(ports.store, ports.clock, again)
-        work: dict[str, tuple[Work, float, float]] = {
-            "occurrences": (self._claim(self.scheduling.fire), look_again_s, CLAIM_PACE_S),
-            "plans": (self.scheduling.plan, look_again_s, PACE_S),
-            "commands": (self._claim(self.scheduling.try_commands), look_again_s, CLAIM_PACE_S),
-            "nudges": (self._nudge, NEVER_S, PACE_S),
-            "rollups": (self.rolling.work, look_again_s, PACE_S),
-            "webhooks": (self.webhook_sender.deliver, look_again_s, PACE_S),
-            "dead letters": (self.dead_letters.work, look_again_s, PACE_S),
-        }
         self.jobs = {
-            name: Job(name, self.timer, self._as_leader(each), again_s, pace_s)
-            for name, (each, again_s, pace_s) in work.items()
+            name: Job(name, self.timer, self._as_leader(work), again_s, pace_s)
+            for name, work, again_s, pace_s in self._work(look_again_s)
         }
+
+    def _work(self, look_again_s: float) -> Iterable[tuple[str, Work, float, float]]:
+        """The jobs by name: what each does, how often it looks by itself, and its pace."""
+        fire = self._claim(self.scheduling.fire)
+        try_commands = self._claim(self.scheduling.try_commands)
+        yield "occurrences", fire, look_again_s, CLAIM_PACE_S
+        yield "plans", self.scheduling.plan, look_again_s, PACE_S
+        yield "commands", try_commands, look_again_s, CLAIM_PACE_S
+        yield "nudges", self._nudge, NEVER_S, PACE_S
+        yield "rollups", self.rolling.work, look_again_s, PACE_S
+        yield "webhooks", self.webhook_sender.deliver, look_again_s, PACE_S
+        yield "dead letters", self.dead_letters.work, look_again_s, PACE_S
 
     def _as_leader(self, work: Work) -> Work:
         async def work_if_it_leads() -> int | None:
@@ -123,8 +124,13 @@ class Scheduler:
 
         return claim
 
-    def start(self, supervisor: Supervisor) -> None:
-        """Run all of it in the service's nursery."""
+    def start(self, supervisor: Supervisor, rings: Mapping[str, Callable[[int], None]]) -> None:
+        """Run all of it in the service's nursery.
+
+        Args:
+            rings: who else is on the timer, by the first part of its keys; gets the second part.
+        """
+        self._rings = rings
         supervisor.health.include(self.degraded)
         supervisor.run_essential("timer", self.timer.run)
         supervisor.run_essential("command outbox", self.command_outbox.run)
@@ -155,9 +161,11 @@ class Scheduler:
         return claims + self.command_outbox.in_flight + self.webhook_sender.in_flight
 
     def wake(self, name: str) -> None:
+        """There may be due work of this kind: "occurrences", "plans", "commands", "webhooks"."""
         self.jobs[name].wake()
 
     def due(self, name: str, at_us: int) -> None:
+        """There will be due work of this kind."""
         self.jobs[name].due(at_us)
 
     def nudge(self, device_num: int) -> None:

@@ -49,11 +49,9 @@ class Canaries:
         token: in every canary of this process; others' prove nothing.
         wait_may_serve: waits until this process leads.
         leads: whether it does.
-        every_s: between two rounds.
-
-    Attributes:
         is_there: told of a session when the broker has a canary that is to come by it.
         forgot: told of a session when no canary is known any more that is to come by it.
+        every_s: between two rounds.
     """
 
     def __init__(
@@ -63,15 +61,17 @@ class Canaries:
         *,
         wait_may_serve: Callable[[], Awaitable[None]],
         leads: Callable[[], bool],
+        is_there: Callable[[str, float], None],
+        forgot: Callable[[str], None],
         every_s: float = EVERY_S,
     ) -> None:
         self.passed_total = 0
-        self.is_there: Callable[[str, float], None] = lambda session, at_s: None
-        self.forgot: Callable[[str], None] = lambda session: None
         self._broker = broker
         self._token = token
         self._wait_may_serve = wait_may_serve
         self._leads = leads
+        self._is_there = is_there
+        self._forgot = forgot
         self._every_s = every_s
         self._late_s = max(LATE_S, 2 * every_s)
         self._began_s = trio.current_time()
@@ -132,7 +132,7 @@ class Canaries:
         for name, canary in self.canaries.items():
             canary.passed_s = canary.sent = None
             canary.on_their_way.clear()
-            self.forgot(name)
+            self._forgot(name)
 
     @property
     def failing(self) -> dict[str, float]:
@@ -179,14 +179,14 @@ class Canaries:
             answers = await self._broker.publish(part)
             for name, message, taken in zip(names[start:], part, answers, strict=False):
                 if taken is True:
-                    self._is_there(name, message.payload)
+                    self._stored(name, message.payload)
 
-    def _is_there(self, session: str, payload: bytes) -> None:
+    def _stored(self, session: str, payload: bytes) -> None:
         """The broker has it; what comes by the session before it was published before now."""
         canary, now_s = self.canaries[session], trio.current_time()
         if payload in canary.on_their_way:
             canary.on_their_way[payload] = canary.on_their_way[payload][0], now_s
-            self.is_there(session, now_s)
+            self._is_there(session, now_s)
 
 
 def canary_topics(plans: Sequence[SessionPlan]) -> dict[str, str]:

@@ -52,7 +52,6 @@ class Gateway:
         room: Room,
         left: LeftMessages,
         intake: Intake,
-        *,
         canaries: CanaryIntake,
         limits: Limits,
         retained: RetainedCopies,
@@ -80,6 +79,16 @@ class Gateway:
     def close(self) -> None:
         """At the end: leave what still comes to the next start."""
         self.room.is_closed = self._sessions.is_closing = True
+
+    async def prepare(self, session: str) -> None:
+        """Before a connection: know what came before, and clear what it could not be brought.
+
+        Raises:
+            Unavailable: the store, or the broker, does not answer; the session waits for it.
+        """
+        await self._sessions.prepare(session)
+        if self._sessions.is_persistent(session):
+            await self._retained.make_room()
 
     # Inbox
 

@@ -45,7 +45,6 @@ class Intake:
         sessions: OwnSessions,
         room: Room,
         left: LeftMessages,
-        *,
         retained: RetainedCopies,
         flows: PartitionClocks,
         hand_over: Callable[[FromDevice], bool],

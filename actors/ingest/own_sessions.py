@@ -26,13 +26,12 @@ class OwnSessions:
     confirm: told of a session up to which commit the broker has heard our acknowledgements.
     can_send: told whenever the session that we send by is connected.
     wait_may_serve: waits until this process leads.
-    make_room: awaited before a session connects: nothing is retained that it could not be brought.
+    prepared: set when the commits that earlier processes left running are over and known.
 
     Attributes:
         redeliveries: what is known of each session's messages.
         joined: how many messages were known again and not taken.
         stale_since_us: since when live data stands still; None while it flows.
-        prepared: set when the commits that earlier processes left running are over and known.
         is_closing: at the end, sessions are meant to end.
     """
 
@@ -47,13 +46,12 @@ class OwnSessions:
         confirm: Callable[[str, int], None],
         can_send: Callable[[], None],
         wait_may_serve: Callable[[], Awaitable[None]],
-        make_room: Callable[[], Awaitable[None]],
+        prepared: trio.Event,
     ) -> None:
         plans = broker.sessions
         self.redeliveries = {plan.client_id: SessionRedelivery(plan.client_id) for plan in plans}
         self.joined = 0
         self.stale_since_us: int | None = None
-        self.prepared = trio.Event()
         self.is_closing = False
         self._live = [plan.client_id for plan in plans if plan.live]
         self._persistent = {plan.client_id for plan in plans if plan.persistent}
@@ -65,13 +63,16 @@ class OwnSessions:
         self._confirm = confirm
         self._can_send = can_send
         self._wait_may_serve = wait_may_serve
-        self._make_room = make_room
+        self._prepared = prepared
 
     @property
     def connected_count(self) -> int:
         return sum(redelivery.connection > 0 for redelivery in self.redeliveries.values())
 
-    @property
+    def is_persistent(self, session: str) -> bool:
+        """Whether the broker keeps it while we are away; only the leading process has it."""
+        return session in self._persistent
+
     def connections(self) -> dict[str, int]:
         """The number of each session's connection; 0 where it has none."""
         return {name: redelivery.connection for name, redelivery in self.redeliveries.items()}
@@ -98,16 +99,14 @@ class OwnSessions:
         """Before a connection: wait for the lead, and learn what earlier processes left in doubt.
 
         Raises:
-            Unavailable: the store, or the broker, does not answer; the session waits for it.
+            Unavailable: the store does not answer; the session waits for it.
         """
         if session in self._persistent:
             await self._wait_may_serve()
         redelivery = self.redeliveries[session]
         if redelivery.needs_memory:
             redelivery.remember(await self._store.session_memory(session))
-        self.prepared.set()
-        if session in self._persistent:
-            await self._make_room()
+        self._prepared.set()
 
     def connected(self, session: str, connection: int) -> None:
         if self.redeliveries[session].needs_memory and session in self._persistent:

@@ -11,8 +11,9 @@ as refused.
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -61,14 +62,22 @@ class WriterStatistics(msgspec.Struct, frozen=True, kw_only=True):
     commit_since_s: float | None  # of the one that is under way, with all its tries
 
 
-class Writer:
-    """Usage: `nursery.start_soon(writer.run)`; then `writer.submit(unit)` from anywhere.
+class CommitListener(Protocol):
+    """Who hears what became of units."""
 
-    Args:
-        committed: told of every commit and its units, in order.
-        given_up: told of units that are not stored, because another process has led since they
-            were taken, and of the epoch that they had. Their messages are still with the broker,
-            and what their actors remember is not so.
+    def committed(self, committed: Committed, units: Sequence[WriteUnit], /) -> None:
+        """Told of every commit and its units, in order."""
+        ...
+
+    def gave_up(self, units: Sequence[WriteUnit], epoch: int, /) -> None:
+        """These units are not stored, because another process has led since they were taken, under
+        this epoch. Their messages are still with the broker, and what their actors remember is not
+        so."""
+        ...
+
+
+class Writer:
+    """Usage: `nursery.start_soon(writer.run, listener)`; `writer.submit(unit)` from anywhere.
 
     Attributes:
         epoch: the number of the lead under which it commits.
@@ -80,16 +89,13 @@ class Writer:
         ids: Ids,
         counters: Counters,
         rng: random.Random,
-        committed: Callable[[Committed, Sequence[WriteUnit]], None],
-        given_up: Callable[[Sequence[WriteUnit], int], None] = lambda units, epoch: None,
     ) -> None:
         self._store = store
         self._ids = ids
         self._counters = counters
         self._rng = rng
         self.epoch = 0
-        self._committed = committed
-        self._given_up = given_up
+        self._listener: CommitListener  # since it runs
         waiting = FairLane[_Waiting](UNITS_MAX, _device_of, _rows_of, DEVICE_ROWS_MAX)
         self._mailbox = Mailbox[_Waiting](control=Lane(1), data=waiting)
         self._backlog: deque[tuple[int, WriteUnit]] = deque()  # with their numbers
@@ -121,8 +127,9 @@ class Writer:
         """Wait until everything submitted before now is committed."""
         await self._barriers.wait()
 
-    async def run(self) -> None:
+    async def run(self, listener: CommitListener) -> None:
         """Commit for ever. After a failure it goes on with the batch it had, under the same id."""
+        self._listener = listener
         while True:
             if self._unanswered is not None:
                 await self._send(self._unanswered)
@@ -211,7 +218,7 @@ class Writer:
                 unowned=unit.unowned,
             )
         try:
-            self._committed(committed, units)
+            self._listener.committed(committed, units)
         finally:
             self._barriers.done(numbers)  # whatever that failed with, nobody waits for ever
 
@@ -227,7 +234,7 @@ class Writer:
             else:
                 self._counters.settled(unit.device, duplicate=readings, unowned=unit.unowned)
         try:
-            self._given_up(units, epoch)
+            self._listener.gave_up(units, epoch)
         finally:
             self._barriers.done(numbers)
 

@@ -117,7 +117,7 @@ class Entrance:
             confirm=lambda session, no: None,
             can_send=lambda: None,
             wait_may_serve=trio.lowlevel.checkpoint,
-            make_room=trio.lowlevel.checkpoint,
+            prepared=trio.Event(),
         )
         retained = RetainedCopies(
             None,

@@ -21,7 +21,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from actors.service import DRAIN_MAX_S
+from actors.wiring.draining import DRAIN_MAX_S
 from roost.embedded.postgres import url_of
 from tests.real.harness import Person, Roost, eventually, running
 from tests.real.test_lifecycle import children_of, roost_command

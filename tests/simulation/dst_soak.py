@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import trio
 
-from actors.service import Pulse
+from actors.pulse import Pulse
 from protocol.schedule.schedules import COMPLETED, MISSED, Occurrence
 from protocol.times import SECOND_US, format_us
 from tests.simulation.broken import Broken

@@ -12,12 +12,13 @@ from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
 from actors.ingest.gateway import Gateway
 from actors.ingest.own_sessions import OwnSessions
-from actors.leadership import Leadership
+from actors.leadership import Follower, Leadership
 from actors.ports.broker import Delivery
 from actors.ports.lead import Lead
 from actors.ports.store import Batch
-from actors.service import Service
 from actors.user.mqtt_relay import MqttRelay
+from actors.wiring.commits import Commits
+from actors.wiring.lead_changes import LeadChanges
 from protocol.records import WriteUnit
 from tests.simulation.planted import Patch, plant
 
@@ -67,9 +68,9 @@ def not_overtaken(patch: Patch) -> None:
 def not_confirmed(patch: Patch) -> None:
     lead = Leadership._lead
 
-    async def mistaken(self: Leadership, found: Lead, asked_s: float) -> None:
+    async def mistaken(self: Leadership, found: Lead, asked_s: float, follower: Follower) -> None:
         known = self._confirmed_s
-        await lead(self, found, asked_s)
+        await lead(self, found, asked_s, follower)
         if known != float("-inf"):
             self._confirmed_s = known
 
@@ -83,7 +84,7 @@ def two_serve(patch: Patch) -> None:
 
 @plant("who was overtaken gives nothing up")
 def nothing_given_up(patch: Patch) -> None:
-    patch.setattr(Service, "_give_up", nothing)
+    patch.setattr(LeadChanges, "give_up", nothing)
 
 
 @plant("leases are not restored when the lead is taken")
@@ -138,14 +139,14 @@ def ack_to_nobody(patch: Patch) -> None:
 
 @plant("the batch is repeated under an old epoch")
 def old_epoch(patch: Patch) -> None:
-    led = Service._led
+    led = LeadChanges.led
 
-    def mistaken(self: Service, epoch: int) -> None:
-        known = self.writer.epoch
+    def mistaken(self: LeadChanges, epoch: int) -> None:
+        known = self._writer.epoch
         led(self, epoch)
-        self.writer.epoch = known or epoch
+        self._writer.epoch = known or epoch
 
-    patch.setattr(Service, "_led", mistaken)
+    patch.setattr(LeadChanges, "led", mistaken)
 
 
 @plant("receipts that were given up are acknowledged")
@@ -166,13 +167,13 @@ def acknowledged_after_all(patch: Patch) -> None:
 
 @plant("a fenced batch is done")
 def fenced_is_done(patch: Patch) -> None:
-    abandon = Service._gave_up
+    abandon = Commits.gave_up
 
-    def mistaken(self: Service, units: Sequence[WriteUnit], epoch: int) -> None:
-        self.gateway.committed(self.writer._no, units)
+    def mistaken(self: Commits, units: Sequence[WriteUnit], epoch: int) -> None:
+        self._gateway.committed(0, units)
         abandon(self, [], epoch)
 
-    patch.setattr(Service, "_gave_up", mistaken)
+    patch.setattr(Commits, "gave_up", mistaken)
 
 
 @plant("the next leader tells listeners nothing")

@@ -177,7 +177,7 @@ class Process:
         self._line.cut()
         self._port.cut()
         if hasattr(self, "service"):
-            self.service.drained_by_s = float("-inf")  # it drains nothing
+            self.service.draining.by_s = float("-inf")  # it drains nothing
         self._scope.cancel()
         for scope in self._clients.values():
             scope.cancel()

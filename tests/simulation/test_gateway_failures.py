@@ -35,12 +35,12 @@ async def test_a_delivery_that_fails_is_kept_as_a_refusal_and_the_connection_goe
     else:
         monkeypatch.setattr(intake, "decode", partial(fails_on_13, decode))
     sessions = world.service.own_sessions
-    connections = sessions.connections
+    connections = sessions.connections()
     for value in (13, 14):
         await shed.publish("temperature", value)
     await world.settle()
     assert world.service.gateway.failures == 1
-    assert sessions.connections == connections
+    assert sessions.connections() == connections
     assert not world.broker.waiting
     refused = [
         (each["reason"], each["payload"])

@@ -7,7 +7,8 @@ from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.memory.store.line import StoreLine
 from actors.ingest.canaries import EVERY_S
 from actors.ports.store import Batch, Committed
-from actors.service import PATIENCE_CANARIES, Pulse
+from actors.pulse import Pulse
+from actors.service import PATIENCE_CANARIES
 from protocol.errors import Fenced
 from protocol.times import SECOND_US
 from tests.simulation.device import VirtualDevice
@@ -38,7 +39,7 @@ def test_an_outage_of_the_store_leaves_nothing_unacknowledged_and_no_alarm_unrai
             for n in range(20):
                 await shed.publish("t", float(n + 100))
             await world.advance(12)
-            connections = world.service.own_sessions.connections
+            connections = world.service.own_sessions.connections()
             await world.settle()
             assert world.broker.waiting == 0
             assert sorted(await shed.values("t")) == [1.0, *(float(n + 100) for n in range(20))]

@@ -10,7 +10,8 @@ import trio
 
 from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
 from actors.adapters.mqtt.plans import OUT
-from actors.service import DRAIN_MAX_S, Service
+from actors.service import Service
+from actors.wiring.draining import DRAIN_MAX_S
 from protocol.webhook.deliveries import AGAIN_FIRST_S
 from tests.simulation.broken import Broken
 from tests.simulation.receiver import Answer

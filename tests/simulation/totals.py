@@ -116,7 +116,9 @@ class Totals:
         """When all is quiet: everything is summed up, nothing was put aside, REST says the same."""
         await self._world.advance(SUMMED_WITHIN_S)
         if self._world.poison.has_spoilt_sums:
-            self._world.service.wake("rollups")  # as it does by itself, every ten seconds in life
+            self._world.service.scheduler.wake(
+                "rollups"
+            )  # as it does by itself, every ten seconds in life
             await self._world.advance(AGAIN_WITHIN_S)
         if self._world.store.minutes_noted():
             raise Broken("I6", f"not summed up: {self._world.store.minutes_noted()}")

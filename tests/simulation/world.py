@@ -28,7 +28,8 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.ingest.rates import RateSettings
 from actors.ports.broker import Delivery
-from actors.service import Pulse, Service
+from actors.pulse import Pulse
+from actors.service import Service
 from protocol.records import Media
 from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken

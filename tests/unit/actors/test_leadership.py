@@ -26,10 +26,10 @@ class Candidate:
     def __init__(self, store: MemoryStore, name: str, *, alone: bool = False) -> None:
         self.epochs: list[int] = []
         self.given_up = 0
-        self.resumed = 0
-        self.stood_by = 0
+        self.times_resumed = 0
+        self.times_stood_by = 0
         self.served = 0
-        self.reaches_broker = True
+        self.is_near = True
         self.cut_off_s = float("inf")  # since when nothing is heard any more
         self.faults = StoreFaults()
         self.fails = 0
@@ -39,23 +39,29 @@ class Candidate:
         self.leadership = Leadership(
             self,
             name,
-            led=self.epochs.append,
-            resumed=self._resume,
-            give_up=self._give_up,
-            stood_by=self._stand_by,
-            heard=lambda: int(min(trio.current_time(), self.cut_off_s)),
-            reaches_broker=lambda: self.reaches_broker,
             patience_s=PATIENCE_S,
             alone=alone,
         )
 
-    def _stand_by(self) -> None:
-        self.stood_by += 1
+    async def run(self) -> None:
+        await self.leadership.run(self)
 
-    def _resume(self) -> None:
-        self.resumed += 1
+    def led(self, epoch: int) -> None:
+        self.epochs.append(epoch)
 
-    async def _give_up(self) -> None:
+    def stood_by(self) -> None:
+        self.times_stood_by += 1
+
+    def resumed(self) -> None:
+        self.times_resumed += 1
+
+    def brought(self) -> int:
+        return int(min(trio.current_time(), self.cut_off_s))
+
+    def reaches_broker(self) -> bool:
+        return self.is_near
+
+    async def give_up(self) -> None:
         self.given_up += 1
         if self.fails:
             self.fails -= 1
@@ -63,7 +69,7 @@ class Candidate:
 
     def cut_off(self) -> None:
         """The broker does not answer this process."""
-        self.reaches_broker, self.cut_off_s = False, trio.current_time()
+        self.is_near, self.cut_off_s = False, trio.current_time()
 
     async def hold_lead(self, holder: str, lease_s: float, **how: bool) -> Lead:
         await self._goes_on.wait()
@@ -90,7 +96,7 @@ async def test_the_only_process_keeps_its_epoch_through_an_outage_of_the_store()
     """With a lock that ended with its connection it took its own lead for another's."""
     one = Candidate(MemoryStore(ManualClock()), "one")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.serve()
         one.faults.away = True
         await trio.sleep(60)
@@ -114,7 +120,7 @@ async def test_a_lost_answer_costs_neither_the_lead_nor_an_epoch() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(one, "hold_lead", unanswered)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(one.leadership.run)
+            nursery.start_soon(one.run)
             await trio.sleep(3)
             assert not one.leadership.leads
             patch.undo()
@@ -132,12 +138,12 @@ async def test_a_leader_that_ended_is_replaced_and_one_that_resigned_at_once() -
 
         async def lead() -> None:
             with first:
-                await one.leadership.run()
+                await one.run()
 
         nursery.start_soon(lead)
         await one.serve()
         nursery.start_soon(other.serve)
-        nursery.start_soon(other.leadership.run)
+        nursery.start_soon(other.run)
         await other.leadership.decided.wait()
         assert other.leadership.is_standby
         await trio.sleep(10 * LEASE_S)
@@ -159,9 +165,9 @@ async def test_a_leader_that_hangs_is_replaced_and_serves_nothing_when_it_goes_o
     store = MemoryStore(ManualClock())
     one, other = Candidate(store, "one"), Candidate(store, "other")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.serve()
-        nursery.start_soon(other.leadership.run)
+        nursery.start_soon(other.run)
         await other.leadership.decided.wait()
         go_on = one.hang()
         with trio.fail_after(REPLACED_WITHIN_S):
@@ -182,14 +188,14 @@ async def test_a_lease_that_ran_out_and_nobody_had_meanwhile_is_resumed() -> Non
     """What was not said while another one might have led is said then."""
     one = Candidate(MemoryStore(ManualClock()), "one")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.leadership.decided.wait()
         one.faults.away = True
         await trio.sleep(LEASE_BEATS * BEAT_S + 1)
         assert not one.leadership.may_serve
         one.faults.away = False
         await trio.sleep(BEAT_S)
-        assert (one.epochs, one.resumed, one.leadership.may_serve) == ([1], 1, True)
+        assert (one.epochs, one.times_resumed, one.leadership.may_serve) == ([1], 1, True)
         nursery.cancel_scope.cancel()
 
 
@@ -198,7 +204,7 @@ async def test_one_whose_lease_others_had_for_a_moment_gives_up_before_it_leads_
     store = MemoryStore(ManualClock())
     one = Candidate(store, "one")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.serve()
         await store.hold_lead("short", 1.0, seize=True)
         await store.resign_lead("short")
@@ -217,7 +223,7 @@ async def test_one_whose_commit_was_refused_though_nobody_else_led_gives_up_once
     store = MemoryStore(ManualClock())
     one = Candidate(store, "one")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.serve()
         one.leadership.doubt(1)
         await trio.sleep(5 * BEAT_S)
@@ -236,8 +242,8 @@ async def test_what_could_not_be_given_up_is_given_up_before_anything_else() -> 
 
         async def restarted() -> None:
             with pytest.raises(RuntimeError):
-                await one.leadership.run()
-            await one.leadership.run()
+                await one.run()
+            await one.run()
 
         nursery.start_soon(restarted)
         await one.serve()
@@ -254,7 +260,7 @@ async def test_a_process_that_is_alone_takes_the_lead_of_one_that_was_killed_at_
     await store.hold_lead("killed", 3600.0)
     one = Candidate(store, "one", alone=True)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         with trio.fail_after(0.1):
             await one.serve()
         # It waits for no store that is away: nobody else can be there.
@@ -271,7 +277,7 @@ async def test_a_lease_that_nobody_renews_is_no_standby() -> None:
     await store.hold_lead("killed", LEASE_S)
     one = Candidate(store, "one")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.leadership.decided.wait()
         assert one.leadership.leads
         assert trio.current_time() >= LEASE_S
@@ -283,9 +289,9 @@ async def test_a_leader_that_the_broker_does_not_answer_gives_way_to_one_that_it
     store = MemoryStore(ManualClock())
     one, other = Candidate(store, "one"), Candidate(store, "other")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.serve()
-        nursery.start_soon(other.leadership.run)
+        nursery.start_soon(other.run)
         await trio.sleep(LEASE_S)
         one.cut_off()
         with trio.fail_after(PATIENCE_S + REPLACED_WITHIN_S):
@@ -307,12 +313,12 @@ async def test_where_nobody_else_could_serve_a_silent_leader_goes_on() -> None:
     store = MemoryStore(ManualClock())
     one, other = Candidate(store, "one"), Candidate(store, "other")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.serve()
         one.cut_off()
         await trio.sleep(600)  # alone
         other.cut_off()
-        nursery.start_soon(other.leadership.run)
+        nursery.start_soon(other.run)
         await trio.sleep(600)
         assert (one.leadership.leads, one.epochs, one.leadership.gave_way) == (True, [1], 0)
         nursery.cancel_scope.cancel()
@@ -326,8 +332,8 @@ async def test_where_nothing_comes_through_anywhere_the_lead_goes_ever_more_rare
     async with trio.open_nursery() as nursery:
         for each in both:
             each.cut_off()
-            each.reaches_broker = True
-            nursery.start_soon(each.leadership.run)
+            each.is_near = True
+            nursery.start_soon(each.run)
         await trio.sleep(3600)
         changes = sum(each.leadership.gave_way for each in both)
         # Each has had 15 + 30 + 60 + 120 + 240 s of it and more, in turns.
@@ -349,9 +355,9 @@ async def test_the_silence_of_an_outage_of_the_store_is_no_reason_to_give_way() 
     store = MemoryStore(ManualClock())
     one, other = Candidate(store, "one"), Candidate(store, "other")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.leadership.run)
+        nursery.start_soon(one.run)
         await one.serve()
-        nursery.start_soon(other.leadership.run)
+        nursery.start_soon(other.run)
         await trio.sleep(LEASE_S)
         one.cut_off_s = other.cut_off_s = trio.current_time()
         await trio.sleep(2 * BEAT_S)  # it has looked, and heard the last

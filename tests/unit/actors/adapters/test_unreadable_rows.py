@@ -111,7 +111,7 @@ async def test_the_letter_of_a_row_goes_when_it_can_be_read_again(
     store = store_of(site)
     store.unreadable["devices", 1] = "why"
     await site.call("GET", "/devices")
-    site.service.wake("dead letters")
+    site.service.scheduler.wake("dead letters")
     site.clock.advance(PAUSE_FIRST_S + 1)
     await trio.sleep(2 * AGAIN_S)
     (letter,) = await store.dead_letters(10, None)

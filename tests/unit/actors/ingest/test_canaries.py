@@ -129,7 +129,7 @@ def test_who_leads_anew_waits_for_no_canary_of_before() -> None:
     async def story(world: World) -> None:
         canaries = world.service.canaries
         forgotten: list[str] = []
-        canaries.forgot = forgotten.append
+        canaries._forgot = forgotten.append
         world.fault("line stalls", seconds=600, target="roost-part-0")
         await world.advance(world.pulse.canary_s + 1)
         (waiting,) = canaries.canaries["roost-part-0"].on_their_way
@@ -174,6 +174,8 @@ async def test_a_lead_taken_again_within_a_round_begins_a_new_one(
         "t",
         wait_may_serve=trio.lowlevel.checkpoint,
         leads=lambda: True,
+        is_there=lambda session, at_s: None,
+        forgot=lambda session: None,
     )
     nursery.start_soon(canaries.run)
     await trio.sleep(0.5)

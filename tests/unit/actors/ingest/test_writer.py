@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,17 +69,19 @@ class Scene:
             SeededIds(random.Random(1)),
             self.counters,
             random.Random(1),
-            self._committed,
         )
         if supervised:
             Supervisor(nursery, ManualClock(), random.Random(1)).run_essential(
-                "writer", self.writer.run
+                "writer", partial(self.writer.run, self)
             )
         else:
-            nursery.start_soon(self.writer.run)
+            nursery.start_soon(self.writer.run, self)
 
-    def _committed(self, committed: Committed, units: Sequence[WriteUnit]) -> None:
+    def committed(self, committed: Committed, units: Sequence[WriteUnit]) -> None:
         self.settled.append((committed.no, [u.receipt for u in units]))
+
+    def gave_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
+        raise AssertionError("no other process led")
 
 
 @pytest.fixture
@@ -240,7 +243,6 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
             SeededIds(random.Random(1)),
             scene.counters,
             random.Random(1),
-            scene._committed,
         )
         scene.store.poison = {3.0}
         commit = scene.store.commit
@@ -255,7 +257,8 @@ async def test_a_failure_of_the_writer_itself_repeats_no_settled_half(
             return answer
 
         scene.store.commit = failing
-        Supervisor(nursery, ManualClock(), random.Random(1)).run_essential("writer", writer.run)
+        run = partial(writer.run, scene)
+        Supervisor(nursery, ManualClock(), random.Random(1)).run_essential("writer", run)
         for n in range(4):
             writer.submit(unit(n, receipt=n))
         await writer.barrier()

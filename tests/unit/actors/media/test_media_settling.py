@@ -137,7 +137,7 @@ async def test_the_service_tries_it_when_its_letter_is_due(site: Site) -> None:
     store = site.service.store
     await store.put_aside("media", BAD.hex(), "r", now_us=site.clock.now_us())
     await store.retry_dead_letters(None, site.clock.now_us())
-    site.service.wake("dead letters")
+    site.service.scheduler.wake("dead letters")
     with trio.fail_after(5):
         while await store.dead_letters(1, None):
             await trio.sleep(0.01)

@@ -1,0 +1,18 @@
+"""How often the service shows that it lives, and looks at what nobody tells it."""
+
+import msgspec
+
+from actors.ingest import canaries, retained_copies
+from actors.leadership import BEAT_S
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """In seconds: between beats of the leader, canaries, and looks at what is retained.
+
+    `is_alone`: no other process can be there.
+    """
+
+    beat_s: float = BEAT_S
+    canary_s: float = canaries.EVERY_S
+    retained_s: float = retained_copies.EVERY_S
+    is_alone: bool = False

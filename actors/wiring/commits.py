@@ -1,0 +1,44 @@
+"""Who hears of a commit, or of units that are given up, and in which order."""
+
+from collections.abc import Sequence
+
+from actors.device.registry import Devices
+from actors.due.scheduler import Scheduler
+from actors.ingest.gateway import Gateway
+from actors.ingest.refusal_budget import RefusalBudget
+from actors.leadership import Leadership
+from actors.ports.store import Committed
+from protocol.messages import UnknownAck
+from protocol.records import WriteUnit
+
+
+class Commits:
+    """A `CommitListener` of the writer."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        refusals: RefusalBudget,
+        scheduler: Scheduler,
+        devices: Devices,
+        leadership: Leadership,
+    ) -> None:
+        self._gateway = gateway
+        self._refusals = refusals
+        self._scheduler = scheduler
+        self._devices = devices
+        self._leadership = leadership
+
+    def committed(self, committed: Committed, units: Sequence[WriteUnit]) -> None:
+        self._gateway.committed(committed.no, units)
+        self._refusals.committed(units, committed.unknown)
+        self._scheduler.changed(committed.changed)
+        if any(unit.readings for unit in units):
+            self._scheduler.due("rollups", self._scheduler.rolling.wanted_us())
+        for change in committed.unknown:
+            topic = change.otherwise.topic
+            self._devices.tell(change.device, UnknownAck(topic=topic))
+
+    def gave_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
+        self._gateway.gave_up(units)
+        self._leadership.doubt(epoch)

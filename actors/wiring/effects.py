@@ -1,0 +1,92 @@
+"""What device actors ask for, carried out."""
+
+from actors.device.timer import DeviceTimer
+from actors.due.scheduler import Scheduler
+from actors.ingest.notices import Notices
+from actors.ingest.recent_messages import RecentMessages
+from actors.ingest.refusal_budget import RefusalBudget
+from actors.ingest.writer import Writer
+from actors.leadership import Leadership
+from actors.user.mqtt_relay import MqttRelay
+from actors.user.registry import Users
+from protocol.messages import (
+    ArmAlarm,
+    CameOnline,
+    DeviceEffect,
+    LeaseEnded,
+    LeaseRenewed,
+    LeaseResized,
+    Live,
+    Notice,
+)
+from protocol.records import LoadedDevice, WriteUnit
+
+
+class DeviceEffects:
+    """Device actors, and those who hear of them, know each other: dashboards ask devices for their
+    state, the timer tells them of silence. So `connect` closes the ring once all of them are made;
+    no actor runs before.
+    """
+
+    _users: Users
+    _scheduler: Scheduler
+    _device_timer: DeviceTimer
+
+    def __init__(
+        self,
+        leadership: Leadership,
+        writer: Writer,
+        refusals: RefusalBudget,
+        recent_messages: RecentMessages,
+        notices: Notices,
+        mqtt_relay: MqttRelay,
+    ) -> None:
+        self._leadership = leadership
+        self._writer = writer
+        self._refusals = refusals
+        self._recent_messages = recent_messages
+        self._notices = notices
+        self._mqtt_relay = mqtt_relay
+
+    def connect(self, users: Users, scheduler: Scheduler, device_timer: DeviceTimer) -> None:
+        self._users = users
+        self._scheduler = scheduler
+        self._device_timer = device_timer
+
+    def perform(self, effect: DeviceEffect) -> None:
+        if self._leadership.gives_up and not isinstance(effect, WriteUnit):
+            return  # it comes from an actor that is to end, and its unit will be refused
+        leases = self._device_timer.leases
+        match effect:
+            case WriteUnit():
+                if effect.rejections:
+                    self._recent_messages.refused(effect.device, effect.rejections)
+                self._writer.submit(self._refusals.judged(effect))
+            case Live(user_id=user_id, device_code=code, event=event):
+                self._users.tell(user_id, event)
+                self._mqtt_relay.tell(user_id, code, event)
+            case Notice():
+                self._notices.tell(effect)
+            case LeaseRenewed(key=key, after_s=after_s):
+                leases.renew(key, after_s)
+            case LeaseResized(key=key, after_s=after_s):
+                leases.resize(key, after_s)
+            case LeaseEnded(key=key):
+                leases.end(key)
+            case ArmAlarm():
+                leases.wait(effect.key, effect.feed_num, effect.since_us, effect.for_s)
+            case CameOnline(device_num=device_num):
+                self._scheduler.nudge(device_num)
+
+    def settings_renewed(self, user_id: str) -> None:
+        """A change of what this user has may have been done after all."""
+        self._users.renew(user_id)
+        self._mqtt_relay.changed(user_id)
+
+    def device_healed(self, loaded: LoadedDevice) -> None:
+        """A device that nobody could read can be read again."""
+        self._device_timer.device_healed(loaded)
+
+    def device_starts(self, loaded: LoadedDevice) -> None:
+        """An actor starts with it."""
+        self._device_timer.device_starts(loaded)
