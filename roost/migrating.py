@@ -1,9 +1,9 @@
 """The schema is brought up to date before anything else begins."""
 
 import structlog
-import trio
 
 from actors.adapters.postgres.store import PostgresStore
+from actors.runtime.retry import Pauses, until_available
 from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost")
@@ -17,11 +17,9 @@ async def migrated(store: PostgresStore) -> None:
     Raises:
         SettingsError: it is too old, or its schema too new.
     """
-    while True:
-        try:
-            for name in await store.migrate():
-                log.info("migrated", file=name)
-            return
-        except Unavailable as error:
-            log.warning("waiting for the database", error=in_words(error))
-            await trio.sleep(RETRY_S)
+    for name in await until_available(store.migrate, Pauses(RETRY_S), _waits):
+        log.info("migrated", file=name)
+
+
+def _waits(error: Unavailable) -> None:
+    log.warning("waiting for the database", error=in_words(error))

@@ -20,6 +20,7 @@ from actors.ports.broker_sessions import KeptSession
 from actors.ports.logins import Logins
 from actors.ports.store import Store
 from actors.runtime.isolation import Failed, attempt
+from actors.runtime.retry import Pauses, until_available
 from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.broker_sessions")
@@ -59,12 +60,7 @@ class SessionSweep:
         """For ever."""
         while True:
             self._bell = trio.Event()
-            try:
-                await self.sweep()
-            except Unavailable as error:
-                log.debug("sessions at the broker are looked at later", error=in_words(error))
-                await trio.sleep(AGAIN_S)
-                continue
+            await until_available(self.sweep, Pauses(AGAIN_S), _waits)
             with trio.move_on_after(EVERY_S):
                 await self._bell.wait()
                 await trio.sleep(AGAIN_S)
@@ -100,3 +96,7 @@ class SessionSweep:
             for each in kept
             if (name := names[each.client_id]) is not None and (name not in issued or each.is_gone)
         ]
+
+
+def _waits(error: Unavailable) -> None:
+    log.debug("sessions at the broker are looked at later", error=in_words(error))

@@ -6,6 +6,7 @@ costs the others nothing more.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -17,6 +18,7 @@ from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt_each
 from actors.runtime.reply import Reply
+from actors.runtime.retry import Pauses, until_available
 from protocol.dead_letters import DEVICES
 from protocol.errors import Unavailable, in_words
 from protocol.records import LoadedDevice, SharedFeeds
@@ -108,13 +110,11 @@ class DeviceLoader:
             await self.note_failures(found)
 
     async def _load(self, keys: Sequence[Key]) -> tuple[int, Found]:
+        def waits(error: Unavailable) -> None:
+            log.warning("devices cannot be loaded yet", count=len(keys), error=in_words(error))
+
         await self._written()
-        while True:
-            try:
-                return await self.read(keys)
-            except Unavailable as error:
-                log.warning("devices cannot be loaded yet", count=len(keys), error=in_words(error))
-                await trio.sleep(RETRY_S)
+        return await until_available(partial(self.read, keys), Pauses(RETRY_S), waits)
 
     async def read(self, keys: Sequence[Key]) -> tuple[int, Found]:
         """Devices as they are now, and the number of this reading. One that cannot be read is

@@ -7,11 +7,11 @@ One for each time that this process takes the lead.
 """
 
 import structlog
-import trio
 
 from actors.device.leases import Leases
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
+from actors.runtime.retry import Pauses, until_available
 from protocol.device.alarms import PENDING, Alarm
 from protocol.errors import Unavailable, in_words
 from protocol.records import LoadedDevice
@@ -36,14 +36,7 @@ class Restoration:
 
     async def run(self) -> None:
         """Restore all, however often the store is away meanwhile."""
-        while True:
-            try:
-                await self._go_on()
-            except Unavailable as error:
-                log.warning("leases are restored later", error=in_words(error))
-                await trio.sleep(RETRY_S)
-            else:
-                return
+        await until_available(self._go_on, Pauses(RETRY_S), _waits)
 
     async def _go_on(self) -> None:
         if not self._has_leases:
@@ -55,6 +48,10 @@ class Restoration:
             for key, alarm, after_s in page.alarms:
                 _wait(self._leases, key, alarm, after_s, self._clock.now_us())
             self._after = page.after
+
+
+def _waits(error: Unavailable) -> None:
+    log.warning("leases are restored later", error=in_words(error))
 
 
 def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:

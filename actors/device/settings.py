@@ -17,6 +17,7 @@ from actors.device.loader import DeviceLoader
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.reply import Reply
+from actors.runtime.retry import grown_s
 from protocol.errors import Problem, Unavailable, in_words
 from protocol.messages import Configured, DeviceMessage
 
@@ -78,9 +79,8 @@ class SettingsRefresh:
 
     def refresh_later(self, user_id: str) -> None:
         """Read the user's settings after a pause, which grows with each failure."""
-        failures = self._failures[user_id] = min(self._failures.get(user_id, -1) + 1, 10)
-        pause_s = min(AGAIN_S * 2.0**failures, AGAIN_MAX_S)
-        self._stale[user_id] = trio.current_time() + pause_s
+        failures = self._failures[user_id] = self._failures.get(user_id, 0) + 1
+        self._stale[user_id] = trio.current_time() + grown_s(failures, AGAIN_S, AGAIN_MAX_S)
         self._stale_came.set()
 
     async def _refresh(self, user_id: str, code: str | None = None) -> None:

@@ -20,6 +20,7 @@ from actors.ports.broker import Broker
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
+from actors.runtime.retry import Pauses, until_available
 from actors.user.republisher import Republisher
 from actors.user.retained import RETRY_S, Retained
 from protocol.dead_letters import LISTENERS, DeadLetter
@@ -160,16 +161,18 @@ class MqttRelay:
         """Have the leader republish what this process may have overwritten with something older."""
         while True:
             await self._is_late.wait()
-            self._is_late = trio.Event()
+            await until_available(self._report_late, Pauses(RETRY_S), _waits)
+
+    async def _report_late(self) -> None:
+        self._is_late = trio.Event()
+        while self._late:
+            user_id = next(iter(self._late))
+            del self._late[user_id]  # what comes late from here on is reported once more
             try:
-                while self._late:
-                    user_id = next(iter(self._late))
-                    del self._late[user_id]  # what comes late from here on is reported once more
-                    await self._store.say_again(user_id)
-            except Unavailable as error:
-                log.debug("listeners are told later", error=in_words(error))
-                await trio.sleep(RETRY_S)
+                await self._store.say_again(user_id)
+            except Unavailable:
                 self._note_late(user_id)
+                raise
 
     async def _welcome_forever(self) -> None:
         """Repeat for those who logged in, once they have subscribed, what they may have missed."""
@@ -184,22 +187,20 @@ class MqttRelay:
     async def _look_forever(self) -> None:
         while True:
             await self._bell.wait()
-            await self._wait_may_serve()
-            self._bell = trio.Event()
-            try:
-                if self._is_all_dirty:
-                    await self._begin()
-                while self._dirty:
-                    user_id = next(iter(self._dirty))
-                    del self._dirty[user_id]
-                    await self._look_contained(user_id)
-                while self._refused:
-                    user_id, error = self._refused.popitem()
-                    await self._put_aside(user_id, error)
-            except Unavailable as error:
-                log.debug("listeners are looked at later", error=in_words(error))
-                await trio.sleep(RETRY_S)
-                self._bell.set()
+            await until_available(self._look_at_all, Pauses(RETRY_S), _waits)
+
+    async def _look_at_all(self) -> None:
+        await self._wait_may_serve()
+        self._bell = trio.Event()
+        if self._is_all_dirty:
+            await self._begin()
+        while self._dirty:
+            user_id = next(iter(self._dirty))
+            del self._dirty[user_id]
+            await self._look_contained(user_id)
+        while self._refused:
+            user_id, error = self._refused.popitem()
+            await self._put_aside(user_id, error)
 
     async def _look_contained(self, user_id: str) -> None:
         """A user whose listener cannot be served is put aside alone."""
@@ -260,3 +261,7 @@ class MqttRelay:
         self._listeners.pop(user_id, None)
         for topic in self._retained.topics(user_id):
             self._retained.clear(topic)
+
+
+def _waits(error: Unavailable) -> None:
+    log.debug("listeners are looked at later", error=in_words(error))

@@ -22,6 +22,7 @@ import structlog
 import trio
 
 from actors.runtime.made_once import MadeOnce
+from actors.runtime.retry import grown_s, jittered_s
 from protocol.errors import RoostError, in_words
 from roost import deadline
 from roost.embedded.server_log import open_log
@@ -36,7 +37,7 @@ READY_POLL_S = 0.01
 # A server that lived so long before it ended is started again at once.
 STEADY_S = 10.0
 RESTARTS_MAX = 10
-RESTART_PAUSE_MAX_S = 5.0
+RESTART_PAUSE_FIRST_S, RESTART_PAUSE_MAX_S = 0.4, 5.0
 
 Process = subprocess.Popen[bytes]
 
@@ -256,8 +257,8 @@ class Keeper:
             if failures > RESTARTS_MAX:
                 raise ChildFailed(f"{name} ended {failures} times in a row")
             if failures > 1:
-                pause_s = min(RESTART_PAUSE_MAX_S, 0.1 * 2**failures)
-                await trio.sleep(pause_s * (0.5 + self._rng.random() / 2))
+                pause_s = grown_s(failures - 1, RESTART_PAUSE_FIRST_S, RESTART_PAUSE_MAX_S)
+                await trio.sleep(jittered_s(pause_s, self._rng))
             try:
                 return await self._server.start(), failures
             except (RoostError, OSError, subprocess.SubprocessError) as error:
