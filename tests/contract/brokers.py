@@ -4,12 +4,14 @@ import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import trio
 
 from actors.adapters.memory.broker.broker import MemoryBroker
-from actors.adapters.memory.broker.session import Habits
+from actors.adapters.memory.broker.habits import Habits
+from actors.adapters.memory.broker.port import MemoryBrokerPort
 from actors.adapters.mqtt.broker import MqttBroker
 from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.plans import partition_plans, plain_plans
@@ -167,7 +169,8 @@ class MemoryWorld:
         def drop(port: Broker, session: str) -> None:
             self.broker.drop(session)
 
-        return Rig(self.broker.port, publish, drop, self.habits.partitions, self)
+        opened = partial(MemoryBrokerPort, self.broker)
+        return Rig(opened, publish, drop, self.habits.partitions, self)
 
     async def burst(self, messages: Sequence[tuple[str, bytes]]) -> None:
         await trio.lowlevel.checkpoint()

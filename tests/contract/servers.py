@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from actors.adapters.memory.broker.session import Habits
+from actors.adapters.memory.broker.habits import Habits
 from actors.adapters.mqtt.client import Address
 from roost.embedded import child, data_dir
 from roost.embedded.broker import EmbeddedBroker

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.port import MemoryBrokerPort
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.plans import plain_plans
@@ -105,7 +106,7 @@ class Entrance:
         self.handed: list[FromDevice] = []
         self.clock = ManualClock(NOW)
         self.counters = Counters()
-        port = MemoryBroker(plain_plans()).port()
+        port = MemoryBrokerPort(MemoryBroker(plain_plans()))
         limits = Unlimited()
         flows = PartitionClocks(port.sessions, lambda partition: None, lambda partition, s: None)
         sessions = OwnSessions(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from actors.access.mqtt_credentials import client_id_of
-from actors.adapters.memory.broker.session import Published
+from actors.adapters.memory.broker.published import Published
 from protocol.device.topics import prefix
 from protocol.errors import Unavailable
 from tests.simulation.person import Person, Refused

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.adapters.memory.broker.session import Published
+from actors.adapters.memory.broker.published import Published
 from protocol.device.alarms import PENDING
 from protocol.errors import Unavailable
 from protocol.records import Feed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from actors.adapters.memory.broker.session import Published
+from actors.adapters.memory.broker.published import Published
 from actors.ingest.rates import RateSettings
 from protocol.errors import Unavailable
 from protocol.rest.listing import REJECTIONS

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from quart_trio import QuartTrio
 
+from actors.adapters.memory.broker.port import MemoryBrokerPort
 from actors.adapters.memory.broker.retained import MemoryRetained
 from actors.adapters.memory.clocks import PlainHasher
 from actors.adapters.memory.store.line import Killed, StoreLine
@@ -52,7 +53,7 @@ class Process:
         self._changed = changed  # told when it serves, and when it ended
         self._troubled_until_s = float("-inf")
         self._line = StoreLine(world.store, world.store_faults)
-        self._port = world.broker.port()
+        self._port = MemoryBrokerPort(world.broker)
         self._port.on_delivery = world.on_delivery
         self._port.on_publish = world.on_publish
         # A broker of somebody else's gives us no power over its clients.

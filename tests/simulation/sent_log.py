@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import msgspec
 
-from actors.adapters.memory.broker.session import Published
+from actors.adapters.memory.broker.published import Published
 from tests.simulation.plan import Hostile, Publish
 
 

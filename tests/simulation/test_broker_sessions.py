@@ -4,7 +4,7 @@ import pytest
 
 from actors.access.mqtt_credentials import client_id_of
 from actors.access.session_sweep import AGAIN_S, EVERY_S
-from actors.adapters.memory.broker.logins import Client
+from actors.adapters.memory.broker.clients import Client
 from tests.simulation.world import World
 
 

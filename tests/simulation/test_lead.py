@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
+from actors.adapters.memory.broker.habits import MOSQUITTO_5, NATS, Habits
 from actors.adapters.memory.store.line import StoreLine
 from actors.ingest.canaries import EVERY_S
 from actors.ports.store import Batch, Committed

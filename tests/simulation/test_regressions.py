@@ -6,7 +6,7 @@ from itertools import count
 import msgspec
 import pytest
 
-from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS
+from actors.adapters.memory.broker.habits import MOSQUITTO_311, NATS
 from actors.device.settings import SettingsRefresh
 from protocol.device.topics import partition
 from protocol.errors import Unavailable

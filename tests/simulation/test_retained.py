@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from actors.adapters.memory.broker.session import MOSQUITTO_311, NATS, Habits
+from actors.adapters.memory.broker.habits import MOSQUITTO_311, NATS, Habits
 from actors.adapters.mqtt.plans import plain_plans
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import prefix, unmapped

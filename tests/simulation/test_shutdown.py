@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS, Habits
+from actors.adapters.memory.broker.habits import MOSQUITTO_5, NATS, Habits
 from actors.adapters.mqtt.plans import OUT
 from actors.service import Service
 from actors.wiring.draining import DRAIN_MAX_S

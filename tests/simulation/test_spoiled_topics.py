@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import trio
 
-from actors.adapters.memory.broker import broker as memory_broker
+from actors.adapters.memory.broker import port as memory_port
 from actors.adapters.mqtt import sending
 from actors.ports.broker import Publication
 from protocol.dead_letters import COMMANDS, LISTENERS
@@ -71,14 +71,14 @@ async def test_what_ends_connections_for_a_reason_that_nobody_knows_is_put_aside
     await world.settle()
     spoil(world, bad, "a#b")
     deaths = []
-    ends = memory_broker.ends_connection
+    ends = memory_port.ends_connection
 
     def counted(message: Publication) -> bool:
         if ends(message):
             deaths.append(trio.current_time())
         return ends(message)
 
-    monkeypatch.setattr(memory_broker, "ends_connection", counted)
+    monkeypatch.setattr(memory_port, "ends_connection", counted)
     sent = []
     for n in range(600):
         sent.append(await beep(shed))

@@ -18,8 +18,8 @@ from typing import Any
 import trio
 
 from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.habits import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
 from actors.adapters.memory.broker.line import no_latency
-from actors.adapters.memory.broker.session import MOSQUITTO_5, MOSQUITTO_311, NATS, Habits
 from actors.adapters.memory.clocks import MemoryMachine, SeededIds
 from actors.adapters.memory.store.line import WORK_S, LineCrash, StoreFaults
 from actors.adapters.memory.store.media import MemoryFiles

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.port import MemoryBrokerPort
 from actors.adapters.memory.clocks import ManualClock, PlainHasher, SeededIds
 from actors.adapters.memory.store.line import StoreFaults, StoreLine
 from actors.adapters.memory.store.media import MemoryFiles
@@ -73,7 +74,7 @@ async def open_site(receive: Receive | None = None) -> AsyncIterator[Site]:
     store = StoreLine(MemoryStore(clock), faults)
     ports = Ports(
         store=store,
-        broker=MemoryBroker(plain_plans()).port(),
+        broker=MemoryBrokerPort(MemoryBroker(plain_plans())),
         clock=clock,
         ids=SeededIds(random.Random(1)),
         logins=NoLogins(),

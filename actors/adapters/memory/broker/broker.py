@@ -1,7 +1,7 @@
-"""The Broker port in memory: the twin of NATS and Mosquitto, as their `Habits` say.
+"""The broker's twin in memory: NATS or Mosquitto, as their `Habits` say.
 
     broker = MemoryBroker(partition_plans(4), NATS)
-    Ports(broker=broker.port(), …)                     # what one process has of it
+    Ports(broker=MemoryBrokerPort(broker), …)          # what one process has of it
     broker.publish_from_device(topic, payload)         # as a device does
 
 The broker outlives the processes that use it. Its faults are set from outside: `away`, `latency`,
@@ -10,33 +10,21 @@ The broker outlives the processes that use it. Its faults are set from outside: 
 
 import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from functools import lru_cache, partial
+from collections.abc import Callable, Sequence
 
 import msgspec
 import trio
 
+from actors.adapters.memory.broker.clients import Clients
+from actors.adapters.memory.broker.habits import MOSQUITTO_5, Habits
 from actors.adapters.memory.broker.line import Line, no_latency
-from actors.adapters.memory.broker.logins import Clients
-from actors.adapters.memory.broker.session import MOSQUITTO_5, Habits, Published, Session
-from actors.adapters.mqtt.sending import Fate, Sender
-from actors.ports.broker import Delivery, Inbox, Publication, SessionPlan
-from actors.runtime.reply import Reply
-from protocol.device.publishing import fault_of
-from protocol.device.topics import partition
-from protocol.errors import Unavailable, Unpublishable
+from actors.adapters.memory.broker.published import Published
+from actors.adapters.memory.broker.session import Session
+from actors.adapters.memory.broker.topics import is_devices, mapped, subscribes
+from actors.ports.broker import SessionPlan
+from protocol.errors import Unavailable
 
-RECONNECT_S = 1.0
-OUT = "roost-out"
 SENT_MAX = 10_000
-# The subject mapping of the embedded broker (`roost.embedded.broker`).
-MAPPED = (
-    ("users/+/devices/+/feeds", "part"),
-    ("users/+/devices/+/feeds/+", "part"),
-    ("users/+/devices/+/status", "state"),
-    ("users/+/devices/+/commands/+/ack", "state"),
-)
 
 
 class MemoryBroker:
@@ -75,10 +63,6 @@ class MemoryBroker:
         self.retained_max: int | None = None  # larger ones are not kept
         self._numbers = itertools.count(1)
         self._devices: dict[str, tuple[str, bytes] | None] = {}
-
-    def port(self) -> "MemoryBrokerPort":
-        """What one process has of this broker."""
-        return MemoryBrokerPort(self)
 
     # The devices' side
 
@@ -122,14 +106,14 @@ class MemoryBroker:
         published = Published(
             topic=topic, payload=payload, qos=qos, retain=retain, at_s=trio.current_time()
         )
-        mapped = self._mapped(topic) if is_mapped else topic
+        place = mapped(topic, self.habits.partitions) if is_mapped else topic
         if retain:
-            self._retain(mapped, published)
-        takers = [s for s in self.sessions.values() if _subscribes(s.plan, mapped)]
+            self._retain(place, published)
+        takers = [s for s in self.sessions.values() if subscribes(s.plan, place)]
         for session in takers:
-            session.take(published, mapped)
+            session.take(published, place)
         # A topic that nobody takes from is no device's; what a device may send is ours to hear.
-        if not takers and not any(matches(pattern, topic) for pattern, _ in MAPPED):
+        if not takers and not is_devices(topic):
             published.lost = True
         return published
 
@@ -147,18 +131,8 @@ class MemoryBroker:
         )
         self._retain(topic, published)
         for session in self.sessions.values():
-            if session.line is not None and _subscribes(session.plan, topic):
+            if session.line is not None and subscribes(session.plan, topic):
                 session.take(published, topic)
-
-    def _mapped(self, topic: str) -> str:
-        """Where the broker takes what a device sends; other topics stay where they are."""
-        if not self.habits.partitions:
-            return topic
-        kinds = [kind for pattern, kind in MAPPED if matches(pattern, topic)]
-        if not kinds:
-            return topic
-        _, user_id, _, code, *_ = topic.split("/")
-        return f"{kinds[0]}/{partition(user_id, code, self.habits.partitions)}/{topic}"
 
     def take(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """What the service publishes; devices that listen hear it, and sessions of ours, too."""
@@ -169,20 +143,20 @@ class MemoryBroker:
         self.sent.append((topic, payload))
         del self.sent[:-SENT_MAX]
         self.on_sent(topic, payload)
-        mapped = self._mapped(topic)
+        place = mapped(topic, self.habits.partitions)
         published = Published(
             topic=topic, payload=payload, qos=1, retain=retain, at_s=trio.current_time()
         )
         for session in self.sessions.values():
-            if _subscribes(session.plan, mapped):
-                session.take(published, mapped)
+            if subscribes(session.plan, place):
+                session.take(published, place)
 
     # Our sessions
 
     def subscribe(self, session: Session) -> None:
         """A SUBSCRIBE brings the retained messages again."""
         for topic, published in list(self.retained.items()):
-            if _subscribes(session.plan, topic):
+            if subscribes(session.plan, topic):
                 session.take(msgspec.structs.replace(published), topic, retained=published)
 
     def unacknowledged(self, session: str) -> int:
@@ -239,191 +213,3 @@ class MemoryBroker:
         """The broker forgets a session, with what waits in it."""
         self.drop(session)
         self.sessions[session].lose()
-
-
-class MemoryBrokerPort:
-    """See `actors.ports.broker.Broker`: the side of one process, which counts its own connections.
-
-    Attributes:
-        on_delivery: told of each delivery before it is handed over.
-        on_publish: told of each publication at QoS 1 as it begins.
-    """
-
-    def __init__(self, server: MemoryBroker) -> None:
-        self.on_delivery: Callable[[Delivery], None] = lambda delivery: None
-        self.on_publish: Callable[[str, bytes], None] = lambda topic, payload: None
-        self.sessions = server.plans
-        self._server = server
-        self._lines: dict[str, tuple[int, Line]] = {}
-        self._subscribed = {plan.client_id: trio.Event() for plan in server.plans}
-        self._sender = Sender(self._publish)
-        self._is_cut = False
-        self._parted_until_s = float("-inf")
-
-    @asynccontextmanager
-    async def open(
-        self, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
-    ) -> AsyncIterator[None]:
-        async with trio.open_nursery() as nursery:
-            for session in self._server.sessions.values():
-                nursery.start_soon(self._keep, session, inbox, prepare)
-            try:
-                yield
-            finally:
-                nursery.cancel_scope.cancel()
-
-    async def _keep(
-        self, session: Session, inbox: Inbox, prepare: Callable[[str], Awaitable[None]]
-    ) -> None:
-        number = 0
-        while True:
-            try:
-                await prepare(session.plan.client_id)
-                if self._server.away or self._is_parted:
-                    raise Unavailable("the memory broker is away")
-            except Unavailable:
-                await trio.sleep(RECONNECT_S)
-                continue
-            number += 1
-            await self._connected(session, inbox, number)
-            await trio.sleep(RECONNECT_S)
-
-    async def _connected(self, session: Session, inbox: Inbox, number: int) -> None:
-        name = session.plan.client_id
-        line = Line(self._server.latency)
-        self._lines[name] = number, line
-        self._server.lines[line] = None
-        inbox.connected(name, number)
-        try:
-
-            def hand(delivery: Delivery) -> None:
-                self.on_delivery(delivery)
-                inbox.deliver(delivery)
-
-            if line.is_open:  # the service may not have wanted it any more
-                session.connect(line, number, hand, partial(inbox.heard, name, number))
-                self._server.subscribe(session)
-                self._subscribed[name].set()
-            await line.carry(session.next_s, session.send_again)
-        finally:
-            self._lines.pop(name, None)
-            del self._server.lines[line]
-            self._end(session, line)
-            if not self._is_cut:
-                inbox.disconnected(name, number)
-
-    def _end(self, session: Session, line: Line) -> None:
-        line.cut(self._server.rng.randint(0, line.on_the_way))
-        if session.line is line:
-            session.disconnect()
-
-    async def wait_subscribed(self) -> None:
-        for event in self._subscribed.values():
-            await event.wait()
-
-    def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
-        number, line = self._lines.get(session, (0, None))
-        # On another connection the same packet id may be another message.
-        if line is not None and number == connection:
-            mine = self._server.sessions[session]
-            line.up(partial(mine.acknowledged, line, list(packet_ids)))
-
-    def renew(self, session: str, connection: int) -> None:
-        number, line = self._lines.get(session, (0, None))
-        if line is not None and number == connection:
-            self._end(self._server.sessions[session], line)
-
-    def publish_nowait(self, topic: str, payload: bytes) -> bool:
-        if not self.reaches:
-            return False
-        if fault_of(topic, payload) is not None:
-            return False
-        self._server.take(topic, payload, retain=False)
-        return True
-
-    @property
-    def reaches(self) -> bool:
-        """Whether the process can ask the server, or send to it."""
-        return not (self._server.away or self._is_cut or self._is_parted)
-
-    async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
-        return await self._sender.publish(messages)
-
-    async def _publish(self, messages: Sequence[Publication]) -> list[Fate]:
-        good = [False] * len(messages)
-        _, line = self._lines.get(OUT, (0, None))
-        if line is None or not line.is_open or self._is_cut:
-            await trio.lowlevel.checkpoint()
-            return [Fate.UNKNOWN] * len(messages)
-        done = Reply[None]()
-        lost = partial(done.settle, None)
-        line.when_cut(lost)
-        for n, each in enumerate(messages):
-            self.on_publish(each.topic, each.payload)
-            line.up(partial(self._arrived, line, each, partial(_taken, good, n, done)))
-        await done.wait(float("inf"))
-        if line.is_open:
-            line.forget(lost)
-        return [Fate.TAKEN if is_good else Fate.ENDED for is_good in good]
-
-    def _arrived(self, line: Line, message: Publication, taken: Callable[[], None]) -> None:
-        if ends_connection(message):
-            self._end(self._server.sessions[OUT], line)
-            return
-        self._server.take(message.topic, message.payload, retain=message.retain)
-        line.down(taken)
-
-    def hang(self, seconds: float) -> None:
-        """The process is stopped (SIGSTOP): its connections stay, and nothing moves on them."""
-        for _, line in self._lines.values():
-            line.stall(seconds)
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether this process reaches the broker no more."""
-        return self._is_cut or self._is_parted
-
-    @property
-    def _is_parted(self) -> bool:
-        return self._parted_until_s > trio.current_time()
-
-    def part(self, seconds: float) -> None:
-        """The process is cut off from the broker, which others reach."""
-        self._parted_until_s = trio.current_time() + seconds
-        for name, (_, line) in list(self._lines.items()):
-            self._end(self._server.sessions[name], line)
-
-    def cut(self) -> None:
-        """The process is killed: its connections end, and it hears of nothing any more."""
-        self._is_cut = True
-        for name, (_, line) in self._lines.items():
-            self._end(self._server.sessions[name], line)
-        self._lines.clear()
-
-
-def _taken(good: list[bool], n: int, done: Reply[None]) -> None:
-    """A PUBACK arrived."""
-    good[n] = True
-    if all(good):
-        done.settle(None)
-
-
-def ends_connection(message: Publication) -> bool:
-    """Whether every broker ends the connection by which this comes (MQTT 3.1.1 §3.3.2.1)."""
-    return not message.topic or any(each in message.topic for each in "#+\0")
-
-
-def _subscribes(plan: SessionPlan, topic: str) -> bool:
-    return any(matches(each, topic) for each in plan.filters)
-
-
-@lru_cache(10_000)
-def matches(pattern: str, topic: str) -> bool:
-    """Whether a topic filter with `+` and `#` matches a topic (MQTT 3.1.1 §4.7)."""
-    wanted, got = pattern.split("/"), topic.split("/")
-    for n, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if n >= len(got) or level not in ("+", got[n]):
-            return False
-    return len(wanted) == len(got)

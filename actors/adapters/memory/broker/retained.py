@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import trio
 
-from actors.adapters.memory.broker.broker import MemoryBroker, MemoryBrokerPort
+from actors.adapters.memory.broker.broker import MemoryBroker
+from actors.adapters.memory.broker.port import MemoryBrokerPort
 from actors.ports.retained import Held
 from protocol.device.publishing import PAYLOAD_MAX
 from protocol.device.topics import unmapped

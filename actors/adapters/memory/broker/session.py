@@ -1,7 +1,6 @@
 """What a broker keeps of one MQTT session: its queue, its window, and how it sends again.
 
-The habits are those of real brokers; each is pinned by a test against the real one
-(`tests/contract/test_broker_habits.py`).
+What differs from broker to broker is in its `Habits`.
 """
 
 import random
@@ -12,89 +11,13 @@ from functools import partial
 import msgspec
 import trio
 
+from actors.adapters.memory.broker.habits import Habits
 from actors.adapters.memory.broker.line import Line
+from actors.adapters.memory.broker.published import Published
 from actors.ports.broker import Delivery, SessionPlan
 
 CONFIRM_S = 0.02  # a PINGREQ behind acknowledgements is answered so much later
 RECENT_MAX = 10_000
-
-
-class Habits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one broker does and another does not; what all do is no habit.
-
-    Attributes:
-        partitions: into how many it maps what devices send (wills go unmapped); 0: it cannot map.
-        ack_wait_s: an unacknowledged message comes again so long after its last delivery, on the
-            same connection too, and newer ones overtake it; the clock goes on while the session is
-            away. None: all comes again at once and in order on a new connection, and only then.
-        window: QoS 1 messages in flight in one session, at first.
-        window_holds: an acknowledgement lets one more in. Otherwise it lets in as many as there
-            would be room for if everything from it on were gone (Mosquitto 2.0.11): who
-            acknowledges the oldest first may get all that waits.
-        packet_ids: how many there are before they come round again.
-        keeps_ids: packet ids outlive the broker's process; otherwise they start again at 1.
-        saved_after_s: a kill takes back nothing that happened so long before it.
-        kill_loses: it takes back messages, too, and sessions; not only acknowledgements.
-        stop_sends_wills: an orderly stop sends the wills of the devices that are connected.
-        retained_again: a retained copy without PUBACK comes again, beside a new copy.
-    """
-
-    partitions: int
-    ack_wait_s: float | None
-    window: int
-    window_holds: bool
-    packet_ids: int = 65_535
-    keeps_ids: bool
-    saved_after_s: float
-    kill_loses: bool
-    stop_sends_wills: bool
-    retained_again: bool
-
-    @property
-    def at_once(self) -> bool:
-        """Whether all that is unacknowledged comes first on a new connection."""
-        return self.ack_wait_s is None
-
-
-NATS = Habits(
-    partitions=4,
-    ack_wait_s=5.0,
-    window=10_000,
-    window_holds=True,
-    keeps_ids=False,
-    saved_after_s=0.1,
-    kill_loses=False,
-    stop_sends_wills=False,
-    retained_again=False,
-)
-MOSQUITTO_5 = Habits(
-    partitions=0,
-    ack_wait_s=None,
-    window=10_000,  # what we announce (`RECEIVE_MAXIMUM`), not its own max_inflight_messages
-    window_holds=False,
-    keeps_ids=True,
-    saved_after_s=5.0,  # autosave_interval
-    kill_loses=True,
-    stop_sends_wills=True,
-    retained_again=True,
-)
-MOSQUITTO_311 = msgspec.structs.replace(MOSQUITTO_5, window=1_000)
-
-
-class Published(msgspec.Struct, kw_only=True, eq=False):
-    """A message that the broker took from a device, and what it knows became of it."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    at_s: float
-    deliveries: int = 0
-    acknowledged: bool = False
-    forgotten_acks: int = 0  # how often the broker forgot that it was acknowledged
-    copies: int = 0  # of a retained message: how often the broker's own copy was delivered
-    lost: bool = False  # the broker lost it: its session was gone, or never there
-    no: int = 0  # of a retained message: grows with each that the broker keeps
 
 
 class _Message(msgspec.Struct, kw_only=True, eq=False):

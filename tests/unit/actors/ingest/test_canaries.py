@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from actors.adapters.memory.broker.session import MOSQUITTO_5, NATS
+from actors.adapters.memory.broker.habits import MOSQUITTO_5, NATS
 from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.ingest.canaries import EVERY_S, LATE_S, Canaries, canary_topics
 from actors.ports.broker import Publication

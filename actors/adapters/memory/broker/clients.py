@@ -1,0 +1,40 @@
+"""Clients of others on the broker's twin: who is connected, and the sessions that it keeps of them.
+
+clients = Clients()
+clients.connect("listener-…", is_clean=False)
+clients.leave("listener-…")                    # the session stays
+"""
+
+import msgspec
+
+
+class Client(msgspec.Struct, kw_only=True):
+    is_clean: bool
+    is_here: bool = True
+
+
+class Clients:
+    """The broker's side: sessions by client id."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, Client] = {}
+
+    def connect(self, client_id: str, *, is_clean: bool) -> None:
+        """A client logs in; an earlier one with its id is gone."""
+        self.sessions[client_id] = Client(is_clean=is_clean)
+
+    def leave(self, client_id: str) -> None:
+        """Its connection ends; a clean session ends with it (MQTT 3.1.1 §3.1.2.4)."""
+        client = self.sessions.get(client_id)
+        if client is None:
+            return
+        client.is_here = False
+        if client.is_clean:
+            del self.sessions[client_id]
+
+    def restarted(self, *, killed: bool) -> None:
+        """The broker ended: a killed one finds clean sessions on its disk, with nobody there."""
+        for client_id, client in list(self.sessions.items()):
+            client.is_here = False
+            if client.is_clean and not killed:
+                del self.sessions[client_id]

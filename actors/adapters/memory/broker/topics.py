@@ -1,0 +1,46 @@
+"""Topic filters, and where a broker takes what devices send."""
+
+from functools import lru_cache
+
+from actors.ports.broker import SessionPlan
+from protocol.device.topics import partition
+
+# The subject mapping of the embedded broker (`roost.embedded.broker`).
+MAPPED = (
+    ("users/+/devices/+/feeds", "part"),
+    ("users/+/devices/+/feeds/+", "part"),
+    ("users/+/devices/+/status", "state"),
+    ("users/+/devices/+/commands/+/ack", "state"),
+)
+
+
+def subscribes(plan: SessionPlan, topic: str) -> bool:
+    return any(matches(each, topic) for each in plan.filters)
+
+
+@lru_cache(10_000)
+def matches(pattern: str, topic: str) -> bool:
+    """Whether a topic filter with `+` and `#` matches a topic (MQTT 3.1.1 §4.7)."""
+    wanted, got = pattern.split("/"), topic.split("/")
+    for n, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if n >= len(got) or level not in ("+", got[n]):
+            return False
+    return len(wanted) == len(got)
+
+
+def is_devices(topic: str) -> bool:
+    """Whether a device may publish to it."""
+    return any(matches(pattern, topic) for pattern, _ in MAPPED)
+
+
+def mapped(topic: str, partitions: int) -> str:
+    """Where the broker takes what comes to this topic; with no partitions it stays where it is."""
+    if not partitions:
+        return topic
+    kinds = [kind for pattern, kind in MAPPED if matches(pattern, topic)]
+    if not kinds:
+        return topic
+    _, user_id, _, code, *_ = topic.split("/")
+    return f"{kinds[0]}/{partition(user_id, code, partitions)}/{topic}"
