@@ -17,7 +17,6 @@ import json
 import multiprocessing
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 import uuid
@@ -28,9 +27,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import trio
-from trio_websocket import WebSocketConnection, open_websocket_url
 
 from actors.adapters.postgres.store import open_store
+from bench.due_hearing import Listener, Probe
 from bench.service import Service, running
 from protocol.schedule.schedules import Schedule
 from protocol.times import SECOND_US
@@ -42,103 +41,10 @@ STEADY = 1_000
 BURSTS = 3
 STEADY_EVERY_S = 0.01
 IDLE_S = 10.0
-PROBE_EVERY_S = 0.02
 MAKE_PER_S = 250  # schedules, at least
 ADDED_AT_ONCE = 8
 GRACE_S = 20  # then a command expires, and disturbs no later measurement
-WITHIN_S = 900.0
-LOOK_EVERY_S = 0.5
 PICTURE = b"GIF89a\x03\x00\x02\x00" + bytes(9)
-
-
-class Listener:
-    """All commands of a user as `mosquitto_sub` hears them, with the time of each, in a file.
-
-    A listener in Python would take a seventh of a processor from what is measured. The devices that
-    it stands for are elsewhere.
-    """
-
-    def __init__(self, service: Service, topic: str, file: Path) -> None:
-        self._file = file
-        command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(service.mqtt_port), "-t", topic]
-        command += ["-i", "bench-listener", "-u", "roost", "-P", service.mqtt_password]
-        with file.open("wb") as out:
-            self._process = subprocess.Popen([*command, "-F", "%U %p"], stdout=out)
-
-    def __enter__(self) -> "Listener":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-    async def late(self, wanted: int, since: datetime) -> tuple[list[float], float]:
-        """Seconds between due and first arrival of so many commands, and when the last arrived.
-
-        Nobody answers the commands, so they come again, earlier ones too: their ids and due times
-        tell. The file is read when it was quiet: reading it would hold up the probe.
-        """
-        before = 0
-        with trio.fail_after(WITHIN_S):
-            while self._process.poll() is None:
-                await trio.sleep(LOOK_EVERY_S)
-                size = self._file.stat().st_size
-                if size == before:
-                    late, last_s = self._read(since.timestamp())
-                    if len(late) >= wanted:
-                        return late, last_s
-                before = size
-        raise RuntimeError(f"mosquitto_sub ended: {self._process.returncode}")
-
-    def _read(self, since_s: float) -> tuple[list[float], float]:
-        late: dict[str, float] = {}
-        last_s = 0.0
-        for line in self._file.read_text().splitlines():
-            came, _, payload = line.partition(" ")
-            command = json.loads(payload)
-            due_s = datetime.fromisoformat(command["payload"]["due_at"]).timestamp()
-            if due_s >= since_s - 1 and command["id"] not in late:
-                late[command["id"]], last_s = float(came) - due_s, float(came)
-        return list(late.values()), last_s
-
-
-class Probe:
-    """A reading now and then, from publish to the socket."""
-
-    def __init__(self, service: Service, device: dict[str, Any]) -> None:
-        self.times: list[tuple[float, float]] = []  # when, how long
-        self._service = service
-        self._access = device["mqtt"]
-        self._since: dict[int, float] = {}
-
-    async def run(self) -> None:
-        access = self._access
-        login = (access["client_id"], access["username"], access["password"])
-        url = (
-            self._service.url.replace("http", "ws", 1) + f"/ws/devices?token={self._service.token}"
-        )
-        with wire.connect("127.0.0.1", self._service.mqtt_port, *login) as line:
-            async with open_websocket_url(url) as socket, trio.open_nursery() as nursery:
-                # Not what comes due itself: that this process reads it would be measured, too.
-                await socket.send_message('{"type":"subscribe","channels":["feeds"]}')
-                nursery.start_soon(self._hear, socket)
-                number = 0
-                while True:
-                    number += 1
-                    self._since[number] = time.time()
-                    wire.send(line, f"{access['topic_prefix']}/feeds/t", b'{"value":%d}' % number)
-                    await trio.to_thread.run_sync(wire.answers, line, 1)
-                    await trio.sleep(PROBE_EVERY_S)
-
-    async def _hear(self, socket: WebSocketConnection) -> None:
-        while True:
-            frame = json.loads(await socket.get_message())
-            if frame["type"] == "feed_value":
-                since = self._since.pop(int(frame["value"]))
-                self.times.append((since, time.time() - since))
-
-    def between(self, first_s: float, last_s: float) -> list[float]:
-        return [took for since, took in self.times if first_s <= since <= last_s]
 
 
 def load(port: int, password: str, topics: Sequence[str], per_s: float) -> None:
