@@ -242,17 +242,10 @@ def forgotten_identities(patch: Patch) -> None:
 
 @plant("an unfinished commit is not waited for")
 def unfinished_commit(patch: Patch) -> None:
-    remembering = MemoryStore.session_memory
+    async def mistaken(self: MemoryStore) -> None:
+        return
 
-    async def mistaken(self: MemoryStore, session: str) -> SessionMemory:
-        self._catch_up()
-        running, self._running = self._running, {}
-        try:
-            return await remembering(self, session)
-        finally:
-            self._running = {**running, **self._running}
-
-    patch.setattr(MemoryStore, "session_memory", mistaken)
+    patch.setattr(MemoryStore, "_wait_done", mistaken)
 
 
 @plant("right readings are refused")

@@ -18,6 +18,7 @@ from tests.simulation.plan import (
     Fault,
     Flood,
     Hoard,
+    Hostile,
     Kill,
     Listen,
     Order,
@@ -147,6 +148,13 @@ STORIES: dict[str, Plan] = {
         broker="mosquitto 5",
     ),
     # Known messages are forgotten, and the connection stays: nothing on it is acknowledged.
+    "a retry under a new name": story(
+        *[fault(5.0, "commit answer") for _ in range(3)],
+        *readings(5.1, 3, 1.0),
+        fault(9.0, "commit crash after"),
+        *[Hostile(at_s=9.1, device="ada/a0", shape="not json", number=NUMBER + 50)],
+        *readings(12.0, 1, 1.0, first=9),
+    ),
     "PUBACK to connection 0": story(*OVERTAKEN, broker="mosquitto 5"),
     # Packet ids begin again at 1, and are few: an old acknowledgement meets another message.
     "PUBACK on a new connection": story(

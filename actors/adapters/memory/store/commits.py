@@ -143,14 +143,18 @@ class CommitTables(DeviceTables):
                 self._devices[device.id] = msgspec.structs.replace(device, state=change.state)
                 return
 
-    async def session_memory(self, session: str) -> SessionMemory:
-        await self._cross()
+    async def _wait_done(self) -> None:
+        """Until earlier commits are done. Raises `Unavailable` after two seconds."""
         with trio.move_on_after(LOCK_TIMEOUT_S):
-            while self._running:  # commits of earlier processes that are still being done
+            while self._running:
                 await trio.sleep_until(max(each.due_s for each in self._running.values()))
                 self._catch_up()
         if self._running:
             raise Unavailable("an earlier commit is not over yet")
+
+    async def session_memory(self, session: str) -> SessionMemory:
+        await self._cross()
+        await self._wait_done()
         confirmed = self._confirmed.get(session, 0)
         known: list[bytes] = []
         suspects: list[bytes] = []
