@@ -94,6 +94,7 @@ def draw(seed: int) -> Plan:
     chances = random.Random(f"replicas {seed}")
     many = chances.choice((1,) * 10 + (2, 3))
     steps += struggles(chances, many)
+    steps += refused_commits(random.Random(f"refused commits {seed}"))
     steps += extremes(random.Random(f"extremes {seed}"), painter)
     steps += calls(random.Random(f"calls {seed}"))
     steps += full_disks(random.Random(f"disk {seed}"))
@@ -112,7 +113,7 @@ def draw(seed: int) -> Plan:
         small=(rng.random() < 0.4 or crowd > 0) and not flood,
         idle_s=rng.choice((2.0, 600.0)),
         poison=float(rng.randrange(FIRST_NUMBER, painter.numbers)) if rng.random() < 0.5 else -1.0,
-        reactions=painter.reactions(),
+        reactions=perhaps_deaf(random.Random(f"deaf {seed}"), many, painter.reactions()),
         answers=painter.answers(),
         listens=rng.choice(OWNERS),
         crowd=crowd,
@@ -198,6 +199,20 @@ def struggles(rng: random.Random, many: int) -> list[AnyStep]:
         else:
             steps.append(Stop(at_s=at_s, steps=wait, down_s=4.0, whom="standby"))
     return steps
+
+
+def refused_commits(rng: random.Random) -> list[AnyStep]:
+    """In one plan of eight somebody else leads for a moment, and what is at hand is refused."""
+    if rng.random() >= 1 / 8:
+        return []
+    at_s = round(rng.uniform(0, DURATION_S - 5), 3)
+    return [Fault(at_s=at_s, kind="overtaken in a commit")]
+
+
+def perhaps_deaf(rng: random.Random, many: int, reactions: list[Reaction]) -> list[Reaction]:
+    """Of several processes more than one may note that a command expires: in a third of their plans
+    no device answers any."""
+    return [Reaction(after_s=None)] if many > 1 and rng.random() < 1 / 3 else reactions
 
 
 _STRUGGLES: list[tuple[str, tuple[float, float]]] = [
