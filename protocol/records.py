@@ -20,20 +20,6 @@ OFFLINE = "offline"
 ONLINE = "online"
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
-    """An account. A user of another identity provider (`idp`) is known there as `subject`, and may
-    have no email and no password here."""
-
-    id: str
-    email: str | None
-    full_name: str | None
-    password_hash: str | None
-    created_us: int
-    idp: str = "roost"
-    subject: str | None = None
-    revision: int = 1
-
-
 class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
     """The last known state of a device, as kept by its actor.
 
@@ -125,25 +111,6 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     last_us: int | None = None
 
 
-class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """An uploaded file. Its content is stored by `sha256`, once for all users who have it.
-
-    `content_type` is detected from the content; `size` is in bytes. `width` and `height` (pixels)
-    are those of an image, if its header has them.
-    """
-
-    num: int
-    id: str
-    user_id: str
-    filename: str
-    content_type: str
-    size: int
-    sha256: bytes
-    width: int | None = None
-    height: int | None = None
-    created_us: int
-
-
 class SharedFeeds:
     """The feeds that all devices of a user share: one copy for all of their actors.
 
@@ -187,31 +154,6 @@ class StoredReading(msgspec.Struct, frozen=True):
     digest: int
     value: Value
     flagged: bool = False
-
-
-class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored refusal. `payload` is cut, and base64 if it is not UTF-8."""
-
-    num: int
-    id: str
-    received_us: int
-    topic: str
-    payload: str
-    encoding: str  # "utf-8" or "base64"
-    reason: str
-    detail: str
-    device_id: str | None
-
-
-# Roughly what a refusal takes in the store besides its texts.
-REFUSAL_ROW_BYTES = 200
-
-
-class NotKept(msgspec.Struct, frozen=True):
-    """How many refusals of a device were counted and not kept, and the time (µs) of the last."""
-
-    many: int = 0
-    last_us: int | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

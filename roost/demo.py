@@ -19,7 +19,7 @@ from actors.service import Service
 from protocol import codec
 from protocol.device.topics import prefix
 from protocol.errors import SettingsError, in_words
-from protocol.records import User
+from protocol.people.user import User
 from protocol.times import SECOND_US
 from roost.embedded.data_dir import write_private
 from roost.fleet.device import Access, Talk, VirtualDevice

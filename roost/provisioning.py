@@ -11,7 +11,8 @@ from actors.runtime.clock import WallClock
 from protocol.device.payloads import RESERVED
 from protocol.device.topics import is_device_code, is_feed_key
 from protocol.errors import Conflict, SettingsError
-from protocol.records import Device, Feed, User
+from protocol.people.user import User
+from protocol.records import Device, Feed
 
 
 class NewLogin(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from protocol.device.listeners import AGAIN
 from protocol.errors import Unavailable, in_words
 from protocol.ids import is_uuid
 from protocol.people.people import Session
-from protocol.records import User
+from protocol.people.user import User
 
 log = structlog.get_logger("roost.sessions")
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 import msgspec
 
 from actors.runtime.buckets import Buckets
-from protocol.records import REFUSAL_ROW_BYTES, AckChange, Rejection, WriteUnit
+from protocol.device.refusals import REFUSAL_ROW_BYTES
+from protocol.records import AckChange, Rejection, WriteUnit
 
 HOUR_S = 3600.0
 # A device that says the wrong thing each second shows what it is within minutes.

@@ -28,7 +28,7 @@ from actors.runtime.clock import WallClock
 from actors.runtime.isolation import ALONE_MAX, Failed, attempt
 from protocol.dead_letters import MEDIA
 from protocol.errors import Conflict, TooLarge, Unavailable
-from protocol.records import Media
+from protocol.media.media import Media
 
 log = structlog.get_logger("roost.media")
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from protocol.people.access import ApiKey
-from protocol.records import User
+from protocol.people.user import User
 
 
 class AccessStore(Protocol):

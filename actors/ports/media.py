@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from protocol.media.media import MediaCounts
-from protocol.records import Media
+from protocol.media.media import Media, MediaCounts
 
 
 class MediaStore(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from protocol.people.people import AuditEntry, Session
-from protocol.records import User
+from protocol.people.user import User
 
 
 class PeopleStore(Protocol):

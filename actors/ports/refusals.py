@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from protocol.records import NotKept
+from protocol.device.refusals import NotKept
 
 
 class RefusalStore(Protocol):

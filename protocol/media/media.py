@@ -1,4 +1,4 @@
-"""The media library over REST (CONTRACT §2): views, statistics, and clean file names.
+"""The media library: a file's record, its views over REST (CONTRACT §2), statistics, clean names.
 
 Sizes are in bytes, times µs since 1970.
 """
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from protocol.records import Media
 from protocol.times import SECOND_US, format_us
 from protocol.views import view_of
 
@@ -23,6 +22,25 @@ UNNAMED = "unnamed"
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Control characters, lone surrogates, line and paragraph separators.
 _UNSHOWN = ("Cc", "Cs", "Zl", "Zp")
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """An uploaded file. Its content is stored by `sha256`, once for all users who have it.
+
+    `content_type` is detected from the content; `size` is in bytes. `width` and `height` (pixels)
+    are those of an image, if its header has them.
+    """
+
+    num: int
+    id: str
+    user_id: str
+    filename: str
+    content_type: str
+    size: int
+    sha256: bytes
+    width: int | None = None
+    height: int | None = None
+    created_us: int
 
 
 class MediaView(msgspec.Struct, frozen=True, kw_only=True):

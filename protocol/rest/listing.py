@@ -16,9 +16,11 @@ import msgspec
 
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
+from protocol.device.refusals import StoredRejection
+from protocol.media.media import Media
 from protocol.people.access import ApiKey
 from protocol.people.people import AuditEntry, Session
-from protocol.records import Device, Feed, Media, StoredRejection
+from protocol.records import Device, Feed
 from protocol.schedule.schedules import Occurrence, Schedule
 from protocol.shop.shop import Order, Product
 from protocol.webhook.deliveries import Webhook, WebhookDelivery

@@ -9,19 +9,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.device.alarms import AT_ONCE, AlarmRule
+from protocol.device.refusals import StoredRejection
 from protocol.device.topics import DEVICE_CODE, FEED_KEY
 from protocol.device.values import Kind, Value
 from protocol.errors import Reason
 from protocol.events import DeviceView, device_view
-from protocol.records import (
-    RETAIN_DAYS_MAX,
-    Device,
-    Feed,
-    Flood,
-    StoredReading,
-    StoredRejection,
-    User,
-)
+from protocol.people.user import User
+from protocol.records import RETAIN_DAYS_MAX, Device, Feed, Flood, StoredReading
 from protocol.times import format_us, shown_us
 from protocol.views import view_of
 

@@ -7,8 +7,7 @@ import pytest
 import trio
 
 from protocol.errors import Conflict
-from protocol.media.media import Tally
-from protocol.records import Media
+from protocol.media.media import Media, Tally
 from protocol.rest.listing import MEDIA
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_schedule

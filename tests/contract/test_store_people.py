@@ -9,7 +9,7 @@ import trio
 
 from protocol.errors import Conflict
 from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
-from protocol.records import User
+from protocol.people.user import User
 from protocol.rest.listing import AUDIT, SESSIONS
 from tests.contract.test_store import Home
 from tests.support.lists import items

@@ -8,9 +8,10 @@ import pytest
 
 from actors.ingest.rejections import rejection
 from protocol.device.payloads import parse_ack
+from protocol.device.refusals import NotKept
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason, Refusal
-from protocol.records import AckChange, NotKept, Origin, Rejection, WriteUnit
+from protocol.records import AckChange, Origin, Rejection, WriteUnit
 from protocol.rest.listing import REJECTIONS
 from tests.contract.test_store import Home
 from tests.support.lists import items

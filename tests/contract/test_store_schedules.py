@@ -9,7 +9,8 @@ import pytest
 from actors.ports.time import Claimed
 from protocol.device.commands import Command, CommandAck
 from protocol.errors import Conflict
-from protocol.records import AckChange, Media
+from protocol.media.media import Media
+from protocol.records import AckChange
 from protocol.rest.listing import COMMANDS, OCCURRENCES, SCHEDULES
 from protocol.schedule.schedules import Due, Occurrence, Schedule, missed, triggered
 from tests.contract.test_store import KEY, Home, of

@@ -13,7 +13,8 @@ from actors.ingest import writer as writers
 from actors.ports.store import FeedPage
 from actors.service import Service
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
-from protocol.records import Feed, StoredReading, StoredRejection
+from protocol.device.refusals import StoredRejection
+from protocol.records import Feed, StoredReading
 from protocol.rest.listing import REJECTIONS
 from protocol.times import format_us
 from tests.simulation.broken import Broken

@@ -30,7 +30,7 @@ from actors.ingest.rates import RateSettings
 from actors.ports.broker import Delivery
 from actors.pulse import Pulse
 from actors.service import Service
-from protocol.records import Media
+from protocol.media.media import Media
 from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken
 from tests.simulation.clock import VirtualClock

@@ -8,16 +8,8 @@ from actors.ingest.decoding import decode
 from protocol.device.alarms import Alarm
 from protocol.device.topics import parse_topic
 from protocol.messages import FromDevice
-from protocol.records import (
-    Device,
-    DeviceState,
-    Feed,
-    LoadedDevice,
-    MqttLogin,
-    Origin,
-    SharedFeeds,
-    User,
-)
+from protocol.people.user import User
+from protocol.records import Device, DeviceState, Feed, LoadedDevice, MqttLogin, Origin, SharedFeeds
 
 NOW = 1_790_000_000_000_000
 SECOND = 1_000_000

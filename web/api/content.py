@@ -9,7 +9,7 @@ from quart.wrappers.response import ResponseBody
 
 from actors.ports.media import MediaFiles
 from protocol.errors import Forbidden, NotFound
-from protocol.records import Media
+from protocol.media.media import Media
 from web.api.media import media_of
 from web.http.context import Call
 from web.http.disposition import named

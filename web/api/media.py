@@ -7,8 +7,7 @@ from msgspec import Meta
 
 from actors.media import library
 from protocol.errors import Busy, NotFound
-from protocol.media.media import MediaStats, MediaView, first_day_us, media_stats, media_view
-from protocol.records import Media
+from protocol.media.media import Media, MediaStats, MediaView, first_day_us, media_stats, media_view
 from protocol.rest.listing import MEDIA
 from protocol.rest.resources import Page
 from web.http.context import Call

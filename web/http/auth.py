@@ -16,7 +16,7 @@ from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid
 from protocol.people.access import USED_EVERY_S, ApiKey, is_key, kept_of
 from protocol.people.people import TICKET_S, Session
-from protocol.records import User
+from protocol.people.user import User
 from protocol.times import LAST_US, SECOND_US
 from web.http.addresses import Addresses
 from web.http.failed_auth import FailedAuth

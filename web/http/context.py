@@ -10,7 +10,7 @@ from quart import Request
 
 from actors.service import Service
 from protocol.errors import Forbidden
-from protocol.records import User
+from protocol.people.user import User
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
 from web.http.addresses import Addresses, Network
 from web.http.auth import Auth, Principal

@@ -7,7 +7,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import http_date, parse_date, parse_etags
 
 from protocol.errors import NoSuchRange
-from protocol.records import Media
+from protocol.media.media import Media
 from protocol.times import SECOND_US
 
 # Nineteen digits reach beyond any file.

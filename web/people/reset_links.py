@@ -5,7 +5,7 @@ from urllib.parse import quote
 from actors.ports.ids import Ids
 from actors.ports.store import Store
 from protocol.people.access import RESET_S, kept_of
-from protocol.records import User
+from protocol.people.user import User
 from protocol.times import SECOND_US
 
 

@@ -8,7 +8,7 @@ from protocol import codec
 from protocol.errors import Unauthorized
 from protocol.people.networks import network_of
 from protocol.people.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
-from protocol.records import User
+from protocol.people.user import User
 from protocol.rest.resources import Token
 from protocol.times import SECOND_US
 from web.http.auth import COOKIE

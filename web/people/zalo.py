@@ -6,7 +6,7 @@ from quart import Response
 
 from actors.ports.identity import Identity, IdentityProvider
 from protocol.errors import Conflict, Forbidden, Unauthorized
-from protocol.records import User
+from protocol.people.user import User
 from protocol.rest.resources import Token, ZaloCode
 from web.http.context import Call
 from web.http.operation import Auth, Json

@@ -7,7 +7,7 @@ from actors.adapters.postgres.tables import API_KEYS, USERS
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
 from protocol.people.access import KEYS_MAX, ApiKey
-from protocol.records import User
+from protocol.people.user import User
 
 
 async def add_api_key(connection: Any, new: ApiKey) -> ApiKey:

@@ -5,8 +5,7 @@ from typing import Any
 from actors.adapters.postgres.tables import MEDIA
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
-from protocol.media.media import MediaCounts, Tally
-from protocol.records import Media
+from protocol.media.media import Media, MediaCounts, Tally
 
 # What may still need media: the words of the conflict, and a query that gives true for its id ($1).
 # Whatever noun comes to refer to media adds its line here.

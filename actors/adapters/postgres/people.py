@@ -17,7 +17,7 @@ from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict, Unavailable
 from protocol.people.people import AuditEntry
-from protocol.records import User
+from protocol.people.user import User
 
 CHANNEL = "roost_people"
 ANSWER_WITHIN_S = 3.0

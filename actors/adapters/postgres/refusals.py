@@ -6,7 +6,8 @@ from typing import Any
 from actors.adapters.postgres import history_deletion
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
-from protocol.records import REFUSAL_ROW_BYTES, AckChange, NotKept, WriteUnit
+from protocol.device.refusals import REFUSAL_ROW_BYTES, NotKept
+from protocol.records import AckChange, WriteUnit
 
 DELETED_AT_ONCE = 10_000
 

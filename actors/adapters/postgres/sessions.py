@@ -7,7 +7,7 @@ from actors.adapters.postgres.people import CHANNEL
 from actors.adapters.postgres.tables import SESSIONS, USERS
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.people.people import SESSIONS_MAX, Session
-from protocol.records import User
+from protocol.people.user import User
 
 
 async def add_session(connection: Any, new: Session, password_hash: str | None) -> bool:

@@ -9,9 +9,12 @@ from protocol.dead_letters import DeadLetter
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
 from protocol.device.listeners import Listener
+from protocol.device.refusals import StoredRejection
+from protocol.media.media import Media
 from protocol.people.access import ApiKey
 from protocol.people.people import AuditEntry, Session
-from protocol.records import Device, Feed, Media, MqttLogin, StoredRejection, User
+from protocol.people.user import User
+from protocol.records import Device, Feed, MqttLogin
 from protocol.schedule.schedules import Occurrence, Schedule
 from protocol.shop.shop import Order, Product
 from protocol.webhook.deliveries import Webhook, WebhookDelivery

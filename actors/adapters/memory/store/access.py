@@ -6,7 +6,7 @@ from actors.adapters.memory.store.people import PeopleTables
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.people.access import KEYS_MAX, ApiKey
-from protocol.records import User
+from protocol.people.user import User
 
 
 class AccessTables(PeopleTables):

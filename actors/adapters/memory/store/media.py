@@ -10,8 +10,7 @@ import trio
 from actors.adapters.memory.store.tables import Tables
 from actors.runtime.clock import WallClock
 from protocol.errors import Busy, Conflict, NotFound
-from protocol.media.media import MediaCounts, Tally, day_of
-from protocol.records import Media
+from protocol.media.media import Media, MediaCounts, Tally, day_of
 
 
 class MediaTables(Tables):

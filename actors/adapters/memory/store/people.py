@@ -11,7 +11,7 @@ from actors.adapters.memory.store.tables import Tables, is_rolled_back
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.people.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session
-from protocol.records import User
+from protocol.people.user import User
 from protocol.times import SECOND_US
 
 

@@ -4,14 +4,8 @@ from collections.abc import Iterable
 
 from actors.adapters.memory.store.tables import Tables
 from actors.runtime.clock import WallClock
-from protocol.records import (
-    REFUSAL_ROW_BYTES,
-    AckChange,
-    NotKept,
-    Rejection,
-    StoredRejection,
-    WriteUnit,
-)
+from protocol.device.refusals import REFUSAL_ROW_BYTES, NotKept, StoredRejection
+from protocol.records import AckChange, Rejection, WriteUnit
 
 
 class RefusalTables(Tables):

@@ -12,7 +12,8 @@ from actors.runtime.clock import WallClock
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.device import commands
 from protocol.errors import Conflict
-from protocol.records import OFFLINE, Media
+from protocol.media.media import Media
+from protocol.records import OFFLINE
 from protocol.rest.bounds import check_room
 from protocol.schedule.schedules import CANCELLED, KEPT_DAYS, PENDING, Due, Occurrence, Schedule
 from protocol.times import SECOND_US

@@ -11,7 +11,7 @@ from actors.adapters.memory.clocks import PlainHasher
 from protocol.errors import Unauthorized
 from protocol.people.access import is_key
 from protocol.people.people import Session
-from protocol.records import User
+from protocol.people.user import User
 from protocol.times import SECOND_US, format_us
 from tests.simulation.asgi import open_socket
 from tests.unit.site import ACCOUNT, Site
