@@ -25,6 +25,7 @@ class Client:
     """What it knows of retained topics; it hears nothing until it has subscribed."""
 
     def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
         self.place = listeners.live_prefix(user_id) + "/"
         self.knows: dict[str, bytes] | None = None
 
@@ -97,10 +98,11 @@ class Listeners:
             if client.knows is not None and topic.startswith(client.place):
                 client.knows[topic] = payload
 
-    def _pictures(self) -> list[dict[str, bytes]]:
-        """What is retained, and what each client knows."""
-        clients = [client.knows for client in self._clients if client.knows is not None]
-        return [self._world.broker.kept, *clients]
+    def _pictures(self, person: Person) -> list[dict[str, bytes]]:
+        """What is retained, and what each client of theirs knows."""
+        mine = [client for client in self._clients if client.user_id == person.id]
+        known = [client.knows for client in mine if client.knows is not None]
+        return [self._world.broker.kept, *known]
 
     def check_heard(self) -> None:
         """Everybody has said something by now: a reading and a state went out."""
@@ -115,7 +117,7 @@ class Listeners:
                 await self._check(person, device)
             there = {listeners.status_topic(person.id, device.code) for device in devices}
             there |= {listeners.discovery_topic(person.id, device.code) for device in devices}
-            for knows in self._pictures():
+            for knows in self._pictures(person):
                 mine = {t for t in knows if t.startswith(listeners.live_prefix(person.id) + "/")}
                 known = {topic for topic in mine if knows[topic] and "/feeds/" not in topic}
                 if extra := known - there:
@@ -127,7 +129,7 @@ class Listeners:
         documents = listeners.discovery_topic(person.id, device.code)
         feeds = await self._world.store.feeds(person.id, 1_000, 0)
         mine = {f"feed_{f.key}" for f in feeds if f.enabled and f.device_id in (None, device.id)}
-        for knows in self._pictures():
+        for knows in self._pictures(person):
             if knows.get(topic) != stored:
                 told = f"{knows.get(topic)!r}, stored is {stored!r}"
                 raise Broken("I3", f"listeners know of {device.code}: {told}")
