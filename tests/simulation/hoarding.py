@@ -14,6 +14,7 @@ import trio
 from protocol.times import SECOND_US, format_us
 from tests.simulation.broken import Broken
 from tests.simulation.clock import START_US
+from tests.simulation.doors import LISTENER_CLIENTS, DoorLogins
 from tests.simulation.person import Person, Refused
 from tests.simulation.plan import HOARDERS, AnyStep, Hoard, Shed
 from tests.simulation.receiver import ADDRESS
@@ -171,6 +172,9 @@ class Hoarding:
         await self._fill_all(FEW)  # what was deleted counts no more
         await self._empty_all()
         await self._check_dashboards()
+        if self._world.broker.habits.partitions:  # else it is no broker of ours
+            for owner in HOARDERS:
+                await self._check_clients(owner)
 
     async def _fill_all(self, nouns: Iterable[str]) -> None:
         for noun in nouns:
@@ -236,6 +240,26 @@ class Hoarding:
             for mine in screens.values():
                 _check_open(mine[1:])
             nursery.cancel_scope.cancel()
+
+    async def _check_clients(self, owner: str) -> None:
+        """A listener's client that is one too many stays out until another is gone for good."""
+        username = await self._world.listeners.register(owner)
+        logins, clients = (await self._world.serving()).logins, self._world.broker.clients
+        assert isinstance(logins, DoorLogins)
+
+        async def comes_in(n: int) -> bool:
+            return await logins.log_in(username, f"{username}-{n}", is_clean=n % 2 == 0)
+
+        if not all([await comes_in(n) for n in range(LISTENER_CLIENTS)]):
+            raise Broken("I5", f"a client of {owner}'s listener is refused too early")
+        clients.leave(f"{username}-1")  # its session is kept, and it may come back
+        await self._world.advance(2 * SOON_S)
+        if await comes_in(LISTENER_CLIENTS):
+            raise Broken("I5", f"{owner}'s listener has more than {LISTENER_CLIENTS} clients")
+        clients.leave(f"{username}-0")
+        await self._world.advance(2 * SOON_S)
+        if not await comes_in(LISTENER_CLIENTS):
+            raise Broken("I5", f"a client of {owner}'s listener that is gone counts still")
 
 
 async def _watch(screen: Screen, scope: trio.CancelScope) -> None:

@@ -1,10 +1,13 @@
 """Mistakes about how much one may have (`planted.py`)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
+import trio
+
 from actors.adapters.memory.store.store import MemoryStore
+from actors.adapters.nats.client_ids import ClientIds
 from protocol.rest.bounds import check_room
 from protocol.schedule.schedules import Schedule
 from protocol.webhook.deliveries import Webhook
@@ -37,3 +40,16 @@ def others_count(patch: Patch) -> None:
         return await add(self, webhook, most)
 
     patch.setattr(MemoryStore, "add_webhook", mistaken)
+
+
+@plant("a listener has as many clients as it likes")
+def clients_unbounded(patch: Patch) -> None:
+    patch.setattr(ClientIds, "admits", lambda self, username, client_id: True)
+
+
+@plant("a client of a listener that is gone counts for ever")
+def clients_for_ever(patch: Patch) -> None:
+    async def mistaken(self: ClientIds, logins: Iterable[tuple[str, str]]) -> None:
+        await trio.lowlevel.checkpoint()
+
+    patch.setattr(ClientIds, "make_room", mistaken)

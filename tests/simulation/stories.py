@@ -113,6 +113,8 @@ OVERTAKEN = (fault(5.1, "overtaken in a commit"), *readings(5.2, 10, 0.3))
 # The store is away for so long that no canary passes. Something is owed meanwhile.
 OUTAGE = (fault(5.0, "outage", 10.0), *readings(6.0, 5, 0.1), *readings(160.0, 1, 1.0, first=9))
 
+HOARDS = [Hoard(at_s=5.0, owner=owner, noun="webhooks", many=3) for owner in HOARDERS]
+
 STORIES: dict[str, Plan] = {
     # Several processes, and epochs
     "fencing off": story(*LEADER_HANGS, many=2),
@@ -207,14 +209,14 @@ STORIES: dict[str, Plan] = {
         Visit(at_s=5.0, owner="ada", lasts_s=5.0),
         fault(8.0, "call after", target="delete_sessions"),
     ),
-    "the bound of one user counts what another has": story(
-        *[Hoard(at_s=5.0, owner=owner, noun="webhooks", many=3) for owner in HOARDERS]
-    ),
+    "the bound of one user counts what another has": story(*HOARDS),
     "what was deleted counts against its share": story(
         Hoard(at_s=5.0, owner="max", noun="schedules", many=6),
         Shed(at_s=8.0, owner="max", noun="schedules", many=3),
         Hoard(at_s=11.0, owner="max", noun="schedules", many=3),
     ),
+    "a listener has as many clients as it likes": story(*HOARDS),
+    "a client of a listener that is gone counts for ever": story(*HOARDS),
     "a bucket holds a fifth of a second": story(Flood(at_s=5.0, many=300, every_s=0.005)),
     # Time, and failures that stay with what failed
     "misfire rules are ignored": story(
