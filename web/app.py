@@ -11,7 +11,7 @@ from actors.ports.ids import Hasher
 from actors.service import Service
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unstorable
-from protocol.rest.resources import ProblemView
+from protocol.rest.shapes import ProblemView
 from web.api import (
     alarms,
     commands,

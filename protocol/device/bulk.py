@@ -10,9 +10,9 @@ from itertools import islice
 
 import msgspec
 
+from protocol.device.views import NewDevice
 from protocol.errors import Invalid, Malformed
 from protocol.rest.csv_rows import BoundedRows
-from protocol.rest.resources import NewDevice
 
 ROWS_MAX = 1_000
 # A code has up to 64 characters, a name 200; each may be a quote, which CSV doubles.

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from protocol.rest.resources import Id, Name, Password, Time
+from protocol.people.views import Password
+from protocol.rest.shapes import Id, Name, Time
 from protocol.views import view_of
 
 KEY_PREFIX = "roost_"

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from protocol.rest.resources import Id
+from protocol.rest.shapes import Id
 from protocol.times import format_us
 from protocol.views import view_of
 

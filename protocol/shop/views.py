@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.rest.resources import Id, Name
+from protocol.rest.shapes import Id, Name
 from protocol.shop.shop import (
     ITEMS_MAX,
     QUANTITY_MAX,

@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from protocol.errors import RoostError, SettingsError, Unavailable, in_words
-from protocol.rest.resources import Readiness
+from protocol.rest.shapes import Readiness
 from protocol.times import SECOND_US, format_us
 from roost.fleet.device import Access
 

@@ -146,7 +146,7 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
 
 
 def nearly_a_body(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects that are nearly a Struct of `protocol.rest.resources`."""
+    """Objects that are nearly a body of that kind."""
     names = [field.encode_name for field in msgspec.structs.fields(kind)]
     return nearly({name: BODY_FIELDS[name] for name in names})
 

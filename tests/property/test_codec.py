@@ -8,19 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol import codec
+from protocol.device.feed_views import FeedChange, NewFeed
+from protocol.device.views import DeviceChange, NewDevice
 from protocol.errors import BadPayload, Invalid, Malformed, Problem
-from protocol.rest import resources
+from protocol.people.views import Credentials, NewUser, UserChange
 from tests.property.outcomes import outcome
 from tests.property.strategies import any_bytes, finite, nearly_a_body, written
 
 BODIES: list[Any] = [
-    resources.Credentials,
-    resources.NewUser,
-    resources.UserChange,
-    resources.NewDevice,
-    resources.DeviceChange,
-    resources.NewFeed,
-    resources.FeedChange,
+    *(Credentials, NewUser, UserChange),
+    *(NewDevice, DeviceChange),
+    *(NewFeed, FeedChange),
 ]
 
 texts = st.text()

@@ -5,7 +5,7 @@ from typing import Literal
 from protocol.device.alarms import AlarmView, Severity, alarm_view
 from protocol.errors import NotFound
 from protocol.rest.listing import ALARMS
-from protocol.rest.resources import Id, Page
+from protocol.rest.shapes import Id, Page
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of
 from web.http.operation import Json

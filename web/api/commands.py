@@ -16,7 +16,7 @@ from protocol.device.commands import (
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.rest.listing import COMMANDS
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from protocol.times import SECOND_US
 from web.api.devices import device_of
 from web.http.context import Call

@@ -12,21 +12,21 @@ from actors.access.mqtt_credentials import client_id_of, new_login
 from protocol.device.bulk import credentials_csv, read_devices
 from protocol.device.recent_messages import SeenView, seen_view
 from protocol.device.topics import prefix
-from protocol.errors import NotFound, NotTaken
-from protocol.records import Device, MqttLogin
-from protocol.rest.listing import DEVICES
-from protocol.rest.resources import (
-    AccountView,
+from protocol.device.views import (
     DeviceChange,
     DeviceCreated,
     DeviceResource,
     MqttAccess,
     NewCredentials,
     NewDevice,
-    Page,
     device_created,
     device_resource,
 )
+from protocol.errors import NotFound, NotTaken
+from protocol.people.views import AccountView
+from protocol.records import Device, MqttLogin
+from protocol.rest.listing import DEVICES
+from protocol.rest.shapes import Page
 from protocol.times import format_us
 from protocol.views import given_in
 from web.http.context import Call

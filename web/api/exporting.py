@@ -11,8 +11,8 @@ from quart import Request, Response
 
 from actors.ports.store import FeedPage
 from protocol import codec
+from protocol.device.feed_views import ReadingView, reading_view
 from protocol.records import Feed, StoredReading
-from protocol.rest.resources import ReadingView, reading_view
 from web.http.context import Call
 from web.http.disposition import attachment
 from web.http.openapi import CSV, LINES

@@ -4,12 +4,13 @@ import math
 
 import msgspec
 
+from protocol.device.feed_views import FeedChange, FeedView, NewFeed, feed_view
 from protocol.device.values import Kind
 from protocol.errors import Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.records import Feed
 from protocol.rest.listing import FEEDS
-from protocol.rest.resources import FeedChange, FeedView, Id, NewFeed, Page, feed_view
+from protocol.rest.shapes import Id, Page
 from protocol.views import given_in
 from web.api.devices import device_of
 from web.http.context import Call

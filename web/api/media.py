@@ -9,7 +9,7 @@ from actors.media import library
 from protocol.errors import Busy, NotFound
 from protocol.media.media import Media, MediaStats, MediaView, first_day_us, media_stats, media_view
 from protocol.rest.listing import MEDIA
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
 from web.http.operation import Json, Upload

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from protocol.errors import Invalid, NotFound
 from protocol.rest.listing import ORDERS
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from protocol.schedule.civil import zone_names, zone_of
 from protocol.shop.shop import CANCELLED, OrderDay, OrderSums, WantedItem, is_for
 from protocol.shop.views import (

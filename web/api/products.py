@@ -6,7 +6,7 @@ import msgspec
 
 from protocol.errors import Invalid, NotFound, Outdated
 from protocol.rest.listing import PRODUCTS
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from protocol.shop.shop import Product
 from protocol.shop.views import (
     NewProduct,

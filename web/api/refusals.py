@@ -5,10 +5,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from protocol.device.views import RejectionView, rejection_view
 from protocol.errors import NotFound
 from protocol.ids import is_uuid
 from protocol.rest.listing import REJECTIONS
-from protocol.rest.resources import Deleted, Id, Page, RejectionView, Time, rejection_view
+from protocol.rest.shapes import Deleted, Id, Page, Time
 from web.api.values import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id

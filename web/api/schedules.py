@@ -10,7 +10,7 @@ import msgspec
 from protocol.errors import BadRecurrence, Invalid, NotFound
 from protocol.ids import is_uuid
 from protocol.rest.listing import OCCURRENCES, SCHEDULES
-from protocol.rest.resources import Id, Page
+from protocol.rest.shapes import Id, Page
 from protocol.schedule.recurrence import recurrence, upcoming
 from protocol.schedule.schedules import (
     STATES,

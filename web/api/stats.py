@@ -6,7 +6,7 @@ from protocol.errors import Invalid
 from protocol.media.media import first_day_us, media_stats
 from protocol.rest import charts
 from protocol.rest.charts import DAY_US
-from protocol.rest.resources import Time
+from protocol.rest.shapes import Time
 from protocol.rest.stats import DashboardStats, ReadingStats, point_view, schedule_stats
 from protocol.shop.views import day_view, stock_view, sums_view
 from protocol.times import FIRST_US, SECOND_US, format_us

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta
 from quart import Response
 
 from actors.ports.store import FeedPage
+from protocol.device.feed_views import LatestView, ReadingView, latest_view, reading_view
 from protocol.errors import Invalid, NotTaken
 from protocol.ids import is_uuid
 from protocol.records import Feed
@@ -20,17 +21,7 @@ from protocol.rest import charts
 from protocol.rest.charts import POINTS_MAX, Bucket
 from protocol.rest.importing import ImportView, read_csv
 from protocol.rest.listing import FEEDS
-from protocol.rest.resources import (
-    Deleted,
-    Id,
-    LatestView,
-    Limit,
-    Page,
-    ReadingView,
-    Time,
-    latest_view,
-    reading_view,
-)
+from protocol.rest.shapes import Deleted, Id, Limit, Page, Time
 from protocol.times import FIRST_US, LAST_US, format_us, parse_rfc3339
 from web.api.exporting import exported, wanted_kind
 from web.api.feeds import feed_of

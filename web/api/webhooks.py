@@ -6,7 +6,7 @@ import msgspec
 
 from protocol.errors import Invalid, NotFound
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from protocol.views import given_in
 from protocol.webhook.deliveries import (
     DEAD,

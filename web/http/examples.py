@@ -3,18 +3,11 @@
 from typing import Any
 
 from protocol.device.commands import NewCommand
+from protocol.device.feed_views import FeedChange, NewFeed
 from protocol.device.listeners import NewListener
+from protocol.device.views import DeviceChange, NewDevice
 from protocol.people.access import NewApiKey, PasswordReset, ResetAsked
-from protocol.rest.resources import (
-    Credentials,
-    DeviceChange,
-    FeedChange,
-    NewDevice,
-    NewFeed,
-    NewUser,
-    UserChange,
-    ZaloCode,
-)
+from protocol.people.views import Credentials, NewUser, UserChange, ZaloCode
 from protocol.schedule.schedules import NewSchedule, ScheduleChange
 from protocol.shop.views import NewOrder, NewProduct, OrderChange, ProductChange
 from protocol.webhook.views import NewWebhook, WebhookChange

@@ -16,7 +16,7 @@ from protocol.dead_letters import reason_of
 from protocol.errors import Invalid
 from protocol.ids import is_uuid
 from protocol.rest.listing import Kind, Listing, ListOf, UnreadableRow
-from protocol.rest.resources import Limit, Page
+from protocol.rest.shapes import Limit, Page
 from web.http.context import Call
 from web.http.cursors import NUMBER_MAX, cursor_of, place_in
 

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import msgspec
 
 from protocol.media.types import TAKEN, WORDS
-from protocol.rest.resources import ProblemView
+from protocol.rest.shapes import ProblemView
 from web.http.examples import EXAMPLES
 from web.http.operation import (
     Auth,

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from actors.runtime.isolation import Failed, attempt_now
 from protocol.dead_letters import reason_of
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from web.http.cursors import cursor_of
 
 log = structlog.get_logger("roost.web")

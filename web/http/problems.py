@@ -16,7 +16,7 @@ from protocol.errors import (
     Unstorable,
     in_words,
 )
-from protocol.rest.resources import ProblemView
+from protocol.rest.shapes import ProblemView
 
 log = structlog.get_logger("roost.web")
 

@@ -29,7 +29,7 @@ from protocol.errors import (
 )
 from protocol.ids import is_uuid
 from protocol.people.access import WRITE, ApiKey
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from web.http.connections import known
 from web.http.context import Call, Context
 from web.http.operation import Auth, Json, Operation

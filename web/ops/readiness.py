@@ -11,7 +11,7 @@
 import trio
 
 from actors.service import Service
-from protocol.rest.resources import Readiness
+from protocol.rest.shapes import Readiness
 from web.ops.database_look import OK, DatabaseLook
 
 # A commit that waits for longer than this is an operator's business.

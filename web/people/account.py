@@ -11,7 +11,7 @@ from quart import Response
 from protocol import codec
 from protocol.errors import Forbidden, Invalid, TooLarge, Unauthorized
 from protocol.people.user import User
-from protocol.rest.resources import Credentials, NewUser, Token, UserChange, UserView, user_view
+from protocol.people.views import Credentials, NewUser, Token, UserChange, UserView, user_view
 from web.http.context import Call
 from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag

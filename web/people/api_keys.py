@@ -14,7 +14,7 @@ from protocol.people.access import (
     new_key,
 )
 from protocol.rest.listing import API_KEYS
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from web.api.values import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed

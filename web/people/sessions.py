@@ -5,7 +5,7 @@ from quart import Response
 from protocol.errors import NotFound
 from protocol.people.people import Action, AuditView, SessionView, Ticket, audit_view, session_view
 from protocol.rest.listing import AUDIT, SESSIONS
-from protocol.rest.resources import Page
+from protocol.rest.shapes import Page
 from web.http.auth import COOKIE
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed

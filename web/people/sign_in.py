@@ -9,7 +9,7 @@ from protocol.errors import Unauthorized
 from protocol.people.networks import network_of
 from protocol.people.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
 from protocol.people.user import User
-from protocol.rest.resources import Token
+from protocol.people.views import Token
 from protocol.times import SECOND_US
 from web.http.auth import COOKIE
 from web.http.context import Call

@@ -7,7 +7,7 @@ from quart import Response
 from actors.ports.identity import Identity, IdentityProvider
 from protocol.errors import Conflict, Forbidden, Unauthorized
 from protocol.people.user import User
-from protocol.rest.resources import Token, ZaloCode
+from protocol.people.views import Token, ZaloCode
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api

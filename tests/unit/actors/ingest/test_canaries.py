@@ -11,7 +11,7 @@ from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.ingest.canaries import EVERY_S, LATE_S, Canaries, canary_topics
 from actors.ports.broker import Publication
 from protocol.device.topics import Kind, parse_topic, partition
-from protocol.rest.resources import Readiness
+from protocol.rest.shapes import Readiness
 from tests.simulation.running import simulate
 from tests.simulation.world import World
 from web.ops.readiness import assess

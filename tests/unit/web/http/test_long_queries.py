@@ -8,8 +8,8 @@ import trio
 import trio.testing
 
 from actors.adapters.postgres.store import READING_CONNECTIONS
+from protocol.device.feed_views import ReadingView
 from protocol.rest.charts import Bucket
-from protocol.rest.resources import ReadingView
 from protocol.schedule.civil import MINUTE_US
 from tests.unit.makers import NOW
 from tests.unit.site import Site, open_site
