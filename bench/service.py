@@ -21,19 +21,9 @@ import trio
 
 from roost.embedded.postgres import EmbeddedPostgres
 from roost.settings import free_port
+from tests.support.mosquitto import configure
 
 PASSWORD = "measure-it-well"
-MOSQUITTO = """\
-listener {port} 127.0.0.1
-password_file {folder}/passwords
-allow_anonymous false
-max_queued_messages 1000000
-max_inflight_messages 1000
-persistence true
-persistence_location {folder}/
-autosave_interval 5
-user root
-"""
 
 
 class Service:
@@ -121,9 +111,7 @@ def on_mosquitto(*options: str) -> Iterator[Service]:
 
 def _mosquitto(folder: Path, port: int) -> "subprocess.Popen[bytes]":
     """With the settings that README asks for, and nothing else changed."""
-    passwords, config = folder / "passwords", folder / "mosquitto.conf"
-    subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "roost", PASSWORD], check=True)
-    config.write_text(MOSQUITTO.format(port=port, folder=folder))
+    config = configure(folder, port, PASSWORD)
     process = subprocess.Popen(["mosquitto", "-c", config], stderr=subprocess.DEVNULL)
     until_s = time.monotonic() + 10
     while True:

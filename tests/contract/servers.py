@@ -18,18 +18,8 @@ from roost.settings import free_port
 from tests.conftest import needs
 from tests.contract.habits import MOSQUITTO_5
 from tests.support import wire
+from tests.support.mosquitto import configure
 
-MOSQUITTO = """\
-listener {port} 127.0.0.1
-password_file {folder}/passwords
-allow_anonymous false
-max_queued_messages 1000000
-max_inflight_messages 1000
-persistence true
-persistence_location {folder}/
-autosave_interval {autosave_s}
-user root
-"""
 _numbers = itertools.count()
 
 
@@ -49,17 +39,15 @@ class Mosquitto:
     """A Mosquitto with the settings that lose nothing (its defaults do)."""
 
     def __init__(self, folder: Path, autosave_s: int) -> None:
-        self._exe, passwd = needs("mosquitto"), needs("mosquitto_passwd")
+        self._exe = needs("mosquitto")
+        needs("mosquitto_passwd")
         self._folder = folder
         port = free_port("127.0.0.1")
         self.address = Address("127.0.0.1", port, "roost", "pw")
-        login = [str(folder / "passwords"), "roost", "pw"]
-        subprocess.run([passwd, "-c", "-b", *login], check=True)
-        config = MOSQUITTO.format(port=port, folder=folder, autosave_s=autosave_s)
-        (folder / "mosquitto.conf").write_text(config)
+        self._config = configure(folder, port, "pw", autosave_s)
 
     async def start(self) -> "subprocess.Popen[bytes]":
-        command: list[str | Path] = [self._exe, "-c", self._folder / "mosquitto.conf"]
+        command: list[str | Path] = [self._exe, "-c", self._config]
         process = await child.spawn(command, self._folder / "log")
         with trio.fail_after(10):
             while True:
