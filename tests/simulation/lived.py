@@ -13,7 +13,7 @@ import msgspec
 
 from tests.simulation import tally
 from tests.simulation.drawing import draw
-from tests.simulation.running import Outcome, run
+from tests.simulation.running import Outcome, no_collections, run
 from tests.simulation.stories import STORIES
 
 # The seed that found a mistake the last time, by its name.
@@ -34,13 +34,16 @@ _lives: dict[int, Lived] = {}
 
 def life_of(seed: int) -> Lived:
     """The life of a seed, as it was or as it is now."""
-    lived = _lives.get(seed)
-    if lived is None:
-        outcome = run(draw(seed))
-        failed = None if outcome.error is None else outcome
-        lived = _lives[seed] = Lived(outcome.world.trace.fired, outcome.world.trace.digest, failed)
-        tally.fired.update(lived.fired)
-    return lived
+    if seed not in _lives:
+        with no_collections():  # until its world is gone: garbage is looked through once
+            _lives[seed] = _lived(run(draw(seed)))
+        tally.fired.update(_lives[seed].fired)
+    return _lives[seed]
+
+
+def _lived(outcome: Outcome) -> Lived:
+    trace = outcome.world.trace
+    return Lived(trace.fired, trace.digest, None if outcome.error is None else outcome)
 
 
 def seed_of(item: object) -> int | None:
