@@ -15,7 +15,6 @@ from typing import Any
 import trio
 
 from actors.access.session_sweep import SessionSweep
-from actors.access.sessions import Sessions
 from actors.changes import Changes
 from actors.device.registry import IDLE_S, Devices
 from actors.device.timer import DeviceTimer
@@ -40,6 +39,7 @@ from actors.wiring.draining import Draining
 from actors.wiring.effects import DeviceEffects
 from actors.wiring.entrance import Entrance
 from actors.wiring.lead_changes import LeadChanges
+from actors.wiring.notifications import following
 from actors.wiring.second_tries import SecondTries
 from protocol.device.commands import Command
 from protocol.events import CommandChanged
@@ -68,12 +68,12 @@ class Service:
         self.supervisor = Supervisor(nursery, ports.clock, ports.rng)
         self._make_counters(ports, bounds)
         self._make_lead_and_writer(ports, pulse)
-        self._make_access(ports, look_again_s)
+        self._make_access(ports)
         self._make_actors(ports, on_step, idle_s)
         self._make_timed_work(ports, look_again_s)
         self._effects.connect(self.users, self.scheduler, self.device_timer)
         self._make_entrance(ports, pulse, bounds)
-        self._make_followers(ports)
+        self._make_followers(ports, pulse, look_again_s)
         self._make_changes(ports)
 
     def _take(self, ports: Ports) -> None:
@@ -109,8 +109,8 @@ class Service:
         self.writer = Writer(ports.store, ports.ids, self.counters, ports.rng)
         self._written = Written(self.writer)
 
-    def _make_access(self, ports: Ports, look_again_s: float) -> None:
-        """Listeners over MQTT, and who is signed in."""
+    def _make_access(self, ports: Ports) -> None:
+        """Listeners over MQTT."""
         leadership = self.leadership
         self.mqtt_relay = MqttRelay(
             ports.store,
@@ -124,13 +124,6 @@ class Service:
         )
         ports.logins.watch(self.mqtt_relay.arrived)
         self.session_sweep = SessionSweep(ports.store, ports.logins)
-        self.sessions = Sessions(
-            ports.store,
-            look_again_s / 2,
-            self.mqtt_relay.changed,
-            self.mqtt_relay.overwritten,
-            self.mqtt_relay.republish,
-        )
 
     def _make_actors(
         self, ports: Ports, on_step: Callable[[str, Any], None] | None, idle_s: float
@@ -201,8 +194,15 @@ class Service:
         self.canaries, self.retained = entrance.canaries, entrance.retained
         self.own_sessions, self.gateway = entrance.own_sessions, entrance.gateway
 
-    def _make_followers(self, ports: Ports) -> None:
-        """Who hears of commits, of changes of the lead, and of the end."""
+    def _make_followers(self, ports: Ports, pulse: Pulse, look_again_s: float) -> None:
+        """Who hears of what other processes do, of commits, of changes of the lead, of the end."""
+        self.sessions = following(
+            ports.store,
+            look_again_s / 2,
+            self.mqtt_relay,
+            self.devices,
+            is_alone=pulse.is_alone,
+        )
         self.commits = Commits(
             self.gateway, self.refusals, self.scheduler, self.devices, self.leadership
         )

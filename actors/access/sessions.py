@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from actors.ports.store import Store
-from protocol.device.listeners import AGAIN
+from protocol.device.listeners import AGAIN, SETTINGS
 from protocol.errors import Unavailable, in_words
 from protocol.ids import is_uuid
 from protocol.people.people import Session
@@ -40,6 +40,7 @@ class Sessions:
         changed: called with the id of each session that ended and of each user that changed.
         overwritten: called with users for whom something older may have been published.
         begun: called when notifications begin: of what changed before, none may have arrived.
+        settings: called with users whose devices or feeds another process has changed.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Sessions:
         changed: Callable[[str], None] = lambda changed_id: None,
         overwritten: Callable[[str], None] = lambda user_id: None,
         begun: Callable[[], None] = lambda: None,
+        settings: Callable[[str], None] = lambda user_id: None,
     ) -> None:
         self.asked = 0  # how often the store was
         self.misunderstood = 0  # notifications of the store that hold no id
@@ -57,6 +59,7 @@ class Sessions:
         self._changed = changed
         self._overwritten = overwritten
         self._begun = begun
+        self._settings = settings
         self._kept: OrderedDict[str, Found] = OrderedDict()
         self._watched: dict[str, list[trio.Event]] = {}
         self._follows = False
@@ -88,11 +91,12 @@ class Sessions:
     def _noticed(self, payload: str) -> None:
         """The store notified us of a change. Every role of its server may send such a notification,
         so one that holds no id is counted and ignored."""
-        named = payload.removeprefix(AGAIN)
         if is_uuid(payload):
             self.invalidate(payload)
-        elif is_uuid(named):
-            self._overwritten(named)
+        elif is_uuid(user_id := payload.removeprefix(AGAIN)):
+            self._overwritten(user_id)
+        elif is_uuid(user_id := payload.removeprefix(SETTINGS)):
+            self._settings(user_id)
         else:
             self.misunderstood += 1
             log.debug("notice not understood", payload=payload[:100])

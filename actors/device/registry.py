@@ -181,6 +181,12 @@ class Devices:
             except (trio.WouldBlock, trio.ClosedResourceError):
                 log.warning("device too busy to announce itself", actor=cell.name)
 
+    def doubt_all(self) -> None:
+        """Another process may have changed settings without a word: all living actors read theirs
+        again."""
+        for user_id in self._of_user:
+            self.doubt(user_id)
+
     async def retire(self) -> None:
         """End all living actors; the next message of a device starts another."""
         while self._cells:

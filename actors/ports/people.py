@@ -61,7 +61,8 @@ class PeopleStore(Protocol):
     ) -> None:
         """Tell of ids of sessions and API keys that ended, and of users who changed (those with a
         listener also where what they have changed, and with `protocol.device.listeners.AGAIN`
-        before the id of whom all is to be said again), by whatever process.
+        before the id of whom all is to be said again), by whatever process; with `SETTINGS` before
+        it, of users whose devices or feeds another process has added, changed or deleted.
 
         `begun` is called when nothing is missed from then on. It goes on until the connection
         behind it fails, which it finds out within `check_s` and some seconds.

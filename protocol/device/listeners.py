@@ -28,6 +28,8 @@ COMPONENTS_MAX = 300
 COMPONENTS_BYTES_MAX = 128 * 1024
 # Prefix of a user id in a notification of the store: an older state may have replaced a newer one.
 AGAIN = "again "
+# Likewise: devices or feeds of this user were added, changed or deleted.
+SETTINGS = "settings "
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from actors.adapters.memory.store.line import LATE_S, LineCrash, StoreFaults, St
 from actors.adapters.memory.store.store import MemoryStore
 from actors.ports.store import Batch
 from actors.runtime.isolation import Failed, attempt
-from protocol.device.listeners import Listener
+from protocol.device.listeners import SETTINGS, Listener
 from protocol.errors import Unavailable
 from protocol.records import Rejection, Taken
 from protocol.rest.listing import REJECTIONS
@@ -150,10 +150,25 @@ async def test_a_call_is_done_or_not_as_its_fate_says_and_the_next_one_knows(fat
     is_done = fate in ("overtaken", "after")
     assert (await line.feed(USER, feed.id) is not None) == is_done
     assert (await line.listener(USER) is not None) == is_done
-    assert told == [USER] * is_done
+    assert told == [SETTINGS + USER, USER] * is_done
     assert await line.device(USER, DEVICE) is not None  # nothing else was undone
     if not is_done:
         await line.add_feed(feed)
+
+
+@virtual
+async def test_settings_that_another_process_changed_are_told_and_its_own_are_not() -> None:
+    scene = await Scene().furnish()
+    one, other = (StoreLine(scene.store, scene.faults) for _ in range(2))
+    told: list[str] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.follow_people, told.append, lambda: None, 5.0)
+        await trio.testing.wait_all_tasks_blocked()
+        await one.add_feed(MORE)
+        assert told == []
+        await other.update_feed(MORE)
+        assert told == [SETTINGS + USER]
+        nursery.cancel_scope.cancel()
 
 
 @virtual

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 import trio
 
-from protocol.device.listeners import AGAIN, Listener
+from actors.adapters.postgres.store import open_store
+from protocol.device.listeners import AGAIN, SETTINGS, Listener
+from tests.contract.pg_scene import Scene
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import heard_all, id_of
 from tests.unit.makers import NOW, OTHER_USER, USER, some_login
@@ -71,6 +73,43 @@ async def test_whoever_follows_people_hears_of_listeners(home: Home) -> None:
         await heard_all(heard, {USER, OTHER_USER})
         await home.store.say_again(USER)
         await heard_all(heard, {USER, OTHER_USER, AGAIN + USER})
+        nursery.cancel_scope.cancel()
+
+
+async def test_settings_that_another_process_changed_are_told_and_its_own_are_not(
+    scene: Scene,
+) -> None:
+    """Living actors of the leader judged by what a standby had replaced, until they ended."""
+    home = scene.home
+    heard: list[str] = []
+    begun = trio.Event()
+    new = msgspec.structs.replace(home.device, id=id_of(71), code="new")
+    login = msgspec.structs.replace(some_login(new), username="new", client_id="new")
+    async with open_store(scene.url) as other, trio.open_nursery() as nursery:
+        nursery.start_soon(home.store.follow_people, heard.append, begun.set, 5.0)
+        await begun.wait()
+        changes: list[Callable[[Any], Awaitable[object]]] = [
+            lambda store: store.update_device(home.device),
+            lambda store: store.update_feed(home.feeds["text"]),
+            lambda store: store.add_feed(
+                msgspec.structs.replace(home.feeds["text"], id=id_of(70), key="another")
+            ),
+            lambda store: store.delete_feed(USER, home.feeds["number"].id),
+            lambda store: store.add_device(new, login),
+            lambda store: store.delete_device(USER, new.id, False),
+        ]
+        for told, change in enumerate(changes, 1):
+            await change(other)
+            with trio.fail_after(5):
+                while len(heard) < told:
+                    await trio.lowlevel.checkpoint()
+        assert heard == [SETTINGS + USER] * len(changes)
+        await home.store.update_device(home.device)
+        await other.update_device(home.device)  # behind it: what was to be told has been
+        with trio.fail_after(5):
+            while len(heard) < len(changes) + 1:
+                await trio.lowlevel.checkpoint()
+        assert len(heard) == len(changes) + 1
         nursery.cancel_scope.cancel()
 
 

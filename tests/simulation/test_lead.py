@@ -11,6 +11,7 @@ from actors.pulse import Pulse
 from actors.service import PATIENCE_CANARIES
 from protocol.errors import Fenced
 from protocol.times import SECOND_US
+from tests.simulation.asgi import request
 from tests.simulation.device import VirtualDevice
 from tests.simulation.process import Process
 from tests.simulation.running import simulate
@@ -163,6 +164,40 @@ def test_a_leader_that_hangs_is_replaced_and_what_it_had_is_fetched_again(habits
             await speak(world, shed, range(90, 95))
             await settled(world, one)
             assert len(await shed.values("t")) == 28
+
+    simulate(World(1, habits), story)
+
+
+@BOTH
+def test_devices_are_judged_by_what_was_changed_through_a_standby(habits: Habits) -> None:
+    """The leader's living actors went by the old settings until they ended, and its dashboards
+    missed what was added."""
+
+    async def story(world: World) -> None:
+        async with world.open():
+            shed = world.device("shed")
+            feed_id = await shed.feed("t", max_value=50.0, on_violation="reject")
+            await shed.publish("t", 20.0)
+            await world.settle()
+            leader = await world.serving()
+            other = world.start()
+            await world.advance(5)
+            assert await status_of(other) == "standby"
+            async with world.dashboard() as screen:
+                await world.advance(1)
+                for path, method, body in (
+                    (f"/api/v1/feeds/{feed_id}", "PATCH", {"max_value": 10.0}),
+                    ("/api/v1/devices", "POST", {"device_code": "new", "name": "New"}),
+                ):
+                    headers = shed.person.headers
+                    status, _ = await request(other.app, method, path, headers, body)
+                    assert status < 300
+                await world.advance(3)
+                await shed.publish("t", 30.0)
+                await world.settle()
+                assert await shed.values("t") == [20.0]
+                assert leader.service.leadership.leads
+                assert {view["device_code"] for view in screen.devices.values()} == {"shed", "new"}
 
     simulate(World(1, habits), story)
 

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from actors.adapters.postgres.history_deletion import erase_feeds
-from actors.adapters.postgres.listeners import tell_if_heard
+from actors.adapters.postgres.listeners import notify_settings
 from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.tables import DEVICES, LOGINS
 from actors.adapters.postgres.wire import rows
@@ -44,7 +44,7 @@ async def add_devices(
     async with connection.transaction():
         if made:
             await check_share(connection, "devices", made[0][0].user_id, most, len(made))
-        await tell_if_heard(connection, list({device.user_id for device, _ in made}))
+        await notify_settings(connection, list({device.user_id for device, _ in made}))
         return [await _insert(connection, device, login) for device, login in made]
 
 
@@ -61,13 +61,13 @@ async def device(connection: Any, user_id: str, device_id: str) -> Device | None
 async def update_device(connection: Any, device: Device, known: int | None) -> None:
     async with connection.transaction():
         await revise(connection, DEVICES, device, known)
-        await tell_if_heard(connection, [device.user_id])
+        await notify_settings(connection, [device.user_id])
 
 
 async def delete_device(connection: Any, user_id: str, device_id: str, purge: bool) -> None:
     """Archive the device's feeds, or delete them with their history, and the device itself."""
     async with connection.transaction():
-        await tell_if_heard(connection, [user_id])
+        await notify_settings(connection, [user_id])
         if purge:
             found = await connection.fetch(
                 "SELECT num FROM feeds WHERE device_id = $2::text::uuid"

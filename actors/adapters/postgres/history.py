@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 
 from actors.adapters.postgres.history_deletion import erase_feeds
-from actors.adapters.postgres.listeners import tell_if_heard
+from actors.adapters.postgres.listeners import notify_settings
 from actors.adapters.postgres.tables import FEEDS
 from actors.adapters.postgres.wire import rows
 from actors.adapters.postgres.wire.isolation import ABOUT_ROWS
@@ -29,7 +29,7 @@ async def add_feed(
     async with connection.transaction():
         await check_share(connection, "feeds", feed.user_id, most)
         await _check_place(connection, feed, most_of_device)
-        await tell_if_heard(connection, [feed.user_id])
+        await notify_settings(connection, [feed.user_id])
         return await _add_feed(connection, feed)
 
 
@@ -68,12 +68,12 @@ async def feed_of(connection: Any, user_id: str, feed_id: str) -> Feed | None:
 async def update_feed(connection: Any, feed: Feed, known: int | None) -> None:
     async with connection.transaction():
         await revise(connection, FEEDS, feed, known)
-        await tell_if_heard(connection, [feed.user_id])
+        await notify_settings(connection, [feed.user_id])
 
 
 async def delete_feed(connection: Any, user_id: str, feed_id: str) -> None:
     async with connection.transaction():
-        await tell_if_heard(connection, [user_id])
+        await notify_settings(connection, [user_id])
         num = await connection.fetchval(
             "SELECT num FROM feeds WHERE id = $2::text::uuid AND user_id = $1::text::uuid",
             user_id,

@@ -16,7 +16,7 @@ from actors.adapters.postgres.wire.isolation import (
 )
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.dead_letters import reason_of
-from protocol.device.listeners import AGAIN, Listener
+from protocol.device.listeners import AGAIN, SETTINGS, Listener
 from protocol.times import check_times
 
 
@@ -47,14 +47,16 @@ async def say_again(connection: Any, user_id: str) -> None:
     await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, AGAIN + user_id)
 
 
-async def tell_if_heard(connection: Any, user_ids: Sequence[str]) -> None:
-    """In the transaction that changes what these users have: whoever leads publishes it for those
-    who have a listener, and the process that changed it may end before it says so."""
+async def notify_settings(connection: Any, user_ids: Sequence[str]) -> None:
+    """In the transaction that changes what these users have: other processes read it again.
+    Whoever leads publishes it for those who have a listener, even if this process ends first."""
     await connection.execute(
-        "SELECT pg_notify($1, user_id::text) FROM listeners"
-        " WHERE user_id = ANY($2::text[]::uuid[])",
+        "SELECT pg_notify($1, $3 || u.user_id) FROM unnest($2::text[]) AS u (user_id)"
+        " UNION ALL SELECT pg_notify($1, l.user_id::text) FROM listeners l"
+        " WHERE l.user_id = ANY($2::text[]::uuid[])",
         CHANNEL,
         list(user_ids),
+        SETTINGS,
     )
 
 

@@ -5,7 +5,7 @@ that keeps them at hand listens (`actors.access.sessions`).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from actors.adapters.postgres.tables import AUDIT, USERS
 from actors.adapters.postgres.wire import connections
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import PooledCalls
+from protocol.device.listeners import SETTINGS
 from protocol.errors import Conflict, Unavailable
 from protocol.people.people import AuditEntry
 from protocol.people.user import User
@@ -83,14 +84,23 @@ async def add_audit(connection: Any, entry: AuditEntry) -> None:
 
 
 async def _follow(
-    url: str, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
+    url: str,
+    heard: Callable[[str], None],
+    begun: Callable[[], None],
+    check_s: float,
+    own_pids: Collection[int],
 ) -> None:
     """Listen until the connection fails: its answers tell whether it still stands."""
+
+    def noticed(_: Any, pid: int, channel: str, payload: str) -> None:
+        if pid not in own_pids or not payload.startswith(SETTINGS):
+            heard(payload)
+
     connection = await connections.connect(url, **connections.ALIVE)
     ended = asyncio.Event()
     connection.add_termination_listener(lambda *about: ended.set())
     try:
-        await connection.add_listener(CHANNEL, lambda *told: heard(told[3]))
+        await connection.add_listener(CHANNEL, noticed)
         begun()
         while not ended.is_set():
             with suppress(TimeoutError):
@@ -129,7 +139,7 @@ class PeopleCalls(PooledCalls):
     async def follow_people(
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
     ) -> None:
-        await self._cross(lambda: _follow(self._url, heard, begun, check_s))
+        await self._cross(lambda: _follow(self._url, heard, begun, check_s, self._kind.pids))
         raise Unavailable("the line ended")
 
     async def add_audit(self, entry: AuditEntry) -> None:

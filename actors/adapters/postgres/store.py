@@ -219,6 +219,7 @@ async def open_store(url: str) -> AsyncIterator[PostgresStore]:
         store = PostgresStore(
             bridge,
             url,
+            kind,
             Pool(reading, READING_CONNECTIONS),
             Pool(writing, WRITING_CONNECTIONS),
             Pool(leading, LEADING_CONNECTIONS),

@@ -70,7 +70,7 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
             taken.add(device.key)
         added = [self._insert_device(device, login) for device, login in made]
         for user_id in dict.fromkeys(device.user_id for device in added):
-            self._tell_if_heard(user_id)
+            self._notify_settings(user_id)
         return added
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
@@ -90,7 +90,7 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
             self._devices[device.id] = msgspec.structs.replace(
                 device, state=current.state, revision=revision
             )
-            self._tell_if_heard(device.user_id)
+            self._notify_settings(device.user_id)
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
         await self._cross()
@@ -109,7 +109,7 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
         self._drop_schedules(device_id)
         del self._devices[device_id]
         del self._logins[device_id]
-        self._tell_if_heard(user_id)
+        self._notify_settings(user_id)
         self._not_kept.pop(device.key, None)
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:

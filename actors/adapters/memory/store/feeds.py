@@ -47,7 +47,7 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
         feed = msgspec.structs.replace(feed, num=self._next("feed"))
         self._feeds[feed.id] = feed
         self.owners[feed.id] = feed.user_id
-        self._tell_if_heard(feed.user_id)
+        self._notify_settings(feed.user_id)
         return feed
 
     async def feeds(
@@ -77,14 +77,14 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
             last_us=current.last_us,
             revision=revised(current.revision, known),
         )
-        self._tell_if_heard(feed.user_id)
+        self._notify_settings(feed.user_id)
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:
         await self._cross()
         feed = self._feeds.get(feed_id)
         if feed is not None and feed.user_id == user_id:
             self._drop_feed(feed)
-            self._tell_if_heard(user_id)
+            self._notify_settings(user_id)
 
     def _drop_feed(self, feed: Feed) -> None:
         del self._feeds[feed.id]

@@ -21,7 +21,7 @@ from actors.adapters.memory.broker.line import no_latency
 from actors.adapters.memory.store.commits import Poisoned
 from actors.adapters.memory.store.fates import CallFates
 from actors.adapters.memory.store.store import MemoryStore
-from actors.adapters.memory.store.tables import rolled_back
+from actors.adapters.memory.store.tables import CALLER, rolled_back
 from actors.ports.store import Batch, Committed
 from protocol.errors import Unavailable
 
@@ -126,7 +126,7 @@ class StoreLine:
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
     ) -> None:
         await self._cross()
-        with self._store.following(heard):
+        with self._store.following(heard, self):
             begun()
             while True:
                 await trio.sleep(check_s)
@@ -157,7 +157,11 @@ class StoreLine:
                 self._faults.told("session: bad row")
                 raise LineCrash("a session that nobody can read")
             call = getattr(self._store, name)
-            answer = await self._made(name, partial(call, *args, **options))
+            token = CALLER.set(self)
+            try:
+                answer = await self._made(name, partial(call, *args, **options))
+            finally:
+                CALLER.reset(token)
             if name == "hold_lead" and self._faults.lead_answers:
                 self._faults.lead_answers -= 1
                 self._faults.told("lead: answer lost")

@@ -6,7 +6,7 @@ from actors.adapters.memory.store.access import AccessTables
 from actors.adapters.memory.store.rules import Unreadable, check_uuid
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import LISTENERS
-from protocol.device.listeners import AGAIN, Listener
+from protocol.device.listeners import AGAIN, SETTINGS, Listener
 
 NOT_READ = "nobody can read the row"
 
@@ -48,8 +48,9 @@ class ListenerTables(AccessTables):
         await self._cross()
         self._tell(AGAIN + user_id)
 
-    def _tell_if_heard(self, user_id: str) -> None:
+    def _notify_settings(self, user_id: str) -> None:
         """With a change of what this user has."""
+        self._tell(SETTINGS + user_id)
         if user_id in self._listeners:
             self._tell(user_id)
 

@@ -7,8 +7,9 @@ import msgspec
 import trio
 
 from actors.adapters.memory.store.rules import revised
-from actors.adapters.memory.store.tables import Tables, is_rolled_back
+from actors.adapters.memory.store.tables import CALLER, Tables, is_rolled_back
 from actors.runtime.clock import WallClock
+from protocol.device.listeners import SETTINGS
 from protocol.errors import Conflict
 from protocol.people.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session
 from protocol.people.user import User
@@ -28,7 +29,7 @@ class PeopleTables(Tables):
         self.all_sessions: dict[str, Session] = {}
         self._tickets: dict[bytes, tuple[str, int]] = {}
         self._audit: list[AuditEntry] = []
-        self._followers: list[Callable[[str], None]] = []
+        self._followers: list[tuple[Callable[[str], None], object]] = []
 
     async def add_user(self, user: User) -> None:
         await self._cross()
@@ -102,8 +103,10 @@ class PeopleTables(Tables):
 
     def tell_followers(self, changed: str) -> None:
         """A notice to all who follow: every role of the server may send one."""
-        for heard in list(self._followers):
-            heard(changed)
+        caller = CALLER.get()
+        for heard, process in list(self._followers):
+            if process is not caller or not changed.startswith(SETTINGS):
+                heard(changed)
 
     async def session(self, session_id: str) -> tuple[Session, User] | None:
         await self._cross()
@@ -144,13 +147,14 @@ class PeopleTables(Tables):
                 await self._cross()
 
     @contextmanager
-    def following(self, heard: Callable[[str], None]) -> Iterator[None]:
+    def following(self, heard: Callable[[str], None], process: object = None) -> Iterator[None]:
         """While a process listens."""
-        self._followers.append(heard)
+        follower = heard, process
+        self._followers.append(follower)
         try:
             yield
         finally:
-            self._followers.remove(heard)
+            self._followers.remove(follower)
 
     # What was done
 

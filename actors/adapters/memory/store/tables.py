@@ -17,6 +17,8 @@ from actors.runtime.clock import WallClock
 # Not a part of any one transaction: sequences go on, and so does what others do.
 SHARED = ("_clock", "_nums", "_followers", "_running", "_commits", "poison", "owners")
 
+# The process whose call this is; None where there is one alone.
+CALLER: ContextVar[object] = ContextVar("caller", default=None)
 # The call of this task is to be rolled back: how its tables were when it began.
 _undo: ContextVar[list[Callable[[], None]] | None] = ContextVar("undo", default=None)
 

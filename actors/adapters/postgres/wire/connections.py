@@ -1,7 +1,7 @@
 """Pools of connections, and what their errors mean to the service."""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 
@@ -58,9 +58,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
     Attributes:
         unanswered_s: when (by the loop's clock) such a question of any of this kind (`kind`) got no
             answer.
+        pids: of the server's processes behind those of this kind.
     """
 
     unanswered_s = float("-inf")
+    pids: ClassVar[set[int]] = set()
 
     async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
         # Guarded by `tests/contract/test_hung_database.py`.
@@ -77,7 +79,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
 
 def kind() -> type[Connection]:
     """Connections of a store of its own."""
-    return type("StoreConnection", (Connection,), {})
+    return type("StoreConnection", (Connection,), {"pids": set()})
 
 
 def _encode_us(us: int) -> tuple[int]:
@@ -99,6 +101,14 @@ async def prepare(connection: Any) -> None:
     )
 
 
+async def _enter(connection: Any) -> None:
+    """Prepare one of a pool, and know its notifications as our own."""
+    pids, pid = type(connection).pids, connection.get_server_pid()
+    pids.add(pid)
+    connection.add_termination_listener(lambda _: pids.discard(pid))
+    await prepare(connection)
+
+
 async def _leave(connection: Any) -> None:
     """Nothing to reset: no unit of work leaves settings, locks or a LISTEN in its session (an open
     transaction asyncpg has rolled back by now). A round trip less for each of them."""
@@ -114,7 +124,7 @@ async def open_pool(url: str, size: int, of: type[Connection], **settings: str) 
         connection_class=of,
         min_size=0,
         max_size=size,
-        init=prepare,
+        init=_enter,
         reset=_leave,
         timeout=CONNECT_TIMEOUT_S,
         max_inactive_connection_lifetime=0,

@@ -11,6 +11,7 @@ import trio
 
 from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.postgres.wire import connections
+from actors.adapters.postgres.wire.connections import Connection
 from protocol.errors import Unavailable
 
 T = TypeVar("T")
@@ -54,13 +55,20 @@ class Pool:
 
 
 class PooledCalls:
-    """A bridge to asyncio and three pools of connections behind it."""
+    """A bridge to asyncio and three pools of connections, all of one kind, behind it."""
 
     def __init__(
-        self, bridge: Bridge, url: str, reading: Pool, writing: Pool, leading: Pool
+        self,
+        bridge: Bridge,
+        url: str,
+        kind: type[Connection],
+        reading: Pool,
+        writing: Pool,
+        leading: Pool,
     ) -> None:
         self._bridge = bridge
         self._url = url
+        self._kind = kind
         self._reading = reading
         self._writing = writing
         self._leading = leading

@@ -1,0 +1,26 @@
+"""Who hears of what the store notifies of: changes that another process has made."""
+
+from actors.access.sessions import Sessions
+from actors.device.registry import Devices
+from actors.ports.store import Store
+from actors.user.mqtt_relay import MqttRelay
+
+
+def following(
+    store: Store, check_s: float, mqtt_relay: MqttRelay, devices: Devices, *, is_alone: bool
+) -> Sessions:
+    """Sessions that follow the store's notifications, and pass on those that are not theirs.
+
+    Args:
+        check_s: as of `Sessions`.
+        is_alone: no other process changes anything.
+    """
+
+    def begun() -> None:
+        mqtt_relay.republish()
+        if not is_alone:
+            devices.doubt_all()
+
+    return Sessions(
+        store, check_s, mqtt_relay.changed, mqtt_relay.overwritten, begun, devices.doubt
+    )
