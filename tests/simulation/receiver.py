@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 ADDRESS = "https://hooks.example/"
-# All tries of a delivery until it is given up, and the longest pause between two.
+# Longer than all tries of a delivery may take, and the longest pause between two.
+WAITS_MAX_S = 60_000.0
 AGAIN_S = 600.0
-ROUNDS_MAX = 100
+LOOK_S = 30.0
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,14 +92,12 @@ class Receivers:
         """Once receivers are well, nothing waits, and nothing that happened was not told."""
         self.is_well = True
         store = self._world.store
-        for _ in range(ROUNDS_MAX):
-            waiting = [d for d in store.all_deliveries.values() if d.state == PENDING]
-            if not waiting:
-                break
-            await self._world.advance(AGAIN_S)
-        else:
+        with trio.move_on_after(WAITS_MAX_S):
+            while waiting := [d for d in store.all_deliveries.values() if d.state == PENDING]:
+                await self._world.advance(LOOK_S)
+        if waiting:
             raise Broken("I7", f"deliveries wait for ever: {waiting[:3]}")
-        await self._revive()
+        await self._world.advance(AGAIN_S if await self._revived() else LOOK_S)
         wanted = news_of(
             0,
             alarms=list(store.all_alarms.values()),
@@ -112,10 +111,14 @@ class Receivers:
             if self._taken[owner][news.event_id] > 1 and not self._may_repeat:
                 raise Broken("I7", f"{owner} was told twice, for no reason: {news}")
 
-    async def _revive(self) -> None:
-        """Dead is only what waited for days, as the clock says; asked for, it comes."""
+    async def _revived(self) -> bool:
+        """Dead is only what waited for days, as the clock says; asked for, it comes.
+
+        Answers whether there was any.
+        """
         world = self._world
-        for dead in [d for d in world.store.all_deliveries.values() if d.state == DEAD]:
+        every = [d for d in world.store.all_deliveries.values() if d.state == DEAD]
+        for dead in every:
             days = (dead.finished_us or 0) - dead.created_us >= GIVE_UP_S * SECOND_US
             if not days or not world.trace.fired["clock forward"]:
                 raise Broken("I7", f"given up too early: {dead}")
@@ -126,7 +129,7 @@ class Receivers:
                 except Refused as refused:
                     if refused.status != 404:  # it is somebody else's
                         raise
-        await world.advance(AGAIN_S)
+        return bool(every)
 
     @property
     def _may_repeat(self) -> bool:
