@@ -121,7 +121,7 @@ def test_poison_fails_alone_is_shown_and_goes_on_when_it_is_healed(service: Roos
     table = eventually(operator.command, lambda said: "plans" in said and "devices" in said)
     lines = {row.split()[1]: row for row in table.splitlines()}
     assert f"{spoiled} " in lines["plans"]
-    assert "'Mars/Olympus' is not a zone of this server" in lines["plans"]
+    assert "'Mars/Olympus' is not a time zone known to this server" in lines["plans"]
     assert f"{ada.id}/bad " in lines["devices"]
     assert "division by zero" in lines["devices"]
 

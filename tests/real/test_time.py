@@ -48,10 +48,10 @@ async def test_a_device_that_falls_silent_is_offline_with_an_alarm(
         await trio.to_thread.run_sync(client.publish, "status", {"status": "online"})
         online = await screen.until("device_update")
         assert online["device"]["status"] == "online"
-        alarm = await screen.until("alarm")
-        assert (alarm["alarm"]["kind"], alarm["alarm"]["state"]) == ("offline", "active")
         offline = await screen.until("device_update")
         assert offline["device"]["status"] == "offline"
+        alarm = await screen.until("alarm")
+        assert (alarm["alarm"]["kind"], alarm["alarm"]["state"]) == ("offline", "active")
     (kept,) = eventually(
         lambda: ada.get("/alarms", device_id=device["id"])["items"], lambda found: len(found) == 1
     )
