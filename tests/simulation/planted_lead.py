@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from actors.adapters.memory.store.people import PeopleTables
 from actors.adapters.memory.store.store import MemoryStore
 from actors.device.registry import Devices
 from actors.device.restoration import Restoration
@@ -19,6 +20,7 @@ from actors.ports.store import Batch
 from actors.user.mqtt_relay import MqttRelay
 from actors.wiring.commits import Commits
 from actors.wiring.lead_changes import LeadChanges
+from protocol.device.listeners import SETTINGS
 from protocol.records import WriteUnit
 from tests.simulation.planted import Patch, plant
 
@@ -187,3 +189,14 @@ def silent_leader(patch: Patch) -> None:
             republish(self)
 
     patch.setattr(MqttRelay, "republish", mistaken)
+
+
+@plant("settings of other processes are not heard")
+def deaf_to_settings(patch: Patch) -> None:
+    tell = PeopleTables.tell_followers
+
+    def mistaken(self: PeopleTables, changed: str) -> None:
+        if not changed.startswith(SETTINGS):
+            tell(self, changed)
+
+    patch.setattr(PeopleTables, "tell_followers", mistaken)

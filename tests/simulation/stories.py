@@ -28,6 +28,7 @@ from tests.simulation.plan import (
     Revoke,
     Shed,
     Stop,
+    Tune,
     Visit,
     Watch,
     Word,
@@ -119,6 +120,14 @@ STORIES: dict[str, Plan] = {
     # Several processes, and epochs
     "fencing off": story(*LEADER_HANGS, many=2),
     "the epoch does not grow": story(*LEADER_HANGS, many=2),
+    # What the first was asked for when it hung is done when it goes on.
+    "settings of other processes are not heard": story(
+        fault(5.0, "process paused", 25.0, "leader"),
+        Tune(at_s=5.05, device="ada/a0", enabled=True, max_value=20_000.0, hangs_up_s=0.1),
+        *readings(12.0, 8, 2.0),
+        *readings(31.0, 5, 0.5, first=20),
+        many=2,
+    ),
     "a fenced batch is done": story(*OVERTAKEN),
     "receipts that were given up are acknowledged": story(*OVERTAKEN),
     # Mosquitto brings what was given up on a new connection only.
