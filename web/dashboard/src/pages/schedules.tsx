@@ -1,16 +1,15 @@
 // What plays where and when: a month at a glance, the list, and a form that shows what it will do.
 
 import { useQueries, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
-import { get, post, query } from "../api";
+import { useMemo, useState } from "react";
+import { get, query } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
-import { civil, here, instant, weeks, zones } from "../parts/civil";
-import { Field, Form, type Values, numberOf } from "../parts/forms";
+import { civil, here, weeks } from "../parts/civil";
 import { More, Rows, useList } from "../parts/lists";
-import { done, inWords } from "../parts/toasts";
-import { Badge, Dialog, Empty, Heading, Loaded } from "../parts/ui";
+import { Badge, Empty, Heading, Loaded } from "../parts/ui";
 import type { Media, Occurrence, Page, Schedule } from "../types";
 import { clock, moment, t, word } from "../words";
+import { NewSchedule } from "./schedule_form";
 
 // Of so many schedules the calendar asks for the occurrences; the list has them all.
 const CALENDAR_MAX = 50;
@@ -171,138 +170,5 @@ function Calendar({ schedules }: { schedules: Schedule[] }) {
         <p className="quiet">{t("The calendar shows the first {n} schedules; the list has them all.", { n: CALENDAR_MAX })}</p>
       )}
     </section>
-  );
-}
-
-const DAYS: [string, string][] = [
-  ["once", "Once"],
-  ["FREQ=HOURLY", "Every hour"],
-  ["FREQ=DAILY", "Every day"],
-  ["FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "On working days"],
-  ["FREQ=WEEKLY", "Every week"],
-  ["FREQ=MONTHLY", "Every month"],
-  ["own", "By a rule of its own (RRULE)"],
-];
-
-export const wish = (values: Values): Record<string, unknown> => ({
-  media_id: values.media_id,
-  device_id: values.device_id,
-  trigger_time: new Date(instant(values.at ?? "", values.timezone ?? "UTC")).toISOString(),
-  timezone: values.timezone,
-  recurrence: values.repeats === "once" ? null : values.repeats === "own" ? values.rule : values.repeats,
-  misfire: values.misfire,
-  grace_s: numberOf(values.grace_s),
-});
-
-function NewSchedule({ close }: { close: () => void }) {
-  const live = useLive();
-  const media = useList<Media>("/media", { limit: 1000 });
-  const box = useRef<HTMLDivElement>(null);
-  const [repeats, setRepeats] = useState("once");
-  const [preview, setPreview] = useState<string[] | string>([]);
-  const [edits, setEdits] = useState(0);
-
-  useEffect(() => {
-    const form = box.current?.querySelector("form");
-    if (!form || !media.data?.length) return;
-    const timer = setTimeout(() => {
-      const values = Object.fromEntries(new FormData(form)) as Values;
-      if (!values.at || !values.device_id) return;
-      post<{ due_at: string[] }>("/schedule-previews", wish(values))
-        .then((said) => setPreview(said.due_at.slice(0, 10)))
-        .catch((error: unknown) => setPreview(inWords(error)));
-    }, 300);
-    return () => clearTimeout(timer);
-  }, [edits, media.data?.length]);
-
-  if (media.data && (!media.data.length || !live.devices.size)) {
-    return (
-      <Dialog title={t("Plan something")} close={close}>
-        <p>{t("It takes a media file and a device.")}</p>
-        <div className="row">
-          {!media.data.length && (
-            <a className="button" href="#/media">
-              {t("Upload media")}
-            </a>
-          )}
-          {!live.devices.size && (
-            <a className="button" href="#/devices">
-              {t("Add a device")}
-            </a>
-          )}
-        </div>
-      </Dialog>
-    );
-  }
-  const soon = `${civil(Date.now() + 3_600_000, here()).slice(0, 16)}:00`;
-  return (
-    <Dialog title={t("Plan something")} wide close={close}>
-      <Loaded of={media}>
-        {(files) => (
-          <div ref={box} onInput={() => setEdits(edits + 1)} onChange={() => setEdits(edits + 1)}>
-            <Form
-              className="form beside"
-              action={t("Plan")}
-              submit={async (values) => {
-                await post("/media-schedules", wish(values));
-                done(t("Planned"));
-                close();
-              }}
-            >
-              <Field name="media_id" label={t("Media")} required options={files.map((each) => [each.id, each.filename])} />
-              <Field
-                name="device_id"
-                label={t("Device")}
-                required
-                options={[...live.devices.values()].map((each) => [each.id, each.name])}
-              />
-              <Field name="at" label={t("First time")} type="datetime-local" step={1} required value={soon} />
-              <Field
-                name="timezone"
-                label={t("Time zone")}
-                required
-                value={here()}
-                options={zones().map((each) => [each, each])}
-              />
-              <Field
-                name="repeats"
-                label={t("Repeats")}
-                required
-                options={DAYS.map(([rule, text]) => [rule, t(text)])}
-                onChange={setRepeats}
-              />
-              {repeats === "own" && (
-                <Field name="rule" label={t("Rule")} required placeholder="FREQ=DAILY;INTERVAL=2;COUNT=10" hint="RFC 5545" />
-              )}
-              <Field
-                name="misfire"
-                label={t("When its moment was missed")}
-                required
-                options={[
-                  ["fire", t("Do it late")],
-                  ["skip", t("Leave it out")],
-                ]}
-              />
-              <Field name="grace_s" label={t("At most so many seconds late")} type="number" min={0} value={300} required />
-            </Form>
-          </div>
-        )}
-      </Loaded>
-      <h3>{t("The next ten times")}</h3>
-      <div aria-live="polite" data-testid="preview">
-        {typeof preview === "string" ? (
-          <p className="problem">{preview}</p>
-        ) : (
-          <>
-            {!preview.length && <p className="quiet">{t("None from now on.")}</p>}
-            <ol>
-              {preview.map((each) => (
-                <li key={each}>{moment(each)}</li>
-              ))}
-            </ol>
-          </>
-        )}
-      </div>
-    </Dialog>
   );
 }

@@ -1,0 +1,107 @@
+// The feeds of a device, with their last values.
+
+import { useState } from "react";
+import { post } from "../api";
+import { useLastValue } from "../live/hooks";
+import { Field, Form, numberOf } from "../parts/forms";
+import { More, Rows, useList } from "../parts/lists";
+import { Dialog, Empty, Loaded, useNow } from "../parts/ui";
+import type { DeviceResource, Feed } from "../types";
+import { ago, number, t } from "../words";
+
+export function Feeds({ device }: { device: DeviceResource }) {
+  const feeds = useList<Feed>("/feeds", { device_id: device.id });
+  const [adding, setAdding] = useState(false);
+  return (
+    <section className="sheet">
+      <div className="row apart">
+        <h2>{t("Feeds")}</h2>
+        <button type="button" onClick={() => setAdding(true)}>
+          {t("Add a feed")}
+        </button>
+      </div>
+      <Loaded of={feeds}>
+        {(items) =>
+          items.length ? (
+            <Rows
+              caption={t("Feeds")}
+              head={[t("Name"), t("Key"), t("Last value"), t("When")]}
+              items={items}
+              id={(feed) => feed.id}
+              row={(feed) => [
+                <a href={`#/feeds/${feed.id}`}>{feed.name}</a>,
+                <code>{feed.key}</code>,
+                <LastValue feed={feed} />,
+                <LastTime feed={feed} />,
+              ]}
+            />
+          ) : (
+            <Empty title={t("No feeds yet.")}>
+              <p>{t("A feed takes the readings of one key: .../feeds/temperature. Without it they are refused, and kept with the reason.")}</p>
+            </Empty>
+          )
+        }
+      </Loaded>
+      <More of={feeds} />
+      {adding && (
+        <Dialog title={t("Add a feed")} close={() => setAdding(false)}>
+          <FeedForm
+            deviceId={device.id}
+            made={() => {
+              setAdding(false);
+              void feeds.refetch();
+            }}
+          />
+        </Dialog>
+      )}
+    </section>
+  );
+}
+
+function LastValue({ feed }: { feed: Feed }) {
+  const { value } = useLastValue(feed);
+  if (value === null) return <>–</>;
+  return <span>{`${typeof value === "number" ? number(value) : String(value)} ${feed.unit ?? ""}`}</span>;
+}
+
+function LastTime({ feed }: { feed: Feed }) {
+  const { ts } = useLastValue(feed);
+  const now = useNow();
+  return <>{ts ? ago(ts, now) : t("never")}</>;
+}
+
+function FeedForm({ deviceId, made }: { deviceId: string; made: () => void }) {
+  return (
+    <Form
+      action={t("Add")}
+      submit={async (values) => {
+        await post("/feeds", {
+          device_id: deviceId,
+          key: values.key,
+          name: values.name || values.key,
+          kind: values.kind,
+          unit: values.unit || null,
+          min_value: numberOf(values.min_value),
+          max_value: numberOf(values.max_value),
+        });
+        made();
+      }}
+    >
+      <Field name="key" label={t("Key")} required pattern="[a-z0-9_\-]+" maxLength={64} placeholder="temperature" />
+      <Field name="name" label={t("Name")} maxLength={200} />
+      <Field
+        name="kind"
+        label={t("Kind")}
+        required
+        options={[
+          ["number", t("Number")],
+          ["text", t("Text")],
+          ["bool", t("Yes or no")],
+        ]}
+      />
+      <Field name="unit" label={t("Unit")} maxLength={16} placeholder="°C" />
+      <Field name="min_value" label={t("Lowest allowed")} type="number" step="any" />
+      <Field name="max_value" label={t("Highest allowed")} type="number" step="any" />
+    </Form>
+  );
+}

@@ -1,0 +1,102 @@
+// What a device was told, and what it said.
+
+import { useQuery } from "@tanstack/react-query";
+import { get, post, remove } from "../api";
+import { useChange, useLive, useTopic } from "../live/hooks";
+import { Field, Form } from "../parts/forms";
+import { More, Rows, useList } from "../parts/lists";
+import { Action, Badge, Loaded } from "../parts/ui";
+import type { Command, Page, SeenMessage } from "../types";
+import { clock, moment, t } from "../words";
+
+export function Commands({ id }: { id: string }) {
+  const live = useLive();
+  const commands = useList<Command>(`/devices/${id}/commands`);
+  useTopic("commands");
+  useChange("commands", () => void commands.refetch(), 2_000);
+  return (
+    <section className="sheet">
+      <h2>{t("Commands")}</h2>
+      <Form
+        className="form beside"
+        action={t("Send")}
+        again
+        submit={async ({ type, payload }) => {
+          await post(`/devices/${id}/commands`, { type, payload: payload ? parsed(payload) : {} });
+          void commands.refetch();
+        }}
+      >
+        <Field name="type" label={t("Type")} required maxLength={64} placeholder="reboot" />
+        <Field name="payload" label={t("Payload (JSON)")} placeholder="{}" />
+      </Form>
+      <Loaded of={commands}>
+        {(items) =>
+          items.length ? (
+            <Rows
+              caption={t("Commands")}
+              head={[t("Type"), t("State"), t("Sent"), t("Tries"), t("Detail"), ""]}
+              items={items.map((each) => live.commands.newer(each))}
+              id={(each) => each.id}
+              row={(each) => [
+                <code>{each.type}</code>,
+                <Badge state={each.state} />,
+                moment(each.created_at),
+                each.attempts,
+                each.detail || (each.result ? JSON.stringify(each.result) : ""),
+                ["queued", "sent"].includes(each.state) && (
+                  <Action run={() => remove(`/commands/${each.id}`)} said={t("Cancelled")}>
+                    {t("Cancel")}
+                  </Action>
+                ),
+              ]}
+            />
+          ) : (
+            <p className="quiet">{t("Nothing was sent to it yet.")}</p>
+          )
+        }
+      </Loaded>
+      <More of={commands} />
+    </section>
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(t("The payload is not JSON."));
+  }
+}
+
+export function Messages({ id }: { id: string }) {
+  const messages = useQuery({
+    queryKey: ["/devices", id, "messages"],
+    queryFn: () => get<Page<SeenMessage>>(`/devices/${id}/messages`),
+    refetchInterval: 5_000,
+  });
+  return (
+    <section className="sheet">
+      <h2>{t("Last messages")}</h2>
+      <Loaded of={messages}>
+        {({ items }) =>
+          items.length ? (
+            <Rows
+              caption={t("Last messages")}
+              head={[t("When"), t("Topic"), t("Message"), t("Taken")]}
+              items={items}
+              id={(each) => each.at + each.topic + each.payload}
+              row={(each) => [
+                clock(each.at),
+                <code>{each.topic.split("/").slice(4).join("/")}</code>,
+                <code>{each.payload.slice(0, 200)}</code>,
+                each.reason ? `${each.reason}: ${each.detail ?? ""}` : t("yes"),
+              ]}
+            />
+          ) : (
+            <p className="quiet">{t("It has said nothing since this server started.")}</p>
+          )
+        }
+      </Loaded>
+    </section>
+  );
+}

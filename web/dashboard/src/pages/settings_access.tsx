@@ -1,0 +1,154 @@
+// Access for programs: API keys, and the read-only MQTT login.
+
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Problem, get, post, remove } from "../api";
+import { Field, Form, Tick } from "../parts/forms";
+import { Rows, useList } from "../parts/lists";
+import { Action, Dialog, Empty, Loaded, Secret } from "../parts/ui";
+import type { ApiKey, Listener } from "../types";
+import { moment, t, word } from "../words";
+
+export function Keys() {
+  const keys = useList<ApiKey>("/api-keys");
+  const [made, setMade] = useState<string | null>(null);
+  return (
+    <>
+      <p>{t("For programs that act for you. A key may not touch the account itself.")}</p>
+      <Form
+        className="form beside"
+        action={t("Make a key")}
+        again
+        submit={async ({ name, scope }) => {
+          setMade((await post<{ key: string }>("/api-keys", { name, scope })).key);
+          void keys.refetch();
+        }}
+      >
+        <Field name="name" label={t("Name")} required maxLength={200} />
+        <Field
+          name="scope"
+          label={t("It may")}
+          required
+          options={[
+            ["read", t("Read only")],
+            ["write", t("Read and write")],
+          ]}
+        />
+      </Form>
+      <Loaded of={keys}>
+        {(items) =>
+          items.length ? (
+            <Rows
+              caption={t("API keys")}
+              head={[t("Name"), t("Begins with"), t("It may"), t("Last used"), ""]}
+              items={items}
+              id={(each) => each.id}
+              row={(each) => [
+                each.name,
+                <code>{each.prefix}</code>,
+                word(each.scope),
+                each.last_used_at ? moment(each.last_used_at) : t("never"),
+                <Action
+                  kind="danger"
+                  label={t("Delete {name}", { name: each.name })}
+                  ask={t("Programs that use it are locked out at once.")}
+                  said={t("Deleted")}
+                  run={() => remove(`/api-keys/${each.id}`).then(() => keys.refetch())}
+                >
+                  {t("Delete")}
+                </Action>,
+              ]}
+            />
+          ) : (
+            <p className="quiet">{t("There are none.")}</p>
+          )
+        }
+      </Loaded>
+      {made && (
+        <Dialog title={t("The key is shown this once")} close={() => setMade(null)}>
+          <Secret name={t("Key")} value={made} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+export function MqttListener() {
+  const [made, setMade] = useState<(Listener & { password: string }) | null>(null);
+  const listener = useQuery({
+    queryKey: ["/mqtt-listener"],
+    queryFn: () =>
+      get<Listener>("/mqtt-listener").catch((error: unknown) => {
+        if (error instanceof Problem && error.status === 404) return null;
+        throw error;
+      }),
+  });
+  return (
+    <>
+      <p>{t("A read-only MQTT login for Home Assistant, Node-RED or mosquitto_sub: it sees what your devices said, below live/….")}</p>
+      <Loaded of={listener}>
+        {(found) => (
+          <>
+            {found ? (
+              <dl className="facts">
+                <dt>{t("User name")}</dt>
+                <dd>
+                  <code>{found.username}</code>
+                </dd>
+                <dt>{t("Client ids begin")}</dt>
+                <dd>
+                  <code>{found.client_id_prefix}</code>
+                </dd>
+                <dt>{t("Topics begin")}</dt>
+                <dd>
+                  <code>{found.topic_prefix}</code>
+                </dd>
+                {found.discovery_prefix && (
+                  <>
+                    <dt>{t("Discovery prefix of Home Assistant")}</dt>
+                    <dd>
+                      <code>{found.discovery_prefix}</code>
+                    </dd>
+                  </>
+                )}
+                <dt>{t("Since")}</dt>
+                <dd>{moment(found.created_at)}</dd>
+              </dl>
+            ) : (
+              <Empty title={t("There is no listener yet.")} />
+            )}
+            <Form
+              action={found ? t("New credentials") : t("Make a listener")}
+              submit={async ({ home_assistant }) => {
+                setMade(await post("/mqtt-listener", { home_assistant: home_assistant === "on" }));
+                void listener.refetch();
+              }}
+              more={
+                found && (
+                  <Action
+                    kind="danger"
+                    label={t("Delete the listener")}
+                    ask={t("Whoever listens is disconnected.")}
+                    said={t("Deleted")}
+                    run={() => remove("/mqtt-listener").then(() => listener.refetch())}
+                  >
+                    {t("Delete")}
+                  </Action>
+                )
+              }
+            >
+              <Tick name="home_assistant" label={t("Documents for Home Assistant's discovery")} checked={found?.home_assistant} />
+            </Form>
+          </>
+        )}
+      </Loaded>
+      {made && (
+        <Dialog title={t("The password is shown this once")} wide close={() => setMade(null)}>
+          <Secret name={t("User name")} value={made.username} />
+          <Secret name={t("Password")} value={made.password} />
+          <pre>{`mosquitto_sub -u ${made.username} -P ${made.password} -i ${made.client_id_prefix}1 -t '${made.topic_prefix}/#' -v`}</pre>
+        </Dialog>
+      )}
+    </>
+  );
+}

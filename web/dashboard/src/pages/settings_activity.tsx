@@ -1,0 +1,26 @@
+// What was done to the account.
+
+import { More, Rows, useList } from "../parts/lists";
+import { Loaded } from "../parts/ui";
+import type { AuditEntry } from "../types";
+import { moment, t, word } from "../words";
+
+export function Audit() {
+  const entries = useList<AuditEntry>("/audit-log");
+  return (
+    <Loaded of={entries}>
+      {(items) => (
+        <>
+          <Rows
+            caption={t("What happened")}
+            head={[t("When"), t("What"), t("Which"), t("Address"), t("Program")]}
+            items={items}
+            id={(each) => each.at + each.action + each.subject}
+            row={(each) => [moment(each.at), word(each.action), each.subject, each.address, each.agent]}
+          />
+          <More of={entries} />
+        </>
+      )}
+    </Loaded>
+  );
+}
