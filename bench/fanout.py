@@ -26,6 +26,8 @@ from tests.support import wire
 
 DEVICES = 100
 TICK_S = 0.001  # the publisher looks at its clock so often
+# More than one user, or one address, may usually have.
+ROOM = ("--dashboards-of-user", "2000", "--http-connections-of-address", "2100")
 QUIET_S = 3.0  # nothing came for so long: that was all
 _TEMPERATURE = re.compile(rb'"temperature":([0-9.]+)')
 _SEQ = re.compile(rb'"seq":(\d+)')
@@ -151,7 +153,7 @@ def main() -> None:
     given = [float(each) for each in sys.argv[1:] if not each.startswith("--")]
     per_s, sockets, for_s = (given + [500.0, 50.0, 10.0][len(given) :])[:3]
     start = on_mosquitto if "--mosquitto" in sys.argv else running
-    with start("--dashboards-of-user", "2000") as service:
+    with start(*ROOM) as service:
         measure(service, per_s, int(sockets), for_s, "--batch" in sys.argv)
 
 
