@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from actors.due.dead_letters import expire_again, read_row_again
-from actors.media.library import Library
+from actors.media import library
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
@@ -15,7 +15,7 @@ TryAgain = Callable[[DeadLetter], None]
 
 class SecondTries:
     def __init__(
-        self, store: Store, clock: WallClock, media: Library, supervisor: Supervisor
+        self, store: Store, clock: WallClock, media: library.Library, supervisor: Supervisor
     ) -> None:
         self._store = store
         self._clock = clock

@@ -21,7 +21,6 @@ from actors.adapters.mqtt import link as links
 from actors.adapters.mqtt.client import Address, Client
 from actors.adapters.mqtt.link import READ_BYTES_MAX, Link
 from actors.adapters.mqtt.sending import Fate
-from actors.adapters.mqtt.tcp_acks import QUICKACK
 from actors.adapters.mqtt.window import Pubacks
 from actors.ports.broker import Delivery, Publication, SessionPlan
 from protocol.errors import Unavailable
@@ -264,7 +263,6 @@ async def test_a_notice_is_not_written_where_the_broker_does_not_read(
         raise AssertionError("all of it was written")
 
 
-@pytest.mark.skipif(QUICKACK is None, reason="the kernel has no TCP_QUICKACK")
 async def test_its_transport_gives_what_it_reads_to_the_method_that_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

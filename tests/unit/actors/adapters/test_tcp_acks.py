@@ -4,8 +4,6 @@ import asyncio
 import socket
 from typing import Any
 
-import pytest
-
 from actors.adapters.mqtt.tcp_acks import QUICKACK, acknowledge_at_once
 
 
@@ -35,7 +33,6 @@ class Heard(asyncio.Protocol):
         self.more.set()
 
 
-@pytest.mark.skipif(QUICKACK is None, reason="the kernel has no TCP_QUICKACK")
 def test_every_read_is_acknowledged_at_once() -> None:
     async def tried() -> tuple[list[bytes], list[tuple[int, ...]]]:
         listening = socket.create_server(("127.0.0.1", 0))
