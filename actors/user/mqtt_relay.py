@@ -7,9 +7,10 @@ listener that comes later has them; only the process that leads publishes them.
 When this process begins to lead, or the broker comes back, everything retained is republished. To a
 listener that has just logged in, what was published meanwhile is repeated: NATS delivers a retained
 message before it can be found, so what comes while a client subscribes may reach it neither way.
+What is republished is repeated, too: a listener may have logged in just before.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import structlog
@@ -239,6 +240,13 @@ class MqttRelay:
         self._listeners = {listener.user_id: listener for listener in known}
         for user_id in [*self._listeners, *self._retained.users]:
             self._dirty[user_id] = None
+        self._welcome_early(self._listeners)
+
+    def _welcome_early(self, user_ids: Iterable[str]) -> None:
+        """Whoever logged in shortly before this process led may be subscribing while everything is
+        republished, and another process, or none, has noted the login."""
+        for user_id in user_ids:
+            self.arrived(user_id)
 
     async def _look(self, user_id: str) -> None:
         """Bring what is retained for this user to what the store has."""

@@ -27,6 +27,11 @@ def not_told(patch: Patch) -> None:
     patch.setattr(MqttRelay, "arrived", lambda self, user_id: None)
 
 
+@plant("who logged in before the lead is told nothing again")
+def not_welcomed(patch: Patch) -> None:
+    patch.setattr(MqttRelay, "_welcome_early", lambda self, user_ids: None)
+
+
 @plant("a change that may have been done is no change for listeners")
 def not_looked_at(patch: Patch) -> None:
     patch.setattr(MqttRelay, "changed", lambda self, user_id: None)

@@ -208,6 +208,15 @@ STORIES: dict[str, Plan] = {
         report(8.5, "ada/a0"),
         listens="ada",
     ),
+    # They log in while nobody leads, at a process that hangs then, and subscribe while another one
+    # republishes.
+    "who logged in before the lead is told nothing again": story(
+        Kill(at_s=5.0, steps=0, down_s=4.0),
+        *[Listen(at_s=8.6 + n / 20, after_s=1.5, deaf_s=0.4) for n in range(5)],
+        fault(9.05, "process paused", 10.0, "standby"),
+        *readings(15.0, 2, 1.0),
+        many=2,
+    ),
     "a change that may have been done is no change for listeners": story(
         fault(5.0, "call after", target="delete_device"),
         Delete(at_s=5.5, device="ada/visitor", purge=True),

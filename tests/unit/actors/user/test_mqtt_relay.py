@@ -222,6 +222,7 @@ async def test_what_was_published_during_a_login_is_repeated(
     mqtt_relay, store, broker = parts
     await begin(parts, nursery, home_assistant=True)
     await trio.sleep(10)
+    broker.sent.clear()
     mqtt_relay.arrived(USER)
     await trio.sleep(10)
     assert broker.sent == []  # all was published long before
@@ -255,6 +256,20 @@ async def test_what_was_published_during_a_login_is_repeated(
     mqtt_relay.device_deleted(USER, "d1")
     await trio.sleep(30)
     assert broker.texts(STATUS) == [b"", b""]
+
+
+async def test_what_is_republished_is_repeated_to_those_who_logged_in_just_before(
+    parts: Parts, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """Another process noted the login, and has ended since."""
+    _, _, broker = parts
+    await begin(parts, nursery)
+    await trio.sleep(1.5)
+    assert broker.sent == []  # not before everybody has subscribed
+    await trio.sleep(1.5)
+    assert len(broker.texts(STATUS)) == 1
+    await trio.sleep(60)
+    assert len(broker.texts(STATUS)) == 1
 
 
 async def test_a_new_device_under_an_old_code_is_published(
@@ -302,7 +317,7 @@ async def test_what_another_leader_may_have_published_is_not_overwritten(
     # It leads again; meanwhile the device was deleted, and nobody notified this process.
     store.leads = store.is_deleted = True
     mqtt_relay.republish()
-    await trio.sleep(5)
+    await trio.sleep(1)
     assert broker.texts(STATUS) == [b""]
 
 
