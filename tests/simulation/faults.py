@@ -100,7 +100,8 @@ async def disk_full(world: "World", seconds: float, target: str) -> None:
     world.machine.takes = False
     before = _taken_by(process)
     await trio.sleep(seconds)
-    # Fewer than before: what was taken at QoS 0 and then given up counts as shed.
+    # Fewer than before: what was taken at QoS 0 and then given up counts as shed. What is above a
+    # rate is refused unread.
     if not world.machine.takes and not process.is_dead and _taken_by(process) > before:
         world.break_with("I5", "taken while the disk was nearly full")
     world.machine.takes = True
@@ -108,7 +109,7 @@ async def disk_full(world: "World", seconds: float, target: str) -> None:
 
 def _taken_by(process: "Process") -> int:
     total = process.service.counters.total
-    return total.received - total.shed
+    return total.received - total.shed - total.limited
 
 
 async def outage(world: "World", seconds: float, target: str) -> None:
