@@ -21,6 +21,7 @@ Guarded by `tests/contract/guards/test_hypercorn.py`, `tests/unit/roost/test_htt
 `tests/real/test_strangers.py` and `tests/real/test_connections.py`.
 """
 
+import os
 from typing import Any
 
 import hypercorn.protocol.h11
@@ -34,7 +35,7 @@ from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ConnectionState
 
-from roost.socket_ends import PatientStream
+from roost.socket_ends import WRITE_NOW, PatientStream
 from web.http.connections import Connections, Place
 
 log = structlog.get_logger("roost.web")
@@ -65,17 +66,19 @@ class ContainedServer(TCPServer):
         if self.place is None:
             await trio.aclose_forcefully(self.stream)
             return
-        self.state = ConnectionState({**self.state, "place": self.place})
+        mine = {"place": self.place, WRITE_NOW: self._write_now}
+        self.state = ConnectionState({**self.state, **mine})
         try:
             with given_way:
                 await super().run()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this connection's)
             # Without a traceback: strangers decide what is in it.
             log.warning("connection failed", error=type(error).__name__)
-            with trio.move_on_after(1, shield=True):
-                await trio.aclose_forcefully(self.stream)
         finally:
             self.place.leave()
+            # What is cancelled leaves hypercorn's own close half done.
+            with trio.move_on_after(1, shield=True):
+                await trio.aclose_forcefully(self.stream)
 
     async def _read_data(self) -> None:
         """A client that has gone is not waited for as one that is idle."""
@@ -107,6 +110,16 @@ class ContainedServer(TCPServer):
             await self._send(event.data)
         finally:
             self.send_lock.release()
+
+    def _write_now(self, data: bytes) -> bytes:
+        """Write what the kernel takes at once, and answer with the rest: all of it where somebody
+        else is writing, or where it has to be encrypted first."""
+        if self.send_lock.locked() or not isinstance(self.stream, trio.SocketStream):
+            return data
+        try:
+            return data[os.write(self.stream.socket.fileno(), data) :]
+        except OSError:  # it is full, or gone: `send_all` waits, or tells
+            return data
 
     async def _send(self, data: bytes) -> None:
         gone = False

@@ -198,8 +198,7 @@ class _Session:
     async def _send(self, frames: Sequence[bytes]) -> None:
         # The server below makes one write after the other, whichever task they come from.
         for some in portions(frames):
-            with trio.fail_after(SEND_WITHIN_S):
-                await self._send_frames(some)
+            await self._send_frames(some, SEND_WITHIN_S)
 
 
 def _is_showable(device: Device) -> bool:

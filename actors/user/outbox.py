@@ -143,8 +143,9 @@ class Outbox:
         Raises:
             trio.EndOfChannel: the outbox was closed.
         """
-        await trio.lowlevel.checkpoint()
-        while not (self.has_lost or (self._opened and (self._list or self._lane))):
+        if self._has_something:
+            await trio.lowlevel.checkpoint()  # others have a turn, and it may be gone then
+        while not self._has_something:
             if self._closed:
                 raise trio.EndOfChannel
             await self._bell.receive()
@@ -153,6 +154,10 @@ class Outbox:
         first: list[Event] = [] if self._list is None else [self._list]
         self._list = None
         return first + self._lane.take(TAKE_MAX - len(first))
+
+    @property
+    def _has_something(self) -> bool:
+        return self.has_lost or (self._opened and bool(self._list or self._lane))
 
     def statistics(self) -> LaneStatistics:
         return self._lane.statistics()

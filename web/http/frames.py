@@ -2,7 +2,7 @@
 
     send = frames_of(socket)
     for some in portions(messages):
-        await send(some)  # one write
+        await send(some, within_s)  # one write
 
 A frame through Quart, hypercorn and wsproto costs more than what it carries: a task switch, five
 objects, JSON decoded to text and encoded again. A server's frame is its length and its bytes, so
@@ -10,18 +10,31 @@ whoever has some writes them at once. Where the server below does not offer that
 the state of the connection), each goes its ordinary way.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
+import trio
 from quart import Websocket
 
 SEND_FRAMES = "send_frames"
 # One write: what a slow client takes within the time that a write may take.
 WRITE_MAX = 64 * 1024
 
-Send = Callable[[Sequence[bytes]], Awaitable[None]]
-
 _TEXT = 0x81  # the whole message, and text
+
+
+class Send(Protocol):
+    """Sends text messages, in order. Others have no turn meanwhile where the client takes them at
+    once.
+
+    Args:
+        within_s: how long the client may take.
+
+    Raises:
+        trio.TooSlowError: it took longer.
+    """
+
+    async def __call__(self, messages: Sequence[bytes], within_s: float) -> None: ...
 
 
 def text_frame(message: bytes) -> bytes:
@@ -57,8 +70,9 @@ def frames_of(socket: Websocket) -> Send:
     if send is not None:
         return send
 
-    async def one_by_one(messages: Sequence[bytes]) -> None:
-        for message in messages:
-            await socket.send(message.decode())
+    async def one_by_one(messages: Sequence[bytes], within_s: float) -> None:
+        with trio.fail_after(within_s):
+            for message in messages:
+                await socket.send(message.decode())
 
     return one_by_one
