@@ -82,31 +82,51 @@ def running(*options: str) -> Iterator[Service]:
             service.http.close()
 
 
+class Servers:
+    """A database and a Mosquitto without a Roost."""
+
+    def __init__(self, database_url: str, mqtt_port: int, folder: Path) -> None:
+        self.database_url = database_url
+        self.mqtt_port = mqtt_port
+        self._folder = folder
+
+    @contextmanager
+    def roost(self, *options: str) -> Iterator[Service]:
+        """A `roost serve` on them."""
+        data_dir = self._folder / "data"
+        environment = {
+            "ROOST_DATABASE_URL": self.database_url,
+            "ROOST_MQTT_URL": f"mqtt://roost:{PASSWORD}@127.0.0.1:{self.mqtt_port}",
+            "ROOST_DATA_DIR": str(data_dir),
+            "ROOST_HTTP": ":0",
+        }
+        with _started(["serve", *options], self._folder, environment) as process:
+            (url, *_) = _ready(process, self._folder)
+            service = Service(url, self.mqtt_port, data_dir, process.pid, PASSWORD)
+            yield service
+            service.http.close()
+
+
 @contextmanager
-def on_mosquitto(*options: str) -> Iterator[Service]:
+def beside() -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="roost-bench-") as name:
         folder = Path(name)
         database = EmbeddedPostgres(folder / "pg", folder / "pg.log", "of-the-bench")
         postgres = trio.run(database.start)
         port = free_port("127.0.0.1")
         mosquitto = _mosquitto(folder, port)
-        data_dir = folder / "data"
-        environment = {
-            "ROOST_DATABASE_URL": database.url,
-            "ROOST_MQTT_URL": f"mqtt://roost:{PASSWORD}@127.0.0.1:{port}",
-            "ROOST_DATA_DIR": str(data_dir),
-            "ROOST_HTTP": ":0",
-        }
         try:
-            with _started(["serve", *options], folder, environment) as process:
-                (url, *_) = _ready(process, folder)
-                service = Service(url, port, data_dir, process.pid, PASSWORD)
-                yield service
-                service.http.close()
+            yield Servers(database.url, port, folder)
         finally:
             for server, how in ((mosquitto, signal.SIGTERM), (postgres, signal.SIGINT)):
                 server.send_signal(how)
                 server.wait(20)
+
+
+@contextmanager
+def on_mosquitto(*options: str) -> Iterator[Service]:
+    with beside() as servers, servers.roost(*options) as service:
+        yield service
 
 
 def _mosquitto(folder: Path, port: int) -> "subprocess.Popen[bytes]":
