@@ -159,7 +159,8 @@ class Mailbox(Generic[T]):
         Raises:
             trio.EndOfChannel: the mailbox is closed and empty.
         """
-        await trio.lowlevel.checkpoint()  # also when there is work: others want a turn too
+        if self.control or self.data:
+            await trio.lowlevel.checkpoint()  # others want a turn, too
         while not (self.control or self.data):
             if self._closed:
                 raise trio.EndOfChannel

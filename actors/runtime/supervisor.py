@@ -90,16 +90,22 @@ class Cell(Generic[M, E]):
             Exception: what its step failed with; the message is kept for the next run.
         """
         actor = await self._build()
-        while True:
-            while self._turn:
-                self._step(actor, self._turn[0], clock.now_us())
-                self._turn.popleft()
-            try:
-                with trio.fail_after(self._idle_s if self._idle_s is not None else float("inf")):
-                    self._turn.extend(await self.mailbox.take(TURN_MAX))
-            except (trio.TooSlowError, trio.EndOfChannel):
-                if not len(self.mailbox):  # nothing came between the last look and now
-                    return
+        idle_s = float("inf") if self._idle_s is None else self._idle_s
+        busy_s = trio.current_time()  # when it last had something to do
+        while busy_s + idle_s > trio.current_time():
+            # One deadline for many turns: setting it costs as much as a step.
+            with trio.move_on_at(busy_s + idle_s):
+                while True:
+                    while self._turn:
+                        self._step(actor, self._turn[0], clock.now_us())
+                        self._turn.popleft()
+                    try:
+                        self._turn.extend(await self.mailbox.take(TURN_MAX))
+                    except trio.EndOfChannel:
+                        return
+                    busy_s = trio.current_time()
+            if not self.is_idle:  # something came between the last look and now
+                busy_s = trio.current_time()
 
     def _step(self, actor: Actor[M, E], message: M, now_us: int) -> None:
         if message is self._killer and self._why:
