@@ -102,6 +102,7 @@ class Writer:
         # Its units are the first of the backlog, or the refusal of the first.
         self._unanswered: Batch | None = None
         self._confirmed: dict[str, int] = {}
+        self._confirm_delay_s = CONFIRM_DELAY_S
         self._barriers = Barriers()
         self._no = 0
         self._commits = self._rows = self._retries = self._set_aside = 0
@@ -123,6 +124,17 @@ class Writer:
             self._mailbox.put_nowait(None, control=True)  # wakes a writer that has nothing to do
         self._confirmed[session] = no
 
+    @property
+    def is_confirming(self) -> bool:
+        """Whether a confirmation is not written yet."""
+        return bool(self._confirmed)
+
+    def hasten(self) -> None:
+        """At the end: from here on a confirmation waits for no other commit."""
+        self._confirm_delay_s = 0.0
+        if not len(self._mailbox.control):
+            self._mailbox.put_nowait(None, control=True)
+
     async def barrier(self) -> None:
         """Wait until everything submitted before now is committed."""
         await self._barriers.wait()
@@ -140,7 +152,7 @@ class Writer:
 
     async def _fill(self) -> None:
         while not self._backlog:
-            delay_s = CONFIRM_DELAY_S if self._confirmed else float("inf")
+            delay_s = self._confirm_delay_s if self._confirmed else float("inf")
             with trio.move_on_after(delay_s) as waited:
                 taken = await self._mailbox.take(ROWS_MAX)
                 self._backlog.extend(filter(None, taken))

@@ -33,8 +33,11 @@ class Draining:
 
     async def run(self) -> None:
         """Take nothing new from the broker and claim no due work; wait until what was taken is
-        committed and the broker has processed its acknowledgements, and until what was claimed is
-        sent and noted.
+        committed, the broker has processed its acknowledgements, and the store knows that; and
+        until what was claimed is sent and noted.
+
+        Otherwise the next process takes a new message for one of these that comes again, where it
+        says the same.
 
         Bounded by `DRAIN_MAX_S` from the first call on: what is not done by then stays with the
         broker and the database, and the next process gets it. A later call waits for what people
@@ -44,6 +47,7 @@ class Draining:
             self.by_s = trio.current_time() + DRAIN_MAX_S
             self._gateway.close()
             self._scheduler.close()
+            self._writer.hasten()
         with trio.move_on_at(self.by_s) as scope:
             await self._writer.barrier()
             while self._has_in_flight:
@@ -55,7 +59,7 @@ class Draining:
     @property
     def _has_in_flight(self) -> bool:
         in_flight = self._gateway.room.messages or self._own_sessions.unheard
-        return bool(in_flight or self._scheduler.in_flight)
+        return bool(in_flight or self._writer.is_confirming or self._scheduler.in_flight)
 
     def _give_up(self) -> str:
         """Log what is not done, and say it."""
