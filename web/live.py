@@ -96,7 +96,7 @@ class _Session:
         self._seq = 0
         # Answers to pings and mistakes; a client that sends faster than it reads waits for itself.
         self._replies, self._to_send = trio.open_memory_channel[bytes](REPLIES_MAX)
-        self._why = SocketClosed(CLOSE_GOING_AWAY, "the server stops")
+        self._why = SocketClosed(CLOSE_GOING_AWAY, "The server is stopping")
 
     async def run(self) -> None:
         """Raises `SocketClosed` with the reason of the end; is cancelled when the client leaves."""
@@ -115,7 +115,7 @@ class _Session:
 
     async def _until_ended(self, scope: trio.CancelScope) -> None:
         await self._ended.wait()
-        self._why = SocketClosed(CLOSE_UNAUTHORIZED, "the session has ended")
+        self._why = SocketClosed(CLOSE_UNAUTHORIZED, "The session has ended")
         scope.cancel()
 
     async def _expire(self, scope: trio.CancelScope) -> None:
@@ -123,7 +123,7 @@ class _Session:
         while self._clock.now_us() < expires_us:
             left_s = (expires_us - self._clock.now_us()) / SECOND_US
             await trio.sleep(min(left_s, 3600.0))  # the wall clock may jump
-        self._why = SocketClosed(CLOSE_UNAUTHORIZED, "the token has expired")
+        self._why = SocketClosed(CLOSE_UNAUTHORIZED, "The token has expired")
         scope.cancel()
 
     async def _read(self) -> None:
@@ -147,14 +147,14 @@ class _Session:
                     if said.batch is not None:
                         self._batch = said.batch
                 case AuthFrame():
-                    await self._replies.send(_error("this socket is signed in already"))
+                    await self._replies.send(_error("This socket is already signed in"))
 
     async def _answer(self, scope: trio.CancelScope) -> None:
         try:
             async for reply in self._to_send:
                 await self._send([reply])
         except trio.TooSlowError:
-            self._why = SocketClosed(CLOSE_TRY_AGAIN, "the client takes nothing")
+            self._why = SocketClosed(CLOSE_TRY_AGAIN, "The client does not read")
             scope.cancel()
 
     async def _send_events(self, scope: trio.CancelScope) -> None:
@@ -173,9 +173,9 @@ class _Session:
                 self._tells_stale = False
                 await self._send(frames)
         except trio.EndOfChannel:
-            self._why = SocketClosed(CLOSE_TRY_AGAIN, "connect again")
+            self._why = SocketClosed(CLOSE_TRY_AGAIN, "Connect again")
         except trio.TooSlowError:
-            self._why = SocketClosed(CLOSE_TRY_AGAIN, "the client takes nothing")
+            self._why = SocketClosed(CLOSE_TRY_AGAIN, "The client does not read")
         scope.cancel()
 
     def _framed(self, events: Sequence[Event]) -> list[bytes]:

@@ -88,10 +88,10 @@ class Tokens:
                 },
             )
         except (jwt.InvalidTokenError, ValueError):
-            raise Unauthorized("the token is not valid") from None
+            raise Unauthorized("The token is invalid") from None
         said = claims["jti"], claims["idp"], claims["sub"]
         if not all(isinstance(each, str) for each in said) or not is_uuid(said[0]):
-            raise Unauthorized("the token is not valid")
+            raise Unauthorized("The token is invalid")
         return said
 
 
@@ -138,14 +138,14 @@ class Auth:
         session_id, idp, subject = self.tokens.read(token)
         principal = await self._asker_in(session_id)
         if (idp, subject) != (principal.user.idp, _subject(principal.user)):
-            raise Unauthorized("the token is not valid")
+            raise Unauthorized("The token is invalid")
         return principal
 
     async def _holder_of(self, key: str) -> Principal:
         now_us = self._clock.now_us()
         found = await self._store.api_key(kept_of(key))
         if found is None or (found[0].expires_us or LAST_US) <= now_us:
-            raise Unauthorized("the API key is not valid, or not any more")
+            raise Unauthorized("The API key is invalid or has expired")
         known, user = found
         if now_us - (known.last_used_us or 0) >= USED_EVERY_S * SECOND_US:
             await self._store.api_key_used(known.id, now_us)
@@ -160,10 +160,10 @@ class Auth:
     async def _asker_in(self, session_id: str) -> Principal:
         found = await self._sessions.find(session_id)
         if found is None:
-            raise Unauthorized("the session has ended; sign in again")
+            raise Unauthorized("The session has ended; sign in again")
         session, user = found
         if session.expires_us <= self._clock.now_us():
-            raise Unauthorized("the token has expired")
+            raise Unauthorized("The token has expired")
         return Principal(user, session)
 
     async def asker_of_request(self, request: Request) -> Principal:
@@ -175,9 +175,9 @@ class Auth:
             token = request.cookies.get(COOKIE)
             safe = request.method in ("GET", "HEAD", "OPTIONS")
             if token and not safe and not self.is_same_origin(request):
-                raise Forbidden("the cookie counts for requests from our own pages only")
+                raise Forbidden("The cookie is accepted only from Roost's own pages")
         if not token:
-            raise Unauthorized("sign in first")
+            raise Unauthorized("Sign in first")
         principal = await self.asker_of(token, request)
         return msgspec.structs.replace(principal, by_cookie=by_cookie)
 
@@ -191,7 +191,7 @@ class Auth:
         async with self.failed.trying(self._addresses.network(asked)):
             session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())
             if session_id is None:
-                raise Unauthorized("the ticket is not valid any more")
+                raise Unauthorized("The ticket is invalid or has expired")
             return await self._asker_in(session_id)
 
     def token_of_socket(self, socket: Websocket) -> str | None:

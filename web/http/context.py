@@ -128,7 +128,7 @@ class Call:
     def where(self) -> str:
         """What the outside calls us. A `Host` that anybody may send is no word for a link."""
         if self.settings.public_url is None:
-            raise Forbidden("the operator has to set the public URL first")
+            raise Forbidden("The operator must set the public URL first")
         return self.settings.public_url
 
     @property

@@ -63,7 +63,7 @@ class FailedAuth:
             with trio.move_on_after(WAIT_S):
                 await self._look.acquire()
                 return
-        raise Busy("too much from here was wrong; the others wait", retry_after_s=RETRY_S)
+        raise Busy("Too many wrong credentials from this network", retry_after_s=RETRY_S)
 
     @contextmanager
     def counted(self, network: str) -> Iterator[None]:
@@ -77,5 +77,5 @@ class FailedAuth:
                 raise
             if times := self._told.times():
                 log.info("wrong credentials refused", network=network, times=times)
-            detail = "too many wrong tokens, keys or tickets came from here"
+            detail = "Too many wrong tokens, keys or tickets from this network"
             raise TooMany(detail, retry_after_s=math.ceil(wait_s)) from None

@@ -44,7 +44,7 @@ class IdleSockets:
             with scope:
                 yield
             if scope.cancelled_caught:
-                raise TooMany("too many sockets have not signed in", retry_after_s=RETRY_S)
+                raise TooMany("Too many sockets have not signed in", retry_after_s=RETRY_S)
         finally:
             self._leave(scope)
 

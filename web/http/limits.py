@@ -24,7 +24,7 @@ class Rates:
         """Count a request. Raises `TooMany`."""
         wait_s = self._buckets.take(who)
         if wait_s:
-            raise TooMany("more requests than anybody may make", retry_after_s=math.ceil(wait_s))
+            raise TooMany("Too many requests", retry_after_s=math.ceil(wait_s))
 
     def charge_items(self, who: str, items: int) -> None:
         """A page had so many: what it costs more than others is owed. What was only asked for, and

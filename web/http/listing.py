@@ -115,7 +115,7 @@ def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...
     """Several words with commas, as a filter. Raises `Invalid` for one that is not known."""
     words = tuple(text.split(",")) if text else ()
     if not set(words) <= set(known):
-        raise Invalid({name: f"is none of {', '.join(known)}"})
+        raise Invalid({name: f"must be one of {', '.join(known)}"})
     return words or None
 
 
@@ -123,7 +123,7 @@ def some_id(name: str, text: str | None) -> str | None:
     """An id in its one spelling, as a filter. Raises `Invalid` for what is none."""
     found = None if text is None else text.lower()
     if found is not None and not is_uuid(found):
-        raise Invalid({name: "is not an id"})
+        raise Invalid({name: "must be an id (UUID)"})
     return found
 
 
@@ -134,14 +134,14 @@ def truth(value: bool | None) -> str | None:
 def _known(noun: ListOf[Any], sort: str) -> str:
     name = sort.removeprefix("-")
     if name not in noun.sorts:
-        raise Invalid({"sort": f"is one of {', '.join(noun.sorts)}, perhaps with - before it"})
+        raise Invalid({"sort": f"must be one of {', '.join(noun.sorts)}; - before it reverses it"})
     return name
 
 
 def _part(query: ListQuery) -> str | None:
     part = query.q if isinstance(query, SearchQuery) else None
     if part is not None and "\0" in part:
-        raise Invalid({"q": "contains U+0000"})
+        raise Invalid({"q": "cannot contain U+0000"})
     return part
 
 
@@ -162,5 +162,5 @@ def _place(cursor: str, noun: ListOf[Any], sort: str) -> tuple[str, int]:
         if number is not None and number.fullmatch(value) is None:
             raise ValueError("not a value of this order")
     except ValueError:
-        raise Invalid({"cursor": "is not a cursor of this list in this order"}) from None
+        raise Invalid({"cursor": "is not a cursor of this list and order"}) from None
     return value, num

@@ -24,7 +24,7 @@ class LongQueries:
             of_one_max=64,
             waiting_max=128,
             wait_s=20.0,
-            busy="too many charts are made at once",
+            busy="Too many charts are made at once",
         )
         self.erasing = Turns(
             at_once=ERASED_AT_ONCE,
@@ -32,5 +32,5 @@ class LongQueries:
             of_one_max=16,
             waiting_max=64,
             wait_s=60.0,
-            busy="too many histories are erased at once",
+            busy="Too many histories are erased at once",
         )

@@ -35,7 +35,7 @@ class Pace:
         """Until it is the next one's turn. Raises `TooMany` where too many wait."""
         wait_s = self._buckets.reserve(network, WAIT_MAX_S)
         if wait_s > WAIT_MAX_S:
-            detail = "more requests than one address may make"
+            detail = "Too many requests from this address"
             raise TooMany(detail, retry_after_s=math.ceil(wait_s))
         if wait_s:
             await trio.sleep(wait_s)

@@ -30,7 +30,7 @@ def id_for(call: Call, what: str) -> str:
     if key is None:
         return call.service.ids.uuid()
     if not 1 <= len(key) <= KEY_MAX:
-        raise Invalid({KEY_HEADER: f"has 1 to {KEY_MAX} characters"})
+        raise Invalid({KEY_HEADER: f"must have 1 to {KEY_MAX} characters"})
     name = "\0".join((what, call.user.id, key)).encode("utf-8", "surrogatepass")
     # A UUID of our own making (RFC 9562 §5.8).
     digest = hashlib.sha256(name).digest()[:16]
@@ -43,7 +43,7 @@ _VERSION_8 = (0x8 << 76) | (0x2 << 62)
 
 def used_otherwise() -> Invalid:
     """The key was sent before, with something else."""
-    return Invalid({KEY_HEADER: "was used for another request"})
+    return Invalid({KEY_HEADER: "was already used for another request"})
 
 
 def tag(call: Call, version: int) -> None:
@@ -57,4 +57,4 @@ def check_match(call: Call, version: int) -> None:
     Raises `PreconditionFailed` where the request is for another version than this one."""
     wanted = call.request.headers.get("If-Match")
     if wanted is not None and not parse_etags(wanted).contains(str(version)):
-        raise PreconditionFailed("it was changed meanwhile; look at it again")
+        raise PreconditionFailed("It was changed in the meantime; load it again")

@@ -53,19 +53,19 @@ def of_problem(problem: Problem) -> Response:
 def of_unavailable(error: Unavailable) -> Response:
     """The database or broker is away: say so, and when to come back, but not its words."""
     log.warning("request failed: a server is away", error=in_words(error))
-    return of_problem(Busy("the database does not answer at the moment", retry_after_s=2))
+    return of_problem(Busy("The database does not answer at the moment", retry_after_s=2))
 
 
 def of_unstorable(error: Unstorable) -> Response:
     """The database cannot take or compare what was asked: numbers or times beyond its types."""
     log.info("request refused by the database", error=in_words(error))
-    return of_problem(Malformed("a value lies beyond what can be stored"))
+    return of_problem(Malformed("A value is outside the range that can be stored"))
 
 
 def of_unreadable(error: Unstorable) -> Response:
     """The database refuses, and nothing was said that it could refuse: a row of ours is spoiled."""
     log.error("stored data cannot be read", error=in_words(error))
-    detail = "what is stored here cannot be read; it was logged"
+    detail = "The stored data cannot be read; the error was logged"
     return answer(ProblemView(title="Internal server error", status=500, detail=detail))
 
 
@@ -84,5 +84,5 @@ def of_http(error: HTTPException) -> Response:
 def of_bug(error: Exception) -> Response:
     """Anything else is ours to mend; the caller learns only that it happened."""
     log.error("request failed", error=in_words(error), exc_info=error)
-    detail = "this is a mistake of ours; it was logged"
+    detail = "An internal error occurred; it was logged"
     return answer(ProblemView(title="Internal server error", status=500, detail=detail))

@@ -108,11 +108,11 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
         who = principal.user.id if principal else context.addresses.network(asked)
         context.rates.check(who)
         if operation.adds and not context.service.has_room():
-            raise DiskFull("the disk is nearly full; nothing new is taken", retry_after_s=60)
+            raise DiskFull("The disk is nearly full; new data is refused", retry_after_s=60)
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):
-                raise NotFound(f"there is no such {name.removesuffix('_id')}")
+                raise NotFound(f"{name.removesuffix('_id').capitalize()} not found")
         call = Call(context, asked, principal)
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:
@@ -137,9 +137,9 @@ def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Res
 def _check_scope(operation: Operation, key: ApiKey) -> None:
     """Raises `Forbidden` where the key may not do this."""
     if operation.auth is Auth.SESSION:
-        raise Forbidden("an API key may not touch the account; sign in")
+        raise Forbidden("An API key cannot change the account; sign in")
     if operation.method != "GET" and key.scope != WRITE:
-        raise Forbidden("this API key may only read")
+        raise Forbidden("This API key is read-only")
 
 
 async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
@@ -148,7 +148,7 @@ async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) 
         return await operation.handler(call, **arguments)
     with trio.move_on_after(WORK_WITHIN_S, shield=True):
         return await _changed(operation, call, arguments)
-    raise Busy("this takes too long; look at what became of it before you try again")
+    raise Busy("This request took too long; check its result before you try again")
 
 
 async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:

@@ -42,7 +42,7 @@ async def authenticated(
     except (TooMany, Busy) as error:
         raise SocketClosed(CLOSE_TRY_AGAIN, _when(error)) from None
     except Unavailable:
-        raise SocketClosed(CLOSE_TRY_AGAIN, "the database does not answer") from None
+        raise SocketClosed(CLOSE_TRY_AGAIN, "The database does not answer") from None
 
 
 async def still_in(context: Context, principal: Principal, token: str) -> None:
@@ -50,9 +50,9 @@ async def still_in(context: Context, principal: Principal, token: str) -> None:
     try:
         is_in = await context.auth.is_in(principal, token)
     except Unavailable:
-        raise SocketClosed(CLOSE_TRY_AGAIN, "the database does not answer") from None
+        raise SocketClosed(CLOSE_TRY_AGAIN, "The database does not answer") from None
     if not is_in:
-        raise SocketClosed(CLOSE_UNAUTHORIZED, "the session has ended")
+        raise SocketClosed(CLOSE_UNAUTHORIZED, "The session has ended")
 
 
 async def _said(context: Context, idle: IdleSockets, socket: Websocket) -> str:
@@ -61,7 +61,7 @@ async def _said(context: Context, idle: IdleSockets, socket: Websocket) -> str:
     with context.auth.failed.counted(network):
         with idle.place(network), trio.move_on_after(AUTH_WITHIN_S):
             return await _first_frame(socket)
-        raise Unauthorized(f"no token within {AUTH_WITHIN_S:.0f} s")
+        raise Unauthorized(f"No token within {AUTH_WITHIN_S:.0f} s")
 
 
 async def _first_frame(socket: Websocket) -> str:
@@ -69,9 +69,9 @@ async def _first_frame(socket: Websocket) -> str:
     try:
         said = codec.decode_as(from_client, frame_bytes(frame))
     except BadPayload as error:
-        raise Unauthorized(f"not an auth frame: {error.detail}"[:120]) from None
+        raise Unauthorized(f"Not an auth frame: {error.detail}"[:120]) from None
     if not isinstance(said, AuthFrame):
-        raise Unauthorized("the first frame must be an auth frame")
+        raise Unauthorized("The first frame must be an auth frame")
     return said.token
 
 

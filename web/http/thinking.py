@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 # At some 20 ms each and a pause as long, 128 steps are done within six seconds.
 OF_ONE_MAX, WAITING_MAX, WAIT_S = 64, 128, 30.0
-BUSY = "too much is being worked out at once"
+BUSY = "Too many costly requests at once"
 
 
 class Thinking:

@@ -59,7 +59,7 @@ class Turns:
         of_one_max: int,
         waiting_max: int,
         wait_s: float,
-        busy: str = "too many people sign in or up at once",
+        busy: str = "Too many people sign in or up at once",
         of_one_at_once: int | None = None,
     ) -> None:
         self._free = at_once
@@ -82,7 +82,7 @@ class Turns:
     async def turn(self, who: str, *, is_known: bool = False) -> AsyncIterator[None]:
         """Raises `TooMany` where this one has enough on its way, `Busy` where others go first."""
         if self._of[who] >= self._of_one_max:
-            raise TooMany("more at once than one may ask for", retry_after_s=FULL_RETRY_S)
+            raise TooMany("Too many requests at once", retry_after_s=FULL_RETRY_S)
         self._of[who] += 1
         try:
             await self._come(Waiting(who, KNOWN_AHEAD if is_known else 0, next(self._numbers)))

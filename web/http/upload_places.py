@@ -71,7 +71,7 @@ class Uploads:
             with place.scope:
                 yield place
             if place.scope.cancelled_caught:
-                raise TooSlow("others wait for this place, and the file came too slowly")
+                raise TooSlow("The file arrived too slowly while others waited")
         finally:
             self._taken.pop(place, None)
 
@@ -83,7 +83,7 @@ class Uploads:
             if each.lasts_s > SAFE_S and each.bytes_per_s < SAFE_BYTES_PER_S
         ]
         if not slow:
-            raise Busy("too many files arrive at once", retry_after_s=RETRY_S)
+            raise Busy("Too many files arrive at once", retry_after_s=RETRY_S)
         slowest = min(slow, key=lambda each: each.bytes_per_s)
         del self._taken[slowest]
         slowest.scope.cancel()

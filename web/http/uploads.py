@@ -51,10 +51,10 @@ async def receive(request: Request, draft: MediaDraft, bytes_max: int, place: Pl
         Busy: the draft has no room.
     """
     if request.mimetype != "multipart/form-data":
-        raise NotTaken(f"send the file as multipart/form-data, in a part called {PART}")
+        raise NotTaken(f"Send the file as multipart/form-data, in a part named {PART}")
     boundary = request.mimetype_params.get("boundary", "")
     if not 1 <= len(boundary) <= BOUNDARY_MAX or not boundary.isascii():
-        raise Malformed("the multipart body has no boundary")
+        raise Malformed("The multipart body has no boundary")
     if (request.content_length or 0) > bytes_max + AROUND_BYTES:
         raise _too_large(bytes_max)
     decoder = MultipartDecoder(boundary.encode(), BUFFER_BYTES)
@@ -67,7 +67,7 @@ async def receive(request: Request, draft: MediaDraft, bytes_max: int, place: Pl
                 await taking.take(event)
                 if isinstance(event, Epilogue):
                     return taking.finish()
-    raise TooSlow(f"the file was not here within {WITHIN_S:.0f} s")
+    raise TooSlow(f"The file did not arrive within {WITHIN_S:.0f} s")
 
 
 async def _next(request: Request) -> bytes | None:
@@ -77,7 +77,7 @@ async def _next(request: Request) -> bytes | None:
             return await request.body.__anext__()
         except StopAsyncIteration:
             return None
-    raise TooSlow(f"nothing came for {SILENT_S:.0f} s")
+    raise TooSlow(f"No data arrived for {SILENT_S:.0f} s")
 
 
 def _events(decoder: MultipartDecoder, chunk: bytes | None) -> Iterator[Event]:
@@ -89,9 +89,9 @@ def _events(decoder: MultipartDecoder, chunk: bytes | None) -> Iterator[Event]:
             if isinstance(event, Epilogue):
                 return
     except RequestEntityTooLarge:
-        raise Malformed("a part's headers, or what is around the parts, are too long") from None
+        raise Malformed("The multipart headers or separators are too long") from None
     except ValueError:  # headers that are not UTF-8 too
-        raise Malformed("the body is not multipart as its headers say") from None
+        raise Malformed("The body is not valid multipart/form-data") from None
 
 
 class _Taking:
@@ -108,7 +108,7 @@ class _Taking:
             if event.name != PART:
                 raise Invalid({str(event.name)[:64]: "is not a known field"})
             if self._filename is not None:
-                raise Invalid({PART: "is there twice; send one at a time"})
+                raise Invalid({PART: "is given twice; send one file at a time"})
             self._filename = clean_filename(event.filename if isinstance(event, File) else "")
         elif isinstance(event, Data) and event.data:
             if self._draft.size + len(event.data) > self._bytes_max:
@@ -123,4 +123,4 @@ class _Taking:
 
 
 def _too_large(bytes_max: int) -> TooLarge:
-    return TooLarge(f"a file of yours may have {bytes_max} bytes now")
+    return TooLarge(f"A file can have at most {bytes_max} bytes now")

@@ -69,7 +69,7 @@ def install(app: Quart, settings: WebSettings, built: Traversable = BUILT) -> No
     async def asset(name: str) -> Response:
         found = assets.get(name)
         if found is None:
-            return of_problem(NotFound("there is no such file; load the page again"))
+            return of_problem(NotFound("File not found; reload the page"))
         response = found.answer(request)
         response.headers["Cache-Control"] = FOR_EVER
         return response

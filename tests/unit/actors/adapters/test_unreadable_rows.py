@@ -125,7 +125,7 @@ async def test_the_letter_of_a_row_goes_when_it_can_be_read_again(
 async def test_who_asks_for_that_row_alone_is_told_that_it_is_no_mistake_of_theirs(
     site: Site, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It answered 400, "a value lies beyond what can be stored", to a request that has no value."""
+    """It answered 400, "A value is outside the range …", to a request that has no value."""
 
     async def spoiled(*_: Any) -> None:
         raise Unstorable("DivisionByZeroError: division by zero")
@@ -133,7 +133,10 @@ async def test_who_asks_for_that_row_alone_is_told_that_it_is_no_mistake_of_thei
     logs.claim("stored data cannot be read")
     monkeypatch.setattr(store_of(site), "media", spoiled)
     status, problem = await site.call("GET", f"/media/{SOME_ID}")
-    assert (status, problem["detail"]) == (500, "what is stored here cannot be read; it was logged")
+    assert (status, problem["detail"]) == (
+        500,
+        "The stored data cannot be read; the error was logged",
+    )
     status, _ = await site.call("GET", "/media/no-uuid")
     assert status == 404
     status, _ = await site.call("GET", f"/media/{SOME_ID}?since=1e400")
