@@ -140,4 +140,4 @@ def _of_content(sha256: bytes) -> str:
 def check_quota(used_bytes: int, quota_bytes: int) -> None:
     """Raises `TooLarge`."""
     if used_bytes > quota_bytes:
-        raise TooLarge(f"all your media together may have {quota_bytes} bytes; delete some first")
+        raise TooLarge(f"Your media can have {quota_bytes} bytes in total; delete some first")

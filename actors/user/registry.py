@@ -129,7 +129,7 @@ class Users:
         """
         most = DASHBOARDS_MAX if most is None else most
         if len(self._watching.get(user_id, ())) >= most:
-            raise Busy(f"{most} dashboards of this user are open already")
+            raise Busy(f"{most} dashboards of this user are already open")
         outbox = Outbox()
         cell = self._cells.get(user_id) or self._start(user_id)
         self._watching[user_id].append(outbox)

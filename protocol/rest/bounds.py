@@ -14,7 +14,7 @@ def check_room(what: str, count: int, more: int, most: int | None) -> None:
         Conflict: it would be more than `most`.
     """
     if most is not None and count + more > most:
-        raise Conflict(f"you may have {most} {what}, and have {count} already")
+        raise Conflict(f"You can have at most {most} {what}, and already have {count}")
 
 
 def place_of_feeds(device_id: str | None) -> str:

@@ -78,7 +78,10 @@ async def test_a_user_has_no_more_than_the_bound(home: Home, noun: str) -> None:
     async with trio.open_nursery() as nursery:
         for n in range(12):
             nursery.start_soon(try_one, n)
-    assert sorted(set(ended)) == ["added", f"you may have {most} {noun}, and have {most} already"]
+    assert sorted(set(ended)) == [
+        f"You can have at most {most} {noun}, and already have {most}",
+        "added",
+    ]
     assert ended.count("added") == 4
     await add(home, 50, OTHER_USER, most)  # somebody else's are her own
     await add(home, 51, USER, None)  # where nothing is bounded

@@ -227,7 +227,7 @@ async def test_nobody_has_more_than_her_share(roost: Roost) -> None:
         answers = [eve.call("POST", path, json=body) for body in bodies]
         for answer in answers:
             if answer.status_code == 409:
-                assert "you may have" in answer.json()["detail"]
+                assert "You can have" in answer.json()["detail"]
         return [answer.status_code for answer in answers]
 
     wanted = [201] * MOST + [409]

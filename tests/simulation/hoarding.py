@@ -106,7 +106,7 @@ class Hoarding:
         except Refused as refused:
             if refused.status != 409:
                 raise
-            if "you may have" not in str(refused):
+            if "You can have" not in str(refused):
                 return True  # an earlier try was done, its answer lost
             self._check_refusal(owner, noun, refused, most, told)
             return False
@@ -128,7 +128,7 @@ class Hoarding:
         return {"key": name, "name": name, "device_id": device_id}
 
     def _check_refusal(self, owner: str, noun: str, said: Refused, most: int, told: str) -> None:
-        wanted = f"you may have {most} {told}, and have {most} already"
+        wanted = f"You can have at most {most} {told}, and already have {most}"
         has = len(self._has(owner, noun))
         if has != most or wanted not in str(said):
             raise Broken("I5", f"{owner} has {has} {told} of {most}, and was told {said}")
@@ -194,7 +194,7 @@ class Hoarding:
 
     async def _fill_feeds(self, owner: str) -> None:
         """Everywhere, until there are as many as one may have in all."""
-        said = f"you may have {BOUNDS.feeds} feeds, and have {BOUNDS.feeds} already"
+        said = f"You can have at most {BOUNDS.feeds} feeds, and already have {BOUNDS.feeds}"
         for place in self._has(owner, "devices"):
             for _ in range(BOUNDS.feeds_of_device if place != self._home(owner) else 0):
                 body = self._wanted(owner, "feeds", place)

@@ -167,7 +167,7 @@ class DiskFiles:
         found = await self._do(_read, _place(self._folder, sha256), start, length)
         if found is None:
             log.error("media file is missing", sha256=sha256.hex())
-            raise NotFound("the content of this media is not there any more")
+            raise NotFound("The content of this media no longer exists")
         return found
 
     async def remove(self, sha256: bytes) -> None:

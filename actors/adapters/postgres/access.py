@@ -22,7 +22,7 @@ async def add_api_key(connection: Any, new: ApiKey) -> ApiKey:
             *API_KEYS.arguments(new),
         )
     if row is None:
-        raise Conflict(f"you have {KEYS_MAX} keys already")
+        raise Conflict(f"You already have {KEYS_MAX} keys")
     return API_KEYS.record(row)
 
 

@@ -71,20 +71,20 @@ async def add_command(connection: Any, new: Command) -> Command:
         known = await _command(connection, "c.id = $1::text::uuid", new.id)
         if known is not None:
             if (known.user_id, known.device_num) != (new.user_id, new.device_num):
-                raise Conflict("this id is taken")
+                raise Conflict("This id is already used")
             return known
         waiting = await connection.fetchval(
             f"SELECT count(*) FROM commands c WHERE c.device_num = $1 AND {IS_OPEN}",
             new.device_num,
         )
         if waiting >= OPEN_MAX:
-            raise Conflict(f"{OPEN_MAX} commands wait for this device already")
+            raise Conflict(f"{OPEN_MAX} commands already wait for this device")
         try:
             await insert(connection, [new])
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("the device is gone") from None
+            raise Conflict("The device was deleted") from None
         except asyncpg.UniqueViolationError:
-            raise Conflict("this id is taken") from None
+            raise Conflict("This id is already used") from None
         added = await _command(connection, "c.id = $1::text::uuid", new.id)
         assert added is not None
         return added
@@ -113,7 +113,7 @@ async def cancel_command(connection: Any, user_id: str, command_id: str, now_us:
             return Progress()
         known = command(await _as_far_as_readable(connection, num))
         if known.state not in OPEN:
-            raise Conflict(f"the command is {known.state} already")
+            raise Conflict(f"The command is already {known.state}")
         ended = commands.ended(known, commands.CANCELLED, now_us, "cancelled")
         return await settle(connection, [ended], now_us)
 

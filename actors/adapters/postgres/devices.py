@@ -34,7 +34,7 @@ async def _insert(connection: Any, device: Device, login: MqttLogin) -> Device:
             login.password_sha256,
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"you have a device {device.code!r} already") from None
+        raise Conflict(f"You already have a device {device.code!r}") from None
     return rows.device(row)
 
 

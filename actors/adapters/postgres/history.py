@@ -49,7 +49,7 @@ async def _add_feed(connection: Any, feed: Feed) -> Feed:
     try:
         await connection.execute(FEEDS.insert(), *FEEDS.arguments(feed))
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"there is a feed {feed.key!r} in this place already") from None
+        raise Conflict(f"A feed {feed.key!r} already exists here") from None
     found = await feed_of(connection, feed.user_id, feed.id)
     assert found is not None
     return found

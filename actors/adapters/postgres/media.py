@@ -10,7 +10,7 @@ from protocol.media.media import Media, MediaCounts, Tally
 # What may still need media: the words of the conflict, and a query that gives true for its id ($1).
 # Whatever noun comes to refer to media adds its line here.
 NEEDED_BY = {
-    "a schedule still needs it": "SELECT EXISTS (SELECT FROM media_schedules s"
+    "A schedule still needs this media": "SELECT EXISTS (SELECT FROM media_schedules s"
     " WHERE s.media_id = $1 AND (s.plan_at IS NOT NULL"
     " OR EXISTS (SELECT FROM schedule_occurrences o"
     " WHERE o.schedule_num = s.num AND o.state = 'pending')))",

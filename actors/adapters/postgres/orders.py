@@ -86,7 +86,7 @@ async def _insert_order(
             now_us,
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict("this id is taken") from None
+        raise Conflict("This id is already used") from None
     rows = [
         (place, nums[place], i.product_id, i.name, i.sku, i.price, i.quantity)
         for place, i in enumerate(items)

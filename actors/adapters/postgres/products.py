@@ -19,9 +19,9 @@ async def add_product(connection: Any, new: Product) -> Product:
             *PRODUCTS.arguments(new),
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"you have a product {new.sku!r} already") from None
+        raise Conflict(f"You already have a product {new.sku!r}") from None
     if row is None:
-        raise Conflict(f"you have {PRODUCTS_MAX} products already")
+        raise Conflict(f"You already have {PRODUCTS_MAX} products")
     return PRODUCTS.record(row)
 
 
@@ -53,7 +53,7 @@ async def update_product(
             stock,
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"you have a product {changed.sku!r} already") from None
+        raise Conflict(f"You already have a product {changed.sku!r}") from None
     return None if row is None else PRODUCTS.record(row)
 
 

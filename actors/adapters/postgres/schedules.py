@@ -28,7 +28,7 @@ async def add_schedule(
                 f"{SCHEDULES.insert()} RETURNING num", *SCHEDULES.arguments(new)
             )
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("the device or the media is gone") from None
+            raise Conflict("The device or the media was deleted") from None
         await connection.execute(ADD_OCCURRENCES, num, list(due))
         added = await _schedule(connection, "s.num = $1", num)
     assert added is not None
@@ -56,7 +56,7 @@ async def update_schedule(
         try:
             await revise(connection, SCHEDULES, changed, known)
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("the device or the media is gone") from None
+            raise Conflict("The device or the media was deleted") from None
         rows = await connection.fetch(
             f"WITH o AS (UPDATE schedule_occurrences SET version = version + 1,"
             " state = CASE WHEN due_at = ANY($2) THEN 'pending' ELSE 'cancelled' END"

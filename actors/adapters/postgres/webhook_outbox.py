@@ -159,13 +159,13 @@ async def add_delivery(connection: Any, to: Webhook, news: News) -> WebhookDeliv
             f"SELECT {_WAITING} FROM webhooks w WHERE w.num = $1", to.num, WAITING_MAX
         )
         if waiting is not None and waiting >= WAITING_MAX:
-            raise Conflict(f"{WAITING_MAX} deliveries wait for this webhook already")
+            raise Conflict(f"{WAITING_MAX} deliveries already wait for this webhook")
         try:
             await connection.execute(
                 _INSERT, [to.num], [news.event_id], [news.type], [news.body], [0]
             )
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("the webhook is gone") from None
+            raise Conflict("The webhook was deleted") from None
         row = await connection.fetchrow(
             f"SELECT {_DELIVERY} FROM webhook_deliveries d WHERE d.webhook_num = $1"
             " AND d.event_id = $2::text::uuid",

@@ -20,7 +20,7 @@ class AccessTables(PeopleTables):
     async def add_api_key(self, key: ApiKey) -> ApiKey:
         await self._cross()
         if sum(k.user_id == key.user_id for k in self._keys.values()) >= KEYS_MAX:
-            raise Conflict(f"you have {KEYS_MAX} keys already")
+            raise Conflict(f"You already have {KEYS_MAX} keys")
         key = msgspec.structs.replace(key, num=self._next("key"))
         self._keys[key.id] = key
         return key

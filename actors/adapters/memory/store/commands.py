@@ -39,13 +39,13 @@ class CommandTables(WebhookTables):
         known = self.all_commands.get(command.id)
         if known is not None:
             if (known.user_id, known.device_num) != (command.user_id, command.device_num):
-                raise Conflict("this id is taken")
+                raise Conflict("This id is already used")
             return known
         if command.device_id not in self._devices:
-            raise Conflict("the device is gone")
+            raise Conflict("The device was deleted")
         mine = [c for c in self._open() if c.device_num == command.device_num]
         if len(mine) >= OPEN_MAX:
-            raise Conflict(f"{OPEN_MAX} commands wait for this device already")
+            raise Conflict(f"{OPEN_MAX} commands already wait for this device")
         return self._insert_command(command)
 
     def _insert_command(self, command: Command) -> Command:
@@ -72,7 +72,7 @@ class CommandTables(WebhookTables):
         if known is None or known.user_id != user_id:
             return Progress()
         if known.state not in OPEN:
-            raise Conflict(f"the command is {known.state} already")
+            raise Conflict(f"The command is already {known.state}")
         ended = computed(_cancelled, self._as_far_as_readable(known), now_us)
         if isinstance(ended, Exception):
             raise Unstorable(in_words(ended))

@@ -66,7 +66,7 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
         taken = {device.key for device in self._devices.values()}
         for device, _ in made:
             if device.key in taken:
-                raise Conflict(f"you have a device {device.code!r} already")
+                raise Conflict(f"You already have a device {device.code!r}")
             taken.add(device.key)
         added = [self._insert_device(device, login) for device, login in made]
         for user_id in dict.fromkeys(device.user_id for device in added):

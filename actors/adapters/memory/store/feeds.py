@@ -43,7 +43,7 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
         place = feed.user_id, feed.device_id, feed.key
         for other in self._feeds.values():
             if not other.archived and (other.user_id, other.device_id, other.key) == place:
-                raise Conflict(f"there is a feed {feed.key!r} in this place already")
+                raise Conflict(f"A feed {feed.key!r} already exists here")
         feed = msgspec.structs.replace(feed, num=self._next("feed"))
         self._feeds[feed.id] = feed
         self.owners[feed.id] = feed.user_id

@@ -128,7 +128,7 @@ class MemoryFiles:
     async def read(self, sha256: bytes, start: int, length: int) -> bytes:
         await trio.lowlevel.checkpoint()
         if sha256 not in self._contents:
-            raise NotFound("the content of this media is not there any more")
+            raise NotFound("The content of this media no longer exists")
         return self._contents[sha256][start : start + length]
 
     async def remove(self, sha256: bytes) -> None:

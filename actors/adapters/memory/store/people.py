@@ -53,9 +53,9 @@ class PeopleTables(Tables):
             if other.id == user.id:
                 continue
             if user.subject and (other.idp, other.subject) == (user.idp, user.subject):
-                raise Conflict("this person has an account already")
+                raise Conflict("This person already has an account")
             if user.email and (other.email or "").lower() == user.email.lower():
-                raise Conflict("this e-mail address has an account already")
+                raise Conflict("This email address already has an account")
 
     async def user_by_email(self, email: str) -> User | None:
         await self._cross()

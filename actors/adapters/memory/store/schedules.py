@@ -37,7 +37,7 @@ class ScheduleTables(CommandTables, MediaTables):
         for schedule in self._schedules.values():
             needs = schedule.id in waiting or schedule.plan_us is not None
             if schedule.media_id == media.id and needs:
-                return "a schedule still needs it"
+                return "A schedule still needs this media"
         return None
 
     def _forget_ended(self, now_us: int) -> None:
@@ -67,7 +67,7 @@ class ScheduleTables(CommandTables, MediaTables):
     def _check_place(self, schedule: Schedule) -> None:
         media = self._media_row(schedule.media_id)
         if schedule.device_id not in self._devices or (schedule.media_id and media is None):
-            raise Conflict("the device or the media is gone")
+            raise Conflict("The device or the media was deleted")
 
     def _add_occurrences(self, schedule: Schedule, due: Sequence[int]) -> None:
         known = {o.due_us for o in self._of(schedule.id)}

@@ -38,7 +38,7 @@ class ShopTables(Tables):
         for other in self.all_products.values():
             same = (other.user_id, other.sku) == (product.user_id, product.sku)
             if same and other.id != product.id:
-                raise Conflict(f"you have a product {product.sku!r} already")
+                raise Conflict(f"You already have a product {product.sku!r}")
 
     async def product(self, user_id: str, product_id: str) -> Product | None:
         await self._cross()
@@ -71,7 +71,7 @@ class ShopTables(Tables):
         known = self.all_orders.get(order_id)
         if known is not None:
             if known.user_id != user_id:
-                raise Conflict("this id is taken")
+                raise Conflict("This id is already used")
             return known
         mine = {p.id: p for p in self.all_products.values() if p.user_id == user_id}
         items = shop.taken(wishes, mine)

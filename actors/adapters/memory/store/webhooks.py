@@ -162,9 +162,9 @@ class WebhookTables(DeadLetterTables):
         await self._cross()
         known = self.all_webhooks.get(webhook.num)
         if known is None:
-            raise Conflict("the webhook is gone")
+            raise Conflict("The webhook was deleted")
         if len(self._pending(known)) >= WAITING_MAX:
-            raise Conflict(f"{WAITING_MAX} deliveries wait for this webhook already")
+            raise Conflict(f"{WAITING_MAX} deliveries already wait for this webhook")
         return self._insert_delivery(known, news)
 
     async def retry_delivery(
