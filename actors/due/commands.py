@@ -74,7 +74,7 @@ class CommandOutbox:
 
     @property
     def in_flight(self) -> int:
-        """Commands that were claimed, and of which it is not noted what became of them."""
+        """Claimed commands whose outcome is not noted yet."""
         noted = len(self._sent) + len(self._unsent) + len(self._spoiled)
         return len(self._here) + self._going + noted
 
@@ -137,7 +137,7 @@ class CommandOutbox:
         return all(taken)
 
     async def _note_forever(self) -> None:
-        """Write down what became of them: all that was published during the last note."""
+        """Note the outcomes, each time of all commands published during the last note."""
         while True:
             await self._noted.wait()
             await until_available(self._note_some, Pauses(RETRY_S), self._waits)

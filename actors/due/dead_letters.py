@@ -29,13 +29,13 @@ RENEWED_WITHIN_S = 120
 
 
 async def read_row_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:
-    """Whether that row can be read by now."""
+    """Try whether that row can be read now."""
     again = partial(store.read_row_again, letter.subject, letter.user_id or "")
     await _tried(store, clock, letter, await attempt(again))
 
 
 async def expire_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:
-    """Whether that feed can lose by now what it keeps no longer."""
+    """Try whether that feed's expired history can be deleted now."""
 
     async def again() -> None:
         await store.expire_history(clock.now_us(), int(letter.subject) - 1)
@@ -44,8 +44,8 @@ async def expire_again(store: Store, clock: WallClock, letter: DeadLetter) -> No
 
 
 async def _tried(store: Store, clock: WallClock, letter: DeadLetter, done: object) -> None:
-    """A try that failed as such, whatever it failed with, is one more attempt; while the store is
-    away it is none, and the letter is due still."""
+    """A failed try counts as one more attempt. While the store is unavailable it does not count,
+    and the letter stays due."""
     if not isinstance(done, Failed):
         return
     if isinstance(done.error, Unavailable):
@@ -58,8 +58,8 @@ class DeadLetters:
     """The work of a job.
 
     Args:
-        again: tries one letter of its kind of work again: whoever does settles it, by clearing it
-            or putting it aside once more.
+        again: tries one letter of its kind of work again, and settles it: clears it, or puts it
+            aside once more.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Asks the broker now and then what it holds for us: whoever scrapes metrics waits for nobody."""
+"""Asks the broker regularly what it holds for us, so that scraping metrics never waits for it."""
 
 import trio
 

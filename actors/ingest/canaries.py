@@ -112,9 +112,11 @@ class Canaries:
             self._all_passed.set()
 
     def came(self, session: str, payload: bytes) -> tuple[float, float] | None:
-        """A canary comes back by its session: when it was sent by this process (Trio's clock), and
-        when the broker had the next one; infinity where that is not known. Once; those that were
-        sent before it come no more. None: it is none of them."""
+        """A canary comes back by its session.
+
+        Returns when this process sent it, and when the broker had the next one (Trio's clock;
+        infinity if unknown). Each canary counts once, and those sent before it no longer count.
+        None: the payload is no canary of this process."""
         canary = self.canaries.get(session)
         known = None if canary is None else canary.on_their_way.get(payload)
         if canary is None or known is None:
@@ -125,8 +127,8 @@ class Canaries:
         return known[0], next_s
 
     def led(self) -> None:
-        """This process leads from now on, perhaps again within one round: what passed before
-        proves nothing, and what was on its way may have come by another process's sessions."""
+        """This process leads from now on, possibly again within one round. Earlier passes prove
+        nothing, and canaries on their way may have come by another process's sessions."""
         self._began_s = trio.current_time()
         self._led_anew.set()
         for name, canary in self.canaries.items():

@@ -5,7 +5,7 @@
     decoded.has_identity            # whether the store knows it again by a key of its own
     decoded.message(origin)         # for its device's actor
 
-Nobody behind it asks again.
+No later step checks the bytes again.
 """
 
 from typing import ClassVar

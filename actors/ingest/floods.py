@@ -5,8 +5,8 @@
     floods.began(("ada's id", "shed"), 12_000.0)
     floods.of(("ada's id", "shed"))      # what its page says
 
-Where the broker is not ours (`roost serve`) nobody can be disconnected; then what is above the rate
-is refused, and the page says so all the same.
+With an external broker (`roost serve`) no device can be disconnected. Messages above the rate are
+then refused, and the page still says so.
 """
 
 from collections import OrderedDict

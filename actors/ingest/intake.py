@@ -155,7 +155,7 @@ class Intake:
 def _origin(
     arrival: Arrival, delivery: Delivery, topic: Topic, payload: bytes, now_us: int
 ) -> Origin:
-    """`receipt`: None where nobody waits for the commit, at QoS 0 of what is not retained."""
+    """`receipt`: None if no sender waits for the commit: QoS 0, not retained."""
     is_awaited = arrival.packet_id or arrival.copy_of is not None
     return Origin(
         topic,

@@ -54,5 +54,5 @@ class LeftMessages:
                 for session, connection in left.items():
                     log.info("session fetches what was left", session=session)
                     self._broker.renew(session, connection)
-                # One full actor shall not cut everybody's session again and again.
+                # One full actor must not renew the sessions of all others again and again.
                 pause_s, fetched_s = min(2 * pause_s, FETCH_MAX_S), trio.current_time()

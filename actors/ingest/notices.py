@@ -11,8 +11,8 @@ DEVICES_MAX = 10_000
 
 
 class NoticeLimits:
-    """At most ten notices a minute for a device, whoever they come from: its actor has a limit of
-    its own, and begins anew with it."""
+    """At most ten notices a minute for a device, from all senders except its actor. The actor has
+    its own limit, which restarts with it."""
 
     def __init__(self) -> None:
         self._topics: OrderedDict[str, NoticeLimit] = OrderedDict()

@@ -36,7 +36,7 @@ class Pubacks:
         self._of_commits: deque[tuple[int, int]] = deque()  # (PUBACKs so far, commit number)
 
     def begin_anew(self) -> None:
-        """A new connection: packet ids start anew."""
+        """A new connection: packet ids restart."""
         self.sent = self.heard = 0
         self._of.clear()
         self._of_commits.clear()
@@ -69,7 +69,7 @@ class Pubacks:
         return True
 
     def forget(self, packet_id: int) -> None:
-        """The id belongs to another message from here on, perhaps left untaken."""
+        """The id now belongs to another message, which may not be taken."""
         self._of.pop(packet_id, None)
 
     def commits_heard(self, known: int) -> int:

@@ -3,8 +3,8 @@
     rates = Rates(RateSettings(), sessions, flooding=note)
     wait_s = rates.judge("roost-part-0", ("ada's id", "shed"), now_s)   # 0.0: take it
 
-What a broker kept while nobody took it comes all at once, so the pace at which messages arrive is
-no measure of the pace at which they were sent. What is known is a bound: a session brings messages
+A broker delivers its backlog all at once, so the pace at which messages arrive is no measure of the
+pace at which they were sent. Only a bound is known: a session brings messages
 in the order in which they were published, so whatever comes after a canary of ours was published
 later than that canary. So a bucket fills from the sending of the newest canary that came by this
 session (`caught_up`), without a limit until the next one comes: nothing is refused that was sent

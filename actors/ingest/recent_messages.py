@@ -1,4 +1,4 @@
-"""The last messages of each device, as they came: for whoever asks why nothing arrives.
+"""The last messages of each device, as they came, to find out why nothing arrives.
 
 Only in memory, and only of this process since its start; what was refused is kept in the store, too
 (`rejected_messages`). Bounded: fifty of a device, a kilobyte of each, and of all devices together

@@ -1,10 +1,10 @@
 """What is known of one MQTT session's messages: which are in flight, which came before (I1, I2).
 
-A delivery is told by (connection, packet id) only while its connection lasts. After a new one the
-broker sends again what it has no acknowledgement of, perhaps under other packet ids and perhaps
-without DUP. Then a message is told by a digest of its topic and payload, out of the suspects: those
-in flight, and those whose acknowledgement may not have arrived. A payload that a device repeats is
-ambiguous; it is taken again, because twice is better than lost.
+(connection, packet id) identifies a delivery only while its connection lasts. On a new connection
+the broker resends every unacknowledged message, possibly with another packet id or without DUP.
+Then a digest of topic and payload identifies the message among the suspects: those in flight, and
+those whose acknowledgement may not have arrived. A payload that a device repeats is ambiguous. It
+is taken again, because a duplicate is better than a loss.
 
 Messages whose readings all carry `ts` or `id` need none of this: the store knows them by their key.
 So a delivery is judged twice: by its packet id before it is decoded (`judge`), and by its digest
@@ -87,7 +87,7 @@ class SessionRedelivery:
 
     @property
     def needs_memory(self) -> bool:
-        """Whether the store shall be asked what earlier processes left in doubt."""
+        """Whether the store must still be asked what earlier processes left in doubt."""
         return not self._remembered
 
     def remember(self, memory: SessionMemory) -> None:
@@ -97,7 +97,7 @@ class SessionRedelivery:
         self._suspects.add(memory.suspects)
 
     def connected(self, connection: int, now_s: float) -> None:
-        """A new connection: packet ids start anew, and all that is unconfirmed is suspect."""
+        """A new connection: packet ids restart, and everything unconfirmed is suspect."""
         self.connection, self.connected_s = connection, now_s
         for receipt in self._in_flight.values():
             if receipt.taken is not None:
@@ -226,7 +226,7 @@ class SessionRedelivery:
         self._drop_orphan(receipt)
 
     def _remove(self, receipt: Arrival) -> bool:
-        """Out of what is in flight; False where its id is another message's, or nobody's."""
+        """Remove it from those in flight; False if its id is another message's, or unused."""
         if self._in_flight.get(receipt.packet_id) is not receipt:
             return False
         del self._in_flight[receipt.packet_id]
@@ -267,8 +267,8 @@ class SessionRedelivery:
     def heard(self, connection: int, acks: int, now_s: float) -> int | None:
         """The broker has processed the first `acks` PUBACKs of a connection.
 
-        Answers with the commit up to which nothing is in doubt any more, where that moved on. While
-        an earlier connection's messages are suspect it stays: the store shall not forget them.
+        Returns the commit up to which nothing is in doubt, if that has advanced. It does not
+        advance while messages of an earlier connection are suspect: the store must keep them.
         """
         if connection != self.connection:
             return None

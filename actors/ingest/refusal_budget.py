@@ -3,7 +3,7 @@
     unit = budget.judged(unit)        # on its way to the writer
     budget.committed(committed.unknown)
 
-Whoever publishes what is refused writes a row for each message: 70 GB an hour were kept. Beyond the
+Without a budget each refused message writes a row: one sender caused 70 GB an hour. Beyond the
 budget a refusal is counted with its device in the commit that carries it (`WriteUnit.not_kept`),
 and told like any other. A message is kept whole while its device and user owe nothing, so one of
 five hundred readings may cost more than there is, and is paid for afterwards.
@@ -26,7 +26,7 @@ USER_BYTES_PER_HOUR = 40 << 20
 # Of each user, in the store; what is beyond goes hourly, the oldest first.
 KEPT_MAX = 100_000
 KEPT_BYTES_MAX = 256 << 20
-# Whose budgets are known; whoever was quiet for longest has a full one again.
+# Budgets in memory; the key that was quiet for longest is dropped, and has a full budget again.
 KEYS_MAX = 100_000
 
 

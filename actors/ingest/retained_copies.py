@@ -1,7 +1,7 @@
-"""What devices have retained: it leaves the broker once it was taken, or stays within bounds.
+"""What devices have retained: it leaves the broker once taken, or stays within bounds.
 
-A subscription brings all that is retained, each time, so a device could fill what the broker lets
-wait for us, for ever. Readings and acknowledgements that nobody else can see leave when they are
+Each subscription brings all retained messages, so a device could permanently fill the broker's
+queue for us. Readings and acknowledgements that nobody else can see leave when they are
 taken; the rest is bounded for each device (`retained_rules`), and what is beyond is cleared and
 told on the device's `errors`. With a device all of its messages go.
 
@@ -30,7 +30,7 @@ from protocol.records import WriteUnit
 log = structlog.get_logger("roost.retained")
 
 EVERY_S = 5.0
-# Whoever sends what is too large a thousand times a second is looked at four times.
+# A device that sends too large messages a thousand times a second is checked four times.
 GAP_S = 0.25
 RETRY_S, RETRY_MAX_S = 2.0, 60.0
 # What waits to be cleared, and devices to be looked at. Beyond it the next subscription brings it.

@@ -1,7 +1,7 @@
 """Which of the messages that devices have retained may stay at the broker. Pure.
 
-A subscription brings all that is retained, each time; the embedded broker ends the connection of
-whoever has more than 64 MB waiting, before anything has arrived.
+Each subscription brings all retained messages. The embedded broker closes a connection that has
+more than 64 MB waiting, before anything has arrived.
 """
 
 from collections import defaultdict
@@ -74,7 +74,7 @@ class Tallies:
 
     def of(self, session: str, connection: int, device: tuple[str, str]) -> Tally:
         number, tallies = self._by_session.get(session, (0, {}))
-        if number != connection:  # it is brought everything anew
+        if number != connection:  # the broker sends everything again
             number, tallies = connection, {}
             self._by_session[session] = number, tallies
         if device not in tallies and len(tallies) < DEVICES_MAX:

@@ -54,8 +54,8 @@ class RetainedSweep:
         self._connections = connections
         self._every_s = every_s
         self._after = -1  # up to where it was looked at
-        # Readings at QoS 0 that perhaps nobody has brought us; with their session's connection, and
-        # since when (s) it is that.
+        # Readings at QoS 0 that may never have reached us, with their session's connection and
+        # since when (s) it is that one.
         self._untaken: dict[str, tuple[Held, int, float]] = {}
 
     def holds(self, text: str) -> bool:
@@ -80,7 +80,7 @@ class RetainedSweep:
         if isinstance(done, Failed):
             if isinstance(done.error, Unavailable):
                 raise done.error
-            # Most likely there is room; nobody is served as long as no session connects.
+            # There is most likely room, and no device is served until a session connects.
             log.error("retained messages not looked at", exc_info=done.error)
 
     async def look(self) -> None:

@@ -63,7 +63,7 @@ class WriterStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommitListener(Protocol):
-    """Who hears what became of units."""
+    """Is told the outcome of units."""
 
     def committed(self, committed: Committed, units: Sequence[WriteUnit], /) -> None:
         """Told of every commit and its units, in order."""
@@ -232,10 +232,10 @@ class Writer:
         try:
             self._listener.committed(committed, units)
         finally:
-            self._barriers.done(numbers)  # whatever that failed with, nobody waits for ever
+            self._barriers.done(numbers)  # even if the listener fails, no waiter hangs
 
     def _give_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
-        """Another process has led: what the broker keeps is taken anew, by whoever leads now."""
+        """Another process has led: the present leader takes again what the broker keeps."""
         log.warning("units are given up: another process has led", units=len(units))
         numbers = self._take_off(units)
         for unit in units:
