@@ -127,10 +127,12 @@ class DiskFiles:
         except OSError as error:
             if error.errno in _FULL:
                 log.warning("no room for media", folder=str(self._folder))
-                words = "there is no room for media at the moment"
+                words = "There is no room for media at the moment"
                 raise Busy(words, retry_after_s=FULL_RETRY_S) from error
             log.error("media file failed", error=in_words(error))
-            raise Busy("media cannot be kept or read now", retry_after_s=FAILED_RETRY_S) from error
+            raise Busy(
+                "Media cannot be stored or read now", retry_after_s=FAILED_RETRY_S
+            ) from error
 
     @asynccontextmanager
     async def draft(self) -> AsyncIterator[DiskDraft]:

@@ -163,7 +163,7 @@ class MemoryDraft:
     async def write(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint()
         if len(data) > self._files.room:
-            raise Busy("there is no room for media at the moment", retry_after_s=60)
+            raise Busy("There is no room for media at the moment", retry_after_s=60)
         self._files.room -= len(data)
         self._content += data
 
