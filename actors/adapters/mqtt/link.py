@@ -1,10 +1,9 @@
 """One connection of one session by gmqtt 0.8.0, with acknowledgements of our own.
 
 gmqtt acknowledges before its handler runs, or makes a task for each message; both are wrong for us.
-So four methods are replaced on the instance, here and nowhere else (guarded by
+So three methods are replaced on the instance, here and nowhere else (guarded by
 `tests/contract/guards/test_gmqtt.py`):
 
-- `_handle_publish_packet` takes a plain packet apart at once (`publish_packets`);
 - `_handle_qos_1_publish_packet` hands the packet id to us instead of acknowledging;
 - `_handle_pingresp_packet` tells that the broker has processed all that we sent before the ping;
 - `write_data` of its protocol gathers packets that go out in one write.
@@ -22,7 +21,6 @@ import structlog
 from gmqtt.mqtt.constants import MQTTv50
 
 from actors.adapters.mqtt.client import Address, Client, close_client, connect_client
-from actors.adapters.mqtt.publish_packets import take_apart
 from actors.adapters.mqtt.tcp_acks import acknowledge_at_once
 from actors.adapters.mqtt.window import Pubacks, Window
 from actors.ports.broker import Delivery, Inbox, Publication, SessionPlan
@@ -93,8 +91,6 @@ class Link:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         handler = self._client._package_handler
-        self._handle_publish = handler._handle_publish_packet
-        handler._handle_publish_packet = self._on_publish
         handler._handle_qos_1_publish_packet = self._on_qos_1
         handler._handle_pingresp_packet = self._on_pingresp
 
@@ -208,22 +204,17 @@ class Link:
             return
         self._subscribed()
 
-    def _on_publish(self, command: int, packet: bytes) -> None:
-        has_properties = self._client._connection_state.protocol_version >= MQTTv50
-        if not take_apart(command, packet, has_properties=has_properties, deliver=self._deliver):
-            self._handle_publish(command, packet)
-
     def _on_message(
         self, client: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]
     ) -> None:
-        self._on_qos_1(0, payload, topic, properties)
+        self._deliver(0, payload, topic, properties)
 
     def _on_qos_1(self, mid: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
-        dup, retain = bool(properties["dup"]), bool(properties["retain"])
-        self._deliver(mid, payload, topic, dup, retain)
+        self._deliver(mid, payload, topic, properties)
 
-    def _deliver(self, mid: int, payload: bytes, topic: str, dup: bool, retain: bool) -> None:
+    def _deliver(self, mid: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
         if self._open:
+            dup, retain = bool(properties["dup"]), bool(properties["retain"])
             self._inbox.deliver(
                 Delivery(self._plan.client_id, self.number, mid, dup, retain, topic, payload)
             )
