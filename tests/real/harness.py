@@ -31,7 +31,10 @@ WAIT_S = 20.0
 
 
 def eventually(
-    probe: Callable[[], Any], wanted: Callable[[Any], bool] = bool, within_s: float = WAIT_S
+    probe: Callable[[], Any],
+    wanted: Callable[[Any], bool] = bool,
+    within_s: float = WAIT_S,
+    every_s: float = 0.02,
 ) -> Any:
     """Call `probe` until its result is as wanted, for what other processes do asynchronously."""
     deadline = time.monotonic() + within_s
@@ -40,7 +43,7 @@ def eventually(
         if wanted(found):
             return found
         assert time.monotonic() < deadline, f"still {found!r}"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 class Roost:
