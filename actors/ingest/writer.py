@@ -102,7 +102,7 @@ class Writer:
         # Its units are the first of the backlog, or the refusal of the first.
         self._unanswered: Batch | None = None
         self._confirmed: dict[str, int] = {}
-        self._confirm_delay_s = CONFIRM_DELAY_S
+        self._is_ending = False
         self._barriers = Barriers()
         self._no = 0
         self._commits = self._rows = self._retries = self._set_aside = 0
@@ -126,12 +126,13 @@ class Writer:
 
     @property
     def is_confirming(self) -> bool:
-        """Whether a confirmation is not written yet."""
-        return bool(self._confirmed)
+        """Whether a confirmation waits to be written by a store that is quick enough for it: a slow
+        one would still be at it when the next process begins."""
+        return bool(self._confirmed) and self._last_commit_s < CONFIRM_DELAY_S
 
     def hasten(self) -> None:
         """At the end: from here on a confirmation waits for no other commit."""
-        self._confirm_delay_s = 0.0
+        self._is_ending = True
         if not len(self._mailbox.control):
             self._mailbox.put_nowait(None, control=True)
 
@@ -152,12 +153,17 @@ class Writer:
 
     async def _fill(self) -> None:
         while not self._backlog:
-            delay_s = self._confirm_delay_s if self._confirmed else float("inf")
-            with trio.move_on_after(delay_s) as waited:
+            with trio.move_on_after(self._confirm_after_s()) as waited:
                 taken = await self._mailbox.take(ROWS_MAX)
                 self._backlog.extend(filter(None, taken))
             if waited.cancelled_caught:
                 await self._commit([])
+
+    def _confirm_after_s(self) -> float:
+        """How long a confirmation waits for a commit to ride on."""
+        if not self._confirmed:
+            return float("inf")
+        return 0.0 if self._is_ending and self.is_confirming else CONFIRM_DELAY_S
 
     def _next_batch(self) -> list[WriteUnit]:
         batch: list[WriteUnit] = []

@@ -80,6 +80,7 @@ class Cell(Generic[M, E]):
         self._idle_s = idle_s
         self._on_step = on_step
         self._turn: deque[M] = deque()
+        self._busy_s = 0.0  # when it last had something to do (Trio's clock)
         self._killer: M | None = None
         self._why = ""
 
@@ -91,21 +92,26 @@ class Cell(Generic[M, E]):
         """
         actor = await self._build()
         idle_s = float("inf") if self._idle_s is None else self._idle_s
-        busy_s = trio.current_time()  # when it last had something to do
-        while busy_s + idle_s > trio.current_time():
+        self._busy_s = trio.current_time()
+        while self._busy_s + idle_s > trio.current_time():
             # One deadline for many turns: setting it costs as much as a step.
-            with trio.move_on_at(busy_s + idle_s):
-                while True:
-                    while self._turn:
-                        self._step(actor, self._turn[0], clock.now_us())
-                        self._turn.popleft()
-                    try:
-                        self._turn.extend(await self.mailbox.take(TURN_MAX))
-                    except trio.EndOfChannel:
-                        return
-                    busy_s = trio.current_time()
+            with trio.move_on_at(self._busy_s + idle_s):
+                await self._take_turns(actor, clock)
+                return
             if not self.is_idle:  # something came between the last look and now
-                busy_s = trio.current_time()
+                self._busy_s = trio.current_time()
+
+    async def _take_turns(self, actor: Actor[M, E], clock: WallClock) -> None:
+        """Until the mailbox ends."""
+        while True:
+            while self._turn:
+                self._step(actor, self._turn[0], clock.now_us())
+                self._turn.popleft()
+            try:
+                self._turn.extend(await self.mailbox.take(TURN_MAX))
+            except trio.EndOfChannel:
+                return
+            self._busy_s = trio.current_time()
 
     def _step(self, actor: Actor[M, E], message: M, now_us: int) -> None:
         if message is self._killer and self._why:
