@@ -11,7 +11,6 @@ their ratio: rows per second from the first publish to the last commit, load inc
 import argparse
 import asyncio
 import json
-import multiprocessing
 import statistics
 import subprocess
 import sys
@@ -21,11 +20,10 @@ from contextlib import contextmanager
 
 import asyncpg
 
+from bench import load
 from bench.due import cpu_s
 from bench.service import PASSWORD, Servers, beside
-from tests.support import wire
 
-PUBLISHERS = 4
 WARM = 5_000
 COMMITTED_WITHIN_S = 300.0
 LOOK_S = 0.02
@@ -35,16 +33,6 @@ def payload(n: int, number: int, readings: int) -> bytes:
     if readings == 1:
         return f'{{"value":{n}.{number}}}'.encode()
     return json.dumps({f"f{k}": n + k / 16 for k in range(readings)}).encode()
-
-
-def publish(
-    number: int, port: int, topics: list[str], count: int, readings: int, first: int
-) -> None:
-    line = wire.connect("127.0.0.1", port, f"bench-{number}", "roost", PASSWORD)
-    own = topics[number::PUBLISHERS]
-    messages = ((own[n % len(own)], payload(first + n, number, readings)) for n in range(count))
-    answered = wire.publish_all(line, messages)
-    assert answered == count, (answered, count)
 
 
 async def until_stored(url: str, rows: int) -> None:
@@ -68,19 +56,15 @@ async def emptied(url: str) -> None:
 def measure(servers: Servers, topics: list[str], messages: int, readings: int, first: int) -> float:
     """Rows per second."""
     asyncio.run(emptied(servers.database_url))
-    each = messages // PUBLISHERS
     started_s = time.perf_counter()
-    publishers = [
-        multiprocessing.Process(
-            target=publish, args=(n, servers.mqtt_port, topics, each, readings, first)
-        )
-        for n in range(PUBLISHERS)
-    ]
-    for publisher in publishers:
-        publisher.start()
-    for publisher in publishers:
-        publisher.join()
-    rows = each * PUBLISHERS * readings
+    sent = load.publish(
+        servers.mqtt_port,
+        PASSWORD,
+        topics,
+        messages,
+        lambda n, publisher: payload(first + n, publisher, readings),
+    )
+    rows = sent * readings
     asyncio.run(until_stored(servers.database_url, rows))
     return rows / (time.perf_counter() - started_s)
 

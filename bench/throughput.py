@@ -6,51 +6,34 @@ Prints messages per second from the first publish to the last commit, load gener
 """
 
 import json
-import multiprocessing
 import sys
 import time
 
+from bench import load
 from bench.service import Service, running
-from tests.support import wire
 
 DEVICES = 500
-CONNECTIONS = 4
-
-
-def publish(number: int, port: int, password: str, user_id: str, count: int, ts: bool) -> None:
-    line = wire.connect("127.0.0.1", port, f"bench-{number}", "roost", password)
-    since = time.time_ns() // 1_000_000 - count
-
-    def message(n: int) -> tuple[str, bytes]:
-        device = (n * CONNECTIONS + number) % DEVICES
-        stamp = f',"ts":{since + n}' if ts else ""
-        payload = f'{{"value":{n}.{number}{stamp}}}'.encode()
-        return f"users/{user_id}/devices/d{device}/feeds/t", payload
-
-    answered = wire.publish_all(line, (message(n) for n in range(count)))
-    assert answered == count, (answered, count)
 
 
 def measure(service: Service, user_id: str, messages: int, ts: bool) -> tuple[float, float]:
     """Messages per second: as the broker acknowledged them, and as they were committed."""
     before = stored(service)
-    each = messages // CONNECTIONS
-    args = [
-        (n, service.mqtt_port, service.mqtt_password, user_id, each, ts) for n in range(CONNECTIONS)
-    ]
+    since_ms = time.time_ns() // 1_000_000 - messages
+
+    def payload(n: int, publisher: int) -> bytes:
+        stamp = f',"ts":{since_ms + n}' if ts else ""
+        return f'{{"value":{n}.{publisher}{stamp}}}'.encode()
+
+    topics = [f"users/{user_id}/devices/d{n}/feeds/t" for n in range(DEVICES)]
     started = time.perf_counter()
-    workers = [multiprocessing.Process(target=publish, args=a) for a in args]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    sent = load.publish(service.mqtt_port, service.mqtt_password, topics, messages, payload)
     published = time.perf_counter() - started
-    while stored(service) - before < each * CONNECTIONS:
+    while stored(service) - before < sent:
         if time.perf_counter() - started > 120:
             raise RuntimeError(f"only {stored(service) - before} arrived")
         time.sleep(0.02)
     committed = time.perf_counter() - started
-    return messages / published, messages / committed
+    return sent / published, sent / committed
 
 
 def stored(service: Service) -> float:
