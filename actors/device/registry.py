@@ -18,6 +18,7 @@ from actors.runtime.clock import WallClock
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.runtime.supervisor import Cell, Supervisor
 from protocol.dead_letters import DeadLetter
+from protocol.device.topics import Topic
 from protocol.errors import Reason, Refusal
 from protocol.messages import (
     Announce,
@@ -99,17 +100,13 @@ class Devices:
         living = self._of_user.get(user_id, {})
         return {code: cell.mailbox for code, cell in living.items()}
 
-    def hand_over(self, message: FromDevice) -> bool:
-        """Give a message to its device's actor, starting it where needed. False: no room."""
-        key = message.origin.topic.device
-        cell = self._cell(key)
-        if cell is None:
-            return False
-        try:
-            cell.mailbox.put_nowait(message, control=message.origin.topic.is_urgent)
-        except (trio.WouldBlock, trio.ClosedResourceError):
-            return False  # full, or about to end
-        return True
+    def place_of(self, topic: Topic) -> DeviceCell | None:
+        """The actor for a message on this topic, started where needed. None: it has no room, or is
+        about to end."""
+        cell = self._cell(topic.device)
+        if cell is None or not cell.mailbox.has_room(control=topic.is_urgent):
+            return None
+        return cell
 
     def send(self, key: Key, message: TimerMessage) -> bool:
         """Give a device's actor what the timer has for it, starting it where needed. False: not

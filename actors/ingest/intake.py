@@ -5,6 +5,7 @@ id (`actors.ingest.gateway`).
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
@@ -27,11 +28,17 @@ from protocol.messages import FromDevice
 from protocol.records import Origin
 
 
+class Place(Protocol):
+    """A device's actor that has room for a message."""
+
+    def hand(self, message: FromDevice, /, *, control: bool) -> None: ...
+
+
 class Intake:
     """Args:
     retained: told of copies of retained messages.
     flows: told of what may hold back the words of devices.
-    hand_over: gives a message to the device's actor; False when there is no room.
+    place_of: the device's actor for a message on a topic; None when it has no room.
     seen: told of every message that its device's actor takes: origin, bytes, QoS.
 
     Attributes:
@@ -47,7 +54,7 @@ class Intake:
         left: LeftMessages,
         retained: RetainedCopies,
         flows: PartitionClocks,
-        hand_over: Callable[[FromDevice], bool],
+        place_of: Callable[[Topic], Place | None],
         seen: Callable[[Origin, int, int], None],
     ) -> None:
         self.handed_over: Delivery | None = None
@@ -58,7 +65,7 @@ class Intake:
         self._left = left
         self._retained = retained
         self._flows = flows
-        self._hand_over = hand_over
+        self._place_of = place_of
         self._seen = seen
 
     def take(self, arrival: Arrival, delivery: Delivery, topic: Topic) -> None:
@@ -72,7 +79,8 @@ class Intake:
             if verdict is not Verdict.TAKE:
                 self._known(arrival, delivery, topic, verdict)
                 return
-        if not self._room.has(arrival.packet_id):
+        place = self._place_of(topic) if self._room.has(arrival.packet_id) else None
+        if place is None:
             self._leave(arrival, delivery, topic, decoded, digest)
             return
         if len(payload) > PAYLOAD_BYTES_MAX:
@@ -83,13 +91,12 @@ class Intake:
         if arrival.packet_id:
             arrival.session.open(arrival, digest, trio.current_time())
         origin = _origin(arrival, delivery, topic, payload, now_us)
-        if not self._hand(arrival, delivery, origin, decoded):
-            return
         self._seen(origin, len(delivery.payload), 1 if arrival.packet_id else 0)
         if delivery.retain:
             self._came(delivery, topic)
         if arrival.packet_id:
             self._flows.loaded(delivery.session, arrival.session.in_flight)
+        self._hand(place, delivery, origin, decoded)
 
     def keep_as_refused(self, arrival: Arrival, delivery: Delivery, topic: Topic, why: str) -> None:
         """Keep a message whose taking failed by a mistake of ours."""
@@ -99,27 +106,23 @@ class Intake:
         if arrival.packet_id:
             session.drop(arrival)  # what the failed try left
             digest = identity(arrival.topic, payload, arrival.fingerprint)
-        if not self._room.takes_anything:
+        place = self._place_of(topic) if self._room.takes_anything else None
+        if place is None:
             self._leave(arrival, delivery, topic, decoded, digest)
             return
         if arrival.packet_id:
             session.open(arrival, digest, trio.current_time())
         now_us = self._clock.now_us()
         origin = _origin(arrival, delivery, topic, payload[:KEPT_BYTES_MAX], now_us)
-        self._hand(arrival, delivery, origin, decoded)
+        self._hand(place, delivery, origin, decoded)
 
-    def _hand(self, arrival: Arrival, delivery: Delivery, origin: Origin, decoded: Decoded) -> bool:
-        """To its actor; where that has no room, it is left."""
-        if not self._hand_over(decoded.message(origin)):
-            if arrival.packet_id:
-                arrival.session.forget(arrival)
-            digest = None if origin.taken is None else origin.taken.digest
-            self._leave(arrival, delivery, origin.topic, decoded, digest)
-            return False
-        self.handed_over = delivery
+    def _hand(self, place: Place, delivery: Delivery, origin: Origin, decoded: Decoded) -> None:
+        """To its actor, which may judge it at once: what is counted and shown of it comes first."""
+        message = decoded.message(origin)
         self._room.take(origin.size)
         self._counters.received(origin.topic.device, decoded.readings)
-        return True
+        place.hand(message, control=origin.topic.is_urgent)
+        self.handed_over = delivery
 
     def _leave(
         self,

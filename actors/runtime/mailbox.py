@@ -128,6 +128,14 @@ class Mailbox(Generic[T]):
     def __len__(self) -> int:
         return len(self.control) + len(self.data)
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def has_room(self, *, control: bool = False) -> bool:
+        """Whether a message would be put without losing, joining or refusing any."""
+        return not (self._closed or (self.control if control else self.data).is_full)
+
     def put_nowait(self, message: T, *, control: bool = False) -> None:
         """Put a message into its lane.
 

@@ -83,6 +83,32 @@ class Cell(Generic[M, E]):
         self._busy_s = 0.0  # when it last had something to do (Trio's clock)
         self._killer: M | None = None
         self._why = ""
+        self._actor: Actor[M, E] | None = None  # while it runs
+        self._clock: WallClock
+        self._failure: Exception | None = None  # of a step outside its own task
+
+    def hand(self, message: M, *, control: bool = False) -> None:
+        """Give it a message. Where nothing waits it steps at once, in the caller's turn: a turn of
+        its own task costs more than the step. A step that fails is its task's failure, not the
+        caller's: it is built again, and the message comes first again.
+
+        Raises:
+            trio.WouldBlock: it has no room (`Mailbox.has_room`).
+            trio.ClosedResourceError: it is about to end.
+        """
+        actor = self._actor
+        if actor is None or self._turn or len(self.mailbox) or self.mailbox.is_closed:
+            self.mailbox.put_nowait(message, control=control)
+            return
+        self._busy_s = trio.current_time()
+        self._turn.append(message)
+        try:
+            self._step(actor, message, self._clock.now_us())
+            self._turn.popleft()
+        except Exception as error:  # noqa: BLE001 (raised again by its task)
+            self._turn.clear()
+            self._actor, self._failure = None, error
+            self.mailbox.put_nowait(message, control=control)
 
     async def run(self, clock: WallClock) -> None:
         """Build the actor and let it step until its mailbox ends or it was idle for long.
@@ -90,7 +116,14 @@ class Cell(Generic[M, E]):
         Raises:
             Exception: what its step failed with; the message is kept for the next run.
         """
-        actor = await self._build()
+        self._actor = actor = await self._build()
+        self._clock = clock
+        try:
+            await self._live(actor, clock)
+        finally:
+            self._actor = None
+
+    async def _live(self, actor: Actor[M, E], clock: WallClock) -> None:
         idle_s = float("inf") if self._idle_s is None else self._idle_s
         self._busy_s = trio.current_time()
         while self._busy_s + idle_s > trio.current_time():
@@ -111,6 +144,9 @@ class Cell(Generic[M, E]):
                 self._turn.extend(await self.mailbox.take(TURN_MAX))
             except trio.EndOfChannel:
                 return
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
             self._busy_s = trio.current_time()
 
     def _step(self, actor: Actor[M, E], message: M, now_us: int) -> None:

@@ -73,9 +73,9 @@ class Entrance:
         room = Room(disk_takes)
         left = LeftMessages(ports.broker, room)
         sessions, retained, flows = self.own_sessions, self.retained, device_timer.flows
-        hand_over, seen = devices.hand_over, recent_messages.seen
+        place_of, seen = devices.place_of, recent_messages.seen
         intake = Intake(
-            ports.clock, counters, sessions, room, left, retained, flows, hand_over, seen
+            ports.clock, counters, sessions, room, left, retained, flows, place_of, seen
         )
         canaries = CanaryIntake(self.canaries, self.limits, writer.submit)
         self.gateway = Gateway(

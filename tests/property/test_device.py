@@ -138,7 +138,7 @@ class Entrance:
             left,
             retained=retained,
             flows=flows,
-            hand_over=self._take,
+            place_of=lambda topic: self,
             seen=lambda origin, size, qos: None,
         )
         self.gateway = Gateway(
@@ -154,9 +154,8 @@ class Entrance:
         for redelivery in sessions.redeliveries.values():
             redelivery.connection = 1  # of the deliveries
 
-    def _take(self, message: FromDevice) -> bool:
+    def hand(self, message: FromDevice, /, *, control: bool) -> None:
         self.handed.append(message)
-        return True
 
 
 def texts_of(unit: WriteUnit) -> list[str]:

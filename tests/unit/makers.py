@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from actors.device.registry import Devices
 from actors.ingest.decoding import decode
 from protocol.device.alarms import Alarm
 from protocol.device.topics import parse_topic
@@ -114,3 +115,11 @@ def sent(
     topic = parse_topic(raw)
     origin = Origin(topic, raw, data, at_us, retained, again, None, receipt)
     return decode(topic, data, at_us, retained=retained).message(origin)
+
+
+def handed(devices: Devices, message: FromDevice) -> bool:
+    """Whether the device's actor had room for the message, and has it."""
+    place = devices.place_of(message.origin.topic)
+    if place is not None:
+        place.hand(message, control=message.origin.topic.is_urgent)
+    return place is not None

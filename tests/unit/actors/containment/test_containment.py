@@ -28,7 +28,7 @@ from protocol.messages import DeviceEffect
 from protocol.records import LoadedDevice, SharedFeeds
 from protocol.webhook.deliveries import ClaimedDelivery, Outcome, WebhookDelivery
 from tests.conftest import Logs
-from tests.unit.makers import NOW, SECOND, USER, sent, some_device, some_feed
+from tests.unit.makers import NOW, SECOND, USER, handed, sent, some_device, some_feed
 
 # More than enough to use up every slot, were they leaked.
 ROUNDS = 2 * SENDERS // EACH_MAX
@@ -286,7 +286,7 @@ class Fleet:
         message = sent(value)
         topic = parse_topic(f"users/{USER}/devices/{code}/feeds/t")
         origin = msgspec.structs.replace(message.origin, topic=topic)
-        return self.devices.hand_over(msgspec.structs.replace(message, origin=origin))
+        return handed(self.devices, msgspec.structs.replace(message, origin=origin))
 
     @property
     def heard(self) -> set[str]:

@@ -11,7 +11,7 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.device.registry import Devices
 from actors.runtime.supervisor import Supervisor
 from protocol.messages import AlarmDue, LeaseExpired
-from tests.unit.makers import NOW, USER, sent
+from tests.unit.makers import NOW, USER, handed, sent
 
 KEY = (USER, "d1")
 EXPIRED = LeaseExpired(key=KEY, after_s=300)
@@ -39,7 +39,7 @@ async def waiting(devices: Devices) -> list[Any]:
 
 async def test_a_lease_runs_out_only_while_nothing_of_the_device_waits(devices: Devices) -> None:
     message = sent("1")
-    assert devices.hand_over(message)
+    assert handed(devices, message)
     assert not devices.send(KEY, EXPIRED)
     assert await waiting(devices) == [message]
     assert devices.send(KEY, EXPIRED)
@@ -53,12 +53,12 @@ async def test_what_comes_after_a_lease_ran_out_is_handled_after_it(
     renewed."""
     message = sent('{"status": "online"}' if tail == "status" else "1", tail)
     assert devices.send(KEY, EXPIRED)
-    assert devices.hand_over(message)
+    assert handed(devices, message)
     assert await waiting(devices) == [EXPIRED, message]
 
 
 async def test_an_alarm_is_due_behind_all_readings_that_came_before(devices: Devices) -> None:
     message, due = sent("1"), AlarmDue(feed_num=1, since_us=NOW)
-    assert devices.hand_over(message)
+    assert handed(devices, message)
     assert devices.send(KEY, due)
     assert await waiting(devices) == [message, due]

@@ -91,6 +91,69 @@ async def test_a_message_that_kills_twice_is_set_aside_and_the_rest_goes_on(
     assert len(logs.of("message set aside")) == 1
 
 
+async def test_an_actor_with_nothing_to_do_steps_in_the_turn_of_its_sender(scene: Scene) -> None:
+    scene.cell.hand(1)
+    assert scene.did == []  # it is not built yet
+    await trio.testing.wait_all_tasks_blocked()
+    scene.cell.hand(2)
+    assert scene.did == ["took 1", "took 2"]
+
+
+async def test_it_keeps_the_order_behind_what_waits(scene: Scene) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    scene.send(1)
+    scene.cell.hand(2)
+    assert scene.did == []
+    scene.cell.hand(0, control=True)
+    await trio.testing.wait_all_tasks_blocked()
+    assert scene.did == ["took 0", "took 1", "took 2"]
+
+
+async def test_what_a_step_does_for_its_own_actor_comes_after_it(scene: Scene) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+
+    def again(n: int) -> bool:
+        if n == 1:
+            scene.cell.hand(2)
+        return False
+
+    scene.dies_of = again
+    scene.cell.hand(1)
+    await trio.testing.wait_all_tasks_blocked()
+    assert scene.did == ["took 1", "took 2"]
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+async def test_a_step_that_fails_in_its_senders_turn_is_its_own_failure(
+    autojump_clock: Any, scene: Scene, logs: Logs, deaths: int
+) -> None:
+    logs.claim("message set aside")
+    left = iter([True] * deaths)
+    scene.dies_of = lambda n: n == 2 and next(left, False)
+    await trio.testing.wait_all_tasks_blocked()
+    for number in (1, 2, 3):
+        scene.cell.hand(number)
+    await trio.sleep(10)
+    second = "took 2" if deaths == 1 else "aside 2: ValueError: cannot take 2"
+    assert scene.did == ["took 1", second, "took 3"]
+    assert scene.built == 1 + deaths  # what failed is built again: its state may be half changed
+    assert scene.supervisor.crashes == deaths
+
+
+async def test_what_came_in_a_senders_turn_keeps_an_actor_alive(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    scene = Scene(nursery, idle_s=10)
+    for number in range(5):
+        await trio.sleep(6)
+        scene.cell.hand(number)
+    assert (scene.built, scene.ended) == (1, False)
+    await trio.sleep(11)
+    assert scene.ended
+    with pytest.raises(trio.ClosedResourceError):
+        scene.cell.hand(9)
+
+
 async def test_an_actor_that_spends_its_budget_is_given_up_alone_with_what_it_had(
     autojump_clock: Any, scene: Scene, logs: Logs
 ) -> None:
