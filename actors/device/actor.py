@@ -99,6 +99,7 @@ class DeviceActor:
         readings: list[Reading] = []
         rejections: list[Rejection] = []
         alarms: list[Alarm] = []
+        device = self.device
         for raw in raws:
             try:
                 if raw.refusal is not None:
@@ -106,7 +107,7 @@ class DeviceActor:
                 state = self._feeds.of_key(raw.key)
                 if state is None:
                     raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")
-                reading, is_newest = state.take(self.device, origin, raw, alarms)
+                reading, is_newest = state.take(device, origin, raw, alarms)
             except Refusal as refusal:
                 rejections.append(self._rejected(origin, raw, refusal))
                 if not origin.again:
@@ -115,7 +116,7 @@ class DeviceActor:
                 readings.append(reading)
                 if is_newest:
                     feed, value, ts_us = state.feed, reading.value, reading.ts_us
-                    event = FeedValue(feed.id, feed.key, self.device.id, value, ts_us)
+                    event = FeedValue(feed.id, feed.key, device.id, value, ts_us)
                     effects.append(self._live(event))
         change = self._presence.seen(origin, alarms, effects)
         return self._taken(origin, change, alarms, effects, tuple(readings), tuple(rejections))
@@ -244,4 +245,5 @@ class DeviceActor:
         return self.device.key
 
     def _live(self, event: DeviceChanged | FeedValue | AlarmChanged) -> Live:
-        return Live(user_id=self.device.user_id, device_code=self.device.code, event=event)
+        device = self._presence.device
+        return Live(user_id=device.user_id, device_code=device.code, event=event)

@@ -28,9 +28,9 @@ class ReadingCounts(msgspec.Struct):
 
     @property
     def in_flight(self) -> int:
-        done = self.stored + self.duplicate + self.refused + self.limited
-        done += self.shed + self.unowned
-        return self.received - done
+        return self.received - (
+            self.stored + self.duplicate + self.refused + self.limited + self.shed + self.unowned
+        )
 
 
 class Counters:
@@ -73,13 +73,15 @@ class Counters:
         unowned: int = 0,
     ) -> None:
         """A unit's readings reached their end."""
-        mine = self._open(device)
-        for account in (self.total, mine):
-            account.stored += stored
-            account.duplicate += duplicate
-            account.refused += refused
-            account.shed += shed
-            account.unowned += unowned
+        mine, total = self._open(device), self.total
+        mine.stored += stored
+        total.stored += stored
+        if duplicate or refused or shed or unowned:  # seldom
+            for account in (total, mine):
+                account.duplicate += duplicate
+                account.refused += refused
+                account.shed += shed
+                account.unowned += unowned
         self._close(device, mine)
 
     def turned_away(self, device: tuple[str, str], *, limited: int = 0, shed: int = 0) -> None:
@@ -106,5 +108,5 @@ class Counters:
             return
         del self._busy[device]
         self._quiet[device] = account
-        while self._quiet and len(self) > DEVICES_MAX:
+        while self._quiet and len(self._busy) + len(self._quiet) > DEVICES_MAX:
             self._quiet.popitem(last=False)

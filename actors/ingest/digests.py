@@ -1,6 +1,6 @@
 """Digests of messages that carry no identity: which repeat themselves, which were acknowledged."""
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 
 # What waited for a connection, or was left on it, has been brought by then: three times as long as
 # NATS waits for an acknowledgement before it sends again.
@@ -13,11 +13,11 @@ class KnownDigests:
     """How often each digest was seen, of the newest `KNOWN_MAX`."""
 
     def __init__(self) -> None:
-        self._times: Counter[bytes] = Counter()
+        self._times: dict[bytes, int] = {}  # a Counter forgets in Python, ten times as slowly
         self._order: deque[bytes] = deque()
 
     def add(self, digest: bytes) -> None:
-        self._times[digest] += 1
+        self._times[digest] = self._times.get(digest, 0) + 1
         self._order.append(digest)
         if len(self._order) > KNOWN_MAX:
             self._forget(self._order.popleft())
@@ -28,16 +28,16 @@ class KnownDigests:
 
     def repeats(self, digest: bytes) -> bool:
         """Whether more than one message had it, so that it tells none of them."""
-        return self._times[digest] > 1
+        return self._times.get(digest, 0) > 1
 
     def is_single(self, digest: bytes) -> bool:
         """Whether exactly one message is known to have had it."""
-        return self._times[digest] == 1
+        return self._times.get(digest) == 1
 
     def _forget(self, digest: bytes) -> None:
-        self._times[digest] -= 1
-        if not self._times[digest]:
-            del self._times[digest]
+        times = self._times.pop(digest) - 1
+        if times:
+            self._times[digest] = times
 
 
 class SettledDigests:

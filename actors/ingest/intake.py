@@ -71,11 +71,12 @@ class Intake:
     def take(self, arrival: Arrival, delivery: Delivery, topic: Topic) -> None:
         """Decode it, and take it unless it is known by what it says."""
         now_us, payload = self._clock.now_us(), delivery.payload
+        now_s = trio.current_time() if arrival.packet_id else 0.0
         decoded = decode(topic, payload, now_us, retained=delivery.retain)
         digest = None
         if arrival.packet_id and not decoded.has_identity:
             digest = identity(arrival.topic, payload, arrival.fingerprint)
-            verdict = arrival.session.judge_digest(arrival, digest, trio.current_time())
+            verdict = arrival.session.judge_digest(arrival, digest, now_s)
             if verdict is not Verdict.TAKE:
                 self._known(arrival, delivery, topic, verdict)
                 return
@@ -89,7 +90,7 @@ class Intake:
         if delivery.retain:
             arrival.copy_of = delivery.topic
         if arrival.packet_id:
-            arrival.session.open(arrival, digest, trio.current_time())
+            arrival.session.open(arrival, digest, now_s)
         origin = _origin(arrival, delivery, topic, payload, now_us)
         self._seen(origin, len(delivery.payload), 1 if arrival.packet_id else 0)
         if delivery.retain:

@@ -150,16 +150,17 @@ class Rates:
         # The generic cell rate algorithm (ITU-T I.371, annex A), from `since_s` instead of `now_s`.
         full_s = max(since_s, mine.full_s) + self._every_s
         wait_s = full_s - until_s - self._burst_s
+        user_id, users = device[0], self._users
         since_s, until_s = min(now_s, self._all_since_s), min(now_s, self._all_until_s)
-        user_full_s = max(since_s, self._users.get(device[0], since_s)) + self._user_every_s
+        user_full_s = max(since_s, users.get(user_id, since_s)) + self._user_every_s
         wait_s = max(wait_s, user_full_s - until_s - self._user_burst_s)
         if wait_s > ROUNDING_S:
             return wait_s
         mine.full_s = full_s
-        self._users[device[0]] = user_full_s
-        self._users.move_to_end(device[0])
-        if len(self._users) > KEYS_MAX:
-            self._users.popitem(last=False)
+        users[user_id] = user_full_s
+        users.move_to_end(user_id)
+        if len(users) > KEYS_MAX:
+            users.popitem(last=False)
         return 0.0
 
     def _known(self, key: tuple[str, Key], since_s: float) -> _Device:

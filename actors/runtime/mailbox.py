@@ -122,6 +122,7 @@ class Mailbox(Generic[T]):
         self.data = data
         # The bell: at most one ring is kept, because one is enough to wake the receiver.
         self._ring, self._bell = trio.open_memory_channel[None](1)
+        self._is_awaited = False  # whether the receiver listens for it
         self._room = trio.lowlevel.ParkingLot()
         self._closed = False
 
@@ -147,6 +148,11 @@ class Mailbox(Generic[T]):
         if self._closed:
             raise trio.ClosedResourceError
         (self.control if control else self.data).put(message)
+        if self._is_awaited:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._is_awaited = False
         try:
             self._ring.send_nowait(None)
         except trio.WouldBlock:
@@ -172,6 +178,7 @@ class Mailbox(Generic[T]):
         while not (self.control or self.data):
             if self._closed:
                 raise trio.EndOfChannel
+            self._is_awaited = True
             await self._bell.receive()
         turn = self.control.take(most)
         if len(turn) < most:
@@ -183,10 +190,7 @@ class Mailbox(Generic[T]):
         """No more messages; what waits can still be taken."""
         self._closed = True
         self._room.unpark_all()
-        try:
-            self._ring.send_nowait(None)
-        except trio.WouldBlock:
-            return
+        self._wake()
 
     def statistics(self) -> MailboxStatistics:
         return MailboxStatistics(self.control.statistics(), self.data.statistics())

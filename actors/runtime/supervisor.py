@@ -57,7 +57,8 @@ class Cell(Generic[M, E]):
         name: for logs and traces.
         build: makes the actor from the store; awaited at every start.
         perform: carries out one effect; synchronous.
-        idle_s: a cell with nothing to do for so long ends (`passivated`); None for never.
+        idle_s: a cell with nothing to do for so long, or up to twice as long, ends (`passivated`);
+            None for never.
         on_step: told of every step before it is carried out; the simulation listens here, and may
             raise to crash the actor.
     """
@@ -80,7 +81,8 @@ class Cell(Generic[M, E]):
         self._idle_s = idle_s
         self._on_step = on_step
         self._turn: deque[M] = deque()
-        self._busy_s = 0.0  # when it last had something to do (Trio's clock)
+        self._busy_s = 0.0  # when its task last had something to do (Trio's clock)
+        self._was_used = False  # outside its task, since then
         self._killer: M | None = None
         self._why = ""
         self._actor: Actor[M, E] | None = None  # while it runs
@@ -100,7 +102,7 @@ class Cell(Generic[M, E]):
         if actor is None or self._turn or len(self.mailbox) or self.mailbox.is_closed:
             self.mailbox.put_nowait(message, control=control)
             return
-        self._busy_s = trio.current_time()
+        self._was_used = True
         self._turn.append(message)
         try:
             self._step(actor, message, self._clock.now_us())
@@ -131,8 +133,8 @@ class Cell(Generic[M, E]):
             with trio.move_on_at(self._busy_s + idle_s):
                 await self._take_turns(actor, clock)
                 return
-            if not self.is_idle:  # something came between the last look and now
-                self._busy_s = trio.current_time()
+            if self._was_used or not self.is_idle:  # or something came since the last look
+                self._busy_s, self._was_used = trio.current_time(), False
 
     async def _take_turns(self, actor: Actor[M, E], clock: WallClock) -> None:
         """Until the mailbox ends."""

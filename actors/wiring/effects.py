@@ -57,18 +57,18 @@ class DeviceEffects:
         if self._leadership.gives_up and not isinstance(effect, WriteUnit):
             return  # it comes from an actor that is to end, and its unit will be refused
         leases = self._device_timer.leases
-        match effect:
+        match effect:  # in the order of their frequency
+            case Live():
+                self._users.tell(effect.user_id, effect.event)
+                self._mqtt_relay.tell(effect.user_id, effect.device_code, effect.event)
+            case LeaseRenewed():
+                leases.renew(effect.key, effect.after_s)
             case WriteUnit():
                 if effect.rejections:
                     self._recent_messages.refused(effect.device, effect.rejections)
                 self._writer.submit(self._refusals.judged(effect))
-            case Live(user_id=user_id, device_code=code, event=event):
-                self._users.tell(user_id, event)
-                self._mqtt_relay.tell(user_id, code, event)
             case Notice():
                 self._notices.tell(effect)
-            case LeaseRenewed(key=key, after_s=after_s):
-                leases.renew(key, after_s)
             case LeaseResized(key=key, after_s=after_s):
                 leases.resize(key, after_s)
             case LeaseEnded(key=key):

@@ -36,22 +36,23 @@ class Kind(Enum):
 
 
 class Topic(NamedTuple):
-    """A parsed topic. `tail` is the feed key of a reading or the command id of an ack."""
+    """A parsed topic.
 
-    user_id: str
-    device_code: str
+    Attributes:
+        device: the key of the device actor: (user id, device code).
+        tail: the feed key of a reading or the command id of an ack.
+        is_urgent: whether it goes before readings in a mailbox: status messages and
+            acknowledgements.
+    """
+
+    device: tuple[str, str]
     kind: Kind
     tail: str = ""
+    is_urgent: bool = False
 
     @property
-    def is_urgent(self) -> bool:
-        """Whether it goes before readings in a mailbox: status messages and acknowledgements."""
-        return self.kind is Kind.STATUS or self.kind is Kind.ACK
-
-    @property
-    def device(self) -> tuple[str, str]:
-        """The key of the device actor: (user id, device code)."""
-        return self.user_id, self.device_code
+    def user_id(self) -> str:
+        return self.device[0]
 
 
 def unmapped(topic: str) -> str:
@@ -70,14 +71,14 @@ def parse_topic(topic: str) -> Topic:
     found = _TOPIC.fullmatch(unmapped(topic))
     if found is None:
         raise Refusal(Reason.BAD_TOPIC, "not a topic that devices publish to")
-    user, device = found["user"], found["device"]
+    device = found["user"], found["device"]
     if found["status"]:
-        return Topic(user, device, Kind.STATUS)
+        return Topic(device, Kind.STATUS, is_urgent=True)
     if found["ack"]:
-        return Topic(user, device, Kind.ACK, found["ack"])
+        return Topic(device, Kind.ACK, found["ack"], is_urgent=True)
     if found["key"] is None:
-        return Topic(user, device, Kind.READINGS)
-    return Topic(user, device, Kind.READING, found["key"])
+        return Topic(device, Kind.READINGS)
+    return Topic(device, Kind.READING, found["key"])
 
 
 def prefix(user_id: str, device_code: str) -> str:

@@ -148,7 +148,7 @@ async def test_what_came_in_a_senders_turn_keeps_an_actor_alive(
         await trio.sleep(6)
         scene.cell.hand(number)
     assert (scene.built, scene.ended) == (1, False)
-    await trio.sleep(11)
+    await trio.sleep(2 * 10 + 1)
     assert scene.ended
     with pytest.raises(trio.ClosedResourceError):
         scene.cell.hand(9)

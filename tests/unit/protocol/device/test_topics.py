@@ -13,14 +13,14 @@ U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
 @pytest.mark.parametrize(
     ("topic", "parsed"),
     [
-        (f"users/{U}/devices/d-1/feeds/temp", Topic(U, "d-1", Kind.READING, "temp")),
-        (f"users/{U}/devices/d_1/feeds", Topic(U, "d_1", Kind.READINGS)),
-        (f"users/{U}/devices/D/status", Topic(U, "D", Kind.STATUS)),
-        (f"users/{U}/devices/D/commands/c-1/ack", Topic(U, "D", Kind.ACK, "c-1")),
-        (f"part/3/users/{U}/devices/D/feeds/t", Topic(U, "D", Kind.READING, "t")),
-        (f"state/12/users/{U}/devices/D/status", Topic(U, "D", Kind.STATUS)),
+        (f"users/{U}/devices/d-1/feeds/temp", Topic((U, "d-1"), Kind.READING, "temp")),
+        (f"users/{U}/devices/d_1/feeds", Topic((U, "d_1"), Kind.READINGS)),
+        (f"users/{U}/devices/D/status", Topic((U, "D"), Kind.STATUS, is_urgent=True)),
+        (f"users/{U}/devices/D/commands/c-1/ack", Topic((U, "D"), Kind.ACK, "c-1", is_urgent=True)),
+        (f"part/3/users/{U}/devices/D/feeds/t", Topic((U, "D"), Kind.READING, "t")),
+        (f"state/12/users/{U}/devices/D/status", Topic((U, "D"), Kind.STATUS, is_urgent=True)),
         # An invalid feed key still belongs to a device, which is told of the refusal.
-        (f"users/{U}/devices/D/feeds/Temp C", Topic(U, "D", Kind.READING, "Temp C")),
+        (f"users/{U}/devices/D/feeds/Temp C", Topic((U, "D"), Kind.READING, "Temp C")),
     ],
 )
 def test_what_devices_publish_to(topic: str, parsed: Topic) -> None:
