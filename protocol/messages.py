@@ -172,9 +172,14 @@ DeviceEffect = (
 
 
 class Happened(_Message, frozen=True, kw_only=True):
-    """An event for the user's dashboards; the same object goes to every socket."""
+    """An event for the user's dashboards; the same object goes to every socket.
+
+    Attributes:
+        at_s: when it was told (Trio's clock).
+    """
 
     event: Event
+    at_s: float
 
 
 class Subscribed(_Message, frozen=True, kw_only=True):

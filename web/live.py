@@ -172,6 +172,10 @@ class _Session:
                     frames.append(framed_stale(since_us))  # it stood still before we came
                 self._tells_stale = False
                 await self._send(frames)
+                if not isinstance(events[0], DeviceList):
+                    # Each counts as late as the first of them.
+                    waited_s = trio.current_time() - self._outbox.first_s
+                    self._users.delays.add(waited_s, len(events))
         except trio.EndOfChannel:
             self._why = SocketClosed(CLOSE_TRY_AGAIN, "Connect again")
         except trio.TooSlowError:

@@ -21,6 +21,7 @@ from actors.ingest.redelivery import Verdict
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.room import Room
 from actors.ports.broker import Broker, Delivery
+from actors.runtime.histogram import SECONDS, Histogram
 from actors.runtime.sampled import Sampled
 from protocol.device.topics import CANARY_USER, Topic, parse_topic, unmapped
 from protocol.errors import Reason, Refusal, in_words
@@ -43,6 +44,9 @@ class Gateway:
         canaries: takes canaries of ours.
         limits: which messages are above the rate of their device or user.
         retained: what devices have retained, and which copies of it were taken.
+
+    Attributes:
+        delays: from the arrival of a message at QoS 1 to its commit, in seconds.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Gateway:
         self.failures = 0  # of our own, over deliveries
         self.bad_topics = 0
         self.given_up = 0
+        self.delays = Histogram(SECONDS)
         self.room = room
         self.left = left
         self.refused_acks = LateAcks(sessions.acknowledge_all)
@@ -196,6 +201,7 @@ class Gateway:
         self.room.free(units)
         receipts = [each.receipt for each in units if isinstance(each.receipt, Arrival)]
         self._sessions.committed(no, [each for each in receipts if each.packet_id])
+        now_s = trio.current_time()
         for unit in units:
             receipt = unit.receipt
             if not isinstance(receipt, Arrival):
@@ -204,6 +210,8 @@ class Gateway:
                 self._retained.taken(receipt.copy_of, receipt.fingerprint, unit)
             if unit.canary:
                 self._canaries.committed(receipt.session.name, unit.canary)
+            elif receipt.packet_id:
+                self.delays.add(now_s - receipt.taken_s)
 
     def gave_up(self, units: Sequence[WriteUnit]) -> None:
         """Another process has led since these units were taken: nothing is acknowledged."""

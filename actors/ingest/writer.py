@@ -25,6 +25,7 @@ from actors.ingest.fair_lane import FairLane
 from actors.ingest.poison import without_poison
 from actors.ports.ids import Ids
 from actors.ports.store import Batch, Committed, Store
+from actors.runtime.histogram import ROWS, SECONDS, Histogram
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.runtime.retry import Pauses, until_available
 from protocol.errors import Fenced, Unavailable, Unstorable, in_words
@@ -81,6 +82,8 @@ class Writer:
 
     Attributes:
         epoch: the number of the lead under which it commits.
+        durations: of commits, in seconds, with all tries of each.
+        batches: rows in each commit.
     """
 
     def __init__(
@@ -95,6 +98,8 @@ class Writer:
         self._counters = counters
         self._rng = rng
         self.epoch = 0
+        self.durations = Histogram(SECONDS)
+        self.batches = Histogram(ROWS)
         self._listener: CommitListener  # since it runs
         waiting = FairLane[_Waiting](UNITS_MAX, _device_of, _rows_of, DEVICE_ROWS_MAX)
         self._mailbox = Mailbox[_Waiting](control=Lane(1), data=waiting)
@@ -216,6 +221,8 @@ class Writer:
         self._stuck_since_s = None
         self._commits += 1
         self._last_commit_s = trio.current_time() - started_s
+        self.durations.add(self._last_commit_s)
+        self.batches.add(sum(unit.rows for unit in batch.units))
         return committed
 
     def _waits(self, error: Unavailable) -> None:

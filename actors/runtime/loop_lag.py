@@ -10,11 +10,12 @@ the machine took the processor away from one of these, that is too little; it is
 more than the loop's own work in these 5 ms.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable
 
 import msgspec
 import trio
+
+from actors.runtime.histogram import Histogram
 
 # What a step may take: of its own CPU time, and in all.
 CPU_MAX_S = 0.050
@@ -22,7 +23,6 @@ WALL_MAX_S = 0.500
 LOOK_S = 0.010
 BASE_EVERY_S = 0.005
 FRAMES_SHOWN = 3
-# Of the histogram: a pass of the loop that is longer counts beyond the last.
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -49,9 +49,8 @@ class LoopLag(trio.abc.Instrument):
         held: told of each step beyond `CPU_MAX_S` or `WALL_MAX_S`.
 
     Attributes:
-        passes: how many passes took up to each of `BOUNDS_S`, and longer. A pass lasts from one
-            look at what is ready to the next: as long waits who becomes ready just after.
-        total_s: of all passes.
+        passes: their durations. A pass lasts from one look at what is ready to the next: as long
+            waits who becomes ready just after.
         steps_held: steps beyond either limit.
         worst_wall, worst_cpu: the longest step by either clock.
     """
@@ -62,8 +61,7 @@ class LoopLag(trio.abc.Instrument):
         cpu_s: Callable[[], float],
         held: Callable[[Held], None],
     ) -> None:
-        self.passes = [0] * (len(BOUNDS_S) + 1)
-        self.total_s = 0.0
+        self.passes = Histogram(BOUNDS_S)
         self.steps_held = 0
         self.worst_wall = Held("", "", 0.0, 0.0)
         self.worst_cpu = self.worst_wall
@@ -86,9 +84,7 @@ class LoopLag(trio.abc.Instrument):
             self._rebase(self._pass_began_s)
 
     def before_io_wait(self, timeout: float) -> None:
-        took_s = self._wall_s() - self._pass_began_s
-        self.passes[bisect_left(BOUNDS_S, took_s)] += 1
-        self.total_s += took_s
+        self.passes.add(self._wall_s() - self._pass_began_s)
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         self._step_began_s = self._wall_s()
@@ -120,16 +116,6 @@ class LoopLag(trio.abc.Instrument):
         if is_held:
             self.steps_held += 1
             self._held(step)
-
-    def quantile(self, share: float) -> float:
-        """So many passes (0.99: of a hundred 99) took no longer than this; infinite where that is
-        beyond the last of `BOUNDS_S`."""
-        wanted, seen = share * sum(self.passes), 0
-        for count, bound_s in zip(self.passes, (*BOUNDS_S, float("inf")), strict=True):
-            seen += count
-            if seen >= wanted:
-                return bound_s
-        return float("inf")
 
 
 def _where(task: trio.lowlevel.Task) -> str:

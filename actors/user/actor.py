@@ -49,10 +49,10 @@ class UserActor:
 
     def step(self, message: UserMessage, now_us: int) -> list[UserEffect]:
         match message:
-            case Happened(event=event):
+            case Happened(event=event, at_s=at_s):
                 if self._is_new(event):
                     for outbox in self._outboxes.values():
-                        outbox.offer(event)
+                        outbox.offer(event, at_s)
                 return []
             case Subscribed(outbox=outbox):
                 assert isinstance(outbox, Outbox)

@@ -70,11 +70,16 @@ class Outbox:
 
     Until it is opened with a snapshot it holds what is offered, so that nothing falls between the
     snapshot and the stream.
+
+    Attributes:
+        first_s: when the first event of those that were taken last was told (Trio's clock).
     """
 
     def __init__(self) -> None:
         self.filter = Filter()
         self.has_lost = False  # something was dropped that no later event makes up for
+        self.first_s = 0.0
+        self._since_s = 0.0  # when the first of those that wait was told
         self._lane: Lane[Event] = Lane(EVENTS_MAX, Overflow.COALESCE, key=lambda e: e.key)
         # Beside the lane, because nothing may push it out: a client sees its list first.
         self._list: DeviceList | None = None
@@ -82,10 +87,13 @@ class Outbox:
         self._closed = False
         self._ring, self._bell = trio.open_memory_channel[None](1)
 
-    def offer(self, event: Event) -> None:
-        """Take an event if the client wants it. Never blocks, never raises."""
+    def offer(self, event: Event, at_s: float) -> None:
+        """Take an event, which was told at that time, if the client wants it. Never blocks, never
+        raises."""
         if not self.filter.wants(event):
             return
+        if not self._lane:
+            self._since_s = at_s
         shed = self._lane.shed
         self._lane.put(event)
         if self._opened:
@@ -153,6 +161,7 @@ class Outbox:
             return []
         first: list[Event] = [] if self._list is None else [self._list]
         self._list = None
+        self.first_s = self._since_s
         return first + self._lane.take(TAKE_MAX - len(first))
 
     @property

@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from actors.ports.store import Store
+from actors.runtime.histogram import SECONDS, Histogram
 from actors.runtime.mailbox import Lane, Mailbox, Overflow
 from actors.runtime.supervisor import Cell, Supervisor
 from actors.user.actor import UserActor
@@ -42,6 +43,9 @@ class Users:
     Args:
         announce: has the living device actors of a user show their state.
         written: waits until what was given to the writer before is in the store.
+
+    Attributes:
+        delays: of events, from the moment in which they were told until a socket took them (s).
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Users:
         written: Callable[[], Awaitable[None]],
         on_step: Callable[[str, UserMessage], None] | None = None,
     ) -> None:
+        self.delays = Histogram(SECONDS)
         self._store = store
         self._supervisor = supervisor
         self._announce = announce
@@ -81,7 +86,7 @@ class Users:
             return
         lane = cell.mailbox.data
         shed = lane.shed
-        cell.mailbox.put_nowait(Happened(event=event))
+        cell.mailbox.put_nowait(Happened(event=event, at_s=trio.current_time()))
         if lane.shed > shed and user_id not in self._lossy:
             self._lossy.add(user_id)  # one new snapshot makes up for all that is lost before it
             self.renew(user_id)

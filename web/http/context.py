@@ -1,13 +1,16 @@
 """What a handler works with: the settings of the web, what stands behind it, and one request."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 from quart import Request
 
+from actors.runtime.histogram import SECONDS, Histogram
 from actors.service import Service
 from protocol.errors import Forbidden
 from protocol.people.user import User
@@ -66,7 +69,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What handlers work with."""
+    """What handlers work with.
+
+    Attributes:
+        durations: of requests by operation, in seconds, until the answer begins.
+    """
 
     service: Service
     auth: Auth
@@ -80,6 +87,9 @@ class Context:
     thinking: Thinking
     queries: LongQueries
     pace: Pace
+    durations: defaultdict[str, Histogram] = field(
+        default_factory=partial(defaultdict, partial(Histogram, SECONDS))
+    )
 
 
 class Call:

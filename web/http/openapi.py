@@ -112,7 +112,7 @@ def _operation(
     operation: Operation, schemas: dict[Any, Any], components: dict[str, Any]
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": operation.handler.__name__,
+        "operationId": operation.name,
         "summary": operation.summary,
         "tags": [operation.tag],
         "responses": _answers(operation, schemas),

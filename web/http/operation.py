@@ -110,6 +110,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     tag: str = ""
 
     @property
+    def name(self) -> str:
+        """Of the operation in the API's document, and in the metrics."""
+        return str(self.handler.__name__)
+
+    @property
     def adds(self) -> bool:
         """Whether it brings something new that is kept: nothing of that is taken on a full disk."""
         match self.body:

@@ -95,6 +95,19 @@ class Besides(BaseConverter):
 
 
 def _view(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
+    answered = _answering(operation, context)
+
+    async def view(**path: str) -> Response:
+        began_s = trio.current_time()
+        try:
+            return await answered(**path)
+        finally:
+            context.durations[operation.name].add(trio.current_time() - began_s)
+
+    return view
+
+
+def _answering(operation: Operation, context: Context) -> Callable[..., Awaitable[Response]]:
     async def view(**path: str) -> Response:
         principal = None
         by_link = operation.auth is Auth.LINK and SIGNATURE in request.args

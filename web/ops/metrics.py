@@ -1,6 +1,6 @@
 """Prometheus metrics, read from plain counters when asked (an increment must not cost 1.2 µs)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 
 import msgspec
@@ -13,7 +13,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from actors.runtime.loop_lag import BOUNDS_S, LoopLag
+from actors.runtime.histogram import Histogram
+from actors.runtime.loop_lag import LoopLag
 from actors.service import Service
 from protocol.dead_letters import KINDS
 from web.http.connections import Connections
@@ -42,14 +43,8 @@ class ProcessCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         lag = self._process.lag
-        counts = accumulate(lag.passes)
-        bounds = [str(bound_s) for bound_s in BOUNDS_S] + ["+Inf"]
-        yield HistogramMetricFamily(
-            "roost_loop_lag_seconds",
-            "Passes of the event loop: so long waits what becomes ready.",
-            buckets=list(zip(bounds, counts, strict=True)),
-            sum_value=lag.total_s,
-        )
+        what = "Passes of the event loop: so long waits what becomes ready."
+        yield _histogram("roost_loop_lag_seconds", what, lag.passes)
         worst = GaugeMetricFamily(
             "roost_loop_worst_step_seconds", "The longest step of a task.", labels=["clock"]
         )
@@ -72,9 +67,12 @@ class ProcessCollector(Collector):
 class HouseCollector(Collector):
     """No label per device: half a million series help nobody. Those are on REST."""
 
-    def __init__(self, service: Service, sockets: Sockets) -> None:
+    def __init__(
+        self, service: Service, sockets: Sockets, durations: Mapping[str, Histogram]
+    ) -> None:
         self._service = service
         self._sockets = sockets
+        self._durations = durations
 
     def collect(self) -> Iterator[Metric]:
         service = self._service
@@ -90,6 +88,7 @@ class HouseCollector(Collector):
         yield _gauge("roost_readings_in_flight", "Readings not yet committed.", total.in_flight)
         yield from self._gateway()
         yield from self._writer()
+        yield from self._delays()
         yield from self._time()
         yield _gauge("roost_device_actors", "Living device actors.", len(service.devices))
         yield _gauge("roost_user_actors", "Users with somebody watching.", len(service.users))
@@ -194,6 +193,22 @@ class HouseCollector(Collector):
         connected = sessions.connected_count
         yield _gauge("roost_mqtt_sessions", "Connected sessions of ours.", connected)
 
+    def _delays(self) -> Iterator[Metric]:
+        """How long people and devices wait for us."""
+        service = self._service
+        what = "From a message's arrival at QoS 1 to its commit."
+        yield _histogram("roost_message_commit_seconds", what, service.gateway.delays)
+        what = "From an event to the write of its frame to a dashboard."
+        yield _histogram("roost_live_update_seconds", what, service.users.delays)
+        requests = HistogramMetricFamily(
+            "roost_request_seconds",
+            "Requests by operation, until the answer begins.",
+            labels=["operation"],
+        )
+        for operation, durations in self._durations.items():
+            requests.add_metric([operation], _buckets(durations), durations.total)
+        yield requests
+
     def _writer(self) -> Iterator[Metric]:
         writer = self._service.writer.statistics()
         yield _counter("roost_commits", "Commits of the writer.", writer.commits)
@@ -202,20 +217,36 @@ class HouseCollector(Collector):
         yield _counter("roost_units_set_aside", "Units that could not be stored.", writer.set_aside)
         yield _gauge("roost_writer_waiting", "Units waiting for a commit.", writer.waiting)
         yield _gauge("roost_commit_seconds", "The last commit took.", writer.last_commit_s)
+        durations, batches = self._service.writer.durations, self._service.writer.batches
+        yield _histogram("roost_commit_duration_seconds", "Commits, with all tries.", durations)
+        yield _histogram("roost_commit_batch_rows", "Rows in each commit.", batches)
 
 
 class Metrics:
     def __init__(
-        self, service: Service, sockets: Sockets, process: ProcessFigures | None = None
+        self,
+        service: Service,
+        sockets: Sockets,
+        durations: Mapping[str, Histogram],
+        process: ProcessFigures | None = None,
     ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(HouseCollector(service, sockets))
+        self._registry.register(HouseCollector(service, sockets, durations))
         if process is not None:
             self._registry.register(ProcessCollector(process))
 
     def page(self) -> bytes:
         page: bytes = generate_latest(self._registry)
         return page
+
+
+def _histogram(name: str, what: str, values: Histogram) -> Metric:
+    return HistogramMetricFamily(name, what, buckets=_buckets(values), sum_value=values.total)
+
+
+def _buckets(values: Histogram) -> list[tuple[str, float]]:
+    bounds = [str(float(bound)) for bound in values.bounds] + ["+Inf"]
+    return list(zip(bounds, accumulate(values.counts), strict=True))
 
 
 def _counter(name: str, what: str, value: float) -> Metric:

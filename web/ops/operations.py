@@ -9,7 +9,6 @@ from quart import Quart, Response, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from actors.runtime.made_once import MadeOnce
-from actors.service import Service
 from protocol import codec
 from web.http.context import Context
 from web.http.openapi import document
@@ -42,15 +41,16 @@ def install(
     operations: Sequence[Operation],
     process: ProcessFigures | None = None,
 ) -> None:
-    _install_probes(app, context.service, sockets, process)
+    _install_probes(app, context, sockets, process)
     _install_document(app, operations)
     _install_pages(app)
 
 
 def _install_probes(
-    app: Quart, service: Service, sockets: Sockets, process: ProcessFigures | None
+    app: Quart, context: Context, sockets: Sockets, process: ProcessFigures | None
 ) -> None:
-    metrics = Metrics(service, sockets, process)
+    service = context.service
+    metrics = Metrics(service, sockets, context.durations, process)
     database = DatabaseLook(service.store, service.supervisor)
 
     async def healthz() -> Response:

@@ -79,7 +79,7 @@ class Scene:
 
     def happen(self, *events: Any) -> None:
         for event in events:
-            self.actor.step(Happened(event=event), NOW)
+            self.actor.step(Happened(event=event, at_s=0.0), NOW)
 
     async def shown(self) -> list[Event]:
         with trio.fail_after(1):
@@ -268,11 +268,11 @@ async def test_what_clients_ask_for_again_is_not_told_behind_a_new_list() -> Non
     outbox = Outbox()
     outbox.open(DeviceList(()))
     assert await outbox.take() == [DeviceList(())]
-    outbox.offer(AlarmChanged(some_alarm()))
-    outbox.offer(FeedValue("f", "t", DEVICE, 1.5, NOW))
+    outbox.offer(AlarmChanged(some_alarm()), 0.0)
+    outbox.offer(FeedValue("f", "t", DEVICE, 1.5, NOW), 0.0)
     outbox.hold()
     later = AlarmChanged(some_alarm(2))
-    outbox.offer(later)
+    outbox.offer(later, 0.0)
     outbox.open(DeviceList(()))
     assert await outbox.take() == [DeviceList(()), FeedValue("f", "t", DEVICE, 1.5, NOW), later]
 
@@ -317,3 +317,16 @@ async def test_what_waits_for_a_user_actor_is_given_up_too() -> None:
             users.give_up()
             users.renew_all()
             assert await outbox.take() == [DeviceList(()), Staleness(NOW)]
+
+
+async def test_an_outbox_knows_when_the_first_of_what_is_taken_was_told() -> None:
+    outbox = Outbox()
+    outbox.open(DeviceList(()))
+    await outbox.take()
+    outbox.offer(FeedValue("f", "t", DEVICE, 1.5, NOW), 7.0)
+    outbox.offer(FeedValue("f", "t", DEVICE, 2.5, NOW), 8.0)
+    assert len(await outbox.take()) == 2
+    assert outbox.first_s == 7.0
+    outbox.offer(FeedValue("f", "t", DEVICE, 3.5, NOW), 9.0)
+    await outbox.take()
+    assert outbox.first_s == 9.0
