@@ -148,9 +148,7 @@ class Service:
             on_step,
             idle_s,
         )
-        self.users = Users(
-            ports.store, self.supervisor, self.devices.announce, self._written.wait, on_step
-        )
+        self.users = Users(ports.store, self.supervisor, self._written.wait, on_step)
 
     def _make_timed_work(self, ports: Ports, look_again_s: float) -> None:
         leadership = self.leadership

@@ -200,15 +200,20 @@ class OccurrenceChanged(_Event, frozen=True, dict=True):
 
 
 class DeviceList(_Event, frozen=True, dict=True):
-    """The snapshot of all devices: the first event of every connection, and after any loss."""
+    """The snapshot of all devices: the first event of every connection, and after any loss.
+
+    Of very many it has the first ones only, and `DeviceChanged` brings the others.
+    """
 
     devices: tuple[Device, ...]
+    is_complete: bool = True
 
     channel = ""
     key = ("list", "")
 
     def body(self) -> dict[str, Any]:
-        return {"type": "device_list", "devices": [device_view(d) for d in self.devices]}
+        listed = {"type": "device_list", "devices": [device_view(d) for d in self.devices]}
+        return listed if self.is_complete else {**listed, "complete": False}
 
 
 class Staleness(_Event, frozen=True, dict=True):

@@ -71,10 +71,6 @@ class Configured(_Message, frozen=True, kw_only=True):
     done: Done
 
 
-class Announce(_Message, frozen=True, kw_only=True):
-    """A dashboard has opened: report the current state to the user actor."""
-
-
 class LeaseExpired(_Message, frozen=True, kw_only=True):
     """The device's lease of `after_s` seconds ran out, and no message of it waits for its actor."""
 
@@ -101,7 +97,6 @@ DeviceMessage = (
     | AckReceived
     | Unreadable
     | Configured
-    | Announce
     | LeaseExpired
     | AlarmDue
     | UnknownAck
@@ -195,10 +190,13 @@ class Unsubscribed(_Message, frozen=True, kw_only=True):
 
 
 class SnapshotRead(_Message, frozen=True, kw_only=True):
-    """The user's devices as stored, read after `outbox` subscribed."""
+    """A page of the user's devices as stored, read after these outboxes subscribed."""
 
-    outbox: object
+    outboxes: tuple[object, ...]
     devices: tuple[Device, ...]
+    at_s: float  # when it was read (Trio's clock)
+    is_first: bool = True
+    is_last: bool = True
 
 
 class Renewed(_Message, frozen=True, kw_only=True):
@@ -217,7 +215,7 @@ UserMessage = Happened | Subscribed | Unsubscribed | SnapshotRead | Renewed | Gi
 
 
 class ReadSnapshot(_Message, frozen=True, kw_only=True):
-    """Read the user's devices and answer with `SnapshotRead`."""
+    """Read the user's devices and answer with `SnapshotRead`, page by page."""
 
     outbox: object
 

@@ -188,7 +188,8 @@ class _Session:
         for event in events:
             done = attempt_now(partial(framed, event, self._seq + 1))
             if isinstance(done, Failed) and isinstance(event, DeviceList):
-                shown = DeviceList(tuple(d for d in event.devices if _is_showable(d)))
+                devices = tuple(d for d in event.devices if _is_showable(d))
+                shown = DeviceList(devices, event.is_complete)
                 done = attempt_now(partial(framed, shown, self._seq + 1))
             if isinstance(done, Failed):
                 log.warning("left out", user=self._principal.user.id, reason=reason_of(done.error))

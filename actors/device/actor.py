@@ -20,7 +20,6 @@ from protocol.ids import is_uuid
 from protocol.messages import (
     AckReceived,
     AlarmDue,
-    Announce,
     Configured,
     DeviceEffect,
     DeviceMessage,
@@ -70,8 +69,6 @@ class DeviceActor:
                 return self._take_ack(message)
             case Unreadable(refusal=refusal):
                 return self._refuse(message, refusal)
-            case Announce():
-                return [self._live(DeviceChanged(self.device))]
             case Configured(loaded=loaded):
                 return self._configure(loaded, now_us)
             case LeaseExpired():

@@ -21,7 +21,6 @@ from protocol.dead_letters import DeadLetter
 from protocol.device.topics import Topic
 from protocol.errors import Reason, Refusal
 from protocol.messages import (
-    Announce,
     Configured,
     DeviceEffect,
     DeviceMessage,
@@ -169,14 +168,6 @@ class Devices:
                 cell.mailbox.put_nowait(message, control=True)
             except (trio.WouldBlock, trio.ClosedResourceError):
                 log.debug("device too busy to be told", actor=cell.name)
-
-    def announce(self, user_id: str) -> None:
-        """Have the user's living actors show the state of their devices."""
-        for cell in self._of_user.get(user_id, {}).values():
-            try:
-                cell.mailbox.put_nowait(Announce(), control=True)
-            except (trio.WouldBlock, trio.ClosedResourceError):
-                log.warning("device too busy to announce itself", actor=cell.name)
 
     def doubt_all(self) -> None:
         """Another process may have changed settings without a word: all living actors read theirs

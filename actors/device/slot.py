@@ -3,7 +3,6 @@
 from actors.device.actor import DeviceActor
 from protocol.events import DeviceRemoved
 from protocol.messages import (
-    Announce,
     Configured,
     DeviceEffect,
     DeviceMessage,
@@ -85,7 +84,7 @@ class DeviceSlot:
     def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
         if isinstance(message, Configured):
             message.done()
-        if isinstance(message, Configured | Announce | UnknownAck):
+        if isinstance(message, Configured | UnknownAck):
             return []
         if isinstance(self._actor, DeviceActor):
             return self._actor.set_aside(message, error)

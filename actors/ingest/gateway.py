@@ -182,8 +182,6 @@ class Gateway:
         """A delivery failed by a mistake of ours: keep it as a refusal, and go on."""
         self.failures += 1
         log.error("delivery failed", topic=delivery.topic[:200], exc_info=error)
-        if self._intake.handed_over is delivery:
-            return  # its actor has it
         session = self._sessions.redeliveries[delivery.session]
         if delivery.connection != session.connection:
             return  # the next connection brings it again

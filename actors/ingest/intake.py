@@ -40,9 +40,6 @@ class Intake:
     flows: told of what may hold back the words of devices.
     place_of: the device's actor for a message on a topic; None when it has no room.
     seen: told of every message that its device's actor takes: origin, bytes, QoS.
-
-    Attributes:
-        handed_over: the newest delivery that its actor has.
     """
 
     def __init__(
@@ -57,7 +54,6 @@ class Intake:
         place_of: Callable[[Topic], Place | None],
         seen: Callable[[Origin, int, int], None],
     ) -> None:
-        self.handed_over: Delivery | None = None
         self._clock = clock
         self._counters = counters
         self._sessions = sessions
@@ -97,7 +93,7 @@ class Intake:
             self._came(delivery, topic)
         if arrival.packet_id:
             self._flows.loaded(delivery.session, arrival.session.in_flight)
-        self._hand(place, delivery, origin, decoded)
+        self._hand(place, origin, decoded)
 
     def keep_as_refused(self, arrival: Arrival, delivery: Delivery, topic: Topic, why: str) -> None:
         """Keep a message whose taking failed by a mistake of ours."""
@@ -115,15 +111,14 @@ class Intake:
             session.open(arrival, digest, trio.current_time())
         now_us = self._clock.now_us()
         origin = _origin(arrival, delivery, topic, payload[:KEPT_BYTES_MAX], now_us)
-        self._hand(place, delivery, origin, decoded)
+        self._hand(place, origin, decoded)
 
-    def _hand(self, place: Place, delivery: Delivery, origin: Origin, decoded: Decoded) -> None:
-        """To its actor, which may judge it at once: what is counted and shown of it comes first."""
+    def _hand(self, place: Place, origin: Origin, decoded: Decoded) -> None:
+        """To its actor, which may judge it at once: so this comes last."""
         message = decoded.message(origin)
         self._room.take(origin.size)
         self._counters.received(origin.topic.device, decoded.readings)
         place.hand(message, control=origin.topic.is_urgent)
-        self.handed_over = delivery
 
     def _leave(
         self,

@@ -111,7 +111,13 @@ class Store(
         """Devices by (user id, code), in the order asked; None where there is none."""
         ...
 
-    async def snapshot(self, user_id: str) -> list[Device]: ...
+    async def snapshot(
+        self, user_id: str, after: int, limit: int
+    ) -> tuple[list[Device], int | None]:
+        """A page of devices in the order of creation, those with `num` above `after`; and after
+        which number the next page begins: None where this is the last. It has none that cannot be
+        read."""
+        ...
 
     async def session_memory(self, session: str) -> SessionMemory:
         """The identities that commits took of a session.

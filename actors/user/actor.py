@@ -75,9 +75,8 @@ class UserActor:
                 for outbox in self._outboxes.values():
                     outbox.forget()
                 return []
-            case SnapshotRead(outbox=outbox, devices=devices):
-                if id(outbox) in self._outboxes:
-                    self._outboxes[id(outbox)].open(self._merged(devices))
+            case SnapshotRead():
+                self._show_page(message)
                 return []
             case _:
                 assert_never(message)
@@ -90,7 +89,6 @@ class UserActor:
         match event:
             case DeviceChanged(device=device):
                 known = self._newest.get(device.id)
-                # An actor that announces itself to a second dashboard sends what is known.
                 if known is not None and not is_newer(device, known):
                     return False
                 self._newest[device.id] = device
@@ -122,13 +120,35 @@ class UserActor:
             self._versions.popitem(last=False)
         return version >= known
 
-    def _merged(self, devices: tuple[Device, ...]) -> DeviceList:
+    def _show_page(self, page: SnapshotRead) -> None:
+        """A page to those it was read for, with what living actors have told since."""
+        theirs = {id(outbox) for outbox in page.outboxes}
+        reading = [box for key, box in self._outboxes.items() if key in theirs]
+        shown = [DeviceChanged(device) for device in self._merged(page, theirs)]
+        listed = DeviceList(tuple(each.device for each in shown), page.is_last)
+        for outbox in reading:
+            if page.is_first:
+                outbox.open(listed)
+            else:
+                outbox.extend(shown, is_last=page.is_last)
+
+    def _merged(self, page: SnapshotRead, theirs: set[int]) -> list[Device]:
+        """The devices of a page, or what is known to be newer of them.
+
+        The event of a device that is news here is still on its way, and will be no news then. So
+        dashboards that have their lists are told now.
+        """
+        others = [b for key, b in self._outboxes.items() if key not in theirs and b.is_open]
         merged = []
-        for device in devices:
-            newest = self._newest.get(device.id)
-            if newest is not None and newest.state.version >= device.state.version:
-                device = newest
-            if device.id not in self._removed:
-                merged.append(device)
-                self._newest[device.id] = device  # older events may still wait behind the snapshot
-        return DeviceList(tuple(merged))
+        for device in page.devices:
+            known = self._newest.get(device.id)
+            if known is not None and known.state.version >= device.state.version:
+                device = known
+            if device.id in self._removed:
+                continue
+            merged.append(device)
+            if device is not known:
+                self._newest[device.id] = device
+                for outbox in others:
+                    outbox.offer(DeviceChanged(device), page.at_s)
+        return merged

@@ -4,6 +4,9 @@ A client that reads fast gets every step. One that reads slowly gets the latest 
 feed, and when even that is too much, a new `device_list`. It never slows anyone else.
 """
 
+from collections.abc import Iterable
+from itertools import islice
+
 import msgspec
 import trio
 
@@ -83,6 +86,10 @@ class Outbox:
         self._lane: Lane[Event] = Lane(EVENTS_MAX, Overflow.COALESCE, key=lambda e: e.key)
         # Beside the lane, because nothing may push it out: a client sees its list first.
         self._list: DeviceList | None = None
+        # Devices beyond the list, by id, and whether more of them come. They go out behind what
+        # waits in the lane, so nothing older follows something newer.
+        self._rest: dict[str, DeviceChanged] = {}
+        self._is_filling = False
         self._opened = False
         self._closed = False
         self._ring, self._bell = trio.open_memory_channel[None](1)
@@ -92,6 +99,8 @@ class Outbox:
         raises."""
         if not self.filter.wants(event):
             return
+        if isinstance(event, DeviceChanged | DeviceRemoved):
+            self._rest.pop(event.key[1], None)
         if not self._lane:
             self._since_s = at_s
         shed = self._lane.shed
@@ -107,8 +116,11 @@ class Outbox:
         held = self._lane.take(EVENTS_MAX)
         wanted = self.filter.device_ids
         if wanted is not None:
-            snapshot = DeviceList(tuple(d for d in snapshot.devices if d.id in wanted))
+            devices = tuple(d for d in snapshot.devices if d.id in wanted)
+            snapshot = DeviceList(devices, snapshot.is_complete)
         self._list = snapshot
+        self._rest.clear()
+        self._is_filling = not snapshot.is_complete
         for event in held:
             if isinstance(event, DeviceChanged):
                 listed = known.get(event.device.id)
@@ -118,6 +130,21 @@ class Outbox:
         self._opened = True
         self._wake()
 
+    def extend(self, devices: Iterable[DeviceChanged], *, is_last: bool) -> None:
+        """More devices of the snapshot that it was opened with."""
+        if not self._is_filling:
+            return  # it has begun again, or forgotten what it was told
+        self._is_filling = not is_last
+        for event in devices:
+            if self.filter.wants(event):
+                self._rest[event.device.id] = event
+        self._wake()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has had its snapshot: what is offered goes out."""
+        return self._opened
+
     def hold(self) -> None:
         """Hold events until the next `open`.
 
@@ -125,6 +152,7 @@ class Outbox:
         before is committed by then (`Users`), so behind the list it would be old.
         """
         self._opened, self.has_lost, self._list = False, False, None
+        self._drop_rest()
         for event in self._lane.take(EVENTS_MAX):
             if not isinstance(event, ASKED_AGAIN):
                 self._lane.put(event)
@@ -136,9 +164,14 @@ class Outbox:
         """
         if self._list is not None:
             self._opened, self._list = False, None
+        self._drop_rest()
         for event in self._lane.take(EVENTS_MAX):
             if isinstance(event, Staleness):
                 self._lane.put(event)
+
+    def _drop_rest(self) -> None:
+        self._rest.clear()
+        self._is_filling = False
 
     def close(self) -> None:
         """The user actor has ended for good; the client shall connect again."""
@@ -162,11 +195,13 @@ class Outbox:
         first: list[Event] = [] if self._list is None else [self._list]
         self._list = None
         self.first_s = self._since_s
-        return first + self._lane.take(TAKE_MAX - len(first))
+        taken = first + self._lane.take(TAKE_MAX - len(first))
+        rest = list(islice(self._rest, TAKE_MAX - len(taken)))
+        return taken + [self._rest.pop(each) for each in rest]
 
     @property
     def _has_something(self) -> bool:
-        return self.has_lost or (self._opened and bool(self._list or self._lane))
+        return self.has_lost or (self._opened and bool(self._list or self._lane or self._rest))
 
     def statistics(self) -> LaneStatistics:
         return self._lane.statistics()

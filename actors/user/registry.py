@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from functools import partial
 
 import structlog
 import trio
@@ -13,7 +12,8 @@ from actors.runtime.mailbox import Lane, Mailbox, Overflow
 from actors.runtime.supervisor import Cell, Supervisor
 from actors.user.actor import UserActor
 from actors.user.outbox import Outbox
-from protocol.errors import Busy, RoostError, in_words
+from actors.user.snapshots import Snapshots
+from protocol.errors import Busy
 from protocol.events import Event, Staleness
 from protocol.messages import (
     GivenUp,
@@ -34,14 +34,12 @@ EVENTS_MAX = 16_384
 CONTROL_MAX = 256
 # Each costs two tasks, a socket and up to 1.2 MB of waiting events.
 DASHBOARDS_MAX = 100
-SNAPSHOT_RETRY_S = 0.5
 
 
 class Users:
     """The living user actors.
 
     Args:
-        announce: has the living device actors of a user show their state.
         written: waits until what was given to the writer before is in the store.
 
     Attributes:
@@ -52,15 +50,18 @@ class Users:
         self,
         store: Store,
         supervisor: Supervisor,
-        announce: Callable[[str], None],
         written: Callable[[], Awaitable[None]],
         on_step: Callable[[str, UserMessage], None] | None = None,
     ) -> None:
         self.delays = Histogram(SECONDS)
-        self._store = store
         self._supervisor = supervisor
-        self._announce = announce
-        self._written = written
+        self._snapshots = Snapshots(
+            store,
+            supervisor,
+            written=written,
+            watching=lambda user_id: self._watching.get(user_id, ()),
+            deliver=self._bring,
+        )
         self._on_step = on_step
         self._cells: dict[str, Cell[UserMessage, UserEffect]] = {}
         self._watching: dict[str, list[Outbox]] = {}
@@ -172,11 +173,8 @@ class Users:
         def perform(effect: UserEffect) -> None:
             outbox = effect.outbox
             assert isinstance(outbox, Outbox)
-            self._supervisor.run_contained(
-                f"snapshot {user_id}",
-                partial(self._read_snapshot, user_id, outbox),
-                gave_up=outbox.close,
-            )
+            self._lossy.discard(user_id)
+            self._snapshots.want(user_id, outbox)
 
         def gave_up(left: list[UserMessage]) -> None:
             for outbox in watching:
@@ -194,27 +192,13 @@ class Users:
         self._supervisor.start(cell, ended=ended, gave_up=gave_up)
         return cell
 
-    async def _read_snapshot(self, user_id: str, outbox: Outbox) -> None:
-        self._lossy.discard(user_id)
-        self._announce(user_id)
-        # The last state of an actor that was passivated meanwhile may still be on its way there.
-        await self._written()
-        while any(outbox is box for box in self._watching.get(user_id, ())):
+    async def _bring(self, user_id: str, page: SnapshotRead) -> None:
+        cell = self._cells.get(user_id)
+        if cell is not None:
             try:
-                devices = await self._store.snapshot(user_id)
-            except RoostError as error:
-                log.warning("snapshot waits for the database", error=in_words(error))
-                await trio.sleep(SNAPSHOT_RETRY_S)
-                continue
-            cell = self._cells.get(user_id)
-            if cell is not None:
-                try:
-                    await cell.mailbox.put(
-                        SnapshotRead(outbox=outbox, devices=tuple(devices)), control=True
-                    )
-                except trio.ClosedResourceError:
-                    log.debug("nobody watches any more", user=user_id)
-            return
+                await cell.mailbox.put(page, control=True)
+            except trio.ClosedResourceError:
+                log.debug("nobody watches any more", user=user_id)
 
     def _leave(self, user_id: str, outbox: Outbox) -> None:
         watching = self._watching.get(user_id, [])

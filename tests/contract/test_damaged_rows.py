@@ -19,6 +19,7 @@ from tests.contract.damage import garbled, lost, mended
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_listeners import some_listener
+from tests.support.lists import devices_of
 from tests.unit.makers import NOW, OTHER_USER, USER, some_device, some_feed, some_login
 
 WHY = {lost: "DataCorruptedError: ", garbled: "UnicodeDecodeError: "}
@@ -108,7 +109,7 @@ async def test_a_list_leaves_it_out_and_shows_all_others(home: Home, damage: Any
     found = [item for _, item in await home.store.listed(DEVICE_LIST, USER, Listing(limit=10))]
     assert [item for item in found if isinstance(item, UnreadableRow)] == [UnreadableRow(bad)]
     assert len(found) == len(devices)
-    assert len(await home.store.snapshot(USER)) == len(devices) - 1
+    assert len(await devices_of(home.store, USER)) == len(devices) - 1
     (letter,) = await home.store.dead_letters(10, None)
     assert (letter.work, letter.subject) == (ROWS, f"devices {bad}")
     assert letter.reason.startswith(WHY[damage])

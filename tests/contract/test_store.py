@@ -24,7 +24,7 @@ from protocol.records import (
     WriteUnit,
 )
 from protocol.rest.listing import REJECTIONS
-from tests.support.lists import items
+from tests.support.lists import devices_of, items
 from tests.unit.makers import (
     DEVICE,
     NOW,
@@ -214,7 +214,7 @@ async def test_an_older_state_never_replaces_a_newer(home: Home) -> None:
     assert device is not None
     assert (device.state.status, device.state.version) == ("sleeping", 3)
     assert (device.state.last_seen_us, device.state.session) == (NOW, 2**40)
-    assert await home.store.snapshot(USER) == [device]
+    assert await devices_of(home.store, USER) == [device]
 
 
 async def test_refusals_are_kept_and_listed_newest_first(home: Home) -> None:

@@ -124,9 +124,9 @@ async def test_reading_heals_after_cuts_and_cancellations(scene: Scene, logs: Lo
         lose = scope.cancel if n % 2 else scene.proxy.cut_everything
         scene.proxy.before_message(1 + n % 3, lose)  # bind, execute, sync
         with scope:
-            await attempt(scene.store.snapshot, user_id)
+            await attempt(scene.store.snapshot, user_id, 0, 100)
         assert scene.proxy.reached
-        assert await scene.store.snapshot(user_id)
+        assert await scene.store.snapshot(user_id, 0, 100)
     with trio.fail_after(WAIT_S):
         async with trio.open_nursery() as nursery:
             for _ in range(READING_CONNECTIONS):

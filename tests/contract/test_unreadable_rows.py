@@ -28,6 +28,7 @@ from tests.contract.test_store_media import some_media
 from tests.contract.test_store_schedules import some_schedule, times
 from tests.contract.test_store_shop import id_of, ordered, some_product
 from tests.contract.test_store_webhooks import some_webhook
+from tests.support.lists import devices_of
 from tests.unit.makers import OTHER_USER, USER, some_device, some_feed, some_login
 
 # Lists of which a home has three, and a column of theirs that can be spoiled.
@@ -134,16 +135,16 @@ async def test_it_is_noted_once_however_often_somebody_looks(home: Home) -> None
     await spoil(home, DEVICES, everything[1][1].num)
     for _ in range(5):
         await home.store.listed(DEVICES, USER, in_order())
-        await home.store.snapshot(USER)
+        await devices_of(home.store, USER)
     (letter,) = await home.store.dead_letters(10, None)
     assert letter.attempts == 1
 
 
 async def test_a_snapshot_has_all_other_devices(home: Home) -> None:
     """No dashboard of this user was ever told anything again."""
-    before = await home.store.snapshot(USER)
+    before = await devices_of(home.store, USER)
     await spoil(home, DEVICES, before[1].num)
-    assert await home.store.snapshot(USER) == [before[0], *before[2:]]
+    assert await devices_of(home.store, USER) == [before[0], *before[2:]]
     (letter,) = await home.store.dead_letters(10, None)
     assert letter.subject == f"devices {before[1].num}"
 
@@ -209,9 +210,9 @@ async def test_what_a_view_cannot_show_is_noted_likewise(home: Home) -> None:
 
 async def test_a_time_that_no_calendar_has_spoils_its_own_device_alone(scene: Scene) -> None:
     home = await furnished(scene.home)
-    before = await home.store.snapshot(USER)
+    before = await devices_of(home.store, USER)
     await scene.fetch("UPDATE devices SET last_seen_at = 'infinity' WHERE num = $1", before[0].num)
-    assert await home.store.snapshot(USER) == before[1:]
+    assert await devices_of(home.store, USER) == before[1:]
     (letter,) = await home.store.dead_letters(10, None)
     assert letter.reason.startswith("ValueError: a time")
 
@@ -286,7 +287,7 @@ async def test_a_table_that_is_spoiled_as_a_whole_is_noted_by_some_of_its_rows(
     monkeypatch.setattr(unreadable, "NOTED_MAX", 2)
     home = await furnished(scene.home)
     await scene.fetch("UPDATE devices SET created_at = '-infinity'")
-    assert await home.store.snapshot(USER) == []
+    assert await devices_of(home.store, USER) == []
     found = await home.store.listed(DEVICES, USER, in_order())
     assert all(isinstance(item, UnreadableRow) for _, item in found)
     assert len(await home.store.dead_letters(10, None)) == 2

@@ -6,6 +6,7 @@ import trio
 
 from actors.access.mqtt_credentials import username_of
 from actors.ingest.retained_rules import stays, topic_of
+from protocol.device.topics import prefix
 from protocol.records import Feed
 from tests.simulation.broken import Broken
 from tests.simulation.plan import DEVICES, LIMIT
@@ -105,8 +106,18 @@ async def alarmed(world: "World", names: tuple[str, ...], spoiled: set[str]) -> 
         for feed in await world.store.feeds(world.person(name).id, 1_000, 0):
             # With its device its alarms are deleted.
             is_kept = feed.key == "limited" and feed.device_id not in (None, *excepted)
-            if is_kept and isinstance(feed.last_value, float):
+            if is_kept and isinstance(feed.last_value, float) and not _is_outdone(world, feed):
                 _check_alarm(world, name, feed, is_above=feed.last_value > LIMIT)
+
+
+def _is_outdone(world: "World", feed: Feed) -> bool:
+    """Whether the store refused a reading of the device that was newer than the last one it has:
+    the alarm was judged by that."""
+    device = next(d for d in world.store._devices.values() if d.id == feed.device_id)
+    topic = f"{prefix(device.user_id, device.code)}/feeds"
+    refused = [row for _, row in world.store._rejections if row.topic == topic]
+    newest_us = max((r.received_us for r in refused if r.reason == "unstorable"), default=0)
+    return newest_us > (feed.last_us or 0)
 
 
 def _check_alarm(world: "World", name: str, feed: Feed, *, is_above: bool) -> None:

@@ -20,7 +20,7 @@ from protocol.times import format_us
 from tests.simulation.broken import Broken
 from tests.simulation.plan import EDGE, HISTORY, Hostile
 from tests.simulation.sent_log import Entry, SentLog
-from tests.support.lists import items
+from tests.support.lists import devices_of, items
 
 if TYPE_CHECKING:
     from tests.simulation.screen import Screen
@@ -343,7 +343,7 @@ async def counters(world: "World") -> None:
 
 
 async def _devices(world: "World") -> list[Any]:
-    return [d for person in world.people for d in await world.store.snapshot(person.id)]
+    return [d for person in world.people for d in await devices_of(world.store, person.id)]
 
 
 async def private(world: "World", names: tuple[str, ...]) -> None:
@@ -352,7 +352,7 @@ async def private(world: "World", names: tuple[str, ...]) -> None:
         for other in world.people:
             if other.name == name:
                 continue
-            for device in await world.store.snapshot(world.person(name).id):
+            for device in await devices_of(world.store, world.person(name).id):
                 status, _ = await other.once("GET", f"/devices/{device.id}")
                 if status != 404:
                     raise Broken("I8", f"{other.name} got {status} for {name}'s device")

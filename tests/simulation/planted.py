@@ -171,9 +171,10 @@ def early_snapshot(patch: Patch) -> None:
             self._outboxes.pop(id(message.outbox))
             return effects
         if isinstance(message, SnapshotRead):
-            assert isinstance(message.outbox, Outbox)
-            self._outboxes[id(message.outbox)] = message.outbox
-            message.outbox.open(DeviceList(message.devices))
+            for outbox in message.outboxes:
+                assert isinstance(outbox, Outbox)
+                self._outboxes[id(outbox)] = outbox
+                outbox.open(DeviceList(message.devices))
             return []
         return step(self, message, now_us)
 

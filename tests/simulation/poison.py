@@ -14,6 +14,7 @@ from protocol.device.commands import QUEUED, Command
 from protocol.rest.charts import MINUTE_US
 from protocol.schedule.schedules import Schedule
 from protocol.webhook.deliveries import PENDING as WAITS
+from tests.support.lists import devices_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -68,7 +69,7 @@ class Poison:
     async def spoil_device(self, seconds: float, target: str) -> None:
         """The row of a device cannot be read for a while."""
         world = self._world
-        devices = [d for person in world.people for d in await world.store.snapshot(person.id)]
+        devices = [d for person in world.people for d in await devices_of(world.store, person.id)]
         names = {d.key: f"{world.owner_of(d.id)}/{d.code}" for d in devices}
         found = [key for key, name in names.items() if target in ("", name)]
         if not found:
@@ -119,7 +120,9 @@ class Poison:
         while not (found := self._uncleared()):
             await trio.sleep(LOOKS_AGAIN_S)
         chosen = world.rng.choice(found)
-        device = next(d for d in await store.snapshot(chosen.user_id) if d.num == chosen.device_num)
+        device = next(
+            d for d in await devices_of(store, chosen.user_id) if d.num == chosen.device_num
+        )
         self.devices[f"{world.owner_of(device.id)}/{device.code}"] = None
         store.unreadable_alarms[chosen.id] = 0
         try:

@@ -36,6 +36,7 @@ SMALL: dict[str, int] = {
     "actors.ingest.writer:UNITS_MAX": 40,
     "actors.user.registry:EVENTS_MAX": 6,
     "actors.user.registry:CONTROL_MAX": 2,
+    "actors.user.snapshots:PAGE_MAX": 2,
     "actors.user.outbox:EVENTS_MAX": 8,
     "actors.user.outbox:TAKE_MAX": 3,
     "actors.runtime.supervisor:TURN_MAX": 2,

@@ -93,8 +93,8 @@ class Screen:
             self.devices.clear()
             self.values.clear()
             self._marks.clear()
-            self._leadership = process.service.leadership
-            self._given_up = self._leadership.stepped_down
+            self._service = process.service
+            self._given_up = self._all_given_up()
             await self.greet(socket)
             while True:
                 self.take(await socket.receive())
@@ -120,7 +120,7 @@ class Screen:
             raise Broken("I3", f"seq {event['seq']} where {self._seq} was to come")
         if self._seq == 1 and event["type"] != "device_list":
             raise Broken("I3", f"{event['type']} before the first device_list")
-        if event["type"] == "device_list" and self._leadership.stepped_down != self._given_up:
+        if event["type"] == "device_list" and self._all_given_up() != self._given_up:
             # What was told and not stored when another process led is not so: it comes again.
             # Actors that are not built again yet may have told of it in one list more.
             self._marks.clear()
@@ -136,6 +136,11 @@ class Screen:
             known = self.values.get(event["feed_id"])
             if known is not None and event["ts"] < known[0]:
                 raise Broken("I3", f"feed_value of {event['ts']} after {known[0]}")
+
+    def _all_given_up(self) -> tuple[int, int]:
+        """Leads that its process lost, and messages whose units the store refused for that, which
+        is known a moment before."""
+        return self._service.leadership.stepped_down, self._service.gateway.given_up
 
     def _check_mark(self, device: dict[str, Any]) -> None:
         """A device's reports count their temperature upwards, in the order of their `ts`."""

@@ -2,7 +2,7 @@
 
 pytest --seeds 500             # seeds 0 to 499
 pytest --seed 1234             # that one, with its trace
-pytest --plan FILE             # a plan that an earlier failure left
+pytest --plan=FILE             # a plan that an earlier failure left
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def report(failed: Outcome, small: Outcome, folder: Path = FAILURES) -> str:
         "Replay it, with its trace:",
         f"{python} pytest --seed {seed}",
         f"A plan of {len(small.plan.steps)} steps (of {len(failed.plan.steps)}) that fails alike:",
-        f"{python} pytest --plan {path}",
+        f"{python} pytest --plan={path}",
         *(f"  {described(step)}" for step in small.plan.steps),
         f"with: {type(small.error).__name__}: {small.error}",
         "",

@@ -16,6 +16,7 @@ from tests.simulation.device import VirtualDevice
 from tests.simulation.process import Process
 from tests.simulation.running import simulate
 from tests.simulation.world import World
+from tests.support.lists import devices_of
 from web.ops.readiness import assess
 
 BOTH = pytest.mark.parametrize("habits", [NATS, MOSQUITTO_5], ids=["nats", "mosquitto"])
@@ -364,7 +365,7 @@ def test_the_next_leader_has_the_leases_of_devices_that_came_online_before(habit
             one.kill()
             await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
             await world.advance(60)
-            (device,) = await world.store.snapshot(shed.person.id)
+            (device,) = await devices_of(world.store, shed.person.id)
             assert device.state.status == "offline"
 
     simulate(World(1, habits), story)

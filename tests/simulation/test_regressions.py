@@ -18,6 +18,7 @@ from tests.simulation.person import Refused
 from tests.simulation.plan import Fault, Kill, Plan, Publish, Tune, Watch
 from tests.simulation.running import SMALL_WINDOW, run, simulate, sized
 from tests.simulation.world import World
+from tests.support.lists import devices_of
 
 
 def plan_of(*steps: object, **options: object) -> Plan:
@@ -209,10 +210,10 @@ def test_events_that_a_user_actor_loses_are_made_up_for_by_a_new_list() -> None:
             for n in range(12):
                 await world.device(f"d{n}").register()
             async with world.dashboard() as screen:
-                devices = await world.store.snapshot(ada.id)
+                devices = await devices_of(world.store, ada.id)
                 for device in devices:
                     await world.store.update_device(msgspec.structs.replace(device, name="new"))
-                for device in await world.store.snapshot(ada.id):  # no turn of the actor between
+                for device in await devices_of(world.store, ada.id):  # no turn of the actor between
                     world.service.users.tell(ada.id, DeviceChanged(device))
                 await world.advance(5)
                 assert {device["name"] for device in screen.devices.values()} == {"new"}

@@ -3,9 +3,12 @@
 from typing import Any, TypeVar
 
 from actors.ports.listing import ListStore
+from actors.ports.store import Store
+from protocol.records import Device
 from protocol.rest.listing import Listing, ListOf, UnreadableRow
 
 T = TypeVar("T")
+DEVICES_MAX = 100_000
 
 
 async def items(
@@ -31,3 +34,10 @@ async def items(
     )
     found = await store.listed(noun, user_id, asked)
     return [item for _, item in found if not isinstance(item, UnreadableRow)]
+
+
+async def devices_of(store: Store, user_id: str) -> list[Device]:
+    """All devices of a user that can be read."""
+    devices, after = await store.snapshot(user_id, 0, DEVICES_MAX)
+    assert after is None
+    return devices

@@ -146,8 +146,10 @@ class PostgresStore(
     async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
         return await self._work(loading.load_devices, keys)
 
-    async def snapshot(self, user_id: str) -> list[Device]:
-        return await self._work(loading.snapshot, user_id)
+    async def snapshot(
+        self, user_id: str, after: int, limit: int
+    ) -> tuple[list[Device], int | None]:
+        return await self._work(loading.snapshot, user_id, after, limit)
 
     async def session_memory(self, session: str) -> SessionMemory:
         return await self._work(loading.session_memory, session)

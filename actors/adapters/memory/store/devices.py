@@ -40,10 +40,17 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
             alarms=self._open_alarms(device.num),
         )
 
-    async def snapshot(self, user_id: str) -> list[Device]:
+    async def snapshot(
+        self, user_id: str, after: int, limit: int
+    ) -> tuple[list[Device], int | None]:
         await self._cross()
-        mine = [device for device in self._devices.values() if device.user_id == user_id]
-        return self._all_readable("devices", user_id, mine)
+        page = self._after(user_id, after)[:limit]
+        good = self._all_readable("devices", user_id, page)
+        return good, page[-1].num if len(page) == limit else None
+
+    def _after(self, user_id: str, after: int) -> list[Device]:
+        mine = [each for each in self._devices.values() if each.user_id == user_id]
+        return [device for device in mine if device.num > after]
 
     async def add_device(self, device: Device, login: MqttLogin) -> Device:
         (added,) = await self.add_devices([(device, login)])
@@ -74,8 +81,8 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
         return added
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
-        found = await self.snapshot(user_id)
-        return [device for device in found if device.num > after][:limit]
+        await self._cross()
+        return self._all_readable("devices", user_id, self._after(user_id, after)[:limit])
 
     async def device(self, user_id: str, device_id: str) -> Device | None:
         await self._cross()

@@ -17,11 +17,12 @@ from actors.adapters.postgres.wire.isolation import (
     newest_of,
     whole_or_halves,
 )
-from actors.adapters.postgres.wire.unreadable import readable
+from actors.adapters.postgres.wire.unreadable import read, readable
 from protocol.dead_letters import SESSIONS, reason_of
 from protocol.errors import in_words
 from protocol.ids import is_uuid
 from protocol.records import Device, Feed, LoadedDevice, SessionMemory, SharedFeeds
+from protocol.rest.listing import UnreadableRow
 
 DIGEST_BYTES = 16
 
@@ -106,14 +107,23 @@ async def _feeds(
     return own, {user_id: SharedFeeds(feeds) for user_id, feeds in shared.items()}
 
 
-async def snapshot(connection: Any, user_id: str) -> list[Device]:
-    which = "WHERE d.user_id = $1::text::uuid ORDER BY d.num"
-    return await readable(connection, NOUNS["devices"], user_id, which, user_id)
+_PAGE = "WHERE d.user_id = $1::text::uuid AND d.num > $2::bigint ORDER BY d.num LIMIT $3"
+
+
+async def snapshot(
+    connection: Any, user_id: str, after: int, limit: int
+) -> tuple[list[Device], int | None]:
+    """A page of devices, and after which number the next one begins."""
+    found = await read(connection, NOUNS["devices"], user_id, _PAGE, user_id, after, limit)
+    records = [record for _, record in found]
+    good = [record for record in records if not isinstance(record, UnreadableRow)]
+    # Where some cannot be read, others that were deleted meanwhile may be missing, too.
+    is_last = not records or len(good) == len(records) < limit
+    return good, None if is_last else max(record.num for record in records)
 
 
 async def devices(connection: Any, user_id: str, limit: int, after: int) -> list[Device]:
-    which = "WHERE d.user_id = $1::text::uuid AND d.num > $2::bigint ORDER BY d.num LIMIT $3"
-    return await readable(connection, NOUNS["devices"], user_id, which, user_id, after, limit)
+    return await readable(connection, NOUNS["devices"], user_id, _PAGE, user_id, after, limit)
 
 
 async def feeds(

@@ -7,11 +7,8 @@ import pytest
 
 from actors.device.actor import DeviceActor
 from protocol.errors import Reason
-from protocol.events import DeviceChanged
 from protocol.messages import (
-    Announce,
     Configured,
-    Live,
 )
 from protocol.records import DeviceState
 from tests.unit.actors.device.effects import Outcome, step
@@ -158,14 +155,6 @@ def test_ten_notices_a_minute_and_no_more() -> None:
 def test_what_cannot_be_a_commands_id_is_kept_as_refused() -> None:
     message = sent('{"status": "delivered"}', "commands/c1/ack")
     assert step(DeviceActor(loaded()), message).reasons == [Reason.UNKNOWN_COMMAND]
-
-
-def test_an_announcement_tells_the_state_as_it_is() -> None:
-    actor = DeviceActor(loaded())
-    step(actor, sent('{"temperature": 4}', "status"))
-    (effect,) = actor.step(Announce(), NOW)
-    assert isinstance(effect, Live) and isinstance(effect.event, DeviceChanged)
-    assert effect.event.device.state.temperature == 4
 
 
 def test_a_message_that_kills_is_set_aside_with_its_receipt() -> None:

@@ -75,7 +75,7 @@ class Scene:
         assert isinstance(effect, ReadSnapshot)
 
     def read(self, *devices: Device) -> None:
-        self.actor.step(SnapshotRead(outbox=self.outbox, devices=devices), NOW)
+        self.actor.step(SnapshotRead(outboxes=(self.outbox,), devices=devices, at_s=0.0), NOW)
 
     def happen(self, *events: Any) -> None:
         for event in events:
@@ -307,9 +307,7 @@ async def test_what_waits_for_a_user_actor_is_given_up_too() -> None:
     clock = ManualClock()
     async with trio.open_nursery() as nursery:
         supervisor = Supervisor(nursery, clock, random.Random(1))
-        users = Users(
-            MemoryStore(clock), supervisor, lambda user_id: None, trio.lowlevel.checkpoint
-        )
+        users = Users(MemoryStore(clock), supervisor, trio.lowlevel.checkpoint)
         async with users.watch(USER) as outbox:
             assert await outbox.take() == [DeviceList(())]
             users.tell(USER, DeviceChanged(at(2)))

@@ -1,0 +1,101 @@
+"""Reads a user's devices for dashboards that begin, page by page: all that wait share a reading.
+
+A page is a step of its own, so a user of 30,000 devices holds nobody up, and the first devices are
+on the screen while the others are still read.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+
+import structlog
+import trio
+
+from actors.ports.store import Store
+from actors.runtime.supervisor import Supervisor
+from actors.user.outbox import Outbox
+from protocol.errors import RoostError, in_words
+from protocol.messages import SnapshotRead
+
+log = structlog.get_logger("roost.users")
+
+# Devices of a page, and of the first `device_list` (CONTRACT §3).
+PAGE_MAX = 1_000
+RETRY_S = 0.5
+
+
+class Snapshots:
+    """Args:
+    written: waits until what was given to the writer before is in the store.
+    watching: the outboxes of a user's open dashboards.
+    deliver: brings a page to the user's actor.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        *,
+        written: Callable[[], Awaitable[None]],
+        watching: Callable[[str], Collection[Outbox]],
+        deliver: Callable[[str, SnapshotRead], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._supervisor = supervisor
+        self._written = written
+        self._watching = watching
+        self._deliver = deliver
+        self._wanting: dict[str, list[Outbox]] = {}  # of users whose devices are being read
+
+    def want(self, user_id: str, outbox: Outbox) -> None:
+        """Read the user's devices for this outbox, from now on or when the reading that is under
+        way is done: that one began before the outbox did."""
+        if user_id in self._wanting:
+            self._wanting[user_id].append(outbox)
+            return
+        self._wanting[user_id] = [outbox]
+        self._supervisor.run_contained(
+            f"snapshot {user_id}",
+            partial(self._read_all, user_id),
+            gave_up=partial(self._give_up, user_id),
+        )
+
+    def _give_up(self, user_id: str) -> None:
+        for outbox in self._wanting.pop(user_id):
+            outbox.close()
+
+    async def _read_all(self, user_id: str) -> None:
+        while wanting := self._wanted(user_id):
+            await self._read(user_id, wanting)
+            # Those that have come meanwhile, or begin again, stand behind these.
+            del self._wanting[user_id][: len(wanting)]
+        del self._wanting[user_id]
+
+    def _wanted(self, user_id: str) -> tuple[Outbox, ...]:
+        """Those that wait, without the closed ones."""
+        open_now = {id(box) for box in self._watching(user_id)}
+        wanting = self._wanting[user_id]
+        wanting[:] = [box for box in wanting if id(box) in open_now]
+        return tuple(wanting)
+
+    async def _read(self, user_id: str, outboxes: tuple[Outbox, ...]) -> None:
+        # What living actors told before these outboxes were there.
+        await self._written()
+        is_first, after = True, 0
+        while True:
+            try:
+                devices, then = await self._store.snapshot(user_id, after, PAGE_MAX)
+            except RoostError as error:
+                log.warning("snapshot waits for the database", error=in_words(error))
+                await trio.sleep(RETRY_S)
+                continue
+            page = SnapshotRead(
+                outboxes=outboxes,
+                devices=tuple(devices),
+                at_s=trio.current_time(),
+                is_first=is_first,
+                is_last=then is None,
+            )
+            await self._deliver(user_id, page)
+            if then is None:
+                return
+            is_first, after = False, then
