@@ -181,6 +181,11 @@ def early_snapshot(patch: Patch) -> None:
     patch.setattr(UserActor, "step", mistaken)
 
 
+@plant("only the first page of a list is shown")
+def first_page_alone(patch: Patch) -> None:
+    patch.setattr(Outbox, "extend", lambda self, devices, *, is_last: None)
+
+
 @plant("a redelivery overwrites state")
 def redelivery_counts(patch: Patch) -> None:
     def mistaken(*args: Any) -> Origin:

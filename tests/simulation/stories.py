@@ -191,8 +191,8 @@ STORIES: dict[str, Plan] = {
     # One of the snapshots is read before the report, and shown after it.
     "snapshot read before subscribing": story(
         fault(4.9, "store slow", 3.0),
-        *[Watch(at_s=round(5.0 + n / 50, 3), owner="bob", lasts_s=FOREVER_S) for n in range(20)],
-        report(5.3, "bob/b0"),
+        *[Watch(at_s=round(5.0 + n / 50, 3), owner="bob", lasts_s=FOREVER_S) for n in range(4)],
+        report(5.37, "bob/b0"),
     ),
     "a broker that is back is told what changes only": story(
         fault(5.0, "broker killed", 2.0),
