@@ -3,11 +3,11 @@
 from typing import Literal
 
 from protocol.device.alarms import AlarmView, Severity, alarm_view
-from protocol.errors import NotFound
 from protocol.rest.listing import ALARMS
 from protocol.rest.shapes import Id, Page
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of
+from web.http.missing import missing
 from web.http.operation import Json
 from web.http.routing import Api
 
@@ -46,5 +46,5 @@ async def acknowledge_alarm(call: Call, alarm_id: str) -> AlarmView:
     now_us = call.service.clock.now_us()
     alarm = await call.service.changes.acknowledge_alarm(call.user.id, alarm_id, now_us)
     if alarm is None:
-        raise NotFound("Alarm not found")
+        raise missing("alarm_id")
     return alarm_view(alarm)

@@ -13,7 +13,7 @@ from protocol.device.commands import (
     NewCommand,
     command_view,
 )
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Invalid
 from protocol.ids import is_uuid
 from protocol.rest.listing import COMMANDS
 from protocol.rest.shapes import Page
@@ -21,6 +21,7 @@ from protocol.times import SECOND_US
 from web.api.devices import device_of
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_of
+from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import id_for, used_otherwise
 from web.http.routing import Api
@@ -108,12 +109,12 @@ async def cancel_command(call: Call, command_id: str) -> None:
         call.user.id, command_id, call.service.clock.now_us()
     )
     if not changed.commands:
-        raise NotFound("Command not found")
+        raise missing("command_id")
     call.service.scheduler.changed(changed)
 
 
 async def command_of(call: Call, command_id: str) -> Command:
     command = await call.service.store.command(call.user.id, command_id)
     if command is None:
-        raise NotFound("Command not found")
+        raise missing("command_id")
     return command

@@ -8,11 +8,12 @@ from quart import Response
 from quart.wrappers.response import ResponseBody
 
 from actors.ports.media import MediaFiles
-from protocol.errors import Forbidden, NotFound
+from protocol.errors import Forbidden
 from protocol.media.media import Media
 from web.api.media import media_of
 from web.http.context import Call
 from web.http.disposition import named
+from web.http.missing import missing
 from web.http.operation import Auth, Content
 from web.http.ranges import Validators
 from web.http.routing import Api
@@ -82,7 +83,7 @@ async def _readable(call: Call, media_id: str, query: LinkQuery) -> Media:
         raise Forbidden("This link is invalid or has expired")
     media = await call.service.store.media_by_id(media_id)
     if media is None:
-        raise NotFound("Media not found")
+        raise missing("media_id")
     return media
 
 

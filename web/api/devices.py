@@ -22,7 +22,7 @@ from protocol.device.views import (
     device_created,
     device_resource,
 )
-from protocol.errors import NotFound, NotTaken
+from protocol.errors import NotTaken
 from protocol.people.views import AccountView
 from protocol.records import Device, MqttLogin
 from protocol.rest.listing import DEVICES
@@ -33,6 +33,7 @@ from web.http.context import Call
 from web.http.disposition import attachment
 from web.http.examples import DEVICES_EXAMPLE
 from web.http.listing import SearchQuery, listed
+from web.http.missing import missing
 from web.http.operation import Condition, Csv, CsvFile, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
@@ -55,7 +56,7 @@ async def device_of(call: Call, device_id: str) -> Device:
     """The user's device. Raises `NotFound`."""
     device = await call.service.store.device(call.user.id, device_id)
     if device is None:
-        raise NotFound("Device not found")
+        raise missing("device_id")
     return device
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from protocol.device.feed_views import FeedChange, FeedView, NewFeed, feed_view
 from protocol.device.values import Kind
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Invalid
 from protocol.ids import is_uuid
 from protocol.records import Feed
 from protocol.rest.listing import FEEDS
@@ -15,6 +15,7 @@ from protocol.views import given_in
 from web.api.devices import device_of
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
+from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
@@ -33,7 +34,7 @@ async def feed_of(call: Call, feed_id: str) -> Feed:
     """The user's feed. Raises `NotFound`."""
     feed = await call.service.store.feed(call.user.id, feed_id) if is_uuid(feed_id) else None
     if feed is None:
-        raise NotFound("Feed not found")
+        raise missing("feed_id")
     return feed
 
 

@@ -6,12 +6,13 @@ import trio
 from msgspec import Meta
 
 from actors.media import library
-from protocol.errors import Busy, NotFound
+from protocol.errors import Busy
 from protocol.media.media import Media, MediaStats, MediaView, first_day_us, media_stats, media_view
 from protocol.rest.listing import MEDIA
 from protocol.rest.shapes import Page
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
+from web.http.missing import missing
 from web.http.operation import Json, Upload
 from web.http.routing import Api
 from web.http.uploads import receive
@@ -32,7 +33,7 @@ async def media_of(call: Call, media_id: str) -> Media:
     """The user's media row. Raises `NotFound`."""
     media = await call.service.store.media(call.user.id, media_id)
     if media is None:
-        raise NotFound("Media not found")
+        raise missing("media_id")
     return media
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Invalid
 from protocol.rest.listing import ORDERS
 from protocol.rest.shapes import Page
 from protocol.schedule.civil import zone_names, zone_of
@@ -23,6 +23,7 @@ from protocol.shop.views import (
 from protocol.times import EPOCH, SECOND_US
 from web.http.context import Call
 from web.http.listing import ListQuery, listed
+from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import id_for, used_otherwise
 from web.http.routing import Api
@@ -110,7 +111,7 @@ async def show_order(call: Call, order_id: str) -> OrderView:
     """Show an order."""
     order = await call.service.store.order(call.user.id, order_id)
     if order is None:
-        raise NotFound("Order not found")
+        raise missing("order_id")
     return order_view(order)
 
 
@@ -132,5 +133,5 @@ async def _finished(call: Call, order_id: str, state: str) -> OrderView:
     now_us = call.service.clock.now_us()
     order = await call.service.store.finish_order(call.user.id, order_id, state, now_us)
     if order is None:
-        raise NotFound("Order not found")
+        raise missing("order_id")
     return order_view(order)

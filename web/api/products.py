@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from protocol.errors import Invalid, NotFound, Outdated
+from protocol.errors import Invalid, Outdated
 from protocol.rest.listing import PRODUCTS
 from protocol.rest.shapes import Page
 from protocol.shop.shop import Product
@@ -20,6 +20,7 @@ from protocol.shop.views import (
 from protocol.views import given_in
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, truth
+from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
@@ -123,7 +124,7 @@ async def product_of(call: Call, product_id: str) -> Product:
     """The user's product. Raises `NotFound`."""
     product = await call.service.store.product(call.user.id, product_id)
     if product is None:
-        raise NotFound("Product not found")
+        raise missing("product_id")
     return product
 
 

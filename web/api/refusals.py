@@ -6,13 +6,12 @@ import msgspec
 from msgspec import Meta
 
 from protocol.device.views import RejectionView, rejection_view
-from protocol.errors import NotFound
-from protocol.ids import is_uuid
 from protocol.rest.listing import REJECTIONS
 from protocol.rest.shapes import Deleted, Id, Page, Time
 from web.api.values import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
+from web.http.missing import missing
 from web.http.operation import Json
 from web.http.routing import Api
 
@@ -63,6 +62,5 @@ async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
 @api.operation("DELETE", "/rejected-messages/<rejection_id>", status=204, errors=(404,))
 async def delete_rejection(call: Call, rejection_id: str) -> None:
     """Delete one rejected message."""
-    known = is_uuid(rejection_id)
-    if not (known and await call.service.store.delete_rejection(call.user.id, rejection_id)):
-        raise NotFound("Rejected message not found")
+    if not await call.service.store.delete_rejection(call.user.id, rejection_id):
+        raise missing("rejection_id")

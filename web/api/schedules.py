@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from protocol.errors import BadRecurrence, Invalid, NotFound
+from protocol.errors import BadRecurrence, Invalid
 from protocol.ids import is_uuid
 from protocol.rest.listing import OCCURRENCES, SCHEDULES
 from protocol.rest.shapes import Id, Page
@@ -28,6 +28,7 @@ from protocol.times import SECOND_US, format_us, parse_rfc3339
 from protocol.views import given_in
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, some_id, some_of, truth
+from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
@@ -190,7 +191,7 @@ async def schedule_of(call: Call, schedule_id: str) -> Schedule:
     """The user's schedule. Raises `NotFound`."""
     schedule = await call.service.store.schedule(call.user.id, schedule_id)
     if schedule is None:
-        raise NotFound("Schedule not found")
+        raise missing("schedule_id")
     return schedule
 
 
@@ -211,9 +212,9 @@ async def _check_targets(call: Call, schedule: Schedule) -> None:
     """Raises `NotFound` unless device and media exist and are the user's."""
     store = call.service.store
     if await store.device(call.user.id, schedule.device_id) is None:
-        raise NotFound("Device not found")
+        raise missing("device_id")
     if schedule.media_id is None or await store.media(call.user.id, schedule.media_id) is None:
-        raise NotFound("Media not found")
+        raise missing("media_id")
 
 
 def _planned(schedule: Schedule, asked_us: int) -> tuple[Schedule, list[int]]:

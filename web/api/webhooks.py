@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Invalid
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
 from protocol.rest.shapes import Page
 from protocol.views import given_in
@@ -32,6 +32,7 @@ from protocol.webhook.views import (
 )
 from web.http.context import Call
 from web.http.listing import ListQuery, SearchQuery, listed, some_of, truth
+from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
@@ -182,7 +183,7 @@ async def retry_delivery(call: Call, webhook_id: str, delivery_id: str) -> Deliv
         call.user.id, webhook_id, delivery_id, call.service.clock.now_us()
     )
     if delivery is None:
-        raise NotFound("Delivery not found")
+        raise missing("delivery_id")
     return delivery_view(delivery)
 
 
@@ -190,7 +191,7 @@ async def webhook_of(call: Call, webhook_id: str) -> Webhook:
     """The user's webhook. Raises `NotFound`."""
     webhook = await call.service.store.webhook(call.user.id, webhook_id)
     if webhook is None:
-        raise NotFound("Webhook not found")
+        raise missing("webhook_id")
     return webhook
 
 

@@ -22,7 +22,6 @@ from protocol.errors import (
     Busy,
     DiskFull,
     Forbidden,
-    NotFound,
     Outdated,
     PreconditionFailed,
     Unavailable,
@@ -32,6 +31,7 @@ from protocol.people.access import WRITE, ApiKey
 from protocol.rest.shapes import Page
 from web.http.connections import known
 from web.http.context import Call, Context
+from web.http.missing import missing
 from web.http.operation import Auth, Json, Operation
 from web.http.query import decode_query
 
@@ -125,7 +125,7 @@ def _answering(operation: Operation, context: Context) -> Callable[..., Awaitabl
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):
-                raise NotFound(f"{name.removesuffix('_id').capitalize()} not found")
+                raise missing(name)
         call = Call(context, asked, principal)
         arguments: dict[str, Any] = dict(path)
         if operation.query is not None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Invalid
 from protocol.people.access import (
     ApiKey,
     ApiKeyCreated,
@@ -18,6 +18,7 @@ from protocol.rest.shapes import Page
 from web.api.values import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
+from web.http.missing import missing
 from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.sign_in import note
@@ -77,6 +78,6 @@ async def list_api_keys(call: Call, query: KeysQuery) -> Page[ApiKeyView]:
 async def delete_api_key(call: Call, key_id: str) -> None:
     """Delete an API key. It stops working at once, and its sockets are closed."""
     if not await call.service.store.delete_api_key(call.user.id, key_id):
-        raise NotFound("API key not found")
+        raise missing("key_id")
     call.service.sessions.invalidate(key_id)
     await note(call, call.user.id, "api_key_deleted", key_id)

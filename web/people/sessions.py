@@ -2,13 +2,13 @@
 
 from quart import Response
 
-from protocol.errors import NotFound
 from protocol.people.people import Action, AuditView, SessionView, Ticket, audit_view, session_view
 from protocol.rest.listing import AUDIT, SESSIONS
 from protocol.rest.shapes import Page
 from web.http.auth import COOKIE
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
+from web.http.missing import missing
 from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.sign_in import note
@@ -55,7 +55,7 @@ async def list_sessions(call: Call, query: SearchQuery) -> Page[SessionView]:
 async def end_session(call: Call, session_id: str) -> None:
     """End a session: its token stops working, its sockets are closed."""
     if not await call.service.sessions.end(call.user.id, [session_id]):
-        raise NotFound("Session not found")
+        raise missing("session_id")
     await note(call, call.user.id, "session_ended", session_id)
 
 
