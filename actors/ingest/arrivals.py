@@ -1,4 +1,4 @@
-"""A message as a session brought it, and what tells it from others."""
+"""A delivered message, and how it is told from others."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -12,22 +12,22 @@ from protocol.records import Taken
 if TYPE_CHECKING:
     from actors.ingest.redelivery import SessionRedelivery
 
-# Up to this length a payload is its own fingerprint: held until the commit anyway.
+# Up to this length a payload is its own fingerprint: it is held until the commit anyway.
 PLAIN_BYTES_MAX = 1_024
 
 
 class Arrival(msgspec.Struct, eq=False):
-    """A message as a session brought it. The same object is its receipt while it is in flight.
+    """A delivered message. The same object is its receipt while it is in flight.
 
     Attributes:
-        connection, packet_id: where its acknowledgement is owed; packet id 0 at QoS 0: nowhere.
-        again: it came with DUP.
+        connection, packet_id: where it must be acknowledged; packet id 0 (QoS 0): nowhere.
+        again: it has the DUP flag.
         topic: as it was published, without a partition's prefix.
         fingerprint: tells its payload from others.
         taken_s: when it was taken (Trio's clock).
-        taken: its digest, where it has no identity of its own.
-        copy_of: the topic, as the broker has it, of the retained message that it is the copy of.
-        is_other: its packet id and words are those of an acknowledged message, and it is not that.
+        taken: its digest, if it has no identity of its own.
+        copy_of: if it is the copy of a retained message, the topic of that message at the broker.
+        is_other: it has packet id and content of an acknowledged message, but is another one.
     """
 
     session: "SessionRedelivery"
@@ -43,13 +43,13 @@ class Arrival(msgspec.Struct, eq=False):
 
     @property
     def said(self) -> int:
-        """A hash of its topic and words."""
+        """A hash of its topic and payload."""
         return hash((self.topic, self.fingerprint))
 
 
 def fingerprint(payload: bytes) -> bytes:
-    """The payload itself, or the digest of a longer one. Of one that is refused for its size only
-    the length and both ends count: hashing megabytes holds everybody up."""
+    """The payload itself, or the digest of a longer one. For a payload that is refused because of
+    its size, only the length and both ends count: hashing megabytes would block the event loop."""
     if len(payload) <= PLAIN_BYTES_MAX:
         return payload
     if len(payload) <= PAYLOAD_BYTES_MAX:

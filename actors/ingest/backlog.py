@@ -1,4 +1,5 @@
-"""Asks the broker regularly what it holds for us, so that scraping metrics never waits for it."""
+"""Asks the broker regularly how many messages it holds for us, so that scraping metrics never
+waits."""
 
 import trio
 
@@ -12,7 +13,7 @@ class Backlog:
     """Usage: `nursery.start_soon(backlog.run)`.
 
     Attributes:
-        waiting: by session, messages that the broker had at the last look; empty while it does not
+        waiting: messages that the broker held at the last look, by session; empty while it does not
             answer.
     """
 
@@ -21,7 +22,7 @@ class Backlog:
         self._port = port
 
     async def run(self) -> None:
-        """Look for ever; returns at once where the broker does not tell."""
+        """Look for ever; return at once if the broker does not report it."""
         if self._port is None:
             await trio.lowlevel.checkpoint()
             return

@@ -1,4 +1,4 @@
-"""Who waits until everything that was submitted before is done, in whatever order it is done.
+"""Waiting until everything submitted before is done, in whatever order it is done.
 
 number = barriers.add()            # something is submitted
 await barriers.wait()
@@ -12,7 +12,7 @@ import trio
 
 
 class Barriers:
-    """`newest` is the number of what was submitted last."""
+    """`newest` is the number of the last submission."""
 
     def __init__(self) -> None:
         self.newest = 0

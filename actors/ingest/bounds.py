@@ -1,4 +1,4 @@
-"""How much a device and a user may send, and how much is kept of what is refused, or retained."""
+"""How much a device and a user may send, and how much of refused and retained messages is kept."""
 
 import msgspec
 

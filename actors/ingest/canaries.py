@@ -1,8 +1,9 @@
-"""Canaries: every few seconds a message of ours goes the whole way of a reading, by each session.
+"""Canaries: every few seconds a probe message takes the whole path of a reading, through each
+session.
 
-It is published like a device's message, comes back through the session of its partition, is
-committed, and counts when its commit is done. So a session that is connected and brings nothing, a
-broker that takes connections and stores nothing, and a writer that stands still all show here.
+A canary is published like a device's message, delivered by the session of its partition, and counts
+when it is committed. So canaries detect a session that is connected and receives nothing, a broker
+that accepts connections and stores nothing, and a writer that hangs.
 
     canaries = Canaries(broker, token, wait_may_serve=leadership.wait_may_serve, leads=…)
     nursery.start_soon(canaries.run)
@@ -23,10 +24,10 @@ from protocol.device.topics import CANARY_USER, partition, prefix
 log = structlog.get_logger("roost.canaries")
 
 EVERY_S = 5.0
-# A session is late when nothing of ours came through it for so long: two canaries in a row, and
-# the five seconds after which NATS sends again what was lost with a connection.
+# A session is late when it delivered no canary for this long: two canaries in a row, and the five
+# seconds after which NATS sends again what was lost with a connection.
 LATE_S = 10.0
-# Of each session; of more, every other is forgotten: a session may be far behind.
+# Per session. Beyond it every other one is forgotten, because a session may be far behind.
 ON_THEIR_WAY_MAX = 64
 
 
@@ -35,22 +36,22 @@ class Canary:
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
-        self.took_s: float | None = None  # the whole way of the newest that passed
+        self.took_s: float | None = None  # how long the newest that passed was on its way
         self.passed_s: float | None = None  # when that was
         self.sent: tuple[bytes, float] | None = None  # the newest, and when it was sent
-        # When each was sent, and when the broker had it, the oldest first.
+        # When each was sent, and when the broker had it; the oldest first.
         self.on_their_way: dict[bytes, tuple[float, float]] = {}
 
 
 class Canaries:
-    """Canaries of all sessions that bring what devices say.
+    """Canaries of all sessions that deliver devices' messages.
 
     Args:
-        token: in every canary of this process; others' prove nothing.
+        token: part of every canary of this process; other processes' canaries prove nothing.
         wait_may_serve: waits until this process leads.
         leads: whether it does.
-        is_there: told of a session when the broker has a canary that is to come by it.
-        forgot: told of a session when no canary is known any more that is to come by it.
+        is_there: called with a session when the broker has a canary for it.
+        forgot: called with a session when no canary for it is known any more.
         every_s: between two rounds.
     """
 
@@ -88,18 +89,18 @@ class Canaries:
                 await self._wait_may_serve()
             if self._led_anew.is_set():
                 self._led_anew = trio.Event()
-                with trio.move_on_after(self._every_s):  # what is sent before finds no session
+                with trio.move_on_after(self._every_s):  # before that, no session exists
                     await self._broker.wait_subscribed()
             with trio.move_on_after(self._every_s):  # whatever the broker does with it
                 await self._send()
                 await self._led_anew.wait()
 
     async def wait_passed(self) -> None:
-        """Wait until every session's canary has passed once: from then on all of it works."""
+        """Wait until every session's canary has passed once: then the whole path works."""
         await self._all_passed.wait()
 
     def passed(self, session: str, payload: bytes) -> None:
-        """A canary that came by this session is committed."""
+        """A canary that this session delivered is committed."""
         canary = self.canaries.get(session)
         if canary is None or not payload.startswith(self._stamp):
             return
@@ -112,11 +113,11 @@ class Canaries:
             self._all_passed.set()
 
     def came(self, session: str, payload: bytes) -> tuple[float, float] | None:
-        """A canary comes back by its session.
+        """A canary was delivered by its session.
 
         Returns when this process sent it, and when the broker had the next one (Trio's clock;
-        infinity if unknown). Each canary counts once, and those sent before it no longer count.
-        None: the payload is no canary of this process."""
+        infinity if unknown). Each canary counts once, and earlier ones no longer count. Returns
+        None if the payload is no canary of this process."""
         canary = self.canaries.get(session)
         known = None if canary is None else canary.on_their_way.get(payload)
         if canary is None or known is None:
@@ -128,7 +129,8 @@ class Canaries:
 
     def led(self) -> None:
         """This process leads from now on, possibly again within one round. Earlier passes prove
-        nothing, and canaries on their way may have come by another process's sessions."""
+        nothing, because canaries in flight may have been delivered to another process's
+        sessions."""
         self._began_s = trio.current_time()
         self._led_anew.set()
         for name, canary in self.canaries.items():
@@ -138,7 +140,7 @@ class Canaries:
 
     @property
     def failing(self) -> dict[str, float]:
-        """Sessions whose canary is late, and since how many seconds none came through."""
+        """Sessions whose canary is late, and for how many seconds none has passed."""
         now_s = trio.current_time()
         if not self._leads():
             return {}
@@ -147,15 +149,15 @@ class Canaries:
 
     @property
     def failing_since_s(self) -> float | None:
-        """Since when (Trio's clock) no canary at all has passed; None while one comes in time, and
-        in a process that does not lead."""
+        """Since when (Trio's clock) no canary has passed at all. None while at least one passes in
+        time, and in a process that does not lead."""
         if not self.canaries or len(self.failing) < len(self.canaries):
             return None
         return max(self._last_s(each) for each in self.canaries.values())
 
     @property
     def is_proven(self) -> bool:
-        """Whether at least one canary has passed since this process leads."""
+        """Whether at least one canary has passed since this process became leader."""
         return any(each.passed_s is not None for each in self.canaries.values())
 
     @property
@@ -184,7 +186,7 @@ class Canaries:
                     self._stored(name, message.payload)
 
     def _stored(self, session: str, payload: bytes) -> None:
-        """The broker has it; what comes by the session before it was published before now."""
+        """The broker has it: what the session delivers before it was published before now."""
         canary, now_s = self.canaries[session], trio.current_time()
         if payload in canary.on_their_way:
             canary.on_their_way[payload] = canary.on_their_way[payload][0], now_s
@@ -192,10 +194,10 @@ class Canaries:
 
 
 def canary_topics(plans: Sequence[SessionPlan]) -> dict[str, str]:
-    """For each session that belongs to a partition, a device's topic that the broker brings by it.
+    """For each session that belongs to a partition, a device topic that the broker delivers to it.
 
-    Partitions are told by user and device (`protocol.device.topics.partition`), so the device is
-    chosen such that it falls into the right one.
+    User and device determine the partition (`protocol.device.topics.partition`), so a device is
+    chosen that falls into the right one.
     """
     kept = [plan for plan in plans if plan.partition is not None]
     many = max((plan.partition or 0 for plan in kept), default=0) + 1

@@ -1,6 +1,6 @@
-"""Canaries of ours as they come in: straight to the writer, at most one of each session in flight.
+"""Receives our canaries: they go straight to the writer, at most one per session in flight.
 
-They show that what comes by a session is committed, and when what came before them was sent.
+They show that what a session delivers is committed, and when the messages before them were sent.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class CanaryIntake:
     submit: gives a unit to the writer.
 
     Attributes:
-        heard: how many the broker has brought, other processes' included.
+        heard: how many canaries the broker has delivered, including those of other processes.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class CanaryIntake:
         self._canaries = canaries
         self._limits = limits
         self._submit = submit
-        self._in_flight: set[str] = set()  # sessions with one
+        self._in_flight: set[str] = set()  # sessions with a canary in flight
 
     def came(self, delivery: Delivery) -> None:
-        """The broker brought one: what comes behind it was published later."""
+        """The broker delivered one: later messages of this session were published later."""
         self.heard += 1
         if delivery.dup:
             return
@@ -41,7 +41,7 @@ class CanaryIntake:
             self._limits.caught_up(delivery.session, *sent)
 
     def has_one(self, session: str) -> bool:
-        """Whether one of this session is on its way to the store: it proves as much as many."""
+        """Whether one of this session is on its way to the store; one proves as much as many."""
         return session in self._in_flight
 
     def submit(self, delivery: Delivery, topic: Topic, receipt: object) -> None:
@@ -54,5 +54,5 @@ class CanaryIntake:
         self._canaries.passed(session, canary)
 
     def gave_up(self, session: str) -> None:
-        """Another process has led: it is not stored."""
+        """Another process has led: the canary is not stored."""
         self._in_flight.discard(session)

@@ -1,4 +1,4 @@
-"""Tells devices what of theirs was cleared from the broker, and why."""
+"""Tells devices which of their retained messages were cleared from the broker, and why."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from protocol.device.topics import unmapped
 from protocol.errors import Refusal
 from protocol.messages import Notice
 
-# Whose notices are counted, the newest.
+# Devices whose notices are counted, the newest.
 DEVICES_MAX = 10_000
 
 
 class ClearingNotices:
-    """On `errors`, ten in a minute at most to each device."""
+    """On the `errors` topic, at most ten a minute for each device."""
 
     def __init__(self, tell: Callable[[Notice], None], now_us: Callable[[], int]) -> None:
         self._tell = tell
@@ -22,7 +22,7 @@ class ClearingNotices:
         self._limits: OrderedDict[tuple[str, str], NoticeLimit] = OrderedDict()
 
     def say(self, text: str, why: Refusal) -> None:
-        """What was retained on this topic is cleared."""
+        """The message that was retained on this topic is cleared."""
         topic = topic_of(text)
         if topic is None:
             return

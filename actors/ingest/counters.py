@@ -2,10 +2,11 @@
 
 received = stored + duplicate + refused + limited + shed + unowned + in flight, always.
 
-`refused` ones are kept with their reason; `limited` ones were above the rate of their device or
-user, and are counted alone.
+`refused` readings are kept with their reason. `limited` ones were above the rate of their device or
+user; they are only counted.
 
-Plain integers, because they are counted for every reading; exported by the metrics collector.
+These are plain integers, because they are counted for every reading. The metrics collector exports
+them.
 """
 
 from collections import OrderedDict
@@ -16,7 +17,7 @@ DEVICES_MAX = 100_000  # counters of single devices; the totals know all
 
 
 class ReadingCounts(msgspec.Struct):
-    """Readings since the start of the process. A message that cannot be read counts as one."""
+    """Readings since the start of the process. A message that cannot be decoded counts as one."""
 
     received: int = 0
     stored: int = 0
@@ -36,8 +37,8 @@ class ReadingCounts(msgspec.Struct):
 class Counters:
     """One account for the service, one for each device.
 
-    At the bound the device that was quiet for longest gives way. One with readings in flight never
-    does: they settle into the account that they were received in. So there are at most
+    At the bound the device without readings for longest is forgotten. A device with readings in
+    flight never is: these settle into the account that they were received in. So there are at most
     `DEVICES_MAX` accounts, or one for each message in flight (`room.IN_FLIGHT_MAX`).
     """
 
@@ -50,7 +51,7 @@ class Counters:
         return len(self._busy) + len(self._quiet)
 
     def of(self, device: tuple[str, str]) -> ReadingCounts:
-        """The account of a device; an empty one where nothing is known."""
+        """The account of a device; an empty one if the device is unknown."""
         return self._busy.get(device) or self._quiet.get(device) or ReadingCounts()
 
     def received(self, device: tuple[str, str], readings: int) -> None:
@@ -72,7 +73,7 @@ class Counters:
         shed: int = 0,
         unowned: int = 0,
     ) -> None:
-        """A unit's readings reached their end."""
+        """A unit's readings are settled."""
         mine, total = self._open(device), self.total
         mine.stored += stored
         total.stored += stored
@@ -85,7 +86,7 @@ class Counters:
         self._close(device, mine)
 
     def turned_away(self, device: tuple[str, str], *, limited: int = 0, shed: int = 0) -> None:
-        """Readings that were refused or shed as they came: thousands a second, in a flood."""
+        """Readings that were refused or shed on arrival: thousands a second in a flood."""
         mine = self._busy.get(device) or self._quiet.get(device)
         if mine is None:
             mine = self._open(device)
@@ -103,7 +104,7 @@ class Counters:
         return account
 
     def _close(self, device: tuple[str, str], account: ReadingCounts) -> None:
-        """It is quiet when nothing of it is in flight."""
+        """The account is quiet when nothing of its device is in flight."""
         if account.in_flight:
             return
         del self._busy[device]

@@ -1,17 +1,17 @@
-"""Our own empty messages on their way back to us: they are no words of a device."""
+"""Our own empty messages that the broker delivers back to us: they do not come from a device."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
 
 import trio
 
-# How long one may be on its way, and how many.
+# How long one may be on its way, and how many there may be.
 ECHO_S = 60.0
 ECHOES_MAX = 20_000
 
 
 class Echoes:
-    """Topics on which we have sent one lately."""
+    """Topics on which we sent an empty message recently."""
 
     def __init__(self) -> None:
         self._sent: OrderedDict[str, float] = OrderedDict()

@@ -1,10 +1,10 @@
-"""A lane in which everybody waits behind their own, not behind others: turns go round.
+"""A lane that serves its keys in turns: an item waits behind items of its own key only.
 
     lane = FairLane(120_000, key=lambda unit: unit.device, size=lambda unit: unit.rows)
     lane.put(unit)
-    lane.take(5_000)        # rows, in turns: at most a share of them is of one device
+    lane.take(5_000)        # rows, in turns: one device gets at most a share
 
-What is of one key keeps its order.
+Items of one key keep their order.
 """
 
 from collections import OrderedDict, deque
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 class FairLane(Lane[T]):
-    """Its bound is of items; it raises `trio.WouldBlock` where it is full.
+    """The bound is a number of items; a full lane raises `trio.WouldBlock`.
 
     Args:
-        key: whose turn an item takes.
-        size: what an item counts for in `take`; at least 1.
-        share: so much of one key is taken at once, or one item where that is larger.
+        key: returns the key whose turn an item takes.
+        size: returns what an item counts for in `take`; at least 1.
+        share: how much of one key is taken at once; a larger item is taken alone.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class FairLane(Lane[T]):
         self._size = size
         self._share = share
         self._many = 0
-        self._waiting: OrderedDict[Hashable, deque[T]] = OrderedDict()  # whose turn is next, first
+        self._waiting: OrderedDict[Hashable, deque[T]] = OrderedDict()  # the next key comes first
 
     def __len__(self) -> int:
         return self._many
@@ -56,7 +56,7 @@ class FairLane(Lane[T]):
         self._put += 1
 
     def take(self, most: int) -> list[T]:
-        """Items of at most this size in all, or one."""
+        """Items of at most this size in all, or one item."""
         taken: list[T] = []
         room = most
         for _ in range(len(self._waiting)):
@@ -65,7 +65,7 @@ class FairLane(Lane[T]):
             while mine:
                 size = max(1, self._size(mine[0]))
                 if taken and size > room:
-                    return self._took(taken)  # it is the first the next time
+                    return self._took(taken)  # the key keeps its turn for the next call
                 if had and had + size > self._share:
                     break
                 taken.append(mine.popleft())

@@ -1,12 +1,12 @@
-"""Devices that sent far more than they may: disconnected, kept out for a while, and why.
+"""Devices that sent far more than they may: they are disconnected and locked out for a while.
 
     floods = Floods(store, logins, clock, retry_after_s=60.0, told=…)
     nursery.start_soon(floods.run)
     floods.began(("ada's id", "shed"), 12_000.0)
-    floods.of(("ada's id", "shed"))      # what its page says
+    floods.of(("ada's id", "shed"))      # what the device's page shows
 
 With an external broker (`roost serve`) no device can be disconnected. Messages above the rate are
-then refused, and the page still says so.
+then refused, and the page shows the flood nevertheless.
 """
 
 from collections import OrderedDict
@@ -28,7 +28,7 @@ from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.floods")
 
-# Of which the page tells until the process ends; of more the oldest are forgotten.
+# Floods that pages show, until the process ends. Beyond it the oldest are forgotten.
 KEPT_MAX = 10_000
 TOGETHER_MAX = 64
 AGAIN_S = 1.0
@@ -37,8 +37,8 @@ TRIES_MAX = 5
 
 class Floods:
     """Args:
-    retry_after_s: so long it may not come in.
-    told: told of a user whose device is one; the dashboards look again.
+    retry_after_s: how long the device is locked out.
+    told: called with the user of such a device, so that the dashboards read it again.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class Floods:
         self._retry_after_s = retry_after_s
         self._told = told
         self._kept: OrderedDict[Key, Flood] = OrderedDict()
-        self._waiting: OrderedDict[Key, float] = OrderedDict()  # to be shut out, until then
+        self._waiting: OrderedDict[Key, float] = OrderedDict()  # to be shut out until then
         self._came = trio.Event()
         self._logged = Sampled()
 
     def of(self, device: Key) -> Flood | None:
-        """The last time that it was one, since this process began."""
+        """Its last flood since this process started."""
         return self._kept.get(device)
 
     def began(self, device: Key, per_s: float) -> None:
-        """It sends so many messages a second."""
+        """The device sends this many messages a second."""
         self.total += 1
         now_us = self._clock.now_us()
         until_us = now_us + round(self._retry_after_s * SECOND_US)
@@ -85,7 +85,7 @@ class Floods:
         self._told(user_id)
 
     async def run(self) -> None:
-        """Shut them out for ever."""
+        """Shut out devices for ever."""
         while True:
             if not self._waiting:
                 self._came = trio.Event()

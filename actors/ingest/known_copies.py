@@ -1,4 +1,4 @@
-"""Which copies of retained messages were taken: every subscription brings them again.
+"""Which copies of retained messages were taken, because every subscription delivers them again.
 
 known = KnownCopies()
 known.add(device, topic, said)
@@ -9,13 +9,13 @@ from collections import OrderedDict
 
 Key = tuple[str, str]
 
-# Some 200 bytes each. Beyond it those of the device that was heard longest ago are forgotten, and
-# taken once more.
+# Some 200 bytes each. Beyond it, the copies of the device that was heard longest ago are forgotten,
+# and taken once more.
 KNOWN_MAX = 100_000
 
 
 class KnownCopies:
-    """`said` is a hash of what a copy says; the newest of each topic is known."""
+    """`said` is a hash of a copy's content; the newest of each topic is known."""
 
     def __init__(self) -> None:
         self._by_device: OrderedDict[Key, dict[str, int]] = OrderedDict()

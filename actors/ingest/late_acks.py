@@ -1,7 +1,7 @@
-"""Acknowledgements of messages that nothing is done with, gathered for one write.
+"""Acknowledgements of refused messages, collected for one write.
 
-A commit acknowledges hundreds of messages in one write. What is refused at the door is told of one
-by one, and at twenty thousand a second a write for each would cost more than all else.
+A commit acknowledges hundreds of messages with one write. Refused messages are handled one by one.
+At twenty thousand a second, a write for each would cost more than everything else.
 
     acks = LateAcks(send)
     nursery.start_soon(acks.run)
@@ -18,19 +18,19 @@ from actors.ingest.redelivery import SessionRedelivery
 
 class LateAcks:
     """Args:
-    send: acknowledges messages of a session, on the connection that it has.
+    send: acknowledges messages of a session on its current connection.
     """
 
     def __init__(self, send: Callable[[SessionRedelivery, Iterable[Arrival]], None]) -> None:
         self._send = send
-        # By session: the connection, and what is owed on it by packet id.
+        # By session: the connection, and what must be acknowledged on it, by packet id.
         self._owed: dict[SessionRedelivery, tuple[int, dict[int, Arrival]]] = {}
         self._came = trio.Event()
 
     def add(self, arrival: Arrival) -> None:
         known = self._owed.get(arrival.session)
         if known is None or known[0] != arrival.connection:
-            # An earlier connection's ids mean nothing now.
+            # Packet ids of an earlier connection mean nothing now.
             self._owed[arrival.session] = arrival.connection, {arrival.packet_id: arrival}
             self._came.set()
         else:

@@ -1,7 +1,7 @@
-"""Fetches what was left with the broker for want of room.
+"""Fetches messages that were left with the broker because there was no room.
 
-NATS sends again by itself what is not acknowledged; other brokers do so on a new connection only,
-so without one it would lie there for as long as the connection holds.
+NATS sends unacknowledged messages again by itself. Other brokers do so on a new connection only, so
+without one the messages would stay there as long as the connection lasts.
 """
 
 import structlog
@@ -12,7 +12,7 @@ from actors.ports.broker import Broker
 
 log = structlog.get_logger("roost.gateway")
 
-# Between leaving messages with a broker and fetching them: the patience that NATS has with us, too.
+# Between leaving messages with a broker and fetching them: as long as NATS waits, too.
 FETCH_AGAIN_S = 5.0
 FETCH_MAX_S = 300.0
 
@@ -21,7 +21,7 @@ class LeftMessages:
     """Usage: `left.add(session, connection)`; `nursery.start_soon(left.run)`.
 
     Attributes:
-        untaken: how many messages at QoS 1 were left.
+        untaken: how many QoS 1 messages were left.
     """
 
     def __init__(self, broker: Broker, room: Room) -> None:
@@ -29,7 +29,7 @@ class LeftMessages:
         self._broker = broker
         self._room = room
         self._sends_again = {plan.client_id: plan.sends_again for plan in broker.sessions}
-        # Connections on which something was left that does not come again on them.
+        # Connections with messages that were left and are not sent again on them.
         self._connections: dict[str, int] = {}
         self._came = trio.Event()
 
@@ -41,7 +41,7 @@ class LeftMessages:
             self._came.set()
 
     async def run(self) -> None:
-        """Renew the connections on which something was left, once there is room, until the end."""
+        """Once there is room, renew the connections on which messages were left; for ever."""
         pause_s, fetched_s = FETCH_AGAIN_S, float("-inf")
         while not self._room.is_closed:
             await self._came.wait()
@@ -54,5 +54,5 @@ class LeftMessages:
                 for session, connection in left.items():
                     log.info("session fetches what was left", session=session)
                     self._broker.renew(session, connection)
-                # One full actor must not renew the sessions of all others again and again.
+                # One full actor must not keep renewing the sessions of all others.
                 pause_s, fetched_s = min(2 * pause_s, FETCH_MAX_S), trio.current_time()

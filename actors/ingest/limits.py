@@ -1,10 +1,9 @@
-"""Which messages are above the rate of their device or user: refused, told and counted, not kept.
+"""Messages above the rate of their device or user: refused, reported and counted, not kept.
 
     limits = Limits(RateSettings(), broker.sessions, counters, floods.began, notices.tell)
     if not limits.takes(delivery, topic): ...     # acknowledge it, and go on
 
-Status and acknowledgements have buckets of their own, beside those of readings: so the will of a
-device that floods is heard.
+Status and acknowledgements have separate buckets. So the will of a device that floods is accepted.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +20,12 @@ from protocol.messages import Notice
 
 class Limits:
     """Args:
-    flooding: told of a device that sends above its ceiling, and how many messages a second.
-    tell: takes notices to devices.
+    flooding: called with a device that sends above its ceiling, and its messages a second.
+    tell: sends notices to devices.
 
     Attributes:
-        refused: messages at QoS 1, which the broker would bring again.
-        shed: messages at QoS 0.
+        refused: QoS 1 messages, which the broker would otherwise send again.
+        shed: QoS 0 messages.
     """
 
     def __init__(
@@ -49,25 +48,25 @@ class Limits:
         self._notices = RateNotices()
 
     def caught_up(self, session: str, sent_s: float, next_s: float) -> None:
-        """What comes by this session from now on was published after `sent_s`, and until the next
-        canary before `next_s`."""
+        """What this session delivers from now on was published after `sent_s`. What it delivers
+        before the next canary was published before `next_s`."""
         self._readings.caught_up(session, sent_s, next_s)
         self._urgent.caught_up(session, sent_s, next_s)
 
     def is_there(self, session: str, at_s: float) -> None:
-        """The broker has a canary that is to come by this session."""
+        """The broker has a canary for this session."""
         self._readings.is_there(session, at_s)
         self._urgent.is_there(session, at_s)
 
     def forgot(self, session: str) -> None:
-        """No canary is known any more that is to come by this session."""
+        """No canary for this session is known any more."""
         self._readings.forgot(session)
         self._urgent.forgot(session)
 
     def takes(self, delivery: Delivery, topic: Topic) -> bool:
-        """Whether a message is within the rates; one that is not has been counted and told.
+        """Whether a message is within the rates; one that is not is counted and reported here.
 
-        What comes again, and what is retained, was counted when it came first.
+        Redeliveries and retained messages were counted when they were first delivered.
         """
         if delivery.dup or delivery.retain:
             return True
@@ -80,7 +79,7 @@ class Limits:
         return False
 
     def _refuse(self, delivery: Delivery, topic: Topic, wait_s: float, now_s: float) -> None:
-        count = 0 if topic.is_urgent else 1  # it is not decoded: a message of readings is one
+        count = 0 if topic.is_urgent else 1  # not decoded: a message of readings counts as one
         if not delivery.packet_id:
             self.shed += 1
             self._counters.turned_away(topic.device, shed=count)

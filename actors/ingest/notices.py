@@ -12,7 +12,7 @@ DEVICES_MAX = 10_000
 
 class NoticeLimits:
     """At most ten notices a minute for a device, from all senders except its actor. The actor has
-    its own limit, which restarts with it."""
+    its own limit, which is reset when it restarts."""
 
     def __init__(self) -> None:
         self._topics: OrderedDict[str, NoticeLimit] = OrderedDict()
@@ -30,7 +30,7 @@ class NoticeLimits:
 
 class Notices:
     """Attributes:
-    dropped: notices that no broker took.
+    dropped: notices that the broker did not take.
     """
 
     def __init__(self, broker: Broker, clock: WallClock) -> None:

@@ -1,7 +1,7 @@
 """Our sessions at the broker: whether they are connected, and what is known of their messages.
 
-`prepare` is awaited before each connection; the other calls tell of what happened, or answer what
-the service shows. PUBACKs go out here alone, so that each is counted where it is expected back.
+`prepare` is awaited before each connection. The other calls report events, or answer questions of
+the service. All PUBACKs are sent here, so that each is counted.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -21,18 +21,19 @@ log = structlog.get_logger("roost.gateway")
 
 class OwnSessions:
     """Args:
-    flows: told of what may hold back the words of devices.
-    live_changed: told since when live data stands still (µs), or None when it flows.
-    confirm: told of a session up to which commit the broker has heard our acknowledgements.
-    can_send: told whenever the session that we send by is connected.
+    flows: told about everything that may hold up devices' messages.
+    live_changed: called with the time since when live data stands still (µs), or None when it
+        flows.
+    confirm: called with a session and the commit up to which the broker has processed PUBACKs.
+    can_send: called whenever the session that we publish with is connected.
     wait_may_serve: waits until this process leads.
     prepared: set when the commits that earlier processes left running are over and known.
 
     Attributes:
         redeliveries: what is known of each session's messages.
-        joined: how many messages were known again and not taken.
+        joined: how many messages were recognised and not taken again.
         stale_since_us: since when live data stands still; None while it flows.
-        is_closing: at the end, sessions are meant to end.
+        is_closing: the service ends, so sessions are expected to end.
     """
 
     def __init__(
@@ -70,7 +71,8 @@ class OwnSessions:
         return sum(redelivery.connection > 0 for redelivery in self.redeliveries.values())
 
     def is_persistent(self, session: str) -> bool:
-        """Whether the broker keeps it while we are away; only the leading process has it."""
+        """Whether the broker keeps it while we are away; only the leading process has such
+        sessions."""
         return session in self._persistent
 
     def connections(self) -> dict[str, int]:
@@ -79,12 +81,12 @@ class OwnSessions:
 
     @property
     def unheard(self) -> int:
-        """Acknowledgements that are on their way to the broker, as far as is known."""
+        """Acknowledgements that the broker may not have processed yet."""
         return sum(redelivery.unheard for redelivery in self.redeliveries.values())
 
     def unsettled(self) -> tuple[int, float]:
-        """How many messages were taken and are not acknowledged, receipts that were given up
-        included; and for how long the first of them has waited (seconds)."""
+        """How many messages were taken and are not acknowledged, including receipts that were given
+        up, and for how long the oldest of them has waited (seconds)."""
         now_s = trio.current_time()
         count, first_s = 0, now_s
         for redelivery in self.redeliveries.values():
@@ -96,7 +98,8 @@ class OwnSessions:
     # Connections
 
     async def prepare(self, session: str) -> None:
-        """Before a connection: wait for the lead, and learn what earlier processes left in doubt.
+        """Before a connection: wait for the lead, and learn what is in doubt since earlier
+        processes.
 
         Raises:
             Unavailable: the store does not answer; the session waits for it.
@@ -110,7 +113,7 @@ class OwnSessions:
 
     def connected(self, session: str, connection: int) -> None:
         if self.redeliveries[session].needs_memory and session in self._persistent:
-            # Its preparation was for a lead that is over.
+            # It was prepared for a lead that has ended.
             self._broker.renew(session, connection)
             return
         self.redeliveries[session].connected(connection, trio.current_time())
@@ -123,7 +126,7 @@ class OwnSessions:
     def disconnected(self, session: str, connection: int) -> None:
         redelivery = self.redeliveries[session]
         if redelivery.connection != connection:
-            return  # it never was connected
+            return  # it was never connected
         redelivery.disconnected()
         self._flows.disconnected(session)
         if not self.is_closing:
@@ -131,12 +134,12 @@ class OwnSessions:
         self._look_at_live()
 
     def give_up(self) -> None:
-        """Another process has led: what is known of the sessions is old, and they are not ours.
+        """Another process has led: what is known of the sessions is outdated.
 
-        The connections end, so that the broker sends again what was taken and not acknowledged. A
-        record that is new knows no connection: nothing is taken on one that was there before.
+        The connections end, so that the broker sends again what was taken and not acknowledged. The
+        new records know no connection, so nothing is taken on a connection that existed before.
         """
-        for name in sorted(self._persistent):  # the session that we send by is ours alone
+        for name in sorted(self._persistent):  # the session that we publish with is ours alone
             redelivery = self.redeliveries[name]
             self.redeliveries[name] = redelivery.replaced()
             if redelivery.connection:
@@ -146,7 +149,7 @@ class OwnSessions:
         self._look_at_live()
 
     def others_serve(self) -> None:
-        """This process stands by: what it gave up is another one's business."""
+        """This process stands by: another process settles what this one gave up."""
         for redelivery in self.redeliveries.values():
             redelivery.others_serve()
 
@@ -160,18 +163,18 @@ class OwnSessions:
     # Acknowledgements
 
     def known(self, arrival: Arrival, verdict: Verdict) -> None:
-        """It came before: acknowledge it, unless its first copy does."""
+        """It was delivered before: acknowledge it, unless its first copy is still in flight."""
         self.joined += 1
         if verdict is Verdict.ACKNOWLEDGE:
             self.acknowledge(arrival)
 
     def acknowledge(self, arrival: Arrival) -> None:
-        """Send its PUBACK at once; at QoS 0 there is none."""
+        """Send its PUBACK at once; QoS 0 has none."""
         if arrival.packet_id:
             self.acknowledge_all(arrival.session, (arrival,))
 
     def acknowledge_all(self, session: SessionRedelivery, arrivals: Iterable[Arrival]) -> None:
-        """Send PUBACKs at once, in one write, to the connection that the session has now."""
+        """Send PUBACKs at once, in one write, on the session's current connection."""
         packet_ids: list[int] = []
         for arrival in arrivals:
             session.acknowledged(arrival)
@@ -179,7 +182,7 @@ class OwnSessions:
         self._broker.acknowledge(session.name, session.connection, packet_ids)
 
     def committed(self, no: int, receipts: Sequence[Arrival]) -> None:
-        """Acknowledge what commit `no` made durable: one write for each session."""
+        """Acknowledge the messages of commit `no`, with one write for each session."""
         now_s = trio.current_time()
         by_session: dict[SessionRedelivery, list[Arrival]] = {}
         for receipt in receipts:
@@ -191,7 +194,8 @@ class OwnSessions:
                 self._broker.acknowledge(session.name, session.connection, packet_ids)
 
     def heard(self, session: str, connection: int, acknowledged: int) -> None:
-        """The broker has surely processed the first `acknowledged` PUBACKs of this connection."""
+        """The broker has certainly processed the first `acknowledged` PUBACKs of this
+        connection."""
         confirmed = self.redeliveries[session].heard(connection, acknowledged, trio.current_time())
         if confirmed is not None:
             self._confirm(session, confirmed)

@@ -1,8 +1,8 @@
-"""Does what devices say reach us? A clock for each partition that stands still while it may not.
+"""A clock for each partition, which stands still while devices' messages may not reach us.
 
-Silence counts only while we would have heard: a partition flows when its sessions are connected,
-have room, and have had the time to bring what waited for us at the broker. So no outage of ours
-makes a device silent.
+Silence counts only while we would have received messages. A partition flows when its sessions are
+connected, have room, and have had the time to deliver what waited at the broker. So an outage of
+Roost never makes a device offline.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +12,15 @@ import trio
 from actors.ports.broker import SessionPlan
 from protocol.device.topics import partition
 
-# After a connection, or after messages were left for want of room: NATS sends again what is
-# unacknowledged 5 s after it did so last (`ack_wait`), everything else follows within a second.
+# After a connection, or after messages were left because there was no room: NATS sends
+# unacknowledged messages again 5 s after the last time (`ack_wait`); everything else follows within
+# a second.
 DRAIN_S = 7.0
-# So full a window means that the broker may have more for us than it sends.
+# With a window this full, the broker may have more for us than it sends.
 SATURATED = 0.9
 
-# The timer counts on another clock than a partition does, and sums of seconds are rounded: what is
-# due but for less than that is due, or it would ring again and again at one moment.
+# The timer uses another clock than a partition, and sums of seconds are rounded. What is due except
+# for less than this is due; otherwise it would ring again and again at the same time.
 ROUNDING_S = 1e-7
 
 
@@ -53,15 +54,15 @@ class _Session:
         self.window = max(1, round(window * SATURATED))
         self.is_connected = False
         self.is_full = False
-        self.quiet_s = 0.0  # from when on it has brought what waited
+        self.quiet_s = 0.0  # from when on it has delivered what waited
 
 
 class PartitionClocks:
-    """The clocks, by partition. Sessions are told of by the gateway.
+    """The clocks, by partition. The gateway reports the state of sessions.
 
     Args:
-        changed: told of a partition whose clock begins or ceases to go.
-        later: asks to be told (`look`) of a partition after so many seconds.
+        changed: called with a partition whose clock starts or stops.
+        later: schedules a call of `look` for a partition after a number of seconds.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class PartitionClocks:
         ]
 
     def partition_of(self, device: tuple[str, str]) -> int:
-        """Which clock a device's silence is measured by."""
+        """The number of the clock that measures a device's silence."""
         return 0 if self.partitions == 1 else partition(*device, self.partitions)
 
     def connected(self, name: str) -> None:
@@ -93,18 +94,18 @@ class PartitionClocks:
         self._disturbed(name, is_connected=False)
 
     def left(self, name: str) -> None:
-        """A message was left with the broker; it comes again."""
+        """A message was left with the broker; it will be delivered again."""
         self._disturbed(name)
 
     def loaded(self, name: str, in_flight: int) -> None:
-        """So many messages of the session are not acknowledged. Called for every one of them."""
+        """How many messages of the session are not acknowledged. Called for each message."""
         session = self._sessions.get(name)
         if session is not None and session.is_full != (in_flight >= session.window):
             session.is_full = not session.is_full
             self.look(self._partition_of[name])
 
     def look(self, partition: int) -> None:
-        """Let the clock go or stand, as its sessions are now."""
+        """Let the clock run or stop, as its sessions are now."""
         clock, now_s = self.clocks[partition], trio.current_time()
         sessions = self._of[partition]
         able = all(s.is_connected and not s.is_full for s in sessions)

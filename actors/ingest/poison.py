@@ -1,4 +1,4 @@
-"""What is kept of a unit that the database refuses for its contents."""
+"""What is kept of a unit that the database refuses because of its content."""
 
 import msgspec
 
@@ -10,10 +10,11 @@ DETAIL_MAX = 500
 
 
 def without_poison(unit: WriteUnit, why: str) -> WriteUnit | None:
-    """The unit with less of what may be the poison; None where nothing is left to leave out.
+    """The unit without the part that most likely cannot be stored; None if nothing is left to
+    remove.
 
-    Readings are recorded as refused first. State and alarms stay then: the actor that judged goes
-    on from them.
+    First its readings are recorded as refused. State and alarms stay then, because the actor
+    continues from them.
     """
     if unit.readings:
         return _readings_refused(unit, why)
@@ -31,7 +32,7 @@ def _readings_refused(unit: WriteUnit, why: str) -> WriteUnit:
 
 
 def _acks_refused(unit: WriteUnit, why: str) -> WriteUnit:
-    """What a device said of a command that nobody can read. It counts as no readings."""
+    """A device's answer to a command, which cannot be stored. It counts as no readings."""
     kept = tuple(
         msgspec.structs.replace(
             ack.otherwise, reason=Reason.UNSTORABLE, detail=_detail(why), readings=0

@@ -1,7 +1,7 @@
-"""The PUBACKs of one connection, in the order in which they go out; and what they prove.
+"""The PUBACKs of one connection in the order in which they are sent, and what they prove.
 
-The broker shows now and then how many of them it has processed (`heard`). A commit all of whose
-PUBACKs were heard is in doubt no more.
+From time to time the broker shows how many of them it has processed (`heard`). A commit is no
+longer in doubt once all its PUBACKs were processed.
 """
 
 from collections import deque
@@ -10,12 +10,12 @@ import msgspec
 
 
 class Acknowledged(msgspec.Struct):
-    """What had a packet id of this connection.
+    """The message that had a packet id on this connection.
 
     Attributes:
-        said: a hash of its topic and words.
+        said: a hash of its topic and payload.
         ack_no: the number of its PUBACK on the connection.
-        came_again: with DUP, after the broker had processed that one.
+        came_again: delivered with DUP, after the broker had processed that PUBACK.
     """
 
     said: int
@@ -25,8 +25,8 @@ class Acknowledged(msgspec.Struct):
 
 class Pubacks:
     """Attributes:
-    sent: how many have gone out on this connection.
-    heard: how many of these the broker has surely processed.
+    sent: how many were sent on this connection.
+    heard: how many of these the broker has certainly processed.
     """
 
     def __init__(self) -> None:
@@ -36,31 +36,32 @@ class Pubacks:
         self._of_commits: deque[tuple[int, int]] = deque()  # (PUBACKs so far, commit number)
 
     def begin_anew(self) -> None:
-        """A new connection: packet ids restart."""
+        """A new connection: packet ids start again."""
         self.sent = self.heard = 0
         self._of.clear()
         self._of_commits.clear()
 
     def send(self, packet_id: int, said: int) -> None:
-        """One goes out."""
+        """Send one."""
         self.sent += 1
         self._of[packet_id] = Acknowledged(said, self.sent)
 
     def sent_for_commit(self, no: int) -> None:
-        """All of this commit have gone out."""
+        """All PUBACKs of this commit were sent."""
         self._of_commits.append((self.sent, no))
 
     def was_for(self, packet_id: int, said: int) -> bool:
-        """Whether this id was acknowledged for a message of these words."""
+        """Whether this id was acknowledged for a message with this content."""
         done = self._of.get(packet_id)
         return done is not None and done.said == said
 
     def crosses(self, packet_id: int) -> bool:
         """Whether a redelivery may have crossed the PUBACK of its id on the way.
 
-        That PUBACK arrives in any case, on this connection; a second one might meet another message
-        that has the id by then. What comes again and again after the broker has processed it is
-        another message of the same words, which was left here before, and has the id now.
+        That PUBACK arrives in any case, on this connection; a second one could acknowledge another
+        message that has the id by then. If the message is still delivered after the broker has
+        processed the PUBACK, it is another message with the same content, which was left with the
+        broker before and has the id now.
         """
         done = self._of[packet_id]
         if done.ack_no <= self.heard and done.came_again:
@@ -69,11 +70,11 @@ class Pubacks:
         return True
 
     def forget(self, packet_id: int) -> None:
-        """The id now belongs to another message, which may not be taken."""
+        """The id belongs to another message now, which may not be taken."""
         self._of.pop(packet_id, None)
 
     def commits_heard(self, known: int) -> int:
-        """The newest commit whose PUBACKs were all heard; `known` where it is none after that."""
+        """The newest commit whose PUBACKs were all processed; `known` if there is no newer one."""
         while self._of_commits and self._of_commits[0][0] <= self.heard:
             known = self._of_commits.popleft()[1]
         return known

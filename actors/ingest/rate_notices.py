@@ -1,5 +1,5 @@
-"""What a device hears of messages that were refused: now and then, with a count where it is for
-their rate."""
+"""Notices to a device about messages above its rate: not for each message, but now and then with a
+count."""
 
 import math
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from protocol.device.topics import errors_topic, unmapped
 from protocol.errors import Reason
 from protocol.messages import Notice
 
-# Ten notices a minute are what a device hears at most (CONTRACT §1).
+# A device gets at most ten notices a minute (CONTRACT §1).
 EVERY_S = 6.0
 DEVICES_MAX = 10_000
 DETAIL = "more messages than are taken from this device or its user"
@@ -26,14 +26,15 @@ class _Told:
 
 
 class RateNotices:
-    """Usage: `notice = notices.refused(device, topic, wait_s, now_s)`; None where it was told just
-    now. At most `DEVICES_MAX` devices are known; of more, who was refused longest ago goes."""
+    """Usage: `notice = notices.refused(device, topic, wait_s, now_s)`; None if the device was told
+    just now. At most `DEVICES_MAX` devices are known; beyond it the one refused longest ago is
+    forgotten."""
 
     def __init__(self) -> None:
         self._devices: OrderedDict[Key, _Told] = OrderedDict()
 
     def refused(self, device: Key, topic: str, wait_s: float, now_s: float) -> Notice | None:
-        """A message at QoS 1 was refused; it fits again in so many seconds."""
+        """A QoS 1 message was refused; in this many seconds one fits again."""
         told = self._devices.get(device)
         if told is None:
             told = self._devices[device] = _Told()

@@ -1,8 +1,8 @@
-"""The last messages of each device, as they came, to find out why nothing arrives.
+"""The last messages of each device as they arrived, to find out why no reading appears.
 
-Only in memory, and only of this process since its start; what was refused is kept in the store, too
-(`rejected_messages`). Bounded: fifty of a device, a kilobyte of each, and of all devices together
-the most recent ones.
+They are kept only in memory, since the start of this process; refused messages are also in the
+store (`rejected_messages`). Bounds: fifty messages per device, a kilobyte of each, and of all
+devices together the most recent ones.
 """
 
 from collections import OrderedDict, deque
@@ -15,15 +15,15 @@ from protocol.records import Origin, Rejection
 LAST_MAX = 50
 PAYLOAD_MAX = 1_024
 BYTES_MAX = 64 << 20
-# What an entry costs beside its payload, roughly.
+# What an entry costs beside its payload, about.
 ENTRY_BYTES = 400
 
 Key = tuple[str, str]
 
 
 class Seen(msgspec.Struct, gc=False):
-    """A message as it came. `payload` is its beginning, `size` the bytes of all of it; `reason` and
-    `detail` say why it, or the first reading of it that was, was refused."""
+    """A message as it arrived. `payload` is its beginning, `size` the bytes of the whole. `reason`
+    and `detail` say why it was refused, or why the first refused reading of it was."""
 
     at_us: int
     topic: str
@@ -36,7 +36,7 @@ class Seen(msgspec.Struct, gc=False):
 
 
 class RecentMessages:
-    """Rings of the last messages. Synchronous; about a microsecond for each message."""
+    """Ring buffers of the last messages. Synchronous; about a microsecond per message."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         self._bytes_max = bytes_max
@@ -44,7 +44,7 @@ class RecentMessages:
         self._rings: OrderedDict[Key, deque[Seen]] = OrderedDict()
 
     def seen(self, origin: Origin, size: int, qos: int) -> None:
-        """A message of a device came."""
+        """A message of a device arrived."""
         key = origin.topic.device
         ring = self._rings.get(key)
         if ring is None:
@@ -61,7 +61,7 @@ class RecentMessages:
             self._bytes -= sum(ENTRY_BYTES + len(each.payload) for each in oldest)
 
     def refused(self, key: Key, rejections: Iterable[Rejection]) -> None:
-        """What came of messages, or of readings in them."""
+        """Messages, or readings in them, were refused."""
         ring = self._rings.get(key, ())
         for rejection in rejections:
             for each in reversed(ring):

@@ -1,12 +1,13 @@
-"""How many refusals of a device, and of all devices of a user, are kept.
+"""How many refusals are kept, of a device and of all devices of a user.
 
     unit = budget.judged(unit)        # on its way to the writer
     budget.committed(committed.unknown)
 
 Without a budget each refused message writes a row: one sender caused 70 GB an hour. Beyond the
 budget a refusal is counted with its device in the commit that carries it (`WriteUnit.not_kept`),
-and told like any other. A message is kept whole while its device and user owe nothing, so one of
-five hundred readings may cost more than there is, and is paid for afterwards.
+and reported to the device like any other. A message is kept whole while its device and user are not
+in debt. So a message with five hundred refused readings may overdraw the budget, which is then
+refilled first.
 """
 
 from collections.abc import Iterable
@@ -18,21 +19,21 @@ from protocol.device.refusals import REFUSAL_ROW_BYTES
 from protocol.records import AckChange, Rejection, WriteUnit
 
 HOUR_S = 3600.0
-# A device that says the wrong thing each second shows what it is within minutes.
+# A device that sends wrong messages each second shows what is wrong within minutes.
 DEVICE_PER_HOUR = 1_000
 DEVICE_BYTES_PER_HOUR = 4 << 20
 USER_PER_HOUR = 10_000
 USER_BYTES_PER_HOUR = 40 << 20
-# Of each user, in the store; what is beyond goes hourly, the oldest first.
+# Per user, in the store; the excess is deleted hourly, the oldest first.
 KEPT_MAX = 100_000
 KEPT_BYTES_MAX = 256 << 20
-# Budgets in memory; the key that was quiet for longest is dropped, and has a full budget again.
+# Budgets in memory. The key without refusals for longest is dropped, and has a full budget again.
 KEYS_MAX = 100_000
 
 
 class RefusalLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Refusals that are kept, in number and in bytes: so many at once, and again each hour; and so
-    many of each user in all."""
+    """How many refusals are kept, in number and in bytes: a budget that is full at the start and
+    refilled over an hour, and a total per user."""
 
     device_per_hour: int
     device_bytes_per_hour: int
@@ -54,10 +55,10 @@ class RefusalLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusalBudget:
-    """Buckets that go into debt. In memory, of this process; they outlive the devices' actors.
+    """Buckets that can be overdrawn. In the memory of this process; they outlive devices' actors.
 
     Attributes:
-        not_kept: how many refusals were counted only, and are committed so.
+        not_kept: how many refusals were only counted, and are committed as counts.
     """
 
     def __init__(self, limits: RefusalLimits) -> None:
@@ -67,7 +68,7 @@ class RefusalBudget:
         self._user = _Both(limits.user_per_hour, limits.user_bytes_per_hour)
 
     def judged(self, unit: WriteUnit) -> WriteUnit:
-        """The unit with what may be kept of its refusals; the others it only counts."""
+        """The unit with the refusals that may be kept; the others are only counted."""
         if not (unit.rejections or unit.acks):
             return unit
         device, user = _names(unit.device)
@@ -79,7 +80,7 @@ class RefusalBudget:
         return unit
 
     def committed(self, units: Iterable[WriteUnit], unknown: Iterable[AckChange]) -> None:
-        """What a device said of commands that nobody sent it costs once that is known."""
+        """Charge answers to unknown commands, which are known as such only after the commit."""
         self.not_kept += sum(len(unit.not_kept) for unit in units)
         for ack in unknown:
             if ack.keeps:
@@ -94,7 +95,7 @@ class RefusalBudget:
 
 
 def cost_of(rejection: Rejection) -> int:
-    """What it takes in the store, roughly, in bytes."""
+    """About how many bytes it takes in the store."""
     texts = (rejection.topic, rejection.payload, rejection.detail)
     return REFUSAL_ROW_BYTES + sum(len(text.encode("utf-8", "replace")) for text in texts)
 
@@ -104,7 +105,7 @@ def _names(key: tuple[str, str]) -> tuple[str, str]:
 
 
 class _Both:
-    """A number and bytes, for each hour."""
+    """A number and bytes, per hour."""
 
     def __init__(self, many: int, size: int) -> None:
         self._many = Buckets(many, HOUR_S / many, KEYS_MAX)

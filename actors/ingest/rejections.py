@@ -1,4 +1,5 @@
-"""How a refusal is kept and told: the row, the notice to the device, and the limit of notices."""
+"""How a refusal is kept and reported: the row, the notice to the device, and the limit of
+notices."""
 
 import base64
 
@@ -36,7 +37,7 @@ def rejection(
     payload: bytes | None = None,
     readings: int = 1,
 ) -> Rejection:
-    """The row that keeps a refused message or reading, cut to 4 kB and readable in any case."""
+    """The row that keeps a refused message or reading, cut to 4 kB and always readable."""
     kept = origin.payload if payload is None else payload
     text, encoding = readable(kept)
     return Rejection(
@@ -53,7 +54,8 @@ def rejection(
 
 
 def storable(text: str) -> str:
-    """The text with U+0000 and lone surrogates made visible, which no column and no JSON can hold.
+    """The text with U+0000 and lone surrogates made visible, because no column and no JSON can hold
+    them.
 
     A device may have them in the key at the end of its topic, and a detail may quote them.
     """
@@ -61,10 +63,11 @@ def storable(text: str) -> str:
 
 
 def readable(payload: bytes) -> tuple[str, str]:
-    """The first 4 kB as text, and how: `utf-8`, or `base64` where it is not (or has U+0000)."""
+    """The first 4 kB as text, and its encoding: `utf-8`, or `base64` if it is not UTF-8 or has
+    U+0000."""
     kept = payload[:KEPT_BYTES_MAX]
     try:
-        # Cutting may split the last character; that alone does not make it binary.
+        # Cutting may split the last character; that alone does not make the payload binary.
         cut = len(payload) > len(kept)
         text = kept.decode("utf-8", "strict") if not cut else _decode_cut(kept)
     except UnicodeDecodeError:
@@ -85,7 +88,7 @@ def _decode_cut(kept: bytes) -> str:
 
 
 def notice(device: tuple[str, str], topic: str, refusal: Refusal) -> Notice:
-    """What the device hears on its `errors` topic of what it said on `topic`."""
+    """What the device is told on its `errors` topic about a message on `topic`."""
     body = {
         "topic": storable(topic),
         "reason": refusal.reason,
@@ -101,7 +104,8 @@ def refused_whole(
     state: StateChange | None = None,
     alarms: tuple[Alarm, ...] = (),
 ) -> WriteUnit:
-    """A message that is refused as it came, with all the readings it counts for."""
+    """The unit of a message that is refused as a whole, with all the readings that it counts
+    for."""
     origin = message.origin
     row = rejection(origin, refusal, device_id, readings=message.count)
     return WriteUnit(

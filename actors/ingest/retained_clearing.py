@@ -1,4 +1,4 @@
-"""Clears what devices have retained from the broker, in parts."""
+"""Clears devices' retained messages from the broker, in parts."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ CLEAR_MAX = 500
 
 class Clearing:
     """Args:
-    echoes: told of what is cleared where that comes back to us as an empty message.
-    notices: tells devices of what could not stay.
+    echoes: told about clearings that the broker delivers back to us as an empty message.
+    notices: tells devices which messages could not stay.
 
     Attributes:
-        cleared: how many messages were.
+        cleared: how many messages were cleared.
     """
 
     def __init__(self, port: RetainedMessages, echoes: Echoes, notices: ClearingNotices) -> None:
@@ -26,17 +26,17 @@ class Clearing:
         self._notices = notices
 
     async def clear(self, held: Sequence[Held]) -> None:
-        """Raises `Unavailable` where it may not be done."""
+        """Raises `Unavailable` if not everything could be cleared."""
         for start in range(0, len(held), CLEAR_MAX):
             part = held[start : start + CLEAR_MAX]
-            if not self._port.tells:  # there nobody hears of it
+            if not self._port.tells:  # it delivers our clearing back to us
                 self._echoes.expect([each.topic for each in part])
             if not await self._port.clear(part):
                 raise Unavailable("not everything was cleared")
             self.cleared += len(part)
 
     async def clear_beyond(self, found: Sequence[tuple[Held, Refusal]]) -> None:
-        """What is beyond the bounds goes, and its device hears why."""
+        """Clear the messages beyond the bounds; their devices are told why."""
         await self.clear([each for each, _ in found])
         for each, why in found:
             self._notices.say(each.topic, why)

@@ -1,11 +1,13 @@
-"""What devices have retained: it leaves the broker once taken, or stays within bounds.
+"""Devices' retained messages: they leave the broker once they are taken, or stay within bounds.
 
-Each subscription brings all retained messages, so a device could permanently fill the broker's
-queue for us. Readings and acknowledgements that nobody else can see leave when they are
-taken; the rest is bounded for each device (`retained_rules`), and what is beyond is cleared and
-told on the device's `errors`. With a device all of its messages go.
+Each subscription delivers all retained messages, so a device could permanently fill the broker's
+queue for us. Readings and acknowledgements that nobody else can see are cleared when they are
+taken. Of the rest, each device may retain a bounded amount (`retained_rules`); the excess is
+cleared, and reported on the device's `errors`. When a device is deleted, all its retained messages
+are cleared.
 
-Where the broker tells of everything (NATS), this looks by itself; elsewhere it goes by the copies.
+If the broker can list them (NATS), they are looked at regularly; else Roost looks at the copies
+that subscriptions deliver.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,10 +32,11 @@ from protocol.records import WriteUnit
 log = structlog.get_logger("roost.retained")
 
 EVERY_S = 5.0
-# A device that sends too large messages a thousand times a second is checked four times.
+# A device that sends too large messages a thousand times a second is checked four times a second.
 GAP_S = 0.25
 RETRY_S, RETRY_MAX_S = 2.0, 60.0
-# What waits to be cleared, and devices to be looked at. Beyond it the next subscription brings it.
+# Messages to be cleared, and devices to be looked at. The next subscription delivers what exceeds
+# it.
 WAITING_MAX = 10_000
 
 
@@ -41,12 +44,12 @@ class RetainedCopies:
     """Usage: `nursery.start_soon(copies.run)`; `await copies.make_room()` before each connection.
 
     Args:
-        port: None where nothing is known of the broker.
+        port: None if nothing is known about the broker.
         is_seen: whether others than Roost may subscribe to what devices publish.
         connections: the number of each session's connection, 0 where it has none.
         tell: sends a notice to a device.
-        wait_may_serve: waits until this process surely leads.
-        every_s: how often it looks where the broker tells.
+        wait_may_serve: waits until this process certainly leads.
+        every_s: how often it looks, if the broker can list retained messages.
     """
 
     def __init__(
@@ -70,13 +73,13 @@ class RetainedCopies:
         self._bell = trio.Event()
         self._looking = trio.Lock()
         self._wanted: dict[str, None] = {}  # topics to be cleared
-        self._gone: dict[Key, bool] = {}  # devices to be looked at: whether all of theirs goes
+        self._gone: dict[Key, bool] = {}  # devices to be looked at: whether all their messages go
         self._tallies = Tallies(self._bounds)
-        self._beyond: dict[str, Refusal] = {}  # topics that cannot stay, and why
+        self._beyond: dict[str, Refusal] = {}  # topics with messages that cannot stay, and why
         self._known = KnownCopies()
         self._echoes = Echoes()
         self._clearing: Clearing | None = None
-        self._sweep: RetainedSweep | None = None  # where the broker tells
+        self._sweep: RetainedSweep | None = None  # if the broker can list retained messages
         if port is not None:
             self._clearing = Clearing(port, self._echoes, self._notices)
             if port.tells:
@@ -91,11 +94,11 @@ class RetainedCopies:
 
     @property
     def cleared(self) -> int:
-        """How many messages were."""
+        """How many messages were cleared."""
         return 0 if self._clearing is None else self._clearing.cleared
 
     def came(self, session: str, connection: int, text: str, topic: Topic, size: int) -> None:
-        """A subscription brought the copy of a retained message."""
+        """A subscription delivered the copy of a retained message."""
         if self._sweep is not None or self._port is None:
             return
         if not stays(topic, is_seen=self._is_seen):
@@ -121,20 +124,21 @@ class RetainedCopies:
             self._known.add(topic.device, text, hash(fingerprint))
 
     def is_known(self, topic: Topic, text: str, fingerprint: bytes) -> bool:
-        """Whether this very copy was taken before: each subscription brings it again."""
+        """Whether this very copy was taken before: each subscription delivers it again."""
         return self._known.has(topic.device, text, hash(fingerprint))
 
     def too_large(self, topic: Topic) -> None:
-        """A message is larger than what may be retained; whether it was, the broker knows."""
+        """A message is larger than may be retained; only the broker knows whether it was
+        retained."""
         if self._sweep is not None:
             self._look_at(topic.device, everything=False)
 
     def is_echo(self, text: str) -> bool:
-        """Whether an empty message there is our own clearing."""
+        """Whether an empty message on this topic is our own clearing."""
         return self._echoes.has(text)
 
     def gone(self, user_id: str, code: str) -> None:
-        """A device was deleted: nothing of it stays."""
+        """A device was deleted: none of its messages stays."""
         self._known.forget((user_id, code))
         if self._port is not None:
             self._look_at((user_id, code), everything=True)
@@ -152,7 +156,7 @@ class RetainedCopies:
     # Clearing
 
     async def make_room(self) -> None:
-        """Before a session connects: nothing is retained that it could not be brought.
+        """Before a session connects: clear retained messages that would not fit into its queue.
 
         Raises:
             Unavailable: the broker does not answer.
@@ -162,7 +166,7 @@ class RetainedCopies:
                 await self._sweep.make_room()
 
     async def run(self) -> None:
-        """Clear for ever; returns at once where nothing is known of the broker."""
+        """Clear for ever; return at once if nothing is known about the broker."""
         if self._port is None or self._clearing is None:
             await trio.lowlevel.checkpoint()
             return
@@ -174,7 +178,7 @@ class RetainedCopies:
             await trio.sleep(GAP_S)
 
     async def _clear(self, port: RetainedMessages, clearing: Clearing) -> None:
-        """Clear all that is known to go. Raises `Unavailable` where it may not be done."""
+        """Clear everything that has to go. Raises `Unavailable` if that is not possible."""
         await self._wait_may_serve()
         self._bell = trio.Event()
         async with self._looking:
@@ -200,7 +204,7 @@ class RetainedCopies:
     async def _clear_gone(self, port: RetainedMessages, clearing: Clearing) -> None:
         while self._gone:
             key, everything = next(iter(self._gone.items()))
-            del self._gone[key]  # what is told of it from here on is looked at once more
+            del self._gone[key]  # a change from here on is looked at once more
             is_done = False
             try:
                 held = await port.of_device(*key)

@@ -1,6 +1,6 @@
-"""Which of the messages that devices have retained may stay at the broker. Pure.
+"""Which retained messages of devices may stay at the broker. Pure.
 
-Each subscription brings all retained messages. The embedded broker closes a connection that has
+Each subscription delivers all retained messages. The embedded broker closes a connection that has
 more than 64 MB waiting, before anything has arrived.
 """
 
@@ -15,11 +15,11 @@ from protocol.device.topics import Kind, Topic, is_feed_key, parse_topic
 from protocol.errors import Reason, Refusal
 from protocol.records import WriteUnit
 
-# What the broker keeps beside a payload: the topic twice, and headers.
+# What the broker stores beside a payload: the topic twice, and headers.
 BESIDE_BYTES = 512
-# Of so many devices it is counted; of others only each message is looked at.
+# Retained bytes are counted for this many devices; of others, each message is judged alone.
 DEVICES_MAX = 100_000
-# Refusals that other settings would make good.
+# Refusals that do not happen with other settings.
 OF_SETTINGS = (
     Reason.UNKNOWN_FEED,
     Reason.FEED_DISABLED,
@@ -29,7 +29,7 @@ OF_SETTINGS = (
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """For each message, each device, and all that one session of ours brings, in bytes.
+    """Bounds of each message, of each device, and of all that one session delivers, in bytes.
 
     `session_bytes` is below what nats-server lets wait for a client (`max_pending`, 64 MB).
     """
@@ -41,7 +41,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally:
-    """What one device has retained: `fits` says of each whether it is within the bounds."""
+    """What one device has retained: `excess` tells whether a message is within the bounds."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -49,7 +49,7 @@ class Tally:
         self._bytes = 0
 
     def excess(self, topic: str, size: int) -> Refusal | None:
-        """Why it cannot stay; else it counts."""
+        """Why it cannot stay; None if it can, and then it counts."""
         bounds = self._bounds
         if size > bounds.message_bytes:
             why = f"it has {size} bytes; at most {bounds.message_bytes} stay retained"
@@ -66,7 +66,7 @@ class Tally:
 
 
 class Tallies:
-    """Of each device, what the connections that there are have brought."""
+    """For each device, what its current connections have delivered."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -74,7 +74,7 @@ class Tallies:
 
     def of(self, session: str, connection: int, device: tuple[str, str]) -> Tally:
         number, tallies = self._by_session.get(session, (0, {}))
-        if number != connection:  # the broker sends everything again
+        if number != connection:  # the broker delivers everything again
             number, tallies = connection, {}
             self._by_session[session] = number, tallies
         if device not in tallies and len(tallies) < DEVICES_MAX:
@@ -83,7 +83,7 @@ class Tallies:
 
 
 def topic_of(text: str) -> Topic | None:
-    """Whose it is; None for what no device may send."""
+    """The parsed topic; None for a topic that no device may publish to."""
     try:
         return parse_topic(text)
     except Refusal:
@@ -91,10 +91,10 @@ def topic_of(text: str) -> Topic | None:
 
 
 def stays(topic: Topic | None, *, is_seen: bool) -> bool:
-    """Whether it is of use to anybody once it was taken.
+    """Whether the message is of use to anybody once it was taken.
 
-    A status tells the next process how the device was. A reading stays only where others than
-    Roost may subscribe to it (`is_seen`); an acknowledgement nowhere.
+    A status tells the next process how the device was. A reading stays only if others than Roost
+    may subscribe to it (`is_seen`); an acknowledgement never does.
     """
     if topic is None:
         return False
@@ -108,20 +108,20 @@ def can_be_taken(topic: Topic | None) -> bool:
 
 
 def is_for_good(unit: WriteUnit) -> bool:
-    """Whether its copy would be taken, or refused, in the same way again whatever the settings."""
+    """Whether its copy would be taken or refused in the same way again, whatever the settings."""
     return not any(each.reason in OF_SETTINGS for each in unit.rejections)
 
 
 def session_of(topic: str) -> str:
-    """By which session of ours it comes, where the broker maps (`partition_plans`)."""
+    """The session that receives this topic, if the broker maps topics (`partition_plans`)."""
     kind, _, rest = topic.partition("/")
     k = rest.partition("/")[0]
     return f"roost-{kind}-{k}" if kind in ("part", "state") else "roost-wills"
 
 
 def beyond(held: Iterable[Held], bounds: Bounds) -> list[tuple[Held, Refusal]]:
-    """What cannot stay: too large, too many of one device, too much for one subscription. Of what
-    is too much, the largest go."""
+    """What cannot stay: messages that are too large, too many of one device, or too much for one
+    subscription. If there is too much, the largest go."""
     tallies: dict[tuple[str, str], Tally] = {}
     left: dict[str, list[Held]] = defaultdict(list)
     found: list[tuple[Held, Refusal]] = []

@@ -1,8 +1,8 @@
-"""Looks at everything that devices have retained, on a broker that tells of it (NATS).
+"""Looks at all retained messages of devices, on a broker that can list them (NATS).
 
-Readings and acknowledgements at QoS 1 are cleared at sight: our session has a message of its own of
-each. One at QoS 0 is cleared when its copy was taken, or when one connection has lasted for so long
-that it was brought.
+QoS 1 readings and acknowledgements are cleared at sight, because our session has the messages
+themselves. A QoS 0 one is cleared when its copy was taken, or when one connection has lasted so
+long that it must have delivered the copy.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ from protocol.errors import Unavailable
 log = structlog.get_logger("roost.retained")
 
 UNTAKEN_MAX = 10_000
-# A quarter of what may wait for a session: below it nothing can be too much.
+# A quarter of the bytes that may wait for a session: below it nothing can be too much.
 FULL_LOOK_BYTES = 16 << 20
 
 
@@ -34,7 +34,7 @@ class RetainedSweep:
     """Args:
     is_seen: whether others than Roost may subscribe to what devices publish.
     connections: the number of each session's connection, 0 where it has none.
-    every_s: for so long a connection must have lasted to have brought what was there.
+    every_s: how long a connection must have lasted to have delivered everything.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class RetainedSweep:
         self._is_seen = is_seen
         self._connections = connections
         self._every_s = every_s
-        self._after = -1  # up to where it was looked at
-        # Readings at QoS 0 that may never have reached us, with their session's connection and
-        # since when (s) it is that one.
+        self._after = -1  # everything up to this number was looked at
+        # QoS 0 readings that may not have reached us, with their session's connection and since
+        # when (s) the session has that connection.
         self._untaken: dict[str, tuple[Held, int, float]] = {}
 
     def holds(self, text: str) -> bool:
@@ -63,15 +63,15 @@ class RetainedSweep:
         return text in self._untaken
 
     def held(self, texts: Iterable[str]) -> list[Held]:
-        """Of these topics those that wait to be taken."""
+        """Those of these topics that wait to be taken."""
         return [self._untaken[each][0] for each in texts if each in self._untaken]
 
     def forget(self, text: str) -> None:
-        """It was cleared."""
+        """The message was cleared."""
         self._untaken.pop(text, None)
 
     async def make_room(self) -> None:
-        """Before a session connects: nothing is retained that it could not be brought.
+        """Before a session connects: clear retained messages that would not fit into its queue.
 
         Raises:
             Unavailable: the broker does not answer.
@@ -84,9 +84,9 @@ class RetainedSweep:
             log.error("retained messages not looked at", exc_info=done.error)
 
     async def look(self) -> None:
-        """What was retained since the last time, while everything is at work."""
+        """Look at messages retained since the last time, while the service runs."""
         if self._after < 0:
-            return  # `make_room` looks at all of it first
+            return  # `make_room` looks at everything first
         while page := await self._port.held(self._after, states=False):
             await self._sort_out(page)
             self._after = page[-1].no
@@ -98,7 +98,7 @@ class RetainedSweep:
             await self._look_at_all()
 
     async def _look_at_all(self) -> None:
-        """All that devices have retained, as it is before anything of it is brought."""
+        """Look at all retained messages, before any of them is delivered."""
         held: list[Held] = []
         after = 0
         while page := await self._port.held(after, states=True):
@@ -108,9 +108,8 @@ class RetainedSweep:
         self._after = after
 
     async def _sort_out(self, held: Iterable[Held]) -> None:
-        """Clear readings and acknowledgements of which our session has a message of its own: at
-        QoS 1 it is queued for it. Others are cleared when they were brought. What is left is
-        bounded."""
+        """Clear readings and acknowledgements that our session has itself: at QoS 1 they are queued
+        for it. Clear others once they were delivered. The rest is bounded."""
         ours: list[Held] = []
         left: list[Held] = []
         for each in held:
@@ -128,8 +127,8 @@ class RetainedSweep:
                 self._untaken[each.topic] = each, 0, 0.0
 
     async def _clear_brought(self) -> None:
-        """What was there while one connection lasted was brought by it: when it was said, or by the
-        subscription."""
+        """What was retained before the current connection, or during it, was delivered on it once
+        that has lasted long enough."""
         connections, now_s = self._connections(), trio.current_time()
         brought: list[Held] = []
         for text, (held, before, since_s) in self._untaken.items():

@@ -1,4 +1,4 @@
-"""How much was taken and is not committed: a number and bytes, both bounded.
+"""How much was taken and is not committed yet: a number and bytes, both bounded.
 
 room = Room(machine_has_room)
 if room.has(packet_id): room.take(origin.size)
@@ -9,21 +9,21 @@ from collections.abc import Callable, Sequence
 
 from protocol.records import WriteUnit
 
-# Four partition and four state sessions of 10,000 and the wills: above what the broker's windows
-# let through. Without payloads each is some 2 kB, so this is 200 MB at the very worst.
+# Four partition and four state sessions of 10,000, and the wills: more than the broker's windows
+# let through. Without payloads each message takes some 2 kB, so this is 200 MB in the worst case.
 IN_FLIGHT_MAX = 100_000
-# Payloads in flight; what is beyond stays with the broker.
+# Payloads in flight; messages beyond it stay with the broker.
 BYTES_MAX = 256 << 20
 
 
 class Room:
     """Args:
-    disk_takes: whether there is room on the disk for anything new.
+    disk_takes: whether the disk has room for anything new.
 
     Attributes:
-        messages: in flight, QoS 0 included.
-        payload_bytes: held until their commit.
-        is_closed: at the end; what still comes is left to the next start.
+        messages: in flight, including QoS 0.
+        payload_bytes: held until the commit.
+        is_closed: at the end of the service; new messages stay with the broker.
     """
 
     def __init__(self, disk_takes: Callable[[], bool]) -> None:
@@ -38,8 +38,8 @@ class Room:
         return not self.is_closed and self._disk_takes()
 
     def has(self, packet_id: int) -> bool:
-        """Whether one more fits. QoS 0 (packet id 0) may take half of what there is, because
-        nothing else holds it back."""
+        """Whether one more fits. QoS 0 messages (packet id 0) may take half of the room, because
+        nothing else limits them."""
         if not self.takes_anything:
             return False
         share = 1 if packet_id else 2
@@ -51,7 +51,7 @@ class Room:
         self.payload_bytes += size
 
     def free(self, units: Sequence[WriteUnit]) -> None:
-        """The messages that these units end are in flight no longer."""
+        """The messages of these units are no longer in flight."""
         for unit in units:
             self.messages -= unit.messages
             self.payload_bytes -= unit.size

@@ -1,23 +1,24 @@
-"""Messages whose acknowledgement may not have reached the broker: it may send them again.
+"""Messages whose acknowledgement may not have reached the broker, so that it may send them again.
 
-They are told by a digest, until they have had the time to come again, or came and the broker has
-surely processed their second PUBACK.
+They are recognised by a digest, until they have had the time to arrive again. One that arrived
+again is kept until the broker has certainly processed its second PUBACK.
 """
 
 from collections.abc import Iterable
 
-# Redeliveries after a new connection come at once (Mosquitto) or `ack_wait` (5 s, NATS) after their
-# first delivery; half a minute covers a slow start. Later a known payload is a new message.
+# Redeliveries after a new connection arrive at once (Mosquitto), or `ack_wait` (5 s, NATS) after
+# their first delivery; half a minute covers a slow start. After that, a known payload is a new
+# message.
 SUSPICION_S = 30.0
 
 
 class Suspects:
-    """Of one session."""
+    """The suspects of one session."""
 
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
-        self._newest_s = float("-inf")  # when the newest of them was committed, if it was later
-        # Those that came again and were acknowledged: by which of this connection's PUBACKs.
+        self._newest_s = float("-inf")  # when the newest of them was committed, if that was later
+        # Those that arrived again and were acknowledged, with the number of that PUBACK.
         self._answered: dict[bytes, int] = {}
 
     def __bool__(self) -> bool:
@@ -27,7 +28,7 @@ class Suspects:
         return digest in self._digests
 
     def add(self, digests: Iterable[bytes]) -> None:
-        """Their PUBACKs may not have arrived."""
+        """PUBACKs of these messages may not have arrived."""
         self._digests.update(digests)
 
     def add_late(self, digest: bytes, now_s: float) -> None:
@@ -41,17 +42,18 @@ class Suspects:
         self._answered.clear()
 
     def look(self, connected_s: float, now_s: float) -> None:
-        """Forget all of them once they have had the time to come again."""
+        """Forget all of them once they have had the time to arrive again."""
         if self._digests and now_s - max(connected_s, self._newest_s) > SUSPICION_S:
             self._digests.clear()
             self._answered.clear()
 
     def was_answered(self, digest: bytes) -> bool:
-        """Whether it came again once already on this connection."""
+        """Whether it already arrived again on this connection."""
         return digest in self._answered
 
     def answer(self, digest: bytes, ack_no: int) -> None:
-        """It came again: it stays a suspect until the broker has surely heard PUBACK `ack_no`."""
+        """It arrived again: it stays a suspect until the broker has certainly processed PUBACK
+        `ack_no`."""
         self._answered[digest] = ack_no
 
     def heard(self, acks: int) -> None:

@@ -1,4 +1,4 @@
-"""Whether the store has what this process, and earlier ones, gave to it."""
+"""Whether the store has what this process, and earlier ones, submitted to it."""
 
 import trio
 
@@ -7,7 +7,7 @@ from actors.ingest.writer import Writer
 
 class Written:
     """Attributes:
-    prepared: set when the commits that earlier processes left running are over and known.
+    prepared: set when the commits that earlier processes left running have ended and are known.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -15,6 +15,6 @@ class Written:
         self._writer = writer
 
     async def wait(self) -> None:
-        """Wait until the store has all that was given to it before now."""
+        """Wait until the store has everything that was submitted before now."""
         await self.prepared.wait()
         await self._writer.barrier()
