@@ -1,7 +1,7 @@
-"""When values and silence of a device raise alarms, and when those clear: pure rules.
+"""When values and silence of a device raise alarms, and when these clear: pure rules.
 
-Everything goes by event time: what is older than what was judged last changes nothing. Each
-function returns the alarm as it is from here on, to be stored; None where nothing changed.
+Everything is judged by event time: a value older than the last judged one changes nothing. Each
+function returns the alarm's new state, to be stored, or None if nothing changed.
 """
 
 import uuid
@@ -14,26 +14,27 @@ from protocol.times import SECOND_US
 
 
 def violation(feed: Feed, value: float) -> str:
-    """How a value lies outside the feed's thresholds, in words; "" where it does not."""
+    """How a value violates the feed's thresholds, in words; "" if it does not."""
     if feed.min_value is not None and value < feed.min_value:
-        return f"{value:g} lies below the minimum {feed.min_value:g}"
+        return f"{value:g} is below the minimum {feed.min_value:g}"
     if feed.max_value is not None and value > feed.max_value:
-        return f"{value:g} lies above the maximum {feed.max_value:g}"
+        return f"{value:g} is above the maximum {feed.max_value:g}"
     return ""
 
 
 def is_well_inside(feed: Feed, value: float) -> bool:
-    """Whether it is inside by the hysteresis of the feed's alarm, so that an open one clears."""
+    """Whether it is inside by the hysteresis of the feed's alarm, so that an active alarm
+    clears."""
     margin = feed.alarm.hysteresis
     low, high = feed.min_value, feed.max_value
     return (low is None or value >= low + margin) and (high is None or value <= high - margin)
 
 
 class FeedAlarm:
-    """The alarm of one feed of one device: none, pending, or open.
+    """The alarm of one feed of one device: none, pending, or active.
 
-    `judged_us` is how far event time has come, by values. An alarm that time alone raised does not
-    move it, so a late value from the time of the wait still clears the alarm.
+    `judged_us` is the event time of the last judged value. An alarm that was raised by time alone
+    does not change it, so a late value from the waiting time still clears the alarm.
     """
 
     __slots__ = ("alarm", "judged_us")
@@ -42,8 +43,8 @@ class FeedAlarm:
         self.alarm = alarm
         known = [last_us]
         if alarm is not None:
-            # The last value of each device of a shared feed is unknown. The moment in which the
-            # alarm was raised stands for it, though time alone may have raised it.
+            # The last value of each device of a shared feed is unknown. The time at which the alarm
+            # was raised is used instead, although time alone may have raised it.
             known += [alarm.since_us, alarm.raised_us if last_us is None else None]
         self.judged_us = max((us for us in known if us is not None), default=None)
 
@@ -77,19 +78,20 @@ class FeedAlarm:
         if due:
             alarm = msgspec.structs.replace(alarm, state=ACTIVE, raised_us=ts_us)
         elif alarm is self.alarm:
-            return None  # it only waits
+            return None  # it is still pending
         self.alarm = msgspec.structs.replace(alarm, value=value, detail=detail)
         return self.alarm
 
     def inside(self, feed: Feed, ts_us: int, value: float) -> Alarm | None:
-        """A value inside the thresholds: it ends what is pending, and what is open by a margin."""
+        """A value inside the thresholds: it ends a pending alarm, and an active one if the margin
+        is enough."""
         self.judged_us = ts_us
         if self.alarm is None or (self.alarm.is_open and not is_well_inside(feed, value)):
             return None
         return self.end(ts_us)
 
     def waited(self, feed: Feed, since_us: int) -> Alarm | None:
-        """No value was inside for as long as the rule waits, as far as is known."""
+        """As far as is known, no value was inside the thresholds for as long as the rule waits."""
         alarm, rule = self.alarm, feed.alarm
         if alarm is None or alarm.is_open or alarm.since_us != since_us:
             return None
@@ -111,7 +113,7 @@ class FeedAlarm:
 
 
 def went_offline(device: Device, at_us: int, detail: str) -> Alarm:
-    """The alarm of a device that fell silent or reported `offline`."""
+    """The alarm of a device that was silent for too long or reported `offline`."""
     seen_us = device.state.last_seen_us
     return Alarm(
         id=_name(device, f"{OFFLINE}:{device.state.version}:{at_us}"),

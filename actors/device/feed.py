@@ -1,4 +1,4 @@
-"""A feed as its device's actor sees it: its rules, its alarm, and how far event time has come."""
+"""A feed of a device's actor: its rules, its alarm, and the newest event time."""
 
 from actors.device.alarms import FeedAlarm, violation
 from protocol.device.alarms import Alarm
@@ -7,18 +7,18 @@ from protocol.device.values import digest64, take_value
 from protocol.errors import Reason, Refusal
 from protocol.records import Device, Feed, Origin, Reading
 
-# How many values of one instant a feed's actor tells apart; more are left to the store's key.
+# How many values with the same time an actor tells apart; the rest is left to the store's key.
 SAME_INSTANT_MAX = 16
 
 
 class FeedState:
-    """`feed` is replaced when its settings change; what was seen stays."""
+    """`feed` is replaced when its settings change; the state stays."""
 
     __slots__ = ("alarm", "at_last", "feed", "last_us")
 
     def __init__(self, feed: Feed, alarm: Alarm | None) -> None:
         self.feed = feed
-        # A shared feed's last value may be another device's, so it tells nothing of this one.
+        # The last value of a shared feed may be another device's, so it is not used.
         self.last_us = feed.last_us if feed.device_id is not None else None
         self.at_last: set[int] = set()
         self.alarm = FeedAlarm(alarm, self.last_us)
@@ -28,11 +28,11 @@ class FeedState:
     ) -> tuple[Reading, bool]:
         """The reading, and whether it is the newest that this actor has seen.
 
-        The store decides by event time whether it becomes the last value: what this actor saw last
-        may have been refused there.
+        The store decides by event time whether it becomes the last value, because it may have
+        refused the reading that this actor saw last.
 
         Args:
-            alarms: a change of the feed's alarm is added to these.
+            alarms: a change of the feed's alarm is added to this list.
 
         Raises:
             Refusal: the feed is disabled, or takes no such value.
@@ -46,10 +46,11 @@ class FeedState:
         if ts_us is None:
             ts_us = origin.at_us
             if origin.retained and message_id is None:
-                # The broker sends its retained copy at every subscription; it is one reading.
+                # The broker delivers its retained copy at every subscription; it is one reading.
                 message_id = f"retained:{digest64(value):x}"
         digest = digest64(value, message_id)
-        # A copy is not judged: it would end what another value of its instant began after it.
+        # A copy is not judged: it could end an alarm that another value of the same time has
+        # started.
         is_new = not history_only and not (ts_us == self.last_us and digest in self.at_last)
         flagged = self._judge(device, value, ts_us, is_new, alarms)
         newest = not history_only and self._is_newest(ts_us, digest)

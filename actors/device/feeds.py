@@ -1,7 +1,7 @@
-"""The feeds of one device, and how their alarms go on without a reading: by time and by settings.
+"""The feeds of one device, and changes of their alarms without a reading: by time and by settings.
 
-A feed of the device goes before one of the same key that the user's devices share. Shared feeds may
-be many, so of these only the ones that this device has written, or has an alarm of, have a state.
+A feed of the device goes before a shared feed of the same key. There may be many shared feeds, so
+only those that this device wrote to, or has an alarm of, have a state.
 """
 
 from actors.device.feed import FeedState
@@ -12,7 +12,7 @@ from protocol.times import SECOND_US
 
 
 class DeviceFeeds:
-    """Found by their keys."""
+    """The feeds, by key."""
 
     def __init__(self, loaded: LoadedDevice) -> None:
         self._of_key: dict[str, FeedState] = {}
@@ -20,7 +20,8 @@ class DeviceFeeds:
         self.configure(loaded)
 
     def configure(self, loaded: LoadedDevice) -> None:
-        """Take new settings. Event times and alarms stay: those that were read may be older."""
+        """Take new settings. Event times and alarms stay, because those that were read may be
+        older."""
         before = {state.feed.num: state for state in self._of_key.values()}
         alarms = {alarm.feed_num: alarm for alarm in loaded.alarms if alarm.feed_num is not None}
         self._shared = loaded.shared
@@ -32,7 +33,7 @@ class DeviceFeeds:
             self._of_key.setdefault(feed.key, state)
 
     def of_key(self, key: str) -> FeedState | None:
-        """The feed that takes readings under this key."""
+        """The feed that takes readings with this key."""
         state = self._of_key.get(key)
         if state is None and (feed := self._shared.of_key(key)) is not None:
             state = self._of_key[key] = FeedState(feed, None)
@@ -40,11 +41,11 @@ class DeviceFeeds:
 
     @property
     def nums(self) -> set[int]:
-        """Of the feeds that have a state."""
+        """Numbers of the feeds that have a state."""
         return {state.feed.num for state in self._of_key.values()}
 
     def raise_due(self, message: AlarmDue) -> list[Alarm]:
-        """The alarm that waited for so long, if it still does."""
+        """Raise the alarm whose waiting time is over, if it is still pending."""
         for state in self._of_key.values():
             if state.feed.num == message.feed_num:
                 raised = state.alarm.waited(state.feed, message.since_us)
@@ -63,7 +64,7 @@ class DeviceFeeds:
         return ended
 
     def waits(self, key: tuple[str, str], alarms: list[Alarm], now_us: int) -> list[ArmAlarm]:
-        """What the timer shall do for alarms that changed: wait for those that are pending."""
+        """What the timer must do for alarms that changed: wait for those that are pending."""
         rules = {state.feed.num: state.feed.alarm for state in self._of_key.values()}
         effects = []
         for alarm in alarms:

@@ -1,9 +1,10 @@
-"""Leases on presence, and the waits of alarms, in the time of `actors.ingest.partition_clock`.
+"""Leases on presence, and waiting times of alarms, on the clocks of
+`actors.ingest.partition_clock`.
 
-A device that is online has a lease. Each of its messages renews it, in O(1); when it runs out, the
-device's actor is told, and shows the device offline. The heap is touched only when a lease comes up
-for a look, so a hundred thousand of them cost nothing until they end, and O(log n) then. They live
-here and not in the actors, because a passivated device can still fall silent.
+A device that is online has a lease. Each of its messages renews it, in O(1). When it runs out, the
+device's actor is told, and shows the device offline. The heap is touched only when a lease is
+checked, so a hundred thousand of them cost nothing until they run out, and O(log n) then. Leases
+are kept here and not in the actors, because a passivated device can still become silent.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,15 +27,15 @@ Look = tuple[str, str, int | None]  # a device and, for a wait, its feed
 
 # `last_seen` is written every ten seconds at most (`actors.device.presence`).
 SEEN_STEP_S = 10.0
-# One turn of the timer: asking as many actors takes some milliseconds.
+# One turn of the timer: telling as many actors takes some milliseconds.
 TURN_MAX = 500
-# An actor that cannot be told now has messages of its device, or no room.
+# An actor that cannot be told now has waiting messages, or no room.
 RETRY_S = 1.0
 
 
 class _Lease(msgspec.Struct):
     clock: PartitionClock
-    renewed_s: float  # by that clock
+    renewed_s: float  # by the partition's clock
     after_s: float
 
 
@@ -42,9 +43,9 @@ class Leases:
     """All leases and waits of the devices that this process serves.
 
     Args:
-        send: gives a message to the device's actor, starting it where needed. False: not now, and
-            for `LeaseExpired` also while anything of the device waits for its actor.
-        arm: asks to be called (`tick`) for a partition in so many seconds; None: not any more.
+        send: sends a message to the device's actor, starting it if needed. Returns False if it
+            cannot be sent now; for `LeaseExpired` also while other messages wait for the actor.
+        arm: schedules a call of `tick` for a partition in so many seconds; None cancels it.
     """
 
     def __init__(
@@ -58,14 +59,15 @@ class Leases:
         self._send = send
         self._arm = arm
         self._leases: dict[DeviceKey, _Lease] = {}
-        self._waits: dict[Look, int] = {}  # since when (µs) the feed's values are outside
+        # Since when (µs) the feed's values violate its thresholds.
+        self._waits: dict[Look, int] = {}
         self._due = [DueTimes[Look]() for _ in flows.clocks]
 
     def __len__(self) -> int:
         return len(self._leases)
 
     def renew(self, key: DeviceKey, after_s: float) -> None:
-        """The device is alive: its lease runs from now on."""
+        """The device is alive: its lease starts again now."""
         lease = self._leases.get(key)
         if lease is None:
             self._add(key, after_s, 0.0)
@@ -74,10 +76,11 @@ class Leases:
         lease.renewed_s, lease.after_s = lease.clock.now_s(), after_s
         if is_shorter:
             self._set((*key, None), lease.renewed_s + after_s)
-        # Otherwise the heap has an earlier look at it, which puts it where it belongs.
+        # Otherwise the heap has an earlier entry for it, which is moved when it is checked.
 
     def resize(self, key: DeviceKey, after_s: float) -> None:
-        """Change the length of the device's lease, if it has one: it ran since its last renewal."""
+        """Change the length of the device's lease, if it has one; it counts since the last
+        renewal."""
         lease = self._leases.get(key)
         if lease is not None:
             lease.after_s = after_s
@@ -100,16 +103,17 @@ class Leases:
             self._set(look, self._flows.clocks[partition].now_s() + for_s)
 
     def clear(self) -> None:
-        """Forget all: another process has led."""
+        """Forget everything: another process has led."""
         self._leases.clear()
         self._waits.clear()
         self._due = [DueTimes[Look]() for _ in self._flows.clocks]
 
     def restore(self, devices: Iterable[Device]) -> None:
-        """Lease the devices that the store shows online; one that was renewed since keeps its own.
+        """Give leases to the devices that are online in the store; a lease that was renewed since
+        stays.
 
-        Until when the service was awake is not stored. The newest `last_seen` of all stands for it,
-        and who was silent before that goes on being silent.
+        The store does not know until when the service ran. The newest `last_seen` of all devices is
+        used instead. A device that was silent before that time is still silent.
         """
         found = list(devices)
         seen = [d.state.last_seen_us for d in found if d.state.last_seen_us is not None]
@@ -122,14 +126,14 @@ class Leases:
                 self._add(device.key, after_s, min(max(0.0, silent_s), after_s))
 
     def tick(self, partition: int) -> None:
-        """Look at what is due, and tell the actors of it."""
+        """Check what is due, and tell the actors."""
         clock, due = self._flows.clocks[partition], self._due[partition]
         if clock.is_flowing:
             now_s = clock.now_s() + ROUNDING_S
             for look in due.pop(now_s, TURN_MAX):
                 done = attempt_now(partial(self._look, look, now_s))
                 if isinstance(done, Failed):
-                    log.warning("lease not looked at", device=look[1], error=repr(done.error))
+                    log.warning("lease not checked", device=look[1], error=repr(done.error))
                     self._set(look, now_s + RETRY_S)
         self.arm(partition)
 
@@ -141,7 +145,7 @@ class Leases:
             self._end_wait((user_id, code), feed_num, now_s)
 
     def arm(self, partition: int) -> None:
-        """Ask for the next look, as far as the clock goes."""
+        """Schedule the next check, if the clock runs."""
         clock, first = self._flows.clocks[partition], self._due[partition].first
         if first is None or not clock.is_flowing:
             self._arm(partition, None)
@@ -154,7 +158,7 @@ class Leases:
         if due_s <= now_s:
             if self._send(key, LeaseExpired(key=key, after_s=round(lease.after_s))):
                 self.expired += 1
-                # The lease stays until its actor ends or renews it: a message that was lost with a
+                # The lease stays until the actor ends or renews it: a message that was lost with a
                 # failed actor is sent again.
                 due_s = now_s + max(lease.after_s, RETRY_S)
             else:

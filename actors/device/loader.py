@@ -1,8 +1,8 @@
 """Reads devices from the store for their actors: in batches, each with a number.
 
-Starts are loaded together: five hundred devices that publish at once are one query. A device that
-cannot be read fails alone and gets a dead letter; from then on it is read by itself, so that it
-costs the others nothing more.
+Starting actors are loaded together: for five hundred devices that publish at once, one query is
+enough. A device that cannot be read fails alone and gets a dead letter. From then on it is read
+separately, so that it delays no other device.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,24 +27,24 @@ from protocol.times import SECOND_US
 log = structlog.get_logger("roost.devices")
 
 Key = tuple[str, str]
-Loaded = tuple[int, LoadedDevice | None]  # the number of its reading, and what was read
+Loaded = tuple[int, LoadedDevice | None]  # the number of the read, and its result
 Found = dict[Key, LoadedDevice | Failed | None]
 
 LOAD_MAX = 1_000
 RETRY_S = 0.25
-# Devices with a dead letter that this process knows of; and when one is noted again for whose
-# letter there was no room.
+# Devices with a dead letter, as far as this process knows; and after how long one is noted again if
+# there was no room for its letter.
 ASIDE_MAX = 10_000
 ASIDE_AGAIN_US = 60 * SECOND_US
 
 
 class DeviceLoader:
-    """Readings of the store go one after the other: of two, the higher number is newer.
+    """Reads of the store are made one after the other: the higher number is newer.
 
     Args:
-        written: waits until the writes of actors that ended have landed.
-        starts: told of each device that an actor starts with.
-        healed: told of a device that had a dead letter and can be read again.
+        written: waits until the writes of ended actors are stored.
+        starts: called with each device that an actor starts with.
+        healed: called with a device that had a dead letter and can be read again.
     """
 
     def __init__(
@@ -64,27 +64,28 @@ class DeviceLoader:
         self._ask, self._asked = trio.open_memory_channel[tuple[Key, Reply[Loaded]]](LOAD_MAX)
         self._loading: list[tuple[Key, Reply[Loaded]]] = []
         self._aside: dict[Key, int] = {}  # and when (µs) they are noted again
-        # Of each user, for as long as one of her actors has them.
+        # By user, for as long as one of the user's actors has them.
         self._shared: WeakValueDictionary[str, SharedFeeds] = WeakValueDictionary()
         self._reading = trio.Lock()
         self._reads = 0
 
     async def load(self, key: Key) -> Loaded:
-        """What an actor starts with, after all that an earlier one wrote; None: no such device.
+        """The state that an actor starts with, after everything that an earlier one wrote; None if
+        there is no such device.
 
         Raises:
-            Exception: whatever this device cannot be read for.
+            Exception: the reason why this device cannot be read.
         """
         reply = Reply[Loaded]()
         await self._ask.send((key, reply))
         return await reply.wait(float("inf"))
 
     async def run(self) -> None:
-        """Load the devices of starting actors, as many at once as have asked.
+        """Load the devices of starting actors, all that are waiting at once.
 
-        A device that cannot be loaded fails alone, and its actor with it. What fails for no one
-        device in particular fails this task: the same devices are loaded when it runs again, and
-        until then their messages are not acknowledged.
+        A device that cannot be loaded fails alone, with its actor. A failure that is not of a
+        single device fails this task: the same devices are loaded when it runs again, and until
+        then their messages are not acknowledged.
         """
         while True:
             if not self._loading:
@@ -95,7 +96,7 @@ class DeviceLoader:
                 except trio.WouldBlock:
                     break
             asked = list(self._loading)
-            # Two may ask for one device: an actor that was retired, and the one after it.
+            # Two may wait for one device: an actor that was retired, and its successor.
             keys = list(dict.fromkeys(key for key, _ in asked))
             read, found = await self._load(keys)
             self._loading.clear()
@@ -117,8 +118,8 @@ class DeviceLoader:
         return await until_available(partial(self.read, keys), Pauses(RETRY_S), waits)
 
     async def read(self, keys: Sequence[Key]) -> tuple[int, Found]:
-        """Devices as they are now, and the number of this reading. One that cannot be read is
-        `Failed`; tell `note_failures` of it."""
+        """Devices as they are now, and the number of this read. One that cannot be read is
+        `Failed`; call `note_failures` with the result."""
         async with self._reading:
             self._reads += 1
             good = [key for key in keys if key not in self._aside]
@@ -130,7 +131,7 @@ class DeviceLoader:
 
     async def _query(self, keys: Sequence[Key]) -> list[LoadedDevice | None]:
         loaded = await self._store.load_devices(keys)
-        # Read together, all devices of a user have equal shared feeds.
+        # In one read, all devices of a user have equal shared feeds.
         of_user = {each.device.user_id: each.shared for each in loaded if each is not None}
         one_copy = {user_id: self._one_copy(user_id, feeds) for user_id, feeds in of_user.items()}
         return [
@@ -139,7 +140,7 @@ class DeviceLoader:
         ]
 
     def _one_copy(self, user_id: str, feeds: SharedFeeds) -> SharedFeeds:
-        """The same object for actors of a user that start at different times."""
+        """The same object for all actors of a user, although they start at different times."""
         known = self._shared.get(user_id)
         if known == feeds:
             return known
@@ -147,7 +148,7 @@ class DeviceLoader:
         return feeds
 
     async def note_failures(self, found: Found) -> None:
-        """Who failed gets a dead letter; who had one and did not fail loses it."""
+        """A device that failed gets a dead letter; one that had one and did not fail loses it."""
         for key, device in found.items():
             if isinstance(device, Failed):
                 await self._put_aside(key, device.error)
@@ -158,7 +159,7 @@ class DeviceLoader:
                 await self._store.clear_dead_letters(DEVICES, [subject_of(key)])
 
     async def _put_aside(self, key: Key, error: Exception) -> None:
-        """Note it, unless it is known and its pause is not over: actors ask more often."""
+        """Note it, unless it is known and its pause is not over: actors start more often."""
         now_us = self._clock.now_us()
         if now_us >= self._aside.get(key, 0):
             next_us = await put_aside(
@@ -168,11 +169,12 @@ class DeviceLoader:
                 self._aside[key] = next_us or now_us + ASIDE_AGAIN_US
 
     def expect_again(self, key: Key) -> None:
-        """The pause of this device's dead letter is over, which may be of an earlier process."""
+        """The pause of this device's dead letter, which an earlier process may have noted, is
+        over."""
         if key in self._aside or len(self._aside) < ASIDE_MAX:
             self._aside[key] = 0
 
 
 def subject_of(key: Key) -> str:
-    """A device in a dead letter."""
+    """How a dead letter names a device."""
     return f"{key[0]}/{key[1]}"

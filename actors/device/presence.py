@@ -1,11 +1,11 @@
-"""Whether a device is there: its state, its offline alarm, and what becomes of its lease.
+"""Whether a device is online: its state, its offline alarm, and its lease.
 
-The device actor has one `Presence`. Every first delivery renews the lease, `offline` and a lease
-that ran out end it. `actors.device.leases` measures; it says that a lease ran out only while
-nothing of the device waits for its actor, so no message can contradict it.
+The device actor has one `Presence`. Every first delivery renews the lease; `offline`, or a lease
+that ran out, end it. `actors.device.leases` measures. It reports that a lease ran out only while no
+message of the device waits for its actor, so no message can contradict it.
 
-Methods return the state to be written (None: it is the same), and add to the caller's lists the
-offline alarm that changed and the effects on the lease.
+Methods return the state to be written (None: unchanged), and add to the caller's lists the offline
+alarm that changed and the effects on the lease.
 """
 
 import msgspec
@@ -28,7 +28,7 @@ from protocol.times import parse_device_time
 
 
 class Presence:
-    """Of one device; `device` has its newest state."""
+    """The presence of one device; `device` has its newest state."""
 
     __slots__ = ("_offline_alarm", "device")
 
@@ -38,8 +38,8 @@ class Presence:
         self._offline_alarm = next(open_alarms, None)
 
     def configure(self, device: Device) -> None:
-        """Take new settings. The state stays: the one that was read may be older, because some of
-        our writes may still be on their way."""
+        """Take new settings. The state stays: the one that was read may be older, because writes
+        may still be in flight."""
         self.device = msgspec.structs.replace(device, state=self.device.state)
 
     @property
@@ -49,7 +49,7 @@ class Presence:
     def seen(
         self, origin: Origin, alarms: list[Alarm], effects: list[DeviceEffect]
     ) -> StateChange | None:
-        """The device sent a message, whatever it is; only a first delivery shows that it lives."""
+        """The device sent a message. Only a first delivery shows that it is alive."""
         if origin.again or origin.retained:
             return None
         state = status.seen(self.device.state, origin.at_us)
@@ -73,9 +73,9 @@ class Presence:
         elif not origin.again:
             event_us = origin.at_us if ts_us is None else ts_us
             state = status.applied(state, report, event_us, origin.at_us)
-        elif ts_us is not None:  # else it is of an unknown past, and sets nothing
+        elif ts_us is not None:  # else its time is unknown, and it sets nothing
             state = status.redelivered(state, report, ts_us)
-        why = "said so, or its line was lost"
+        why = "reported offline, or lost its connection"
         change = self._take(state, origin.at_us, why, alarms, effects)
         if not (origin.again or origin.retained or report.status == OFFLINE):
             self._renew(effects)
@@ -89,20 +89,20 @@ class Presence:
             effects.append(LeaseEnded(key=self.device.key))
             return None
         after_s = self.device.offline_after_s
-        if message.after_s != after_s:  # the setting changed while its actor did not live
+        if message.after_s != after_s:  # the setting changed while no actor existed
             effects.append(LeaseResized(key=self.device.key, after_s=after_s))
             return None
         state = msgspec.structs.replace(self.device.state, status=OFFLINE)
         return self._take(state, now_us, f"silent for more than {after_s} s", alarms, effects)
 
     def resize_lease(self) -> list[DeviceEffect]:
-        """After new settings, which may have changed its length."""
+        """After new settings, which may have changed the length of the lease."""
         if self.is_offline:
             return []
         return [LeaseResized(key=self.device.key, after_s=self.device.offline_after_s)]
 
     def renewed_lease(self) -> list[DeviceEffect]:
-        """Measure once more: what should have been judged by the last one failed."""
+        """Start the lease again: the step that should have judged its end failed."""
         effects: list[DeviceEffect] = []
         self._renew(effects)
         return effects

@@ -1,9 +1,9 @@
-"""Restores the leases and waiting alarms that an earlier leader had, from the store.
+"""Restores the leases and pending alarms of an earlier leader from the store.
 
     restoration = Restoration(store, clock, leases)
-    await restoration.run()        # after a failure once more: it goes on where it stopped
+    await restoration.run()        # call it again after a failure: it continues where it stopped
 
-One for each time that this process takes the lead.
+There is one for each time that this process takes the lead.
 """
 
 import structlog
@@ -25,22 +25,22 @@ ALARMS_AT_ONCE = 2_000
 
 
 class Restoration:
-    """Keeps how far it came, for the next `run` after a failure."""
+    """Keeps its position, so that the next `run` continues after a failure."""
 
     def __init__(self, store: Store, clock: WallClock, leases: Leases) -> None:
         self._store = store
         self._clock = clock
         self._leases = leases
         self._has_leases = False
-        self._after: int | None = 0  # the number of the last alarm; None: there is no other
+        self._after: int | None = 0  # number of the last alarm; None: no more
 
     async def run(self) -> None:
-        """Restore all, however often the store is away meanwhile."""
+        """Restore everything, however often the store is unavailable meanwhile."""
         await until_available(self._go_on, Pauses(RETRY_S), _waits)
 
     async def _go_on(self) -> None:
         if not self._has_leases:
-            await self._store.session_memory("")  # the commits that the last leader began are over
+            await self._store.session_memory("")  # the last leader's commits have ended
             self._leases.restore(await self._store.online_devices())
             self._has_leases = True
         while self._after is not None:
@@ -55,7 +55,7 @@ def _waits(error: Unavailable) -> None:
 
 
 def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:
-    """The waits of one device, as its actor starts with them."""
+    """Restore the waiting times of one device's alarms, when its actor starts."""
     own = {feed.num: feed for feed in loaded.feeds}
     for alarm in loaded.alarms:
         if alarm.feed_num is None:
@@ -68,6 +68,6 @@ def restore_waits(leases: Leases, loaded: LoadedDevice, now_us: int) -> None:
 
 def _wait(leases: Leases, key: tuple[str, str], alarm: Alarm, after_s: float, now_us: int) -> None:
     if alarm.feed_num is not None:
-        # The clock may have been set back: no longer than the whole wait.
+        # The clock may have been set back: wait no longer than the whole time.
         waited_s = max(0, now_us - alarm.since_us) / SECOND_US
         leases.wait(key, alarm.feed_num, alarm.since_us, max(0.0, after_s - waited_s))

@@ -1,9 +1,9 @@
-"""How settings that change over REST reach living device actors, at once or as soon as can be.
+"""How settings that change over REST reach living device actors, at once or as soon as possible.
 
     async with settings.changing(user_id, code):
         await store.update_device(device, revision)
 
-At the end of the block living actors judge by what the store has now.
+At the end of the block living actors use the settings that the store has now.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,17 +24,17 @@ from protocol.messages import Configured, DeviceMessage
 log = structlog.get_logger("roost.devices")
 
 TIMEOUT_S = 5.0
-# Of a user whose settings cannot be read: so soon, and after many failures so late.
+# If a user's settings cannot be read: the first pause, and the longest one after many failures.
 AGAIN_S, AGAIN_MAX_S = 1.0, 5.0
 
 
 class SettingsRefresh:
-    """Reads settings again and gives them to living actors.
+    """Reads settings again and sends them to living actors.
 
     Args:
         mailboxes: those of a user's living actors, by device code.
-        renewed: told of a user whose actors took settings late: a change of them may have failed
-            half-way, and nobody else was told of it.
+        renewed: called with a user whose actors took settings late: a change may have failed
+            half-way, and nobody was told of it.
     """
 
     def __init__(
@@ -46,34 +46,35 @@ class SettingsRefresh:
         self._loader = loader
         self._mailboxes = mailboxes
         self._renewed = renewed
-        # Users whose actors may judge by old settings, and when they are read again: those with
-        # living actors, and those who changed something while the store did not answer.
+        # Users whose actors may use old settings, and when they are read again: users with living
+        # actors, and users who changed something while the store did not answer.
         self._stale: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._stale_came = trio.Event()
 
     @asynccontextmanager
     async def changing(self, user_id: str, code: str | None = None) -> AsyncIterator[None]:
-        """Around a change of settings in the store: at its end living actors judge by the new ones.
+        """Around a change of settings in the store: at its end living actors use the new ones.
 
-        A change that failed may have been done all the same (its answer was lost): then too they
+        A change that failed may have been committed (its answer was lost). Then the actors also
         read their settings again, as soon as the store answers.
 
         Args:
-            code: the one device whose settings change; None: all of the user's.
+            code: the device whose settings change; None: all devices of the user.
         """
         try:
             yield
         except Problem:
-            raise  # it was refused: nothing changed
+            raise  # it was refused: nothing has changed
         except BaseException:
             self.refresh_later(user_id)
             raise
         await self._refresh(user_id, code)
 
     def doubt(self, user_id: str) -> None:
-        """A change of what this user has may have been done, its answer lost: when the store
-        answers, their actors take their settings, and dashboards look again."""
+        """A change of this user's objects may have been committed, with its answer lost. When the
+        store answers, the user's actors read their settings again, and dashboards read their data
+        again."""
         if user_id not in self._stale:
             self.refresh_later(user_id)
 
@@ -84,8 +85,8 @@ class SettingsRefresh:
         self._stale_came.set()
 
     async def _refresh(self, user_id: str, code: str | None = None) -> None:
-        """Have living actors judge by the settings of now. When the store does not answer, or an
-        actor is too busy, they take them later."""
+        """Give living actors the current settings. If the store does not answer, or an actor is too
+        busy, they get them later."""
         is_done = False
         try:
             with trio.fail_after(TIMEOUT_S):
@@ -100,11 +101,12 @@ class SettingsRefresh:
         ) as error:
             log.warning("devices take new settings late", user=user_id, error=in_words(error))
         finally:
-            if not is_done:  # whatever it was
+            if not is_done:  # for any reason
                 self.refresh_later(user_id)
 
     async def _configure(self, user_id: str, code: str | None) -> list[Reply[None]]:
-        """Read settings and give them to living actors; each reply says that one has taken them."""
+        """Read settings and send them to living actors; each reply tells that one has taken
+        them."""
         keys = [(user_id, each) for each in self._mailboxes(user_id) if code in (None, each)]
         if not keys:
             return []
@@ -116,7 +118,7 @@ class SettingsRefresh:
                 self.refresh_later(user_id)
                 continue
             mailbox = self._mailboxes(user_id).get(key[1])
-            if mailbox is not None:  # else its actor ended, and reads them when it starts again
+            if mailbox is not None:  # else its actor ended, and reads them at its next start
                 reply = Reply[None]()
                 message = Configured(loaded=device, read=read, done=partial(reply.settle, None))
                 mailbox.put_nowait(message, control=True)
@@ -124,7 +126,7 @@ class SettingsRefresh:
         return replies
 
     async def run(self) -> None:
-        """Bring settings that could not be taken at once to where they belong."""
+        """Deliver settings that could not be taken at once, for ever."""
         while True:
             self._stale_came = trio.Event()
             now_s = trio.current_time()
@@ -134,7 +136,7 @@ class SettingsRefresh:
                     await self._stale_came.wait()
             for user_id in due:
                 del self._stale[user_id]
-                # It notes the user again where it fails, whatever it fails with.
+                # If this fails, for any reason, it notes the user again.
                 done = await attempt(partial(self._refresh, user_id))
                 if isinstance(done, Failed):
                     log.warning("settings not read", user=user_id, error=in_words(done.error))

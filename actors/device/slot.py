@@ -1,4 +1,4 @@
-"""What stands where a device is found: its actor while it exists, else `UnknownDevice`."""
+"""The entry of a device in the registry: its actor while it exists, else `UnknownDevice`."""
 
 from actors.device.actor import DeviceActor
 from protocol.events import DeviceRemoved
@@ -16,7 +16,7 @@ from protocol.records import LoadedDevice, WriteUnit
 
 
 class UnknownDevice:
-    """A device that does not exist: readings are counted as nobody's, and a lease ends."""
+    """A device that does not exist: its readings are counted as unowned, and its lease ends."""
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         if isinstance(message, FromDevice):
@@ -40,8 +40,8 @@ class UnknownDevice:
 class DeviceSlot:
     """A device's actor, or `UnknownDevice`.
 
-    Creating and deleting a device over REST changes which it is, in the order in which that was
-    read from the store (`read`).
+    Creating and deleting a device over REST changes which of them it is, in the order of the reads
+    from the store (`read`).
     """
 
     def __init__(self, loaded: LoadedDevice | None, read: int = 0) -> None:
@@ -53,7 +53,7 @@ class DeviceSlot:
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         if isinstance(message, Configured):
             if message.read < self._read:
-                message.done()  # it waited while this slot was filled from what is newer
+                message.done()  # it waited while this slot was filled by a newer read
                 return []
             self._read = message.read
             removed = self._removed(message.loaded)
@@ -67,7 +67,7 @@ class DeviceSlot:
         return self._actor.step(message, now_us)
 
     def _removed(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
-        """What dashboards and the timer get of a device that is no more, behind all of its own."""
+        """Events for dashboards and the timer about a deleted device, after all of its own."""
         if isinstance(self._actor, UnknownDevice) or not (
             loaded is None or self._is_another(loaded)
         ):
@@ -78,7 +78,7 @@ class DeviceSlot:
         return [live, LeaseEnded(key=device.key)]
 
     def _is_another(self, loaded: LoadedDevice) -> bool:
-        """A code may be given to a new device after its old one was deleted."""
+        """Whether it is a new device: a code may be used again after its device was deleted."""
         return isinstance(self._actor, UnknownDevice) or self._actor.device.num != loaded.device.num
 
     def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:

@@ -1,20 +1,21 @@
-"""What a message makes of a device's state: pure rules, each from CONTRACT §1."""
+"""How a message changes a device's state: pure rules, each from CONTRACT §1."""
 
 import msgspec
 
 from protocol.device.payloads import DeviceStatus
 from protocol.records import OFFLINE, ONLINE, DeviceState
 
-# A device that publishes every second shall not write a row every second for `last_seen` alone.
+# A device that publishes every second must not write a row every second only for `last_seen`.
 LAST_SEEN_STEP_US = 10_000_000
 
 _FIELDS = ("temperature", "humidity", "latitude", "longitude", "firmware")
 
 
 def seen(state: DeviceState, at_us: int) -> DeviceState:
-    """Any first delivery shows that the device lives: online, and seen at `at_us`."""
+    """Any first delivery shows that the device is alive: online, and seen at `at_us`."""
     seen_us = state.last_seen_us
-    # Status overtakes readings in the mailbox: a reading that arrived before a will revives nobody.
+    # Status overtakes readings in the mailbox: a reading that arrived before a will makes nobody
+    # online.
     is_older = state.state_us is not None and at_us < state.state_us
     online = ONLINE if state.status == OFFLINE and not is_older else state.status
     if online == state.status and seen_us is not None and at_us - seen_us < LAST_SEEN_STEP_US:
@@ -32,9 +33,10 @@ def is_late(state: DeviceState, report: DeviceStatus, event_us: int) -> bool:
 
 
 def applied(state: DeviceState, report: DeviceStatus, event_us: int, at_us: int) -> DeviceState:
-    """A first delivery of a status. A late one sets nothing, but still shows a living device.
+    """A first delivery of a status. A late one sets nothing, but still shows that the device is
+    alive.
 
-    A late `offline` (most often the will of an earlier boot) shows nothing at all.
+    A late `offline` (most often the will of an earlier boot) has no effect at all.
     """
     is_offline = report.status == OFFLINE
     if is_late(state, report, event_us):
@@ -51,9 +53,9 @@ def applied(state: DeviceState, report: DeviceStatus, event_us: int, at_us: int)
 
 
 def redelivered(state: DeviceState, report: DeviceStatus, event_us: int) -> DeviceState:
-    """A status with `ts` that the broker sent again: by its event time it may set fields and show a
-    device offline. It revives nobody, because it is about the past. Of two of one instant the
-    redelivered one was the earlier."""
+    """A status with `ts` that the broker sent again: by its event time it may set fields and make a
+    device offline. It makes nobody online, because it is about the past. If two have the same time,
+    the redelivered one is the older."""
     if is_late(state, report, event_us) or event_us == state.state_us:
         return state
     changes = _fields_of(report)
@@ -66,9 +68,9 @@ def redelivered(state: DeviceState, report: DeviceStatus, event_us: int) -> Devi
 
 
 def retained(state: DeviceState, report: DeviceStatus, event_us: int | None) -> DeviceState:
-    """A status that the broker kept: it may set fields, never presence or `last_seen`.
+    """A status that the broker retained: it may set fields, never presence or `last_seen`.
 
-    Without `ts` its age is unknown, so it sets only fields that have no value yet.
+    Without `ts` its age is unknown, so it only sets fields that have no value yet.
     """
     fields = _fields_of(report)
     if event_us is None:

@@ -1,7 +1,7 @@
-"""What time alone does to devices: leases run out, and alarms that waited are raised.
+"""What time alone does to devices: leases run out, and pending alarms are raised.
 
-It measures in the time of partitions, by the service's one timer. What was promised before this
-process took the lead is restored from the store (`actors.device.restoration`).
+Time is measured by the partitions' clocks, with the service's one timer. Leases and alarms from
+before this process took the lead are restored from the store (`actors.device.restoration`).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,12 +21,13 @@ from protocol.records import OFFLINE, LoadedDevice
 
 
 class DeviceTimer:
-    """Leases and waiting alarms of all devices that this process serves.
+    """Leases and pending alarms of all devices that this process serves.
 
     Args:
-        timer: rings `leases.tick` for ("lease", partition), `flows.look` for ("flow", partition).
-        send: gives a message to a device's actor (`Leases`).
-        written: waits until the store has what this process, and earlier ones, gave to it.
+        timer: calls `leases.tick` for ("lease", partition), `flows.look` for ("flow", partition).
+        send: sends a message to a device's actor (`Leases`).
+        written: waits until the store has everything that this process, and earlier ones,
+            submitted.
     """
 
     def __init__(
@@ -59,10 +60,10 @@ class DeviceTimer:
             self._timer.after(("lease", partition), in_s)
 
     def take_over(self, supervisor: Supervisor) -> None:
-        """This process leads from now on. Leases begin with what the store knows, because until
-        then another process served the devices."""
+        """This process leads from now on. Leases start with what the store has, because another
+        process served the devices until then."""
         self.leases.clear()
-        self._restoring.cancel()  # an earlier one that has not come to its end
+        self._restoring.cancel()  # an earlier one that has not finished
         self._restorations += 1
         number = self._restorations
         restoration = Restoration(self._store, self._clock, self.leases)
@@ -77,18 +78,20 @@ class DeviceTimer:
         supervisor.run_essential("leases", restore)
 
     async def _restore(self, restoration: Restoration) -> None:
-        """Leases and waits of the devices that were online, or near an alarm, before."""
+        """Restore leases and waiting times of devices that were online, or near an alarm,
+        before."""
         await self._written()
         await restoration.run()
 
     def device_starts(self, loaded: LoadedDevice) -> None:
-        """Its alarms wait, also one that nobody could read when this process took over."""
+        """Start the waiting times of its alarms, also of one that could not be read at the
+        take-over."""
         if loaded.alarms:
             restore_waits(self.leases, loaded, self._clock.now_us())
 
     def device_healed(self, loaded: LoadedDevice) -> None:
-        """A device that nobody could read can be read again: it has a lease, if it is online, and
-        its alarms wait."""
+        """A device that could not be read can be read again: start its lease, if it is online, and
+        the waiting times of its alarms."""
         if loaded.device.state.status != OFFLINE:
             self.leases.restore([loaded.device])
         self.device_starts(loaded)
