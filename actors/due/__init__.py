@@ -1,1 +1,1 @@
-"""Work that is due at its time, and what becomes of it when it fails."""
+"""Work that is due at a time, and what happens when it fails."""

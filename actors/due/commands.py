@@ -1,7 +1,8 @@
-"""Commands on their way to the broker: claimed ones are published, and noted as sent.
+"""Sends commands: claimed ones are published, and noted as sent.
 
-The database is the outbox: what is in here was claimed there, and comes up again by itself when
-this process dies, or the broker does not take it. Published at QoS 1, never after its expiry.
+The database is the outbox. Every command here was claimed there, and becomes due again by itself
+when this process dies or the broker does not take it. Commands are published with QoS 1, and never
+after their expiry.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,9 +29,9 @@ from protocol.times import SECOND_US
 
 log = structlog.get_logger("roost.dispatch")
 
-# While the broker has one batch, the next is on its way.
+# While the broker has one batch, the next is in flight.
 SENDERS = 2
-# A command is at most 33 kB: 160 MB at the very worst, and usually 2 MB.
+# A command is at most 33 kB: 160 MB in the worst case, and usually 2 MB.
 QUEUE_MAX = 5_000
 NOTES_MAX = 200
 NOTE_EVERY_S = 0.02
@@ -41,7 +42,7 @@ class CommandOutbox:
     """Usage: `nursery.start_soon(outbox.run)`; then `outbox.send(claimed)`.
 
     Args:
-        changed: told of commands that are `sent` now.
+        changed: called with the commands that are now `sent`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class CommandOutbox:
         self._clock = clock
         self._changed = changed
         self._put, self._take = trio.open_memory_channel[Command](QUEUE_MAX)
-        self._here: set[str] = set()  # asked for only, never walked
+        self._here: set[str] = set()  # only for look-ups, never iterated
         self._going = 0  # with the broker
         self._sent: dict[str, tuple[Command, int]] = {}  # and when
         self._unsent: dict[str, None] = {}
@@ -67,7 +68,7 @@ class CommandOutbox:
 
     @property
     def room(self) -> int:
-        """How many more it takes; notes that cannot be written take room, too."""
+        """How many more it takes; outcomes that are not noted yet take room, too."""
         waiting = self._put.statistics().current_buffer_used
         noted = len(self._sent) + len(self._unsent) + len(self._spoiled)
         return max(0, QUEUE_MAX - waiting - noted)
@@ -79,10 +80,10 @@ class CommandOutbox:
         return len(self._here) + self._going + noted
 
     def send(self, claimed: Sequence[Command]) -> None:
-        """Take claimed commands. What finds no room is claimed again after its pause."""
+        """Take claimed commands. One without room is claimed again after its pause."""
         for command in claimed:
             if command.id in self._here:
-                continue  # it waits here for so long that it was claimed again
+                continue  # it has waited here so long that it was claimed again
             try:
                 self._put.send_nowait(command)
             except trio.WouldBlock:
@@ -108,10 +109,10 @@ class CommandOutbox:
             finally:
                 self._going -= len(batch)
             if not is_taken:
-                await trio.sleep(RETRY_S)  # what waits behind them will hardly fare better
+                await trio.sleep(RETRY_S)  # the next batches would most likely fail, too
 
     async def _send(self, batch: Sequence[Command]) -> bool:
-        """Publish what has not expired; answers whether the broker took all of it."""
+        """Publish what has not expired; return whether the broker took all of it."""
         now_us = self._clock.now_us()
         going = [command for command in batch if now_us < command.expires_us]
         # Never after its expiry; the next claim records it.
@@ -119,7 +120,7 @@ class CommandOutbox:
         made = [(command, attempt_now(partial(self._publication, command))) for command in going]
         good = [(command, each) for command, each in made if not isinstance(each, Failed)]
         answers = iter(await publish_each(self._broker, [each for _, each in good]))
-        # One that cannot be written is as one that cannot be published.
+        # One that cannot be encoded is treated like one that cannot be published.
         taken = [each if isinstance(each, Failed) else next(answers) for _, each in made]
         for command, is_taken in zip(going, taken, strict=True):
             if isinstance(is_taken, Failed):
@@ -137,7 +138,8 @@ class CommandOutbox:
         return all(taken)
 
     async def _note_forever(self) -> None:
-        """Note the outcomes, each time of all commands published during the last note."""
+        """Note outcomes for ever; each note covers all commands published during the previous
+        one."""
         while True:
             await self._noted.wait()
             await until_available(self._note_some, Pauses(RETRY_S), self._waits)
@@ -165,7 +167,8 @@ class CommandOutbox:
         log.warning("commands are noted later", count=len(self._sent), error=in_words(error))
 
     async def _put_aside(self, command: Command, error: Exception) -> None:
-        """It is tried again after its pause, until it expires; others of its device go on."""
+        """It is tried again after its pause, until it expires; other commands of its device
+        continue."""
         next_us = await put_aside(
             self._store, self._clock, COMMANDS, command.id, error, command.user_id
         )
@@ -185,7 +188,7 @@ class CommandOutbox:
     def _publication(self, command: Command) -> Publication:
         topic = commands_topic(command.user_id, command.device_code)
         message = commands.message(command)
-        # It may wait for others to be sent.
+        # Others may wait for it to be sent.
         return Publication(topic, message, is_late=partial(self._is_late, command.expires_us))
 
     def _is_late(self, expires_us: int) -> bool:

@@ -1,10 +1,10 @@
-"""Dead letters of the running service: noted, counted, and tried again.
+"""Dead letters of the running service: noted, counted, and retried.
 
-Work that has a row of its own (a schedule, an occurrence, a command, a delivery) is due again by
-that row; its letter is a record, and goes when it has not been renewed after its time. Work without
-one (a device that cannot be loaded, a user whose listener cannot be served, a row that no list can
-show) is due by its letter.
-Letters of what was deleted meanwhile go within seconds.
+Work with its own row (a schedule, an occurrence, a command, a delivery) becomes due again by that
+row. Its letter is a record, which is deleted if it is not renewed in time. Work without such a row
+(a device that cannot be loaded, a user whose listener cannot be served, a row that no list can
+show) is due by its letter. Letters of objects that were deleted meanwhile are deleted within
+seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,18 +24,18 @@ log = structlog.get_logger("roost.dead_letters")
 
 AGAIN_MAX = 100
 AGAIN_S = 10
-# Who is due by a row of its own has been tried by then, if its job works at all.
+# Work with its own row has been retried by then, if its job runs at all.
 RENEWED_WITHIN_S = 120
 
 
 async def read_row_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:
-    """Try whether that row can be read now."""
+    """Check whether the row can be read now."""
     again = partial(store.read_row_again, letter.subject, letter.user_id or "")
     await _tried(store, clock, letter, await attempt(again))
 
 
 async def expire_again(store: Store, clock: WallClock, letter: DeadLetter) -> None:
-    """Try whether that feed's expired history can be deleted now."""
+    """Check whether the feed's expired history can be deleted now."""
 
     async def again() -> None:
         await store.expire_history(clock.now_us(), int(letter.subject) - 1)
@@ -58,8 +58,8 @@ class DeadLetters:
     """The work of a job.
 
     Args:
-        again: tries one letter of its kind of work again, and settles it: clears it, or puts it
-            aside once more.
+        again: by kind of work, retries one letter and settles it: clears it, or puts it aside once
+            more.
     """
 
     def __init__(
@@ -86,7 +86,8 @@ class DeadLetters:
         return now_us + AGAIN_S * SECOND_US if self.counts else None
 
     async def _forget_gone(self, work: str) -> int:
-        """What was deleted meanwhile; where that cannot be told, letters are tried all the same."""
+        """Delete letters of deleted objects; if that cannot be checked, letters are retried
+        nevertheless."""
         gone = await attempt(partial(self._store.forget_gone_letters, work))
         if not isinstance(gone, Failed):
             return gone

@@ -1,8 +1,7 @@
-"""What happens at its moment: occurrences fire, schedules are planned ahead, commands are tried
-again.
+"""Work that is due at a time: occurrences fire, schedules are planned ahead, commands are retried.
 
-Each is the `work` of a job (`actors.runtime.jobs`): claim in the database what is due, pass it on,
-answer when the next is due.
+Each method is the `work` of a job (`actors.runtime.jobs`): it claims due rows in the database,
+passes them on, and returns when the next row is due.
 """
 
 from collections.abc import Callable
@@ -29,16 +28,16 @@ from protocol.schedule.schedules import (
 )
 from protocol.times import SECOND_US
 
-# Whatever else goes on waits for a portion to be claimed, so many due at once go in small ones, one
-# every few milliseconds. A claim costs a transaction, however much is in it: a machine that cannot
-# keep that pace gets larger ones. What is due by itself waits for nothing.
+# Everything else waits while a portion is claimed, so many due rows are claimed in small portions,
+# one every few milliseconds. A claim costs a transaction, whatever its size, so a machine that
+# cannot keep that pace gets larger ones. A single due row does not wait.
 CLAIMED_PER_S = 2_100
 CLAIM_MIN, CLAIM_MAX = 10, 50
 CLAIM_PACE_S = CLAIM_MIN / CLAIMED_PER_S
-# Commands that are tried again, while occurrences wait for their first try.
+# Retried commands, while occurrences wait for their first try.
 BESIDE_PER_S = CLAIMED_PER_S / 10
 BESIDE_PACE_US = round(CLAIM_MIN / BESIDE_PER_S * SECOND_US)
-# Working out ten due times takes up to some milliseconds each.
+# Computing ten due times takes up to some milliseconds.
 PLAN_MAX = 20
 # After an outage: occurrences that were never planned are recorded as missed this far back.
 BACK_S = 7 * 24 * 3_600
@@ -46,7 +45,7 @@ CATCH_UP = 200
 
 
 class ClaimPacer:
-    """How many to claim at once: as many as make the rate since the last claim, within bounds."""
+    """How many to claim at once: the rate times the time since the last claim, within bounds."""
 
     def __init__(self) -> None:
         self._since_s = float("-inf")
@@ -58,7 +57,7 @@ class ClaimPacer:
         return round(min(max(share, CLAIM_MIN), CLAIM_MAX))
 
     def beside(self) -> int:
-        """Where others go first: few, or none yet."""
+        """How many to claim while others go first: few, or none yet."""
         now_s = trio.current_time()
         if (now_s - self._since_s) * BESIDE_PER_S < CLAIM_MIN:
             return 0
@@ -67,11 +66,11 @@ class ClaimPacer:
 
 
 class Scheduling:
-    """The work of the timer's jobs.
+    """Work of the timer's jobs.
 
     Args:
-        changed: told of commands and occurrences that came to another state.
-        planned: told that there are new occurrences.
+        changed: called with commands and occurrences whose state changed.
+        planned: called when there are new occurrences.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Scheduling:
         self._is_behind = False  # more occurrences are due than were claimed
 
     async def fire(self) -> int | None:
-        """Occurrences whose time has come."""
+        """Fire occurrences that are due."""
         room = min(self._occurrences.take(), self._dispatcher.room)
         now_us = self._clock.now_us()
         if not room:
@@ -104,7 +103,7 @@ class Scheduling:
         return next_us
 
     async def try_commands(self) -> int | None:
-        """Commands whose next try has come, or that expire."""
+        """Retry commands that are due, and expire others."""
         portion = self._commands.beside() if self._is_behind else self._commands.take()
         room = min(portion, self._dispatcher.room)
         now_us = self._clock.now_us()
@@ -115,7 +114,7 @@ class Scheduling:
         return self._take(await self._store.claim_commands(now_us, room))
 
     async def plan(self) -> int | None:
-        """Schedules of which few occurrences are left."""
+        """Plan schedules that have few occurrences left."""
         next_us = await self._store.plan_schedules(self._clock.now_us(), PLAN_MAX, self._plan)
         self._planned()
         return next_us

@@ -1,4 +1,4 @@
-"""The command that a due occurrence sends: built here and nowhere else."""
+"""Builds the command that a due occurrence sends."""
 
 from actors.ports.ids import Ids
 from actors.ports.links import Links
@@ -7,7 +7,7 @@ from protocol.device.commands import Command, again_s
 from protocol.schedule.schedules import Due
 from protocol.times import SECOND_US, format_us
 
-# How long the device may take to fetch what it shall play, beyond the command's own life.
+# How long the device may take to fetch the media, beyond the lifetime of the command.
 FETCH_S = 24 * 3_600
 TTL_MIN_S = 5
 
@@ -20,8 +20,8 @@ class ScheduleMessageBuilder:
         self._links = links
 
     def build(self, due: Due, now_us: int) -> Command:
-        """The command of an occurrence that fires now. It lives as long as the occurrence may be
-        late: a device that hears of it only then does not play it any more."""
+        """The command of an occurrence that fires now. It expires when the occurrence would be too
+        late, so a device that receives it later does not play it."""
         schedule, occurrence = due.schedule, due.occurrence
         assert schedule.media_id is not None
         assert due.media_sha256 is not None
@@ -43,7 +43,7 @@ class ScheduleMessageBuilder:
             device_code=due.device_code,
             type="play_media",
             payload=codec.encode(payload).decode(),
-            # Its moment waits for no other command.
+            # An occurrence never waits for another command of its device.
             parallel=True,
             created_us=now_us,
             expires_us=expires_us,

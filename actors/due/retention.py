@@ -1,4 +1,4 @@
-"""What feeds keep no longer is deleted: portion by portion, from one feed to the next.
+"""Deletes readings beyond their feeds' retention: portion by portion, feed after feed.
 
 retention = Retention(store)
 deleted = await retention.run(now_us)      # hourly
@@ -8,7 +8,7 @@ from actors.ports.store import Store
 
 
 class Retention:
-    """Remembers how far it came: after a failure it goes on there, not at the first feed again."""
+    """Remembers its position: after a failure it continues there, not at the first feed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -16,12 +16,12 @@ class Retention:
         self._is_left = False
 
     async def run(self, now_us: int) -> int:
-        """Until no feed has anything left that it does not keep; answers how many readings went.
+        """Delete until no feed has readings beyond its retention; return how many were deleted.
 
-        Each call to the store is bounded. A feed that has much to lose gets a share in each round.
+        Each call to the store is bounded. A feed with much to delete gets a share in each round.
 
         Raises:
-            Unavailable: the next run goes on where this one stopped.
+            Unavailable: the next run continues where this one stopped.
         """
         deleted = 0
         while True:

@@ -1,7 +1,7 @@
-"""When readings are summed up for charts: soon after they come, and never for long.
+"""When readings are summed up for charts: soon after they arrive, and never for long.
 
-What the store needs for it decides how often: a service with few readings sees them summed up
-within seconds; a busy one spends a twentieth of one connection's time.
+How often depends on how long the store takes: a service with few readings has them summed up within
+seconds; a busy one spends a twentieth of one connection's time.
 """
 
 import trio
@@ -11,13 +11,13 @@ from actors.runtime.clock import WallClock
 from protocol.times import SECOND_US
 
 SOON_S = 2.0
-REST = 20.0  # times as long as it took
-# And never longer: what a turn took may have been waiting, for a place or a database that stood
-# still. With turns of `TURN_S` both bounds say the same.
+REST = 20.0  # times as long as the work took
+# And never longer, because a turn may have waited for a connection or a database that hung. With
+# turns of `TURN_S` both bounds are equal.
 REST_MAX_S = 10.0
 COMMITS_MAX = 1_000
-# A turn takes on half as much when it took longer or failed, twice as much when it took a quarter:
-# so it ends within the store's deadline whatever is in those commits.
+# The next turn is half as large when a turn took longer or failed, and twice as large when it took
+# less than a quarter. So it ends within the store's deadline, whatever those commits contain.
 TURN_S = REST_MAX_S / REST
 BUSY_S = 10.0
 
@@ -33,7 +33,7 @@ class Rollups:
         self._not_before_s = float("-inf")
 
     def wanted_us(self) -> int:
-        """When it should be done, after readings were committed just now."""
+        """When the next run should be, after readings were committed just now."""
         rest_s = self._not_before_s - trio.current_time()
         return self._clock.now_us() + round(max(SOON_S, rest_s) * SECOND_US)
 
@@ -44,7 +44,7 @@ class Rollups:
         ended_s = trio.current_time()
         self._ended(commits, ended_s - began_s)
         self._not_before_s = ended_s + min(REST_MAX_S, REST * (ended_s - began_s))
-        if left is None:  # another process does
+        if left is None:  # another process is summing up
             return self._clock.now_us() + round(BUSY_S * SECOND_US)
         return self.wanted_us() if left else None
 

@@ -1,5 +1,5 @@
-"""Due work on one timer: jobs, commands that go out, deliveries to webhooks; and what else of the
-service waits for a moment."""
+"""Due work on one timer: jobs, sending commands, deliveries to webhooks, and other timed calls of
+the service."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
@@ -25,13 +25,13 @@ from protocol.events import CommandChanged, Event, OccurrenceChanged
 
 log = structlog.get_logger("roost.scheduler")
 
-# Of other jobs: what comes meanwhile is done together.
+# Of other jobs: work that becomes due within this time is done together.
 PACE_S = 0.02
 RING_AGAIN_S = 1.0
-# A job that fails looks again so soon, and so late after many failures.
+# A job that fails runs again after the first pause, and after many failures after the second.
 RETRY_S, RETRY_MAX_S = 1.0, 60.0
 NEVER_S = float("inf")
-# Jobs whose work leaves the service: what they claimed comes again unless it is noted as sent.
+# Jobs whose work leaves the service: a claimed row is claimed again unless it is noted as sent.
 CLAIMS = ("occurrences", "commands", "webhooks")
 RENEWAL: Key = ("renewal", "")
 RENEW_AFTER_S = 1.0
@@ -40,15 +40,15 @@ Work = Callable[[], Awaitable[int | None]]
 
 
 class Scheduler:
-    """The timer and what hangs on it.
+    """The timer and everything that uses it.
 
     Args:
-        tell: tells a user's dashboards.
-        renew: has all dashboards look again.
-        leads: whether this process leads: only then it claims anything, because only its own
-            dashboards hear what became of it.
-        look_again_s: how often jobs look by themselves; another process may have died.
-        again: how dead letters are tried again whose work has no row of its own.
+        tell: sends an event to a user's dashboards.
+        renew: makes all dashboards read their data again.
+        leads: whether this process leads. Only the leader claims, because only its dashboards are
+            told the results.
+        look_again_s: how often jobs look by themselves, because another process may have died.
+        again: how to retry dead letters whose work has no row of its own.
     """
 
     def __init__(
@@ -107,8 +107,9 @@ class Scheduler:
         return work_if_it_leads
 
     def _claim(self, work: Work) -> Work:
-        """A claim that failed may have been done, its answer lost: when the store answers again,
-        what it would have woken looks by itself, and dashboards look at what it would have told."""
+        """A claim that failed may have been committed, with its answer lost. When the store answers
+        again, the jobs that it would have woken look by themselves, and dashboards read their data
+        again."""
         is_unsure = False
 
         async def claim() -> int | None:
@@ -119,7 +120,7 @@ class Scheduler:
             if was_unsure:
                 self.wake("commands")
                 self.wake("webhooks")
-                self.timer.after(RENEWAL, RENEW_AFTER_S)  # once for all that failed
+                self.timer.after(RENEWAL, RENEW_AFTER_S)  # once for all claims that failed
             return next_us
 
         return claim
@@ -128,7 +129,8 @@ class Scheduler:
         """Run all of it in the service's nursery.
 
         Args:
-            rings: who else is on the timer, by the first part of its keys; gets the second part.
+            rings: other users of the timer, by the first part of their keys; each is called with
+                the second part.
         """
         self._rings = rings
         supervisor.health.include(self.degraded)
@@ -140,23 +142,23 @@ class Scheduler:
             supervisor.run_essential(name, job.run, pause_first_s=RETRY_S, pause_max_s=RETRY_MAX_S)
 
     def degraded(self) -> dict[str, str]:
-        """Jobs that wait for a server, and what was put aside."""
+        """Jobs that wait for a server, and dead letters."""
         waiting = {f"job {job.name}": job.waits_for for job in self.jobs.values() if job.waits_for}
         return waiting | self.dead_letters.degraded()
 
     def take_over(self) -> None:
-        """This process leads from now on: due work is its own."""
+        """This process leads from now on: it does the due work."""
         for job in self.jobs.values():
             job.wake()
 
     def close(self) -> None:
-        """Claim nothing any more: what was claimed is brought to its end."""
+        """Claim nothing any more. What was claimed is finished."""
         for name in CLAIMS:
             self.jobs[name].close()
 
     @property
     def in_flight(self) -> int:
-        """How many commands, deliveries and claims are on their way, or not noted yet."""
+        """How many commands, deliveries and claims are in flight, or not noted yet."""
         claims = sum(self.jobs[name].is_working for name in CLAIMS)
         return claims + self.command_outbox.in_flight + self.webhook_sender.in_flight
 
@@ -165,17 +167,17 @@ class Scheduler:
         self.jobs[name].wake()
 
     def due(self, name: str, at_us: int) -> None:
-        """There will be due work of this kind."""
+        """There will be due work of this kind at this time."""
         self.jobs[name].due(at_us)
 
     def nudge(self, device_num: int) -> None:
-        """This device came online: what it has not answered is sent again."""
+        """This device came online: the commands that it has not answered are sent again."""
         self._woken[device_num] = None
         self.wake("nudges")
 
     def changed(self, progress: Progress) -> None:
-        """Commands and occurrences came to another state: dashboards hear of it, and what waited
-        behind a command of its device goes on."""
+        """Commands and occurrences changed their state: tell dashboards, and continue with commands
+        that waited for one of these."""
         for command in progress.commands:
             self._tell(command.user_id, CommandChanged(command))
         for occurrence in progress.occurrences:
@@ -195,11 +197,11 @@ class Scheduler:
         return None
 
     def _ring(self, key: Key) -> None:
-        """A moment has come. Where that fails it comes again, and the others come all the same."""
+        """A due time has come. If its call fails, it is repeated, and all others are still made."""
         done = attempt_now(partial(self._ring_for, key))
         if isinstance(done, Failed):
             log.warning(
-                "moment comes again", key=key, error=in_words(done.error), exc_info=done.error
+                "timer call repeated", key=key, error=in_words(done.error), exc_info=done.error
             )
             self.timer.after(key, RING_AGAIN_S)
 

@@ -1,5 +1,4 @@
-"""Housekeeping of every hour, each part by itself: what fails is tried again with growing pauses,
-whatever it failed with."""
+"""Hourly housekeeping, each part by itself: a part that fails is retried with growing pauses."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -25,8 +24,8 @@ def keep_tidy(
     media: library.Library,
     refusals: RefusalLimits,
 ) -> None:
-    """Rows that are needed no more, readings beyond their feeds' retention, more refusals than are
-    kept of a user, contents of media that nobody has: now, and every hour."""
+    """Delete rows that are no longer needed, readings beyond their feeds' retention, refusals
+    beyond a user's limit, and contents of media that nobody has: now, and every hour."""
     retention = Retention(store)
 
     async def expire() -> None:

@@ -1,8 +1,8 @@
-"""Deliveries to webhooks: claimed ones are signed and posted, and it is noted what came of it.
+"""Deliveries to webhooks: claimed ones are signed and posted, and the outcome is noted.
 
-The database is the outbox: what is in here was claimed there, and comes up again by itself when
-this process dies. So a receiver may get an event twice, and knows it by its id; never loses it.
-A receiver that hangs holds a few of our senders for seconds, and nobody else.
+The database is the outbox. Every delivery here was claimed there, and becomes due again by itself
+when this process dies. So a receiver may get an event twice, and recognises it by its id; no event
+is lost. A receiver that hangs uses a few of the senders for seconds, and delays nobody else.
 """
 
 from collections import Counter
@@ -27,9 +27,9 @@ from protocol.webhook.signing import signed_headers
 log = structlog.get_logger("roost.webhooks")
 
 SENDERS = 32
-EACH_MAX = 4  # of one webhook at once
+EACH_MAX = 4  # per webhook at once
 RETRY_S = 1.0
-# By then the lease of a claim is over: who claims it next tells what comes of it.
+# By then the lease of the claim has run out: the next process that claims it notes the outcome.
 NOTE_WITHIN_S = 15.0
 
 
@@ -37,7 +37,7 @@ class WebhookSender:
     """Usage: `nursery.start_soon(sender.run)`; `deliver` is the work of a job.
 
     Args:
-        freed: told whenever a sender is free again.
+        freed: called whenever a sender is free again.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class WebhookSender:
 
     @property
     def in_flight(self) -> int:
-        """Deliveries that were claimed, and of which it is not noted what became of them."""
+        """Claimed deliveries whose outcome is not noted yet."""
         return self._running.total()
 
     @property
     def sending(self) -> Counter[int]:
-        """How many senders each webhook has at the moment."""
+        """How many senders each webhook uses at the moment."""
         return self._running
 
     async def deliver(self) -> int | None:
-        """Claim what is due, as much as there are senders free."""
+        """Claim due deliveries, as many as senders are free."""
         room = SENDERS - self._running.total()
         if not room:
             return None  # `freed` will wake the job
@@ -93,9 +93,10 @@ class WebhookSender:
                 self._freed()
 
     async def _send(self, claim: ClaimedDelivery) -> None:
-        """Try it and note what came of it; whatever fails, fails for this delivery alone.
+        """Send it and note the outcome. A failure concerns this delivery alone.
 
-        What cannot be noted comes again when the lease of its claim is over.
+        If the outcome cannot be noted, the delivery becomes due again when the lease of its claim
+        runs out.
         """
         outcome = await attempt(partial(self._post, claim))
         if isinstance(outcome, Failed):
