@@ -1,7 +1,7 @@
-"""The user actor: one per user with somebody watching; brings events to that user's dashboards.
+"""The user actor: one per user with an open dashboard; sends events to that user's dashboards.
 
 A dashboard subscribes first. Then the database is read, and newer states that living actors sent
-meanwhile are laid over it, by each device's `version`. So nothing falls between snapshot and
+meanwhile replace the read ones, by each device's `version`. So nothing is lost between snapshot and
 stream, and nothing older follows something newer.
 """
 
@@ -31,20 +31,20 @@ from protocol.messages import (
 )
 from protocol.records import Device
 
-# Commands and occurrences whose version is remembered: those of the last minutes.
+# Commands and occurrences whose version is remembered: about those of the last minutes.
 VERSIONS_MAX = 10_000
 
 
 class UserActor:
-    """Keeps outboxes, the newest state of each device, and how far each feed has come."""
+    """Keeps outboxes, the newest state of each device, and the newest time of each feed."""
 
     def __init__(self) -> None:
         self._outboxes: dict[int, Outbox] = {}
         self._newest: dict[str, Device] = {}
         self._removed: set[str] = set()
         self._feed_us: dict[str, int] = {}
-        # By an event's key, last changed last. Finding the first of a dict would pass all that were
-        # deleted before it.
+        # By an event's key, the last changed last. An `OrderedDict`, because finding the first key
+        # of a dict would pass all that were deleted before it.
         self._versions: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def step(self, message: UserMessage, now_us: int) -> list[UserEffect]:
@@ -82,7 +82,7 @@ class UserActor:
                 assert_never(message)
 
     def set_aside(self, message: UserMessage, error: str) -> list[UserEffect]:
-        """An event that cannot be shown is missed; the next of its kind makes up for it."""
+        """An event that cannot be shown is skipped; the next one with its key replaces it."""
         return []
 
     def _is_new(self, event: Event) -> bool:
@@ -112,7 +112,8 @@ class UserActor:
                 return True
 
     def _is_next(self, key: tuple[str, str], version: int) -> bool:
-        """Events of transactions may arrive in another order than these were committed in."""
+        """Events of transactions may arrive in another order than the transactions were
+        committed."""
         known = self._versions.get(key, version)
         self._versions[key] = max(known, version)
         self._versions.move_to_end(key)

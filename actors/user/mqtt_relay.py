@@ -1,13 +1,14 @@
-"""What was taken is published again for whoever listens over MQTT (`protocol.device.listeners`).
+"""Publishes accepted readings and device states for MQTT listeners (`protocol.device.listeners`).
 
-A reading goes out at QoS 0 at the moment in which dashboards get it; a user without a listener
-costs one look-up. States of devices, and documents of Home Assistant, are retained, so that a
-listener that comes later has them; only the process that leads publishes them.
+A reading is published with QoS 0 when dashboards get it; for a user without a listener it costs one
+look-up. States of devices, and documents for Home Assistant, are retained, so that a listener that
+connects later has them. Only the leader publishes them.
 
-When this process begins to lead, or the broker comes back, everything retained is republished. To a
-listener that has just logged in, what was published meanwhile is repeated: NATS delivers a retained
-message before it can be found, so what comes while a client subscribes may reach it neither way.
-What is republished is repeated, too: a listener may have logged in just before.
+When this process becomes leader, or the broker is back, everything retained is republished. For a
+listener that has just logged in, recent publications are repeated: NATS delivers a retained message
+before a SUBSCRIBE can find it, so a message that is published while a client subscribes may not
+reach it at all. This also holds for republished messages, because a listener may have logged in
+just before.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -32,10 +33,10 @@ from protocol.events import DeviceChanged, Event, FeedValue
 
 log = structlog.get_logger("roost.mqtt_relay")
 
-# Users to be looked at; of more, all who listen are.
+# Users to be looked at; beyond it, all users with a listener are.
 DIRTY_MAX = 10_000
-# A client subscribes within this time of its login; what was published shortly before that may not
-# be found yet.
+# A client subscribes within this time after its login. A message that was published shortly before
+# may not be found by a SUBSCRIBE yet.
 SUBSCRIBES_WITHIN_S = 2.0
 FOUND_WITHIN_S = 1.0
 
@@ -44,12 +45,12 @@ class MqttRelay:
     """Usage: `nursery.start_soon(relay.run)`; then `relay.tell(user_id, code, event)`.
 
     Args:
-        version: ours, for the documents of Home Assistant.
+        version: of Roost, for the documents for Home Assistant.
         leads: whether this process leads, as far as it knows.
-        may_serve: whether it surely does: its lease runs. Else another one may have published newer
-            states, which stay; what is not published meanwhile, `republish` makes up for.
+        may_serve: whether it certainly leads: its lease runs. Otherwise another process may have
+            published newer states, which must stay; `republish` publishes later what was skipped.
         wait_may_serve: waits until it does.
-        written: waits until the store has what this process gave to it.
+        written: waits until the store has everything that this process submitted.
     """
 
     def __init__(
@@ -78,10 +79,10 @@ class MqttRelay:
         self._listeners: dict[str, Listener] = {}
         self._dirty: dict[str, None] = {}  # users to look at
         self._aside: dict[str, None] = {}  # users with a dead letter
-        self._refused: dict[str, Exception] = {}  # users for whom something was not taken
+        self._refused: dict[str, Exception] = {}  # users for whom the broker refused something
         self._bell = trio.Event()
         self._is_all_dirty = True
-        self._late: dict[str, None] = {}  # users of whom the leader has to republish all
+        self._late: dict[str, None] = {}  # users for whom the leader has to republish everything
         self._is_late = trio.Event()
         self._arrivals: dict[str, float] = {}
         self._arrived = trio.Event()
@@ -91,7 +92,7 @@ class MqttRelay:
         return self.readings + self._retained.published
 
     def tell(self, user_id: str, code: str, event: Event) -> None:
-        """Something of a device changed. Never blocks."""
+        """A device has changed. Never blocks."""
         if user_id not in self._listeners or not self._leads():
             return
         if isinstance(event, FeedValue):
@@ -105,8 +106,9 @@ class MqttRelay:
             self._republisher.publish_state(event.device)
 
     def changed(self, user_id: str) -> None:
-        """A user, their listener, or what they have has changed: in this process, or in another and
-        the store notified us. It notifies whoever leads together with the change."""
+        """A user, their listener, or their objects have changed: in this process, or in another
+        one, and the store notified us. The store notifies the leader in the transaction of the
+        change."""
         if self._leads():
             self._look_at(user_id)
 
@@ -118,17 +120,16 @@ class MqttRelay:
             self._bell.set()
 
     def overwritten(self, user_id: str) -> None:
-        """The store notified us: a process that led before has published something of this user
-        late."""
+        """The store notified us: an earlier leader has published something for this user late."""
         if self._leads():
             self._retained.distrust(user_id)
             self._look_at(user_id)
 
     def device_deleted(self, user_id: str, code: str) -> None:
-        """Nothing of it is retained."""
+        """Clear everything that is retained for the device."""
         if self._is_all_dirty or user_id in self._listeners:
             self._republisher.clear(user_id, code)
-        self.changed(user_id)  # it may have been read just before
+        self.changed(user_id)  # the old list of devices may have been read just before
 
     def arrived(self, user_id: str) -> None:
         """A listener of this user has logged in, and will subscribe."""
@@ -136,12 +137,12 @@ class MqttRelay:
         self._arrived.set()
 
     def republish(self) -> None:
-        """This process leads from now on, or the broker is back: everything goes out again."""
+        """This process leads from now on, or the broker is back: publish everything again."""
         self._is_all_dirty = True
         self._bell.set()
 
     async def run(self) -> None:
-        """Know the listeners, and publish for each what is retained, for ever."""
+        """Know the listeners, and keep retained what each should find, for ever."""
         self.republish()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._retained.run)
@@ -150,7 +151,7 @@ class MqttRelay:
             nursery.start_soon(self._report_late_forever)
 
     def _note_late(self, user_id: str) -> None:
-        """Only the leader publishes for this user, and has to look again."""
+        """Only the leader publishes for this user, and has to check it again."""
         self._late[user_id] = None
         self._is_late.set()
 
@@ -159,7 +160,8 @@ class MqttRelay:
         self._bell.set()
 
     async def _report_late_forever(self) -> None:
-        """Have the leader republish what this process may have overwritten with something older."""
+        """Tell the leader to republish what this process may have overwritten with something
+        older."""
         while True:
             await self._is_late.wait()
             await until_available(self._report_late, Pauses(RETRY_S), _waits)
@@ -168,7 +170,7 @@ class MqttRelay:
         self._is_late = trio.Event()
         while self._late:
             user_id = next(iter(self._late))
-            del self._late[user_id]  # what comes late from here on is reported once more
+            del self._late[user_id]  # a late message from here on is reported once more
             try:
                 await self._store.say_again(user_id)
             except Unavailable:
@@ -227,10 +229,10 @@ class MqttRelay:
         self._look_at(letter.subject)
 
     async def _begin(self) -> None:
-        self._is_all_dirty = False  # what changes from here on is looked at once more
+        self._is_all_dirty = False  # a change from here on is looked at once more
         self._dirty.clear()
         try:
-            # A commit that another leader began may still be done, without any notification.
+            # Another leader's commit may still end, without any notification.
             await self._store.session_memory("")
             known = await self._store.listeners()
         except Unavailable:
@@ -243,27 +245,27 @@ class MqttRelay:
         self._welcome_early(self._listeners)
 
     def _welcome_early(self, user_ids: Iterable[str]) -> None:
-        """Whoever logged in shortly before this process led may be subscribing while everything is
-        republished, and another process, or none, has noted the login."""
+        """A listener that logged in shortly before this process became leader may be subscribing
+        while everything is republished. Another process, or none, has noted its login."""
         for user_id in user_ids:
             self.arrived(user_id)
 
     async def _look(self, user_id: str) -> None:
-        """Bring what is retained for this user to what the store has."""
+        """Make what is retained for this user equal to what the store has."""
         try:
             listener = await self._store.listener(user_id)
             if listener is None:
                 await self._forget(user_id)
                 return
             self._listeners[user_id] = listener
-            await self._written()  # what changed before we knew of the listener
+            await self._written()  # what changed before the listener was known
             await self._republisher.publish_all(listener)
         except Unavailable:
             self._look_at(user_id)
             raise
 
     async def _forget(self, user_id: str) -> None:
-        """This user has no listener any more, so nothing is retained."""
+        """This user has no listener any more, so nothing stays retained."""
         if user_id in self._listeners:
             await self._republisher.clear_all(user_id)
         self._listeners.pop(user_id, None)

@@ -1,7 +1,7 @@
 """The queue of one dashboard: filtered, bounded, coalescing.
 
-A client that reads fast gets every step. One that reads slowly gets the latest state per device and
-feed, and when even that is too much, a new `device_list`. It never slows anyone else.
+A client that reads fast gets every event. One that reads slowly gets the latest state per device
+and feed, and if that is still too much, a new `device_list`. It never slows down others.
 """
 
 from collections.abc import Iterable
@@ -27,13 +27,13 @@ from protocol.events import (
 )
 from protocol.records import Device
 
-# Two seconds of a lively household at a slow client; 4,096 events of about 300 bytes are 1.2 MB.
+# Two seconds of a busy household with a slow client; 4,096 events of about 300 bytes are 1.2 MB.
 EVENTS_MAX = 4_096
 TAKE_MAX = 512
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """What a client subscribed to. None means all."""
+    """What a client subscribed to. None means everything."""
 
     channels: frozenset[str] = frozenset(CHANNELS)
     device_ids: frozenset[str] | None = None
@@ -69,22 +69,22 @@ ASKED_AGAIN = (AlarmChanged, CommandChanged, ScheduleChanged, OccurrenceChanged)
 
 
 class Outbox:
-    """One dashboard's events. The user actor offers, the socket's task takes.
+    """One dashboard's events. The user actor offers them, the socket's task takes them.
 
-    Until it is opened with a snapshot it holds what is offered, so that nothing falls between the
-    snapshot and the stream.
+    Until it is opened with a snapshot it holds events, so that nothing is lost between the snapshot
+    and the stream.
 
     Attributes:
-        first_s: when the first event of those that were taken last was told (Trio's clock).
+        first_s: when the first of the events taken last was sent to it (Trio's clock).
     """
 
     def __init__(self) -> None:
         self.filter = Filter()
-        self.has_lost = False  # something was dropped that no later event makes up for
+        self.has_lost = False  # an event was dropped that no later event replaces
         self.first_s = 0.0
-        self._since_s = 0.0  # when the first of those that wait was told
+        self._since_s = 0.0  # when the first waiting event was sent to it
         self._lane: Lane[Event] = Lane(EVENTS_MAX, Overflow.COALESCE, key=lambda e: e.key)
-        # Beside the lane, because nothing may push it out: a client sees its list first.
+        # Separate from the lane, because nothing may push it out: a client gets its list first.
         self._list: DeviceList | None = None
         # Devices beyond the list, by id, and whether more of them come. They go out behind what
         # waits in the lane, so nothing older follows something newer.
@@ -106,7 +106,7 @@ class Outbox:
         shed = self._lane.shed
         self._lane.put(event)
         if self._opened:
-            if self._lane.shed > shed:  # nothing more goes out before the next list
+            if self._lane.shed > shed:  # nothing more is sent before the next list
                 self._opened, self.has_lost = False, True
             self._wake()
 
@@ -148,8 +148,8 @@ class Outbox:
     def hold(self) -> None:
         """Hold events until the next `open`.
 
-        When clients have the list they ask again for all but devices and values. What was offered
-        before is committed by then (`Users`), so behind the list it would be old.
+        When clients get the list they request everything again except devices and values. Events
+        offered before are committed by then (`Users`), so after the list they would be outdated.
         """
         self._opened, self.has_lost, self._list = False, False, None
         self._drop_rest()
@@ -158,9 +158,9 @@ class Outbox:
                 self._lane.put(event)
 
     def forget(self) -> None:
-        """Drop what waits; a new list is to follow.
+        """Drop waiting events; a new list will follow.
 
-        Staleness of live data stays: it is no state that was judged.
+        Staleness of live data stays, because it does not come from the store.
         """
         if self._list is not None:
             self._opened, self._list = False, None
@@ -174,18 +174,18 @@ class Outbox:
         self._is_filling = False
 
     def close(self) -> None:
-        """The user actor has ended for good; the client shall connect again."""
+        """The user actor has ended for good; the client must connect again."""
         self._closed = True
         self._wake()
 
     async def take(self) -> list[Event]:
-        """Wait for events and take up to 512, oldest first; none where something `has_lost`.
+        """Wait for events and take up to 512, oldest first; none if something `has_lost`.
 
         Raises:
             trio.EndOfChannel: the outbox was closed.
         """
         if self._has_something:
-            await trio.lowlevel.checkpoint()  # others have a turn, and it may be gone then
+            await trio.lowlevel.checkpoint()  # other tasks run, and the event may be gone then
         while not self._has_something:
             if self._closed:
                 raise trio.EndOfChannel
@@ -214,7 +214,7 @@ class Outbox:
 
 
 def is_newer(device: Device, known: Device) -> bool:
-    """Whether this is new: a newer state, or other settings with the same one."""
+    """Whether this is new: a newer state, or the same state with other settings."""
     if device.state.version != known.state.version:
         return device.state.version > known.state.version
     return device != known

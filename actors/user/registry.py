@@ -1,4 +1,4 @@
-"""Where user actors are found: one while somebody of that user watches, none otherwise."""
+"""Finds user actors: there is one while the user has an open dashboard, none otherwise."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
@@ -28,9 +28,9 @@ from protocol.messages import (
 
 log = structlog.get_logger("roost.users")
 
-# Events of one user between two turns of its actor; beyond that the newest of each device and feed.
+# Events of one user between two turns of its actor; beyond it the newest of each device and feed.
 EVENTS_MAX = 16_384
-# Dashboards of one user, coming and going; a wait for room is a wait of the one who connects.
+# Dashboards of one user that connect or disconnect; a connecting one waits for room itself.
 CONTROL_MAX = 256
 # Each costs two tasks, a socket and up to 1.2 MB of waiting events.
 DASHBOARDS_MAX = 100
@@ -40,10 +40,10 @@ class Users:
     """The living user actors.
 
     Args:
-        written: waits until what was given to the writer before is in the store.
+        written: waits until everything submitted to the writer before is in the store.
 
     Attributes:
-        delays: of events, from the moment in which they were told until a socket took them (s).
+        delays: of events, from when they were sent here until a socket took them (s).
     """
 
     def __init__(
@@ -65,23 +65,24 @@ class Users:
         self._on_step = on_step
         self._cells: dict[str, Cell[UserMessage, UserEffect]] = {}
         self._watching: dict[str, list[Outbox]] = {}
-        self._lossy: set[str] = set()  # whose actor has lost events, until snapshots are read again
+        # Users whose actor has lost events, until snapshots are read again.
+        self._lossy: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._cells)
 
     @property
     def cells(self) -> Collection[Cell[UserMessage, UserEffect]]:
-        """The living ones."""
+        """The cells of living actors."""
         return self._cells.values()
 
     @property
     def outboxes(self) -> list[Outbox]:
-        """Those of all open dashboards."""
+        """The outboxes of all open dashboards."""
         return [box for boxes in self._watching.values() for box in boxes]
 
     def tell(self, user_id: str, event: Event) -> None:
-        """To the user's dashboards, if there are any. Never blocks."""
+        """Send an event to the user's dashboards, if there are any. Never blocks."""
         cell = self._cells.get(user_id)
         if cell is None:
             return
@@ -89,7 +90,7 @@ class Users:
         shed = lane.shed
         cell.mailbox.put_nowait(Happened(event=event, at_s=trio.current_time()))
         if lane.shed > shed and user_id not in self._lossy:
-            self._lossy.add(user_id)  # one new snapshot makes up for all that is lost before it
+            self._lossy.add(user_id)  # one new snapshot covers everything that is lost before it
             self.renew(user_id)
 
     def tell_all(self, event: Event) -> None:
@@ -102,13 +103,13 @@ class Users:
             self._ask(user_id, Renewed())
 
     def renew_all(self) -> None:
-        """What dashboards show may never have been stored: all begin again with a snapshot."""
+        """Dashboards may show what was never stored: all begin again with a snapshot."""
         for user_id in self._cells:
             self.renew(user_id)
 
     def give_up(self) -> None:
-        """Another process has led: what was judged here before may never be stored, and is not sent
-        any more. `renew_all` is to follow."""
+        """Another process has led: what was judged here may never be stored, and is not sent any
+        more. `renew_all` must follow."""
         for user_id, cell in self._cells.items():
             waiting = cell.mailbox.data.take(EVENTS_MAX)
             self._ask(user_id, GivenUp())
@@ -121,17 +122,17 @@ class Users:
             self._cells[user_id].mailbox.put_nowait(message, control=True)
         except trio.WouldBlock:
             for outbox in self._watching[user_id]:
-                outbox.close()  # too many come and go: they shall connect again
+                outbox.close()  # too many connect and disconnect: these must connect again
 
     @asynccontextmanager
     async def watch(self, user_id: str, most: int | None = None) -> AsyncIterator[Outbox]:
-        """An outbox that fills while the block runs, beginning with a `DeviceList`.
+        """An outbox that is filled while the block runs, beginning with a `DeviceList`.
 
         Args:
-            most: dashboards of one user; `DASHBOARDS_MAX` without it.
+            most: how many dashboards one user may have; the default is `DASHBOARDS_MAX`.
 
         Raises:
-            Busy: this user has as many dashboards open as anybody may.
+            Busy: this user has too many open dashboards.
         """
         most = DASHBOARDS_MAX if most is None else most
         if len(self._watching.get(user_id, ())) >= most:
@@ -153,7 +154,7 @@ class Users:
             try:
                 cell.mailbox.put_nowait(Subscribed(outbox=outbox), control=True)
             except trio.WouldBlock:
-                outbox.close()  # too many come and go: this one shall connect again
+                outbox.close()  # too many connect and disconnect: this one must connect again
 
     def _start(self, user_id: str) -> Cell[UserMessage, UserEffect]:
         mailbox = Mailbox[UserMessage](
@@ -215,7 +216,7 @@ class Users:
             try:
                 cell.mailbox.put_nowait(Unsubscribed(outbox=outbox), control=True)
             except trio.WouldBlock:
-                outbox.close()  # the actor keeps offering to a closed box, bounded, until it ends
+                outbox.close()  # the actor may still offer to it: it is bounded
 
 
 def _key(message: UserMessage) -> object:

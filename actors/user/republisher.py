@@ -1,10 +1,10 @@
-"""What is retained for a user's MQTT listener: states of devices, documents of Home Assistant.
+"""What is retained for a user's MQTT listener: device states, documents for Home Assistant.
 
     republisher = Republisher(store, retained, may_serve, version)
     await republisher.publish_all(listener)
-    await republisher.clear_all(user_id)        # the listener is no more
+    await republisher.clear_all(user_id)        # the listener was deleted
 
-It reads a page of devices after the other, and waits while much is on its way to the broker.
+It reads one page of devices after the other, and waits while much is in flight to the broker.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,14 +24,14 @@ log = structlog.get_logger("roost.mqtt_relay")
 
 PAGE = 100
 FEEDS_PAGE = 500
-# So many devices are remembered whose document is not whole: the log tells once of each.
+# Devices with an incomplete document that are remembered: the log names each of them once.
 CUT_MAX = 10_000
 
 
 class Republisher:
     """Args:
-    may_serve: whether this process surely leads. Otherwise it publishes nothing.
-    version: of Roost, for the documents of Home Assistant.
+    may_serve: whether this process certainly leads. Otherwise it publishes nothing.
+    version: of Roost, for the documents for Home Assistant.
     """
 
     def __init__(
@@ -41,18 +41,18 @@ class Republisher:
         self._retained = retained
         self._may_serve = may_serve
         self._version = version
-        self._cut: set[str] = set()  # ids of devices whose documents are not whole
+        self._cut: set[str] = set()  # ids of devices with an incomplete document
 
     def publish_state(self, device: Device) -> None:
         """A device's state changed."""
         self._publish_state(listeners.status_topic(device.user_id, device.code), device)
 
     async def publish_all(self, listener: Listener) -> None:
-        """Publish what the store has and was not published yet, and clear what it has no more.
+        """Publish what the store has and was not published yet, and clear what it no longer has.
 
         Raises:
-            Unavailable: the store is away.
-            Unpublishable: of one device at least; the others are done.
+            Unavailable: the store does not answer.
+            Unpublishable: for at least one device; the others are published.
         """
         left = dict.fromkeys(self._retained.topics(listener.user_id))
         feeds = await self._feeds_of(listener.user_id) if listener.home_assistant else None
@@ -68,11 +68,11 @@ class Republisher:
                     continue
                 for topic in self._publish(device, feeds):
                     left.pop(topic, None)
-                # One document takes a millisecond: others have a turn between two of them.
+                # One document takes a millisecond: other tasks run between two of them.
                 await trio.lowlevel.checkpoint()
                 await self._retained.wait_room()
             after = page[-1].num
-        for topic in left:  # of devices that were deleted, or documents that nobody wants
+        for topic in left:  # of deleted devices, or documents that are switched off
             self._retained.clear(topic)
         if fault is not None:
             raise fault
@@ -87,14 +87,14 @@ class Republisher:
             after = page[-1].num
 
     def clear(self, user_id: str, code: str) -> None:
-        """Retain nothing of this device."""
+        """Clear what is retained for this device."""
         self._retained.clear(listeners.status_topic(user_id, code))
         self._retained.clear(listeners.discovery_topic(user_id, code))
 
     def _publish(self, device: Device, feeds: "FeedsOf | None") -> tuple[str, ...]:
-        """Its state and, with feeds, its document. Returns their topics."""
+        """Publish its state and, with feeds, its document. Returns their topics."""
         status = listeners.status_topic(device.user_id, device.code)
-        # A state that a living actor told of is newer than the stored one, until it is written.
+        # The state of a living actor is newer than the stored one until it is stored.
         if _version(device) >= self._retained.version(status):
             self._publish_state(status, device)
         if feeds is None:
@@ -109,7 +109,7 @@ class Republisher:
         self._retained.publish(topic, listeners.status_payload(device), _version(device))
 
     def _note_cut(self, device: Device, left_out: int) -> None:
-        """Log once of each device whose document is not whole."""
+        """Log each device with an incomplete document once."""
         if not left_out:
             self._cut.discard(device.id)
         elif device.id not in self._cut and len(self._cut) < CUT_MAX:
@@ -127,7 +127,7 @@ class Republisher:
 
 
 class FeedsOf:
-    """A user's feeds that take readings, by the devices that write them."""
+    """A user's enabled feeds, by the devices that write them."""
 
     def __init__(self) -> None:
         self._by_device: dict[str | None, dict[str, Feed]] = {}
@@ -137,7 +137,7 @@ class FeedsOf:
             self._by_device.setdefault(feed.device_id, {})[feed.key] = feed
 
     def of(self, device: Device) -> Iterator[Feed]:
-        """The device's own, then shared ones of other keys."""
+        """The device's own feeds, then shared ones with other keys."""
         own = self._by_device.get(device.id, {})
         yield from own.values()
         for key, feed in self._by_device.get(None, {}).items():

@@ -1,8 +1,8 @@
-"""Retained messages of ours on their way to the broker: the newest of each topic, at QoS 1.
+"""Our retained messages on their way to the broker: the newest of each topic, with QoS 1.
 
-What the broker does not take waits, unless there is newer; what is the last of its topic already
-is not published again.
-Topics belong to users: `live/U/…` (`protocol.device.listeners`).
+A message that the broker did not take waits, unless there is a newer one. A message that equals the
+last one of its topic is not published again. Topics belong to users: `live/U/…`
+(`protocol.device.listeners`).
 """
 
 from collections import deque
@@ -22,23 +22,23 @@ from protocol.device.publishing import fault_of
 log = structlog.get_logger("roost.mqtt_relay")
 
 RETRY_S = 2.0
-# For republishing; changes of devices take what they need.
+# For republishing; changes of devices may exceed it.
 ROOM = 500
 ROOM_BYTES = 4 << 20
-# What was published lately: at most so much, for so long.
+# What was published recently: at most this much, for this long.
 RECENT_MAX = 10_000
 RECENT_BYTES_MAX = 32 << 20
 RECENT_S = 10.0
 
 # Number of the device, version of its state: of two on one topic the higher is newer. A device that
-# is created under the code of a deleted one has a higher number.
+# is created with the code of a deleted one has a higher number.
 Version = tuple[int, int]
 UNKNOWN: Version = (-1, -1)
 NO_DIGEST = -1  # no payload has this hash
 
 
 class Last(msgspec.Struct):
-    """What was published last on a topic, and a digest of its payload."""
+    """What was last published on a topic, and a digest of its payload."""
 
     version: Version
     digest: int
@@ -47,16 +47,17 @@ class Last(msgspec.Struct):
 class Retained:
     """Usage: `nursery.start_soon(retained.run)`; then `retained.publish(topic, payload)`.
 
-    It grows with the topics that are retained, not with what is published on them: a hundred bytes
-    each, and their payloads as long as the broker is away.
+    Memory grows with the number of retained topics, not with the number of publications: a hundred
+    bytes each, and their payloads while the broker does not answer.
 
     Args:
-        may_serve: whether this process surely leads. What waits in one that does not is dropped:
-            the leader publishes it.
-        late: told of users for whom the broker took something after that. It was in flight, perhaps
-            for the minute in which this process stood still, and may be older than what the leader
-            has retained.
-        refused: told of users for whom the broker refuses something for what it is, and why.
+        may_serve: whether this process certainly leads. If it does not, waiting messages are
+            dropped: the leader publishes them.
+        late: called with users for whom the broker took a message after this process had lost the
+            lead. It was in flight, perhaps while this process hung, and may be older than what the
+            leader has published.
+        refused: called with users for whom the broker refuses a message because of its content, and
+            why.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Retained:
         refused: Callable[[str, Exception], None],
     ) -> None:
         self.published = 0
-        self.dropped = 0  # that no broker can be given
+        self.dropped = 0  # messages that no broker takes
         self._broker = broker
         self._may_serve = may_serve
         self._late = late
@@ -81,7 +82,7 @@ class Retained:
         self._queued, self._taken = trio.Event(), trio.Event()
 
     def publish(self, topic: str, payload: bytes, version: Version = (0, 0)) -> None:
-        """Retain it, unless it is what was published last there, or no broker takes it."""
+        """Retain it, unless it equals the last one on its topic, or no broker takes it."""
         if fault_of(topic, payload) is not None:
             self.dropped += 1
             return
@@ -93,7 +94,7 @@ class Retained:
 
     def repeat(self, user_id: str, since_s: float) -> None:
         """Publish again what the broker got for this user since then (`trio.current_time`), or is
-        getting now, as far as it is the newest."""
+        getting now, if it is still the newest."""
         of_user = self._last.get(user_id, {})
         recent = [each for at_s, each in self._recent if at_s >= since_s]
         for each in [*recent, *self._in_flight]:
@@ -104,20 +105,20 @@ class Retained:
 
     @property
     def users(self) -> list[str]:
-        """For whom something is retained."""
+        """Users with retained messages."""
         return list(self._last)
 
     def topics(self, user_id: str) -> list[str]:
-        """On which something is retained for this user."""
+        """Topics with a retained message of this user."""
         return list(self._last.get(user_id, ()))
 
     def version(self, topic: str) -> Version:
-        """Of what was published last."""
+        """The version of the last publication."""
         last = self._last.get(user_of(topic), {}).get(topic)
         return UNKNOWN if last is None else last.version
 
     def clear(self, topic: str) -> None:
-        """Nothing is retained there any more."""
+        """Clear the retained message of this topic."""
         of_user = self._last.get(user_of(topic), {})
         of_user.pop(topic, None)
         if not of_user:
@@ -125,7 +126,8 @@ class Retained:
         self._queue(topic, b"")
 
     def distrust_all(self) -> None:
-        """What the broker has is unknown: everything is published again, also older versions."""
+        """What the broker has is unknown: everything is published again, including older
+        versions."""
         for of_user in self._last.values():
             for last in of_user.values():
                 last.version, last.digest = UNKNOWN, NO_DIGEST
@@ -137,24 +139,24 @@ class Retained:
             last.digest = NO_DIGEST
 
     async def wait_room(self) -> None:
-        """Wait until little is waiting."""
+        """Wait until few messages are waiting."""
         while len(self._waiting) > ROOM or self._waiting_bytes > ROOM_BYTES:
             self._taken = trio.Event()
             await self._taken.wait()
 
     def _queue(self, topic: str, payload: bytes) -> None:
         old = self._waiting.get(topic)
-        self._waiting[topic] = Publication(topic, payload, retain=True)  # in the place of the old
+        self._waiting[topic] = Publication(topic, payload, retain=True)  # it replaces the old one
         self._waiting_bytes += len(payload) - (len(old.payload) if old is not None else 0)
         self._queued.set()
 
     def _keep(self, each: Publication) -> None:
-        """It waits again, unless there is newer."""
+        """It waits again, unless there is a newer one."""
         if each.topic not in self._waiting:
             self._queue(each.topic, each.payload)
 
     def _drop(self, topic: str) -> None:
-        """It waits no longer."""
+        """It no longer waits."""
         each = self._waiting.pop(topic, None)
         if each is not None:
             self._waiting_bytes -= len(each.payload)
@@ -176,7 +178,7 @@ class Retained:
             self._in_flight = batch
             try:
                 good = await publish_each(self._broker, batch)
-            except BaseException:  # what is not known to have arrived still waits
+            except BaseException:  # what may not have arrived waits again
                 for each in batch:
                     self._keep(each)
                 raise
