@@ -1,1 +1,1 @@
-"""The media library: rows and files together, what a file is, links that open without a login."""
+"""The media library: rows and files together, types of files, links that need no login."""

@@ -1,14 +1,14 @@
 """Types whose signature is short, or shared by several types.
 
-Each function takes the beginning of a file and returns its type, or None. puremagic tells none of
-these rightly: it takes the size of an MP4's first box for its brand, every EBML for WebM, every Ogg
-for all that Ogg may hold, and two letters for a bitmap.
+Each function takes the beginning of a file and returns its type, or None. puremagic gets all of
+these wrong: it takes the size of an MP4's first box for its brand, every EBML file for WebM, every
+Ogg file for all types that Ogg may hold, and two letters for a bitmap.
 """
 
 import re
 import struct
 
-# So much of the beginning is looked at.
+# How much of the beginning is looked at.
 TYPE_BYTES = 4096
 
 _BRANDS = {
@@ -22,14 +22,14 @@ _BRANDS = {
 }
 _VIDEO_BRAND = re.compile(rb"iso[m2-9a-c]|mp4[12]|avc1|M4V[ HP]|MSNV|dash|f4v |F4V |mmp4|cmf[cs]")
 _QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-# Of a first box without a brand; larger ones have 64 bits for their size. Four letters of a text,
-# read as a size, are more.
+# For a first box without a brand. Larger boxes have a 64-bit size. Four letters of a text, read as
+# a size, are larger.
 _BOX_BYTES_MAX = 1 << 29
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 
 def iso_media(head: bytes) -> str | None:
-    """ISO/IEC 14496-12: the brands of the first box; old QuickTime has none."""
+    """ISO/IEC 14496-12: by the brands of the first box; old QuickTime has none."""
     if len(head) < 12:
         return None
     size, kind = struct.unpack(">I4s", head[:8])
@@ -42,7 +42,7 @@ def iso_media(head: bytes) -> str | None:
         if brand in _BRANDS:
             return _BRANDS[brand]
     if brands[0] in (b"heic", b"heix", b"mif1", b"msf1", b"crx "):
-        return None  # pictures of kinds that browsers do not show
+        return None  # image types that browsers do not show
     return "video/mp4" if any(_VIDEO_BRAND.fullmatch(brand) for brand in brands) else None
 
 
@@ -64,7 +64,7 @@ def ogg(head: bytes) -> str | None:
 
 
 def bitmap(head: bytes) -> str | None:
-    """Two letters are no signature: the reserved zeros and a header that exists."""
+    """Two letters are no signature: the reserved bytes must be zero, and the header size known."""
     if len(head) < 26 or head[:2] != b"BM" or head[6:10] != bytes(4):
         return None
     return "image/bmp" if int.from_bytes(head[14:18], "little") in _BMP_HEADERS else None

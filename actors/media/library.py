@@ -1,20 +1,20 @@
 """The media library: rows and files together.
 
-A content is on the disk once, however many users have it, and its file goes with the last row.
+A content is on the disk once, however many users have it. Its file is deleted with the last row.
 
-One user may remove the last row while another uploads the same content. Turns decide that race
+One user may remove the last row while another uploads the same content. Turns prevent that race
 (`MediaFiles.turn`, one at a time for each content, in all processes on the directory). In its turn
-an upload puts its file into place *and* adds its row; a removal deletes its row, asks whether a row
-is left, *and* removes the file. So the second sees all that the first did: the upload puts a
-removed file back, or the removal finds the upload's row and leaves the file. A slow call of the
-store for one content holds up no other. For the quota, an upload takes a turn of its user, too.
-Bytes are received and hashed before, without a turn.
+an upload puts its file into place *and* adds its row. A removal deletes its row, checks whether a
+row is left, *and* removes the file. So the second sees everything that the first did: the upload
+puts a removed file back, or the removal finds the upload's row and leaves the file. A slow call of
+the store for one content does not delay others. For the quota, an upload also takes a turn of its
+user. Bytes are received and hashed before, without a turn.
 
-Where a turn ends in the middle (a crash, an answer of the store that was lost) the content stays
-marked as doubtful, on the disk, and is settled later (`settle_all`). Nothing else is ever swept, so
-a directory loses nothing to a wrong database. An upload that was answered with 503 may leave a row
-without its content when somebody deleted the same content meanwhile; sending it again puts the
-content there.
+If a turn ends halfway (a crash, a lost answer of the store), the content stays on the disk and
+marked as doubtful, and is settled later (`settle_all`). No other content is ever deleted by this,
+so a wrong database cannot empty a directory. An upload that was answered with 503 may leave a row
+without its content if somebody deleted the same content meanwhile; uploading it again restores the
+content.
 """
 
 from functools import partial
@@ -32,13 +32,13 @@ from protocol.media.media import Media
 
 log = structlog.get_logger("roost.media")
 
-# The store may still be working on a call whose answer was lost: 20 s for a statement
+# The store may still be working on a call whose answer was lost: up to 20 s for a statement
 # (`connections.py`).
 DOUBT_AGE_S = 120.0
 
 
 class Library:
-    """Uploads and deletions, each whole."""
+    """Uploads and deletions, each done completely or not at all."""
 
     def __init__(self, store: Store, files: MediaFiles, clock: WallClock) -> None:
         self._store = store
@@ -47,11 +47,11 @@ class Library:
         self._trying: set[str] = set()  # names of contents
 
     async def add(self, media: Media, draft: MediaDraft, quota_bytes: int) -> Media:
-        """Keep a sealed draft as media; returns what the user has of this content already, if any.
+        """Keep a sealed draft as media; return the user's media with this content if there is one.
 
         Raises:
             TooLarge: the user's media would exceed the quota (several uploads may arrive at once).
-            Busy, Unavailable: its effect is unknown; it may be done again.
+            Busy, Unavailable: whether it was done is unknown; the caller may try again.
         """
         async with self._files.turn(_of_content(media.sha256), f"user {media.user_id}"):
             check_quota(await self._store.media_used(media.user_id) + media.size, quota_bytes)
@@ -62,7 +62,7 @@ class Library:
             return stored
 
     async def remove(self, media: Media) -> None:
-        """Delete media, and its content where nobody else has it. Raises `Conflict`."""
+        """Delete media, and its content if nobody else has it. Raises `Conflict`."""
         async with self._files.turn(_of_content(media.sha256)):
             await self._files.doubt(media.sha256)
             refused: Conflict | None = None
@@ -78,8 +78,9 @@ class Library:
         """Remove contents that a crash left without a row. One that fails is put aside alone.
 
         Raises:
-            Unavailable: the store is away.
-            Busy: the disk fails; or all of many contents fail, so the cause is none of them.
+            Unavailable: the store does not answer.
+            Busy: the disk fails; or many contents fail and none succeeds, so none of them is the
+                cause.
         """
         settled: list[str] = []
         failed: list[tuple[str, Exception]] = []
@@ -99,8 +100,8 @@ class Library:
             await self._store.clear_dead_letters(MEDIA, settled)
 
     async def settle_again(self, name: str) -> None:
-        """Try a content once more that was put aside, by its sha256 in hexadecimal digits. What
-        cannot be tried now is still due by its dead letter."""
+        """Retry a content that was put aside, by its sha256 in hexadecimal digits. If that is not
+        possible now, its dead letter becomes due again."""
         if name in self._trying:
             return
         self._trying.add(name)

@@ -1,7 +1,8 @@
-"""MP3 and AAC by their frames.
+"""MP3 and AAC, recognised by their frames.
 
-A frame begins with eleven or twelve set bits, which is no signature: puremagic takes two bytes for
-it, and only some of those that occur. A second frame has to stand where the first one ends.
+A frame begins with eleven or twelve set bits, which is no signature: puremagic compares two bytes,
+and knows only some of the values that occur. So a second frame must follow where the first one
+ends.
 """
 
 from collections.abc import Callable
@@ -14,16 +15,16 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 
 
 def mpeg_audio(head: bytes) -> str | None:
-    """The type of a file that begins so. The second frame may be behind the end of `head`.
+    """The type of a file that begins with `head`. The second frame may be beyond its end.
 
-    In front of the frames there may be a tag (ID3v2 §3.1).
+    There may be a tag before the frames (ID3v2 §3.1).
     """
     at = 0
     if head.startswith(b"ID3") and len(head) >= 10 and max(head[6:10]) < 0x80:
         size = (head[6] << 21) | (head[7] << 14) | (head[8] << 7) | head[9]
         at = 10 + size + (10 if head[5] & 0x10 else 0)
         if at + 4 > len(head):
-            return "audio/mpeg"  # a picture of its cover: the frames come behind the head
+            return "audio/mpeg"  # the tag has a picture of the cover: the frames follow later
     kinds: tuple[tuple[str, Callable[[bytes], int | None]], ...] = (
         ("audio/mpeg", _layer_3_bytes),
         ("audio/aac", _adts_bytes),

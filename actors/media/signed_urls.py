@@ -1,10 +1,10 @@
-"""Signed links to the content of media: for clients without a login, such as a device.
+"""Signed links to the content of media, for clients without a login, such as devices.
 
     links = MediaLinks(secret, lambda: "https://roost.example")
     url = links.url(media_id, expires_us)
 
-A link says which media and until when. An HMAC (RFC 2104) proves that it is ours; its key is
-derived from the JWT secret for this purpose alone, so that neither can stand in for the other.
+A link contains the media's id and an expiry. An HMAC (RFC 2104) proves that it is ours. Its key is
+derived from the JWT secret for this purpose only, so that neither can replace the other.
 """
 
 import hmac
@@ -16,7 +16,7 @@ PURPOSE = b"roost: links to media, 1"
 
 
 class MediaLinks:
-    """Makes links and judges them."""
+    """Creates links and verifies them."""
 
     def __init__(self, secret: bytes | str, base_url: Callable[[], str]) -> None:
         secret = secret.encode() if isinstance(secret, str) else secret
@@ -27,7 +27,7 @@ class MediaLinks:
         """A link that works until `expires_us`, cut to a whole second.
 
         Raises:
-            Unavailable: the address that we listen on is not known yet.
+            Unavailable: the address that Roost listens on is not known yet.
         """
         expires = expires_us // SECOND_US
         query = f"expires={expires}&signature={self._signature(media_id, expires)}"

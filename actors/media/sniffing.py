@@ -1,11 +1,11 @@
-"""What bytes are, by themselves: neither a file's name nor its declared type is believed.
+"""What type a file has, from its bytes: neither its name nor its declared type is trusted.
 
     sniffer = Sniffer()
-    sniffer.feed(chunk)         # of every chunk; raises NotTaken as soon as it shows
+    sniffer.feed(chunk)         # each chunk; raises NotTaken as early as possible
     found = sniffer.finish()    # found.content_type, found.width, found.height
 
-puremagic names what has a signature of its own, imagesize measures; what puremagic does not tell
-rightly is told by `containers` and `mpeg_audio`.
+puremagic recognises types with a signature, imagesize measures. `containers` and `mpeg_audio`
+recognise the types that puremagic gets wrong.
 """
 
 import codecs
@@ -21,13 +21,13 @@ from actors.media.mpeg_audio import mpeg_audio
 from protocol.errors import Invalid, NotTaken
 from protocol.media.types import TAKEN, WORDS
 
-# The type is told by TYPE_BYTES; the size of an image may stand behind its colour profile and
+# TYPE_BYTES are enough for the type. The size of an image may come after its colour profile and
 # preview.
 HEAD_BYTES = 256 << 10
 PIXELS_MAX = 2**31 - 1
-READS_MAX = 2000  # some 5 ms; a photograph takes twenty
+READS_MAX = 2000  # about 5 ms; a photograph needs twenty
 
-# Of puremagic's extensions those that it tells rightly. (It calls JPEG 2000 image/jpeg, too.)
+# The extensions that puremagic recognises correctly. (It also calls JPEG 2000 image/jpeg.)
 _TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -40,13 +40,13 @@ _TYPES = {
     ".flac": "audio/flac",
     ".pdf": "application/pdf",
 }
-# Control characters but tab, line feed, form feed and carriage return.
+# Control characters except tab, line feed, form feed and carriage return.
 _CONTROL = bytes({*range(32), 127} - {9, 10, 12, 13})
 _MARKUP = re.compile(rb"\s*<[A-Za-z!?/]")
 
 
 class Sniffed(msgspec.Struct, frozen=True):
-    """A type out of `TAKEN`; pixels of an image, where its head tells them."""
+    """A type of `TAKEN`; the pixels of an image, if its beginning contains them."""
 
     content_type: str
     width: int | None = None
@@ -54,7 +54,7 @@ class Sniffed(msgspec.Struct, frozen=True):
 
 
 class Sniffer:
-    """Looks at a stream of bytes; keeps its first 256 KiB."""
+    """Looks at a stream of bytes, and keeps its first 256 KiB."""
 
     def __init__(self) -> None:
         self._head = bytearray()
@@ -73,7 +73,7 @@ class Sniffer:
             self._read_text(chunk, final=False)
 
     def finish(self) -> Sniffed:
-        """Raises `NotTaken`, and `Invalid` where there was nothing at all."""
+        """Raises `NotTaken`, and `Invalid` if the file is empty."""
         if not self._head:
             raise Invalid({"file": "is empty"})
         rest = b""
@@ -92,7 +92,7 @@ class Sniffer:
         found = binary_type(head)
         if found is None and (_MARKUP.match(head.removeprefix(codecs.BOM_UTF8)) or _is_named(head)):
             raise _not_taken(head)
-        # What is none of these may be text; whether it is, every byte of it has a say in.
+        # Anything else may be text, which only all of its bytes can show.
         self._type = found or "text/plain"
 
     def _read_text(self, chunk: bytes, *, final: bool) -> None:
@@ -105,7 +105,7 @@ class Sniffer:
 
 
 def binary_type(head: bytes) -> str | None:
-    """The type out of `TAKEN` that a file's beginning shows, but for text; None for any other."""
+    """The type of `TAKEN` that the beginning of a file shows, except text; None for any other."""
     for read in (iso_media, matroska, ogg, mpeg_audio, bitmap, _signature):
         found = read(head)
         if found is not None:
@@ -114,9 +114,10 @@ def binary_type(head: bytes) -> str | None:
 
 
 def _signature(head: bytes) -> str | None:
-    """Of the signatures at the very beginning: further on, four letters are a word of a text, too.
+    """The type by a signature at the very beginning: further on, four letters may be a word of a
+    text.
 
-    To RIFF alone puremagic gives the extension of everything that RIFF may hold.
+    For RIFF alone puremagic returns the extensions of everything that RIFF may hold.
     """
     told = [each for each in _matches(head) if head.startswith(each.byte_match)]
     names = [each.extension for each in told if each.byte_match != b"RIFF"]
@@ -124,15 +125,16 @@ def _signature(head: bytes) -> str | None:
 
 
 def _is_named(head: bytes) -> bool:
-    """Whether puremagic knows it, by a signature that no text begins with by chance."""
+    """Whether puremagic recognises it by a signature that no text begins with by chance."""
     sure = [each for each in _matches(head) if each.offset == 0 and len(each.byte_match) >= 5]
     return any(not each.mime_type.startswith("text/") for each in sure if each.mime_type)
 
 
 def _matches(head: bytes) -> list[puremagic.PureMagicWithConfidence]:
-    """What puremagic takes it for, likeliest first."""
+    """The types that puremagic finds, most likely first."""
     try:
-        # The end of a head is not the end of its file: with zeros no signature of an end fits.
+        # The end of the head is not the end of the file: with zeros, no signature of an end
+        # matches.
         found = puremagic.magic_string(head[:TYPE_BYTES] + bytes(256))
     except puremagic.PureError:
         return []
@@ -141,12 +143,13 @@ def _matches(head: bytes) -> list[puremagic.PureMagicWithConfidence]:
 
 def _not_taken(head: bytes) -> NotTaken:
     name = next((each.mime_type for each in _matches(head) if each.mime_type), None)
-    seen = f"this looks like {name}; " if name is not None and name not in TAKEN else ""
-    return NotTaken(f"{seen}what is taken: {WORDS}")
+    is_named = name is not None and name not in TAKEN
+    seen = f"This looks like {name}" if is_named else "This type of file is not supported"
+    return NotTaken(f"{seen}; supported types: {WORDS}")
 
 
 class _Reader(io.BytesIO):
-    """A head that is read so often and no more: rubbish may be made of ten thousands of parts."""
+    """A head with a bounded number of reads: a broken file may have ten thousands of parts."""
 
     reads_left = READS_MAX
 

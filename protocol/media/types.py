@@ -1,6 +1,6 @@
-"""Which types of file are taken, and what people call them."""
+"""The supported types of file, and what people call them."""
 
-# Any other is refused, SVG and HTML too: they carry programs.
+# Any other type is refused, including SVG and HTML, because they may contain scripts.
 TAKEN = {
     "image/jpeg": "JPEG",
     "image/png": "PNG",

@@ -32,7 +32,7 @@ def test_a_type_that_is_taken_is_known_by_its_content(name: str, chunk: int) -> 
 def test_any_other_type_is_refused_with_the_list_of_those_that_are_taken(
     name: str, chunk: int
 ) -> None:
-    with pytest.raises(NotTaken, match=r"what is taken: JPEG, PNG, .* PDF, plain UTF-8 text"):
+    with pytest.raises(NotTaken, match=r"supported types: JPEG, PNG, .* PDF, plain UTF-8 text"):
         sniffed(REFUSED[name], chunk)
 
 
