@@ -1,1 +1,1 @@
-"""PostgreSQL 15 or newer, the only place with asyncpg. Functions here are asyncio-flavored."""
+"""PostgreSQL 15 or newer, the only place that uses asyncpg. Functions here are asyncio-flavored."""

@@ -1,4 +1,4 @@
-"""API keys, and links for a new password."""
+"""API keys, and password reset links."""
 
 from typing import Any
 

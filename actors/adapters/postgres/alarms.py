@@ -1,4 +1,4 @@
-"""Alarms as their devices' actors judge them, and what has a lease or waits at a start."""
+"""Alarms as devices' actors judge them, and the leases and pending alarms to restore at a start."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,8 +24,8 @@ from protocol.times import writable
 
 ALARM, FROM = ALARMS.selected, ALARMS.source
 
-# What an alarm is, its actor says; that a person acknowledged it, it does not know. Another open
-# alarm in its place can only be one of an actor that lived elsewhere: the first stays.
+# The actor decides everything about an alarm, except that a person acknowledged it. If another open
+# alarm has its place, an actor elsewhere raised it: the first one stays.
 _KEEP = """
 INSERT INTO alarms AS a (id, user_id, device_num, feed_num, kind, severity, state, since_at, count,
     raised_at, cleared_at, value, detail)
@@ -49,7 +49,8 @@ ON CONFLICT (id) DO UPDATE SET count = excluded.count, raised_at = excluded.rais
 RETURNING a.id::text, a.state
 """
 
-# By an index of those that wait alone; what is read of them may fail, their numbers do not.
+# By an index of pending alarms only; reading their columns may fail, reading their numbers does
+# not.
 _PENDING_PAGE = "SELECT num FROM alarms WHERE state = 'pending' AND num > $1 ORDER BY num LIMIT $2"
 _PENDING = f"""
 SELECT {ALARM}, d.code, f.alarm_after_s FROM {FROM}
@@ -63,9 +64,11 @@ _Waiting = tuple[tuple[str, str], Alarm, float]
 
 
 async def keep(connection: Any, changes: Sequence[Alarm]) -> bool:
-    """Alarms as they are after a batch: the last word on each counts, ends before beginnings.
+    """Store alarms as they are after a batch. Of each alarm the last state counts, and cleared ones
+    are written before new ones.
 
-    Answers whether webhooks are told of any. What came and went within the batch, they hear twice.
+    Returns whether webhooks get any event. An alarm that was raised and cleared within the batch is
+    two events.
     """
     kept: set[tuple[str, str]] = set()
     last = {change.id: change for change in changes}
@@ -101,7 +104,7 @@ async def keep(connection: Any, changes: Sequence[Alarm]) -> bool:
 
 
 async def open_alarms(connection: Any, device_nums: Sequence[int]) -> dict[int, list[Alarm]]:
-    """Pending and open ones by the number of their device."""
+    """Pending and open alarms by the number of their device."""
     found = await connection.fetch(
         f"SELECT {ALARM} FROM {FROM} WHERE a.device_num = ANY($1) AND a.state <> 'cleared'",
         list(device_nums),
@@ -168,12 +171,12 @@ async def _pending(connection: Any, limit: int, after: int, *, apart: bool) -> W
 
 def _waiting(row: Any) -> _Waiting:
     found = ALARMS.record(row)
-    writable(found.since_us)  # it is reckoned with
+    writable(found.since_us)  # it is used in calculations
     return (row["user_id"], row["code"]), found, row["alarm_after_s"]
 
 
 async def online_devices(connection: Any) -> list[Device]:
-    """A device that nobody can read is put aside: all others have their leases."""
+    """A device whose row cannot be read is put aside; all others get their leases."""
     return await whole_or_apart(connection, _online)
 
 

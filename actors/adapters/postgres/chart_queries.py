@@ -1,9 +1,9 @@
-"""Charts out of the sums of minutes and hours, and out of readings where the sums are behind.
+"""Charts from the sums of minutes and hours, and from readings where the sums are behind.
 
-What is answered equals the readings at every moment. Readings of the last minutes are counted
-themselves, from the first minute on that a commit noted and nobody has summed up yet. Of minutes
-further back that were noted (`rollup_late`), the readings are added and their sums taken away:
-since then readings only came (deletions change sums at once), so least and greatest stay right.
+The answer equals the readings at every moment. Readings are counted themselves from the first
+minute on that a commit noted and that is not summed up yet. For earlier minutes that were noted
+(`rollup_late`), the readings are added and their sums subtracted. Since their sums were computed,
+readings were only added (deletions correct sums at once), so minimum and maximum stay right.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from actors.adapters.postgres.wire.plans import plan_each_time
 from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket
 
 READINGS, MINUTES, HOURS = 0, 1, 2
-# As many late minutes one by one; more of them are gathered into a thousand spans of time.
+# Up to this many late minutes are read one by one; more are grouped into a thousand time spans.
 LATE_MAX = 2_000
 SPANS = 1_000
 
-# $2, $3 and $4 are pieces of time and what each is taken from.
+# $2, $3 and $4 are time spans, and the source of each.
 _PIECES = "unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) AS p (level, since, until)"
 _BUCKETS = (
     f"SELECT at, {COLUMNS} FROM (SELECT date_bin(make_interval(secs => $5), ts, 'epoch') AS at,"
@@ -27,7 +27,7 @@ _BUCKETS = (
 
 
 def _late(whose: str) -> str:
-    """Late minutes between $6 and $7, gathered by $8 of them."""
+    """Late minutes between $6 and $7, grouped by $8 of them."""
     return f"""late AS MATERIALIZED (
     SELECT feed_num, 'epoch'::timestamptz + min(minute) * interval '1 minute' AS since,
         'epoch'::timestamptz + (max(minute) + 1) * interval '1 minute' AS until
@@ -59,7 +59,7 @@ WITH {_late("feed_num = $1")}, parts AS (
 ) {_BUCKETS}
 """
 
-# Where a deletion left a user's sums behind, those of the feeds stand in for them.
+# Where a deletion made a user's sums stale, the sums of the feeds are used instead.
 USER = f"""
 WITH {_late("user_id = $1::text::uuid")}, stale AS MATERIALIZED (
     SELECT since, until FROM user_rollups_stale WHERE user_id = $1::text::uuid
@@ -88,14 +88,15 @@ SELECT (SELECT min(since) FROM rollup_log) AS fresh,
     (SELECT count(*) FROM (SELECT FROM rollup_late WHERE {whose} LIMIT $2) l) AS late
 """
 
-Piece = tuple[int, int, int]  # what it is taken from, since, until
+Piece = tuple[int, int, int]  # source, since, until
 
 
 def pieces_of(start_us: int, end_us: int, fresh_us: int | None, *, by_hours: bool) -> list[Piece]:
-    """A time cut into what comes from sums of hours, from sums of minutes, and from readings.
+    """A time span, cut into parts that come from sums of hours, from sums of minutes, and from
+    readings.
 
     Args:
-        fresh_us: from then on sums of minutes may be behind.
+        fresh_us: from this time on sums of minutes may be behind.
     """
     until_us = end_us if fresh_us is None else min(end_us, fresh_us)
     first, last = _up(start_us, MINUTE_US), until_us // MINUTE_US * MINUTE_US
@@ -145,7 +146,7 @@ async def user_buckets(
 
 
 def _snapshot(connection: Any) -> Any:
-    """What is behind, and the sums and readings, are of one moment."""
+    """What is behind, the sums and the readings must be read at one moment."""
     return connection.transaction(isolation="repeatable_read", readonly=True)
 
 

@@ -1,4 +1,4 @@
-"""Commands whose next try has come: they are claimed, and noted as sent."""
+"""Commands that are due for their next try: they are claimed, and noted as sent."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,16 +25,16 @@ from protocol.dead_letters import COMMANDS
 from protocol.device import commands
 from protocol.device.commands import AGAIN_MAX_S, NEXT_MAX_US, Command
 
-# 0: never sent; as in the index.
+# 0: never sent. The index uses the same expression.
 _TRIED = "least(c.attempts, 1)"
 
 
 def _due(selected: str) -> str:
-    # The few that are taken are found first, by the index alone, and read as they are when they are
-    # locked (see `schedule_claims`). `astray`: their next try is further away than any is put; the
-    # clock was set back. What was put aside holds up no other of its device. What was never sent
-    # goes first, up to four of five: many that nobody answers hold up no new one, and many new ones
-    # hold up no expiry.
+    # The few rows that are taken are found first, by the index alone, and read when they are locked
+    # (see `schedule_claims`). `astray`: their next try is later than any that is ever set, because
+    # the clock was set back. A command that was put aside does not block others of its device.
+    # Commands that were never sent go first, up to four of five. So many unanswered commands do not
+    # delay a new one, and many new ones do not delay an expiry.
     return f"""
 WITH first AS MATERIALIZED (
     SELECT * FROM commands c WHERE {IS_OPEN} AND {_TRIED} = 0 AND c.next_try_at <= $1
@@ -65,9 +65,10 @@ SELECT least(
 """
 
 
-# As `commands.noted_as_sent`, in one statement; locked in the order of their numbers. The state is
-# looked at last: asked for in the table, all open commands would be read from their index.
-# Those that this very note made `sent` before are among the answer: that one may have been lost.
+# Like `commands.noted_as_sent`, in one statement; rows are locked in the order of their numbers.
+# The state is checked last: with a condition on the table, all open commands would be read by their
+# index. The result includes commands that this very note made `sent` before, because that answer
+# may have been lost.
 _SENT = """
 WITH noted AS MATERIALIZED (SELECT c.num, c.id, c.state, c.version, c.sent_at, i.at FROM commands c
     JOIN unnest($1::text[], $2::timestamptz[]) AS i (id, at) ON c.id = i.id::uuid
@@ -87,7 +88,7 @@ _WORK = Work(
     pause_max_s=AGAIN_MAX_S,
 )
 
-# What is to be sent, and what changed.
+# Commands to send, and what changed.
 _Tried = tuple[tuple[Command, ...], Progress]
 
 

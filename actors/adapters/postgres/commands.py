@@ -1,4 +1,4 @@
-"""Commands as they are stored, how they end, and what devices say of them."""
+"""Commands as they are stored, how they end, and devices' answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,16 +16,16 @@ from protocol.device.commands import AGAIN_MAX_S, OPEN, Command
 from protocol.errors import Conflict
 from protocol.records import AckChange
 
-# Of one device: a bound for a device that never answers, and for whoever commands it.
+# Per device: a bound for a device that never answers, and for whoever sends it commands.
 OPEN_MAX = 1_000
 
 COMMAND, FROM = COMMANDS.selected, COMMANDS.source
 IS_OPEN = "c.state IN ('queued', 'sent')"
 
-# A command whose texts cannot be read ends and is answered without them.
+# A command whose texts cannot be read ends, and is returned without them.
 NO_PAYLOAD = COMMANDS.selected_with(payload="'null'")
 _NO_TEXTS = COMMANDS.selected_with(payload="'null'", result="NULL", detail="''")
-# What was put aside and whose pause is not over, as `hold` has it; `{now}` is when.
+# Put aside with a pause that is not over, as `hold` sets it; `{now}` is the current time.
 IS_HELD = (
     "EXISTS (SELECT FROM dead_letters l WHERE l.work = 'commands' AND l.subject = c.id::text"
     f" AND least(l.next_try_at, l.last_at + interval '{AGAIN_MAX_S} seconds') > {{now}})"
@@ -57,14 +57,14 @@ async def insert(connection: Any, new: Sequence[Command]) -> None:
 
 
 async def update(connection: Any, changed: Sequence[Command]) -> None:
-    """Write what became of rows that this transaction has locked."""
+    """Write changed rows, which this transaction has locked."""
     if changed:
         await connection.execute(_UPDATE, *arrays(("num", *_CHANGING), changed))
 
 
 async def add_command(connection: Any, new: Command) -> Command:
     async with connection.transaction():
-        # One after the other for each device: so numbers grow in the order of asking.
+        # One after the other for each device, so that numbers grow in the order of the requests.
         await connection.execute(
             "SELECT FROM devices WHERE num = $1 FOR NO KEY UPDATE", new.device_num
         )
@@ -119,7 +119,7 @@ async def cancel_command(connection: Any, user_id: str, command_id: str, now_us:
 
 
 async def _as_far_as_readable(connection: Any, num: int) -> Any:
-    """The row of a command that is there; without its texts where these cannot be read."""
+    """The row of an existing command; without its texts if these cannot be read."""
     for selected in (COMMAND, NO_PAYLOAD):
         try:
             async with connection.transaction():  # a savepoint
@@ -134,8 +134,8 @@ async def row_of(connection: Any, selected: str, num: int) -> Any:
 
 
 async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Progress:
-    """Write changed commands, and what follows: their occurrences, what waited behind them, and
-    what webhooks are told."""
+    """Write changed commands, and what follows: their occurrences, commands that waited for them,
+    and events for webhooks."""
     await update(connection, changed)
     over = sorted({c.device_num for c in changed if c.state not in OPEN and not c.parallel})
     if over:
@@ -154,10 +154,10 @@ async def settle(connection: Any, changed: Sequence[Command], now_us: int) -> Pr
 async def acknowledge(
     connection: Any, acks: Sequence[AckChange], *, done: bool, apart: bool
 ) -> tuple[Progress, tuple[AckChange, ...]]:
-    """What devices said of commands: what changed, and what is of no command of theirs.
+    """Devices' answers to commands: what changed, and the answers to unknown commands.
 
-    `done`: it was written before, and only its answer was lost. `apart`: their rows are read one
-    after the other, and without their texts where these cannot be read.
+    `done`: it was written before, and only the answer of the database was lost. `apart`: rows are
+    read one after the other, and without their texts if these cannot be read.
     """
     found = await connection.fetch(
         f"SELECT {'c.num' if apart else COMMAND} FROM {FROM} WHERE c.id = ANY($1::text[]::uuid[])"

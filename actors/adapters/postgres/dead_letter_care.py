@@ -1,5 +1,5 @@
-"""Dead letters as they are looked after: shown, tried again, dropped, and forgotten when what they
-are about is gone."""
+"""Operations on dead letters: list, retry and drop them, and forget those of objects that no longer
+exist."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -25,16 +25,16 @@ from protocol.dead_letters import (
 )
 from protocol.rest.listing import LISTS
 
-# Where work with a row of its own is due: table, column, and which rows still are.
+# Where work with its own row is due: table, column, and a condition for rows that still are.
 _ROWS = {
     PLANS: ("media_schedules", "plan_at", "true"),
     OCCURRENCES: ("schedule_occurrences", "held_until", "state = 'pending'"),
     COMMANDS: ("commands", "next_try_at", "state IN ('queued', 'sent')"),
 }
 
-# A webhook that failed is left alone as a whole; and of its deliveries a few are tried at once, so
-# those that were asked for come before what else waits there. The webhook's row is locked first, as
-# by whoever notes a try.
+# A webhook that failed is paused as a whole, and only a few of its deliveries are tried at once. So
+# the requested ones go before the others that wait there. The webhook's row is locked first, in the
+# same order as when a try is noted.
 _RELEASE_WEBHOOKS = """
 UPDATE webhooks w SET paused_at = NULL WHERE w.paused_at IS NOT NULL AND w.num IN (
     SELECT d.webhook_num FROM webhook_deliveries d
@@ -51,8 +51,8 @@ _THE_NUMBER = (
     " THEN split_part(l.subject, '/', 1)::bigint END"
 )
 _ITS_NUMBER = "CASE WHEN l.subject ~ '^[0-9]{1,10}$' THEN l.subject::bigint END"
-# What a letter is about, while that is there and still has to be done. (A subquery for each letter
-# finds it by an index; a join might read the whole table.)
+# The subject of a letter, while it exists and its work is still to be done. (A subquery for each
+# letter finds it by an index; a join might read the whole table.)
 _SUBJECTS = {
     PLANS: f"SELECT true FROM media_schedules r WHERE r.id = {_THE_ID} AND r.plan_at IS NOT NULL",
     OCCURRENCES: "SELECT true FROM schedule_occurrences r"
@@ -79,7 +79,7 @@ _DAMAGED = DEAD_LETTERS.selected_with(
 
 
 async def forget_gone(connection: Any, work: str) -> int:
-    """Those whose subject is not there any more, or has ended."""
+    """Delete letters whose subject no longer exists, or has ended."""
     if work not in _SUBJECTS:
         return 0
     async with connection.transaction():
@@ -92,7 +92,7 @@ async def forget_gone(connection: Any, work: str) -> int:
 
 
 async def listed(connection: Any, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
-    """A page. One whose texts cannot be read is there without them."""
+    """A page. A letter whose texts cannot be read is listed without them."""
     first_us, letter_id = after or (0, "00000000-0000-0000-0000-000000000000")
     keys = await connection.fetch(
         "SELECT id::text FROM dead_letters WHERE (first_at, id) > ($1, $2::text::uuid)"
@@ -158,7 +158,7 @@ async def drop(connection: Any, letter_id: str) -> bool:
         work = await connection.fetchval(
             "DELETE FROM dead_letters WHERE id = $1::text::uuid RETURNING work", letter_id
         )
-        if work == ROLLUPS:  # what it stood for is tried once more, and put aside where that fails
+        if work == ROLLUPS:  # its work is tried once more, and put aside again if it fails
             for table in ("rollup_late", "user_rollups_stale"):
                 await connection.execute(f"UPDATE {table} SET held = false WHERE held")
     return work is not None

@@ -1,4 +1,4 @@
-"""Dead letters: what failed for its content, inside the transaction that found it failing.
+"""Dead letters: work that failed because of its content, noted in the transaction that found it.
 
     try:
         async with connection.transaction():         # a savepoint
@@ -6,8 +6,8 @@
     except asyncpg.DataError as error:
         await put_aside(connection, "rollups", "17/29000000", reason_of(error), now_us=now_us)
 
-`put_aside`, `clear` and `due` are one statement each, and may stand in any transaction that did not
-fail.
+`put_aside`, `clear` and `due` are one statement each, and may run in any transaction that has not
+failed.
 """
 
 from collections.abc import Collection
@@ -32,7 +32,7 @@ from protocol.times import SECOND_US
 
 NO_TEXTS = DEAD_LETTERS.selected_with(reason="''", detail="''")
 
-# As `pause_us` of the attempts that there are then.
+# Like `pause_us` of the new number of attempts.
 _PUT_ASIDE = f"""
 INSERT INTO dead_letters AS l
     (work, subject, user_id, reason, detail, attempts, first_at, last_at, next_try_at)
@@ -58,7 +58,7 @@ async def put_aside(
     user_id: str | None = None,
     detail: str = "",
 ) -> int | None:
-    """Note one more failed attempt; answers when (µs) the next one shall come.
+    """Note one more failed attempt; return when (µs) the next one is due.
 
     None: there is no room, and it is not noted (see `DeadLetterStore.put_aside`).
     """
@@ -85,9 +85,9 @@ async def hold(
     user_id: str | None = None,
     pause_max_s: int = PAUSE_MAX_S,
 ) -> int:
-    """Put a row of its own aside; answers when (µs) it shall be due again.
+    """Put work with its own row aside; return when (µs) it is due again.
 
-    Where there is no room for its letter it is held for the longest pause.
+    If there is no room for its letter, it waits for the longest pause.
     """
     reason = reason_of(error)
     next_us = await put_aside(connection, work, subject, reason, now_us=now_us, user_id=user_id)
@@ -96,7 +96,7 @@ async def hold(
 
 
 async def clear(connection: Any, work: str, subjects: Collection[str]) -> int:
-    """These succeeded, or are gone; answers how many there were."""
+    """These succeeded, or no longer exist; return how many there were."""
     names = [storable(subject, SUBJECT_MAX) for subject in subjects]
     status = await connection.execute(
         "DELETE FROM dead_letters WHERE work = $1 AND subject = ANY($2)", work, names
@@ -105,7 +105,7 @@ async def clear(connection: Any, work: str, subjects: Collection[str]) -> int:
 
 
 async def forget(connection: Any, work: str, due_before_us: int) -> int:
-    """Those that were due before then and were not renewed."""
+    """Delete letters that were due before this time and were not renewed."""
     status = await connection.execute(
         "DELETE FROM dead_letters WHERE work = $1 AND next_try_at < $2", work, due_before_us
     )
@@ -113,8 +113,9 @@ async def forget(connection: Any, work: str, due_before_us: int) -> int:
 
 
 async def due(connection: Any, work: str, now_us: int, limit: int) -> list[DeadLetter]:
-    """Those whose next try has come, the longest due first; of two processes one gets each, while
-    its transaction lasts. Why they failed is not read: that may be what nobody can read."""
+    """Letters that are due for their next try, the longest due first. Of two processes one gets
+    each, while its transaction lasts. The reasons are not read, because these may be what cannot be
+    read."""
     found = await connection.fetch(
         f"SELECT {NO_TEXTS} FROM dead_letters l WHERE l.work = $1"
         " AND (l.next_try_at <= $2 OR l.next_try_at > $3)"

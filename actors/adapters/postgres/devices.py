@@ -65,7 +65,7 @@ async def update_device(connection: Any, device: Device, known: int | None) -> N
 
 
 async def delete_device(connection: Any, user_id: str, device_id: str, purge: bool) -> None:
-    """Archive the device's feeds, or delete them with their history, and the device itself."""
+    """Delete the device; archive its feeds, or delete them with their history."""
     async with connection.transaction():
         await notify_settings(connection, [user_id])
         if purge:
@@ -107,7 +107,7 @@ async def set_login(connection: Any, device_id: str, login: MqttLogin) -> None:
 
 
 async def logins(connection: Any, usernames: Sequence[str]) -> dict[str, MqttLogin]:
-    """A device whose row cannot be read is put aside, and comes in no more; all others do."""
+    """A device whose row cannot be read is put aside and cannot log in; all others can."""
 
     async def read(some: Sequence[str]) -> list[MqttLogin]:
         found = await connection.fetch(

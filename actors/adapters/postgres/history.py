@@ -1,4 +1,4 @@
-"""Feeds, their readings, and what was refused."""
+"""Feeds, their readings, and refused messages."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def add_feed(
 
 
 async def _check_place(connection: Any, feed: Feed, most: int | None) -> None:
-    """Whoever adds others of this user waits (`check_share`)."""
+    """Others that add feeds of this user wait meanwhile (`check_share`)."""
     if most is None:
         return
     place = "device_id IS NULL AND user_id" if feed.device_id is None else "device_id"
@@ -122,8 +122,8 @@ _OLD = (
 
 
 async def tidy(connection: Any) -> Exception | None:
-    """Forget what is old and has ended, some at a time, so that nobody waits for it. Where rows of
-    one table fail for what they are, all other tables have their turn; answers with that error."""
+    """Delete rows that are old and have ended, in portions, so that nobody waits. If rows of one
+    table fail, all other tables are still tidied; return that error."""
     failed: Exception | None = None
     for table, column, days, has_ended in _OLD:
         status = ""

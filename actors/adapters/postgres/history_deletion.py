@@ -1,8 +1,8 @@
-"""Readings that go: some of a feed, a feed with all it has, what a feed keeps no longer.
+"""Deletes readings: a part of a feed's history, a feed with everything, readings beyond retention.
 
-Whatever goes, the sums of its feed are right in the same transaction. The sums of its user are too
-many for that: the hours in question are noted (`user_rollups_stale`), and until `rollups.rolling`
-made them again, the sums of the feeds stand in for them.
+Whatever is deleted, the sums of its feed are corrected in the same transaction. Correcting the sums
+of its user would take too long there. Their hours are marked as stale (`user_rollups_stale`), and
+the sums of the feeds are used until `rollups.rolling` has computed them again.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from protocol.times import SECOND_US
 # A history may be long.
 PURGE_WITHIN_S = 600.0
 AT_ONCE = 10_000
-# Of what feeds keep no longer, in one call: so many feeds are looked at, and so many portions go.
+# Readings beyond retention, in one call: how many feeds are checked, and how many portions deleted.
 FEEDS_AT_ONCE = 1_000
 PORTIONS_MAX = 20
 PORTIONS_EACH = 5
@@ -59,7 +59,8 @@ _SUM_HOURS = _SUM.format(
     f" WHERE feed_num = $1 AND level = {MINUTES} AND ts >= $3 AND ts < $4",
 )
 
-# One row for all that overlaps: hours are made again once, however many feeds lost something.
+# One row for everything that overlaps: hours are computed again once, however many feeds are
+# concerned.
 _NOTE_STALE = """
 WITH mine AS (SELECT user_id FROM feeds WHERE num = $1), met AS (
     DELETE FROM user_rollups_stale s USING mine
@@ -69,7 +70,8 @@ SELECT user_id, least($2, (SELECT min(since) FROM met)), greatest($3, (SELECT ma
 FROM mine
 """
 
-# Longer than anybody may ask for, and a time would lie before all calendars: for all feeds at once.
+# A longer retention than anybody can set would give a time before all calendars, and fail for all
+# feeds.
 _EXPIRING = f"""
 SELECT f.num, f.days, f.user_id::text FROM (
     SELECT num, user_id, least(retain_days, {RETAIN_DAYS_MAX}) AS days FROM feeds
@@ -91,7 +93,7 @@ SELECT num FROM feeds WHERE retain_days IS NOT NULL AND num > $1 ORDER BY num OF
 async def delete_history(
     connection: Any, feed_num: int, start_us: int | None, end_us: int | None
 ) -> int:
-    """Some at a time, so that no writer waits for it; then the last value."""
+    """Delete in portions, so that no writer waits for it; then correct the last value."""
     deleted = 0
     is_over = False
     while not is_over:
@@ -114,11 +116,11 @@ async def delete_history(
 async def _delete_portion(
     connection: Any, feed_num: int, start_us: int | None, end_us: int | None
 ) -> tuple[int, bool]:
-    """How many went, and whether those were the last."""
+    """How many were deleted, and whether these were the last."""
     async with connection.transaction():
         await plan_each_time(connection)
         await connection.fetchval(_TURN)
-        # By their times: in a partitioned table rows have no place of their own to be named by.
+        # By their times: in a partitioned table, rows have no address of their own.
         last_us = await connection.fetchval(_LAST_OF_PORTION, feed_num, start_us, end_us)
         until_us = end_us if last_us is None else last_us + 1
         row = await connection.fetchrow(_DELETE, feed_num, start_us, until_us)
@@ -128,7 +130,7 @@ async def _delete_portion(
 
 
 async def _sum_again(connection: Any, feed_num: int, first_us: int, last_us: int) -> None:
-    """What went lay between these times, both included."""
+    """Compute the sums again; the deleted readings were between these times, both included."""
     for level, statement, unit_us in (
         (MINUTES, _SUM_MINUTES, MINUTE_US),
         (HOURS, _SUM_HOURS, HOUR_US),
@@ -144,10 +146,10 @@ def _around(first_us: int, last_us: int, unit_us: int) -> tuple[int, int]:
 
 
 async def erase_feeds(connection: Any, nums: Sequence[int]) -> None:
-    """These feeds and all they have, in the transaction of who calls.
+    """Delete these feeds and everything of theirs, in the caller's transaction.
 
-    Readings go first and take long; their row, for which a writer may wait, and the sums, for which
-    summing up waits, come at the end.
+    Readings go first and take long. The rows of feeds, for which a writer may wait, and the sums,
+    for which summing up waits, come at the end.
     """
     await plan_each_time(connection)
     await connection.execute("SET LOCAL statement_timeout = '10min'")
@@ -170,15 +172,15 @@ async def erase_feeds(connection: Any, nums: Sequence[int]) -> None:
 
 
 async def expire_history(connection: Any, now_us: int, after: int) -> Expired:
-    """From the feed behind this number on; a feed that has much gets its turn in the next round,
-    and one whose readings cannot be deleted for what they are is put aside alone."""
+    """Start after the feed with this number. A feed with much to delete continues in the next
+    round, and one whose readings cannot be deleted because of their content is put aside alone."""
     found = await connection.fetch(_EXPIRING, after, FEEDS_AT_ONCE, now_us)
     deleted, portions, is_left = 0, 0, False
     failed: list[str] = []
     last: int | None = None
     for row in found:
         until_us = now_us - row["days"] * 24 * 3600 * SECOND_US
-        # Whole minutes, so that nothing of a minute is left behind.
+        # Whole minutes, so that no minute is deleted in part.
         until_us -= until_us % MINUTE_US
         for _ in range(PORTIONS_EACH):
             portions += 1

@@ -1,13 +1,13 @@
-"""The lead as one row: who holds it, until when by the server's clock, and under which epoch."""
+"""The lead as one row: its holder, when it expires by the server's clock, and its epoch."""
 
 from typing import Any
 
 from actors.ports.lead import Lead
 from protocol.errors import Unavailable
 
-# While another holder renews it, the UPDATE waits for that one's row lock and judges anew. So the
-# clock is read at that moment (`clock_timestamp`), not at the beginning of the statement.
-# Whoever is refused and could serve leaves its mark; a new holder begins without one.
+# While another holder renews it, the UPDATE waits for that row lock and checks its condition again.
+# So the clock is read at that moment (`clock_timestamp`), not at the beginning of the statement. A
+# process that is refused and could serve marks itself; a new holder starts without a mark.
 _HOLD = """
 WITH held AS (
     UPDATE leads SET epoch = epoch + (holder IS DISTINCT FROM $1)::integer, holder = $1,
@@ -31,8 +31,8 @@ SELECT epoch, renewals, false, false FROM leads WHERE NOT EXISTS (SELECT FROM he
 async def hold_lead(
     connection: Any, holder: str, lease_s: float, seize: bool, is_fit: bool
 ) -> Lead:
-    """See `actors.ports.lead`. A leader that was slow may still be committing under the old epoch;
-    the next one waits for that (`loading.session_memory`)."""
+    """See `actors.ports.lead`. A slow leader may still be committing under the old epoch; the next
+    one waits for that (`loading.session_memory`)."""
     row = await connection.fetchrow(_HOLD, holder, lease_s, seize, is_fit)
     if row is None:
         raise Unavailable("the row of the lead is missing")

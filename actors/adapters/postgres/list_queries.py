@@ -1,4 +1,4 @@
-"""The lists that the database knows: how what `protocol.rest.listing` describes is asked for."""
+"""The lists of the database: SQL for what `protocol.rest.listing` describes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, get_args
@@ -20,8 +20,8 @@ class Key(msgspec.Struct, frozen=True):
 
     Attributes:
         order: the expression to sort by.
-        written: that as the text of a place.
-        read: how it is read from that text again; `{}` is the parameter.
+        written: the expression as text, for a position.
+        read: how that text is read again; `{}` is the parameter.
     """
 
     order: str
@@ -30,7 +30,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 def _text(expression: str) -> Key:
-    """Texts sort in the order of their code points, as the rest of the service has it."""
+    """Texts are sorted by their code points, as in the rest of the service."""
     return Key(f'({expression} COLLATE "C")', f"({expression})::text", "{}::text")
 
 
@@ -39,7 +39,7 @@ def _number(expression: str, kind: str) -> Key:
 
 
 def _time(expression: str) -> Key:
-    """Microseconds, exactly: no floating point on the way; or "infinity", which no view shows."""
+    """Microseconds, exact, without floating point; or "infinity", which no view shows."""
     return Key(
         expression,
         f"(CASE WHEN isfinite({expression})"
@@ -51,14 +51,14 @@ def _time(expression: str) -> Key:
 
 
 class Noun(msgspec.Struct, frozen=True, kw_only=True):
-    """How a list is asked for.
+    """How a list is queried.
 
     Attributes:
-        owner: whose a row is.
-        select: what its records are made from.
-        records: rows as records.
-        where: rows that are none of the list's are left out.
-        computed: what is filtered by and is in no column.
+        owner: the expression of the row's user.
+        select: the columns from which records are made.
+        records: makes records from rows.
+        where: a condition; other rows are not in the list.
+        computed: expressions of filters that are no columns.
     """
 
     of: ListOf[Any]
@@ -79,7 +79,7 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def number(self) -> str:
-        """The row's own, unique in the list."""
+        """The number of the row, unique in the list."""
         return f"{self.table.at(listing.NUMBER).expression}::bigint"
 
     def key(self, sort: str) -> Key:
@@ -98,7 +98,7 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
                 return _time(expression)
 
     def condition(self, name: str, texts: str) -> str:
-        """Whether what is filtered by that name is any of an array of texts."""
+        """Whether the filter with this name is any of an array of texts."""
         path = self.of.filters[name]
         if path in self.computed:
             return f"{self.computed[path]} = ANY({texts}::text[])"
@@ -109,13 +109,13 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
         return f"{column.expression}{cast} = ANY({texts}::text[])"
 
     def found(self, part: str) -> str:
-        """Whether one of its texts is like that pattern."""
+        """Whether one of its texts matches that pattern."""
         columns = [self.table.at(path).expression for path in self.of.texts]
         return f"({' OR '.join(f'{column} ILIKE {part}' for column in columns)})"
 
 
 def _noun(of: ListOf[Any], table: Table[Any], **more: Any) -> Noun:
-    """A list whose rows are its table's, and its users' by the table's `user_id`."""
+    """A list whose rows are those of its table, owned by the table's `user_id`."""
     return Noun(
         of=of,
         table=table,

@@ -48,8 +48,8 @@ async def say_again(connection: Any, user_id: str) -> None:
 
 
 async def notify_settings(connection: Any, user_ids: Sequence[str]) -> None:
-    """In the transaction that changes what these users have: other processes read it again.
-    Whoever leads publishes it for those who have a listener, even if this process ends first."""
+    """In the transaction that changes these users' objects: other processes read them again. The
+    leader publishes them for users with a listener, even if this process ends first."""
     await connection.execute(
         "SELECT pg_notify($1, $3 || u.user_id) FROM unnest($2::text[]) AS u (user_id)"
         " UNION ALL SELECT pg_notify($1, l.user_id::text) FROM listeners l"
@@ -71,7 +71,7 @@ async def delete_listener(connection: Any, user_id: str) -> Listener | None:
 
 
 async def listeners(connection: Any) -> list[Listener]:
-    """All but those whose rows cannot be read; these are put aside."""
+    """All listeners except those whose rows cannot be read; these are put aside."""
     try:
         return await _of_users(connection, None)
     except MAY_BE_ROWS:
@@ -88,7 +88,7 @@ async def listeners(connection: Any) -> list[Listener]:
 
 
 async def listener_logins(connection: Any, usernames: Sequence[str]) -> dict[str, Listener]:
-    """A listener whose row cannot be read is put aside, and comes in no more; all others do."""
+    """A listener whose row cannot be read is put aside and cannot log in; all others can."""
 
     async def read(some: Sequence[str]) -> list[Listener]:
         found = await connection.fetch(
@@ -109,7 +109,7 @@ async def listener_logins(connection: Any, usernames: Sequence[str]) -> dict[str
 
 
 async def _of_users(connection: Any, user_ids: Sequence[str] | None) -> list[Listener]:
-    """Of these users, or of all."""
+    """Those of these users, or all."""
     which = "" if user_ids is None else " WHERE user_id = ANY($1::text[]::uuid[])"
     asked = () if user_ids is None else (list(user_ids),)
     found = await connection.fetch(

@@ -14,7 +14,7 @@ T = TypeVar("T")
 async def listed(
     connection: Any, noun: Noun, user_id: str, asked: Listing
 ) -> list[tuple[str, Any]]:
-    """Records of a page, each with its place."""
+    """Records of a page, each with its position."""
     args: list[Any] = [user_id, asked.limit]
 
     def parameter(value: Any) -> str:
@@ -37,7 +37,7 @@ async def listed(
 
 
 def _escaped(part: str) -> str:
-    """As a part of a pattern of LIKE."""
+    """Escaped, as a part of a pattern of LIKE."""
     return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 

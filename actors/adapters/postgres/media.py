@@ -1,4 +1,4 @@
-"""Media: who has which content. The bytes themselves are files."""
+"""Media: which user has which content. The bytes are in files."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
 from protocol.media.media import Media, MediaCounts, Tally
 
-# What may still need media: the words of the conflict, and a query that gives true for its id ($1).
-# Whatever noun comes to refer to media adds its line here.
+# What may still need media: the text of the conflict, and a query that returns true for its id
+# ($1). A new noun that refers to media adds its line here.
 NEEDED_BY = {
     "A schedule still needs this media": "SELECT EXISTS (SELECT FROM media_schedules s"
     " WHERE s.media_id = $1 AND (s.plan_at IS NOT NULL"
@@ -18,7 +18,7 @@ NEEDED_BY = {
 
 
 async def add_media(connection: Any, media: Media) -> Media:
-    # The update changes nothing: it makes the row that is there already come back.
+    # The update changes nothing: it makes the statement return an existing row.
     row = await connection.fetchrow(
         f"{MEDIA.insert()} ON CONFLICT (sha256, user_id) DO UPDATE SET sha256 = excluded.sha256"
         f" RETURNING {MEDIA.selected}",
@@ -39,7 +39,7 @@ async def media_by_id(connection: Any, media_id: str, user_id: str | None) -> Me
 
 async def delete_media(connection: Any, user_id: str, media_id: str) -> None:
     async with connection.transaction():
-        # The lock: nobody refers to it between the questions and the end of the transaction.
+        # The lock: nobody can refer to it between the queries and the end of the transaction.
         found = await connection.fetchval(
             "SELECT id FROM media WHERE id = $2::text::uuid AND user_id = $1::text::uuid"
             " FOR UPDATE",

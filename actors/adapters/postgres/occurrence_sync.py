@@ -1,4 +1,4 @@
-"""Occurrences after their commands: what becomes of a command becomes of its occurrence."""
+"""Occurrences follow their commands: a command's new state becomes its occurrence's state."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
         await connection.execute(_UPDATE, *updated(changed))
 
 
-# What a command says takes its place: so it is not read, and nobody waits who cannot read it.
+# The command's detail replaces the occurrence's, which is therefore not read: it may be unreadable.
 _NO_DETAIL = OCCURRENCES.selected_with(detail="''")
 
 

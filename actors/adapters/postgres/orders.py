@@ -1,4 +1,4 @@
-"""Orders: what they take from the stock, what they give back, and their sums."""
+"""Orders: what they take from the stock, what they return to it, and their totals."""
 
 from collections.abc import Sequence
 from functools import partial

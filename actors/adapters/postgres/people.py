@@ -1,7 +1,7 @@
-"""Accounts, and what was done to them.
+"""Accounts, and the audit log.
 
-Whoever changes a user or ends a session tells so (`NOTIFY`) in the same transaction: every process
-that keeps them at hand listens (`actors.access.sessions`).
+Whoever changes a user or ends a session notifies (`NOTIFY`) in the same transaction. Every process
+that caches them listens (`actors.access.sessions`).
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def user_by_email(connection: Any, email: str) -> User | None:
 
 
 async def account(connection: Any, email: str) -> tuple[User, frozenset[str]] | None:
-    # In one statement: two would tell by their time who has an account.
+    # In one statement: with two, the time would show whether an account exists.
     row = await connection.fetchrow(
         f"SELECT {USERS.selected}, ARRAY(SELECT DISTINCT s.address FROM sessions s"
         " WHERE s.user_id = u.id) AS addresses FROM users u WHERE lower(u.email) = lower($1)",
@@ -90,7 +90,7 @@ async def _follow(
     check_s: float,
     own_pids: Collection[int],
 ) -> None:
-    """Listen until the connection fails: its answers tell whether it still stands."""
+    """Listen until the connection fails, which regular queries detect."""
 
     def noticed(_: Any, pid: int, channel: str, payload: str) -> None:
         if pid not in own_pids or not payload.startswith(SETTINGS):
@@ -140,7 +140,7 @@ class PeopleCalls(PooledCalls):
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
     ) -> None:
         await self._cross(lambda: _follow(self._url, heard, begun, check_s, self._kind.pids))
-        raise Unavailable("the line ended")
+        raise Unavailable("the connection for notifications ended")
 
     async def add_audit(self, entry: AuditEntry) -> None:
         await self._work(add_audit, entry)

@@ -1,4 +1,4 @@
-"""Products, and what is in stock."""
+"""Products, and their stock."""
 
 from typing import Any
 

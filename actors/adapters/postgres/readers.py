@@ -1,12 +1,12 @@
-"""The readers' database: where users' SQL logins live, apart from Roost's own.
+"""The readers' database: the place of users' SQL logins, apart from Roost's own.
 
 Notifications, advisory locks, temporary tables and large objects belong to one database. Whoever
-may connect to it hears all of its notifications and may take any lock, and no privilege forbids
-that. So readers may connect to this database alone, and find there foreign tables onto their views
-(`postgres_fdw`). It reaches Roost's database as a role that may read the views and nothing else,
+may connect to it receives all of its notifications and may take any lock, and no privilege prevents
+that. So readers may only connect to this database. It has foreign tables for their views
+(`postgres_fdw`), and reaches Roost's database as a role that may read the views and nothing else,
 with a password that no reader sees.
 
-That takes a superuser. Where Roost is none, readers share its database (`views`).
+This needs a superuser. If Roost is none, readers share its database (`views`).
 """
 
 import secrets
@@ -23,13 +23,13 @@ from protocol.errors import Unavailable, in_words
 
 log = structlog.get_logger("roost.readers")
 
-FOREIGN_ROLE = "roost_views_of_"  # and the database
+FOREIGN_ROLE = "roost_views_of_"  # followed by the name of the database
 SUFFIX = "_readers"
 NAME_MAX = 40  # of the 63 bytes that PostgreSQL keeps of a name
-CONNECTIONS_MAX = 15  # of all readers, and again as many behind them
+CONNECTIONS_MAX = 15  # for all readers, and as many to Roost's database
 
-# What a reader's statement may take. Theirs are wishes: `watch` holds them, and the server what
-# runs for them in Roost's database.
+# Limits of a reader's statements. A login can change its own settings, so `watch` enforces them; in
+# Roost's database the server does.
 STATEMENT_S = 30
 IDLE_S = 10
 TRANSACTION_S = 60
@@ -55,7 +55,7 @@ GRANT USAGE ON SCHEMA {role} TO {role};
 GRANT SELECT ON ALL TABLES IN SCHEMA {role} TO {role};
 """
 
-# Who runs too long. What runs for readers in Roost's own database ends by its role's settings.
+# Who runs too long. Statements in Roost's own database end by the settings of their role.
 _LATE = """
 SELECT pid, usename AS role, state, pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE usename ~ $1 AND pg_has_role(usesysid, 'USAGE') AND (
@@ -70,19 +70,19 @@ SETTINGS = {
     "statement_timeout": f"{STATEMENT_S}s",
     "idle_in_transaction_session_timeout": f"{IDLE_S}s",
 }
-# Only a superuser sets it, and whom it is set for cannot change it.
+# Only a superuser sets it, and the login cannot change it.
 LIMITS = {"temp_file_limit": TEMPORARY}
 
 
 class Way(msgspec.Struct, frozen=True):
-    """How the server reaches itself."""
+    """An address by which the server reaches itself."""
 
     host: str
     port: str
 
 
 def readers_of(database: str) -> str:
-    """The readers' database of one of Roost's."""
+    """The name of the readers' database for one of Roost's."""
     return database[:NAME_MAX] + SUFFIX
 
 
@@ -92,13 +92,13 @@ async def limit(connection: Any, role: str, settings: dict[str, str]) -> None:
 
 
 async def is_possible(connection: Any) -> bool:
-    """Whether Roost may do all this here."""
+    """Whether Roost may do all this on this server."""
     wanted = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
     return bool(await connection.fetchval(wanted))
 
 
 async def admit(connection: Any, url: str, role: str) -> str:
-    """Foreign tables onto the views in the schema of this role, for it alone; answers with the name
+    """Create foreign tables for the views in the schema of this role, for it alone; return the name
     of the database that has them.
 
     Args:
@@ -157,7 +157,7 @@ async def _make_database(connection: Any, readers: str, role: str) -> None:
 
 
 async def _ways(connection: Any) -> list[Way]:
-    """By its socket, or by TCP where sockets ask for no password."""
+    """By its socket, or by TCP if sockets ask for no password."""
     sockets, port, listens = await connection.fetchrow(
         "SELECT current_setting('unix_socket_directories'), current_setting('port'),"
         " current_setting('listen_addresses') <> ''"
@@ -169,7 +169,7 @@ async def _ways(connection: Any) -> list[Way]:
 async def _lead_to(
     inside: Any, ways: list[Way], database: str, foreign: str, password: str, role: str
 ) -> None:
-    """The first way by which the reader gets at its tables."""
+    """Use the first way by which the reader can read its tables."""
     await inside.execute("DROP USER MAPPING IF EXISTS FOR PUBLIC SERVER roost")
     await inside.execute(
         "CREATE USER MAPPING FOR PUBLIC SERVER roost"
@@ -181,7 +181,7 @@ async def _lead_to(
             async with inside.transaction():
                 await _set_way(inside, way, database)
                 await inside.execute(_TABLES.format(role=role))
-                # As the reader: without a password that was asked for, it would be refused.
+                # As the reader: a connection without a password prompt would be refused.
                 await inside.execute(f"SET LOCAL SESSION AUTHORIZATION {role}")
                 await inside.execute(f"SELECT FROM {role}.devices LIMIT 1")
             return
@@ -196,7 +196,7 @@ async def _set_way(inside: Any, way: Way, database: str) -> None:
         "port": way.port,
         "dbname": database,
         "fetch_size": "5000",
-        "keep_connections": "off",  # else each of theirs has one of Roost's for as long
+        "keep_connections": "off",  # else each of their sessions keeps one of Roost's
     }
     known = await inside.fetchval("SELECT srvoptions FROM pg_foreign_server") or []
     there = {option.partition("=")[0] for option in known}
@@ -209,8 +209,7 @@ async def _set_way(inside: Any, way: Way, database: str) -> None:
 
 
 async def lead_again(connection: Any, url: str) -> None:
-    """The server may be somewhere else than when readers were admitted: another port, a directory
-    that was moved."""
+    """The server may have moved since readers were admitted: another port, another directory."""
     database = str(await connection.fetchval("SELECT current_database()"))
     readers = readers_of(database)
     there = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", readers)
@@ -224,7 +223,7 @@ async def lead_again(connection: Any, url: str) -> None:
 
 
 async def dismiss(connection: Any, url: str, role: str) -> None:
-    """Nothing of this role is left in the readers' database."""
+    """Remove everything of this role from the readers' database."""
     readers = readers_of(str(await connection.fetchval("SELECT current_database()")))
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", readers):
         return
@@ -235,7 +234,8 @@ async def dismiss(connection: Any, url: str, role: str) -> None:
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a reader's statement may run, and a transaction do nothing, or last: seconds."""
+    """How long a reader's statement may run, a transaction be idle, and a transaction last:
+    seconds."""
 
     statement_s: float = STATEMENT_S
     idle_s: float = IDLE_S
@@ -243,7 +243,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def end_late(connection: Any, roles: str, patience: Patience) -> int:
-    """Cut off readers who take longer; answers with how many there were.
+    """End the sessions of readers who take longer; return how many there were.
 
     Args:
         roles: a regular expression for their names.

@@ -28,7 +28,7 @@ DELETE FROM rejected_messages WHERE num = ANY(ARRAY(
     LIMIT $6))
 """
 
-# The newest that is too many. It is found before all are read: they come by the index.
+# The newest row beyond the limit. It is found before any other is read: by the index.
 _BEYOND = f"""
 SELECT num FROM (
     SELECT num, row_number() OVER newest AS n,
@@ -41,7 +41,7 @@ SELECT num FROM (
 
 
 def counts_of(units: Iterable[WriteUnit]) -> dict[tuple[str, str], NotKept]:
-    """By device, what is counted of them and not kept."""
+    """The counts of refusals that are not kept, by device."""
     counts: dict[tuple[str, str], NotKept] = {}
     for unit in units:
         for rejection in unit.not_kept:
@@ -77,7 +77,7 @@ async def _delete(
     before_us: int | None = None,
     up_to: int | None = None,
 ) -> int:
-    """Some at a time, so that nobody waits for it."""
+    """Delete in portions, so that nobody waits for it."""
     deleted = 0
     while True:
         status = await connection.execute(

@@ -1,4 +1,4 @@
-"""Letters about rows that somebody could not read."""
+"""Dead letters about rows that could not be read."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ async def note_row(connection: Any, noun: str, num: int, user_id: str, reason: s
 
 
 async def note_device(connection: Any, num: int, user_id: str, reason: str) -> None:
-    """Put a device aside by its code; by its number where the code cannot be read either."""
+    """Put a device aside by its code, or by its number if the code cannot be read either."""
     try:
         async with connection.transaction():  # a savepoint
             code = await connection.fetchval("SELECT code FROM devices WHERE num = $1", num)

@@ -1,4 +1,4 @@
-"""Occurrences whose time has come are claimed, and schedules are planned on."""
+"""Claims due occurrences, and plans schedules ahead."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +15,9 @@ from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.schedule.schedules import Due, Occurrence, Schedule
 
-# The few that are taken are found first, by the index alone: however many are due, nobody joins or
-# sorts the rest. They are read as they are when they are locked, not from the table once more:
-# there, this statement sees what was there when it began.
+# The few rows that are taken are found first, by the index alone: however many are due, the rest is
+# neither joined nor sorted. Rows are read when they are locked, not from the table once more,
+# because there this statement sees the state at its beginning.
 _WITH_DUE = """
 WITH due AS MATERIALIZED (
     SELECT * FROM schedule_occurrences
@@ -25,7 +25,7 @@ WITH due AS MATERIALIZED (
     ORDER BY coalesce(held_until, due_at) LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 """
-# What is next of a schedule nobody asks then.
+# The next occurrence of a schedule is not needed here.
 _SCHEDULE = SCHEDULES.selected.replace(NEXT_AT, "NULL")
 _OF_DUE = f"""
 SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.held_until, o.version AS o_version,
@@ -44,7 +44,7 @@ _FIRING = Work(
     table="schedule_occurrences",
     due="held_until",
     row=_OF_DUE.format(occurrences="schedule_occurrences") + "WHERE o.num = $1",
-    # What cannot be read may be a schedule.
+    # The row that cannot be read may be a schedule.
     others="""
 SELECT o.num FROM media_schedules s CROSS JOIN LATERAL (
     SELECT o.num FROM schedule_occurrences o WHERE o.schedule_num = s.num
@@ -53,8 +53,8 @@ ORDER BY s.num DESC LIMIT $2
 """,
 )
 
-# In one round trip: the commands of locked occurrences, what became of these, and when others are
-# due.
+# In one round trip: the commands of locked occurrences, the occurrences' new states, and when
+# others are due.
 _CLAIM = f"""
 WITH sent AS ({commands.INSERT}),
     claimed AS ({occurrence_sync.updating(commands.INSERT_WIDTH + 1)} RETURNING o.num)

@@ -51,7 +51,7 @@ async def _schedule(connection: Any, where: str, *args: Any) -> Schedule | None:
 async def update_schedule(
     connection: Any, changed: Schedule, due: Sequence[int], known: int | None
 ) -> list[Occurrence]:
-    """The rows are locked as they are changed: what a claim has already is not pending any more."""
+    """Rows are locked as they are changed: occurrences that were claimed are no longer pending."""
     async with connection.transaction():
         try:
             await revise(connection, SCHEDULES, changed, known)

@@ -1,4 +1,4 @@
-"""Sessions of people who are signed in, and one-time tickets for their sockets."""
+"""Sessions of signed-in people, and one-time tickets for their sockets."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,7 @@ from protocol.people.user import User
 
 async def add_session(connection: Any, new: Session, password_hash: str | None) -> bool:
     async with connection.transaction():
-        # One after the other for each user, and never beside a change of the password.
+        # One after the other for each user, and never during a change of the password.
         same = await connection.fetchval(
             "SELECT password_hash IS NOT DISTINCT FROM $2 FROM users WHERE id = $1::text::uuid"
             " FOR NO KEY UPDATE",
@@ -63,7 +63,7 @@ async def delete_sessions(connection: Any, user_id: str, session_ids: Collection
 
 
 async def add_ticket(connection: Any, sha256: bytes, session_id: str, expires_us: int) -> None:
-    # Of a session that ends in this moment there is no ticket.
+    # A session that is ending gets no ticket.
     await connection.execute(
         "INSERT INTO tickets (sha256, session_id, expires_at)"
         " SELECT $1, id, $3 FROM sessions WHERE id = $2::text::uuid FOR KEY SHARE",

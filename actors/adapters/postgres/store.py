@@ -1,4 +1,4 @@
-"""The Store port on PostgreSQL: each call crosses into asyncio once, with a whole unit of work.
+"""The Store port on PostgreSQL: each call enters asyncio once, with a whole unit of work.
 
 async with open_store("postgresql://…") as store:
     await store.migrate()
@@ -46,11 +46,11 @@ from protocol.records import (
     StoredReading,
 )
 
-# The writer has connections of its own: a rush of people never makes readings wait for a place.
+# The writer has its own connection: many requests of people never make readings wait.
 WRITING_CONNECTIONS = 1
 READING_CONNECTIONS = 8
 LEADING_CONNECTIONS = 1
-# Shorter than a lease: a question without an answer is asked again before that runs out.
+# Shorter than a lease: a query without an answer is repeated before the lease runs out.
 LEAD_WITHIN_S = 2.0
 
 
@@ -76,13 +76,13 @@ class PostgresStore(
     """See `actors.ports.store.Store` for what each call promises.
 
     Attributes:
-        hung: at the end the database did not answer.
+        hung: the database did not answer at the end of the service.
     """
 
     hung = False
 
     async def migrate(self) -> list[str]:
-        """Apply migrations; answers with their names. Raises `SettingsError`, `Unavailable`."""
+        """Apply migrations; return their names. Raises `SettingsError`, `Unavailable`."""
 
         async def unit() -> list[str]:
             connection = await connections.connect(self._url)
@@ -94,7 +94,7 @@ class PostgresStore(
         return await self._cross(unit)
 
     async def tidy(self) -> None:
-        """Housekeeping of every hour: partitions ahead, old message ids away."""
+        """Hourly housekeeping: create partitions ahead, delete old message ids."""
 
         async def unit(connection: Any) -> None:
             failed = await history.tidy(connection)
@@ -111,11 +111,11 @@ class PostgresStore(
         await self._work(unit)
 
     async def knock(self, within_s: float) -> None:
-        """Ask for a new connection. One that is refused was answered, too: by a server that
-        recovers, ends, or has enough of them.
+        """Open a new connection. A refusal is an answer, too: of a server that recovers, ends, or
+        has too many connections.
 
         Raises:
-            Unavailable: nobody answered in that time.
+            Unavailable: there was no answer in that time.
         """
 
         async def unit() -> None:
@@ -132,7 +132,7 @@ class PostgresStore(
     async def hold_lead(
         self, holder: str, lease_s: float, *, seize: bool = False, is_fit: bool = True
     ) -> Lead:
-        # A connection of its own: no rush of people or readings may cost the lead.
+        # A connection of its own: neither people nor readings may delay the lead.
         hold = lead_lease.hold_lead
         asked = holder, lease_s, seize, is_fit
         return await self._work_in(self._leading, hold, *asked, within_s=LEAD_WITHIN_S)
@@ -210,7 +210,7 @@ class PostgresStore(
 
 @asynccontextmanager
 async def open_store(url: str) -> AsyncIterator[PostgresStore]:
-    """A store on the database of that URL. It connects when first used, and again when lost."""
+    """A store on the database of that URL. It connects at the first use, and again after a loss."""
     async with open_bridge("postgres") as bridge:
         kind = connections.kind()
         reading = await bridge.run(connections.open_pool, url, READING_CONNECTIONS, kind)

@@ -1,7 +1,7 @@
-"""The tables of nouns: in which columns each record is kept.
+"""The tables of nouns: in which columns each record is stored.
 
-A new field is one in the record and a migration; here it stands only where people may change it, or
-where it breaks the rules of `wire/table.py`.
+A new field needs a migration and a field in the record. It is named here only if people may change
+it, or if it breaks the rules of `wire/table.py`.
 """
 
 from actors.adapters.postgres.wire.table import Table
@@ -19,7 +19,7 @@ from protocol.schedule.schedules import Occurrence, Schedule
 from protocol.shop.shop import Order, Product
 from protocol.webhook.deliveries import Webhook, WebhookDelivery
 
-# Sessions and keys are read together with their users, whose values say so in their names.
+# Sessions and keys are read together with their users; the columns of users have a prefix.
 USERS = Table("users u", User, settings=("email", "full_name", "password_hash"), label="user_")
 SESSIONS = Table("sessions s", Session)
 AUDIT = Table("audit_log l", AuditEntry, named={"at_us": "at"})

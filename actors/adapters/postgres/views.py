@@ -1,7 +1,7 @@
-"""What a user may read with SQL: views of their own, and a role that sees nothing else.
+"""What a user may read with SQL: views of their own, by a role that sees nothing else.
 
-For Grafana's PostgreSQL source, and for whoever wants to ask more than REST answers. The role may
-read three views in a schema of its own name, in a database apart (`readers`), and change nothing.
+For Grafana's PostgreSQL source, and for queries that REST does not offer. The role may read three
+views in a schema of its own name, in a separate database (`readers`), and change nothing.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ ROLE = "roost_user_"
 ROLES = f"^{ROLE}[0-9a-f]{{32}}$"
 CONNECTIONS_MAX = 10
 PATIENCE = Patience()
-WITHIN_S = 60.0  # a database is copied when the first one comes
+WITHIN_S = 60.0  # a database is created for the first login
 
 _VIEWS = """
 CREATE SCHEMA IF NOT EXISTS {role};
@@ -54,8 +54,8 @@ class SqlLogin(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         server: where it listens: HOST:PORT, or the directory of its socket.
-        database: where the views are.
-        is_apart: that database is the readers' own. Else they share Roost's (`readers`).
+        database: the database with the views.
+        is_apart: it is the readers' own database. Otherwise readers share Roost's (`readers`).
     """
 
     role: str
@@ -77,7 +77,7 @@ def role_of(user_id: str) -> str:
 
 
 async def grant(connection: Any, url: str, user_id: str, password: str) -> SqlLogin:
-    """Make the role and its views, or give the role a new password.
+    """Create the role and its views, or give the role a new password.
 
     Raises:
         Unavailable: the database server cannot reach itself.
@@ -86,7 +86,8 @@ async def grant(connection: Any, url: str, user_id: str, password: str) -> SqlLo
     apart = await readers.is_possible(connection)
     async with connection.transaction():
         known = await _is_known(connection, role)
-        # Neither takes parameters; the name is of hexadecimal digits, the server quotes the rest.
+        # Neither takes parameters; the name has hexadecimal digits only, the server quotes the
+        # rest.
         quoted = await connection.fetchval("SELECT quote_literal($1)", password)
         await connection.execute(
             f"{'ALTER' if known else 'CREATE'} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB"
@@ -106,7 +107,7 @@ async def grant(connection: Any, url: str, user_id: str, password: str) -> SqlLo
 
 
 async def revoke(connection: Any, url: str, user_id: str) -> bool:
-    """Drop the role with its views; False where there was none."""
+    """Drop the role with its views; return False if there was none."""
     role = role_of(user_id)
     if not await _is_known(connection, role):
         return False
@@ -124,21 +125,21 @@ async def _is_known(connection: Any, role: str) -> bool:
 
 
 class SqlLoginCalls(PooledCalls):
-    """Logins of users who read with SQL. No part of the store's port: the commands of an operator
-    ask for them, and the service watches them (`roost.sql_watch`)."""
+    """Logins of users who read with SQL. They are not part of the store's port: the operator's
+    commands use them, and the service watches them (`roost.sql_watch`)."""
 
     async def grant_views(self, user_id: str, password: str) -> SqlLogin:
-        """A role that may read this user's views."""
+        """Create a role that may read this user's views."""
         return await self._work(grant, self._url, user_id, password, within_s=WITHIN_S)
 
     async def revoke_views(self, user_id: str) -> bool:
-        """The role and its views go; False where there was none."""
+        """Drop the role and its views; return False if there was none."""
         return await self._work(revoke, self._url, user_id, within_s=WITHIN_S)
 
     async def lead_readers(self) -> None:
-        """At a start: the readers' database finds this one where it is now."""
+        """At a start: tell the readers' database where this one is now."""
         await self._work(readers.lead_again, self._url, within_s=WITHIN_S)
 
     async def end_late_readers(self, patience: Patience = PATIENCE) -> int:
-        """Cut off those that take too long; answers with how many there were."""
+        """End the sessions that take too long; return how many there were."""
         return await self._work(readers.end_late, ROLES, patience)

@@ -37,13 +37,13 @@ from protocol.webhook.deliveries import (
 
 _DELIVERY = tables.DELIVERIES.selected
 
-# As far as there may be, in an index of what waits.
+# Counted up to the limit only, by an index of pending deliveries.
 _WAITING = (
     "(SELECT count(*) FROM (SELECT FROM webhook_deliveries d WHERE d.webhook_num = w.num"
     " AND d.state = 'pending' LIMIT $2) AS waiting)"
 )
 
-# Locked so that they cannot be deleted before their deliveries are there.
+# Locked, so that they cannot be deleted before their deliveries are stored.
 _WHO_MAY_WANT = """
 SELECT w.num, w.user_id::text FROM webhooks w
 WHERE w.enabled AND w.user_id = ANY($1::text[]::uuid[]) ORDER BY w.num FOR KEY SHARE OF w
@@ -79,7 +79,7 @@ _WORK = Work(
     table="webhook_deliveries",
     due="next_try_at",
     row=f"SELECT {_ERRAND} FROM {tables.DELIVERIES.source} WHERE d.num = $1",
-    # What cannot be read may be a webhook.
+    # The row that cannot be read may be a webhook.
     others="""
 SELECT d.num FROM webhooks w CROSS JOIN LATERAL (
     SELECT d.num FROM webhook_deliveries d WHERE d.webhook_num = w.num
@@ -110,7 +110,7 @@ async def announce(
     commands: Sequence[Command] = (),
     occurrences: Sequence[Occurrence] = (),
 ) -> bool:
-    """Deliveries of what changed, for whoever wants them; answers whether anybody does."""
+    """Add deliveries for what changed, for the webhooks that want them; return whether any does."""
     news = computed(
         partial(webhooks.news_of, now_us, alarms=alarms, commands=commands, occurrences=occurrences)
     )
@@ -134,10 +134,10 @@ async def announce(
 
 
 async def _who_wants(connection: Any, users: Sequence[str]) -> list[Any]:
-    """Webhooks of these users with what they want.
+    """Webhooks of these users with the events that they want.
 
-    What is announced was stored in the same transaction, and waits for no webhook: one that cannot
-    be read is put aside, and hears nothing.
+    The change is stored in the same transaction, and does not wait for any webhook: one that cannot
+    be read is put aside, and gets nothing.
     """
     owners = {
         row["num"]: row["user_id"] for row in await connection.fetch(_WHO_MAY_WANT, list(users))
@@ -259,7 +259,8 @@ async def delivery_tried(
         row = await connection.fetchrow(
             f"SELECT {_DELIVERY} FROM webhook_deliveries d WHERE d.num = $1 FOR UPDATE", tried.num
         )
-        # Another try may have begun since, or it was asked for anew: this one is not its last.
+        # Another try may have begun since, or the delivery was requested again: this was not the
+        # last try.
         if row is not None and (row["state"], row["attempts"]) == (PENDING, tried.attempts):
             await _update(
                 connection, webhooks.tried(tables.DELIVERIES.record(row), outcome, now_us)

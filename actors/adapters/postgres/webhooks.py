@@ -1,4 +1,4 @@
-"""Webhooks as their users set them up, and their part of the Store port."""
+"""Webhooks as their users configure them, and their part of the Store port."""
 
 from collections.abc import Sequence
 from typing import Any

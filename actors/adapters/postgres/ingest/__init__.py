@@ -1,1 +1,1 @@
-"""The way of readings into PostgreSQL, and back to actors that start."""
+"""How readings get into PostgreSQL, and what starting actors load from it."""

@@ -1,8 +1,9 @@
-"""One batch of the writer as one statement, however many rows.
+"""One batch of the writer as one statement, however many rows it has.
 
-Readings, states of devices and identities are one statement, which PostgreSQL commits by itself: a
-message that comes alone costs one round trip. Where there is what is rarer, too (refusals, alarms,
-acknowledgements), all of it is a transaction. Rows travel as arrays (`unnest`), one per column.
+Readings, states of devices and digests are one statement, which PostgreSQL commits by itself: a
+message that arrives alone costs one round trip. If a batch also has refusals, alarms or
+acknowledgements, which are rarer, it is a transaction. Rows are sent as arrays (`unnest`), one per
+column.
 """
 
 from collections import defaultdict
@@ -23,7 +24,7 @@ from protocol.errors import Fenced
 from protocol.records import Rejection, StateChange, WriteUnit
 from protocol.rest.charts import minutes_of
 
-KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of the busiest service
+KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of a very busy service
 KEPT_BATCHES = (
     64  # of a session's identities after they are confirmed (see `actors.ingest.redelivery`)
 )
@@ -44,16 +45,17 @@ _STATE = {
 _IDENTITIES = {"session": "text", "digests": "bytea"}
 _CONFIRMED = {"session": "text", "no": "bigint"}
 
-# Parameters: the batch's id, the epoch, how many readings of each unit were left out, and from
-# these numbers on what is listed above.
+# Parameters: the batch's id, the epoch, how many readings of each unit were left out, and, from
+# these numbers on, what is listed above.
 _FROM = 4
 _STATES_FROM = _FROM + len(storing.COLUMNS)
 _MINUTES_FROM = _STATES_FROM + len(_STATE)
 _IDENTITIES_FROM = _MINUTES_FROM + NOTED
 _CONFIRMED_FROM = _IDENTITIES_FROM + len(_IDENTITIES)
 
-# Where another process leads, `guard` has no row, and nothing happens. A batch that was committed
-# before fails at its name in `commits` (`_NAME`), and so as a whole: nothing happens then, either.
+# If another process leads, `guard` has no row, and nothing is written. A batch that was committed
+# before violates the unique name in `commits` (`_NAME`), so it fails as a whole, and nothing is
+# written either.
 _STORE = f"""
 WITH guard AS MATERIALIZED (SELECT FROM leads WHERE epoch = $2 OR $2 = 0),
 {storing.storing(_FROM)}, states AS (
@@ -100,10 +102,10 @@ FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $
 
 
 async def commit(connection: Any, batch: Batch) -> Committed:
-    """Commit a batch whole.
+    """Commit a batch as a whole.
 
-    Its id names it. A first try that is still committing makes this one wait; when that was done,
-    its answer is given again and nothing else happens.
+    The batch is identified by its id. If a first try is still committing, this one waits; if that
+    succeeds, its answer is returned again and nothing else happens.
 
     Raises:
         Fenced: another process leads.
@@ -117,7 +119,7 @@ async def commit(connection: Any, batch: Batch) -> Committed:
 
 
 async def _commit_or_answer(connection: Any, batch: Batch, *, apart: bool) -> Committed:
-    """As `commit`; `apart`: commands are read one after the other."""
+    """Like `commit`; `apart`: commands are read one after the other."""
     try:
         committed = await _commit(connection, batch, apart=apart)
     except asyncpg.UniqueViolationError as error:
@@ -132,7 +134,7 @@ async def _commit_or_answer(connection: Any, batch: Batch, *, apart: bool) -> Co
 
 
 async def _commit(connection: Any, batch: Batch, *, apart: bool) -> Committed | None:
-    """None where another process leads."""
+    """Returns None if another process leads."""
     if not _has_more(batch.units):
         return await _store(connection, batch)
     async with connection.transaction():
@@ -147,7 +149,7 @@ def _has_more(units: Iterable[WriteUnit]) -> bool:
 
 
 async def _store(connection: Any, batch: Batch) -> Committed | None:
-    """What nearly every message brings."""
+    """The parts that nearly every message has."""
     units = batch.units
     readings, repeated = storing.rows_of([unit.readings for unit in units])
     states = _state_rows(unit.state for unit in units if unit.state is not None)
@@ -170,7 +172,7 @@ async def _store(connection: Any, batch: Batch) -> Committed | None:
 async def _store_more(
     connection: Any, batch: Batch, committed: Committed, *, apart: bool
 ) -> Committed:
-    """What else there is, in the same transaction."""
+    """All other parts, in the same transaction."""
     await _store_rejections(connection, [r for u in batch.units for r in u.rejections])
     await refusals.count(connection, refusals.counts_of(batch.units))
     no, duplicates = committed.no, committed.duplicates
@@ -178,7 +180,7 @@ async def _store_more(
 
 
 async def _done_before(connection: Any, batch: Batch, *, apart: bool) -> Committed:
-    """What a try answered that is done. Raises `Fenced` where there is none."""
+    """The answer of a try that was committed. Raises `Fenced` if there is none."""
     async with connection.transaction():
         done = await connection.fetchrow(
             "SELECT no, duplicates FROM commits WHERE id = $1::text::uuid", batch.id
@@ -198,8 +200,8 @@ async def _answer(
     done: bool,
     apart: bool,
 ) -> Committed:
-    """What the commit says; the same again when it was `done` before. Acknowledgements come last:
-    commands are locked as shortly as can be."""
+    """The answer of the commit, and the same again if it was `done` before. Acknowledgements come
+    last, so that commands are locked as briefly as possible."""
     changes = [a for u in batch.units for a in u.alarms]
     told = bool(changes) if done else await alarms.keep(connection, changes)
     acks = [ack for unit in batch.units for ack in unit.acks]
@@ -234,7 +236,7 @@ def _state_rows(changes: Iterable[StateChange]) -> list[tuple[Any, ...]]:
 
 
 def _digests(units: Iterable[WriteUnit]) -> list[tuple[str, bytes]]:
-    """The identities of each session."""
+    """The digests of each session."""
     digests: dict[str, list[bytes]] = defaultdict(list)
     for unit in units:
         if unit.taken is not None:

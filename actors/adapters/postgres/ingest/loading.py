@@ -1,4 +1,4 @@
-"""What actors start from: devices with their feeds, snapshots, and the memory of sessions."""
+"""What starting actors load: devices with their feeds, snapshots, and the memory of sessions."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ from protocol.rest.listing import UnreadableRow
 
 DIGEST_BYTES = 16
 
-# How long one question may stand in the lock's queue, and with it whoever commits behind it. Longer
-# than the second after which PostgreSQL looks for deadlocks and sends autovacuum away
-# (`deadlock_timeout`); shorter than the five that others wait for one of the connections.
+# How long one query may wait in the lock's queue, and every commit behind it. Longer than the
+# second after which PostgreSQL looks for deadlocks and cancels autovacuum (`deadlock_timeout`);
+# shorter than the five seconds for which others wait for one of the connections.
 _LOCK_TIMEOUT = "2s"
 
 
 async def load_devices(
     connection: Any, keys: Sequence[tuple[str, str]]
 ) -> list[LoadedDevice | None]:
-    """Devices by (user id, code) in three queries however many; None where there is none.
+    """Devices by (user id, code), in three queries however many there are; None for an unknown one.
 
     Raises:
-        Poison: something of one of them cannot be read, but another device can be loaded.
+        Poison: a part of one of them cannot be read, but another device can be loaded.
     """
     try:
         return await _load(connection, keys)
@@ -91,7 +91,7 @@ async def _load(connection: Any, keys: Sequence[tuple[str, str]]) -> list[Loaded
 async def _feeds(
     connection: Any, devices: Sequence[Device]
 ) -> tuple[dict[str, list[Feed]], dict[str, SharedFeeds]]:
-    """Of devices by their ids, and shared ones by their users'."""
+    """Feeds of devices by the devices' ids, and shared ones by their users'."""
     own: dict[str, list[Feed]] = defaultdict(list)
     shared: dict[str, list[Feed]] = {device.user_id: [] for device in devices}
     found = await connection.fetch(
@@ -138,7 +138,7 @@ async def feeds(
 
 
 async def last_values(connection: Any, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
-    """In the order asked for."""
+    """In the requested order."""
     which = (
         "WHERE f.user_id = $1::text::uuid AND f.id = ANY($2::text[]::uuid[])"
         " ORDER BY array_position($2::text[], f.id::text)"
@@ -147,9 +147,9 @@ async def last_values(connection: Any, user_id: str, feed_ids: Sequence[str]) ->
 
 
 async def session_memory(connection: Any, session: str) -> SessionMemory:
-    """What earlier commits took of a session, also those that were unfinished when it was asked.
+    """What earlier commits took of a session, including those that are still running.
 
-    Devices are loaded for messages, and so after this: they start from finished commits as well.
+    Devices are loaded for messages, and so after this: they start from finished commits, too.
     """
     await _end_of_earlier_commits(connection)
     confirmed = await connection.fetchval(
@@ -165,8 +165,8 @@ async def session_memory(connection: Any, session: str) -> SessionMemory:
 
 
 async def _taken(connection: Any, session: str) -> list[Any]:
-    """Identities of its messages by commit. Those that cannot be read are put aside: the session
-    serves everybody of a partition, and one that waited for them would serve nobody."""
+    """Digests of its messages by commit. Those that cannot be read are put aside: the session
+    serves all devices of a partition, and if it waited for them it would serve none."""
 
     async def read(commits: Sequence[int]) -> list[Any]:
         found: list[Any] = await connection.fetch(
@@ -188,22 +188,22 @@ async def _taken(connection: Any, session: str) -> list[Any]:
 
 
 async def _end_of_earlier_commits(connection: Any) -> None:
-    """Wait until every commit that has begun is over, done or not.
+    """Wait until every commit that has begun has ended, successfully or not.
 
-    A process that was killed may leave one on the server, which finishes by itself. Read before
-    that, its messages would be neither known nor suspects, and be taken a second time when the
-    broker sends them again (I2).
+    A process that was killed may leave a commit running on the server, which finishes by itself. If
+    the digests were read before that, its messages would be neither known nor suspects, and would
+    be taken a second time when the broker sends them again (I2).
 
-    One that has begun holds ROW EXCLUSIVE on `commits`: a statement that commits by itself from
-    before the moment whose lead it sees, a transaction until its COMMIT. SHARE conflicts with that,
-    but not with itself, so all sessions may ask at once. One that begins later sees the lead that
-    this process has by now, and does nothing. The two statements travel as one message, which the
-    server makes one transaction: the lock ends with it, even when our connection is lost meanwhile.
-    Nothing else is held while it waits, so nobody waits in a circle; and what is read afterwards
-    has a newer snapshot.
+    A commit that has begun holds ROW EXCLUSIVE on `commits`: a single statement from before the
+    moment at which it reads the lead, a transaction until its COMMIT. SHARE conflicts with that,
+    but not with itself, so all sessions may wait at once. A commit that begins later sees the lead
+    that this process has by now, and does nothing. The two statements are sent as one message,
+    which the server runs as one transaction: the lock ends with it, even if our connection is lost
+    meanwhile. Nothing else is held while it waits, so there is no deadlock; and what is read
+    afterwards has a newer snapshot.
 
-    A transaction whose client is silently gone ends by `idle_in_transaction_session_timeout`. Until
-    then each question is `Unavailable` after two seconds, and lets those pass who stand behind it.
+    A transaction whose client has vanished is ended by `idle_in_transaction_session_timeout`. Until
+    then each try is `Unavailable` after two seconds, and lets those behind it in the queue pass.
     """
     await connection.execute(
         f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; LOCK TABLE commits IN SHARE MODE"

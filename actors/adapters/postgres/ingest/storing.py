@@ -1,10 +1,10 @@
-"""Readings, the message ids that they have, and the last values of feeds: parts of one statement.
+"""Readings, their message ids, and the last values of feeds: parts of one statement.
 
     f"WITH guard AS MATERIALIZED (SELECT), {storing(1)} SELECT unit, many FROM missing"
 
-A reading is stored once: by its place (feed, time, device, digest), and by its message id for seven
-days. `missing` says of how many readings of each unit that did not come true, because they were
-there already. Keys are sorted, so that two statements never wait for each other in a circle.
+A reading is stored once: by its key (feed, time, device, digest), and by its message id for seven
+days. `missing` counts the readings of each unit that were not stored because they were stored
+already. Keys are sorted, so that two statements never deadlock.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,8 +29,8 @@ COLUMNS = {
 
 
 def storing(first: int) -> str:
-    """Common table expressions behind one that is called `guard` and has a row where readings are
-    to be stored. Their parameters are the columns of `rows_of`, from that number on."""
+    """Common table expressions that follow one named `guard`, which has a row if readings are to be
+    stored. Their parameters are the columns of `rows_of`, from number `first` on."""
     return f"""
 given AS MATERIALIZED (
     SELECT i.* FROM guard, {unnested(first, COLUMNS)} WITH ORDINALITY AS i ({", ".join(COLUMNS)}, n)
@@ -63,8 +63,8 @@ given AS MATERIALIZED (
 
 
 def rows_of(units: Sequence[Iterable[Reading]]) -> tuple[list[list[Any]], list[int]]:
-    """The columns of the readings of some units, each once; and how many of each unit are left out,
-    because an earlier one is the same or has the same message id."""
+    """The columns of the readings of some units, each reading once; and how many of each unit are
+    left out, because an earlier one is the same or has the same message id."""
     rows: list[tuple[Any, ...]] = []
     repeated = [0] * len(units)
     seen: set[tuple[int, int, int, int]] = set()
@@ -112,7 +112,7 @@ SELECT coalesce(sum(many), 0) FROM missing
 
 
 async def insert_readings(connection: Any, readings: Sequence[Reading]) -> int:
-    """Readings that no message brought; answers how many were there already."""
+    """Store readings that did not come in a message; return how many were stored already."""
     found, (repeated,) = rows_of([readings])
     missing: int = await connection.fetchval(_INSERT, *found)
     return missing + repeated

@@ -1,7 +1,8 @@
-"""Minutes whose sums fail for what they hold: found by halving, and put aside as dead letters.
+"""Minutes whose sums fail because of their readings: found by bisection, and put aside as dead
+letters.
 
-What is put aside stays among the late minutes, held: charts go on counting it from the readings.
-It is tried again when its letter is due.
+A minute that was put aside stays among the late minutes, held, so charts still compute it from the
+readings. It is retried when its letter is due.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +16,7 @@ from protocol.dead_letters import ROLLUPS, USER_SUMS, reason_of, rollup_of
 Pair = tuple[int, int]  # a feed, and a minute since 1970
 Sum = Callable[[Any, Sequence[Pair]], Awaitable[None]]
 
-# In one turn; what is not tried by then waits for the next.
+# Per turn; what is not tried by then waits for the next turn.
 FAILED_MAX = 20
 RETRIED_MAX = 100
 
@@ -33,12 +34,12 @@ _HELD_USER = "UPDATE user_rollups_stale SET held = $2 WHERE user_id = $1::text::
 
 
 async def summed(connection: Any, pairs: Sequence[Pair], sum_all: Sum, now_us: int) -> list[str]:
-    """`sum_all` for all these pairs but those for which alone it fails.
+    """`sum_all` for all these pairs except those that fail by themselves.
 
-    Answers with the letters' subjects of those for which it was not done.
+    Returns the subjects of the dead letters of those for which it was not done.
 
     Raises:
-        asyncpg.InternalServerError: the server can read what belongs to none of them.
+        asyncpg.InternalServerError: the server cannot read the readings of any of them.
     """
     failed: list[tuple[Pair, Exception]] = []
     has_done = False
@@ -59,7 +60,7 @@ async def summed(connection: Any, pairs: Sequence[Pair], sum_all: Sum, now_us: i
         next_us = await dead_letters.put_aside(
             connection, ROLLUPS, subject_of(*pair), reason_of(error), now_us=now_us
         )
-        # Without room for a letter nobody would let go of it.
+        # Without a letter, nothing would ever release it.
         held.append((*pair, next_us is not None))
     if held:
         await connection.execute(_HOLD, *columns(held, 3))
@@ -67,7 +68,8 @@ async def summed(connection: Any, pairs: Sequence[Pair], sum_all: Sum, now_us: i
 
 
 async def tried(connection: Any, work: Callable[..., Awaitable[None]], *args: Any) -> Any:
-    """`work(connection, *args)` in a savepoint; answers with the error that its content caused."""
+    """`work(connection, *args)` in a savepoint; return the error that its content caused, if
+    any."""
     try:
         async with connection.transaction():
             await work(connection, *args)
@@ -77,7 +79,7 @@ async def tried(connection: Any, work: Callable[..., Awaitable[None]], *args: An
 
 
 async def hold_user(connection: Any, user_id: str, error: Exception, now_us: int) -> None:
-    """The sums of this user stay behind; those of the feeds stand in for them."""
+    """The sums of this user stay stale; those of the feeds are used instead."""
     next_us = await dead_letters.put_aside(
         connection,
         ROLLUPS,
@@ -90,8 +92,8 @@ async def hold_user(connection: Any, user_id: str, error: Exception, now_us: int
 
 
 async def released(connection: Any, now_us: int) -> tuple[list[Pair], list[str]]:
-    """Pairs and users whose next try has come. A letter that is about nothing that there can be is
-    forgotten."""
+    """Pairs and users that are due for their next try. A letter whose subject cannot exist is
+    deleted."""
     letters = await dead_letters.due(connection, ROLLUPS, now_us, RETRIED_MAX)
     pairs: list[Pair] = []
     users: list[str] = []

@@ -1,9 +1,9 @@
-"""Which minutes of which feeds were written to, and nobody has summed up since.
+"""Which minutes of which feeds were written to, and are not summed up yet.
 
-A commit notes them in its own transaction: so they are known as soon as its readings are seen. What
-lies around now goes to `rollup_log`, one row for each commit; charts count everything since the
-first of these minutes from the readings. Minutes further back are rows of `rollup_late`, which a
-chart finds by its feed, and a user's totals by the user.
+A commit notes them in its own transaction, so they are known as soon as its readings are visible.
+Minutes around now go to `rollup_log`, one row per commit; charts compute everything since the first
+of these minutes from the readings. Earlier minutes are rows of `rollup_late`, where a chart finds
+them by its feed, and a user's totals by the user.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from protocol.times import AHEAD_US
 
 log = structlog.get_logger("roost.store")
 
-# Minutes that lie further back are late.
+# Minutes that are older than this are late.
 FRESH_MINUTES = 2
 
 NOTED = 3  # parameters
 
 
 def noting(first: int) -> str:
-    """Common table expressions behind one that is called `claimed` and has a row where the minutes
-    are to be noted. Their parameters are `noted`, from that number on. A commit of which nothing is
-    late is the rule: its arrays go as they are."""
+    """Common table expressions that follow one named `claimed`, which has a row if the minutes are
+    to be noted. Their parameters are `noted`, from number `first` on. Most commits have no late
+    minute; their arrays are stored as they are."""
     feeds, minutes, since = f"${first}", f"${first + 1}", f"${first + 2}"
     return f"""
 clock AS MATERIALIZED (
@@ -73,7 +73,7 @@ SELECT t.feed_num, t.minute FROM taken t JOIN feeds f ON f.num = t.feed_num
 WHERE t.minute IS NOT NULL ORDER BY 1, 2
 """
 
-# Twice as far ahead of the commit as a reading may be: two machines' clocks differ.
+# Twice as far ahead of the commit as a reading may be, because the clocks of two machines differ.
 _RESTORE = f"""
 UPDATE rollup_log SET (feeds, minutes) = (
     SELECT coalesce(array_agg(m.feed_num), '{{}}'), coalesce(array_agg(m.minute), '{{}}')
@@ -93,13 +93,13 @@ SELECT (SELECT coalesce(max(num) - min(num) + 1, 0) FROM rollup_log)
 
 
 def noted(touched: Sequence[tuple[int, int]]) -> tuple[list[int], list[int], int]:
-    """Feeds, their minutes, and the first of these (0 where there is none)."""
+    """Feeds, their minutes, and the first of these minutes (0 if there is none)."""
     feeds, minutes = columns(touched, 2)
     return feeds, minutes, min(minutes, default=0)
 
 
 async def note_minutes(connection: Any, readings: Sequence[Reading]) -> None:
-    """These minutes are to be summed up again."""
+    """Note that these minutes must be summed up again."""
     touched = minutes_of(readings)
     if touched:
         await connection.execute(_NOTE, *noted(touched))
@@ -108,8 +108,8 @@ async def note_minutes(connection: Any, readings: Sequence[Reading]) -> None:
 async def take_notes(
     connection: Any, commits: int, late: int, again: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """(feed, minute) of up to so many notes of each kind, and of those that are tried again; of
-    feeds that are there still. The notes are forgotten with this transaction."""
+    """(feed, minute) of at most so many notes of each kind, and of those that are retried, for
+    feeds that still exist. The notes are deleted with this transaction."""
     asked = commits, late, *columns(again, 2)
     try:
         async with connection.transaction():  # a savepoint
@@ -121,7 +121,7 @@ async def take_notes(
 
 
 async def _restore(connection: Any, commits: int) -> None:
-    """Of so many notes, those that cannot be read name every minute that they may have named."""
+    """For notes that cannot be read, note every minute that they may have named."""
     keys = await connection.fetch("SELECT num FROM rollup_log ORDER BY num LIMIT $1", commits)
 
     async def read(nums: Sequence[int]) -> list[Any]:
@@ -138,6 +138,6 @@ async def _restore(connection: Any, commits: int) -> None:
 
 
 async def notes_left(connection: Any) -> int:
-    """How much is still to be summed up, roughly; 0 for nothing."""
+    """About how much is still to be summed up; 0 for nothing."""
     left: int = await connection.fetchval(_LEFT)
     return left

@@ -1,9 +1,9 @@
 """Readings summed up per minute and hour, of each feed and of each user.
 
-A job takes what commits noted (`notes`) and counts just those minutes again from the
-readings, then their hours, then those of the user: late readings are in it like all others, and
-counting twice is harmless. Two promises hold at every moment: the sums of a feed equal its readings
-but for minutes that are noted; the sums of a user equal those of the feeds but for hours that are
+A job takes the notes of commits (`notes`) and computes those minutes again from the readings, then
+their hours, then those of the user. So late readings are included like all others, and computing
+twice is harmless. Two promises hold at every moment: the sums of a feed equal its readings, except
+for minutes that are noted; the sums of a user equal those of the feeds, except for hours that are
 stale (`history_deletion`).
 """
 
@@ -28,9 +28,9 @@ from protocol.records import Feed, Reading
 from protocol.rest.charts import Bucket
 from protocol.rest.stats import Counts
 
-# Of late minutes, for each commit that is asked for: as many as an import brings at once.
+# Late minutes per commit that the caller allows: as many as an import brings at once.
 LATE_EACH = 20
-# $1 and $2 are feeds and their units of time, numbered since 1970.
+# $1 and $2 are feeds and their time units, numbered since 1970.
 _TOUCHED = """
     SELECT t.feed_num, 'epoch'::timestamptz + t.n * interval '1 {unit}' AS ts
     FROM unnest($1::integer[], $2::integer[]) AS t (feed_num, n)
@@ -40,8 +40,8 @@ DELETE FROM feed_rollups r USING ({touched}) t
 WHERE r.feed_num = t.feed_num AND r.level = {level} AND r.ts = t.ts
 """
 
-# Each unit by itself (LATERAL with an aggregate): joined first, all readings of a feed would be
-# held against all of its minutes.
+# Each unit by itself (LATERAL with an aggregate): a join first would compare all readings of a feed
+# with all of its minutes.
 _SUM_FEEDS = f"""
 INSERT INTO feed_rollups (feed_num, level, ts, {NAMES})
 SELECT feed_num, {{level}}, ts, {COLUMNS}
@@ -95,13 +95,15 @@ async def roll_up(connection: Any, limit: int) -> int | None:
         failed = await summed(connection, touched, _sum_touched, now_us) if touched else []
         tried = [subject_of(*each) for each in again]
         await clear(connection, ROLLUPS, [each for each in tried if each not in failed])
-    # Beyond that transaction: a backlog of years holds up no deletion, which waits for the turn.
+    # Outside that transaction: a backlog of years must not delay a deletion, which waits for the
+    # turn.
     await stale.sum_stale(connection, limit, users, now_us)
     return await notes_left(connection)
 
 
 async def _sum_touched(connection: Any, touched: Sequence[tuple[int, int]]) -> None:
-    """These minutes (feed, minute since 1970), their hours, and those of whose feeds they are."""
+    """Sum up these minutes (feed, minute since 1970), their hours, and the hours of the feeds'
+    users."""
     hours = sorted({(feed, minute // 60) for feed, minute in touched})
     await _sum(connection, MINUTES, "minute", _OF_READINGS, touched)
     await _sum(connection, HOURS, "hour", _OF_MINUTES, hours)

@@ -1,8 +1,8 @@
-"""Sums of users that deletions left behind, made anew from those of their feeds.
+"""Sums of users that deletions made stale, computed again from those of their feeds.
 
-A backlog may be years of a large service. It goes in portions, the newest first, each in a
-transaction of its own: what is done stays done, and nobody waits for more than one of them. Until a
-portion is made, the sums of the feeds stand in for it (`chart_queries`).
+A backlog may be years of a large service. It is computed in portions, the newest first, each in a
+transaction of its own: finished portions stay finished, and nobody waits for more than one of them.
+Until a portion is computed, the sums of the feeds are used instead (`chart_queries`).
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from protocol.dead_letters import ROLLUPS
 
 TURN = "SELECT true FROM rollup_turn FOR UPDATE SKIP LOCKED"
 
-# Rows of feeds' sums in a portion, for each commit that is asked for (`actors.due.rollups` asks for
+# Rows of feeds' sums in a portion: per commit that the caller allows (`actors.due.rollups` allows
 # fewer after a turn that was slow or failed), and at most; but never less than one minute of all
-# feeds. 40 to 90 ms (a hundred feeds, two shared cores); a million rows took 2.3 s.
+# feeds. This takes 40 to 90 ms (a hundred feeds, two shared cores); a million rows took 2.3 s.
 ROWS_EACH = 20
 ROWS_MAX = 20_000
-# After so long no further portion is begun in this turn.
+# After this time no further portion is begun in this turn.
 WITHIN_S = 0.25
 
-# Whoever is stale has rows: a deletion takes feeds' sums away and leaves those of the user. Where a
-# portion ends within an hour, the sum of that hour stays stale with what is left.
+# A user with stale hours still has rows, because a deletion removes feeds' sums and leaves those of
+# the user. If a portion ends within an hour, the sum of that hour stays stale with the rest.
 _NEXT = f"""
 SELECT s.num, s.user_id, s.since, s.until, coalesce((
     SELECT u.ts FROM user_rollups u WHERE u.user_id = s.user_id AND u.level = {MINUTES}
@@ -52,11 +52,11 @@ SELECT $1, level, ts, {COLUMNS} FROM (SELECT level, ts, {PARTS}
 
 
 async def sum_stale(connection: Any, limit: int, again: Sequence[str], now_us: int) -> None:
-    """Some portions, each in its own transaction.
+    """Compute some portions, each in its own transaction.
 
     Args:
-        again: users that were put aside and are tried again; the letter of one goes when nothing of
-            theirs is left, so that pauses grow while the same portion fails.
+        again: users that were put aside and are retried; a user's letter is deleted when nothing of
+        theirs is stale any more, so that pauses grow while the same portion fails.
     """
     clock = asyncio.get_running_loop().time
     until_s = clock() + WITHIN_S
@@ -69,7 +69,7 @@ async def sum_stale(connection: Any, limit: int, again: Sequence[str], now_us: i
 
 
 async def _portion(connection: Any, rows: int, now_us: int) -> bool:
-    """False where nothing was left, or another process has its turn."""
+    """Return False if nothing was left, or another process has the turn."""
     async with connection.transaction():
         if not await connection.fetchval(TURN):
             return False

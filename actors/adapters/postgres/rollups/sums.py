@@ -1,8 +1,8 @@
-"""SQL that adds up readings and never fails for what they are.
+"""SQL that adds up readings and never fails because of their values.
 
-PostgreSQL raises where a float8 overflows, and where a product or quotient of numbers that are not
-0 becomes 0. So what is huge is added up apart from the rest, scaled down, as in
-`protocol.rest.charts.merged`; the two say the same.
+PostgreSQL raises an error when a float8 overflows, and when a product or quotient of numbers that
+are not 0 becomes 0. So huge values are added up separately, scaled down, as in
+`protocol.rest.charts.merged`; both give the same result.
 
     SELECT ts, {COLUMNS} FROM (SELECT ts, {PARTS} FROM parts GROUP BY ts) g
 

@@ -1,1 +1,1 @@
-"""What every noun of the store stands on: connections, rows, locks, migrations."""
+"""What all nouns use: connections, rows, locks, migrations."""

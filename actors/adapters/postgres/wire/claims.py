@@ -1,11 +1,11 @@
-"""Claims that go on without those of their rows that fail.
+"""Claims that continue without those of their rows that fail.
 
     done = await each_apart(connection, WORK, keys, one, now_us=now_us)
 
-A claim that failed begins again (`isolation.whole_or_apart`): it finds its rows by their numbers
-and other narrow columns alone, which no broken value hides, and reads and does one after the other.
-Those that fail are put aside as dead letters and are due again after their pause; nothing of them
-is read or written for that but their due time.
+A claim that failed begins again (`isolation.whole_or_apart`). It finds its rows by their numbers
+and other short columns only, which can be read although another column is damaged, and processes
+one after the other. Rows that fail are put aside as dead letters and are due again after their
+pause. For that nothing of them is read, and only their due time is written.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,10 +30,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: of its dead letters.
-        due: the column that says from when on a row is claimed.
-        row: the statement that reads what is claimed with a number.
-        others: as of `can_read_another`.
-        pause_max_s: how long a row waits that fails, at most.
+        due: the column that says from when on a row may be claimed.
+        row: the statement that reads a claimed row by its number.
+        others: like the parameter of `can_read_another`.
+        pause_max_s: how long a row that fails waits at most.
     """
 
     name: str
@@ -53,12 +53,12 @@ async def each_apart(
     now_us: int,
     instead: Callable[[Any], Awaitable[T | None]] | None = None,
 ) -> list[T]:
-    """`one(key, row)` for each; what fails is undone and put aside.
+    """`one(key, row)` for each row; a failure is rolled back and put aside.
 
     Args:
         keys: of rows that this transaction has locked: `num`, `id`, `user_id`, and what `one`
-            wants to know.
-        instead: what can be done of a row that failed; None where that is nothing.
+        needs.
+        instead: what can be done with a row that failed; it returns None if that is nothing.
 
     Raises:
         asyncpg.InternalServerError: the server can read none of these rows, and none of the others.
@@ -99,7 +99,7 @@ async def _tried_instead(
         async with connection.transaction():  # a savepoint
             return await instead(key)
     except MAY_BE_ROWS:
-        return None  # it is put aside for what it failed with first
+        return None  # it is put aside because of its first failure
 
 
 async def _put_aside(connection: Any, work: Work, key: Any, error: Exception, now_us: int) -> None:

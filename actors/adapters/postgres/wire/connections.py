@@ -1,4 +1,4 @@
-"""Pools of connections, and what their errors mean to the service."""
+"""Pools of connections, and what their errors mean for the service."""
 
 import asyncio
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ PG_EPOCH_US = 946_684_800_000_000
 
 CONNECT_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0
-# Until the server has ended a statement that was given up; it takes milliseconds.
+# Until the server has ended a cancelled statement; that takes milliseconds.
 CANCEL_WITHIN_S = 1.0
 
 SETTINGS = {
@@ -22,43 +22,45 @@ SETTINGS = {
     "timezone": "UTC",
     "statement_timeout": "20s",
     "idle_in_transaction_session_timeout": "30s",
-    # The price of disks of today; and nothing is compiled because a scan seems dear.
+    # The cost of today's disks; and nothing is compiled because a scan seems expensive.
     "random_page_cost": "1.1",
     "jit": "off",
 }
 
-# Of the writer: between two statements of a commit nobody thinks. The next leader waits for commits
-# of one that hangs, so the server ends them about when the lease does.
+# For the writer: a commit never pauses between two statements. The next leader waits for the
+# commits of a leader that hangs, so the server ends them about when the lease runs out.
 COMMITTING = {"idle_in_transaction_session_timeout": "3s"}
 
-# For a connection that holds a lock: the server looks whether its client is still there.
+# For a connection that holds a lock: the server checks whether its client is still there.
 ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "2"}
 
-# Everything that is not about what we sent: gone, full, locked, refused, in recovery, in trouble.
+# Every error that is not about our data: the server is gone, full, locked, recovering or failing,
+# or refuses us.
 _AWAY = (
     OSError,
     TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what a connection says that was cut in the middle of a word
+    asyncpg.InternalClientError,  # a connection that was cut in the middle of a message
 )
-# A mistake in our own statements shall be loud; a privilege that was taken away comes back.
+# A mistake in our own statements must not be hidden; a privilege that was revoked may come back.
 _OURS = (asyncpg.SyntaxOrAccessError,)
 _GRANTED = (asyncpg.InsufficientPrivilegeError,)
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """One whose statements end when they are given up, also while nobody answers.
+    """A connection whose statements end when they are cancelled, even if the server does not
+    answer.
 
-    asyncpg asks the server, by another connection, to end such a statement, and lets whatever comes
-    next on this one (the ROLLBACK, in a transaction) wait for the answer, without an end: as long
-    as the kernel believes in the other side. So a unit of work without an answer would outlive its
-    deadline by minutes, and every later one wait for its connection.
+    To cancel a statement, asyncpg asks the server over another connection. The next statement on
+    this one (the ROLLBACK, in a transaction) waits for that without a limit: as long as the kernel
+    considers the peer alive. So a unit of work without an answer would exceed its deadline by
+    minutes, and every later one would wait for its connection.
 
     Attributes:
-        unanswered_s: when (by the loop's clock) such a question of any of this kind (`kind`) got no
-            answer.
-        pids: of the server's processes behind those of this kind.
+        unanswered_s: when (by the loop's clock) a cancel request on any connection of this kind
+        (`kind`) last got no answer.
+        pids: of the server's processes behind the connections of this kind.
     """
 
     unanswered_s = float("-inf")
@@ -78,7 +80,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
 
 
 def kind() -> type[Connection]:
-    """Connections of a store of its own."""
+    """A connection class for one store."""
     return type("StoreConnection", (Connection,), {"pids": set()})
 
 
@@ -102,7 +104,7 @@ async def prepare(connection: Any) -> None:
 
 
 async def _enter(connection: Any) -> None:
-    """Prepare one of a pool, and know its notifications as our own."""
+    """Prepare a connection of a pool, and recognise its notifications as our own."""
     pids, pid = type(connection).pids, connection.get_server_pid()
     pids.add(pid)
     connection.add_termination_listener(lambda _: pids.discard(pid))
@@ -110,14 +112,14 @@ async def _enter(connection: Any) -> None:
 
 
 async def _leave(connection: Any) -> None:
-    """Nothing to reset: no unit of work leaves settings, locks or a LISTEN in its session (an open
-    transaction asyncpg has rolled back by now). A round trip less for each of them."""
+    """Nothing to reset: no unit of work leaves settings, locks or a LISTEN in its session, and
+    asyncpg has rolled back an open transaction by now. This saves a round trip for each unit."""
 
 
 async def open_pool(url: str, size: int, of: type[Connection], **settings: str) -> Any:
-    """A pool that connects when first used, so that the service can start before its database.
+    """A pool that connects at its first use, so that the service can start before its database.
 
-    Without timers for statements and idle connections: deadlines are those of `pool`.
+    It has no timers for statements and idle connections: `pool` has the deadlines.
     """
     return await asyncpg.create_pool(
         url,
@@ -144,22 +146,22 @@ async def connect(url: str, **settings: str) -> Any:
 
 
 async def close_pools(of: type[Connection], *pools: Any) -> bool:
-    """Close them side by side; after a second without those connections that are not closed yet.
-    False where there was one, or one that had just been left because nobody answered."""
+    """Close them side by side; after a second, drop the connections that are not closed yet. Return
+    False if there was such a connection, or one that was just given up without an answer."""
     began_s = asyncio.get_running_loop().time()
     closing = [asyncio.ensure_future(pool.close()) for pool in pools]
     _, late = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
     for pool in pools:
-        pool.terminate()  # nothing, where it is closed
-    # What failed was not closed in order, either, and says no more than that.
+        pool.terminate()  # no effect if it is closed
+    # If closing failed, it was not closed in order either; the error tells nothing more.
     ended = await asyncio.gather(*closing, return_exceptions=True)
     left = of.unanswered_s > began_s - CANCEL_WITHIN_S
     return not (late or left or any(isinstance(each, BaseException) for each in ended))
 
 
 def meaning(error: Exception) -> Exception:
-    """Our error for one of asyncpg's: away, refused for its content, or as it is."""
-    # asyncpg wraps what a codec says of an argument in DataError, which is also an InterfaceError.
+    """Our error for one of asyncpg's: unavailable, refused because of its content, or unchanged."""
+    # asyncpg wraps a codec's error about an argument in DataError, which is also an InterfaceError.
     if is_content(error):
         return Unstorable(in_words(error))
     if isinstance(error, _GRANTED) or (isinstance(error, _AWAY) and not isinstance(error, _OURS)):

@@ -1,13 +1,13 @@
-"""Rows that fail, each alone: how what works on many goes on without them.
+"""Isolates rows that fail, so that work on many rows continues without them.
 
     await whole_or_apart(connection, work, …)
 
-What works on many rows does so at once, and costs nothing for this. Only where that fails it begins
-again, one row after the other (`claims`) or in halves, each under a savepoint of its own.
+Work on many rows is done at once, and costs nothing extra. Only if it fails it begins again, one
+row after the other (`claims`) or in halves, each under its own savepoint.
 
-What a row contains is its own fault. Where the server cannot read what it has stored, that may be
-one row, or something that all rows need: it is the row's where another one can be read, and else
-the server's.
+An error about a row's content concerns that row. If the server cannot read what it has stored, the
+cause may be one row, or something that all rows need. If another row can be read, it is the row;
+otherwise it is the server.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,8 +22,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-# What we sent, or what is stored, breaks a rule: of a type, of a table, of a trigger, or a limit of
-# the server's; or a stored text is none. Corrupted data is not among them (`UNREAD`).
+# What we sent, or what is stored, breaks a rule of a type, a table or a trigger, or a limit of the
+# server; or a stored text is not valid. Corrupted data is not among them (`UNREAD`).
 CONTENT = (
     UnicodeDecodeError,
     asyncpg.DataError,
@@ -40,14 +40,14 @@ CONTENT = (
 
 # Corrupted data, a corrupted index, an internal error: the server could not read what is stored.
 UNREAD = (asyncpg.InternalServerError,)
-# Something that is stored could not be read, for one reason or the other.
+# Stored data could not be read, for one reason or the other.
 UNREADABLE = (UnicodeDecodeError, *UNREAD)
-# Rows that are tried where none can be read of those that are wanted.
+# Other rows that are tried if none of the wanted ones can be read.
 OTHERS_MAX = 10
 
 
 class Poison(Exception):
-    """What was computed from a row failed; its cause says why."""
+    """A computation with a row failed; its cause says why."""
 
 
 ABOUT_ROWS = (Poison, *CONTENT)
@@ -55,22 +55,22 @@ MAY_BE_ROWS = (*ABOUT_ROWS, *UNREAD)
 
 
 def is_content(error: BaseException) -> bool:
-    """Whether it is about what rows contain: another try at once would fail alike."""
+    """Whether the error is about the content of rows: another try at once would fail, too."""
     return isinstance(error, ABOUT_ROWS)
 
 
 def cause_of(error: Exception) -> Exception:
-    """The error of ours that a `Poison` carries."""
+    """The original error in a `Poison`."""
     cause = error.__cause__
     return cause if isinstance(error, Poison) and isinstance(cause, Exception) else error
 
 
 def computed(call: Callable[..., T], *args: Any) -> T:
-    """`call(*args)`: our own code on a row inside a transaction.
+    """`call(*args)`: our own code, applied to a row inside a transaction.
 
     Raises:
-        Poison: it failed, whatever it failed with: it had nothing but the row.
-        Unavailable: it is about a server, not about the row.
+        Poison: it failed, with whatever error, because its only input was the row.
+        Unavailable: the error is about a server, not about the row.
     """
     try:
         return call(*args)
@@ -81,14 +81,14 @@ def computed(call: Callable[..., T], *args: Any) -> T:
 
 
 async def whole_or_apart(connection: Any, work: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """`work(connection, …, apart=False)` in a transaction; where that fails for what may be one of
-    its rows, in another one with `apart=True`."""
+    """`work(connection, …, apart=False)` in a transaction. If that fails and one of its rows may be
+    the cause, again in another transaction with `apart=True`."""
     try:
         async with connection.transaction():
             await use_indexes(connection)
             return await work(connection, *args, apart=False)
     except MAY_BE_ROWS:
-        pass  # the transaction is undone; below it begins again, row by row
+        pass  # the transaction was rolled back; below it begins again, row by row
     async with connection.transaction():
         await use_indexes(connection)
         return await work(connection, *args, apart=True)
@@ -101,12 +101,13 @@ async def halves_apart(
     aside: Callable[[T, Exception], Awaitable[None]],
     probe: Callable[[], Awaitable[bool]] | None = None,
 ) -> list[R]:
-    """What `read(keys)` answers; where that fails for what rows contain, what its halves do.
+    """What `read(keys)` returns; if that fails because of the content of rows, the results of its
+    halves.
 
     One bad row of n costs about 2 log2(n) statements.
 
     Args:
-        probe: as of `check_readable`.
+        probe: like the parameter of `check_readable`.
     """
     found: list[R] = []
     failed: list[tuple[T, Exception]] = []
@@ -135,7 +136,7 @@ async def whole_or_halves(
     aside: Callable[[T, Exception], Awaitable[None]],
     probe: Callable[[], Awaitable[bool]] | None = None,
 ) -> list[R]:
-    """As `halves_apart`, for a connection without a transaction: one statement where nothing
+    """Like `halves_apart`, for a connection without a transaction: one statement if nothing
     fails."""
     try:
         return list(await read(keys))
@@ -150,11 +151,11 @@ async def check_readable(
     failed: Sequence[tuple[object, Exception]],
     probe: Callable[[], Awaitable[bool]] | None = None,
 ) -> None:
-    """Of so many rows, these failed: raises the error of the first where the server can read none,
-    because then it is in trouble.
+    """So many rows were tried and these failed. Raise the error of the first if the server cannot
+    read any row, because then the server is the cause.
 
     Args:
-        probe: whether any other row can be read; None where none is known.
+        probe: whether any other row can be read; None if no other is known.
     """
     unread = [error for _, error in failed if isinstance(error, UNREAD)]
     if unread and len(unread) == many and not (probe and await probe()):
@@ -162,24 +163,24 @@ async def check_readable(
 
 
 async def always() -> bool:
-    """The probe where rows that cannot be read never mean that the server is in trouble: what asks
-    for them has work to do without them, and that fails by itself where the server is."""
+    """The probe for work that can continue without its rows: rows that cannot be read never mean
+    that the server has a problem, because that work fails by itself if the server does."""
     return True
 
 
 def newest_of(table: str) -> str:
-    """The statement for `can_read_another` where any row of that table will do."""
+    """The statement for `can_read_another` if any row of that table will do."""
     return f"SELECT num FROM {table} WHERE NOT num = ANY($1::bigint[]) ORDER BY num DESC LIMIT $2"
 
 
 async def can_read_another(
     connection: Any, others: str, nums: Sequence[int], read: Callable[[int], Awaitable[object]]
 ) -> bool:
-    """Whether the server can read any row but these.
+    """Whether the server can read any row except these.
 
     Args:
-        others: the statement for numbers of some, the likelier ones first; by `$1` without these,
-            `$2` of them at most.
+        others: the statement for numbers of other rows, the most likely ones first: without those
+        in `$1`, and at most `$2`.
     """
     for row in await connection.fetch(others, list(nums), OTHERS_MAX):
         try:

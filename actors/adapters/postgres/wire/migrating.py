@@ -1,4 +1,5 @@
-"""Migrations: numbered SQL files, each once, in order, one transaction, one process at a time."""
+"""Migrations: numbered SQL files, each applied once, in order, in one transaction, by one process
+at a time."""
 
 import re
 from pathlib import Path
@@ -32,11 +33,11 @@ def files() -> dict[int, Path]:
 
 
 async def migrate(connection: Any) -> list[str]:
-    """Bring the schema up to date; answers with the names of the files that were applied.
+    """Update the schema; return the names of the files that were applied.
 
     Raises:
         SettingsError: the server is too old, or its schema is newer than this program.
-        asyncpg.LockNotAvailableError: somebody works with what is to be changed; nothing was.
+        asyncpg.LockNotAvailableError: somebody uses what must be changed; nothing was changed.
     """
     if connection.get_server_version().major * 10_000 < VERSION_MIN:
         raise SettingsError("Roost needs PostgreSQL 15 or newer")

@@ -1,4 +1,4 @@
-"""Changes of settings that know which settings they change."""
+"""Updates of settings that name the revision they were made from."""
 
 from operator import attrgetter
 from typing import Any
@@ -10,14 +10,14 @@ from protocol.errors import Outdated
 async def revise(
     connection: Any, table: Table[R], changed: R, known: int | None, *, also: str = ""
 ) -> None:
-    """Write the settings of a record, one revision on.
+    """Write the settings of a record, with the next revision.
 
     Args:
-        known: the revision that is changed; whichever there is without it.
-        also: further columns that this sets, as in `failures = 0`.
+        known: the revision that is changed; None for whichever there is.
+        also: further columns to set, as in `failures = 0`.
 
     Raises:
-        Outdated: it is another by now.
+        Outdated: the revision is another one by now.
     """
     columns = [table.key, *table.settings]
     key, *sets = [f"{c.name} = {c.parameter(n)}" for n, c in enumerate(columns, 1)]

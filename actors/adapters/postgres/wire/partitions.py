@@ -1,9 +1,9 @@
-"""Monthly partitions of readings, made months ahead without holding anybody up.
+"""Monthly partitions of readings, created months ahead without delaying anybody.
 
-`CREATE TABLE … PARTITION OF` locks all readings against everybody, and waits for it behind whoever
-reads, with all others behind itself. So a month is made beside, and then attached: that locks the
-default partition alone, which holds what lies outside of all months. Nobody waits longer for a try
-than `WITHIN`; one that comes to nothing is repeated with the next housekeeping.
+`CREATE TABLE … PARTITION OF` needs a lock that excludes all other use of readings. It waits for
+running queries, and all others wait behind it. So a month is created separately and then attached:
+that locks only the default partition, which has the readings outside of all months. Nobody waits
+longer for a try than `WITHIN`; one that fails is repeated with the next housekeeping.
 """
 
 from collections.abc import AsyncIterator
@@ -17,11 +17,11 @@ MONTHS_BACK, MONTHS_AHEAD = 12, 3
 LOCK = 0x526F_6F73_75
 WITHIN = "1s"
 
-# What a try ends with that would have held others up.
+# The error of a try that would have delayed others.
 IN_USE = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 
-# A month that has rows in the default partition already is left there: moving them would lock the
-# writer out, and they are found all the same.
+# A month that already has rows in the default partition stays there: moving them would lock out the
+# writer, and they are found nevertheless.
 _MISSING = """
 SELECT 'feed_values_' || to_char(m, 'YYYY_MM') AS name, m::text AS since,
     (m + interval '1 month')::text AS until, m > now() AS is_ahead
@@ -39,7 +39,8 @@ ALTER TABLE feed_values ATTACH PARTITION {name} FOR VALUES FROM ('{since}') TO (
 
 
 class Month(msgspec.Struct, frozen=True):
-    """A partition: its table, its times as PostgreSQL writes them, and whether it is to come."""
+    """A partition: its table, its times as PostgreSQL writes them, and whether it is in the
+    future."""
 
     name: str
     since: str
@@ -48,15 +49,15 @@ class Month(msgspec.Struct, frozen=True):
 
     @property
     def elsewhere(self) -> str:
-        """A constraint of the default partition: nothing of this month is there."""
+        """A constraint of the default partition: it has no reading of this month."""
         return f"not_{self.name}"
 
 
 async def make_partitions(connection: Any) -> None:
-    """Make those around now that are missing. Not inside a transaction.
+    """Create the missing ones around now. Not inside a transaction.
 
     Raises:
-        IN_USE: somebody works with what would have to be locked.
+        IN_USE: somebody uses what would have to be locked.
     """
     for row in await connection.fetch(_MISSING, MONTHS_BACK, MONTHS_AHEAD):
         await _make(connection, Month(**row))
@@ -72,16 +73,16 @@ async def _make(connection: Any, month: Month) -> None:
     async with _step(connection):
         values = {"name": month.name, "since": month.since, "until": month.until}
         await connection.execute(_ATTACH.format(**values))
-        # The partition's bounds say it from now on.
+        # The bounds of the partition guarantee it from now on.
         await connection.execute(
             f"ALTER TABLE feed_values_default DROP CONSTRAINT IF EXISTS {month.elsewhere}"
         )
 
 
 async def _promise_nothing_there(connection: Any, month: Month) -> None:
-    """The default partition is looked through while others work with it, and not while it is
-    locked, because of this constraint. Only of a month that is to come: what is measured now would
-    be refused, if nothing came of the try."""
+    """Because of this constraint, the default partition is scanned while others use it, and not
+    while it is locked. Only for a future month: readings of the present would be refused if the
+    attempt failed halfway."""
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM feed_values_default)"):
         return
     name = month.elsewhere
@@ -97,7 +98,8 @@ async def _promise_nothing_there(connection: Any, month: Month) -> None:
 
 @asynccontextmanager
 async def _step(connection: Any) -> AsyncIterator[None]:
-    """A transaction, one of all processes at a time, that waits and works a second at most."""
+    """A transaction, one at a time among all processes, that waits and works for a second at
+    most."""
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{WITHIN}'")
         await connection.execute(f"SET LOCAL statement_timeout = '{WITHIN}'")

@@ -1,7 +1,7 @@
-"""From Trio to PostgreSQL and back: one crossing into asyncio for each unit of work.
+"""From Trio to PostgreSQL and back: each unit of work enters asyncio once.
 
-Every noun has a module with functions on a connection, and beside them its part of the Store port:
-a class of calls that `PostgresStore` is put together from.
+Every noun has a module with functions on a connection, and its part of the Store port: a class of
+calls. `PostgresStore` is composed of these classes.
 """
 
 from collections.abc import Callable, Coroutine
@@ -16,22 +16,22 @@ from protocol.errors import Unavailable
 
 T = TypeVar("T")
 
-# Of a unit of work, whatever is in it. One deadline on Trio's side: each timer in the asyncio loop
-# costs as much as a statement, and stays in its heap until it would have rung.
+# For a unit of work, whatever it contains. One deadline on Trio's side, because each timer of the
+# asyncio loop costs as much as a statement, and stays in its heap until it would have rung.
 UNIT_WITHIN_S = 30.0
-# Until a connection is free; then people are told to come again.
+# Until a connection is free; after that, people are told to try again.
 PLACE_WITHIN_S = 5.0
 
 
 class Pool:
-    """Some connections, and a place for each of those who may use them at once."""
+    """Some connections, and as many places for those who use them at the same time."""
 
     def __init__(self, pool: Any, size: int) -> None:
         self.pool = pool
         self._places = trio.Semaphore(size)
 
     async def take_place(self) -> None:
-        """Raises `Unavailable` where none becomes free in time."""
+        """Raises `Unavailable` if none becomes free in time."""
         try:
             with trio.fail_after(PLACE_WITHIN_S):
                 await self._places.acquire()
@@ -42,12 +42,12 @@ class Pool:
         self._places.release()
 
     async def use(self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-        """`work(connection, *args)`; asyncio-flavored, by who has a place."""
+        """`work(connection, *args)`; asyncio-flavored, for a caller that has a place."""
         connection = await self.pool.acquire()
         try:
             done = await work(connection, *args)
         except BaseException:
-            # A cancelled statement is cancelled at the server, too; that is not waited for forever.
+            # A cancelled statement is cancelled at the server, too; nobody waits for that forever.
             await self.pool.release(connection, timeout=connections.CLOSE_TIMEOUT_S)  # noqa: ASYNC102
             raise
         await self.pool.release(connection)
@@ -80,7 +80,7 @@ class PooledCalls:
         writing: bool = False,
         within_s: float = UNIT_WITHIN_S,
     ) -> T:
-        """`work(connection, *args)` on a connection for readers, or on the writer's."""
+        """`work(connection, *args)` on a connection for people, or on the writer's."""
         pool = self._writing if writing else self._reading
         return await self._work_in(pool, work, *args, within_s=within_s)
 
@@ -97,7 +97,7 @@ class PooledCalls:
         try:
             with scope:
                 return await self._cross(lambda: pool.use(work, *args))
-        except Unavailable:  # what becomes of a connection that was given up says little
+        except Unavailable:  # the error of a connection that was given up says little
             if not scope.cancel_called:
                 raise
         finally:
@@ -105,7 +105,7 @@ class PooledCalls:
         raise Unavailable(f"the database did not do it within {within_s:.0f} s")
 
     async def _cross(self, unit: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """One crossing into asyncio; asyncpg's errors come back as ours."""
+        """Enter asyncio once; translate asyncpg's errors into ours."""
         try:
             return await self._bridge.run(unit)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Rows of the database as records, and the columns that they are made from."""
+"""Records from rows of the database, and columns from records."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,13 +16,13 @@ def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
 
 
 def unnested(first: int, types: Mapping[str, str]) -> str:
-    """`unnest` of parameters, from that number on: arrays of these columns and types."""
+    """`unnest` of parameters, numbered from `first`: arrays of these columns and types."""
     arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types.values()))
     return f"unnest({arrays})"
 
 
 def device(row: Any) -> Device:
-    """Raises `ValueError` for a time that no calendar of ours has."""
+    """Raises `ValueError` for a time that is beyond our calendar."""
     found = DEVICES.record(row)
     check_times(found)
     check_times(found.state)
@@ -34,7 +34,7 @@ def feed(row: Any) -> Feed:
 
 
 def value(row: Any) -> Any:
-    """The one of three typed columns that is set."""
+    """The one of the three typed columns that is set."""
     if row["number"] is not None:
         return row["number"]
     return row["text"] if row["text"] is not None else row["boolean"]

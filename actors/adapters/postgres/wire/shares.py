@@ -1,10 +1,10 @@
-"""How many of a noun one user may have, held also where many ask at the same time."""
+"""How many of a noun one user may have, also when many are added at the same time."""
 
 from typing import Any
 
 from protocol.rest.bounds import check_room
 
-# Names of tables, as people call what is in them.
+# Tables, and what people call their contents.
 NOUNS = {
     "devices": "devices",
     "feeds": "feeds",
@@ -16,8 +16,8 @@ NOUNS = {
 async def check_share(
     connection: Any, table: str, user_id: str, most: int | None, more: int = 1
 ) -> None:
-    """Within the transaction that adds them: others of this user wait for its end. An index
-    counts ten thousand rows in a millisecond or two.
+    """Inside the transaction that adds them: other additions of this user wait for its end. An
+    index counts ten thousand rows in a millisecond or two.
 
     Raises:
         Conflict: the user would have more than that.

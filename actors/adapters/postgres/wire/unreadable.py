@@ -1,12 +1,12 @@
-"""Rows that nobody can read: whoever asks for many gets all others.
+"""Rows that cannot be read: whoever reads many rows gets all others.
 
     found = await read(connection, NOUNS["devices"], user_id, "WHERE d.user_id = …", user_id)
 
-A row may be one that the server itself cannot read, or that our records refuse: spoiled by hand, by
-a disk, by a migration. What is asked for is one statement, and costs nothing for this. Only where
-that fails are rows read by their numbers, in halves, until those are found that fail alone; they
-are put aside as dead letters with their reason. Where the server can read none of them, nor any
-other of that kind, it is in trouble, and whoever asks is told so.
+A row may be one that the server itself cannot read, or that our records refuse, after a change by
+hand, a disk error or a migration. Normally one statement reads everything, and this costs nothing
+extra. Only if it fails rows are read by their numbers, in halves, until those are found that fail
+alone. They are put aside as dead letters with their reason. If the server can read none of them,
+nor any other row of that kind, the server is the cause, and the caller gets its error.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ from protocol.dead_letters import ROWS, reason_of, row_of
 from protocol.rest.listing import UnreadableRow
 from protocol.times import check_times
 
-# Of one question. Where a whole table is spoiled, so many letters say it as well.
+# Per query. If a whole table is damaged, this many letters are enough to show it.
 NOTED_MAX = 20
 
-Key = tuple[int, Any]  # the number of a row, and its place
+Key = tuple[int, Any]  # the number of a row, and its position
 
 
 async def read(
@@ -39,11 +39,11 @@ async def read(
     *args: Any,
     place: str = "''",
 ) -> list[tuple[str, Any]]:
-    """Records of that noun, each with its place; an `UnreadableRow` where one cannot be read.
+    """Records of that noun, each with its position; an `UnreadableRow` for one that cannot be read.
 
     Args:
-        which: the rest of the statement behind the noun's tables: conditions, order, limit.
-        place: an expression.
+        which: the rest of the statement after the noun's tables: conditions, order, limit.
+        place: an expression for the position.
     """
     try:
         found = await connection.fetch(
@@ -60,7 +60,7 @@ async def read(
 
 
 async def _records(connection: Any, noun: Noun, found: list[Any]) -> list[Any]:
-    """Raises `Poison` for one that nobody could show, too: a time that no calendar has."""
+    """Raises `Poison` also for a record that cannot be shown: with a time beyond our calendar."""
     records = await noun.records(connection, found)
     for record in records:
         computed(check_times, record)
@@ -104,13 +104,13 @@ async def _apart(
 
 
 async def readable(connection: Any, noun: Noun, user_id: str, which: str, *args: Any) -> list[Any]:
-    """`read`, without places and without those that cannot be read."""
+    """Like `read`, without positions and without records that cannot be read."""
     found = await read(connection, noun, user_id, which, *args)
     return [record for _, record in found if not isinstance(record, UnreadableRow)]
 
 
 async def read_again(connection: Any, subject: str, user_id: str) -> None:
-    """Clear its letter, or note one more attempt."""
+    """Read the row again: clear its letter, or note one more attempt."""
     name, num = row_of(subject)
     noun = NOUNS[name]
     which = f"WHERE {noun.number} = $1::bigint"

@@ -1,4 +1,4 @@
-"""Chosen fields of records, written to rows that are there: of one, or of many in one statement.
+"""Writes some fields of records to existing rows: of one record, or of many in one statement.
 
 await write(connection, ORDERS, ended, "state", "finished_us")
 
@@ -49,7 +49,7 @@ SELECT {", ".join(_cast(column) for column in columns)} FROM {_unnested(columns,
 
 
 def arrays(fields: Sequence[str], records: Sequence[Any]) -> list[list[Any]]:
-    """Each field of all records."""
+    """The values of each field, over all records."""
     reads = [attrgetter(field) for field in fields]
     return [[read(record) for record in records] for read in reads]
 
@@ -64,7 +64,7 @@ def _cast(column: Column) -> str:
 
 
 def _type(column: Column) -> str:
-    """Of an array's values; wider than the column's for integers."""
+    """The type of an array's values; wider than the column's for integers."""
     if column.is_time:
         return "timestamptz"
     types = get_args(column.kind) or (column.kind,)
