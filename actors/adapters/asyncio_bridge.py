@@ -1,9 +1,9 @@
-"""One asyncio loop for each adapter, inside Trio, with its failures kept in.
+"""One asyncio loop for each adapter, inside Trio, which contains its failures.
 
     async with open_bridge("postgres") as bridge:
         rows = await bridge.run(fetch, ...)      # asyncio-flavored function, awaited from Trio
 
-An asyncio exception that nobody retrieves ends everything inside its loop; so each adapter has a
+An asyncio exception that nobody retrieves ends everything inside its loop. So each adapter has a
 loop of its own, and the loop's handler logs instead of raising.
 """
 
@@ -21,14 +21,14 @@ from protocol.errors import in_words
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Callbacks that run in a row before other tasks have their turn: some 50 µs each.
+# Callbacks that run in a row before other tasks run: some 50 µs each.
 TURN_MAX = 4
 
 log = structlog.get_logger("roost.bridge")
 
 
 class Bridge:
-    """Crossings into one asyncio loop. Each costs some 100 µs: cross once per unit of work."""
+    """Enters one asyncio loop. Each call costs some 100 µs: use one per unit of work."""
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
@@ -51,13 +51,15 @@ async def open_bridge(name: str) -> AsyncIterator[Bridge]:
 
 @contextmanager
 def _quickened(loop: Any) -> Iterator[None]:
-    """Three things that trio-asyncio 0.16 does for every callback cost more than most callbacks.
+    """Replace three things that trio-asyncio 0.16 does for every callback, because they cost more
+    than most callbacks.
 
-    It looks whether what is called is callable (asyncio does so in debug mode alone); it goes
-    through all of Trio's scheduler between one that is ready and the next (here some run in a row,
-    as in asyncio); and after a socket was read it waits until all is done that this caused, which
-    transports do not need. Replaced on the instance, and put back before the loop ends, because
-    its end relies on the last (guarded by `tests/contract/guards/test_trio_asyncio.py`).
+    It checks whether the callback is callable (asyncio does so in debug mode only). It goes through
+    Trio's scheduler between two callbacks that are ready (here several run in a row, as in
+    asyncio). After a socket was read it waits until everything that this caused is done, which
+    transports do not need. They are replaced on the instance, and put back before the loop ends,
+    because its end relies on the last one (guarded by
+    `tests/contract/guards/test_trio_asyncio.py`).
     """
     one = loop._main_loop_one
 
@@ -86,7 +88,7 @@ def _quickened(loop: Any) -> Iterator[None]:
 
 
 def _trust(callback: object, method: str) -> None:
-    """In place of the look at a callback: ours and asyncpg's and gmqtt's are tested."""
+    """In place of the check of a callback: those of Roost, asyncpg and gmqtt are tested."""
 
 
 def _logged(name: str) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

@@ -52,7 +52,7 @@ class LeftMessages:
                 self._came = trio.Event()
                 left, self._connections = self._connections, {}
                 for session, connection in left.items():
-                    log.info("session fetches what was left", session=session)
+                    log.info("session reconnects to fetch messages that were left", session=session)
                     self._broker.renew(session, connection)
                 # One full actor must not keep renewing the sessions of all others.
                 pause_s, fetched_s = min(2 * pause_s, FETCH_MAX_S), trio.current_time()

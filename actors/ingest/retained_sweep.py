@@ -81,7 +81,7 @@ class RetainedSweep:
             if isinstance(done.error, Unavailable):
                 raise done.error
             # There is most likely room, and no device is served until a session connects.
-            log.error("retained messages not looked at", exc_info=done.error)
+            log.error("retained messages cannot be checked", exc_info=done.error)
 
     async def look(self) -> None:
         """Look at messages retained since the last time, while the service runs."""

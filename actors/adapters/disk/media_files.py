@@ -1,4 +1,4 @@
-"""The files of media: a directory on a disk, worked on in threads.
+"""The files of media: a directory on a disk, used from threads.
 
 async with open_media_files(Path("data/media")) as files:
     async with files.draft() as draft:
@@ -33,18 +33,19 @@ T = TypeVar("T")
 
 log = structlog.get_logger("roost.media")
 
-# Blocking calls at once: a disk is no faster for more, and each holds a chunk of 256 KiB or so.
+# Blocking calls at once: more do not make a disk faster, and each holds a chunk of about 256 KiB.
 THREADS = 4
-# Left free: the database lives on the same disk, and a database without room serves nobody.
+# Left free: the database is on the same disk, and cannot work without room.
 RESERVE_BYTES = 128 << 20
 FULL_RETRY_S = 60
 FAILED_RETRY_S = 10
-LOOK_AGAIN_S = 0.05  # whether another process has ended its turn
+LOOK_AGAIN_S = 0.05  # to check whether another process has ended its turn
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _DiskDraft:
-    """A file in `incoming`, ours alone. All of it blocks: it runs in threads."""
+    """A file in `incoming`, which only this process uses. All methods block, so they run in
+    threads."""
 
     def __init__(self, folder: Path, reserve: int) -> None:
         self.size = 0
@@ -81,7 +82,7 @@ class _DiskDraft:
         self._path.rename(place)
         self._is_kept = True
         _sync(place.parent)
-        _sync(self._folder)  # the directory of the place may be new
+        _sync(self._folder)  # the directory itself may be new
 
     def close(self) -> None:
         if not self._is_kept:
@@ -121,7 +122,7 @@ class DiskFiles:
         self._turns: dict[str, trio.Lock] = {}  # by shard: 4,096 at most
 
     async def _do(self, work: Callable[..., T], *args: Any) -> T:
-        """Run in a thread; it is waited for also when cancelled, so it leaves nothing half done."""
+        """Run in a thread. It is awaited even when cancelled, so it leaves nothing half done."""
         try:
             return await trio.to_thread.run_sync(work, *args, limiter=self._threads)
         except OSError as error:
@@ -146,7 +147,7 @@ class DiskFiles:
     @asynccontextmanager
     async def turn(self, *keys: str) -> AsyncIterator[None]:
         async with AsyncExitStack() as held:
-            # Always in the same order, so that no two wait for each other.
+            # Always in the same order, so that there is no deadlock.
             for shard in sorted({_shard(key) for key in keys}):
                 await held.enter_async_context(self._turns.setdefault(shard, trio.Lock()))
                 await held.enter_async_context(self._locked(shard))
@@ -154,7 +155,7 @@ class DiskFiles:
 
     @asynccontextmanager
     async def _locked(self, shard: str) -> AsyncIterator[None]:
-        """The turn among processes. Waiting for another one holds no thread: whoever has the turn
+        """The turn among processes. Waiting holds no thread, because the process that has the turn
         needs them. The kernel ends the turn of a process that dies."""
         handle = await self._do(_open_lock, self._folder / "locks" / shard)
         try:
@@ -165,7 +166,7 @@ class DiskFiles:
             os.close(handle)
 
     async def read(self, sha256: bytes, start: int, length: int) -> bytes:
-        """The file is open only for this call: whoever stops reading leaves nothing to close."""
+        """The file is open only for this call, so a reader that stops leaves nothing to close."""
         found = await self._do(_read, _place(self._folder, sha256), start, length)
         if found is None:
             log.error("media file is missing", sha256=sha256.hex())
@@ -187,7 +188,7 @@ class DiskFiles:
 
 @asynccontextmanager
 async def open_media_files(folder: Path, reserve: int = RESERVE_BYTES) -> AsyncIterator[DiskFiles]:
-    """The directory, made where it is missing, without the drafts of processes that are gone.
+    """Open the directory, create it if it is missing, and delete drafts of processes that ended.
 
     Args:
         reserve: bytes of the disk that are left free.
@@ -203,18 +204,18 @@ async def open_media_files(folder: Path, reserve: int = RESERVE_BYTES) -> AsyncI
 
 
 def _prepare(folder: Path) -> None:
-    """Directories, and dead drafts away."""
+    """Create directories, and delete abandoned drafts."""
     for made in (folder, folder / "incoming", folder / "doubtful", folder / "locks"):
         made.mkdir(mode=0o700, parents=True, exist_ok=True)
     for draft in (folder / "incoming").iterdir():
-        # A draft may be done at this moment, or still be written by another process.
+        # A draft may be finished at this moment, or another process may still write it.
         with suppress(FileNotFoundError, BlockingIOError), draft.open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             draft.unlink()
 
 
 def _shard(key: str) -> str:
-    """Of 4,096: so many files, and hardly ever two keys in one."""
+    """One of 4,096: so many lock files, and hardly ever two keys with the same one."""
     return hashlib.sha256(key.encode()).hexdigest()[:3]
 
 
@@ -252,7 +253,7 @@ def _older(folder: Path, age_s: float) -> list[bytes]:
     until_s = time.time() - age_s
     found = []
     for mark in folder.iterdir():
-        # Another process may settle it meanwhile; what a person put there is not ours.
+        # Another process may settle it meanwhile. Files that a person put there are not ours.
         with suppress(FileNotFoundError, ValueError):
             sha256 = bytes.fromhex(mark.name)
             if mark.stat().st_mtime <= until_s:
@@ -265,7 +266,7 @@ def _unlink(path: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """What was made or renamed in a directory survives the loss of power."""
+    """Make creations and renames in a directory survive a loss of power."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

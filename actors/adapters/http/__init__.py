@@ -1,1 +1,1 @@
-"""Servers of others, asked over HTTP."""
+"""Other servers, called over HTTP."""

@@ -1,9 +1,10 @@
-"""The Receivers port over HTTP: httpx on Trio, with no way into networks that are not public.
+"""The Receivers port over HTTP: httpx on Trio, without access to networks that are not public.
 
-The name of a URL is looked up here, each of its addresses judged (`protocol.webhook.ssrf`), and the
-connection made to just the address that was judged: another look-up could answer otherwise. TLS
-still checks the certificate against the name. Redirects are not followed, proxies not asked, and
-every try has a connection of its own, so that none is used for another name at the same address.
+The name of a URL is resolved here, each of its addresses is checked (`protocol.webhook.ssrf`), and
+the connection is made to exactly the address that was checked, because another look-up could give
+another one. TLS still checks the certificate against the name. Redirects are not followed, proxies
+are not used, and every try has a connection of its own, so that none is used for another name at
+the same address.
 """
 
 import socket
@@ -30,7 +31,7 @@ class HttpReceivers:
     Args:
         agent: the value of `User-Agent`.
         private: whether networks that are not public may be reached.
-        context: which certificates are believed; those of the machine where it is None.
+        context: which certificates are trusted; None: those of the machine.
     """
 
     def __init__(
@@ -52,11 +53,11 @@ class HttpReceivers:
         except (OSError, ValueError) as error:
             return Outcome(detail=_why(error))
         except Exception as error:
-            log.error("unforeseen failure of a delivery", error=in_words(error), exc_info=error)
+            log.error("unexpected failure of a delivery", error=in_words(error), exc_info=error)
             return Outcome(detail="failed in a way that nobody foresaw; it is in the log")
 
     async def _try(self, target: Target, headers: dict[str, str], body: bytes) -> Outcome:
-        """The first address that takes a connection has the answer."""
+        """The answer of the first address that accepts a connection."""
         addresses = await self._addresses(target)
         for address in addresses[:-1]:
             try:
@@ -66,10 +67,10 @@ class HttpReceivers:
         return await self._post(target, addresses[-1], headers, body)
 
     async def _addresses(self, target: Target) -> list[str]:
-        """Where the host is, at least one address.
+        """The addresses of the host, at least one.
 
         Raises:
-            OSError: it has none, or they may not be reached.
+            OSError: it has none, or they may not be contacted.
         """
         found = await trio.socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
         known = list(dict.fromkeys(str(each[4][0]) for each in found))
@@ -84,7 +85,7 @@ class HttpReceivers:
         at = f"[{address}]" if ":" in address else address
         url = httpx.URL(f"{target.scheme}://{at}:{target.port}{target.path}")
         within = httpx.Timeout(ANSWER_WITHIN_S, connect=ANSWER_WITHIN_S / 2)
-        # The certificate of a literal address is for that address.
+        # If the host is a literal address, the certificate is checked against that.
         extensions = {} if literal(target.host) else {"sni_hostname": target.host}
         async with (
             httpx.AsyncClient(verify=self._context, trust_env=False, timeout=within) as client,
@@ -102,7 +103,7 @@ class HttpReceivers:
 
 
 def _why(error: BaseException) -> str:
-    """The first words in a chain of errors; httpx's own often have none."""
+    """The first text in a chain of errors; httpx's own often have none."""
     cause: BaseException | None = error
     while cause is not None:
         if str(cause):
@@ -112,11 +113,11 @@ def _why(error: BaseException) -> str:
 
 
 async def _said(answer: httpx.Response) -> str:
-    """The beginning of what a receiver says of its refusal."""
+    """The beginning of a receiver's answer, if it did not accept."""
     if answer.is_redirect:
         return "redirects are not followed"
     start = b""
-    # Cancelled, not left: httpcore's generators end only when they run to an end.
+    # Cancelled, not left: httpcore's generators end only when they run to their end.
     with trio.CancelScope() as enough:
         async for part in answer.aiter_raw():
             start += part

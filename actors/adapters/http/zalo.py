@@ -1,7 +1,7 @@
 """Signing in with Zalo: its OAuth v4 code exchange and its profile, by httpx on Trio.
 
-The address and the form of both calls are those of Zalo's documents "Social API v4". Zalo tells of
-a refusal with status 200 and an `error` other than 0.
+Address and form of both calls are from Zalo's document "Social API v4". Zalo reports a refusal with
+status 200 and an `error` other than 0.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ ANSWER_WITHIN_S = 10.0
 ANSWER_BYTES_MAX = 64 << 10
 NAME_MAX = 200
 
-# Zalo's are digits; whatever they may become, none is like an id of ours.
+# Zalo's ids are digits; if that changes, none can be like an id of Roost.
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class ZaloSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """An application that is registered with Zalo, and where Zalo is."""
+    """An application that is registered with Zalo, and Zalo's addresses."""
 
     app_id: str
     app_secret: str
@@ -44,7 +44,7 @@ class Zalo:
 
     def __init__(self, settings: ZaloSettings) -> None:
         self._settings = settings
-        # Reading the machine's certificates takes 50 ms: once, and not while others wait.
+        # Reading the machine's certificates takes 50 ms: done once, and not during a request.
         self._context = httpx.create_ssl_context()
 
     async def identify(self, code: str, code_verifier: str | None) -> Identity:
@@ -80,7 +80,7 @@ class Zalo:
             data=form,
         )
         token = said.get("access_token")
-        # It becomes a header: nothing else than visible ASCII may be in it.
+        # It becomes a header, which may only have visible ASCII characters.
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise _puzzled("no access token")
         return token
@@ -106,11 +106,11 @@ class Zalo:
 async def _asked(
     client: httpx.AsyncClient, method: str, url: str, headers: dict[str, str], **options: Any
 ) -> dict[str, Any]:
-    """The object that Zalo answers with.
+    """The object that Zalo returns.
 
     Raises:
-        Unauthorized: it refuses.
-        BadGateway: it answers with something else.
+        Unauthorized: Zalo refuses.
+        BadGateway: Zalo's answer is something else.
     """
     body = b""
     async with client.stream(method, url, headers=headers, **options) as answer:
@@ -134,12 +134,12 @@ async def _asked(
 
 
 def _puzzled(what: str) -> BadGateway:
-    log.warning("Zalo answered with something else", what=what)
+    log.warning("unexpected answer from Zalo", what=what)
     return BadGateway("Zalo answered with something that we do not understand")
 
 
 def _clean(name: object) -> str | None:
-    """A name as we keep it: some characters of text, or none."""
+    """A name as Roost stores it: some characters of text, or none."""
     if not isinstance(name, str):
         return None
     text = "".join(c for c in name if c.isprintable())[:NAME_MAX].strip()

@@ -7,7 +7,7 @@ import trio
 
 
 class ManualClock:
-    """Civil time that moves only when told to."""
+    """Civil time that moves only when a test moves it."""
 
     def __init__(self, now_us: int = 1_790_000_000_000_000) -> None:
         self._now_us = now_us
@@ -26,7 +26,7 @@ class ManualClock:
 
 
 class SeededIds:
-    """Ids that are the same for the same seed."""
+    """Ids that depend on the seed only."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -52,7 +52,7 @@ class PlainHasher:
 
 
 class MemoryMachine:
-    """A disk that is nearly full while somebody says so."""
+    """A disk that is nearly full while a test says so."""
 
     def __init__(self) -> None:
         self.takes = True

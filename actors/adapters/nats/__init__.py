@@ -1,1 +1,1 @@
-"""The embedded broker beyond MQTT: what its JetStream says."""
+"""The embedded broker beyond MQTT: logins, JetStream, limits."""

@@ -1,8 +1,8 @@
 """Device logins on the embedded broker: NATS asks who may connect, Roost answers (auth callout).
 
-The credentials that creating a device gives may publish and subscribe under that device's own
-topics and nowhere else, with the issued client id only. Closing a connection needs the system
-account. How questions arrive is `login_questions`, request and answer are `login_answers`.
+The credentials of a device may publish and subscribe under that device's own topics only, with the
+issued client id only. Closing a connection needs the system account. `login_questions` receives
+requests; `login_answers` has request and answer.
 """
 
 from collections import deque
@@ -47,20 +47,20 @@ from protocol.records import MqttLogin
 
 log = structlog.get_logger("roost.logins")
 
-# Looked at with one question to the store.
+# Checked with one query to the store.
 LOOKED_AT_MAX = 1_000
-# Answers take some tenths of a millisecond each: so many, and others have a turn.
+# An answer takes some tenths of a millisecond: after this many, other tasks run.
 TOGETHER_MAX = 64
 
-Login = tuple[Any, Ask]  # the message to answer, and what it says
+Login = tuple[Any, Ask]  # the message to answer, and its content
 Answer = tuple[Any, Ask, dict[str, Any] | None]
 CLOSE_TIMEOUT_S = 2.0
-# Who filled the broker's store may not come straight back.
+# A client that filled the broker's store must not come back at once.
 SHUT_OUT_S = 60.0
 
 
 class NatsLogins(NatsClients):
-    """Answers logins, and has power over who is connected (`actors.ports.logins.Logins`)."""
+    """Answers logins, and can disconnect clients (`actors.ports.logins.Logins`)."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class NatsLogins(NatsClients):
         self.questions = LoginQuestions(auth, self._connections, self._queue)
         self._shares = SubscriptionShares(share)
         self._refused = LoginRefusals()
-        self._later: deque[Login] = deque(maxlen=WAITING_MAX)  # until a look at the shares
+        self._later: deque[Login] = deque(maxlen=WAITING_MAX)  # until the next check of the shares
         self._store = store
         self._clock = clock
         self._partitions = partitions
@@ -89,8 +89,8 @@ class NatsLogins(NatsClients):
         self._signer = Signer(access.seed, access.account)
 
     async def open(self) -> None:
-        """Begin to answer. Until then nobody but us can log in."""
-        done = await attempt(self.kept)  # sessions of listeners count
+        """Begin to answer. Until then nobody except Roost can log in."""
+        done = await attempt(self.kept)  # sessions of listeners count towards their limit
         if isinstance(done, Failed):
             log.warning("sessions of listeners not counted yet", error=in_words(done.error))
         await self._bridge.run(self.questions.subscribe)
@@ -103,11 +103,11 @@ class NatsLogins(NatsClients):
         return NatsConsumers(self._bridge, self._auth, plans)
 
     def doorkeeper(self, most: int) -> Doorkeeper:
-        """Who looks after those that have not logged in, where there are so many places."""
+        """Limits connections that have not logged in, out of `most` connections."""
         return Doorkeeper(self._bridge, self._connections, most)
 
     def share_keeper(self) -> ShareKeeper:
-        """Who keeps each user to a share of the subscriptions with QoS 1."""
+        """Limits each user to a share of the QoS 1 subscriptions."""
         return ShareKeeper(
             self._bridge, self, self._sessions, self._shares, self._store, self._ask_again
         )
@@ -118,18 +118,18 @@ class NatsLogins(NatsClients):
             self._queue.put((message, ask), ask.address)
 
     def store_bounds(self, plans: Sequence[SessionPlan], size: int) -> StoreBounds:
-        """The broker's store, which may have so many bytes; these sessions are ours."""
+        """Bounds of the broker's store, of this many bytes; `plans` are our own sessions."""
         shut_out = partial(self.shut_out, for_s=SHUT_OUT_S)
         return StoreBounds(self._bridge, self._auth, plans, size, shut_out)
 
     def retained(self) -> NatsRetained:
-        """What devices have retained on the broker."""
+        """Devices' retained messages on the broker."""
         return NatsRetained(self._bridge, self._auth, self._partitions)
 
     async def answer_forever(self) -> None:
-        """One question to the store for all who wait; then those are answered who may come in, and
-        then some of the others: to look at a name costs some hundredths of a millisecond, an answer
-        some tenths."""
+        """Check all waiting logins with one query to the store. Then answer the valid ones, and
+        then some of the others: a look-up of a name costs some hundredths of a millisecond, an
+        answer some tenths."""
         while True:
             waiting = await self._queue.take(LOOKED_AT_MAX, wait=not self._refused)
             done = await attempt(partial(self._look, waiting))
@@ -163,12 +163,13 @@ class NatsLogins(NatsClients):
         good: list[Answer] = []
         for message, ask in waiting:
             permissions = attempt_now(partial(self._permissions, ask, logins, listeners))
-            # A request that cannot be judged is refused, and fails no other.
+            # A request that cannot be judged is refused, and no other one fails with it.
             if permissions is None or isinstance(permissions, Failed):
                 self._queue.failed(ask.address)
                 self._refused.add(message, ask)
             elif self.is_shut_out(ask.client_id):
-                # It may come in, but not now; others at its address have nothing to do with it.
+                # It is valid, but must wait; other clients of its address have nothing to do with
+                # it.
                 self._refused.add(message, ask)
             else:
                 user_id = user_of(ask, logins, listeners)
@@ -193,7 +194,7 @@ class NatsLogins(NatsClients):
     def _permissions(
         self, ask: Ask, logins: Mapping[str, MqttLogin], listeners: Mapping[str, Listener]
     ) -> dict[str, Any] | None:
-        """What this login may do; None: it may not come in. Our own names are refused by the same
+        """What this login may do; None if it is refused. Our own names are refused by the same
         rules, because they are issued to nobody."""
         login = logins.get(ask.username)
         if login is not None:
@@ -228,8 +229,8 @@ async def open_logins(
 
     Args:
         ours: client ids of Roost's own sessions.
-        listener_clients: so many client ids a listener may have.
-        share: so many subscriptions with QoS 1 all clients of a user may have.
+        listener_clients: how many client ids a listener may have.
+        share: how many QoS 1 subscriptions all clients of a user may have.
     """
 
     async def begin_again() -> None:

@@ -1,4 +1,4 @@
-"""The client ids that count for each listener: few, because each has subscriptions of its own.
+"""The client ids that each listener uses: few, because each has subscriptions of its own.
 
     await ids.make_room([(username, client_id), …])
     if ids.admits(username, client_id):
@@ -21,13 +21,13 @@ from protocol.errors import in_words
 
 log = structlog.get_logger("roost.logins")
 
-# A service has some: Home Assistant, Node-RED, a few scripts. Each may subscribe to six topics with
-# QoS 1 (10,000 messages may be unanswered on each, 65,535 on all), which takes as many of 16,384
-# consumers, and 54 kB of the broker's memory for each.
+# A user needs some: Home Assistant, Node-RED, a few scripts. Each may subscribe to six topics with
+# QoS 1 (10,000 messages may be unacknowledged on each, 65,535 on all). These use six of 16,384
+# consumers, and 54 kB of the broker's memory each.
 CLIENT_IDS_MAX = 10
-# A client that has just logged in may not be among the connected yet.
+# A client that has just logged in may not be listed as connected yet.
 RECENT_S = 5.0
-# The broker is asked about a name so often, and about so many at a time: each takes some
+# How often the broker is asked about a name, and about how many at a time: each takes some
 # milliseconds, and all logins wait.
 ASK_EVERY_S = 1.0
 ASKED_MAX = 16
@@ -37,14 +37,14 @@ There = Callable[[str, Sequence[str]], Awaitable[Collection[str]]]
 
 class ClientIds:
     """Args:
-    most: so many of one user name.
-    there: asks which ids of a user name are connected, or have a session that is kept.
+    most: how many ids one user name may use.
+    there: asks which ids of a user name are connected, or have a stored session.
     """
 
     def __init__(self, most: int, there: There) -> None:
         self._most = most
         self._there = there
-        self._of: dict[str, dict[str, float]] = {}  # by name: when each logged in, the last time
+        self._of: dict[str, dict[str, float]] = {}  # by name: the last login of each id
         self._asked = Buckets(1, ASK_EVERY_S)
         self._logged = Sampled()
 
@@ -60,16 +60,16 @@ class ClientIds:
         self._of.setdefault(username, {})[client_id] = trio.current_time()
 
     def found(self, username: str, client_id: str) -> None:
-        """The broker keeps a session for it; there may be more of them than may log in."""
+        """The broker stores a session for it; there may be more of these than may log in."""
         self._of.setdefault(username, {}).setdefault(client_id, float("-inf"))
 
     def forget(self, username: str) -> list[str]:
-        """The name was deleted; returns the ids that were known of it."""
+        """The name was deleted; return its known ids."""
         return list(self._of.pop(username, ()))
 
     async def make_room(self, logins: Iterable[tuple[str, str]]) -> None:
-        """Before these names and client ids are judged: ids that left do not count any more. Where
-        the broker does not answer they go on counting."""
+        """Called before these names and client ids are judged: ids that are gone no longer count.
+        If the broker does not answer, they still count."""
         full = dict.fromkeys(name for name, each in logins if not self.admits(name, each))
         for name in list(full)[:ASKED_MAX]:
             if not self._asked.take(name):

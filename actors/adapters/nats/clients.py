@@ -1,4 +1,4 @@
-"""Power over who is connected to the embedded broker, and over what it keeps of them."""
+"""Disconnects clients of the embedded broker, and deletes what the broker stores for them."""
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ class NatsClients:
         account: a connection in the account of MQTT.
         system: one in the system account.
         ours: client ids of Roost's own sessions, which are never touched.
-        listener_clients: so many client ids a listener may have.
+        listener_clients: how many client ids a listener may have.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class NatsClients:
         await self._ask(self._connections.kick, client_id)
 
     async def shut_out(self, client_id: str, for_s: float) -> None:
-        """See `actors.ports.logins.Logins`. Raises as `disconnect`."""
+        """See `actors.ports.logins.Logins`. Raises like `disconnect`."""
         self.keep_out([client_id], for_s)
         await self.disconnect(client_id)
-        await trio.sleep(KICK_AGAIN_S)  # a login that was answered just before is connected by now
+        await trio.sleep(KICK_AGAIN_S)  # a login that was answered just before is connected by then
         await self.disconnect(client_id)
 
     def keep_out(self, client_ids: Iterable[str], for_s: float) -> None:
-        """Their logins are refused for so many seconds."""
+        """Refuse their logins for this many seconds."""
         now_s = trio.current_time()
         self._shut_out = {name: at_s for name, at_s in self._shut_out.items() if at_s > now_s}
         self._shut_out.update(dict.fromkeys(client_ids, now_s + for_s))
@@ -68,9 +68,10 @@ class NatsClients:
         return self._shut_out.get(client_id, 0.0) > trio.current_time()
 
     async def kept(self) -> Sequence[KeptSession]:
-        """See `BrokerSessions`. Those of listeners count from now on."""
+        """See `BrokerSessions`. From now on those of listeners count towards their limits."""
         records = await self._ask(self._sessions.records)
-        # Asked after the records: no client that is connected by now is taken for one that left.
+        # Asked after the records, so that no client that is connected by now counts as
+        # disconnected.
         here = set(await self._ask(self._connections.client_ids))
         for each in records:
             username = username_of(each.client_id)
@@ -94,7 +95,7 @@ class NatsClients:
         return await self._ask(self._sessions.clear_away)
 
     async def _there(self, username: str, client_ids: Sequence[str]) -> set[str]:
-        """Which of these are connected, or have a session that the broker keeps without them."""
+        """Which of these are connected, or have a stored session."""
         there = set(await self._ask(self._connections.of_user, username))
         for client_id in client_ids:
             if client_id not in there:
@@ -104,9 +105,9 @@ class NatsClients:
         return there
 
     async def health(self) -> str:
-        """What the server says is wrong with it; "" for nothing.
+        """The problem that the server reports about itself; "" for none.
 
-        A stream whose file could not be written says so here alone, and stays failed.
+        Only here a stream whose file could not be written reports it; it stays failed.
 
         Raises:
             Unavailable: it does not answer.
@@ -114,7 +115,7 @@ class NatsClients:
         return await self._ask(self._connections.health)
 
     async def _ask(self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-        """Raises `Unavailable` where the broker does not answer, or not as documented."""
+        """Raises `Unavailable` if the broker does not answer, or not as documented."""
         try:
             return await self._bridge.run(work, *args)
         except (nats.errors.Error, TimeoutError, OSError, BadPayload) as error:

@@ -1,4 +1,4 @@
-"""Who is connected to the embedded broker, and the end of it, over its system account.
+"""Lists and closes connections of the embedded broker, over its system account.
 
 Requests: docs.nats.io, "System events": CONNZ and KICK. Everything here is asyncio-flavored.
 """
@@ -12,10 +12,10 @@ from protocol import codec
 
 TIMEOUT_S = 2.0
 PAGE = 1_024
-# A request without a reply subject is not carried out, and to wait for each of thousands of replies
+# A request without a reply subject is not carried out, and waiting for each of thousands of replies
 # would take seconds.
 IGNORED_INBOX = "_INBOX.roost-door"
-PAGES_MAX = 64  # as many connections as there may be (`roost.embedded.broker`)
+PAGES_MAX = 64  # the maximum number of connections (`roost.embedded.broker`)
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -46,13 +46,13 @@ _answers = msgspec.json.Decoder(_Answer)
 class Connections:
     """On a connection in the system account.
 
-    Every call raises `nats.errors.Error`, `TimeoutError` or `OSError` where the broker does not
-    answer, and `BadPayload` where it does not answer as documented.
+    Every call raises `nats.errors.Error`, `TimeoutError` or `OSError` if the broker does not
+    answer, and `BadPayload` if it does not answer as documented.
     """
 
     def __init__(self, system: Any) -> None:
         self._system = system
-        self._server = ""  # its id, of the last answer
+        self._server = ""  # its id, from the last answer
 
     async def kick(self, client_id: str) -> None:
         """Close the connections of a client id."""
@@ -60,7 +60,7 @@ class Connections:
         await self.close(found.data.connections or ())
 
     async def close(self, connections: Iterable[Connection]) -> int:
-        """Returns how many they were."""
+        """Returns how many there were."""
         closed = 0
         for each in connections:
             kick = f"$SYS.REQ.SERVER.{self._server}.KICK"
@@ -70,8 +70,8 @@ class Connections:
         return closed
 
     async def not_in(self, above: int = 0) -> list[Connection]:
-        """Those that have not logged in, oldest first; none where they are no more than `above`.
-        Until they have, they belong to the account `$G`."""
+        """Those that have not logged in, the oldest first; none if there are at most `above`. Until
+        they log in, they belong to the account `$G`."""
         return [each async for each in self._all({"acc": "$G"}, above)]
 
     async def of_user(self, username: str) -> list[str]:
@@ -80,7 +80,7 @@ class Connections:
         return [each.mqtt_client for each in found.data.connections or () if each.mqtt_client]
 
     async def client_ids(self) -> list[str]:
-        """All that are connected."""
+        """All client ids that are connected."""
         return [each.mqtt_client async for each in self._all({}) if each.mqtt_client]
 
     async def _all(self, wanted: dict[str, Any], above: int = 0) -> AsyncIterator[Connection]:
@@ -97,13 +97,13 @@ class Connections:
                 break
 
     async def health(self) -> str:
-        """What the server says is wrong with it; "" for nothing."""
+        """The problem that the server reports about itself; "" for none."""
         answer = await self._system.request("$SYS.REQ.SERVER.PING.HEALTHZ", b"", timeout=TIMEOUT_S)
         found = codec.decode(answer.data)["data"]
         return "" if found["status"] == "ok" else str(found.get("error") or found["status"])
 
     async def _ask(self, wanted: dict[str, Any]) -> _Answer:
-        # Filtering by user name works only where user names are asked for, too.
+        # Filtering by user name works only if user names are requested, too.
         body = codec.encode({**wanted, "auth": True})
         answer = await self._system.request("$SYS.REQ.SERVER.PING.CONNZ", body, timeout=TIMEOUT_S)
         found = codec.decode_as(_answers, answer.data)

@@ -1,7 +1,7 @@
-"""What the embedded broker holds for our sessions, as its JetStream consumers tell.
+"""What the embedded broker holds for our sessions, according to its JetStream consumers.
 
-Each subscription of ours with QoS 1 is a consumer of the stream of MQTT messages; its filter tells
-which session it belongs to. Requests: docs.nats.io, "JetStream wire API", CONSUMER.LIST and
+Each QoS 1 subscription of ours is a consumer of the stream of MQTT messages; its filter shows which
+session it belongs to. Requests: docs.nats.io, "JetStream wire API", CONSUMER.LIST and
 CONSUMER.INFO; guarded by `tests/real/test_nats_facts.py`.
 """
 
@@ -18,7 +18,7 @@ from protocol.errors import Unavailable, in_words
 STREAM = "$MQTT_msgs"
 PREFIX = "$MQTT.msgs."
 TIMEOUT_S = 2.0
-# So many consumers there may be (`roost.embedded.broker`), 256 to a page.
+# The maximum number of consumers (`roost.embedded.broker`), 256 per page.
 PAGES_MAX = 64
 
 
@@ -29,7 +29,7 @@ class NatsConsumers:
         self._bridge = bridge
         self._connection = connection
         self._subjects = {_subject(each): plan.client_id for plan in plans for each in plan.filters}
-        self._names: dict[str, str] = {}  # of consumers: the session of each
+        self._names: dict[str, str] = {}  # the session of each consumer
 
     async def waiting(self) -> dict[str, int]:
         """By session, messages that are not delivered to us or not acknowledged by us.
@@ -50,7 +50,7 @@ class NatsConsumers:
         waiting = dict.fromkeys(sorted(self._names.values()), 0)
         for name, session in list(self._names.items()):
             found = await self._request(f"$JS.API.CONSUMER.INFO.{STREAM}.{name}", {})
-            if "error" in found:  # its session was created again, under another name
+            if "error" in found:  # its session was created again, with another name
                 del self._names[name]
                 continue
             waiting[session] += found["num_pending"] + found["num_ack_pending"]
@@ -76,6 +76,6 @@ class NatsConsumers:
 
 
 def _subject(topic_filter: str) -> str:
-    """The stream's subject of a filter of ours: `+` is `*`, `#` is `>`."""
+    """The stream's subject for a filter of ours: `+` is `*`, `#` is `>`."""
     levels = [{"+": "*", "#": ">"}.get(level, level) for level in topic_filter.split("/")]
     return PREFIX + ".".join(levels)

@@ -1,10 +1,9 @@
-"""Connections to the embedded broker that have not logged in: no address takes all places.
+"""Connections to the embedded broker that have not logged in: no address may take all places.
 
-The broker has one bound for all connections, gives each ten seconds to log in, and knows no bound
-by address. While many wait, those of an address beyond its share are closed here, the oldest first:
-abandoned connections and strangers' go, and new ones get in. A site whose thousands of devices come
-back at once is left alone as long as there is room.
-Guarded by `tests/real/test_abuse_places.py`.
+The broker has one limit for all connections, gives each ten seconds to log in, and has no limit per
+address. While many wait, those of an address beyond its share are closed here, the oldest first. So
+abandoned and hostile connections go, and new ones get in. A site whose thousands of devices come
+back at once is left alone as long as there is room. Guarded by `tests/real/test_abuse_places.py`.
 """
 
 from collections import defaultdict
@@ -23,14 +22,14 @@ from protocol.people.networks import network_of
 log = structlog.get_logger("roost.logins")
 
 EVERY_S = 2.0
-# So many of all places may be taken by those who wait; then an address has so many.
+# The part of all places that waiting connections may take; above it, the part for one address.
 WAITING_SHARE, OF_ADDRESS_SHARE = 2, 8
 
 
 class Doorkeeper:
     """Args:
     connections: who is connected.
-    most: connections that the broker takes.
+    most: how many connections the broker accepts.
     """
 
     def __init__(self, bridge: Bridge, connections: Connections, most: int) -> None:
@@ -45,11 +44,11 @@ class Doorkeeper:
             try:
                 await self.look()
             except (nats.errors.Error, TimeoutError, OSError, BadPayload) as error:
-                log.debug("the broker does not tell who waits", error=in_words(error))
+                log.debug("waiting connections cannot be listed", error=in_words(error))
             await trio.sleep(EVERY_S)
 
     async def look(self) -> int:
-        """Returns how many were closed. Raises what the client of NATS raises."""
+        """Returns how many were closed. Raises what the NATS client raises."""
         closed: dict[str, int] = await self._bridge.run(self._look)
         if times := self._logged.times(sum(closed.values())):
             worst = max(closed, key=lambda network: closed[network])

@@ -14,7 +14,7 @@ from protocol.errors import Unavailable
 TIMEOUT_S = 2.0
 CONSUMER_NOT_FOUND = 10_014
 NO_MESSAGE_FOUND = 10_037
-STREAM_NOT_FOUND = 10_059  # made with the first MQTT connection
+STREAM_NOT_FOUND = 10_059  # it is created with the first MQTT connection
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ async def call(
     answers: "msgspec.json.Decoder[T]",
     fine: Collection[int] = (),
 ) -> T | None:
-    """The answer to a call (`CONSUMER.NAMES.$MQTT_msgs`); None where it is refused with one of the
+    """The answer to a call (`CONSUMER.NAMES.$MQTT_msgs`); None if it is refused with one of the
     codes in `fine`. asyncio-flavored.
 
     Raises:

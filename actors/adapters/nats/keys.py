@@ -1,4 +1,4 @@
-"""Keys of NATS accounts: a seed signs, its public key stands in the server's configuration."""
+"""Keys of NATS accounts: a seed signs, its public key is in the server's configuration."""
 
 import os
 

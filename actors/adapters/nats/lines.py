@@ -11,13 +11,13 @@ from protocol.errors import in_words
 log = structlog.get_logger("roost.logins")
 
 RECONNECT_S = 0.2
-# A broker that hangs is noticed within half a minute.
+# A broker that hangs is detected within half a minute.
 PING_EVERY_S = 10
 PINGS_MAX = 2
 
 
 class NatsAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """How Roost itself logs in. `seed` signs the answers; its public key is in the server's
+    """Roost's own login. `seed` signs the answers; its public key is in the server's
     configuration."""
 
     url: str
@@ -44,4 +44,4 @@ async def connect(access: NatsAccess, user: str, password: str, **options: Any) 
 
 
 async def _log_error(error: Exception) -> None:
-    log.info("connection to the broker", error=in_words(error))
+    log.info("error on a connection to the broker", error=in_words(error))

@@ -1,4 +1,4 @@
-"""What NATS asks when a client logs in, and the answers (auth callout). Pure.
+"""The requests of NATS when a client logs in, and the answers (auth callout). Pure.
 
 Request and answer: docs.nats.io, "Auth Callout"; guarded by `tests/real/test_boundaries.py`.
 """
@@ -20,10 +20,10 @@ from protocol.device.topics import partition
 from protocol.ids import password_digest
 from protocol.records import MqttLogin
 
-# Names that we issue (`actors.access.mqtt_credentials`). No other is looked up.
+# Names that Roost issues (`actors.access.mqtt_credentials`). No other is looked up.
 _ISSUED = re.compile(r"(device|listener)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Of a listener's program, behind the user name. The broker makes subjects of client ids: a wildcard
-# in one would match others.
+# The part of a listener's client id after the user name. The broker makes subjects of client ids,
+# so a wildcard in one would match others.
 _PROGRAM = re.compile(r"[!-)+-=?-~]{0,64}")
 SHOWN_MAX = 80
 REFUSED = "unknown user name, password or client id"
@@ -47,19 +47,19 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_be_known(self) -> bool:
-        """Whether a name of this form was ever issued."""
+        """Whether names of this form are issued at all."""
         return _ISSUED.fullmatch(self.username) is not None
 
     @property
     def is_of_program(self) -> bool:
-        """Whether the client id is the user name, perhaps with more characters behind it: several
+        """Whether the client id is the user name, perhaps followed by more characters: several
         programs may use one name."""
         own, more = self.client_id[: len(self.username)], self.client_id[len(self.username) :]
         return own == self.username and _PROGRAM.fullmatch(more) is not None
 
 
 def understood(token: bytes) -> Ask:
-    """A request. Its signature is the server's, on a connection that only it has.
+    """Decode a request. It needs no signature check: only the server uses this connection.
 
     Raises:
         BadPayload, LookupError, ValueError, TypeError, AttributeError: it is no request.
@@ -79,13 +79,13 @@ def understood(token: bytes) -> Ask:
 
 
 def is_listening(ask: Ask, listeners: Mapping[str, Listener]) -> bool:
-    """Whether it is a listener's, with a client id of its own: none takes a device's place."""
+    """Whether it is a listener with its own client id, so that it cannot take a device's place."""
     listener = listeners.get(ask.username)
     return listener is not None and ask.is_of_program and is_right(ask, listener)
 
 
 def user_of(ask: Ask, logins: Mapping[str, MqttLogin], listeners: Mapping[str, Listener]) -> str:
-    """Whose login it is. Raises `KeyError` where it is none."""
+    """The user of this login. Raises `KeyError` if there is none."""
     return (logins.get(ask.username) or listeners[ask.username]).user_id
 
 
@@ -99,9 +99,9 @@ def of_device(login: MqttLogin, partitions: int) -> dict[str, Any]:
     k = partition(user, device, partitions)
     place = f"users.{user}.devices.{device}"
     return {
-        # The mapping comes before the permission check. A will may come unmapped, and so does
-        # what is in one read with its CONNECT: the server asks for the account's mappings
-        # before it knows the account, and acknowledges even what it then refuses.
+        # The mapping comes before the permission check. A will may arrive unmapped, and so do
+        # messages in one read with their CONNECT: the server looks up the account's mappings before
+        # it knows the account, and acknowledges even messages that it then refuses.
         "pub": {
             "allow": [
                 f"part.{k}.{place}.feeds",
@@ -133,7 +133,7 @@ class Signer:
         self._issuer = public_key(seed)
 
     def answer(self, ask: Ask, permissions: dict[str, Any] | None, now_us: int) -> bytes:
-        """The client may come in with these permissions; None: it may not."""
+        """Accept the client with these permissions; None: refuse it."""
         issued = {"iat": now_us // 1_000_000, "iss": self._issuer, "sub": ask.nkey}
         if permissions is None:
             body = {"error": REFUSED}

@@ -1,12 +1,12 @@
-"""Logins that wait for an answer, the newest first: a client that waited long has given up.
+"""Logins that wait for an answer, the newest first: a client that has waited long has given up.
 
     queue = LoginQueue()
     queue.put(request, "10.0.0.7")
     for request in await queue.take(64): ...
     queue.failed("10.0.0.7")
 
-An address (of IPv6 its /64) from which many logins failed comes after all others. It is not shut
-out: all devices of a site may share one with somebody who tries out passwords.
+An address (an IPv6 /64) from which many logins failed comes after all others. It is not locked out:
+all devices of a site may share one with somebody who guesses passwords.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ from actors.runtime.buckets import Buckets
 from protocol.people.networks import network_of
 
 WAITING_MAX = 10_000
-# Of one address: so many may fail at once, and one more each second.
+# Per address: how many may fail at once; one more may fail each second.
 FAILURES_MAX = 50
 FAILURE_EVERY_S = 1.0
 ADDRESSES_MAX = 10_000
@@ -32,7 +32,7 @@ class LoginQueue:
     def __init__(self) -> None:
         self.dropped = 0
         self._first: deque[Any] = deque()
-        self._last: deque[Any] = deque()  # of addresses from which many failed
+        self._last: deque[Any] = deque()  # of addresses with many failures
         self._failures = Buckets(FAILURES_MAX, FAILURE_EVERY_S, ADDRESSES_MAX)
         self._bell = trio.Event()
 
@@ -49,11 +49,12 @@ class LoginQueue:
         self._bell.set()
 
     def failed(self, address: str) -> None:
-        """A login from there was refused."""
+        """A login from this address was refused."""
         self._failures.take(network_of(address))
 
     async def take(self, most: int, *, wait: bool = True) -> list[Any]:
-        """Up to so many, the newest first; waits, or gives others a turn, until there is one."""
+        """Up to `most` logins, the newest first; waits, or lets other tasks run, until there is
+        one."""
         if not wait:
             await trio.lowlevel.checkpoint()
         while wait and not len(self):

@@ -1,7 +1,7 @@
-"""Refused logins that wait for their answer: some after each look, the newest first.
+"""Refused logins that wait for their answer: some are answered after each look, the newest first.
 
-An answer takes some tenths of a millisecond, so whoever tries a thousand names a second holds up
-nobody. A client that gets none is closed by the broker later.
+An answer takes some tenths of a millisecond, so a client that tries a thousand names a second
+delays nobody. A client that gets no answer is closed by the broker later.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ WAITING_MAX = 1_000
 
 
 class LoginRefusals:
-    """Holds (message to answer, what it asked)."""
+    """Holds (message to answer, request)."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Any, Ask]] = deque(maxlen=WAITING_MAX)
@@ -32,7 +32,8 @@ class LoginRefusals:
         self._waiting.append((message, ask))
 
     def take(self) -> list[tuple[Any, Ask]]:
-        """Those that are answered now. A sample of them is logged: strangers shall not fill it."""
+        """Those that are answered now. Only a sample is logged, so that strangers cannot fill the
+        log."""
         taken = [self._waiting.pop() for _ in range(min(EACH_MAX, len(self._waiting)))]
         if times := self._logged.times(len(taken)):
             _, ask = taken[-1]

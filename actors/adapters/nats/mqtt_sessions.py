@@ -1,9 +1,9 @@
-"""The MQTT sessions of others on the embedded broker: what it keeps of them, and their end.
+"""The MQTT sessions of clients on the embedded broker: listing and deleting them.
 
-A session is a message of the stream `$MQTT_sess`, each of its subscriptions with QoS 1 or 2 a
-consumer of `$MQTT_msgs`. The broker has it in its memory, too, as long as it runs or until another
-server of its cluster takes the session over. `forget` pretends to be such a server, because nothing
-else makes the broker forget one. Sessions, names and subjects are those of nats-server 2.15
+A session is a message of the stream `$MQTT_sess`; each of its QoS 1 or 2 subscriptions is a
+consumer of `$MQTT_msgs`. The broker also has it in memory, until it ends or another server of its
+cluster takes the session over. `forget` pretends to be such a server, because nothing else makes
+the broker forget one. Sessions, names and subjects are those of nats-server 2.15
 (`server/mqtt.go`), guarded by `tests/contract/test_broker_sessions.py`.
 
 All async functions here are asyncio-flavored.
@@ -29,14 +29,14 @@ from protocol.errors import Unavailable
 SESSIONS, MESSAGES, RELEASES, UNRELEASED = "$MQTT_sess", "$MQTT_msgs", "$MQTT_out", "$MQTT_qos2in"
 SESSION_SUBJECT, UNRELEASED_SUBJECT = "$MQTT.sess.", "$MQTT.qos2.in."
 RELEASE_CONSUMER = "$MQTT_PUBREL_"
-# What another server publishes when a client with this client id has connected to it.
+# Published by another server of a cluster when a client with this client id has connected to it.
 TAKEN_OVER = "$MQTT.JSA.roost-forgets.SP.{hash}.x"
 TAKEN = codec.encode({"stream": SESSIONS, "seq": (1 << 64) - 1})
 NO_SESSION = (NO_MESSAGE_FOUND, STREAM_NOT_FOUND)
 NO_CONSUMER = (CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)
 
 LIST_WITHIN_S = 30.0
-# A session that is being used while it is deleted may be saved once more.
+# A session that is used while it is deleted may be stored once more.
 FORGET_TRIES = 3
 # A subscription exists a moment before its session is stored with it.
 ORPHAN_AFTER = timedelta(minutes=1)
@@ -99,7 +99,7 @@ _any = msgspec.json.Decoder()
 
 
 def hash_of(client_id: str) -> str:
-    """The broker's name of a session (`getHash` in `server/events.go`)."""
+    """The broker's name for a session (`getHash` in `server/events.go`)."""
     digest = hashlib.sha256(client_id.encode()).digest()
     return "".join(_DIGITS[byte % len(_DIGITS)] for byte in digest[:8])
 
@@ -120,14 +120,15 @@ class MqttSessions:
         return [each for each in await self._all() if each.client_id not in self._ours]
 
     async def record(self, client_id: str) -> Record | None:
-        """The stored one of this client id."""
+        """The stored session of this client id."""
         wanted = {"last_by_subj": SESSION_SUBJECT + hash_of(client_id)}
         found = await self._call(f"STREAM.MSG.GET.{SESSIONS}", wanted, _found, NO_SESSION)
         record = None if found is None else codec.decode_as(_records, found.message.data)
         return record if record is not None and record.client_id == client_id else None
 
     async def forget(self, client_id: str) -> None:
-        """Close its connection, and delete all that the broker has of it. Ours are left alone."""
+        """Close its connection, and delete everything that the broker has for it. Ours are left
+        alone."""
         if client_id in self._ours:
             return
         name = hash_of(client_id)
@@ -138,23 +139,23 @@ class MqttSessions:
                 if consumer is not None:
                     await self._delete(MESSAGES, consumer.durable_name)
             await self._delete(RELEASES, RELEASE_CONSUMER + name)
-            if all(client_id.split(".")):  # else the broker could not store any
+            if all(client_id.split(".")):  # otherwise the broker cannot have stored any
                 await self._purge(UNRELEASED, f"{UNRELEASED_SUBJECT}{client_id}.>")
             if record is None:
                 return
             await self._purge(SESSIONS, SESSION_SUBJECT + name)
 
     async def subscription_count(self) -> int:
-        """How many subscriptions with QoS 1 or 2 there are, ours too."""
+        """How many QoS 1 or 2 subscriptions there are, including ours."""
         found = await self._call(f"STREAM.INFO.{MESSAGES}", {}, _streams, (STREAM_NOT_FOUND,))
         return 0 if found is None else found.state.consumer_count
 
     async def subscribed(self) -> list[str]:
-        """The hash of its client id for each of them."""
+        """The hash of the client id of each of them."""
         return [_session_of(name) for _, name in await self._consumers(MESSAGES)]
 
     async def clear_away(self) -> int:
-        """Delete consumers whose session does not exist any more; returns how many there were."""
+        """Delete consumers whose session no longer exists; return how many there were."""
         names = [name for stream in (MESSAGES, RELEASES) for name in await self._consumers(stream)]
         known = {hash_of(each.client_id) for each in await self._all()}
         known.update(map(hash_of, sorted(self._ours)))
@@ -168,7 +169,7 @@ class MqttSessions:
         return cleared
 
     async def _consumers(self, stream: str) -> list[tuple[str, str]]:
-        """Those that belong to sessions, with their stream."""
+        """Consumers that belong to sessions, with their stream."""
         found: list[tuple[str, str]] = []
         seen = 0
         for _ in range(NAMES_PAGES_MAX):
@@ -182,7 +183,7 @@ class MqttSessions:
         return found
 
     async def _all(self) -> list[Record]:
-        """By a consumer of our own, which is much quicker than one request for each."""
+        """Read them with a consumer of our own, which is much faster than one request for each."""
         inbox = self._connection.new_inbox()
         arrived = await self._connection.subscribe(inbox)
         config = {"deliver_subject": inbox, "ack_policy": "none", "deliver_policy": "all"}
@@ -212,18 +213,18 @@ class MqttSessions:
 
 
 async def _taken(arrived: Any, count: int) -> list[Record]:
-    """So many messages, and those that came meanwhile. Each tells how many are left behind it,
-    because what is deleted meanwhile does not arrive.
+    """This many messages, and those that arrived meanwhile. Each says how many are left after it,
+    because messages that are deleted meanwhile do not arrive.
 
     Raises:
-        Unavailable: one was lost, because all were too many bytes at once.
+        Unavailable: one was lost, because all together were too many bytes.
     """
     found: list[Record] = []
     left = count
     while left:
         message = await arrived.next_msg(LIST_WITHIN_S)
         found.append(codec.decode_as(_records, message.data))
-        # $JS.ACK.<stream>.<consumer>.<tries>.<place in the stream>.<place here>.<time>.<left>
+        # $JS.ACK.<stream>.<consumer>.<tries>.<number in the stream>.<number here>.<time>.<left>
         *_, here, _, left_now = message.reply.split(".")
         left = int(left_now)
         if int(here) != len(found):
@@ -232,7 +233,7 @@ async def _taken(arrived: Any, count: int) -> list[Record]:
 
 
 def _session_of(consumer: str) -> str:
-    """The hash of a consumer's session; "" where it belongs to none."""
+    """The hash of a consumer's session; "" if it belongs to none."""
     if consumer.startswith(RELEASE_CONSUMER):
         return consumer.removeprefix(RELEASE_CONSUMER)
     name, separator, _ = consumer.partition("_")

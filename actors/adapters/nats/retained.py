@@ -1,13 +1,13 @@
-"""What devices have retained on the embedded broker, as its JetStream tells.
+"""Devices' retained messages on the embedded broker, read through its JetStream.
 
-NATS keeps a retained message in the stream `$MQTT_rmsgs`, one for each subject, and in its memory
-which subjects there are. To clear one it stores an empty message there, reads it itself, forgets
-the subject and deletes that message. We do the same, and say which message we mean: the stream
-refuses it where there is a newer one. (Deleting from the stream alone leaves a copy in the memory
-for two minutes, which SUBSCRIBE brings.) Read in nats-server 2.15, `server/mqtt.go`; guarded by
+NATS stores a retained message in the stream `$MQTT_rmsgs`, one for each subject, and keeps the list
+of subjects in memory. To clear one it stores an empty message there, reads it itself, forgets the
+subject and deletes that message. We do the same, and name the message that we mean: the stream
+refuses it if there is a newer one. (Deleting from the stream alone leaves a copy in memory for two
+minutes, which SUBSCRIBE delivers.) Read in nats-server 2.15, `server/mqtt.go`; guarded by
 `tests/contract/test_retained.py`.
 
-Nobody hears of such a clearing: it is no publication.
+No client receives such a clearing, because it is no publication.
 """
 
 import asyncio
@@ -30,21 +30,21 @@ T = TypeVar("T")
 
 STREAM = "$MQTT_rmsgs"
 PREFIX = "$MQTT.rmsgs."
-# What devices send, mapped or not; `live.…` is ours.
+# Devices' messages, mapped or not; `live.…` is ours.
 ALL = ("part.>", "state.>", "users.>")
 NO_STATES = ("part.>", "state.*.users.*.devices.*.commands.>", "users.>")
-# The longest of ours is a document for a listener: what devices may retain beyond their own bound
-# is cleared, and no more than this is ever stored.
+# Our longest message is a document for a listener. Devices' retained messages have a smaller limit
+# of their own, and nothing larger than this is ever stored.
 MESSAGE_MAX = PAYLOAD_MAX + 4_096
 TIMEOUT_S = 5.0
 PAGE = 500
 LOOK_MAX = 5_000
-# Clearings on their way.
+# Clearings in flight.
 WINDOW = 100
-# So many messages of one kind are not looked at one by one.
+# More messages of one kind than this are not looked at one by one.
 MASS = 20_000
 READINGS = "part.>"
-CLEARED = "-"  # what the flags of a clearing begin with
+CLEARED = "-"  # how the flags of a clearing begin
 _WRONG_LAST = 10_071  # JSStreamWrongLastSequenceErrF: there is a newer one
 _NO_STREAM = 10_059
 _MEANS = {"/.": "/", "//": ".", "/": "", ".": "/"}
@@ -90,8 +90,8 @@ class NatsRetained:
     # asyncio-flavored
 
     async def _limit(self) -> int:
-        """Before anybody but us can log in, so the stream has its bounds from its first message.
-        How large all of it may be is said with the other streams (`store_bounds`)."""
+        """Set the bounds before anybody except Roost can log in, so that they hold from the first
+        message on. The size of the whole stream is set with the other streams (`store_bounds`)."""
         found = await self._request(f"$JS.API.STREAM.INFO.{STREAM}", {})
         bounds = {"max_msg_size": MESSAGE_MAX, "discard": "new"}
         if "error" in found:
@@ -121,15 +121,15 @@ class NatsRetained:
         return int(answer["state"]["bytes"])
 
     async def _purge_mass(self) -> None:
-        """Readings that nobody could look at one by one; of those at QoS 1 our session has a copy.
-        The server forgets their subjects when it does not find them."""
+        """Purge readings if there are too many to look at one by one; our session has those with
+        QoS 1 itself. The server forgets their subjects when it does not find them."""
         wanted = {"subjects_filter": PREFIX + READINGS}
         found = await self._request(f"$JS.API.STREAM.INFO.{STREAM}", wanted)
         if len(found["state"].get("subjects") or ()) > MASS:
             await self._request(f"$JS.API.STREAM.PURGE.{STREAM}", {"filter": PREFIX + READINGS})
 
     async def _held(self, subjects: Sequence[str], after: int) -> list[Held]:
-        """Their headers: what a payload may hold stays where it is."""
+        """Read their headers only, not their payloads."""
         found = await self._request(f"$JS.API.STREAM.INFO.{STREAM}", {})
         if "error" in found or found["state"]["last_seq"] <= after:
             return []

@@ -1,11 +1,11 @@
-"""Keeps the clients of each user to their share of the broker's subscriptions with QoS 1.
+"""Keeps the clients of each user within their share of the broker's QoS 1 subscriptions.
 
     nursery.start_soon(keeper.run)
 
-Nothing that the broker can be told bounds a user: it counts those of a connection, and those of
-all. So it is looked at who has how many; whoever came last beyond a user's share is disconnected,
-its session deleted, and its logins are refused for a while. Nobody who takes none is touched.
-Guarded by `tests/real/test_abuse_clients.py`.
+The broker has no limit per user: it limits the subscriptions of a connection, and of all. So Roost
+checks how many each user has. The newest clients beyond a user's share are disconnected, their
+sessions deleted, and their logins refused for a while. Clients without such subscriptions are never
+touched. Guarded by `tests/real/test_abuse_clients.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,24 +27,24 @@ from protocol.errors import BadPayload, Unavailable, in_words
 log = structlog.get_logger("roost.logins")
 
 EVERY_S = 2.0
-# While somebody waits for it.
+# While a client waits for it.
 AT_LEAST_S = 0.5
-# Where there are thousands, a look takes some tenths of a second.
+# With thousands of subscriptions, a look takes some tenths of a second.
 RESTS = 10
 # All sessions are read to find the users of unknown ones.
 RESOLVED_EVERY_S = 60.0
 ASKED_MAX = 1_000
-# Each takes some milliseconds; then it is looked at again.
+# Each takes some milliseconds; after this many, it looks again.
 CLOSED_EACH = 256
 SHUT_OUT_S = 60.0
 
 
 class ShareKeeper:
     """Args:
-    clients: power over who is in.
-    sessions: what the broker keeps of them.
-    shares: who logs in is noted there.
-    looked: told after each look, before anybody is closed.
+    clients: disconnects clients.
+    sessions: the sessions that the broker stores.
+    shares: notes who logs in.
+    looked: called after each look, before any client is closed.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class ShareKeeper:
         self._logged = Sampled()
 
     async def begin(self) -> None:
-        """Before anybody may log in: from now on it is known who was there before."""
+        """Called before anybody may log in: clients that are there now came before Roost."""
         await self._try()
 
     async def _try(self) -> bool:
@@ -89,7 +89,7 @@ class ShareKeeper:
                     await self._shares.wait_unsure()
 
     async def look(self) -> int:
-        """How many were closed.
+        """Returns how many were closed.
 
         Raises:
             Unavailable: the broker or the store does not answer.
@@ -115,14 +115,14 @@ class ShareKeeper:
                     client_id=client_ids[-1],
                     times=times,
                 )
-        # The newest first: the others may still have been let in rightly.
+        # The newest first: the others may still have been within the share.
         last = [client_id for found in beyond.values() for client_id in reversed(found)]
         for client_id in last[:CLOSED_EACH]:
             await self._clients.forget(client_id)
         return len(last[:CLOSED_EACH])
 
     async def _ask_broker(self) -> Sequence[str] | None:
-        """The session of each subscription; None where they are few."""
+        """The session of each subscription; None if there are few."""
         try:
             many = await self._bridge.run(self._sessions.subscription_count)
             if many <= self._shares.most // 2:
@@ -132,7 +132,7 @@ class ShareKeeper:
             raise Unavailable(f"the broker does not tell: {in_words(error)}") from error
 
     async def _resolve(self, sessions: Sequence[str]) -> None:
-        """Whose sessions are that were there before we were."""
+        """Find the users of sessions that existed before Roost started."""
         kept = [each.client_id for each in await self._clients.kept()]
         names = {client_id: username_of(client_id) for client_id in kept}
         users = await self._users([name for name in dict.fromkeys(names.values()) if name])

@@ -1,15 +1,17 @@
-"""How much the embedded broker stores: bounds of its streams, and an end to what no client fetches.
+"""Bounds on what the embedded broker stores: of its streams, and of messages that no client
+fetches.
 
-The server alone bounds all streams together (`max_file_store`), and with that reached nobody can
-connect any more, we ourselves included: it has no room for a session. So each stream has a share,
-and refuses beyond it: a publication at QoS 1 or 2 is not acknowledged, and its connection closes.
+The server itself only has one limit for all streams together (`max_file_store`). Once that is
+reached nobody can connect any more, Roost included, because there is no room for a session. So each
+stream gets a share, and refuses messages beyond it: a QoS 1 or 2 publication is not acknowledged,
+and its connection is closed.
 
-Two things would fill a stream for everybody, and nobody but us ends them:
+Two kinds of messages could fill a stream, and nothing but this module removes them:
 
-- messages at QoS 2 that are never released. They are kept before permissions are looked at, for
-  ever, and beyond the end of a clean session: `$MQTT.qos2.in.<client id>.<packet id>`;
-- what is kept for a session of a listener or device that does not come back, or acknowledges
-  nothing: a consumer whose name begins with the hash of the client id.
+- QoS 2 messages that are never released. They are stored before permissions are checked, for ever,
+  and beyond the end of a clean session: `$MQTT.qos2.in.<client id>.<packet id>`;
+- messages for a session of a listener or device that does not come back, or acknowledges nothing: a
+  consumer whose name begins with the hash of the client id.
 
 Requests: docs.nats.io, "JetStream wire API"; guarded by `tests/real/test_abuse_bytes.py`.
 """
@@ -42,13 +44,13 @@ log = structlog.get_logger("roost.broker")
 
 RETAINED = "$MQTT_rmsgs"
 TIMEOUT_S = 2.0
-# Of each client, QoS 2 messages that it has not released. Who has more loses them all.
+# Per client, QoS 2 messages that it has not released. A client with more loses them all.
 UNRELEASED_EACH = 1_000
-# Of all of them: some names to be read at once (2 MB of JSON).
+# For all clients together: as many names can be read at once (2 MB of JSON).
 UNRELEASED_MAX = 20_000
-# A device that was cut off releases its messages when it is back, within so long.
+# A device that was cut off releases its messages when it is back, within this time.
 UNRELEASED_S = 7 * 24 * 3600
-# Once messages take more than half of their share, sessions of others that hold so many go.
+# Once messages take more than half of their share, sessions of clients with this many are deleted.
 HELD_MAX = 1_000
 ENDED_EACH = 16
 PAGES_MAX = 64  # of 256 consumers
@@ -68,7 +70,7 @@ class _Stream(msgspec.Struct, frozen=True):
 
 class Excess(msgspec.Struct, frozen=True):
     """A client that released too little (`client_id`), or a session that fetches nothing
-    (`session`, the hash of its client id), and how many messages went with it."""
+    (`session`, the hash of its client id), and how many of its messages were deleted."""
 
     messages: int
     client_id: str = ""
@@ -80,7 +82,7 @@ class StoreBounds:
 
     Args:
         size: bytes that all streams may take (`max_file_store`).
-        shut_out: closes the connection of a client id, which may not come back for a while.
+        shut_out: closes the connection of a client id, and locks it out for a while.
     """
 
     def __init__(
@@ -91,12 +93,13 @@ class StoreBounds:
         size: int,
         shut_out: Callable[[str], Awaitable[None]],
     ) -> None:
-        self.bytes: dict[str, int] = {}  # by stream, as of the last look
+        self.bytes: dict[str, int] = {}  # by stream, at the last look
         self._bridge = bridge
         self._connection = connection
         self._ours = {hash_of(plan.client_id) for plan in plans}
         self._shut_out = shut_out
-        # A sixteenth is left for sessions. What is there already stays, whatever the bound.
+        # A sixteenth is left for sessions. Messages that are stored already stay, whatever the
+        # limit.
         self._limits: dict[str, dict[str, Any]] = {
             MESSAGES: {"max_bytes": size * 3 // 4, "discard": "new"},
             UNRELEASED: {
@@ -109,7 +112,7 @@ class StoreBounds:
         }
 
     async def keep(self) -> list[Excess]:
-        """Set bounds that are not set, and end what is too much; returns what that was.
+        """Set bounds that are not set, and remove what is too much; return what was removed.
 
         Raises:
             Unavailable: the broker does not answer.
@@ -154,7 +157,7 @@ class StoreBounds:
         return ended
 
     async def _end_sessions(self) -> list[Excess]:
-        """Those that hold most, except ours."""
+        """Delete the sessions that hold most, except ours."""
         held: Counter[str] = Counter()
         consumers: dict[str, list[str]] = {}
         offset = 0
@@ -187,7 +190,7 @@ class StoreBounds:
         return msgspec.json.decode(answer.data, type=_Stream)
 
     async def _set(self, name: str, config: dict[str, Any]) -> None:
-        """Raises `Unavailable` where the broker refuses these bounds."""
+        """Raises `Unavailable` if the broker refuses these bounds."""
         answer = await self._ask(f"STREAM.UPDATE.{name}", config)
         if answer.get("error"):
             raise Unavailable(f"the broker does not bound {name}: {answer['error']}")

@@ -1,12 +1,12 @@
-"""How many of the broker's subscriptions with QoS 1 the clients of each user have: it has one bound
-for all, and keeps those of persistent sessions while their clients are away.
+"""How many of the broker's QoS 1 subscriptions the clients of each user have. The broker has one
+limit for all, and keeps those of persistent sessions while their clients are away.
 
-    if shares.comes_in(user_id, client_id) is None: ...   # to be asked again after the next look
+    if shares.comes_in(user_id, client_id) is None: ...   # ask again after the next look
     for client_id in shares.counted(sessions, began_s): ...   # beyond their user's share
 
 A session is known by its hash, as the broker names it. A login does not tell whether the client
-will subscribe with QoS 1. So the broker is asked who has, and between two looks a newcomer counts
-for as many as a device may have.
+will subscribe with QoS 1. So the broker is asked which sessions have, and between two looks a new
+client counts for as many subscriptions as a device may have.
 """
 
 import itertools
@@ -23,13 +23,14 @@ from actors.runtime.sampled import Sampled
 
 log = structlog.get_logger("roost.logins")
 
-# A quarter of all (`roost.embedded.broker`): 2,048 devices with `commands` and `errors`. So many
-# that listen with QoS 1 are more than the broker keeps up with (docs/performance.md).
+# A quarter of all (`roost.embedded.broker`): 2,048 devices with `commands` and `errors`. That many
+# devices with QoS 1 are more than the broker keeps up with (docs/performance.md).
 SHARE = 4_096
 OF_DEVICE = 2
-# A client that came so long before a look may not have subscribed yet.
+# A client that logged in so shortly before a look may not have subscribed yet.
 RECENT_S = 1.0
-# Of a user who has all, so many more clients are let in: those with QoS 0 take nothing, and stay.
+# For a user who has used up the share, so many more clients are admitted: those with QoS 0 use
+# nothing, and stay.
 TRIED_AT_ONCE, TRIED_EVERY_S = 20, 0.05
 # As many as may be connected (`roost.embedded.broker`).
 KNOWN_MAX = 65_536
@@ -38,7 +39,7 @@ KNOWN_MAX = 65_536
 class _Client(msgspec.Struct):
     client_id: str
     user_id: str
-    first: tuple[int, int]  # (0, …): it was there before we were; (1, …): it came; then in order
+    first: tuple[int, int]  # (0, …): it was there before Roost; (1, …): it logged in; then in order
 
 
 def _in_order(counted: tuple[_Client, int]) -> tuple[int, int]:
@@ -47,16 +48,17 @@ def _in_order(counted: tuple[_Client, int]) -> tuple[int, int]:
 
 class SubscriptionShares:
     """Args:
-    most: subscriptions with QoS 1 that the clients of one user may have.
+    most: how many QoS 1 subscriptions the clients of one user may have.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._known: OrderedDict[str, _Client] = OrderedDict()  # by session
         self._foreign: set[str] = set()  # sessions of no user
-        self._having: Mapping[str, int] = {}  # by session, as of the last look
-        self._held: Counter[str] = Counter()  # by user, as of the last look
-        self._new: dict[str, dict[str, float]] = {}  # by user: sessions that had none, and when
+        self._having: Mapping[str, int] = {}  # by session, at the last look
+        self._held: Counter[str] = Counter()  # by user, at the last look
+        # By user: sessions without subscriptions, and since when.
+        self._new: dict[str, dict[str, float]] = {}
         self._orders = itertools.count()
         self._unsure = trio.Event()
         self._logged = Sampled()
@@ -80,7 +82,7 @@ class SubscriptionShares:
         return admitted
 
     async def wait_unsure(self) -> None:
-        """Wait until a look would let somebody in."""
+        """Wait until a look could admit a waiting client."""
         await self._unsure.wait()
 
     def _admits(self, user_id: str, session: str) -> bool | None:
@@ -94,7 +96,7 @@ class SubscriptionShares:
     def _came(self, user_id: str, client_id: str, session: str) -> None:
         self._foreign.discard(session)
         known = self._known.get(session)
-        # One that had none left is a newcomer again.
+        # A session without subscriptions counts as a new client again.
         stays = known is not None and session in self._having
         first = known.first if known is not None and stays else (1, next(self._orders))
         self._keep(session, _Client(client_id, user_id, first))
@@ -102,8 +104,8 @@ class SubscriptionShares:
             self._new.setdefault(user_id, {})[session] = trio.current_time()
 
     def found(self, clients: Iterable[tuple[str, str]], sessions: Iterable[str]) -> None:
-        """User and client id of sessions, the oldest first, that were there before we were; any
-        other of these sessions belongs to no user."""
+        """User and client id of the sessions that existed before Roost started, the oldest first;
+        every other of these sessions belongs to no user."""
         for user_id, client_id in clients:
             session = hash_of(client_id)
             if session not in self._known:
@@ -111,16 +113,16 @@ class SubscriptionShares:
         self._foreign |= set(sessions) - self._known.keys()
 
     def unknown(self, sessions: Iterable[str]) -> bool:
-        """Whether there are some whose user is not known yet."""
+        """Whether the user of any of these sessions is unknown."""
         return any(each not in self._known and each not in self._foreign for each in sessions)
 
     def few(self, began_s: float) -> None:
-        """There are so few that no user can be near the bound."""
+        """There are so few subscriptions that no user can be near the limit."""
         self._looked({}, began_s)
 
     def counted(self, sessions: Sequence[str], began_s: float) -> dict[str, list[str]]:
-        """Take a session for each subscription that there is, as of `began_s`. Returns client ids
-        beyond their user's share, by user: those that came last."""
+        """Take the session of each existing subscription, as of `began_s`. Return client ids beyond
+        their user's share, by user: the newest ones."""
         self._looked(Counter(sessions), began_s)
         kept: Counter[str] = Counter()
         beyond: dict[str, list[str]] = {}

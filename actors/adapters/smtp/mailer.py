@@ -11,12 +11,12 @@ import trio
 from protocol.errors import Unavailable, in_words
 
 WITHIN_S = 20.0
-# A mail server that hangs holds up two threads, and no more.
+# A mail server that hangs blocks two threads at most.
 _sending = trio.CapacityLimiter(2)
 
 
 class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where mail is handed in. `tls`: `smtps` from the first byte, `starttls`, or nothing."""
+    """The mail server. `tls`: `smtps` from the first byte, `starttls`, or nothing."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""The real clock, ids and hasher: the only place that asks the machine for time and chance."""
+"""The real clock, ids and hasher: the only place that reads the machine's time and randomness."""
 
 import secrets
 import time
@@ -7,9 +7,9 @@ import uuid
 import argon2
 import trio
 
-# One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower. Who signs
-# in does not wait for those who sign up or change their passwords: each kind has its own place.
-# Who is next for it is decided before (`web.people.hashing`).
+# One hash takes 64 MiB and a core for 170 to 300 ms; more at once would only be slower. Sign-ins do
+# not wait for sign-ups and new passwords: each kind has its own place. `web.people.hashing` decides
+# before who is next.
 _hashing = trio.CapacityLimiter(1)
 _verifying = trio.CapacityLimiter(1)
 SET_S = 0.005
@@ -20,7 +20,7 @@ class SystemClock:
         return time.time_ns() // 1000
 
     async def wait_set(self) -> None:
-        """Looks once a second; 5 ms are what a second of slewing by NTP never makes."""
+        """Checks once a second; NTP never slews the clock by 5 ms in a second."""
         before_s = time.time() - trio.current_time()
         while True:
             await trio.sleep(1)
@@ -44,7 +44,7 @@ class Argon2Hasher:
 
     def __init__(self) -> None:
         self._hasher = argon2.PasswordHasher()
-        # Verified against when there is no such user, so that the answer takes as long.
+        # Verified if there is no such user, so that the answer takes as long.
         self._nobody: str | None = None
 
     async def hash(self, password: str) -> str:

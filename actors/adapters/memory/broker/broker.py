@@ -1,7 +1,7 @@
-"""The broker's twin in memory: NATS or Mosquitto, as their `Habits` say.
+"""The broker's twin in memory: NATS or Mosquitto, as its `Habits` say.
 
     broker = MemoryBroker(partition_plans(4), NATS)
-    Ports(broker=MemoryBrokerPort(broker), …)          # what one process has of it
+    Ports(broker=MemoryBrokerPort(broker), …)          # one process's side of it
     broker.publish_from_device(topic, payload)         # as a device does
 
 The broker outlives the processes that use it. Its faults are set from outside: `away`, `latency`,
@@ -31,15 +31,15 @@ class MemoryBroker:
     """The server.
 
     Args:
-        rng: decides how much of what is on its way survives a cut.
+        rng: decides how much of what is in flight survives a cut.
 
     Attributes:
         away: connections and publications are refused.
-        latency: seconds that a thing takes on a line from now on.
+        latency: seconds that a message takes on a connection from now on.
         sent: what the service published: (topic, payload); the newest 10,000.
-        kept: what it retained, by topic.
-        clients: who else is connected, and the sessions that are kept of them.
-        on_sent: told of each of these; the devices' ear.
+        kept: what the service has retained, by topic.
+        clients: other clients that are connected, and their stored sessions.
+        on_sent: called with each of these, for the devices.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class MemoryBroker:
         self.clients = Clients()
         self.sessions = {plan.client_id: Session(plan, habits, self.rng) for plan in plans}
         self.lines: dict[Line, None] = {}  # of all processes
-        self.retained: dict[str, Published] = {}  # of devices, by the topic that brings it
+        self.retained: dict[str, Published] = {}  # of devices, by topic of delivery
         self.retained_max: int | None = None  # larger ones are not kept
         self._numbers = itertools.count(1)
         self._devices: dict[str, tuple[str, bytes] | None] = {}
 
-    # The devices' side
+    # The side of devices
 
     def connect_device(self, name: str, will: tuple[str, bytes] | None = None) -> None:
         """A device connects, perhaps with a will (topic, payload). Raises `Unavailable`."""
@@ -73,11 +73,11 @@ class MemoryBroker:
         self._devices[name] = will
 
     def disconnect_device(self, name: str) -> None:
-        """It says good-bye: no will."""
+        """It disconnects in order: no will is published."""
         self._devices.pop(name, None)
 
     def vanish_device(self, name: str) -> Published | None:
-        """Its line is cut: the broker publishes its will at QoS 1."""
+        """Its connection is cut: the broker publishes its will with QoS 1."""
         will = self._devices.pop(name, None)
         return None if will is None else self._publish(*will, 1, False, is_mapped=False)
 
@@ -91,7 +91,7 @@ class MemoryBroker:
         is_hasty: bool = False,
     ) -> Published:
         """A device publishes; when this returns the broker has acknowledged it. `is_hasty`: in one
-        write with its CONNECT; NATS maps no such message.
+        write with its CONNECT; NATS does not map such a message.
 
         Raises:
             Unavailable: the broker is away.
@@ -112,7 +112,8 @@ class MemoryBroker:
         takers = [s for s in self.sessions.values() if subscribes(s.plan, place)]
         for session in takers:
             session.take(published, place)
-        # A topic that nobody takes from is no device's; what a device may send is ours to hear.
+        # Devices cannot publish to a topic that we do not subscribe to; all their topics reach our
+        # sessions.
         if not takers and not is_devices(topic):
             published.lost = True
         return published
@@ -125,7 +126,7 @@ class MemoryBroker:
             self.retained[mapped] = published
 
     def clear(self, topic: str) -> None:
-        """The service clears what a device has retained; connected sessions of ours hear it."""
+        """The service clears a device's retained message; connected sessions of ours receive it."""
         published = Published(
             topic=topic, payload=b"", qos=0, retain=True, at_s=trio.current_time()
         )
@@ -135,7 +136,7 @@ class MemoryBroker:
                 session.take(published, topic)
 
     def take(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """What the service publishes; devices that listen hear it, and sessions of ours, too."""
+        """The service publishes; devices that subscribe receive it, and sessions of ours, too."""
         if retain:
             self.kept[topic] = payload
             if not payload:
@@ -154,7 +155,7 @@ class MemoryBroker:
     # Our sessions
 
     def subscribe(self, session: Session) -> None:
-        """A SUBSCRIBE brings the retained messages again."""
+        """A SUBSCRIBE delivers the retained messages again."""
         for topic, published in list(self.retained.items()):
             if subscribes(session.plan, topic):
                 session.take(msgspec.structs.replace(published), topic, retained=published)
@@ -170,7 +171,7 @@ class MemoryBroker:
     # Faults
 
     def drop(self, session: str) -> bool:
-        """Cut the connection of a session; it comes back by itself. False: there was none."""
+        """Cut the connection of a session; it reconnects by itself. False: there was none."""
         mine = self.sessions[session]
         if mine.line is None:
             return False
@@ -179,25 +180,25 @@ class MemoryBroker:
         return True
 
     def drop_all(self) -> None:
-        """As `drop`, for all sessions; what processes send goes by one of each of them."""
+        """Like `drop`, for all sessions, including the ones that processes publish with."""
         for name in self.sessions:
             self.drop(name)
         for line in list(self.lines):
             line.cut(self.rng.randint(0, line.on_the_way))
 
     def stall(self, session: str, seconds: float) -> bool:
-        """Nothing moves on the session's line for a while. False: there is none."""
+        """Nothing moves on the session's connection for a while. False: there is none."""
         line = self.sessions[session].line
         if line is not None:
             line.stall(seconds)
         return line is not None
 
     def restart(self, *, killed: bool = True) -> None:
-        """The broker ends, by `kill -9` or in order, and is back on its data.
+        """The broker ends, by `kill -9` or in order, and starts again with its data.
 
-        What the service retained is gone, as with a broker that had not written it down.
-        One whose kill loses messages (`kill_loses`) comes back as it was saved just before: what
-        it loses is between it and its disk.
+        The service's retained messages are gone, as with a broker that had not saved them. A broker
+        whose kill loses messages (`kill_loses`) comes back as it was saved just before, because no
+        checker can demand what it lost.
         """
         if self.habits.stop_sends_wills and not killed and not self.away:
             for name in list(self._devices):
@@ -210,6 +211,6 @@ class MemoryBroker:
             session.restarted(killed)
 
     def lose(self, session: str) -> None:
-        """The broker forgets a session, with what waits in it."""
+        """The broker forgets a session, with its waiting messages."""
         self.drop(session)
         self.sessions[session].lose()

@@ -1,4 +1,4 @@
-"""Clients of others on the broker's twin: who is connected, and the sessions that it keeps of them.
+"""Other clients on the broker's twin: which are connected, and their stored sessions.
 
 clients = Clients()
 clients.connect("listener-…", is_clean=False)
@@ -20,7 +20,7 @@ class Clients:
         self.sessions: dict[str, Client] = {}
 
     def connect(self, client_id: str, *, is_clean: bool) -> None:
-        """A client logs in; an earlier one with its id is gone."""
+        """A client logs in; an earlier one with its id is disconnected."""
         self.sessions[client_id] = Client(is_clean=is_clean)
 
     def leave(self, client_id: str) -> None:
@@ -33,7 +33,8 @@ class Clients:
             del self.sessions[client_id]
 
     def restarted(self, *, killed: bool) -> None:
-        """The broker ended: a killed one finds clean sessions on its disk, with nobody there."""
+        """The broker ended: a killed one finds clean sessions on its disk, without their
+        clients."""
         for client_id, client in list(self.sessions.items()):
             client.is_here = False
             if client.is_clean and not killed:

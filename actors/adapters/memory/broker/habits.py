@@ -1,4 +1,4 @@
-"""What one broker does and another does not.
+"""What differs between brokers.
 
 Each habit is pinned by a test against the real one (`tests/contract/test_broker_habits.py`).
 """
@@ -7,23 +7,25 @@ import msgspec
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one broker does and another does not; what all do is no habit.
+    """What differs between brokers; what all do is not here.
 
     Attributes:
-        partitions: into how many it maps what devices send (wills go unmapped); 0: it cannot map.
-        ack_wait_s: an unacknowledged message comes again so long after its last delivery, on the
-            same connection too, and newer ones overtake it; the clock goes on while the session is
-            away. None: all comes again at once and in order on a new connection, and only then.
+        partitions: into how many it maps devices' messages (wills are not mapped); 0: it cannot
+            map.
+        ack_wait_s: an unacknowledged message is sent again this long after its last delivery, on
+            the same connection too, and newer ones overtake it; the clock also runs while the
+            session is away. None: everything is sent again at once and in order on a new
+            connection, and only then.
         window: QoS 1 messages in flight in one session, at first.
-        window_holds: an acknowledgement lets one more in. Otherwise it lets in as many as there
-            would be room for if everything from it on were gone (Mosquitto 2.0.11): who
-            acknowledges the oldest first may get all that waits.
-        packet_ids: how many there are before they come round again.
+        window_holds: an acknowledgement lets one more message in. Otherwise it lets in as many as
+            there would be room for if everything from it on were gone (Mosquitto 2.0.11): a client
+            that acknowledges the oldest first may get all that waits.
+        packet_ids: how many there are before they are used again.
         keeps_ids: packet ids outlive the broker's process; otherwise they start again at 1.
-        saved_after_s: a kill takes back nothing that happened so long before it.
-        kill_loses: it takes back messages, too, and sessions; not only acknowledgements.
-        stop_sends_wills: an orderly stop sends the wills of the devices that are connected.
-        retained_again: a retained copy without PUBACK comes again, beside a new copy.
+        saved_after_s: a kill loses nothing that happened this long before it.
+        kill_loses: a kill also loses messages and sessions, not only acknowledgements.
+        stop_sends_wills: an orderly stop publishes the wills of connected devices.
+        retained_again: a retained copy without PUBACK is sent again, beside a new copy.
     """
 
     partitions: int
@@ -39,7 +41,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def at_once(self) -> bool:
-        """Whether all that is unacknowledged comes first on a new connection."""
+        """Whether all unacknowledged messages come first on a new connection."""
         return self.ack_wait_s is None
 
 

@@ -2,10 +2,10 @@
 
     line = Line(latency)
     line.down(partial(inbox.deliver, delivery))     # happens `latency()` seconds later, in order
-    line.cut()                                      # what is on its way is lost
-    await line.carry(next_s, tick)                  # one task carries, until the line is cut
+    line.cut()                                      # everything in flight is lost
+    await line.carry(next_s, tick)                  # one task delivers, until the line is cut
 
-Without latency a thing happens at once, inside the call: an undisturbed line costs no task switch.
+Without latency it happens at once, inside the call: an undisturbed line costs no task switch.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ def no_latency() -> float:
 
 
 class Line:
-    """Both ways in order. Nothing that is on its way when the line is cut arrives."""
+    """Both directions, in order. Nothing that is in flight when the line is cut arrives."""
 
     def __init__(self, latency: Callable[[], float] = no_latency) -> None:
         self._latency = latency
@@ -54,7 +54,7 @@ class Line:
         self._put(self._up, act)
 
     def pong(self, act: Act, after_s: float) -> None:
-        """The answer to a ping; it passes what is slow to be handled."""
+        """The answer to a ping, which overtakes what is handled slowly."""
         self._pongs.append((trio.current_time() + after_s, act))
         self.wake()
 
@@ -71,14 +71,14 @@ class Line:
         return self.wake()
 
     def when_cut(self, act: Act) -> None:
-        """Be told when it ends; a bounded number of waiters, one for each message on its way."""
+        """Be told when it ends; a bounded number of waiters, one for each message in flight."""
         self._when_cut.append(act)
 
     def forget(self, act: Act) -> None:
         self._when_cut.remove(act)
 
     def stall(self, seconds: float) -> None:
-        """Nothing moves for a while, in either direction; then all of it arrives."""
+        """Nothing moves for a while in either direction; then everything arrives."""
         self._stalled_until_s = trio.current_time() + seconds
         for lane in (self._down, self._up, self._pongs):
             for n, (due_s, act) in enumerate(lane):
@@ -89,7 +89,7 @@ class Line:
         self._changed.set()
 
     def cut(self, survivors: int = 0) -> None:
-        """End it. The first `survivors` things on their way up still arrive at the server."""
+        """End it. The first `survivors` messages on their way up still arrive at the server."""
         if not self._open:
             return
         for _ in range(min(survivors, len(self._up))):
@@ -100,7 +100,7 @@ class Line:
         self.wake()
 
     async def carry(self, next_s: Callable[[], float], tick: Act) -> None:
-        """Let things happen when they are due, and `tick` whenever `next_s` has come."""
+        """Deliver what is due, and call `tick` whenever `next_s` is reached."""
         while self._open:
             self._changed = trio.Event()
             for lane in (self._up, self._down, self._pongs):

@@ -1,4 +1,4 @@
-"""What a process may do to clients of others on the broker's twin.
+"""What a process may do to other clients on the broker's twin.
 
 Ports(logins=MemoryLogins(broker), …)
 """
@@ -15,12 +15,12 @@ from protocol.errors import Unavailable
 
 
 class MemoryLogins(NoLogins):
-    """See `actors.ports.logins.Logins`: what one process has of it."""
+    """See `actors.ports.logins.Logins`: the side of one process."""
 
     def __init__(self, broker: MemoryBroker, is_cut: Callable[[], bool] = lambda: False) -> None:
         super().__init__()
         self._broker = broker
-        self._is_cut = is_cut  # whether this process reaches the broker no more
+        self._is_cut = is_cut  # whether this process cannot reach the broker
 
     async def _cross(self) -> dict[str, Client]:
         await trio.lowlevel.checkpoint()

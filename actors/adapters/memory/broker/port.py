@@ -1,4 +1,4 @@
-"""The Broker port in memory: what one process has of the broker's twin.
+"""The Broker port in memory: one process's side of the broker's twin.
 
 broker = MemoryBroker(partition_plans(4), NATS)
 Ports(broker=MemoryBrokerPort(broker), …)
@@ -27,8 +27,8 @@ class MemoryBrokerPort:
     """See `actors.ports.broker.Broker`: the side of one process, which counts its own connections.
 
     Attributes:
-        on_delivery: told of each delivery before it is handed over.
-        on_publish: told of each publication at QoS 1 as it begins.
+        on_delivery: called with each delivery before it is handed over.
+        on_publish: called with each QoS 1 publication as it begins.
     """
 
     def __init__(self, server: MemoryBroker) -> None:
@@ -82,7 +82,7 @@ class MemoryBrokerPort:
                 self.on_delivery(delivery)
                 inbox.deliver(delivery)
 
-            if line.is_open:  # the service may not have wanted it any more
+            if line.is_open:  # the service may not want it any more
                 session.connect(line, number, hand, partial(inbox.heard, name, number))
                 self._server.subscribe(session)
                 self._subscribed[name].set()
@@ -125,7 +125,7 @@ class MemoryBrokerPort:
 
     @property
     def reaches(self) -> bool:
-        """Whether the process can ask the server, or send to it."""
+        """Whether the process can query the server, or send to it."""
         return not (self._server.away or self._is_cut or self._is_parted)
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
@@ -162,7 +162,7 @@ class MemoryBrokerPort:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether this process reaches the broker no more."""
+        """Whether this process cannot reach the broker."""
         return self._is_cut or self._is_parted
 
     @property
@@ -170,13 +170,13 @@ class MemoryBrokerPort:
         return self._parted_until_s > trio.current_time()
 
     def part(self, seconds: float) -> None:
-        """The process is cut off from the broker, which others reach."""
+        """Cut the process off from the broker, which others still reach."""
         self._parted_until_s = trio.current_time() + seconds
         for name, (_, line) in list(self._lines.items()):
             self._end(self._server.sessions[name], line)
 
     def cut(self) -> None:
-        """The process is killed: its connections end, and it hears of nothing any more."""
+        """The process is killed: its connections end, and nothing reaches it any more."""
         self._is_cut = True
         for name, (_, line) in self._lines.items():
             self._end(self._server.sessions[name], line)
@@ -191,5 +191,5 @@ def _taken(good: list[bool], n: int, done: Reply[None]) -> None:
 
 
 def ends_connection(message: Publication) -> bool:
-    """Whether every broker ends the connection by which this comes (MQTT 3.1.1 §3.3.2.1)."""
+    """Whether every broker ends the connection on which this arrives (MQTT 3.1.1 §3.3.2.1)."""
     return not message.topic or any(each in message.topic for each in "#+\0")

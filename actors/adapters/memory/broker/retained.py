@@ -1,5 +1,5 @@
-"""What devices have retained on the memory broker: the twin of `nats.retained`, and of
-`mqtt.retained` where the broker cannot map.
+"""Devices' retained messages on the memory broker: the twin of `nats.retained`, and of
+`mqtt.retained` if the broker cannot map.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a broker keeps of one MQTT session: its queue, its window, and how it sends again.
+"""One MQTT session of a broker: its queue, its window, and how it sends again.
 
 What differs from broker to broker is in its `Habits`.
 """
@@ -16,7 +16,7 @@ from actors.adapters.memory.broker.line import Line
 from actors.adapters.memory.broker.published import Published
 from actors.ports.broker import Delivery, SessionPlan
 
-CONFIRM_S = 0.02  # a PINGREQ behind acknowledgements is answered so much later
+CONFIRM_S = 0.02  # a PINGREQ behind acknowledgements is answered this much later
 RECENT_MAX = 10_000
 
 
@@ -25,14 +25,14 @@ class _Message(msgspec.Struct, kw_only=True, eq=False):
 
     published: Published
     topic: str
-    retained: Published | None = None  # of which it is the copy that the broker kept
+    retained: Published | None = None  # the retained message that it is a copy of
     packet_id: int = 0
-    sent: bool = False  # the next time it is sent again: DUP
-    sent_s: float = 0.0  # when, the last time
+    sent: bool = False  # the next time it is sent again, with DUP
+    sent_s: float = 0.0  # when it was last sent
 
 
 class Session:
-    """The server's side of a session. `hand` brings a delivery to whoever is connected."""
+    """The server's side of a session. `hand` gives a delivery to the connected client."""
 
     def __init__(self, plan: SessionPlan, habits: Habits, rng: random.Random) -> None:
         self.plan = plan
@@ -68,7 +68,7 @@ class Session:
         return self.line is not None and self.line.is_stalled
 
     def sent(self, packet_id: int) -> Published | None:
-        """What it sent under this packet id and has no acknowledgement of."""
+        """The message that it sent with this packet id and that is not acknowledged."""
         message = self._window.get(packet_id)
         return None if message is None else message.published
 
@@ -79,8 +79,8 @@ class Session:
         hand: Callable[[Delivery], None],
         heard: Callable[[int], None],
     ) -> None:
-        """A client took the session over; deliveries go to it from here on."""
-        # A second login takes the session over; each process sends by one of its own.
+        """A client took the session over; deliveries go to it from now on."""
+        # A second login takes the session over; each process publishes with a session of its own.
         if self.line is not None and self.plan.persistent:
             self.line.cut(self._rng.randint(0, self.line.on_the_way))
         self.line, self._number, self._hand, self._heard = line, number, hand, heard
@@ -111,9 +111,9 @@ class Session:
             self._send(message)  # no window holds it back
 
     def flow(self) -> None:
-        """Send what the window lets through."""
+        """Send what the window allows."""
         if self._is_flowing:
-            return  # an acknowledgement from inside a delivery: the loop below goes on
+            return  # an acknowledgement from inside a delivery: the loop below continues
         self._is_flowing = True
         while self.line is not None and self._queue and self._has_room:
             self._let_in(self._queue.popleft())
@@ -151,14 +151,14 @@ class Session:
         self.line.down(partial(self._hand, delivery))
 
     def next_s(self) -> float:
-        """When something is to be sent again."""
+        """When something must be sent again."""
         due_s = [self._again[0][0]] if self._again else []
         if self._returning and self._has_room:
             due_s.append(self._returning[0][0])
         return min(due_s, default=float("inf"))
 
     def send_again(self) -> None:
-        """Send what has waited for its acknowledgement for too long."""
+        """Send again what has waited too long for its acknowledgement."""
         now_s = trio.current_time()
         while self._returning and self._returning[0][0] <= now_s and self._has_room:
             if self.line is None:
@@ -175,7 +175,7 @@ class Session:
         self._send(message)
 
     def acknowledged(self, line: Line, packet_ids: list[int]) -> None:
-        """PUBACKs arrived on a line; of one that is not ours any more they say nothing."""
+        """PUBACKs arrived on a line; those of an earlier connection have no effect."""
         if self.line is not line:
             return
         for packet_id in packet_ids:
@@ -193,7 +193,7 @@ class Session:
         self.flow()
 
     def _room_behind(self, packet_id: int) -> int:
-        """How many more an acknowledgement lets in, beyond its own place (`window_holds`)."""
+        """How many more an acknowledgement lets in, beside its own place (`window_holds`)."""
         if self.habits.window_holds or packet_id not in self._window:
             return 0
         return self.habits.window - list(self._window).index(packet_id)
@@ -216,14 +216,14 @@ class Session:
     # Faults
 
     def restarted(self, killed: bool) -> None:
-        """The broker ended and is back on its data."""
+        """The broker ended and is back with its data."""
         self.line = None
         if self.habits.keeps_ids:
             return
         saved_s = float("inf")
         if killed and not self.habits.kill_loses and self._rng.random() < 0.5:
             saved_s = trio.current_time() - self.habits.saved_after_s
-        # What its disk does not know yet, neither that it was sent nor that it was acknowledged.
+        # What is not on its disk yet: that messages were sent, or acknowledged.
         forgotten = [message for at_s, message in self._recent if at_s >= saved_s]
         for message in forgotten:
             message.published.forgotten_acks += 1
@@ -241,7 +241,7 @@ class Session:
         self._next_id = 0
 
     def lose(self) -> None:
-        """The session is gone with all that waited in it."""
+        """The session is deleted with all its waiting messages."""
         returning = [message for _, message in self._returning]
         for message in (*self._queue, *self._window.values(), *returning):
             message.published.lost = True

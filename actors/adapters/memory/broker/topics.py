@@ -1,4 +1,4 @@
-"""Topic filters, and where a broker takes what devices send."""
+"""Topic filters, and where a broker moves devices' messages."""
 
 from functools import lru_cache
 
@@ -36,7 +36,7 @@ def is_devices(topic: str) -> bool:
 
 
 def mapped(topic: str, partitions: int) -> str:
-    """Where the broker takes what comes to this topic; with no partitions it stays where it is."""
+    """The topic to which the broker maps this one; without partitions it stays the same."""
     if not partitions:
         return topic
     kinds = [kind for pattern, kind in MAPPED if matches(pattern, topic)]

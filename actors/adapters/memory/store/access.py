@@ -1,4 +1,4 @@
-"""API keys and links for a new password in the store's twin."""
+"""API keys and password reset links in the store's twin."""
 
 import msgspec
 

@@ -17,8 +17,8 @@ class AlarmTables(WebhookTables):
     """See `actors.ports.time.AlarmStore`.
 
     Attributes:
-        all_alarms: every alarm by its id, pending ones too.
-        unreadable_alarms: ids of those whose rows nobody can read, and how often that was tried.
+        all_alarms: every alarm by its id, including pending ones.
+        unreadable_alarms: ids of those whose rows cannot be read, and how often that was tried.
     """
 
     _devices: dict[str, Device]
@@ -31,9 +31,10 @@ class AlarmTables(WebhookTables):
         self.unreadable_alarms: dict[str, int] = {}
 
     def _keep_alarms(self, changes: Sequence[Alarm]) -> bool:
-        """Alarms as they are after a batch: the last word on each, ends before beginnings.
+        """Store alarms as they are after a batch: of each the last state counts, cleared ones
+        first.
 
-        Answers whether webhooks are told of any.
+        Returns whether webhooks get any event.
         """
         last = {change.id: change for change in changes}
         kept = set()
@@ -48,7 +49,7 @@ class AlarmTables(WebhookTables):
         return self._announce(0, alarms=told)
 
     def _keep_alarm(self, change: Alarm, known: Alarm | None) -> str:
-        """Answers with its state as it is then."""
+        """Returns its state afterwards."""
         if known is None:
             change = msgspec.structs.replace(change, num=self._next("alarm"))
         else:
@@ -62,7 +63,7 @@ class AlarmTables(WebhookTables):
         return change.state
 
     def _has_place(self, change: Alarm) -> bool:
-        """Its device and feed are there, and no other alarm of their kind is open."""
+        """Its device and feed exist, and no other alarm of their kind is open."""
         feeds = {feed.num for feed in self._feeds.values()}
         if all(device.num != change.device_num for device in self._devices.values()):
             return False
@@ -74,14 +75,14 @@ class AlarmTables(WebhookTables):
         )
 
     def _open_alarms(self, device_num: int) -> tuple[Alarm, ...]:
-        """Raises `Unreadable` where one of them cannot be read."""
+        """Raises `Unreadable` if one of them cannot be read."""
         mine = [a for a in self.all_alarms.values() if a.device_num == device_num]
         return tuple(self._read_alarm(alarm) for alarm in mine if alarm.state != CLEARED)
 
     def _read_alarm(self, alarm: Alarm) -> Alarm:
         if alarm.id in self.unreadable_alarms:
             self.unreadable_alarms[alarm.id] += 1
-            raise Unreadable(f"nobody can read the alarm {alarm.id}")
+            raise Unreadable(f"the alarm {alarm.id} cannot be read")
         return alarm
 
     def _drop_alarms(self, *, device_num: int | None = None, feed_num: int | None = None) -> None:

@@ -19,7 +19,7 @@ from protocol.schedule.schedules import PENDING, Occurrence, Schedule
 from protocol.times import SECOND_US
 
 DAY_US = 24 * 3600 * SECOND_US
-# Feeds that one call looks at for what they keep no longer.
+# Feeds per call that are checked for readings beyond their retention.
 FEEDS_AT_ONCE = 1_000
 
 
@@ -27,7 +27,7 @@ class ChartTables(RollupTables):
     """See `actors.ports.charts.ChartStore`; feeds and readings are those of `FeedTables`.
 
     Attributes:
-        lasting: feeds whose readings nobody can delete, by number.
+        lasting: feeds whose readings cannot be deleted, by number.
     """
 
     _devices: dict[str, Device]
@@ -115,7 +115,7 @@ class ChartTables(RollupTables):
         return len(gone)
 
     def _set_last_again(self, feed_num: int) -> None:
-        """Where the last value is gone, the newest that is left takes its place."""
+        """If the last value was deleted, the newest one that is left replaces it."""
         readings = self._readings.get(feed_num, {})
         for feed in list(self._feeds.values()):
             if feed.num == feed_num and feed.last_us not in {ts for ts, _, _ in readings}:
@@ -146,5 +146,5 @@ class ChartTables(RollupTables):
 
 
 def _unit_us(bucket_s: int) -> int:
-    """What a chart of such buckets is taken from."""
+    """The unit of the sums from which a chart of such buckets is computed."""
     return HOUR_US if bucket_s % 3600 == 0 else MINUTE_US

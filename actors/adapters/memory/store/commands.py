@@ -98,7 +98,7 @@ class CommandTables(WebhookTables):
         )
         send: list[Command] = []
         expired: list[Command] = []
-        # All of them are judged by what there was before.
+        # All of them are judged by the state before.
         for command, blocked in [(c, self._is_blocked(c)) for c in due]:
             tried = self._try_command(command, blocked, now_us)
             if isinstance(tried, Exception):
@@ -122,7 +122,7 @@ class CommandTables(WebhookTables):
         return self._unread(("commands", command.num))
 
     def _try_command(self, command: Command, blocked: bool, now_us: int) -> Command | Exception:
-        """What fails ends at its time all the same, without its payload."""
+        """A command that fails still ends at its time, without its payload."""
         unread = self._unread_command(command)
         tried = computed(_tried, command, blocked, now_us) if unread is None else unread
         if not isinstance(tried, Exception) or command.expires_us > now_us:
@@ -190,8 +190,8 @@ class CommandTables(WebhookTables):
         self.all_commands[command.id] = msgspec.structs.replace(command, next_try_us=next_us)
 
     def _settle(self, changed: Sequence[Command], now_us: int) -> Progress:
-        """Keep changed commands, and what follows: occurrences, what waited behind them, and what
-        webhooks are told."""
+        """Store changed commands, and what follows: occurrences, commands that waited for them, and
+        events for webhooks."""
         for command in changed:
             payload = self.all_commands[command.id].payload  # is never written
             self.all_commands[command.id] = msgspec.structs.replace(command, payload=payload)
@@ -218,7 +218,7 @@ class CommandTables(WebhookTables):
         return tuple(occurrences)
 
     def _check_acks(self, acks: Sequence[AckChange]) -> None:
-        """Raises `Unstorable` where nobody can tell what an answer makes of its command."""
+        """Raises `Unstorable` if an answer cannot be applied to its command."""
         for ack in acks:
             mine = self.all_commands.get(ack.command_id)
             if mine is not None and mine.device_num == ack.device_num:
@@ -229,7 +229,8 @@ class CommandTables(WebhookTables):
     def _acknowledge(
         self, acks: Sequence[AckChange], *, done: bool
     ) -> tuple[Progress, tuple[AckChange, ...]]:
-        """What devices said of commands; `done`: it was written before, its answer was lost."""
+        """Devices' answers to commands; `done`: they were written before, and the answer was
+        lost."""
         changed: dict[str, Command] = {}
         unknown = []
         for ack in acks:
@@ -255,21 +256,21 @@ def _without_payload(command: Command) -> Command:
 
 
 def _tried(command: Command, blocked: bool, now_us: int) -> Command:
-    """As `commands.tried`; whoever is told of it can be."""
+    """Like `commands.tried`; the result can be encoded for all that are told."""
     tried = commands.tried(command, blocked=blocked, now_us=now_us)
     news_of(now_us, commands=[tried])
     return tried
 
 
 def _acked(command: Command, ack: CommandAck) -> Command:
-    """As `commands.acked`; whoever is told of it can be."""
+    """Like `commands.acked`; the result can be encoded for all that are told."""
     changed = commands.acked(command, ack)
     news_of(0, commands=[changed])
     return changed
 
 
 def _cancelled(command: Command, now_us: int) -> Command:
-    """It ends by its user's word; whoever is told of it can be."""
+    """Its user cancels it; the result can be encoded for all that are told."""
     ended = commands.ended(command, commands.CANCELLED, now_us, "cancelled")
     news_of(now_us, commands=[ended])
     return ended

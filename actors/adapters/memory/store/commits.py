@@ -1,6 +1,6 @@
 """Commits in the store's twin: the writer's batches, and the lead that fences them.
 
-A commit goes on where its client is gone: it is done when it is due, whoever asks.
+A commit continues when its client has gone: it is done when its time is over.
 """
 
 import msgspec
@@ -17,15 +17,16 @@ from protocol.errors import Fenced, Unavailable, Unstorable
 from protocol.records import AckChange, SessionMemory, WriteUnit
 
 KEPT_BATCHES = 64
-LOCK_TIMEOUT_S = 2.0  # how long one question waits for commits that are still being done
+LOCK_TIMEOUT_S = 2.0  # how long one call waits for running commits
 
 
 class Poisoned(Unstorable):
-    """The fault of a test: a row that breaks a rule which only the database knows."""
+    """A fault of a test: a row that breaks a rule which only the database knows."""
 
 
 class _Running(msgspec.Struct, frozen=True):
-    """A commit that the server is doing: its number is claimed, its rows nobody sees yet."""
+    """A commit that the server is executing: its number is assigned, its rows are not visible
+    yet."""
 
     batch: Batch
     no: int
@@ -36,7 +37,7 @@ class CommitTables(DeviceTables):
     """See `actors.ports.store.Store`.
 
     Attributes:
-        poison: values that it refuses to store (`Unstorable`), as a row that breaks a rule.
+        poison: values that it refuses to store (`Unstorable`), like a row that breaks a rule.
     """
 
     def __init__(self, clock: WallClock) -> None:
@@ -59,7 +60,7 @@ class CommitTables(DeviceTables):
         self._lead.resign(holder)
 
     def forget_lead(self) -> None:
-        """Nobody holds the lease, as after a restore of the database."""
+        """Nobody holds the lease, as after the database was restored."""
         self._lead.forget()
 
     async def commit(self, batch: Batch) -> Committed:
@@ -67,13 +68,14 @@ class CommitTables(DeviceTables):
         return await self.finish(batch.id)
 
     def begin(self, batch: Batch, work_s: float) -> None:
-        """The server has all of a commit: it is done in `work_s`, whatever becomes of the client.
+        """The server has received a whole commit: it is done in `work_s`, whatever happens to the
+        client.
 
-        Until then nobody sees anything of it. Raises `Unstorable`.
+        Until then nothing of it is visible. Raises `Unstorable`.
         """
         self._catch_up()
         if batch.id in self._commits or batch.id in self._running:
-            return  # the first try holds the batch's name; this one waits for it
+            return  # the first try has the batch's name; this one waits for it
         if batch.epoch not in (0, self._lead.epoch):
             raise Fenced("another process leads")
         for unit in batch.units:
@@ -83,7 +85,7 @@ class CommitTables(DeviceTables):
         self._running[batch.id] = _Running(batch, self._next("commit"), due_s)
 
     async def finish(self, name: str) -> Committed:
-        """Wait until the batch of that name is done."""
+        """Wait until the batch with that name is done."""
         await trio.lowlevel.checkpoint()
         while name in self._running:
             await trio.sleep_until(self._running[name].due_s)
@@ -91,17 +93,17 @@ class CommitTables(DeviceTables):
         return self._commits[name]
 
     def done(self, name: str) -> Committed | None:
-        """What became of the batch of that name, if it is done."""
+        """The result of the batch with that name, if it is done."""
         self._catch_up()
         return self._commits.get(name)
 
     def is_locked(self, command_id: str) -> bool:
-        """Whether a commit that is being done has the command: nobody else changes it then."""
+        """Whether a running commit has locked the command, so that nobody else can change it."""
         running = [ack for each in self._running.values() for ack in _acks(each.batch)]
         return any(ack.command_id == command_id for ack in running)
 
     def _catch_up(self) -> None:
-        """Do what the server has finished by now, in the order of finishing."""
+        """Apply what the server has finished by now, in that order."""
         now_s = trio.current_time()
         due = [each for each in self._running.values() if each.due_s <= now_s]
         for each in sorted(due, key=lambda each: (each.due_s, each.no)):
@@ -144,13 +146,13 @@ class CommitTables(DeviceTables):
                 return
 
     async def _wait_done(self) -> None:
-        """Until earlier commits are done. Raises `Unavailable` after two seconds."""
+        """Wait until earlier commits are done. Raises `Unavailable` after two seconds."""
         with trio.move_on_after(LOCK_TIMEOUT_S):
             while self._running:
                 await trio.sleep_until(max(each.due_s for each in self._running.values()))
                 self._catch_up()
         if self._running:
-            raise Unavailable("an earlier commit is not over yet")
+            raise Unavailable("an earlier commit has not ended yet")
 
     async def session_memory(self, session: str) -> SessionMemory:
         await self._cross()

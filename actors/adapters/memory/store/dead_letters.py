@@ -23,7 +23,7 @@ from protocol.dead_letters import (
 from protocol.errors import Unavailable
 from protocol.times import SECOND_US
 
-# As many as the side of PostgreSQL tries.
+# As many as the PostgreSQL adapter tries.
 OTHERS_MAX = 10
 
 
@@ -32,7 +32,7 @@ class DeadLetterTables(Tables):
 
     Attributes:
         all_dead_letters: by kind of work and subject.
-        unreadable: rows by list and number, and why nobody can read them.
+        unreadable: rows by list and number, and why they cannot be read.
     """
 
     def __init__(self, clock: WallClock) -> None:
@@ -62,7 +62,7 @@ class DeadLetterTables(Tables):
         user_id: str | None = None,
         detail: str = "",
     ) -> int | None:
-        """As `put_aside`, inside another call."""
+        """Like `put_aside`, inside another call."""
         subject = storable(subject, SUBJECT_MAX)
         known = self.all_dead_letters.get((work, subject))
         if known is None and self._count_dead_letters().get(work, 0) >= KEPT_MAX:
@@ -97,20 +97,20 @@ class DeadLetterTables(Tables):
         user_id: str | None,
         pause_max_s: int = PAUSE_MAX_S,
     ) -> int:
-        """Put a row of its own aside; answers when it shall be due again."""
+        """Put a row of its own aside; return when it is due again."""
         next_us = self._put_aside(work, subject, reason_of(error), now_us, user_id)
         longest_us = now_us + pause_max_s * SECOND_US
         return longest_us if next_us is None else min(next_us, longest_us)
 
     def _unread(self, *rows: tuple[str, int]) -> Unreadable | None:
-        """What reading these fails with."""
+        """The error of reading these rows."""
         reasons = [self.unreadable[row] for row in rows if row in self.unreadable]
         return Unreadable(reasons[0]) if reasons else None
 
     def _check_readable(
         self, due: Sequence[Unreadable | None], others: Iterable[Unreadable | None]
     ) -> None:
-        """Raises `Unavailable` where none of what a claim found can be read, and nothing else."""
+        """Raises `Unavailable` if neither the rows of a claim nor any other row can be read."""
         if due and all(due) and all(islice(others, OTHERS_MAX)):
             raise Unavailable(str(due[0]))
 
@@ -134,8 +134,8 @@ class DeadLetterTables(Tables):
         return self._clear_dead_letters(work, [s for s in mine if self._is_gone(work, s)])
 
     def _is_gone(self, work: str, subject: str) -> bool:
-        """Whether that subject is not there any more, or has ended: tables that have such rows
-        extend this."""
+        """Whether that subject no longer exists, or has ended; tables with such rows extend
+        this."""
         return False
 
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
@@ -172,8 +172,7 @@ class DeadLetterTables(Tables):
         return len(chosen)
 
     def _due_again(self, work: str, subject: str, now_us: int) -> None:
-        """The row of that subject is due, where it has one: tables that have such rows extend
-        this."""
+        """Make the row of that subject due, if it has one; tables with such rows extend this."""
 
     async def drop_dead_letter(self, letter_id: str) -> bool:
         await self._cross()

@@ -1,17 +1,17 @@
-"""What may become of a single call to the store, whichever it is.
+"""What may happen to any single call to the store.
 
 fates.waiting.append(("claim_commands", "after"))     # the next one is done, its answer is lost
 fates.waiting.append(("", "before"))                  # the next call, whichever it is
-fates.drawn = lambda name: ""                         # asked about every call
+fates.drawn = lambda name: ""                         # called for every call
 """
 
 from collections.abc import Callable
 
 import trio
 
-# "before": nothing is done. "overtaken": between its way in and its work another call is done; then
-# it goes on. "rolled back": that too, and of what it did itself nothing remains. "after": it is
-# done, and its answer is lost. All but "overtaken" raise `Unavailable`.
+# "before": nothing is done. "overtaken": another call is done between its way in and its work; then
+# it continues. "rolled back": that too, and its own work is undone. "after": it is done, and its
+# answer is lost. All except "overtaken" raise `Unavailable`.
 CALL_FATES = ("before", "overtaken", "rolled back", "after")
 OVERTAKEN_WITHIN_S = 1.0
 
@@ -21,8 +21,8 @@ class CallFates:
 
     Attributes:
         waiting: names of calls ("": any) and the fate of the next one of each.
-        drawn: the fate of a call by its name; "" as a rule.
-        last_s: when a call had a fate for the last time.
+        drawn: the fate of a call by its name; usually "".
+        last_s: when a call last had a fate.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class CallFates:
         self.drawn = None
 
     def of(self, name: str) -> str:
-        """The fate of a call that begins; "" where it has none."""
+        """The fate of a call that begins; "" if it has none."""
         fate = ""
         for each in self.waiting:
             if each[0] in ("", name):
@@ -51,7 +51,7 @@ class CallFates:
         return fate
 
     async def wait_other(self) -> bool:
-        """Wait until another call is done, whoever's it is; answers whether one was."""
+        """Wait until any other call is done; return whether one was."""
         done = self._done = trio.Event() if self._done is None else self._done
         with trio.move_on_after(OVERTAKEN_WITHIN_S):
             await done.wait()

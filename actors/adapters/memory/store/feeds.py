@@ -22,7 +22,7 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
     """See `actors.ports.store.Store`.
 
     Attributes:
-        owners: the user of every device and feed that ever was, by its id.
+        owners: the user of every device and feed that ever existed, by its id.
     """
 
     def __init__(self, clock: WallClock) -> None:

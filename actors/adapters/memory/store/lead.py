@@ -1,4 +1,4 @@
-"""The lead, as the memory store keeps it (see `actors.ports.lead`)."""
+"""The lead in the memory store (see `actors.ports.lead`)."""
 
 import trio
 
@@ -47,5 +47,5 @@ class LeadRow:
             self._holder = None
 
     def forget(self) -> None:
-        """Nobody holds it, as after a restore of the database."""
+        """Nobody holds it, as after the database was restored."""
         self._holder = None

@@ -1,4 +1,5 @@
-"""Between a process and its store: where calls are slow, lost, half done, or outlive their caller.
+"""The connection of a process to its store: calls may be slow, lost, half done, or outlive their
+caller.
 
     line = StoreLine(store, faults)
     Ports(store=line, …)
@@ -7,7 +8,7 @@
     faults.calls.waiting.append(("claim_commands", "rolled back"))    # the next one of these is not
     line.cut()                           # the process is killed
 
-Each fate is one that PostgreSQL has for us too (`tests/contract/test_store_faults.py`).
+PostgreSQL can cause each of these fates, too (`tests/contract/test_store_faults.py`).
 """
 
 from collections import deque
@@ -25,28 +26,28 @@ from actors.adapters.memory.store.tables import CALLER, rolled_back
 from actors.ports.store import Batch, Committed
 from protocol.errors import Unavailable
 
-# What may become of a commit. "middle": it fails before COMMIT, nothing is stored. "answer": it is
-# stored, its answer is lost. "late": its answer is lost, and the server is done only later.
-# "crash before" and "crash after": the caller dies of a mistake of its own.
+# Fates of a commit. "middle": it fails before COMMIT, nothing is stored. "answer": it is stored,
+# its answer is lost. "late": its answer is lost, and the server finishes only later. "crash before"
+# and "crash after": the caller fails because of its own mistake.
 COMMIT_FATES = ("middle", "answer", "late", "crash before", "crash after")
 CHANGES = ("add", "update", "delete", "set", "finish")  # how calls that change something begin
 DUE_WORK = ("claim", "plan")  # how calls begin that look for due work
-ANSWERED_LATE = ("session_memory",)  # they wait within the server, and change nothing
+ANSWERED_LATE = ("session_memory",)  # they wait in the server, and change nothing
 LATE_S = 3.0
 WORK_S = 0.002
 
 
 class Killed(BaseException):
-    """The process that called is dead; in it nothing happens any more. Not an `Exception`: no
-    handler of the dead process may make anything of it."""
+    """The process that called was killed; nothing happens in it any more. Not an `Exception`,
+    because no handler of the killed process may catch it."""
 
 
 class LineCrash(Exception):
-    """An error that nobody foresaw, out of a call to the store."""
+    """An unexpected error of a call to the store."""
 
 
 class StoreFaults:
-    """What the line does to calls, for every process of a world.
+    """What happens to calls on the connection, for every process of a world.
 
     Attributes:
         away: every call raises `Unavailable`.
@@ -54,14 +55,13 @@ class StoreFaults:
         work_s: how long the server takes for a commit.
         commits: fates of the next commits, from `COMMIT_FATES`.
         calls: fates of other calls, whichever they are.
-        answers: so many other calls that change something are done, and answered `Unavailable`.
-        crashes: so many calls that load something raise an unforeseen error.
+        answers: so many other calls that change something are done, but answered `Unavailable`.
+        crashes: so many calls that load something raise an unexpected error.
         job_crashes: so many calls that claim or plan due work do.
-        lead_answers: so many looks who leads are done, and answered `Unavailable`.
-        lead_late_s: how long each look who leads takes on its way.
-        bad_devices: whoever loads one of them gets an unforeseen error; so it is with
-            `bad_sessions`.
-        told: told of every fault that had an effect, by its name, and what it was about.
+        lead_answers: so many calls about the lead are done, but answered `Unavailable`.
+        lead_late_s: how long each call about the lead is delayed.
+        bad_devices: loading one of them raises an unexpected error; likewise for `bad_sessions`.
+        told: called with every fault that had an effect, by its name, and what it was about.
     """
 
     def __init__(self, told: Callable[..., None] = lambda *fault: None) -> None:
@@ -80,7 +80,7 @@ class StoreFaults:
         self.told = told
 
     def stop(self) -> None:
-        """From here on the store is well."""
+        """From here on the store works."""
         self.away, self.latency, self.work_s = False, no_latency, WORK_S
         self.answers = self.crashes = self.job_crashes = self.lead_answers = 0
         self.lead_late_s = 0.0
@@ -101,7 +101,7 @@ class StoreLine:
         self._begun: dict[str, Batch] = {}
 
     def written(self) -> tuple[int, int]:
-        """Readings and refusals that this process brought into the store, as the store has it."""
+        """Readings and refusals that this process brought into the store, as counted there."""
         stored = refused = 0
         for name, batch in self._begun.items():
             done = self._store.done(name)
@@ -111,15 +111,15 @@ class StoreLine:
         return stored, refused
 
     def hang(self, seconds: float) -> None:
-        """The process is stopped (SIGSTOP): for so long nothing goes either way."""
+        """The process is stopped (SIGSTOP): for this time nothing moves in either direction."""
         self._hangs_until_s = trio.current_time() + seconds
 
     def part(self, seconds: float) -> None:
-        """The process is cut off from the store, which others reach."""
+        """The process is cut off from the store, which others still reach."""
         self._parted_until_s = trio.current_time() + seconds
 
     def cut(self) -> None:
-        """The process is killed. What the server has of a commit it finishes all the same."""
+        """The process is killed. A commit that the server has received is finished nevertheless."""
         self._is_cut = True
 
     async def follow_people(
@@ -135,7 +135,7 @@ class StoreLine:
                     raise Unavailable("the connection that is told of changes was lost")
 
     def __getattr__(self, name: str) -> Any:
-        """Every call but `commit`: there, done in an instant, and back."""
+        """Every call except `commit`: to the server, done at once, and back."""
 
         async def crossing(*args: Any, **options: Any) -> Any:
             await self._cross()
@@ -152,10 +152,10 @@ class StoreLine:
                 raise LineCrash(name)
             if name == "load_devices" and any(key in self._faults.bad_devices for key in args[0]):
                 self._faults.told("device: bad row")
-                raise LineCrash("a device that nobody can read")
+                raise LineCrash("a device that cannot be read")
             if name == "session" and args[0] in self._faults.bad_sessions:
                 self._faults.told("session: bad row")
-                raise LineCrash("a session that nobody can read")
+                raise LineCrash("a session that cannot be read")
             call = getattr(self._store, name)
             token = CALLER.set(self)
             try:
@@ -177,7 +177,7 @@ class StoreLine:
         return crossing
 
     async def _made(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The call itself, with whatever becomes of it."""
+        """The call itself, with its fate."""
         calls = self._faults.calls
         fate = self._fate_of(name)
         if fate == "before":
@@ -229,7 +229,7 @@ class StoreLine:
         return committed
 
     async def _cross(self) -> None:
-        """One way."""
+        """One direction."""
         delay_s = self._faults.latency()
         if delay_s:
             await trio.sleep(delay_s)

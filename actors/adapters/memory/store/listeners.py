@@ -15,7 +15,7 @@ class ListenerTables(AccessTables):
     """See `actors.ports.listeners.ListenerStore`.
 
     Attributes:
-        unreadable_listeners: users whose row nobody can read.
+        unreadable_listeners: users whose row cannot be read.
     """
 
     _put_aside: Callable[..., int | None]

@@ -64,13 +64,13 @@ class ListTables(Tables):
         rows = ROWS_OF[noun.name](self, user_id)
         ids = asked.filters.get(WEBHOOK_ID)
         if ids is not None:
-            # Deliveries know their webhook by its number.
+            # Deliveries refer to their webhook by its number.
             rows = [row for row in rows if self.all_webhooks[row.webhook_num].id in ids]
         page = _page(noun, rows, asked)
         return [(place, self._readable(noun.name, user_id, item)) for place, item in page]
 
     def _readable(self, noun: str, user_id: str, item: Any) -> Any:
-        """The item, unless it is one that nobody can read."""
+        """The item, unless it is one that cannot be read."""
         reason = self.unreadable.get((noun, item.num))
         if reason is None:
             return item

@@ -17,8 +17,8 @@ class MediaTables(Tables):
     """See `actors.ports.media.MediaStore`.
 
     Attributes:
-        media_needed_by: what may still need media; each says so in the words of the conflict.
-            Whatever noun comes to refer to media adds its question in its `__init__`.
+        media_needed_by: what may still need media; each has the text of the conflict. A new noun
+            that refers to media adds its check in its `__init__`.
     """
 
     def __init__(self, clock: WallClock) -> None:
@@ -119,7 +119,7 @@ class MemoryFiles:
 
     @property
     def contents(self) -> int:
-        """How many there are."""
+        """How many contents there are."""
         return len(self._contents)
 
     def put(self, sha256: bytes, content: bytes) -> None:

@@ -98,11 +98,11 @@ class PeopleTables(Tables):
             self._tell(session_id)
 
     def _tell(self, changed: str) -> None:
-        if not is_rolled_back():  # it is told with the end of a transaction
+        if not is_rolled_back():  # notifications are sent at the end of a transaction
             self.tell_followers(changed)
 
     def tell_followers(self, changed: str) -> None:
-        """A notice to all who follow: every role of the server may send one."""
+        """A notification to all followers: every role of the server may send one."""
         caller = CALLER.get()
         for heard, process in list(self._followers):
             if process is not caller or not changed.startswith(SETTINGS):
@@ -156,14 +156,14 @@ class PeopleTables(Tables):
         finally:
             self._followers.remove(follower)
 
-    # What was done
+    # Audit log
 
     async def add_audit(self, entry: AuditEntry) -> None:
         await self._cross()
         self._audit.append(msgspec.structs.replace(entry, num=self._next("audit")))
 
     def _forget_signed_out(self) -> None:
-        """What has expired by the server's clock."""
+        """Delete what has expired by the server's clock."""
         now_us = self._clock.now_us()
         self._end([s.id for s in self.all_sessions.values() if s.expires_us < now_us])
         gone = [t for t, (_, expires_us) in self._tickets.items() if expires_us < now_us]

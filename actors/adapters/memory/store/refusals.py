@@ -11,7 +11,7 @@ from protocol.records import AckChange, Rejection, WriteUnit
 class RefusalTables(Tables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
-        self._rejections: list[tuple[str, StoredRejection]] = []  # with whose they are
+        self._rejections: list[tuple[str, StoredRejection]] = []  # each with its user
         self._not_kept: dict[tuple[str, str], NotKept] = {}
 
     def _store_rejection(self, rejection: Rejection) -> None:

@@ -1,8 +1,8 @@
-"""Readings summed up per minute and hour in the store's twin, as PostgreSQL keeps them.
+"""Readings summed up per minute and hour in the store's twin, as PostgreSQL does it.
 
-Commits note the minutes they wrote to; `_roll_up` counts these again from the readings, then
-their hours, then those of the user. A chart takes from the sums what is not noted, the rest from
-the readings: whatever forgets a note, or leaves a sum behind, shows in it.
+Commits note the minutes that they wrote to. `_roll_up` computes these again from the readings, then
+their hours, then those of the user. A chart takes from the sums what is not noted, and the rest
+from the readings. So a forgotten note or an outdated sum shows in it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ class RollupTables(Tables):
             self._notes.append([(num, minute * MINUTE_US) for num, minute in touched])
 
     def _roll_up(self, limit: int) -> int:
-        """Of so many commits, and so many of a user's stale hours; answers how many are left."""
+        """For so many commits, and so many of a user's stale hours; return how many are left."""
         taken, self._notes = self._notes[:limit], self._notes[limit:]
         there = {feed.num: feed.user_id for feed in self._feeds.values()}
         again = self._released()
@@ -61,7 +61,7 @@ class RollupTables(Tables):
         return len(self._notes) + len(self._stale)
 
     def _sum_minute(self, num: int, us: int, user_id: str) -> None:
-        """And its hour, and those of the user. A minute that fails is put aside, and counted from
+        """And its hour, and those of the user. A minute that fails is put aside, and computed from
         the readings until a later try succeeds."""
         try:
             if (num, us) in self.unsummable:
@@ -75,7 +75,7 @@ class RollupTables(Tables):
             self._put_aside(ROLLUPS, _subject(num, us), reason_of(error), self._clock.now_us())
 
     def _released(self) -> list[tuple[int, int]]:
-        """What was put aside and whose next try has come."""
+        """What was put aside and is due for its next try."""
         now_us = self._clock.now_us()
         letters = {
             (num, us): self.all_dead_letters.get((ROLLUPS, _subject(num, us)))
@@ -111,20 +111,20 @@ class RollupTables(Tables):
             if start_us <= ts_us < end_us and not isinstance(reading.value, str):
                 yield bucket_of_one(ts_us, float(reading.value))
 
-    # For whoever checks
+    # For checkers
 
     def all_readings(self, feed_num: int) -> list[StoredReading]:
-        """Of a feed, as they are."""
+        """All readings of a feed."""
         return list(self._readings.get(feed_num, {}).values())
 
     def minutes_noted(self) -> int:
-        """How many minutes nobody has summed up yet."""
+        """How many minutes are not summed up yet."""
         return len(list(self._noted()))
 
-    # Where readings go
+    # Deletions
 
     def _forget_sums(self, feed: Feed, times: Sequence[int]) -> None:
-        """Readings of these times (µs) are gone."""
+        """Readings of these times (µs) were deleted."""
         for unit_us in (MINUTE_US, HOUR_US):
             for us in dict.fromkeys(us - us % unit_us for us in times):
                 self._sum_feed(feed.num, us, unit_us)

@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class Unreadable(Unstorable):
-    """The fault of a test: a row that nobody can read."""
+    """The fault of a test: a row that cannot be read."""
 
 
 def computed(call: Callable[..., T], *args: Any) -> T | Exception:
-    """`call(*args)`: our own code on a row inside a transaction, or what it failed with.
+    """`call(*args)`: our own code on a row inside a transaction, or the error that it raised.
 
     Raises `Unavailable`, which is about a server and not about the row.
     """
@@ -29,7 +29,7 @@ def computed(call: Callable[..., T], *args: Any) -> T | Exception:
 
 
 def check_uuid(text: str) -> None:
-    """Raises `Unstorable` where it is asked for as an id and is none."""
+    """Raises `Unstorable` if it is no id."""
     if not is_uuid(text):
         raise Unstorable(f"{text!r} is not a UUID")
 
@@ -58,7 +58,7 @@ def _is_encodable(text: str) -> bool:
 
 
 def revised(current: int, known: int | None) -> int:
-    """The revision after a change. Raises `Outdated` where it is another than the known one."""
+    """The revision after a change. Raises `Outdated` if it is another than the known one."""
     if known not in (None, current):
         raise Outdated
     return current + 1

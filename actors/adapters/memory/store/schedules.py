@@ -25,7 +25,7 @@ class ScheduleTables(CommandTables, MediaTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self.all_occurrences = {}
-        self._held_occurrences: dict[str, int] = {}  # occurrences that were put aside, until when
+        self._held_occurrences: dict[str, int] = {}  # put aside, and until when
         self._schedules: dict[str, Schedule] = {}
         self.media_needed_by.append(self._needs_media)
 
@@ -41,7 +41,7 @@ class ScheduleTables(CommandTables, MediaTables):
         return None
 
     def _forget_ended(self, now_us: int) -> None:
-        """Commands and occurrences that ended long ago."""
+        """Delete commands and occurrences that ended long ago."""
         day_us = 24 * 3_600 * SECOND_US
         before_us = now_us - commands.KEPT_DAYS * day_us
         for command in [c for c in self.all_commands.values() if c.created_us < before_us]:
@@ -89,7 +89,7 @@ class ScheduleTables(CommandTables, MediaTables):
         self._schedules[schedule.id] = schedule
 
     def all_schedules(self) -> list[Schedule]:
-        """Of all users."""
+        """Those of all users."""
         return list(self._schedules.values())
 
     async def delete_media(self, user_id: str, media_id: str) -> None:
@@ -202,7 +202,7 @@ class ScheduleTables(CommandTables, MediaTables):
         return self._unread(("media-schedules", schedule.num))
 
     def _due_us(self, occurrence: Occurrence) -> int:
-        """From when on it is claimed."""
+        """From when on it may be claimed."""
         return self._held_occurrences.get(occurrence.id, occurrence.due_us)
 
     def _due_again(self, work: str, subject: str, now_us: int) -> None:

@@ -1,8 +1,8 @@
 """The Store port in memory: the twin of PostgreSQL, trusted through the same contract suite.
 
-This is the server: it outlives the processes that use it, and whoever is cut off in the middle of a
-commit may find it done a while later (`commits.py`). What happens between a process and its server
-is the business of `actors.adapters.memory.store.line`.
+This is the server: it outlives the processes that use it. A process that is cut off during a commit
+may find it done a while later (`commits.py`). What happens between a process and its server is in
+`actors.adapters.memory.store.line`.
 """
 
 import re
@@ -38,7 +38,7 @@ class MemoryStore(CommitTables, ShopTables):
             keep = [f for f in self._feeds.values() if f.retain_days is not None]
             return all(str(feed.num) != subject for feed in keep)
         if work == SESSIONS:
-            return True  # nothing of a session is damaged here
+            return True  # no session has damaged rows here
         if work == LISTENERS:
             return not is_uuid(subject)
         if work == ROWS:

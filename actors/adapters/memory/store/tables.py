@@ -1,7 +1,7 @@
-"""What all parts of the store's twin stand on: its clock, its counters, one way in, and one back.
+"""What all parts of the store's twin use: its clock, its counters, locks and roll-backs.
 
-Every noun has a module with its tables and its part of the Store port; `MemoryStore` is put
-together from them.
+Every noun has a module with its tables and its part of the Store port; `MemoryStore` is composed of
+them.
 """
 
 from collections import Counter
@@ -14,25 +14,26 @@ import trio
 
 from actors.runtime.clock import WallClock
 
-# Not a part of any one transaction: sequences go on, and so does what others do.
+# Not a part of any transaction: sequences continue, and so do other calls.
 SHARED = ("_clock", "_nums", "_followers", "_running", "_commits", "poison", "owners")
 
-# The process whose call this is; None where there is one alone.
+# The process that made this call; None if there is only one.
 CALLER: ContextVar[object] = ContextVar("caller", default=None)
-# The call of this task is to be rolled back: how its tables were when it began.
+# The call of this task will be rolled back: its tables as they were at its beginning.
 _undo: ContextVar[list[Callable[[], None]] | None] = ContextVar("undo", default=None)
 
 
 def is_rolled_back() -> bool:
-    """Whether what this call does will have been nothing."""
+    """Whether this call will be rolled back."""
     return _undo.get() is not None
 
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """What one call does in the block never was.
+    """Roll back what one call does in the block.
 
-    After its way in a call awaits nothing, so nothing of anybody else's is undone with it.
+    After it entered the server a call awaits nothing, so no other call's work is rolled back with
+    it.
     """
     undo: list[Callable[[], None]] = []
     token = _undo.set(undo)
@@ -45,14 +46,14 @@ def rolled_back() -> Iterator[None]:
 
 
 class Tables:
-    """The base of every part. A part sets up its own tables after `super().__init__`."""
+    """The base of every part. A part creates its own tables after `super().__init__`."""
 
     def __init__(self, clock: WallClock) -> None:
         self._clock = clock
         self._nums: Counter[str] = Counter()
 
     async def _cross(self) -> None:
-        """Into the server: every call begins so."""
+        """Enter the server: every call begins with it."""
         await trio.lowlevel.checkpoint()
         self._catch_up()
         undo = _undo.get()
@@ -60,7 +61,7 @@ class Tables:
             undo.append(self._kept())
 
     def _kept(self) -> Callable[[], None]:
-        """How to make all tables what they are now. They stay the same objects."""
+        """A function that restores all tables to their present state. The objects stay the same."""
         kept = {name: _copied(it) for name, it in vars(self).items() if name not in SHARED}
 
         def undo() -> None:
@@ -77,7 +78,7 @@ class Tables:
         return undo
 
     def _catch_up(self) -> None:
-        """What the server has done by itself meanwhile."""
+        """Apply what the server has done by itself meanwhile."""
 
     def _next(self, kind: str) -> int:
         """The next number of a kind, from 1."""
@@ -86,7 +87,7 @@ class Tables:
 
 
 def _copied(table: Any) -> Any:
-    """Rows are frozen; what holds them is not."""
+    """A copy of the containers; rows are frozen."""
     if isinstance(table, dict):
         return {key: _copied(item) for key, item in table.items()}
     return [_copied(item) for item in table] if isinstance(table, list) else table

@@ -47,8 +47,8 @@ class WebhookTables(DeadLetterTables):
         super().__init__(clock)
         self.all_webhooks: dict[int, Webhook] = {}
         self.all_deliveries: dict[str, WebhookDelivery] = {}
-        # What indexes are in PostgreSQL: those that wait, by webhook, and the unique key.
-        self._waiting: dict[int, dict[str, None]] = {}  # by ids: a row may be spoiled from outside
+        # The indexes of PostgreSQL: waiting deliveries, by webhook, and the unique key.
+        self._waiting: dict[int, dict[str, None]] = {}  # by ids: a test may damage a row
         self._delivery_of: dict[tuple[int, str], str] = {}
 
     def _announce(
@@ -59,7 +59,8 @@ class WebhookTables(DeadLetterTables):
         commands: Sequence[Command] = (),
         occurrences: Sequence[Occurrence] = (),
     ) -> bool:
-        """Deliveries of what changed, for whoever wants them; answers whether anybody does."""
+        """Add deliveries for what changed, for the webhooks that want them; return whether any
+        does."""
         told = False
         news = webhooks.news_of(now_us, alarms=alarms, commands=commands, occurrences=occurrences)
         for hook in list(self.all_webhooks.values()):
@@ -245,7 +246,8 @@ class WebhookTables(DeadLetterTables):
             hook, failures=failures, paused_us=paused_us
         )
         known = self.all_deliveries.get(delivery.id)
-        # Another try may have begun since, or it was asked for anew: this one is not its last.
+        # Another try may have begun since, or the delivery was requested again: this was not the
+        # last try.
         if known is not None and (known.state, known.attempts) == (PENDING, delivery.attempts):
             self._keep_delivery(webhooks.tried(known, outcome, now_us))
 
@@ -255,10 +257,10 @@ def _is_due(delivery: WebhookDelivery, now_us: int) -> bool:
 
 
 class MemoryReceivers:
-    """See `actors.ports.webhooks.Receivers`: whoever `answer`s for a URL.
+    """See `actors.ports.webhooks.Receivers`: `answer` plays the receivers.
 
     Args:
-        answer: of a request, its status; it may take its time.
+        answer: the status for a request; it may take its time.
     """
 
     def __init__(self, answer: Receive | None = None) -> None:

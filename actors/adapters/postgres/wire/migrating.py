@@ -65,5 +65,5 @@ async def migrate(connection: Any) -> list[str]:
     try:
         await make_partitions(connection)
     except IN_USE:
-        log.warning("months of readings are made later: their table is in use")
+        log.warning("partitions are created later: the table is in use")
     return applied
