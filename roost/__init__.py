@@ -1,1 +1,1 @@
-"""How it starts: settings, command line, embedded servers, the composition root."""
+"""Starting Roost: settings, command line, embedded servers, the composition root."""

@@ -1,4 +1,4 @@
-"""The options that say how much of everything anybody may have."""
+"""Options that limit how many objects users may have."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated
@@ -15,34 +15,30 @@ from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX
 @Parameter(name="*", group="Limits")
 @dataclass(frozen=True, kw_only=True)
 class BoundOptions:
-    """As they were given; `bounds` checks them."""
+    """The given values; `bounds` checks them."""
 
-    devices_of_user: Annotated[int, Parameter(help="How many devices one user may have.")] = (
-        DEVICES_MAX
-    )
-    feeds_of_user: Annotated[int, Parameter(help="How many feeds one user may have.")] = FEEDS_MAX
+    devices_of_user: Annotated[int, Parameter(help="Maximum devices per user.")] = DEVICES_MAX
+    feeds_of_user: Annotated[int, Parameter(help="Maximum feeds per user.")] = FEEDS_MAX
     feeds_of_device: Annotated[
         int,
-        Parameter(help="How many feeds one device may have, and how many all devices may share."),
+        Parameter(help="Maximum feeds per device, and maximum shared feeds per user."),
     ] = FEEDS_OF_DEVICE_MAX
-    schedules_of_user: Annotated[
-        int, Parameter(help="How many media schedules one user may have.")
-    ] = SCHEDULES_MAX
-    webhooks_of_user: Annotated[int, Parameter(help="How many webhooks one user may have.")] = (
-        WEBHOOKS_MAX
+    schedules_of_user: Annotated[int, Parameter(help="Maximum media schedules per user.")] = (
+        SCHEDULES_MAX
     )
+    webhooks_of_user: Annotated[int, Parameter(help="Maximum webhooks per user.")] = WEBHOOKS_MAX
     dashboards_of_user: Annotated[
-        int, Parameter(help="How many dashboards (sockets) of one user may be open at once.")
+        int, Parameter(help="Maximum open dashboards (sockets) per user.")
     ] = DASHBOARDS_MAX
-    http_connections: Annotated[
-        int, Parameter(help="How many HTTP connections there may be, of all.")
-    ] = CONNECTIONS_MAX
+    http_connections: Annotated[int, Parameter(help="Maximum HTTP connections in all.")] = (
+        CONNECTIONS_MAX
+    )
     http_connections_of_address: Annotated[
-        int, Parameter(help="How many HTTP connections one address may have.")
+        int, Parameter(help="Maximum HTTP connections per address.")
     ] = OF_ADDRESS_MAX
 
     def bounds(self) -> Bounds:
-        """Raises `SettingsError` for one below 1."""
+        """Raises `SettingsError` for a value below 1."""
         for field in fields(self):
             check_count(getattr(self, field.name), field.name.replace("_", " "))
         return Bounds(

@@ -1,5 +1,4 @@
-"""Options about how much is kept of what nobody asked for, the same for `roost up` and
-`roost serve`."""
+"""Options that limit refused and retained messages, the same for `roost up` and `roost serve`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -25,32 +24,32 @@ RETAINED_MAX, RETAINED_BYTES_MAX = 10_000, 16 << 20
 @Parameter(name="*", group="Limits")
 @dataclass(frozen=True, kw_only=True)
 class BudgetOptions:
-    """As they were given; `refusals` and `retained` check them."""
+    """The given values; `refusals` and `retained` check them."""
 
     device_refusals_per_hour: Annotated[
-        int, Parameter(help="How many refused messages of a device are kept; more are counted.")
+        int, Parameter(help="Refused messages of a device to keep per hour; the rest is counted.")
     ] = DEVICE_PER_HOUR
-    device_refusal_bytes_per_hour: Annotated[int, Parameter(help="And how many bytes of them.")] = (
-        DEVICE_BYTES_PER_HOUR
-    )
-    user_refusals_per_hour: Annotated[int, Parameter(help="How many of all devices of a user.")] = (
-        USER_PER_HOUR
-    )
-    user_refusal_bytes_per_hour: Annotated[int, Parameter(help="And how many bytes of them.")] = (
-        USER_BYTES_PER_HOUR
-    )
+    device_refusal_bytes_per_hour: Annotated[
+        int, Parameter(help="Bytes of a device's refused messages to keep per hour.")
+    ] = DEVICE_BYTES_PER_HOUR
+    user_refusals_per_hour: Annotated[
+        int, Parameter(help="Refused messages of all devices of a user to keep per hour.")
+    ] = USER_PER_HOUR
+    user_refusal_bytes_per_hour: Annotated[
+        int, Parameter(help="Bytes of refused messages of all devices of a user to keep per hour.")
+    ] = USER_BYTES_PER_HOUR
     refusals_kept: Annotated[
-        int, Parameter(help="How many refused messages of a user are kept in all, the newest.")
+        int, Parameter(help="Refused messages of a user to keep in all, the newest.")
     ] = KEPT_MAX
-    refusal_bytes_kept: Annotated[int, Parameter(help="And how many bytes of them.")] = (
-        KEPT_BYTES_MAX
-    )
+    refusal_bytes_kept: Annotated[
+        int, Parameter(help="Bytes of a user's refused messages to keep in all.")
+    ] = KEPT_BYTES_MAX
 
     retained_max: Annotated[
-        int, Parameter(help="How many messages of a device may stay retained at the broker.")
+        int, Parameter(help="Maximum messages of a device that stay retained at the broker.")
     ] = RETAINED.topics
     retained_bytes_max: Annotated[
-        int, Parameter(help="How large these may be together, in bytes; each is 64 KiB at most.")
+        int, Parameter(help="Maximum size of these together, in bytes; each has 64 KiB at most.")
     ] = RETAINED.device_bytes
 
     def retained(self) -> Bounds:

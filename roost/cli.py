@@ -1,8 +1,8 @@
 """The command line. Every option has an environment variable `ROOST_…`.
 
-A setting that cannot work is one line on standard error and exit status 2.
+An invalid setting prints one line on standard error and exits with status 2.
 
-Commands are imported when they run: all together they take two seconds.
+Commands are imported when they run, because importing all of them takes two seconds.
 """
 
 import gc
@@ -17,22 +17,21 @@ from roost import logs
 
 app = App(
     name="roost",
-    help="The place where a fleet of devices comes home.",
+    help="Self-hosted IoT platform.",
     config=cyclopts.config.Env("ROOST_", command=False),
     version_flags=["--version"],
-    suppress_keyboard_interrupt=False,  # main says it in a line
+    suppress_keyboard_interrupt=False,  # main prints one line
 )
-# By its name: where a command is, and its docstring.
+# Commands by name: the module with the function, and its docstring.
 COMMANDS = {
     "user": ("store_commands:user_app", "Users."),
     "device": ("store_commands:device_app", "Devices."),
-    "migrate": ("store_commands:migrate", "Bring the database's schema up to date."),
+    "migrate": ("store_commands:migrate", "Update the database schema."),
     "dead-letters": (
         "store_commands:dead_letters",
-        """List work that failed for what it contains and was put aside, or see to it.
+        """List work that failed because of its content and was put aside; retry or drop it.
 
-What is forgotten and still fails comes again; what is tried comes within seconds, where the
-service runs.""",
+The running service retries within seconds. Dropped work that still fails is listed again.""",
     ),
     "up": (
         "service_commands:up_command",
@@ -40,12 +39,11 @@ service runs.""",
     ),
     "serve": (
         "service_commands:serve_command",
-        "Run the service alone, against a database and a broker of yours.",
+        "Run the service alone, with your own database and broker.",
     ),
     "simulate": (
         "fleet.command:simulate_command",
-        "Run a virtual fleet over real MQTT, against a Roost that runs, and compare what is"
-        " stored.",
+        "Run a virtual fleet over real MQTT against a running Roost, and check what it stores.",
     ),
 }
 for name, (place, text) in COMMANDS.items():
@@ -53,8 +51,8 @@ for name, (place, text) in COMMANDS.items():
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """The entry point: exit 0, 2 for a setting that cannot work, 1 for anything else."""
-    gc.disable()  # to look at what imports make took a tenth of a start: `interrupting.run` goes on
+    """The entry point: exit status 0, 2 for an invalid setting, 1 for any other error."""
+    gc.disable()  # during imports it took a tenth of the start; `interrupting.run` enables it
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
@@ -80,6 +78,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _fail(line: str, status: int) -> NoReturn:
-    logs.flush()  # the reason stands last
+    logs.flush()  # so that the reason is the last line
     print(f"roost: {line}", file=sys.stderr)
     sys.exit(status)

@@ -1,4 +1,4 @@
-"""Dead letters as an operator reads them: a table, the oldest first."""
+"""Dead letters as a table for operators, the oldest first."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 async def print_letters(store: DeadLetterStore, now_us: int, say: Callable[[str], None]) -> None:
-    """Print all of them, page by page; a line where there are none."""
+    """Print all of them, page by page, or one line if there are none."""
     page = await store.dead_letters(PAGE, None)
     if not page:
         say("no dead letters: all work goes on")
@@ -23,7 +23,7 @@ async def print_letters(store: DeadLetterStore, now_us: int, say: Callable[[str]
 
 
 def table(letters: Sequence[DeadLetter], now_us: int) -> list[str]:
-    """A line with names, and one for each letter, in columns."""
+    """A header line, and one line for each letter, in columns."""
     rows = [HEAD, *(_row(letter, now_us) for letter in letters)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
     return [
@@ -56,5 +56,6 @@ def _in(us: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Without what would change the terminal that shows it: it may come from anybody."""
+    """Without control characters, which could change the terminal: the text may come from
+    anybody."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,14 +1,13 @@
-"""The end has a deadline: whatever hangs by then (a client, a thread, a server that does not
-answer) hangs without us.
+"""The end has a deadline: the process ends even if something (a client, a thread, a server) hangs.
 
-    with deadline.for_failures(): ...       # when an error, or the failure of a task elsewhere,
-                                            # ends the block, the process ends within ten seconds
+    with deadline.for_failures(): ...       # when an error, or a failed task elsewhere, ends
+                                            # the block, the process ends within ten seconds
     deadline.end_within(9, status=0)        # an orderly end has begun
-    with deadline.part("the web server"):   # what goes on meanwhile is named, if that is all there
-        ...                                 # is to say at the end
-    deadline.tell_also(lambda: service.draining.left)  # and this
+    with deadline.part("the web server"):   # a part of the end: if it takes too long, the log
+        ...                                 # names it
+    deadline.tell_also(lambda: service.draining.left)  # and logs this
 
-Nothing is lost: what was not committed was not acknowledged. Our children end with the process
+Nothing is lost: what was not committed was not acknowledged. Child processes end with the process
 (`roost.embedded.child`).
 """
 
@@ -31,18 +30,18 @@ TASKS_SHOWN_MAX = 10
 
 _lock = threading.Lock()
 _began = False
-_parts: list[tuple[str, float]] = []  # of the end: those that go on, and since when
+_parts: list[tuple[str, float]] = []  # parts of the end that are running, and since when
 _accounts: list[Callable[[], str]] = []
 
 
 @contextmanager
 def for_failures() -> Iterator[None]:
-    """When anything but its own end ends the block (an error in it, or its cancellation because
-    another task failed), the process ends within `END_WITHIN_S`, with status 1."""
+    """If the block ends with an error, or is cancelled because another task failed, the process
+    ends within `END_WITHIN_S`, with status 1."""
     try:
         yield
     except BaseException as error:
-        if not _is_cancel(error):  # whose failure cancelled us, only `_look` can tell
+        if not _is_cancel(error):  # only `_look` can find whose failure cancelled it
             log.error("the service failed", error=in_words(error))
         end_within(END_WITHIN_S, status=1)
         raise
@@ -50,7 +49,7 @@ def for_failures() -> Iterator[None]:
 
 @contextmanager
 def part(name: str) -> Iterator[None]:
-    """A part of the end goes on: "NAME did not end" where that takes too long."""
+    """A running part of the end: the log says "NAME did not end" if it takes too long."""
     begun = (name, time.monotonic())
     _parts.append(begun)
     try:
@@ -60,12 +59,12 @@ def part(name: str) -> Iterator[None]:
 
 
 def tell_also(account: Callable[[], str]) -> None:
-    """What else to say of an end that took too long: words, or nothing. Called in a thread."""
+    """Text to log about an end that took too long, or "". Called in a thread."""
     _accounts.append(account)
 
 
 def end_within(seconds: float, status: int) -> None:
-    """End the process after so long, if it still runs. The first call counts."""
+    """End the process after this time, if it still runs. The first call counts."""
     global _began
     with _lock:
         if _began:
@@ -78,7 +77,7 @@ def end_within(seconds: float, status: int) -> None:
 
 
 def end_now(status: int) -> None:
-    """End the process at once; what was logged is written, if somebody reads it."""
+    """End the process at once; log lines are written if somebody reads them."""
     logs.flush()
     os._exit(status)
 
@@ -98,8 +97,8 @@ def _give_up(root: trio.lowlevel.Task | None, status: int) -> None:
 
 
 def _look(root: trio.lowlevel.Task | None) -> tuple[list[str], list[str]]:
-    """What failed, and which tasks still run. From another thread, while the tasks may run on:
-    what is found is for a person to read."""
+    """What failed, and which tasks still run. Called from another thread, while tasks may run on:
+    the result is for people."""
     failures: list[str] = []
     names: list[str] = []
     tasks = [] if root is None else [root]
@@ -107,8 +106,8 @@ def _look(root: trio.lowlevel.Task | None) -> tuple[list[str], list[str]]:
         task = tasks.pop()
         names.append(task.name)
         for nursery in list(task.child_nurseries):
-            # A task's failure waits there until its siblings have ended
-            # (guarded by `tests/contract/guards/test_trio.py`).
+            # A failed task stays there until its siblings have ended (guarded by
+            # `tests/contract/guards/test_trio.py`).
             failures += [
                 in_words(each)
                 for each in getattr(nursery, "_pending_excs", ())

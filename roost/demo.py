@@ -1,7 +1,7 @@
 """`roost up --demo`: a user and a handful of devices around Hanoi that publish over real MQTT.
 
-What was made is remembered in `demo.json` in the data directory, so that a restart goes on with the
-same user and devices.
+Users and devices are stored in `demo.json` in the data directory, so that a restart uses the same
+ones.
 """
 
 import random
@@ -38,7 +38,7 @@ PLACES = (
     Place("my-dinh", "Mỹ Đình stadium", 21.0205, 105.7640, 29),
     Place("noi-bai", "Nội Bài airport", 21.2187, 105.8042, 25),
 )
-# Nobody simulates this one: it is for the newcomer's own first message.
+# This device is not simulated: it is for the user's own first message.
 WORKBENCH = Place("workbench", "Your own device", 21.0278, 105.8342, 25)
 FEEDS = (
     FeedWish("temperature", "Temperature", "°C", -40, 85),
@@ -53,7 +53,7 @@ class Demo(msgspec.Struct):
 
 
 async def run(service: Service, broker: Address, url: str, path: Path) -> None:
-    """Make what is missing, say how to log in, and publish until cancelled."""
+    """Create what is missing, print the login, and publish until cancelled."""
     made = await _make(service, path / "demo.json")
     login = made.logins[WORKBENCH.code]
     topic = prefix(made.user_id, WORKBENCH.code)
@@ -103,7 +103,7 @@ def _read(file: Path) -> Demo | None:
 async def _make_user(service: Service, known: User | None) -> Demo:
     password = service.ids.secret()
     hashed = await Argon2Hasher().hash(password)
-    if known is not None:  # its password is lost with demo.json: give it a new one
+    if known is not None:  # its password is lost with demo.json: set a new one
         await service.store.update_user(msgspec.structs.replace(known, password_hash=hashed))
         return Demo(password, known.id)
     user = User(

@@ -1,4 +1,4 @@
-"""`roost serve`: the service alone, against a database and a broker that somebody else runs."""
+"""`roost serve`: the service alone, with an external database and broker."""
 
 import random
 from functools import partial
@@ -44,11 +44,11 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     zalo: ZaloSettings | None = None
     mail: MailSettings | None = None
     ingest: IngestBounds = IngestBounds()
-    retained_stay: bool = True  # readings, where others may subscribe to them
+    retained_stay: bool = True  # readings, if others may subscribe to them
 
 
 async def serve(settings: ServeSettings) -> None:
-    """Run until SIGTERM or Ctrl-C. A database or broker that is away is waited for."""
+    """Run until SIGTERM or Ctrl-C. Waits for a database or broker that is away."""
     if settings.mqtt_version not in VERSIONS:
         raise SettingsError(f"MQTT version: {settings.mqtt_version!r} is neither 5 nor 3.1.1")
     if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:

@@ -1,21 +1,21 @@
-"""What hypercorn 0.18 leaves to whoever serves strangers, set right in one place.
+"""Replaces parts of hypercorn 0.18, in one place.
 
 - An error of one connection (a header that is not ASCII, a malformed upgrade) ends `serve` for all
-  (its #225): here it ends that connection.
-- Sends are shielded without a limit, so a client that stops reading holds its task for ever: here
+  (its #225). Here it ends that connection only.
+- Sends are shielded without a limit, so a client that stops reading blocks its task for ever. Here
   a send has a deadline.
-- A WebSocket message is buffered before its size is looked at, also when it was compressed: here
-  the bound comes first, and no compression is agreed to.
-- HTTP/2 without TLS is a door that nobody asked for: here it is closed.
+- A WebSocket message is buffered before its size is checked, also when it is compressed. Here the
+  size is checked first, and compression is never agreed.
+- HTTP/2 without TLS is an unwanted attack surface. Here it is switched off.
 - What follows an answer (the next request, the close, the idle time-out) runs in the request's own
-  task, which Quart cancels in the middle of it: then the connection stays open for ever, and what
-  is asked on it is not answered (as in its #25). Here that part is shielded.
-- Each piece that goes out gives all other tasks a turn first, by the lock that it takes: here only
-  where another piece is on its way.
-- It takes connections until no file can be opened any more: here so many of an address, and of all
-  (`web.http.connections`).
-- What comes with an upgrade, before it is answered, is refused with a traceback, and a WebSocket
-  that has ended keeps its connection: see `roost.socket_ends`.
+  task, which Quart cancels in the middle. Then the connection stays open for ever, and further
+  requests on it are not answered (as in its #25). Here that part is shielded.
+- Each sent piece first lets all other tasks run, because of the lock that it takes. Here only if
+  another piece is being sent.
+- It accepts connections until no file can be opened any more. Here connections are limited, per
+  address and in all (`web.http.connections`).
+- Bytes that arrive with an upgrade, before its answer, are refused with a traceback, and a
+  WebSocket that has ended keeps its connection: see `roost.socket_ends`.
 
 Guarded by `tests/contract/guards/test_hypercorn.py`, `tests/unit/roost/test_http_server.py`,
 `tests/real/test_strangers.py` and `tests/real/test_connections.py`.
@@ -40,12 +40,12 @@ from web.http.connections import Connections, Place
 
 log = structlog.get_logger("roost.web")
 
-# A client that takes nothing for so long is gone, whatever its socket says.
+# A client that reads nothing for so long has gone, whatever its socket says.
 SEND_WITHIN_S = 30.0
 
 
 class ServerConfig(Config):
-    """hypercorn's, and which connections may stay."""
+    """hypercorn's configuration, and which connections may stay."""
 
     def __init__(self, connections: Connections) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class ServerConfig(Config):
 
 
 class ContainedServer(TCPServer):
-    """A connection whose failure is its own, and that may have to give way to others."""
+    """A connection whose failure is contained, and that may have to give way to others."""
 
     config: ServerConfig
     place: Place | None = None
@@ -72,21 +72,21 @@ class ContainedServer(TCPServer):
             with given_way:
                 await super().run()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this connection's)
-            # Without a traceback: strangers decide what is in it.
+            # Without a traceback, because strangers decide what is in it.
             log.warning("connection failed", error=type(error).__name__)
         finally:
             self.place.leave()
-            # What is cancelled leaves hypercorn's own close half done.
+            # A cancellation leaves hypercorn's own close incomplete.
             with trio.move_on_after(1, shield=True):
                 await trio.aclose_forcefully(self.stream)
 
     async def _read_data(self) -> None:
-        """A client that has gone is not waited for as one that is idle."""
+        """Do not wait for a client that has gone as for one that is idle."""
         await super()._read_data()
         await self.idle_task.stop()
 
     async def _initiate_server_close(self) -> None:
-        """Nothing was asked for too long, or not to its end."""
+        """No request, or only a part of one, arrived for too long."""
         said, _ = getattr(self.protocol.protocol.connection, "trailing_data", (b"", False))
         if said and self.place is not None and not self.context.terminated.is_set():
             self.place.slow_head()
@@ -102,7 +102,7 @@ class ContainedServer(TCPServer):
             await super().protocol_send(event)
             return
         try:
-            # `async with` gives all others a turn even where it is free: each frame would wait.
+            # `async with` lets all other tasks run even if the lock is free: each frame would wait.
             self.send_lock.acquire_nowait()
         except trio.WouldBlock:
             await self.send_lock.acquire()
@@ -112,13 +112,13 @@ class ContainedServer(TCPServer):
             self.send_lock.release()
 
     def _write_now(self, data: bytes) -> bytes:
-        """Write what the kernel takes at once, and answer with the rest: all of it where somebody
-        else is writing, or where it has to be encrypted first."""
+        """Write what the kernel accepts at once, and return the rest: all of it if another task is
+        writing, or if it must be encrypted first."""
         if self.send_lock.locked() or not isinstance(self.stream, trio.SocketStream):
             return data
         try:
             return data[os.write(self.stream.socket.fileno(), data) :]
-        except OSError:  # it is full, or gone: `send_all` waits, or tells
+        except OSError:  # the buffer is full, or the client gone: `send_all` handles it
             return data
 
     async def _send(self, data: bytes) -> None:
@@ -136,7 +136,7 @@ class ContainedServer(TCPServer):
 
 
 def _address(stream: Any) -> str | None:
-    """Whom it leads to; None where they have gone already."""
+    """The peer's address; None if it has gone already."""
     try:
         return str(getattr(stream, "transport_stream", stream).socket.getpeername()[0])
     except OSError:
@@ -144,7 +144,7 @@ def _address(stream: Any) -> str | None:
 
 
 class BoundedBuffer(WebsocketBuffer):
-    """Looks at the size before it keeps anything."""
+    """Checks the size before it stores anything."""
 
     def extend(self, event: Any) -> None:
         if self.length + len(event.data) > self.max_length:
@@ -157,13 +157,13 @@ _maybe_recycle = hypercorn.protocol.h11.H11Protocol._maybe_recycle
 
 
 async def _recycle_whole(self: hypercorn.protocol.h11.H11Protocol) -> None:
-    """Nothing in it waits for the client; the bound is for what we do not know of."""
+    """Nothing in it waits for the client; the deadline is a safeguard."""
     with trio.move_on_after(SEND_WITHIN_S, shield=True):
         await _maybe_recycle(self)
 
 
 async def _stay_http_1(self: object, event: object) -> None:
-    """In place of the look for an upgrade to HTTP/2."""
+    """In place of the check for an upgrade to HTTP/2."""
 
 
 def _agree_to_nothing(*offered: object) -> None:
@@ -181,7 +181,7 @@ PATCHES: tuple[tuple[Any, str, Any], ...] = (
 
 
 def harden() -> None:
-    """Put these in hypercorn's place. Doing it twice changes nothing."""
+    """Replace these parts of hypercorn. Doing it twice changes nothing."""
     for place, name, ours in PATCHES:
         assert hasattr(place, name), f"hypercorn has no {name} any more"
         setattr(place, name, ours)

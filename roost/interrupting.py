@@ -1,4 +1,4 @@
-"""How a command runs, and where Ctrl-C can reach it."""
+"""Runs a command so that Ctrl-C arrives only where it can be handled."""
 
 import gc
 import resource
@@ -11,14 +11,14 @@ Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 
-# Sockets of dashboards and devices: many systems give 1,024 unless more is asked for.
+# Sockets of dashboards and devices: many systems allow 1,024 unless more is requested.
 FILES_WANTED = 65_536
 # For the database, the broker, files, receivers of webhooks.
 FILES_KEPT = 1_024
 
 
 def allow_files() -> None:
-    """As many open files as the system lets us have, up to what may be needed."""
+    """Allow as many open files as the system permits, up to what may be needed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -26,7 +26,7 @@ def allow_files() -> None:
 
 
 def room_for(sockets: int) -> int:
-    """How many of so many sockets there may be: everything else needs files, too."""
+    """How many of so many sockets are possible: everything else needs files, too."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return sockets
@@ -36,10 +36,10 @@ def room_for(sockets: int) -> int:
 def run(work: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
     """`trio.run`; Ctrl-C arrives at a checkpoint of the main task, and nowhere else.
 
-    Anywhere else it may fall into a callback of the interpreter, which ignores what is raised
-    there: then nothing is interrupted.
+    Elsewhere it could arrive inside a callback of the interpreter, which ignores exceptions: then
+    nothing would be interrupted.
     """
     allow_files()
-    gc.freeze()  # what was imported lives as long as the process
+    gc.freeze()  # imported objects live as long as the process
     gc.enable()
     return trio.run(work, *args, restrict_keyboard_interrupt_to_checkpoints=True)

@@ -1,7 +1,7 @@
-"""Structured logs on standard error: for people on a terminal, JSON lines elsewhere.
+"""Structured logs on standard error: text on a terminal, JSON lines elsewhere.
 
-A thread of its own writes them: a pipe that nobody reads holds up no one. What does not fit into
-the queue is dropped and counted, and the next line that is written says how many.
+A separate thread writes them, so a pipe that nobody reads blocks no task. Lines that do not fit
+into the queue are dropped and counted, and the next line that is written says how many.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from protocol.errors import SettingsError
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("auto", "text", "json")
 
-# Of lines that wait for the pipe: some ten thousand.
+# Of lines that wait for the pipe: about ten thousand.
 BYTES_MAX = 2 << 20
 FLUSH_WITHIN_S = 0.5
 STDERR = 2
@@ -30,7 +30,7 @@ class LogWriter:
     """A text stream that never blocks: `write` queues, a thread writes to the file descriptor.
 
     Attributes:
-        dropped: lines for which there was no room, since the start.
+        dropped: lines without room, since the start.
     """
 
     def __init__(self, fd: int, bytes_max: int = BYTES_MAX) -> None:
@@ -60,7 +60,7 @@ class LogWriter:
         """Nothing: the thread writes as soon as it can. See `drain`."""
 
     def drain(self, within_s: float) -> None:
-        """Wait (bounded) until all is written. Blocks: for the end of the process."""
+        """Wait (bounded) until everything is written. Blocks: only for the end of the process."""
         with self._changed:
             self._changed.wait_for(lambda: not self._bytes, within_s)
 
@@ -84,7 +84,7 @@ def _write(fd: int, data: bytes) -> None:
     while left:
         try:
             left = left[os.write(fd, left) :]
-        except OSError:  # closed by the other side: there is nobody to tell
+        except OSError:  # closed by the reader
             return
 
 
@@ -92,7 +92,7 @@ _writer: LogWriter | None = None
 
 
 def dropped() -> int:
-    """Lines that were dropped so far."""
+    """How many lines were dropped so far."""
     return 0 if _writer is None else _writer.dropped
 
 
@@ -105,7 +105,7 @@ def flush() -> None:
 def configure(level: str, form: str) -> None:
     """Send our logs, and the warnings of libraries, to standard error."""
     global _writer
-    import structlog  # a fifth of a second: for those who log
+    import structlog  # the import takes a fifth of a second: only for commands that log
 
     if level not in LEVELS:
         raise SettingsError(f"log level: {level!r} is not one of {', '.join(LEVELS)}")
@@ -119,7 +119,7 @@ def configure(level: str, form: str) -> None:
     ]
     end: list[structlog.typing.Processor]
     if as_text:
-        # Plain tracebacks: the prettier ones print local variables, and with them secrets.
+        # Plain tracebacks: the prettier ones print local variables, and thereby secrets.
         plain = structlog.dev.plain_traceback
         colors = sys.stderr.isatty()
         end = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
@@ -149,6 +149,6 @@ def configure(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(number, logging.WARNING))
-    # gmqtt and asyncio warn of lost connections, which our own logs tell with their session.
+    # gmqtt and asyncio warn about lost connections, which our own logs report with their session.
     logging.getLogger("gmqtt").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.ERROR)

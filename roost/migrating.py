@@ -1,4 +1,4 @@
-"""The schema is brought up to date before anything else begins."""
+"""Updates the schema before anything else starts."""
 
 import structlog
 
@@ -12,7 +12,7 @@ RETRY_S = 1.0
 
 
 async def migrated(store: PostgresStore) -> None:
-    """Wait for the database, and until nobody works with what is to be changed.
+    """Migrate; wait for the database, and until nobody uses what must be changed.
 
     Raises:
         SettingsError: it is too old, or its schema too new.

@@ -1,6 +1,6 @@
 """The database for commands that need no service: by URL, or that of a data directory.
 
-A data directory's database may be running under `roost up`; then it is used as it runs.
+The database of a data directory may be running under `roost up`; then that server is used.
 """
 
 import random

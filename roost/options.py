@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options of several commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,39 +9,37 @@ DATA_DIR = Path("data")
 HERE = "http://127.0.0.1:8000"
 
 DataDir = Annotated[
-    Path, Parameter(help="Where the database, the broker, the media and the secrets live.")
+    Path, Parameter(help="Directory of the database, the broker, the media and the secrets.")
 ]
-Http = Annotated[str, Parameter(help="Where to serve people: HOST:PORT.")]
-Mqtt = Annotated[str, Parameter(help="Where to serve devices: HOST:PORT.")]
-MqttConnections = Annotated[int, Parameter(help="How many MQTT connections there may be, of all.")]
+Http = Annotated[str, Parameter(help="Address of the dashboard and the API: HOST:PORT.")]
+Mqtt = Annotated[str, Parameter(help="Address for devices: HOST:PORT.")]
+MqttConnections = Annotated[int, Parameter(help="Maximum MQTT connections in all.")]
 Sql = Annotated[
     str | None,
     Parameter(
-        help="Where SQL logins of users may connect (`roost user sql`): HOST:PORT. Unencrypted:"
+        help="Address for users' SQL logins (`roost user sql`): HOST:PORT. Unencrypted:"
         " for this machine, or a private network."
     ),
 ]
-ListenerClients = Annotated[
-    int, Parameter(help="How many client ids an MQTT listener may have at once.")
-]
+ListenerClients = Annotated[int, Parameter(help="Maximum client ids of an MQTT listener.")]
 Subscriptions = Annotated[
     int,
     Parameter(
-        help="How many subscriptions an MQTT connection may have; one that ends with # counts"
-        " twice, one with QoS 1 or 2 twice again."
+        help="Maximum subscriptions of an MQTT connection. A filter that ends with # counts twice;"
+        " QoS 1 or 2 doubles the count."
     ),
 ]
 SubscriptionsOfUser = Annotated[
     int,
     Parameter(
-        help="How many subscriptions with QoS 1 or 2 all devices and listeners of one user may"
-        " have; the broker has 16,384 for everybody."
+        help="Maximum QoS 1 or 2 subscriptions of all devices and listeners of a user; the broker"
+        " has 16,384 in all."
     ),
 ]
 BrokerBytes = Annotated[
     int | None,
     Parameter(
-        help="How much the broker may store; else an eighth of what is free on the disk, and at"
+        help="Maximum bytes that the broker stores. Default: an eighth of the free disk space, at"
         " most 8 GiB."
     ),
 ]
@@ -49,5 +47,5 @@ LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[
     str | None,
-    Parameter(help="PostgreSQL 15 or newer; without it, the database of the data directory."),
+    Parameter(help="PostgreSQL 15 or newer. Default: the database of the data directory."),
 ]

@@ -1,4 +1,4 @@
-"""Making users and devices without the web: for the command line and the demo."""
+"""Creates users and devices without the web: for the command line and the demo."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from protocol.records import Device, Feed
 
 
 class NewLogin(msgspec.Struct, frozen=True):
-    """What a device logs in with; its user name is its client id."""
+    """A device's login; its user name is its client id."""
 
     device_id: str
     client_id: str
@@ -34,7 +34,7 @@ class FeedWish(msgspec.Struct, frozen=True):
 async def provision_user(
     store: Store, clock: WallClock, ids: Ids, hasher: Hasher, email: str, password: str
 ) -> User:
-    """A new user. Raises `SettingsError` when the address has an account or is none."""
+    """Create a user. Raises `SettingsError` if the address has an account or is invalid."""
     if email.count("@") != 1 or len(password) < 8:
         raise SettingsError("a user needs an e-mail address and a password of 8 characters or more")
     user = User(
@@ -60,7 +60,7 @@ async def provision_device(
     name: str,
     feeds: Sequence[FeedWish],
 ) -> NewLogin:
-    """A new device with number feeds. Raises `SettingsError` for a code or key that cannot be."""
+    """Create a device with number feeds. Raises `SettingsError` for an invalid code or key."""
     if not is_device_code(code):
         raise SettingsError(f"device code: {code!r} is not 1 to 64 of A-Z, a-z, 0-9, _ and -")
     for feed in feeds:

@@ -1,4 +1,4 @@
-"""The options of how fast devices may send, the same for `roost up` and `roost serve`."""
+"""Options that limit how fast devices may send, the same for `roost up` and `roost serve`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,26 +17,27 @@ RETRY_MAX_S = 86_400.0
 @Parameter(name="*", group="Limits")
 @dataclass(frozen=True, kw_only=True)
 class RateOptions:
-    """As they were given; `settings` checks them."""
+    """The given values; `settings` checks them."""
 
     device_messages_per_s: Annotated[
         float,
         Parameter(
-            help="How many messages a second a device may send. At ten times as many, and at most"
-            " 5,000, for five seconds it is disconnected."
+            help="Maximum messages a second of a device. Ten times as many (5,000 at most) for five"
+            " seconds disconnect it."
         ),
     ] = DEFAULT.device_per_s
     device_messages_burst: Annotated[
-        float, Parameter(help="How many messages a device may send at once.")
+        float, Parameter(help="Maximum burst of messages of a device.")
     ] = DEFAULT.device_burst
     user_messages_per_s: Annotated[
-        float, Parameter(help="How many messages a second all devices of a user may send.")
+        float, Parameter(help="Maximum messages a second of all devices of a user.")
     ] = DEFAULT.user_per_s
     user_messages_burst: Annotated[
-        float, Parameter(help="How many messages all devices of a user may send at once.")
+        float, Parameter(help="Maximum burst of messages of all devices of a user.")
     ] = DEFAULT.user_burst
     flood_retry_after_s: Annotated[
-        float, Parameter(help="For how long a device is refused that was disconnected for that.")
+        float,
+        Parameter(help="Seconds for which a device is locked out after such a disconnection."),
     ] = DEFAULT.retry_after_s
 
     def settings(self) -> RateSettings:

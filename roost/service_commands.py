@@ -58,7 +58,7 @@ def _ingest(rates: RateOptions, budget: BudgetOptions) -> IngestBounds:
 def up_command(
     *,
     demo: Annotated[
-        bool, Parameter(negative="", help="With a user and simulated devices.")
+        bool, Parameter(negative="", help="Add a demo user and simulated devices.")
     ] = False,
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
@@ -107,18 +107,18 @@ def serve_command(
     mqtt_url: Annotated[str, Parameter(help="mqtt://user:password@host:1883, or mqtts://.")],
     mqtt_version: Annotated[str, Parameter(help="5 or 3.1.1.")] = "5",
     mqtt_partitions: Annotated[
-        int, Parameter(help="Partitions that the broker maps devices to; 0 where it maps none.")
+        int, Parameter(help="Partitions to which the broker maps devices; 0 if it maps none.")
     ] = 0,
     mqtt_public_url: Annotated[
-        str | None, Parameter(help="Where devices connect, as the API shows it.")
+        str | None, Parameter(help="Address that the API shows for devices to connect to.")
     ] = None,
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
     retained_readings: Annotated[
         str,
         Parameter(
-            help="keep: retained readings stay, within these bounds, for others who subscribe."
-            " clear: they leave the broker once they are taken."
+            help="keep: retained readings stay within their limits, for other subscribers."
+            " clear: they are removed from the broker once they are taken."
         ),
     ] = "keep",
     web: WebOptions = WEB,
@@ -128,7 +128,7 @@ def serve_command(
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
-    """Run the service alone, against a database and a broker of yours."""
+    """Run the service alone, with your own database and broker."""
     logs.configure(log_level, log_format)
     settings = ServeSettings(
         http=parse_bind(http, "http"),

@@ -1,6 +1,6 @@
 """The composition root: a service on its ports, the web before it, and the order of the end."""
 
-import encodings.idna  # noqa: F401 (by the first who asks for a host, it would be read from the disk)
+import encodings.idna  # noqa: F401 (else the first look-up of a host would read it from the disk)
 import gc
 import logging
 import random
@@ -52,14 +52,14 @@ from web.ops.metrics import ProcessFigures
 log = structlog.get_logger("roost")
 
 GRACE_S = 1.5
-# Beyond its grace time the web server is cancelled.
+# After its grace time the web server is cancelled.
 CANCELLED_WITHIN_S = 0.5
 PING_S = 20.0
-# From the opening of a connection, or the end of an answer, to the end of a request's head.
+# From the start of a connection, or the end of an answer, to the end of a request's head.
 HEAD_WITHIN_S = 5
 FRAME_BYTES_MAX = 64 * 1024
 RESTART_S, RESTART_MAX_S = 0.5, 5.0
-# A Ctrl-C may come twice: from the terminal, and from who started us and passes it on.
+# A Ctrl-C may arrive twice: from the terminal, and from a parent process that passes it on.
 SAME_SIGNAL_S = 0.5
 
 # Runs beside the service, with the service and the URL that it listens on.
@@ -67,7 +67,8 @@ ServeReady = Callable[[Service, str], Awaitable[None]]
 
 
 class Where:
-    """What the outside calls us: the public URL, or else the one that we listen on, once we do."""
+    """The address of this server: the public URL, or else the one that it listens on, once it
+    does."""
 
     def __init__(self, public_url: str | None) -> None:
         self._public_url = public_url
@@ -77,7 +78,7 @@ class Where:
         self._listening = url
 
     def __call__(self) -> str:
-        """Raises `Unavailable` before anybody listens."""
+        """Raises `Unavailable` before the server listens."""
         url = self._public_url or self._listening
         if url is None:
             raise Unavailable("the address of this server is not known yet")
@@ -112,7 +113,7 @@ def make_ports(
         machine=machine,
         backlog=backlog,
         retained=retained,
-        rng=random.Random(),  # pauses only: nothing secret comes from it
+        rng=random.Random(),  # for pauses only: nothing secret comes from it
     )
 
 
@@ -120,7 +121,7 @@ def make_ports(
 async def open_web(
     service: Service, settings: WebSettings, http: Bind, process: ProcessFigures
 ) -> AsyncIterator[str]:
-    """Serve the service over HTTP while the block runs; gives the URL that it listens on."""
+    """Serve the service over HTTP while the block runs; yield the URL that it listens on."""
     await check_free(http, "HTTP")
     harden()
     sockets = Sockets()
@@ -131,7 +132,7 @@ async def open_web(
     config.keep_alive_timeout = HEAD_WITHIN_S
     config.websocket_ping_interval = PING_S
     config.websocket_max_message_size = FRAME_BYTES_MAX
-    config.accesslog = None  # a token in a URL reaches no log
+    config.accesslog = None  # a token in a URL must not reach a log
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     stop = trio.Event()
@@ -140,7 +141,8 @@ async def open_web(
         try:
             yield url
         finally:
-            # First a word to every socket; the server's own end would look like a lost line.
+            # First close every socket in order; the server's own end would look like a lost
+            # connection.
             with trio.CancelScope(shield=True):  # bounded by GRACE_S
                 await sockets.close_all(GRACE_S)
                 stop.set()
@@ -148,7 +150,7 @@ async def open_web(
 
 
 class _Bound(trio.TaskStatus[list[str]]):
-    """Tells of the first start only, and keeps its address for the next."""
+    """Reports the first start only, and keeps its address for the next one."""
 
     def __init__(self, first: trio.TaskStatus[list[str]], config: ServerConfig) -> None:
         self.is_bound = False
@@ -168,9 +170,8 @@ async def _serve_again(
     stop: trio.Event,
     task_status: trio.TaskStatus[list[str]],
 ) -> None:
-    """Serve until stopped. An error of one connection may end hypercorn's `serve` (its #225):
-    then it begins again on the same address, for ever and with growing pauses; the actors do not
-    notice."""
+    """Serve until stopped. An error of one connection may end hypercorn's `serve` (its #225). Then
+    it starts again on the same address, for ever and with growing pauses; the actors continue."""
     bound = _Bound(task_status, config)
     pauses = Pauses(RESTART_S, RESTART_MAX_S, random.Random())
     while True:
@@ -185,7 +186,7 @@ async def _serve_again(
 
 
 def _report(step: Held) -> None:
-    """The real tests fail where one of their services logs this."""
+    """The real tests fail if one of their services logs this."""
     log.warning(
         "a step held the event loop",
         task=step.task,
@@ -196,8 +197,8 @@ def _report(step: Held) -> None:
 
 
 def _keep_what_is_there() -> None:
-    """Code and tables live as long as the process: a full collection shall not walk them each time,
-    while everybody waits (37 ms)."""
+    """Code and tables live as long as the process: a full collection must not visit them each time,
+    because it blocks everything (37 ms)."""
     gc.collect()
     gc.freeze()
 
@@ -213,12 +214,13 @@ async def run_until_signal(
     alone: bool = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
+    Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
 
     A second signal, SIGTERM or Ctrl-C, ends the process at once, with its children. Whatever hangs
-    on the way, the end is there after `deadline.END_WITHIN_S`.
+    meanwhile, the process ends after `deadline.END_WITHIN_S`.
 
     Args:
-        where: told of the URL that it listens on.
+        where: told the URL that it listens on.
         serve_ready: runs beside the service, once it listens.
         alone: no other process can serve the same devices.
         bounds: how much devices and users may send.
@@ -257,7 +259,7 @@ def _connections(settings: WebSettings) -> Connections:
 
 
 def _keep_in_order(service: Service) -> None:
-    """What is looked after as long as the service runs."""
+    """Housekeeping as long as the service runs."""
     deadline.tell_also(lambda: service.draining.left)
     keep_tidy(
         service.supervisor, service.store, service.clock, service.media, service.refusals.limits
@@ -279,7 +281,7 @@ def _ending() -> Iterator[None]:
 
 
 async def _listen(signals: AsyncIterator[int], stop: trio.Event) -> None:
-    """The first signal ends the service in order; one that comes later, at once."""
+    """The first signal ends the service in order; a later one ends the process at once."""
     first_s = None
     async for number in signals:
         stop.set()

@@ -1,4 +1,4 @@
-"""Settings: what the command line and `ROOST_…` variables decide, checked in one place."""
+"""Settings: the values of the command line and `ROOST_…` variables, checked in one place."""
 
 import re
 import socket
@@ -36,8 +36,8 @@ def parse_bind(text: str, what: str) -> Bind:
 
 
 async def check_free(bind: Bind, what: str) -> None:
-    """Raises `SettingsError` when nobody could listen there, in words instead of an errno."""
-    # In a thread: the host may be a name, and whoever is asked for its address may be slow.
+    """Raises `SettingsError` if it cannot listen there, with a reason instead of an errno."""
+    # In a thread: the host may be a name, and its resolution may be slow.
     if bind.port:
         await trio.to_thread.run_sync(_try_bind, bind, what)
 
@@ -54,7 +54,7 @@ def _try_bind(bind: Bind, what: str) -> None:
 
 
 def free_port(host: str) -> int:
-    """One on which nobody listens there now."""
+    """A port on which nobody listens now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.bind((host, 0))
@@ -63,7 +63,7 @@ def free_port(host: str) -> int:
 
 
 def check_public_url(url: str | None) -> str | None:
-    """None, or as `check_base_url`."""
+    """None, or like `check_base_url`."""
     return check_base_url(url, "public URL") if url else None
 
 

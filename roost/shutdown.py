@@ -3,11 +3,11 @@
 At the end:
 
 1. nothing new is taken from the broker, and no due work is claimed;
-2. what was taken is committed, and the broker has processed the acknowledgements; commands and
-   deliveries to webhooks that were claimed are sent, and it is noted (`Service.drain`);
-3. sockets are closed with 1001, and the web server ends; then what people wrote meanwhile is waited
-   for, too;
-4. the sessions at the broker end, then the tasks of the service, then (outside) our servers.
+2. what was taken is committed, and the broker has processed the acknowledgements; claimed commands
+and deliveries to webhooks are sent and noted (`Service.drain`);
+3. sockets are closed with 1001, and the web server ends; then the writes of people are awaited,
+too;
+4. the sessions at the broker end, then the tasks of the service, then (outside) the servers.
 
 After a failure the order is the same from the third step on; `open_service` drains before its tasks
 end.
@@ -25,14 +25,14 @@ from actors.service import Service
 F = TypeVar("F")
 T = TypeVar("T")
 
-CONNECTIONS = "the connections to the database"  # a name of a part
-# A context in which a part of the end goes on, by its name.
+CONNECTIONS = "the connections to the database"  # the name of a part
+# A context for a part of the end, by its name.
 Part = Callable[[str], AbstractContextManager[Any]]
 
 
 class Closing(Generic[T]):
     """`async with Closing(open_store(url), "the connections to the database", part) as store`: the
-    context manager as it is, whose exit is a part of the end."""
+    same context manager, whose exit is a named part of the end."""
 
     def __init__(self, opened: AbstractAsyncContextManager[T], name: str, part: Part) -> None:
         self._opened = opened
@@ -63,11 +63,11 @@ async def run_until_stopped(
     """Run the service until `stop` is set, and end it in order.
 
     Args:
-        open_front: what people reach of it; at its end it closes their connections.
+        open_front: the part of it that people connect to; its end closes their connections.
         start_beside: starts what runs beside the service; it is cancelled at the end.
-        ending: a context that is left when the end begins, with an exception where that is the
-            failure of something.
-        part: entered with the name of each part of the end while that goes on.
+        ending: a context that is left when the end begins, with an exception if a failure is the
+        cause.
+        part: entered with the name of each part of the end while it runs.
     """
     tasks = "the tasks of the service and its sessions at the broker"
     async with (
@@ -78,7 +78,7 @@ async def run_until_stopped(
         with ending():
             start_beside(beside, service, front)
             await stop.wait()
-        # Before the web ends: a client that reads nothing may hold that up.
+        # Before the web server ends, which a client that does not read may delay.
         with part("the commit of what was taken"):
             await service.drain()
         beside.cancel_scope.cancel()

@@ -1,20 +1,20 @@
-"""The beginning and the end of a WebSocket, where hypercorn 0.18 leaves something open.
+"""The start and the end of a WebSocket, where hypercorn 0.18 has gaps.
 
-RFC 6455 §4.1 has a client wait for the answer to its upgrade; some do not, and what they send
-arrives in one segment with it. hypercorn answers 400 then, while the application is about to
-accept: the two meet in a traceback, or the application serves a socket that is not there until the
-client goes. Here the frames wait for the answer, with whoever reads them: nothing more is taken
-from the client meanwhile.
+RFC 6455 §4.1 requires a client to wait for the answer to its upgrade. Some do not, and their first
+frames arrive in one segment with it. hypercorn then answers 400 while the application is about to
+accept. This ends in a traceback, or the application serves a socket that does not exist until the
+client disconnects. Here the frames wait for the answer, together with the reading task: nothing
+more is read from the client meanwhile.
 
-An upgrade that is refused (400 for a wrong version) leaves the connection open, with nothing that
-would ever close it: here its end is the end of the connection, as its `Connection: close` says.
+A refused upgrade (400 for a wrong version) leaves the connection open, and nothing would ever close
+it. Here the connection ends with it, as its `Connection: close` says.
 
-What the application has to send goes out in one write (`web.http.frames`), and without a turn of
-other tasks where the kernel takes it at once. That turn, and the deadline it needs, cost ten times
+The application's frames are sent in one write (`web.http.frames`), and without a turn of other
+tasks if the kernel accepts them at once. That turn, and the deadline that it needs, cost ten times
 as much as the write.
 
-A connection lasts as long as its tasks, and the one that sends pings sleeps between two of them: a
-client that has gone kept its place for twenty seconds. Here it ends with the socket.
+A connection lasts as long as its tasks, and the one that sends pings sleeps between two of them. So
+a client that had gone kept its place for twenty seconds. Here the connection ends with the socket.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,22 +27,22 @@ from wsproto.events import Ping
 
 from web.http.frames import SEND_FRAMES, text_frame
 
-# An application that has not answered an upgrade by then does not: ours does at once.
+# An application that has not answered an upgrade by then never does: Roost answers at once.
 ANSWERED_WITHIN_S = 10.0
 
-# In the state of a connection: writes what the kernel takes at once, and answers with the rest.
+# In the state of a connection: writes what the kernel accepts at once, and returns the rest.
 WRITE_NOW = "write_now"
 
 
 class PatientStream(WSStream):
-    """A WebSocket whose first frames may come early."""
+    """A WebSocket whose first frames may arrive early."""
 
     _is_open = False
     _write_now: Callable[[bytes], bytes]
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, Request):
-            event.state[SEND_FRAMES] = self.send_frames  # it is of this connection, and of no other
+            event.state[SEND_FRAMES] = self.send_frames  # it belongs to this connection only
             self._write_now = event.state[WRITE_NOW]
             self._answered, self._ended = trio.Event(), trio.Event()
             await super().handle(event)
@@ -55,7 +55,7 @@ class PatientStream(WSStream):
             if waiting.cancelled_caught:
                 await self.send(StreamClosed(stream_id=self.stream_id))
             if not self._is_open:
-                return  # refused: nobody wants it any more
+                return  # refused: nobody needs it any more
         await super().handle(event)
         if isinstance(event, StreamClosed):
             self._ended.set()
@@ -66,13 +66,13 @@ class PatientStream(WSStream):
             self._answered.set()
 
     async def send_frames(self, messages: Sequence[bytes], within_s: float) -> None:
-        """See `web.http.frames.Send`. Messages to a socket that is not open any more are lost, as
-        with `app_send`."""
+        """See `web.http.frames.Send`. Messages to a socket that is no longer open are lost, as with
+        `app_send`."""
         if self.state != ASGIWebsocketState.CONNECTED or self.closed:
             return
         rest = self._write_now(b"".join(map(text_frame, messages)))
         if rest:
-            # Nothing comes between the two: the rest takes the lock before anybody has a turn.
+            # Nothing happens between the two: the rest takes the lock before any other task runs.
             with trio.fail_after(within_s):
                 await self.send(Data(stream_id=self.stream_id, data=rest))
 

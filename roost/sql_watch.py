@@ -1,6 +1,6 @@
-"""Readers with SQL logins take their time from everybody: who takes too much is cut off.
+"""Ends queries of SQL logins that run too long, because they slow down everybody.
 
-What a login's own settings say (`statement_timeout` …) is a wish that it may change.
+A login can change its own settings (`statement_timeout` …), so these are not enough.
 """
 
 from typing import Protocol
@@ -22,8 +22,7 @@ class Readers(Protocol):
 
 
 async def watch_readers(readers: Readers) -> None:
-    """For ever. What fails otherwise than by a database that is away is its supervisor's, which
-    starts it again."""
+    """For ever. The supervisor restarts it after a failure, except if the database is away."""
     are_led = False
     while True:
         try:
@@ -32,5 +31,5 @@ async def watch_readers(readers: Readers) -> None:
                 are_led = True
             await readers.end_late_readers()
         except Unavailable as error:
-            log.debug("SQL logins are looked at later", error=in_words(error))
+            log.debug("SQL logins cannot be checked yet", error=in_words(error))
         await trio.sleep(LOOK_EVERY_S)

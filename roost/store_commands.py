@@ -1,4 +1,4 @@
-"""Commands that need the database alone: migrate, user …, device …, dead-letters"""
+"""Commands that only need the database: migrate, user …, device …, dead-letters."""
 
 import getpass
 import sys
@@ -22,7 +22,7 @@ from roost.provisioning import FeedWish, provision_device, provision_user
 from roost.settings import check_base_url, check_database_url
 from web.people.reset_links import new_link
 
-# What a reader can do in Roost's own database that no privilege forbids.
+# What a reader can do in Roost's own database, because no privilege prevents it.
 SHARED = (
     "roost: warning: Roost is no superuser of this server, so the login shares Roost's database."
     " It can listen to its notifications, send others, take advisory locks, and write temporary"
@@ -34,7 +34,7 @@ device_app = App(name="device", help="Devices.")
 
 
 def migrate(*, database_url: DatabaseUrl = None, data_dir: DataDir = DATA_DIR) -> None:
-    """Bring the database's schema up to date."""
+    """Update the database schema."""
 
     async def work(store: PostgresStore) -> None:
         applied = await store.migrate()
@@ -48,7 +48,7 @@ def add_user(
     email: str,
     *,
     password: Annotated[
-        str | None, Parameter(help="Asked for on a terminal, made up elsewhere.")
+        str | None, Parameter(help="Default: asked for on a terminal, otherwise generated.")
     ] = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
@@ -74,11 +74,11 @@ def add_user(
 def reset_user(
     email: str,
     *,
-    public_url: Annotated[str, Parameter(help="What the outside calls the server.")] = HERE,
+    public_url: Annotated[str, Parameter(help="Public URL of the server.")] = HERE,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
 ) -> None:
-    """Print a link with which this user sets a new password, once, within an hour."""
+    """Print a link that sets a new password for this user, once, within an hour."""
     url = check_base_url(public_url, "public URL")
 
     async def work(store: PostgresStore) -> None:
@@ -95,7 +95,7 @@ def reset_user(
 def sql_user(
     email: str,
     *,
-    drop: Annotated[bool, Parameter(negative="", help="Take the login away again.")] = False,
+    drop: Annotated[bool, Parameter(negative="", help="Drop the login.")] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
 ) -> None:
@@ -126,12 +126,12 @@ def sql_user(
 
 @device_app.command(name="add")
 def add_device(
-    code: Annotated[str, Parameter(help="The device's code in its topics.")],
+    code: Annotated[str, Parameter(help="The device code, part of its MQTT topics.")],
     *,
-    email: Annotated[str, Parameter(help="Whose device it is.")],
-    name: Annotated[str | None, Parameter(help="How people call it.")] = None,
+    email: Annotated[str, Parameter(help="Email address of the owner.")],
+    name: Annotated[str | None, Parameter(help="Display name.")] = None,
     feed: Annotated[
-        list[str] | None, Parameter(help="Key of a number feed to make; may be repeated.")
+        list[str] | None, Parameter(help="Key of a number feed to create; may be repeated.")
     ] = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
@@ -158,27 +158,26 @@ def add_device(
 
 def dead_letters(
     *,
-    retry: Annotated[str | None, Parameter(help="Try the one of this id now.")] = None,
+    retry: Annotated[str | None, Parameter(help="Retry the dead letter with this id now.")] = None,
     all_: Annotated[
-        bool, Parameter(name="--all", negative="", help="Try all of them now.")
+        bool, Parameter(name="--all", negative="", help="Retry all dead letters now.")
     ] = False,
-    drop: Annotated[str | None, Parameter(help="Forget the one of this id.")] = None,
+    drop: Annotated[str | None, Parameter(help="Drop the dead letter with this id.")] = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
 ) -> None:
-    """List work that failed for what it contains and was put aside, or see to it.
+    """List work that failed because of its content and was put aside; retry or drop it.
 
-    What is forgotten and still fails comes again; what is tried comes within seconds, where the
-    service runs.
+    The running service retries within seconds. Dropped work that still fails is listed again.
     """
     if sum((retry is not None, all_, drop is not None)) > 1:
-        raise SettingsError("one of --retry, --all and --drop at a time")
+        raise SettingsError("use only one of --retry, --all and --drop")
     for letter_id in (retry, drop):
         if letter_id is not None and not is_uuid(letter_id):
-            raise SettingsError(f"{letter_id!r} is no id of a dead letter")
+            raise SettingsError(f"{letter_id!r} is not the id of a dead letter")
     if database_url is None and not (data_dir / "postgres" / "PG_VERSION").exists():
-        # A database that is made on the way has no dead letters: a false all-clear.
-        raise SettingsError(f"{data_dir} holds no data of Roost: see --data-dir, --database-url")
+        # A newly created database has no dead letters, which would be misleading.
+        raise SettingsError(f"{data_dir} has no data of Roost: check --data-dir and --database-url")
 
     async def work(store: PostgresStore) -> None:
         await store.migrate()

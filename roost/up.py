@@ -67,7 +67,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class _Machine:
-    """A data directory, its servers, and who looks after them."""
+    """A data directory, its servers, and their keepers."""
 
     path: Path
     secrets: data_dir.Secrets
@@ -83,8 +83,8 @@ class _Machine:
 
 
 async def up(settings: UpSettings) -> None:
-    """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for what cannot work."""
-    await check_free(settings.http, "HTTP")  # before servers are started for nothing
+    """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for settings that cannot work."""
+    await check_free(settings.http, "HTTP")  # before servers are started in vain
     if settings.sql is not None:
         await check_free(settings.sql, "SQL")
     with data_dir.locked(settings.data_dir) as path:
@@ -136,7 +136,7 @@ def _machine(settings: UpSettings, path: Path) -> _Machine:
 
 
 def _reserve(broker: EmbeddedBroker) -> int:
-    """What the broker may still write. It goes on taking what we do not."""
+    """What the broker may still write. It continues to accept messages that Roost leaves there."""
     return max(0, broker.size - used_bytes(broker.store))
 
 
@@ -173,7 +173,7 @@ async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) 
             retained=logins.retained(),
         )
         ready = partial(_serve_ready, settings, machine, store, broker, logins)
-        # Nobody else has the lock of the data directory.
+        # This process has the lock of the data directory.
         await run_until_signal(ports, web, settings.http, where, ready, settings.ingest, alone=True)
 
 
@@ -200,7 +200,7 @@ async def _serve_ready(
     service: Service,
     url: str,
 ) -> None:
-    """Look after the servers, let devices in, and say that all is ready."""
+    """Start the watchers of the servers, admit devices, and print that all is ready."""
     bounds = logins.store_bounds(broker.sessions, machine.broker.size)
     shares = logins.share_keeper()
     watchdog = Watchdog(machine.disk, machine.keepers, settings.patience_s)
@@ -214,7 +214,7 @@ async def _serve_ready(
     run_essential("broker door", door.run)
     run_essential("broker shares", shares.run)
     run_essential("server logs", partial(keep_short, logs))
-    # Before our sessions exist the broker would acknowledge messages for nobody.
+    # Before our sessions exist the broker would acknowledge messages that nobody receives.
     await broker.wait_subscribed()
     await look(bounds)
     await shares.begin()

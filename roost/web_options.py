@@ -1,4 +1,4 @@
-"""The options of the service that people see, the same for `roost up` and `roost serve`."""
+"""Options of the web server, the same for `roost up` and `roost serve`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -31,72 +31,73 @@ from web.http.pace import PER_S
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class WebOptions:
-    """As they were given; `settings` checks them."""
+    """The given values; `settings` checks them."""
 
-    public_url: Annotated[str | None, Parameter(help="What the outside calls us.")] = None
+    public_url: Annotated[str | None, Parameter(help="Public URL of this server.")] = None
     trusted_proxies: Annotated[
         str,
-        Parameter(help="Addresses or networks of proxies in front of us, with commas between."),
+        Parameter(help="Addresses or networks of proxies in front of Roost, comma-separated."),
     ] = ""
     signup: Annotated[
         str, Parameter(help="Whether people may create accounts: open or closed.")
     ] = "open"
     jwt_secret: Annotated[
-        str | None, Parameter(help="Signs tokens; made at the first start if absent.")
+        str | None, Parameter(help="Signs tokens. Default: generated at the first start.")
     ] = None
-    media_bytes_max: Annotated[int, Parameter(help="How large a file may be, in bytes.")] = (
+    media_bytes_max: Annotated[int, Parameter(help="Maximum size of a media file, in bytes.")] = (
         MEDIA_BYTES_MAX
     )
     media_quota_bytes: Annotated[
-        int, Parameter(help="How large all files of a user may be together, in bytes.")
+        int, Parameter(help="Maximum size of all media of a user, in bytes.")
     ] = MEDIA_QUOTA_BYTES
     webhook_networks: Annotated[
         str,
-        Parameter(help="Where webhooks may lead: public, or any network (this one, too)."),
+        Parameter(help="Networks that webhooks may reach: public, or any (also private ones)."),
     ] = "public"
 
     cors_origins: Annotated[
-        str, Parameter(help="Whose pages may use the API: https://app.example, with commas.")
+        str,
+        Parameter(
+            help="Origins whose pages may use the API: https://app.example, comma-separated."
+        ),
     ] = ""
-    requests_per_s: Annotated[
-        float, Parameter(help="How many requests a second one user may make.")
-    ] = REQUESTS_PER_S
-    imported_per_hour: Annotated[
-        int, Parameter(help="How many readings one user may import from files in an hour.")
-    ] = IMPORTED_PER_HOUR
-    imported_bytes_per_hour: Annotated[int, Parameter(help="And how many bytes of files.")] = (
-        IMPORTED_BYTES_PER_HOUR
+    requests_per_s: Annotated[float, Parameter(help="Maximum requests a second per user.")] = (
+        REQUESTS_PER_S
     )
+    imported_per_hour: Annotated[
+        int, Parameter(help="Maximum readings that one user may import in an hour.")
+    ] = IMPORTED_PER_HOUR
+    imported_bytes_per_hour: Annotated[
+        int, Parameter(help="Maximum bytes of files that one user may import in an hour.")
+    ] = IMPORTED_BYTES_PER_HOUR
     requests_per_s_of_address: Annotated[
-        float, Parameter(help="How many requests a second one address is served.")
+        float, Parameter(help="Maximum requests a second per address; further ones wait.")
     ] = PER_S
     zalo_app_id: Annotated[
-        str | None, Parameter(help="Of the application that signs people in with Zalo.")
+        str | None, Parameter(help="Id of the application that is registered with Zalo.")
     ] = None
-    zalo_app_secret: Annotated[str | None, Parameter(help="Its secret key.")] = None
-    zalo_oauth_url: Annotated[str, Parameter(help="Where Zalo gives tokens.")] = OAUTH_URL
-    zalo_graph_url: Annotated[str, Parameter(help="Where Zalo tells of people.")] = GRAPH_URL
+    zalo_app_secret: Annotated[str | None, Parameter(help="Secret key of that application.")] = None
+    zalo_oauth_url: Annotated[str, Parameter(help="Base URL of Zalo's OAuth server.")] = OAUTH_URL
+    zalo_graph_url: Annotated[str, Parameter(help="Base URL of Zalo's profile server.")] = GRAPH_URL
 
     map_tiles_url: Annotated[
         str | None,
-        Parameter(help="Tiles of the map: https://tiles.example/{z}/{x}/{y}.png."),
+        Parameter(help="Tile server of the map: https://tiles.example/{z}/{x}/{y}.png."),
     ] = None
-    map_attribution: Annotated[str, Parameter(help="Whose map that is.")] = ""
+    map_attribution: Annotated[str, Parameter(help="Attribution of the map tiles.")] = ""
 
     smtp_url: Annotated[
         str | None,
-        Parameter(
-            help="Who sends our mail: smtp://user:password@host:587, smtps:// or smtp+plain://."
-        ),
+        Parameter(help="Mail server: smtp://user:password@host:587, smtps:// or smtp+plain://."),
     ] = None
-    mail_from: Annotated[str, Parameter(help="Whose mail it is.")] = "roost@localhost"
+    mail_from: Annotated[str, Parameter(help="Sender address of mail.")] = "roost@localhost"
 
     def mail(self) -> MailSettings | None:
-        """None where nothing is set. Raises `SettingsError`."""
+        """None if nothing is set. Raises `SettingsError`."""
         return check_smtp(self.smtp_url, self.mail_from) if self.smtp_url else None
 
     def zalo(self) -> ZaloSettings | None:
-        """None where nothing is set. Raises `SettingsError`."""
+        """None if nothing is set. Raises `SettingsError`."""
         if not self.zalo_app_id and not self.zalo_app_secret:
             return None
         if not self.zalo_app_id or not self.zalo_app_secret:

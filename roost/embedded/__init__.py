@@ -1,1 +1,1 @@
-"""PostgreSQL and the MQTT broker as children of ours, on a data directory of ours."""
+"""PostgreSQL and the MQTT broker as child processes, on a data directory."""

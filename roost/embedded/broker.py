@@ -1,4 +1,4 @@
-"""`nats-server` as the MQTT broker: JetStream store, our own logins, partitions by device."""
+"""`nats-server` as the MQTT broker: JetStream store, Roost's logins, partitions by device."""
 
 import shutil
 import socket
@@ -20,19 +20,20 @@ from roost.settings import Bind, check_free, free_port
 
 log = structlog.get_logger("roost.broker")
 
-# Four sessions store more than twice what one does on two cores; eight no more than four.
+# Four sessions store more than twice as much as one on two cores; eight store no more than four.
 PARTITIONS = 4
 CONNECTIONS_MAX = 65_536
-CONNECTIONS_MIN = 64  # ours are among them
-# Thousands that log in at once, as after a power cut, wait for some seconds, and are not refused.
+CONNECTIONS_MIN = 64  # including Roost's own
+# Thousands of simultaneous logins, as after a power cut, wait for some seconds, and are not
+# refused.
 LOGIN_WITHIN_S = 10
-# Each subscription with QoS 1 is a consumer of the stream of MQTT messages: 54 kB of memory, 3 ns
-# for each message, ten milliseconds when the server ends (measured on 2.15.1 with 8,000 of them).
-# Its own default, since 2.15, is a thousand: the next device that listens to its commands with QoS
-# 1 would be refused.
+# Each QoS 1 subscription is a consumer of the stream of MQTT messages: 54 kB of memory, 3 ns for
+# each message, ten milliseconds when the server ends (measured on 2.15.1 with 8,000 of them). The
+# server's own default, since 2.15, is a thousand: the next device that subscribes to its commands
+# with QoS 1 would be refused.
 CONSUMERS_MAX = 16_384
-# Of one connection, of whoever it is; our own have eight at most. A topic filter is one
-# subscription, with `#` at its end another one, and with QoS 1 or 2 each has one for its consumer.
+# Per connection, including Roost's own, which have eight at most. A topic filter is one
+# subscription, with `#` at its end two; with QoS 1 or 2 each has one more for its consumer.
 SUBSCRIPTIONS_MAX = 64
 STORE_BYTES = 1 << 30
 READY_TIMEOUT_S = 30.0
@@ -68,7 +69,7 @@ class EmbeddedBroker:
         self.size = size
         self._nats_port = free_port("127.0.0.1")
         self._exe = _executable()
-        # It may open as many files as we: of those its store needs some.
+        # It may open as many files as Roost: its store needs some of them.
         self.connections = room_for(connections)
 
     @property
@@ -87,12 +88,12 @@ class EmbeddedBroker:
 
     @property
     def store(self) -> Path:
-        """The folder of its messages."""
+        """The directory of its messages."""
         return self._data / "jetstream"
 
     async def start(self) -> child.Process:
-        """Start the server and wait until it takes connections. When this raises, or is
-        cancelled, none is left. Raises `ChildFailed`."""
+        """Start the server and wait until it accepts connections. If this raises, or is cancelled,
+        no process is left. Raises `ChildFailed`."""
         await check_free(Bind(self.host, self.port), "MQTT")
         config = self._data / "nats.conf"
         await trio.to_thread.run_sync(self._write, config)  # it waits for the disk
@@ -102,7 +103,7 @@ class EmbeddedBroker:
         raise child.ChildFailed(f"the MQTT broker did not start; see {self._log_file}")
 
     async def stop(self, process: child.Process, *, hung: bool = False) -> None:
-        """In order, or at once where it hangs."""
+        """In order, or at once if it hangs."""
         await (child.kill(process) if hung else child.stop(process))
 
     async def _is_ready(self) -> bool:
@@ -113,12 +114,13 @@ class EmbeddedBroker:
         write_private(config, self._config().encode())
 
     def _room(self) -> int:
-        """For all streams together; each has a bound of its own (`adapters.nats.store_bounds`).
-        Where more is stored already, as before there were bounds, we still have to come in."""
+        """For all streams together; each has a limit of its own (`adapters.nats.store_bounds`). If
+        more is stored already, as by versions without limits, Roost must still be able to
+        connect."""
         return max(self.size, used_bytes(self.store) + self.size // 8)
 
     def _config(self) -> str:
-        """The configuration. Only Roost knows the three passwords; devices come by callout."""
+        """The configuration. Only Roost knows the three passwords; devices log in by callout."""
         own = self._secrets
         mappings = ",\n    ".join(
             _mapping(kind, tail)
@@ -176,7 +178,7 @@ def _mapping(kind: str, tail: str) -> str:
 
 
 def _executable() -> Path:
-    """The wheel's `nats-server` beside our Python, or one on the PATH."""
+    """The wheel's `nats-server` beside this Python, or one on the PATH."""
     beside = Path(sys.executable).parent / "nats-server"
     if beside.exists():
         return beside
@@ -189,7 +191,7 @@ def _executable() -> Path:
 
 
 async def _listens(host: str, port: int) -> bool:
-    """Whether something takes connections there now."""
+    """Whether a server accepts connections there now."""
     if host in ("0.0.0.0", "::", ""):
         host = "127.0.0.1"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,4 +1,4 @@
-"""The embedded broker's store: how large it may be, and who is ended for filling it."""
+"""The embedded broker's store: its maximum size, and who is removed for filling it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from roost.embedded.disk import free_bytes, used_bytes
 
 log = structlog.get_logger("roost.broker")
 
-# Of the room there is at the start, and never more than an hour of 10,000 messages a second takes,
+# The part of the free space at the start; never more than an hour of 10,000 messages a second needs
 # while the database is away.
 SHARE = 8
 BYTES_MAX = 8 << 30
@@ -21,8 +21,8 @@ LOOK_EVERY_S = 2.0
 
 
 def size_of(data: Path, wanted: int | None) -> int:
-    """How large the store may be: what was wanted, or an eighth of what is free on the disk, with
-    what it has already, 8 GiB at most.
+    """The maximum size of the store: the wanted size, or an eighth of the free disk space plus what
+    the store has already, 8 GiB at most.
 
     Raises:
         SettingsError: that is too little for it to work.
@@ -36,18 +36,18 @@ def size_of(data: Path, wanted: int | None) -> int:
 
 
 async def bound_store(bounds: StoreBounds) -> None:
-    """Look for ever. A server that was started anew has its bounds within seconds."""
+    """Look for ever. A server that was restarted has its limits within seconds."""
     while True:
         await look(bounds)
         await trio.sleep(LOOK_EVERY_S)
 
 
 async def look(bounds: StoreBounds) -> None:
-    """Once; while the broker does not answer, nothing happens."""
+    """Look once; if the broker does not answer, do nothing."""
     try:
         ended = await bounds.keep()
     except Unavailable as error:
-        log.debug("the broker's store is not looked at", error=in_words(error))
+        log.debug("the broker's store cannot be checked", error=in_words(error))
         return
     for each in ended:
         if each.client_id:

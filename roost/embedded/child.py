@@ -1,9 +1,9 @@
-"""A server as our child: it ends with us, and is started again when it ends without us.
+"""A server as a child process: it ends with Roost, and is restarted when it ends by itself.
 
-Linux tells a child of its parent's end (`PR_SET_PDEATHSIG`, prctl(2)). The signal fires when the
-*thread* that forked ends, so children are started on the main thread, not in a worker. All else
-that a start waits for (files, other programs) is waited for in a worker: a service that goes on
-while its database starts again shall not stand still.
+Linux tells a child when its parent ends (`PR_SET_PDEATHSIG`, prctl(2)). The signal is sent when the
+*thread* that forked ends, so children are started on the main thread, not in a worker. Everything
+else that a start waits for (files, other programs) runs in a worker, because the service must
+continue while its database is restarted.
 """
 
 import ctypes
@@ -34,7 +34,7 @@ STOP_TIMEOUT_S = 5.0
 KILL_TIMEOUT_S = 2.0
 POLL_S = 0.1
 READY_POLL_S = 0.01
-# A server that lived so long before it ended is started again at once.
+# A server that ran for this long before it ended is restarted at once.
 STEADY_S = 10.0
 RESTARTS_MAX = 10
 RESTART_PAUSE_FIRST_S, RESTART_PAUSE_MAX_S = 0.4, 5.0
@@ -45,31 +45,32 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class ChildFailed(RoostError):
-    """A server of ours does not start, or ends again and again."""
+    """A server does not start, or ends again and again."""
 
 
 class Server(Protocol):
-    """What `Keeper` runs."""
+    """A server that `Keeper` runs."""
 
     @property
     def name(self) -> str: ...
 
     async def start(self) -> Process:
-        """Start it and wait until it serves. When this raises, or is cancelled, none is left."""
+        """Start it and wait until it serves. If this raises, or is cancelled, no process is
+        left."""
         ...
 
     async def stop(self, process: Process, *, hung: bool = False) -> None:
-        """End it and everything that it started. One that hangs is not asked politely."""
+        """End it and everything that it started. One that hangs is killed."""
         ...
 
 
 async def spawn(command: Sequence[str | Path], log_file: Path) -> Process:
-    """Start a process that ends with us; what it prints goes to `log_file`, kept from one start
-    to the next up to 10 MB. When this is cancelled, none was started."""
+    """Start a process that ends with Roost. Its output goes to `log_file`, which is kept between
+    starts, up to 10 MB. If this is cancelled, no process was started."""
     prefix = await ends_with_parent.get()
     with await trio.to_thread.run_sync(open_log, log_file) as out:
-        # Python code between fork and exec forbids vfork, and a fork copies all our page tables:
-        # 20 ms and more during which nothing else runs. So it takes 0.4 ms, and 3 at worst.
+        # Python code between fork and exec would prevent vfork, and a fork copies all page tables,
+        # which blocks everything for 20 ms or more. This takes 0.4 ms, 3 at worst.
         between = None if prefix else _end_with_parent
         return subprocess.Popen(  # noqa: ASYNC220 (on this thread: see above)
             [*prefix, *map(str, command)],
@@ -77,7 +78,7 @@ async def spawn(command: Sequence[str | Path], log_file: Path) -> Process:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            start_new_session=True,  # a Ctrl-C is for us; we stop our children in order
+            start_new_session=True,  # Ctrl-C is for Roost, which stops its children in order
             preexec_fn=between,
         )
 
@@ -94,8 +95,8 @@ def _ask_setpriv() -> tuple[str, ...]:
     return prefix if tried.returncode == 0 else ()
 
 
-# What to put before a command, so that it gets SIGINT when we end; empty where the system has no
-# such program.
+# A prefix for a command, so that it gets SIGINT when Roost ends; empty if the system has no such
+# program.
 ends_with_parent = MadeOnce(_ask_setpriv)
 
 
@@ -105,12 +106,12 @@ def _end_with_parent() -> None:
 
 
 async def wait_end(process: Process) -> int:
-    """Wait for a child to end; answers with its exit status."""
+    """Wait for a child to end; return its exit status."""
     if hasattr(os, "pidfd_open"):
         try:
             handle = os.pidfd_open(process.pid)
         except ProcessLookupError:
-            pass  # it has ended, and was not reaped: the next look does that
+            pass  # it has ended, and was not reaped: the next check does that
         else:
             try:
                 while process.poll() is None:
@@ -127,7 +128,7 @@ async def wait_end(process: Process) -> int:
 async def stop(
     process: Process, number: int = signal.SIGINT, within_s: float = STOP_TIMEOUT_S
 ) -> None:
-    """A signal, and SIGKILL to its whole process group after that time."""
+    """Send a signal, and after that time SIGKILL to its whole process group."""
     if process.poll() is None:
         process.send_signal(number)
         with trio.move_on_after(within_s):
@@ -138,20 +139,20 @@ async def stop(
 
 
 async def kill(process: Process) -> None:
-    """SIGKILL to it and all that it started (except what began a session of its own), and a wait
-    for the end of all of them: on a busy machine a child's child ends after its parent."""
-    if process.poll() is None:  # afterwards its number may be anybody's
+    """Send SIGKILL to it and everything that it started (except what began its own session), and
+    wait for their end: on a busy machine a child's child ends after its parent."""
+    if process.poll() is None:  # later its number may belong to another process
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    # A process that the kernel holds (a disk that hangs) does not end even so.
+    # A process that the kernel holds (on a disk that hangs) does not end even then.
     with trio.move_on_after(KILL_TIMEOUT_S, shield=True):
         await wait_end(process)
         while await trio.to_thread.run_sync(_group_lives, process.pid):  # noqa: ASYNC110
-            await trio.sleep(READY_POLL_S)  # they are not our children: nobody tells
+            await trio.sleep(READY_POLL_S)  # they are not our children, so their end must be polled
 
 
 def _group_lives(number: int) -> bool:
-    """Whether a process of that group has not ended. One that nobody has reaped yet has."""
+    """Whether a process of that group is running. One that is not reaped yet has ended."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             state, _, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
@@ -168,8 +169,8 @@ async def ready(
     end: Callable[[Process], Awaitable[None]],
     within_s: float,
 ) -> bool:
-    """Whether it serves. One that does not in time, or ended, or whose start is cancelled or
-    fails, is ended with `end`, so that none is left."""
+    """Whether it serves. If it does not in time, has ended, or its start is cancelled or fails, it
+    is ended with `end`, so that no process is left."""
     serves = False
     try:
         with trio.move_on_after(within_s):
@@ -186,15 +187,15 @@ async def ready(
 
 
 class Keeper:
-    """Runs a server: starts it again whenever it ends, and when somebody asks for that. Usage:
+    """Runs a server: restarts it whenever it ends, and on request. Usage:
 
     keeper = Keeper(server, rng)
     await nursery.start(keeper.run)      # started when the server serves
     keeper.restart("why", hung=True)
 
     Args:
-        wait_room: waits until the disk has room; a server that ends for want of it is no reason to
-            give up.
+        wait_room: waits until the disk has room; a server that ends because the disk is full is no
+            reason to give up.
 
     Attributes:
         serves: it was started, and has not ended yet.
@@ -214,17 +215,17 @@ class Keeper:
         self._hung = False
 
     def restart(self, why: str, *, hung: bool) -> None:
-        """End the server and start it again. With `hung` it is not waited for."""
+        """End the server and start it again. With `hung` it is killed."""
         log.error("server is restarted", server=self._server.name, why=why)
         self._hung = hung
         self._asked.set()
 
     def hangs(self) -> None:
-        """It does not answer: when it is ended, it is not waited for."""
+        """It does not answer: when it is ended, it is killed."""
         self._hung = True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled; then stop it.
+        """Run until cancelled; then stop it.
 
         Raises:
             RoostError: the first start failed.
@@ -246,7 +247,7 @@ class Keeper:
             self.serves = True
 
     async def _start_again(self, failures: int) -> tuple[Process, int]:
-        """The new process, and how often in a row it ended or did not start by now."""
+        """The new process, and how often in a row it has ended or not started by now."""
         name = self._server.name
         while True:
             since_s = trio.current_time()
@@ -265,7 +266,8 @@ class Keeper:
                 log.error("server does not start", server=name, error=in_words(error))
 
     async def _end_of(self, process: Process) -> bool:
-        """Wait until it ended, or is to be; nothing of it is left then. Whether that was asked."""
+        """Wait until it ended, or must end; then no process is left. Returns whether that was
+        requested."""
         self._asked, self._hung = trio.Event(), False
         try:
             async with trio.open_nursery() as nursery:

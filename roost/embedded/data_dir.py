@@ -1,4 +1,5 @@
-"""The data directory: one process at a time, secrets made at the first start, all of it private."""
+"""The data directory: for one process at a time, with secrets generated at the first start,
+private."""
 
 import fcntl
 import os
@@ -15,7 +16,7 @@ from protocol.errors import SettingsError, in_words
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """What only we know. Kept in `secrets.json` with mode 0600."""
+    """Secrets of this installation. Stored in `secrets.json` with mode 0600."""
 
     jwt: str
     mqtt: str
@@ -27,11 +28,11 @@ class Secrets(msgspec.Struct, frozen=True):
 
 @contextmanager
 def locked(path: Path, name: str = "roost", what: str = "another Roost") -> Iterator[Path]:
-    """The directory, made where it is missing, for us alone (of all who use this name) while the
-    block runs.
+    """The directory, created if it is missing, for this process alone (among all that use this
+    name) while the block runs.
 
     Raises:
-        SettingsError: it cannot be made, or another process has it.
+        SettingsError: it cannot be created, or another process uses it.
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,10 +52,10 @@ def locked(path: Path, name: str = "roost", what: str = "another Roost") -> Iter
 
 
 def read_secrets(path: Path) -> Secrets:
-    """The secrets of a data directory, made anew where there are none.
+    """The secrets of a data directory, generated if there are none.
 
     Raises:
-        SettingsError: the file is there and cannot be understood; it is never replaced.
+        SettingsError: the file exists and cannot be decoded; it is never replaced.
     """
     file = path / "secrets.json"
     if not file.exists():
@@ -79,7 +80,8 @@ def read_secrets(path: Path) -> Secrets:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Write a file that only we can read, whole or not at all. Raises `SettingsError`."""
+    """Write a file that only this user can read, completely or not at all. Raises
+    `SettingsError`."""
     draft = file.with_suffix(".new")
     try:
         draft.unlink(missing_ok=True)

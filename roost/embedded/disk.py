@@ -1,4 +1,4 @@
-"""Whether the disk under the data directory has room: nothing that is to be kept works without."""
+"""Whether the disk of the data directory has room: without it nothing can be stored."""
 
 import os
 from collections.abc import Callable
@@ -11,19 +11,20 @@ from protocol.errors import SettingsError
 
 log = structlog.get_logger("roost.disk")
 
-# PostgreSQL takes its log in files of 16 MB, and recovers into a second one; the broker needs a
+# PostgreSQL allocates its log in files of 16 MB, and recovers into a second one; the broker needs a
 # few MB.
 ROOM_BYTES = 32 << 20
 # A new database has 41 MB.
 NEW_BYTES = 64 << 20
-# Below this, and what the broker may still write, nothing new is taken; above it and that, again.
+# Below this plus what the broker may still write, nothing new is taken; with that much more it is
+# again.
 TAKING_BYTES = 2 * ROOM_BYTES
 AGAIN_BYTES = 8 << 20
 LOOK_EVERY_S = 1.0
 
 
 def free_bytes(path: Path) -> int:
-    """What an ordinary user may still write there; 0 where no file can be made any more."""
+    """The bytes that an ordinary user may still write; 0 if no file can be created any more."""
     found = os.statvfs(path)
     if found.f_files and not found.f_favail:
         return 0
@@ -31,7 +32,7 @@ def free_bytes(path: Path) -> int:
 
 
 def used_bytes(folder: Path) -> int:
-    """What the files in a folder take; they may go while they are looked at."""
+    """The size of the files in a folder; files may be deleted meanwhile."""
     total = 0
     for base, _, names in os.walk(folder):
         for name in names:
@@ -43,7 +44,7 @@ def used_bytes(folder: Path) -> int:
 
 
 def check_room(path: Path) -> None:
-    """Raises `SettingsError` where servers would not start for want of room."""
+    """Raises `SettingsError` if the servers would not start because the disk is full."""
     needed = ROOM_BYTES if (path / "postgres").exists() else NEW_BYTES + ROOM_BYTES
     free = free_bytes(path)
     if free < needed:
@@ -55,14 +56,14 @@ def check_room(path: Path) -> None:
 class Disk:
     """The disk of a data directory (`actors.ports.machine.Machine`).
 
-    While there is less room than the broker may still take, and what PostgreSQL needs to go on,
-    nothing new is taken: the broker goes on until its own bound, and the disk is never full.
+    While there is less room than the broker may still take, plus what PostgreSQL needs, nothing new
+    is taken. So the broker can write up to its own limit, and the disk is never full.
 
     Args:
-        reserve: bytes that others may still write, whatever we do.
+        reserve: bytes that other programs may still write.
 
     Attributes:
-        trouble: "", or what is wrong with it, in words for an operator.
+        trouble: what is wrong, for an operator; "" if nothing is.
         takes: whether there is room for anything new.
     """
 
@@ -80,8 +81,8 @@ class Disk:
         self._reserve = reserve
 
     async def look(self) -> bool:
-        """Whether it has room for our servers; what has changed is logged."""
-        # In a thread: a disk that hangs does not even answer that.
+        """Whether it has room for the servers; changes are logged."""
+        # In a thread: a disk that hangs does not answer at all.
         free, reserve = await trio.to_thread.run_sync(self._measure)
         wanted = reserve + TAKING_BYTES
         is_full, takes = free < ROOM_BYTES, self._takes(free, wanted)
@@ -111,7 +112,8 @@ class Disk:
         return self._free(self._path), self._reserve()
 
     def _takes(self, free: int, wanted: int) -> bool:
-        """Once it has stopped it begins again with some more room, so as not to stop at once."""
+        """After it stopped, it starts again with some more room, so that it does not stop at
+        once."""
         return free >= (wanted if self.takes else wanted + AGAIN_BYTES)
 
     async def watch(self) -> None:
@@ -125,7 +127,7 @@ class Disk:
         return {"disk": self.trouble or "ok"}
 
     async def wait_room(self) -> None:
-        while not await self.look():  # noqa: ASYNC110 (no disk tells of room)
+        while not await self.look():  # a disk does not report free space
             await trio.sleep(LOOK_EVERY_S)
 
 

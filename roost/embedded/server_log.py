@@ -1,7 +1,7 @@
-"""What a server of ours prints: kept up to a bound, also while it runs, and for us alone.
+"""The output of an embedded server: private, and bounded also while the server runs.
 
-Strangers decide how much that is: nats-server writes a line for each login that fails, with all of
-the name.
+Strangers decide how long it is: nats-server writes a line for each failed login, with the whole
+name.
 """
 
 import os
@@ -13,21 +13,21 @@ from typing import IO
 import trio
 
 BYTES_MAX = 10 << 20
-# Of what is cut away, its end: the newest lines.
+# The end of what is cut: the newest lines.
 KEPT_BYTES = 1 << 20
 LOOK_EVERY_S = 5.0
 
 
 def open_log(file: Path) -> IO[bytes]:
-    """To append to, so that it can be cut under the hands of whoever writes to it."""
+    """Open for appending, so that it can be cut while the server writes to it."""
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.fchmod(handle, 0o600)  # one of an earlier version
+    os.fchmod(handle, 0o600)  # it may be from an earlier version
     cut(file)
     return os.fdopen(handle, "ab")
 
 
 def cut(file: Path) -> bool:
-    """Where it is too long: begin it anew, and keep its end beside it (`.old`)."""
+    """If it is too long, empty it, and keep its end in a second file (`.old`)."""
     if file.stat().st_size <= BYTES_MAX:
         return False
     with file.open("rb") as log:
@@ -43,7 +43,7 @@ def cut(file: Path) -> bool:
 
 
 async def keep_short(files: Sequence[Path]) -> None:
-    """For ever. What fails is its supervisor's, which starts it again."""
+    """For ever. The supervisor restarts it after a failure."""
     while True:
         for file in files:
             if await trio.to_thread.run_sync(file.exists):

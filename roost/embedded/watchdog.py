@@ -1,18 +1,19 @@
-"""Servers of ours that live and do not serve: found, and restarted with the reason in the log.
+"""Finds embedded servers that run but do not serve, and restarts them, with the reason in the log.
 
-A server that ends is started again by its `Keeper`. One that hangs, or whose files failed on a full
+A server that ends is restarted by its `Keeper`. One that hangs, or whose files failed on a full
 disk, does not end: nats-server keeps a stream failed until its restart, and nobody can log in.
 
-What is looked at, and what it means:
+What is checked, and what it means:
 
-- the broker answers no request of the system account, or a new connection to PostgreSQL and an old
-  one get no answer: it hangs. An answer that is an error is an answer (recovery, too many
+- the broker answers no request of the system account, or PostgreSQL answers neither on a new
+  connection nor on an old one: it hangs. An error is an answer, too (recovery, too many
   connections);
-- the broker itself says that it cannot write a stream: it never heals by itself;
-- no canary passes, nothing else arrives, and everything but the broker is well: it is the broker.
+- the broker itself reports that it cannot write a stream: that never recovers by itself;
+- no canary passes, nothing else arrives, and everything except the broker is well: the broker is
+  the cause.
 
-`Judge` is pure. The times that count are those during which the watchdog itself ran: after a pause
-of its own (the machine slept) everything begins anew.
+`Judge` is pure. Only times during which the watchdog itself ran count: after a pause of its own
+(the machine slept) everything starts again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,14 +31,14 @@ from roost.embedded.disk import Disk
 log = structlog.get_logger("roost.watchdog")
 
 PATIENCE_S = 30.0
-LOOKS = 6  # in that time
+LOOKS = 6  # per patience
 ANSWER_WITHIN_S = 5.0
-# A look, what it gave up, and the rest before it take 14 s at most, and 5 s with little patience.
+# A look, its time-outs, and the rest before it take 14 s at most, and 5 s with little patience.
 GAP_S = 20.0
 GAP_MIN_S = 6.0
-# A stream that could not be written never heals by itself: two looks are enough.
+# A stream that could not be written never recovers by itself: two looks are enough.
 FAILED_PATIENCE = 1 / LOOKS
-# While old connections of the database are served, there is time.
+# While old connections of the database are served, a restart can wait.
 NEW_CONNECTION_PATIENCE = 4
 # Between two restarts of one server; it grows while they do not help.
 PAUSE_FIRST_S = 60.0
@@ -45,15 +46,15 @@ PAUSE_MAX_S = 3600.0
 WELL_AFTER_S = 900.0
 
 Which = Literal["broker", "database"]
-CANNOT_WRITE = "write error"  # what nats-server says of a stream that failed
+CANNOT_WRITE = "write error"  # what nats-server reports about a failed stream
 
 
 class CanaryStatus(Protocol):
-    """Probe messages that go all the way."""
+    """Canaries: probe messages that take the whole path."""
 
     @property
     def failing_since_s(self) -> float | None:
-        """Since when (Trio's time) none passes; None while one does."""
+        """Since when (Trio's time) none has passed; None while one does."""
         ...
 
 
@@ -62,13 +63,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at_s: when, by Trio's clock.
-        has_room: the disk has.
-        broker: None when it does not answer; "" when it says that it is well; else what is wrong.
+        has_room: whether the disk has room.
+        broker: None if it does not answer; "" if it is well; otherwise its error.
         old_answers: an open connection to the database was answered.
         new_answers: a new one was.
-        failing_since_s: since when no canary passes; None where one does, or there are none.
-        arrives: messages arrived since the look before, or wait for the database.
-        up: the servers that are started, and not just being restarted.
+        failing_since_s: since when no canary passes; None if one does, or there are none.
+        arrives: messages arrived since the last look, or wait for the database.
+        up: the servers that are started, and not being restarted.
     """
 
     at_s: float
@@ -82,7 +83,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Restart this server, because of that; where it hangs it is not waited for."""
+    """Restart this server, for this reason; if it hangs it is killed."""
 
     which: Which
     why: str
@@ -90,14 +91,14 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Judge:
-    """What a row of looks means. Usage: `for verdict in judge.judge(seen): ...`"""
+    """Judges a series of looks. Usage: `for verdict in judge.judge(seen): ...`"""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._gap_s = max(GAP_MIN_S, GAP_S * patience_s / PATIENCE_S)
-        self._since_s: dict[str, float] = {}  # since when a trouble is seen
+        self._since_s: dict[str, float] = {}  # since when a problem is seen
         self._last_s: float | None = None
-        self._others_well_s = 0.0  # since when nothing but the broker can be the cause
+        self._others_well_s = 0.0  # since when only the broker can be the cause
         self._restarted_s: dict[Which, float] = {}
         self._pause_s: dict[Which, float] = {}
 
@@ -150,7 +151,8 @@ class Judge:
         return seen.at_s - self._since_s.setdefault(trouble, self._last_s)
 
     def _may_restart(self, verdict: Verdict, seen: Seen) -> bool:
-        """On a full disk nothing starts; and what did not help is not done all the time."""
+        """On a full disk no server starts; and a restart that did not help is not repeated at
+        once."""
         which = verdict.which
         before_s = self._restarted_s.get(which)
         if not seen.has_room:
@@ -171,15 +173,15 @@ class Judge:
 
 
 class Probes(msgspec.Struct, frozen=True, kw_only=True):
-    """How the watchdog looks.
+    """What the watchdog checks.
 
     Attributes:
-        broker: what the broker says of itself, "" for well; raises `Unavailable`.
-        old: asks over an open connection to the database; raises `Unavailable`.
-        new: asks over a new one, and may take so many seconds; raises `Unavailable`.
-        canaries: None where there are none.
-        arrivals: how many messages have arrived, ever.
-        is_stuck: something that arrived waits for the database.
+        broker: the broker's report about itself, "" for well; raises `Unavailable`.
+        old: queries over an open connection to the database; raises `Unavailable`.
+        new: queries over a new one, within so many seconds; raises `Unavailable`.
+        canaries: None if there are none.
+        arrivals: how many messages have arrived in all.
+        is_stuck: whether an arrived message waits for the database.
     """
 
     broker: Callable[[], Awaitable[str]]

@@ -17,34 +17,34 @@ from roost.options import DATA_DIR, HERE
 
 def simulate_command(
     *,
-    devices: Annotated[int, Parameter(help="How many devices.")] = 10,
-    rate: Annotated[float, Parameter(help="Readings a second, all devices together.")] = 10.0,
+    devices: Annotated[int, Parameter(help="Number of devices.")] = 10,
+    rate: Annotated[float, Parameter(help="Readings a second of all devices together.")] = 10.0,
     seconds: Annotated[
-        float | None, Parameter(help="For how long; without it, until Ctrl-C.")
+        float | None, Parameter(help="Duration in seconds. Default: until Ctrl-C.")
     ] = None,
     url: Annotated[
         str,
-        Parameter(help="Where the running Roost serves people.", env_var="ROOST_HTTP"),
+        Parameter(help="URL of the running Roost.", env_var="ROOST_HTTP"),
     ] = HERE,
     mqtt_public_url: Annotated[
         str | None,
         Parameter(
-            help="Where devices connect; without it, where the server says."
-            " A user name in it is every device's."
+            help="MQTT address. Default: the one that the server shows."
+            " A user name in it is used for every device."
         ),
     ] = None,
     email: Annotated[
-        str | None, Parameter(help="Whose devices; without it, a new account's.")
+        str | None, Parameter(help="Account of the devices. Default: a new account.")
     ] = None,
     password: Annotated[
-        str | None, Parameter(help="With --email; asked for on a terminal.")
+        str | None, Parameter(help="Password of that account. Default: asked for on a terminal.")
     ] = None,
-    prefix: Annotated[str, Parameter(help="What their codes begin with.")] = "virtual",
+    prefix: Annotated[str, Parameter(help="Prefix of device codes.")] = "virtual",
     data_dir: Annotated[
-        Path, Parameter(help="Where it remembers the devices, in fleet.json.")
+        Path, Parameter(help="Directory of fleet.json, which stores the devices.")
     ] = DATA_DIR,
 ) -> None:
-    """Run a virtual fleet over real MQTT, against a Roost that runs, and compare what is stored."""
+    """Run a virtual fleet over real MQTT against a running Roost, and check what it stores."""
     logs.configure("warning", "auto")
     if email is not None and password is None:
         if not sys.stdin.isatty():
