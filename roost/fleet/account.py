@@ -1,4 +1,4 @@
-"""The owner of a virtual fleet, over REST: signs in, registers devices, counts what is stored."""
+"""The owner of a virtual fleet, over REST: signs in, registers devices, counts stored readings."""
 
 import csv
 import io
@@ -16,18 +16,18 @@ from protocol.times import SECOND_US, format_us
 from roost.fleet.device import Access
 
 AT_ONCE = 8
-IMPORT_MAX = 500  # devices in one file
+IMPORT_MAX = 500  # devices per file
 PAGE = 1_000
-PATIENCE = 20  # times that a busy server is asked again
+PATIENCE = 20  # retries when the server is busy
 PAUSE_MAX_S = 60.0
 ANSWER_WITHIN_S = 60.0
-STATS_SPAN_US = 4 * 3600 * SECOND_US  # the longest that is counted by minutes
+STATS_SPAN_US = 4 * 3600 * SECOND_US  # the longest span that is counted by minutes
 
-Progress = Callable[[int, int], None]  # so many of so many
+Progress = Callable[[int, int], None]  # (done, total)
 
 
 class Refused(RoostError):
-    """The server understood, and said no."""
+    """The server refused a valid request."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -39,8 +39,8 @@ class _Token(msgspec.Struct):
 
 
 class Account:
-    """One signed-in user. All methods raise `Unavailable` when the server does not answer, and
-    `Refused` when it says no."""
+    """One signed-in user. All methods raise `Unavailable` if the server does not answer, and
+    `Refused` if it refuses."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
@@ -61,7 +61,7 @@ class Account:
         await self._ask("POST", "/users", json={"email": email, "password": password})
 
     async def devices(self, prefix: str) -> dict[str, str]:
-        """The ids of the devices whose codes begin so, by code."""
+        """The ids of devices whose codes have this prefix, by code."""
         found = await self._all("/devices", q=prefix)
         return {
             each["device_code"]: each["id"]
@@ -76,8 +76,8 @@ class Account:
     async def add_devices(
         self, wishes: Sequence[tuple[str, str]]
     ) -> tuple[dict[str, str], dict[str, Access]]:
-        """Register up to `IMPORT_MAX` devices (code, name), all or none: their ids, and how they
-        log in, by code. That they leave together is no alarm."""
+        """Register up to `IMPORT_MAX` devices (code, name), all or none. Returns their ids and
+        logins, by code. They have no offline alarm, because they disconnect together."""
         file = io.StringIO()
         csv.writer(file).writerows(
             [
@@ -98,13 +98,13 @@ class Account:
         )
 
     async def renew(self, device_id: str) -> tuple[Access, str]:
-        """New credentials of a device, and where it connects (a URL, or "")."""
+        """New credentials of a device, and the address to connect to (a URL, or "")."""
         answer = await self._ask("POST", f"/devices/{device_id}/credentials")
         made = answer.json()["mqtt"]
         return _access(made), made["url"] or ""
 
     async def feeds(self, key: str) -> set[str]:
-        """The ids of the devices that have a feed of this key."""
+        """The ids of devices that have a feed with this key."""
         found = await self._all("/feeds", q=key)
         return {each["device_id"] for each in found if each["key"] == key and each["device_id"]}
 
@@ -112,7 +112,7 @@ class Account:
         await self._ask("POST", "/feeds", json=feed)
 
     async def stored(self, since_us: int, until_us: int) -> int:
-        """The user's readings from the minute of `since_us` on, as far as they are counted."""
+        """How many readings of the user are stored since the minute of `since_us`."""
         many = 0
         start_us = since_us - since_us % (60 * SECOND_US)
         while start_us < until_us:
@@ -124,14 +124,14 @@ class Account:
         return many
 
     async def trouble(self) -> str:
-        """Why the server may be behind, in its own words; "" where it says that it is well."""
+        """Why the server may be behind, as it reports itself; "" if it is well."""
         try:
             answer = await self._http.get("/readyz")
             said = msgspec.json.decode(answer.content, type=Readiness)
         except (httpx.HTTPError, httpx.InvalidURL):
             return f"{_where(self._http)} does not answer"
         except msgspec.MsgspecError:
-            return ""  # something else stands before it, and shows no such page
+            return ""  # a proxy answers, which has no such page
         if said.status == "ready":
             return ""
         wrong = [f"{name}: {what}" for name, what in said.checks.items() if what != "ok"]
@@ -156,7 +156,7 @@ class Account:
                 answer = await self._http.request(method, f"/api/v1{path}", **more)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise Unavailable(f"no Roost answers at {where}: {in_words(error)}") from None
-            if answer.status_code == 401 and self._login is not None:  # it lasts eight days
+            if answer.status_code == 401 and self._login is not None:  # the login lasts eight days
                 await self.sign_in(**self._login)
                 continue
             if answer.status_code not in (429, 503):
@@ -174,7 +174,7 @@ class Account:
 
 
 async def side_by_side(work: Sequence[Callable[[], Awaitable[None]]], progress: Progress) -> None:
-    """Do all of it, some at once."""
+    """Do all of it, several at once."""
     limit = trio.CapacityLimiter(AT_ONCE)
     done = 0
 
@@ -203,7 +203,7 @@ def _access(made: dict[str, str]) -> Access:
 
 
 def _pause_s(answer: httpx.Response) -> float:
-    """What the server asks for, a minute at most; a second where it says nothing of use."""
+    """The pause that the server asks for, a minute at most; a second if it gives none."""
     asked = answer.headers.get("Retry-After", "")
     return min(float(asked), PAUSE_MAX_S) if asked.isascii() and asked.isdigit() else 1.0
 

@@ -1,4 +1,4 @@
-"""Whether what a fleet's broker acknowledged is stored, each reading once."""
+"""Checks that every acknowledged reading is stored, once."""
 
 import trio
 
@@ -9,8 +9,8 @@ from roost.fleet.account import Account
 from roost.fleet.screen import Screen
 from roost.fleet.tally import Tally
 
-# For one more reading to be stored: by a server that says it is well, by one that says it is not,
-# and altogether while they do come.
+# How long to wait for one more reading: if the server reports that it is well, if it reports a
+# problem, and in all while readings still arrive.
 PATIENCE_S = 30.0
 UNWELL_PATIENCE_S = 300.0
 LATE_MAX_S = 1_800.0
@@ -30,7 +30,7 @@ class Comparison:
         self._before = 0
 
     async def begin(self) -> None:
-        """Count what was stored in this minute already, until earlier readings are all counted."""
+        """Count what was stored in this minute before, until earlier readings are all counted."""
         self._before = await self._stored()
         for _ in range(LOOKS_MAX):
             await trio.sleep(SETTLES_S)
@@ -40,10 +40,10 @@ class Comparison:
             self._before = again
 
     async def finish(self, tally: Tally, screen: Screen) -> None:
-        """Wait until all is counted that was acknowledged, and look again for doubles.
+        """Wait until everything acknowledged is counted, and check again for duplicates.
 
         Raises:
-            RoostError: it is not, or more is stored than was sent.
+            RoostError: readings are missing, or more are stored than were sent.
         """
         stored, trouble = await self._wait_stored(tally, screen)
         left = tally.acknowledged - stored
@@ -66,8 +66,8 @@ class Comparison:
         )
 
     async def _wait_stored(self, tally: Tally, screen: Screen) -> tuple[int, str]:
-        """How many are stored when all are, or when waiting is no more use; and in the second case
-        why they may still come."""
+        """How many are stored when all are, or when waiting is of no use; in the second case also
+        why the rest may still arrive."""
         stored, trouble = 0, ""
         began_s = grew_s = well_s = trio.current_time()
         while True:
@@ -91,7 +91,8 @@ class Comparison:
             await trio.sleep(1)
 
     async def _stored_or(self, before: int) -> int:
-        """What is stored of ours; the same as before while the server does not answer."""
+        """How many of our readings are stored; the number from before if the server does not
+        answer."""
         try:
             return await self._stored() - self._before
         except Unavailable:

@@ -1,9 +1,9 @@
-"""One virtual device: connects as a real one does, reports, carries out commands, comes back.
+"""One virtual device: connects like a real one, reports, executes commands, reconnects.
 
 device = VirtualDevice(broker, access, talk, period_s=2.0, …)
 nursery.start_soon(device.live, connect)
 ...
-device.stop()      # what is on its way is acknowledged, then it says that it goes
+device.stop()      # waits for acknowledgements, then reports `offline`
 """
 
 import math
@@ -35,7 +35,7 @@ Talk = Callable[[], Iterable[tuple[str, Any]]]
 
 
 class Access(msgspec.Struct, frozen=True):
-    """How a device logs in, and what its topics begin with."""
+    """The login of a device, and the prefix of its topics."""
 
     client_id: str
     username: str
@@ -47,13 +47,13 @@ class VirtualDevice:
     """See the module.
 
     Attributes:
-        was_connected: the broker has let it in, once at least.
+        was_connected: whether the broker has ever accepted it.
 
     Args:
-        talk: what it publishes each time: ends of topics, and what is said there.
-        period_s: from one time to the next.
-        session: grows at every start (its status says so, and its will).
-        entering: how many may be on their way to a connection at once, of all who share it.
+        talk: returns what it publishes each time: ends of topics, and payloads.
+        period_s: between two reports.
+        session: grows at every start; it is part of its status and its will.
+        entering: limits how many of all devices connect at the same time.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class VirtualDevice:
         self._session = session
         self._entering = entering
         self._stopping = trio.Event()
-        self._ended = trio.Event()  # of this connection: it broke, or we stop
+        self._ended = trio.Event()  # this connection ended, or the device stops
         self._entry = trio.CancelScope()
-        # Readings of a connection that broke: those in the window, and one that waited for it.
+        # Readings of a broken connection: those in the window, and one that waited for it.
         self._unanswered: list[tuple[str, bytes]] = []
         self._waiting: dict[str, None] = {}  # commands, in turn
         self._done: deque[str] = deque(maxlen=COMMANDS_MAX)
@@ -91,7 +91,7 @@ class VirtualDevice:
         self._entry.cancel()
 
     async def live(self, connect: Connect) -> None:
-        """Until `stop`: connect, report, and connect again after ever longer pauses."""
+        """Until `stop`: connect, report, and reconnect after growing pauses."""
         failures = 0
         while not self._stopping.is_set():
             self._ended, self._entry = trio.Event(), trio.CancelScope()
@@ -106,7 +106,7 @@ class VirtualDevice:
                 await self._stopping.wait()
 
     async def _connected(self, connect: Connect) -> None:
-        """One connection, from its beginning to its end. Raises `Unavailable` without one."""
+        """One connection from start to end. Raises `Unavailable` if there is none."""
         access, topic = self._access, f"{self._access.topic_prefix}/status"
         will = (topic, self._status("offline"))
         async with AsyncExitStack() as stack:
@@ -147,8 +147,8 @@ class VirtualDevice:
         self._ended.set()
 
     async def _report(self, line: DeviceClient, nursery: trio.Nursery) -> None:
-        """Say what there is to say at its times, until the connection ends; several may wait for
-        their acknowledgement at once."""
+        """Publish at its times until the connection ends; several readings may wait for their
+        acknowledgement at once."""
         slots = trio.Semaphore(UNANSWERED_MAX)
         again, self._unanswered = self._unanswered, []
         for topic, payload in again:
@@ -167,8 +167,8 @@ class VirtualDevice:
             due_s = self._next(due_s)
 
     def _next(self, due_s: float) -> float:
-        """Late by more than a second (ten readings are unanswered, or the machine is busy): times
-        that are over are skipped and counted, not made up."""
+        """If it is late by more than a second (ten readings are unacknowledged, or the machine is
+        busy), missed times are skipped and counted."""
         due_s += self._period_s
         late_s = trio.current_time() - due_s
         if late_s < BEHIND_MAX_S:
@@ -180,7 +180,7 @@ class VirtualDevice:
     async def _publish(
         self, line: DeviceClient, topic: str, payload: bytes, slots: trio.Semaphore
     ) -> None:
-        """A reading without acknowledgement is sent again on the next connection, as it was."""
+        """A reading without acknowledgement is sent again on the next connection, unchanged."""
         is_reading = topic.startswith("feeds")
         since_s = trio.current_time()
         try:
@@ -196,19 +196,19 @@ class VirtualDevice:
             slots.release()
 
     def _heard(self, payload: bytes) -> None:
-        """A command comes again until it is answered; one that waits its turn is there once."""
+        """A command arrives again until it is answered; a waiting one is queued once."""
         try:
             command_id = str(codec.decode(payload)["id"])
         except (BadPayload, KeyError, TypeError) as error:
-            log.warning("virtual device got no command", error=in_words(error))
+            log.warning("virtual device cannot read a command", error=in_words(error))
             return
         if command_id not in self._waiting and len(self._waiting) < COMMANDS_MAX:
             self._waiting[command_id] = None
             self._wake.set()
 
     async def _obey(self, line: DeviceClient) -> None:
-        """Each command takes a second, once, and succeeds. What a lost connection interrupts goes
-        on with the next."""
+        """Each command takes a second, is executed once, and succeeds. If the connection is lost
+        meanwhile, it continues on the next one."""
         while True:
             if not self._waiting:
                 self._wake = trio.Event()
@@ -228,7 +228,7 @@ class VirtualDevice:
             del self._waiting[command_id]
 
     def _trouble(self, error: Unavailable) -> None:
-        """This connection is of no use any more."""
+        """This connection cannot be used any more."""
         log.info("virtual device waits", device=self._access.client_id, error=in_words(error))
         self._tally.trouble = in_words(error)
         self._ended.set()

@@ -1,4 +1,4 @@
-"""Before a virtual fleet goes out: an account that owns it, its devices, their feeds."""
+"""Prepares a virtual fleet: an account that owns it, its devices, their feeds."""
 
 from functools import partial
 
@@ -14,10 +14,10 @@ from roost.fleet.weather import FEED
 async def sign_in(
     account: Account, memory: Memory, ids: Ids, url: str, email: str | None, password: str | None
 ) -> Owner:
-    """The owner of the fleet: who is given, who was made last time, or one who is made now.
+    """The owner of the fleet: the given account, the one of the last run, or a new one.
 
     Raises:
-        SettingsError: the server does not let them in.
+        SettingsError: the server refuses the login.
     """
     if email is not None:
         try:
@@ -33,7 +33,7 @@ async def sign_in(
         except Refused as error:
             if error.status != 401:
                 raise
-            memory.forget(owner)  # the server has been set up anew
+            memory.forget(owner)  # the server was installed again
     return await _sign_up(account, memory, ids, url)
 
 
@@ -44,7 +44,7 @@ async def _sign_up(account: Account, memory: Memory, ids: Ids, url: str) -> Owne
     except Refused as error:
         if error.status != 403:
             raise
-        raise SettingsError(f"{in_words(error)}: say whose fleet it is, with --email") from None
+        raise SettingsError(f"{in_words(error)}: name the account with --email") from None
     memory.add(owner)
     memory.save()
     await account.sign_in(owner.email, owner.password or "")
@@ -54,11 +54,11 @@ async def _sign_up(account: Account, memory: Memory, ids: Ids, url: str) -> Owne
 async def enroll(
     account: Account, memory: Memory, owner: Owner, codes: list[str], prefix: str, screen: Screen
 ) -> tuple[int, str]:
-    """Make what is missing: devices, credentials, feeds.
+    """Create what is missing: devices, credentials, feeds.
 
     Returns:
-        How many devices with this prefix the owner has, and where they connect (a URL, or "" where
-        the server does not tell).
+        How many devices with this prefix the owner has, and the address they connect to (a URL, or
+        "" if the server shows none).
     """
     ids = await account.devices(prefix)
     missing = [code for code in codes if code not in ids]
@@ -71,7 +71,7 @@ async def enroll(
         memory.save()
     try:
         mqtt_url = await _renew(account, owner, ids, codes, screen)
-    finally:  # an old password of those that were renewed so far is worth nothing any more
+    finally:  # old passwords of devices that were renewed so far are invalid
         memory.save()
     with_feed = await account.feeds(FEED)
     feed = {"key": FEED, "name": "Temperature", "unit": "°C", "min_value": -40, "max_value": 85}
@@ -89,8 +89,8 @@ async def enroll(
 async def _renew(
     account: Account, owner: Owner, ids: dict[str, str], codes: list[str], screen: Screen
 ) -> str:
-    """New credentials for devices whose own are not known here, and for one in any case: the answer
-    tells where devices connect now."""
+    """New credentials for devices whose credentials are not known here, and for at least one
+    device: the answer has the address that devices connect to."""
     mqtt_url = ""
 
     async def renew(code: str) -> None:

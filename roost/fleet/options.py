@@ -1,4 +1,4 @@
-"""What is asked of a virtual fleet, checked before anything is done."""
+"""Options of a virtual fleet, checked before anything is done."""
 
 import math
 from pathlib import Path
@@ -16,12 +16,12 @@ DIGITS = 5
 
 
 class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for.
+    """The options.
 
     Attributes:
-        rate: readings a second, all devices together.
-        seconds: for how long; None until somebody ends it.
-        mqtt_url: where devices connect; None where the server says.
+        rate: readings a second of all devices together.
+        seconds: duration; None: until it is stopped.
+        mqtt_url: the address that devices connect to; None: as the server shows it.
     """
 
     devices: int
@@ -40,7 +40,8 @@ class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_options(options: FleetOptions) -> FleetOptions:
-    """The same, its URL whole (`127.0.0.1:8000` is enough). Raises `SettingsError`."""
+    """The same options, with a complete URL (`127.0.0.1:8000` is enough). Raises
+    `SettingsError`."""
     if not 1 <= options.devices <= DEVICES_MAX:
         raise SettingsError(f"devices: {options.devices} is not between 1 and {DEVICES_MAX:,}")
     if not 0 < options.rate <= RATE_MAX:
@@ -53,12 +54,12 @@ def check_options(options: FleetOptions) -> FleetOptions:
         parse_url(options.mqtt_url)
     url = options.url if "://" in options.url else _local(options.url)
     if "@" in url:
-        raise SettingsError("url: whose devices they are is said with --email")
+        raise SettingsError("url: name the account with --email instead")
     return msgspec.structs.replace(options, url=check_base_url(url, "url"))
 
 
 def _local(bind: str) -> str:
-    """As `roost up` takes it: `HOST:PORT`, or `:PORT` for this machine."""
+    """Like for `roost up`: `HOST:PORT`, or `:PORT` for this machine."""
     where = parse_bind(bind, "url")
     if where.host in ("0.0.0.0", "::"):
         where = msgspec.structs.replace(where, host="127.0.0.1")

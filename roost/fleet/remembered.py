@@ -1,4 +1,4 @@
-"""What a fleet needs to come back as the same devices: `fleet.json`, private to its owner."""
+"""Stores what a fleet needs to use the same devices again: `fleet.json`, private to its owner."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from roost.fleet.device import Access
 
 
 class Owner(msgspec.Struct):
-    """An account at one Roost, and how the devices that were made there log in, by code.
+    """An account at one Roost, and the logins of the devices that were created there, by code.
 
     Attributes:
-        password: of an account that was made for the fleet; None where somebody gave it.
+        password: of an account that was created for the fleet; None if the user gave it.
     """
 
     url: str
@@ -31,7 +31,8 @@ class Memory:
         self._owners = self._read()
 
     def owner(self, url: str, email: str | None) -> Owner | None:
-        """That with this address, or without one, that which was made for the fleet."""
+        """The owner with this address; without an address, the one that was created for the
+        fleet."""
         for owner in self._owners:
             if owner.url == url and (owner.email == email if email else owner.password is not None):
                 return owner
@@ -45,7 +46,7 @@ class Memory:
         self._owners.remove(owner)
 
     def save(self) -> None:
-        """Raises `SettingsError` where it cannot be written."""
+        """Raises `SettingsError` if it cannot be written."""
         try:
             write_private(self._file, codec.encode(self._owners))
         except OSError as error:

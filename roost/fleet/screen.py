@@ -1,21 +1,21 @@
-"""Progress for people: a line that is written over on a terminal, one now and then elsewhere."""
+"""Progress for people: one line that is overwritten on a terminal, occasional lines elsewhere."""
 
 import shutil
 from typing import TextIO
 
 import trio
 
-EVERY_S = 5.0  # where lines stay
+EVERY_S = 5.0  # if lines stay
 OVER_EVERY_S = 0.1  # on a terminal
 
 
 class Screen:
-    """Usage: `with Screen(sys.stdout) as screen`; at its end a line that passes is finished."""
+    """Usage: `with Screen(sys.stdout) as screen`; at the end, a temporary line is finished."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._over = out.isatty()
-        self._passing = False  # the last line is to be written over
+        self._passing = False  # the last line will be overwritten
         self._shown_s = float("-inf")
 
     def __enter__(self) -> "Screen":
@@ -33,12 +33,12 @@ class Screen:
         return 1.0 if self._over else EVERY_S
 
     def say(self, line: str) -> None:
-        """What stays."""
+        """Print a line that stays."""
         self._write(f"{line}\n")
         self._passing = False
 
     def show(self, line: str) -> None:
-        """What the next line replaces. Sooner than that is worth showing, it is left out."""
+        """Print a line that the next one replaces; too frequent ones are left out."""
         now_s = trio.current_time()
         if now_s - self._shown_s < (OVER_EVERY_S if self._over else EVERY_S):
             return

@@ -1,6 +1,6 @@
-"""`roost simulate`: a virtual fleet over real MQTT, and whether all that it sent was stored.
+"""`roost simulate`: a virtual fleet over real MQTT, and a check that all its readings were stored.
 
-It needs nothing but what is open to anybody: REST to make an account and devices, MQTT to report.
+It only uses public interfaces: REST to create an account and devices, MQTT to report.
 """
 
 import random
@@ -30,17 +30,17 @@ from roost.fleet.tally import Tally
 from roost.fleet.weather import report, somewhere
 
 ENTERING_MAX = 32  # devices that connect at once
-FILES_BESIDE = 64  # open files that are no devices
+FILES_BESIDE = 64  # open files that are not devices
 
 
 async def simulate(options: FleetOptions) -> None:
-    """Run until its time is over, SIGTERM or Ctrl-C; another Ctrl-C waits for nothing.
+    """Run until its time is over, SIGTERM or Ctrl-C; a second Ctrl-C ends it at once.
 
     Raises:
-        SettingsError: it cannot be done like that.
+        SettingsError: the options cannot be used.
         RoostError: devices could not connect, less was stored than was acknowledged, or more than
-            was sent.
-        KeyboardInterrupt: somebody did not want to wait for the end.
+        was sent.
+        KeyboardInterrupt: it was interrupted before its end.
     """
     _allow_files(options.devices + FILES_BESIDE)
     clock = SystemClock()
@@ -71,7 +71,7 @@ async def _report(
     screen: Screen,
     clock: WallClock,
 ) -> None:
-    """From the first connection to the verdict."""
+    """From the first connection to the result."""
     if comparison is not None:
         screen.show("counting what is stored already")
         await comparison.begin()
@@ -86,7 +86,7 @@ async def _report(
         f" commands carried out {tally.commands:,}"
     )
     never = [code for code, device in devices.items() if not device.was_connected]
-    for code in never:  # if their passwords are known no more, the next run gives them new ones
+    for code in never:  # if their passwords are unknown, the next run sets new ones
         del owner.devices[code]
     if comparison is None and tally.sent:
         screen.say("not compared with what is stored: the account has other devices, too")
@@ -98,7 +98,7 @@ async def _report(
 
 
 def _allow_files(needed: int) -> None:
-    """Raises `SettingsError` where the system allows less."""
+    """Raises `SettingsError` if the system allows less."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and needed > hard:
         raise SettingsError(f"devices: the system allows {hard - FILES_BESIDE} connections")
@@ -108,7 +108,7 @@ def _allow_files(needed: int) -> None:
 
 def _broker(url: str) -> Address:
     if not url:
-        raise SettingsError("the server does not tell where devices connect: say --mqtt-public-url")
+        raise SettingsError("the server does not show where devices connect: use --mqtt-public-url")
     return parse_url(url)
 
 
@@ -130,7 +130,7 @@ def _device(
     clock: WallClock,
     entering: trio.CapacityLimiter,
 ) -> VirtualDevice:
-    if broker.username is not None:  # the broker's own login is everybody's
+    if broker.username is not None:  # the broker's own login is used for every device
         access = msgspec.structs.replace(
             access, username=broker.username, password=broker.password or ""
         )
@@ -149,7 +149,7 @@ def _device(
 async def _run(
     devices: list[VirtualDevice], tally: Tally, seconds: float | None, screen: Screen
 ) -> None:
-    """Raises `KeyboardInterrupt` where somebody did not wait for the end."""
+    """Raises `KeyboardInterrupt` if it was interrupted before its end."""
     is_over = False
     async with open_devices() as connect, trio.open_nursery() as nursery:
         nursery.start_soon(_end, devices, seconds, nursery.cancel_scope)

@@ -1,4 +1,4 @@
-"""What a virtual fleet has done so far, in figures."""
+"""Counts what a virtual fleet has done so far."""
 
 import statistics
 from collections import deque
@@ -15,11 +15,11 @@ class Tally:
 
     Attributes:
         connected: devices that are connected now.
-        sent: readings that were published with QoS 1, or wait for a connection to be.
+        sent: readings that were published with QoS 1, or wait for a connection.
         acknowledged: those that the broker acknowledged.
-        skipped: times to report that went by while ten readings were unanswered.
-        commands: how many were carried out.
-        trouble: why a device was last without a connection.
+        skipped: missed reports, because ten readings were unacknowledged.
+        commands: how many were executed.
+        trouble: why a device last had no connection.
     """
 
     def __init__(self) -> None:
@@ -37,8 +37,7 @@ class Tally:
         self._latencies_s.append(after_s)
 
     def rate(self) -> float:
-        """Readings a second that were acknowledged lately: since `RATE_OVER_S` ago, or since the
-        last call before."""
+        """Acknowledged readings a second, since `RATE_OVER_S` ago or since the last call before."""
         now_s = trio.current_time()
         while len(self._marks) > 1 and self._marks[1][0] <= now_s - RATE_OVER_S:
             self._marks.popleft()

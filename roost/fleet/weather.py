@@ -1,4 +1,4 @@
-"""What virtual devices measure, and where they stand."""
+"""What virtual devices measure, and where they are."""
 
 import math
 import random
@@ -26,7 +26,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Weather:
-    """What is measured at a place: a slow swing and some noise, the same for the same code."""
+    """Measurements at a place: a slow oscillation and some noise, the same for the same code."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -43,7 +43,7 @@ class Weather:
         self.humidity = round(min(100.0, max(0.0, wet)), 1)
 
     def status(self, firmware: str) -> dict[str, str | float]:
-        """It wanders some two hundred metres around its place."""
+        """It moves within some two hundred metres of its place."""
         angle = self._step / 20
         return {
             "status": "online",
@@ -65,8 +65,8 @@ def somewhere(code: str) -> Place:
 
 
 def report(place: Place, clock: WallClock) -> Talk:
-    """A reading each time, with its time of day, so that none can be stored twice unseen; where the
-    device stands once a minute."""
+    """A reading each time, with its time, so that a duplicate would be visible; the device's
+    position once a minute."""
     weather = Weather(place)
     told_us = 0
 
