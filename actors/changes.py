@@ -1,13 +1,13 @@
-"""What people change, and who has to hear of it.
+"""Changes that people make, and everybody who must be informed.
 
     await service.changes.change_device(device)
 
-Each method makes its change in the store and tells everybody whom it concerns. When it returns,
-living device actors judge by the new settings. Dashboards and MQTT listeners hear of it; leases,
-sessions at the broker and due work follow. Where the store's answer is lost, actors read their
-settings again (`Devices.changing`).
+Each method makes its change in the store and informs everybody who is concerned. When it returns,
+living device actors use the new settings. Dashboards and MQTT listeners are told; leases, sessions
+at the broker and due work are updated. If the store's answer is lost, actors read their settings
+again (`Devices.changing`).
 
-Methods raise what the store raises: `Outdated` where the record has another revision by now.
+Methods raise what the store raises: `Outdated` if the record has another revision by now.
 """
 
 from collections.abc import Sequence
@@ -42,12 +42,12 @@ from protocol.webhook.deliveries import News, Webhook, WebhookDelivery
 
 log = structlog.get_logger("roost.changes")
 
-# Around a step that may take long, such as to erase a history.
+# Around a step that may take long, such as deleting a history.
 Turn = AbstractAsyncContextManager[None]
 
 
 class Changes:
-    """The one who knows whom a change concerns."""
+    """Knows whom a change concerns."""
 
     def __init__(
         self,
@@ -79,8 +79,8 @@ class Changes:
     async def add_devices(
         self, user_id: str, wanted: Sequence[tuple[Device, MqttLogin]], most: int
     ) -> Sequence[Device]:
-        """All or none."""
-        # Somebody may have published under this code before: the slot may hold UnknownDevice.
+        """Add all or none."""
+        # A device may have published with this code before: the slot may hold UnknownDevice.
         code = wanted[0][0].code if len(wanted) == 1 else None
         async with self._devices.changing(user_id, code):
             added = await self._store.add_devices(wanted, most)
@@ -97,7 +97,7 @@ class Changes:
         self._mqtt_relay.changed(device.user_id)
 
     async def delete_device(self, device: Device, *, purge: bool, turn: Turn) -> None:
-        # What it said before is committed before its history may be purged.
+        # Its earlier messages are committed before its history may be deleted.
         await self._writer.barrier()
         async with turn, self._devices.changing(device.user_id, device.code):
             await self._store.delete_device(device.user_id, device.id, purge)
@@ -108,7 +108,7 @@ class Changes:
         self._retained.gone(device.user_id, device.code)
 
     async def set_login(self, device: Device, login: MqttLogin) -> None:
-        """Its old login ends, and a connection that was made with it."""
+        """Its old login becomes invalid, and connections that use it are closed."""
         await self._store.set_login(device.id, login)
         try:
             await self._logins.disconnect(device.client_id)
@@ -132,7 +132,7 @@ class Changes:
 
     async def delete_feed(self, feed: Feed, turn: Turn) -> None:
         """First no actor takes readings for it any more, then what was taken is committed, then it
-        goes."""
+        is deleted."""
         async with self._devices.changing(feed.user_id):
             await self._store.update_feed(msgspec.structs.replace(feed, enabled=False))
         await self._writer.barrier()
@@ -141,13 +141,13 @@ class Changes:
         self._mqtt_relay.changed(feed.user_id)
 
     def change_history(self) -> None:
-        """Readings were added or deleted by hand: roll-ups are made of them again."""
+        """Readings were added or deleted by hand: roll-ups are computed again."""
         self._scheduler.due("rollups", self._scheduler.rolling.wanted_us())
 
     # Listeners
 
     async def set_listener(self, listener: Listener) -> None:
-        """Instead of the one before, whose connections end."""
+        """Replace the previous listener, whose connections are closed."""
         old = await self._store.listener(listener.user_id)
         await self._store.set_listener(listener)
         self._mqtt_relay.changed(listener.user_id)
@@ -155,7 +155,7 @@ class Changes:
             await self._session_sweep.listener_deleted(old.username)
 
     async def delete_listener(self, user_id: str) -> bool:
-        """False: there is none."""
+        """False if there is none."""
         gone = await self._store.delete_listener(user_id)
         if gone is None:
             return False
@@ -166,7 +166,7 @@ class Changes:
     # Webhooks
 
     async def change_webhook(self, webhook: Webhook, known: int | None = None) -> None:
-        """What waits for it is tried at once."""
+        """Its pending deliveries are tried at once."""
         await self._store.update_webhook(webhook, known)
         self._scheduler.wake("webhooks")
 
@@ -178,7 +178,7 @@ class Changes:
     async def retry_delivery(
         self, user_id: str, webhook_id: str, delivery_id: str, now_us: int
     ) -> WebhookDelivery | None:
-        """None: there is no such delivery."""
+        """None if there is no such delivery."""
         delivery = await self._store.retry_delivery(user_id, webhook_id, delivery_id, now_us)
         if delivery is not None:
             self._scheduler.wake("webhooks")
@@ -211,8 +211,8 @@ class Changes:
     # Alarms
 
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
-        """None: there is no such alarm."""
-        # What an actor judged a moment ago is on its way to the store.
+        """None if there is no such alarm."""
+        # An alarm that an actor has just judged may not be stored yet.
         await self._writer.barrier()
         alarm = await self._store.acknowledge_alarm(user_id, alarm_id, now_us)
         if alarm is not None:

@@ -1,12 +1,13 @@
 """Which of several processes serves the broker's sessions: one leads, the others stand by.
 
-The lead is a lease in the store. Its holder renews it every second; one that is gone or hangs is
-replaced when its lease has run out. The epoch grows with every new holder, and commits carry it:
-a leader that was overtaken commits nothing any more (`Fenced`), gives up what it took, and stands
-by. It alone claims due work, too (`actors.due.scheduler`): only its dashboards hear what became of
-it.
+The lead is a lease in the store. Its holder renews it every second; a holder that ended or hangs is
+replaced when its lease has run out. The epoch grows with every new holder, and commits carry it. So
+a leader that was replaced commits nothing any more (`Fenced`), gives up what it took, and stands
+by. Only the leader claims due work (`actors.due.scheduler`), because only its dashboards are told
+the results.
 
-A leader to which the broker brings nothing gives way to a process that reaches it, if there is one.
+A leader that receives nothing from the broker gives way to a process that is connected to it, if
+there is one.
 """
 
 from typing import Protocol
@@ -22,29 +23,29 @@ log = structlog.get_logger("roost.leadership")
 # A leader that ends or hangs is replaced within LEASES seconds and one look of a standby: below
 # five seconds. A slow answer of the store costs two renewals before it costs the lead.
 BEAT_S = 1.0
-# Of a process that cannot have a rival: it only keeps its lease from looking abandoned.
+# For a process that cannot have a rival: it only keeps its lease from looking abandoned.
 ALONE_BEAT_S = 10.0
 LEASE_BEATS = 3.0
 LOOK_BEATS = 0.5
 RESIGN_WITHIN_S = 1.0
-# A leader that gave way waits twice as long the next time, until something comes: where nobody
-# hears anything, the lead shall not go to and fro.
+# A leader that gave way waits twice as long the next time, until a message arrives: if no process
+# receives anything, the lead must not alternate.
 PATIENCE_GROWTH, PATIENCE_MAX_GROWTH = 2, 32
 
 
 class Follower(Protocol):
-    """Who hears of changes of the lead, and tells what this process hears."""
+    """Is told about changes of the lead, and reports what this process receives."""
 
     def led(self, epoch: int, /) -> None:
         """This process leads from now on, under this epoch."""
         ...
 
     def resumed(self) -> None:
-        """Its lease runs again, which had run out and nobody else had meanwhile."""
+        """Its lease runs again. It had run out, and nobody else had it meanwhile."""
         ...
 
     async def give_up(self) -> None:
-        """Another process has led, or leads: what is in memory is old."""
+        """Another process has led, or leads: the state in memory is outdated."""
         ...
 
     def stood_by(self) -> None:
@@ -52,7 +53,7 @@ class Follower(Protocol):
         ...
 
     def brought(self) -> int:
-        """How many messages the broker has brought."""
+        """How many messages the broker has delivered."""
         ...
 
     def reaches_broker(self) -> bool:
@@ -65,9 +66,9 @@ class Leadership:
 
     Args:
         holder: a name that no other process has.
-        patience_s: for how long the broker may bring nothing to a leader before it gives way to a
+        patience_s: how long a leader may receive nothing from the broker before it gives way to a
             process that is ready.
-        alone: no other process can be there; the lead is taken at once, whoever had it.
+        alone: no other process can exist; the lead is taken at once, whoever had it.
         beat_s: between two renewals.
     """
 
@@ -80,30 +81,30 @@ class Leadership:
         alone: bool = False,
         beat_s: float = BEAT_S,
     ) -> None:
-        self.epoch = 0  # of the lead that this process has or had last; 0: none yet
+        self.epoch = 0  # of its present or last lead; 0: none yet
         self.is_standby = False
-        self.decided = trio.Event()  # set for good when it is known who leads
+        self.decided = trio.Event()  # set once it is known who leads
         self.stepped_down = 0
         self.gave_way = 0
-        self.gives_up = False  # it was overtaken, and is not done with giving up what it had
+        self.gives_up = False  # it was replaced, and has not finished giving up
         self._store = store
         self._holder = holder
-        # How many messages were heard before it, and since when nothing came, though it could.
+        # How many messages had arrived then, and since when none arrived although they could.
         self._silence = 0, float("-inf")
         self._patience_s = self._patience_min_s = patience_s
         self._alone = alone
         self._beat_s = beat_s
         self._lease_s = LEASE_BEATS * beat_s
-        self._confirmed_s = float("-inf")  # when the newest renewal was asked for
-        self._rival: Lead | None = None  # as it was seen at the last look
-        self._refused_epoch = 0  # under which a commit was refused
+        self._confirmed_s = float("-inf")  # when the newest renewal was sent
+        self._rival: Lead | None = None  # as of the last look
+        self._refused_epoch = 0  # of the last refused commit
         self._changed = trio.Event()
         self._doubted = trio.Event()
 
     @property
     def leads(self) -> bool:
-        """Whether this process leads, as far as it knows. While the store does not answer the last
-        leader goes on: what it cannot commit it does not acknowledge."""
+        """Whether this process leads, as far as it knows. While the store does not answer, the last
+        leader continues: what it cannot commit it does not acknowledge."""
         return self.epoch > 0 and not self.is_standby
 
     @property
@@ -114,17 +115,17 @@ class Leadership:
         return self._alone or trio.current_time() - self._confirmed_s < self._lease_s
 
     async def wait_may_serve(self) -> None:
-        """Wait until this process surely leads: its lease runs.
+        """Wait until this process certainly leads: its lease runs.
 
-        A process that hung for a while would otherwise take the sessions from the next leader when
-        it goes on.
+        Otherwise a process that hung for a while could take the sessions from the next leader when
+        it continues.
         """
         while not self.may_serve:
             await self._changed.wait()
 
     def doubt(self, epoch: int) -> None:
-        """A commit was refused for its epoch: look at once who leads. What it was to store is given
-        up, so if nobody else leads, this process begins anew all the same."""
+        """A commit was refused because of its epoch: check at once who leads. Its units are given
+        up, so even if nobody else leads, this process starts again from the store."""
         self._refused_epoch = epoch
         self._doubted.set()
 
@@ -148,7 +149,7 @@ class Leadership:
                 await self._doubted.wait()
 
     async def _ask(self, follower: Follower) -> Lead:
-        """Who leads now; this process, if it can and shall. Raises `Unavailable`."""
+        """Who leads now; this process, if it can and should. Raises `Unavailable`."""
         lead = await self._store.hold_lead(
             self._holder,
             self._lease_s,
@@ -166,20 +167,20 @@ class Leadership:
         return await self._store.hold_lead(self._holder, self._lease_s, is_fit=False)
 
     def _shall_give_way(self, lead: Lead, heard: int) -> bool:
-        """Whether, for all the time of its patience, another process was ready and nothing came."""
+        """Whether, for its whole patience, another process was ready and nothing arrived."""
         now_s = trio.current_time()
         if heard != self._silence[0]:
             self._patience_s = self._patience_min_s
-        # After an outage of the store there is none yet, so its silence does not count.
+        # After an outage of the store there is no canary yet, so their absence does not count.
         if heard != self._silence[0] or not lead.has_standby:
             self._silence = heard, now_s
         return now_s - self._silence[1] >= self._patience_s
 
     async def resign(self) -> None:
-        """At the end: the next process need not wait for the lease. Bounded by a second.
+        """At the end: the next process need not wait for the lease. Takes a second at most.
 
-        One that is alone takes it at once anyway; and a lease that has run out meanwhile, because
-        nobody answers, is not given back.
+        A process that is alone takes it at once anyway. A lease that ran out meanwhile, because the
+        store does not answer, is not given back.
         """
         if self._alone or trio.current_time() - self._confirmed_s >= self._lease_s:
             return
@@ -191,7 +192,7 @@ class Leadership:
 
     async def _lead(self, lead: Lead, asked_s: float, follower: Follower) -> None:
         if lead.epoch != self.epoch or self._refused_epoch == self.epoch:
-            if self.leads:  # somebody else's lead was short
+            if self.leads:  # somebody else led for a short time
                 self._overtaken(lead.epoch)
             await self._clean_up(follower)
             log.info("leads", epoch=lead.epoch)
@@ -211,7 +212,8 @@ class Leadership:
             self._overtaken(lead.epoch)
         await self._clean_up(follower)
         follower.stood_by()
-        # A lease alone says little: its holder may have been killed. One that is renewed lives.
+        # A lease alone proves little, because its holder may have been killed. A renewed one has a
+        # living holder.
         rival, self._rival = self._rival, lead
         if rival is not None and rival.renewals != lead.renewals and not self.is_standby:
             self.is_standby = True
@@ -224,7 +226,7 @@ class Leadership:
         self.stepped_down += 1
 
     async def _clean_up(self, follower: Follower) -> None:
-        """Give up what belongs to an earlier lead; again, where that failed."""
+        """Give up what belongs to an earlier lead; retry if that failed."""
         if self.gives_up:
             await follower.give_up()
             self.gives_up = False

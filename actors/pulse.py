@@ -1,4 +1,4 @@
-"""How often the service shows that it lives, and looks at what nobody tells it."""
+"""How often the service shows that it is alive, and checks what is not reported to it."""
 
 import msgspec
 
@@ -7,9 +7,9 @@ from actors.leadership import BEAT_S
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
-    """In seconds: between beats of the leader, canaries, and looks at what is retained.
+    """In seconds: between beats of the leader, canaries, and looks at retained messages.
 
-    `is_alone`: no other process can be there.
+    `is_alone`: no other process can exist.
     """
 
     beat_s: float = BEAT_S

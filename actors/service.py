@@ -3,7 +3,7 @@
     async with open_service(ports) as service:
         async with service.users.watch(user_id) as outbox: ...
 
-At the end: no new work, what is in flight is committed and acknowledged, then the sessions end.
+At the end: no new work; what is in flight is committed and acknowledged; then the sessions end.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -45,14 +45,14 @@ from protocol.device.commands import Command
 from protocol.events import CommandChanged
 
 VERSION = version("roost")
-# A leader to which the broker brings not even a canary so many times in a row gives way.
+# A leader that misses this many canaries in a row, and receives nothing else, gives way.
 PATIENCE_CANARIES = 3
-# How long due work of a process that died may wait for this one to look.
+# How long due work of a process that died may wait until this process looks.
 LOOK_AGAIN_S = 10.0
 
 
 class Service:
-    """The running service: its parts, made in the order in which they depend on each other."""
+    """The running service: its parts, created in the order in which they depend on each other."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Service:
         self._make_changes(ports)
 
     def _take(self, ports: Ports) -> None:
-        """What REST works with."""
+        """The ports that REST uses."""
         self.store = ports.store
         self.clock = ports.clock
         self.ids = ports.ids
@@ -193,7 +193,8 @@ class Service:
         self.own_sessions, self.gateway = entrance.own_sessions, entrance.gateway
 
     def _make_followers(self, ports: Ports, pulse: Pulse, look_again_s: float) -> None:
-        """Who hears of what other processes do, of commits, of changes of the lead, of the end."""
+        """Parts that are told about other processes' changes, commits, changes of the lead, the
+        end."""
         self.sessions = following(
             ports.store,
             look_again_s / 2,
@@ -234,7 +235,7 @@ class Service:
         )
 
     def start(self) -> None:
-        """Run all of it in the service's nursery."""
+        """Run everything in the service's nursery."""
         run = self.supervisor.run_essential
         run("leadership", partial(self.leadership.run, self.lead_changes))
         run("writer", partial(self.writer.run, self.commits))
@@ -253,16 +254,16 @@ class Service:
         self.scheduler.start(self.supervisor, {"lease": leases.tick, "flow": flows.look})
 
     def has_room(self) -> bool:
-        """Whether the disk of our own servers has room for anything new."""
+        """Whether the disk of the embedded servers has room for anything new."""
         return self.machine is None or self.machine.takes
 
     def told_of(self, command: Command) -> None:
-        """A command was added: it goes out as soon as can be."""
+        """A command was added: it is sent as soon as possible."""
         self.users.tell(command.user_id, CommandChanged(command))
         self.scheduler.wake("commands")
 
     async def drain(self) -> None:
-        """Take nothing new, and bring to its end what was taken (`Draining.run`)."""
+        """Take nothing new, and finish what was taken (`Draining.run`)."""
         await self.draining.run()
 
 

@@ -1,1 +1,1 @@
-"""Who may come in, and what is left of those who may not any more."""
+"""Logins and sessions, and removing what those that ended leave behind."""

@@ -1,4 +1,4 @@
-"""How a device's MQTT login is made: by REST, on the command line, and for the demo alike."""
+"""Creates devices' MQTT logins, for REST, the command line and the demo."""
 
 import re
 
@@ -12,13 +12,13 @@ _ISSUED = re.compile(r"(?:device|listener)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-
 
 
 def username_of(client_id: str) -> str | None:
-    """Who logs in with this client id; None where it is none of those that Roost issues."""
+    """The user name that belongs to this client id; None if Roost never issues such an id."""
     found = _ISSUED.match(client_id)
     return None if found is None else found[0]
 
 
 def client_id_of(device_id: str) -> str:
-    """The client id that is issued to a device; it is its user name too."""
+    """The client id of a device, which is also its user name."""
     return f"device-{device_id}"
 
 
@@ -38,7 +38,7 @@ def new_listener(
 
 
 def new_login(device: Device, ids: Ids) -> tuple[MqttLogin, str]:
-    """A login with a new password, and the password, which is kept nowhere."""
+    """A login with a new password, and the password, which is not stored anywhere."""
     password = ids.secret()
     login = MqttLogin(
         username=device.client_id,

@@ -1,12 +1,12 @@
-"""What the broker keeps goes with the login that it belongs to.
+"""Deletes the broker's sessions of logins that no longer exist.
 
     await sweep.device_deleted(device.client_id)
     await sweep.listener_deleted(listener.username)
     nursery.start_soon(sweep.run)
 
-Each session holds subscriptions, of which the broker has a bounded number for everybody, and what
-waits for them. It is deleted with its device or listener; where the broker is away just then, or
-this process ends, a sweep finds it: at the start, hourly, and soon after what could not be done.
+Each session holds subscriptions, of which the broker has a limited number for all users, and
+waiting messages. It is deleted with its device or listener. If the broker does not answer then, or
+this process ends, a sweep finds it: at the start, hourly, and soon after a failed deletion.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,12 +27,13 @@ log = structlog.get_logger("roost.broker_sessions")
 
 EVERY_S = 3600.0
 AGAIN_S = 10.0
-ASKED_MAX = 1_000  # names in one question to the store
+ASKED_MAX = 1_000  # names in one query to the store
 
 
 class SessionSweep:
     """Attributes:
-    forgotten: how many sessions sweeps found whose login was deleted, or whose client left.
+    forgotten: how many sessions sweeps deleted because their login was deleted or their client
+        left.
     """
 
     def __init__(self, store: Store, logins: Logins) -> None:
@@ -42,7 +43,7 @@ class SessionSweep:
         self._bell = trio.Event()
 
     async def device_deleted(self, client_id: str) -> None:
-        """A device was deleted, and so was its login. Never fails."""
+        """A device was deleted with its login. Never fails."""
         await self._now_or_soon(partial(self._logins.forget, client_id))
 
     async def listener_deleted(self, username: str) -> None:
@@ -57,7 +58,7 @@ class SessionSweep:
             self._bell.set()
 
     async def run(self) -> None:
-        """For ever."""
+        """Sweep for ever."""
         while True:
             self._bell = trio.Event()
             await until_available(self.sweep, Pauses(AGAIN_S), _waits)
@@ -87,7 +88,7 @@ class SessionSweep:
 
     async def _left_over(self, kept: Sequence[KeptSession]) -> list[str]:
         """Client ids whose login was deleted, or that were there for one connection only. Names
-        that Roost never issued are the operator's, or ours."""
+        that Roost never issued belong to the operator or to Roost itself."""
         names = {each.client_id: username_of(each.client_id) for each in kept}
         asked = [name for name in dict.fromkeys(names.values()) if name is not None]
         issued = await self._store.issued(asked) if asked else set()

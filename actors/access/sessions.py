@@ -1,10 +1,10 @@
-"""Who is signed in: sessions of the store, cached while the store notifies us of every change.
+"""Sessions of signed-in people, cached while the store notifies us of every change.
 
     found = await sessions.find(jti)                # (session, user), or None
     with sessions.watch(jti) as ended: ...          # set when the session ends, wherever that is
     await sessions.end(user_id, [jti])
 
-The cache counts only while the store's notifications arrive (`PeopleStore.follow_people`);
+The cache is used only while the store's notifications arrive (`PeopleStore.follow_people`);
 otherwise the store is asked each time.
 """
 
@@ -26,7 +26,7 @@ log = structlog.get_logger("roost.sessions")
 
 KEPT_MAX = 10_000
 FOLLOW_AGAIN_S = 1.0
-# So many open sockets are asked for at once.
+# Sessions of open sockets per query.
 ASKED_MAX = 1_000
 
 Found = tuple[Session, User]
@@ -39,7 +39,7 @@ class Sessions:
         check_s: how often the connection to the store is tried while no notification arrives.
         changed: called with the id of each session that ended and of each user that changed.
         overwritten: called with users for whom something older may have been published.
-        begun: called when notifications begin: of what changed before, none may have arrived.
+        begun: called when notifications begin: earlier changes may have been missed.
         settings: called with users whose devices or feeds another process has changed.
     """
 
@@ -52,8 +52,8 @@ class Sessions:
         begun: Callable[[], None] = lambda: None,
         settings: Callable[[str], None] = lambda user_id: None,
     ) -> None:
-        self.asked = 0  # how often the store was
-        self.misunderstood = 0  # notifications of the store that hold no id
+        self.asked = 0  # how often the store was asked
+        self.misunderstood = 0  # notifications of the store without an id
         self._store = store
         self._check_s = check_s
         self._changed = changed
@@ -66,8 +66,8 @@ class Sessions:
         self._changes = 0
 
     async def find(self, session_id: str) -> Found | None:
-        """A session that has not ended, and its user. Whether it has expired is the caller's
-        question. Raises `Unavailable`."""
+        """A session that has not ended, and its user. The caller checks whether it has expired.
+        Raises `Unavailable`."""
         kept = self._kept.get(session_id)
         if kept is not None:
             self._kept.move_to_end(session_id)
@@ -82,7 +82,7 @@ class Sessions:
         return found
 
     async def end(self, user_id: str, session_ids: Collection[str]) -> list[str]:
-        """End sessions, and the sockets that stand on them; returns those that there were."""
+        """End sessions, and the sockets that use them; return those that existed."""
         ended = await self._store.delete_sessions(user_id, session_ids)
         for session_id in ended:
             self.invalidate(session_id)
@@ -90,7 +90,7 @@ class Sessions:
 
     def _noticed(self, payload: str) -> None:
         """The store notified us of a change. Every role of its server may send such a notification,
-        so one that holds no id is counted and ignored."""
+        so one without an id is counted and ignored."""
         if is_uuid(payload):
             self.invalidate(payload)
         elif is_uuid(user_id := payload.removeprefix(AGAIN)):
@@ -112,8 +112,8 @@ class Sessions:
             ended.set()
 
     def changed(self, user_id: str, *, signed_out: bool) -> None:
-        """This process has changed a user, and perhaps ended all their sessions: the notification
-        is not waited for."""
+        """This process has changed a user, and perhaps ended all their sessions: do not wait for
+        the notification."""
         of_user = [s for s, (_, user) in self._kept.items() if user.id == user_id]
         self.invalidate(user_id)
         if signed_out:
@@ -134,7 +134,7 @@ class Sessions:
                 del self._watched[session_id]
 
     async def run(self) -> None:
-        """Follow changes for ever; each time that this begins, look for what was missed."""
+        """Follow changes for ever; each time that this begins, check for missed ones."""
         while True:
             begun = trio.Event()
             try:

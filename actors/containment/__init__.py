@@ -1,1 +1,1 @@
-"""Failures that stay with the one thing that failed, where that takes a store or a broker."""
+"""Contains failures within the one item that failed, with the help of a store or a broker."""

@@ -8,6 +8,6 @@ from protocol.errors import Unpublishable
 
 
 async def publish_each(broker: Broker, messages: Sequence[Publication]) -> list[bool | Failed]:
-    """Which the broker took, and which it will not take for what they are."""
+    """For each message whether the broker took it, or why it will not take it."""
     answers = await attempt_each(messages, broker.publish)
     return [Failed(each) if isinstance(each, Unpublishable) else each for each in answers]

@@ -1,4 +1,4 @@
-"""Work that failed for what it contains is noted as a dead letter, and tried again later."""
+"""Notes work that failed because of its content as a dead letter, to be retried later."""
 
 import traceback
 from functools import partial
@@ -22,9 +22,9 @@ async def put_aside(
     error: Exception,
     user_id: str | None = None,
 ) -> int | None:
-    """Note that this work failed for its content; answers when (µs) it shall be tried again.
+    """Note that this work failed because of its content; return when (µs) it is due again.
 
-    None: it could not be noted, for want of room or because the store does not answer.
+    None: it could not be noted, because there is no room or the store does not answer.
     """
     reason = reason_of(error)
     log.warning("put aside", work=work, subject=subject, reason=reason)

@@ -1,1 +1,1 @@
-"""What passes between the rooms: effects of devices, commits, changes of the lead, the end."""
+"""Connects the packages: effects of devices, commits, changes of the lead, the end."""

@@ -1,4 +1,4 @@
-"""Who hears of a commit, or of units that are given up, and in which order."""
+"""Who is told about a commit, or about units that are given up, and in which order."""
 
 from collections.abc import Sequence
 

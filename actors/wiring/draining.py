@@ -10,7 +10,8 @@ from actors.ingest.writer import Writer
 
 log = structlog.get_logger("roost.service")
 
-# Of the ten seconds that an end may take; the web, the sessions and our servers have the others.
+# Of the ten seconds that an end may take; the rest is for the web server, the sessions and the
+# embedded servers.
 DRAIN_MAX_S = 5.0
 DRAIN_POLL_S = 0.01
 
@@ -18,7 +19,7 @@ DRAIN_POLL_S = 0.01
 class Draining:
     """Attributes:
     by_s: when it stops waiting for what is in flight (Trio's clock); None before the end.
-    left: what it gave up at the end, in words; "" where nothing.
+    left: what it gave up at the end, as text; "" if nothing.
     """
 
     def __init__(
@@ -32,16 +33,16 @@ class Draining:
         self._scheduler = scheduler
 
     async def run(self) -> None:
-        """Take nothing new from the broker and claim no due work; wait until what was taken is
-        committed, the broker has processed its acknowledgements, and the store knows that; and
+        """Take nothing new from the broker and claim no due work. Wait until what was taken is
+        committed, the broker has processed the acknowledgements, and the store knows that; and
         until what was claimed is sent and noted.
 
-        Otherwise the next process takes a new message for one of these that comes again, where it
-        says the same.
+        Otherwise the next process could take a new message with the same content for a redelivery
+        of one of these.
 
-        Bounded by `DRAIN_MAX_S` from the first call on: what is not done by then stays with the
-        broker and the database, and the next process gets it. A later call waits for what people
-        wrote meanwhile, for the rest of that time.
+        Takes `DRAIN_MAX_S` at most from the first call on: the rest stays with the broker and the
+        database, and the next process gets it. A later call waits for what people wrote meanwhile,
+        for the rest of that time.
         """
         if self.by_s is None:
             self.by_s = trio.current_time() + DRAIN_MAX_S
@@ -62,7 +63,7 @@ class Draining:
         return bool(in_flight or self._writer.is_confirming or self._scheduler.in_flight)
 
     def _give_up(self) -> str:
-        """Log what is not done, and say it."""
+        """Log what is not finished, and return it as text."""
         said: list[str] = []
         if self._gateway.room.messages or self._own_sessions.unheard:
             (messages, _), unheard = self._own_sessions.unsettled(), self._own_sessions.unheard

@@ -1,4 +1,4 @@
-"""What device actors ask for, carried out."""
+"""Carries out the effects of device actors."""
 
 from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
@@ -23,9 +23,9 @@ from protocol.records import LoadedDevice, WriteUnit
 
 
 class DeviceEffects:
-    """Device actors, and those who hear of them, know each other: dashboards ask devices for their
-    state, the timer tells them of silence. So `connect` closes the ring once all of them are made;
-    no actor runs before.
+    """Device actors and the parts that they inform depend on each other: dashboards ask devices for
+    their state, the timer tells them of silence. So `connect` completes the circle once all parts
+    are created; no actor runs before.
     """
 
     _users: Users
@@ -55,7 +55,7 @@ class DeviceEffects:
 
     def perform(self, effect: DeviceEffect) -> None:
         if self._leadership.gives_up and not isinstance(effect, WriteUnit):
-            return  # it comes from an actor that is to end, and its unit will be refused
+            return  # its actor is about to end, and its unit will be refused
         leases = self._device_timer.leases
         match effect:  # in the order of their frequency
             case Live():
@@ -79,14 +79,14 @@ class DeviceEffects:
                 self._scheduler.nudge(device_num)
 
     def settings_renewed(self, user_id: str) -> None:
-        """A change of what this user has may have been done after all."""
+        """A change of this user's objects may have been committed after all."""
         self._users.renew(user_id)
         self._mqtt_relay.changed(user_id)
 
     def device_healed(self, loaded: LoadedDevice) -> None:
-        """A device that nobody could read can be read again."""
+        """A device that could not be read can be read again."""
         self._device_timer.device_healed(loaded)
 
     def device_starts(self, loaded: LoadedDevice) -> None:
-        """An actor starts with it."""
+        """An actor starts with this device."""
         self._device_timer.device_starts(loaded)

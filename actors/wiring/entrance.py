@@ -1,4 +1,4 @@
-"""What stands between the broker and the actors, put together: rates, sessions, the gateway."""
+"""Composes what is between the broker and the actors: rates, sessions, the gateway."""
 
 from collections.abc import Callable
 
@@ -30,8 +30,8 @@ from protocol.events import Staleness
 
 class Entrance:
     """Args:
-    holder: what no other process calls itself; it is in every canary.
-    disk_takes: whether there is room on the disk for anything new.
+    holder: a name that no other process has; it is part of every canary.
+    disk_takes: whether the disk has room for anything new.
     """
 
     def __init__(

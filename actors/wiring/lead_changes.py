@@ -1,4 +1,4 @@
-"""What follows when this process takes the lead, loses it, or stands by."""
+"""What happens when this process takes the lead, loses it, or stands by."""
 
 from actors.device.registry import Devices
 from actors.device.timer import DeviceTimer
@@ -64,12 +64,12 @@ class LeadChanges:
         self._own_sessions.others_serve()
 
     async def give_up(self) -> None:
-        """Another process has led: all that this one remembers is old, and is built again.
+        """Another process has led: the whole state of this one is outdated, and is built again.
 
-        The sessions end first, so nothing new comes meanwhile. What is left of the actors' work has
-        the old epoch, and the store refuses it; nobody is told of it (`DeviceEffects.perform`). An
-        alarm or an offline change among it happens all the same: its actor starts from the store,
-        which knows nothing of it yet.
+        The sessions end first, so that nothing new arrives meanwhile. The rest of the actors' work
+        has the old epoch, and the store refuses it; nobody is told of it (`DeviceEffects.perform`).
+        An alarm or an offline change in it still happens: its actor starts again from the store,
+        which does not know of it yet.
         """
         self._own_sessions.give_up()
         self._users.give_up()
@@ -79,7 +79,7 @@ class LeadChanges:
         self._users.renew_all()
 
     async def _renew_dashboards(self) -> None:
-        """What the leader before changed was said by it alone: dashboards that were opened here
-        meanwhile begin again, when nothing that it began is on its way any more."""
+        """Only the previous leader's dashboards were told its changes. Dashboards that were opened
+        here meanwhile begin again, when all its commits have ended."""
         await self._store.session_memory("")
         self._users.renew_all()

@@ -1,4 +1,4 @@
-"""Who hears of what the store notifies of: changes that another process has made."""
+"""Passes on the store's notifications: changes that another process has made."""
 
 from actors.access.sessions import Sessions
 from actors.device.registry import Devices

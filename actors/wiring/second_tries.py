@@ -1,4 +1,4 @@
-"""How dead letters are tried again whose work has no row of its own: beside everything else."""
+"""Retries dead letters whose work has no row of its own, beside everything else."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -37,12 +37,12 @@ class SecondTries:
         )
 
     def _expire(self, letter: DeadLetter) -> None:
-        """Delete what that feed keeps no longer; others behind it come along."""
+        """Delete that feed's readings beyond its retention; other feeds after it are included."""
         name = f"history of feed {letter.subject}"
         self._run(name, partial(expire_again, self._store, self._clock, letter))
 
     def _settle_media(self, letter: DeadLetter) -> None:
-        """Ask once more whether anybody has this content."""
+        """Check once more whether anybody has this content."""
         self._run(f"media {letter.subject}", partial(self._media.settle_again, letter.subject))
 
     def _run(self, name: str, again: Callable[[], Awaitable[None]]) -> None:
