@@ -1,6 +1,6 @@
-"""The doors of the service: everything that touches a clock, a socket or a disk.
+"""The ports of the service: everything that touches a clock, a socket or a disk.
 
-Each port has a real side and a memory twin, and one contract suite that both pass
+Each port has a real adapter, an in-memory twin, and one contract suite that both pass
 (`tests/contract/`). All times are microseconds since 1970 unless the name says otherwise.
 """
 
@@ -24,10 +24,11 @@ from actors.runtime.clock import WallClock
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """What the service stands on. `rng` decides pauses only; ids and secrets have their own port.
+    """The adapters that the service uses. `rng` is for pauses only; ids and secrets have a port of
+    their own.
 
-    None where mail or Zalo is not set up, where the broker tells nothing of what it holds or
-    retains, and where the servers are not ours.
+    None for what is not available: mail or Zalo that is not configured, a broker that does not
+    report what it holds or retains, servers that are not embedded.
     """
 
     store: Store

@@ -1,4 +1,4 @@
-"""What the store knows of API keys and of links for a new password."""
+"""The store's part for API keys and password reset links."""
 
 from typing import Protocol
 
@@ -8,23 +8,23 @@ from protocol.people.user import User
 
 class AccessStore(Protocol):
     async def add_api_key(self, key: ApiKey) -> ApiKey:
-        """Answers with its `num`. Raises `Conflict` where the user has `KEYS_MAX` of them."""
+        """Returns it with its `num`. Raises `Conflict` if the user has `KEYS_MAX` of them."""
         ...
 
     async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
-        """The key with this hash, and whose it is."""
+        """The key with this hash, and its user."""
         ...
 
     async def api_key_used(self, key_id: str, now_us: int) -> None: ...
 
     async def delete_api_key(self, user_id: str, key_id: str) -> bool:
-        """It works no more, and who follows people is told its id. False where there was none."""
+        """It becomes invalid, and followers of people are told its id. False if there was none."""
         ...
 
     async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
-        """A link for a new password; earlier ones of this user work no more."""
+        """A link for a new password; earlier ones of this user become invalid."""
         ...
 
     async def take_reset(self, sha256: bytes, now_us: int) -> User | None:
-        """The user of a link that still counts; it counts never again."""
+        """The user of a valid link, which becomes invalid."""
         ...

@@ -1,4 +1,4 @@
-"""The MQTT broker: our sessions on it, and what we send."""
+"""The MQTT broker: our sessions on it, and our publications."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +13,7 @@ from protocol.errors import Unpublishable
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message as the broker delivers it.
 
-    `connection` counts the connections of a session; `packet_id` is 0 for QoS 0, and tells a
+    `connection` counts the connections of a session. `packet_id` is 0 for QoS 0; it identifies a
     message only while its connection lasts.
     """
 
@@ -26,13 +26,13 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-# So many may be published at once.
+# How many may be published at once.
 PUBLISH_MAX = 32
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False):
-    """A message of ours. One that `is_late` when its turn has come is not sent, as if it had not
-    been taken."""
+    """A message of ours. If `is_late` is true when its turn comes, it is not sent, as if the broker
+    had not taken it."""
 
     topic: str
     payload: bytes
@@ -41,7 +41,7 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
 
 
 class Inbox(Protocol):
-    """Who takes deliveries: the gateway. Every call is synchronous and never blocks."""
+    """Takes deliveries: the gateway. Every call is synchronous and never blocks."""
 
     def connected(self, session: str, connection: int) -> None:
         """A session has a new connection; deliveries follow."""
@@ -52,20 +52,22 @@ class Inbox(Protocol):
     def deliver(self, delivery: Delivery) -> None: ...
 
     def heard(self, session: str, connection: int, acknowledged: int) -> None:
-        """The broker has surely processed the first `acknowledged` PUBACKs of this connection."""
+        """The broker has certainly processed the first `acknowledged` PUBACKs of this
+        connection."""
         ...
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One persistent MQTT session of ours: its client id and topic filters.
 
-    `live`: it carries status, acknowledgements or wills; the live map stands on it.
-    `persistent`: the broker keeps it while we are away; only the leading process has it.
-    `partition`: which part of the devices it brings; None where it brings none by itself.
-    `window`: so many messages the broker sends without an acknowledgement.
-    `is_seen`: others than we may subscribe to the topics that it brings.
-    `sends_again`: the broker sends what is unacknowledged again on the same connection (NATS, after
-    `ack_wait`); others do so on a new connection only (MQTT 3.1.1 §4.4).
+    Attributes:
+        live: it delivers status, acknowledgements or wills, which the live map needs.
+        persistent: the broker keeps it while we are away; only the leading process has it.
+        partition: the part of the devices whose messages it delivers; None for none of its own.
+        window: how many messages the broker sends without an acknowledgement.
+        is_seen: others than Roost may subscribe to its topics.
+        sends_again: the broker sends unacknowledged messages again on the same connection (NATS,
+            after `ack_wait`); others do so on a new connection only (MQTT 3.1.1 §4.4).
     """
 
     client_id: str
@@ -79,7 +81,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Broker(Protocol):
-    """The MQTT broker: our sessions on it, and what we send."""
+    """The MQTT broker: our sessions on it, and our publications."""
 
     @property
     def sessions(self) -> Sequence[SessionPlan]: ...
@@ -94,26 +96,26 @@ class Broker(Protocol):
         ...
 
     async def wait_subscribed(self) -> None:
-        """Wait until every session was subscribed once: from then on nothing is missed."""
+        """Wait until every session was subscribed once: from then on no message is missed."""
         ...
 
     def acknowledge(self, session: str, connection: int, packet_ids: Sequence[int]) -> None:
-        """Send PUBACKs in one write; nothing where that connection is gone."""
+        """Send PUBACKs in one write; do nothing if that connection is gone."""
         ...
 
     def renew(self, session: str, connection: int) -> None:
-        """Replace this connection by a new one; nothing where it is gone already."""
+        """Replace this connection with a new one; do nothing if it is gone already."""
         ...
 
     def publish_nowait(self, topic: str, payload: bytes) -> bool:
-        """Send at QoS 0; False where it was dropped, or no broker takes it."""
+        """Send with QoS 0; False if it was dropped, or no broker takes it."""
         ...
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
-        """Send up to `PUBLISH_MAX` messages at QoS 1, those of a topic in order, and wait for the
+        """Send up to `PUBLISH_MAX` messages with QoS 1, those of a topic in order, and wait for the
         acknowledgements.
 
-        Answers which were acknowledged, and why one was not sent: no broker takes it, or this one
-        ends the connection each time. What became of the others is unknown.
+        Returns which were acknowledged, and why one was not sent: no broker takes it, or it ends
+        the connection each time. What happened to the others is unknown.
         """
         ...

@@ -1,4 +1,4 @@
-"""What the broker holds for us, where it tells."""
+"""What the broker holds for us, if it reports that."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""What the broker keeps for clients of others, whether they are connected or not."""
+"""Sessions that the broker stores for other clients, whether they are connected or not."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ import msgspec
 
 
 class KeptSession(msgspec.Struct, frozen=True):
-    """An MQTT session. `is_gone`: it was a clean one, and its client is not connected any more; a
+    """An MQTT session. `is_gone`: it was a clean one, and its client is no longer connected; a
     broker that was killed leaves such sessions behind, with their subscriptions."""
 
     client_id: str
@@ -15,15 +15,15 @@ class KeptSession(msgspec.Struct, frozen=True):
 
 
 class BrokerSessions(Protocol):
-    """Every call raises `Unavailable` where the broker does not answer."""
+    """Every call raises `Unavailable` if the broker does not answer."""
 
     async def kept(self) -> Sequence[KeptSession]:
-        """All, but for those of ours."""
+        """All stored sessions, except ours."""
         ...
 
     async def forget(self, client_id: str) -> None:
-        """Close the connection of this client id, and delete its session with its subscriptions
-        and what waits for them. Nothing happens to a session of ours."""
+        """Close the connection of this client id, and delete its session with its subscriptions and
+        waiting messages. Our own sessions are left alone."""
         ...
 
     async def forget_user(self, username: str) -> None:
@@ -31,5 +31,5 @@ class BrokerSessions(Protocol):
         ...
 
     async def clear_away(self) -> int:
-        """Delete subscriptions of sessions that are there no more; answers how many there were."""
+        """Delete subscriptions of sessions that no longer exist; return how many there were."""
         ...

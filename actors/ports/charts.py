@@ -1,4 +1,4 @@
-"""What the store knows of many readings at once: sums for charts, last values, retention."""
+"""The store's part for many readings at once: sums for charts, last values, retention."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,12 +11,12 @@ from protocol.rest.stats import Counts
 
 
 class Expired(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of readings that feeds keep no longer.
+    """The result of one call that deletes readings beyond retention.
 
     Attributes:
-        deleted: how many went.
-        after: where the next call goes on; None behind the last feed.
-        is_left: a feed that was passed has more to lose: another round is wanted.
+        deleted: how many readings were deleted.
+        after: where the next call continues; None after the last feed.
+        is_left: a feed that was passed has more to delete, so another round is needed.
     """
 
     deleted: int
@@ -26,50 +26,51 @@ class Expired(msgspec.Struct, frozen=True, kw_only=True):
 
 class ChartStore(Protocol):
     async def feed_bounds(self, feed_num: int) -> tuple[int, int] | None:
-        """When its first and its last reading were; None where there is none."""
+        """The times of its first and its last reading; None if there is none."""
         ...
 
     async def feed_buckets(
         self, feed_num: int, start_us: int, end_us: int, bucket_s: int
     ) -> list[Bucket]:
-        """Buckets that have readings, in order; the first and last hold what lies in the time.
+        """Buckets that have readings, in order; the first and last contain only readings within the
+        time.
 
-        They equal the readings of this moment.
+        They equal the readings at this moment.
         """
         ...
 
     async def user_buckets(
         self, user_id: str, start_us: int, end_us: int, bucket_s: int
     ) -> list[Bucket]:
-        """Those of all feeds of a user: they equal the readings of this moment. `bucket_s`: whole
-        minutes. The time begins and ends with whole minutes, too: the first and the last count
-        whole."""
+        """Buckets over all feeds of a user: they equal the readings at this moment. `bucket_s` is
+        whole minutes. The time also begins and ends with whole minutes: the first and the last one
+        count completely."""
         ...
 
     async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
-        """What a user has; occurrences are those that are due in that time."""
+        """Counts of what a user has; occurrences are those that are due in that time."""
         ...
 
     async def roll_up(self, limit: int) -> int | None:
-        """Sum up what up to so many commits wrote; answers how many are left, roughly.
+        """Sum up what up to so many commits wrote; return about how many are left.
 
-        None where another process does so at the moment.
+        None if another process is doing so at the moment.
         """
         ...
 
     async def last_values(self, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
-        """These feeds as they are now, in the order asked; without those that are not there."""
+        """These feeds as they are now, in the requested order, without those that do not exist."""
         ...
 
     async def add_history(self, feed: Feed, readings: Sequence[Reading]) -> int:
-        """Store readings that no device sent just now; answers how many were there already."""
+        """Store readings that no device sent just now; return how many were stored already."""
         ...
 
     async def delete_history(self, feed_num: int, start_us: int | None, end_us: int | None) -> int:
-        """Delete the readings of that time; answers how many there were."""
+        """Delete the readings of that time; return how many there were."""
         ...
 
     async def expire_history(self, now_us: int, after: int = 0) -> Expired:
-        """Delete some of what feeds keep no longer (`retain_days`), from the feed behind the number
-        `after` on; bounded work for each call."""
+        """Delete some readings beyond retention (`retain_days`), starting after the feed with the
+        number `after`; each call is bounded."""
         ...

@@ -1,4 +1,4 @@
-"""What the store keeps of work that failed for its content."""
+"""The store's part for work that failed because of its content."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -7,8 +7,8 @@ from protocol.dead_letters import DeadLetter
 
 
 class DeadLetterStore(Protocol):
-    """Adapters put work aside inside the transaction that found it failing; these calls do the
-    same in one of their own."""
+    """Adapters put work aside inside the transaction in which it failed; these calls do the same in
+    a transaction of their own."""
 
     async def put_aside(
         self,
@@ -20,30 +20,31 @@ class DeadLetterStore(Protocol):
         user_id: str | None = None,
         detail: str = "",
     ) -> int | None:
-        """Note one more failed attempt; answers when (µs) the next one shall come.
+        """Note one more failed attempt; return when (µs) the next one is due.
 
         `detail` may be longer than `reason`: a traceback.
 
-        None: there are `KEPT_MAX` of this work already, and it is not noted. Who has the work in no
-        other place must keep it there.
+        None: there are `KEPT_MAX` of this work already, and it is not noted. A caller that has the
+        work nowhere else must keep it.
         """
         ...
 
     async def clear_dead_letters(self, work: str, subjects: Collection[str]) -> int:
-        """These succeeded, or are gone; answers how many there were."""
+        """These succeeded, or no longer exist; return how many there were."""
         ...
 
     async def forget_dead_letters(self, work: str, due_before_us: int) -> int:
-        """Those that were due before then and were not renewed: they succeeded, or are gone."""
+        """Delete letters that were due before this time and were not renewed: their work succeeded,
+        or no longer exists."""
         ...
 
     async def forget_gone_letters(self, work: str) -> int:
-        """Those of this work whose subject was deleted, or has ended some other way; answers how
+        """Delete letters of this work whose subject was deleted, or has ended otherwise; return how
         many. Listeners' letters stay: what a deleted listener left is cleared by their next try."""
         ...
 
     async def due_dead_letters(self, work: str, now_us: int, limit: int) -> list[DeadLetter]:
-        """Those whose next try has come, the longest due first."""
+        """Those that are due for their next try, the longest due first."""
         ...
 
     async def dead_letters(self, limit: int, after: tuple[int, str] | None) -> list[DeadLetter]:
@@ -55,12 +56,12 @@ class DeadLetterStore(Protocol):
         ...
 
     async def retry_dead_letters(self, letter_id: str | None, now_us: int) -> int:
-        """Try this one, or all of them, now; answers how many. What has a row of its own is due by
-        that row, too; a webhook that is left alone because it failed is so no longer, and these
+        """Try this one, or all of them, now; return how many. Work with its own row becomes due by
+        that row, too. A webhook that was paused because it failed is no longer paused, and these
         deliveries are its first."""
         ...
 
     async def drop_dead_letter(self, letter_id: str) -> bool:
-        """Forget it. What still has a row of its own that fails is put aside again; what was only
-        here is given up. False where there is none."""
+        """Delete it. Work with its own row that still fails is put aside again; work without one is
+        given up. False if there is none."""
         ...

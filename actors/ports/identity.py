@@ -1,4 +1,4 @@
-"""Other identity providers: they say who somebody is who has signed in there."""
+"""Other identity providers: they confirm who has signed in there."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who somebody is to their provider: a name that never changes, and what they are called."""
+    """A person at the identity provider: a name that never changes, and the display name."""
 
     subject: str
     name: str | None = None
@@ -14,10 +14,10 @@ class Identity(msgspec.Struct, frozen=True):
 
 class IdentityProvider(Protocol):
     async def identify(self, code: str, code_verifier: str | None) -> Identity:
-        """Who came back from the provider's page with this code.
+        """The person who returned from the provider's page with this code.
 
         Raises:
             Unauthorized: the provider does not accept the code.
-            BadGateway: it does not answer, or not so that we understand it.
+            BadGateway: it does not answer, or its answer cannot be used.
         """
         ...

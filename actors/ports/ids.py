@@ -1,4 +1,4 @@
-"""Names that nobody else has, and secrets kept as hashes."""
+"""Unique names, secrets, and hashes of passwords."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from actors.runtime.clock import WallClock as WallClock
 
 
 class Ids(Protocol):
-    """Names that nobody else has, and secrets that nobody can guess."""
+    """Names that are unique, and secrets that cannot be guessed."""
 
     def uuid(self) -> str: ...
 

@@ -1,4 +1,4 @@
-"""Addresses that open without a login."""
+"""Links that need no login."""
 
 from typing import Protocol
 
@@ -6,12 +6,12 @@ from actors.runtime.clock import WallClock as WallClock
 
 
 class Links(Protocol):
-    """Addresses that open without a login, for a while."""
+    """Links that need no login, and expire."""
 
     def url(self, media_id: str, expires_us: int) -> str:
-        """Raises `Unavailable` as long as our own address is not known."""
+        """Raises `Unavailable` while the address of this server is not known."""
         ...
 
     def is_valid(self, media_id: str, expires: int, signature: str, now_us: int) -> bool:
-        """Whether a link with these parts is ours and works at that time."""
+        """Whether a link with these parts is ours and valid at that time."""
         ...

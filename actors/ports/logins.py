@@ -1,4 +1,4 @@
-"""Power over the connections of devices and listeners."""
+"""Control over the connections of devices and listeners."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -8,8 +8,8 @@ from actors.runtime.clock import WallClock as WallClock
 
 
 class Logins(BrokerSessions, Protocol):
-    """Power over the connections of devices and listeners; a broker of somebody else's may not give
-    it to us."""
+    """Control over the connections of devices and listeners, which an external broker may not
+    offer."""
 
     async def disconnect(self, client_id: str) -> None:
         """Close the connection of that client id, if there is one."""
@@ -19,10 +19,11 @@ class Logins(BrokerSessions, Protocol):
         """Close the connection of that client id, and refuse its logins for so many seconds.
 
         Raises:
-            Unavailable: the broker did not close it; its next logins are refused all the same.
+            Unavailable: the broker did not close it; its next logins are refused nevertheless.
         """
         ...
 
     def watch(self, arrived: Callable[[str], None]) -> None:
-        """Tell of the user whose listener logs in, each time; the one who asked last is told."""
+        """Call `arrived` with the user of each listener that logs in; only the last caller is
+        told."""
         ...

@@ -1,4 +1,4 @@
-"""The machine that our own servers run on."""
+"""The machine on which the embedded servers run."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,5 +16,5 @@ class Machine(Protocol):
     takes: bool
 
     def checks(self) -> Mapping[str, str]:
-        """For `/readyz`: "ok", or what is wrong, by the name of a part."""
+        """For `/readyz`: "ok", or what is wrong, by part."""
         ...

@@ -5,5 +5,5 @@ from typing import Protocol
 
 class Mailer(Protocol):
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Raises `Unavailable` where the server does not take it."""
+        """Raises `Unavailable` if the server does not accept it."""
         ...

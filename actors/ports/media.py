@@ -8,20 +8,20 @@ from protocol.media.media import Media, MediaCounts
 
 
 class MediaStore(Protocol):
-    """The part of the store that knows who has which content."""
+    """The part of the store that has the media of users."""
 
     async def add_media(self, media: Media) -> Media:
-        """Answers with its `num`; where the user has this content already, with that one."""
+        """Returns it with its `num`; if the user has this content already, the existing one."""
         ...
 
     async def media(self, user_id: str, media_id: str) -> Media | None: ...
 
     async def media_by_id(self, media_id: str) -> Media | None:
-        """Of whatever user: for signed links."""
+        """Whichever user has it: for signed links."""
         ...
 
     async def delete_media(self, user_id: str, media_id: str) -> None:
-        """Nothing where there is no such media. Raises `Conflict` while something needs it."""
+        """Does nothing if it does not exist. Raises `Conflict` while something needs it."""
         ...
 
     async def media_stats(self, user_id: str, since_us: int) -> MediaCounts:
@@ -38,7 +38,7 @@ class MediaStore(Protocol):
 
 
 class MediaDraft(Protocol):
-    """Bytes on their way to become a file. Every call raises `Busy` when there is no room."""
+    """Bytes on their way into a file. Every call raises `Busy` if there is no room."""
 
     @property
     def size(self) -> int:
@@ -48,25 +48,25 @@ class MediaDraft(Protocol):
     async def write(self, data: bytes) -> None: ...
 
     async def seal(self) -> bytes:
-        """Nothing more follows, and all of it is on the disk; answers with the sha256."""
+        """Finish writing, and sync it to the disk; return the sha256."""
         ...
 
     async def keep(self) -> None:
-        """Put the sealed draft into its place; where its content is there already, that stays.
+        """Move the sealed draft into its place; if its content exists already, that one stays.
 
-        To be called inside `MediaFiles.turn`.
+        Must be called inside `MediaFiles.turn`.
         """
         ...
 
 
 class MediaFiles(Protocol):
-    """Contents by their sha256, each once, whoever has it.
+    """Contents by their sha256, each stored once, for all users.
 
-    Every call raises `Busy` when the disk does not do what it should.
+    Every call raises `Busy` if the disk fails.
     """
 
     def draft(self) -> AbstractAsyncContextManager[MediaDraft]:
-        """A new draft. What was not kept by the end of the block leaves nothing behind."""
+        """A new draft. If it was not kept by the end of the block, nothing of it is left."""
         ...
 
     def turn(self, *keys: str) -> AbstractAsyncContextManager[None]:
@@ -74,19 +74,19 @@ class MediaFiles(Protocol):
         ...
 
     async def read(self, sha256: bytes, start: int, length: int) -> bytes:
-        """Up to `length` bytes, fewer at the end. Raises `NotFound` when it is not there."""
+        """Up to `length` bytes, fewer at the end. Raises `NotFound` if it does not exist."""
         ...
 
     async def remove(self, sha256: bytes) -> None:
-        """Nothing where it is gone already. To be called inside `turn`."""
+        """Does nothing if it is gone already. Must be called inside `turn`."""
         ...
 
     async def doubt(self, sha256: bytes) -> None:
-        """Remember, also over a crash, that it is to be asked whether anybody has this content."""
+        """Remember, even after a crash, to check whether anybody has this content."""
         ...
 
     async def settle(self, sha256: bytes) -> None:
-        """There is no doubt of this content any more."""
+        """This content is no longer in doubt."""
         ...
 
     async def doubtful(self, age_s: float) -> Sequence[bytes]:

@@ -1,4 +1,4 @@
-"""What the store knows of people: accounts, sign-ins, and what was done to an account."""
+"""The store's part for people: accounts, sessions, and the audit log."""
 
 from collections.abc import Callable, Collection
 from typing import Protocol
@@ -9,17 +9,17 @@ from protocol.people.user import User
 
 class PeopleStore(Protocol):
     async def add_user(self, user: User) -> None:
-        """Raises `Conflict` when the e-mail address or the subject is taken (whatever its case)."""
+        """Raises `Conflict` if the email address or the subject is taken (whatever its case)."""
         ...
 
     async def user_by_email(self, email: str) -> User | None: ...
 
     async def account(self, email: str) -> tuple[User, frozenset[str]] | None:
-        """Who has that e-mail address, and the addresses where they are signed in."""
+        """The user with this email address, and the addresses from which they are signed in."""
         ...
 
     async def user_by_subject(self, idp: str, subject: str) -> User | None:
-        """Who another identity provider knows by that name."""
+        """The user of another identity provider."""
         ...
 
     async def user(self, user_id: str) -> User | None: ...
@@ -27,51 +27,52 @@ class PeopleStore(Protocol):
     async def update_user(
         self, user: User, *, sign_out: bool = False, known: int | None = None
     ) -> None:
-        """`sign_out`: every session ends in the same moment. Raises `Conflict` as `add_user`, and
-        `Outdated` where the revision is not the known one."""
+        """`sign_out`: every session ends at the same moment. Raises `Conflict` like `add_user`, and
+        `Outdated` if the revision is not the known one."""
         ...
 
     # Sign-ins
 
     async def add_session(self, session: Session, password_hash: str | None) -> bool:
-        """False where the password is not the one that was verified any more: nothing is added.
+        """False if the password is no longer the one that was verified: nothing is added.
 
-        Beyond `SESSIONS_MAX` of a user the oldest ends.
+        Beyond `SESSIONS_MAX` sessions of a user the oldest ends.
         """
         ...
 
     async def session(self, session_id: str) -> tuple[Session, User] | None: ...
 
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
-        """Which of them have not ended; ids of API keys may be among them."""
+        """Which of them have not ended; the ids may include API keys."""
         ...
 
     async def delete_sessions(self, user_id: str, session_ids: Collection[str]) -> list[str]:
-        """They end; answers with those that had not ended before."""
+        """End them; return those that had not ended before."""
         ...
 
     async def add_ticket(self, sha256: bytes, session_id: str, expires_us: int) -> None: ...
 
     async def take_ticket(self, sha256: bytes, now_us: int) -> str | None:
-        """The session of a ticket that still counts; it opens nothing again."""
+        """The session of a valid ticket, which becomes invalid."""
         ...
 
     async def follow_people(
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float
     ) -> None:
-        """Tell of ids of sessions and API keys that ended, and of users who changed (those with a
-        listener also where what they have changed, and with `protocol.device.listeners.AGAIN`
-        before the id of whom all is to be said again), by whatever process; with `SETTINGS` before
-        it, of users whose devices or feeds another process has added, changed or deleted.
+        """Report ids of sessions and API keys that ended, and of users who changed, in whatever
+        process. For users with a listener, changes of their objects are reported, too. With
+        `protocol.device.listeners.AGAIN` before the id, everything of that user must be
+        republished. With `SETTINGS` before it, another process has added, changed or deleted
+        devices or feeds of that user.
 
-        `begun` is called when nothing is missed from then on. It goes on until the connection
-        behind it fails, which it finds out within `check_s` and some seconds.
+        `begun` is called when nothing is missed from then on. It continues until the connection
+        behind it fails, which it detects within `check_s` and some seconds.
 
         Raises:
-            Unavailable: then; what happened since is not told.
+            Unavailable: the connection failed; later changes are not reported.
         """
         ...
 
-    # What was done
+    # Audit log
 
     async def add_audit(self, entry: AuditEntry) -> None: ...

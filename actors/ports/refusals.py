@@ -1,4 +1,4 @@
-"""What the store keeps of refusals, and what it only counts."""
+"""The store's part for refusals: which are kept, and which are only counted."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ from protocol.device.refusals import NotKept
 
 
 class RefusalStore(Protocol):
-    """They come in the writer's commits, and are listed like every noun (`ListStore`)."""
+    """They are stored by the writer's commits, and listed like every noun (`ListStore`)."""
 
     async def delete_rejection(self, user_id: str, rejection_id: str) -> bool:
-        """False where the user has none of that id."""
+        """False if the user has none with that id."""
         ...
 
     async def delete_rejections(
@@ -19,13 +19,14 @@ class RefusalStore(Protocol):
         reason: str | None = None,
         before_us: int | None = None,
     ) -> int:
-        """Those of the device, of the reason, received before then, or all; answers how many."""
+        """Those of the device, with the reason, received before then, or all; return how many."""
         ...
 
     async def trim_rejections(self, many: int, size: int) -> int:
-        """Of each user only the newest stay, so many of them and (roughly) so many bytes."""
+        """Keep only the newest of each user: so many, and (about) so many bytes."""
         ...
 
     async def not_kept(self, user_id: str, device_code: str) -> NotKept:
-        """What was counted only, since the device was made, or for thirty days after the last."""
+        """What was only counted, since the device was created, or for thirty days after the
+        last."""
         ...

@@ -1,4 +1,4 @@
-"""What devices have retained at the broker: where it tells of it, and where it is cleared."""
+"""Devices' retained messages at the broker: listing and clearing them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,10 +10,10 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     """A retained message of a device.
 
     Attributes:
-        topic: on which the broker brings it (`part/K/users/…` where it maps).
+        topic: on which the broker delivers it (`part/K/users/…` if it maps).
         size: bytes of its payload.
-        qos: with which it was published.
-        no: tells it from a newer one of its topic; 0 where nothing does.
+        qos: of its publication.
+        no: distinguishes it from a newer one on its topic; 0 if nothing does.
         place: the broker's own name for the topic.
     """
 
@@ -25,33 +25,33 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 
 
 class RetainedMessages(Protocol):
-    """All calls raise `Unavailable` when the broker does not answer.
+    """All calls raise `Unavailable` if the broker does not answer.
 
     Attributes:
-        tells: whether the broker tells of everything that is retained (NATS). Others have no limit
-            of ours, and are asked for one device only: the answer is all that it has retained.
+        tells: whether the broker can list all retained messages (NATS). Others have no limit from
+        Roost, and are asked about one device only: the answer is all that it has retained.
     """
 
     @property
     def tells(self) -> bool: ...
 
     async def limit(self) -> int:
-        """Have the broker refuse what is above all bounds; answers how many bytes it holds."""
+        """Make the broker refuse what exceeds all bounds; return how many bytes it holds."""
         ...
 
     async def held(self, after: int, *, states: bool) -> list[Held]:
-        """Up to some thousands with numbers above `after`, in that order; nothing: there are none.
+        """Up to some thousands with numbers above `after`, in that order; empty if there are none.
 
         Args:
-            states: statuses, too.
+            states: include statuses.
         """
         ...
 
     async def of_device(self, user_id: str, code: str) -> list[Held]:
-        """All that is retained below the topics of one device."""
+        """All messages that are retained below the topics of one device."""
         ...
 
     async def clear(self, held: Sequence[Held]) -> bool:
-        """Clear each of them, unless there is a newer one by its number. False: not all of it can
-        be known to be done; to be tried again."""
+        """Clear each of them, unless its number shows that there is a newer one. False: some may
+        not be cleared; try again."""
         ...

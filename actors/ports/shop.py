@@ -1,4 +1,4 @@
-"""What the store knows of a shop. An order takes its stock in one transaction, never below zero."""
+"""The store's part for the shop. An order takes its stock in one transaction, never below zero."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from protocol.shop.shop import Order, OrderDay, OrderSums, Product, StockSums, W
 
 class ShopStore(Protocol):
     async def add_product(self, product: Product) -> Product:
-        """Answers with its `num`. Raises `Conflict` for a SKU that the user has already."""
+        """Returns it with its `num`. Raises `Conflict` if the user has a product with this SKU."""
         ...
 
     async def product(self, user_id: str, product_id: str) -> Product | None: ...
@@ -16,24 +16,24 @@ class ShopStore(Protocol):
     async def update_product(
         self, product: Product, known: int, stock: int | None
     ) -> Product | None:
-        """New settings, and a new stock where one is given.
+        """New settings, and a new stock if one is given.
 
-        None where the version is not `known` any more: somebody else was faster. Raises `Conflict`
-        as `add_product`.
+        None if the version is no longer `known`: another request was faster. Raises `Conflict` like
+        `add_product`.
         """
         ...
 
     async def delete_product(self, user_id: str, product_id: str) -> None:
-        """Orders keep what they say of it."""
+        """Orders keep its name and price."""
         ...
 
     async def add_order(
         self, order_id: str, user_id: str, wishes: Sequence[WantedItem], note: str, now_us: int
     ) -> Order:
-        """Take the stock; the order of that id where the user has it already.
+        """Take the stock; return the existing order if the user has one with that id.
 
         Raises:
-            Invalid: a product is not there.
+            Invalid: a product does not exist.
             Conflict: there is not enough of one.
         """
         ...
@@ -43,9 +43,9 @@ class ShopStore(Protocol):
     async def finish_order(
         self, user_id: str, order_id: str, state: str, now_us: int
     ) -> Order | None:
-        """Complete or cancel it; what a cancelled one took is there again.
+        """Complete or cancel it; a cancelled order returns its items to the stock.
 
-        None where there is none. Raises `Conflict` where it ended in another way.
+        None if there is none. Raises `Conflict` if it has ended in another way.
         """
         ...
 
@@ -54,7 +54,7 @@ class ShopStore(Protocol):
     async def orders_by_day(
         self, user_id: str, start_us: int, end_us: int, timezone: str
     ) -> list[OrderDay]:
-        """Days of that zone which have orders, in order."""
+        """The days in that time zone that have orders, in order."""
         ...
 
     async def stock_sums(self, user_id: str) -> StockSums: ...

@@ -1,4 +1,4 @@
-"""The store: what the writer commits, what actors start from, and all that nouns know."""
+"""The store: what the writer commits, what actors start from, and the data of all nouns."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -31,11 +31,12 @@ from protocol.records import (
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """One transaction: whole units, and how far each session's acknowledgements are known to be.
+    """One transaction: whole units, and up to where each session's acknowledgements are confirmed.
 
     `id` names the commit, so that a retry after a lost answer is recognised. `confirmed` says per
-    session up to which commit (`Committed.no`) the broker has surely heard the acknowledgements.
-    `epoch` is the number of the lead under which its messages were taken; 0: whoever leads.
+    session up to which commit (`Committed.no`) the broker has certainly processed the
+    acknowledgements. `epoch` is the number of the lead under which its messages were taken; 0:
+    whichever process leads.
     """
 
     id: str
@@ -45,10 +46,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
-    """The number of the commit (grows, across restarts too), and what it found there already.
+    """The number of the commit (it grows, also across restarts), and what was stored before.
 
     `duplicates` has one number per unit of the batch: how many of its readings were stored before.
-    `changed` is what acknowledgements made of commands, `unknown` those that are of none.
+    `changed` is how acknowledgements changed commands, `unknown` those of unknown commands.
     """
 
     no: int
@@ -58,7 +59,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A question for readings of a feed, newest first; `before` is the last place already seen."""
+    """A query for readings of a feed, newest first; `before` is the last position already read."""
 
     feed_num: int
     start_us: int | None = None
@@ -82,10 +83,10 @@ class Store(
     RefusalStore,
     Protocol,
 ):
-    """Everything that lasts.
+    """All persistent data.
 
-    Every call raises `Unavailable` when the database cannot be reached or does not answer in time;
-    then nothing is known of its effect, and it may be called again.
+    Every call raises `Unavailable` if the database cannot be reached or does not answer in time.
+    Whether it had an effect is then unknown, and it may be called again.
     """
 
     async def ping(self) -> None: ...
@@ -94,21 +95,21 @@ class Store(
 
     async def tidy(self) -> None: ...
 
-    # What the writer and the actors need
+    # For the writer and the actors
 
     async def commit(self, batch: Batch) -> Committed:
-        """Commit a batch whole.
+        """Commit a batch as a whole.
 
-        Committing a batch of the same id again changes nothing and gives the same answer.
+        Committing a batch with the same id again changes nothing and returns the same answer.
 
         Raises:
-            Unstorable: the rows cannot be stored for what they contain; nothing was.
-            Fenced: another process leads by now; nothing was.
+            Unstorable: the rows cannot be stored because of their content; nothing was stored.
+            Fenced: another process leads by now; nothing was stored.
         """
         ...
 
     async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
-        """Devices by (user id, code), in the order asked; None where there is none."""
+        """Devices by (user id, code), in the requested order; None for an unknown one."""
         ...
 
     async def snapshot(
@@ -120,27 +121,28 @@ class Store(
         ...
 
     async def session_memory(self, session: str) -> SessionMemory:
-        """The identities that commits took of a session.
+        """The digests that commits took of a session.
 
-        It first waits for every commit that has begun, also one of an earlier process that was
-        killed or cut off: such a commit may still be done, and is never missing from the answer.
+        It first waits for every commit that has begun, including those of an earlier process that
+        was killed or cut off: such a commit may still be done, and is never missing from the
+        answer.
 
         Raises:
-            Unavailable: also when such a commit does not end within seconds; ask again.
+            Unavailable: also if such a commit does not end within seconds; ask again.
         """
         ...
 
     # Devices
 
     async def add_device(self, device: Device, login: MqttLogin) -> Device:
-        """Answers with its `num`. Raises `Conflict` when the user has a device of that code."""
+        """Returns it with its `num`. Raises `Conflict` if the user has a device with that code."""
         ...
 
     async def add_devices(
         self, made: Sequence[tuple[Device, MqttLogin]], most: int | None = None
     ) -> list[Device]:
-        """All of them (of one user), or none; otherwise as `add_device`. Raises `Conflict` also
-        where the user would have more than `most` devices."""
+        """All of them (of one user), or none; otherwise like `add_device`. Raises `Conflict` also
+        if the user would have more than `most` devices."""
         ...
 
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
@@ -150,22 +152,21 @@ class Store(
     async def device(self, user_id: str, device_id: str) -> Device | None: ...
 
     async def update_device(self, device: Device, known: int | None = None) -> None:
-        """New settings. Raises `Outdated` where the revision is not the known one."""
+        """New settings. Raises `Outdated` if the revision is not the known one."""
         ...
 
     async def delete_device(self, user_id: str, device_id: str, purge: bool) -> None:
-        """Its feeds stay archived, or go with their history when `purge`."""
+        """Its feeds are archived, or deleted with their history if `purge`."""
         ...
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None: ...
 
     async def logins(self, usernames: Sequence[str]) -> dict[str, MqttLogin]:
-        """Those that there are, by their names."""
+        """Those that exist, by their names."""
         ...
 
     async def issued(self, usernames: Sequence[str]) -> set[str]:
-        """Which of these are names of devices or listeners that there are, whatever is in their
-        rows."""
+        """Which of these are names of existing devices or listeners, whatever is in their rows."""
         ...
 
     # Feeds
@@ -173,9 +174,9 @@ class Store(
     async def add_feed(
         self, feed: Feed, most: int | None = None, most_of_device: int | None = None
     ) -> Feed:
-        """Answers with its `num`. Raises `Conflict` for a second feed of that place and key, where
-        the user would have more than `most`, and where its device (or all devices together, of
-        shared ones) would have more than `most_of_device`."""
+        """Returns it with its `num`. Raises `Conflict` for a second feed with that place and key,
+        if the user would have more than `most`, and if its device (or all devices together, for
+        shared feeds) would have more than `most_of_device`."""
         ...
 
     async def feeds(
@@ -185,7 +186,7 @@ class Store(
     async def feed(self, user_id: str, feed_id: str) -> Feed | None: ...
 
     async def update_feed(self, feed: Feed, known: int | None = None) -> None:
-        """New settings. Raises `Outdated` where the revision is not the known one."""
+        """New settings. Raises `Outdated` if the revision is not the known one."""
         ...
 
     async def delete_feed(self, user_id: str, feed_id: str) -> None:

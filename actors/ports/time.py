@@ -1,7 +1,7 @@
-"""What the store knows of time: commands, schedules, alarms, leases.
+"""The store's part for time: commands, schedules, alarms, leases.
 
-Work that is due is *claimed*: of several processes exactly one gets it, and what a process that
-dies had claimed comes again. Every claim says when the next is due.
+Due work is *claimed*: exactly one of several processes gets it, and what a process that dies had
+claimed becomes due again. Every claim returns when the next is due.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ from protocol.device.commands import Command
 from protocol.records import Device
 from protocol.schedule.schedules import Due, Occurrence, Schedule
 
-# What becomes of an occurrence whose time has come, and the command that brings it about.
+# Decides about a due occurrence; returns its new state, and its command.
 Judge = Callable[[Due], tuple[Occurrence, Command | None]]
-# More due times of a schedule, and the schedule as it is then planned.
+# More due times of a schedule, and the schedule as it is planned then.
 Planner = Callable[[Schedule], tuple[Schedule, list[int]]]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What changed, as it is now: for dashboards. `told`: webhooks have deliveries of it, or of
-    what changed beside it."""
+    """What changed, in its new state: for dashboards. `told`: webhooks have deliveries of it, or of
+    something that changed with it."""
 
     commands: tuple[Command, ...] = ()
     occurrences: tuple[Occurrence, ...] = ()
@@ -30,7 +30,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """Commands to be published now, what changed, and when (µs) the next claim is due."""
+    """Commands to publish now, what changed, and when (µs) the next claim is due."""
 
     send: tuple[Command, ...] = ()
     changed: Progress = Progress()
@@ -39,36 +39,36 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
 
 class CommandStore(Protocol):
     async def add_command(self, command: Command) -> Command:
-        """Answers with the one of that id where the device has it already.
+        """Returns the existing one if the device has a command with that id.
 
         Raises:
-            Conflict: the id is another's, or too many commands of the device are open.
+            Conflict: the id belongs to another command, or too many commands of the device are
+            open.
         """
         ...
 
     async def command(self, user_id: str, command_id: str) -> Command | None: ...
 
     async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
-        """Raises `Conflict` where the device has it already, or it has ended."""
+        """Raises `Conflict` if the device has it already, or it has ended."""
         ...
 
     async def claim_commands(self, now_us: int, limit: int) -> Claimed:
-        """Open commands whose time has come: to be sent (again), expired, or put off because they
-        wait behind another of their device."""
+        """Claim open commands that are due: to be sent (again), expired, or postponed because they
+        wait for another one of their device."""
         ...
 
     async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
-        """The broker has these (id, when): what was `queued` is `sent`. Answers with the versions
-        of those that changed, by id; the same note again changes nothing and gives the same
-        answer."""
+        """The broker has these (id, when): `queued` ones become `sent`. Returns the versions of
+        those that changed, by id; the same note again changes nothing and returns the same."""
         ...
 
     async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
-        """The broker did not take these: look at them again at `next_us`."""
+        """The broker did not take these: they become due again at `next_us`."""
         ...
 
     async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:
-        """These devices came online: what they have not answered is due now."""
+        """These devices came online: the commands that they have not answered are due now."""
         ...
 
 
@@ -76,8 +76,8 @@ class ScheduleStore(Protocol):
     async def add_schedule(
         self, schedule: Schedule, due: Sequence[int], most: int | None = None
     ) -> Schedule:
-        """With its first occurrences. Raises `Conflict` where its device or media is gone, and
-        where the user would have more than `most` schedules."""
+        """With its first occurrences. Raises `Conflict` if its device or media was deleted, and if
+        the user would have more than `most` schedules."""
         ...
 
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None: ...
@@ -85,29 +85,30 @@ class ScheduleStore(Protocol):
     async def update_schedule(
         self, schedule: Schedule, due: Sequence[int], known: int | None = None
     ) -> list[Occurrence]:
-        """Raises `Outdated` where the revision is not the known one.
+        """Raises `Outdated` if the revision is not the known one.
 
-        Occurrences that have not fired are those of `due` from here on; others of them are
-        cancelled. Answers with what changed."""
+        Occurrences that have not fired become those of `due`; others are cancelled. Returns what
+        changed."""
         ...
 
     async def delete_schedule(self, user_id: str, schedule_id: str) -> None: ...
 
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
-        """Pending occurrences whose time has come, judged and written in one transaction together
+        """Claim pending occurrences that are due; judge and write them in one transaction together
         with their commands."""
         ...
 
     async def plan_schedules(self, now_us: int, limit: int, planner: Planner) -> int | None:
-        """Plan more occurrences where `plan_us` has come; answers with the next of these times."""
+        """Plan more occurrences of schedules whose `plan_us` is reached; return the next of these
+        times."""
         ...
 
 
 class WaitingAlarms(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose device's alarm each is, and how long it waits (s).
+    """The device of each alarm, and how long it waits (s).
 
     Attributes:
-        after: where the next call goes on; None behind the last one.
+        after: where the next call continues; None after the last one.
     """
 
     alarms: tuple[tuple[tuple[str, str], Alarm, float], ...]
@@ -116,12 +117,12 @@ class WaitingAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 class AlarmStore(Protocol):
     async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
-        """The alarm as it is now; None where there is none. A cleared one stays cleared."""
+        """The alarm as it is now; None if there is none. A cleared one stays cleared."""
         ...
 
     async def pending_alarms(self, limit: int, after: int) -> WaitingAlarms:
-        """Alarms that wait for their time, from the one behind the number `after` on. One that
-        nobody can read is put aside under its device's name."""
+        """Alarms that wait for their time, after the one with the number `after`. One that cannot
+        be read is put aside under its device's name."""
         ...
 
     async def online_devices(self) -> list[Device]:
@@ -130,4 +131,4 @@ class AlarmStore(Protocol):
 
 
 class TimeStore(CommandStore, ScheduleStore, AlarmStore, Protocol):
-    """All of it."""
+    """All of these."""
