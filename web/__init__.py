@@ -1,1 +1,1 @@
-"""Who looks: REST, WebSocket and the dashboard, on Quart-Trio."""
+"""REST, WebSocket and the dashboard, on Quart-Trio."""

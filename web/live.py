@@ -42,7 +42,7 @@ from web.http.sockets import Sockets
 
 log = structlog.get_logger("roost.live")
 
-# A client that takes nothing for so long is gone, whatever its socket says.
+# A client that reads nothing for so long has gone, whatever its socket says.
 SEND_WITHIN_S = 30.0
 CLOSE_WITHIN_S = 2.0
 IDS_MAX = 1_000
@@ -94,7 +94,7 @@ class _Session:
         self._outbox = outbox
         self._batch = socket.args.get("batch") == "1"
         self._seq = 0
-        # Answers to pings and mistakes; a client that sends faster than it reads waits for itself.
+        # Answers to pings and errors; a client that sends faster than it reads must wait.
         self._replies, self._to_send = trio.open_memory_channel[bytes](REPLIES_MAX)
         self._why = SocketClosed(CLOSE_GOING_AWAY, "The server is stopping")
 
@@ -169,7 +169,7 @@ class _Session:
                     frames = [batched(frames)]
                 since_us = self._sessions.stale_since_us
                 if self._tells_stale and since_us is not None:
-                    frames.append(framed_stale(since_us))  # it stood still before we came
+                    frames.append(framed_stale(since_us))  # since before this socket opened
                 self._tells_stale = False
                 await self._send(frames)
                 if not isinstance(events[0], DeviceList):
@@ -183,7 +183,7 @@ class _Session:
         scope.cancel()
 
     def _framed(self, events: Sequence[Event]) -> list[bytes]:
-        """With their places in this stream; what no view can show hides nothing else."""
+        """With their numbers in this stream; one that no view can show hides no other."""
         frames = []
         for event in events:
             done = attempt_now(partial(framed, event, self._seq + 1))
@@ -193,7 +193,7 @@ class _Session:
                 done = attempt_now(partial(framed, shown, self._seq + 1))
             if isinstance(done, Failed):
                 log.warning("left out", user=self._principal.user.id, reason=reason_of(done.error))
-                if isinstance(event, ASKED_AGAIN):  # what was told of it before is no longer so
+                if isinstance(event, ASKED_AGAIN):  # an earlier report about it is outdated
                     self._outbox.has_lost = True
                 continue
             self._seq += 1
@@ -201,7 +201,7 @@ class _Session:
         return frames
 
     async def _send(self, frames: Sequence[bytes]) -> None:
-        # The server below makes one write after the other, whichever task they come from.
+        # The server makes one write after the other, whichever task they come from.
         for some in portions(frames):
             await self._send_frames(some, SEND_WITHIN_S)
 
@@ -211,7 +211,7 @@ def _is_showable(device: Device) -> bool:
 
 
 def framed_stale(since_us: int) -> bytes:
-    """The news of a stand-still that began before this socket: outside the counted events."""
+    """A standstill of live data that began before this socket: outside the counted events."""
     return Staleness(since_us).encoded + b"}"
 
 

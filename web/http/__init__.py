@@ -1,1 +1,1 @@
-"""What stands between a socket and a handler: who may stay, and what a request costs."""
+"""Everything between a socket and a handler: who may connect, and what a request costs."""

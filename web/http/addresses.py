@@ -1,7 +1,7 @@
-"""Where a request comes from: the client behind the proxies that we were told to trust.
+"""The client's address, behind proxies that Roost is configured to trust.
 
-A header says whatever its sender likes; only what a trusted proxy has written counts, and of its
-list only what it, or another trusted one before it, has added.
+Any client can send any header. Only what a trusted proxy has written counts, and of its list only
+what it, or another trusted proxy before it, has added.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Addresses:
         self._trusted = trusted
 
     def client(self, asked: Request | Websocket) -> str:
-        """The address of who asks, as text; `unknown` where the server has none."""
+        """The client's address as text; `unknown` if the server has none."""
         found = asked.remote_addr or ""
         hops = ",".join(asked.headers.getlist("X-Forwarded-For")).split(",")[-HOPS_MAX:]
         while hops and self.is_trusted(found):
@@ -37,17 +37,17 @@ class Addresses:
         return UNKNOWN if address is None else str(address)
 
     def network(self, asked: Request | Websocket) -> str:
-        """What the client is counted as."""
+        """The network under which the client is counted."""
         return network_of(self.client(asked))
 
     def is_https(self, asked: Request | Websocket) -> bool:
-        """Whether the client speaks TLS, with us or with a trusted proxy."""
+        """Whether the client speaks TLS, with Roost or with a trusted proxy."""
         if asked.scheme == "https":
             return True
         said = asked.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         return said == "https" and self.is_trusted(asked.remote_addr or "")
 
     def is_trusted(self, text: str) -> bool:
-        """Whether it is a proxy's whose word counts."""
+        """Whether it is a trusted proxy."""
         address = address_of(text)
         return address is not None and any(address in network for network in self._trusted)

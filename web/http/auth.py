@@ -1,4 +1,4 @@
-"""Who is asking: tokens (JWT, HS256) and where a request may carry one."""
+"""Authentication: tokens (JWT, HS256), and where a request may carry one."""
 
 from functools import lru_cache
 from typing import Any
@@ -22,11 +22,11 @@ from web.http.addresses import Addresses
 from web.http.failed_auth import FailedAuth
 
 COOKIE = "roost_token"
-TOKENS_MAX = 1_000  # good ones of some 300 bytes: below half a megabyte
+TOKENS_MAX = 1_000  # valid ones of some 300 bytes: below half a megabyte
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Somebody, in by a session or an API key; `by_cookie`: a browser sent the token by itself."""
+    """An authenticated user, by a session or an API key; `by_cookie`: a browser sent the cookie."""
 
     user: User
     session: Session | None = None
@@ -35,14 +35,14 @@ class Principal(msgspec.Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """Of the session or key: this asker is in as long as it is there."""
+        """The id of the session or key; the principal is valid as long as it exists."""
         way = self.session or self.key
         assert way is not None
         return way.id
 
     @property
     def expires_us(self) -> int:
-        """When it ends by itself."""
+        """When it expires."""
         if self.key is not None:
             return LAST_US if self.key.expires_us is None else self.key.expires_us
         assert self.session is not None
@@ -50,11 +50,11 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """Makes and reads tokens; whether their session still runs is another question."""
+    """Creates and decodes tokens; whether their session is still valid is checked elsewhere."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
-        # A token says the same every time, and comes with every request.
+        # A token always decodes to the same, and comes with every request.
         self._checked = lru_cache(TOKENS_MAX)(self._check)
 
     def issue(self, user: User, session: Session) -> str:
@@ -68,10 +68,10 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def read(self, token: str) -> tuple[str, str, str]:
-        """The session, and whom it is said to be: (jti, idp, sub).
+        """The session and the user that the token names: (jti, idp, sub).
 
         Raises:
-            Unauthorized: it is not a token of ours.
+            Unauthorized: it is not a token of this server.
         """
         return self._checked(token)
 
@@ -96,7 +96,7 @@ class Tokens:
 
 
 def _subject(user: User) -> str:
-    """What their provider calls them; our own users by their id."""
+    """The user's name at the identity provider; the id for Roost's own users."""
     return user.id if user.subject is None else user.subject
 
 
@@ -123,11 +123,11 @@ class Auth:
         self._public = None if public_url is None else _origin(public_url)
 
     async def asker_of(self, token: str, asked: Request | Websocket) -> Principal:
-        """Whose token it is that somebody brings.
+        """The principal of a token.
 
         Raises:
-            Unauthorized: the token, its session or its user is not valid any more.
-            TooMany, Busy: as `FailedAuth.trying`.
+            Unauthorized: the token, its session or its user is no longer valid.
+            TooMany, Busy: like `FailedAuth.trying`.
         """
         async with self.failed.trying(self._addresses.network(asked)):
             return await self._asker_of(token)
@@ -152,7 +152,7 @@ class Auth:
         return Principal(user, key=known)
 
     async def is_in(self, principal: Principal, token: str) -> bool:
-        """Whether somebody who was found a moment ago is still in."""
+        """Whether a principal that was found a moment ago is still valid."""
         if principal.key is not None:
             return await self._store.api_key(kept_of(token)) is not None
         return await self._sessions.find(principal.id) is not None
@@ -167,8 +167,8 @@ class Auth:
         return Principal(user, session)
 
     async def asker_of_request(self, request: Request) -> Principal:
-        """By `x-auth-token`, `Authorization: Bearer` or the cookie (then from our pages only).
-        Raises as `asker_of`."""
+        """From `x-auth-token`, `Authorization: Bearer` or the cookie (only from Roost's own pages).
+        Raises like `asker_of`."""
         token = _header_token(request)
         by_cookie = token is None
         if by_cookie:
@@ -182,12 +182,12 @@ class Auth:
         return msgspec.structs.replace(principal, by_cookie=by_cookie)
 
     def new_ticket(self) -> tuple[str, bytes, int]:
-        """A ticket for a socket, what is kept of it, and until when (µs) it counts."""
+        """A ticket for a socket, its hash to store, and until when (µs) it is valid."""
         ticket = self._ids.secret()
         return ticket, kept_of(ticket), self._clock.now_us() + TICKET_S * SECOND_US
 
     async def asker_with(self, ticket: str, asked: Request | Websocket) -> Principal:
-        """Raises as `asker_of`, for a ticket that was used, has expired or never was."""
+        """Raises like `asker_of`, for a ticket that was used, has expired or never existed."""
         async with self.failed.trying(self._addresses.network(asked)):
             session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())
             if session_id is None:
@@ -195,17 +195,17 @@ class Auth:
             return await self._asker_in(session_id)
 
     def token_of_socket(self, socket: Websocket) -> str | None:
-        """A token in the query, a header, or the cookie of one of our own pages."""
+        """A token in the query, a header, or the cookie from one of Roost's own pages."""
         token = socket.args.get("token") or _header_token(socket)
         if token is None and self.is_same_origin(socket):
             token = socket.cookies.get(COOKIE)
         return token or None
 
     def is_same_origin(self, asked: Request | Websocket) -> bool:
-        """Whether a browser says that the page which asks is ours.
+        """Whether a browser reports that the request comes from one of Roost's own pages.
 
-        A program says nothing of pages: only browsers are led by strangers, and they send Origin
-        with every request that changes something and with every WebSocket.
+        Other programs send no origin. Only browsers can be abused by other sites, and they send
+        Origin with every request that changes something and with every WebSocket.
         """
         origin = asked.headers.get("Origin")
         if origin is None:

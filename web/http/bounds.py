@@ -1,4 +1,4 @@
-"""How much of everything one may have: settings, each with a generous default."""
+"""How many objects a user may have: settings, each with a generous default."""
 
 import msgspec
 
@@ -7,16 +7,16 @@ from web.http.connections import CONNECTIONS_MAX, OF_ADDRESS_MAX
 
 DEVICES_MAX = 10_000
 FEEDS_MAX = 100_000
-# An actor starts with all of its device's, and is told of each change: a thousand are 10 ms.
+# An actor starts with all feeds of its device, and is told of each change: a thousand take 10 ms.
 FEEDS_OF_DEVICE_MAX = 1_000
 SCHEDULES_MAX = 50_000
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one user, but for `connections`, of all, and `connections_of_address`.
+    """Per user, except `connections` (in all) and `connections_of_address`.
 
-    `feeds_of_device` are those of one device, and likewise those that all devices of a user share.
-    `dashboards` are sockets that are open at once.
+    `feeds_of_device` limits the feeds of one device, and those that all devices of a user share.
+    `dashboards` are open sockets.
     """
 
     devices: int = DEVICES_MAX

@@ -1,17 +1,17 @@
-"""Which connections may stay: so many of one address, and so many of all.
+"""Which connections may stay: limited per address, and in all.
 
     place = connections.come("203.0.113.9", scope.cancel)
     if place is None: ...            # there is no room: close it
     place.asks()                     # the head of a request has arrived
-    place.known()                    # and it is somebody's who is signed in
+    place.known()                    # it belongs to a signed-in user
     place.idle()                     # it is answered
     place.leave()
 
-Where there is no room, one gives way on which nothing is asked, or by nobody who is known yet: the
-one of which that has been so for longest, of this address where its own share is full, else of all.
-Who opens connections and says nothing, or half of a request, or does not sign in, from however many
-addresses, holds nobody up then; who is signed in and has asked for something keeps her place. If
-all are such, the newcomer is the one who goes: nothing of theirs is torn off.
+If there is no room, a connection gives way that has no current request, or no signed-in user. It is
+the one that has been so for longest: of this address if its own share is full, else of all. So
+clients that send nothing, or half a request, or do not sign in, cannot keep others out, from
+however many addresses. Connections with a request of a signed-in user stay. If all are such, the
+new connection is closed.
 
 A trusted proxy speaks for many clients: it has no share of its own, and counts among all.
 """
@@ -27,7 +27,7 @@ from protocol.people.networks import network_of
 
 log = structlog.get_logger("roost.web")
 
-# An idle one takes some 30 kB, a socket 70: all of them, half a gigabyte.
+# An idle one takes some 30 kB, a WebSocket 70 kB: half a gigabyte for all of them.
 CONNECTIONS_MAX = 8_192
 # An office of a hundred people with a dashboard each, behind one address.
 OF_ADDRESS_MAX = 512
@@ -44,15 +44,15 @@ class Place:
         self._among = among
 
     def asks(self) -> None:
-        """Something is asked on it, by nobody who is known yet."""
+        """It has a request of an unknown client."""
         self._among.mark(self, is_known=False)
 
     def known(self) -> None:
-        """Who asks is known: it gives way to nobody."""
+        """Its client has signed in: it gives way to nobody."""
         self._among.mark(self, is_known=True)
 
     def idle(self) -> None:
-        """Nothing is asked on it."""
+        """It has no current request."""
         self._among.mark(self, is_known=False)
 
     def leave(self) -> None:
@@ -60,7 +60,7 @@ class Place:
         self._among.leave(self)
 
     def slow_head(self) -> None:
-        """It is closed because the head of a request began, and did not end in time."""
+        """It is closed because the head of a request did not arrive completely in time."""
         self._among.closed(SLOW_HEAD, self.network)
 
 
@@ -70,7 +70,7 @@ class Share:
     def __init__(self, most: int) -> None:
         self.most = most
         self.count = 0
-        self.unknown: OrderedDict[Place, None] = OrderedDict()  # for longest, first
+        self.unknown: OrderedDict[Place, None] = OrderedDict()  # the longest unknown first
 
     @property
     def is_full(self) -> bool:
@@ -79,9 +79,9 @@ class Share:
 
 class Connections:
     """Args:
-    most: of all.
-    of_address_max: of one address; an IPv6 network of 64 bits is one.
-    is_trusted: whether an address is a proxy's, which speaks for many.
+    most: in all.
+    of_address_max: of one address; an IPv6 /64 counts as one.
+    is_trusted: whether an address is a proxy's, which speaks for many clients.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Connections:
         return self._all.count
 
     def come(self, address: str, close: Callable[[], None]) -> Place | None:
-        """A new connection; None where it has to be closed at once. Nothing is asked on it.
+        """A new connection, without a request yet; None if it must be closed at once.
 
         Args:
             close: called when it has to give way.
@@ -122,7 +122,7 @@ class Connections:
         return place
 
     def _make_room(self, share: Share) -> bool:
-        """Whether somebody gave way."""
+        """Close a connection of this share; return whether there was one."""
         if not share.unknown:
             return False
         longest = next(iter(share.unknown))
@@ -145,15 +145,15 @@ class Connections:
                 del self._of[place.network]
 
     def closed(self, why: str, network: str) -> None:
-        """Count it; strangers write one line a second into the log."""
+        """Count it; strangers cause one log line a second at most."""
         self.closed_for[why] += 1
         if times := self._told.times():
             log.warning("connections closed", why=why, address=network, times=times)
 
 
 def known(scope: Mapping[str, Any]) -> None:
-    """Who asks is signed in, or has a link that is. Args: scope: of ASGI, in whose `state` the
-    server has left the `place`."""
+    """The client is signed in, or has a signed link. Args: scope: of ASGI, in whose `state` the
+    server has put the `place`."""
     place = (scope.get("state") or {}).get("place")
     if isinstance(place, Place):
         place.known()

@@ -1,4 +1,4 @@
-"""What a handler works with: the settings of the web, what stands behind it, and one request."""
+"""The context of handlers: the settings of the web server, the parts behind it, and one request."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -30,21 +30,23 @@ T = TypeVar("T")
 
 MEDIA_BYTES_MAX = 256 << 20
 MEDIA_QUOTA_BYTES = 10 << 30
-REQUESTS_PER_S = 100.0  # of one user
+REQUESTS_PER_S = 100.0  # per user
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the outside needs to know. `mqtt_url` is where devices connect.
+    """Settings of the web server.
 
-    `media_bytes_max` is for one file, `media_quota_bytes` for all of a user's together.
-    `webhooks_private`: webhooks may lead to networks that are not public.
-    `cors_origins`: whose pages may use the API. `requests_per_s`: of one user;
-    `requests_per_s_of_address`: of one address, whoever asks.
-    `imported_per_hour`, `imported_bytes_per_hour`: readings in files, and the files, of one user.
-    `zalo_app_id`, `zalo_permission_url`: where people begin to sign in with Zalo.
-    `map_tiles_url`: a template with {z}, {x} and {y}; without it the map shows land outlines.
-    `trusted_proxies`: networks whose word on the client's address and TLS counts.
-    `bounds`: how much of everything one may have.
+    Attributes:
+        mqtt_url: the address that devices connect to.
+        media_bytes_max, media_quota_bytes: for one file, and for all files of a user.
+        webhooks_private: whether webhooks may reach private networks.
+        cors_origins: origins whose pages may use the API.
+        requests_per_s, requests_per_s_of_address: per user, and per address.
+        imported_per_hour, imported_bytes_per_hour: readings in files, and bytes of files, per user.
+        zalo_app_id, zalo_permission_url: for the sign-in with Zalo.
+        map_tiles_url: a template with {z}, {x} and {y}; without it the map shows land outlines.
+        trusted_proxies: networks whose headers about the client's address and TLS are trusted.
+        bounds: how many objects a user may have.
     """
 
     jwt_secret: str
@@ -69,7 +71,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What handlers work with.
+    """The parts that handlers use.
 
     Attributes:
         durations: of requests by operation, in seconds, until the answer begins.
@@ -93,11 +95,11 @@ class Context:
 
 
 class Call:
-    """One request: who asks, and what handlers may use.
+    """One request: its user, and what handlers may use.
 
     Attributes:
         headers: of the answer.
-        status: of the answer, where it is not the operation's usual one.
+        status: of the answer, if it is not the operation's usual one.
     """
 
     def __init__(self, context: Context, asked: Request, principal: Principal | None) -> None:
@@ -127,37 +129,37 @@ class Call:
 
     @property
     def has_user(self) -> bool:
-        """False where a signed link stands for the login."""
+        """False if a signed link replaces the login."""
         return self._principal is not None
 
     @property
     def address(self) -> str:
-        """Where the client is."""
+        """The client's address."""
         return self._addresses.client(self.request)
 
     def where(self) -> str:
-        """What the outside calls us. A `Host` that anybody may send is no word for a link."""
+        """The public URL of this server. Anybody may send any `Host`, so links never use it."""
         if self.settings.public_url is None:
             raise Forbidden("The operator must set the public URL first")
         return self.settings.public_url
 
     @property
     def is_https(self) -> bool:
-        """Whether the client speaks TLS, as far as we can know."""
+        """Whether the client speaks TLS, as far as it is known."""
         public = self.settings.public_url or ""
         return public.startswith("https:") or self._addresses.is_https(self.request)
 
     async def think(self, step: Callable[[], T]) -> T:
-        """What this step, of tens of milliseconds, answers, once it is its turn. Raises also
+        """The result of this step of tens of milliseconds, run when its turn comes. Raises also
         `TooMany` and `Busy`."""
         return await self._thinking.turn(self.user.id, step)
 
     def charting(self) -> AbstractAsyncContextManager[None]:
-        """While the database works out what may take long. Raises `TooMany` and `Busy`."""
+        """Around a long query of the database. Raises `TooMany` and `Busy`."""
         return self._queries.charting.turn(self.user.id)
 
     def erasing(self) -> AbstractAsyncContextManager[None]:
-        """While a history is erased. Raises `TooMany` and `Busy`."""
+        """Around the deletion of a history. Raises `TooMany` and `Busy`."""
         return self._queries.erasing.turn(self.user.id)
 
     async def data(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, opaque to the client.
+"""Cursors: the position at which a page ended, opaque to the client.
 
 after = cursor_of((item.ts_us, item.num))
 ts_us, num = place_in(msgspec.json.Decoder(tuple[int, int]), query.cursor)
@@ -23,7 +23,7 @@ def cursor_of(place: tuple[str | int, ...]) -> str:
 
 
 def place_in(decoder: msgspec.json.Decoder[P], cursor: str) -> P:
-    """The place that a cursor of ours tells. Raises `ValueError` for anything else."""
+    """The position in a cursor. Raises `ValueError` for anything else."""
     if len(cursor) > CURSOR_MAX:
         raise ValueError("longer than any cursor")
     data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))

@@ -1,22 +1,23 @@
-"""An answer ends after its question.
+"""An answer ends after its request has arrived.
 
-An application may know its answer (401, 404, 405) before the body of the request is there. When it
-ends the answer then, the server cannot tell the rest of this body from the next request and has to
-close the connection, under the hands of a client that was not told to open another (RFC 9112 §9.6).
+An application may know its answer (401, 404, 405) before the body of the request has arrived. If it
+ends the answer then, the server cannot tell the rest of this body from the next request, and must
+close the connection, although the client was not told to open another one (RFC 9112 §9.6).
 """
 
 from typing import Any
 
 import trio
 
-# The client has its whole answer by then; one that still sends for so long wants no other.
+# The client has its whole answer by then; one that still sends after this time does not want
+# another.
 REST_WITHIN_S = 5.0
 
 
 def with_an_end(inner: Any) -> Any:
     """The ASGI application `inner`, whose answers end when their request has arrived.
 
-    What arrives meanwhile is taken and dropped by Quart, up to the bound of a body.
+    Quart reads and drops the rest of the request, up to the limit of a body.
     """
 
     async def ended(scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""An example of each body, for who reads the OpenAPI document; each is one that is taken."""
+"""An example of each body, for the OpenAPI document; each is accepted."""
 
 from typing import Any
 

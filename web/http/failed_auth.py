@@ -1,11 +1,12 @@
-"""Tokens, keys and tickets that are wrong: how many may come from a network.
+"""Wrong tokens, keys and tickets: how many may come from a network.
 
     async with failed.trying("203.0.113.9"):
         asker = await auth.asker_of(token)      # raises Unauthorized
 
-Only what fails counts, so a site behind one address is not shut out by whoever tries out keys
-there: where too much has failed, one credential after the other is looked at, and who is right is
-in. So strangers take one connection to the database at most, and learn nothing of what they try.
+Only failures count, so a site behind one address is not locked out when somebody guesses keys
+there: after too many failures, credentials from there are checked one at a time, and right ones are
+accepted. So strangers use one connection to the database at most, and learn nothing from their
+guesses.
 """
 
 import math
@@ -21,10 +22,10 @@ from protocol.errors import Busy, TooMany, Unauthorized
 
 log = structlog.get_logger("roost.web")
 
-# Of one network: so many may fail at once, and ten more each second. Nobody guesses 128 bits; it is
-# what the looks cost that is bounded.
+# Per network: how many may fail at once; ten more may fail each second. 128 bits cannot be guessed;
+# the limit is for the cost of checking.
 FAILURES_MAX, FAILURE_EVERY_S = 200, 0.1
-# Where too much has failed: so many wait for the one look, for so long. A look takes some
+# After too many failures: how many may wait for the check, and for how long. A check takes some
 # milliseconds.
 WAITING_MAX = 1_000
 WAIT_S = 5.0
@@ -41,11 +42,11 @@ class FailedAuth:
 
     @asynccontextmanager
     async def trying(self, network: str) -> AsyncIterator[None]:
-        """Around a look at a credential.
+        """Around the check of a credential.
 
         Raises:
-            TooMany: it is wrong, as much from there was before.
-            Busy: too many wait to be looked at.
+            TooMany: it is wrong, like too many from there before.
+            Busy: too many wait to be checked.
         """
         if not self._failures.is_empty(network):
             with self.counted(network):
@@ -67,8 +68,8 @@ class FailedAuth:
 
     @contextmanager
     def counted(self, network: str) -> Iterator[None]:
-        """What is `Unauthorized` in the block counts. Raises `TooMany` in its place where too much
-        has failed before."""
+        """Count `Unauthorized` errors of the block. Raises `TooMany` instead after too many
+        failures."""
         try:
             yield
         except Unauthorized:

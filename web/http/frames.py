@@ -4,10 +4,10 @@
     for some in portions(messages):
         await send(some, within_s)  # one write
 
-A frame through Quart, hypercorn and wsproto costs more than what it carries: a task switch, five
-objects, JSON decoded to text and encoded again. A server's frame is its length and its bytes, so
-whoever has some writes them at once. Where the server below does not offer that (`SEND_FRAMES` in
-the state of the connection), each goes its ordinary way.
+A frame through Quart, hypercorn and wsproto costs more than its content: a task switch, five
+objects, JSON decoded to text and encoded again. A server's frame is only its length and its bytes,
+so several can be written at once. If the server does not offer that (`SEND_FRAMES` in the state of
+the connection), each frame is sent the ordinary way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,15 +17,15 @@ import trio
 from quart import Websocket
 
 SEND_FRAMES = "send_frames"
-# One write: what a slow client takes within the time that a write may take.
+# One write: as much as a slow client reads within the time that a write may take.
 WRITE_MAX = 64 * 1024
 
-_TEXT = 0x81  # the whole message, and text
+_TEXT = 0x81  # a complete message, of text
 
 
 class Send(Protocol):
-    """Sends text messages, in order. Others have no turn meanwhile where the client takes them at
-    once.
+    """Sends text messages, in order. Other tasks do not run meanwhile if the client's socket
+    accepts them at once.
 
     Args:
         within_s: how long the client may take.
@@ -64,7 +64,7 @@ def portions(messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def frames_of(socket: Websocket) -> Send:
-    """How messages go out on that socket."""
+    """The function that sends messages on that socket."""
     state: dict[str, Any] = socket.scope.get("state") or {}
     send: Send | None = state.get(SEND_FRAMES)
     if send is not None:

@@ -1,10 +1,10 @@
-"""Sockets that are open and have said nothing yet: few of one network, and few in all.
+"""Open sockets that have sent nothing yet: limited per network, and in all.
 
     with idle.place("203.0.113.9"):
         token = await first_frame(socket)
 
-Who wants to sign in does so at once, so of too many the oldest gives way: the oldest of the network
-that has the most. So nobody keeps others out by opening sockets.
+A client that wants to sign in does so at once, so if there are too many, the oldest one of the
+network that has the most is closed. So nobody can keep others out by opening sockets.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ class IdleSockets:
 
     @contextmanager
     def place(self, network: str) -> Iterator[None]:
-        """A place while the block runs. Raises `TooMany` where it had to be given up."""
+        """A place while the block runs. Raises `TooMany` if it had to be given up."""
         if self._of[network] >= IDLE_OF_ONE_MAX:
             self._make_room(network)
         elif len(self._places) >= IDLE_MAX:

@@ -1,20 +1,20 @@
-"""How many requests anybody may make. They cost by their work: a long page counts as several, and
-so does what has to be worked out for long."""
+"""How many requests a client may send. They cost by their work: a long page counts as several
+requests, and so does a long computation."""
 
 import math
 
 from actors.runtime.buckets import Buckets
 from protocol.errors import TooMany
 
-# Seconds of the allowed rate that may come at once: a page that opens asks for many things.
+# Seconds of the allowed rate that may be used at once: a page sends many requests when it opens.
 BURST_S = 10.0
-# What a request costs that looks one thing up, and so many items of a page.
+# The time that a simple look-up costs, and how many items of a page cost as much.
 COST_S = 0.004
 ITEMS_OF_ONE = 100
 
 
 class Rates:
-    """How many requests a second anybody may make: a user, or an address without a user."""
+    """How many requests a second a user, or an address without a user, may send."""
 
     def __init__(self, per_s: float) -> None:
         self._most = max(1, round(per_s * BURST_S))
@@ -27,10 +27,10 @@ class Rates:
             raise TooMany("Too many requests", retry_after_s=math.ceil(wait_s))
 
     def charge_items(self, who: str, items: int) -> None:
-        """A page had so many: what it costs more than others is owed. What was only asked for, and
-        was not there, costs nothing."""
+        """Charge a page for its number of items. Only existing items cost something, not a high
+        `limit`."""
         self._buckets.owe(who, min(max(items - 1, 0) // ITEMS_OF_ONE, self._most))
 
     def charge(self, who: str, took_s: float) -> None:
-        """A request took the processor for so long: what it costs more than others is owed."""
+        """Charge a request for the time in which it used the processor."""
         self._buckets.owe(who, int(took_s / COST_S))

@@ -1,4 +1,5 @@
-"""Lists over REST: `sort`, filters and cursors as a question to the store, and back as a page.
+"""Lists over REST: turns `sort`, filters and cursors into a query of the store, and items into a
+page.
 
 return await listed(call, DEVICES, query, device_resource, status=query.status)
 """
@@ -23,7 +24,7 @@ from web.http.cursors import NUMBER_MAX, cursor_of, place_in
 R = TypeVar("R")
 V = TypeVar("V")
 
-# How values of what is sorted by numbers are written; all others are texts.
+# How values are written by which numbers are sorted; all others are texts.
 _NUMBERS: dict[Kind, re.Pattern[str]] = {
     "integer": re.compile(r"-?[0-9]{1,18}", re.ASCII),
     "time": re.compile(r"-?([0-9]{1,19}|infinity)", re.ASCII),
@@ -32,7 +33,7 @@ _NUMBERS: dict[Kind, re.Pattern[str]] = {
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`sort` names a field, with `-` before it the other way round."""
+    """`sort` names a field, with `-` before it for descending order."""
 
     limit: Limit = 100
     cursor: str | None = None
@@ -52,14 +53,14 @@ async def listed(
     view: Callable[[R], V],
     **filters: str | tuple[str, ...] | None,
 ) -> Page[V]:
-    """The page of one's list that is asked for; a filter that is None lets everything through.
+    """The requested page of a user's list; a filter that is None matches everything.
 
     Raises:
-        Invalid: it cannot be sorted so, or the cursor is not one of this order.
+        Invalid: it cannot be sorted like this, or the cursor is not of this order.
     """
     sort = noun.usual if query.sort is None else query.sort
     asked = Listing(
-        # One more, which tells whether there is another page.
+        # One more, to see whether there is another page.
         limit=query.limit + 1,
         sort=_known(noun, sort),
         descending=sort.startswith("-"),
@@ -86,7 +87,7 @@ async def _shown(
     view: Callable[[R], V],
     after: str | None,
 ) -> Page[V]:
-    """Items as they are shown, of which some cannot be read."""
+    """The views of items, of which some cannot be read."""
     shown = await shown_of(call, noun, items, view)
     return Page(shown, after, len(items) - len(shown) or UNSET)
 
@@ -94,8 +95,8 @@ async def _shown(
 async def shown_of(
     call: Call, noun: ListOf[R], items: Sequence[R | UnreadableRow], view: Callable[[R], V]
 ) -> list[V]:
-    """Items as they are shown; one that fails (a time beyond the calendar) is left out like one
-    that nobody can read, and hides no other."""
+    """The views of items. One that fails (a time beyond the calendar) is left out like one that
+    cannot be read, and hides no other."""
     shown: list[V] = []
     for item in items:
         if isinstance(item, UnreadableRow):
@@ -112,7 +113,7 @@ async def shown_of(
 
 
 def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...] | None:
-    """Several words with commas, as a filter. Raises `Invalid` for one that is not known."""
+    """Several words with commas, as a filter. Raises `Invalid` for an unknown one."""
     words = tuple(text.split(",")) if text else ()
     if not set(words) <= set(known):
         raise Invalid({name: f"must be one of {', '.join(known)}"})
@@ -120,7 +121,7 @@ def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...
 
 
 def some_id(name: str, text: str | None) -> str | None:
-    """An id in its one spelling, as a filter. Raises `Invalid` for what is none."""
+    """An id as a filter. Raises `Invalid` for anything else."""
     found = None if text is None else text.lower()
     if found is not None and not is_uuid(found):
         raise Invalid({name: "must be an id (UUID)"})

@@ -1,11 +1,10 @@
-"""Questions to the database that may take long: of all who ask some wait, so that connections are
-left for everybody else.
+"""Limits long queries, so that database connections are left for everybody else.
 
     async with queries.charting.turn(user.id):
         buckets = await store.feed_buckets(…)
 
-There are eight connections for readers (`postgres.store.READING_CONNECTIONS`). Three at most make
-charts, two erase histories (which may take ten minutes), and one user has not all of these.
+There are eight connections for people (`postgres.store.READING_CONNECTIONS`). At most three make
+charts and two delete histories (which may take ten minutes), and one user never has all of these.
 """
 
 from web.http.turns import Turns
@@ -15,7 +14,7 @@ ERASED_AT_ONCE, ERASED_OF_ONE = 2, 1
 
 
 class LongQueries:
-    """Turns of those who make charts, and of those who erase."""
+    """Turns for charts, and for deletions."""
 
     def __init__(self) -> None:
         self.charting = Turns(

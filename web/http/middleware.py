@@ -1,7 +1,7 @@
-"""What every answer has: the id of its request, headers for browsers, and who may read it.
+"""What every answer gets: a request id, headers for browsers, and CORS.
 
-* `X-Request-Id`: as the client sent it, or ours; it is in every line that is logged meanwhile.
-* CORS (Fetch Standard §3.2): off, but for origins that the operator names. They may send tokens,
+* `X-Request-Id`: as the client sent it, or a new one; it is in every log line of the request.
+* CORS (Fetch Standard §3.2): off, except for origins that the operator names. They may send tokens,
   never the cookie.
 """
 
@@ -16,7 +16,7 @@ from actors.ports.ids import Ids
 
 ID_HEADER = "X-Request-Id"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-# So that a script of a page finds nothing to run, whatever an answer contains.
+# So that scripts cannot run, whatever an answer contains.
 STRICT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 HSTS_S = 365 * 24 * 3600
 
@@ -31,7 +31,7 @@ def install(app: Quart, ids: Ids, origins: Collection[str], *, is_https: bool) -
 
     Args:
         origins: such as `https://app.example`; their pages may use the API.
-        is_https: the public URL is one of https.
+        is_https: whether the public URL is https.
     """
     prefix = ids.uuid()[:8]
     numbers = count(1)
@@ -67,7 +67,7 @@ def install(app: Quart, ids: Ids, origins: Collection[str], *, is_https: bool) -
 
 
 def _preflight(asked: Request, origins: Collection[str]) -> Response | None:
-    """The answer to a browser that asks whether its page may ask."""
+    """The answer to a browser's preflight request."""
     is_asked = asked.method == "OPTIONS" and "Access-Control-Request-Method" in asked.headers
     if not is_asked or asked.headers.get("Origin") not in origins:
         return None

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the operations and the Structs they declare."""
+"""The OpenAPI 3.1 document, generated from the operations and their Structs."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,23 +34,23 @@ _PATH = re.compile(r"<(\w+)>")
 TEXT = {"type": "string"}
 CSV, LINES = "text/csv", "application/x-ndjson"
 ID = {"type": "string", "format": "uuid"}
-# What comes with a wrong answer beside its body.
+# Headers of error responses.
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
     416: {"Content-Range": {"required": True, "schema": {"type": "string"}}},
     429: {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
     503: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
 }
-# A link that carries its own right to the content needs no login.
+# A signed link to the content needs no login.
 LINK: dict[str, list[str]] = {}
-# What a client may ask of a content, and what it learns of it (RFC 9110).
+# Request headers for contents, and response headers (RFC 9110).
 CONDITIONS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
 ABOUT_CONTENT = ("ETag", "Last-Modified", "Accept-Ranges", "Cache-Control", "Content-Disposition")
 SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}, {"cookie": []}]
 
 
 def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
-    """The whole document. Every operation names its answers, the wrong ones too."""
+    """The whole document. Every operation lists its answers, including errors."""
     types = [t for each in operations for t in _types(each)]
     schemas, components = _schemas([*types, ProblemView])
     paths: dict[str, dict[str, Any]] = {}
@@ -79,7 +79,7 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
 
 
 def _types(operation: Operation) -> Iterator[Any]:
-    """Those of which the document has a schema."""
+    """Types that have a schema in the document."""
     if isinstance(operation.body, Json | Form):
         yield operation.body.shape
     if isinstance(operation.answer, Json | Streamed):
@@ -165,7 +165,7 @@ def _body_content(body: Body, schemas: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _file() -> dict[str, Any]:
-    """One part, `file`; its type is found by its content (`actors.media.sniffing`)."""
+    """One part, `file`; its type is detected from its content (`actors.media.sniffing`)."""
     file = {"type": "string", "format": "binary", "minLength": 1}
     schema = {
         "type": "object",
@@ -200,7 +200,7 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _wrong(operation: Operation) -> set[int]:
-    """The statuses of its wrong answers."""
+    """The statuses of its error responses."""
     wrong = {429, 503, *operation.errors}
     if operation.auth is not Auth.PUBLIC:
         wrong.add(401)
@@ -243,7 +243,7 @@ def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, An
 
 
 def _content_answers() -> dict[str, Any]:
-    """The bytes of a file: all, a range, or none because the client has them already."""
+    """The bytes of a file: all of them, a range, or none because the client has them already."""
     headers = {name: {"required": True, "schema": TEXT} for name in ABOUT_CONTENT}
     content: dict[str, Any] = {kind: {"schema": {}} for kind in TAKEN}
     part = {**headers, "Content-Range": {"required": True, "schema": TEXT}}

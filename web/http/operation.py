@@ -1,6 +1,6 @@
-"""What an operation is: its route, and what the OpenAPI document says of it.
+"""An operation: its route, and its description for the OpenAPI document.
 
-What it takes, who may ask, what it answers and which change it means are values:
+Its body, its authentication, its answer and its preconditions are values:
 
     Operation(
         method="PATCH",
@@ -26,26 +26,26 @@ class Json(msgspec.Struct, frozen=True):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """JSON of that type, or a form with the same fields; the handler reads it."""
+    """JSON of that type, or a form with the same fields; the handler decodes it."""
 
     shape: Any
 
 
 class Csv(msgspec.Struct, frozen=True):
-    """`text/csv`; the handler reads it."""
+    """`text/csv`; the handler decodes it."""
 
     example: str
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """Multipart with one part `file`; the handler takes it as fast as it reads."""
+    """Multipart with one part `file`; the handler reads it at its own pace."""
 
 
 Body: TypeAlias = Json | Form | Csv | Upload
 
 
 class Streamed(msgspec.Struct, frozen=True):
-    """JSON of that type; CSV or lines of JSON where that is accepted."""
+    """JSON of that type; CSV or lines of JSON if the client accepts that."""
 
     shape: Any
 
@@ -62,11 +62,11 @@ Answer: TypeAlias = Json | Streamed | CsvFile | Content
 
 
 class Auth(Enum):
-    """Who may ask.
+    """Who may call it.
 
-    SESSION: who has signed in; it is about the account itself, and not for API keys.
-    KEY: an API key whose scope allows it, too.
-    LINK: a link with a `signature`, too; the handler judges it.
+    SESSION: a signed-in user; it is about the account itself, and not for API keys.
+    KEY: also an API key whose scope allows it.
+    LINK: also a link with a `signature`, which the handler verifies.
     PUBLIC: anybody.
     """
 
@@ -77,7 +77,8 @@ class Auth(Enum):
 
 
 class Condition(Enum):
-    """What makes a request safe to send again, or a change one of what the client has seen.
+    """What makes a request safe to repeat, or binds a change to the version that the client has
+    read.
 
     AGAIN: it takes an `Idempotency-Key`.
     REVISION: its answer has an `ETag`; a change takes an `If-Match`.
@@ -88,12 +89,12 @@ class Condition(Enum):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """A route, and what is said of it.
+    """A route and its description.
 
     Attributes:
         query: the type of its query.
-        also: other good statuses with the same answer.
-        errors: statuses of wrong answers, beside those that follow from the rest.
+        also: other success statuses with the same answer.
+        errors: statuses of errors, beside those that follow from the rest.
     """
 
     method: str
@@ -111,12 +112,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Of the operation in the API's document, and in the metrics."""
+        """Its name in the API's document, and in the metrics."""
         return str(self.handler.__name__)
 
     @property
     def adds(self) -> bool:
-        """Whether it brings something new that is kept: nothing of that is taken on a full disk."""
+        """Whether it stores something new, which is refused on a full disk."""
         match self.body:
             case Csv() | Upload():
                 return True
@@ -126,7 +127,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reads_its_body(self) -> bool:
-        """The handler waits for the client, and may be left when that hangs up."""
+        """Whether the handler reads the body itself, and may be cancelled when the client hangs
+        up."""
         return isinstance(self.body, Form | Upload)
 
     @property

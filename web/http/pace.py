@@ -1,10 +1,10 @@
-"""How fast one address is served, whatever it asks for and whoever it says it is.
+"""How fast one address is served, whatever it requests and whoever is signed in.
 
     await pace.wait("203.0.113.9")
 
-A request costs a millisecond or two before anybody knows whose it is, also one that is refused. So
-a client with hundreds of connections would have everybody wait for hundreds of its requests in
-each pass of the event loop. Here they wait instead: each takes the next free moment of its address.
+Every request costs a millisecond or two before its user is known, also if it is refused. So a
+client with hundreds of connections could delay everybody by hundreds of its requests in each pass
+of the event loop. Here they wait: each one takes the next free slot of its address.
 """
 
 import math
@@ -14,12 +14,12 @@ import trio
 from actors.runtime.buckets import Buckets
 from protocol.errors import TooMany
 
-# Of one address, or one client behind a trusted proxy: what two cores can do, and a whole office
-# behind one address does not ask for.
+# Per address, or per client behind a trusted proxy: what two cores can do, and more than an office
+# behind one address needs.
 PER_S = 1_000.0
-# A page that opens asks for some thirty things.
+# A page that opens sends some thirty requests.
 AT_ONCE = 100
-# All connections of an address (`web.http.connections`) have their turn within three seconds.
+# All connections of an address (`web.http.connections`) get their turn within three seconds.
 WAIT_MAX_S = 10.0
 
 
@@ -32,7 +32,7 @@ class Pace:
         self._buckets = Buckets(AT_ONCE, 1 / per_s)
 
     async def wait(self, network: str) -> None:
-        """Until it is the next one's turn. Raises `TooMany` where too many wait."""
+        """Wait for the next free slot. Raises `TooMany` if too many wait."""
         wait_s = self._buckets.reserve(network, WAIT_MAX_S)
         if wait_s > WAIT_MAX_S:
             detail = "Too many requests from this address"

@@ -1,8 +1,8 @@
-"""Bodies that are taken as fast as they are read.
+"""Request bodies that are received only as fast as they are read.
 
-Quart takes a body as fast as it comes and keeps it whole, up to a megabyte: right for JSON, wrong
-for a file. An upload's body holds a chunk or two; when that is full, nothing more is taken from the
-server, its queue fills, and TCP tells the client to wait.
+Quart receives a body as fast as it arrives and keeps all of it, up to a megabyte: right for JSON,
+wrong for a file. An upload's body holds a chunk or two. When that is full, nothing more is taken
+from the server, its queue fills, and TCP tells the client to wait.
 
 Parts of Quart-Trio are replaced for it, guarded by `tests/contract/guards/test_quart.py`.
 """
@@ -14,7 +14,7 @@ import trio
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody
 
-# A read gives all that is held: at most this and one message of the server's (64 KiB).
+# A read returns everything that is held: at most this and one message of the server (64 KiB).
 HELD_BYTES = 256 << 10
 
 
@@ -36,20 +36,20 @@ class PacedBody(TrioBody):
             super().append(data)
 
     def drop(self) -> None:
-        """Nobody reads the rest: it is taken and forgotten."""
+        """Nobody reads the rest: receive and drop it."""
         self._is_dropped = True
         self._data.clear()
         self._changed.set()
 
     async def wait_room(self) -> None:
-        """Wait until more may be taken."""
+        """Wait until there is room for more."""
         while len(self._data) >= HELD_BYTES:
             self._changed = trio.Event()
             await self._changed.wait()
 
 
 class PacedConnection(TrioASGIHTTPConnection):
-    """One request. That of an upload has a `PacedBody`.
+    """One request. An upload gets a `PacedBody`.
 
     Args:
         uploads: methods and paths of the operations whose bodies are files.
@@ -78,7 +78,7 @@ class PacedConnection(TrioASGIHTTPConnection):
         self, nursery: trio.Nursery, request: Any, send: Any
     ) -> None:
         async def said(message: Any) -> None:
-            request.body.drop()  # who answers reads no more
+            request.body.drop()  # a handler that answers reads no more
             await send(message)
 
         await super().handle_request(nursery, request, said if self._is_upload else send)

@@ -1,4 +1,4 @@
-"""Pages of what is not a list of the store's, and what views cannot show.
+"""Pages of results that are not lists of the store, and items that views cannot show.
 
 return page(found, query.limit, reading_view, lambda each: (each.ts_us, each.device_num))
 """
@@ -27,8 +27,8 @@ def page(
     view: Callable[[F], V],
     place: Callable[[F], tuple[int, ...]],
 ) -> Page[V]:
-    """A page of what was found, of which one more than `limit` was asked for. What no view can show
-    (a time beyond the calendar) is left out and counted, and hides no other."""
+    """A page of the results, of which one more than `limit` was requested. An item that no view can
+    show (a time beyond the calendar) is left out and counted, and hides no other."""
     items = found[:limit]
     after = cursor_of(place(items[-1])) if len(found) > limit else None
     shown = showable(items, view)
@@ -36,7 +36,7 @@ def page(
 
 
 def showable(items: Sequence[F], view: Callable[[F], V]) -> list[V]:
-    """Those that a view can show."""
+    """The items that a view can show."""
     done = [attempt_now(partial(view, item)) for item in items]
     shown = [each for each in done if not isinstance(each, Failed)]
     if len(shown) < len(items):

@@ -1,8 +1,9 @@
-"""Requests that may be sent again, and changes that know what they change.
+"""Requests that are safe to repeat, and changes that name the version they were made from.
 
-* `Idempotency-Key`: the same key of the same person makes the same id, so what is created twice is
-  there once; the store is asked for that id in the transaction that creates it.
-* `ETag` and `If-Match` (RFC 9110 §13.1.1): a change of something that is another by now is refused.
+* `Idempotency-Key`: the same key of the same user gives the same id, so an object is created once;
+  the store checks for that id in the transaction that creates it.
+* `ETag` and `If-Match` (RFC 9110 §13.1.1): a change of an object that has changed meanwhile is
+  refused.
 """
 
 import hashlib
@@ -18,10 +19,10 @@ KEY_MAX = 255
 
 
 def id_for(call: Call, what: str) -> str:
-    """The id of what this request creates: a new one, or that of the key which it carries.
+    """The id of the object that this request creates: a new one, or the one of its key.
 
     Args:
-        what: the kind of thing; one key may be used for one of each.
+        what: the kind of object; one key may be used for one of each.
 
     Raises:
         Invalid: the key is empty or too long.
@@ -32,7 +33,7 @@ def id_for(call: Call, what: str) -> str:
     if not 1 <= len(key) <= KEY_MAX:
         raise Invalid({KEY_HEADER: f"must have 1 to {KEY_MAX} characters"})
     name = "\0".join((what, call.user.id, key)).encode("utf-8", "surrogatepass")
-    # A UUID of our own making (RFC 9562 §5.8).
+    # A UUID with our own content (RFC 9562 §5.8).
     digest = hashlib.sha256(name).digest()[:16]
     return str(uuid.UUID(int=int.from_bytes(digest, "big") & _FREE | _VERSION_8))
 
@@ -42,19 +43,19 @@ _VERSION_8 = (0x8 << 76) | (0x2 << 62)
 
 
 def used_otherwise() -> Invalid:
-    """The key was sent before, with something else."""
+    """The key was sent before, with another request."""
     return Invalid({KEY_HEADER: "was already used for another request"})
 
 
 def tag(call: Call, version: int) -> None:
-    """The answer shows this version."""
+    """Set the ETag of this version."""
     call.headers["ETag"] = f'"{version}"'
 
 
 def check_match(call: Call, version: int) -> None:
-    """Just before the change, after all other checks (RFC 9110 §13.2.1).
+    """Called just before the change, after all other checks (RFC 9110 §13.2.1).
 
-    Raises `PreconditionFailed` where the request is for another version than this one."""
+    Raises `PreconditionFailed` if the request names another version than this one."""
     wanted = call.request.headers.get("If-Match")
     if wanted is not None and not parse_etags(wanted).contains(str(version)):
         raise PreconditionFailed("It was changed in the meantime; load it again")

@@ -1,4 +1,4 @@
-"""Errors as people see them: the one file where they become statuses and close codes."""
+"""Errors for clients: the only file that turns them into statuses and close codes."""
 
 import structlog
 from msgspec import UNSET
@@ -20,7 +20,7 @@ from protocol.rest.shapes import ProblemView
 
 log = structlog.get_logger("roost.web")
 
-# WebSocket close codes (RFC 6455 §7.4; 4000 to 4999 are ours).
+# WebSocket close codes (RFC 6455 §7.4; 4000 to 4999 are for applications).
 CLOSE_GOING_AWAY = 1001
 CLOSE_TRY_AGAIN = 1013
 CLOSE_UNAUTHORIZED = 4401
@@ -51,26 +51,27 @@ def of_problem(problem: Problem) -> Response:
 
 
 def of_unavailable(error: Unavailable) -> Response:
-    """The database or broker is away: say so, and when to come back, but not its words."""
+    """The database or broker is away: say so, and when to retry, without its error message."""
     log.warning("request failed: a server is away", error=in_words(error))
     return of_problem(Busy("The database does not answer at the moment", retry_after_s=2))
 
 
 def of_unstorable(error: Unstorable) -> Response:
-    """The database cannot take or compare what was asked: numbers or times beyond its types."""
+    """The database cannot store or compare a value of the request: beyond the range of its
+    types."""
     log.info("request refused by the database", error=in_words(error))
     return of_problem(Malformed("A value is outside the range that can be stored"))
 
 
 def of_unreadable(error: Unstorable) -> Response:
-    """The database refuses, and nothing was said that it could refuse: a row of ours is spoiled."""
+    """The database refuses although the request has nothing to refuse: a stored row is damaged."""
     log.error("stored data cannot be read", error=in_words(error))
     detail = "The stored data cannot be read; the error was logged"
     return answer(ProblemView(title="Internal server error", status=500, detail=detail))
 
 
 def of_http(error: HTTPException) -> Response:
-    """What Quart itself refuses: unknown paths, methods, too large bodies."""
+    """Quart's own errors: unknown paths, methods, bodies that are too large."""
     status = error.code or 500
     response = answer(
         ProblemView(title=error.name, status=status, detail=error.description or error.name)
@@ -82,7 +83,7 @@ def of_http(error: HTTPException) -> Response:
 
 
 def of_bug(error: Exception) -> Response:
-    """Anything else is ours to mend; the caller learns only that it happened."""
+    """Any other error is a bug; the client only learns that it happened."""
     log.error("request failed", error=in_words(error), exc_info=error)
     detail = "An internal error occurred; it was logged"
     return answer(ProblemView(title="Internal server error", status=500, detail=detail))

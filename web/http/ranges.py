@@ -15,7 +15,7 @@ _SPAN = re.compile(r"bytes[ \t]*=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.ASCII | 
 
 
 class Validators:
-    """What tells one content from another: its tag (strong) and when it came."""
+    """Validators of a content: its tag (strong) and its time."""
 
     def __init__(self, media: Media) -> None:
         self._tag = media.sha256.hex()
@@ -24,7 +24,7 @@ class Validators:
         self.last_modified = http_date(self._modified_s)
 
     def is_known(self, asked: Request) -> bool:
-        """Whether the client has it already (304). A tag counts before a date (§13.2.2)."""
+        """Whether the client has it already (304). A tag goes before a date (§13.2.2)."""
         tags = asked.headers.get("If-None-Match")
         if tags is not None:
             return parse_etags(tags).contains_weak(self._tag)
@@ -32,33 +32,33 @@ class Validators:
         return since is not None and self._modified_s <= since.timestamp()
 
     def span(self, asked: Request, size: int) -> tuple[int, int] | None:
-        """The part that is asked for, first byte and the one after the last; None for the whole.
+        """The requested part, first byte and the one after the last; None for the whole.
 
         Raises:
-            NoSuchRange: it begins behind the end.
+            NoSuchRange: it begins beyond the end.
         """
-        # A range is defined for GET alone (§14.2); a part of another content is of no use.
+        # A range is defined for GET only (§14.2); a part of another content is useless.
         if asked.method != "GET" or not self._is_same(asked.headers):
             return None
         return span_of(", ".join(asked.headers.getlist("Range")), size)
 
     def _is_same(self, headers: Headers) -> bool:
-        """If-Range: by the strong tag, or by the very date (§13.1.5)."""
+        """If-Range: by the strong tag, or by exactly this date (§13.1.5)."""
         condition = headers.get("If-Range")
         return condition is None or condition.strip() in (self.etag, self.last_modified)
 
 
 def span_of(text: str, size: int) -> tuple[int, int] | None:
-    """A `Range` header. What is not one range of bytes is passed over, as §14.2 allows.
+    """A `Range` header. Anything except one range of bytes is ignored, as §14.2 allows.
 
     Raises:
-        NoSuchRange: it begins behind the end.
+        NoSuchRange: it begins beyond the end.
     """
     found = _SPAN.fullmatch(text)
     if found is None or found.groups() == ("", ""):
         return None
     first, last = found.groups()
-    if not first:  # so many from the end
+    if not first:  # that many bytes from the end
         if int(last) == 0:
             raise NoSuchRange(size)
         return max(0, size - int(last)), size

@@ -4,8 +4,8 @@
     async def add_device(call: Call, body: NewDevice) -> DeviceCreated:
         '''Register a device.'''
 
-A handler gets decoded Structs and returns one; authentication, body limits, decoding and encoding
-are here.
+A handler gets decoded Structs and returns one. Authentication, body limits, decoding and encoding
+are done here.
 """
 
 import re
@@ -40,10 +40,10 @@ log = structlog.get_logger("roost.web")
 T = TypeVar("T")
 
 PREFIX = "/api/v1"
-SIGNATURE = "signature"  # the parameter of a query that makes it a signed link
-# A purge of a long history may take ten minutes; nothing else takes more than seconds.
+SIGNATURE = "signature"  # the query parameter of a signed link
+# A purge of a long history may take ten minutes; everything else takes seconds at most.
 WORK_WITHIN_S = 660.0
-# How often a change begins again because of others.
+# How often a change is retried because of concurrent ones.
 AGAIN_MAX = 5
 
 
@@ -77,7 +77,7 @@ class Api:
             )
 
     def _rule(self, path: str) -> str:
-        """The path, whose last `<id>` is none of the words that other paths have in its place."""
+        """The path; its last `<id>` excludes the words that other paths have in its place."""
         before, _, last = path.rpartition("/")
         if not last.startswith("<"):
             return path
@@ -87,7 +87,7 @@ class Api:
 
 
 class Besides(BaseConverter):
-    """A part of a path that is none of some words: their methods and answers are their own."""
+    """A part of a path that excludes some words, which have methods and answers of their own."""
 
     def __init__(self, url_map: Map, *words: str) -> None:
         super().__init__(url_map)
@@ -148,7 +148,7 @@ def _answering(operation: Operation, context: Context) -> Callable[..., Awaitabl
 
 
 def _check_scope(operation: Operation, key: ApiKey) -> None:
-    """Raises `Forbidden` where the key may not do this."""
+    """Raises `Forbidden` if the key may not do this."""
     if operation.auth is Auth.SESSION:
         raise Forbidden("An API key cannot change the account; sign in")
     if operation.method != "GET" and key.scope != WRITE:
@@ -156,7 +156,7 @@ def _check_scope(operation: Operation, key: ApiKey) -> None:
 
 
 async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
-    """Run the handler. What changes something is not left half-done when the client hangs up."""
+    """Run the handler. A change is not cancelled halfway when the client hangs up."""
     if operation.method == "GET" or operation.reads_its_body:
         return await operation.handler(call, **arguments)
     with trio.move_on_after(WORK_WITHIN_S, shield=True):
@@ -165,13 +165,13 @@ async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) 
 
 
 async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
-    """Run a handler that changes something. Where somebody else changed it in the same moment, it
-    reads it again, unless the client said what it wants to change.
+    """Run a handler that changes something. After a concurrent change it reads the object again,
+    unless the client named the version that it wants to change.
 
     Raises:
-        PreconditionFailed: it did.
-        Outdated: that happens again and again.
-        Unavailable: whether it was done nobody knows; whoever would have been told of it looks.
+        PreconditionFailed: the client named a version.
+        Outdated: concurrent changes happen again and again.
+        Unavailable: whether it was done is unknown; everybody who would have been told checks.
     """
     for _ in range(AGAIN_MAX):
         try:

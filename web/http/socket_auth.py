@@ -1,4 +1,4 @@
-"""Whose socket it is. It was accepted before, so that a client sees why it is closed."""
+"""Authenticates a socket. It was accepted before, so that a client sees why it is closed."""
 
 import trio
 from quart import Websocket
@@ -27,7 +27,7 @@ class SocketClosed(Exception):
 async def authenticated(
     context: Context, idle: IdleSockets, socket: Websocket
 ) -> tuple[Principal, str]:
-    """Who is there, and by which token ("" where it was a ticket). Raises `SocketClosed`."""
+    """The principal, and its token ("" for a ticket). Raises `SocketClosed`."""
     ticket = socket.args.get("ticket")
     token = None if ticket else context.auth.token_of_socket(socket)
     try:
@@ -46,7 +46,7 @@ async def authenticated(
 
 
 async def still_in(context: Context, principal: Principal, token: str) -> None:
-    """It may have ended before anybody watched. Raises `SocketClosed`."""
+    """The session may have ended before it was watched. Raises `SocketClosed`."""
     try:
         is_in = await context.auth.is_in(principal, token)
     except Unavailable:
@@ -56,7 +56,7 @@ async def still_in(context: Context, principal: Principal, token: str) -> None:
 
 
 async def _said(context: Context, idle: IdleSockets, socket: Websocket) -> str:
-    """The token that the client says first. Raises `Unauthorized` and `TooMany`."""
+    """The token in the client's first frame. Raises `Unauthorized` and `TooMany`."""
     network = context.addresses.network(socket)
     with context.auth.failed.counted(network):
         with idle.place(network), trio.move_on_after(AUTH_WITHIN_S):
@@ -83,5 +83,5 @@ def frame_bytes(frame: str | bytes | None) -> bytes:
 
 
 def _when(problem: Problem) -> str:
-    """A close has no headers: the reason says when to come again (123 bytes at most)."""
+    """A close frame has no headers: the reason says when to retry (123 bytes at most)."""
     return f"{problem.detail}; try again in {problem.retry_after_s} s"[:120]

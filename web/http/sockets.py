@@ -9,7 +9,7 @@ from web.http.idle_sockets import IdleSockets
 
 
 class Sockets:
-    """All open sockets, so that they can be closed with a word before the server stops."""
+    """All open sockets, so that they can be closed in order before the server stops."""
 
     def __init__(self) -> None:
         self.count = 0

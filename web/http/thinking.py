@@ -1,11 +1,11 @@
-"""Work that takes the processor for tens of milliseconds at once, for one request at a time.
+"""Computations of tens of milliseconds, one at a time.
 
     times = await thinking.turn(user.id, partial(occurrences, rule, now_us, 10))
 
-What is computed in one step holds up everybody for as long, and what many ask for at once is done
-in one pass of the event loop. So each such step waits for its turn, users in fair order (whoever
-was served least of late is next), and after it all others have the processor for as long as it
-took: nobody waits for more than one of them, however many are asked for.
+One computation blocks everybody for its duration, and many requests would run theirs in one pass of
+the event loop. So each one waits for its turn, users in fair order (the least recently served is
+next), and after it all others have the processor for as long as it took. So nobody waits for more
+than one of them, however many are requested.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from web.http.turns import Turns
 
 T = TypeVar("T")
 
-# At some 20 ms each and a pause as long, 128 steps are done within six seconds.
+# At some 20 ms each and a pause of the same length, 128 are done within six seconds.
 OF_ONE_MAX, WAITING_MAX, WAIT_S = 64, 128, 30.0
 BUSY = "Too many costly requests at once"
 
@@ -27,7 +27,7 @@ class Thinking:
     """One step at a time.
 
     Args:
-        charge: told who had the processor, and for how many seconds.
+        charge: called with who had the processor, and for how many seconds.
     """
 
     def __init__(self, charge: Callable[[str, float], None]) -> None:
@@ -37,7 +37,7 @@ class Thinking:
         )
 
     async def turn(self, who: str, step: Callable[[], T]) -> T:
-        """What the step answers or raises. Raises also `TooMany` and `Busy`."""
+        """The result or the error of the step. Raises also `TooMany` and `Busy`."""
         async with self._turns.turn(who):
             since_s = trio.current_time()
             done = attempt_now(step)

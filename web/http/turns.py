@@ -1,12 +1,13 @@
-"""Work that only few may do at once, in fair turns: nobody's crowd keeps others from their turn.
+"""Work that only few may do at once, in fair turns: many requests of one client do not delay
+others.
 
     turns = Turns(at_once=1, of_one_max=2, waiting_max=16, wait_s=6)
     async with turns.turn("203.0.113.9"):
         ...
 
-Whoever was served least of late is next, and of these the newest: among strangers who come faster
-than they can be served, somebody has to go, and who waits for longest has most likely gone. Who is
-known begins with an advantage of `KNOWN_AHEAD` turns.
+The client that was served least recently is next, and among equals the newest one: if strangers
+come faster than they can be served, some must be refused, and those that have waited for longest
+have most likely gone. A known client starts with an advantage of `KNOWN_AHEAD` turns.
 """
 
 from collections import Counter
@@ -19,8 +20,9 @@ import trio
 from actors.runtime.buckets import Buckets
 from protocol.errors import Busy, TooMany
 
-# A turn is forgotten after ten seconds, so whoever comes more rarely counts as new; a rush, after a
-# quarter of an hour. A program may sign in for each of its requests: at first it stays ahead.
+# A turn is forgotten after ten seconds, so an occasional client counts as new; many turns are
+# forgotten after a quarter of an hour. A program may sign in for each of its requests: at first it
+# stays ahead.
 SERVED_MAX, SERVED_EVERY_S = 90, 10.0
 KNOWN_AHEAD = 60
 FULL_RETRY_S = 2
@@ -28,7 +30,7 @@ BUSY_RETRY_S = 3
 
 
 class Waiting:
-    """One that waits; `has_turn` is None until it is decided."""
+    """A waiting client; `has_turn` is None until it is decided."""
 
     def __init__(self, who: str, ahead: int, number: int) -> None:
         self.who = who
@@ -44,12 +46,12 @@ class Waiting:
 
 class Turns:
     """Args:
-    at_once: so many have their turn.
-    of_one_max: so many of one wait or have it; more are refused at once.
-    waiting_max: beyond it, who would be last is refused.
-    wait_s: who has waited for so long is refused.
-    busy: what they are told.
-    of_one_at_once: so many of one have their turn; as many as there are without it.
+    at_once: how many have their turn at the same time.
+    of_one_max: how many of one client wait or have their turn; more are refused at once.
+    waiting_max: if more wait, the one that would be last is refused.
+    wait_s: a client that has waited this long is refused.
+    busy: the error text of a refusal.
+    of_one_at_once: how many of one client have their turn; without it, all of them may.
     """
 
     def __init__(
@@ -80,7 +82,8 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, who: str, *, is_known: bool = False) -> AsyncIterator[None]:
-        """Raises `TooMany` where this one has enough on its way, `Busy` where others go first."""
+        """Raises `TooMany` if this client has enough requests under way, `Busy` if others go
+        first."""
         if self._of[who] >= self._of_one_max:
             raise TooMany("Too many requests at once", retry_after_s=FULL_RETRY_S)
         self._of[who] += 1
@@ -107,7 +110,7 @@ class Turns:
                 with trio.move_on_after(self._wait_s):
                     await mine.decided.wait()
         except trio.Cancelled:
-            if mine.has_turn:  # it was given in the very moment
+            if mine.has_turn:  # it was given at this very moment
                 self._end(mine.who)
             raise
         finally:
@@ -116,7 +119,7 @@ class Turns:
             raise Busy(self._busy, retry_after_s=BUSY_RETRY_S)
 
     def _go_on(self) -> None:
-        """Give free turns to those who are next. Looks at all who wait: some dozens."""
+        """Give free turns to those who are next. Checks all that wait: some dozens."""
         while self._free:
             may = [w for w in self._waiting.values() if self._having[w.who] < self._of_one_at_once]
             if not may:

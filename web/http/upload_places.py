@@ -1,10 +1,10 @@
-"""Places for uploads: so many at once, and of one user; who is slow gives way when all are taken.
+"""Places for uploads: limited in all, and per user; a slow upload gives way when all are taken.
 
     with places.take(user_id) as place:
         async for chunk in body:
             place.came(len(chunk))
 
-Else a few accounts that send a byte a second would have all places for an hour.
+Otherwise a few accounts that send a byte a second would hold all places for an hour.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ import trio
 
 from protocol.errors import Busy, TooSlow
 
-# Each holds a chunk (320 KiB), the decoder's copy of it, and 256 KiB of the file's beginning; so
-# all of them together hold some 16 MiB.
+# Each holds a chunk (320 KiB), the decoder's copy of it, and 256 KiB of the file's beginning: some
+# 16 MiB for all of them.
 UPLOADS_MAX = 16
-UPLOADS_OF_USER_MAX = 4  # the places are not for one alone
+UPLOADS_OF_USER_MAX = 4  # the places are not for one user alone
 RETRY_S = 5
-# Who has had a place for so long, and was slower than that, gives way.
+# An upload that has lasted this long, and was slower than this, gives way.
 SAFE_S = 30.0
 SAFE_BYTES_PER_S = 50_000
 
@@ -76,7 +76,7 @@ class Uploads:
             self._taken.pop(place, None)
 
     def _make_room(self) -> None:
-        """The slowest gives way. Raises `Busy` where all are new or fast enough."""
+        """Close the slowest one. Raises `Busy` if all are new or fast enough."""
         slow = [
             each
             for each in self._taken

@@ -1,4 +1,4 @@
-"""A file on its way in: out of a multipart body (RFC 7578), chunk by chunk, into a draft."""
+"""Receives a file: out of a multipart body (RFC 7578), chunk by chunk, into a draft."""
 
 from collections.abc import Iterator
 
@@ -25,29 +25,29 @@ from web.http.upload_places import Place
 PART = "file"
 SILENT_S = 30.0
 WITHIN_S = 3600.0  # a file of 256 MiB at 75 kB/s
-# The decoder's buffer: a chunk, what was left of the one before, the headers of a part.
+# The decoder's buffer: a chunk, the rest of the one before, the headers of a part.
 BUFFER_BYTES = 1 << 20
-# Of a body with one part: its boundaries and headers, beside the file.
+# The rest of a body with one part: its boundaries and headers.
 AROUND_BYTES = 16 << 10
 BOUNDARY_MAX = 200  # 70 by RFC 2046 §5.1.1; some send more
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A file that is whole in its draft."""
+    """A file that is complete in its draft."""
 
     filename: str
     sniffed: Sniffed
 
 
 async def receive(request: Request, draft: MediaDraft, bytes_max: int, place: Place) -> Received:
-    """Take the one file of a request into a draft.
+    """Receive the one file of a request into a draft.
 
     Raises:
-        NotTaken: the body is not multipart, or the file of a type that is not taken.
-        Malformed: it is not multipart inside.
+        NotTaken: the body is not multipart, or the type of the file is not supported.
+        Malformed: it is not valid multipart.
         Invalid: no file, an empty one, a second one, or another field.
         TooLarge: more than `bytes_max` bytes.
-        TooSlow: nothing came for half a minute, or it was not whole within an hour.
+        TooSlow: nothing arrived for half a minute, or it was not complete within an hour.
         Busy: the draft has no room.
     """
     if request.mimetype != "multipart/form-data":
@@ -71,7 +71,7 @@ async def receive(request: Request, draft: MediaDraft, bytes_max: int, place: Pl
 
 
 async def _next(request: Request) -> bytes | None:
-    """The next chunk of the body; None at its end, as the decoder is told of it."""
+    """The next chunk of the body; None at its end, as the decoder expects."""
     with trio.move_on_after(SILENT_S):
         try:
             return await request.body.__anext__()
@@ -81,7 +81,7 @@ async def _next(request: Request) -> bytes | None:
 
 
 def _events(decoder: MultipartDecoder, chunk: bytes | None) -> Iterator[Event]:
-    """What a chunk brings; at the end of the body an `Epilogue` or `Malformed`."""
+    """The events of a chunk; at the end of the body an `Epilogue` or `Malformed`."""
     try:
         decoder.receive_data(chunk)
         while not isinstance(event := decoder.next_event(), NeedData):
@@ -95,7 +95,7 @@ def _events(decoder: MultipartDecoder, chunk: bytes | None) -> Iterator[Event]:
 
 
 class _Taking:
-    """What of the body was taken so far."""
+    """What was received of the body so far."""
 
     def __init__(self, draft: MediaDraft, bytes_max: int) -> None:
         self._draft = draft

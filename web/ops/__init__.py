@@ -1,1 +1,1 @@
-"""For operators: whether the service serves."""
+"""For operators: probes, metrics and documents."""

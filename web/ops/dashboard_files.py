@@ -1,4 +1,5 @@
-"""The dashboard's files, as Vite built them into `web/dashboard/dist`; or a page that says how.
+"""The dashboard's files, as Vite built them into `web/dashboard/dist`; without them a page says how
+to build them.
 
 Everything is read and compressed once, at the start: it is less than a megabyte. Names of assets
 contain a hash of their content, so browsers may keep them for ever.
@@ -44,7 +45,7 @@ class Asset(msgspec.Struct, frozen=True):
         return cls(content, compressed, KINDS.get(suffix, "application/octet-stream"))
 
     def answer(self, asked: Request) -> Response:
-        """Compressed for whoever takes it so."""
+        """Compressed if the client accepts it."""
         response = Response(self.content, content_type=self.kind)
         if self.compressed is not None:
             response.headers["Vary"] = "Accept-Encoding"
@@ -79,7 +80,8 @@ def install(app: Quart, settings: WebSettings, built: Traversable = BUILT) -> No
 
 
 def content_policy(settings: WebSettings) -> str:
-    """Ours alone: no inline script or style, pictures also from the map's tile server."""
+    """Only Roost's own files: no inline script or style; pictures also from the map's tile
+    server."""
     pictures = "'self' data: blob:"
     if settings.map_tiles_url is not None:
         parts = urlsplit(settings.map_tiles_url)

@@ -1,11 +1,11 @@
-"""Whether the database answers, for those who cannot wait until it does: a probe of Kubernetes
-waits for a second, and a connection that hangs is given up after several.
+"""Whether the database answers, for callers that cannot wait: a Kubernetes probe waits for a
+second, and a connection that hangs is given up after several.
 
     look = DatabaseLook(store, supervisor)
     await look.tell()               # "ok", or for how long there has been no answer
 
-The question is asked in the background, when somebody wants to know, and one at a time: whoever
-comes while it has no answer hears what is known by then.
+The query runs in the background, on demand, one at a time. Callers that come while it has no answer
+get what is known by then.
 """
 
 import trio
@@ -14,9 +14,9 @@ from actors.ports.store import Store
 from actors.runtime.supervisor import Supervisor
 from protocol.errors import Unavailable, in_words
 
-# Who wants to know waits for so long.
+# How long a caller waits.
 WAIT_S = 0.5
-# One that takes longer does not answer; then it is asked again, by a new connection perhaps.
+# A query that takes longer counts as unanswered; then it is repeated, perhaps on a new connection.
 ANSWER_WITHIN_S = 2.0
 OK = "ok"
 
@@ -25,8 +25,8 @@ class DatabaseLook:
     def __init__(self, store: Store, supervisor: Supervisor) -> None:
         self._store = store
         self._supervisor = supervisor
-        self._over: trio.Event | None = None  # of the question that has no answer yet
-        self._since_s: float | None = None  # when the first was asked that has had none
+        self._over: trio.Event | None = None  # of the query that has no answer yet
+        self._since_s: float | None = None  # when the first unanswered query was sent
         self._why = ""
 
     async def tell(self) -> str:

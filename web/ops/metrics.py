@@ -1,4 +1,4 @@
-"""Prometheus metrics, read from plain counters when asked (an increment must not cost 1.2 µs)."""
+"""Prometheus metrics, read from plain counters on request (an increment must not cost 1.2 µs)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
@@ -24,11 +24,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ProcessFigures(msgspec.Struct, frozen=True):
-    """What the service does not know of its process.
+    """Figures of the process that the service does not have.
 
     Attributes:
         lag: of the event loop.
-        lines_dropped: log lines for which there was no room so far.
+        lines_dropped: log lines without room so far.
         connections: of the web server.
     """
 
@@ -65,7 +65,8 @@ class ProcessCollector(Collector):
 
 
 class HouseCollector(Collector):
-    """No label per device: half a million series help nobody. Those are on REST."""
+    """No label per device: half a million series are of no use. REST has the figures of a
+    device."""
 
     def __init__(
         self, service: Service, sockets: Sockets, durations: Mapping[str, Histogram]
@@ -194,7 +195,7 @@ class HouseCollector(Collector):
         yield _gauge("roost_mqtt_sessions", "Connected sessions of ours.", connected)
 
     def _delays(self) -> Iterator[Metric]:
-        """How long people and devices wait for us."""
+        """How long people and devices wait for Roost."""
         service = self._service
         what = "From a message's arrival at QoS 1 to its commit."
         yield _histogram("roost_message_commit_seconds", what, service.gateway.delays)

@@ -1,4 +1,4 @@
-"""For operators and newcomers: health, readiness, metrics, the API's document."""
+"""For operators: health, readiness, metrics, the API's document."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -54,7 +54,7 @@ def _install_probes(
     database = DatabaseLook(service.store, service.supervisor)
 
     async def healthz() -> Response:
-        """Alive: the event loop turns."""
+        """Alive: the event loop runs."""
         return Response("ok\n", content_type="text/plain")
 
     async def readyz() -> Response:
@@ -71,7 +71,7 @@ def _install_probes(
 
 
 def _install_document(app: Quart, operations: Sequence[Operation]) -> None:
-    # Some 60 ms of work: by the thread of all tasks, nothing else would run meanwhile.
+    # Some 60 ms of work: in the event loop nothing else would run meanwhile.
     openapi = MadeOnce(lambda: codec.encode(document(operations, version("roost"))))
 
     async def openapi_json() -> Response:

@@ -1,4 +1,4 @@
-"""Whether the service serves, told by what really passed through it (CONTRACT §2).
+"""Whether the service serves, judged by what really passed through it (CONTRACT §2).
 
 | answer | status | when |
 |---|---|---|
@@ -14,15 +14,15 @@ from actors.service import Service
 from protocol.rest.shapes import Readiness
 from web.ops.database_look import OK, DatabaseLook
 
-# A commit that waits for longer than this is an operator's business.
+# A commit that waits for longer than this needs an operator.
 WRITER_LAG_S = 10.0
 
 
 async def assess(service: Service, database: DatabaseLook | None = None) -> Readiness:
-    """What works, each part "ok" or what is wrong with it. Takes half a second at most.
+    """What works: each part is "ok", or has its problem. Takes half a second at most.
 
     Args:
-        database: whose earlier looks count, too.
+        database: its earlier looks count, too.
     """
     database = database or DatabaseLook(service.store, service.supervisor)
     checks = {
@@ -35,7 +35,7 @@ async def assess(service: Service, database: DatabaseLook | None = None) -> Read
         checks |= service.machine.checks()
     checks |= service.supervisor.health.degraded()  # tasks that fail, work put aside
     if service.leadership.is_standby:
-        # Its dashboards would see nothing live, so a load balancer is better off with the leader.
+        # Its dashboards would see nothing live, so a load balancer should choose the leader.
         checks["broker"] = checks["canaries"] = "stands by: another process serves the devices"
         return Readiness("standby", checks)
     canaries = service.canaries
