@@ -1,10 +1,10 @@
 """Lists that can be sorted, filtered and read page by page, each described once.
 
-Both stores and REST read these descriptions: what a list can be sorted and filtered by, and where a
-record has it.
+Both stores and REST read these descriptions: what a list can be sorted and filtered by, and which
+field of the record that is.
 
-A place in a list is the value it is sorted by, as text, and the number of the row: rows that come
-and go between two pages move nothing.
+A position in a list is the value by which it is sorted, as text, and the number of the row. So rows
+that are added or deleted between two pages shift nothing.
 """
 
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ T = TypeVar("T")
 
 CREATED = "created_at"
 NEWEST = "-created_at"
-NUMBER = "num"  # of a row; it grows with each
+NUMBER = "num"  # of a row; it grows with each new row
 WEBHOOK_ID = "webhook_id"
 
-# How values are compared: texts in the order of their code points; times (µs since 1970) so that
-# what has none comes first.
+# How values are compared: texts by their code points; times (µs since 1970) so that missing ones
+# come first.
 Kind = Literal["text", "integer", "decimal", "time"]
 
 
 class UnreadableRow(msgspec.Struct, frozen=True):
-    """In the place of a row that nobody can read: all others of its list are shown."""
+    """Stands for a row that cannot be read; all others of its list are shown."""
 
     num: int
 
@@ -47,12 +47,12 @@ class ListOf(msgspec.Struct, Generic[T], frozen=True):
     """A list that the store has for each user.
 
     Attributes:
-        record: what it is a list of.
-        sorts: the names that it can be sorted by, and the way to each in a record
-            (`state.status`); all orders end with the number of the row.
+        record: the type of its items.
+        sorts: the names that it can be sorted by, and the path of each in a record
+            (`state.status`); every order ends with the number of the row.
         filters: likewise the names that it can be filtered by.
-        texts: the fields in which `q` is looked for.
-        usual: its order when nobody asks for another.
+        texts: the fields that `q` searches.
+        usual: the default order.
     """
 
     name: str
@@ -82,13 +82,13 @@ def _kind(record: Any, path: str) -> Kind:
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A question for a page.
+    """A query for a page.
 
     Attributes:
         sort: one of the list's `sorts`.
-        after: the place (value as text, number) behind which the page begins.
+        after: the position (value as text, number) after which the page begins.
         q: a part of a name, whatever its case.
-        filters: by names of the list's `filters`, the values that one's may be any of.
+        filters: by names of the list's `filters`, the accepted values.
     """
 
     limit: int
@@ -100,7 +100,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _same(*names: str) -> dict[str, str]:
-    """Fields that are called as the list calls them."""
+    """Fields with the same name as in the list."""
     return {name: name for name in names}
 
 
