@@ -1,7 +1,7 @@
-"""Reads a user's devices for dashboards that begin, page by page: all that wait share a reading.
+"""Reads a user's devices for dashboards that begin, page by page; all that wait share one reading.
 
-A page is a step of its own, so a user of 30,000 devices holds nobody up, and the first devices are
-on the screen while the others are still read.
+Each page is a separate step, so a user with 30,000 devices blocks nobody, and the first devices are
+on the screen while the others are still being read.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -25,9 +25,9 @@ RETRY_S = 0.5
 
 class Snapshots:
     """Args:
-    written: waits until what was given to the writer before is in the store.
+    written: waits until everything submitted to the writer before is in the store.
     watching: the outboxes of a user's open dashboards.
-    deliver: brings a page to the user's actor.
+    deliver: sends a page to the user's actor.
     """
 
     def __init__(
