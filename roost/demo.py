@@ -96,7 +96,7 @@ def _read(file: Path) -> Demo | None:
         return msgspec.json.decode(file.read_bytes(), type=Demo)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{file} cannot be read: {in_words(error)}; remove it to begin anew"
+            f"{file} cannot be read: {in_words(error)}; remove it to start again"
         ) from None
 
 

@@ -59,5 +59,5 @@ class Memory:
             return []
         except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
             raise SettingsError(
-                f"{self._file} cannot be read: {in_words(error)}; remove it to begin anew"
+                f"{self._file} cannot be read: {in_words(error)}; remove it to start again"
             ) from None

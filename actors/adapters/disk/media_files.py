@@ -8,9 +8,9 @@ async with open_media_files(Path("data/media")) as files:
             await draft.keep()
 
 ab/abcdef…   a content, named by its sha256
-incoming/    drafts; whoever writes one holds its lock, so a draft without is a dead one's
-doubtful/    empty files: contents of which it is to be asked whether anybody has them
-locks/       whose turn it is, among the processes that share the directory
+incoming/    drafts; the writing process holds a lock, so one without a lock is abandoned
+doubtful/    empty files: contents that must be checked for an owner
+locks/       the turns of the processes that share the directory
 """
 
 import errno
@@ -159,7 +159,7 @@ class DiskFiles:
         needs them. The kernel ends the turn of a process that dies."""
         handle = await self._do(_open_lock, self._folder / "locks" / shard)
         try:
-            while not await self._do(_try_lock, handle):  # noqa: ASYNC110 (nobody tells)
+            while not await self._do(_try_lock, handle):  # noqa: ASYNC110 (only polling can tell)
                 await trio.sleep(LOOK_AGAIN_S)
             yield
         finally:

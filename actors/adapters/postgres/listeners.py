@@ -35,9 +35,9 @@ async def listener_where(connection: Any, where: str, value: str) -> Listener | 
 
 async def set_listener(connection: Any, new: Listener) -> None:
     async with connection.transaction():
-        anew = ", ".join(f"{each.name} = excluded.{each.name}" for each in LISTENERS.settings)
+        replaced = ", ".join(f"{each.name} = excluded.{each.name}" for each in LISTENERS.settings)
         await connection.execute(
-            f"{LISTENERS.insert()} ON CONFLICT (user_id) DO UPDATE SET {anew}",
+            f"{LISTENERS.insert()} ON CONFLICT (user_id) DO UPDATE SET {replaced}",
             *LISTENERS.arguments(new),
         )
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, new.user_id)

@@ -1,6 +1,6 @@
 """Accounts, and the audit log.
 
-Whoever changes a user or ends a session notifies (`NOTIFY`) in the same transaction. Every process
+A change of a user, or the end of a session, notifies (`NOTIFY`) in its transaction. Every process
 that caches them listens (`actors.access.sessions`).
 """
 

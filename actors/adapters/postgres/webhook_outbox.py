@@ -189,9 +189,9 @@ async def retry_delivery(
         )
         if row is None:
             return None
-        anew = webhooks.again(tables.DELIVERIES.record(row), now_us)
-        await _update(connection, anew)
-    return anew
+        pending = webhooks.again(tables.DELIVERIES.record(row), now_us)
+        await _update(connection, pending)
+    return pending
 
 
 async def _update(connection: Any, changed: WebhookDelivery) -> None:
