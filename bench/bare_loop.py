@@ -1,4 +1,4 @@
-"""The least that could do the work of ingest, as a yardstick.
+"""The minimum that ingest has to do, as a yardstick.
 
     python -m bench.bare_loop DATABASE_URL MQTT_PORT MQTT_PASSWORD
 
@@ -40,7 +40,7 @@ Row = tuple[int, int, datetime, int, float, bool]
 
 
 class BareLoop:
-    """Feeds and devices by what a topic says of them; rows until the next commit."""
+    """Feeds and devices by topic; rows until the next commit."""
 
     def __init__(self, database: Any) -> None:
         self._database = database

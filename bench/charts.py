@@ -2,8 +2,8 @@
 
     python -m bench.charts [DAYS]
 
-The rows are made by the database itself; then they are summed up as those of devices are, and
-charts of several spans are asked for, each with 480 points. Prints the plan of the longest, too.
+The database itself creates the rows. Then they are summed up like those of devices, and charts of
+several spans are requested, with 480 points each. Also prints the query plan of the longest.
 """
 
 import json
@@ -54,7 +54,7 @@ async def fill(url: str, feed_num: int, device_num: int, first: datetime, days: 
 
 
 async def plan_of(url: str, feed_num: int, first: datetime, last: datetime) -> list[str]:
-    """Asyncio-flavored: how PostgreSQL answers the chart of the whole time."""
+    """Asyncio-flavored: PostgreSQL's query plan for the chart of the whole time."""
     connection = await connections.connect(url)
     start_us, end_us = (round(t.timestamp()) * SECOND_US for t in (first, last))
     end_us -= end_us % HOUR_US

@@ -1,11 +1,11 @@
-"""The dashboard in a browser: from publish to paint, and a fleet of 2,000 that never rests.
+"""The dashboard in a browser: from publish to paint, and with a fleet of 2,000 that never pauses.
 
     python -m bench.dashboard [DEVICES] [UPDATES_PER_S]
 
-First one device says its status every 50 ms; the page's own script tells when the frame with it was
-painted (`requestAnimationFrame`, then a task after it). Then DEVICES (2,000) say theirs, so many
-updates a second (1,000) in all, while the table and the map are looked at: frames a second, and the
-script's heap after collecting garbage, at the begin and at the end. Browser, service, database,
+First one device publishes its status every 50 ms; the page's own script reports when the frame with
+it was painted (`requestAnimationFrame`, then a task after it). Then DEVICES (2,000) publish theirs,
+UPDATES_PER_S (1,000) in all, while the table and the map are shown. Measured: frames a second, and
+the script's heap after garbage collection, at the start and at the end. Browser, service, database,
 broker and publisher share the machine.
 """
 
@@ -70,7 +70,7 @@ def log_in(service: Service) -> socket.socket:
 
 
 def fleet(port: int, password: str, user_id: str, devices: int, per_s: float) -> None:
-    """Say so many statuses a second until this process is ended."""
+    """Publish this many statuses a second until the process is ended."""
     line = wire.connect("127.0.0.1", port, "bench-fleet-load", "roost", password)
     chance = random.Random(1)
     since, n = time.monotonic(), 0

@@ -1,16 +1,16 @@
-"""Occurrences that come due: how late each is published, and what other traffic feels of it.
+"""Occurrences that come due: how late each is published, and how much other traffic is delayed.
 
     python -m bench.due [OCCURRENCES] [MESSAGES_PER_S]
 
 First nothing is due (the CPU of an idle service), then 100 a second for ten seconds, then three
-times all OCCURRENCES (10,000) within one second, counted together: the five seconds of one have two
-hundred readings, whose p99 is the third slowest, and PostgreSQL's own housekeeping (once a minute,
-for a third of a second) falls into one or not.
+times all OCCURRENCES (10,000) within one second. These three are evaluated together: the five
+seconds of one have two hundred readings, whose p99 is the third slowest, and PostgreSQL's own
+housekeeping (once a minute, for a third of a second) falls into some of them only.
 
-With MESSAGES_PER_S so many readings a second come in all the time, from the devices in turn.
+With MESSAGES_PER_S, that many readings a second arrive all the time, from the devices in turn.
 
-Lateness is from the due moment to the arrival at a subscriber, so the way through the broker is in
-it. The other traffic is a reading every 20 ms, from publish to the socket.
+Lateness is from the due time to the arrival at a subscriber, including the broker. The other
+traffic is a reading every 20 ms, from publish to the socket.
 """
 
 import json
@@ -43,7 +43,7 @@ STEADY_EVERY_S = 0.01
 IDLE_S = 10.0
 MAKE_PER_S = 250  # schedules, at least
 ADDED_AT_ONCE = 8
-GRACE_S = 20  # then a command expires, and disturbs no later measurement
+GRACE_S = 20  # after this time a command expires, and disturbs no later measurement
 PICTURE = b"GIF89a\x03\x00\x02\x00" + bytes(9)
 
 
@@ -147,7 +147,7 @@ def _devices(service: Service) -> list[dict[str, Any]]:
 
 
 class Round(NamedTuple):
-    """What came of one time that many were due (seconds)."""
+    """The results of one burst of due occurrences (seconds)."""
 
     late: list[float]
     after_last_due_s: float

@@ -1,4 +1,4 @@
-"""Who listens while much comes due: to the commands, and to other traffic beside them."""
+"""Subscribers while much comes due: to commands, and to other traffic."""
 
 import json
 import subprocess
@@ -19,10 +19,9 @@ LOOK_EVERY_S = 0.5
 
 
 class Listener:
-    """All commands of a user as `mosquitto_sub` hears them, with the time of each, in a file.
+    """All commands of a user as `mosquitto_sub` receives them, with the time of each, in a file.
 
-    A listener in Python would take a seventh of a processor from what is measured. The devices that
-    it stands for are elsewhere.
+    A listener in Python would take a seventh of a processor from the measured service.
     """
 
     def __init__(self, service: Service, topic: str, file: Path) -> None:
@@ -40,10 +39,12 @@ class Listener:
         self._process.wait(10)
 
     async def late(self, wanted: int, since: datetime) -> tuple[list[float], float]:
-        """Seconds between due and first arrival of so many commands, and when the last arrived.
+        """Seconds between due time and first arrival of this many commands, and when the last
+        arrived.
 
-        Nobody answers the commands, so they come again, earlier ones too: their ids and due times
-        tell. The file is read when it was quiet: reading it would hold up the probe.
+        Nobody answers the commands, so they are sent again, earlier ones too: their ids and due
+        times tell them apart. The file is read after the traffic, because reading it would delay
+        the probe.
         """
         before = 0
         with trio.fail_after(WITHIN_S):
@@ -70,7 +71,7 @@ class Listener:
 
 
 class Probe:
-    """A reading now and then, from publish to the socket."""
+    """A reading at regular times, from publish to the socket."""
 
     def __init__(self, service: Service, device: dict[str, Any]) -> None:
         self.times: list[tuple[float, float]] = []  # when, how long

@@ -1,4 +1,4 @@
-"""A long export, and the end of a long history: the service's memory, and what others feel of it.
+"""A long export, and the deletion of a long history: the service's memory, and delays for others.
 
     python -m bench.export [DAYS]
 

@@ -1,11 +1,12 @@
-"""Statuses of one user's devices on many open dashboards: who keeps up, and how late each frame is.
+"""Statuses of one user's devices on many open dashboards: which keep up, and how late each frame
+is.
 
     python -m bench.fanout [STATUSES_PER_S] [SOCKETS] [SECONDS] [--batch] [--mosquitto]
 
-A hundred devices say their status at QoS 1, so many times a second in all (500), while so many
-sockets (50) of their user are open. The publisher puts its clock into the temperature; a reader in
-a process of its own takes frames from bare sockets, checks that their `seq` has no gap, and counts
-how late each is. An update that was coalesced away is missing in `updates`. Prints JSON.
+A hundred devices publish their status with QoS 1, STATUSES_PER_S (500) in all, while SOCKETS (50)
+of their user are open. The publisher puts its clock into the temperature. A reader in a separate
+process takes frames from bare sockets, checks that their `seq` has no gap, and computes how late
+each is. An update that was coalesced is missing in `updates`. Prints JSON.
 """
 
 import json
@@ -28,7 +29,7 @@ DEVICES = 100
 TICK_S = 0.001  # the publisher looks at its clock so often
 # More than one user, or one address, may usually have.
 ROOM = ("--dashboards-of-user", "2000", "--http-connections-of-address", "2100")
-QUIET_S = 3.0  # nothing came for so long: that was all
+QUIET_S = 3.0  # when nothing has arrived for this long, everything has
 _TEMPERATURE = re.compile(rb'"temperature":([0-9.]+)')
 _SEQ = re.compile(rb'"seq":(\d+)')
 
@@ -72,7 +73,7 @@ class Reader:
         self.gaps = 0
 
     def late_ms(self) -> list[float]:
-        """How late each update is that has come; reads what there is."""
+        """How late each arrived update is; reads what is there."""
         data = self.rest + self.line.recv(1 << 20)
         now_ms = clock_ms()
         late = []

@@ -1,10 +1,10 @@
-"""One device that sends far too much: what others feel of it, and what becomes of it.
+"""One device that sends far too much: how it delays others, and what happens to it.
 
     python -m bench.floods [RATE] [QOS] [SECONDS] [OPTIONS OF ROOST UP]
 
-A hundred devices of one user say something each second; the way is measured from publish to the
-socket. First it is quiet, then a device of another user sends RATE messages a second (5,000; 0: as
-fast as it can), for SECONDS (20). Those in its partition are told apart.
+A hundred devices of one user publish each second; the time is measured from publish to the socket.
+First it is quiet, then a device of another user sends RATE messages a second (5,000; 0: as many as
+it can), for SECONDS (20). Devices in its partition are shown separately.
 """
 
 import json
@@ -90,7 +90,7 @@ def _packet(topic: str, n: int, qos: int) -> bytes:
 
 
 class Others:
-    """Devices that say something each second, and the dashboard of their user."""
+    """Devices that publish each second, and the dashboard of their user."""
 
     def __init__(self, service: Service) -> None:
         self.service = service

@@ -47,7 +47,7 @@ async def until_stored(url: str, rows: int) -> None:
 
 
 async def emptied(url: str) -> None:
-    """Both begin with an empty table."""
+    """Both start with an empty table."""
     database = await asyncpg.connect(url)
     await database.execute("TRUNCATE feed_values")
     await database.close()

@@ -1,4 +1,4 @@
-"""QoS 1 messages over four connections, each of a process of its own, until all are answered."""
+"""QoS 1 messages over four connections, each in a separate process, until all are acknowledged."""
 
 import multiprocessing
 from collections.abc import Callable, Sequence
@@ -7,14 +7,14 @@ from tests.support import wire
 
 PUBLISHERS = 4
 
-# What message n of publisher k says.
+# The payload of message n of publisher k.
 Payload = Callable[[int, int], bytes]
 
 
 def publish(
     port: int, password: str, topics: Sequence[str], messages: int, payload: Payload
 ) -> int:
-    """The topics take turns; each belongs to one publisher. Answers with how many were sent."""
+    """Topics take turns; each belongs to one publisher. Returns how many were sent."""
     each = messages // PUBLISHERS
     publishers = [
         multiprocessing.Process(

@@ -1,4 +1,4 @@
-"""Everything that is measured, one after the other: `make bench`."""
+"""All measurements, one after the other: `make bench`."""
 
 from bench import due, ingest, latency, throughput
 

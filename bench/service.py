@@ -27,7 +27,7 @@ PASSWORD = "measure-it-well"
 
 
 class Service:
-    """One that runs.
+    """A running Roost.
 
     Attributes:
         mqtt_password: of its own login `roost`, which may publish for every device.
@@ -83,7 +83,7 @@ def running(*options: str) -> Iterator[Service]:
 
 
 class Servers:
-    """A database and a Mosquitto without a Roost."""
+    """A database and a Mosquitto without Roost."""
 
     def __init__(self, database_url: str, mqtt_port: int, folder: Path) -> None:
         self.database_url = database_url
@@ -130,7 +130,7 @@ def on_mosquitto(*options: str) -> Iterator[Service]:
 
 
 def _mosquitto(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    """With the settings that README asks for, and nothing else changed."""
+    """With the settings that README recommends, and no others."""
     config = configure(folder, port, PASSWORD)
     process = subprocess.Popen(["mosquitto", "-c", config], stderr=subprocess.DEVNULL)
     until_s = time.monotonic() + 10
@@ -165,7 +165,7 @@ def _started(
 
 
 def _ready(process: "subprocess.Popen[str]", folder: Path) -> list[str]:
-    """What it says behind "ready": its address, and that of its broker."""
+    """What it prints after "ready": its address, and that of its broker."""
     assert process.stdout is not None
     line = process.stdout.readline().split()
     if line[:1] != ["ready"]:

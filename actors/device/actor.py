@@ -1,8 +1,8 @@
-"""The device actor: judges what one device says, in order.
+"""The device actor: judges the messages of one device, in order.
 
-It starts from `LoadedDevice` and keeps no other memory, so it may die at any time and be built
+It starts from `LoadedDevice` and keeps no other memory, so it can end at any time and be built
 again. Its `step` is pure: it returns units for the writer, events for the user actor, notices for
-the device, and what the device timer shall measure.
+the device, and tasks for the device timer.
 """
 
 from typing import assert_never
@@ -56,7 +56,7 @@ class DeviceActor:
 
     @property
     def device(self) -> Device:
-        """With its newest state."""
+        """The device with its newest state."""
         return self._presence.device
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
@@ -81,7 +81,8 @@ class DeviceActor:
                 assert_never(message)
 
     def set_aside(self, message: FromDevice | TimerMessage, error: str) -> list[DeviceEffect]:
-        """The message killed this actor twice: keep it with its reason, and go on without it."""
+        """The message made this actor fail twice: keep it with its reason, and continue without
+        it."""
         if isinstance(message, LeaseExpired):
             return self._presence.renewed_lease()
         if isinstance(message, AlarmDue):
@@ -89,7 +90,7 @@ class DeviceActor:
         refusal = Refusal(Reason.INTERNAL_ERROR, f"the message could not be handled: {error}")
         return self._refuse(message, refusal)
 
-    # What the device says
+    # Messages of the device
 
     def _take_readings(self, origin: Origin, raws: list[RawReading]) -> list[DeviceEffect]:
         effects: list[DeviceEffect] = []
@@ -128,7 +129,8 @@ class DeviceActor:
         return self._taken(message.origin, change, alarms, effects)
 
     def _take_ack(self, message: AckReceived) -> list[DeviceEffect]:
-        """What it says of a command; whether it was ever sent one, only the store knows."""
+        """The device's answer to a command; only the store knows whether it was sent that
+        command."""
         origin = message.origin
         refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
         command_id = origin.topic.tail.lower()
@@ -151,7 +153,7 @@ class DeviceActor:
         rejections: tuple[Rejection, ...] = (),
         acks: tuple[AckChange, ...] = (),
     ) -> list[DeviceEffect]:
-        """A message that was taken: its unit, and what is shown of it."""
+        """A message that was accepted: its unit, and its events."""
         self._show(change, alarms, effects, origin.at_us)
         effects.append(
             WriteUnit(
@@ -186,7 +188,7 @@ class DeviceActor:
         return [notice(self._key, topic, refusal)] if self._notices.allows(at_us) else []
 
     def _rejected(self, origin: Origin, raw: RawReading, refusal: Refusal) -> Rejection:
-        """A refused reading is kept with just its part of a message that held several."""
+        """A refused reading is kept with its own part of the message only."""
         payload = origin.payload
         if origin.topic.kind is Kind.READINGS:
             payload = codec.encode({raw.key: raw.value} if raw.key else raw.value)
@@ -220,7 +222,7 @@ class DeviceActor:
             effects.append(WriteUnit(device=self._key, alarms=tuple(alarms), messages=0))
         return effects
 
-    # What dashboards and the timer get
+    # Events for dashboards and the timer
 
     def _show(
         self,
@@ -229,7 +231,7 @@ class DeviceActor:
         effects: list[DeviceEffect],
         now_us: int,
     ) -> None:
-        """Add what dashboards see of a new state and of alarms, and what alarms wait for."""
+        """Add events for a new state and for alarms, and the waiting times of alarms."""
         if change is not None:
             effects.append(self._live(DeviceChanged(self.device)))
         if alarms:

@@ -1,4 +1,4 @@
-"""Where device actors are found: started on demand, forgotten when idle."""
+"""Finds device actors: started on demand, ended when idle."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -35,12 +35,12 @@ log = structlog.get_logger("roost.devices")
 
 DeviceCell = Cell[DeviceMessage, DeviceEffect]
 
-# Idle actors take about 5 kB each (a task and two lanes). At this bound the one that was used
-# longest ago gives way to another device, if it is idle: so many of them are looked at.
+# Idle actors take about 5 kB each (a task and two lanes). At this bound, the idle actor that was
+# used longest ago ends for another device; this many are checked for being idle.
 ACTORS_MAX = 200_000
 LOOKED_AT_MAX = 64
 IDLE_S = 600.0
-# A device belongs to one session, whose window (10,000) is all of its messages in flight.
+# A device belongs to one session, whose window (10,000) bounds its messages in flight.
 READINGS_MAX = 10_000
 CONTROL_MAX = 10_000
 RETIRE_AGAIN_S = 0.1
@@ -50,11 +50,11 @@ class Devices:
     """The living device actors, by (user id, device code).
 
     Args:
-        perform: carries out what a device actor asks for.
-        renewed: told of a user whose actors took settings late (`SettingsRefresh`).
-        healed: told of a device that had a dead letter and can be read again.
-        starts: told of each device that an actor starts with.
-        on_step: the simulation listens (and crashes actors) here.
+        perform: carries out the effects of device actors.
+        renewed: called with a user whose actors took settings late (`SettingsRefresh`).
+        healed: called with a device that had a dead letter and can be read again.
+        starts: called with each device that an actor starts with.
+        on_step: for the simulation, which also crashes actors here.
 
     Attributes:
         loader, settings: each has a `run` that the service keeps running.
@@ -77,7 +77,7 @@ class Devices:
         self._perform = perform
         self._on_step = on_step
         self._idle_s = idle_s
-        # The one that was used longest ago first.
+        # The one that was used longest ago comes first.
         self._cells: OrderedDict[Key, DeviceCell] = OrderedDict()
         self._of_user: dict[str, dict[str, DeviceCell]] = {}
         self._retired = trio.Event()
@@ -92,7 +92,7 @@ class Devices:
 
     @property
     def cells(self) -> Collection[DeviceCell]:
-        """The living ones."""
+        """The cells of living actors."""
         return self._cells.values()
 
     def _mailboxes(self, user_id: str) -> dict[str, Mailbox[DeviceMessage]]:
@@ -108,11 +108,11 @@ class Devices:
         return cell
 
     def send(self, key: Key, message: TimerMessage) -> bool:
-        """Give a device's actor what the timer has for it, starting it where needed. False: not
-        now.
+        """Give a timer's message to a device's actor, starting it if needed. False: not now.
 
-        A lease ran out only if nothing of the device waits: an actor with work to do may be about
-        to renew it. What comes after `LeaseExpired`, in either lane, is handled after it.
+        A lease counts as run out only if no message of the device waits, because an actor with work
+        may be about to renew it. A message that follows `LeaseExpired`, in either lane, is handled
+        after it.
         """
         cell = self._cell(key)
         if cell is None:
@@ -127,7 +127,7 @@ class Devices:
         return True
 
     def _cell(self, key: Key) -> DeviceCell | None:
-        """The device's actor, started where needed. None: as many as may be have work to do."""
+        """The device's actor, started if needed. None: the maximum number of actors have work."""
         cell = self._cells.get(key)
         if cell is not None:
             self._cells.move_to_end(key)
@@ -137,10 +137,10 @@ class Devices:
         return self._start(key)
 
     def _give_way(self) -> bool:
-        """End the actor that was used longest ago of those that are idle.
+        """End the idle actor that was used longest ago.
 
         It has nothing left to do, so the next message of its device may start another one at once:
-        that one's state is read after all that this one has written.
+        the state of that one is read after everything that this one has written.
         """
         for key, cell in islice(self._cells.items(), LOOKED_AT_MAX):
             if cell.is_idle:
@@ -151,7 +151,7 @@ class Devices:
 
     def _forget(self, key: Key, cell: DeviceCell) -> None:
         if self._cells.get(key) is not cell:
-            return  # it gave way before
+            return  # it was ended before
         del self._cells[key]
         mine = self._of_user[key[0]]
         del mine[key[1]]
@@ -161,7 +161,7 @@ class Devices:
             self._retired.set()
 
     def tell(self, key: Key, message: UnknownAck) -> None:
-        """Give it to the device's actor if that lives; otherwise nobody needs to know."""
+        """Give it to the device's actor if there is one; otherwise nobody needs it."""
         cell = self._cells.get(key)
         if cell is not None:
             try:
@@ -170,8 +170,8 @@ class Devices:
                 log.debug("device too busy to be told", actor=cell.name)
 
     def doubt_all(self) -> None:
-        """Another process may have changed settings without a word: all living actors read theirs
-        again."""
+        """Another process may have changed settings without a notification: all living actors read
+        theirs again."""
         for user_id in self._of_user:
             self.doubt(user_id)
 
@@ -185,8 +185,8 @@ class Devices:
                 await self._retired.wait()
 
     def load_again(self, letter: DeadLetter) -> None:
-        """Look whether a device that was put aside, by this process or one before, can be read by
-        now: its actor starts, or takes its settings where it lives already."""
+        """Check whether a device that was put aside can be read now: its actor starts, or gets its
+        settings if there is one."""
         user_id, _, code = letter.subject.partition("/")
         key = user_id, code
         self.loader.expect_again(key)
@@ -215,7 +215,7 @@ class Devices:
         return cell
 
     def _refuse_all(self, left: list[DeviceMessage]) -> None:
-        """An actor was given up: what it had before it is recorded as refused, not lost."""
+        """An actor was given up: its waiting messages are recorded as refused, not lost."""
         refusal = Refusal(Reason.INTERNAL_ERROR, "the device's actor failed again and again")
         for message in left:
             if isinstance(message, Configured):

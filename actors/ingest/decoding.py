@@ -1,4 +1,4 @@
-"""The one door for bytes: what a message is, how many readings it has, whether it has an identity.
+"""Decodes a payload, once: what a message is, how many readings it has, whether it has an identity.
 
     decoded = decode(topic, payload, now_us, retained=False)
     decoded.readings                # what it counts for in the accounts
@@ -28,8 +28,9 @@ from protocol.records import Origin
 
 
 class DecodedReadings(msgspec.Struct, frozen=True, gc=False):
-    """`has_identity`: each of them carries `ts` or `id`, so the store knows it however often it
-    comes. The broker's copy of a retained reading is known by its value (`DeviceActor`)."""
+    """`has_identity`: each reading carries `ts` or `id`, so the store recognises it however often
+    it is delivered. The broker's copy of a retained reading is recognised by its value
+    (`DeviceActor`)."""
 
     said: list[RawReading]
     has_identity: bool
@@ -63,7 +64,7 @@ class DecodedAck(msgspec.Struct, frozen=True, gc=False):
 
 
 class DecodedRefusal(msgspec.Struct, frozen=True, gc=False):
-    """Nothing of it can be read. On a topic of readings it counts as one."""
+    """A message that cannot be decoded. On a topic of readings it counts as one."""
 
     refusal: Refusal
     readings: int
@@ -77,7 +78,7 @@ Decoded = DecodedReadings | DecodedStatus | DecodedAck | DecodedRefusal
 
 
 def decode(topic: Topic, payload: bytes, now_us: int, *, retained: bool) -> Decoded:
-    """What a message says, or the refusal of all of it.
+    """The content of a message, or its refusal as a whole.
 
     Args:
         now_us: when it arrived; a time before or after that may be out of bounds.
@@ -100,7 +101,7 @@ def decode(topic: Topic, payload: bytes, now_us: int, *, retained: bool) -> Deco
 
 
 def refused(topic: Topic, refusal: Refusal) -> DecodedRefusal:
-    """A message on this topic that is refused as a whole."""
+    """The refusal of a whole message on this topic."""
     return DecodedRefusal(refusal, 1 if topic.kind in (Kind.READING, Kind.READINGS) else 0)
 
 

@@ -1,7 +1,7 @@
 """The gateway: MQTT bytes in, messages to actors out; acknowledgements back after the commit.
 
-Synchronous throughout: a delivery costs no task and no wait. What is not taken is not
-acknowledged, so the broker's window is the back-pressure; QoS 0 is shed at its bound, and counted.
+It is synchronous: a delivery costs no task and no wait. A message that is not taken is not
+acknowledged, so the broker's window is the back-pressure. QoS 0 is shed at its bound, and counted.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from protocol.records import WriteUnit
 
 log = structlog.get_logger("roost.gateway")
 
-# prefix of a partition, user id, device code, feed key: 200 characters; a longer key is refused.
+# Prefix of a partition, user id, device code, feed key: 200 characters; a longer topic is refused.
 TOPIC_MAX = 512
 
 parsed = lru_cache(maxsize=65_536)(parse_topic)
@@ -39,9 +39,9 @@ class Gateway:
     """Takes deliveries (`actors.ports.broker.Inbox`) and settles them after their commit.
 
     Args:
-        sessions: what is known of the sessions that bring them.
-        intake: takes what is to be decoded.
-        canaries: takes canaries of ours.
+        sessions: the state of our sessions at the broker.
+        intake: takes messages that must be decoded.
+        canaries: takes our canaries.
         limits: which messages are above the rate of their device or user.
         retained: what devices have retained, and which copies of it were taken.
 
@@ -61,7 +61,7 @@ class Gateway:
         retained: RetainedCopies,
     ) -> None:
         self.messages = 0
-        self.failures = 0  # of our own, over deliveries
+        self.failures = 0  # failures of our own, by deliveries
         self.bad_topics = 0
         self.given_up = 0
         self.delays = Histogram(SECONDS)
@@ -78,15 +78,15 @@ class Gateway:
 
     @property
     def brought(self) -> int:
-        """How many messages the broker has brought, canaries among them."""
+        """How many messages the broker has delivered, including canaries."""
         return self.messages + self._canaries.heard
 
     def close(self) -> None:
-        """At the end: leave what still comes to the next start."""
+        """At the end: leave further messages to the next start."""
         self.room.is_closed = self._sessions.is_closing = True
 
     async def prepare(self, session: str) -> None:
-        """Before a connection: know what came before, and clear what it could not be brought.
+        """Before a connection: load what earlier processes took, and clear what would not fit.
 
         Raises:
             Unavailable: the store, or the broker, does not answer; the session waits for it.
@@ -107,7 +107,8 @@ class Gateway:
         self._sessions.heard(session, connection, acknowledged)
 
     def deliver(self, delivery: Delivery) -> None:
-        """Take one delivery: to its actor, or acknowledged at once, or left to the broker.
+        """Take one delivery: hand it to its actor, acknowledge it at once, or leave it to the
+        broker.
 
         Raises nothing: gmqtt would swallow it, and the message would be neither stored nor kept.
         """
@@ -118,17 +119,19 @@ class Gateway:
             self._failed(delivery, error)
 
     def _take(self, delivery: Delivery) -> None:
-        """Sort out what need not be decoded: foreign, known, cleared, a canary, above its rate."""
+        """Handle what need not be decoded: foreign topics, known messages, canaries, what is above
+        its rate."""
         session = self._sessions.redeliveries[delivery.session]
         if delivery.connection != session.connection:
-            # What this connection brings could not be acknowledged. The next one brings it again.
+            # Messages of this connection could not be acknowledged. The next connection delivers
+            # them again.
             self.left.untaken += delivery.packet_id > 0
             self._broker.renew(delivery.session, delivery.connection)
             return
         arrival = session.arrival(delivery, unmapped(delivery.topic)[:TOPIC_MAX])
         if arrival.packet_id:
             if self.refused_acks.has(arrival):
-                return  # refused just now
+                return  # it was just refused
             verdict = session.judge(arrival)
             if verdict is not Verdict.TAKE:
                 self._sessions.known(arrival, verdict)
@@ -146,7 +149,7 @@ class Gateway:
             self.refused_acks.add(arrival)
 
     def _topic_of(self, delivery: Delivery) -> Topic | None:
-        """None for a topic of no device; it is logged and counted."""
+        """The topic of a device; None, logged and counted, for any other."""
         try:
             if len(delivery.topic) > TOPIC_MAX:
                 raise Refusal(Reason.BAD_TOPIC, "the topic is too long")
@@ -159,7 +162,7 @@ class Gateway:
             return None
 
     def _was_cleared(self, delivery: Delivery) -> bool:
-        """Whether it only says that nothing is retained there any more."""
+        """Whether it only reports that a retained message was cleared."""
         if delivery.payload:
             return False
         return delivery.retain or self._retained.is_echo(delivery.topic)
@@ -179,12 +182,12 @@ class Gateway:
         self._canaries.submit(delivery, topic, arrival)
 
     def _failed(self, delivery: Delivery, error: Exception) -> None:
-        """A delivery failed by a mistake of ours: keep it as a refusal, and go on."""
+        """A delivery failed because of a mistake of ours: keep it as a refusal, and continue."""
         self.failures += 1
         log.error("delivery failed", topic=delivery.topic[:200], exc_info=error)
         session = self._sessions.redeliveries[delivery.session]
         if delivery.connection != session.connection:
-            return  # the next connection brings it again
+            return  # the next connection delivers it again
         try:
             topic = parsed(delivery.topic)
             arrival = session.arrival(delivery, unmapped(delivery.topic)[:TOPIC_MAX])
@@ -212,7 +215,7 @@ class Gateway:
                 self.delays.add(now_s - receipt.taken_s)
 
     def gave_up(self, units: Sequence[WriteUnit]) -> None:
-        """Another process has led since these units were taken: nothing is acknowledged."""
+        """Another process has led since these units were taken: acknowledge nothing."""
         self.given_up += sum(unit.messages for unit in units)
         self.room.free(units)
         for unit in units:

@@ -1,7 +1,7 @@
-"""What a message says: decoded, known or new, then to its device's actor, or left for want of room.
+"""Decodes a message, recognises redeliveries by content, and hands the rest to the device's actor.
 
-Whatever reaches this place is a message of a device, within its rate, and not known by its packet
-id (`actors.ingest.gateway`).
+Only messages of devices arrive here, within their rate, and not recognised by their packet id
+(`actors.ingest.gateway`). A message without room stays with the broker.
 """
 
 from collections.abc import Callable
@@ -65,7 +65,7 @@ class Intake:
         self._seen = seen
 
     def take(self, arrival: Arrival, delivery: Delivery, topic: Topic) -> None:
-        """Decode it, and take it unless it is known by what it says."""
+        """Decode it, and take it unless its content shows that it was taken before."""
         now_us, payload = self._clock.now_us(), delivery.payload
         now_s = trio.current_time() if arrival.packet_id else 0.0
         decoded = decode(topic, payload, now_us, retained=delivery.retain)
@@ -81,7 +81,7 @@ class Intake:
             self._leave(arrival, delivery, topic, decoded, digest)
             return
         if len(payload) > PAYLOAD_BYTES_MAX:
-            payload = payload[:KEPT_BYTES_MAX]  # it is refused, and only this much of it is kept
+            payload = payload[:KEPT_BYTES_MAX]  # it is refused, and only this much is kept
             self._retained.too_large(topic)
         if delivery.retain:
             arrival.copy_of = delivery.topic
@@ -96,12 +96,12 @@ class Intake:
         self._hand(place, origin, decoded)
 
     def keep_as_refused(self, arrival: Arrival, delivery: Delivery, topic: Topic, why: str) -> None:
-        """Keep a message whose taking failed by a mistake of ours."""
+        """Keep a message that could not be taken because of a mistake of ours."""
         payload, session = delivery.payload, arrival.session
         decoded = refused(topic, Refusal(Reason.INTERNAL_ERROR, why))
         digest = None
         if arrival.packet_id:
-            session.drop(arrival)  # what the failed try left
+            session.drop(arrival)  # what the failed attempt left
             digest = identity(arrival.topic, payload, arrival.fingerprint)
         place = self._place_of(topic) if self._room.takes_anything else None
         if place is None:
@@ -128,7 +128,7 @@ class Intake:
         decoded: Decoded,
         digest: bytes | None,
     ) -> None:
-        """No room: QoS 0 is shed and counted, QoS 1 stays with the broker, which sends it again."""
+        """No room: QoS 0 is shed and counted; QoS 1 stays with the broker, which sends it again."""
         if arrival.packet_id:
             arrival.session.left(digest, trio.current_time())
             self._flows.left(delivery.session)

@@ -1,21 +1,21 @@
-"""How fast devices and users may send: token buckets, judged before anything is decoded. Pure.
+"""How fast devices and users may send: token buckets, checked before anything is decoded. Pure.
 
     rates = Rates(RateSettings(), sessions, flooding=note)
     wait_s = rates.judge("roost-part-0", ("ada's id", "shed"), now_s)   # 0.0: take it
 
-A broker delivers its backlog all at once, so the pace at which messages arrive is no measure of the
-pace at which they were sent. Only a bound is known: a session brings messages
-in the order in which they were published, so whatever comes after a canary of ours was published
-later than that canary. So a bucket fills from the sending of the newest canary that came by this
-session (`caught_up`), without a limit until the next one comes: nothing is refused that was sent
-at a pace that is allowed, however late and however fast it arrives. And what comes before a canary
-that the broker has acknowledged was published before that (`is_there`): a flood that has to wait
-for us is measured by that, and not by how slowly it arrives.
+A broker delivers its backlog all at once, so the rate of arrival does not show the rate of sending.
+Only bounds are known. A session delivers messages in the order of publication, so a message after a
+canary was published later than that canary. So a bucket is refilled from the send time of the
+newest canary that this session delivered (`caught_up`), without a limit until the next one arrives.
+No message that was sent at an allowed rate is refused, however late and however fast it arrives.
+And a message before a canary that the broker has acknowledged was published before that
+(`is_there`). So a flood that waits for Roost is measured by that, and not by how slowly it arrives.
 
-One session says nothing of another: while this one brings what was sent just now, that one may
-bring what was sent an hour ago. So a device has a bucket for each session that it comes by (its
-partition's, and the one for what is not mapped), and a user's bucket fills from what is known of
-all sessions. While one is behind, the others' devices may have that much more of their user's rate.
+One session says nothing about another: while one delivers what was sent just now, another may
+deliver what was sent an hour ago. So a device has one bucket for each session that delivers its
+messages (its partition's, and the one for unmapped messages), and a user's bucket is refilled by
+what is known of all sessions. While one session is behind, devices of the others may use that much
+more of their user's rate.
 """
 
 from collections import OrderedDict
@@ -25,27 +25,28 @@ import msgspec
 
 Key = tuple[str, str]
 
-# A device that sends more than its ceiling for so long is a flood.
+# A device that exceeds its ceiling for this long is a flood.
 FLOOD_S = 5.0
-# Ten times its rate a device may send, and at most this: more is felt by others on two cores.
+# The ceiling is ten times the rate, and at most this: on two cores, more is felt by others.
 FLOOD_FACTOR, FLOOD_PER_S_MAX = 10, 5_000.0
 ROUNDING_S = 1e-6  # of sums of many small waits
-# Devices and users that are known; of more, who was quiet for longest is forgotten, which only
-# forgives. Some 200 bytes each.
+# Known devices and users. Beyond it the one without messages for longest is forgotten, which only
+# gives it a full bucket. Some 200 bytes each.
 KEYS_MAX = 100_000
 
 
 class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How many messages are taken.
+    """How many messages are accepted.
 
     Attributes:
-        device_per_s: of a device, for as long as it likes.
-        device_burst: of a device at once. More than it can send until it counts as a flood (25,000
-            in five seconds, and what is on its way by then): a device that comes back with hours of
-            readings is disconnected first, and comes again; its readings are not refused.
-        user_per_s: of all devices of a user together.
-        user_burst: likewise at once.
-        retry_after_s: for so long a flood is refused at the door.
+        device_per_s: of a device, sustained.
+        device_burst: of a device at once. It is more than a device can send until it counts as a
+            flood (25,000 in five seconds, and what is in flight by then). A device that returns
+            with hours of readings is disconnected first and sends again later, so no reading of it
+            is refused.
+        user_per_s: of all devices of a user, sustained.
+        user_burst: of all devices of a user at once.
+        retry_after_s: how long a flooding device is locked out.
     """
 
     device_per_s: float = 500.0
@@ -56,13 +57,13 @@ class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def flood_per_s(self) -> float:
-        """Above this, for `FLOOD_S`, a device is a flood."""
+        """A device that exceeds this for `FLOOD_S` is a flood."""
         return max(self.device_per_s, min(FLOOD_FACTOR * self.device_per_s, FLOOD_PER_S_MAX))
 
 
 class _Device:
-    """A device on one session. `full_s`: when its bucket is full again. `count` messages came since
-    `window_s`."""
+    """A device on one session. `full_s`: when its bucket is full again. `count` messages arrived
+    since `window_s`."""
 
     __slots__ = ("count", "full_s", "quiet_until_s", "window_s")
 
@@ -70,15 +71,15 @@ class _Device:
         self.full_s = float("-inf")
         self.window_s = since_s
         self.count = 0
-        self.quiet_until_s = float("-inf")  # it was told of as a flood before
+        self.quiet_until_s = float("-inf")  # it was already reported as a flood
 
 
 class Rates:
     """Buckets of one kind of messages: readings, or status and acknowledgements.
 
     Args:
-        sessions: those that canaries come by. On others a message counts when it arrives.
-        flooding: told of a device that sends above the ceiling, and how many messages a second;
+        sessions: those that deliver canaries. On others a message counts when it arrives.
+        flooding: called with a device that sends above the ceiling, and its messages a second;
             again only after `retry_after_s`.
     """
 
@@ -96,9 +97,9 @@ class Rates:
         self._retry_after_s = settings.retry_after_s
         self._flood_per_s = settings.flood_per_s
         self._flood_count = settings.flood_per_s * FLOOD_S
-        # Before the first canary of a session nothing is known, and all of it may have waited.
+        # Before the first canary of a session nothing is known: all messages may have waited.
         self._since_s = dict.fromkeys(sessions, float("-inf"))
-        # When the broker had the oldest canary that is to come by each session.
+        # When the broker had the oldest canary that each session has not delivered yet.
         self._until_s = dict.fromkeys(self._since_s, float("inf"))
         self._look_at_all()
         self._devices: OrderedDict[tuple[str, Key], _Device] = OrderedDict()
@@ -108,34 +109,34 @@ class Rates:
         return len(self._devices)
 
     def caught_up(self, session: str, sent_s: float, next_s: float = float("inf")) -> None:
-        """A canary that was sent then has come by this session, for the first time; the broker had
-        the next one at `next_s`."""
+        """This session has delivered a canary that was sent then, for the first time; the broker
+        had the next one at `next_s`."""
         if session in self._since_s:
             self._until_s[session] = next_s
             self._since_s[session] = max(sent_s, self._since_s[session])
             self._look_at_all()
 
     def is_there(self, session: str, at_s: float) -> None:
-        """The broker has a canary that is to come by this session."""
+        """The broker has a canary for this session."""
         if session in self._until_s:
             self._until_s[session] = min(at_s, self._until_s[session])
             self._look_at_all()
 
     def forgot(self, session: str) -> None:
-        """No canary is known any more that is to come by this session."""
+        """No canary for this session is known any more."""
         if session in self._until_s:
             self._until_s[session] = float("inf")
             self._look_at_all()
 
     def _look_at_all(self) -> None:
-        """The same of whatever comes by any of them."""
+        """The bounds that hold for all sessions together."""
         self._all_since_s = min(self._since_s.values(), default=float("inf"))
         self._all_until_s = max(self._until_s.values(), default=float("inf"))
 
     def judge(self, session: str, device: Key, now_s: float) -> float:
-        """Whether a message is taken: 0.0, or else how many seconds are to be waited."""
+        """0.0 if the message is accepted; otherwise the seconds to wait."""
         since_s = self._since_s.get(session, now_s)
-        until_s = min(now_s, self._until_s.get(session, now_s))  # published between these two
+        until_s = min(now_s, self._until_s.get(session, now_s))  # published between these two times
         key = session, device
         mine = self._devices.get(key)
         if mine is None:
@@ -170,8 +171,8 @@ class Rates:
         return mine
 
     def _look_at_flood(self, device: Key, mine: _Device, until_s: float, now_s: float) -> None:
-        """All of these were sent after `window_s`. So many in so short a time are certainly more
-        than the ceiling allows, also where some of them waited."""
+        """All of these were sent after `window_s`. So many in such a short time certainly exceed
+        the ceiling, even if some of them waited."""
         lasted_s = max(FLOOD_S, until_s - mine.window_s)
         if mine.count > self._flood_per_s * lasted_s and now_s >= mine.quiet_until_s:
             mine.quiet_until_s = now_s + self._retry_after_s

@@ -1,4 +1,4 @@
-"""What is known of one MQTT session's messages: which are in flight, which came before (I1, I2).
+"""The messages of one MQTT session: which are in flight, which were delivered before (I1, I2).
 
 (connection, packet id) identifies a delivery only while its connection lasts. On a new connection
 the broker resends every unacknowledged message, possibly with another packet id or without DUP.
@@ -6,9 +6,9 @@ Then a digest of topic and payload identifies the message among the suspects: th
 those whose acknowledgement may not have arrived. A payload that a device repeats is ambiguous. It
 is taken again, because a duplicate is better than a loss.
 
-Messages whose readings all carry `ts` or `id` need none of this: the store knows them by their key.
-So a delivery is judged twice: by its packet id before it is decoded (`judge`), and by its digest
-where decoding shows no identity (`judge_digest`). Everything here is synchronous and bounded.
+Messages whose readings all carry `ts` or `id` need none of this: the store recognises them by their
+key. So a delivery is judged twice: by its packet id before it is decoded (`judge`), and by its
+digest if decoding finds no identity (`judge_digest`). Everything here is synchronous and bounded.
 """
 
 from collections import deque
@@ -23,7 +23,7 @@ from protocol.records import SessionMemory, Taken
 
 
 class Verdict(Enum):
-    """What is to be done with a delivery."""
+    """What to do with a delivery."""
 
     TAKE = auto()
     IGNORE = auto()  # its first copy acknowledges this one too, or has done so
@@ -37,7 +37,7 @@ class SessionRedelivery:
         self.name = name
         self.connection = 0
         self.connected_s = 0.0
-        self.repeats = 0  # taken again because their payload was ambiguous
+        self.repeats = 0  # taken again, because their payload was ambiguous
         self._in_flight: dict[int, Arrival] = {}
         self._orphans: dict[bytes, Arrival] = {}  # in flight since an earlier connection
         self._pubacks = Pubacks()
@@ -47,12 +47,12 @@ class SessionRedelivery:
         self._unconfirmed: deque[tuple[int, list[bytes]]] = deque()  # (commit number, digests)
         self._confirmed = 0
         self._remembered = False
-        # Given up, and not come again yet: when each was taken, by the hash of what it said.
+        # Given up, and not delivered again yet: when each was taken, by the hash of its content.
         self._awaited: dict[int, float] = {}
 
     def replaced(self) -> "SessionRedelivery":
-        """A new record of the session, after another process has led: of this one it knows only
-        which messages were taken and given up."""
+        """A new record of the session, after another process has led. It keeps only which messages
+        were taken and given up."""
         new = SessionRedelivery(self.name)
         new._awaited = {
             **self._awaited,
@@ -61,12 +61,12 @@ class SessionRedelivery:
         return new
 
     def others_serve(self) -> None:
-        """What was given up comes to another process."""
+        """What was given up is delivered to another process."""
         self._awaited.clear()
 
     def unsettled(self) -> tuple[int, float]:
-        """Messages that were taken and are not acknowledged, given up ones too; and when the first
-        of them was taken (seconds of Trio's clock; infinity where there is none)."""
+        """How many messages were taken and are not acknowledged, including given-up ones, and when
+        the oldest of them was taken (seconds of Trio's clock; infinity if there is none)."""
         times = [each.taken_s for each in self._in_flight.values()]
         times += self._awaited.values()
         return len(times), min(times, default=float("inf"))
@@ -77,12 +77,12 @@ class SessionRedelivery:
 
     @property
     def packet_ids(self) -> list[int]:
-        """Of the messages in flight, those whose acknowledgement is owed on this connection."""
+        """Packet ids of messages in flight that must be acknowledged on this connection."""
         return [n for n, each in self._in_flight.items() if each.connection == self.connection]
 
     @property
     def unheard(self) -> int:
-        """PUBACKs on this connection of which the broker has not shown that it processed them."""
+        """PUBACKs on this connection that the broker may not have processed."""
         return self._pubacks.sent - self._pubacks.heard if self.connection else 0
 
     @property
@@ -109,17 +109,17 @@ class SessionRedelivery:
             self._suspects.add(digests)
 
     def look(self, now_s: float) -> None:
-        """What did not come again in time was acknowledged by another process."""
+        """A message that was not delivered again in time was acknowledged by another process."""
         if self._awaited and self.connection and now_s - self.connected_s > SUSPICION_S:
             self._awaited.clear()
 
     def disconnected(self) -> None:
         self.connection = 0
 
-    # A delivery comes in
+    # A delivery arrives
 
     def arrival(self, delivery: Delivery, topic: str) -> Arrival:
-        """What is known of a delivery before it is judged."""
+        """The record of a delivery before it is judged."""
         return Arrival(
             self,
             self.connection,
@@ -143,7 +143,7 @@ class SessionRedelivery:
                 return Verdict.TAKE
             self._adopt(first, packet_id)
             return Verdict.IGNORE
-        # Ids come round again, so DUP alone does not make it the message that had this one before.
+        # Packet ids are reused, so DUP alone does not make it the message that had this id before.
         if arrival.again and self._pubacks.was_for(packet_id, arrival.said):
             if self._pubacks.crosses(packet_id):
                 return Verdict.IGNORE
@@ -152,7 +152,7 @@ class SessionRedelivery:
         return Verdict.TAKE
 
     def judge_digest(self, arrival: Arrival, digest: bytes, now_s: float) -> Verdict:
-        """Judge a delivery without identity of its own by what it says."""
+        """Judge a delivery without an identity by its content."""
         if arrival.again and not arrival.is_other and self._is_settled(digest, now_s):
             return Verdict.ACKNOWLEDGE
         self._suspects.look(self.connected_s, now_s)
@@ -166,7 +166,7 @@ class SessionRedelivery:
             self._adopt(orphan, arrival.packet_id)
             return Verdict.IGNORE
         if self._suspects.was_answered(digest) and not arrival.again:
-            return Verdict.TAKE  # it came again once already: rather twice than lost
+            return Verdict.TAKE  # it was delivered again once already: twice is better than lost
         self._suspects.answer(digest, self._pubacks.sent + 1)
         return Verdict.ACKNOWLEDGE
 
@@ -178,7 +178,7 @@ class SessionRedelivery:
         return receipt.taken is not None and self._known.repeats(receipt.taken.digest)
 
     def _adopt(self, receipt: Arrival, packet_id: int) -> None:
-        """The message came again: its acknowledgement is owed here and now."""
+        """The message was delivered again: it must be acknowledged here and now."""
         self._remove(receipt)
         self._drop_orphan(receipt)
         receipt.connection, receipt.packet_id = self.connection, packet_id
@@ -195,9 +195,9 @@ class SessionRedelivery:
         self._in_flight[arrival.packet_id] = arrival
 
     def forget(self, receipt: Arrival) -> None:
-        """There was no room for it after all: the broker keeps it and sends it again.
+        """There was no room for it: the broker keeps it and sends it again.
 
-        To be called right after `open`.
+        Must be called right after `open`.
         """
         self._remove(receipt)
         if receipt.taken is not None:
@@ -209,24 +209,26 @@ class SessionRedelivery:
         self._settled.left(digest, now_s)
 
     def brings(self, packet_id: int, copy_of: str) -> None:
-        """What is in flight under this id came as the copy of a retained message, too."""
+        """The message in flight with this id was also delivered as the copy of a retained
+        message."""
         if packet_id in self._in_flight:
             self._in_flight[packet_id].copy_of = copy_of
 
     def drop(self, arrival: Arrival) -> None:
-        """Forget the receipt of a message whose taking failed, if it was opened."""
+        """Forget the receipt of a message that could not be taken, if there is one."""
         receipt = self._in_flight.get(arrival.packet_id)
         if receipt is not None and receipt.said == arrival.said:
             self.forget(receipt)
 
     def abandon(self, receipt: Arrival) -> None:
-        """It was taken and is given up: nothing is acknowledged until it comes again."""
+        """It was taken and is given up: nothing is acknowledged until it is delivered again."""
         if self._remove(receipt):
             self._awaited[receipt.said] = receipt.taken_s
         self._drop_orphan(receipt)
 
     def _remove(self, receipt: Arrival) -> bool:
-        """Remove it from those in flight; False if its id is another message's, or unused."""
+        """Remove it from those in flight; False if its id belongs to another message, or to
+        none."""
         if self._in_flight.get(receipt.packet_id) is not receipt:
             return False
         del self._in_flight[receipt.packet_id]
@@ -236,10 +238,10 @@ class SessionRedelivery:
         if receipt.taken is not None:
             self._orphans.pop(receipt.taken.digest, None)
 
-    # A commit goes out
+    # A commit is acknowledged
 
     def settle(self, no: int, receipts: list[Arrival], now_s: float = float("-inf")) -> list[int]:
-        """Messages of commit `no` are durable. Answers with the packet ids to acknowledge."""
+        """Messages of commit `no` are durable. Returns the packet ids to acknowledge."""
         packet_ids: list[int] = []
         digests: list[bytes] = []
         for receipt in receipts:
@@ -261,14 +263,15 @@ class SessionRedelivery:
         return packet_ids
 
     def acknowledged(self, arrival: Arrival) -> None:
-        """A PUBACK goes out at once, on this connection."""
+        """A PUBACK is sent at once, on this connection."""
         self._pubacks.send(arrival.packet_id, arrival.said)
 
     def heard(self, connection: int, acks: int, now_s: float) -> int | None:
         """The broker has processed the first `acks` PUBACKs of a connection.
 
         Returns the commit up to which nothing is in doubt, if that has advanced. It does not
-        advance while messages of an earlier connection are suspect: the store must keep them.
+        advance while messages of an earlier connection are suspects, because the store must keep
+        their digests.
         """
         if connection != self.connection:
             return None

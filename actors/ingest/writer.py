@@ -1,12 +1,12 @@
-"""The writer: adaptive group commit. The only one that writes readings and device state.
+"""The writer: adaptive group commit. Only the writer writes readings and device state.
 
-It commits when it is free: no fixed delay, the batch is what arrived during the last commit, but at
-most a share of it is of one device: who sends much waits behind their own. Units of a device keep
-their order, and a unit is whole in one commit, so its receipt settles once. While the database
-is away it holds the batch and tries again; nothing is acknowledged meanwhile. A batch without an
-answer may be stored: it is tried again as it was, by its own id, also after a failure of the writer
-itself. A batch that fails for its contents is halved until the poison stands alone and is recorded
-as refused.
+It commits whenever it is free. There is no fixed delay: a batch is what arrived during the last
+commit, but at most a share of it is from one device, so a device that sends much waits behind its
+own units. Units of a device keep their order, and a unit is never split between commits, so its
+receipt settles once. While the database does not answer, the writer keeps the batch and retries;
+nothing is acknowledged meanwhile. A batch without an answer may be stored: it is retried unchanged,
+with its own id, also after a failure of the writer itself. A batch that fails because of its
+content is halved until the bad unit is alone and is recorded as refused.
 """
 
 import random
@@ -33,17 +33,17 @@ from protocol.records import WriteUnit
 
 log = structlog.get_logger("roost.writer")
 
-# Rows in one commit: past some thousands a batch gains little, everybody in it waits, and to encode
-# 5,000 rows for its one statement held everybody else for up to 100 ms.
+# Rows in one commit. Beyond some thousands a larger batch gains little, and everybody in it waits.
+# Encoding 5,000 rows for its one statement blocked the event loop for up to 100 ms.
 ROWS_MAX = 2_500
-# Of them one device's, so that one alone does not make everybody wait for a large commit: a fifth
+# The part of one device, so that one alone does not make everybody wait for a large commit: a fifth
 # of the rows takes a quarter of the time.
 DEVICE_ROWS_MAX = 500
-# Above the gateway's bound on messages in flight, each of which is one unit.
+# Above the gateway's limit of messages in flight, each of which is one unit.
 UNITS_MAX = 120_000
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
-# How long a confirmation may wait for a commit to ride on.
+# How long a confirmation may wait for the next commit.
 CONFIRM_DELAY_S = 1.0
 
 
@@ -60,20 +60,20 @@ class WriterStatistics(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: int
     last_commit_s: float
     stuck_since_s: float | None
-    commit_since_s: float | None  # of the one that is under way, with all its tries
+    commit_since_s: float | None  # of the running commit, with all its retries
 
 
 class CommitListener(Protocol):
-    """Is told the outcome of units."""
+    """Is told what happened to units."""
 
     def committed(self, committed: Committed, units: Sequence[WriteUnit], /) -> None:
-        """Told of every commit and its units, in order."""
+        """Called with every commit and its units, in order."""
         ...
 
     def gave_up(self, units: Sequence[WriteUnit], epoch: int, /) -> None:
         """These units are not stored, because another process has led since they were taken, under
-        this epoch. Their messages are still with the broker, and what their actors remember is not
-        so."""
+        this epoch. The broker still has their messages. Their actors remember a state that is not
+        stored."""
         ...
 
 
@@ -104,7 +104,8 @@ class Writer:
         waiting = FairLane[_Waiting](UNITS_MAX, _device_of, _rows_of, DEVICE_ROWS_MAX)
         self._mailbox = Mailbox[_Waiting](control=Lane(1), data=waiting)
         self._backlog: deque[tuple[int, WriteUnit]] = deque()  # with their numbers
-        # Its units are the first of the backlog, or the refusal of the first.
+        # The units of the current batch are the first of the backlog, or the refusal of the first
+        # one.
         self._unanswered: Batch | None = None
         self._confirmed: dict[str, int] = {}
         self._is_ending = False
@@ -116,14 +117,15 @@ class Writer:
         self._commit_since_s: float | None = None
 
     def submit(self, unit: WriteUnit) -> None:
-        """Hand over a unit. The gateway's bound on messages in flight keeps this below ours."""
+        """Submit a unit. The gateway's limit of messages in flight keeps the queue below its
+        bound."""
         self._mailbox.put_nowait((self._barriers.newest + 1, unit))
         self._barriers.add()
 
     def confirm(self, session: str, no: int) -> None:
-        """Let the store forget the identities of a session up to a commit.
+        """Let the store forget the digests of a session up to a commit.
 
-        It rides on the next commit, and makes one of its own when none comes within a second.
+        It is stored with the next commit, or by itself if there is none within a second.
         """
         if not self._confirmed and not len(self._mailbox.control):
             self._mailbox.put_nowait(None, control=True)  # wakes a writer that has nothing to do
@@ -131,12 +133,12 @@ class Writer:
 
     @property
     def is_confirming(self) -> bool:
-        """Whether a confirmation waits to be written by a store that is quick enough for it: a slow
-        one would still be at it when the next process begins."""
+        """Whether a confirmation waits and the store is fast enough to write it: a slow store would
+        still be writing it when the next process begins."""
         return bool(self._confirmed) and self._last_commit_s < CONFIRM_DELAY_S
 
     def hasten(self) -> None:
-        """At the end: from here on a confirmation waits for no other commit."""
+        """At the end: a confirmation no longer waits for another commit."""
         self._is_ending = True
         if not len(self._mailbox.control):
             self._mailbox.put_nowait(None, control=True)
@@ -146,7 +148,7 @@ class Writer:
         await self._barriers.wait()
 
     async def run(self, listener: CommitListener) -> None:
-        """Commit for ever. After a failure it goes on with the batch it had, under the same id."""
+        """Commit for ever. After a failure continue with the same batch, under the same id."""
         self._listener = listener
         while True:
             if self._unanswered is not None:
@@ -165,7 +167,7 @@ class Writer:
                 await self._commit([])
 
     def _confirm_after_s(self) -> float:
-        """How long a confirmation waits for a commit to ride on."""
+        """How long a confirmation waits for the next commit."""
         if not self._confirmed:
             return float("inf")
         return 0.0 if self._is_ending and self.is_confirming else CONFIRM_DELAY_S
@@ -217,7 +219,7 @@ class Writer:
         finally:
             self._commit_since_s = None
         if self._stuck_since_s is not None:
-            log.info("commits again", after_s=trio.current_time() - self._stuck_since_s)
+            log.info("commits work again", after_s=trio.current_time() - self._stuck_since_s)
         self._stuck_since_s = None
         self._commits += 1
         self._last_commit_s = trio.current_time() - started_s
@@ -248,7 +250,7 @@ class Writer:
             self._barriers.done(numbers)  # even if the listener fails, no waiter hangs
 
     def _give_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
-        """Another process has led: the present leader takes again what the broker keeps."""
+        """Another process has led: the present leader gets the messages again from the broker."""
         log.warning("units are given up: another process has led", units=len(units))
         numbers = self._take_off(units)
         for unit in units:
@@ -264,11 +266,11 @@ class Writer:
             self._barriers.done(numbers)
 
     def _take_off(self, units: Sequence[WriteUnit]) -> list[int]:
-        """The numbers of these units, which are the first of the backlog, halves of a batch too."""
+        """Remove these units, the first of the backlog (or half a batch); return their numbers."""
         return [self._backlog.popleft()[0] for _ in units]
 
     async def _bisect(self, units: Sequence[WriteUnit], error: Unstorable) -> None:
-        """Find the unit that poisons the batch; the others are committed, in their order."""
+        """Find the unit that fails the batch; the others are committed, in their order."""
         if len(units) > 1:
             half = len(units) // 2
             await self._commit(units[:half])
@@ -281,7 +283,7 @@ class Writer:
         if better is not None:
             await self._commit([better])
             return
-        # Not even its refusal can be kept: the log has it, and the service goes on.
+        # Not even its refusal can be stored: it is in the log, and the service continues.
         log.error("refusal cannot be stored", unit=repr(unit)[:4_000])
         self._settle(units, Committed(no=self._no, duplicates=[0]))
 

@@ -1,2 +1,2 @@
-"""The actor runtime: how tasks are kept running, and how their failures stay their own. It knows
-nothing of Roost."""
+"""The actor runtime: keeps tasks running, and contains their failures. It is independent of Roost's
+domain."""

@@ -1,31 +1,32 @@
-"""How often something may be done: a bucket of tokens for each key.
+"""Rate limits: a token bucket for each key.
 
-wait_s = buckets.take("ada@example.org")      # 0.0: go on; otherwise come again then
-buckets.give_back("ada@example.org")          # it does not count after all
+wait_s = buckets.take("ada@example.org")      # 0.0: go on; otherwise retry after that
+buckets.give_back("ada@example.org")          # it does not count
 """
 
 from collections import OrderedDict
 
 import trio
 
-ROUNDING_S = 1e-9  # of sums on a clock that may begin at a million seconds
+ROUNDING_S = 1e-9  # of sums on a clock that may start at a million seconds
 
 
 class Buckets:
-    """Each key has `size` tokens; one comes back every `every_s` seconds.
+    """Each key has `size` tokens; one is refilled every `every_s` seconds.
 
-    At most `keys_max` keys are known; of more the one that was quiet for longest is forgotten,
-    which only forgives.
+    At most `keys_max` keys are known; beyond it the one that was unused for longest is forgotten,
+    which only gives it a full bucket.
     """
 
     def __init__(self, size: int, every_s: float, keys_max: int = 10_000) -> None:
         self._size = size
         self._every_s = every_s
         self._keys_max = keys_max
-        self._full_at: OrderedDict[str, float] = OrderedDict()  # when it is full again
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # when the bucket is full again
 
     def take(self, key: str, tokens: int = 1) -> float:
-        """Take tokens; answers how many seconds are to be waited, and takes none then."""
+        """Take tokens and return 0.0; if there are too few, return the seconds to wait and take
+        none."""
         now_s = trio.current_time()
         full_at = max(now_s, self._full_at.get(key, now_s)) + tokens * self._every_s
         wait_s = full_at - now_s - self._size * self._every_s
@@ -35,7 +36,7 @@ class Buckets:
         return 0.0
 
     def reserve(self, key: str, wait_max_s: float) -> float:
-        """Take the next token; answers after how many seconds it is there. Takes none where that is
+        """Take the next token; return after how many seconds it is available. Take none if that is
         later than `wait_max_s`."""
         now_s = trio.current_time()
         full_at = max(now_s, self._full_at.get(key, now_s)) + self._every_s
@@ -45,7 +46,7 @@ class Buckets:
         return wait_s if wait_s > ROUNDING_S else 0.0
 
     def owe(self, key: str, tokens: int) -> None:
-        """Take tokens whether they are there or not; what is missing comes back first."""
+        """Take tokens even if there are too few; the missing ones are refilled first."""
         if tokens:
             now_s = trio.current_time()
             self._keep(key, max(now_s, self._full_at.get(key, now_s)) + tokens * self._every_s)
@@ -57,17 +58,17 @@ class Buckets:
             self._full_at.popitem(last=False)
 
     def is_empty(self, key: str) -> bool:
-        """Whether a token would have to be waited for."""
+        """Whether a token is not available now."""
         return self.wait_s(key) > ROUNDING_S
 
     def wait_s(self, key: str) -> float:
-        """How many seconds a token would have to be waited for."""
+        """In how many seconds a token is available."""
         now_s = trio.current_time()
         missing_s = self._full_at.get(key, now_s) + self._every_s - now_s
         return max(0.0, missing_s - self._size * self._every_s)
 
     def taken(self, key: str) -> float:
-        """How many tokens are away."""
+        """How many tokens are used."""
         now_s = trio.current_time()
         return max(0.0, self._full_at.get(key, now_s) - now_s) / self._every_s
 

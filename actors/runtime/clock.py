@@ -1,4 +1,4 @@
-"""The clock on the wall, as the runtime needs it."""
+"""The wall clock, as the runtime needs it."""
 
 from typing import Protocol
 
@@ -9,6 +9,6 @@ class WallClock(Protocol):
     def now_us(self) -> int: ...
 
     async def wait_set(self) -> None:
-        """Wait until it was set, or has drifted away from `trio.current_time`: what was computed
-        from both does not hold any more."""
+        """Wait until it was set, or has drifted from `trio.current_time`: what was computed from
+        both is no longer valid."""
         ...

@@ -1,4 +1,4 @@
-"""What of the service fails just now while the rest goes on: the details of "degraded"."""
+"""The tasks that fail at the moment while the rest works: the details of "degraded"."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import trio
 
 from protocol.errors import in_words
 
-# A task that was started again counts as well when it ran for so long, or twice as long as it last
-# ran before it failed.
+# A restarted task counts as well once it has run for this long, or twice as long as it ran before
+# its last failure.
 WELL_AFTER_S = 10.0
 SHOWN_MAX = 200
 
@@ -18,13 +18,13 @@ class _Failing(msgspec.Struct):
     since_s: float
     times: int
     error: str
-    well_s: float  # from then on it counts as well, unless it fails once more
+    well_s: float  # from then on it counts as well, unless it fails again
 
 
 class Health:
     """Usage: `health.failed("loader", …)`; `health.degraded()` is empty when all is well.
 
-    It grows with the names of tasks, which are few.
+    It grows with the number of task names, which is small.
 
     Attributes:
         failures: how often each task failed, by its name.
@@ -36,11 +36,11 @@ class Health:
         self._others: list[Callable[[], dict[str, str]]] = []
 
     def include(self, other: Callable[[], dict[str, str]]) -> None:
-        """Somebody else's details, asked for each time: they must be at hand."""
+        """Add details from elsewhere; they are requested each time, so they must be at hand."""
         self._others.append(other)
 
     def failed(self, name: str, error: BaseException, *, ran_s: float, pause_s: float) -> None:
-        """A task failed, and starts again after a pause."""
+        """A task failed, and is restarted after a pause."""
         now_s = trio.current_time()
         self.failures[name] += 1
         known = self._failing.get(name)
@@ -51,11 +51,11 @@ class Health:
         known.well_s = now_s + pause_s + max(WELL_AFTER_S, 2 * min(ran_s, WELL_AFTER_S))
 
     def ended(self, name: str) -> None:
-        """It did what it should, and needs to run no more."""
+        """It is finished, and need not run any more."""
         self._failing.pop(name, None)
 
     def degraded(self) -> dict[str, str]:
-        """What fails, by name, each in a line."""
+        """What fails, by name, one line each."""
         now_s = trio.current_time()
         for name in [n for n, each in self._failing.items() if each.well_s <= now_s]:
             del self._failing[name]

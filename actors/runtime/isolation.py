@@ -1,11 +1,11 @@
-"""A failure that stays with the one thing that failed.
+"""Contains a failure within the one item that failed.
 
     done = await attempt(partial(store.load_devices, keys))
     if isinstance(done, Failed):
         ...                                   # done.error says why
 
-Part of supervision: beside `Supervisor`, this is where `Exception` is caught. Cancellation and all
-that is no `Exception` passes.
+A part of supervision: except for `Supervisor`, `Exception` is caught here. Cancellation, and
+everything that is not an `Exception`, passes.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +17,7 @@ import msgspec
 from actors.runtime.endings import ends_process
 from protocol.errors import Unavailable
 
-# So many may fail alone: more of them at once are no matter of what they are.
+# So many may fail alone. If more fail at once, they themselves are not the cause.
 ALONE_MAX = 16
 
 T = TypeVar("T")
@@ -25,13 +25,13 @@ K = TypeVar("K")
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """What an attempt failed with."""
+    """The error of a failed attempt."""
 
     error: Exception
 
 
 async def attempt(work: Callable[[], Awaitable[T]]) -> T | Failed:
-    """Await it; a failure is the answer."""
+    """Await it; return its failure as `Failed`."""
     try:
         return await work()
     except Exception as error:
@@ -41,7 +41,7 @@ async def attempt(work: Callable[[], Awaitable[T]]) -> T | Failed:
 
 
 def attempt_now(call: Callable[[], T]) -> T | Failed:
-    """Call it; a failure is the answer."""
+    """Call it; return its failure as `Failed`."""
     try:
         return call()
     except Exception as error:
@@ -53,14 +53,14 @@ def attempt_now(call: Callable[[], T]) -> T | Failed:
 async def attempt_each(
     keys: Sequence[K], work: Callable[[Sequence[K]], Awaitable[Sequence[T]]]
 ) -> list[T | Failed]:
-    """The answers of `work(keys)`, one for each key; where it fails, those of smaller parts.
+    """The results of `work(keys)`, one for each key; if it fails, those of smaller parts.
 
-    So a key that makes it fail, fails alone: one of n costs about 2 log2(n) calls, all of them
+    So only the key that makes it fail fails: one of n costs about 2 log2(n) calls, all of them
     about 2 n.
 
     Raises:
-        Unavailable: whoever should answer is away. That is about no key.
-        Exception: all of more than `ALONE_MAX` keys fail, so it is about none of them either.
+        Unavailable: a server is away, which concerns no key.
+        Exception: all of more than `ALONE_MAX` keys fail, so none of them is the cause.
     """
     done = await _attempt_part(keys, work)
     failed = [each for each in done if isinstance(each, Failed)]

@@ -1,12 +1,12 @@
-"""Work that is due at times which the database knows: claim it, do it, ask when the next is due.
+"""Work that is due at times in the database: claim it, do it, find when the next is due.
 
     job = Job("commands", timer, work, look_again_s=10)
     nursery.start_soon(job.run)
     job.wake()           # something may be due
     job.due(at_us)       # something will be then
 
-`work` answers when it wants to be called again (µs, civil), or None. In between the job sleeps; it
-looks again by itself now and then, because another process may have put work there and died.
+`work` returns when it wants to be called again (µs, civil), or None. Until then the job sleeps. It
+also looks from time to time, because another process may have added work and died.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,9 +27,9 @@ class Job:
     """One kind of due work.
 
     Args:
-        look_again_s: it looks by itself so often.
-        pace_s: between two beginnings: what comes meanwhile is claimed together, and others have
-            the processor and the database in between.
+        look_again_s: how often it looks by itself.
+        pace_s: between two starts: work that becomes due meanwhile is claimed together, and others
+            have the processor and the database in between.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Job:
         self._bell.set()
 
     def close(self) -> None:
-        """Begin nothing new; what it does now it brings to its end."""
+        """Start nothing new; the current work is finished."""
         self._is_closed = True
         self._bell.set()
 
@@ -69,8 +69,8 @@ class Job:
             self._timer.at(("job", self.name), at_us)
 
     async def run(self) -> None:
-        """Work until it is closed. What fails otherwise than by a server that is away is its
-        supervisor's: it looks at once when it is started again."""
+        """Work until it is closed. Other failures than an unavailable server go to the supervisor;
+        after a restart it looks at once."""
         self._bell.set()
         while True:
             await self._bell.wait()
@@ -80,7 +80,8 @@ class Job:
             self._began_s = trio.current_time()
             self._bell = trio.Event()
             self.runs += 1
-            # What is told from here on may not be in what the work reads: the earlier one counts.
+            # A time that is reported from here on may not be in what the work reads: the earlier
+            # one counts.
             self._next_us = None
             self.is_working = True
             try:
@@ -89,7 +90,7 @@ class Job:
                 if not self.waits_for:
                     log.warning("due work waits", job=self.name, error=in_words(error))
                 self.waits_for = in_words(error)[:WHY_MAX]
-                self._next_us = 0  # nothing comes before the next try
+                self._next_us = 0  # no earlier time counts before the next attempt
                 self._timer.after(("job", self.name), RETRY_S)
                 continue
             finally:

@@ -3,11 +3,11 @@
     lag = LoopLag(time.perf_counter, time.thread_time, held=report)
     lag.install()
 
-A step is what a task does from one checkpoint that waits to the next. Reading the CPU clock costs a
-system call, so only steps of 10 ms and more are looked at closely: their CPU time is what the
-thread used since a base that is 5 ms old at most, less what the other steps since then took. Where
-the machine took the processor away from one of these, that is too little; it is never too much by
-more than the loop's own work in these 5 ms.
+A step is what a task does between two checkpoints that wait. Reading the CPU clock is a system
+call, so only steps of 10 ms and more are measured closely: their CPU time is what the thread used
+since a base that is 5 ms old at most, minus what the other steps since then took. If the machine
+took the processor away from one of these, the result is too small; it is never too large by more
+than the loop's own work in these 5 ms.
 """
 
 from collections.abc import Callable
@@ -27,11 +27,11 @@ BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A step that held the loop for too long.
+    """A step that blocked the loop for too long.
 
     Attributes:
-        where: where its task waits after the step: the innermost frames, innermost first; nothing
-            where the task has ended.
+        where: where its task waits after the step: the innermost frames, innermost first; empty if
+        the task has ended.
     """
 
     task: str
@@ -46,7 +46,7 @@ class LoopLag(trio.abc.Instrument):
     Args:
         wall_s: a monotonic clock.
         cpu_s: the CPU time of this thread.
-        held: told of each step beyond `CPU_MAX_S` or `WALL_MAX_S`.
+        held: called with each step beyond `CPU_MAX_S` or `WALL_MAX_S`.
 
     Attributes:
         passes: their durations. A pass lasts from one look at what is ready to the next: as long
@@ -73,7 +73,7 @@ class LoopLag(trio.abc.Instrument):
         self._others_s = 0.0  # of steps since the base
 
     def install(self) -> None:
-        """Measure from here on."""
+        """Measure from now on."""
         self._step_began_s = self._pass_began_s = self._wall_s()
         self._rebase(self._step_began_s)
         trio.lowlevel.add_instrument(self)

@@ -1,7 +1,7 @@
-"""What takes long to make, is made once, and is made in a thread: nobody else waits for it.
+"""A value that takes long to compute: computed once, in a thread, so that nobody else waits.
 
 page = MadeOnce(build_page)
-await page.get()                # the first call makes it; who comes meanwhile gets the same
+await page.get()                # the first call makes it; others get the same
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 class MadeOnce(Generic[T]):
     """Args:
-    make: called in a worker thread. When it fails, whoever asked has its error, and the next who
-        asks lets it try again.
+    make: called in a worker thread. If it fails, the callers get its error, and the next call tries
+        again.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -27,6 +27,6 @@ class MadeOnce(Generic[T]):
         if not self._made:
             async with self._making:
                 if not self._made:
-                    # Who leaves meanwhile leaves after it is made: it is never made twice.
+                    # A cancelled caller leaves after it is made: it is never made twice.
                     self._made.append(await trio.to_thread.run_sync(self._make))
         return self._made[0]

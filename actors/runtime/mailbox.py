@@ -1,12 +1,12 @@
-"""A mailbox with two lanes, both bounded, each with a named way to overflow.
+"""A mailbox with two bounded lanes, each with a named overflow policy.
 
     mailbox = Mailbox(control=Lane(64), data=Lane(10_000))
     mailbox.put_nowait(message)                # from anywhere, synchronous
     for message in await mailbox.take(256):    # the one owner; control goes first
         ...
 
-An actor takes what is there in one turn: under load a turn is a batch, and that is where the
-speed comes from. A turn is bounded, so that no actor starves another.
+An actor takes all waiting messages in one turn: under load a turn is a batch, which makes it fast.
+A turn is bounded, so that no actor starves another.
 """
 
 from collections import deque
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 class Overflow(Enum):
-    """What happens to one item more than the bound."""
+    """What happens when one more item does not fit."""
 
-    WAIT = "wait"  # the sender waits (`put`), or is told to (`put_nowait` raises WouldBlock)
+    WAIT = "wait"  # the sender waits (`put`), or gets an error (`put_nowait` raises WouldBlock)
     SHED_OLDEST = "shed_oldest"  # the oldest item makes room, counted
     COALESCE = "coalesce"  # only the newest of each key stays; if that is not enough, shed
-    CLOSE_PEER = "close_peer"  # who cannot keep up is cut off (`put` raises BrokenResourceError)
+    CLOSE_PEER = "close_peer"  # a slow receiver is cut off (`put` raises BrokenResourceError)
 
 
 class LaneStatistics(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class Lane(Generic[T]):
         return len(self._items) >= self.bound
 
     def put(self, item: T) -> None:
-        """Raises `trio.WouldBlock` or `trio.BrokenResourceError` where the policy says so."""
+        """Raises `trio.WouldBlock` or `trio.BrokenResourceError` if the policy says so."""
         if len(self._items) >= self.bound:
             self._make_room()
         self._items.append(item)
@@ -100,7 +100,7 @@ class Lane(Generic[T]):
             newest[key] = item
         self._items = deque(newest.values())
         self.coalesced += before - len(self._items)
-        # Room for a quarter at least, so that the work above is O(1) an item.
+        # Room for at least a quarter, so that the work above is O(1) per item.
         while len(self._items) > self.bound * 3 // 4:
             self._items.popleft()
             self.shed += 1
@@ -159,7 +159,7 @@ class Mailbox(Generic[T]):
             return  # it rings already
 
     async def put(self, message: T, *, control: bool = False) -> None:
-        """Put a message, waiting for room where the policy is `WAIT`."""
+        """Put a message; wait for room if the policy is `WAIT`."""
         await trio.lowlevel.checkpoint()
         while True:
             try:
@@ -174,7 +174,7 @@ class Mailbox(Generic[T]):
             trio.EndOfChannel: the mailbox is closed and empty.
         """
         if self.control or self.data:
-            await trio.lowlevel.checkpoint()  # others want a turn, too
+            await trio.lowlevel.checkpoint()  # let other tasks run, too
         while not (self.control or self.data):
             if self._closed:
                 raise trio.EndOfChannel
@@ -187,7 +187,7 @@ class Mailbox(Generic[T]):
         return turn
 
     def close(self) -> None:
-        """No more messages; what waits can still be taken."""
+        """No more messages; waiting ones can still be taken."""
         self._closed = True
         self._room.unpark_all()
         self._wake()

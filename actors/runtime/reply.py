@@ -1,4 +1,4 @@
-"""A one-shot answer that anyone may settle: asking without a channel that may be closed.
+"""A one-shot answer that anyone may settle, without a channel that may be closed.
 
 reply = Reply[int]()
 mailbox.put_nowait(HowMany(done=reply.settle))
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Reply(Generic[T]):
-    """Settled once; a second word changes nothing, because an answer may race with a failure."""
+    """Settled once; a second answer has no effect, because an answer may race with a failure."""
 
     def __init__(self) -> None:
         self._settled = trio.Event()
@@ -39,7 +39,7 @@ class Reply(Generic[T]):
 
         Raises:
             trio.TooSlowError: nobody answered in time.
-            Exception: what the other side failed with.
+            Exception: the failure of the other side.
         """
         with trio.fail_after(timeout_s):
             await self._settled.wait()

@@ -1,4 +1,4 @@
-"""Trying again: pauses that grow, and work that waits for a server which is away.
+"""Retrying: growing pauses, and work that waits for an unavailable server.
 
 pauses = Pauses(first_s=0.05, max_s=2.0, rng=rng)
 committed = await until_available(partial(store.commit, batch), pauses, self._waits)
@@ -12,7 +12,7 @@ import trio
 
 from protocol.errors import Unavailable
 
-# Who ran for so long before it failed begins with the first pause again.
+# After a run of this length a failure begins with the first pause again.
 STEADY_S = 60.0
 DOUBLED_MAX = 20
 
@@ -26,15 +26,15 @@ def grown_s(failures: int, first_s: float, max_s: float) -> float:
 
 
 def jittered_s(pause_s: float, rng: random.Random) -> float:
-    """Between half of a pause and all of it, so that many do not come again at one moment."""
+    """Between half of a pause and all of it, so that many do not retry at the same moment."""
     return pause_s * (0.5 + rng.random() / 2)
 
 
 class Pauses:
-    """Of one thing that is tried again and again.
+    """The pauses of one thing that is retried.
 
     Args:
-        max_s: the longest pause; all are as long as the first without it.
+        max_s: the longest pause; without it, all are as long as the first.
         rng: for the jitter; without it there is none.
     """
 
@@ -47,7 +47,7 @@ class Pauses:
         self._rng = rng
 
     def next_s(self, ran_s: float = 0.0) -> float:
-        """The pause after one more failure; `ran_s`: how long the try went well before it."""
+        """The pause after one more failure; `ran_s`: how long the attempt ran before it failed."""
         self.failures = 1 if ran_s >= STEADY_S else self.failures + 1
         pause_s = grown_s(self.failures, self._first_s, self._max_s)
         return pause_s if self._rng is None else jittered_s(pause_s, self._rng)
@@ -56,10 +56,10 @@ class Pauses:
 async def until_available(
     work: Callable[[], Awaitable[T]], pauses: Pauses, waits: Callable[[Unavailable], None]
 ) -> T:
-    """Await it again and again while it raises `Unavailable`; whatever else it raises comes out.
+    """Await it again and again while it raises `Unavailable`; any other error is raised.
 
     Args:
-        waits: told of each failure before the pause, for the log and the counters.
+        waits: called with each failure before the pause, for the log and the counters.
     """
     while True:
         try:

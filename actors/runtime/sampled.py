@@ -1,4 +1,4 @@
-"""Lines of the log that strangers and devices can cause: told now and then, with how often.
+"""Log lines that strangers and devices can cause: logged from time to time, with a count.
 
 if times := self._foreign.times():
     log.warning("message on a foreign topic", topic=topic[:200], times=times)
@@ -10,7 +10,7 @@ EVERY_S = 1.0
 
 
 class Sampled:
-    """One of `every_s` seconds is told."""
+    """Logs once per `every_s` seconds."""
 
     def __init__(self, every_s: float = EVERY_S) -> None:
         self._every_s = every_s
@@ -18,8 +18,8 @@ class Sampled:
         self._told_s = float("-inf")
 
     def times(self, more: int = 1) -> int:
-        """It happened so often once more. Answers how often since it was told last, where it is to
-        be told now; else 0."""
+        """It happened `more` times. Returns the count since the last log line if one is due now;
+        else 0."""
         self._untold += more
         now_s = trio.current_time()
         if not more or now_s < self._told_s + self._every_s:

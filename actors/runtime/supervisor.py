@@ -1,10 +1,10 @@
 """Supervision: the one loop that all actors run, and what happens when one fails.
 
-A failed actor is built again from the store, after a jittered pause that grows. The message that
-it failed on comes first again; when it kills twice it is set aside with its reason. A contained
-actor (a device, a user) that spends its budget of restarts is given up alone. An essential task is
-started again for ever (`run_essential`); what may end the process is in `actors.runtime.endings`.
-`Exception` is caught, never `BaseException`.
+A failed actor is built again from the store, after a growing, jittered pause. It first gets the
+message on which it failed again; if it fails again, the message is set aside with its reason. A
+contained actor (a device, a user) that spends its budget of restarts is given up alone. An
+essential task is restarted for ever (`run_essential`); `actors.runtime.endings` lists what may end
+the process. `Exception` is caught, never `BaseException`.
 """
 
 import random
@@ -30,7 +30,7 @@ E_co = TypeVar("E_co", covariant=True)
 
 log = structlog.get_logger("roost.supervisor")
 
-# 256 messages take a device actor about 3 ms: the longest that others wait for their turn.
+# 256 messages take a device actor about 3 ms: the longest time that others wait for their turn.
 TURN_MAX = 256
 RESTARTS_MAX = 8
 RESTARTS_WINDOW_S = 60.0
@@ -51,11 +51,11 @@ class Actor(Protocol[M_contra, E_co]):
 
 
 class Cell(Generic[M, E]):
-    """An actor in its place: mailbox, how to build it, and who carries out what it asks for.
+    """An actor with its mailbox, how to build it, and who carries out its effects.
 
     Args:
         name: for logs and traces.
-        build: makes the actor from the store; awaited at every start.
+        build: builds the actor from the store; awaited at every start.
         perform: carries out one effect; synchronous.
         idle_s: a cell with nothing to do for so long, or up to twice as long, ends (`passivated`);
             None for never.
@@ -113,10 +113,10 @@ class Cell(Generic[M, E]):
             self.mailbox.put_nowait(message, control=control)
 
     async def run(self, clock: WallClock) -> None:
-        """Build the actor and let it step until its mailbox ends or it was idle for long.
+        """Build the actor and step until its mailbox ends or it was idle for long.
 
         Raises:
-            Exception: what its step failed with; the message is kept for the next run.
+            Exception: the failure of a step; its message is kept for the next run.
         """
         self._actor = actor = await self._build()
         self._clock = clock
@@ -129,7 +129,7 @@ class Cell(Generic[M, E]):
         idle_s = float("inf") if self._idle_s is None else self._idle_s
         self._busy_s = trio.current_time()
         while self._busy_s + idle_s > trio.current_time():
-            # One deadline for many turns: setting it costs as much as a step.
+            # One deadline for many turns, because setting it costs as much as a step.
             with trio.move_on_at(self._busy_s + idle_s):
                 await self._take_turns(actor, clock)
                 return
@@ -178,7 +178,7 @@ class Cell(Generic[M, E]):
         self.restarts += 1
 
     def abandon(self) -> list[M]:
-        """All that was not handled, for whoever gives the actor up."""
+        """All messages that were not handled, for the caller that gives the actor up."""
         self.mailbox.close()
         left = [*self._turn]
         self._turn.clear()
@@ -196,7 +196,7 @@ class Supervisor:
         supervisor.run_essential("writer", writer.run)
 
     Attributes:
-        health: which essential tasks fail just now, and how often each did.
+        health: which essential tasks fail at the moment, and how often each failed.
     """
 
     def __init__(self, nursery: trio.Nursery, clock: WallClock, rng: random.Random) -> None:
@@ -218,8 +218,8 @@ class Supervisor:
         """Run a contained cell until it ends by itself or spends its budget.
 
         Args:
-            ended: told in the same instant in which the cell ends, so that no message can fall
-                between its last look into the mailbox and its being forgotten.
+            ended: called at the very moment at which the cell ends, so that no message can be put
+                between its last look into the mailbox and its removal.
             gave_up: gets the unhandled messages of a cell whose budget is spent.
         """
 
@@ -244,9 +244,9 @@ class Supervisor:
         pause_first_s: float = BACKOFF_FIRST_S,
         pause_max_s: float = BACKOFF_MAX_S,
     ) -> None:
-        """Run an essential task until it returns; after a failure again, for ever.
+        """Run an essential task until it returns; restart it after a failure, for ever.
 
-        Pauses grow from the first to the longest, and are short again after a steady run.
+        Pauses grow from the first to the longest, and start again after a steady run.
         """
         pauses = Pauses(pause_first_s, pause_max_s, self._rng)
         self._nursery.start_soon(self._keeping, name, run, pauses, name=name)
@@ -268,7 +268,7 @@ class Supervisor:
                 pause_s = pauses.next_s(ran_s)
                 self.crashes += 1
                 self.health.failed(name, error, ran_s=ran_s, pause_s=pause_s)
-                # The same again and again is a line each time, not a page.
+                # A repeated failure is one line each time, not a traceback.
                 told = in_words(error)
                 is_new = told != last and not isinstance(error, Unavailable)
                 last = told
@@ -286,8 +286,8 @@ class Supervisor:
             await trio.sleep(pause_s)
 
     async def raise_failure(self) -> None:
-        """Wait until an essential task ends the process, and raise what it failed with. The other
-        tasks still run, so that what is in flight can be brought to its end."""
+        """Wait until an essential task ends the process, and raise its failure. The other tasks
+        still run, so that work in flight can be finished."""
         while self._failure is None:
             await self._failed.wait()
         raise self._failure
@@ -295,7 +295,7 @@ class Supervisor:
     def run_contained(
         self, name: str, run: Callable[[], Awaitable[None]], *, gave_up: Callable[[], None]
     ) -> None:
-        """Run a contained task until it returns; after a failure again, as its budget allows."""
+        """Run a contained task until it returns; restart it after a failure, within its budget."""
 
         async def supervise() -> None:
             try:

@@ -1,12 +1,12 @@
-"""The timer: one heap of due times, asleep until the first of them.
+"""The timer: one heap of due times; it sleeps until the first of them.
 
     timer = Timer(clock, ring)
     timer.at(("job", "commands"), due_us)     # civil time: what the wall clock will say
-    timer.after(("lease", 3), 12.5)           # a duration, whatever becomes of the wall clock
+    timer.after(("lease", 3), 12.5)           # a duration, whatever the wall clock does
     timer.cancel(("lease", 3))
 
 A key has one due time; setting it again replaces it. Each costs O(log n). `ring(key)` is called
-once when it is due, and never early. Nothing due: it sleeps.
+once when it is due, and never early. While nothing is due, the timer sleeps.
 """
 
 import heapq
@@ -21,7 +21,7 @@ from protocol.times import SECOND_US
 
 # As many rings in one turn as other tasks may wait for: some milliseconds.
 TURN_MAX = 1_000
-# A dead entry stays in the heap until it is due, or until there are more dead than living ones.
+# A cancelled entry stays in the heap until it is due, or until more than half are cancelled.
 DEAD_MIN = 1_000
 
 Key = Hashable
@@ -29,7 +29,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class DueTimes(Generic[K]):
-    """A heap of (time, key) with one time a key. Synchronous; knows no clock."""
+    """A heap of (time, key), with one time per key. Synchronous, without a clock."""
 
     def __init__(self) -> None:
         self._times: dict[K, tuple[float, int]] = {}
@@ -40,7 +40,7 @@ class DueTimes(Generic[K]):
         return len(self._times)
 
     def set(self, key: K, due: float) -> None:
-        number = next(self._numbers)  # of one time, the first set is the first due
+        number = next(self._numbers)  # of equal times, the one that was set first is due first
         self._times[key] = due, number
         heapq.heappush(self._heap, (due, number, key))
         if len(self._heap) > 2 * len(self._times) + DEAD_MIN:
@@ -61,7 +61,7 @@ class DueTimes(Generic[K]):
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: float, most: int) -> list[K]:
-        """Up to so many keys whose time has come, the earliest first."""
+        """Up to `most` due keys, the earliest first."""
         found: list[K] = []
         while len(found) < most:
             self._drop_dead()
@@ -82,7 +82,7 @@ class Timer:
     """Civil due times and durations, one sleeper for both.
 
     Args:
-        ring: told of each key when its time has come; synchronous.
+        ring: called with each key when it is due; synchronous.
     """
 
     def __init__(self, clock: WallClock, ring: Callable[[Key], None]) -> None:
@@ -97,7 +97,7 @@ class Timer:
         return len(self._civil) + len(self._steady)
 
     def at(self, key: Key, due_us: int) -> None:
-        """Ring when the wall clock says `due_us`, or more."""
+        """Ring when the wall clock reaches `due_us`."""
         self._steady.cancel(key)
         self._civil.set(key, due_us)
         self._bell.set()
@@ -138,7 +138,8 @@ class Timer:
         return len(keys)
 
     def _sleep_s(self) -> float:
-        """Until the next is due; half a microsecond more, so that no rounding is too early."""
+        """Until the next one is due; half a microsecond more, so that rounding never makes it
+        early."""
         civil, steady = self._civil.first, self._steady.first
         civil_s = float("inf")
         if civil is not None:

@@ -1,1 +1,1 @@
-"""MQTT 3.1.1 and 5 by gmqtt, the only place with it."""
+"""MQTT 3.1.1 and 5 with gmqtt; only this package uses it."""

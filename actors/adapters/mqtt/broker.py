@@ -1,4 +1,4 @@
-"""The Broker port over MQTT: persistent sessions that stay connected, each with a task of its own.
+"""The Broker port over MQTT: persistent sessions that reconnect for ever, with one task each.
 
 async with broker.open(inbox, prepare):
     await broker.wait_subscribed()
@@ -26,15 +26,15 @@ from protocol.errors import RoostError, SettingsError, Unavailable, Unpublishabl
 
 log = structlog.get_logger("roost.mqtt")
 
-# NATS closes a client id that comes back within a second. The spread keeps a fleet of replicas from
+# NATS closes a client id that reconnects within a second. The spread keeps several replicas from
 # connecting at the same moment.
 RECONNECT_MIN_S = 1.1
 RECONNECT_SPREAD_S = 1.0
-# Of one part (`adapters.sending`). Over MQTT 5 Mosquitto announces a receive-maximum of 20, and
-# gmqtt fails beyond it; 3.1.1 knows none.
+# Messages of one part (`sending`). With MQTT 5 Mosquitto announces a receive-maximum of 20, and
+# gmqtt fails beyond it; 3.1.1 has none.
 WINDOW_5, WINDOW_311 = 8, PUBLISH_MAX
 PUBLISH_TIMEOUT_S = 10.0
-# asyncio-flavored: address, client id, version and filters, to what is retained there.
+# asyncio-flavored: from address, client id, version and filters to the retained messages.
 Look = Callable[[Address, str, int, Sequence[str]], Coroutine[Any, Any, list[Held]]]
 
 
@@ -61,7 +61,7 @@ class MqttBroker:
     """See `actors.ports.broker.Broker`.
 
     Args:
-        version: "3.1.1" or "5"; "5" falls back to 3.1.1 where the broker knows only that.
+        version: "3.1.1" or "5"; "5" falls back to 3.1.1 if the broker only supports that.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class MqttBroker:
                 nursery.cancel_scope.cancel()
 
     async def look(self, work: Look, filters: Sequence[str]) -> list[Held]:
-        """Ask by a connection of its own. Raises `Unavailable`."""
+        """Look on a separate connection. Raises `Unavailable`."""
         if self._bridge is None:
             raise Unavailable("the broker is not open")
         return await self._bridge.run(
@@ -104,7 +104,7 @@ class MqttBroker:
         )
 
     async def wait_subscribed(self) -> None:
-        """Wait until every session was subscribed once: from then on nothing is missed."""
+        """Wait until every session was subscribed once: from then on no message is missed."""
         for event in self._subscribed.values():
             await event.wait()
 
@@ -124,7 +124,7 @@ class MqttBroker:
                 await self._connected(bridge, plan, inbox, number, lost)
             except RoostError as error:
                 log.warning("session cannot connect", session=plan.client_id, error=in_words(error))
-            except Exception as error:  # gmqtt's, asyncpg's: the next try may do
+            except Exception as error:  # of gmqtt or asyncpg: the next attempt may succeed
                 if ends_process(error) is not None:
                     raise
                 log.error("session failed", session=plan.client_id, exc_info=error)
@@ -155,7 +155,7 @@ class MqttBroker:
             await lost.wait()
         finally:
             inbox.disconnected(plan.client_id, number)
-            # By the name: a cancellation may come between the connection and its being told of.
+            # By name: a cancellation may arrive after the connection and before it is reported.
             link = self._links.pop(plan.client_id, None)
             if link is not None:
                 with trio.CancelScope(shield=True):  # bounded by CLOSE_TIMEOUT_S
@@ -179,18 +179,18 @@ class MqttBroker:
         return link is not None and link.publish_nowait(topic, payload)
 
     def clear_nowait(self, topic: str) -> bool:
-        """Clear what is retained on a topic that the broker has brought. False: it was dropped."""
+        """Clear the retained message of a topic that the broker has delivered. False: dropped."""
         if not can_be_cleared(topic):
             return False
         link = self._links.get(self._out)
         return link is not None and link.publish_nowait(topic, b"", retain=True)
 
     async def publish(self, messages: Sequence[Publication]) -> Sequence[bool | Unpublishable]:
-        """Each part in one write."""
+        """Each part is one write."""
         return await self._sender.publish(messages)
 
     async def _publish(self, messages: Sequence[Publication]) -> list[Fate]:
-        """What fits into a window."""
+        """Send one part, which fits into a window."""
         pubacks = Pubacks(len(messages))
         link = self._links.get(self._out)
         if link is not None:

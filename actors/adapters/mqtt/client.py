@@ -1,7 +1,7 @@
 """gmqtt's client without its reconnection: from TCP to CONNACK, and its end.
 
-`Client.reconnect` does nothing: who uses a client replaces a lost connection by a new one, with
-jitter, so no packet id of an earlier connection survives in it.
+`Client.reconnect` does nothing: the caller replaces a lost connection with a new client, with
+jitter, so no packet id of an earlier connection survives.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ VERSIONS = {"3.1.1": MQTTv311, "5": MQTTv50}
 
 
 class Address:
-    """Where a broker is and how to log in."""
+    """The address of a broker, and a login."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class Address:
         self.port = port
         self.username = username
         self.password = password
-        # Once, because ten sessions may connect at a time: reading the machine's certificates takes
-        # 50 ms.
+        # Once, because ten sessions may connect at the same time, and reading the machine's
+        # certificates takes 50 ms.
         self.ssl: ssl.SSLContext | bool = ssl.create_default_context() if tls else False
 
 
@@ -56,7 +56,7 @@ async def connect_client(
         ended: set when the connection ends; gmqtt would wait for a CONNACK for ever.
 
     Raises:
-        Unavailable: nothing listens there, the broker refused, or it did not answer in ten seconds.
+        Unavailable: nobody listens there, the broker refused, or it did not answer in ten seconds.
     """
     connecting = asyncio.ensure_future(
         client.connect(

@@ -30,7 +30,7 @@ from protocol.errors import Unavailable, in_words
 KEEPALIVE_S = 30
 UNANSWERED_MAX = 10
 CLOSE_TIMEOUT_S = 1.0
-REFUSED = 0x80  # from there on a SUBACK's code says why not
+REFUSED = 0x80  # from this code on a SUBACK reports a failure
 
 Connect = Callable[..., AbstractAsyncContextManager["DeviceClient"]]
 
@@ -40,7 +40,7 @@ class DeviceClient:
 
     Attributes:
         lost: set when the connection ends, whoever ended it.
-        ended: the same, for the other side of the bridge.
+        ended: the same, for the asyncio side of the bridge.
     """
 
     def __init__(self, bridge: Bridge, client: Any, window: Window) -> None:
@@ -69,9 +69,9 @@ class DeviceClient:
                 raise Unavailable("the connection was lost")
 
     async def subscribe(self, topic: str, take: Callable[[bytes], None]) -> None:
-        """Subscribe to one topic, once for a connection; returns when it is granted. `take` gets
-        each payload. QoS 0 will do: a command is sent again until the device itself has
-        acknowledged it, and a subscription with QoS 1 costs the broker time at every message.
+        """Subscribe to one topic, once per connection; return when it is granted. `take` gets each
+        payload. QoS 0 is enough: a command is sent again until the device itself has acknowledged
+        it, and a QoS 1 subscription costs the broker time for every message.
 
         Raises:
             Unavailable: it was refused or not granted in ten seconds, or the connection was lost.

@@ -1,12 +1,12 @@
 """One connection of one session by gmqtt 0.8.0, with acknowledgements of our own.
 
-gmqtt acknowledges before its handler runs, or makes a task for each message; both are wrong for us.
+gmqtt acknowledges before its handler runs, or makes a task for each message; Roost can use neither.
 So three methods are replaced on the instance, here and nowhere else (guarded by
 `tests/contract/guards/test_gmqtt.py`):
 
-- `_handle_qos_1_publish_packet` hands the packet id to us instead of acknowledging;
-- `_handle_pingresp_packet` tells that the broker has processed all that we sent before the ping;
-- `write_data` of its protocol gathers packets that go out in one write.
+- `_handle_qos_1_publish_packet` passes on the packet id instead of acknowledging;
+- `_handle_pingresp_packet` reports that the broker has processed everything before the ping;
+- `write_data` of its protocol collects packets that are sent in one write.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ from protocol.errors import Unavailable
 log = structlog.get_logger("roost.mqtt")
 
 CLOSE_TIMEOUT_S = 2.0
-# A ping after so long without a packet; a broker that sends nothing for twice as long hangs.
+# A ping after this time without a packet; a broker that sends nothing for twice as long hangs.
 KEEPALIVE_S = 10
 SILENCE_MAX_S = 20.0
 LOOK_EVERY_S = 5.0
 SESSION_EXPIRY_S = 7 * 24 * 3600
 RECEIVE_MAXIMUM = 10_000
-# One read from the socket: some 300 messages, 10 ms of work. With asyncio's 256 kB other tasks wait
-# eight times as long.
+# One read from the socket: some 300 messages, 10 ms of work. With asyncio's 256 kB other tasks
+# would wait eight times as long.
 READ_BYTES_MAX = 32 * 1024
-# A ping after acknowledgements tells that they arrived; more than twenty a second tell no more.
+# A ping behind acknowledgements shows that they arrived; more than twenty a second are not needed.
 PING_EVERY_S = 0.05
-# Bounds what waits in the socket's buffer for a broker that does not read.
+# Bounds the socket's buffer if the broker does not read.
 WRITE_BUFFER_MAX = 1 << 20
 
 
@@ -49,8 +49,8 @@ class Link:
 
     Args:
         number: counts the connections of the session.
-        lost: called once, when a connection that was made ends.
-        subscribed: called when the broker granted all filters.
+        lost: called once, when an established connection ends.
+        subscribed: called when the broker has granted all filters.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Link:
         self._open = False
         self._ended = asyncio.Event()
         self._acks = 0
-        self._acks_at_pings: deque[int] = deque()  # one for each PINGREQ that is unanswered
+        self._acks_at_pings: deque[int] = deque()  # one for each unanswered PINGREQ
         self._ping_is_due = False
         self._window = Window()
         options: dict[str, Any] = {}
@@ -95,7 +95,7 @@ class Link:
         handler._handle_pingresp_packet = self._on_pingresp
 
     async def connect(self, address: Address) -> None:
-        """Connect and subscribe; also after a failure `close` ends it. Raises `Unavailable`."""
+        """Connect and subscribe; call `close` also after a failure. Raises `Unavailable`."""
         if address.username is not None:
             self._client.set_auth_credentials(address.username, address.password)
         try:
@@ -103,7 +103,8 @@ class Link:
             if not self._open:
                 raise Unavailable("the broker did not answer")
         finally:
-            # gmqtt notes a broker that knows MQTT 3.1.1 only; the next connection begins with that.
+            # gmqtt notes that a broker only supports MQTT 3.1.1; the next connection starts with
+            # that.
             self.version = self._client._connection_state.protocol_version
 
     async def close(self) -> None:
@@ -111,7 +112,7 @@ class Link:
         self._open = False
         await close_client(self._client, CLOSE_TIMEOUT_S)
 
-    # What we send
+    # Sending
 
     def acknowledge(self, packet_ids: Sequence[int]) -> None:
         """PUBACKs in one write (two bytes of header, success implied in both versions)."""
@@ -129,7 +130,7 @@ class Link:
             self._client._connection._transport.abort()
 
     def publish_nowait(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        """QoS 0; False where the connection is gone or does not drain."""
+        """QoS 0; False if the connection is gone or its buffer is full."""
         if not self._open:
             return False
         transport = self._client._connection._transport
@@ -139,7 +140,8 @@ class Link:
         return True
 
     def publish(self, messages: Sequence[Publication], pubacks: Pubacks) -> None:
-        """QoS 1, in one write; its PUBACK settles each message, or the connection's end."""
+        """QoS 1, in one write; each message is settled by its PUBACK, or by the end of the
+        connection."""
         if not self._open:
             pubacks.all_settled.set()  # their fate stays unknown
             return
@@ -155,7 +157,7 @@ class Link:
         protocol.write_data(b"".join(packets))
 
     def _count_pings(self) -> None:
-        """Note at every PINGREQ, gmqtt's own keep-alives too, how many PUBACKs went before it."""
+        """Note at every PINGREQ, including gmqtt's own, how many PUBACKs were sent before it."""
         connection = self._client._connection
         send = connection._send_ping_request
 
@@ -172,7 +174,7 @@ class Link:
 
     def _look(self) -> None:
         """Cut the connection of a broker that hangs. gmqtt's own close would wait until the broker
-        has read what was written."""
+        has read everything."""
         if not self._open:
             return
         connection = self._client._connection
@@ -200,7 +202,7 @@ class Link:
     def _on_subscribe(self, client: Any, mid: int, granted: Sequence[int], properties: Any) -> None:
         if any(qos >= 128 for qos in granted):
             log.error("the broker refused a subscription", session=self._plan.client_id)
-            client._connection._transport.abort()  # the next connection asks again
+            client._connection._transport.abort()  # the next connection subscribes again
             return
         self._subscribed()
 

@@ -1,4 +1,4 @@
-"""The Logins port of an operator's own broker, which gives us no power over its clients."""
+"""The Logins port for an operator's own broker, whose clients Roost cannot control."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,10 +6,10 @@ from actors.ports.broker_sessions import KeptSession
 
 
 class NoLogins:
-    """A broker whose connections are not ours to close.
+    """A broker whose connections Roost cannot close.
 
     Attributes:
-        arrived: called with the user of a listener that logs in; the simulation does so.
+        arrived: called with the user of a listener that logs in; only the simulation does so.
     """
 
     def __init__(self) -> None:

@@ -1,17 +1,17 @@
-"""The sessions that bring what devices send, for brokers that map topics and for others."""
+"""The sessions that receive devices' messages, for brokers that map topics and for others."""
 
 from actors.ports.broker import SessionPlan
 
 OUT = "roost-out"
-# What devices send.
+# Topics of devices.
 FEED_TOPICS = ("users/+/devices/+/feeds", "users/+/devices/+/feeds/+")
 STATE_TOPICS = ("users/+/devices/+/status", "users/+/devices/+/commands/+/ack")
-# `max_inflight_messages 1000`, as README asks of Mosquitto.
+# `max_inflight_messages 1000`, as README recommends for Mosquitto.
 PLAIN_WINDOW = 1_000
 
 
 def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
-    """Sessions for a broker that maps what devices send to `part/K/…` and `state/K/…` (NATS)."""
+    """Sessions for a broker that maps devices' topics to `part/K/…` and `state/K/…` (NATS)."""
     plans = [
         SessionPlan(
             client_id=f"roost-part-{k}", filters=(f"part/{k}/#",), sends_again=True, partition=k
@@ -28,7 +28,7 @@ def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
         )
         for k in range(partitions)
     ]
-    # What arrives unmapped: wills, and what a device sends in one read with its CONNECT.
+    # Unmapped messages: wills, and messages in one read with a CONNECT.
     wills = SessionPlan(
         client_id="roost-wills",
         filters=(*FEED_TOPICS, *STATE_TOPICS),
@@ -42,7 +42,7 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
     """Sessions for a broker that cannot map: one partition over everything.
 
     Args:
-        is_seen: what devices retain may be of use to others who subscribe there.
+        is_seen: whether others may subscribe to what devices retain.
     """
     return [
         SessionPlan(
@@ -65,5 +65,5 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
 
 
 def _out_plan(client_id: str) -> SessionPlan:
-    """What we send goes by a session of this process alone, which brings nothing."""
+    """A session of this process alone that only publishes."""
     return SessionPlan(client_id=client_id, filters=(), persistent=False)

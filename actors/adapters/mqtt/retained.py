@@ -1,8 +1,8 @@
-"""What a device has retained, on a broker that shows it to subscriptions only.
+"""A device's retained messages, on a broker that shows them to subscriptions only.
 
-A look subscribes on a short connection of its own, and waits for the answer to a ping behind the
-subscription. Clearing publishes an empty message at QoS 0, so that it does not wait in sessions
-that are not connected, ours among them.
+A look subscribes on a short separate connection, and waits for the answer to a ping behind the
+subscription. Clearing publishes an empty message with QoS 0, so that it is not queued for
+disconnected sessions, including Roost's own.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ LOOK_MAX = 10_000
 
 
 class MqttRetained:
-    """`actors.ports.retained.RetainedMessages`, as long as the broker is open.
+    """`actors.ports.retained.RetainedMessages`, while the broker port is open.
 
     Args:
-        partitions: into how many it maps what devices send; 0: it does not.
+        partitions: into how many the broker maps devices' topics; 0: it does not.
     """
 
     tells = False

@@ -1,12 +1,12 @@
-"""Publications in flight to a broker: one that cannot be sent costs the others little.
+"""Publications in flight to a broker, so that one that cannot be sent delays others little.
 
     sender = Sender(send, window=32)
     answers = await sender.publish(messages)  # see `actors.ports.broker.Broker.publish`
 
-What no broker takes is refused before it is sent (`protocol.device.publishing`). The others go out
-in parts of bounded size, so a publication of somebody else waits for one part only. What was in
-flight when a connection ended goes alone, and is refused when it ends the next ones, too
-(`actors.adapters.mqtt.suspects`).
+A message that no broker accepts is refused before it is sent (`protocol.device.publishing`). The
+others are sent in parts of bounded size, so a publication of another caller waits for one part
+only. A message that was in flight when a connection ended is sent alone, and refused if it ends the
+next connections, too (`actors.adapters.mqtt.suspects`).
 """
 
 from collections import deque
@@ -21,14 +21,14 @@ from actors.ports.broker import PUBLISH_MAX, Publication
 from protocol.device.publishing import PAYLOAD_MAX, fault_of
 from protocol.errors import Unpublishable
 
-# While the broker works on one part, the next is in flight.
+# While the broker processes one part, the next is in flight.
 PARTS = 2
-# Of one part: a message at its bound, or a few documents, or all the commands of a batch.
+# Of one part: a message of maximum size, or a few documents, or all commands of a batch.
 PART_BYTES_MAX = PAYLOAD_MAX
 
 
 class Fate(Enum):
-    """What became of a message."""
+    """What happened to a message."""
 
     TAKEN = auto()
     UNKNOWN = auto()  # it was not sent, or not answered in time
@@ -41,7 +41,7 @@ Send = Callable[[Sequence[Publication]], Awaitable[Sequence[Fate]]]
 class Sender:
     """Args:
     send: sends what fits into a window.
-    window: so many messages in one part.
+    window: how many messages a part has.
     """
 
     def __init__(self, send: Send, window: int = PUBLISH_MAX) -> None:
@@ -53,7 +53,7 @@ class Sender:
     async def publish(self, messages: Sequence[Publication]) -> list[bool | Unpublishable]:
         assert len(messages) <= PUBLISH_MAX
         answers = [self._refusal(each) or False for each in messages]
-        # In order within a topic; the worst ones go last.
+        # In order within a topic; the most suspicious ones go last.
         left = [n for n, answer in enumerate(answers) if answer is False]
         left.sort(key=lambda n: self._suspects.alone(messages[n].topic))
         if not left:
@@ -99,8 +99,8 @@ class Sender:
 
 
 class Room:
-    """For `PARTS` parts, or for one alone; first come, first served. Where there is room nobody
-    waits."""
+    """Places for `PARTS` parts, or for one alone; first come, first served. A caller waits only if
+    there is no place."""
 
     def __init__(self) -> None:
         self._going = 0

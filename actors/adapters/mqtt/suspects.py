@@ -1,15 +1,16 @@
-"""Publications that were in flight when a connection ended: does one of them end it each time?
+"""Publications in flight when a connection ended: finds one that ends connections each time.
 
     suspects.ended(in_flight, now_s, alone=False)      # all of these are suspects
-    suspects.holds(topic)                              # send it alone, the worst ones last
+    suspects.holds(topic)                              # send it alone, the most suspicious last
     suspects.refused(topic, now_s)                     # why it is not sent for a while
 
 Connections end for many reasons, and a broker need not say which. A message that ends them must
-neither be sent for ever nor take others with it, so what was in flight goes alone the next time.
-When two connections ended with it alone, and others were taken meanwhile, it is put aside with
-growing pauses. Where nothing else is taken the broker itself may be the cause, and it takes five.
+neither be sent for ever nor delay others. So messages that were in flight are sent alone the next
+time. If two connections ended with a message alone, and others were accepted meanwhile, it is put
+aside with growing pauses. If nothing else is accepted, the broker itself may be the cause, and it
+takes five.
 
-Suspicion is about a topic: the next message for the same device is most often as bad.
+A topic is suspected, not a message: the next message for the same device is most likely as bad.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ ALONE_MAX = 2
 ALONE_MAX_UNPROVEN = 5
 PAUSE_FIRST_S = 10.0
 PAUSE_MAX_S = 300.0
-# A topic that ended nothing for so long is no suspect any more.
+# A topic that has ended no connection for so long is no longer suspected.
 FORGOTTEN_S = 3_600.0
 # Beyond it the oldest is forgotten; a connection has two parts in flight.
 SUSPECTS_MAX = 1_000
@@ -36,7 +37,7 @@ class Suspect(msgspec.Struct):
     """One topic."""
 
     since_s: float
-    last_s: float  # when a connection ended with it
+    last_s: float  # when a connection last ended with it
     payload: int  # a digest of what was sent then
     alone: int = 0  # connections that ended while nothing else was in flight
     pause_s: float = 0.0
@@ -44,18 +45,18 @@ class Suspect(msgspec.Struct):
 
 
 class Suspects:
-    """All topics that are suspected, by their names."""
+    """All suspected topics, by name."""
 
     def __init__(self) -> None:
         self._of: dict[str, Suspect] = {}
         self._taken_s = float("-inf")
 
     def holds(self, topic: str) -> bool:
-        """Whether it shall go alone."""
+        """Whether it must be sent alone."""
         return topic in self._of
 
     def alone(self, topic: str) -> int:
-        """How many connections ended with it alone; -1 where it is not suspected."""
+        """How many connections ended with it alone; -1 if it is not suspected."""
         suspect = self._of.get(topic)
         return -1 if suspect is None else suspect.alone
 
@@ -66,7 +67,7 @@ class Suspects:
         return Unpublishable(f"the broker ends the connection when something for {topic} is sent")
 
     def taken(self, each: Publication, now_s: float) -> None:
-        """The broker has it."""
+        """The broker has accepted it."""
         self._taken_s = now_s
         suspect = self._of.get(each.topic)
         if suspect is None:

@@ -1,9 +1,9 @@
-"""What a broker sends is acknowledged at once, on the level of TCP.
+"""Acknowledges what a broker sends at once, on the TCP level.
 
-Linux waits up to 40 ms with the acknowledgement of a segment, for data that could carry it. Ours
-comes late: a PUBACK waits for its commit. A broker that leaves Nagle's algorithm on (Mosquitto's
-default) sends nothing more until then. `TCP_QUICKACK` (tcp(7)) ends the wait; the kernel forgets
-it, so it is set again after each read.
+Linux delays the acknowledgement of a segment by up to 40 ms, to send it with data. Roost's data
+comes late, because a PUBACK waits for its commit. A broker that leaves Nagle's algorithm on
+(Mosquitto's default) sends nothing more until then. `TCP_QUICKACK` (tcp(7)) ends the delay. The
+kernel resets it, so it is set again after each read.
 """
 
 import asyncio
@@ -14,11 +14,10 @@ QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 
 
 def acknowledge_at_once(transport: asyncio.BaseTransport, protocol: Any) -> None:
-    """From now on, on this connection.
+    """Acknowledge at once from now on, on this connection.
 
     Args:
-        protocol: the transport's, by whose `data_received` it gives what it reads; that is replaced
-            on the instance.
+        protocol: the protocol of the transport; its `data_received` is replaced on the instance.
     """
     line = transport.get_extra_info("socket")
     if line is None or QUICKACK is None or line.family not in (socket.AF_INET, socket.AF_INET6):

@@ -1,4 +1,4 @@
-"""Outgoing messages at QoS 1: which packet id waits for its PUBACK, and for whom."""
+"""Outgoing QoS 1 messages: which packet id waits for its PUBACK, and who is told."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from actors.adapters.mqtt.sending import Fate
 
 
 class Pubacks:
-    """What becomes of some messages that went out together.
+    """The fates of messages that were sent together.
 
     Attributes:
         fates: one for each message; `UNKNOWN` until it is settled.
-        all_settled: set when none is unknown any more.
+        all_settled: set when no fate is unknown any more.
     """
 
     def __init__(self, count: int) -> None:
@@ -30,7 +30,7 @@ class Pubacks:
 
 
 class Window(gmqtt.storage.PersistentStorage):  # type: ignore[misc]
-    """gmqtt's store of outgoing messages: tells of each whether it was acknowledged."""
+    """gmqtt's store of outgoing messages: reports whether each was acknowledged."""
 
     def __init__(self) -> None:
         super().__init__()
