@@ -81,8 +81,8 @@ class Changes:
     ) -> Sequence[Device]:
         """Add all or none."""
         # A device may have published with this code before: the slot may hold UnknownDevice.
-        code = wanted[0][0].code if len(wanted) == 1 else None
-        async with self._devices.changing(user_id, code):
+        codes = [device.code for device, _ in wanted]
+        async with self._devices.changing(user_id, codes=codes):
             added = await self._store.add_devices(wanted, most)
         for device in added:
             self._users.tell(user_id, DeviceChanged(device))
@@ -90,7 +90,7 @@ class Changes:
         return added
 
     async def change_device(self, device: Device) -> None:
-        async with self._devices.changing(device.user_id, device.code):
+        async with self._devices.changing(device.user_id, codes=[device.code]):
             await self._store.update_device(device, device.revision)
             self._device_timer.leases.resize(device.key, device.offline_after_s)
         self._users.tell(device.user_id, DeviceChanged(device))
@@ -99,7 +99,7 @@ class Changes:
     async def delete_device(self, device: Device, *, purge: bool, turn: Turn) -> None:
         # Its earlier messages are committed before its history may be deleted.
         await self._writer.barrier()
-        async with turn, self._devices.changing(device.user_id, device.code):
+        async with turn, self._devices.changing(device.user_id, codes=[device.code]):
             await self._store.delete_device(device.user_id, device.id, purge)
             self._device_timer.leases.end(device.key)
             await self._session_sweep.device_deleted(device.client_id)
@@ -120,23 +120,24 @@ class Changes:
     async def add_feed(
         self, feed: Feed, device_code: str | None, most: int, most_of_device: int
     ) -> Feed:
-        async with self._devices.changing(feed.user_id, device_code):
+        codes = [] if device_code is None else [device_code]
+        async with self._devices.changing(feed.user_id, codes=codes, feed=feed):
             feed = await self._store.add_feed(feed, most, most_of_device)
         self._mqtt_relay.changed(feed.user_id)
         return feed
 
     async def change_feed(self, feed: Feed) -> None:
-        async with self._devices.changing(feed.user_id):
+        async with self._devices.changing(feed.user_id, feed=feed):
             await self._store.update_feed(feed, feed.revision)
         self._mqtt_relay.changed(feed.user_id)
 
     async def delete_feed(self, feed: Feed, turn: Turn) -> None:
         """First no actor takes readings for it any more, then what was taken is committed, then it
         is deleted."""
-        async with self._devices.changing(feed.user_id):
+        async with self._devices.changing(feed.user_id, feed=feed):
             await self._store.update_feed(msgspec.structs.replace(feed, enabled=False))
         await self._writer.barrier()
-        async with turn, self._devices.changing(feed.user_id):
+        async with turn, self._devices.changing(feed.user_id, feed=feed):
             await self._store.delete_feed(feed.user_id, feed.id)
         self._mqtt_relay.changed(feed.user_id)
 

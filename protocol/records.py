@@ -127,6 +127,10 @@ class SharedFeeds:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SharedFeeds) and self._by_key == other._by_key
 
+    def become(self, newer: "SharedFeeds") -> None:
+        """Take the settings of a newer reading, for everybody who has this copy."""
+        self._by_key, self._by_num = newer._by_key, newer._by_num
+
     def of_key(self, key: str) -> Feed | None:
         return self._by_key.get(key)
 

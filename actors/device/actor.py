@@ -59,6 +59,11 @@ class DeviceActor:
         """The device with its newest state."""
         return self._presence.device
 
+    def has_feed(self, num: int) -> bool:
+        """Whether it has a state of that feed: its own ones, and shared ones that it has written or
+        has an alarm of."""
+        return self._feeds.has(num)
+
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:
         match message:
             case ReadingsReceived(origin=origin, readings=readings):

@@ -39,6 +39,10 @@ class DeviceFeeds:
             state = self._of_key[key] = FeedState(feed, None)
         return state
 
+    def has(self, num: int) -> bool:
+        """Whether the feed of that number has a state."""
+        return any(state.feed.num == num for state in self._of_key.values())
+
     @property
     def nums(self) -> set[int]:
         """Numbers of the feeds that have a state."""

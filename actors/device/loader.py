@@ -140,12 +140,15 @@ class DeviceLoader:
         ]
 
     def _one_copy(self, user_id: str, feeds: SharedFeeds) -> SharedFeeds:
-        """The same object for all actors of a user, although they start at different times."""
+        """The same object for all actors of a user, although they start at different times. So new
+        settings of a shared feed reach those that have no state of it with one reading."""
         known = self._shared.get(user_id)
-        if known == feeds:
-            return known
-        self._shared[user_id] = feeds
-        return feeds
+        if known is None:
+            self._shared[user_id] = feeds
+            return feeds
+        if known != feeds:
+            known.become(feeds)
+        return known
 
     async def note_failures(self, found: Found) -> None:
         """A device that failed gets a dead letter; one that had one and did not fail loses it."""

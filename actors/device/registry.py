@@ -29,7 +29,7 @@ from protocol.messages import (
     TimerMessage,
     UnknownAck,
 )
-from protocol.records import LoadedDevice
+from protocol.records import Feed, LoadedDevice
 
 log = structlog.get_logger("roost.devices")
 
@@ -84,7 +84,7 @@ class Devices:
         self.loader = DeviceLoader(
             store, clock, written=lambda: writer.barrier(), starts=starts, healed=healed
         )
-        self.settings = SettingsRefresh(self.loader, self._mailboxes, renewed)
+        self.settings = SettingsRefresh(self.loader, self._mailboxes, self._concerned, renewed)
         self.changing, self.doubt = self.settings.changing, self.settings.doubt
 
     def __len__(self) -> int:
@@ -98,6 +98,21 @@ class Devices:
     def _mailboxes(self, user_id: str) -> dict[str, Mailbox[DeviceMessage]]:
         living = self._of_user.get(user_id, {})
         return {code: cell.mailbox for code, cell in living.items()}
+
+    def _concerned(self, user_id: str, feed: Feed) -> list[str]:
+        """The codes of a user's devices whose living actors have a state of a feed, or may get one
+        from what they are being loaded with. Of a shared feed one device at least, if any lives:
+        the others see what is read with it."""
+        concerned, another = [], ""
+        for code, cell in self._of_user.get(user_id, {}).items():
+            slot = cell.actor
+            if not isinstance(slot, DeviceSlot) or slot.has_feed(feed.num):
+                concerned.append(code)
+            elif slot.is_known:
+                another = code
+        if another and feed.device_id is None:
+            concerned.append(another)
+        return concerned
 
     def place_of(self, topic: Topic) -> DeviceCell | None:
         """The actor for a message on this topic, started where needed. None: it has no room, or is

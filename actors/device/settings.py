@@ -1,25 +1,26 @@
 """How settings that change over REST reach living device actors, at once or as soon as possible.
 
-    async with settings.changing(user_id, code):
+    async with settings.changing(user_id, codes=[device.code]):
         await store.update_device(device, revision)
 
 At the end of the block living actors use the settings that the store has now.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
 import trio
 
-from actors.device.loader import DeviceLoader
+from actors.device.loader import LOAD_MAX, DeviceLoader
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.reply import Reply
 from actors.runtime.retry import grown_s
 from protocol.errors import Problem, Unavailable, in_words
 from protocol.messages import Configured, DeviceMessage
+from protocol.records import Feed
 
 log = structlog.get_logger("roost.devices")
 
@@ -33,6 +34,7 @@ class SettingsRefresh:
 
     Args:
         mailboxes: those of a user's living actors, by device code.
+        concerned: the codes of those that a change of a feed concerns.
         renewed: called with a user whose actors took settings late: a change may have failed
             half-way, and nobody was told of it.
     """
@@ -41,10 +43,12 @@ class SettingsRefresh:
         self,
         loader: DeviceLoader,
         mailboxes: Callable[[str], Mapping[str, Mailbox[DeviceMessage]]],
+        concerned: Callable[[str, Feed], Sequence[str]],
         renewed: Callable[[str], None],
     ) -> None:
         self._loader = loader
         self._mailboxes = mailboxes
+        self._concerned = concerned
         self._renewed = renewed
         # Users whose actors may use old settings, and when they are read again: users with living
         # actors, and users who changed something while the store did not answer.
@@ -53,14 +57,17 @@ class SettingsRefresh:
         self._stale_came = trio.Event()
 
     @asynccontextmanager
-    async def changing(self, user_id: str, code: str | None = None) -> AsyncIterator[None]:
+    async def changing(
+        self, user_id: str, *, codes: Collection[str] = (), feed: Feed | None = None
+    ) -> AsyncIterator[None]:
         """Around a change of settings in the store: at its end living actors use the new ones.
 
         A change that failed may have been committed (its answer was lost). Then the actors also
         read their settings again, as soon as the store answers.
 
         Args:
-            code: the device whose settings change; None: all devices of the user.
+            codes: the devices whose settings change.
+            feed: a feed that changes; the devices that it concerns are found.
         """
         try:
             yield
@@ -69,7 +76,8 @@ class SettingsRefresh:
         except BaseException:
             self.refresh_later(user_id)
             raise
-        await self._refresh(user_id, code)
+        concerned = {*codes, *(() if feed is None else self._concerned(user_id, feed))}
+        await self._refresh(user_id, sorted(concerned & self._mailboxes(user_id).keys()))
 
     def doubt(self, user_id: str) -> None:
         """A change of this user's objects may have been committed, with its answer lost. When the
@@ -84,14 +92,18 @@ class SettingsRefresh:
         self._stale[user_id] = trio.current_time() + grown_s(failures, AGAIN_S, AGAIN_MAX_S)
         self._stale_came.set()
 
-    async def _refresh(self, user_id: str, code: str | None = None) -> None:
-        """Give living actors the current settings. If the store does not answer, or an actor is too
-        busy, they get them later."""
+    async def _refresh_all(self, user_id: str) -> None:
+        await self._refresh(user_id, list(self._mailboxes(user_id)))
+
+    async def _refresh(self, user_id: str, codes: Sequence[str]) -> None:
+        """Give living actors the current settings, in portions, between which others may start. If
+        the store does not answer, or an actor is too busy, they get them later."""
         is_done = False
         try:
-            with trio.fail_after(TIMEOUT_S):
-                for reply in await self._configure(user_id, code):
-                    await reply.wait(TIMEOUT_S)
+            for first in range(0, len(codes), LOAD_MAX):
+                with trio.fail_after(TIMEOUT_S):
+                    for reply in await self._configure(user_id, codes[first : first + LOAD_MAX]):
+                        await reply.wait(TIMEOUT_S)
             is_done = True
         except (
             Unavailable,
@@ -104,13 +116,10 @@ class SettingsRefresh:
             if not is_done:  # for any reason
                 self.refresh_later(user_id)
 
-    async def _configure(self, user_id: str, code: str | None) -> list[Reply[None]]:
+    async def _configure(self, user_id: str, codes: Sequence[str]) -> list[Reply[None]]:
         """Read settings and send them to living actors; each reply tells that one has taken
         them."""
-        keys = [(user_id, each) for each in self._mailboxes(user_id) if code in (None, each)]
-        if not keys:
-            return []
-        read, found = await self._loader.read(keys)
+        read, found = await self._loader.read([(user_id, code) for code in codes])
         await self._loader.note_failures(found)
         replies = []
         for key, device in found.items():
@@ -137,7 +146,7 @@ class SettingsRefresh:
             for user_id in due:
                 del self._stale[user_id]
                 # If this fails, for any reason, it notes the user again.
-                done = await attempt(partial(self._refresh, user_id))
+                done = await attempt(partial(self._refresh_all, user_id))
                 if isinstance(done, Failed):
                     log.warning("settings not read", user=user_id, error=in_words(done.error))
                 elif user_id not in self._stale:

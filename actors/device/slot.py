@@ -66,6 +66,15 @@ class DeviceSlot:
             return [*removed, *effects]
         return self._actor.step(message, now_us)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the device exists."""
+        return isinstance(self._actor, DeviceActor)
+
+    def has_feed(self, num: int) -> bool:
+        """Whether its actor has a state of that feed."""
+        return isinstance(self._actor, DeviceActor) and self._actor.has_feed(num)
+
     def _removed(self, loaded: LoadedDevice | None) -> list[DeviceEffect]:
         """Events for dashboards and the timer about a deleted device, after all of its own."""
         if isinstance(self._actor, UnknownDevice) or not (

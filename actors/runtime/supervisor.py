@@ -89,6 +89,11 @@ class Cell(Generic[M, E]):
         self._clock: WallClock
         self._failure: Exception | None = None  # of a step outside its own task
 
+    @property
+    def actor(self) -> Actor[M, E] | None:
+        """While it runs; None while it is built, or built again."""
+        return self._actor
+
     def hand(self, message: M, *, control: bool = False) -> None:
         """Give it a message. Where nothing waits it steps at once, in the caller's turn: a turn of
         its own task costs more than the step. A step that fails is its task's failure, not the

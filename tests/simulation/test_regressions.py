@@ -75,7 +75,7 @@ async def changed_in_doubt(world: World, fault: str) -> None:
         fault == "answer lost"
     )  # what cannot be read is read later, and no error of the change
     with pytest.raises(Unavailable, match="lost") if is_lost else nullcontext():
-        async with process.service.devices.changing(person.id):
+        async with process.service.devices.changing(person.id, feed=changed):
             await process.service.store.update_feed(changed)
     await world.advance(5)
     await shed.publish("t", 2.0)

@@ -36,10 +36,10 @@ class Everybody:
         )
 
     @asynccontextmanager
-    async def _changing(self, user_id: str, code: str | None = None) -> AsyncIterator[None]:
-        self.all.changing(code)
+    async def _changing(self, user_id: str, **what: Any) -> AsyncIterator[None]:
+        self.all.changing(**what)
         yield
-        self.all.applied(code)
+        self.all.applied()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -105,13 +105,13 @@ async def test_what_was_taken_is_committed_before_a_device_or_a_feed_goes() -> N
     ]
 
 
-async def test_one_new_device_concerns_its_actor_and_many_all_of_a_users() -> None:
-    for devices, code in (([DEVICE], DEVICE.code), ([DEVICE, some_device("d2")], None)):
+async def test_new_devices_concern_those_who_published_under_their_codes_before() -> None:
+    for devices, codes in (([DEVICE], ["d1"]), ([DEVICE, some_device("d2")], ["d1", "d2"])):
         everybody = Everybody()
         everybody.all.store.add_devices.return_value = devices
         wanted = [(device, some_login(device)) for device in devices]
         await everybody.changes.add_devices(USER, wanted, 10)
-        everybody.all.changing.assert_called_once_with(code)
+        everybody.all.changing.assert_called_once_with(codes=codes)
         assert everybody.all.users.tell.call_count == len(devices)
 
 

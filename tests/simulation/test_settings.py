@@ -1,0 +1,91 @@
+"""Settings that change reach the actors that they concern, and leave the others alone."""
+
+from typing import Any
+
+import pytest
+
+from actors.device import settings
+from tests.simulation.world import World
+
+DEVICES = 5
+
+
+def configured(world: World, since: int) -> list[str]:
+    """The codes of the devices whose actors took settings since that line of the trace."""
+    lines = [line.split() for line in world.trace.lines[since:]]
+    return sorted(line[2].rpartition("/")[2] for line in lines if line[3:] == ["Configured"])
+
+
+async def test_a_shared_feed_that_changes_touches_those_that_have_written_it(world: World) -> None:
+    devices = [world.device(f"d{n}") for n in range(DEVICES)]
+    for device in devices:
+        await device.register()
+    ada = world.person()
+    feed = await ada.post("/feeds", {"key": "wind", "name": "Wind"})
+    for device in devices[:2]:
+        await device.send("feeds/wind", b"1")
+    for device in devices[2:]:
+        await device.status(firmware="1")
+    await world.settle()
+    since = len(world.trace.lines)
+    await ada.patch(f"/feeds/{feed['id']}", {"enabled": False})
+    await world.settle()
+    touched = configured(world, since)
+    assert {"d0", "d1"} <= set(touched)
+    assert len(touched) == 3  # and one by which the shared feeds are read
+    for device in devices:
+        await device.send("feeds/wind", b"2")
+    await world.settle()
+    refused = (await ada.get("/rejected-messages"))["items"]
+    assert [each["reason"] for each in refused] == ["feed_disabled"] * DEVICES
+
+
+async def test_a_new_shared_feed_is_known_to_actors_that_live(world: World) -> None:
+    devices = [world.device(f"d{n}") for n in range(DEVICES)]
+    for device in devices:
+        await device.register()
+        await device.status(firmware="1")
+    await world.settle()
+    since = len(world.trace.lines)
+    ada = world.person()
+    feed = await ada.post("/feeds", {"key": "wind", "name": "Wind"})
+    for device in devices:
+        await device.send("feeds/wind", b"1")
+    await world.settle()
+    assert len(configured(world, since)) == 1
+    assert (await ada.get(f"/feeds/{feed['id']}"))["last_value"] == 1
+    assert not (await ada.get("/rejected-messages"))["items"]
+
+
+async def test_a_device_s_own_feed_touches_that_device(world: World) -> None:
+    devices = [world.device(f"d{n}") for n in range(DEVICES)]
+    for device in devices:
+        await device.feed("t")
+        await device.publish("t", 1)
+    await world.settle()
+    since = len(world.trace.lines)
+    await world.person().patch(f"/feeds/{devices[3].feeds['t']}", {"enabled": False})
+    await world.settle()
+    assert configured(world, since) == ["d3"]
+
+
+async def test_all_settings_are_read_in_portions(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a device that starts meanwhile waits for one portion only."""
+    monkeypatch.setattr(settings, "LOAD_MAX", 2)
+    for n in range(DEVICES):
+        await world.device(f"d{n}").register()
+        await world.device(f"d{n}").status(firmware="1")
+    await world.settle()
+    asked: list[int] = []
+    load = world.store.load_devices
+
+    async def counted(keys: Any) -> Any:
+        asked.append(len(keys))
+        return await load(keys)
+
+    monkeypatch.setattr(world.service.devices.loader._store, "load_devices", counted)
+    world.service.devices.doubt(world.person().id)
+    await world.advance(10)
+    assert asked == [2, 2, 1]
