@@ -4,6 +4,7 @@ A client that reads fast gets every event. One that reads slowly gets the latest
 and feed, and if that is still too much, a new `device_list`. It never slows down others.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import islice
 
@@ -88,7 +89,7 @@ class Outbox:
         self._list: DeviceList | None = None
         # Devices beyond the list, by id, and whether more of them come. They go out behind what
         # waits in the lane, so nothing older follows something newer.
-        self._rest: dict[str, DeviceChanged] = {}
+        self._rest: OrderedDict[str, DeviceChanged] = OrderedDict()
         self._is_filling = False
         self._opened = False
         self._closed = False

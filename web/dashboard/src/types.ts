@@ -285,7 +285,7 @@ export interface Listener {
 
 // Events of /ws/devices. `seq` counts what this connection was sent.
 export type LiveEvent =
-  | { type: "device_list"; devices: Device[]; seq: number }
+  | { type: "device_list"; devices: Device[]; complete?: false; seq: number }
   | { type: "device_update"; device: Device; seq: number }
   | { type: "device_removed"; device_id: string; seq: number }
   | { type: "feed_value"; feed_id: string; feed_key: string; device_id: string; value: Value; ts: string; seq: number }
