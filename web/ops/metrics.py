@@ -140,6 +140,7 @@ class HouseCollector(Collector):
         yield _counter("roost_listened", "Published again for listeners.", mqtt_relay.published)
         yield _counter("roost_listened_dropped", "Not taken by the broker.", mqtt_relay.dropped)
         yield _counter("roost_rollup_seconds", "Spent on sums for charts.", rolling.took_s)
+        yield _gauge("roost_rollup_waiting", "Commits that are not summed up yet.", rolling.left)
         yield _gauge("roost_leases", "Devices whose silence is watched.", len(leases))
         yield _counter("roost_leases_expired", "Silences that ended one.", leases.expired)
 

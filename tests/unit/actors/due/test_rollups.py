@@ -19,6 +19,7 @@ class SlowStore:
     def __init__(self) -> None:
         self.takes_s = 0.0
         self.fails = False
+        self.left = 1
         self.limits: list[int] = []
 
     async def roll_up(self, limit: int) -> int:
@@ -26,7 +27,7 @@ class SlowStore:
         await trio.sleep(self.takes_s)
         if self.fails:
             raise Unavailable("away")
-        return 1
+        return self.left
 
 
 def rest_s(rolling: Rollups, clock: ManualClock) -> float:
@@ -83,3 +84,27 @@ async def test_a_turn_takes_on_less_when_it_was_slow_and_more_when_it_was_quick(
     for _ in range(12):
         await rolled.work()
     assert store.limits[-1] == COMMITS_MAX
+
+
+async def test_while_the_backlog_grows_it_rests_less_and_afterwards_as_before(
+    store: SlowStore, clock: ManualClock, rolled: Rollups, autojump_clock: trio.testing.MockClock
+) -> None:
+    store.takes_s = 0.2
+    rests = []
+    for store.left in (1_500, 3_000, 6_000, 12_000, 24_000, 48_000, 48_000, 3_000, 500, 0, 0, 0, 0):
+        await rolled.work()
+        rests.append(round(rest_s(rolled, clock) / store.takes_s))
+        assert rolled.left == store.left
+    soon = round(rolling.SOON_S / store.takes_s)
+    assert rests == [10, soon, soon, soon, soon, soon, soon, soon, soon, soon, soon, 16, 20]
+
+
+async def test_a_backlog_that_shrinks_keeps_the_pace_that_shrinks_it(
+    store: SlowStore, clock: ManualClock, rolled: Rollups, autojump_clock: trio.testing.MockClock
+) -> None:
+    store.takes_s = 1.0
+    rests = []
+    for store.left in (5_000, 9_000, 20_000, 15_000, 11_000):
+        await rolled.work()
+        rests.append(rest_s(rolled, clock))
+    assert rests == pytest.approx([10.0, 5.0, 2.5, 2.5, 2.5])

@@ -8,7 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.site import Site
 
-DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana" / "roost.json"
+GRAFANA = Path(__file__).parents[4] / "docs" / "grafana"
+DASHBOARD = GRAFANA / "roost.json"
+ALERTS = GRAFANA / "alerts.yml"
+METRIC = re.compile(r"roost_[a-z_]+")
 
 
 async def test_every_panel_shows_metrics_that_there_are(site: Site) -> None:
@@ -20,10 +23,18 @@ async def test_every_panel_shows_metrics_that_there_are(site: Site) -> None:
         name
         for panel in panels
         for target in panel["targets"]
-        for name in re.findall(r"roost_[a-z_]+", target["expr"])
+        for name in METRIC.findall(target["expr"])
     }
     assert len(asked) > 15
     assert asked <= known
+    warned = {
+        name
+        for line in ALERTS.read_text().splitlines()
+        if line.strip().startswith("expr:")
+        for name in METRIC.findall(line)
+    }
+    assert len(warned) >= 5
+    assert warned <= known
 
 
 def test_panels_do_not_lie_upon_each_other() -> None:
