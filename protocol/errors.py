@@ -17,6 +17,7 @@ RoostError
 │  └─ DiskFull           507
 ├─ Unavailable           a server that Roost needs does not answer; try again
 ├─ Unstorable            the store refuses these rows because of their content; do not try again
+│  └─ Unreadable         a stored record cannot be read or shown; its text is for whoever asked
 ├─ Unpublishable         no broker accepts this message; do not try again at once
 ├─ Fenced                another process leads now, and its rows count
 ├─ Stopped               the actor that was asked has ended
@@ -197,6 +198,10 @@ class Unavailable(RoostError):
 
 class Unstorable(RoostError):
     """The store refuses this batch because of its content; trying again cannot help."""
+
+
+class Unreadable(Unstorable):
+    """A stored record that nobody can read or show. Its text is for whoever asked for it."""
 
 
 class Unpublishable(RoostError):

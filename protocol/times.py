@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
-from protocol.errors import Reason, Refusal
+from protocol.errors import Reason, Refusal, Unreadable
 
 SECOND_US = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,8 +25,8 @@ _RFC3339 = re.compile(
 
 
 def format_us(us: int) -> str:
-    """RFC 3339 in UTC with microseconds: `2026-01-31T08:05:00.000000Z`."""
-    second, rest = divmod(us, SECOND_US)
+    """RFC 3339 in UTC with microseconds: `2026-01-31T08:05:00.000000Z`. Raises `Unreadable`."""
+    second, rest = divmod(writable(us), SECOND_US)
     return f"{_format_second(second)}.{rest:06d}Z"
 
 
@@ -37,14 +37,14 @@ def _format_second(second: int) -> str:
 
 
 def writable(us: int) -> int:
-    """The time itself. Raises `ValueError` if RFC 3339 cannot write it ("infinity" in SQL)."""
+    """The time itself. Raises `Unreadable` if RFC 3339 cannot write it ("infinity" in SQL)."""
     if not FIRST_US <= us <= LAST_US:
-        raise ValueError(f"a time ({us} µs) outside the years 1 to 9999")
+        raise Unreadable("This record holds a time outside the years 1 to 9999")
     return us
 
 
 def check_times(record: Any) -> None:
-    """Check that every time of a record (fields named `…_us`) can be shown. Raises `ValueError`."""
+    """Check that every time of a record (fields named `…_us`) can be shown. Raises `Unreadable`."""
     for name in _times_of(type(record)):  # type: ignore[arg-type]  # mypy: Any is not hashable
         us = getattr(record, name)
         if us is not None:

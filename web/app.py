@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from actors.ports.ids import Hasher
 from actors.service import Service
 from protocol import codec
-from protocol.errors import Problem, Unavailable, Unstorable
+from protocol.errors import Problem, Unavailable, Unreadable, Unstorable
 from protocol.rest.shapes import ProblemView
 from web.api import (
     alarms,
@@ -184,7 +184,8 @@ def _handle_errors(app: QuartTrio) -> None:
         return problems.of_unavailable(error)
 
     async def unstorable(error: Unstorable) -> Response:
-        if request.method in ("GET", "HEAD") and not request.args:
+        is_read = request.method in ("GET", "HEAD") and not request.args
+        if is_read or isinstance(error, Unreadable):
             return problems.of_unreadable(error)
         return problems.of_unstorable(error)
 

@@ -214,7 +214,7 @@ async def test_a_time_that_no_calendar_has_spoils_its_own_device_alone(scene: Sc
     await scene.fetch("UPDATE devices SET last_seen_at = 'infinity' WHERE num = $1", before[0].num)
     assert await devices_of(home.store, USER) == before[1:]
     (letter,) = await home.store.dead_letters(10, None)
-    assert letter.reason.startswith("ValueError: a time")
+    assert letter.reason.startswith("This record holds a time")
 
 
 async def test_a_last_value_of_a_time_that_no_calendar_has_hides_no_other(scene: Scene) -> None:

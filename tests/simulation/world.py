@@ -23,13 +23,13 @@ from actors.adapters.memory.broker.line import no_latency
 from actors.adapters.memory.clocks import MemoryMachine, SeededIds
 from actors.adapters.memory.store.line import WORK_S, LineCrash, StoreFaults
 from actors.adapters.memory.store.media import MemoryFiles
-from actors.adapters.memory.store.rules import Unreadable
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.ingest.rates import RateSettings
 from actors.ports.broker import Delivery
 from actors.pulse import Pulse
 from actors.service import Service
+from protocol.errors import Unreadable
 from protocol.media.media import Media
 from tests.simulation import checks, crowding, faults
 from tests.simulation.broken import Broken

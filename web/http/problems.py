@@ -13,6 +13,7 @@ from protocol.errors import (
     Problem,
     Unauthorized,
     Unavailable,
+    Unreadable,
     Unstorable,
     in_words,
 )
@@ -67,6 +68,8 @@ def of_unreadable(error: Unstorable) -> Response:
     """The database refuses although the request has nothing to refuse: a stored row is damaged."""
     log.error("stored data cannot be read", error=in_words(error))
     detail = "The stored data cannot be read; the error was logged"
+    if isinstance(error, Unreadable):
+        detail = str(error)
     return answer(ProblemView(title="Internal server error", status=500, detail=detail))
 
 

@@ -184,9 +184,6 @@ class CommandCalls(PooledCalls):
     async def add_command(self, command: Command) -> Command:
         return await self._work(stored.add_command, command)
 
-    async def command(self, user_id: str, command_id: str) -> Command | None:
-        return await self._work(stored.command_of, user_id, command_id)
-
     async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
         return await self._work(stored.cancel_command, user_id, command_id, now_us)
 

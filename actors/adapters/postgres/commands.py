@@ -90,12 +90,6 @@ async def add_command(connection: Any, new: Command) -> Command:
         return added
 
 
-async def command_of(connection: Any, user_id: str, command_id: str) -> Command | None:
-    return await _command(
-        connection, "c.user_id = $1::text::uuid AND c.id = $2::text::uuid", user_id, command_id
-    )
-
-
 async def _command(connection: Any, where: str, *args: Any) -> Command | None:
     row = await connection.fetchrow(f"SELECT {COMMAND} FROM {FROM} WHERE {where}", *args)
     return None if row is None else command(row)

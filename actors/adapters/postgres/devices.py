@@ -48,16 +48,6 @@ async def add_devices(
         return [await _insert(connection, device, login) for device, login in made]
 
 
-async def device(connection: Any, user_id: str, device_id: str) -> Device | None:
-    row = await connection.fetchrow(
-        f"SELECT {DEVICES.selected} FROM devices d"
-        " WHERE d.id = $2::text::uuid AND d.user_id = $1::text::uuid",
-        user_id,
-        device_id,
-    )
-    return None if row is None else rows.device(row)
-
-
 async def update_device(connection: Any, device: Device, known: int | None) -> None:
     async with connection.transaction():
         await revise(connection, DEVICES, device, known)

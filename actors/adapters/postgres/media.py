@@ -27,16 +27,6 @@ async def add_media(connection: Any, media: Media) -> Media:
     return MEDIA.record(row)
 
 
-async def media_by_id(connection: Any, media_id: str, user_id: str | None) -> Media | None:
-    row = await connection.fetchrow(
-        f"SELECT {MEDIA.selected} FROM {MEDIA.source} WHERE m.id = $1::text::uuid"
-        " AND ($2::text IS NULL OR m.user_id = $2::text::uuid)",
-        media_id,
-        user_id,
-    )
-    return None if row is None else MEDIA.record(row)
-
-
 async def delete_media(connection: Any, user_id: str, media_id: str) -> None:
     async with connection.transaction():
         # The lock: nobody can refer to it between the queries and the end of the transaction.
@@ -96,12 +86,6 @@ class MediaCalls(PooledCalls):
 
     async def add_media(self, media: Media) -> Media:
         return await self._work(add_media, media)
-
-    async def media(self, user_id: str, media_id: str) -> Media | None:
-        return await self._work(media_by_id, media_id, user_id)
-
-    async def media_by_id(self, media_id: str) -> Media | None:
-        return await self._work(media_by_id, media_id, None)
 
     async def delete_media(self, user_id: str, media_id: str) -> None:
         await self._work(delete_media, user_id, media_id)

@@ -187,9 +187,6 @@ class OrderCalls(PooledCalls):
     ) -> Order:
         return await self._work(add_order, order_id, user_id, wishes, note, now_us)
 
-    async def order(self, user_id: str, order_id: str) -> Order | None:
-        return await self._work(order_of, user_id, order_id)
-
     async def finish_order(
         self, user_id: str, order_id: str, state: str, now_us: int
     ) -> Order | None:

@@ -25,16 +25,6 @@ async def add_product(connection: Any, new: Product) -> Product:
     return PRODUCTS.record(row)
 
 
-async def product_of(connection: Any, user_id: str, product_id: str) -> Product | None:
-    row = await connection.fetchrow(
-        f"SELECT {PRODUCTS.selected} FROM products p WHERE p.user_id = $1::text::uuid"
-        " AND p.id = $2::text::uuid",
-        user_id,
-        product_id,
-    )
-    return None if row is None else PRODUCTS.record(row)
-
-
 async def update_product(
     connection: Any, changed: Product, known: int, stock: int | None
 ) -> Product | None:
@@ -80,9 +70,6 @@ class ProductCalls(PooledCalls):
 
     async def add_product(self, product: Product) -> Product:
         return await self._work(add_product, product)
-
-    async def product(self, user_id: str, product_id: str) -> Product | None:
-        return await self._work(product_of, user_id, product_id)
 
     async def update_product(
         self, product: Product, known: int, stock: int | None

@@ -178,9 +178,6 @@ class ScheduleCalls(PooledCalls):
     ) -> Schedule:
         return await self._work(schedules.add_schedule, schedule, due, most)
 
-    async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
-        return await self._work(schedules.schedule_of, user_id, schedule_id)
-
     async def update_schedule(
         self, schedule: Schedule, due: Sequence[int], known: int | None = None
     ) -> list[Occurrence]:

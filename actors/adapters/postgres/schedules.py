@@ -30,22 +30,10 @@ async def add_schedule(
         except asyncpg.ForeignKeyViolationError:
             raise Conflict("The device or the media was deleted") from None
         await connection.execute(ADD_OCCURRENCES, num, list(due))
-        added = await _schedule(connection, "s.num = $1", num)
-    assert added is not None
-    return added
-
-
-async def schedule_of(connection: Any, user_id: str, schedule_id: str) -> Schedule | None:
-    return await _schedule(
-        connection, "s.user_id = $1::text::uuid AND s.id = $2::text::uuid", user_id, schedule_id
-    )
-
-
-async def _schedule(connection: Any, where: str, *args: Any) -> Schedule | None:
-    row = await connection.fetchrow(
-        f"SELECT {SCHEDULES.selected} FROM {SCHEDULES.source} WHERE {where}", *args
-    )
-    return None if row is None else SCHEDULES.record(row)
+        added = await connection.fetchrow(
+            f"SELECT {SCHEDULES.selected} FROM {SCHEDULES.source} WHERE s.num = $1", num
+        )
+    return SCHEDULES.record(added)
 
 
 async def update_schedule(

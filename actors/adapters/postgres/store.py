@@ -30,6 +30,7 @@ from actors.adapters.postgres.refusals import RefusalCalls
 from actors.adapters.postgres.rollups.rolling import ChartCalls
 from actors.adapters.postgres.schedule_claims import ScheduleCalls
 from actors.adapters.postgres.sessions import SessionCalls
+from actors.adapters.postgres.single_records import SingleRecordCalls
 from actors.adapters.postgres.views import SqlLoginCalls
 from actors.adapters.postgres.webhooks import WebhookCalls
 from actors.adapters.postgres.wire import connections, migrating
@@ -70,6 +71,7 @@ class PostgresStore(
     ListCalls,
     DeadLetterCalls,
     RefusalCalls,
+    SingleRecordCalls,
     SqlLoginCalls,
     PooledCalls,
 ):
@@ -165,9 +167,6 @@ class PostgresStore(
     async def devices(self, user_id: str, limit: int, after: int) -> list[Device]:
         return await self._work(loading.devices, user_id, limit, after)
 
-    async def device(self, user_id: str, device_id: str) -> Device | None:
-        return await self._work(devices.device, user_id, device_id)
-
     async def update_device(self, device: Device, known: int | None = None) -> None:
         await self._work(devices.update_device, device, known)
 
@@ -193,9 +192,6 @@ class PostgresStore(
         self, user_id: str, limit: int, after: int, device_id: str | None = None
     ) -> list[Feed]:
         return await self._work(loading.feeds, user_id, limit, after, device_id)
-
-    async def feed(self, user_id: str, feed_id: str) -> Feed | None:
-        return await self._work(history.feed_of, user_id, feed_id)
 
     async def update_feed(self, feed: Feed, known: int | None = None) -> None:
         await self._work(history.update_feed, feed, known)

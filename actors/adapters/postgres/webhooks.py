@@ -16,19 +16,11 @@ async def add_webhook(connection: Any, new: Webhook, most: int) -> Webhook:
     async with connection.transaction():
         await check_share(connection, "webhooks", new.user_id, most)
         await connection.execute(WEBHOOKS.insert(), *WEBHOOKS.arguments(new))
-        added = await webhook_of(connection, new.user_id, new.id)
-    assert added is not None
-    return added
-
-
-async def webhook_of(connection: Any, user_id: str, webhook_id: str) -> Webhook | None:
-    row = await connection.fetchrow(
-        f"SELECT {WEBHOOKS.selected} FROM {WEBHOOKS.source} WHERE w.user_id = $1::text::uuid"
-        " AND w.id = $2::text::uuid",
-        user_id,
-        webhook_id,
-    )
-    return None if row is None else WEBHOOKS.record(row)
+        added = await connection.fetchrow(
+            f"SELECT {WEBHOOKS.selected} FROM {WEBHOOKS.source} WHERE w.id = $1::text::uuid",
+            new.id,
+        )
+    return WEBHOOKS.record(added)
 
 
 async def update_webhook(connection: Any, changed: Webhook, known: int | None) -> None:
@@ -56,9 +48,6 @@ class WebhookCalls(PooledCalls):
 
     async def add_webhook(self, webhook: Webhook, most: int = WEBHOOKS_MAX) -> Webhook:
         return await self._work(add_webhook, webhook, most)
-
-    async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
-        return await self._work(webhook_of, user_id, webhook_id)
 
     async def update_webhook(self, webhook: Webhook, known: int | None = None) -> None:
         await self._work(update_webhook, webhook, known)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory.store.rules import Unreadable
 from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.ports.time import WaitingAlarms
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import DEVICES
 from protocol.device.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
+from protocol.errors import Unreadable
 from protocol.records import OFFLINE, Device, Feed
 
 

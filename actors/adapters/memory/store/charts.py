@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from actors.adapters.memory.store.rollups import RollupTables
-from actors.adapters.memory.store.rules import Unreadable
 from actors.ports.charts import Expired
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import HISTORY, reason_of
 from protocol.device.alarms import Alarm
+from protocol.errors import Unreadable
 from protocol.records import OFFLINE, Device, Feed, Reading
 from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket, gathered
 from protocol.rest.stats import Counts

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory.store.rules import Unreadable, computed
+from actors.adapters.memory.store.rules import computed
 from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.ports.time import Claimed, Progress
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import COMMANDS
 from protocol.device import commands
 from protocol.device.commands import NEXT_MAX_US, OPEN, Command, CommandAck
-from protocol.errors import Conflict, Unstorable, in_words
+from protocol.errors import Conflict, Unreadable, Unstorable, in_words
 from protocol.records import AckChange, Device
 from protocol.schedule.schedules import Occurrence, followed
 from protocol.times import SECOND_US
@@ -58,13 +58,8 @@ class CommandTables(WebhookTables):
 
     async def command(self, user_id: str, command_id: str) -> Command | None:
         await self._cross()
-        command = self.all_commands.get(command_id)
-        if command is None or command.user_id != user_id:
-            return None
-        unread = self._unread_command(command)
-        if unread is not None:
-            raise unread
-        return command
+        found: Command | None = self._one("commands", self.all_commands.get(command_id), user_id)
+        return found
 
     async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
         await self._cross()

@@ -5,7 +5,6 @@ from itertools import islice
 
 import msgspec
 
-from actors.adapters.memory.store.rules import Unreadable
 from actors.adapters.memory.store.tables import Tables
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import (
@@ -20,7 +19,7 @@ from protocol.dead_letters import (
     reason_of,
     storable,
 )
-from protocol.errors import Unavailable
+from protocol.errors import Unavailable, Unreadable
 from protocol.times import SECOND_US
 
 # As many as the PostgreSQL adapter tries.

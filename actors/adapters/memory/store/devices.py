@@ -86,8 +86,8 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
 
     async def device(self, user_id: str, device_id: str) -> Device | None:
         await self._cross()
-        device = self._devices.get(device_id)
-        return device if device is not None and device.user_id == user_id else None
+        found: Device | None = self._one("devices", self._devices.get(device_id), user_id)
+        return found
 
     async def update_device(self, device: Device, known: int | None = None) -> None:
         await self._cross()

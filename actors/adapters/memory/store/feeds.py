@@ -63,8 +63,8 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
 
     async def feed(self, user_id: str, feed_id: str) -> Feed | None:
         await self._cross()
-        feed = self._feeds.get(feed_id)
-        return feed if feed is not None and feed.user_id == user_id else None
+        found: Feed | None = self._one("feeds", self._feeds.get(feed_id), user_id)
+        return found
 
     async def update_feed(self, feed: Feed, known: int | None = None) -> None:
         await self._cross()

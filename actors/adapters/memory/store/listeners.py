@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from actors.adapters.memory.store.access import AccessTables
-from actors.adapters.memory.store.rules import Unreadable, check_uuid
+from actors.adapters.memory.store.rules import check_uuid
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import LISTENERS
 from protocol.device.listeners import AGAIN, SETTINGS, Listener
+from protocol.errors import Unreadable
 
 NOT_READ = "nobody can read the row"
 

@@ -9,6 +9,7 @@ from actors.adapters.memory.store.tables import Tables
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import ROWS, DeadLetter, row_of, subject_of_row
 from protocol.device.alarms import PENDING
+from protocol.errors import Unreadable
 from protocol.rest.listing import WEBHOOK_ID, Listing, ListOf, UnreadableRow
 from protocol.webhook.deliveries import Webhook
 
@@ -76,6 +77,14 @@ class ListTables(Tables):
             return item
         self._note_unreadable(noun, item.num, user_id, reason)
         return UnreadableRow(item.num)
+
+    def _one(self, noun: str, item: Any, user_id: str | None = None) -> Any:
+        """A record that is asked for alone, if it is that user's. Raises `Unreadable`."""
+        if item is None or user_id not in (None, item.user_id):
+            return None
+        if isinstance(self._readable(noun, item.user_id, item), UnreadableRow):
+            raise Unreadable(self.unreadable[noun, item.num])
+        return item
 
     def _all_readable(self, noun: str, user_id: str, items: list[Any]) -> list[Any]:
         found = [self._readable(noun, user_id, item) for item in items]

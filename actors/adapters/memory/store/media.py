@@ -39,12 +39,14 @@ class MediaTables(Tables):
         return [media for media in self._media.values() if media.user_id == user_id]
 
     async def media(self, user_id: str, media_id: str) -> Media | None:
-        found = await self.media_by_id(media_id)
-        return found if found is not None and found.user_id == user_id else None
+        await self._cross()
+        found: Media | None = self._one("media", self._media.get(media_id), user_id)
+        return found
 
     async def media_by_id(self, media_id: str) -> Media | None:
         await self._cross()
-        return self._media.get(media_id)
+        found: Media | None = self._one("media", self._media.get(media_id))
+        return found
 
     async def delete_media(self, user_id: str, media_id: str) -> None:
         await self._cross()

@@ -11,10 +11,6 @@ from protocol.records import WriteUnit
 T = TypeVar("T")
 
 
-class Unreadable(Unstorable):
-    """The fault of a test: a row that cannot be read."""
-
-
 def computed(call: Callable[..., T], *args: Any) -> T | Exception:
     """`call(*args)`: our own code on a row inside a transaction, or the error that it raised.
 

@@ -6,12 +6,12 @@ import msgspec
 
 from actors.adapters.memory.store.commands import CommandTables
 from actors.adapters.memory.store.media import MediaTables
-from actors.adapters.memory.store.rules import Unreadable, computed, revised
+from actors.adapters.memory.store.rules import computed, revised
 from actors.ports.time import Claimed, Judge, Planner, Progress
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.device import commands
-from protocol.errors import Conflict
+from protocol.errors import Conflict, Unreadable
 from protocol.media.media import Media
 from protocol.records import OFFLINE
 from protocol.rest.bounds import check_room
@@ -109,10 +109,8 @@ class ScheduleTables(CommandTables, MediaTables):
 
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None:
         await self._cross()
-        schedule = self._schedules.get(schedule_id)
-        if schedule is None or schedule.user_id != user_id:
-            return None
-        return self._seen(schedule)
+        found = self._one("media-schedules", self._schedules.get(schedule_id), user_id)
+        return None if found is None else self._seen(found)
 
     async def update_schedule(
         self, schedule: Schedule, due: Sequence[int], known: int | None = None

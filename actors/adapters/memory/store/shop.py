@@ -42,8 +42,8 @@ class ShopTables(Tables):
 
     async def product(self, user_id: str, product_id: str) -> Product | None:
         await self._cross()
-        found = self.all_products.get(product_id)
-        return found if found is not None and found.user_id == user_id else None
+        found: Product | None = self._one("products", self.all_products.get(product_id), user_id)
+        return found
 
     async def update_product(
         self, product: Product, known: int, stock: int | None
@@ -97,8 +97,8 @@ class ShopTables(Tables):
 
     async def order(self, user_id: str, order_id: str) -> Order | None:
         await self._cross()
-        found = self.all_orders.get(order_id)
-        return found if found is not None and found.user_id == user_id else None
+        found: Order | None = self._one("orders", self.all_orders.get(order_id), user_id)
+        return found
 
     async def finish_order(
         self, user_id: str, order_id: str, state: str, now_us: int

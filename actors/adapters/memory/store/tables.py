@@ -48,6 +48,8 @@ def rolled_back() -> Iterator[None]:
 class Tables:
     """The base of every part. A part creates its own tables after `super().__init__`."""
 
+    _one: Callable[..., Any]  # `ListTables._one`
+
     def __init__(self, clock: WallClock) -> None:
         self._clock = clock
         self._nums: Counter[str] = Counter()

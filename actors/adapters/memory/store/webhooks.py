@@ -6,13 +6,13 @@ import msgspec
 import trio
 
 from actors.adapters.memory.store.dead_letters import DeadLetterTables
-from actors.adapters.memory.store.rules import Unreadable, computed, revised
+from actors.adapters.memory.store.rules import computed, revised
 from actors.ports.webhooks import ClaimedDeliveries
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import WEBHOOKS
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
-from protocol.errors import Conflict
+from protocol.errors import Conflict, Unreadable
 from protocol.rest.bounds import check_room
 from protocol.schedule.schedules import Occurrence
 from protocol.times import SECOND_US
@@ -128,7 +128,8 @@ class WebhookTables(DeadLetterTables):
 
     async def webhook(self, user_id: str, webhook_id: str) -> Webhook | None:
         await self._cross()
-        return self._webhook_of(user_id, webhook_id)
+        found: Webhook | None = self._one("webhooks", self._webhook_of(user_id, webhook_id))
+        return found
 
     def _webhook_of(self, user_id: str, webhook_id: str) -> Webhook | None:
         found = [

@@ -22,7 +22,7 @@ def unnested(first: int, types: Mapping[str, str]) -> str:
 
 
 def device(row: Any) -> Device:
-    """Raises `ValueError` for a time that is beyond our calendar."""
+    """Raises `Unreadable` for a time that is beyond our calendar."""
     found = DEVICES.record(row)
     check_times(found)
     check_times(found.state)

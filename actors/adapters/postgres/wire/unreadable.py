@@ -1,6 +1,7 @@
 """Rows that cannot be read: whoever reads many rows gets all others.
 
     found = await read(connection, NOUNS["devices"], user_id, "WHERE d.user_id = …", user_id)
+    device = await record_of(connection, "devices", user_id, device_id)
 
 A row may be one that the server itself cannot read, or that our records refuse, after a change by
 hand, a disk error or a migration. Normally one statement reads everything, and this costs nothing
@@ -18,15 +19,19 @@ from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire.isolation import (
     MAY_BE_ROWS,
     can_read_another,
+    cause_of,
     computed,
     halves_apart,
 )
 from protocol.dead_letters import ROWS, reason_of, row_of
+from protocol.errors import Unreadable
 from protocol.rest.listing import UnreadableRow
 from protocol.times import check_times
 
 # Per query. If a whole table is damaged, this many letters are enough to show it.
 NOTED_MAX = 20
+
+NOT_READ = "The stored record cannot be read; the error was logged"
 
 Key = tuple[int, Any]  # the number of a row, and its position
 
@@ -107,6 +112,33 @@ async def readable(connection: Any, noun: Noun, user_id: str, which: str, *args:
     """Like `read`, without positions and without records that cannot be read."""
     found = await read(connection, noun, user_id, which, *args)
     return [record for _, record in found if not isinstance(record, UnreadableRow)]
+
+
+async def record_of(connection: Any, name: str, user_id: str | None, record_id: str) -> Any | None:
+    """One record by its id, of that user or of anybody; None where there is none.
+
+    Raises:
+        Unreadable: nobody can read or show it; it is noted, as by who asks for a list.
+    """
+    noun, asked = NOUNS[name], (record_id, user_id)
+    which = (
+        f"WHERE {noun.table.short}.id = $1::text::uuid"
+        f" AND ($2::text IS NULL OR {noun.owner} = $2::text::uuid)"
+    )
+    try:
+        found = await connection.fetch(f"SELECT {noun.select} FROM {noun.tables} {which}", *asked)
+        records = await _records(connection, noun, found)
+        return records[0] if records else None
+    except MAY_BE_ROWS as error:
+        why = cause_of(error)
+    owner = await connection.fetchval(
+        f"SELECT {noun.owner}::text FROM {noun.tables} {which}", *asked
+    )
+    for _, record in await read(connection, noun, owner, which, *asked):
+        if isinstance(record, UnreadableRow):
+            raise why if isinstance(why, Unreadable) else Unreadable(NOT_READ)
+        return record
+    return None  # it was deleted meanwhile
 
 
 async def read_again(connection: Any, subject: str, user_id: str) -> None:

@@ -16,7 +16,7 @@ from protocol.records import Device, Reading
 from tests.conftest import Logs
 from tests.simulation.asgi import open_socket
 from tests.unit.makers import NOW, SECOND
-from tests.unit.site import Site
+from tests.unit.site import ACCOUNT, Site
 
 SOME_ID = "00000000-0000-4000-8000-000000000001"
 
@@ -59,7 +59,7 @@ async def test_what_no_view_can_show_is_left_out_and_noted(site: Site) -> None:
         assert page["unreadable"] == 1
     (letter,) = await site.service.store.dead_letters(10, None)
     assert (letter.work, letter.subject, letter.attempts) == (ROWS, f"devices {bad.num}", 1)
-    assert letter.reason.startswith("OverflowError")
+    assert letter.reason == "This record holds a time outside the years 1 to 9999"
 
 
 async def test_a_last_value_that_no_view_can_show_hides_no_other(site: Site) -> None:
@@ -141,6 +141,29 @@ async def test_who_asks_for_that_row_alone_is_told_that_it_is_no_mistake_of_thei
     assert status == 404
     status, _ = await site.call("GET", f"/media/{SOME_ID}?since=1e400")
     assert status == 400
+
+
+async def test_a_record_with_a_time_that_no_view_can_show_is_a_problem_that_says_so(
+    site: Site, logs: Logs
+) -> None:
+    """It was a traceback in the log, and "An internal error occurred"."""
+    logs.claim("stored data cannot be read")
+    bad = await one_of_three_that_no_view_can_show(site)
+    (user,) = store_of(site)._users.values()
+    store_of(site)._users[user.id] = msgspec.structs.replace(user, created_us=-(2**62))
+    _, token = await site.post("/login/access-token", ACCOUNT)
+    site.headers = {"x-auth-token": token["access_token"]}
+    for method, path, body in (
+        ("GET", f"/devices/{bad.id}", None),
+        ("GET", f"/devices/{bad.id}?x=1", None),
+        ("PATCH", f"/devices/{bad.id}", {"name": "n"}),
+        ("GET", "/users/me", None),
+    ):
+        status, problem = await site.call(method, path, json=body)
+        assert (status, problem["detail"]) == (
+            500,
+            "This record holds a time outside the years 1 to 9999",
+        )
 
 
 async def test_a_command_that_nobody_can_read_is_cancelled_all_the_same(site: Site) -> None:
