@@ -6,7 +6,9 @@ import msgspec
 import pytest
 import trio
 
+from actors.ports.lead import Lead
 from protocol.errors import Fenced
+from tests.contract.pg_scene import Scene
 from tests.contract.test_store import Home, of
 from tests.unit.makers import NOW
 
@@ -110,3 +112,25 @@ async def test_who_was_overtaken_commits_nothing(opened_store: Any) -> None:
         # What was done before under the old epoch is known by its name, and is no loss.
         assert (await store.commit(batch)).duplicates == [0]
         assert await home.values() == [(1, 2.0), (0, 1.0)]
+
+
+async def test_a_row_that_somebody_deleted_is_made_anew_above_every_epoch_there_was(
+    scene: Scene,
+) -> None:
+    """Nobody led any more, not even after a restart; every batch was given up for ever."""
+    store = scene.home.store
+    first = await store.hold_lead("one", LONG_S)
+    await scene.fetch("DELETE FROM leads")
+    held: list[Lead] = []
+
+    async def hold(holder: str) -> None:
+        held.append(await store.hold_lead(holder, LONG_S))
+
+    async with trio.open_nursery() as nursery:
+        for n in range(6):
+            nursery.start_soon(hold, f"process {n}")
+    assert [each.is_ours for each in held].count(True) == 1
+    assert min(each.epoch for each in held) > first.epoch
+    assert await scene.fetch("SELECT count(*) FROM leads") == [(1,)]
+    with pytest.raises(Fenced):
+        await store.commit(msgspec.structs.replace(scene.home.batch(of()), epoch=first.epoch))

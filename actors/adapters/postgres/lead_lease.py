@@ -27,13 +27,26 @@ UNION ALL
 SELECT epoch, renewals, false, false FROM leads WHERE NOT EXISTS (SELECT FROM held)
 """
 
+# Somebody deleted the row. Microseconds since 1970 are above every epoch there was, which grows by one
+# with each new holder: no batch of an earlier leader is taken for one of this epoch.
+_MAKE = """
+INSERT INTO leads (epoch) SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+WHERE NOT EXISTS (SELECT FROM leads)
+"""
+
 
 async def hold_lead(
     connection: Any, holder: str, lease_s: float, seize: bool, is_fit: bool
 ) -> Lead:
     """See `actors.ports.lead`. A slow leader may still be committing under the old epoch; the next
     one waits for that (`loading.session_memory`)."""
-    row = await connection.fetchrow(_HOLD, holder, lease_s, seize, is_fit)
+    asked = holder, lease_s, seize, is_fit
+    row = await connection.fetchrow(_HOLD, *asked)
+    if row is None:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE leads IN EXCLUSIVE MODE")  # one makes it
+            await connection.execute(_MAKE)
+        row = await connection.fetchrow(_HOLD, *asked)
     if row is None:
         raise Unavailable("the row of the lead is missing")
     return Lead(
