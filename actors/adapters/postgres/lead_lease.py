@@ -27,8 +27,8 @@ UNION ALL
 SELECT epoch, renewals, false, false FROM leads WHERE NOT EXISTS (SELECT FROM held)
 """
 
-# Somebody deleted the row. Microseconds since 1970 are above every epoch there was, which grows by one
-# with each new holder: no batch of an earlier leader is taken for one of this epoch.
+# Somebody deleted the row. Microseconds since 1970 are above every epoch there was, which grows by
+# one with each new holder: no batch of an earlier leader is taken for one of this epoch.
 _MAKE = """
 INSERT INTO leads (epoch) SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 WHERE NOT EXISTS (SELECT FROM leads)
