@@ -426,6 +426,18 @@ async def test_a_schedule_that_our_records_refuse_keeps_no_other_from_its_plan_a
     assert {each.work for each in await letters(home)} == {"plans", "occurrences"}
 
 
+async def test_a_command_without_its_time_keeps_no_other_from_being_sent(scene: Scene) -> None:
+    """Whether it has ended nobody can tell: asked for that, the job failed, for everybody."""
+    home = scene.home
+    for n in (1, 2):
+        await home.store.add_command(some_command(home, n, parallel=True))
+    await scene.fetch("ALTER TABLE commands ALTER expires_at DROP NOT NULL")
+    bad = some_command(home, 1).id
+    await scene.fetch("UPDATE commands SET expires_at = NULL WHERE id = $1::text::uuid", bad)
+    assert sent(await of_commands.claim(home)) == [2]
+    await only_letter(home, "commands", bad)
+
+
 async def test_a_row_that_cannot_be_forgotten_keeps_no_other_table_from_its_housekeeping(
     scene: Scene,
 ) -> None:

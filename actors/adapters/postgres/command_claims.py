@@ -1,6 +1,7 @@
 """Commands that are due for their next try: they are claimed, and noted as sent."""
 
 from collections.abc import Sequence
+from operator import gt
 from typing import Any
 
 from actors.adapters.postgres import commands as stored
@@ -148,7 +149,7 @@ def _tried(row: Any, blocked: bool, now_us: int) -> Command:
 async def _expire(connection: Any, now_us: int, num: int) -> _Tried | None:
     """A row that failed ends at its time all the same, without its payload; None before that."""
     row = await row_of(connection, NO_PAYLOAD, num)
-    if row is None or row["expires_at"] > now_us:
+    if row is None or computed(gt, row["expires_at"], now_us):
         return None
     return await _try(connection, now_us, [(row, False)])
 
