@@ -1,9 +1,12 @@
 """Dead letters as a table for operators, the oldest first."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from actors.ports.dead_letters import DeadLetterStore
+from actors.runtime.isolation import Failed, attempt_now
 from protocol.dead_letters import DeadLetter
+from protocol.errors import in_words
 from protocol.times import SECOND_US, format_us
 
 PAGE = 500
@@ -24,7 +27,7 @@ async def print_letters(store: DeadLetterStore, now_us: int, say: Callable[[str]
 
 def table(letters: Sequence[DeadLetter], now_us: int) -> list[str]:
     """A header line, and one line for each letter, in columns."""
-    rows = [HEAD, *(_row(letter, now_us) for letter in letters)]
+    rows = [HEAD, *(_shown(letter, now_us) for letter in letters)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -32,10 +35,19 @@ def table(letters: Sequence[DeadLetter], now_us: int) -> list[str]:
     ]
 
 
+def _shown(letter: DeadLetter, now_us: int) -> tuple[str, ...]:
+    """One that somebody has spoiled by hand (a time of "infinity") hides no other."""
+    done = attempt_now(partial(_row, letter, now_us))
+    if not isinstance(done, Failed):
+        return done
+    why = printable(f"this letter cannot be shown: {in_words(done.error)}")
+    return (letter.id, *("?" for _ in HEAD[1:-1]), why)
+
+
 def _row(letter: DeadLetter, now_us: int) -> tuple[str, ...]:
     return (
         letter.id,
-        letter.work,
+        printable(letter.work),
         printable(letter.subject),
         letter.user_id or "-",
         format_us(letter.first_us)[:19] + "Z",
