@@ -134,3 +134,37 @@ async def test_a_row_that_somebody_deleted_is_made_anew_above_every_epoch_there_
     assert await scene.fetch("SELECT count(*) FROM leads") == [(1,)]
     with pytest.raises(Fenced):
         await store.commit(msgspec.structs.replace(scene.home.batch(of()), epoch=first.epoch))
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        "epoch = NULL",
+        "epoch = 0",
+        "epoch = -5",
+        "epoch = 9223372036854775807, holder = 'gone', expires_at = '-infinity'",
+        "renewals = NULL",
+        "renewals = 9223372036854775807",
+        "expires_at = NULL, holder = 'gone'",
+        "expires_at = 'infinity', holder = 'gone'",
+        "expires_at = now() + interval '1 day', holder = 'gone'",
+    ],
+)
+async def test_a_row_of_the_lead_that_somebody_spoiled_keeps_nobody_from_leading(
+    scene: Scene, spoiled: str
+) -> None:
+    """A lease of tomorrow is what a clock leaves that was set back. Nobody led until then, and
+    without an epoch nobody ever again before a restart."""
+    store = scene.home.store
+    first = await store.hold_lead("one", LONG_S)
+    for column in ("epoch", "renewals", "expires_at"):
+        await scene.fetch(f"ALTER TABLE leads ALTER {column} DROP NOT NULL")
+    await scene.fetch(f"UPDATE leads SET {spoiled}")
+    again = await store.hold_lead("one", LONG_S)
+    assert again.is_ours
+    assert again.epoch >= first.epoch
+    assert await store.hold_lead("one", LONG_S) == msgspec.structs.replace(
+        again, renewals=again.renewals + 1
+    )
+    assert not (await store.hold_lead("other", LONG_S)).is_ours
+    assert await scene.fetch("SELECT count(*) FROM leads") == [(1,)]
