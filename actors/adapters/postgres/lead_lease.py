@@ -33,8 +33,8 @@ UNION ALL
 SELECT epoch, renewals, false, false FROM leads WHERE NOT EXISTS (SELECT FROM held)
 """
 
-# Somebody deleted or spoiled the row. Microseconds since 1970 are above every epoch there was, as it
-# grows by one with each new holder: no batch of an earlier leader is taken for one of this epoch.
+# Somebody deleted or spoiled the row. Microseconds since 1970 are above every epoch there was: each
+# new holder makes it grow by one. So no batch of an earlier leader is taken for one of this epoch.
 _CLEAR = f"""
 DELETE FROM leads WHERE NOT coalesce(epoch BETWEEN (holder IS NOT NULL)::integer AND {2**62}
     AND renewals BETWEEN 0 AND {2**62}, false)
