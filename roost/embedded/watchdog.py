@@ -43,7 +43,6 @@ NEW_CONNECTION_PATIENCE = 4
 # Between two restarts of one server; it grows while they do not help.
 PAUSE_FIRST_S = 60.0
 PAUSE_MAX_S = 3600.0
-WELL_AFTER_S = 900.0
 
 Which = Literal["broker", "database"]
 CANNOT_WRITE = "write error"  # what nats-server reports about a failed stream
@@ -81,6 +80,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     arrives: bool = False
     up: tuple[Which, ...] = ("broker", "database")
 
+    @property
+    def well(self) -> list[Which]:
+        """The servers that serve, as far as can be seen."""
+        does: dict[Which, bool] = {
+            "broker": self.broker == "" and self.failing_since_s is None,
+            "database": self.old_answers and self.new_answers,
+        }
+        return [which for which in self.up if does[which]]
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """Restart this server, for this reason; if it hangs it is killed."""
@@ -106,6 +114,8 @@ class Judge:
         if self._last_s is None or seen.at_s - self._last_s > self._gap_s:
             self._since_s.clear()
             self._last_s = self._others_well_s = seen.at_s
+        for which in seen.well:
+            self._pause_s[which] = PAUSE_FIRST_S  # its last restart has helped
         verdicts = [self._judge_database(seen), self._judge_broker(seen)]
         self._last_s = seen.at_s
         return [each for each in verdicts if each is not None and self._may_restart(each, seen)]
@@ -154,18 +164,14 @@ class Judge:
         """On a full disk no server starts; and a restart that did not help is not repeated at
         once."""
         which = verdict.which
-        before_s = self._restarted_s.get(which)
         if not seen.has_room:
             return False
+        before_s = self._restarted_s.get(which)
         if before_s is not None:
-            since_s = seen.at_s - before_s
-            pause_s = self._pause_s[which]
-            if since_s < pause_s:
+            pause_s = self._pause_s.get(which, PAUSE_FIRST_S)
+            if seen.at_s - before_s < pause_s:
                 return False
-            grown_s = min(PAUSE_MAX_S, 2 * pause_s)
-            self._pause_s[which] = PAUSE_FIRST_S if since_s > pause_s + WELL_AFTER_S else grown_s
-        else:
-            self._pause_s[which] = PAUSE_FIRST_S
+            self._pause_s[which] = min(PAUSE_MAX_S, 2 * pause_s)
         self._restarted_s[which] = seen.at_s
         self._since_s.clear()
         self._others_well_s = seen.at_s

@@ -16,7 +16,6 @@ from roost.embedded.watchdog import (
     NEW_CONNECTION_PATIENCE,
     PATIENCE_S,
     PAUSE_FIRST_S,
-    WELL_AFTER_S,
     Judge,
     Seen,
     Verdict,
@@ -149,10 +148,21 @@ def test_what_does_not_help_is_done_ever_more_rarely(looks: Looks) -> None:
     assert len(times_s) < 40
 
 
-def test_a_server_that_was_well_for_long_is_restarted_soon_again(looks: Looks) -> None:
-    for _ in range(5):
-        assert looks.see(PATIENCE_S + EVERY_S, **HUNG) == ["broker"]
-        looks.see(2 * WELL_AFTER_S)
+@pytest.mark.parametrize(
+    ("trouble", "server"), [(HUNG, "broker"), (FAILED, "broker"), (AWAY, "database")]
+)
+@pytest.mark.parametrize("well_s", [EVERY_S, 600.0])
+def test_a_restart_that_helped_makes_nobody_wait_longer_for_the_next(
+    looks: Looks, trouble: dict[str, Any], server: str, well_s: float
+) -> None:
+    """Of disks that were full again and again; after some, a broker that failed anew was left alone
+    for two minutes, at last for an hour."""
+    for _ in range(9):
+        looks.see(PAUSE_FIRST_S + EVERY_S, **trouble)
+        assert looks.verdicts[-1][1].which == server
+        assert looks.at_s - looks.verdicts[-1][0] <= PAUSE_FIRST_S
+        looks.see(well_s)
+    assert len(looks.verdicts) >= 9
 
 
 def test_both_servers_may_hang(looks: Looks) -> None:
