@@ -20,7 +20,7 @@ from protocol.rest.shapes import Page
 from protocol.times import SECOND_US
 from web.api.devices import device_of
 from web.http.context import Call
-from web.http.listing import ListQuery, listed, some_of
+from web.http.listing import ListQuery, listed, shown_alone, some_of
 from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import id_for, used_otherwise
@@ -99,7 +99,7 @@ async def list_commands(call: Call, device_id: str, query: CommandsQuery) -> Pag
 @api.operation("GET", "/commands/<command_id>", answer=Json(CommandView), errors=(404,))
 async def show_command(call: Call, command_id: str) -> CommandView:
     """Show a command and its state."""
-    return command_view(await command_of(call, command_id))
+    return await shown_alone(call, COMMANDS, await command_of(call, command_id), command_view)
 
 
 @api.operation("DELETE", "/commands/<command_id>", status=204, errors=(404, 409))

@@ -32,7 +32,7 @@ from protocol.views import given_in
 from web.http.context import Call
 from web.http.disposition import attachment
 from web.http.examples import DEVICES_EXAMPLE
-from web.http.listing import SearchQuery, listed
+from web.http.listing import SearchQuery, listed, shown_alone
 from web.http.missing import missing
 from web.http.operation import Condition, Csv, CsvFile, Json
 from web.http.preconditions import check_match, tag
@@ -145,7 +145,7 @@ async def show_device(call: Call, device_id: str) -> DeviceResource:
     """Show a device."""
     device = await device_of(call, device_id)
     tag(call, device.revision)
-    return _resource(call, device)
+    return await shown_alone(call, DEVICES, device, partial(_resource, call))
 
 
 @api.operation(

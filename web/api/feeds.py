@@ -14,7 +14,7 @@ from protocol.rest.shapes import Id, Page
 from protocol.views import given_in
 from web.api.devices import device_of
 from web.http.context import Call
-from web.http.listing import SearchQuery, listed, some_id
+from web.http.listing import SearchQuery, listed, shown_alone, some_id
 from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
@@ -77,7 +77,7 @@ async def show_feed(call: Call, feed_id: str) -> FeedView:
     """Show a feed with its last value."""
     feed = await feed_of(call, feed_id)
     tag(call, feed.revision)
-    return feed_view(feed)
+    return await shown_alone(call, FEEDS, feed, feed_view)
 
 
 @api.operation(

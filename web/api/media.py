@@ -11,7 +11,7 @@ from protocol.media.media import Media, MediaStats, MediaView, first_day_us, med
 from protocol.rest.listing import MEDIA
 from protocol.rest.shapes import Page
 from web.http.context import Call
-from web.http.listing import SearchQuery, listed
+from web.http.listing import SearchQuery, listed, shown_alone
 from web.http.missing import missing
 from web.http.operation import Json, Upload
 from web.http.routing import Api
@@ -91,7 +91,7 @@ async def show_media_stats(call: Call) -> MediaStats:
 @api.operation("GET", "/media/<media_id>", answer=Json(MediaView), errors=(404,))
 async def show_media(call: Call, media_id: str) -> MediaView:
     """Show a file, without its content."""
-    return media_view(await media_of(call, media_id))
+    return await shown_alone(call, MEDIA, await media_of(call, media_id), media_view)
 
 
 @api.operation("DELETE", "/media/<media_id>", status=204, errors=(404, 409))

@@ -22,7 +22,7 @@ from protocol.shop.views import (
 )
 from protocol.times import EPOCH, SECOND_US
 from web.http.context import Call
-from web.http.listing import ListQuery, listed
+from web.http.listing import ListQuery, listed, shown_alone
 from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import id_for, used_otherwise
@@ -112,7 +112,7 @@ async def show_order(call: Call, order_id: str) -> OrderView:
     order = await call.service.store.order(call.user.id, order_id)
     if order is None:
         raise missing("order_id")
-    return order_view(order)
+    return await shown_alone(call, ORDERS, order, order_view)
 
 
 @api.operation(

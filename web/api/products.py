@@ -19,7 +19,7 @@ from protocol.shop.views import (
 )
 from protocol.views import given_in
 from web.http.context import Call
-from web.http.listing import SearchQuery, listed, truth
+from web.http.listing import SearchQuery, listed, shown_alone, truth
 from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
@@ -86,7 +86,7 @@ async def show_product(call: Call, product_id: str) -> ProductView:
     """Show a product."""
     product = await product_of(call, product_id)
     tag(call, product.version)
-    return product_view(product)
+    return await shown_alone(call, PRODUCTS, product, product_view)
 
 
 @api.operation(

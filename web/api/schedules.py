@@ -27,7 +27,7 @@ from protocol.schedule.schedules import (
 from protocol.times import SECOND_US, format_us, parse_rfc3339
 from protocol.views import given_in
 from web.http.context import Call
-from web.http.listing import ListQuery, listed, some_id, some_of, truth
+from web.http.listing import ListQuery, listed, shown_alone, some_id, some_of, truth
 from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
@@ -128,7 +128,7 @@ async def show_schedule(call: Call, schedule_id: str) -> ScheduleView:
     """Show a schedule."""
     schedule = await schedule_of(call, schedule_id)
     tag(call, schedule.revision)
-    return schedule_view(schedule)
+    return await shown_alone(call, SCHEDULES, schedule, schedule_view)
 
 
 @api.operation(

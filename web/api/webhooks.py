@@ -31,7 +31,7 @@ from protocol.webhook.views import (
     webhook_view,
 )
 from web.http.context import Call
-from web.http.listing import ListQuery, SearchQuery, listed, some_of, truth
+from web.http.listing import ListQuery, SearchQuery, listed, shown_alone, some_of, truth
 from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
@@ -99,7 +99,7 @@ async def show_webhook(call: Call, webhook_id: str) -> WebhookView:
     """Show a webhook, and whether its receiver answers."""
     webhook = await webhook_of(call, webhook_id)
     tag(call, webhook.revision)
-    return webhook_view(webhook)
+    return await shown_alone(call, WEBHOOKS, webhook, webhook_view)
 
 
 @api.operation(

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta
 
 from actors.runtime.isolation import Failed, attempt_now
 from protocol.dead_letters import reason_of
-from protocol.errors import Invalid
+from protocol.errors import Invalid, Unreadable
 from protocol.ids import is_uuid
 from protocol.rest.listing import Kind, Listing, ListOf, UnreadableRow
 from protocol.rest.shapes import Limit, Page
@@ -23,6 +23,8 @@ from web.http.cursors import NUMBER_MAX, cursor_of, place_in
 
 R = TypeVar("R")
 V = TypeVar("V")
+
+NOT_SHOWN = "This record cannot be shown; the error was logged"
 
 # How values are written by which numbers are sorted; all others are texts.
 _NUMBERS: dict[Kind, re.Pattern[str]] = {
@@ -110,6 +112,18 @@ async def shown_of(
         else:
             shown.append(done)
     return shown
+
+
+async def shown_alone(call: Call, noun: ListOf[R], item: R, view: Callable[[R], V]) -> V:
+    """One item as it is shown. Raises `Unreadable` where that fails; it is noted, as by a list."""
+    done = attempt_now(partial(view, item))
+    if not isinstance(done, Failed):
+        return done
+    reason = reason_of(done.error)
+    await call.service.store.note_unreadable(noun.name, _number_of(item), call.user.id, reason)
+    if isinstance(done.error, Unreadable):
+        raise done.error
+    raise Unreadable(NOT_SHOWN) from done.error
 
 
 def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...] | None:

@@ -66,7 +66,7 @@ def of_unstorable(error: Unstorable) -> Response:
 
 def of_unreadable(error: Unstorable) -> Response:
     """The database refuses although the request has nothing to refuse: a stored row is damaged."""
-    log.error("stored data cannot be read", error=in_words(error))
+    log.error("stored data cannot be read", error=in_words(error.__cause__ or error))
     detail = "The stored data cannot be read; the error was logged"
     if isinstance(error, Unreadable):
         detail = str(error)

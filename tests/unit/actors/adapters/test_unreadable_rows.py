@@ -166,6 +166,30 @@ async def test_a_record_with_a_time_that_no_view_can_show_is_a_problem_that_says
         )
 
 
+@pytest.mark.parametrize("noun", ["devices", "feeds", "products"])
+async def test_a_record_that_no_view_can_show_is_put_aside_by_who_asks_for_it_alone(
+    site: Site, logs: Logs, noun: str
+) -> None:
+    """Without a time or a price, which the database does not allow: a traceback, and no letter."""
+    logs.claim("stored data cannot be read")
+    store = store_of(site)
+    records: dict[str, Any]
+    if noun == "devices":
+        made, spoiled, records = await site.device(), "created_us", store._devices
+    elif noun == "feeds":
+        _, made = await site.post("/feeds", {"key": "k", "name": "k"})
+        spoiled, records = "created_us", store._feeds
+    else:
+        _, made = await site.post("/products", {"name": "n", "sku": "s", "price": "1"})
+        spoiled, records = "price", store.all_products
+    bad: Any = records[made["id"]]
+    records[bad.id] = msgspec.structs.replace(bad, **{spoiled: "nonsense"})
+    status, problem = await site.call("GET", f"/{noun}/{bad.id}")
+    assert (status, problem["detail"]) == (500, "This record cannot be shown; the error was logged")
+    (letter,) = await store.dead_letters(10, None)
+    assert (letter.work, letter.subject) == (ROWS, f"{noun} {bad.num}")
+
+
 async def test_a_command_that_nobody_can_read_is_cancelled_all_the_same(site: Site) -> None:
     """It was looked at first, which failed; so it could only be waited for."""
     device = await site.device()
