@@ -487,3 +487,12 @@ async def test_what_a_trigger_refuses_is_of_its_rows_and_no_outage(scene: Scene)
         await scene.fetch(statement)
     with pytest.raises(Unstorable, match="not this feed"):
         await scene.home.commit(of(msgspec.structs.replace(scene.home.reading(1.0), feed_num=num)))
+
+
+async def test_a_letter_without_its_kind_of_work_is_counted_all_the_same(scene: Scene) -> None:
+    """`/readyz` sorts the kinds: it answered 500."""
+    for subject in ("a", "b"):
+        await scene.store.put_aside("plans", subject, "r", now_us=NOW)
+    await scene.fetch("ALTER TABLE dead_letters ALTER work DROP NOT NULL")
+    await scene.fetch("UPDATE dead_letters SET work = NULL WHERE subject = 'a'")
+    assert await scene.store.count_dead_letters() == {"?": 1, "plans": 1}
