@@ -124,7 +124,8 @@ async def _letters(connection: Any, selected: str, ids: Sequence[str]) -> list[D
 
 async def counted(connection: Any) -> dict[str, int]:
     found = await connection.fetch(
-        "SELECT coalesce(work, '?') AS work, count(*) AS many FROM dead_letters GROUP BY 1 ORDER BY 1"
+        "SELECT coalesce(work, '?') AS work, count(*) AS many FROM dead_letters"
+        " GROUP BY 1 ORDER BY 1"
     )
     return {row["work"]: row["many"] for row in found}
 
