@@ -82,6 +82,14 @@ class Refusal(RoostError):
         self.reason = reason
         self.detail = detail
 
+    def kept(self) -> "Refusal":
+        """The same, to be kept in a message: without where it was raised, and because of what.
+
+        A traceback holds every frame of the stack, and these hold the message. No collection finds
+        that: messages are not looked at (`gc=False`).
+        """
+        return Refusal(self.reason, self.detail)
+
 
 class Problem(RoostError):
     """An error response over HTTP (RFC 9457 problem details)."""

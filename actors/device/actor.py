@@ -106,7 +106,7 @@ class DeviceActor:
         for raw in raws:
             try:
                 if raw.refusal is not None:
-                    raise raw.refusal
+                    raise raw.refusal.kept()
                 state = self._feeds.of_key(raw.key)
                 if state is None:
                     raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")

@@ -97,7 +97,7 @@ def decode(topic: Topic, payload: bytes, now_us: int, *, retained: bool) -> Deco
             case Kind.ACK:
                 return DecodedAck(parse_ack(payload, now_us))
     except Refusal as refusal:
-        return refused(topic, refusal)
+        return refused(topic, refusal.kept())
 
 
 def refused(topic: Topic, refusal: Refusal) -> DecodedRefusal:

@@ -103,7 +103,8 @@ def _group(group: Any, now_us: int) -> list[RawReading]:
     try:
         ts_us, message_id = _stamp(group, now_us)
     except Refusal as refusal:
-        return [RawReading(key, value, refusal=refusal) for key, value in values.items()]
+        kept = refusal.kept()
+        return [RawReading(key, value, refusal=kept) for key, value in values.items()]
     return [_reading(key, value, ts_us, message_id) for key, value in values.items()]
 
 

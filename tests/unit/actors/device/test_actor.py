@@ -9,6 +9,8 @@ from actors.device.actor import DeviceActor
 from protocol.errors import Reason
 from protocol.messages import (
     Configured,
+    Live,
+    ReadingsReceived,
 )
 from protocol.records import DeviceState
 from tests.unit.actors.device.effects import Outcome, step
@@ -59,6 +61,16 @@ def test_one_wrong_reading_does_not_spoil_its_neighbours() -> None:
     assert [r.value for r in outcome.unit.readings] == [1.0]
     assert outcome.reasons == [Reason.OUT_OF_RANGE, Reason.UNKNOWN_FEED]
     assert [r.payload for r in outcome.unit.rejections] == ['{"b":2}', '{"c":3}']
+
+
+def test_a_refusal_that_a_message_holds_is_never_raised_itself() -> None:
+    """Nobody would collect the frames of its traceback (`Refusal.kept`)."""
+    message = sent('{"Bad Key": 1, "n": null}', "feeds")
+    assert isinstance(message, ReadingsReceived)
+    assert len(step(DeviceActor(loaded()), message).reasons) == 2
+    for raw in message.readings:
+        assert raw.refusal is not None
+        assert raw.refusal.__traceback__ is None
 
 
 def test_a_flagging_feed_stores_what_lies_outside_and_both_kinds_raise_one_alarm() -> None:

@@ -50,3 +50,33 @@ def test_the_copy_of_a_retained_reading_is_known_by_its_value() -> None:
     assert isinstance(refused, DecodedReadings)
     assert refused.said[0].refusal is not None
     assert refused.said[0].refusal.reason is Reason.WRONG_SHAPE
+
+
+@pytest.mark.parametrize(
+    ("tail", "payload"),
+    [
+        ("feeds/t", b"{"),
+        ("feeds/t", b"\xff"),
+        ("feeds/t", b"[" * 9_000),
+        ("feeds", b"{}"),
+        ("feeds", b'{"a": 1, "ts": "never"}'),
+        ("feeds", NO_KEY),
+        ("status", b"{"),
+        ("status", b'{"temperature": "warm"}'),
+        ("commands/c1/ack", b"{}"),
+    ],
+)
+def test_a_refusal_holds_nothing_of_where_it_was_raised(tail: str, payload: bytes) -> None:
+    """Its traceback holds every frame of the stack, and these the message that holds the refusal:
+    messages are not looked at by collections (`gc=False`), so each of them stayed for ever."""
+    topic = parse_topic(f"{prefix(USER, 'd1')}/{tail}")
+    decoded = decode(topic, payload, NOW, retained=False)
+    if isinstance(decoded, DecodedRefusal):
+        refusals = [decoded.refusal]
+    else:
+        assert isinstance(decoded, DecodedReadings)
+        refusals = [each.refusal for each in decoded.said if each.refusal is not None]
+    assert refusals
+    for refusal in refusals:
+        raised = refusal.__traceback__, refusal.__cause__, refusal.__context__
+        assert raised == (None, None, None)
