@@ -7,7 +7,7 @@ import asyncpg
 from actors.ports.lead import Lead
 from protocol.errors import Unavailable
 
-# No lease is longer: one that is has a wrong time, because a clock was set back or somebody wrote it.
+# No lease is longer: its time is wrong then, because a clock was set back or somebody wrote it.
 LONGEST_S = 120
 
 # While another holder renews it, the UPDATE waits for that row lock and checks its condition again.

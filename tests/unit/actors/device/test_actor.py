@@ -9,7 +9,6 @@ from actors.device.actor import DeviceActor
 from protocol.errors import Reason
 from protocol.messages import (
     Configured,
-    Live,
     ReadingsReceived,
 )
 from protocol.records import DeviceState
