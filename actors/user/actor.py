@@ -139,7 +139,7 @@ class UserActor:
         The event of a device that is news here is still on its way, and will be no news then. So
         dashboards that have their lists are told now.
         """
-        others = [b for key, b in self._outboxes.items() if key not in theirs and b.is_open]
+        others = [b for key, b in self._outboxes.items() if key not in theirs and b.has_list]
         merged = []
         for device in page.devices:
             known = self._newest.get(device.id)

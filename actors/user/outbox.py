@@ -92,6 +92,7 @@ class Outbox:
         self._rest: OrderedDict[str, DeviceChanged] = OrderedDict()
         self._is_filling = False
         self._opened = False
+        self._has_list = False
         self._closed = False
         self._ring, self._bell = trio.open_memory_channel[None](1)
 
@@ -122,6 +123,7 @@ class Outbox:
         self._list = snapshot
         self._rest.clear()
         self._is_filling = not snapshot.is_complete
+        self._has_list = True
         for event in held:
             if isinstance(event, DeviceChanged):
                 listed = known.get(event.device.id)
@@ -142,9 +144,9 @@ class Outbox:
         self._wake()
 
     @property
-    def is_open(self) -> bool:
-        """Whether it has had its snapshot: what is offered goes out."""
-        return self._opened
+    def has_list(self) -> bool:
+        """Whether it has had a snapshot that still holds."""
+        return self._has_list
 
     def hold(self) -> None:
         """Hold events until the next `open`.
@@ -172,7 +174,7 @@ class Outbox:
 
     def _drop_rest(self) -> None:
         self._rest.clear()
-        self._is_filling = False
+        self._is_filling = self._has_list = False
 
     def close(self) -> None:
         """The user actor has ended for good; the client must connect again."""

@@ -16,7 +16,7 @@ from actors.user.actor import UserActor
 from actors.user.outbox import Outbox
 from actors.user.registry import Users
 from protocol.events import DeviceChanged, DeviceList, DeviceRemoved, FeedValue
-from protocol.messages import GivenUp, Happened, SnapshotRead, Subscribed
+from protocol.messages import GivenUp, Happened, Renewed, SnapshotRead, Subscribed
 from protocol.records import Device, DeviceState, MqttLogin
 from tests.conftest import Logs
 from tests.unit.makers import NOW, USER, some_device
@@ -123,6 +123,22 @@ async def test_what_one_dashboards_reading_finds_the_others_are_told(nursery: An
     scene.happen(DeviceChanged(numbered(2)))
     assert await scene.shown(by=0) == [DeviceChanged(numbered(2))]
     assert await scene.shown(by=1) == [DeviceList((numbered(1), numbered(2)))]
+
+
+async def test_what_a_dashboard_was_told_and_is_given_up_is_corrected_by_its_list_alone() -> None:
+    """Another one's reading, of what the store has, went back from what was told (seed 38277)."""
+    scene = Scene(outboxes=2)
+    scene.read(numbered(1), to=0)
+    scene.happen(DeviceChanged(numbered(1, version=5)))
+    assert (await scene.shown(by=0))[1:] == [DeviceChanged(numbered(1, version=5))]
+    scene.actor.step(GivenUp(), NOW)
+    scene.read(numbered(1, version=3), to=1)
+    value = FeedValue("f", "t", numbered(1).id, 1.0, NOW)
+    scene.happen(value)
+    assert await scene.shown(by=0) == [value]
+    scene.actor.step(Renewed(), NOW)
+    scene.read(numbered(1, version=3), to=0)
+    assert await scene.shown(by=0) == [DeviceList((numbered(1, version=3),))]
 
 
 class CountingStore(MemoryStore):
