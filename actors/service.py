@@ -157,7 +157,7 @@ class Service:
             ports,
             tell=self.users.tell,
             renew=self.users.renew_all,
-            leads=lambda: leadership.leads,
+            may_serve=lambda: leadership.may_serve,
             look_again_s=look_again_s,
             again=tries.by_work(self.devices.load_again, self.mqtt_relay.look_again),
         )

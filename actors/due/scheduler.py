@@ -45,8 +45,8 @@ class Scheduler:
     Args:
         tell: sends an event to a user's dashboards.
         renew: makes all dashboards read their data again.
-        leads: whether this process leads. Only the leader claims, because only its dashboards are
-            told the results.
+        may_serve: whether this process certainly leads. Only the leader claims, because only its
+            dashboards are told the results. One whose lease has run out may have a successor.
         look_again_s: how often jobs look by themselves, because another process may have died.
         again: how to retry dead letters whose work has no row of its own.
     """
@@ -57,7 +57,7 @@ class Scheduler:
         *,
         tell: Callable[[str, Event], None],
         renew: Callable[[], None],
-        leads: Callable[[], bool],
+        may_serve: Callable[[], bool],
         look_again_s: float,
         again: Mapping[str, Callable[[DeadLetter], None]],
     ) -> None:
@@ -65,7 +65,7 @@ class Scheduler:
         self._clock = ports.clock
         self._tell = tell
         self._renew = renew
-        self._leads = leads
+        self._may_serve = may_serve
         self._rings: Mapping[str, Callable[[int], None]] = {}
         self._woken: dict[int, None] = {}
         self.timer = Timer(ports.clock, self._ring)
@@ -102,7 +102,7 @@ class Scheduler:
 
     def _as_leader(self, work: Work) -> Work:
         async def work_if_it_leads() -> int | None:
-            return await work() if self._leads() else None
+            return await work() if self._may_serve() else None
 
         return work_if_it_leads
 
@@ -147,7 +147,7 @@ class Scheduler:
         return waiting | self.dead_letters.degraded()
 
     def take_over(self) -> None:
-        """This process leads from now on: it does the due work."""
+        """This process leads from now on, or its lease runs again: it does the due work."""
         for job in self.jobs.values():
             job.wake()
 

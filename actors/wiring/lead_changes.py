@@ -58,6 +58,7 @@ class LeadChanges:
         self._supervisor.run_essential("renewer", self._renew_dashboards)
 
     def resumed(self) -> None:
+        self._scheduler.take_over()
         self._mqtt_relay.republish()
 
     def stood_by(self) -> None:

@@ -17,7 +17,8 @@ from trio._core import _run
 
 from tests.simulation import flooding, hoarding
 from tests.simulation.broken import Broken
-from tests.simulation.plan import Plan
+from tests.simulation.plan import Fault, Plan
+from tests.simulation.process import LOOK_AT_OTHERS_S
 from tests.simulation.scenario import live
 from tests.simulation.world import BROKERS, World
 from tests.support.applications import made_quickly
@@ -159,6 +160,9 @@ def run(plan: Plan) -> Outcome:
     world = World(plan.seed, habits, plan.idle_s, plan.reactions, plan.answers, many=plan.many)
     if flooding.floods(plan.steps):
         world.rates = flooding.RATES
+    if any(isinstance(step, Fault) and step.kind == "process paused" for step in plan.steps):
+        # What it asked of the store may come there after its end, and nobody is told of it.
+        world.look_again_s = LOOK_AT_OTHERS_S
     if hoarding.hoards(plan.steps):
         world.bounds = hoarding.BOUNDS
     try:
