@@ -7,7 +7,9 @@ one for a few rows is the worst when many came.
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -15,10 +17,12 @@ from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import command_claims, schedule_claims
 from actors.adapters.postgres.store import open_store
 from actors.adapters.postgres.wire import connections
+from actors.ports.store import Batch
 from protocol.device.commands import Command, firsts_of
+from protocol.records import DeviceState, Reading, StateChange
 from protocol.schedule.schedules import Due, Occurrence, triggered
 from tests.contract.pg_scene import Scene
-from tests.contract.test_store import Home
+from tests.contract.test_store import Home, of
 from tests.contract.test_store_schedules import some_media, some_schedule
 from tests.unit.makers import NOW, SECOND
 
@@ -201,5 +205,58 @@ async def test_no_plan_is_forced_on_whoever_did_not_ask_for_it(scene: Scene) -> 
     store = scene.store
     await store.claim_commands(0, 10)  # it asks, for its own transaction
     await store.roll_up(10)
-    for writing in (False, True):
-        assert await store._work(names, writing=writing) == []
+    assert await store._work(names) == []
+    # The writer's one statement is planned once, however full the tables are (below).
+    assert await store._work(names, writing=True) == ["plan_cache_mode"]
+
+
+_CROWD = """
+INSERT INTO devices (id, user_id, code, name, offline_after_s, created_at, username, client_id,
+    password_sha256)
+SELECT gen_random_uuid(), user_id, 'c' || n, 'c' || n, 300, now(), 'c' || n, 'crowd-' || n, ''
+FROM devices d, generate_series(1, 20000) n WHERE d.code = 'd1'
+"""
+_FEEDS = """
+INSERT INTO feeds (id, user_id, device_id, key, name, kind, enabled, on_violation, created_at)
+SELECT gen_random_uuid(), d.user_id, d.id, 't', 't', 'number', true, 'reject', now()
+FROM devices d WHERE d.code LIKE 'c%'
+"""
+_LAST = (
+    "INSERT INTO feed_last (feed_num, ts, number) SELECT num, now(), 1 FROM feeds WHERE key = 't'"
+)
+
+
+async def test_a_commit_finds_its_device_among_many_that_came_after_its_plan(url: str) -> None:
+    """It is planned once for many commits, here when there was one device."""
+
+    async def scanned(connection: Any) -> int:
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
+        query = "SELECT sum(seq_tup_read) FROM pg_stat_user_tables"
+        return int(await connection.fetchval(query))
+
+    async def crowd(connection: Any) -> None:
+        for table in ("devices", "feeds", "feed_last"):
+            await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+        for statement in (_CROWD, _FEEDS, _LAST):
+            await connection.execute(statement)
+
+    async with open_store(url) as store:
+        home = await Home(store).furnish()
+        feed, versions = home.feeds["number"], count(1)
+
+        async def commit() -> None:
+            state = DeviceState(version=next(versions), status="online")
+            reading = Reading(feed.num, home.device.num, NOW + state.version, 1, 1.0)
+            unit = of(reading, state=StateChange(home.device.num, state))
+            batch = Batch(id=str(uuid4()), units=[unit], confirmed={}, epoch=0)
+            await store.commit(batch)
+
+        for _ in range(3):
+            await commit()
+        await store._work(crowd)
+        await commit()
+        before = await store._work(scanned, writing=True)
+        for _ in range(10):
+            await commit()
+        assert await store._work(scanned, writing=True) - before < 100

@@ -29,7 +29,13 @@ SETTINGS = {
 
 # For the writer: a commit never pauses between two statements. The next leader waits for the
 # commits of a leader that hangs, so the server ends them about when the lease runs out.
-COMMITTING = {"idle_in_transaction_session_timeout": "3s"}
+# The statement of a commit is planned once: planning it each time takes 0.7 ms of 1.7 for one
+# reading, and gains nothing for thousands. The plan that is made for empty tables is the right one
+# for full ones, too (`tests/contract/test_plans.py`).
+COMMITTING = {
+    "idle_in_transaction_session_timeout": "3s",
+    "plan_cache_mode": "force_generic_plan",
+}
 
 # For a connection that holds a lock: the server checks whether its client is still there.
 ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "2"}
