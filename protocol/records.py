@@ -114,8 +114,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 class SharedFeeds:
     """The feeds that all devices of a user share: one copy for all of their actors.
 
-    They have no last values, because another device may have written those. Two are equal if they
-    have the same feeds.
+    They have no last values, because another device may have written those. Equal with equal feeds.
     """
 
     __slots__ = ("__weakref__", "_by_key", "_by_num")

@@ -14,9 +14,10 @@ from actors.device.slot import DeviceSlot
 from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
 from actors.ports.store import Store
+from actors.runtime.cell import Cell
 from actors.runtime.clock import WallClock
 from actors.runtime.mailbox import Lane, Mailbox
-from actors.runtime.supervisor import Cell, Supervisor
+from actors.runtime.supervisor import Supervisor
 from protocol.dead_letters import DeadLetter
 from protocol.device.topics import Topic
 from protocol.errors import Reason, Refusal

@@ -13,13 +13,13 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
 
 import msgspec
 import structlog
 import trio
 
 from actors.ingest.barriers import Barriers
+from actors.ingest.commit_listener import CommitListener
 from actors.ingest.counters import Counters
 from actors.ingest.fair_lane import FairLane
 from actors.ingest.poison import without_poison
@@ -61,20 +61,6 @@ class WriterStatistics(msgspec.Struct, frozen=True, kw_only=True):
     last_commit_s: float
     stuck_since_s: float | None
     commit_since_s: float | None  # of the running commit, with all its retries
-
-
-class CommitListener(Protocol):
-    """Is told what happened to units."""
-
-    def committed(self, committed: Committed, units: Sequence[WriteUnit], /) -> None:
-        """Called with every commit and its units, in order."""
-        ...
-
-    def gave_up(self, units: Sequence[WriteUnit], epoch: int, /) -> None:
-        """These units are not stored, because another process has led since they were taken, under
-        this epoch. The broker still has their messages. Their actors remember a state that is not
-        stored."""
-        ...
 
 
 class Writer:

@@ -7,9 +7,10 @@ import structlog
 import trio
 
 from actors.ports.store import Store
+from actors.runtime.cell import Cell
 from actors.runtime.histogram import SECONDS, Histogram
 from actors.runtime.mailbox import Lane, Mailbox, Overflow
-from actors.runtime.supervisor import Cell, Supervisor
+from actors.runtime.supervisor import Supervisor
 from actors.user.actor import UserActor
 from actors.user.outbox import Outbox
 from actors.user.snapshots import Snapshots

@@ -40,7 +40,7 @@ SMALL: dict[str, int] = {
     "actors.user.snapshots:PAGE_MAX": 2,
     "actors.user.outbox:EVENTS_MAX": 8,
     "actors.user.outbox:TAKE_MAX": 3,
-    "actors.runtime.supervisor:TURN_MAX": 2,
+    "actors.runtime.cell:TURN_MAX": 2,
     "actors.ingest.digests:KNOWN_MAX": 16,
     "actors.user.registry:DASHBOARDS_MAX": 8,
     "actors.due.commands:QUEUE_MAX": 5,

@@ -10,9 +10,10 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock
+from actors.runtime.cell import Cell
 from actors.runtime.mailbox import Lane, Mailbox
 from actors.runtime.retry import STEADY_S
-from actors.runtime.supervisor import BACKOFF_FIRST_S, BACKOFF_MAX_S, RESTARTS_MAX, Cell, Supervisor
+from actors.runtime.supervisor import BACKOFF_FIRST_S, BACKOFF_MAX_S, RESTARTS_MAX, Supervisor
 from tests.conftest import Logs
 
 
