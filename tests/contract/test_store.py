@@ -414,3 +414,16 @@ async def test_cursors_beyond_every_place_are_the_end_of_the_list(home: Home) ->
     assert await home.store.devices(USER, 10, far) == []
     assert await home.store.feeds(USER, 10, far) == []
     assert await home.values(before=(NOW - 1, 2**40, far)) == []
+
+
+async def test_a_snapshot_comes_page_by_page(home: Home) -> None:
+    for n in range(2, 6):
+        made = some_device(f"d{n}", f"00000000-0000-4000-8000-{n:012d}")
+        await home.store.add_device(made, some_login(made))
+    pages = []
+    after: int | None = 0
+    while after is not None:
+        page, after = await home.store.snapshot(USER, after, 2)
+        pages.append([device.code for device in page])
+    assert pages == [["d1", "d2"], ["d3", "d4"], ["d5"]]
+    assert await home.store.snapshot(OTHER_USER, 0, 2) == ([], None)

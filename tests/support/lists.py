@@ -37,7 +37,10 @@ async def items(
 
 
 async def devices_of(store: Store, user_id: str) -> list[Device]:
-    """All devices of a user that can be read."""
-    devices, after = await store.snapshot(user_id, 0, DEVICES_MAX)
-    assert after is None
+    """All devices of a user that can be read, page by page."""
+    devices: list[Device] = []
+    after: int | None = 0
+    while after is not None:
+        page, after = await store.snapshot(user_id, after, DEVICES_MAX)
+        devices += page
     return devices
