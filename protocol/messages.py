@@ -190,9 +190,13 @@ class Unsubscribed(_Message, frozen=True, kw_only=True):
 
 
 class SnapshotRead(_Message, frozen=True, kw_only=True):
-    """A page of the user's devices as stored, read after these outboxes subscribed."""
+    """A page of the user's devices as stored, read for these outboxes.
 
-    outboxes: tuple[object, ...]
+    Attributes:
+        outboxes: each with how often it had begun again by then (`Outbox.holds`).
+    """
+
+    outboxes: tuple[tuple[object, int], ...]
     devices: tuple[Device, ...]
     at_s: float  # when it was read (Trio's clock)
     is_first: bool = True

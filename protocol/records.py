@@ -114,7 +114,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 class SharedFeeds:
     """The feeds that all devices of a user share: one copy for all of their actors.
 
-    They have no last values, because another device may have written those. Equal with equal feeds.
+    A newer reading changes it in place (`become`). It has no last values: others write them, too.
     """
 
     __slots__ = ("__weakref__", "_by_key", "_by_num")
@@ -145,7 +145,7 @@ class LoadedDevice(msgspec.Struct, frozen=True, kw_only=True):
 
     device: Device
     feeds: tuple[Feed, ...]
-    shared: SharedFeeds = SharedFeeds()
+    shared: SharedFeeds = msgspec.field(default_factory=SharedFeeds)
     alarms: tuple[Alarm, ...] = ()  # those that are open or pending
 
 

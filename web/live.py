@@ -164,6 +164,7 @@ class _Session:
                 if self._outbox.has_lost:
                     self._users.resume(self._principal.user.id, self._outbox)
                     continue
+                timed, first_s = self._outbox.timed, self._outbox.first_s
                 frames = self._framed(events)
                 if self._batch and frames:
                     frames = [batched(frames)]
@@ -172,10 +173,8 @@ class _Session:
                     frames.append(framed_stale(since_us))  # since before this socket opened
                 self._tells_stale = False
                 await self._send(frames)
-                if not isinstance(events[0], DeviceList):
-                    # Each counts as late as the first of them.
-                    waited_s = trio.current_time() - self._outbox.first_s
-                    self._users.delays.add(waited_s, len(events))
+                if timed:  # each counts as late as the first of them
+                    self._users.delays.add(trio.current_time() - first_s, timed)
         except trio.EndOfChannel:
             self._why = SocketClosed(CLOSE_TRY_AGAIN, "Connect again")
         except trio.TooSlowError:

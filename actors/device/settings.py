@@ -20,7 +20,7 @@ from actors.runtime.reply import Reply
 from actors.runtime.retry import grown_s
 from protocol.errors import Problem, Unavailable, in_words
 from protocol.messages import Configured, DeviceMessage
-from protocol.records import Feed
+from protocol.records import Feed, LoadedDevice
 
 log = structlog.get_logger("roost.devices")
 
@@ -76,8 +76,28 @@ class SettingsRefresh:
         except BaseException:
             self.refresh_later(user_id)
             raise
-        concerned = {*codes, *(() if feed is None else self._concerned(user_id, feed))}
-        await self._refresh(user_id, sorted(concerned & self._mailboxes(user_id).keys()))
+        if feed is None:
+            await self._refresh(user_id, self._living(user_id, codes))
+        else:
+            await self._refresh_feed(user_id, codes, feed)
+
+    def _living(self, user_id: str, codes: Collection[str]) -> list[str]:
+        return sorted(set(codes) & self._mailboxes(user_id).keys())
+
+    async def _refresh_feed(self, user_id: str, codes: Collection[str], feed: Feed) -> None:
+        """Give the new settings to all that a feed concerns.
+
+        While some read theirs, another one may make a state of the feed from the old settings: so
+        it is looked again. Shared feeds are read with a device; if none could be read, because it
+        was just deleted, all are.
+        """
+        done: set[str] = set()
+        was_read = False
+        while more := set(self._living(user_id, [*codes, *self._concerned(user_id, feed)])) - done:
+            was_read |= await self._refresh(user_id, sorted(more))
+            done |= more
+        if feed.device_id is None and not was_read:
+            await self._refresh_all(user_id)
 
     def doubt(self, user_id: str) -> None:
         """A change of this user's objects may have been committed, with its answer lost. When the
@@ -95,14 +115,20 @@ class SettingsRefresh:
     async def _refresh_all(self, user_id: str) -> None:
         await self._refresh(user_id, list(self._mailboxes(user_id)))
 
-    async def _refresh(self, user_id: str, codes: Sequence[str]) -> None:
+    async def _refresh(self, user_id: str, codes: Sequence[str]) -> bool:
         """Give living actors the current settings, in portions, between which others may start. If
-        the store does not answer, or an actor is too busy, they get them later."""
-        is_done = False
+        the store does not answer, or an actor is too busy, they get them later.
+
+        Returns whether one of the devices exists and was read.
+        """
+        is_done = was_read = False
         try:
             for first in range(0, len(codes), LOAD_MAX):
                 with trio.fail_after(TIMEOUT_S):
-                    for reply in await self._configure(user_id, codes[first : first + LOAD_MAX]):
+                    some = codes[first : first + LOAD_MAX]
+                    replies, were_read = await self._configure(user_id, some)
+                    was_read |= were_read
+                    for reply in replies:
                         await reply.wait(TIMEOUT_S)
             is_done = True
         except (
@@ -115,10 +141,13 @@ class SettingsRefresh:
         finally:
             if not is_done:  # for any reason
                 self.refresh_later(user_id)
+        return was_read
 
-    async def _configure(self, user_id: str, codes: Sequence[str]) -> list[Reply[None]]:
-        """Read settings and send them to living actors; each reply tells that one has taken
-        them."""
+    async def _configure(
+        self, user_id: str, codes: Sequence[str]
+    ) -> tuple[list[Reply[None]], bool]:
+        """Read settings and send them to living actors; each reply tells that one has taken them.
+        And whether one of the devices exists and was read."""
         read, found = await self._loader.read([(user_id, code) for code in codes])
         await self._loader.note_failures(found)
         replies = []
@@ -132,7 +161,8 @@ class SettingsRefresh:
                 message = Configured(loaded=device, read=read, done=partial(reply.settle, None))
                 mailbox.put_nowait(message, control=True)
                 replies.append(reply)
-        return replies
+        were_read = any(isinstance(device, LoadedDevice) for device in found.values())
+        return replies, were_read
 
     async def run(self) -> None:
         """Deliver settings that could not be taken at once, for ever."""

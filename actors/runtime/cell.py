@@ -98,9 +98,8 @@ class Cell(Generic[M, E]):
             self._step(actor, message, self._clock.now_us())
             self._turn.popleft()
         except Exception as error:  # noqa: BLE001 (raised again by its task)
-            self._turn.clear()
             self._actor, self._failure = None, error
-            self.mailbox.put_nowait(message, control=control)
+            self.mailbox.ring()
 
     async def run(self, clock: WallClock) -> None:
         """Build the actor and step until its mailbox ends or it was idle for long.
@@ -129,6 +128,9 @@ class Cell(Generic[M, E]):
     async def _take_turns(self, actor: Actor[M, E], clock: WallClock) -> None:
         """Until the mailbox ends."""
         while True:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
             while self._turn:
                 self._step(actor, self._turn[0], clock.now_us())
                 self._turn.popleft()
@@ -136,9 +138,6 @@ class Cell(Generic[M, E]):
                 self._turn.extend(await self.mailbox.take(TURN_MAX))
             except trio.EndOfChannel:
                 return
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
             self._busy_s = trio.current_time()
 
     def _step(self, actor: Actor[M, E], message: M, now_us: int) -> None:

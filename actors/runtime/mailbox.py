@@ -10,7 +10,7 @@ A turn is bounded, so that no actor starves another.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -58,6 +58,10 @@ class Lane(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __iter__(self) -> Iterator[T]:
+        """What waits, oldest first."""
+        return iter(self._items)
 
     @property
     def is_full(self) -> bool:
@@ -123,6 +127,7 @@ class Mailbox(Generic[T]):
         # The bell: at most one ring is kept, because one is enough to wake the receiver.
         self._ring, self._bell = trio.open_memory_channel[None](1)
         self._is_awaited = False  # whether the receiver listens for it
+        self._has_rung = False
         self._room = trio.lowlevel.ParkingLot()
         self._closed = False
 
@@ -151,6 +156,11 @@ class Mailbox(Generic[T]):
         if self._is_awaited:
             self._wake()
 
+    def ring(self) -> None:
+        """Make the receiver's `take` return, perhaps with nothing."""
+        self._has_rung = True
+        self._wake()
+
     def _wake(self) -> None:
         self._is_awaited = False
         try:
@@ -175,11 +185,12 @@ class Mailbox(Generic[T]):
         """
         if self.control or self.data:
             await trio.lowlevel.checkpoint()  # let other tasks run, too
-        while not (self.control or self.data):
+        while not (self.control or self.data or self._has_rung):
             if self._closed:
                 raise trio.EndOfChannel
             self._is_awaited = True
             await self._bell.receive()
+        self._has_rung = False
         turn = self.control.take(most)
         if len(turn) < most:
             turn += self.data.take(most - len(turn))

@@ -6,6 +6,7 @@ stream, and nothing older follows something newer.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import assert_never
 
 from actors.user.outbox import Outbox, is_newer
@@ -123,8 +124,9 @@ class UserActor:
 
     def _show_page(self, page: SnapshotRead) -> None:
         """A page to those it was read for, with what living actors have told since."""
-        theirs = {id(outbox) for outbox in page.outboxes}
-        reading = [box for key, box in self._outboxes.items() if key in theirs]
+        theirs = {id(outbox): holds for outbox, holds in page.outboxes}
+        # One that has begun again since is read for once more.
+        reading = [box for key, box in self._outboxes.items() if theirs.get(key) == box.holds]
         shown = [DeviceChanged(device) for device in self._merged(page, theirs)]
         listed = DeviceList(tuple(each.device for each in shown), page.is_last)
         for outbox in reading:
@@ -133,7 +135,7 @@ class UserActor:
             else:
                 outbox.extend(shown, is_last=page.is_last)
 
-    def _merged(self, page: SnapshotRead, theirs: set[int]) -> list[Device]:
+    def _merged(self, page: SnapshotRead, theirs: Collection[int]) -> list[Device]:
         """The devices of a page, or what is known to be newer of them.
 
         The event of a device that is news here is still on its way, and will be no news then. So

@@ -31,6 +31,7 @@ from protocol.records import Device
 # Two seconds of a busy household with a slow client; 4,096 events of about 300 bytes are 1.2 MB.
 EVENTS_MAX = 4_096
 TAKE_MAX = 512
+REST_SHARE = 4  # of these, one in so many may be a device beyond the list
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -77,18 +78,22 @@ class Outbox:
 
     Attributes:
         first_s: when the first of the events taken last was sent to it (Trio's clock).
+        timed: how many events were taken last, without those of a snapshot.
+        holds: how often it has begun again. A snapshot is for one of these times.
     """
 
     def __init__(self) -> None:
         self.filter = Filter()
         self.has_lost = False  # an event was dropped that no later event replaces
         self.first_s = 0.0
+        self.timed = 0
+        self.holds = 0
         self._since_s = 0.0  # when the first waiting event was sent to it
         self._lane: Lane[Event] = Lane(EVENTS_MAX, Overflow.COALESCE, key=lambda e: e.key)
         # Separate from the lane, because nothing may push it out: a client gets its list first.
         self._list: DeviceList | None = None
-        # Devices beyond the list, by id, and whether more of them come. They go out behind what
-        # waits in the lane, so nothing older follows something newer.
+        # Devices beyond the list, by id, and whether more of them come: at most all of the user's.
+        # A device goes out behind an event of it that waits in the lane, because that is older.
         self._rest: OrderedDict[str, DeviceChanged] = OrderedDict()
         self._is_filling = False
         self._opened = False
@@ -173,6 +178,7 @@ class Outbox:
                 self._lane.put(event)
 
     def _drop_rest(self) -> None:
+        self.holds += 1
         self._rest.clear()
         self._is_filling = self._has_list = False
 
@@ -198,9 +204,18 @@ class Outbox:
         first: list[Event] = [] if self._list is None else [self._list]
         self._list = None
         self.first_s = self._since_s
-        taken = first + self._lane.take(TAKE_MAX - len(first))
-        rest = list(islice(self._rest, TAKE_MAX - len(taken)))
-        return taken + [self._rest.pop(each) for each in rest]
+        room = TAKE_MAX - len(first)
+        share = min(len(self._rest), max(1, room // REST_SHARE))  # a busy lane leaves them that
+        events = self._lane.take(room - share)
+        self.timed = len(events)
+        return [*first, *events, *self._take_rest(room - len(events))]
+
+    def _take_rest(self, most: int) -> list[DeviceChanged]:
+        if not self._rest:
+            return []
+        older = {event.device.id for event in self._lane if isinstance(event, DeviceChanged)}
+        ids = list(islice((each for each in self._rest if each not in older), most))
+        return [self._rest.pop(each) for each in ids]
 
     @property
     def _has_something(self) -> bool:

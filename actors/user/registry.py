@@ -33,7 +33,8 @@ log = structlog.get_logger("roost.users")
 EVENTS_MAX = 16_384
 # Dashboards of one user that connect or disconnect; a connecting one waits for room itself.
 CONTROL_MAX = 256
-# Each costs two tasks, a socket and up to 1.2 MB of waiting events.
+# Each costs two tasks, a socket, up to 1.2 MB of waiting events, and while it opens a reference to
+# each device of the user.
 DASHBOARDS_MAX = 100
 
 
@@ -44,7 +45,7 @@ class Users:
         written: waits until everything submitted to the writer before is in the store.
 
     Attributes:
-        delays: of events, from when they were sent here until a socket took them (s).
+        delays: of events, from the moment they are told until their frames are written (s).
     """
 
     def __init__(

@@ -44,15 +44,19 @@ class Snapshots:
         self._written = written
         self._watching = watching
         self._deliver = deliver
-        self._wanting: dict[str, list[Outbox]] = {}  # of users whose devices are being read
+        # Of users whose devices are being read: the outboxes that they are read for, and those that
+        # have come since.
+        self._reading: dict[str, tuple[Outbox, ...]] = {}
+        self._wanting: dict[str, list[Outbox]] = {}
 
     def want(self, user_id: str, outbox: Outbox) -> None:
         """Read the user's devices for this outbox, from now on or when the reading that is under
         way is done: that one began before the outbox did."""
         if user_id in self._wanting:
-            self._wanting[user_id].append(outbox)
+            if not any(each is outbox for each in self._wanting[user_id]):
+                self._wanting[user_id].append(outbox)
             return
-        self._wanting[user_id] = [outbox]
+        self._reading[user_id], self._wanting[user_id] = (), [outbox]
         self._supervisor.run_contained(
             f"snapshot {user_id}",
             partial(self._read_all, user_id),
@@ -60,28 +64,32 @@ class Snapshots:
         )
 
     def _give_up(self, user_id: str) -> None:
-        for outbox in self._wanting.pop(user_id):
+        for outbox in (*self._reading.pop(user_id), *self._wanting.pop(user_id)):
             outbox.close()
 
     async def _read_all(self, user_id: str) -> None:
-        while wanting := self._wanted(user_id):
-            await self._read(user_id, wanting)
-            # Those that have come meanwhile, or begin again, stand behind these.
-            del self._wanting[user_id][: len(wanting)]
-        del self._wanting[user_id]
+        while self._begin(user_id):
+            await self._read(user_id, self._reading[user_id])
+            self._reading[user_id] = ()
+        del self._reading[user_id], self._wanting[user_id]
 
-    def _wanted(self, user_id: str) -> tuple[Outbox, ...]:
-        """Those that wait, without the closed ones."""
-        open_now = {id(box) for box in self._watching(user_id)}
-        wanting = self._wanting[user_id]
-        wanting[:] = [box for box in wanting if id(box) in open_now]
-        return tuple(wanting)
+    def _begin(self, user_id: str) -> bool:
+        """Begin a reading for those that wait, and those for whom the one before failed."""
+        wanting = {id(each): each for each in (*self._reading[user_id], *self._wanting[user_id])}
+        self._reading[user_id], self._wanting[user_id] = tuple(wanting.values()), []
+        return self._is_watched(user_id)
+
+    def _is_watched(self, user_id: str) -> bool:
+        """Whether one of those that a reading is for is still open."""
+        open_now = {id(each) for each in self._watching(user_id)}
+        return any(id(each) in open_now for each in self._reading[user_id])
 
     async def _read(self, user_id: str, outboxes: tuple[Outbox, ...]) -> None:
+        reading = tuple((each, each.holds) for each in outboxes)
         # What living actors told before these outboxes were there.
         await self._written()
         is_first, after = True, 0
-        while True:
+        while self._is_watched(user_id):
             try:
                 devices, then = await self._store.snapshot(user_id, after, PAGE_MAX)
             except RoostError as error:
@@ -89,7 +97,7 @@ class Snapshots:
                 await trio.sleep(RETRY_S)
                 continue
             page = SnapshotRead(
-                outboxes=outboxes,
+                outboxes=reading,
                 devices=tuple(devices),
                 at_s=trio.current_time(),
                 is_first=is_first,

@@ -171,7 +171,7 @@ def early_snapshot(patch: Patch) -> None:
             self._outboxes.pop(id(message.outbox))
             return effects
         if isinstance(message, SnapshotRead):
-            for outbox in message.outboxes:
+            for outbox, _ in message.outboxes:
                 assert isinstance(outbox, Outbox)
                 self._outboxes[id(outbox)] = outbox
                 outbox.open(DeviceList(message.devices))

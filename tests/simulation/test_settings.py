@@ -89,3 +89,67 @@ async def test_all_settings_are_read_in_portions(
     world.service.devices.doubt(world.person().id)
     await world.advance(10)
     assert asked == [2, 2, 1]
+
+
+async def test_a_state_that_is_made_while_others_read_takes_the_new_settings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made from the old ones, and nobody told it."""
+    devices = [world.device(f"d{n}") for n in range(3)]
+    for device in devices:
+        await device.register()
+        await device.status(firmware="1")
+    ada = world.person()
+    feed = await ada.post("/feeds", {"key": "wind", "name": "Wind"})
+    await devices[0].send("feeds/wind", b"1")
+    await world.settle()
+    for device in devices:
+        await device.status(firmware="2")  # its actor lives
+    await world.advance(1)
+    loader = world.service.devices.loader
+    load = loader._store.load_devices
+
+    async def slowly(keys: Any) -> Any:
+        loaded = await load(keys)
+        if devices[1].code not in [code for _, code in keys]:
+            await devices[1].send("feeds/wind", b"2")
+            await world.advance(0.1)
+        return loaded
+
+    monkeypatch.setattr(loader._store, "load_devices", slowly)
+    await ada.patch(f"/feeds/{feed['id']}", {"enabled": False})
+    await devices[1].send("feeds/wind", b"3")
+    await world.advance(1)
+    refused = (await ada.get("/rejected-messages"))["items"]
+    assert [each["payload"] for each in refused] == ["3"]
+
+
+async def test_shared_feeds_are_read_though_the_device_to_read_them_by_was_just_deleted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [world.device(f"d{n}") for n in range(3)]
+    for device in devices:
+        await device.register()
+    ada = world.person()
+    feed = await ada.post("/feeds", {"key": "wind", "name": "Wind"})
+    for device in devices:
+        await device.status(firmware="1")
+    await world.advance(1)
+    all_devices = world.service.devices
+    stored = await world.store.feed(ada.id, feed["id"])
+    assert stored is not None
+    picked = all_devices._concerned(ada.id, stored)
+    assert len(picked) == 1
+    load = all_devices.loader._store.load_devices
+
+    async def deleted(keys: Any) -> Any:
+        found = await load(keys)
+        return [None] if [code for _, code in keys] == picked else found
+
+    monkeypatch.setattr(all_devices.loader._store, "load_devices", deleted)
+    await ada.patch(f"/feeds/{feed['id']}", {"enabled": False})
+    (other, *_) = (device for device in devices if device.code not in picked)
+    await other.send("feeds/wind", b"3")
+    await world.advance(1)
+    refused = (await ada.get("/rejected-messages"))["items"]
+    assert [each["reason"] for each in refused] == ["feed_disabled"]

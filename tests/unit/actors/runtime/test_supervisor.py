@@ -141,6 +141,19 @@ async def test_a_step_that_fails_in_its_senders_turn_is_its_own_failure(
     assert scene.supervisor.crashes == deaths
 
 
+async def test_nothing_overtakes_a_message_whose_step_failed(
+    autojump_clock: Any, scene: Scene
+) -> None:
+    left = iter([True])
+    scene.dies_of = lambda n: n == 1 and next(left, False)
+    await trio.testing.wait_all_tasks_blocked()
+    scene.cell.hand(1)
+    scene.cell.hand(2, control=True)
+    assert not scene.cell.is_idle
+    await trio.sleep(10)
+    assert scene.did == ["took 1", "took 2"]
+
+
 async def test_what_came_in_a_senders_turn_keeps_an_actor_alive(
     autojump_clock: Any, nursery: trio.Nursery
 ) -> None:

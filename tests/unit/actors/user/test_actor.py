@@ -75,7 +75,8 @@ class Scene:
         assert isinstance(effect, ReadSnapshot)
 
     def read(self, *devices: Device) -> None:
-        self.actor.step(SnapshotRead(outboxes=(self.outbox,), devices=devices, at_s=0.0), NOW)
+        outboxes = ((self.outbox, self.outbox.holds),)
+        self.actor.step(SnapshotRead(outboxes=outboxes, devices=devices, at_s=0.0), NOW)
 
     def happen(self, *events: Any) -> None:
         for event in events:

@@ -13,8 +13,9 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.runtime.supervisor import Supervisor
 from actors.user import snapshots
 from actors.user.actor import UserActor
-from actors.user.outbox import Outbox
+from actors.user.outbox import TAKE_MAX, Outbox
 from actors.user.registry import Users
+from protocol.errors import Unavailable
 from protocol.events import DeviceChanged, DeviceList, DeviceRemoved, FeedValue
 from protocol.messages import GivenUp, Happened, Renewed, SnapshotRead, Subscribed
 from protocol.records import Device, DeviceState, MqttLogin
@@ -44,8 +45,16 @@ class Scene:
         for outbox in self.outboxes:
             self.actor.step(Subscribed(outbox=outbox), NOW)
 
-    def read(self, *devices: Device, first: bool = True, last: bool = True, to: int = 0) -> None:
-        outboxes = (self.outboxes[to],)
+    def read(
+        self,
+        *devices: Device,
+        first: bool = True,
+        last: bool = True,
+        to: int = 0,
+        holds: int | None = None,
+    ) -> None:
+        outbox = self.outboxes[to]
+        outboxes = ((outbox, outbox.holds if holds is None else holds),)
         page = SnapshotRead(
             outboxes=outboxes, devices=devices, at_s=0.0, is_first=first, is_last=last
         )
@@ -114,6 +123,45 @@ async def test_pages_of_a_reading_that_is_over_show_nothing() -> None:
     assert await scene.shown() == [FeedValue("f", "t", numbered(1).id, 1.0, NOW)]
 
 
+async def test_a_reading_from_before_it_began_again_shows_nothing() -> None:
+    """Its second page went back behind what had been told since."""
+    scene = Scene()
+    before = scene.outboxes[0].holds
+    scene.happen(DeviceChanged(numbered(2, version=11)))
+    scene.actor.step(Renewed(), NOW)
+    scene.read(numbered(1), last=False, holds=before)
+    scene.read(numbered(2, version=10), first=False, holds=before)
+    scene.read(numbered(1), numbered(2, version=11))
+    assert await scene.shown() == [DeviceList((numbered(1), numbered(2, version=11)))]
+
+
+async def test_devices_beyond_the_list_are_shown_also_while_very_much_happens() -> None:
+    scene = Scene()
+    scene.read(numbered(1), last=False)
+    scene.read(*(numbered(n) for n in range(2, 50)), first=False)
+    shown: set[str] = set()
+    for n in range(10):
+        values = [FeedValue(f"f{k}", "t", numbered(1).id, n, NOW + n) for k in range(TAKE_MAX)]
+        scene.happen(*values, DeviceChanged(numbered(49, version=100 + n)))
+        for event in await scene.shown():
+            if isinstance(event, DeviceChanged):
+                assert event.device.num != 49 or event.device.state.version >= 100
+                shown.add(event.device.code)
+    assert {f"d{n}" for n in range(2, 49)} <= shown
+
+
+async def test_only_events_are_timed() -> None:
+    """Devices beyond the list counted as late as the last event that there ever was."""
+    scene = Scene()
+    scene.read(numbered(1), last=False)
+    scene.read(numbered(2), first=False)
+    await scene.shown()
+    assert scene.outboxes[0].timed == 0
+    scene.happen(FeedValue("f", "t", numbered(1).id, 1.0, NOW))
+    await scene.shown()
+    assert scene.outboxes[0].timed == 1
+
+
 async def test_what_one_dashboards_reading_finds_the_others_are_told(nursery: Any) -> None:
     """Its event came after that, was no news any more, and reached nobody (seed 35476)."""
     scene = Scene(outboxes=2)
@@ -146,11 +194,14 @@ class CountingStore(MemoryStore):
         super().__init__(clock)
         self.pages = 0
         self.fails = False
+        self.is_away = False
 
     async def snapshot(
         self, user_id: str, after: int, limit: int
     ) -> tuple[list[Device], int | None]:
         self.pages += 1
+        if self.is_away:
+            raise Unavailable("away")
         if self.fails:
             raise ValueError("a mistake")
         return await super().snapshot(user_id, after, limit)
@@ -206,6 +257,21 @@ async def test_dashboards_that_begin_together_share_a_reading(
         users.renew_all()
         await whole(first)
         assert store.pages == 3
+
+
+async def test_nobody_is_read_for_who_has_left(
+    autojump_clock: Any, users: Users, store: CountingStore
+) -> None:
+    """While the store was away it was asked twice a second, for each user who had left."""
+    store.is_away = True
+    async with users.watch(USER):
+        await trio.sleep(5)
+    left = store.pages
+    await trio.sleep(60)
+    assert store.pages <= left + 1
+    store.is_away = False
+    async with users.watch(USER) as outbox:
+        assert len(await whole(outbox)) == 5
 
 
 async def test_a_reading_that_fails_for_good_closes_those_who_wait_for_it(
