@@ -127,7 +127,7 @@ class Disk:
         return {"disk": self.trouble or "ok"}
 
     async def wait_room(self) -> None:
-        while not await self.look():  # a disk does not report free space
+        while not await self.look():  # noqa: ASYNC110 (a disk does not report free space)
             await trio.sleep(LOOK_EVERY_S)
 
 

@@ -167,7 +167,7 @@ class EmbeddedPostgres:
             log.warning("an earlier PostgreSQL still runs; stopping it", pid=pid)
             os.kill(pid, signal.SIGINT)
             with trio.move_on_after(child.STOP_TIMEOUT_S):
-                while _runs_on(pid, self._data):  # not our child, so its end must be polled
+                while _runs_on(pid, self._data):  # noqa: ASYNC110 (not our child: its end is polled)
                     await trio.sleep(child.READY_POLL_S)
         await self._kill_rest()
         await trio.to_thread.run_sync(self._remove_stale)
