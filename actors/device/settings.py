@@ -88,15 +88,15 @@ class SettingsRefresh:
         """Give the new settings to all that a feed concerns.
 
         While some read theirs, another one may make a state of the feed from the old settings: so
-        it is looked again. Shared feeds are read with a device; if none could be read, because it
-        was just deleted, all are.
+        it is looked again. Shared feeds are read with a device; if that was just deleted, with all.
+        A reading that failed is repeated later anyway.
         """
         done: set[str] = set()
         was_read = False
         while more := set(self._living(user_id, [*codes, *self._concerned(user_id, feed)])) - done:
             was_read |= await self._refresh(user_id, sorted(more))
             done |= more
-        if feed.device_id is None and not was_read:
+        if feed.device_id is None and not was_read and user_id not in self._stale:
             await self._refresh_all(user_id)
 
     def doubt(self, user_id: str) -> None:

@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from actors.device import settings
+from protocol.errors import Unavailable
+from tests.simulation.device import VirtualDevice
+from tests.simulation.person import Person
 from tests.simulation.world import World
 
 DEVICES = 5
@@ -14,6 +17,19 @@ def configured(world: World, since: int) -> list[str]:
     """The codes of the devices whose actors took settings since that line of the trace."""
     lines = [line.split() for line in world.trace.lines[since:]]
     return sorted(line[2].rpartition("/")[2] for line in lines if line[3:] == ["Configured"])
+
+
+async def living(world: World) -> tuple[list[VirtualDevice], Person, Any]:
+    """Devices whose actors live, their owner, and a feed that they share and have not written."""
+    devices = [world.device(f"d{n}") for n in range(3)]
+    for device in devices:
+        await device.register()
+    ada = world.person()
+    feed = await ada.post("/feeds", {"key": "wind", "name": "Wind"})
+    for device in devices:
+        await device.status(firmware="1")
+    await world.advance(1)
+    return devices, ada, feed
 
 
 async def test_a_shared_feed_that_changes_touches_those_that_have_written_it(world: World) -> None:
@@ -95,16 +111,8 @@ async def test_a_state_that_is_made_while_others_read_takes_the_new_settings(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was made from the old ones, and nobody told it."""
-    devices = [world.device(f"d{n}") for n in range(3)]
-    for device in devices:
-        await device.register()
-        await device.status(firmware="1")
-    ada = world.person()
-    feed = await ada.post("/feeds", {"key": "wind", "name": "Wind"})
+    devices, ada, feed = await living(world)
     await devices[0].send("feeds/wind", b"1")
-    await world.settle()
-    for device in devices:
-        await device.status(firmware="2")  # its actor lives
     await world.advance(1)
     loader = world.service.devices.loader
     load = loader._store.load_devices
@@ -127,14 +135,7 @@ async def test_a_state_that_is_made_while_others_read_takes_the_new_settings(
 async def test_shared_feeds_are_read_though_the_device_to_read_them_by_was_just_deleted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    devices = [world.device(f"d{n}") for n in range(3)]
-    for device in devices:
-        await device.register()
-    ada = world.person()
-    feed = await ada.post("/feeds", {"key": "wind", "name": "Wind"})
-    for device in devices:
-        await device.status(firmware="1")
-    await world.advance(1)
+    devices, ada, feed = await living(world)
     all_devices = world.service.devices
     stored = await world.store.feed(ada.id, feed["id"])
     assert stored is not None
@@ -153,3 +154,21 @@ async def test_shared_feeds_are_read_though_the_device_to_read_them_by_was_just_
     await world.advance(1)
     refused = (await ada.get("/rejected-messages"))["items"]
     assert [each["reason"] for each in refused] == ["feed_disabled"]
+
+
+async def test_a_change_does_not_wait_twice_for_a_store_that_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, ada, feed = await living(world)
+    store, asked = world.service.devices.loader._store, 0
+
+    async def away(keys: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        raise Unavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "load_devices", away)
+        await ada.patch(f"/feeds/{feed['id']}", {"enabled": False})
+        assert asked == 1
+    await world.settle()  # they take it later
