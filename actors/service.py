@@ -240,6 +240,7 @@ class Service:
         run("leadership", partial(self.leadership.run, self.lead_changes))
         run("writer", partial(self.writer.run, self.commits))
         run("loader", self.devices.loader.run)
+        run("idle devices", self.devices.run)
         run("fetcher", self.gateway.left.run)
         run("refused", self.gateway.refused_acks.run)
         run("floods", self.floods.run)

@@ -62,7 +62,8 @@ class Service:
         return answer.json()
 
     def metric(self, name: str) -> float:
-        for line in self.http.get("/metrics").text.splitlines():
+        # Over a connection of its own: a kept one may just be closed as idle.
+        for line in httpx.get(f"{self.url}/metrics", timeout=30).text.splitlines():
             if line.startswith(name + " "):
                 return float(line.rpartition(" ")[2])
         raise KeyError(name)

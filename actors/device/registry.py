@@ -1,4 +1,4 @@
-"""Finds device actors: started on demand, ended when idle."""
+"""Finds device actors: started on demand, at rest while nothing waits, ended when idle."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -36,11 +36,15 @@ log = structlog.get_logger("roost.devices")
 
 DeviceCell = Cell[DeviceMessage, DeviceEffect]
 
-# Idle actors take about 5 kB each (a task and two lanes). At this bound, the idle actor that was
-# used longest ago ends for another device; this many are checked for being idle.
+# At this bound, the idle actor that was used longest ago ends for another device; this many are
+# checked for being idle.
 ACTORS_MAX = 200_000
 LOOKED_AT_MAX = 64
 IDLE_S = 600.0
+# An actor whose mailbox brought nothing for so long keeps no task; its device's messages need none.
+REST_S = 5.0
+# Checked for having been used, without a pause for other tasks: half a millisecond.
+SWEPT_AT_ONCE = 1_000
 # A device belongs to one session, whose window (10,000) bounds its messages in flight.
 READINGS_MAX = 10_000
 CONTROL_MAX = 10_000
@@ -56,9 +60,10 @@ class Devices:
         healed: called with a device that had a dead letter and can be read again.
         starts: called with each device that an actor starts with.
         on_step: for the simulation, which also crashes actors here.
+        idle_s: an actor that was not used for so long, or up to twice as long, ends.
 
     Attributes:
-        loader, settings: each has a `run` that the service keeps running.
+        loader, settings: each has a `run` that the service keeps running, like `run` here.
     """
 
     def __init__(
@@ -160,10 +165,24 @@ class Devices:
         """
         for key, cell in islice(self._cells.items(), LOOKED_AT_MAX):
             if cell.is_idle:
-                cell.mailbox.close()
-                self._forget(key, cell)
+                self._end(key, cell)
                 return True
         return False
+
+    async def run(self) -> None:
+        """End actors that were not used for long, for ever."""
+        while True:
+            await trio.sleep(self._idle_s)
+            for n, (key, cell) in enumerate(list(self._cells.items()), 1):
+                if cell.is_idle and not cell.was_used:
+                    self._end(key, cell)
+                cell.was_used = False
+                if n % SWEPT_AT_ONCE == 0:
+                    await trio.lowlevel.checkpoint()
+
+    def _end(self, key: Key, cell: DeviceCell) -> None:
+        cell.mailbox.close()
+        self._forget(key, cell)
 
     def _forget(self, key: Key, cell: DeviceCell) -> None:
         if self._cells.get(key) is not cell:
@@ -195,8 +214,8 @@ class Devices:
         """End all living actors; the next message of a device starts another."""
         while self._cells:
             self._retired = trio.Event()
-            for cell in self._cells.values():
-                cell.mailbox.close()
+            for cell in list(self._cells.values()):
+                cell.mailbox.close()  # ends it at once if it rests
             with trio.move_on_after(RETIRE_AGAIN_S):  # one may have started meanwhile
                 await self._retired.wait()
 
@@ -212,16 +231,12 @@ class Devices:
             self._start(key)
 
     def _start(self, key: Key) -> DeviceCell:
-        async def build() -> DeviceSlot:
-            read, loaded = await self.loader.load(key)
-            return DeviceSlot(loaded, read)
-
         cell: DeviceCell = Cell(
             f"device {key[0]}/{key[1]}",
             Mailbox(control=Lane(CONTROL_MAX), data=Lane(READINGS_MAX)),
-            build,
+            partial(self._build, key),
             self._perform,
-            idle_s=self._idle_s,
+            rest_s=REST_S,
             on_step=self._on_step,
         )
         self._cells[key] = cell
@@ -229,6 +244,10 @@ class Devices:
         ended = partial(self._forget, key, cell)
         self._supervisor.start(cell, ended=ended, gave_up=self._refuse_all)
         return cell
+
+    async def _build(self, key: Key) -> DeviceSlot:
+        read, loaded = await self.loader.load(key)
+        return DeviceSlot(loaded, read)
 
     def _refuse_all(self, left: list[DeviceMessage]) -> None:
         """An actor was given up: its waiting messages are recorded as refused, not lost."""

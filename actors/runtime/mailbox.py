@@ -9,7 +9,6 @@ An actor takes all waiting messages in one turn: under load a turn is a batch, w
 A turn is bounded, so that no actor starves another.
 """
 
-from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from enum import Enum
 from typing import Generic, TypeVar
@@ -40,6 +39,8 @@ class LaneStatistics(msgspec.Struct, frozen=True):
 class Lane(Generic[T]):
     """A bounded queue with an overflow policy. Synchronous; knows nothing of tasks."""
 
+    __slots__ = ("_items", "_key", "_put", "bound", "coalesced", "overflow", "shed")
+
     def __init__(
         self,
         bound: int,
@@ -54,7 +55,7 @@ class Lane(Generic[T]):
         self.coalesced = 0
         self._put = 0
         self._key = key
-        self._items: deque[T] = deque()
+        self._items: list[T] = []  # an empty deque takes 760 bytes, and most lanes are empty
 
     def __len__(self) -> int:
         return len(self._items)
@@ -75,12 +76,13 @@ class Lane(Generic[T]):
         self._put += 1
 
     def take(self, most: int) -> list[T]:
-        items = self._items
-        if len(items) <= most:
-            taken = list(items)
-            items.clear()
+        taken = self._items
+        if len(taken) <= most:
+            self._items = []
             return taken
-        return [items.popleft() for _ in range(most)]
+        self._items = taken[most:]
+        del taken[most:]
+        return taken
 
     def _make_room(self) -> None:
         match self.overflow:
@@ -89,7 +91,7 @@ class Lane(Generic[T]):
             case Overflow.CLOSE_PEER:
                 raise trio.BrokenResourceError("the receiver did not keep up")
             case Overflow.SHED_OLDEST:
-                self._items.popleft()
+                del self._items[0]
                 self.shed += 1
             case Overflow.COALESCE:
                 self._coalesce()
@@ -102,12 +104,12 @@ class Lane(Generic[T]):
             key = self._key(item)
             newest.pop(key, None)
             newest[key] = item
-        self._items = deque(newest.values())
+        self._items = list(newest.values())
         self.coalesced += before - len(self._items)
         # Room for at least a quarter, so that the work above is O(1) per item.
-        while len(self._items) > self.bound * 3 // 4:
-            self._items.popleft()
-            self.shed += 1
+        too_many = max(0, len(self._items) - self.bound * 3 // 4)
+        del self._items[:too_many]
+        self.shed += too_many
 
     def statistics(self) -> LaneStatistics:
         return LaneStatistics(len(self), self.bound, self._put, self.shed, self.coalesced)
@@ -118,17 +120,46 @@ class MailboxStatistics(msgspec.Struct, frozen=True):
     data: LaneStatistics
 
 
+class _Bell:
+    """Wakes the receiver. At most one ring is kept, because one is enough."""
+
+    __slots__ = ("_receive", "_send")
+
+    def __init__(self) -> None:
+        self._send, self._receive = trio.open_memory_channel[None](1)
+
+    def ring(self) -> None:
+        try:
+            self._send.send_nowait(None)
+        except trio.WouldBlock:
+            return  # it rings already
+
+    async def wait(self) -> None:
+        await self._receive.receive()
+
+
 class Mailbox(Generic[T]):
-    """Two lanes and a bell. Many senders, one receiver."""
+    """Two lanes and a bell. Many senders, one receiver, which may rest (`rest`)."""
+
+    __slots__ = (
+        "_bell",
+        "_closed",
+        "_has_rung",
+        "_is_awaited",
+        "_room",
+        "_wakes",
+        "control",
+        "data",
+    )
 
     def __init__(self, *, control: Lane[T], data: Lane[T]) -> None:
         self.control = control
         self.data = data
-        # The bell: at most one ring is kept, because one is enough to wake the receiver.
-        self._ring, self._bell = trio.open_memory_channel[None](1)
-        self._is_awaited = False  # whether the receiver listens for it
+        self._bell: _Bell | None = None  # while there is a receiver that has waited
+        self._wakes: Callable[[], None] | None = None  # while the receiver rests
+        self._is_awaited = False  # whether the receiver listens, or rests
         self._has_rung = False
-        self._room = trio.lowlevel.ParkingLot()
+        self._room: trio.lowlevel.ParkingLot | None = None  # of senders that wait
         self._closed = False
 
     def __len__(self) -> int:
@@ -161,12 +192,18 @@ class Mailbox(Generic[T]):
         self._has_rung = True
         self._wake()
 
+    def rest(self, wakes: Callable[[], None]) -> None:
+        """The receiver stops listening: `wakes` is called once, when something comes, or the
+        mailbox is closed."""
+        self._bell, self._wakes, self._is_awaited = None, wakes, True
+
     def _wake(self) -> None:
         self._is_awaited = False
-        try:
-            self._ring.send_nowait(None)
-        except trio.WouldBlock:
-            return  # it rings already
+        if self._wakes is not None:
+            wakes, self._wakes = self._wakes, None
+            wakes()
+        elif self._bell is not None:
+            self._bell.ring()
 
     async def put(self, message: T, *, control: bool = False) -> None:
         """Put a message; wait for room if the policy is `WAIT`."""
@@ -175,6 +212,8 @@ class Mailbox(Generic[T]):
             try:
                 return self.put_nowait(message, control=control)
             except trio.WouldBlock:
+                if self._room is None:
+                    self._room = trio.lowlevel.ParkingLot()
                 await self._room.park()
 
     async def take(self, most: int) -> list[T]:
@@ -188,19 +227,25 @@ class Mailbox(Generic[T]):
         while not (self.control or self.data or self._has_rung):
             if self._closed:
                 raise trio.EndOfChannel
+            if self._bell is None:
+                self._bell = _Bell()
             self._is_awaited = True
-            await self._bell.receive()
+            await self._bell.wait()
         self._has_rung = False
         turn = self.control.take(most)
         if len(turn) < most:
             turn += self.data.take(most - len(turn))
-        self._room.unpark_all()
+        self._unpark()
         return turn
+
+    def _unpark(self) -> None:
+        if self._room is not None:
+            self._room.unpark_all()
 
     def close(self) -> None:
         """No more messages; waiting ones can still be taken."""
         self._closed = True
-        self._room.unpark_all()
+        self._unpark()
         self._wake()
 
     def statistics(self) -> MailboxStatistics:

@@ -8,7 +8,6 @@ the process. `Exception` is caught, never `BaseException`.
 """
 
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -66,7 +65,8 @@ class Supervisor:
         ended: Callable[[], None] = lambda: None,
         gave_up: Callable[[list[M]], None] = lambda left: None,
     ) -> None:
-        """Run a contained cell until it ends by itself or spends its budget.
+        """Run a contained cell until its mailbox ends or it spends its budget. A cell that rests
+        gets another task when it has something to do.
 
         Args:
             ended: called at the very moment at which the cell ends, so that no message can be put
@@ -74,18 +74,32 @@ class Supervisor:
             gave_up: gets the unhandled messages of a cell whose budget is spent.
         """
 
-        async def supervise() -> None:
-            try:
-                await self._restarting(cell.name, partial(cell.run, self._clock), cell.failed)
-            except BudgetSpent:
-                left = cell.abandon()
-                ended()
-                gave_up(left)
-            else:
-                cell.mailbox.close()
-                ended()
+        self._nursery.start_soon(self._supervise, cell, ended, gave_up, name=cell.name)
 
-        self._nursery.start_soon(supervise, name=cell.name)
+    async def _supervise(
+        self, cell: Cell[M, E], ended: Callable[[], None], gave_up: Callable[[list[M]], None]
+    ) -> None:
+        try:
+            run = partial(cell.run, self._clock)
+            await self._restarting(cell.name, run, cell.failed, cell.failures)
+        except BudgetSpent:
+            left = cell.abandon()
+            ended()
+            gave_up(left)
+            return
+        if cell.is_resting:
+            cell.mailbox.rest(partial(self._wake, cell, ended, gave_up))
+        else:
+            cell.mailbox.close()
+            ended()
+
+    def _wake(
+        self, cell: Cell[M, E], ended: Callable[[], None], gave_up: Callable[[list[M]], None]
+    ) -> None:
+        if cell.mailbox.is_closed and cell.is_idle:
+            ended()  # at once, without a task
+        else:
+            self.start(cell, ended=ended, gave_up=gave_up)
 
     def run_essential(
         self,
@@ -150,16 +164,19 @@ class Supervisor:
 
         async def supervise() -> None:
             try:
-                await self._restarting(name, run, lambda: None)
+                await self._restarting(name, run, lambda: None, [])
             except BudgetSpent:
                 gave_up()
 
         self._nursery.start_soon(supervise, name=name)
 
     async def _restarting(
-        self, name: str, run: Callable[[], Awaitable[None]], failed: Callable[[], None]
+        self,
+        name: str,
+        run: Callable[[], Awaitable[None]],
+        failed: Callable[[], None],
+        failures: list[float],
     ) -> None:
-        failures: deque[float] = deque()
         while True:
             try:
                 return await run()
@@ -170,7 +187,7 @@ class Supervisor:
                 now_s = trio.current_time()
                 failures.append(now_s)
                 while failures[0] < now_s - RESTARTS_WINDOW_S:
-                    failures.popleft()
+                    del failures[0]
                 if len(failures) > RESTARTS_MAX:
                     log.error("actor given up", actor=name, error=in_words(error))
                     raise BudgetSpent(f"{name} failed {len(failures)} times") from error

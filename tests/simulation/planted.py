@@ -26,7 +26,7 @@ from actors.ingest.rejections import refused_whole
 from actors.ingest.writer import Writer
 from actors.ports.broker import Delivery
 from actors.ports.store import Batch, Committed
-from actors.runtime.mailbox import Lane, Mailbox
+from actors.runtime.mailbox import Lane
 from actors.service import Service
 from actors.user.actor import UserActor
 from actors.user.outbox import Outbox
@@ -104,23 +104,6 @@ def no_bound(patch: Patch) -> None:
         self._items.append(item)
 
     patch.setattr(Lane, "put", mistaken)
-
-
-@plant("lost wake-up")
-def lost_wake_up(patch: Patch) -> None:
-    """The bell is for the data lane; who waits for control alone sleeps on."""
-
-    def mistaken(self: Mailbox[Any], message: Any, *, control: bool = False) -> None:
-        if self._closed:
-            raise trio.ClosedResourceError
-        (self.control if control else self.data).put(message)
-        try:
-            if not control:
-                self._ring.send_nowait(None)
-        except trio.WouldBlock:
-            return
-
-    patch.setattr(Mailbox, "put_nowait", mistaken)
 
 
 @plant("forgotten receipt")

@@ -68,7 +68,7 @@ def ended_by_a_notice(patch: Patch) -> None:
     async def restarted(
         self: Supervisor, name: str, run: Callable[[], Awaitable[None]], pauses: Pauses
     ) -> None:
-        await self._restarting(name, run, lambda: None)
+        await self._restarting(name, run, lambda: None, [])
 
     patch.setattr(Sessions, "_noticed", Sessions.invalidate)
     patch.setattr(MqttRelay, "_look_contained", MqttRelay._look)

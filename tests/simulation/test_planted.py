@@ -17,6 +17,7 @@ from tests.simulation import (
     planted_sessions,
     planted_time,
     planted_totals,
+    planted_wakes,
     tally,
 )
 from tests.simulation.broken import Broken
@@ -43,6 +44,7 @@ THEY_PLANT_TOO = (
     planted_retained,
     planted_time,
     planted_totals,
+    planted_wakes,
 )
 # A mistake that few drawn plans show has a story. Of the others the seed that found it the last
 # time is tried first: most cost one life then. Where that one finds nothing any more, a minute is

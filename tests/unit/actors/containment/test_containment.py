@@ -2,10 +2,8 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 import trio.testing
@@ -13,7 +11,6 @@ import trio.testing
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
 from actors.device import registry
-from actors.device.registry import Devices
 from actors.due import webhooks as couriers
 from actors.due.commands import CommandOutbox
 from actors.due.webhooks import EACH_MAX, SENDERS, WebhookSender
@@ -22,13 +19,11 @@ from actors.ports.webhooks import ClaimedDeliveries
 from actors.runtime.supervisor import Supervisor
 from protocol.device import commands
 from protocol.device.commands import Command
-from protocol.device.topics import parse_topic
 from protocol.errors import Unavailable
-from protocol.messages import DeviceEffect
-from protocol.records import LoadedDevice, SharedFeeds
 from protocol.webhook.deliveries import ClaimedDelivery, Outcome, WebhookDelivery
 from tests.conftest import Logs
-from tests.unit.makers import NOW, SECOND, USER, handed, sent, some_device, some_feed
+from tests.unit.actors.device.fleet import Fleet
+from tests.unit.makers import NOW, SECOND, USER
 
 # More than enough to use up every slot, were they leaked.
 ROUNDS = 2 * SENDERS // EACH_MAX
@@ -238,59 +233,6 @@ async def test_a_command_that_cannot_be_sent_is_put_aside_and_the_others_go_out(
     assert {command_id for command_id, _ in store.unsent} == {some_command(3).id}
     assert all(next_us > NOW for _, next_us in store.unsent)
     assert command_outbox.room == room  # it leaks nothing
-
-
-class Loading(MemoryStore):
-    """Devices of any key; a bad one makes the query fail that asks for it."""
-
-    def __init__(self) -> None:
-        super().__init__(ManualClock())
-        self.bad: set[str] = set()
-        self.error: Exception = ValueError("a row that nobody can read")
-        self.asked: list[int] = []
-
-    async def load_devices(self, keys: Sequence[tuple[str, str]]) -> list[LoadedDevice | None]:
-        await trio.lowlevel.checkpoint()
-        self.asked.append(len(keys))
-        if any(code in self.bad for _, code in keys):
-            raise self.error
-        made = [some_device(code=code) for _, code in keys]
-        shared = SharedFeeds([some_feed("s", 9, device_id=None)])
-        return [LoadedDevice(device=each, feeds=(some_feed(),), shared=shared) for each in made]
-
-
-class Fleet:
-    """Device actors on a store whose rows may be bad."""
-
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self.clock = ManualClock()
-        self.store = Loading()
-        self.done: list[DeviceEffect] = []
-        self.healed: list[str] = []
-        self.began: list[LoadedDevice] = []
-        self.supervisor = Supervisor(nursery, self.clock, random.Random(1))
-        writer = SimpleNamespace(barrier=trio.lowlevel.checkpoint)
-        self.devices = Devices(
-            self.store,
-            self.supervisor,
-            writer,  # type: ignore[arg-type]
-            self.done.append,
-            lambda user_id: None,
-            self.clock,
-            lambda loaded: self.healed.append(loaded.device.code),
-            self.began.append,
-        )
-        self.supervisor.run_essential("loader", self.devices.loader.run)
-
-    def say(self, code: str, value: float = 1.0) -> bool:
-        message = sent(value)
-        topic = parse_topic(f"users/{USER}/devices/{code}/feeds/t")
-        origin = msgspec.structs.replace(message.origin, topic=topic)
-        return handed(self.devices, msgspec.structs.replace(message, origin=origin))
-
-    @property
-    def heard(self) -> set[str]:
-        return {effect.device[1] for effect in self.done if hasattr(effect, "device")}
 
 
 async def test_actors_that_start_at_other_times_have_one_copy_of_shared_feeds(

@@ -8,9 +8,10 @@ import pytest
 import trio
 
 from actors.adapters.memory.clocks import ManualClock
-from actors.device.registry import Devices
+from actors.device.registry import REST_S, Devices
 from actors.runtime.supervisor import Supervisor
 from protocol.messages import AlarmDue, LeaseExpired
+from tests.unit.actors.device.fleet import Fleet
 from tests.unit.makers import NOW, USER, handed, sent
 
 KEY = (USER, "d1")
@@ -62,3 +63,35 @@ async def test_an_alarm_is_due_behind_all_readings_that_came_before(devices: Dev
     assert handed(devices, message)
     assert devices.send(KEY, due)
     assert await waiting(devices) == [message, due]
+
+
+async def test_actors_without_messages_end_and_others_stay(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    fleet = Fleet(nursery, idle_s=60)
+    fleet.say("d2")
+    for _ in range(8):
+        fleet.say("d1")
+        await trio.sleep(30)
+    assert [cell.name for cell in fleet.devices.cells] == [f"device {USER}/d1"]
+    await trio.sleep(2 * 60)
+    assert not fleet.devices.cells
+    before = len(fleet.done)
+    fleet.say("d1")  # starts another
+    await trio.sleep(1)
+    assert len(fleet.done) > before
+
+
+async def test_no_actor_keeps_a_task_while_nothing_waits(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    fleet = Fleet(nursery)
+    for n in range(100):
+        fleet.say(f"d{n}")
+    await trio.sleep(REST_S + 1)
+    assert not [task for task in nursery.child_tasks if task.name.startswith("device ")]
+    before = len(fleet.done)
+    fleet.say("d1", 2.0)
+    assert len(fleet.done) > before  # its state is there
+    await fleet.devices.retire()
+    assert not fleet.devices.cells

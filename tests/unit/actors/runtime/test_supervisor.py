@@ -35,7 +35,7 @@ class Adder:
 class Scene:
     """A supervisor with one cell."""
 
-    def __init__(self, nursery: trio.Nursery, idle_s: float | None = None) -> None:
+    def __init__(self, nursery: trio.Nursery, rest_s: float | None = None) -> None:
         self.did: list[str] = []
         self.built = 0
         self.dies_of: Callable[[int], bool] = lambda n: False
@@ -47,7 +47,7 @@ class Scene:
             Mailbox(control=Lane(9), data=Lane(100)),
             self._build,
             self.did.append,
-            idle_s=idle_s,
+            rest_s=rest_s,
         )
         self.supervisor.start(self.cell, ended=self._end, gave_up=self.left.extend)
 
@@ -154,18 +154,74 @@ async def test_nothing_overtakes_a_message_whose_step_failed(
     assert scene.did == ["took 1", "took 2"]
 
 
-async def test_what_came_in_a_senders_turn_keeps_an_actor_alive(
-    autojump_clock: Any, nursery: trio.Nursery
+@pytest.fixture
+async def resting(autojump_clock: Any, nursery: trio.Nursery) -> Scene:
+    """Its cell rests."""
+    scene = Scene(nursery, rest_s=5)
+    await trio.sleep(6)
+    assert scene.cell.is_resting
+    return scene
+
+
+async def test_an_actor_at_rest_keeps_its_state_and_has_no_task(
+    autojump_clock: Any, resting: Scene, nursery: trio.Nursery
 ) -> None:
-    scene = Scene(nursery, idle_s=10)
-    for number in range(5):
-        await trio.sleep(6)
-        scene.cell.hand(number)
-    assert (scene.built, scene.ended) == (1, False)
-    await trio.sleep(2 * 10 + 1)
-    assert scene.ended
+    assert [task.name for task in nursery.child_tasks if task.name == "adder"] == []
+    resting.cell.hand(1)
+    assert resting.did == ["took 1"]
+    assert (resting.built, resting.ended) == (1, False)
+
+
+async def test_a_message_that_has_to_wait_ends_the_rest(
+    autojump_clock: Any, resting: Scene
+) -> None:
+    resting.send(1, 2)
+    await trio.testing.wait_all_tasks_blocked()
+    assert resting.did == ["took 1", "took 2"]
+    assert not resting.cell.is_resting
+    await trio.sleep(6)
+    assert resting.cell.is_resting
+    assert resting.built == 1
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+async def test_a_step_that_fails_at_rest_is_repeated_by_a_task_of_its_own(
+    autojump_clock: Any, resting: Scene, logs: Logs, deaths: int
+) -> None:
+    logs.claim("message set aside")
+    left = iter([True] * deaths)
+    resting.dies_of = lambda n: n == 2 and next(left, False)
+    for number in (1, 2, 3):
+        resting.cell.hand(number)
+    await trio.sleep(10)
+    second = "took 2" if deaths == 1 else "aside 2: ValueError: cannot take 2"
+    assert resting.did == ["took 1", second, "took 3"]
+    assert resting.built == 1 + deaths
+
+
+async def test_an_actor_at_rest_ends_at_once_when_its_mailbox_closes(
+    autojump_clock: Any, resting: Scene
+) -> None:
+    resting.cell.mailbox.close()
+    assert resting.ended
     with pytest.raises(trio.ClosedResourceError):
-        scene.cell.hand(9)
+        resting.cell.hand(9)
+
+
+async def test_failures_count_for_the_budget_across_rests(
+    autojump_clock: Any, resting: Scene, logs: Logs
+) -> None:
+    logs.claim("message set aside")
+    logs.claim("actor given up")
+    resting.dies_of = lambda n: True
+    for number in range(RESTARTS_MAX // 2):  # each fails twice, then it is set aside
+        resting.send(number)
+        await trio.sleep(14)
+        assert resting.cell.is_resting
+    resting.send(9)
+    await trio.sleep(1)
+    assert resting.ended
+    assert resting.left == [9]
 
 
 async def test_an_actor_that_spends_its_budget_is_given_up_alone_with_what_it_had(
@@ -286,17 +342,15 @@ async def test_cancellation_is_no_failure(autojump_clock: Any) -> None:
     assert scene.supervisor.crashes == 0
 
 
-async def test_an_idle_actor_ends_and_loses_nothing(
+async def test_messages_that_come_as_it_goes_to_rest_are_not_lost(
     autojump_clock: Any, nursery: trio.Nursery
 ) -> None:
-    scene = Scene(nursery, idle_s=60)
+    scene = Scene(nursery, rest_s=5)
     for n in range(5):
+        await trio.sleep(5)  # the very moment at which it would rest
         scene.send(n)
-        await trio.sleep(59)
-    assert not scene.ended
-    await trio.sleep(60)
-    assert scene.ended
-    assert len(scene.did) == 5
+    await trio.sleep(1)
+    assert scene.did == [f"took {n}" for n in range(5)]
 
 
 async def test_the_pause_before_a_restart_grows_and_is_the_same_for_the_same_seed(
