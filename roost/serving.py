@@ -1,7 +1,6 @@
 """The composition root: a service on its ports, the web before it, and the order of the end."""
 
 import encodings.idna  # noqa: F401 (else the first look-up of a host would read it from the disk)
-import gc
 import logging
 import random
 import signal
@@ -38,6 +37,7 @@ from actors.service import Service, open_service
 from protocol.errors import Unavailable, in_words
 from protocol.schedule.civil import load_zones
 from roost import deadline, logs
+from roost.collecting import ShortCollections
 from roost.hardening import ServerConfig, harden
 from roost.interrupting import room_for
 from roost.settings import Bind, check_free
@@ -196,13 +196,6 @@ def _report(step: Held) -> None:
     )
 
 
-def _keep_what_is_there() -> None:
-    """Code and tables live as long as the process: a full collection must not visit them each time,
-    because it blocks everything (37 ms)."""
-    gc.collect()
-    gc.freeze()
-
-
 async def run_until_signal(
     ports: Ports,
     settings: WebSettings,
@@ -264,7 +257,7 @@ def _keep_in_order(service: Service) -> None:
     keep_tidy(
         service.supervisor, service.store, service.clock, service.media, service.refusals.limits
     )
-    _keep_what_is_there()
+    ShortCollections().begin()
 
 
 async def _get_ready(serve_ready: ServeReady, service: Service, url: str) -> None:
