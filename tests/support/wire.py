@@ -21,7 +21,7 @@ def _packet(kind: int, body: bytes) -> bytes:
             return bytes([kind]) + bytes(length) + body
 
 
-def _login(
+def login_packet(
     client_id: str,
     username: str,
     password: str,
@@ -53,7 +53,7 @@ def connect(
     Raises:
         ConnectionError: the broker refuses.
     """
-    login = _login(client_id, username, password, will, clean=clean)
+    login = login_packet(client_id, username, password, will, clean=clean)
     line = socket.create_connection((host, port), timeout=30)
     try:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -72,7 +72,7 @@ def publish_at_once(
 ) -> None:
     """Log in and publish at QoS 1 in one write, as a client may that does not wait for its CONNACK
     (MQTT 3.1.1 §3.1.4), and wait for the PUBACKs. `login`: client id, user name, password."""
-    data = _login(*login)
+    data = login_packet(*login)
     for n, (topic, payload) in enumerate(messages, 1):
         data += _packet(0x32, _string(topic) + struct.pack("!H", n) + payload)
     with socket.create_connection((host, port), timeout=30) as line:
@@ -116,9 +116,14 @@ def subscribe(line: socket.socket, topics: Sequence[str], qos: int) -> bytes:
     return answer[4:]
 
 
+def publish_packet(topic: str, payload: bytes) -> bytes:
+    """A PUBLISH at QoS 1."""
+    return _packet(0x32, _string(topic) + struct.pack("!H", 1) + payload)
+
+
 def send(line: socket.socket, topic: str, payload: bytes) -> None:
     """Publish at QoS 1 without waiting; `answers` takes the PUBACK later."""
-    line.sendall(_packet(0x32, _string(topic) + struct.pack("!H", 1) + payload))
+    line.sendall(publish_packet(topic, payload))
 
 
 def answers(line: socket.socket, count: int) -> None:
