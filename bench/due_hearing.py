@@ -52,13 +52,13 @@ class Listener:
                 await trio.sleep(LOOK_EVERY_S)
                 size = self._file.stat().st_size
                 if size == before:
-                    late, last_s = self._read(since.timestamp())
+                    late, last_s = self.heard(since.timestamp())
                     if len(late) >= wanted:
                         return late, last_s
                 before = size
         raise RuntimeError(f"mosquitto_sub ended: {self._process.returncode}")
 
-    def _read(self, since_s: float) -> tuple[list[float], float]:
+    def heard(self, since_s: float) -> tuple[list[float], float]:
         late: dict[str, float] = {}
         last_s = 0.0
         for line in self._file.read_text().splitlines():
