@@ -27,8 +27,12 @@ class PeopleStore(Protocol):
     async def update_user(
         self, user: User, *, sign_out: bool = False, known: int | None = None
     ) -> None:
-        """`sign_out`: every session ends at the same moment. Raises `Conflict` like `add_user`, and
-        `Outdated` if the revision is not the known one."""
+        """`sign_out`: every session, and every link for a new password, ends at the same moment.
+
+        Raises:
+            Conflict: like `add_user`.
+            Outdated: the revision is not the known one.
+        """
         ...
 
     # Sign-ins

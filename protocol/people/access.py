@@ -72,10 +72,11 @@ class ResetAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PasswordReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`token`: from the reset link."""
+    """`token`: from the reset link. `revoke`: also API keys and the read-only MQTT login."""
 
     token: Annotated[str, Meta(max_length=200)]
     password: Password
+    revoke: bool = True
 
 
 def is_key(token: str) -> bool:

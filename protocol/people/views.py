@@ -25,12 +25,14 @@ class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new password or email needs `current_password`."""
+    """A new password or email needs `current_password`, and ends all sessions. `revoke`: it also
+    ends API keys and the read-only MQTT login."""
 
     full_name: Name | UnsetType | None = UNSET
     email: Email | UnsetType = UNSET
     password: Password | UnsetType = UNSET
     current_password: str | UnsetType = UNSET
+    revoke: bool = False
 
 
 class ZaloCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,11 +6,12 @@ form.addEventListener("submit", async (event) => {
   said.textContent = "One moment …";
   const token = decodeURIComponent(location.hash.slice(1));
   const password = document.getElementById("password").value;
+  const revoke = document.getElementById("revoke").checked;
   try {
     const answer = await fetch("api/v1/password-reset", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ token, password }),
+      body: JSON.stringify({ token, password, revoke }),
     });
     if (answer.ok) {
       form.hidden = true;

@@ -17,6 +17,7 @@ from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.hashing import Who
+from web.people.revoking import email_changed, password_changed
 from web.people.sign_in import account_of, begin_session, note
 
 api = Api("people")
@@ -123,8 +124,8 @@ async def who_am_i(call: Call) -> UserView:
 async def change_me(call: Call, body: UserChange) -> UserView:
     """Change your name, email or password.
 
-    A new password ends all sessions, including this one; a browser that is signed in by cookie gets
-    a new cookie with the response.
+    A new password or email ends all sessions, including this one, and all links for a new password;
+    a browser that is signed in by cookie gets a new cookie with the response.
     """
     # Read the user again: it may have changed while the request body arrived.
     user = await call.service.store.user(call.user.id) or call.user
@@ -139,16 +140,16 @@ async def change_me(call: Call, body: UserChange) -> UserView:
         hashed = await call.hashing.hash(str(body.password), _who_is_in(call))
         changed = msgspec.structs.replace(changed, password_hash=hashed)
     check_match(call, user.revision)
-    signs_out = body.password is not UNSET
+    signs_out = body.password is not UNSET or changed.email != user.email
     await call.service.store.update_user(changed, sign_out=signs_out, known=user.revision)
     call.service.sessions.changed(user.id, signed_out=signs_out)
-    if body.email is not UNSET:
-        await note(call, user.id, "email_changed", f"{user.email} to {changed.email}")
-    if signs_out:
-        await note(call, user.id, "password_changed")
-        if call.principal.by_cookie:
-            begun = await begin_session(call, changed, changed.password_hash)
-            call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
+    if changed.email != user.email:
+        await email_changed(call, user, changed, revoke=body.revoke)
+    if body.password is not UNSET:
+        await password_changed(call, changed, revoke=body.revoke)
+    if signs_out and call.principal.by_cookie:
+        begun = await begin_session(call, changed, changed.password_hash)
+        call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
     tag(call, user.revision + 1)
     return user_view(changed)
 

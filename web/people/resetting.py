@@ -5,21 +5,20 @@ response to a request for a mail does not reveal whether the account exists.
 """
 
 import msgspec
-import structlog
 
-from actors.ports.mail import Mailer
-from protocol.errors import Forbidden, Unauthorized, Unavailable, in_words
+from protocol.errors import Forbidden, Outdated, Unauthorized
 from protocol.people.access import PasswordReset, ResetAsked, kept_of
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api
+from web.people.mails import send_later
 from web.people.reset_links import new_link
+from web.people.revoking import password_changed
 from web.people.sign_in import account_of, note
-
-log = structlog.get_logger("roost.web")
 
 api = Api("people")
 
+NO_LINK = "This link has expired or was already used; request a new one"
 SUBJECT = "Reset your Roost password"
 TEXT = """Someone, probably you, asked to reset the password of your Roost account.
 
@@ -54,32 +53,29 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     link = await new_link(
         call.service.store, call.service.ids, user, url, call.service.clock.now_us()
     )
-    # Sent in the background: the time it takes would reveal that the account exists.
-    call.service.supervisor.run_contained(
-        "mail", lambda: _sent(mailer, str(user.email), link), gave_up=lambda: None
-    )
-
-
-async def _sent(mailer: Mailer, to: str, link: str) -> None:
-    try:
-        await mailer.send(to, SUBJECT, TEXT.format(link=link))
-    except Unavailable as error:
-        log.warning("mail not sent", error=in_words(error))
+    send_later(call, mailer, user.email, SUBJECT, TEXT.format(link=link))
 
 
 @api.operation(
     "POST", "/password-reset", body=Json(PasswordReset), status=204, errors=(401,), auth=Auth.PUBLIC
 )
 async def reset_password(call: Call, body: PasswordReset) -> None:
-    """Set a new password with the token of a reset link. All sessions end."""
+    """Set a new password with the token of a reset link.
+
+    All sessions end, and API keys and the read-only MQTT login are revoked unless `revoke` is
+    false.
+    """
     # A hash takes a third of a second, so guesses at tokens are limited like sign-ins.
     with call.limits.trying(None, call.address) as attempt:
         hashed = await call.hashing.hash(body.password, call.limits.who(call.address))
         user = await call.service.store.take_reset(kept_of(body.token), call.service.clock.now_us())
         if user is None:
             attempt.wrong()
-            raise Unauthorized("This link has expired or was already used; request a new one")
+            raise Unauthorized(NO_LINK)
     changed = msgspec.structs.replace(user, password_hash=hashed)
-    await call.service.store.update_user(changed, sign_out=True)
+    try:
+        await call.service.store.update_user(changed, sign_out=True, known=user.revision)
+    except Outdated:  # the account was changed at this very moment, which ends the link
+        raise Unauthorized(NO_LINK) from None
     call.service.sessions.changed(user.id, signed_out=True)
-    await note(call, user.id, "password_changed")
+    await password_changed(call, changed, revoke=body.revoke)

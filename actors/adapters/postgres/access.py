@@ -52,6 +52,16 @@ async def delete_api_key(connection: Any, user_id: str, key_id: str) -> bool:
     return bool(found)
 
 
+async def revoke_api_keys(connection: Any, user_id: str) -> list[str]:
+    found = await connection.fetch(
+        "DELETE FROM api_keys WHERE user_id = $1::text::uuid"
+        " RETURNING id::text, pg_notify($2, id::text)",
+        user_id,
+        CHANNEL,
+    )
+    return [row["id"] for row in found]
+
+
 async def add_reset(connection: Any, sha256: bytes, user_id: str, expires_us: int) -> None:
     async with connection.transaction():
         await connection.execute(
@@ -88,6 +98,9 @@ class AccessCalls(PooledCalls):
 
     async def delete_api_key(self, user_id: str, key_id: str) -> bool:
         return await self._work(delete_api_key, user_id, key_id)
+
+    async def revoke_api_keys(self, user_id: str) -> list[str]:
+        return await self._work(revoke_api_keys, user_id)
 
     async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
         await self._work(add_reset, sha256, user_id, expires_us)

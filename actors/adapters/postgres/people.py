@@ -77,6 +77,9 @@ async def update_user(connection: Any, user: User, *, sign_out: bool, known: int
                 user.id,
                 CHANNEL,
             )
+            await connection.execute(
+                "DELETE FROM password_resets WHERE user_id = $1::text::uuid", user.id
+            )
 
 
 async def add_audit(connection: Any, entry: AuditEntry) -> None:

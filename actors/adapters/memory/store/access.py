@@ -15,7 +15,6 @@ class AccessTables(PeopleTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self._keys: dict[str, ApiKey] = {}
-        self._resets: dict[bytes, tuple[str, int]] = {}
 
     async def add_api_key(self, key: ApiKey) -> ApiKey:
         await self._cross()
@@ -45,13 +44,20 @@ class AccessTables(PeopleTables):
         self._tell(key_id)
         return True
 
+    async def revoke_api_keys(self, user_id: str) -> list[str]:
+        await self._cross()
+        mine = [key.id for key in self._keys.values() if key.user_id == user_id]
+        for key_id in mine:
+            del self._keys[key_id]
+            self._tell(key_id)
+        return mine
+
     def _is_alive(self, session_id: str) -> bool:
         return session_id in self._keys or super()._is_alive(session_id)
 
     async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
         await self._cross()
-        for old in [s for s, (user, _) in self._resets.items() if user == user_id]:
-            del self._resets[old]
+        self._end_resets(user_id)
         self._resets[sha256] = user_id, expires_us
 
     async def take_reset(self, sha256: bytes, now_us: int) -> User | None:

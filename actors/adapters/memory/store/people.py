@@ -28,6 +28,7 @@ class PeopleTables(Tables):
         self._users: dict[str, User] = {}
         self.all_sessions: dict[str, Session] = {}
         self._tickets: dict[bytes, tuple[str, int]] = {}
+        self._resets: dict[bytes, tuple[str, int]] = {}  # whose, and until when
         self._audit: list[AuditEntry] = []
         self._followers: list[tuple[Callable[[str], None], object]] = []
 
@@ -44,8 +45,9 @@ class PeopleTables(Tables):
         current = self._users[user.id]
         revision = revised(current.revision, known)
         self._users[user.id] = msgspec.structs.replace(user, revision=revision)
-        ended = [s.id for s in self.all_sessions.values() if s.user_id == user.id and sign_out]
-        self._end(ended)
+        if sign_out:
+            self._end([s.id for s in self.all_sessions.values() if s.user_id == user.id])
+            self._end_resets(user.id)
         self._tell(user.id)
 
     def _check_unique(self, user: User) -> None:
@@ -96,6 +98,10 @@ class PeopleTables(Tables):
             for ticket in [t for t, (of, _) in self._tickets.items() if of == session_id]:
                 del self._tickets[ticket]
             self._tell(session_id)
+
+    def _end_resets(self, user_id: str) -> None:
+        for old in [s for s, (user, _) in self._resets.items() if user == user_id]:
+            del self._resets[old]
 
     def _tell(self, changed: str) -> None:
         if not is_rolled_back():  # notifications are sent at the end of a transaction

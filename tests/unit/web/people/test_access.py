@@ -130,6 +130,69 @@ async def test_a_link_sets_a_new_password_once(site: Site) -> None:
     assert (await site.post("/password-reset", {**body, "token": late}))[0] == 401
 
 
+async def lasting(site: Site) -> tuple[dict[str, str], str]:
+    """What outlives a session: an API key (its header), and a reset link."""
+    key = await new_key(site)
+    await site.post("/mqtt-listener", {})
+    return {"x-auth-token": key["key"]}, await link_of(site)
+
+
+async def has_listener(site: Site) -> bool:
+    user = await site.service.store.user_by_email(ACCOUNT["email"])
+    assert user is not None
+    return await site.service.store.listener(user.id) is not None
+
+
+@pytest.mark.parametrize("revoke", [None, True, False])
+async def test_a_reset_revokes_keys_and_the_mqtt_login_unless_told_not_to(
+    site: Site, revoke: bool | None
+) -> None:
+    key, token = await lasting(site)
+    body: dict[str, Any] = {"token": token, "password": "battery-staple"}
+    if revoke is not None:
+        body["revoke"] = revoke
+    assert (await site.post("/password-reset", body))[0] == 204
+    stays = revoke is False
+    site.headers = key
+    assert (await site.call("GET", "/devices"))[0] == (200 if stays else 401)
+    assert await has_listener(site) == stays
+
+
+@pytest.mark.parametrize("revoke", [True, False])
+@pytest.mark.parametrize("change", [{"password": "battery-staple"}, {"email": "ada@new.example"}])
+async def test_a_change_of_password_or_address_ends_links_and_sessions(
+    site: Site, change: dict[str, str], revoke: bool
+) -> None:
+    letters = site.service.mailer = Letters()
+    key, token = await lasting(site)
+    old = dict(site.headers)
+    body = {**change, "current_password": ACCOUNT["password"], "revoke": revoke}
+    assert (await site.call("PATCH", "/users/me", json=body))[0] == 200
+    site.headers = old
+    assert (await site.call("GET", "/users/me"))[0] == 401
+    assert (await site.post("/password-reset", {"token": token, "password": "x" * 9}))[0] == 401
+    site.headers = key
+    assert (await site.call("GET", "/devices"))[0] == (401 if revoke else 200)
+    await trio.testing.wait_all_tasks_blocked()
+    ((to, text),) = letters.sent
+    assert to == ACCOUNT["email"]  # the address before
+    assert ("1 API key and the MQTT login " + ("" if revoke else "not ") + "revoked") in text
+    account = {"email": change.get("email", ACCOUNT["email"])}
+    account["password"] = change.get("password", ACCOUNT["password"])
+    _, signed_in = await site.post("/login/access-token", account)
+    site.headers = {"x-auth-token": signed_in["access_token"]}
+    _, log = await site.call("GET", "/audit-log")
+    action = "password_changed" if "password" in change else "email_changed"
+    (entry,) = [each for each in log["items"] if each["action"] == action]
+    assert "1 API key and the MQTT login" in entry["subject"]
+
+
+async def test_the_same_address_again_signs_nobody_out(site: Site) -> None:
+    body = {"email": ACCOUNT["email"], "current_password": ACCOUNT["password"]}
+    assert (await site.call("PATCH", "/users/me", json=body))[0] == 200
+    assert (await site.call("GET", "/users/me"))[0] == 200
+
+
 class Letters:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
