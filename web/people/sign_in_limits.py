@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from actors.runtime.buckets import Buckets
+from actors.runtime.buckets import ROUNDING_S, Buckets
 from protocol.errors import TooMany
 from protocol.people.networks import network_of
 from web.people.hashing import Who
@@ -78,19 +78,19 @@ class SignInLimits:
             TooMany: with the time to wait.
         """
         keys = self._keys(email, address)
-        taken: list[tuple[Buckets, str]] = []
+        # Nothing is taken unless all have room: who is refused for one limit fills no other.
+        wait_s = max(buckets.wait_s(key) for buckets, key in keys)
+        if wait_s > ROUNDING_S:
+            detail = "Too many failed sign-ins; try again later"
+            raise TooMany(detail, retry_after_s=math.ceil(wait_s))
+        for buckets, key in keys:
+            buckets.take(key)
         attempt = Attempt()
         try:
-            for buckets, key in keys:
-                wait_s = buckets.take(key)
-                if wait_s:
-                    detail = "Too many failed sign-ins; try again later"
-                    raise TooMany(detail, retry_after_s=math.ceil(wait_s))
-                taken.append((buckets, key))
             yield attempt
         finally:
             if not attempt.is_wrong:
-                for buckets, key in taken:
+                for buckets, key in keys:
                     buckets.give_back(key)
 
     def _keys(self, email: str | None, address: str) -> list[tuple[Buckets, str]]:

@@ -12,7 +12,6 @@ from werkzeug.datastructures import Headers
 
 from actors.access.sessions import Sessions
 from actors.adapters.memory.clocks import PlainHasher
-from actors.runtime.buckets import Buckets
 from protocol.device.listeners import AGAIN
 from protocol.errors import Unavailable
 from protocol.people.networks import network_of
@@ -22,7 +21,11 @@ from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
 from web.http.addresses import Addresses
 from web.http.context import WebSettings
-from web.people.sign_in_limits import ACCOUNT_TRIES, PAIR_EVERY_S, PAIR_TRIES
+from web.people.sign_in_limits import (
+    ACCOUNT_TRIES,
+    PAIR_EVERY_S,
+    PAIR_TRIES,
+)
 
 NEW = {"password": "battery-staple", "current_password": ACCOUNT["password"]}
 
@@ -316,18 +319,6 @@ def test_only_trusted_proxies_say_that_it_was_tls(peer: str, said: str, secure: 
 def test_a_client_is_its_address_or_its_network() -> None:
     assert network_of("2001:db8:1:2:3::4") == "2001:db8:1:2::/64"
     assert network_of("192.0.2.1") == "192.0.2.1"
-
-
-async def test_a_bucket_refills_and_forgets_the_quietest(autojump_clock: Any) -> None:
-    buckets = Buckets(2, 10.0, keys_max=2)
-    assert [buckets.take("a") for _ in range(3)] == [0.0, 0.0, 10.0]
-    await trio.sleep(10)
-    assert (buckets.take("a"), round(buckets.take("a"))) == (0.0, 10)
-    buckets.give_back("a")
-    assert buckets.take("a") == 0.0
-    for key in "bc":
-        buckets.take(key)
-    assert buckets.take("a") == 0.0  # forgotten
 
 
 async def test_the_cookie_is_secure_where_the_client_speaks_tls(site: Site) -> None:
