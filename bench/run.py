@@ -40,6 +40,9 @@ MEASUREMENTS: dict[str, tuple[str, ...]] = {
     "visible at 2,000/s": ("visible", "2000", "15"),
     "visible at 2,000/s, Mosquitto": ("visible", "2000", "15", "--mosquitto"),
     "tenant of 30,000 devices": ("tenant", "30000", "5"),
+    "100,000 living devices": ("fleet",),
+    "2,000 devices come back": ("reconnect", "2000"),
+    "100,000 schedules due within an hour": ("due_hour",),
     "sums": ("sums", "10000", "100", "60"),
     "due": ("due",),
 }
