@@ -21,7 +21,7 @@ import msgspec
 from gmqtt.mqtt.constants import MQTTv311
 
 from actors.adapters.mqtt.link import READ_BYTES_MAX
-from actors.adapters.mqtt.plans import plain_plans
+from actors.adapters.mqtt.plans import OTHERS, plain_plans
 
 COLUMNS = ("feed_num", "device_num", "ts", "digest", "number", "flagged")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,7 +94,7 @@ class BareLoop:
 
     async def connect(self, port: int, password: str) -> None:
         for plan in plain_plans():
-            if not plan.filters:
+            if not plan.filters or plan.client_id == OTHERS:
                 continue
             client = gmqtt.Client(plan.client_id, clean_session=False)
             client.set_auth_credentials("roost", password)

@@ -21,7 +21,7 @@ from protocol.device.payloads import (
     parse_readings,
     parse_status,
 )
-from protocol.device.topics import Kind, Topic
+from protocol.device.topics import Kind, Topic, wrong_topic
 from protocol.errors import Refusal
 from protocol.messages import AckReceived, ReadingsReceived, StatusReceived, Unreadable
 from protocol.records import Origin
@@ -96,6 +96,8 @@ def decode(topic: Topic, payload: bytes, now_us: int, *, retained: bool) -> Deco
                 return DecodedStatus(parse_status(payload))
             case Kind.ACK:
                 return DecodedAck(parse_ack(payload, now_us))
+            case Kind.OTHER | Kind.OURS:
+                raise wrong_topic(topic)
     except Refusal as refusal:
         return refused(topic, refusal.kept())
 

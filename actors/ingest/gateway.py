@@ -24,7 +24,7 @@ from actors.ports.broker import Broker, Delivery
 from actors.runtime.histogram import SECONDS, Histogram
 from actors.runtime.sampled import Sampled
 from protocol.device.topics import CANARY_USER, Topic, parse_topic, unmapped
-from protocol.errors import Reason, Refusal, in_words
+from protocol.errors import Refusal, in_words
 from protocol.records import WriteUnit
 
 log = structlog.get_logger("roost.gateway")
@@ -63,6 +63,7 @@ class Gateway:
         self.messages = 0
         self.failures = 0  # failures of our own, by deliveries
         self.bad_topics = 0
+        self.copies = 0  # of messages that another session delivers, and of our own
         self.given_up = 0
         self.delays = Histogram(SECONDS)
         self.room = room
@@ -79,7 +80,7 @@ class Gateway:
     @property
     def brought(self) -> int:
         """How many messages the broker has delivered, including canaries."""
-        return self.messages + self._canaries.heard
+        return self.messages + self.copies + self._canaries.heard
 
     def close(self) -> None:
         """At the end: leave further messages to the next start."""
@@ -119,8 +120,8 @@ class Gateway:
             self._failed(delivery, error)
 
     def _take(self, delivery: Delivery) -> None:
-        """Handle what need not be decoded: foreign topics, known messages, canaries, what is above
-        its rate."""
+        """Handle what need not be decoded: foreign topics, known messages, what another session
+        delivers, canaries, what is above its rate."""
         session = self._sessions.redeliveries[delivery.session]
         if delivery.connection != session.connection:
             # Messages of this connection could not be acknowledged. The next connection delivers
@@ -139,6 +140,8 @@ class Gateway:
         topic = self._topic_of(delivery)
         if topic is None or self._was_cleared(delivery):
             self._sessions.acknowledge(arrival)
+        elif session.kinds is not None and topic.kind not in session.kinds:
+            self._drop_copy(arrival)
         elif topic.user_id == CANARY_USER and arrival.packet_id:
             self._take_canary(arrival, delivery, topic)
         elif delivery.retain and self._is_known_copy(arrival, delivery, topic):
@@ -151,15 +154,20 @@ class Gateway:
     def _topic_of(self, delivery: Delivery) -> Topic | None:
         """The topic of a device; None, logged and counted, for any other."""
         try:
-            if len(delivery.topic) > TOPIC_MAX:
-                raise Refusal(Reason.BAD_TOPIC, "the topic is too long")
-            return parsed(delivery.topic)
+            # A longer one is wrong, whatever follows.
+            return parsed(delivery.topic[: TOPIC_MAX + 1])
         except Refusal as refusal:
             self.bad_topics += 1
             if times := self._foreign.times():
                 shown, why = unmapped(delivery.topic)[:200], refusal.detail
                 log.warning("message on a foreign topic", topic=shown, why=why, times=times)
             return None
+
+    def _drop_copy(self, arrival: Arrival) -> None:
+        self.messages -= 1
+        self.copies += 1
+        if arrival.packet_id:
+            self.refused_acks.add(arrival)
 
     def _was_cleared(self, delivery: Delivery) -> bool:
         """Whether it only reports that a retained message was cleared."""

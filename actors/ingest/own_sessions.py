@@ -50,7 +50,9 @@ class OwnSessions:
         prepared: trio.Event,
     ) -> None:
         plans = broker.sessions
-        self.redeliveries = {plan.client_id: SessionRedelivery(plan.client_id) for plan in plans}
+        self.redeliveries = {
+            plan.client_id: SessionRedelivery(plan.client_id, plan.kinds) for plan in plans
+        }
         self.joined = 0
         self.stale_since_us: int | None = None
         self.is_closing = False

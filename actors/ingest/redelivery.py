@@ -19,6 +19,7 @@ from actors.ingest.digests import KnownDigests, SettledDigests
 from actors.ingest.pubacks import Pubacks
 from actors.ingest.suspects import SUSPICION_S, Suspects
 from actors.ports.broker import Delivery
+from protocol.device.topics import Kind
 from protocol.records import SessionMemory, Taken
 
 
@@ -31,10 +32,12 @@ class Verdict(Enum):
 
 
 class SessionRedelivery:
-    """One session. `connection` is 0 while it has none."""
+    """One session. `connection` is 0 while it has none. `kinds`: what is taken from it
+    (`SessionPlan`)."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kinds: tuple[Kind, ...] | None = None) -> None:
         self.name = name
+        self.kinds = kinds
         self.connection = 0
         self.connected_s = 0.0
         self.repeats = 0  # taken again, because their payload was ambiguous
@@ -53,7 +56,7 @@ class SessionRedelivery:
     def replaced(self) -> "SessionRedelivery":
         """A new record of the session, after another process has led. It keeps only which messages
         were taken and given up."""
-        new = SessionRedelivery(self.name)
+        new = SessionRedelivery(self.name, self.kinds)
         new._awaited = {
             **self._awaited,
             **{each.said: each.taken_s for each in self._in_flight.values()},

@@ -93,10 +93,10 @@ def topic_of(text: str) -> Topic | None:
 def stays(topic: Topic | None, *, is_seen: bool) -> bool:
     """Whether the message is of use to anybody once it was taken.
 
-    A status tells the next process how the device was. A reading stays only if others than Roost
-    may subscribe to it (`is_seen`); an acknowledgement never does.
+    A status tells the next process how the device was. A reading, or a message on a wrong topic,
+    stays only if others than Roost may subscribe to it (`is_seen`); an acknowledgement never does.
     """
-    if topic is None:
+    if topic is None or topic.kind is Kind.OURS:
         return False
     if topic.kind is Kind.STATUS:
         return True
@@ -104,7 +104,9 @@ def stays(topic: Topic | None, *, is_seen: bool) -> bool:
 
 
 def can_be_taken(topic: Topic | None) -> bool:
-    return topic is not None and (topic.kind is not Kind.READING or is_feed_key(topic.tail))
+    if topic is None or topic.kind is Kind.OURS:
+        return False
+    return topic.kind is not Kind.READING or is_feed_key(topic.tail)
 
 
 def is_for_good(unit: WriteUnit) -> bool:
@@ -116,7 +118,10 @@ def session_of(topic: str) -> str:
     """The session that receives this topic, if the broker maps topics (`partition_plans`)."""
     kind, _, rest = topic.partition("/")
     k = rest.partition("/")[0]
-    return f"roost-{kind}-{k}" if kind in ("part", "state") else "roost-wills"
+    if kind in ("part", "state"):
+        return f"roost-{kind}-{k}"
+    parsed = topic_of(topic)
+    return "roost-others" if parsed is None or parsed.kind is Kind.OTHER else "roost-wills"
 
 
 def beyond(held: Iterable[Held], bounds: Bounds) -> list[tuple[Held, Refusal]]:
@@ -127,7 +132,7 @@ def beyond(held: Iterable[Held], bounds: Bounds) -> list[tuple[Held, Refusal]]:
     found: list[tuple[Held, Refusal]] = []
     for each in held:
         topic = topic_of(each.topic)
-        if topic is None:
+        if topic is None or topic.kind is Kind.OURS:
             found.append((each, Refusal(Reason.BAD_TOPIC, "nothing is retained there")))
             continue
         tally = tallies.setdefault(topic.device, Tally(bounds))

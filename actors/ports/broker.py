@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from actors.runtime.clock import WallClock as WallClock
+from protocol.device.topics import Kind
 from protocol.errors import Unpublishable
 
 
@@ -65,6 +66,9 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
         persistent: the broker keeps it while we are away; only the leading process has it.
         partition: the part of the devices whose messages it delivers; None for none of its own.
         window: how many messages the broker sends without an acknowledgement.
+        kinds: the only kinds of messages that are taken from it, because its filters cannot leave
+            out others, which another session delivers as well. None: all.
+        former: filters of earlier versions, which the broker may still know.
         is_seen: others than Roost may subscribe to its topics.
         sends_again: the broker sends unacknowledged messages again on the same connection (NATS,
             after `ack_wait`); others do so on a new connection only (MQTT 3.1.1 §4.4).
@@ -77,6 +81,8 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     persistent: bool = True
     partition: int | None = None
     window: int = 10_000
+    kinds: tuple[Kind, ...] | None = None
+    former: tuple[str, ...] = ()
     is_seen: bool = False
 
 

@@ -19,11 +19,16 @@ COMMAND_ID = r"[A-Za-z0-9_-]{1,64}"
 _DEVICE_CODE = re.compile(DEVICE_CODE, re.ASCII)
 _FEED_KEY = re.compile(FEED_KEY, re.ASCII)
 _PREFIX = re.compile(r"(?:part|state)/\d+/", re.ASCII)
+_PLACE = rf"users/(?P<user>[A-Za-z0-9-]{{1,64}})/devices/(?P<device>{DEVICE_CODE})"
 _TOPIC = re.compile(
-    rf"users/(?P<user>[A-Za-z0-9-]{{1,64}})/devices/(?P<device>{DEVICE_CODE})/"
+    rf"{_PLACE}/"
     rf"(?:(?P<feeds>feeds)(?:/(?P<key>[^/]*))?|(?P<status>status)|commands/(?P<ack>{COMMAND_ID})/ack)",
     re.ASCII,
 )
+_BELOW = re.compile(rf"{_PLACE}(?:/(?P<tail>.*))?", re.ASCII | re.DOTALL)
+# What Roost publishes below a device's prefix.
+_OURS = ("commands", "errors")
+SHOWN_MAX = 100
 
 
 class Kind(Enum):
@@ -33,6 +38,8 @@ class Kind(Enum):
     READINGS = auto()
     STATUS = auto()
     ACK = auto()
+    OTHER = auto()  # below a device's prefix, and no topic that devices publish to
+    OURS = auto()  # what Roost publishes to a device
 
 
 class Topic(NamedTuple):
@@ -40,7 +47,8 @@ class Topic(NamedTuple):
 
     Attributes:
         device: the key of the device actor: (user id, device code).
-        tail: the feed key of a reading or the command id of an ack.
+        tail: the feed key of a reading, the command id of an ack, or the levels below the
+            device's prefix of any other topic.
         is_urgent: whether it goes before readings in a mailbox: status messages and
             acknowledgements.
     """
@@ -65,12 +73,14 @@ def parse_topic(topic: str) -> Topic:
     """Parse an unmapped or mapped topic.
 
     Raises:
-        Refusal: `bad_topic`; such a message belongs to no device. An invalid feed key is accepted
-            here, because its device is known and is told of the refusal later.
+        Refusal: `bad_topic`; such a message belongs to no device. An invalid feed key, and any
+            other topic below a device's prefix, are accepted here, because their device is known
+            and is told of the refusal later.
     """
-    found = _TOPIC.fullmatch(unmapped(topic))
+    plain = unmapped(topic)
+    found = _TOPIC.fullmatch(plain)
     if found is None:
-        raise Refusal(Reason.BAD_TOPIC, "not a topic that devices publish to")
+        return _other(plain)
     device = found["user"], found["device"]
     if found["status"]:
         return Topic(device, Kind.STATUS, is_urgent=True)
@@ -79,6 +89,32 @@ def parse_topic(topic: str) -> Topic:
     if found["key"] is None:
         return Topic(device, Kind.READINGS)
     return Topic(device, Kind.READING, found["key"])
+
+
+def _other(plain: str) -> Topic:
+    found = _BELOW.fullmatch(plain)
+    if found is None or found["user"] == CANARY_USER:
+        raise Refusal(Reason.BAD_TOPIC, "not a topic that devices publish to")
+    tail = found["tail"] or ""
+    kind = Kind.OURS if tail in _OURS else Kind.OTHER
+    return Topic((found["user"], found["device"]), kind, tail)
+
+
+def wrong_topic(topic: Topic) -> Refusal:
+    """Why no message of a device is taken on this topic, and which one may have been meant."""
+    place = prefix(*topic.device)
+    meant = "/".join(each for each in topic.tail.split("/") if each)
+    for guess in (meant, meant.lower()):
+        if guess != topic.tail and _TOPIC.fullmatch(f"{place}/{guess}"):
+            return Refusal(Reason.BAD_TOPIC, f"no topic of a device: {_shown(topic)}; use {guess}")
+    use = "feeds/KEY, feeds, status or commands/ID/ack"
+    return Refusal(Reason.BAD_TOPIC, f"no topic of a device: {_shown(topic)}; use {use}")
+
+
+def _shown(topic: Topic) -> str:
+    """What stands below the device's prefix."""
+    tail = topic.tail
+    return repr(tail if len(tail) <= SHOWN_MAX else tail[:SHOWN_MAX] + "…")
 
 
 def prefix(user_id: str, device_code: str) -> str:

@@ -12,6 +12,7 @@ import trio
 from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.broker.habits import Habits
 from actors.adapters.memory.broker.port import MemoryBrokerPort
+from actors.adapters.memory.broker.topics import kind_of
 from actors.adapters.mqtt.broker import MqttBroker
 from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.plans import partition_plans, plain_plans
@@ -25,9 +26,14 @@ Cut = Callable[[], None]
 
 
 class Recorder:
-    """An inbox that keeps what it is told."""
+    """An inbox that keeps what it is told. What a session only passes by (`SessionPlan.kinds`) is
+    acknowledged at once, and kept apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, broker: Broker | None = None) -> None:
+        plans = () if broker is None else broker.sessions
+        self._broker = broker
+        self._kinds = {plan.client_id: plan.kinds for plan in plans}
+        self.copies: list[Delivery] = []
         self.connections: list[tuple[str, int]] = []
         self.lost: list[tuple[str, int]] = []
         self.deliveries: list[Delivery] = []
@@ -40,7 +46,13 @@ class Recorder:
         self.lost.append((session, connection))
 
     def deliver(self, delivery: Delivery) -> None:
-        self.deliveries.append(delivery)
+        kinds = self._kinds.get(delivery.session)
+        if self._broker is None or kinds is None or kind_of(delivery.topic) in kinds:
+            self.deliveries.append(delivery)
+            return
+        self.copies.append(delivery)
+        if delivery.packet_id:
+            self._broker.acknowledge(delivery.session, delivery.connection, [delivery.packet_id])
 
     def heard(self, session: str, connection: int, acknowledged: int) -> None:
         self.confirmed.append((session, connection, acknowledged))
@@ -92,8 +104,8 @@ class Rig:
     @asynccontextmanager
     async def open(self, once: bool = False) -> AsyncIterator[Recorder]:
         """The service runs. With `once` no session of it connects a second time."""
-        recorder = Recorder()
         self.broker = self._make()
+        recorder = Recorder(self.broker)
         async with opened(self.broker, recorder, once):
             yield recorder
 

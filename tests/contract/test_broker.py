@@ -1,6 +1,7 @@
 """What every broker promises us: one suite for the memory twin, NATS and Mosquitto."""
 
 import itertools
+from collections import Counter
 
 import pytest
 import trio
@@ -26,7 +27,7 @@ def base() -> str:
 
 
 def mine(recorder: Recorder, base: str) -> list[Delivery]:
-    return [d for d in recorder.deliveries if unmapped(d.topic).startswith(base + "/")]
+    return [d for d in recorder.deliveries if (unmapped(d.topic) + "/").startswith(base + "/")]
 
 
 async def arrived(recorder: Recorder, base: str, count: int = 1) -> list[Delivery]:
@@ -95,6 +96,48 @@ async def test_readings_and_status_come_by_sessions_of_their_own(rig: Rig, base:
         }
         rig.acknowledge(*deliveries)
         await recorder.until(lambda: len({name for name, _, _ in recorder.confirmed}) >= 2)
+
+
+WRONG = ("", "/", "/feeds/t/", "/feeds//t", "/feeds/a/b", "/telemetry", "/Status", "/tele/SENSOR")
+
+
+async def test_wrong_topics_below_a_devices_prefix_reach_us_once(rig: Rig, base: str) -> None:
+    async with rig.open():
+        pass
+    await rig.publish(f"{base}/first", b"1")  # waits, as everything does
+    async with rig.open() as recorder:
+        for tail in WRONG:
+            await rig.publish(base + tail, b"1")
+            await rig.publish(f"{base}/feeds/t", b"2")
+            await rig.publish(f"{base}/feeds", b"{}")
+            await rig.publish(f"{base}/status", b"{}")
+            await rig.publish(f"{base}/commands/c1/ack", b"{}")
+        await arrived(recorder, base, 5 * len(WRONG) + 1)
+        await rig.publish(f"{base}/last", b"1")
+        await recorder.until(lambda: any(d.topic == f"{base}/last" for d in recorder.deliveries))
+        deliveries = await arrived(recorder, base)
+        came = Counter(unmapped(d.topic).removeprefix(base) for d in deliveries)
+        usual = ("/feeds/t", "/feeds", "/status", "/commands/c1/ack")
+        assert came == {
+            "/first": 1,
+            "/last": 1,
+            **dict.fromkeys(WRONG, 1),
+            **dict.fromkeys(usual, len(WRONG)),
+        }
+        rig.acknowledge(*deliveries)
+        await recorder.until(lambda: recorder.confirmed)
+
+
+async def test_what_we_publish_to_a_device_is_taken_from_no_session(rig: Rig, base: str) -> None:
+    async with rig.open() as recorder:
+        command = Publication(f"{base}/commands", b"{}")
+        assert list(await rig.broker.publish([command])) == [True]
+        assert rig.broker.publish_nowait(f"{base}/errors", b"{}")
+        await rig.publish(f"{base}/feeds/t", b"1")
+        await recorder.until(lambda: len(recorder.copies) >= 2)
+        (delivery,) = await arrived(recorder, base)
+        rig.acknowledge(delivery)
+        await recorder.until(lambda: recorder.confirmed)
 
 
 async def test_a_device_is_in_the_partition_that_we_compute(rig: Rig, base: str) -> None:

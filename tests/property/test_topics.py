@@ -67,7 +67,7 @@ def test_any_text_is_a_topic_or_a_refusal(text: str) -> None:
         assert topic.reason == Reason.BAD_TOPIC
         return
     # Whatever was parsed lies in its device's own part of the topics.
-    assert unmapped(text).startswith(prefix(*topic.device) + "/")
+    assert (unmapped(text) + "/").startswith(prefix(*topic.device) + "/")
     assert topic.kind is not Kind.READING or "/" not in topic.tail
     assert parse_topic(unmapped(text)) == topic
 

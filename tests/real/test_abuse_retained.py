@@ -196,6 +196,6 @@ def test_on_mosquitto_others_keep_what_they_see_within_the_bounds(tmp_path: Path
         eventually(lambda: ada.values(device["feeds"]["t"]), lambda found: 2 in found)
         # Roost's own clearing came back before that, and must not be stored as a refusal.
         refused = [(each["topic"], each["reason"], each["payload"][:9]) for each in ada.rejected()]
-        assert {reason for _, reason, _ in refused} == {"too_large"}, refused
+        assert {reason for _, reason, _ in refused} == {"too_large", "bad_topic"}, refused
         assert ada.call("DELETE", f"/devices/{device['id']}").status_code == 204
         eventually(lambda: seen(service, f"{place}/#"), lambda found: found == {})

@@ -3,6 +3,12 @@
 import json
 from typing import Any
 
+# Below a device's prefix; the last two are Roost's own.
+WRONG_TOPICS = (
+    *("feeds/bare/x", "feeds/bare/", "feeds//bare", "feeds/", "telemetry", "Status", "LWT", ""),
+    *("tele/SENSOR", "commands/x", "status/", "commands", "errors"),
+)
+
 
 def payload_of(shape: str, number: int) -> tuple[str, bytes, bool]:
     """Tail of the topic, bytes that hold `number`, and whether somebody is told of the refusal."""
@@ -36,7 +42,8 @@ def payload_of(shape: str, number: int) -> tuple[str, bytes, bool]:
         case "ack of nothing":
             return f"commands/{number}/ack", b'{"status": "delivered"}', False
         case "foreign topic":
-            return f"feeds/bare/{number}", _value(number), False
+            wrong = WRONG_TOPICS[number % len(WRONG_TOPICS)]
+            return wrong, _value(number), wrong not in ("commands", "errors")
         case "nobody's device":
             return tail, _value(number), False
     raise ValueError(shape)

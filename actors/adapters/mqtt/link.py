@@ -204,6 +204,9 @@ class Link:
             log.error("the broker refused a subscription", session=self._plan.client_id)
             client._connection._transport.abort()  # the next connection subscribes again
             return
+        # After the new filters, so that none of a device's messages falls between the two.
+        if self._plan.former:
+            client.unsubscribe(list(self._plan.former))
         self._subscribed()
 
     def _on_message(

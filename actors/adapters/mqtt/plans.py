@@ -1,8 +1,10 @@
 """The sessions that receive devices' messages, for brokers that map topics and for others."""
 
 from actors.ports.broker import SessionPlan
+from protocol.device.topics import Kind
 
 OUT = "roost-out"
+OTHERS = "roost-others"
 # Topics of devices.
 FEED_TOPICS = ("users/+/devices/+/feeds", "users/+/devices/+/feeds/+")
 STATE_TOPICS = ("users/+/devices/+/status", "users/+/devices/+/commands/+/ack")
@@ -35,11 +37,19 @@ def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
         live=True,
         sends_again=True,
     )
-    return [*plans, wills, _out_plan(out)]
+    # Wrong topics; its filter also takes wills, and commands and errors of our own.
+    others = SessionPlan(
+        client_id=OTHERS, filters=("users/+/devices/+/#",), kinds=(Kind.OTHER,), sends_again=True
+    )
+    return [*plans, wills, others, _out_plan(out)]
 
 
 def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
     """Sessions for a broker that cannot map: one partition over everything.
+
+    No two filters of a session overlap, because the broker may deliver a message for each of them.
+    Wrong topics with one level below the prefix come through a session of their own, together with
+    copies of rarer messages; those with more levels come with the readings.
 
     Args:
         is_seen: whether others may subscribe to what devices retain.
@@ -47,7 +57,9 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
     return [
         SessionPlan(
             client_id="roost-part-0",
-            filters=FEED_TOPICS,
+            filters=("users/+/devices/+/feeds", "users/+/devices/+/+/+/#"),
+            former=("users/+/devices/+/feeds/+",),
+            kinds=(Kind.READING, Kind.READINGS, Kind.OTHER),
             partition=0,
             window=PLAIN_WINDOW,
             is_seen=is_seen,
@@ -57,6 +69,13 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
             filters=STATE_TOPICS,
             live=True,
             partition=0,
+            window=PLAIN_WINDOW,
+            is_seen=is_seen,
+        ),
+        SessionPlan(
+            client_id=OTHERS,
+            filters=("users/+/devices/+", "users/+/devices/+/+"),
+            kinds=(Kind.OTHER,),
             window=PLAIN_WINDOW,
             is_seen=is_seen,
         ),

@@ -101,20 +101,20 @@ def of_device(login: MqttLogin, partitions: int) -> dict[str, Any]:
     return {
         # The mapping comes before the permission check. A will may arrive unmapped, and so do
         # messages in one read with their CONNECT: the server looks up the account's mappings before
-        # it knows the account, and acknowledges even messages that it then refuses.
+        # it knows the account, and acknowledges even messages that it then refuses. So a device may
+        # publish to wrong topics of its own: what is allowed reaches us, and its device is told.
         "pub": {
             "allow": [
                 f"part.{k}.{place}.feeds",
                 f"part.{k}.{place}.feeds.*",
                 f"state.{k}.{place}.status",
                 f"state.{k}.{place}.commands.*.ack",
-                f"{place}.feeds",
-                f"{place}.feeds.*",
-                f"{place}.status",
-                f"{place}.commands.*.ack",
-            ]
+                place,
+                f"{place}.>",
+            ],
+            "deny": [f"{place}.commands", f"{place}.errors"],
         },
-        "sub": {"allow": [f"{place}.commands", f"{place}.errors"]},
+        "sub": {"allow": [place, f"{place}.>"]},
     }
 
 

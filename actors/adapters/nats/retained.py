@@ -72,7 +72,7 @@ class NatsRetained:
         k = partition(user_id, code, self._partitions)
         place = prefix(user_id, code).replace("/", ".")
         return await self._asked(
-            self._held, [f"part.{k}.{place}.>", f"state.{k}.{place}.>", f"{place}.>"], 0
+            self._held, [f"part.{k}.{place}.>", f"state.{k}.{place}.>", place, f"{place}.>"], 0
         )
 
     async def clear(self, held: Sequence[Held]) -> bool:

@@ -20,7 +20,7 @@ from actors.adapters.memory.broker.habits import MOSQUITTO_5, Habits
 from actors.adapters.memory.broker.line import Line, no_latency
 from actors.adapters.memory.broker.published import Published
 from actors.adapters.memory.broker.session import Session
-from actors.adapters.memory.broker.topics import is_devices, mapped, subscribes
+from actors.adapters.memory.broker.topics import is_devices, kind_of, mapped, subscribes
 from actors.ports.broker import SessionPlan
 from protocol.errors import Unavailable
 
@@ -111,7 +111,7 @@ class MemoryBroker:
             self._retain(place, published)
         takers = [s for s in self.sessions.values() if subscribes(s.plan, place)]
         for session in takers:
-            session.take(published, place)
+            session.take(_for(session, published), place)
         # Devices cannot publish to a topic that we do not subscribe to; all their topics reach our
         # sessions.
         if not takers and not is_devices(topic):
@@ -150,7 +150,7 @@ class MemoryBroker:
         )
         for session in self.sessions.values():
             if subscribes(session.plan, place):
-                session.take(published, place)
+                session.take(msgspec.structs.replace(published), place)
 
     # Our sessions
 
@@ -158,7 +158,8 @@ class MemoryBroker:
         """A SUBSCRIBE delivers the retained messages again."""
         for topic, published in list(self.retained.items()):
             if subscribes(session.plan, topic):
-                session.take(msgspec.structs.replace(published), topic, retained=published)
+                copy = msgspec.structs.replace(published)
+                session.take(copy, topic, retained=_for(session, published))
 
     def unacknowledged(self, session: str) -> int:
         return self.sessions[session].waiting
@@ -214,3 +215,11 @@ class MemoryBroker:
         """The broker forgets a session, with its waiting messages."""
         self.drop(session)
         self.sessions[session].lose()
+
+
+def _for(session: Session, published: Published) -> Published:
+    """What becomes of a message that its session only passes by is nothing that became of it."""
+    kinds = session.plan.kinds
+    if kinds is None or kind_of(published.topic) in kinds:
+        return published
+    return msgspec.structs.replace(published)

@@ -8,9 +8,10 @@ import trio
 
 from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.broker.port import MemoryBrokerPort
+from actors.adapters.memory.broker.topics import matches
 from actors.ports.retained import Held
 from protocol.device.publishing import PAYLOAD_MAX
-from protocol.device.topics import unmapped
+from protocol.device.topics import prefix, unmapped
 from protocol.errors import Unavailable
 
 STATES = "state/"
@@ -48,8 +49,8 @@ class MemoryRetained:
 
     async def of_device(self, user_id: str, code: str) -> list[Held]:
         await self._reach()
-        place = f"users/{user_id}/devices/{code}/"
-        return [each for each in self._all() if unmapped(each.topic).startswith(place)]
+        mine = f"{prefix(user_id, code)}/#"
+        return [each for each in self._all() if matches(mine, unmapped(each.topic))]
 
     def _all(self) -> list[Held]:
         kept = self._server.retained.items()

@@ -3,7 +3,8 @@
 from functools import lru_cache
 
 from actors.ports.broker import SessionPlan
-from protocol.device.topics import partition
+from protocol.device.topics import Kind, parse_topic, partition
+from protocol.errors import Refusal
 
 # The subject mapping of the embedded broker (`roost.embedded.broker`).
 MAPPED = (
@@ -20,7 +21,8 @@ def subscribes(plan: SessionPlan, topic: str) -> bool:
 
 @lru_cache(10_000)
 def matches(pattern: str, topic: str) -> bool:
-    """Whether a topic filter with `+` and `#` matches a topic (MQTT 3.1.1 §4.7)."""
+    """Whether a topic filter with `+` and `#` matches a topic (MQTT 3.1.1 §4.7). `#` also stands
+    for no level at all."""
     wanted, got = pattern.split("/"), topic.split("/")
     for n, level in enumerate(wanted):
         if level == "#":
@@ -31,8 +33,17 @@ def matches(pattern: str, topic: str) -> bool:
 
 
 def is_devices(topic: str) -> bool:
-    """Whether a device may publish to it."""
-    return any(matches(pattern, topic) for pattern, _ in MAPPED)
+    """Whether a device may publish to it: below its own prefix, except what we publish there."""
+    is_ours = any(matches(f"users/+/devices/+/{each}", topic) for each in ("commands", "errors"))
+    return matches("users/+/devices/+/#", topic) and not is_ours
+
+
+def kind_of(topic: str) -> Kind | None:
+    """What a device says on this topic; None where no device does."""
+    try:
+        return parse_topic(topic).kind
+    except Refusal:
+        return None
 
 
 def mapped(topic: str, partitions: int) -> str:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.device.topics import Kind, Topic, parse_topic, partition, prefix
-from protocol.errors import Refusal
+from protocol.device.topics import Kind, Topic, parse_topic, partition, prefix, wrong_topic
+from protocol.errors import Reason, Refusal
 
 U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
 
@@ -21,6 +21,14 @@ U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
         (f"state/12/users/{U}/devices/D/status", Topic((U, "D"), Kind.STATUS, is_urgent=True)),
         # An invalid feed key still belongs to a device, which is told of the refusal.
         (f"users/{U}/devices/D/feeds/Temp C", Topic((U, "D"), Kind.READING, "Temp C")),
+        # And so does any other topic below its prefix.
+        (f"users/{U}/devices/D", Topic((U, "D"), Kind.OTHER)),
+        (f"users/{U}/devices/D/", Topic((U, "D"), Kind.OTHER)),
+        (f"users/{U}/devices/D/feeds/a/b", Topic((U, "D"), Kind.OTHER, "feeds/a/b")),
+        (f"users/{U}/devices/D/status\n", Topic((U, "D"), Kind.OTHER, "status\n")),
+        (f"part/1/users/{U}/devices/D/a", Topic((U, "D"), Kind.OTHER, "a")),
+        (f"users/{U}/devices/D/commands", Topic((U, "D"), Kind.OURS, "commands")),
+        (f"users/{U}/devices/D/errors", Topic((U, "D"), Kind.OURS, "errors")),
     ],
 )
 def test_what_devices_publish_to(topic: str, parsed: Topic) -> None:
@@ -32,13 +40,11 @@ def test_what_devices_publish_to(topic: str, parsed: Topic) -> None:
     [
         "",
         "users",
-        f"users/{U}/devices/D",
-        f"users/{U}/devices/D/feeds/a/b",
         f"users/{U}/devices//status",
-        f"users/{U}/devices/D/commands",
+        "users/roost/devices/D/other",
+        f"users/{U}/devices/D2.x/commands",
         f"users/{U}/devices/{'x' * 65}/status",
         f"part/x/users/{U}/devices/D/status",
-        f"users/{U}/devices/D/status\n",
         f"/users/{U}/devices/D/status",
         f"users/{U}/devices/é/status",
     ],
@@ -46,6 +52,25 @@ def test_what_devices_publish_to(topic: str, parsed: Topic) -> None:
 def test_other_topics_belong_to_nobody(topic: str) -> None:
     with pytest.raises(Refusal):
         parse_topic(topic)
+
+
+@pytest.mark.parametrize(
+    ("tail", "meant"),
+    [
+        ("feeds/temperature/", "feeds/temperature"),
+        ("feeds//n", "feeds/n"),
+        ("/status", "status"),
+        ("Status", "status"),
+        ("FEEDS/Room", "feeds/room"),
+        ("telemetry", "feeds/KEY, feeds, status or commands/ID/ack"),
+        ("feeds/kitchen/temperature", "feeds/KEY, feeds, status or commands/ID/ack"),
+        ("", "feeds/KEY, feeds, status or commands/ID/ack"),
+    ],
+)
+def test_a_wrong_topic_is_refused_with_the_one_that_may_be_meant(tail: str, meant: str) -> None:
+    refusal = wrong_topic(parse_topic(f"users/{U}/devices/D/{tail}"))
+    assert refusal.reason == Reason.BAD_TOPIC
+    assert refusal.detail == f"no topic of a device: {tail!r}; use {meant}"
 
 
 @given(st.text(max_size=80))
