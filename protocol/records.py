@@ -162,8 +162,9 @@ class StoredReading(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """An accepted reading on its way to the store.
 
-    `sets_last`: it becomes the feed's last value, unless that is newer. False: it goes to the
-    history only.
+    `message_id`: it is the same reading as another of this id and digest, whenever that arrived.
+    None: its time is part of its identity. `sets_last`: it becomes the feed's last value, unless
+    that is newer. False: it goes to the history only.
     """
 
     feed_num: int

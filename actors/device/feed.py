@@ -49,6 +49,8 @@ class FeedState:
                 # The broker delivers its retained copy at every subscription; it is one reading.
                 message_id = f"retained:{digest64(value):x}"
         digest = digest64(value, message_id)
+        if raw.ts_us is not None:
+            message_id = None  # time, value and id are in the reading's key
         # A copy is not judged: it could end an alarm that another value of the same time has
         # started.
         is_new = not history_only and not (ts_us == self.last_us and digest in self.at_last)

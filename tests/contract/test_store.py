@@ -113,20 +113,26 @@ async def test_two_values_of_one_instant_live_together(home: Home) -> None:
     assert sorted(await home.values()) == [(0, 1.0), (0, 2.0)]
 
 
-async def test_a_message_id_is_known_for_a_week_at_any_time_and_value(home: Home) -> None:
+async def test_a_message_id_is_known_for_a_week_at_any_time_with_its_value(home: Home) -> None:
     await home.commit(of(home.reading(1.0, message_id="m")))
     again = await home.commit(
-        of(home.reading(2.0, NOW + SECOND, message_id="m")), of(home.reading(1.0, message_id="n"))
+        of(home.reading(1.0, NOW + SECOND, message_id="m")),
+        of(home.reading(2.0, NOW + SECOND, message_id="m")),
+        of(home.reading(1.0, message_id="n")),
     )
-    assert list(again.duplicates) == [1, 0]
-    assert len(await home.values()) == 2
+    assert list(again.duplicates) == [1, 0, 0]
+    assert sorted(await home.values()) == [(0, 1.0), (0, 1.0), (SECOND, 2.0)]
 
 
-async def test_one_message_id_twice_in_one_batch_is_one_reading(home: Home) -> None:
+async def test_one_message_id_twice_in_one_batch_is_one_reading_if_it_says_the_same(
+    home: Home,
+) -> None:
     done = await home.commit(
-        of(home.reading(1.0, message_id="m")), of(home.reading(2.0, message_id="m"))
+        of(home.reading(1.0, message_id="m")),
+        of(home.reading(1.0, NOW + 1, message_id="m")),
+        of(home.reading(2.0, message_id="m")),
     )
-    assert list(done.duplicates) == [0, 1]
+    assert list(done.duplicates) == [0, 1, 0]
 
 
 async def test_the_last_value_goes_by_event_time_not_by_arrival(home: Home) -> None:

@@ -70,6 +70,20 @@ def early_ack(patch: Patch) -> None:
     patch.setattr(Gateway, "deliver", mistaken)
 
 
+@plant("an id is known without its content")
+def bare_id(patch: Patch) -> None:
+    store_readings = MemoryStore._store_readings
+
+    def mistaken(self: MemoryStore, readings: Sequence[Reading]) -> int:
+        of_ids = [each for each in readings if each.message_id is not None]
+        known = {(feed, device, name) for feed, device, name, _ in self._message_ids}
+        again = [r for r in of_ids if (r.feed_num, r.device_num, r.message_id) in known]
+        left = [each for each in readings if each not in again]
+        return len(again) + store_readings(self, left)
+
+    patch.setattr(MemoryStore, "_store_readings", mistaken)
+
+
 @plant("no unique key")
 def no_key(patch: Patch) -> None:
     def mistaken(self: MemoryStore, readings: Sequence[Reading]) -> int:

@@ -30,7 +30,7 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
         self.owners: dict[str, str] = {}
         self._feeds: dict[str, Feed] = {}
         self._readings: dict[int, dict[tuple[int, int, int], StoredReading]] = {}
-        self._message_ids: dict[tuple[int, int, str], int] = {}
+        self._message_ids: dict[tuple[int, int, str, int], int] = {}
 
     async def add_feed(
         self, feed: Feed, most: int | None = None, most_of_device: int | None = None
@@ -100,7 +100,8 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
             feed = self._readings.setdefault(reading.feed_num, {})
             place = reading.ts_us, reading.device_num, reading.digest
             if reading.message_id is not None:
-                name = reading.feed_num, reading.device_num, reading.message_id
+                by = reading.feed_num, reading.device_num, reading.message_id
+                name = *by, reading.digest
                 now_us = self._clock.now_us()
                 seen_us = self._message_ids.get(name)
                 if seen_us is not None and seen_us >= now_us - WEEK_US:

@@ -2,9 +2,10 @@
 
     f"WITH guard AS MATERIALIZED (SELECT), {storing(1)} SELECT unit, many FROM missing"
 
-A reading is stored once: by its key (feed, time, device, digest), and by its message id for seven
-days. `missing` counts the readings of each unit that were not stored because they were stored
-already. Keys are sorted, so that two statements never deadlock.
+A reading is stored once: by its key (feed, time, device, digest), and, if it carries a message id
+and no time of its own, by that id with its digest for seven days. `missing` counts the readings of
+each unit that were not stored because they were stored already. Keys are sorted, so that two
+statements never deadlock.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 from actors.adapters.postgres.wire.rows import columns, unnested
 from protocol.records import Reading
 
+# The digest of message ids that were stored before digests were stored with them.
+UNKNOWN = 0
 COLUMNS = {
     "unit": "integer",
     "feed_num": "integer",
@@ -35,16 +38,21 @@ def storing(first: int) -> str:
 given AS MATERIALIZED (
     SELECT i.* FROM guard, {unnested(first, COLUMNS)} WITH ORDINALITY AS i ({", ".join(COLUMNS)}, n)
 ), unseen AS (
-    INSERT INTO message_ids AS m (feed_num, device_num, id, seen_at)
-    SELECT feed_num, device_num, message_id, now() FROM given WHERE message_id IS NOT NULL
-    ORDER BY 1, 2, 3
-    ON CONFLICT (feed_num, device_num, id) DO UPDATE SET seen_at = excluded.seen_at
+    INSERT INTO message_ids AS m (feed_num, device_num, id, digest, seen_at)
+    SELECT feed_num, device_num, message_id, digest, now() FROM given
+    WHERE message_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM message_ids o
+        WHERE o.feed_num = given.feed_num AND o.device_num = given.device_num
+            AND o.id = given.message_id AND o.digest = {UNKNOWN}
+            AND o.seen_at >= now() - interval '7 days')
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (feed_num, device_num, id, digest) DO UPDATE SET seen_at = excluded.seen_at
         WHERE m.seen_at < excluded.seen_at - interval '7 days'
-    RETURNING feed_num, device_num, id
+    RETURNING feed_num, device_num, id, digest
 ), stored AS (
     INSERT INTO feed_values
     SELECT feed_num, device_num, ts, digest, number, text, boolean, flagged FROM given
-    WHERE message_id IS NULL OR (feed_num, device_num, message_id) IN (TABLE unseen)
+    WHERE message_id IS NULL OR (feed_num, device_num, message_id, digest) IN (TABLE unseen)
     ON CONFLICT DO NOTHING
     RETURNING feed_num, device_num, ts, digest
 ), new AS MATERIALIZED (
@@ -64,15 +72,16 @@ given AS MATERIALIZED (
 
 def rows_of(units: Sequence[Iterable[Reading]]) -> tuple[list[list[Any]], list[int]]:
     """The columns of the readings of some units, each reading once; and how many of each unit are
-    left out, because an earlier one is the same or has the same message id."""
+    left out, because an earlier one is the same or has the same message id and digest."""
     rows: list[tuple[Any, ...]] = []
     repeated = [0] * len(units)
     seen: set[tuple[int, int, int, int]] = set()
-    named: set[tuple[int, int, str]] = set()
+    named: set[tuple[int, int, str, int]] = set()
     for number, readings in enumerate(units):
         for reading in readings:
             place = reading.feed_num, reading.ts_us, reading.device_num, reading.digest
-            name = reading.feed_num, reading.device_num, reading.message_id or ""
+            message_id = reading.message_id or ""
+            name = reading.feed_num, reading.device_num, message_id, reading.digest
             if place in seen or name in named:
                 repeated[number] += 1
                 continue

@@ -136,6 +136,31 @@ def test_a_retained_reading_is_one_reading_however_often_it_is_sent() -> None:
     assert first.values == [] and first.unit.state is None
 
 
+def test_an_id_is_one_with_what_is_said_under_it() -> None:
+    """Counters of devices start anew: the same id with another value or time is another reading."""
+    actor = DeviceActor(loaded())
+
+    def identity(payload: str, at_us: int = NOW) -> tuple[object, ...]:
+        (reading,) = step(actor, sent(payload, at_us=at_us)).unit.readings
+        is_timed = reading.message_id is None
+        return reading.message_id, reading.digest, reading.ts_us if is_timed else 0
+
+    first = identity('{"value": 5, "id": "7"}')
+    assert identity('{"value": 5, "id": "7"}', NOW + SECOND) == first
+    timed = identity('{"value": 5, "id": "7", "ts": 1790000000}')
+    assert identity('{"value": 5, "id": "7", "ts": 1790000000}', NOW + SECOND) == timed
+    others = {
+        first,
+        timed,
+        identity('{"value": 6, "id": "7"}'),
+        identity('{"value": 5, "id": "8"}'),
+        identity('{"value": 5, "id": "7", "ts": 1789999999}'),
+        identity('{"value": 6, "id": "7", "ts": 1790000000}'),
+        identity('{"value": 5, "id": "8", "ts": 1790000000}'),
+    }
+    assert len(others) == 7
+
+
 def test_a_feed_of_the_device_goes_before_a_shared_one_of_its_key() -> None:
     own, shared = some_feed("t", 1), some_feed("t", 2, device_id=None)
     for feeds in ((own, shared), (shared, own)):
