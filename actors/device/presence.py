@@ -14,6 +14,8 @@ from actors.device import status
 from actors.device.alarms import came_online, went_offline
 from protocol.device.alarms import OFFLINE as OFFLINE_ALARM
 from protocol.device.alarms import Alarm
+from protocol.device.payloads import DeviceStatus
+from protocol.errors import Refusal
 from protocol.messages import (
     CameOnline,
     DeviceEffect,
@@ -30,10 +32,11 @@ from protocol.times import parse_device_time
 class Presence:
     """The presence of one device; `device` has its newest state."""
 
-    __slots__ = ("_offline_alarm", "device")
+    __slots__ = ("_offline_alarm", "_offline_us", "device")
 
     def __init__(self, loaded: LoadedDevice) -> None:
         self.device = loaded.device
+        self._offline_us: int | None = None  # when the newest `offline` arrived
         open_alarms = (alarm for alarm in loaded.alarms if alarm.kind == OFFLINE_ALARM)
         self._offline_alarm = next(open_alarms, None)
 
@@ -52,7 +55,7 @@ class Presence:
         """The device sent a message. Only a first delivery shows that it is alive."""
         if origin.again or origin.retained:
             return None
-        state = status.seen(self.device.state, origin.at_us)
+        state = status.seen(self.device.state, origin.at_us, self._offline_us)
         change = self._take(state, origin.at_us, "", alarms, effects)
         self._renew(effects)
         return change
@@ -66,13 +69,15 @@ class Presence:
             Refusal: its `ts` is not a time that a device may send.
         """
         origin, report = message.origin, message.report
-        ts_us = None if report.ts is None else parse_device_time(report.ts, origin.at_us)
+        ts_us = _event_time(report, origin.at_us)
         state = self.device.state
         if origin.retained:
             state = status.retained(state, report, ts_us)
         elif not origin.again:
             event_us = origin.at_us if ts_us is None else ts_us
-            state = status.applied(state, report, event_us, origin.at_us)
+            state = status.applied(state, report, event_us, origin.at_us, self._offline_us)
+            if report.status == OFFLINE:
+                self._offline_us = origin.at_us
         elif ts_us is not None:  # else its time is unknown, and it sets nothing
             state = status.redelivered(state, report, ts_us)
         why = "reported offline, or lost its connection"
@@ -137,3 +142,16 @@ class Presence:
                 self._offline_alarm = went_offline(device, at_us, why)
                 alarms.append(self._offline_alarm)
         return StateChange(device.num, state)
+
+
+def _event_time(report: DeviceStatus, at_us: int) -> int | None:
+    """The `ts` of a status. Raises `Refusal` if it is not a time that a device may send; of an
+    `offline`, which counts from its arrival, it is then left out of account."""
+    if report.ts is None:
+        return None
+    try:
+        return parse_device_time(report.ts, at_us)
+    except Refusal:
+        if report.status != OFFLINE:
+            raise
+        return None

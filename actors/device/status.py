@@ -11,12 +11,16 @@ LAST_SEEN_STEP_US = 10_000_000
 _FIELDS = ("temperature", "humidity", "latitude", "longitude", "firmware")
 
 
-def seen(state: DeviceState, at_us: int) -> DeviceState:
-    """Any first delivery shows that the device is alive: online, and seen at `at_us`."""
+def seen(state: DeviceState, at_us: int, offline_us: int | None = None) -> DeviceState:
+    """Any first delivery shows that the device is alive: online, and seen at `at_us`.
+
+    `offline_us`: when the newest `offline` arrived, if this actor saw that.
+    """
     seen_us = state.last_seen_us
     # Status overtakes readings in the mailbox: a reading that arrived before a will makes nobody
     # online.
-    is_older = state.state_us is not None and at_us < state.state_us
+    known_us = state.state_us if offline_us is None else offline_us
+    is_older = known_us is not None and at_us < known_us
     online = ONLINE if state.status == OFFLINE and not is_older else state.status
     if online == state.status and seen_us is not None and at_us - seen_us < LAST_SEEN_STEP_US:
         return state
@@ -28,19 +32,35 @@ def is_late(state: DeviceState, report: DeviceStatus, event_us: int) -> bool:
     """Whether a newer status is known: by event time, or from a later boot."""
     if state.state_us is not None and event_us < state.state_us:
         return True
+    return is_of_earlier_boot(state, report)
+
+
+def is_of_earlier_boot(state: DeviceState, report: DeviceStatus) -> bool:
     known = state.session
     return report.session is not None and known is not None and report.session < known
 
 
-def applied(state: DeviceState, report: DeviceStatus, event_us: int, at_us: int) -> DeviceState:
+def applied(
+    state: DeviceState,
+    report: DeviceStatus,
+    event_us: int,
+    at_us: int,
+    offline_us: int | None = None,
+) -> DeviceState:
     """A first delivery of a status. A late one sets nothing, but still shows that the device is
     alive.
 
-    A late `offline` (most often the will of an earlier boot) has no effect at all.
+    A late `offline` sets no field, but makes the device offline, because a will carries the time
+    of its connect. The will of an earlier boot has no effect at all.
     """
     is_offline = report.status == OFFLINE
     if is_late(state, report, event_us):
-        return state if is_offline else seen(state, at_us)
+        if not is_offline:
+            return seen(state, at_us, offline_us)
+        if is_of_earlier_boot(state, report):
+            return state
+        session = {} if report.session is None else {"session": report.session}
+        return _replaced(state, {"status": OFFLINE, **session})
     changes = _fields_of(report)
     changes["state_us"] = event_us
     if report.session is not None:
@@ -48,7 +68,7 @@ def applied(state: DeviceState, report: DeviceStatus, event_us: int, at_us: int)
     if report.status is not None:
         changes["status"] = report.status
     if not is_offline:
-        state = seen(state, at_us)
+        state = seen(state, at_us, offline_us)
     return _replaced(state, changes)
 
 

@@ -298,7 +298,7 @@ class Scenario:
             case "ts":
                 body["ts"] = ts
             case "id":
-                body["id"] = f"m{step.number}"
+                body["id"] = f"m{step.number % 3}"  # the counter starts anew all the time
             case "several":
                 tail = "feeds"
                 body = {"ts": ts, "values": {step.key: step.number, "nowhere": True}}
@@ -352,7 +352,9 @@ class Scenario:
     async def _boot(self, step: Boot) -> None:
         device = self._device(step.device)
         try:
-            device.connect(status="offline", session=step.session)
+            # Set at the connect, some with the time of then, some with none.
+            ts = {} if step.session % 2 else {"ts": _ms(step.at_s) if step.session % 4 else 0}
+            device.connect(status="offline", session=step.session, **ts)
         except Unavailable:
             return
         body = {"status": "online", "session": step.session, "firmware": f"1.{step.session}"}

@@ -1,5 +1,7 @@
 """What a status, or any message, makes of a device's state (CONTRACT §1)."""
 
+import pytest
+
 from actors.device.actor import DeviceActor
 from tests.unit.actors.device.effects import step
 from tests.unit.makers import NOW, SECOND, loaded, sent
@@ -42,6 +44,45 @@ def test_a_will_of_an_earlier_boot_does_not_turn_the_device_off() -> None:
     assert actor.device.state.status == "online"
     step(actor, sent('{"status": "offline", "session": 5}', "status", at_us=NOW + 2))
     assert actor.device.state.status == "offline"
+
+
+@pytest.mark.parametrize("ts", [1789999000, 0, -1, 99999999999, '"yesterday"'])
+def test_an_offline_counts_from_its_arrival_whatever_its_ts(ts: object) -> None:
+    """Devices set their will when they connect, with the time of then, or with none."""
+    actor = DeviceActor(loaded())
+    step(actor, sent('{"status": "online", "temperature": 4, "ts": 1790000000}', "status"))
+    will = '{"status": "offline", "temperature": 3, "ts": %s}'
+    outcome = step(actor, sent(will % ts, "status", at_us=NOW + SECOND))
+    assert outcome.unit.rejections == ()
+    assert actor.device.state.status == "offline"
+    if ts == 1789999000:
+        assert actor.device.state.temperature == 4  # that was measured later
+    step(actor, sent("5", at_us=NOW + SECOND - 1))  # it arrived before the will
+    assert actor.device.state.status == "offline"
+    step(actor, sent("5", at_us=NOW + 2 * SECOND))
+    assert actor.device.state.status == "online"
+
+
+def test_a_will_turns_a_device_off_whose_clock_is_ahead() -> None:
+    actor = DeviceActor(loaded())
+    step(actor, sent('{"status": "online", "ts": 1790000200}', "status"))
+    step(actor, sent('{"status": "offline"}', "status", at_us=NOW + SECOND))
+    assert actor.device.state.status == "offline"
+    step(actor, sent("5", at_us=NOW + 2 * SECOND))
+    assert actor.device.state.status == "online"
+
+
+def test_after_a_will_a_device_with_a_slow_clock_still_sets_its_fields() -> None:
+    actor = DeviceActor(loaded())
+    slow = '{"status": "online", "session": %d, "temperature": %d, "ts": %d}'
+    step(actor, sent(slow % (1, 4, 1789990000), "status"))
+    will = '{"status": "offline", "session": 1, "ts": 1789980000}'
+    step(actor, sent(will, "status", at_us=NOW + SECOND))
+    step(actor, sent(slow % (2, 5, 1789990009), "status", at_us=NOW + 9 * SECOND))
+    state = actor.device.state
+    assert (state.status, state.session, state.temperature) == ("online", 2, 5)
+    step(actor, sent(will, "status", at_us=NOW + 10 * SECOND))  # of the boot before
+    assert actor.device.state.status == "online"
 
 
 def test_an_offline_without_a_session_counts() -> None:
