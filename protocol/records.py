@@ -164,7 +164,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     `message_id`: it is the same reading as another of this id and digest, whenever that arrived.
     None: its time is part of its identity. `sets_last`: it becomes the feed's last value, unless
-    that is newer. False: it goes to the history only.
+    that is newer. False: it goes to the history only. None: so it does, but only if the feed has no
+    reading yet, because its time is unknown, and the broker delivers it again and again.
     """
 
     feed_num: int
@@ -174,7 +175,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     value: Value
     flagged: bool = False
     message_id: str | None = None
-    sets_last: bool = True
+    sets_last: bool | None = True
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
@@ -243,6 +244,7 @@ class WriteUnit(msgspec.Struct, frozen=True, gc=False):
     size: int = 0  # their payload, in bytes
     canary: bytes = b""  # a probe (`actors.ingest.canaries`), which shows that commits work
     is_nobodys: bool = False  # its device does not exist
+    is_copy: bool = False  # of a retained message: its refusals are kept once
 
     @property
     def rows(self) -> int:

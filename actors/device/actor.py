@@ -171,6 +171,7 @@ class DeviceActor:
                 taken=origin.taken,
                 receipt=origin.receipt,
                 size=origin.size,
+                is_copy=origin.retained,
             )
         )
         return effects

@@ -43,8 +43,11 @@ class FeedState:
         value = take_value(feed.kind, raw.value)
         ts_us, message_id = raw.ts_us, raw.message_id
         history_only = ts_us is None and (origin.again or origin.retained)
+        sets_last: bool | None = not history_only
         if ts_us is None:
             ts_us = origin.at_us
+            if origin.retained:
+                sets_last = None
             if origin.retained and message_id is None:
                 # The broker delivers its retained copy at every subscription; it is one reading.
                 message_id = f"retained:{digest64(value):x}"
@@ -57,7 +60,7 @@ class FeedState:
         flagged = self._judge(device, value, ts_us, is_new, alarms)
         newest = not history_only and self._is_newest(ts_us, digest)
         reading = Reading(
-            feed.num, device.num, ts_us, digest, value, flagged, message_id, not history_only
+            feed.num, device.num, ts_us, digest, value, flagged, message_id, sets_last
         )
         return reading, newest
 

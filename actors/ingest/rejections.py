@@ -116,4 +116,5 @@ def refused_whole(
         taken=origin.taken,
         receipt=origin.receipt,
         size=origin.size,
+        is_copy=origin.retained,
     )

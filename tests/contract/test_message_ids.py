@@ -26,6 +26,6 @@ async def test_an_id_from_before_the_update_is_a_repetition_for_its_seven_days(
 async def known(scene: Scene, days: int) -> None:
     feed, device = scene.home.feeds["number"].num, scene.home.device.num
     await scene.fetch(
-        "INSERT INTO message_ids (feed_num, device_num, id, seen_at)"
+        "INSERT INTO message_ids_before (feed_num, device_num, id, seen_at)"
         f" VALUES ({feed}, {device}, 'm', now() - interval '{days} days')"
     )

@@ -11,7 +11,7 @@ from actors.adapters.memory.clocks import SeededIds
 from actors.ports.store import Batch, Committed, FeedPage, Store
 from protocol.device.alarms import Alarm
 from protocol.device.values import digest64
-from protocol.errors import Conflict, Unstorable
+from protocol.errors import Conflict, Reason, Unstorable
 from protocol.records import (
     Device,
     DeviceState,
@@ -133,6 +133,40 @@ async def test_one_message_id_twice_in_one_batch_is_one_reading_if_it_says_the_s
         of(home.reading(2.0, message_id="m")),
     )
     assert list(done.duplicates) == [0, 1, 0]
+
+
+async def test_a_copy_is_a_reading_of_an_empty_feed_only(home: Home) -> None:
+    def copy(value: float, at_us: int = NOW) -> WriteUnit:
+        reading = home.reading(value, at_us, message_id=f"of {value}", sets_last=None)
+        return of(reading, is_copy=True)
+
+    first = await home.commit(copy(1.0), copy(1.0, NOW + 1))
+    assert list(first.duplicates) == [0, 1]
+    again = await home.commit(copy(1.0, NOW + 2), copy(2.0, NOW + 2), of(home.reading("x", NOW)))
+    assert list(again.duplicates) == [1, 1, 0]
+    assert await home.values() == [(0, 1.0)]
+    assert await home.last() == (None, None)
+
+
+async def test_a_copy_beside_another_reading_of_its_feed_is_left_out(home: Home) -> None:
+    copy = home.reading(1.0, NOW + 1, message_id="c", sets_last=None)
+    done = await home.commit(of(copy, is_copy=True), of(home.reading(1.0)))
+    assert list(done.duplicates) == [1, 0]
+    assert await home.values() == [(0, 1.0)]
+
+
+async def test_a_refused_copy_is_kept_once(home: Home) -> None:
+    def refused(payload: str, *, is_copy: bool, reason: Reason = Reason.BAD_VALUE) -> WriteUnit:
+        row = Rejection(USER, home.device.id, NOW, "t", payload, "utf-8", reason, "why")
+        return of(rejections=(row,), is_copy=is_copy)
+
+    await home.commit(refused("a", is_copy=False), refused("a", is_copy=True))
+    await home.commit(refused("a", is_copy=True), refused("b", is_copy=True))
+    await home.commit(refused("b", is_copy=True), refused("b", is_copy=False))
+    await home.commit(refused("b", is_copy=True, reason=Reason.BAD_TIME))
+    kept = await items(home.store, REJECTIONS, USER, 100)
+    said = sorted((each.payload, str(each.reason)) for each in kept)
+    assert said == [("a", "bad_value"), ("b", "bad_time"), ("b", "bad_value"), ("b", "bad_value")]
 
 
 async def test_the_last_value_goes_by_event_time_not_by_arrival(home: Home) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 EVERYTHING = 1_000_000
+FIRST_US = 1_000_000  # of a feed: readings that may be committed together with its first
 ARRIVAL_US = 1_000  # between a delivery and the look at the clock that gives it its time
 # Reasons for which a reading that is right may be refused, and the fault that explains it.
 EXCUSES = {
@@ -104,6 +105,18 @@ class Kept:
                 refused.setdefault(mark, []).append((owner, each.reason))
         return stored, refused
 
+    def firsts(self) -> set[tuple[str, str, str]]:
+        """Owner, key and mark of the oldest readings of each feed, and of those that were taken
+        together with it."""
+        oldest: dict[str, int] = {}
+        for _, feed, reading in self.readings:
+            oldest[feed.id] = min(reading.ts_us, oldest.get(feed.id, reading.ts_us))
+        return {
+            (owner, feed.key, _mark(reading.value))
+            for owner, feed, reading in self.readings
+            if reading.ts_us - oldest[feed.id] <= FIRST_US
+        }
+
 
 def _mark(value: Any) -> str:
     return f"{value:.0f}" if isinstance(value, float) else str(value)
@@ -153,11 +166,13 @@ async def durable_and_once(world: "World", sent_log: SentLog, names: tuple[str, 
     beyond the budget; and not too often."""
     kept = await Kept.of(world, names)
     stored, refused = kept.marked()
+    firsts = kept.firsts()
     missing: Counter[str] = Counter()  # by device: neither stored nor kept as refused
     for mark, entry in sent_log.entries.items():
         times = stored[entry.owner, entry.key, mark]
         reasons = [reason for owner, reason in refused.get(mark, []) if owner == entry.owner]
-        missing[entry.step.device] += _check_entry(world, entry, times, reasons)
+        is_first = (entry.owner, entry.key, mark) in firsts
+        missing[entry.step.device] += _check_entry(world, entry, times, reasons, is_first=is_first)
     for device, copies in sent_log.repeats.items():
         owner, _, code = device.partition("/")
         if code == "visitor":
@@ -184,18 +199,26 @@ async def durable_and_once(world: "World", sent_log: SentLog, names: tuple[str, 
     _check_owners(world, sent_log, kept)
 
 
-def _check_entry(world: "World", entry: Entry, times: int, reasons: list[str]) -> bool:
-    """Whether it is nowhere, and may have been refused and counted only."""
+def _check_entry(
+    world: "World", entry: Entry, times: int, reasons: list[str], *, is_first: bool
+) -> bool:
+    """Whether it is nowhere, and may have been refused and counted only.
+
+    `is_first`: its feed may have had no reading before.
+    """
     what = f"{entry.step} ({len(entry.copies)} taken)"
     visitor = entry.step.device.endswith("/visitor") and world.trace.fired["device deleted"]
     missing = entry.is_owed and not times and not reasons and not visitor
     if missing and not _is_wrong(entry) and not _is_excused_somehow(world, entry):
         raise Broken("I1", f"acknowledged, and neither stored nor refused: {what}")
-    if times > entry.most:
+    most = entry.most + (entry.most_as_first if is_first else 0)
+    if times > most:
         raise Broken("I2", f"stored {times} times: {what}")
-    if len(reasons) > entry.most_refusals:
+    copies = len(set(reasons)) if any(copy.copies for copy in entry.copies) else 0
+    if len(reasons) > entry.most_refusals + copies:
         raise Broken("I2", f"refused {len(reasons)} times: {what}")
-    if not entry.has_identity and times + len(reasons) > max(entry.most, entry.most_refusals):
+    most = max(most, entry.most_refusals) + copies
+    if not entry.has_identity and times + len(reasons) > most:
         raise Broken("I2", f"stored {times} and refused {len(reasons)} times: {what}")
     for reason in reasons:
         if not _is_wrong(entry) and not _is_excused(world, entry, reason):

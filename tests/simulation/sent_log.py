@@ -34,18 +34,23 @@ class Entry(msgspec.Struct, kw_only=True):
         lives = 2 if self.step.device.endswith("/visitor") else 1  # in the feed before, and anew
         if self.has_identity:
             return lives
-        kept = lives * sum(copy.retain for copy in self.copies)  # the broker's copy is one more
         if len(self.copies) == 1 and not self.copies[0].forgotten_acks:
-            return 1 + kept
-        return sum(copy.deliveries for copy in self.copies) + kept
+            return 1
+        return sum(copy.deliveries for copy in self.copies)
+
+    @property
+    def most_as_first(self) -> int:
+        """How many more the broker's copy may be, which is taken if its feed has no reading."""
+        lives = 2 if self.step.device.endswith("/visitor") else 1
+        return 0 if self.has_identity else lives * any(copy.retain for copy in self.copies)
 
     @property
     def most_refusals(self) -> int:
-        """A refusal has no identity, whatever its message has; a retained one comes ever again."""
-        kept = sum(copy.copies for copy in self.copies)
+        """A refusal has no identity, whatever its message has; of the broker's copies one is kept,
+        for each reason."""
         if self.has_identity or len(self.copies) > 1:
-            return sum(max(1, copy.deliveries) for copy in self.copies) + kept
-        return self.most + kept
+            return sum(max(1, copy.deliveries) for copy in self.copies)
+        return self.most
 
 
 class SentLog:

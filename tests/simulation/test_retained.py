@@ -11,6 +11,7 @@ from actors.adapters.mqtt.plans import plain_plans
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import prefix, unmapped
 from tests.simulation import world as worlds
+from tests.simulation.clock import START_US
 from tests.simulation.device import VirtualDevice
 from tests.simulation.running import simulate
 from tests.simulation.world import World
@@ -159,4 +160,55 @@ def test_readings_leave_a_broker_of_somebody_elses_where_it_is_set_so(
         assert rejected["items"] == []
 
     monkeypatch.setattr(worlds, "plain_plans", partial(plain_plans, is_seen=False))
+    tell(story, MOSQUITTO_311)
+
+
+@BROKERS
+def test_what_is_retained_is_one_reading_and_one_refusal_however_often_roost_starts(
+    habits: Habits,
+) -> None:
+    async def story(world: World) -> None:
+        shed = world.device("shed")
+        await shed.publish("t", 1.0, retain=True)
+        await shed.publish("named", 2.0, id="7", retain=True)
+        await shed.publish("timed", 3.0, ts=START_US // 1_000_000 - 60, retain=True)
+        for tail in ("feeds/unknown", "feeds/t/", "LWT"):
+            await shed.send(tail, b"5", retain=True)
+        await shed.send("status", b'{"latitude": 91}', retain=True)
+        for days in (0.0, 0.3, 7.2, 0.1):  # ids are remembered for seven days
+            await left_alone(world)
+            for key, value in (("t", 1.0), ("named", 2.0), ("timed", 3.0)):
+                assert await shed.values(key) == [value]
+            rejected = (await shed.person.get("/rejected-messages"))["items"]
+            reasons = sorted(each["reason"] for each in rejected)
+            assert reasons == ["bad_topic", "bad_topic", "bad_value", "unknown_feed"]
+            await world.stop()
+            world.clock.jump(days * 24 * 3_600)
+            await world.store.tidy()
+            world.start()
+            await world.serving()
+
+    tell(story, habits)
+
+
+def test_of_a_feed_without_a_reading_the_retained_copy_is_taken_once() -> None:
+    async def story(world: World) -> None:
+        shed = world.device("shed")
+        await shed.feed("t")
+        await world.settle()
+        world.kill()
+        for session in world.broker.sessions:
+            world.broker.lose(session)
+        await shed.publish("t", 1.0, retain=True)  # no session of ours takes it
+        for _ in range(3):
+            world.start()
+            await world.serving()
+            await left_alone(world)
+            assert await shed.values("t") == [1.0]
+            assert await shed.last("t") is None  # its time is unknown
+            await world.stop()
+            world.clock.jump(2.5 * 24 * 3_600)  # ids are remembered for seven days
+        world.start()
+        await world.serving()
+
     tell(story, MOSQUITTO_311)

@@ -108,6 +108,7 @@ async def feed_values(connection: Any, page: FeedPage) -> list[StoredReading]:
 
 _OLD = (
     ("message_ids", "seen_at", 7, "true"),
+    ("message_ids_before", "seen_at", 7, "true"),
     ("tickets", "expires_at", 0, "true"),
     ("sessions", "expires_at", 0, "true"),
     ("password_resets", "expires_at", 0, "true"),

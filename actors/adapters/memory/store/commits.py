@@ -117,7 +117,8 @@ class CommitTables(DeviceTables):
                 raise Poisoned(f"{reading.value!r} breaks a rule")
 
     def _do_commit(self, batch: Batch, no: int) -> Committed:
-        duplicates = [self._store_readings(unit.readings) for unit in batch.units]
+        known = self._known_feeds(batch)
+        duplicates = [self._store_readings(unit.readings, known) for unit in batch.units]
         self._note_minutes([reading for unit in batch.units for reading in unit.readings])
         for unit in batch.units:
             if unit.state is not None:
@@ -136,6 +137,15 @@ class CommitTables(DeviceTables):
             for old in [each for each in batches if each <= up_to][:-KEPT_BATCHES]:
                 del batches[old]
         return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
+
+    def _known_feeds(self, batch: Batch) -> set[int]:
+        """The feeds of this batch that have a reading, or get one that is no copy."""
+        readings = [reading for unit in batch.units for reading in unit.readings]
+        return {
+            reading.feed_num
+            for reading in readings
+            if reading.sets_last is not None or self._readings.get(reading.feed_num)
+        }
 
     def _store_state(self, unit: WriteUnit) -> None:
         change = unit.state

@@ -1,6 +1,6 @@
 """Feeds and their readings in the store's twin."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -94,11 +94,15 @@ class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
         for name in [each for each in self._message_ids if each[0] == feed.num]:
             del self._message_ids[name]
 
-    def _store_readings(self, readings: Sequence[Reading]) -> int:
+    def _store_readings(self, readings: Sequence[Reading], known: Collection[int] = ()) -> int:
+        """`known`: feeds that take no copy, because they have another reading."""
         duplicates = 0
         for reading in readings:
             feed = self._readings.setdefault(reading.feed_num, {})
             place = reading.ts_us, reading.device_num, reading.digest
+            if reading.sets_last is None and reading.feed_num in known:
+                duplicates += 1
+                continue
             if reading.message_id is not None:
                 by = reading.feed_num, reading.device_num, reading.message_id
                 name = *by, reading.digest

@@ -31,9 +31,17 @@ class RefusalTables(Tables):
 
     def _refuse(self, unit: WriteUnit) -> None:
         for rejection in unit.rejections:
-            self._store_rejection(rejection)
+            if not (unit.is_copy and self._is_listed(rejection)):
+                self._store_rejection(rejection)
         for rejection in unit.not_kept:
             self._count(unit.device, rejection)
+
+    def _is_listed(self, new: Rejection) -> bool:
+        said = new.topic, new.payload, new.encoding, new.reason
+        return any(
+            said == (each.topic, each.payload, each.encoding, each.reason)
+            for _, each in self._refused_of(new.user_id)
+        )
 
     def _refuse_acks(self, unknown: Iterable[AckChange]) -> None:
         for ack in unknown:

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from actors.adapters.postgres import alarms, commands, refusals
-from actors.adapters.postgres.ingest import storing
+from actors.adapters.postgres.ingest import copies, storing
 from actors.adapters.postgres.rollups.notes import NOTED, noted, noting
 from actors.adapters.postgres.wire.isolation import UNREADABLE
 from actors.adapters.postgres.wire.rows import columns, unnested
@@ -151,7 +151,12 @@ def _has_more(units: Iterable[WriteUnit]) -> bool:
 async def _store(connection: Any, batch: Batch) -> Committed | None:
     """The parts that nearly every message has."""
     units = batch.units
-    readings, repeated = storing.rows_of([unit.readings for unit in units])
+    if copies.has_copies(units):
+        mine, left_out = await copies.readings_of(connection, units)
+        readings, repeated = storing.rows_of(mine)
+        repeated = [sum(each) for each in zip(repeated, left_out, strict=True)]
+    else:
+        readings, repeated = storing.rows_of([unit.readings for unit in units])
     states = _state_rows(unit.state for unit in units if unit.state is not None)
     row = await connection.fetchrow(
         _STORE,
@@ -173,7 +178,7 @@ async def _store_more(
     connection: Any, batch: Batch, committed: Committed, *, apart: bool
 ) -> Committed:
     """All other parts, in the same transaction."""
-    await _store_rejections(connection, [r for u in batch.units for r in u.rejections])
+    await _store_rejections(connection, await copies.rejections_of(connection, batch.units))
     await refusals.count(connection, refusals.counts_of(batch.units))
     no, duplicates = committed.no, committed.duplicates
     return await _answer(connection, no, batch, duplicates, done=False, apart=apart)

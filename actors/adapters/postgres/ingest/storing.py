@@ -14,8 +14,6 @@ from typing import Any
 from actors.adapters.postgres.wire.rows import columns, unnested
 from protocol.records import Reading
 
-# The digest of message ids that were stored before digests were stored with them.
-UNKNOWN = 0
 COLUMNS = {
     "unit": "integer",
     "feed_num": "integer",
@@ -41,10 +39,9 @@ given AS MATERIALIZED (
     INSERT INTO message_ids AS m (feed_num, device_num, id, digest, seen_at)
     SELECT feed_num, device_num, message_id, digest, now() FROM given
     WHERE message_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM message_ids o
-        WHERE o.feed_num = given.feed_num AND o.device_num = given.device_num
-            AND o.id = given.message_id AND o.digest = {UNKNOWN}
-            AND o.seen_at >= now() - interval '7 days')
+        SELECT FROM message_ids_before b
+        WHERE b.feed_num = given.feed_num AND b.device_num = given.device_num
+            AND b.id = given.message_id AND b.seen_at >= now() - interval '7 days')
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (feed_num, device_num, id, digest) DO UPDATE SET seen_at = excluded.seen_at
         WHERE m.seen_at < excluded.seen_at - interval '7 days'

@@ -133,6 +133,10 @@ def test_a_retained_reading_is_one_reading_however_often_it_is_sent() -> None:
     again = step(actor, sent("5", retained=True, at_us=NOW + SECOND))
     ids = {r.message_id for r in (*first.unit.readings, *again.unit.readings)}
     assert len(ids) == 1 and None not in ids
+    assert [r.sets_last for r in first.unit.readings] == [None]
+    assert first.unit.is_copy
+    timed = step(actor, sent('{"value": 5, "ts": 1790000000}', retained=True))
+    assert [r.sets_last for r in timed.unit.readings] == [True]
     assert first.values == [] and first.unit.state is None
 
 
