@@ -2,7 +2,8 @@
 
 The database is the outbox. Every command here was claimed there, and becomes due again by itself
 when this process dies or the broker does not take it. Commands are published with QoS 1, and never
-after their expiry.
+after their expiry. What the broker holds already for a device that is away is not published again:
+the device would get it as often as it was tried.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +13,11 @@ from functools import partial
 import structlog
 import trio
 
+from actors.access.mqtt_credentials import client_id_of
 from actors.containment.publishing import publish_each
 from actors.containment.put_aside import put_aside
 from actors.ports.broker import PUBLISH_MAX, Broker, Publication
+from actors.ports.logins import Logins
 from actors.ports.store import Store
 from actors.ports.time import Progress
 from actors.runtime.clock import WallClock
@@ -43,26 +46,32 @@ class CommandOutbox:
 
     Args:
         changed: called with the commands that are now `sent`.
+        due: called with the time at which commands are to be claimed again.
     """
 
     def __init__(
         self,
         store: Store,
         broker: Broker,
+        logins: Logins,
         clock: WallClock,
         changed: Callable[[Progress], None],
+        due: Callable[[int], None],
     ) -> None:
         self.published = 0
         self.expired = 0
         self._store = store
         self._broker = broker
+        self._logins = logins
         self._clock = clock
         self._changed = changed
+        self._due = due
         self._put, self._take = trio.open_memory_channel[Command](QUEUE_MAX)
         self._here: set[str] = set()  # only for look-ups, never iterated
         self._going = 0  # with the broker
         self._sent: dict[str, tuple[Command, int]] = {}  # and when
         self._unsent: dict[str, None] = {}
+        self._held: dict[str, int] = {}  # and when they are tried again
         self._spoiled: dict[str, tuple[Command, Exception]] = {}  # and why they cannot be sent
         self._noted = trio.Event()
 
@@ -70,14 +79,17 @@ class CommandOutbox:
     def room(self) -> int:
         """How many more it takes; outcomes that are not noted yet take room, too."""
         waiting = self._put.statistics().current_buffer_used
-        noted = len(self._sent) + len(self._unsent) + len(self._spoiled)
-        return max(0, QUEUE_MAX - waiting - noted)
+        return max(0, QUEUE_MAX - waiting - self._outcomes)
 
     @property
     def in_flight(self) -> int:
         """Claimed commands whose outcome is not noted yet."""
-        noted = len(self._sent) + len(self._unsent) + len(self._spoiled)
-        return len(self._here) + self._going + noted
+        return len(self._here) + self._going + self._outcomes
+
+    @property
+    def _outcomes(self) -> int:
+        """That are not noted yet."""
+        return len(self._sent) + len(self._unsent) + len(self._held) + len(self._spoiled)
 
     def send(self, claimed: Sequence[Command]) -> None:
         """Take claimed commands. One without room is claimed again after its pause."""
@@ -114,9 +126,10 @@ class CommandOutbox:
     async def _send(self, batch: Sequence[Command]) -> bool:
         """Publish what has not expired; return whether the broker took all of it."""
         now_us = self._clock.now_us()
-        going = [command for command in batch if now_us < command.expires_us]
+        timely = [command for command in batch if now_us < command.expires_us]
         # Never after its expiry; the next claim records it.
-        self.expired += len(batch) - len(going)
+        self.expired += len(batch) - len(timely)
+        going = [command for command in timely if not await self._is_held(command)]
         made = [(command, attempt_now(partial(self._publication, command))) for command in going]
         good = [(command, each) for command, each in made if not isinstance(each, Failed)]
         answers = iter(await publish_each(self._broker, [each for _, each in good]))
@@ -137,13 +150,28 @@ class CommandOutbox:
             self._noted.set()
         return all(taken)
 
+    async def _is_held(self, command: Command) -> bool:
+        """Whether the broker holds an earlier copy of it for its device, or has just delivered
+        it. While the device is away, the pause of its claim goes on."""
+        if command.state == commands.QUEUED:
+            return False  # it was not published yet
+        try:
+            held_s = await self._logins.holds_for(client_id_of(command.device_id))
+        except Unavailable as error:
+            log.debug("not known what the broker holds", error=in_words(error))
+            return False
+        if 0 < held_s <= commands.AGAIN_FIRST_S:
+            self._held[command.id] = self._clock.now_us() + round(held_s * SECOND_US)
+            self._noted.set()
+        return held_s > 0
+
     async def _note_forever(self) -> None:
         """Note outcomes for ever; each note covers all commands published during the previous
         one."""
         while True:
             await self._noted.wait()
             await until_available(self._note_some, Pauses(RETRY_S), self._waits)
-            if self._sent or self._unsent or self._spoiled:
+            if self._sent or self._unsent or self._held or self._spoiled:
                 self._noted.set()
             await trio.sleep(NOTE_EVERY_S)
 
@@ -156,6 +184,10 @@ class CommandOutbox:
         if unsent:
             again_us = self._clock.now_us() + round(RETRY_S * SECOND_US)
             await self._store.commands_unsent(unsent, again_us)
+        for command_id, next_us in list(self._held.items())[:NOTES_MAX]:
+            await self._store.commands_unsent([command_id], next_us)
+            self._due(next_us)
+            del self._held[command_id]
         for command, error in list(self._spoiled.values())[:NOTES_MAX]:
             await self._put_aside(command, error)
         for command, _ in sent:

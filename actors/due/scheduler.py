@@ -69,7 +69,14 @@ class Scheduler:
         self._rings: Mapping[str, Callable[[int], None]] = {}
         self._woken: dict[int, None] = {}
         self.timer = Timer(ports.clock, self._ring)
-        self.command_outbox = CommandOutbox(ports.store, ports.broker, ports.clock, self.changed)
+        self.command_outbox = CommandOutbox(
+            ports.store,
+            ports.broker,
+            ports.logins,
+            ports.clock,
+            self.changed,
+            lambda at_us: self.due("commands", at_us),
+        )
         self.rolling = Rollups(ports.store, ports.clock)
         self.webhook_sender = WebhookSender(
             ports.store, ports.receivers, ports.clock, freed=lambda: self.wake("webhooks")

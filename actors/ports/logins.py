@@ -23,6 +23,18 @@ class Logins(BrokerSessions, Protocol):
         """
         ...
 
+    async def holds_for(self, client_id: str) -> float:
+        """For how many seconds no QoS 1 message need be sent to that client id again.
+
+        Infinity while a persistent session that subscribes with QoS 1 is away, because the broker
+        holds the message for it; some seconds after it came back, when it was delivered; else 0.
+        0 as well where nothing is known.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        ...
+
     def watch(self, arrived: Callable[[str], None]) -> None:
         """Call `arrived` with the user of each listener that logs in; only the last caller is
         told."""

@@ -238,6 +238,7 @@ class DeviceClient:
         *,
         will: dict[str, Any] | None = None,
         override: dict[str, str] | None = None,
+        clean: bool = True,
     ) -> None:
         login = {**access, **(override or {})}
         self.prefix = access["topic_prefix"]
@@ -247,7 +248,7 @@ class DeviceClient:
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=login["client_id"],
-            clean_session=True,
+            clean_session=clean,
             protocol=mqtt.MQTTv311,
             # A test reconnects by itself; and a client that waits to reconnect ends a second late.
             reconnect_on_failure=False,

@@ -114,6 +114,7 @@ class VirtualDevice:
         while True:
             try:
                 self._world.doors.check(client_id_of(self.id))
+                self._come_back()
                 return self._world.broker.publish_from_device(
                     f"{self.prefix}/{tail}", payload, qos, retain, is_hasty=is_hasty
                 )
@@ -121,6 +122,12 @@ class VirtualDevice:
                 if not qos:
                     raise
                 await trio.sleep(AGAIN_S)
+
+    def _come_back(self) -> None:
+        """What it sends, it sends on a connection."""
+        client = self._world.broker.clients.sessions.get(client_id_of(self.id))
+        if client is not None and not client.is_here and not self._world.broker.away:
+            self._world.broker.clients.connect(client_id_of(self.id), is_clean=False)
 
     def connect(self, **will: Any) -> None:
         """Log in at the broker; the fields given are its will. Raises `Unavailable`."""

@@ -12,6 +12,7 @@ from actors.adapters.nats.client_ids import ClientIds
 from actors.adapters.nats.connections import Connections
 from actors.adapters.nats.mqtt_sessions import MqttSessions
 from actors.ports.broker_sessions import KeptSession
+from protocol.device.commands import AGAIN_FIRST_S
 from protocol.errors import BadPayload, Unavailable, in_words
 
 T = TypeVar("T")
@@ -78,6 +79,14 @@ class NatsClients:
             if username is not None and username.startswith(LISTENER_PREFIX) and not each.clean:
                 self._client_ids.found(username, each.client_id)
         return [KeptSession(r.client_id, r.clean and r.client_id not in here) for r in records]
+
+    async def holds_for(self, client_id: str) -> float:
+        """See `actors.ports.logins.Logins`."""
+        record = await self._ask(self._sessions.record, client_id)
+        if record is None or record.clean or not record.cons:
+            return 0.0
+        connected_s = await self._ask(self._connections.connected_s, client_id)
+        return float("inf") if connected_s is None else max(0.0, AGAIN_FIRST_S - connected_s)
 
     async def forget(self, client_id: str) -> None:
         """See `BrokerSessions`."""

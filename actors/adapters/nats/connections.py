@@ -4,6 +4,7 @@ Requests: docs.nats.io, "System events": CONNZ and KICK. Everything here is asyn
 """
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -24,11 +25,13 @@ class Connection(msgspec.Struct, frozen=True):
     cid: int
     mqtt_client: str = ""
     ip: str = ""
+    start: datetime | None = None
 
 
 class _Connections(msgspec.Struct, frozen=True):
     connections: list[Connection] | None = None
     total: int = 0
+    now: datetime | None = None
 
 
 class _Server(msgspec.Struct, frozen=True):
@@ -78,6 +81,14 @@ class Connections:
         """The client ids with which a user name is connected."""
         found = await self._ask({"user": username, "limit": PAGE})
         return [each.mqtt_client for each in found.data.connections or () if each.mqtt_client]
+
+    async def connected_s(self, client_id: str) -> float | None:
+        """For how long (seconds) a client id has been connected; None: it is not."""
+        found = (await self._ask({"mqtt_client": client_id})).data
+        starts = [each.start for each in found.connections or () if each.start is not None]
+        if not starts or found.now is None:
+            return None
+        return (found.now - max(starts)).total_seconds()
 
     async def client_ids(self) -> list[str]:
         """All client ids that are connected."""

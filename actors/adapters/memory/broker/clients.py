@@ -6,11 +6,13 @@ clients.leave("listener-…")                    # the session stays
 """
 
 import msgspec
+import trio
 
 
 class Client(msgspec.Struct, kw_only=True):
     is_clean: bool
     is_here: bool = True
+    since_s: float = 0.0  # when it connected
 
 
 class Clients:
@@ -21,7 +23,7 @@ class Clients:
 
     def connect(self, client_id: str, *, is_clean: bool) -> None:
         """A client logs in; an earlier one with its id is disconnected."""
-        self.sessions[client_id] = Client(is_clean=is_clean)
+        self.sessions[client_id] = Client(is_clean=is_clean, since_s=trio.current_time())
 
     def leave(self, client_id: str) -> None:
         """Its connection ends; a clean session ends with it (MQTT 3.1.1 §3.1.2.4)."""

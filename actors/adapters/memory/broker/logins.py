@@ -11,6 +11,7 @@ from actors.adapters.memory.broker.broker import MemoryBroker
 from actors.adapters.memory.broker.clients import Client
 from actors.adapters.mqtt.no_logins import NoLogins
 from actors.ports.broker_sessions import KeptSession
+from protocol.device.commands import AGAIN_FIRST_S
 from protocol.errors import Unavailable
 
 
@@ -38,6 +39,15 @@ class MemoryLogins(NoLogins):
             KeptSession(client_id, client.is_clean and not client.is_here)
             for client_id, client in sessions.items()
         ]
+
+    async def holds_for(self, client_id: str) -> float:
+        """Every client of the twin subscribes with QoS 1."""
+        client = (await self._cross()).get(client_id)
+        if client is None or client.is_clean:
+            return 0.0
+        if not client.is_here:
+            return float("inf")
+        return max(0.0, AGAIN_FIRST_S - (trio.current_time() - client.since_s))
 
     async def forget(self, client_id: str) -> None:
         sessions = await self._cross()

@@ -10,6 +10,7 @@ import trio.testing
 
 from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
+from actors.adapters.mqtt.no_logins import NoLogins
 from actors.device import registry
 from actors.due import webhooks as couriers
 from actors.due.commands import CommandOutbox
@@ -213,8 +214,11 @@ class Publishing:
 async def test_a_command_that_cannot_be_sent_is_put_aside_and_the_others_go_out(
     autojump_clock: Any, nursery: trio.Nursery, cause: str
 ) -> None:
-    store, broker = Outbox(), Publishing("/d3/" if cause == "publish" else "")
-    command_outbox = CommandOutbox(store, broker, ManualClock(), lambda progress: None)  # type: ignore[arg-type]
+    store: Any = Outbox()
+    broker: Any = Publishing("/d3/" if cause == "publish" else "")
+    command_outbox = CommandOutbox(
+        store, broker, NoLogins(), ManualClock(), lambda progress: None, lambda at_us: None
+    )
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
     supervisor.run_essential("command outbox", command_outbox.run)
     room = command_outbox.room
