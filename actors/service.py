@@ -21,6 +21,7 @@ from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
 from actors.ingest.backlog import Backlog
 from actors.ingest.bounds import IngestBounds
+from actors.ingest.broker_refusals import BrokerRefusals
 from actors.ingest.counters import Counters
 from actors.ingest.notices import Notices
 from actors.ingest.recent_messages import RecentMessages
@@ -147,6 +148,9 @@ class Service:
             self._effects.device_starts,
             on_step,
             idle_s,
+        )
+        self.broker_refusals = BrokerRefusals(
+            ports.store, ports.clock, self.recent_messages, self.devices.send
         )
         self.users = Users(ports.store, self.supervisor, self._written.wait, on_step)
 

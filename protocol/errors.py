@@ -38,6 +38,7 @@ class Reason(StrEnum):
     """Why a message was refused: the field `reason` of a rejected message."""
 
     BAD_TOPIC = "bad_topic"
+    DENIED = "denied"  # by the broker: Roost did not receive it
     TOO_LARGE = "too_large"
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"

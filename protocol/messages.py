@@ -85,6 +85,13 @@ class AlarmDue(_Message, frozen=True, kw_only=True):
     since_us: int
 
 
+class ConnectionsEnd(_Message, frozen=True, kw_only=True):
+    """The broker ended the device's connections several times within two minutes."""
+
+    at_us: int
+    detail: str
+
+
 class UnknownAck(_Message, frozen=True, kw_only=True):
     """The device acknowledged a command that does not exist."""
 
@@ -99,9 +106,10 @@ DeviceMessage = (
     | Configured
     | LeaseExpired
     | AlarmDue
+    | ConnectionsEnd
     | UnknownAck
 )
-TimerMessage = LeaseExpired | AlarmDue
+TimerMessage = LeaseExpired | AlarmDue | ConnectionsEnd
 FromDevice = ReadingsReceived | StatusReceived | AckReceived | Unreadable
 
 

@@ -31,6 +31,7 @@ from roost.embedded.broker import (
     SUBSCRIPTIONS_MAX,
     EmbeddedBroker,
 )
+from roost.embedded.broker_log import read_refusals
 from roost.embedded.broker_store import bound_store, look, size_of
 from roost.embedded.child import Keeper
 from roost.embedded.disk import Disk, check_room, used_bytes
@@ -214,6 +215,8 @@ async def _serve_ready(
     run_essential("broker door", door.run)
     run_essential("broker shares", shares.run)
     run_essential("server logs", partial(keep_short, logs))
+    take = service.broker_refusals.take
+    run_essential("broker log", partial(read_refusals, machine.path / "broker.log", take))
     # Before our sessions exist the broker would acknowledge messages that nobody receives.
     await broker.wait_subscribed()
     await look(bounds)

@@ -21,6 +21,7 @@ from protocol.messages import (
     AckReceived,
     AlarmDue,
     Configured,
+    ConnectionsEnd,
     DeviceEffect,
     DeviceMessage,
     FromDevice,
@@ -80,6 +81,8 @@ class DeviceActor:
                 return self._fall_silent(message, now_us)
             case AlarmDue():
                 return self._changed_alarms(self._feeds.raise_due(message))
+            case ConnectionsEnd():
+                return self._changed_alarms(self._presence.ended(message))
             case UnknownAck(topic=topic):
                 return self._notice(topic, Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND), now_us)
             case _:
@@ -90,7 +93,7 @@ class DeviceActor:
         it."""
         if isinstance(message, LeaseExpired):
             return self._presence.renewed_lease()
-        if isinstance(message, AlarmDue):
+        if isinstance(message, AlarmDue | ConnectionsEnd):
             return []
         refusal = Refusal(Reason.INTERNAL_ERROR, f"the message could not be handled: {error}")
         return self._refuse(message, refusal)

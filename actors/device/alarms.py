@@ -61,7 +61,7 @@ class FeedAlarm:
             return None
         if alarm is None:
             alarm = Alarm(
-                id=_name(device, f"{THRESHOLD}:{feed.id}:{ts_us}"),
+                id=named(device, f"{THRESHOLD}:{feed.id}:{ts_us}"),
                 user_id=device.user_id,
                 device_num=device.num,
                 device_id=device.id,
@@ -116,7 +116,7 @@ def went_offline(device: Device, at_us: int, detail: str) -> Alarm:
     """The alarm of a device that was silent for too long or reported `offline`."""
     seen_us = device.state.last_seen_us
     return Alarm(
-        id=_name(device, f"{OFFLINE}:{device.state.version}:{at_us}"),
+        id=named(device, f"{OFFLINE}:{device.state.version}:{at_us}"),
         user_id=device.user_id,
         device_num=device.num,
         device_id=device.id,
@@ -135,6 +135,6 @@ def came_online(alarm: Alarm, at_us: int) -> Alarm:
     return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=max(at_us, alarm.since_us))
 
 
-def _name(device: Device, what: str) -> str:
+def named(device: Device, what: str) -> str:
     """The same id for the same alarm, however often it is judged (RFC 9562 §5.5)."""
     return str(uuid.uuid5(uuid.UUID(device.id), what))

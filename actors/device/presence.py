@@ -12,12 +12,14 @@ import msgspec
 
 from actors.device import status
 from actors.device.alarms import came_online, went_offline
+from actors.device.connection_loop import ConnectionLoop
 from protocol.device.alarms import OFFLINE as OFFLINE_ALARM
 from protocol.device.alarms import Alarm
 from protocol.device.payloads import DeviceStatus
 from protocol.errors import Refusal
 from protocol.messages import (
     CameOnline,
+    ConnectionsEnd,
     DeviceEffect,
     LeaseEnded,
     LeaseExpired,
@@ -32,10 +34,11 @@ from protocol.times import parse_device_time
 class Presence:
     """The presence of one device; `device` has its newest state."""
 
-    __slots__ = ("_offline_alarm", "_offline_us", "device")
+    __slots__ = ("_loop", "_offline_alarm", "_offline_us", "device")
 
     def __init__(self, loaded: LoadedDevice) -> None:
         self.device = loaded.device
+        self._loop = ConnectionLoop(loaded)
         self._offline_us: int | None = None  # when the newest `offline` arrived
         open_alarms = (alarm for alarm in loaded.alarms if alarm.kind == OFFLINE_ALARM)
         self._offline_alarm = next(open_alarms, None)
@@ -100,6 +103,11 @@ class Presence:
         state = msgspec.structs.replace(self.device.state, status=OFFLINE)
         return self._take(state, now_us, f"silent for more than {after_s} s", alarms, effects)
 
+    def ended(self, message: ConnectionsEnd) -> list[Alarm]:
+        """The broker ends the device's connections in a loop."""
+        raised = self._loop.ended(self.device, message.at_us, message.detail)
+        return [] if raised is None else [raised]
+
     def resize_lease(self) -> list[DeviceEffect]:
         """After new settings, which may have changed the length of the lease."""
         if self.is_offline:
@@ -131,6 +139,8 @@ class Presence:
         state = msgspec.structs.replace(state, version=before.version + 1)
         self.device = device = msgspec.structs.replace(device, state=state)
         if state.status != OFFLINE:
+            if (cleared := self._loop.heard(at_us)) is not None:
+                alarms.append(cleared)
             if before.status == OFFLINE:
                 effects.append(CameOnline(device_num=device.num))
             if self._offline_alarm is not None:

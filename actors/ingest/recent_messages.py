@@ -60,6 +60,14 @@ class RecentMessages:
             _, oldest = self._rings.popitem(last=False)
             self._bytes -= sum(ENTRY_BYTES + len(each.payload) for each in oldest)
 
+    def not_taken(self, key: Key, at_us: int, topic: str, reason: str, detail: str) -> None:
+        """The broker did not take a message of the device; what was in it is not known."""
+        ring = self._rings.setdefault(key, deque())
+        if len(ring) >= LAST_MAX:
+            self._bytes -= ENTRY_BYTES + len(ring.popleft().payload)
+        ring.append(Seen(at_us, topic, b"", 0, 0, False, reason, detail))
+        self._bytes += ENTRY_BYTES
+
     def refused(self, key: Key, rejections: Iterable[Rejection]) -> None:
         """Messages, or readings in them, were refused."""
         ring = self._rings.get(key, ())

@@ -24,6 +24,7 @@ DROPPED = "dropped"  # was pending and is over; its row is deleted
 
 THRESHOLD = "threshold"
 OFFLINE = "offline"
+LOOP = "loop"  # the broker ends the device's connections again and again
 
 AFTER_S_MAX = 7 * 24 * 3600
 

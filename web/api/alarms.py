@@ -22,7 +22,7 @@ class AlarmQuery(ListQuery, frozen=True, kw_only=True):
     state: str | None = None
     device_id: Id | None = None
     severity: Severity | None = None
-    kind: Literal["threshold", "offline"] | None = None
+    kind: Literal["threshold", "offline", "loop"] | None = None
 
 
 @api.operation("GET", "/alarms", query=AlarmQuery, answer=Json(Page[AlarmView]))

@@ -1,0 +1,52 @@
+"""The alarm of a device whose connections the broker ends again and again.
+
+It clears with the first message that arrives five minutes after the last end: a device in a loop
+sends other messages between two ends, too.
+"""
+
+import msgspec
+
+from actors.device.alarms import named
+from protocol.device.alarms import ACTIVE, CLEARED, LOOP, Alarm
+from protocol.records import Device, LoadedDevice
+from protocol.times import SECOND_US
+
+QUIET_US = 300 * SECOND_US
+
+
+class ConnectionLoop:
+    """Of one device. An alarm that was raised before this actor existed counts from then."""
+
+    __slots__ = ("_alarm", "_last_us")
+
+    def __init__(self, loaded: LoadedDevice) -> None:
+        self._alarm = next((alarm for alarm in loaded.alarms if alarm.kind == LOOP), None)
+        self._last_us = 0 if self._alarm is None else self._alarm.raised_us or 0
+
+    def ended(self, device: Device, at_us: int, detail: str) -> Alarm | None:
+        """The broker ended one more connection. The alarm, if that raises it."""
+        self._last_us = at_us
+        if self._alarm is not None:
+            return None
+        self._alarm = Alarm(
+            id=named(device, f"{LOOP}:{at_us}"),
+            user_id=device.user_id,
+            device_num=device.num,
+            device_id=device.id,
+            feed_num=None,
+            feed_id=None,
+            kind=LOOP,
+            severity="warning",
+            state=ACTIVE,
+            since_us=at_us,
+            raised_us=at_us,
+            detail=f"device disconnected in a loop: {detail}",
+        )
+        return self._alarm
+
+    def heard(self, at_us: int) -> Alarm | None:
+        """A message of the device arrived. The alarm, if that clears it."""
+        if self._alarm is None or at_us - self._last_us < QUIET_US:
+            return None
+        alarm, self._alarm = self._alarm, None
+        return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=at_us)
