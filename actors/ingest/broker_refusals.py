@@ -65,6 +65,7 @@ class BrokerRefusals:
     async def take(self, refused: Sequence[BrokerRefusal]) -> None:
         """Raises `Unavailable`: the store does not answer whose they are."""
         names = list(dict.fromkeys(each.client_id for each in refused))[:NAMES_MAX]
+        noted: set[BrokerRefusal] = set()  # the same again within one look says nothing more
         logins = await self._store.logins(names)
         now_us = self._clock.now_us()
         for each in refused:
@@ -82,7 +83,8 @@ class BrokerRefusals:
                     why=each.why,
                     times=times,
                 )
-            if self._limits.allows(each.client_id, now_us):
+            if each not in noted and self._limits.allows(each.client_id, now_us):
+                noted.add(each)
                 self._recent_messages.not_taken(key, now_us, each.topic, Reason.DENIED, each.why)
             if each.is_end and self._is_loop(key):
                 self._send(key, ConnectionsEnd(at_us=now_us, detail=each.why))

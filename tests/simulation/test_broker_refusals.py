@@ -52,9 +52,15 @@ def test_a_device_that_is_denied_ever_again_fills_no_page() -> None:
         async with world.open():
             shed = world.device("shed")
             await shed.publish("t", 1.0)
-            mine = BrokerRefusal(client_id=client_id_of(shed.id), why="denied", topic="a/b")
+            mine = [
+                BrokerRefusal(client_id=client_id_of(shed.id), why="denied", topic=f"a/{n}")
+                for n in range(2 * NOTICES_PER_MINUTE)
+            ]
             nobodys = BrokerRefusal(client_id="device-of-nobody", why="denied")
-            await world.service.broker_refusals.take([mine, nobodys] * 100)
+            await world.service.broker_refusals.take([mine[0], nobodys] * 100)
+            found = (await shed.person.get(f"/devices/{shed.id}/messages"))["items"]
+            assert [each["topic"] for each in found if each["reason"]] == ["a/0"]
+            await world.service.broker_refusals.take(mine)
             found = (await shed.person.get(f"/devices/{shed.id}/messages"))["items"]
             reasons = [each["reason"] for each in found]
             assert reasons == [*["denied"] * NOTICES_PER_MINUTE, None]

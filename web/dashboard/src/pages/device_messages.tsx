@@ -87,7 +87,7 @@ export function Messages({ id }: { id: string }) {
               id={(each) => each.at + each.topic + each.payload}
               row={(each) => [
                 clock(each.at),
-                <code>{each.topic.split("/").slice(4).join("/")}</code>,
+                <code>{each.reason === "denied" ? each.topic : each.topic.split("/").slice(4).join("/")}</code>,
                 <code>{each.payload.slice(0, 200)}</code>,
                 each.reason ? `${each.reason}: ${each.detail ?? ""}` : t("yes"),
               ]}

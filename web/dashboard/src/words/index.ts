@@ -48,6 +48,7 @@ const WORDS: Record<string, string> = {
   expired: "Expired", cancelled: "Cancelled", pending: "Pending", triggered: "Triggered",
   completed: "Completed", missed: "Missed", placed: "Placed", paused: "Paused", finished: "Finished",
   failing: "Failing", disabled: "Disabled", dead: "Given up", threshold: "Threshold",
+  loop: "Disconnected in a loop",
   info: "Info", warning: "Warning", critical: "Critical", read: "Read only", write: "Read and write",
   signed_in: "Signed in", signed_out: "Signed out", sign_in_failed: "Sign-in failed",
   session_ended: "Session ended", password_changed: "Password changed", email_changed: "Email changed",

@@ -302,6 +302,7 @@ export const vi: Record<string, string> = {
   "There are none.": "Không có.",
   "There is no listener yet.": "Chưa có tài khoản nghe.",
   "Threshold": "Ngưỡng",
+  "Disconnected in a loop": "Bị ngắt kết nối liên tục",
   "Time zone": "Múi giờ",
   "To the content": "Đến nội dung",
   "Today": "Hôm nay",
