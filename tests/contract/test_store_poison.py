@@ -441,7 +441,7 @@ async def test_a_command_without_its_time_keeps_no_other_from_being_sent(scene: 
 async def test_a_row_that_cannot_be_forgotten_keeps_no_other_table_from_its_housekeeping(
     scene: Scene,
 ) -> None:
-    await scene.fetch("INSERT INTO message_ids VALUES (1, 1, 'x', now() - interval '9 days', 0)")
+    await scene.fetch("INSERT INTO message_ids VALUES (1, 1, 'x', 0, now() - interval '9 days')")
     await scene.fetch(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE check_violation USING MESSAGE = 'it stays'; END $$"
