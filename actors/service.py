@@ -149,9 +149,8 @@ class Service:
             on_step,
             idle_s,
         )
-        self.broker_refusals = BrokerRefusals(
-            ports.store, ports.clock, self.recent_messages, self.devices.send
-        )
+        told = self.recent_messages, self.devices.send
+        self.broker_refusals = BrokerRefusals(ports.store, ports.clock, *told)
         self.users = Users(ports.store, self.supervisor, self._written.wait, on_step)
 
     def _make_timed_work(self, ports: Ports, look_again_s: float) -> None:

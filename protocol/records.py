@@ -162,10 +162,9 @@ class StoredReading(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """An accepted reading on its way to the store.
 
-    `message_id`: it is the same reading as another of this id and digest, whenever that arrived.
-    None: its time is part of its identity. `sets_last`: it becomes the feed's last value, unless
-    that is newer. False: it goes to the history only. None: so it does, but only if the feed has no
-    reading yet, because its time is unknown, and the broker delivers it again and again.
+    `message_id`: with its digest it is the identity, instead of the time. `sets_last`: it becomes
+    the feed's last value, unless that is newer. False: it goes to the history only. None: so does
+    the copy of a retained one, of unknown time, but only if the feed has no reading yet.
     """
 
     feed_num: int
