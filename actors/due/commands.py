@@ -39,6 +39,8 @@ QUEUE_MAX = 5_000
 NOTES_MAX = 200
 NOTE_EVERY_S = 0.02
 RETRY_S = 1.0
+# How long the broker has to say what it holds. What is not known by then is published.
+HELD_WITHIN_S = 1.0
 
 
 class CommandOutbox:
@@ -129,7 +131,8 @@ class CommandOutbox:
         timely = [command for command in batch if now_us < command.expires_us]
         # Never after its expiry; the next claim records it.
         self.expired += len(batch) - len(timely)
-        going = [command for command in timely if not await self._is_held(command)]
+        held = await self._held_among([c for c in timely if c.state != commands.QUEUED])
+        going = [command for command in timely if command.id not in held]
         made = [(command, attempt_now(partial(self._publication, command))) for command in going]
         good = [(command, each) for command, each in made if not isinstance(each, Failed)]
         answers = iter(await publish_each(self._broker, [each for _, each in good]))
@@ -150,11 +153,25 @@ class CommandOutbox:
             self._noted.set()
         return all(taken)
 
+    async def _held_among(self, published: Sequence[Command]) -> set[str]:
+        """The ids of those of which the broker holds an earlier copy. All are asked for at once,
+        so that a broker that does not answer costs every command little time."""
+        held: set[str] = set()
+
+        async def look(command: Command) -> None:
+            if await self._is_held(command):
+                held.add(command.id)
+
+        if published:
+            with trio.move_on_after(HELD_WITHIN_S):
+                async with trio.open_nursery() as nursery:
+                    for command in published:
+                        nursery.start_soon(look, command)
+        return held
+
     async def _is_held(self, command: Command) -> bool:
         """Whether the broker holds an earlier copy of it for its device, or has just delivered
         it. While the device is away, the pause of its claim goes on."""
-        if command.state == commands.QUEUED:
-            return False  # it was not published yet
         try:
             held_s = await self._logins.holds_for(client_id_of(command.device_id))
         except Unavailable as error:
