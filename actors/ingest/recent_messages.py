@@ -45,28 +45,30 @@ class RecentMessages:
 
     def seen(self, origin: Origin, size: int, qos: int) -> None:
         """A message of a device arrived."""
-        key = origin.topic.device
+        payload = origin.payload if size <= PAYLOAD_MAX else origin.payload[:PAYLOAD_MAX]
+        seen = Seen(origin.at_us, origin.raw_topic, payload, size, qos, origin.retained)
+        self._keep(self._ring(origin.topic.device), seen)
+
+    def not_taken(self, key: Key, at_us: int, topic: str, reason: str, detail: str) -> None:
+        """The broker did not take a message of the device; what was in it is not known."""
+        self._keep(self._ring(key), Seen(at_us, topic, b"", 0, 0, False, reason, detail))
+
+    def _ring(self, key: Key) -> list[Seen]:
         ring = self._rings.get(key)
         if ring is None:
             ring = self._rings[key] = []
         else:
             self._rings.move_to_end(key)
+        return ring
+
+    def _keep(self, ring: list[Seen], seen: Seen) -> None:
         if len(ring) >= LAST_MAX:
             self._bytes -= ENTRY_BYTES + len(ring.pop(0).payload)
-        payload = origin.payload if size <= PAYLOAD_MAX else origin.payload[:PAYLOAD_MAX]
-        ring.append(Seen(origin.at_us, origin.raw_topic, payload, size, qos, origin.retained))
-        self._bytes += ENTRY_BYTES + len(payload)
+        ring.append(seen)
+        self._bytes += ENTRY_BYTES + len(seen.payload)
         while self._bytes > self._bytes_max:
             _, oldest = self._rings.popitem(last=False)
             self._bytes -= sum(ENTRY_BYTES + len(each.payload) for each in oldest)
-
-    def not_taken(self, key: Key, at_us: int, topic: str, reason: str, detail: str) -> None:
-        """The broker did not take a message of the device; what was in it is not known."""
-        ring = self._rings.setdefault(key, deque())
-        if len(ring) >= LAST_MAX:
-            self._bytes -= ENTRY_BYTES + len(ring.popleft().payload)
-        ring.append(Seen(at_us, topic, b"", 0, 0, False, reason, detail))
-        self._bytes += ENTRY_BYTES
 
     def refused(self, key: Key, rejections: Iterable[Rejection]) -> None:
         """Messages, or readings in them, were refused."""
