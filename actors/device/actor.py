@@ -10,7 +10,7 @@ from typing import assert_never
 from actors.device.feeds import DeviceFeeds
 from actors.device.presence import Presence
 from actors.ingest.rejections import NoticeLimit, notice, refused_whole, rejection
-from protocol import codec
+from protocol.device import tolerant
 from protocol.device.alarms import DROPPED, PENDING, Alarm
 from protocol.device.payloads import RawReading
 from protocol.device.topics import Kind
@@ -200,7 +200,7 @@ class DeviceActor:
         """A refused reading is kept with its own part of the message only."""
         payload = origin.payload
         if origin.topic.kind is Kind.READINGS:
-            payload = codec.encode({raw.key: raw.value} if raw.key else raw.value)
+            payload = tolerant.encode({raw.key: raw.value} if raw.key else raw.value)
         return rejection(origin, refusal, self.device.id, payload)
 
     # Time and settings

@@ -1,7 +1,8 @@
 """The decoding of devices' payloads: every form of CONTRACT §1.
 
 Feeds and thresholds are not known here. Each reading of a message is checked alone: an invalid one
-becomes a `RawReading` with a refusal, and the others stand.
+becomes a `RawReading` with a refusal, and the others stand. What msgspec cannot decode is tried
+again by `tolerant`.
 """
 
 import math
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from protocol import codec
+from protocol.device import tolerant
 from protocol.device.commands import DETAIL_MAX, RESULT_BYTES_MAX, CommandAck
 from protocol.device.topics import is_feed_key
 from protocol.device.values import check_word
@@ -20,10 +22,14 @@ PAYLOAD_BYTES_MAX = 64 * 1024
 READINGS_MAX = 500
 MESSAGE_ID_MAX = 64
 RESERVED = ("ts", "id", "values")
+_NO_SCALARS = (dict, list, msgspec.Raw)
 
 
 class RawReading(msgspec.Struct, frozen=True, gc=False):
-    """One reading as sent: a JSON scalar for a feed key, or why it is refused."""
+    """One reading as sent: a JSON scalar for a feed key, or why it is refused.
+
+    `value` is a `msgspec.Raw` if JSON has no such value; then it is refused.
+    """
 
     key: str
     value: Any = None
@@ -46,6 +52,7 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _status = msgspec.json.Decoder(DeviceStatus)
+_json = msgspec.json.Decoder()
 
 
 def check_size(payload: bytes) -> None:
@@ -123,9 +130,15 @@ def _reading(key: str, value: Any, ts_us: int | None, message_id: str | None) ->
     if not is_feed_key(key) or key in RESERVED:
         detail = "a feed key must be 1 to 64 of a-z, 0-9, _ and -, and not ts, id or values"
         refusal = Refusal(Reason.BAD_KEY, detail)
-    elif value is None or isinstance(value, dict | list):
-        refusal = Refusal(Reason.BAD_VALUE, "a value must be a number, a string or a bool")
+    elif value is None or isinstance(value, _NO_SCALARS):
+        refusal = _no_scalar(value)
     return RawReading(key, value, ts_us, message_id, refusal)
+
+
+def _no_scalar(value: Any) -> Refusal:
+    if isinstance(value, msgspec.Raw):
+        return tolerant.why_unstorable(value)
+    return Refusal(Reason.BAD_VALUE, "a value must be a number, a string or a bool")
 
 
 def parse_status(payload: bytes) -> DeviceStatus:
@@ -210,10 +223,11 @@ def _in_range(said: DeviceStatus) -> None:
 
 
 def _decode(payload: bytes) -> Any:
+    """Raises `Refusal`: too large, nested too deeply, or not even nearly JSON."""
     check_size(payload)
-    if not payload:
-        raise Refusal(Reason.NOT_JSON, "the payload is empty")
     try:
-        return codec.decode(payload)
-    except BadPayload as error:
-        raise Refusal(error.reason, error.detail) from None
+        return _json.decode(payload)
+    except RecursionError:
+        raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):  # ValidationError too: a number too large
+        return tolerant.decode(payload)

@@ -6,6 +6,7 @@ import re
 import struct
 from typing import Any, Literal
 
+from protocol.device import tolerant
 from protocol.errors import Reason, Refusal
 
 Kind = Literal["number", "text", "bool"]
@@ -60,7 +61,7 @@ def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
 def _number(raw: Any) -> float:
     if isinstance(raw, str):
         if len(raw) > _NUMBER_CHARACTERS_MAX or _NUMBER.fullmatch(raw) is None:
-            raise Refusal(Reason.BAD_VALUE, f"{raw[:40]!r} is not a number")
+            raise Refusal(Reason.BAD_VALUE, tolerant.not_a_number(raw))
     elif isinstance(raw, bool) or not isinstance(raw, int | float):
         raise Refusal(Reason.BAD_VALUE, "a number feed accepts a JSON number or a numeric string")
     try:
@@ -68,7 +69,7 @@ def _number(raw: Any) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise Refusal(Reason.BAD_VALUE, "the number is not finite in float64")
+        raise Refusal(Reason.BAD_VALUE, f"{str(raw)[:40]} is beyond the numbers of float64")
     return number + 0.0  # makes 0.0 of -0.0, so that both have one digest
 
 

@@ -62,6 +62,17 @@ def test_one_wrong_reading_does_not_spoil_its_neighbours() -> None:
     assert [r.payload for r in outcome.unit.rejections] == ['{"b":2}', '{"c":3}']
 
 
+def test_a_value_that_json_does_not_have_is_kept_as_it_was_written() -> None:
+    actor = DeviceActor(loaded(some_feed("t", 1), some_feed("h", 2)))
+    outcome = step(actor, sent('{"t": NaN, "h": 61, "x": "\\ud800"}', "feeds"))
+    assert [r.value for r in outcome.unit.readings] == [61.0]
+    assert [(r.reason, r.payload) for r in outcome.unit.rejections] == [
+        (Reason.BAD_VALUE, '{"t":NaN}'),
+        (Reason.UNKNOWN_FEED, '{"x": "\\ud800"}'),
+    ]
+    assert outcome.notices[0]["detail"] == "NaN is not a number that can be stored"
+
+
 def test_a_refusal_that_a_message_holds_is_never_raised_itself() -> None:
     """Nobody would collect the frames of its traceback (`Refusal.kept`)."""
     message = sent('{"Bad Key": 1, "n": null}', "feeds")

@@ -40,9 +40,8 @@ def test_one_reading(
     ("payload", "reason"),
     [
         (b"", Reason.NOT_JSON),
-        (b"hello", Reason.NOT_JSON),
-        (b"NaN", Reason.NOT_JSON),
-        (b"Infinity", Reason.NOT_JSON),
+        (b'{"value": 1', Reason.NOT_JSON),
+        (b'{"value": 1} x', Reason.NOT_JSON),
         (b'"\xff\xfe"', Reason.NOT_UTF8),
         (b"[" * 10_000, Reason.TOO_DEEP),
         (b'{"ts": 1}', Reason.WRONG_SHAPE),
@@ -63,7 +62,14 @@ def test_a_message_that_cannot_be_read_is_refused_whole(payload: bytes, reason: 
 
 @pytest.mark.parametrize(
     ("payload", "reason"),
-    [(b"null", Reason.BAD_VALUE), (b"[1]", Reason.BAD_VALUE), (b'{"value": {}}', Reason.BAD_VALUE)],
+    [
+        (b"null", Reason.BAD_VALUE),
+        (b"[1]", Reason.BAD_VALUE),
+        (b'{"value": {}}', Reason.BAD_VALUE),
+        (b'{"value": NaN}', Reason.BAD_VALUE),
+        (b'{"value": -inf, "ts": 1790000000}', Reason.BAD_VALUE),
+        (b'{"value": 1e400}', Reason.BAD_VALUE),
+    ],
 )
 def test_a_value_that_is_no_scalar_is_a_refused_reading(payload: bytes, reason: Reason) -> None:
     (reading,) = parse_reading("t", payload, NOW)
@@ -93,6 +99,44 @@ def test_each_reading_is_judged_by_itself() -> None:
         ("d", Reason.BAD_TIME),
         ("values", Reason.WRONG_SHAPE),
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "detail"),
+    [
+        ("NaN", "NaN is not a number that can be stored"),
+        ("nan", "nan is not a number that can be stored"),
+        ("-nan", "-nan is not a number that can be stored"),
+        ("Infinity", "Infinity is not a number that can be stored"),
+        ("-inf", "-inf is not a number that can be stored"),
+        ("1e400", "1e400 is beyond the numbers of float64"),
+        ("-1e400", "-1e400 is beyond the numbers of float64"),
+        ("9" * 5_000, f"{'9' * 40}… is beyond the numbers of float64"),
+        ("1.#IND", "'1.#IND' is not a JSON value"),
+        ("01", "'01' is not a JSON value"),
+        ("ovf", "'ovf' is not a JSON value"),
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{"t": %s, "h": 61}',
+        '{"ts": 1790000000, "values": {"h": 61, "t": %s}}',
+        '[{"t": %s}, {"h": 61}]',
+    ],
+)
+def test_one_bad_number_does_not_spoil_its_neighbours(form: str, written: str, detail: str) -> None:
+    readings = parse_readings((form % written).encode(), NOW)
+    assert [(r.key, r.value) for r in readings if r.refusal is None] == [("h", 61)]
+    (bad,) = (r for r in readings if r.refusal is not None)
+    assert bad.key == "t" and bytes(bad.value) == written.encode()
+    assert bad.refusal is not None
+    assert (bad.refusal.reason, bad.refusal.detail) == (Reason.BAD_VALUE, detail)
+
+
+def test_a_bad_ts_refuses_its_own_readings() -> None:
+    readings = parse_readings(b'[{"ts": NaN, "t": 1}, {"h": 2}]', NOW)
+    assert [r.refusal and r.refusal.reason for r in readings] == [Reason.BAD_TIME, None]
 
 
 def test_five_hundred_readings_and_no_more() -> None:

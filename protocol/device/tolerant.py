@@ -1,0 +1,154 @@
+"""The second try for a payload that is not quite JSON: one bad number must not spoil its message.
+
+    decode(b'{"t": NaN, "h": 61}')      # {"t": Raw(b"NaN"), "h": 61}
+
+A value that JSON does not have (`NaN`, `-inf`, `1e400`, `01`, `1.#IND`) becomes a `msgspec.Raw` of
+what the device wrote, which is refused by itself, with `why_unstorable`, and kept as it was
+written. The bare words on, off, true and false, in any case, become texts.
+
+The standard library's parser does the work, in time linear in the payload: 8 ms at most. Only a
+payload that msgspec cannot decode comes here, and it has at most 64 KiB.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from protocol import codec
+from protocol.errors import Reason, Refusal
+
+# More digits than any number of float64 has. `int` refuses 4,300 by itself, with words of its own.
+_DIGITS_MAX = 400
+# Keys and values. A message of 500 readings, each with `ts` and `id`, has 3,000.
+PIECES_MAX = 4_000
+_WORDS = ("on", "off", "true", "false")
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_LITERAL = re.compile(
+    r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity", re.ASCII
+)
+# A text, also one without its end, or what stands between the signs of JSON. It never looks at a
+# character twice.
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"?|[^ \t\r\n,:{}\[\]"]+', re.DOTALL)
+
+
+def decode(payload: bytes) -> Any:
+    """Decode nearly JSON into Python builtins, and `msgspec.Raw` for values that JSON does not
+    have.
+
+    Raises:
+        Refusal: it is empty, not UTF-8, nested too deeply, or damaged in another way.
+    """
+    text = text_of(payload)
+    odd: list[str] = []
+    marked, pieces = _PIECE.subn(partial(_marked, odd=odd), text, PIECES_MAX)
+    if pieces == PIECES_MAX:
+        raise Refusal(Reason.NOT_JSON, f"not JSON, and more than {PIECES_MAX} keys and values")
+    decoder = json.JSONDecoder(
+        parse_constant=partial(_odd, odd=iter(odd)), parse_float=_float, parse_int=_int
+    )
+    try:
+        return decoder.decode(marked)
+    except RecursionError:
+        raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+    except json.JSONDecodeError:
+        raise Refusal(Reason.NOT_JSON, _why(text)) from None
+
+
+def text_of(payload: bytes) -> str:
+    """The payload as text, without a byte order mark and spaces around it.
+
+    Raises:
+        Refusal: it is empty, or not UTF-8.
+    """
+    try:
+        text = payload.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start} is not valid UTF-8"
+        raise Refusal(Reason.NOT_UTF8, detail) from None
+    if not text:
+        raise Refusal(Reason.NOT_JSON, "the payload is empty")
+    return text
+
+
+def encode(value: Any) -> bytes:
+    """JSON of what `decode` returned, for the list of refused messages. It is what the device
+    wrote, so it may not be JSON either."""
+    try:
+        return codec.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can escape
+        return json.dumps(value, default=_shown).encode()
+
+
+def why_unstorable(written: msgspec.Raw) -> Refusal:
+    """Why a value that JSON does not have is refused."""
+    text = _shown(written)
+    if is_not_finite(text):
+        return Refusal(Reason.BAD_VALUE, not_a_number(text))
+    if _LITERAL.fullmatch(text):
+        return Refusal(Reason.BAD_VALUE, f"{_cut(text)} is beyond the numbers of float64")
+    return Refusal(Reason.BAD_VALUE, f"{_cut(text)!r} is not a JSON value")
+
+
+def not_a_number(text: str) -> str:
+    """Why a text is not the value of a number feed."""
+    if is_not_finite(text):
+        return f"{text} is not a number that can be stored"
+    return f"{_cut(text)!r} is not a number"
+
+
+def is_not_finite(text: str) -> bool:
+    """Whether it is NaN or an infinity, as C, Python or JavaScript write it."""
+    return _NOT_FINITE.fullmatch(text) is not None
+
+
+def _marked(found: re.Match[str], odd: list[str]) -> str:
+    """The piece itself; `NaN` for each that JSON does not have, so that the parser asks for it."""
+    piece = found[0]
+    if piece[0] == '"':
+        return piece
+    if _LITERAL.fullmatch(piece):
+        if piece[-1] in "Ny":  # NaN, Infinity
+            odd.append(piece)
+        return piece
+    odd.append(piece)
+    return "NaN"
+
+
+def _odd(_: str, odd: Iterator[str]) -> Any:
+    """What the device wrote in place of this constant; the parser meets them in their order."""
+    piece: str = next(odd)
+    return piece if piece.lower() in _WORDS else msgspec.Raw(piece.encode())
+
+
+def _float(text: str) -> Any:
+    number = float(text)
+    return number if math.isfinite(number) else msgspec.Raw(text.encode())
+
+
+def _int(text: str) -> Any:
+    return int(text) if len(text) <= _DIGITS_MAX else msgspec.Raw(text.encode())
+
+
+def _why(text: str) -> str:
+    """What is wrong with it, and where."""
+    try:
+        json.loads(text, parse_int=str, parse_float=str)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text):
+            return f"the JSON is not complete: it ends after {len(text)} characters"
+        said = error.msg.removesuffix(" at")
+        return f"not JSON: {said[0].lower()}{said[1:]}, at character {error.pos + 1}"
+    return "not JSON"
+
+
+def _shown(written: msgspec.Raw) -> str:
+    return bytes(written).decode("utf-8", "replace")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,0 +1,64 @@
+"""The second try for payloads that are not quite JSON."""
+
+import time
+
+import pytest
+
+from protocol.device import tolerant
+from protocol.errors import Reason, Refusal
+from tests.property.outcomes import outcome
+
+
+def test_what_json_does_not_have_is_kept_as_it_was_written() -> None:
+    said = tolerant.decode(b'{"a": NaN, "b": [-inf, 1e400], "c": "NaN", "d": 1.5, "\\u0065": 01}')
+    assert list(said) == ["a", "b", "c", "d", "e"]
+    assert (said["c"], said["d"]) == ("NaN", 1.5)
+    assert tolerant.encode(said) == b'{"a":NaN,"b":[-inf,1e400],"c":"NaN","d":1.5,"e":01}'
+
+
+def test_a_word_without_quotes_is_a_text() -> None:
+    assert tolerant.decode(b'{"a": ON, "b": False}') == {"a": "ON", "b": "False"}
+
+
+def test_a_byte_order_mark_and_spaces_are_no_damage() -> None:
+    assert tolerant.decode(b'\xef\xbb\xbf {"a": 1}\r\n') == {"a": 1}
+
+
+def test_a_lone_surrogate_can_be_listed() -> None:
+    said = tolerant.decode(b'{"a": "\\ud800", "b": NaN}')
+    assert tolerant.encode(said) == b'{"a": "\\ud800", "b": "NaN"}'
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "detail"),
+    [
+        (b"", Reason.NOT_JSON, "the payload is empty"),
+        (b" \n", Reason.NOT_JSON, "the payload is empty"),
+        (b"\xff", Reason.NOT_UTF8, "byte 0 is not valid UTF-8"),
+        (b'{"a": 1', Reason.NOT_JSON, "the JSON is not complete: it ends after 7 characters"),
+        (
+            b"{t: 1}",
+            Reason.NOT_JSON,
+            "not JSON: expecting property name enclosed in double quotes, at character 2",
+        ),
+        (b'{"a": }', Reason.NOT_JSON, "not JSON: expecting value, at character 7"),
+        (b"[NaN] 1", Reason.NOT_JSON, "not JSON: extra data, at character 7"),
+        (b"[" * 3_000, Reason.TOO_DEEP, "the JSON nests too deeply"),
+        (b"[" + b"NaN," * 9_000, Reason.NOT_JSON, "not JSON, and more than 4000 keys and values"),
+    ],
+)
+def test_what_is_not_even_nearly_json_is_refused_in_words(
+    payload: bytes, reason: Reason, detail: str
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        tolerant.decode(payload)
+    assert (caught.value.reason, caught.value.detail) == (reason, detail)
+
+
+@pytest.mark.parametrize("piece", [b'"', b'\\"', b"NaN,", b'"a":01,', b"{", b"\\", b"0", b"x,"])
+def test_no_payload_takes_long(piece: bytes) -> None:
+    """It takes some milliseconds. A pattern that begins again at each quote took minutes."""
+    payload = b'["' + piece * (65_000 // len(piece))
+    began_s = time.process_time()
+    outcome(Refusal, tolerant.decode, payload)
+    assert time.process_time() - began_s < 1
