@@ -22,6 +22,8 @@ PAYLOAD_BYTES_MAX = 64 * 1024
 READINGS_MAX = 500
 MESSAGE_ID_MAX = 64
 RESERVED = ("ts", "id", "values")
+_OF_A_READING = ("value", "ts", "id")
+_BESIDE = 'stands beside "values"; readings stand within it'
 _NO_SCALARS = (dict, list, msgspec.Raw)
 
 
@@ -72,8 +74,15 @@ def parse_reading(key: str, payload: bytes, now_us: int) -> list[RawReading]:
     if isinstance(said, dict):
         if "value" not in said:
             raise Refusal(Reason.WRONG_SHAPE, 'the object has no "value"')
-        ts_us, message_id = _stamp(said, now_us)
-        return [_reading(key, said["value"], ts_us, message_id)]
+        ts_us, message_id = (None, None) if len(said) == 1 else _stamp(said, now_us)
+        reading = _reading(key, said["value"], ts_us, message_id)
+        if isinstance(said, tolerant.Repeated):
+            counts = ((each, value) for each, value in said.earlier if each in _OF_A_READING)
+            return [
+                *(RawReading(key, value, refusal=_twice(name)) for name, value in counts),
+                reading,
+            ]
+        return [reading]
     return [_reading(key, said, None, None)]
 
 
@@ -101,18 +110,51 @@ def _group(group: Any, now_us: int) -> list[RawReading]:
     if not isinstance(group, dict):
         refusal = Refusal(Reason.WRONG_SHAPE, "readings must be an object of feed keys and values")
         return [RawReading("", group, refusal=refusal)]
-    values = group.get("values")
-    if "values" not in group:
+    untaken = [] if type(group) is dict else _repeated(group)
+    stamps = ("ts" in group) + ("id" in group)
+    values = group
+    if "values" in group:
+        values = group["values"]
+        if len(group) > stamps + 1:
+            untaken += _beside(group)
+        if not isinstance(values, dict):
+            detail = '"values" must be an object of feed keys and values'
+            return [
+                *untaken,
+                RawReading("values", values, refusal=Refusal(Reason.WRONG_SHAPE, detail)),
+            ]
+        if type(values) is not dict:
+            untaken += _repeated(values)
+    elif stamps:
         values = {k: v for k, v in group.items() if k not in RESERVED}
-    elif not isinstance(values, dict):
-        refusal = Refusal(Reason.WRONG_SHAPE, '"values" must be an object of feed keys and values')
-        return [RawReading("values", values, refusal=refusal)]
     try:
         ts_us, message_id = _stamp(group, now_us)
     except Refusal as refusal:
         kept = refusal.kept()
-        return [RawReading(key, value, refusal=kept) for key, value in values.items()]
-    return [_reading(key, value, ts_us, message_id) for key, value in values.items()]
+        return [*untaken, *(RawReading(key, value, refusal=kept) for key, value in values.items())]
+    taken = [_reading(key, value, ts_us, message_id) for key, value in values.items()]
+    return [*untaken, *taken] if untaken else taken
+
+
+def _beside(group: dict[str, Any]) -> list[RawReading]:
+    """What stands beside `values`, each refused."""
+    return [
+        RawReading(key, value, refusal=Refusal(Reason.WRONG_SHAPE, f"{key[:64]!r} {_BESIDE}"))
+        for key, value in group.items()
+        if key not in RESERVED
+    ]
+
+
+def _repeated(said: dict[str, Any]) -> list[RawReading]:
+    """What an object says under keys that come again later in it, each refused."""
+    if not isinstance(said, tolerant.Repeated):
+        return []
+    return [RawReading(key, value, refusal=_twice(key)) for key, value in said.earlier]
+
+
+def _twice(key: str) -> Refusal:
+    detail = f"the key {key[:64]!r} comes more than once in one object; its last value counts"
+    return Refusal(Reason.WRONG_SHAPE, detail)
 
 
 def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
@@ -224,10 +266,18 @@ def _in_range(said: DeviceStatus) -> None:
 
 def _decode(payload: bytes) -> Any:
     """Raises `Refusal`: too large, nested too deeply, or not even nearly JSON."""
-    check_size(payload)
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        check_size(payload)
     try:
-        return _json.decode(payload)
+        said = _json.decode(payload)
     except RecursionError:
         raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):  # ValidationError too: a number too large
         return tolerant.decode(payload)
+    # Each key needs a colon: with as many as there are keys, none comes twice.
+    if type(said) is dict:
+        if payload.count(b":") == len(said):
+            return said
+    elif type(said) is not list:
+        return said
+    return tolerant.with_repeats(payload, said)

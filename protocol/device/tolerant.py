@@ -1,13 +1,16 @@
-"""The second try for a payload that is not quite JSON: one bad number must not spoil its message.
+"""The second look at a payload that is not quite JSON, or has a key twice: one bad number
+must not spoil its message, and no reading may vanish.
 
     decode(b'{"t": NaN, "h": 61}')      # {"t": Raw(b"NaN"), "h": 61}
+    decode(b'{"n": 9, "n": 10}')        # Repeated({"n": 10}), with earlier == [("n", 9)]
 
 A value that JSON does not have (`NaN`, `-inf`, `1e400`, `01`, `1.#IND`) becomes a `msgspec.Raw` of
 what the device wrote, which is refused by itself, with `why_unstorable`, and kept as it was
 written. The bare words on, off, true and false, in any case, become texts.
 
 The standard library's parser does the work, in time linear in the payload: 8 ms at most. Only a
-payload that msgspec cannot decode comes here, and it has at most 64 KiB.
+payload that msgspec cannot decode, or with more keys than it shows, comes here; it has at most
+64 KiB.
 """
 
 import json
@@ -36,9 +39,19 @@ _LITERAL = re.compile(
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"?|[^ \t\r\n,:{}\[\]"]+', re.DOTALL)
 
 
+class Repeated(dict[str, Any]):
+    """An object with keys that come more than once. The last of each counts, as in every parser of
+    JSON; `earlier` has the others."""
+
+    __slots__ = ("earlier",)
+    earlier: list[tuple[str, Any]]
+
+
 def decode(payload: bytes) -> Any:
     """Decode nearly JSON into Python builtins, and `msgspec.Raw` for values that JSON does not
     have.
+
+    An object in which a key comes twice is `Repeated`.
 
     Raises:
         Refusal: it is empty, not UTF-8, nested too deeply, or damaged in another way.
@@ -48,15 +61,23 @@ def decode(payload: bytes) -> Any:
     marked, pieces = _PIECE.subn(partial(_marked, odd=odd), text, PIECES_MAX)
     if pieces == PIECES_MAX:
         raise Refusal(Reason.NOT_JSON, f"not JSON, and more than {PIECES_MAX} keys and values")
-    decoder = json.JSONDecoder(
-        parse_constant=partial(_odd, odd=iter(odd)), parse_float=_float, parse_int=_int
-    )
     try:
-        return decoder.decode(marked)
-    except RecursionError:
-        raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+        return _decoded(marked, odd)
     except json.JSONDecodeError:
         raise Refusal(Reason.NOT_JSON, _why(text)) from None
+
+
+def with_repeats(payload: bytes, said: Any) -> Any:
+    """What a payload of JSON says, with its keys that come twice; `said` is without these.
+
+    Raises:
+        Refusal: it nests too deeply.
+    """
+    if payload.count(b":") == _keys_of(said):
+        return said
+    if payload.count(b'"') == 2 * _texts_in(said):
+        return said  # the further colons are in texts, as in times
+    return _decoded(payload.decode(), [])
 
 
 def text_of(payload: bytes) -> str:
@@ -104,6 +125,56 @@ def not_a_number(text: str) -> str:
 def is_not_finite(text: str) -> bool:
     """Whether it is NaN or an infinity, as C, Python or JavaScript write it."""
     return _NOT_FINITE.fullmatch(text) is not None
+
+
+def _decoded(text: str, odd: list[str]) -> Any:
+    """Raises `Refusal` and `JSONDecodeError`."""
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_object,
+        parse_constant=partial(_odd, odd=iter(odd)),
+        parse_float=_float,
+        parse_int=_int,
+    )
+    try:
+        return decoder.decode(text)
+    except RecursionError:
+        raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said = dict(pairs)
+    if len(said) == len(pairs):
+        return said
+    last = {key: place for place, (key, _) in enumerate(pairs)}
+    repeated = Repeated(said)
+    repeated.earlier = [pair for place, pair in enumerate(pairs) if last[pair[0]] != place]
+    return repeated
+
+
+def _keys_of(said: Any) -> int:
+    """How many keys the objects of readings in a message have. Each needs a colon."""
+    keys = 0
+    for each in said if type(said) is list else (said,):
+        if type(each) is dict:
+            keys += len(each)
+            if "values" in each and type(each["values"]) is dict:
+                keys += len(each["values"])
+    return keys
+
+
+def _texts_in(said: Any) -> int:
+    """How many texts it has, keys and values. Each needs two quotation marks."""
+    texts, left = 0, [said]
+    for part in left:
+        if type(part) is dict:
+            texts += len(part)
+            part = part.values()
+        for each in part:
+            if type(each) is str:
+                texts += 1
+            elif type(each) is dict or type(each) is list:
+                left.append(each)
+    return texts
 
 
 def _marked(found: re.Match[str], odd: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -80,6 +81,44 @@ def test_of_a_message_with_odd_numbers_the_others_are_readings(said: dict[str, A
             assert isinstance(reading.value, msgspec.Raw)
         else:
             assert reading.refusal is None and math.isclose(reading.value, sent)
+
+
+few_keys = st.sampled_from(["a", "b", "c:d", 'e"f', "ts", "id", "values"])
+simple = st.integers(-3, 3) | st.sampled_from(["x", "a:b", '"', "\\"]) | st.booleans() | st.none()
+pairs = st.lists(st.tuples(few_keys, simple), max_size=6)
+
+
+def as_object(said: list[tuple[str, Any]]) -> str:
+    return "{" + ",".join(f"{json.dumps(key)} : {json.dumps(value)}" for key, value in said) + "}"
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(pairs, st.none() | pairs), min_size=1, max_size=3), st.booleans())
+def test_nothing_that_a_message_says_vanishes(
+    groups: list[tuple[list[tuple[str, Any]], list[tuple[str, Any]] | None]], is_alone: bool
+) -> None:
+    """Whatever keys come twice or beside `values`: each value is taken or refused, once."""
+    if is_alone:
+        groups = groups[:1]
+    written, wanted, lasting = [], Counter[str](), Counter[str]()
+    for outer, values in groups:
+        outer = [(key, value) for key, value in outer if key not in ("ts", "id", "values")]
+        said = as_object(outer)
+        if values is not None:
+            inner = f'"values": {as_object(values)}'
+            said = f"{said[:-1]}, {inner}}}" if outer else f"{{{inner}}}"
+        written.append(said)
+        for key, value in [*outer, *(values or [])]:
+            wanted[f"{key} {value!r}"] += 1
+        lasting.update(f"{k} {v!r}" for k, v in dict(outer if values is None else values).items())
+    payload = written[0] if is_alone else f"[{','.join(written)}]"
+    readings = outcome(Refusal, parse_readings, payload.encode(), NOW)
+    if isinstance(readings, Refusal):
+        assert not wanted
+        return
+    assert Counter(f"{r.key} {r.value!r}" for r in readings) == wanted
+    taken = Counter(f"{r.key} {r.value!r}" for r in readings if r.refusal is None)
+    assert taken <= lasting
 
 
 def _has_many_digits(said: Any) -> bool:

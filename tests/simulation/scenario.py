@@ -5,10 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, assert_never
 
+import msgspec
 import trio
 
 from protocol.errors import Unavailable
-from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet
+from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet, several
 from tests.simulation.clock import START_US
 from tests.simulation.extremes import Extremes
 from tests.simulation.faults import ACTS
@@ -301,7 +302,7 @@ class Scenario:
                 body["id"] = f"m{step.number % 3}"  # the counter starts anew all the time
             case "several":
                 tail = "feeds"
-                body = {"ts": ts, "values": {step.key: step.number, "nowhere": True}}
+                body, refused = several.payload_of(step.key, step.number, ts)
             case "wrong":
                 body["value"] = f"not a number {step.number}"
             case "repeat":
@@ -317,6 +318,9 @@ class Scenario:
                 step=step, owner=owner, key=key, mark=mark, copies=[], has_identity=has_identity
             )
             copies = self.sent_log.write(entry).copies
+        if step.form == "several":  # a reading of it is to be refused
+            other = msgspec.structs.replace(entry, step=_refused(step), key="", mark=refused)
+            self.sent_log.write(other)
         if step.fate:
             world.trace.fault(f"device: {step.fate}")
         await self._send(
@@ -457,6 +461,10 @@ class _Later(trio.abc.Instrument):
         trio.lowlevel.remove_instrument(self)
         self._act()
         self.done.set()
+
+
+def _refused(step: Publish) -> Hostile:
+    return Hostile(at_s=step.at_s, device=step.device, shape="one of several", number=step.number)
 
 
 def _settings(key: str) -> dict[str, Any]:

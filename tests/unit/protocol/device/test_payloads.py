@@ -134,6 +134,88 @@ def test_one_bad_number_does_not_spoil_its_neighbours(form: str, written: str, d
     assert (bad.refusal.reason, bad.refusal.detail) == (Reason.BAD_VALUE, detail)
 
 
+def found(payload: bytes) -> tuple[dict[str, object], list[tuple[str, object, str, str]]]:
+    """What was taken, and what was refused: key, value, reason, detail."""
+    readings = parse_readings(payload, NOW)
+    taken = {r.key: r.value for r in readings if r.refusal is None}
+    refused = [
+        (r.key, r.value, str(r.refusal.reason), r.refusal.detail)
+        for r in readings
+        if r.refusal is not None
+    ]
+    return taken, refused
+
+
+BESIDE = "'h' stands beside \"values\"; readings stand within it"
+TWICE = "the key 'n' comes more than once in one object; its last value counts"
+
+
+@pytest.mark.parametrize(
+    ("payload", "taken", "refused"),
+    [
+        (b'{"values": {"n": 1}, "h": 2}', {"n": 1}, [("h", 2, BESIDE)]),
+        (
+            b'{"h": 2, "id": "m", "values": {"n": 1}, "ts": 1790000000}',
+            {"n": 1},
+            [("h", 2, BESIDE)],
+        ),
+        (b'[{"values": {"n": 1}, "h": 2}, {"k": 3}]', {"n": 1, "k": 3}, [("h", 2, BESIDE)]),
+        (b'{"values": {}, "h": 2}', {}, [("h", 2, BESIDE)]),
+        (b'{"n": 9, "n": 10}', {"n": 10}, [("n", 9, TWICE)]),
+        (
+            b'{"n" : 8, "k": "a:b", "n": 9 , "n":10}',
+            {"k": "a:b", "n": 10},
+            [("n", 8, TWICE), ("n", 9, TWICE)],
+        ),
+        (b'{"n": 9, "\\u006e": 10}', {"n": 10}, [("n", 9, TWICE)]),
+        (b'{"ts": 1790000000, "values": {"n": 9, "n": 10}}', {"n": 10}, [("n", 9, TWICE)]),
+        (b'[{"n": 9, "n": 10}, {"k": 1}]', {"n": 10, "k": 1}, [("n", 9, TWICE)]),
+        (b'[{"n": 9, "n": 10}, 5]', {"n": 10}, [("n", 9, TWICE), ("", 5, None)]),
+        (b'{"n": 9, "n": NaN}', {}, [("n", 9, TWICE), ("n", None, None)]),
+        (
+            b'{"ts": "2026-09-21T14:13:20Z", "values": {"k": "a:\\"", "n": 9, "n": 10}}',
+            {"k": 'a:"', "n": 10},
+            [("n", 9, TWICE)],
+        ),
+        (b'{"values": {"n": 1}, "values": {"k": 2}}', {"k": 2}, [("values", {"n": 1}, None)]),
+        (b'{"ts": 1790000000, "ts": 1780000000, "n": 1}', {"n": 1}, [("ts", 1790000000, None)]),
+    ],
+)
+def test_what_is_not_taken_is_refused(
+    payload: bytes, taken: dict[str, object], refused: list[tuple[str, object, str | None]]
+) -> None:
+    told, kept = found(payload)
+    assert told == taken
+    assert len(kept) == len(refused)
+    for (key, value, reason, detail), (its_key, its_value, its_detail) in zip(
+        kept, refused, strict=True
+    ):
+        assert key == its_key
+        assert its_value in (None, value)
+        assert its_detail in (None, detail)
+        assert reason in ("wrong_shape", "bad_value")
+
+
+def test_values_that_are_none_lose_nothing_beside_them() -> None:
+    _, refused = found(b'{"values": 5, "h": 2}')
+    assert [(key, value) for key, value, _, _ in refused] == [("h", 2), ("values", 5)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "values"),
+    [
+        (b'{"value": 9, "value": 10}', [9]),
+        (b'{"ts": 1, "value": 10, "ts": 1790000000}', [1]),
+        (b'{"value": 10, "unit": "C", "unit": "F"}', []),
+    ],
+)
+def test_one_reading_that_is_said_twice_is_refused_once(payload: bytes, values: list[int]) -> None:
+    *refused, reading = parse_reading("t", payload, NOW)
+    assert (reading.value, reading.refusal) == (10, None)
+    assert [(r.key, r.value) for r in refused] == [("t", value) for value in values]
+    assert all(r.refusal and r.refusal.reason is Reason.WRONG_SHAPE for r in refused)
+
+
 def test_a_bad_ts_refuses_its_own_readings() -> None:
     readings = parse_readings(b'[{"ts": NaN, "t": 1}, {"h": 2}]', NOW)
     assert [r.refusal and r.refusal.reason for r in readings] == [Reason.BAD_TIME, None]

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from protocol import codec
 from protocol.device import tolerant
 from protocol.errors import Reason, Refusal
 from tests.property.outcomes import outcome
@@ -27,6 +28,18 @@ def test_a_byte_order_mark_and_spaces_are_no_damage() -> None:
 def test_a_lone_surrogate_can_be_listed() -> None:
     said = tolerant.decode(b'{"a": "\\ud800", "b": NaN}')
     assert tolerant.encode(said) == b'{"a": "\\ud800", "b": "NaN"}'
+
+
+def test_of_a_key_that_comes_twice_the_last_value_counts_and_the_others_stay() -> None:
+    said = tolerant.decode(b'{"n": 8, "k": 1, "n": 9, "n": 10, "odd": NaN}')
+    assert list(said.items())[:2] == [("n", 10), ("k", 1)]
+    assert isinstance(said, tolerant.Repeated)
+    assert said.earlier == [("n", 8), ("n", 9)]
+
+
+def test_colons_in_texts_are_no_keys() -> None:
+    said = {"k": "a:b", "list": ["c:d", {"e": "f:"}]}
+    assert tolerant.with_repeats(codec.encode(said), said) is said
 
 
 @pytest.mark.parametrize(
