@@ -134,7 +134,22 @@ class DeviceActor:
             change = self._presence.reported(message, alarms, effects)
         except Refusal as refusal:
             return self._refuse(message, refusal)
-        return self._taken(message.origin, change, alarms, effects)
+        origin = message.origin
+        rejections = self._refused_fields(origin, message.report.refused, effects)
+        return self._taken(origin, change, alarms, effects, rejections=rejections)
+
+    def _refused_fields(
+        self, origin: Origin, fields: tuple[RawReading, ...], effects: list[DeviceEffect]
+    ) -> tuple[Rejection, ...]:
+        """The fields of a status that were not taken. They are no readings."""
+        rejections = []
+        for raw in fields:
+            assert raw.refusal is not None
+            said = tolerant.encode({raw.key: raw.value} if raw.key else raw.value)
+            rejections.append(rejection(origin, raw.refusal, self.device.id, said, readings=0))
+            if not origin.again:
+                effects += self._notice(origin.raw_topic, raw.refusal, origin.at_us)
+        return tuple(rejections)
 
     def _take_ack(self, message: AckReceived) -> list[DeviceEffect]:
         """The device's answer to a command; only the store knows whether it was sent that

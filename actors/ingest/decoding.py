@@ -19,8 +19,8 @@ from protocol.device.payloads import (
     parse_ack,
     parse_reading,
     parse_readings,
-    parse_status,
 )
+from protocol.device.status_payloads import parse_status
 from protocol.device.topics import Kind, Topic, wrong_topic
 from protocol.errors import Refusal
 from protocol.messages import AckReceived, ReadingsReceived, StatusReceived, Unreadable
@@ -93,7 +93,7 @@ def decode(topic: Topic, payload: bytes, now_us: int, *, retained: bool) -> Deco
                 said = parse_readings(payload, now_us)
                 return DecodedReadings(said, _have_identity(said, retained))
             case Kind.STATUS:
-                return DecodedStatus(parse_status(payload))
+                return DecodedStatus(parse_status(payload, now_us))
             case Kind.ACK:
                 return DecodedAck(parse_ack(payload, now_us))
             case Kind.OTHER | Kind.OURS:

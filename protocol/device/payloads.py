@@ -5,7 +5,6 @@ becomes a `RawReading` with a refusal, and the others stand. What msgspec cannot
 again by `tolerant`.
 """
 
-import math
 from typing import Any, Literal
 
 import msgspec
@@ -24,6 +23,7 @@ MESSAGE_ID_MAX = 64
 RESERVED = ("ts", "id", "values")
 _OF_A_READING = ("value", "ts", "id")
 _BESIDE = 'stands beside "values"; readings stand within it'
+_NUMBERS = (int, float, msgspec.Raw)
 _NO_SCALARS = (dict, list, msgspec.Raw)
 
 
@@ -41,7 +41,10 @@ class RawReading(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A device's status message. Units: °C, %, degrees (WGS 84)."""
+    """A device's status message. Units: °C, %, degrees (WGS 84).
+
+    `refused` are fields that were not taken, each with its refusal; unknown ones have no key.
+    """
 
     status: str | None = None
     temperature: float | None = None
@@ -51,9 +54,9 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     firmware: str | None = None
     ts: str | int | float | None = None
     session: int | None = None
+    refused: tuple[RawReading, ...] = ()
 
 
-_status = msgspec.json.Decoder(DeviceStatus)
 _json = msgspec.json.Decoder()
 
 
@@ -65,12 +68,13 @@ def check_size(payload: bytes) -> None:
 
 
 def parse_reading(key: str, payload: bytes, now_us: int) -> list[RawReading]:
-    """Decode one reading: `{"value": …, "ts"?, "id"?}` or a bare JSON number, string or bool.
+    """Decode one reading: `{"value": …, "ts"?, "id"?}`, a bare JSON number, string or bool, or bare
+    text that is no JSON.
 
     Raises:
         Refusal: the payload as a whole is invalid.
     """
-    said = _decode(payload)
+    said = decode(payload, may_be_bare=True)
     if isinstance(said, dict):
         if "value" not in said:
             raise Refusal(Reason.WRONG_SHAPE, 'the object has no "value"')
@@ -92,7 +96,7 @@ def parse_readings(payload: bytes, now_us: int) -> list[RawReading]:
     Raises:
         Refusal: the payload as a whole is invalid, has no readings, or more than 500.
     """
-    said = _decode(payload)
+    said = decode(payload)
     groups = said if isinstance(said, list) else [said]
     if sum(len(group) if isinstance(group, dict) else 1 for group in groups) > 4 * READINGS_MAX:
         raise Refusal(Reason.TOO_MANY, f"more than {READINGS_MAX} readings in one message")
@@ -110,7 +114,7 @@ def _group(group: Any, now_us: int) -> list[RawReading]:
     if not isinstance(group, dict):
         refusal = Refusal(Reason.WRONG_SHAPE, "readings must be an object of feed keys and values")
         return [RawReading("", group, refusal=refusal)]
-    untaken = [] if type(group) is dict else _repeated(group)
+    untaken = [] if type(group) is dict else repeated(group)
     stamps = ("ts" in group) + ("id" in group)
     values = group
     if "values" in group:
@@ -124,7 +128,7 @@ def _group(group: Any, now_us: int) -> list[RawReading]:
                 RawReading("values", values, refusal=Refusal(Reason.WRONG_SHAPE, detail)),
             ]
         if type(values) is not dict:
-            untaken += _repeated(values)
+            untaken += repeated(values)
     elif stamps:
         values = {k: v for k, v in group.items() if k not in RESERVED}
     try:
@@ -145,7 +149,7 @@ def _beside(group: dict[str, Any]) -> list[RawReading]:
     ]
 
 
-def _repeated(said: dict[str, Any]) -> list[RawReading]:
+def repeated(said: dict[str, Any]) -> list[RawReading]:
     """What an object says under keys that come again later in it, each refused."""
     if not isinstance(said, tolerant.Repeated):
         return []
@@ -161,6 +165,8 @@ def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
     ts, message_id = said.get("ts"), said.get("id")
     ts_us = None if ts is None else parse_device_time(ts, now_us)
     if message_id is not None:
+        if type(message_id) in _NUMBERS:
+            return ts_us, None  # it counts the starts of a firmware, or names a sensor
         if not isinstance(message_id, str) or not message_id:
             raise Refusal(Reason.BAD_ID, "id must be a string of 1 to 64 characters")
         check_word(message_id, MESSAGE_ID_MAX, Reason.BAD_ID, "id")
@@ -183,22 +189,6 @@ def _no_scalar(value: Any) -> Refusal:
     return Refusal(Reason.BAD_VALUE, "a value must be a number, a string or a bool")
 
 
-def parse_status(payload: bytes) -> DeviceStatus:
-    """Decode a status message. Unknown fields are ignored; null means absent.
-
-    Raises:
-        Refusal: not such an object, or a field is out of range. Then the whole message is refused.
-    """
-    _decode(payload)  # refuses what is not JSON, with the same details as for readings
-    try:
-        said = codec.decode_as(_status, payload)
-    except BadPayload as error:
-        where = f"{error.field}: " if error.field else ""
-        raise Refusal(error.reason, where + error.detail) from None
-    _in_range(said)
-    return said
-
-
 class _Ack(msgspec.Struct, frozen=True):
     status: Literal["delivered", "succeeded", "failed"]
     detail: str | None = None
@@ -215,7 +205,7 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
     Raises:
         Refusal: not such an object, or a `result` above 16 KiB.
     """
-    _decode(payload)
+    decode(payload)
     try:
         said = codec.decode_as(_ack, payload)
     except BadPayload as error:
@@ -246,26 +236,15 @@ def _ack_time(said: str | float | None, now_us: int) -> int:
         return now_us
 
 
-def _in_range(said: DeviceStatus) -> None:
-    for name, text, most in (("status", said.status, 32), ("firmware", said.firmware, 256)):
-        if text is not None:
-            if not text.strip():
-                raise Refusal(Reason.BAD_VALUE, f"{name} is empty")
-            check_word(text, most, Reason.BAD_VALUE, name)
-    for name, number, limit in (
-        ("temperature", said.temperature, 1e6),
-        ("humidity", said.humidity, 1e6),
-        ("latitude", said.latitude, 90),
-        ("longitude", said.longitude, 180),
-    ):
-        if number is not None and (not math.isfinite(number) or abs(number) > limit):
-            raise Refusal(Reason.BAD_VALUE, f"{name} is out of range")
-    if said.session is not None and not 0 <= said.session < 2**63:
-        raise Refusal(Reason.BAD_VALUE, "session is out of range")
+def decode(payload: bytes, *, may_be_bare: bool = False) -> Any:
+    """Decode JSON, or nearly JSON (`tolerant`).
 
+    Args:
+        may_be_bare: a text without quotation marks is a text.
 
-def _decode(payload: bytes) -> Any:
-    """Raises `Refusal`: too large, nested too deeply, or not even nearly JSON."""
+    Raises:
+        Refusal: it is too large, nested too deeply, or not even nearly JSON.
+    """
     if len(payload) > PAYLOAD_BYTES_MAX:
         check_size(payload)
     try:
@@ -273,7 +252,7 @@ def _decode(payload: bytes) -> Any:
     except RecursionError:
         raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):  # ValidationError too: a number too large
-        return tolerant.decode(payload)
+        return tolerant.decode_value(payload) if may_be_bare else tolerant.decode(payload)
     # Each key needs a colon: with as many as there are keys, none comes twice.
     if type(said) is dict:
         if payload.count(b":") == len(said):

@@ -29,6 +29,7 @@ from protocol.errors import Reason, Refusal
 _DIGITS_MAX = 400
 # Keys and values. A message of 500 readings, each with `ts` and `id`, has 3,000.
 PIECES_MAX = 4_000
+_OPENING = '{["'
 _WORDS = ("on", "off", "true", "false")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _LITERAL = re.compile(
@@ -65,6 +66,12 @@ def decode(payload: bytes) -> Any:
         return _decoded(marked, odd)
     except json.JSONDecodeError:
         raise Refusal(Reason.NOT_JSON, _why(text)) from None
+
+
+def decode_value(payload: bytes) -> Any:
+    """As `decode`; bare text that is not meant as JSON is a text, without spaces around it."""
+    text = text_of(payload)
+    return decode(payload) if text[0] in _OPENING else text
 
 
 def with_repeats(payload: bytes, said: Any) -> Any:

@@ -6,6 +6,8 @@ import re
 import struct
 from typing import Any, Literal
 
+import msgspec
+
 from protocol.device import tolerant
 from protocol.errors import Reason, Refusal
 
@@ -15,7 +17,7 @@ Value = float | str | bool
 TEXT_BYTES_MAX = 1_024
 _NUMBER_CHARACTERS_MAX = 64
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
-_BOOLS: dict[Any, bool] = {"on": True, "off": False, 1: True, 0: False}
+_WORDS = {"true": True, "false": False, "1": True, "0": False, "on": True, "off": False}
 
 
 def take_value(kind: Kind, raw: Any) -> Value:
@@ -25,13 +27,16 @@ def take_value(kind: Kind, raw: Any) -> Value:
         Refusal: `bad_value`, with a detail for the developer of the device.
     """
     if kind == "number":
-        return _number(raw)
+        return to_number(raw, "a number feed")
     if kind == "bool":
         if isinstance(raw, bool):
             return raw
-        if isinstance(raw, str | int | float) and raw in _BOOLS:
-            return _BOOLS[raw]
-        raise Refusal(Reason.BAD_VALUE, 'a bool feed accepts true, false, 0, 1, "on" or "off"')
+        if isinstance(raw, int | float) and raw in (0, 1):
+            return raw == 1
+        said = _WORDS.get(raw.strip().lower()) if isinstance(raw, str) else None
+        if said is None:
+            raise Refusal(Reason.BAD_VALUE, "a bool feed accepts true, false, 1, 0, on and off")
+        return said
     if not isinstance(raw, str):
         raise Refusal(Reason.BAD_VALUE, "a text feed accepts a string")
     check_text(raw, TEXT_BYTES_MAX, Reason.BAD_VALUE, "the text")
@@ -58,12 +63,20 @@ def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
         raise Refusal(reason, f"{what} is {size} bytes long; the maximum is {bytes_max}")
 
 
-def _number(raw: Any) -> float:
+def to_number(raw: Any, what: str) -> float:
+    """A JSON number or a numeric string, with spaces around it or not, as float64.
+
+    Raises:
+        Refusal: `bad_value`; `what` is what accepts numbers.
+    """
     if isinstance(raw, str):
+        raw = raw.strip()
         if len(raw) > _NUMBER_CHARACTERS_MAX or _NUMBER.fullmatch(raw) is None:
             raise Refusal(Reason.BAD_VALUE, tolerant.not_a_number(raw))
     elif isinstance(raw, bool) or not isinstance(raw, int | float):
-        raise Refusal(Reason.BAD_VALUE, "a number feed accepts a JSON number or a numeric string")
+        if isinstance(raw, msgspec.Raw):
+            raise tolerant.why_unstorable(raw)
+        raise Refusal(Reason.BAD_VALUE, f"{what} accepts a JSON number or a numeric string")
     try:
         number = float(raw)
     except OverflowError:

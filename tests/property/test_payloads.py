@@ -14,8 +14,8 @@ from protocol.device.payloads import (
     RawReading,
     parse_reading,
     parse_readings,
-    parse_status,
 )
+from protocol.device.status_payloads import parse_status
 from protocol.device.topics import is_feed_key
 from protocol.errors import Refusal
 from protocol.times import AHEAD_US, EARLIEST_US
@@ -105,7 +105,7 @@ def test_no_form_holds_more_than_five_hundred_readings(count: int, in_each: int)
 @settings(max_examples=120)
 @given(status_payloads | any_bytes)
 def test_any_payload_is_a_status_or_a_refusal(payload: bytes) -> None:
-    said = parsed(parse_status, payload)
+    said = parsed(parse_status, payload, NOW)
     if said is None:
         return
     for text, characters in ((said.status, 32), (said.firmware, 256)):

@@ -34,7 +34,9 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "a long id": ("feeds/t", json.dumps({"value": 1, "id": "x" * 65}).encode(), "bad_id"),
     "too many": ("feeds", json.dumps([{"t": n} for n in range(501)]).encode(), "too_many"),
     "status": ("status", b'{"latitude": 91}', "bad_value"),
-    "status in a word": ("status", b"online", "not_json"),
+    "unknown field": ("status", b'{"rssi": -70}', "wrong_shape"),
+    "status in a word": ("status", b"sleeping", "wrong_shape"),
+    "beside values": ("feeds", b'{"values": {}, "t": 1}', "wrong_shape"),
     "ack of nothing": ("commands/c1/ack", b'{"status": "delivered"}', "unknown_command"),
 }
 

@@ -17,6 +17,7 @@ from protocol.device.refusals import StoredRejection
 from protocol.records import Feed, StoredReading
 from protocol.rest.listing import REJECTIONS
 from protocol.times import format_us
+from tests.simulation import wording
 from tests.simulation.broken import Broken
 from tests.simulation.plan import EDGE, HISTORY, Hostile
 from tests.simulation.sent_log import Entry, SentLog
@@ -317,7 +318,8 @@ def first_only(world: "World", screens: "list[Screen]", kept: Kept) -> None:
             if frame["type"] == "feed_value" and frame["feed_id"] in keys
         ]
     for ts, value in found:
-        firsts = world.first_deliveries.get(b'{"value": %d}' % value, [])
+        number = int(value)
+        firsts = world.first_deliveries.get(wording.reading("bare", number, number, 0), [])
         if not any(format_us(us) <= ts <= format_us(us + ARRIVAL_US) for us in firsts):
             raise Broken("I3", f"a redelivery of {value} set the last value at {ts}")
 

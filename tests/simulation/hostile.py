@@ -38,7 +38,7 @@ def payload_of(shape: str, number: int) -> tuple[str, bytes, bool]:
         case "bad time":
             return tail, json.dumps({"value": number, "ts": "yesterday"}).encode(), True
         case "bad status":
-            return "status", json.dumps({"status": f"x {number}", "latitude": 91}).encode(), True
+            return "status", json.dumps({"status": "x", "latitude": number}).encode(), True
         case "ack of nothing":
             return f"commands/{number}/ack", b'{"status": "delivered"}', False
         case "foreign topic":

@@ -9,7 +9,7 @@ import msgspec
 import trio
 
 from protocol.errors import Unavailable
-from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet, several
+from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet, wording
 from tests.simulation.clock import START_US
 from tests.simulation.extremes import Extremes
 from tests.simulation.faults import ACTS
@@ -209,10 +209,11 @@ class Scenario:
             case Shed():
                 await self.hoarding.shed(step)
             case Report(device=device, mark=mark, arrivals=arrivals):
-                body = {"ts": _ms(step.at_s), "temperature": mark, "status": "online"}
+                body = wording.report(mark, _ms(step.at_s))
                 await self._send(device, "status", body, arrivals)
             case Word(device=device, status=status, retain=retain):
-                await self._send(device, "status", {"status": status}, [0.0], retain=retain)
+                body = wording.word(status, round(step.at_s * 1000))
+                await self._send(device, "status", body, [0.0], retain=retain)
             case Boot():
                 await self._boot(step)
             case Vanish():
@@ -292,23 +293,13 @@ class Scenario:
     async def _publish(self, step: Publish) -> None:
         world = self.world
         owner = step.device.partition("/")[0]
-        body: Any = {"value": LIMIT + step.number if step.violates else step.number}
+        value = LIMIT + step.number if step.violates else step.number
         ts = _ms(step.at_s - step.age_s)
         tail, key = f"feeds/{step.key}", step.key
-        match step.form:
-            case "ts":
-                body["ts"] = ts
-            case "id":
-                body["id"] = f"m{step.number % 3}"  # the counter starts anew all the time
-            case "several":
-                tail = "feeds"
-                body, refused = several.payload_of(step.key, step.number, ts)
-            case "wrong":
-                body["value"] = f"not a number {step.number}"
-            case "repeat":
-                body = 1
-            case "bare":
-                pass
+        body = wording.reading(step.form, value, step.number, ts)
+        if step.form == "several":
+            tail = "feeds"
+            body, refused = wording.several(step.key, step.number, ts)
         if step.form == "repeat":
             copies = self.sent_log.repeats[step.device]
         else:

@@ -62,6 +62,40 @@ def test_one_wrong_reading_does_not_spoil_its_neighbours() -> None:
     assert [r.payload for r in outcome.unit.rejections] == ['{"b":2}', '{"c":3}']
 
 
+@pytest.mark.parametrize(
+    ("kind", "payload", "value"),
+    [
+        ("number", " 25.5 ", 25.5),
+        ("number", '"25.5 "', 25.5),
+        ("bool", "ON", True),
+        ("bool", "off", False),
+        ("bool", '"true"', True),
+        ("bool", '{"value": OFF}', False),
+        ("text", "the door is open", "the door is open"),
+        ("text", '"NaN"', "NaN"),
+    ],
+)
+def test_feeds_take_the_words_of_devices(kind: Any, payload: str, value: object) -> None:
+    outcome = step(DeviceActor(loaded(some_feed(kind=kind))), sent(payload))
+    assert [reading.value for reading in outcome.unit.readings] == [value]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "detail"),
+    [
+        ("number", "NaN", "NaN is not a number that can be stored"),
+        ("number", '"-Infinity"', "-Infinity is not a number that can be stored"),
+        ("number", "hello", "'hello' is not a number"),
+        ("bool", "maybe", "a bool feed accepts true, false, 1, 0, on and off"),
+        ("text", "25.5", "a text feed accepts a string"),
+        ("text", '{"value": NaN}', "NaN is not a number that can be stored"),
+    ],
+)
+def test_feeds_refuse_other_words_and_say_why(kind: Any, payload: str, detail: str) -> None:
+    outcome = step(DeviceActor(loaded(some_feed(kind=kind))), sent(payload))
+    assert [(r.reason, r.detail) for r in outcome.unit.rejections] == [(Reason.BAD_VALUE, detail)]
+
+
 def test_a_value_that_json_does_not_have_is_kept_as_it_was_written() -> None:
     actor = DeviceActor(loaded(some_feed("t", 1), some_feed("h", 2)))
     outcome = step(actor, sent('{"t": NaN, "h": 61, "x": "\\ud800"}', "feeds"))

@@ -30,6 +30,37 @@ def test_a_status_sets_what_it_says_and_the_version_grows() -> None:
     assert outcome.devices[-1].state.latitude == 21
 
 
+def test_a_field_that_is_refused_is_listed_and_the_others_count() -> None:
+    actor = DeviceActor(loaded())
+    payload = '{"status": "Online", "temperature": NaN, "humidity": "61", "rssi": -70}'
+    outcome = step(actor, sent(payload, "status"))
+    state = outcome.devices[-1].state
+    assert (state.status, state.temperature, state.humidity) == ("online", None, 61)
+    assert [(r.reason, r.payload, r.readings) for r in outcome.unit.rejections] == [
+        ("bad_value", '{"temperature":NaN}', 0),
+        ("wrong_shape", '{"rssi":-70}', 0),
+    ]
+    assert [notice["reason"] for notice in outcome.notices] == ["bad_value", "wrong_shape"]
+
+
+def test_a_bare_word_makes_a_device_offline() -> None:
+    actor = DeviceActor(loaded())
+    step(actor, sent("Online", "status"))
+    assert actor.device.state.status == "online"
+    step(actor, sent("OFFLINE", "status", at_us=NOW + 1))
+    assert actor.device.state.status == "offline"
+
+
+def test_a_status_with_a_wrong_clock_counts_from_its_arrival() -> None:
+    actor = DeviceActor(loaded())
+    outcome = step(actor, sent('{"temperature": 4, "ts": 0}', "status"))
+    assert actor.device.state.temperature == 4
+    assert [r.reason for r in outcome.unit.rejections] == ["bad_time"]
+    again = sent('{"temperature": 5, "ts": 0}', "status", at_us=NOW + 1, again=True)
+    assert len(step(actor, again).unit.rejections) == 1  # its time is unknown: it sets nothing
+    assert actor.device.state.temperature == 4
+
+
 def test_a_late_status_sets_nothing() -> None:
     actor = DeviceActor(loaded())
     step(actor, sent('{"temperature": 4, "ts": 1790000000}', "status"))

@@ -28,6 +28,11 @@ NO_KEY = b'{"Bad Key": 1, "id": "x"}'
         ("feeds", b"{}", DecodedRefusal, 1, False),
         ("feeds/t", b"{", DecodedRefusal, 1, False),
         ("status", b'{"status": "online"}', DecodedStatus, 0, False),
+        ("status", b'{"status": "online", "rssi": -70}', DecodedStatus, 0, False),
+        ("status", b"Offline", DecodedStatus, 0, False),
+        ("feeds/t", b"hello", DecodedReadings, 1, False),
+        ("feeds/t", b'{"value": 5, "id": 0}', DecodedReadings, 1, False),
+        ("feeds", b'{"values": {"a": 1}, "b": 2, "id": "x"}', DecodedReadings, 2, False),
         ("status", b"{", DecodedRefusal, 0, False),
         ("commands/c1/ack", b'{"status": "succeeded"}', DecodedAck, 0, True),
         ("commands/c1/ack", b"{}", DecodedRefusal, 0, False),
@@ -74,8 +79,9 @@ def test_a_refusal_holds_nothing_of_where_it_was_raised(tail: str, payload: byte
     if isinstance(decoded, DecodedRefusal):
         refusals = [decoded.refusal]
     else:
-        assert isinstance(decoded, DecodedReadings)
-        refusals = [each.refusal for each in decoded.said if each.refusal is not None]
+        assert isinstance(decoded, DecodedReadings | DecodedStatus)
+        parts = decoded.said if isinstance(decoded, DecodedReadings) else decoded.said.refused
+        refusals = [each.refusal for each in parts if each.refusal is not None]
     assert refusals
     for refusal in refusals:
         raised = refusal.__traceback__, refusal.__cause__, refusal.__context__

@@ -21,6 +21,8 @@ from protocol.errors import Refusal
         ("5.", 5.0),
         (-0.0, 0.0),
         ("-0", 0.0),
+        (" 1", 1.0),
+        ("25.5 \r\n", 25.5),
     ],
 )
 def test_a_number_feed_takes_numbers_and_numeric_strings(raw: object, value: float) -> None:
@@ -34,8 +36,8 @@ def test_a_number_feed_takes_numbers_and_numeric_strings(raw: object, value: flo
     [
         True,
         "",
-        " 1",
-        "1 ",
+        " ",
+        "1 2",
         "nan",
         "inf",
         "-Infinity",
@@ -66,13 +68,19 @@ def test_a_number_feed_refuses_everything_else(raw: object) -> None:
         ("on", True),
         ("off", False),
         (1.0, True),
+        ("ON", True),
+        (" Off\n", False),
+        ("true", True),
+        ("False", False),
+        ("1", True),
+        ("0", False),
     ],
 )
-def test_a_bool_feed_takes_six_words(raw: object, value: bool) -> None:
+def test_a_bool_feed_takes_six_words_in_any_case(raw: object, value: bool) -> None:
     assert take_value("bool", raw) is value
 
 
-@pytest.mark.parametrize("raw", [2, "true", "ON", "", None, [], {}, 0.5])
+@pytest.mark.parametrize("raw", [2, "yes", "1.0", "open", "", None, [], {}, 0.5])
 def test_a_bool_feed_refuses_everything_else(raw: object) -> None:
     with pytest.raises(Refusal):
         take_value("bool", raw)

@@ -1,0 +1,117 @@
+"""The decoding of a device's status message (CONTRACT §1). Each field is judged alone: one that is
+refused does not spoil the others."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from protocol.device.payloads import DeviceStatus, RawReading, decode, repeated
+from protocol.device.values import check_word, to_number
+from protocol.errors import Reason, Refusal
+from protocol.records import OFFLINE, ONLINE
+from protocol.times import parse_device_time
+
+STATUS_MAX = 32
+FIRMWARE_MAX = 256
+NAMES_TOLD_MAX = 5
+# As OwnTracks and many trackers write them.
+_ALIASES = {"lat": "latitude", "lon": "longitude", "tst": "ts"}
+_LIMITS = {"temperature": 1e6, "humidity": 1e6, "latitude": 90.0, "longitude": 180.0}
+
+
+def parse_status(payload: bytes, now_us: int) -> DeviceStatus:
+    """Decode a status message: an object, or a bare `online` or `offline`. null means absent.
+
+    Fields that are refused are in `refused`, and all unknown ones together. A refused `ts` leaves
+    the time of arrival; with `offline` it is refused silently, because it does not count.
+
+    Raises:
+        Refusal: it is no such message at all.
+    """
+    said = decode(payload, may_be_bare=True)
+    if isinstance(said, str) and (word := _status(said)) in (ONLINE, OFFLINE):
+        return DeviceStatus(status=word)
+    if not isinstance(said, dict):
+        detail = "a status is an object, or the bare word online or offline"
+        raise Refusal(Reason.WRONG_SHAPE, detail)
+    fields: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    refused = repeated(said)
+    name: str
+    for name, value in said.items():
+        field = _ALIASES.get(name, name)
+        check = _CHECKS.get(field)
+        if check is None:
+            unknown[name] = value
+        elif value is not None:
+            try:
+                if field != name and said.get(field) is not None:
+                    raise Refusal(Reason.WRONG_SHAPE, f"{field} stands beside it, and counts")
+                fields[field] = check(value, now_us)
+            except Refusal as refusal:
+                refused.append(RawReading(name, value, refusal=refusal.kept()))
+    if fields.get("status") == OFFLINE:
+        refused = [each for each in refused if _ALIASES.get(each.key, each.key) != "ts"]
+    if unknown:
+        refused.append(RawReading("", unknown, refusal=_unknown(unknown)))
+    return DeviceStatus(**fields, refused=tuple(refused))
+
+
+def _unknown(fields: dict[str, Any]) -> Refusal:
+    names = [repr(name[:64]) for name in fields][: NAMES_TOLD_MAX + 1]
+    if len(names) > NAMES_TOLD_MAX:
+        names[-1] = "…"
+    return Refusal(Reason.WRONG_SHAPE, f"a status has no field {', '.join(names)}")
+
+
+def _status(raw: Any, now_us: int = 0) -> str:
+    text = _text(raw, "status", STATUS_MAX)
+    return text.lower() if text.lower() in (ONLINE, OFFLINE) else text
+
+
+def _firmware(raw: Any, now_us: int) -> str:
+    return _text(raw, "firmware", FIRMWARE_MAX)
+
+
+def _text(raw: Any, name: str, most: int) -> str:
+    if not isinstance(raw, str):
+        raise Refusal(Reason.WRONG_SHAPE, f"{name} must be a text")
+    text = raw.strip()
+    if not text:
+        raise Refusal(Reason.BAD_VALUE, f"{name} is empty")
+    check_word(text, most, Reason.BAD_VALUE, name)
+    return text
+
+
+def _number(name: str, limit: float) -> Callable[[Any, int], float]:
+    def check(raw: Any, now_us: int) -> float:
+        number = to_number(raw, name)
+        if abs(number) > limit:
+            raise Refusal(Reason.BAD_VALUE, f"{name} is out of range: at most {limit:g}")
+        return number
+
+    return check
+
+
+def _session(raw: Any, now_us: int) -> int:
+    number = raw if isinstance(raw, int) else to_number(raw, "session")
+    if isinstance(raw, bool) or not math.isfinite(number) or number != int(number):
+        raise Refusal(Reason.WRONG_SHAPE, "session must be an integer")
+    session = int(raw) if isinstance(raw, str) and raw.strip().isdecimal() else int(number)
+    if not 0 <= session < 2**63:
+        raise Refusal(Reason.BAD_VALUE, "session is out of range")
+    return session
+
+
+def _ts(raw: Any, now_us: int) -> Any:
+    parse_device_time(raw, now_us)
+    return raw
+
+
+_CHECKS: dict[str, Callable[[Any, int], Any]] = {
+    "status": _status,
+    "firmware": _firmware,
+    "session": _session,
+    "ts": _ts,
+    **{name: _number(name, limit) for name, limit in _LIMITS.items()},
+}
