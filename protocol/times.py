@@ -4,6 +4,7 @@ Such a time sorts, subtracts and goes to PostgreSQL without a conversion. In JSO
 UTC with microseconds.
 """
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
@@ -17,11 +18,17 @@ FIRST_US = -62_135_596_800 * SECOND_US  # 0001-01-01, the first that RFC 3339 an
 LAST_US = 253_402_300_800 * SECOND_US - 1  # the end of 9999
 EARLIEST_US = 946_684_800 * SECOND_US  # 2000-01-01; a clock that shows less was never set
 AHEAD_US = 5 * 60 * SECOND_US  # how far a device's clock may be ahead: five minutes
-MILLISECONDS_FROM = 10**11  # CONTRACT §1: a Unix time below this is in seconds
+# CONTRACT §1: a Unix time below the first is in seconds, from the last on in nanoseconds.
+MILLISECONDS_FROM = 10**11
+MICROSECONDS_FROM = 10**14
+NANOSECONDS_FROM = 10**17
 
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
 )
+
+# Digits of a Unix time in a text; a second in nanoseconds has 19.
+_UNIX = re.compile(r"-?\d{1,20}(\.\d{0,20})?", re.ASCII)
 
 
 def format_us(us: int) -> str:
@@ -90,7 +97,9 @@ def parse_rfc3339(text: str) -> int:
 
 
 def parse_device_time(raw: Any, now_us: int) -> int:
-    """The time (µs) of a device's `ts`: RFC 3339 text, or Unix seconds or milliseconds.
+    """The time (µs) of a device's `ts`: RFC 3339 text, or a Unix time, also as a text.
+
+    The magnitude of a Unix time tells its unit: seconds, milliseconds, microseconds, nanoseconds.
 
     Raises:
         Refusal: `bad_time`: it is none of these, before 2000, or more than five minutes after
@@ -98,18 +107,30 @@ def parse_device_time(raw: Any, now_us: int) -> int:
     """
     if isinstance(raw, str):
         try:
-            us = parse_rfc3339(raw)
+            return _within(parse_rfc3339(raw), now_us)
         except ValueError as error:
-            raise Refusal(Reason.BAD_TIME, str(error)) from None
-    elif isinstance(raw, int | float) and not isinstance(raw, bool):
-        if not -1e15 < raw < 1e15:
-            raise Refusal(Reason.BAD_TIME, "ts is out of range")
-        scale = SECOND_US if raw < MILLISECONDS_FROM else 1000
-        us = raw * scale if isinstance(raw, int) else round(raw * scale)
-    else:
+            found = _UNIX.fullmatch(raw)
+            if found is None:
+                raise Refusal(Reason.BAD_TIME, str(error)) from None
+            raw = float(raw) if found[1] else int(raw)
+    elif type(raw) is not int and (type(raw) is not float or not math.isfinite(raw)):
         raise Refusal(Reason.BAD_TIME, "ts must be RFC 3339 text or a Unix time")
+    if raw < MILLISECONDS_FROM:
+        us = raw * SECOND_US
+    elif raw < MICROSECONDS_FROM:
+        us = raw * 1000
+    else:
+        us = raw if raw < NANOSECONDS_FROM else raw // 1000
+    return _within(us if type(us) is int else round(us), now_us)
+
+
+def _within(us: int, now_us: int) -> int:
+    """The time itself. Raises `Refusal` if no device's clock may show it."""
+    if EARLIEST_US <= us <= now_us + AHEAD_US:
+        return us
+    if not FIRST_US <= us <= LAST_US:
+        raise Refusal(Reason.BAD_TIME, "ts is outside the years 1 to 9999")
     if us < EARLIEST_US:
-        raise Refusal(Reason.BAD_TIME, "ts is before 2000-01-01")
-    if us > now_us + AHEAD_US:
-        raise Refusal(Reason.BAD_TIME, "ts is more than five minutes in the future")
-    return us
+        raise Refusal(Reason.BAD_TIME, f"ts is {format_us(us)}, before 2000-01-01")
+    detail = f"ts is {format_us(us)}, more than five minutes in the future of {format_us(now_us)}"
+    raise Refusal(Reason.BAD_TIME, detail)

@@ -17,7 +17,6 @@ ERRORS_MAX = 100
 PORTION = 500
 # Splitting off this many fields costs as much as checking one value.
 FIELDS_AS_ONE = 50
-_BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 
 class BadLine(msgspec.Struct, frozen=True):
@@ -106,10 +105,7 @@ def _reading(
     if len(row) <= max(places):
         raise Refusal(Reason.BAD_VALUE, "the row is too short")
     ts_us = parse_device_time(_time(row[places[0]].strip()), now_us)
-    said: Any = row[places[1]]
-    if feed.kind == "bool":
-        said = _BOOLS.get(said.strip().lower(), said)
-    value = take_value(feed.kind, said.strip() if feed.kind == "number" else said)
+    value = take_value(feed.kind, row[places[1]])
     flagged = False
     if isinstance(value, float):
         low, high = feed.min_value, feed.max_value

@@ -68,9 +68,13 @@ def test_any_time_of_a_device_lies_within_the_contract_or_is_refused(raw: Any, n
         assert EARLIEST_US <= us <= now_us + AHEAD_US
 
 
-@given(st.integers(EARLIEST_US // 1000, NOW // 1000))
-def test_a_unix_time_counts_in_seconds_or_in_milliseconds(unix_ms: int) -> None:
+@given(st.integers(EARLIEST_US, NOW), st.integers(0, 999))
+def test_a_unix_time_counts_in_the_unit_of_its_magnitude(unix_us: int, ns: int) -> None:
     # Milliseconds from 10¹¹ on: those before 1973 would be seconds of the year 5138.
+    unix_ms = unix_us // 1000
+    for written in (unix_us, unix_us * 1000 + ns, str(unix_us), f"{unix_us * 1000 + ns}"):
+        assert parse_device_time(written, NOW) == unix_us
+    assert abs(parse_device_time(float(unix_us * 1000), NOW) - unix_us) <= 1
     assert parse_device_time(unix_ms, NOW) == unix_ms * 1000
     assert parse_device_time(unix_ms // 1000, NOW) == unix_ms // 1000 * SECOND_US
     assert parse_device_time(format_us(unix_ms * 1000), NOW) == unix_ms * 1000

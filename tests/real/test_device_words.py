@@ -20,6 +20,8 @@ CASES: dict[str, Case] = {
     "a quoted word": ("feeds/b", b'" False "', {"b": [False]}, []),
     "a bare text": ("feeds/x", b"the door is open", {"x": ["the door is open"]}, []),
     "spaces": ("feeds/t", b'"67.5 "', {"t": [67.5]}, []),
+    "microseconds": ("feeds/t", b'{"value": 68, "ts": 1767225600000001}', {"t": [68.0]}, []),
+    "nanoseconds": ("feeds", b'{"t": 69, "ts": 1767225600000001234}', {"t": [69.0]}, []),
     "no number": ("feeds/t", b"hello", {}, [("hello", "bad_value")]),
 }
 

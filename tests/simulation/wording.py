@@ -10,7 +10,13 @@ def reading(form: Form, value: float, number: int, ts: int) -> bytes:
     """One reading; `ts` is in milliseconds."""
     match form:
         case "ts":
-            return _json({"value": value, "ts": ts})
+            return _one_of(
+                number,
+                _json({"value": value, "ts": ts}),
+                _json({"value": value, "ts": ts * 1000}),
+                _json({"value": value, "ts": ts * 1_000_000}),
+                _json({"value": f"{value} ", "ts": ts / 1000}),
+            )
         case "id":
             # The counter starts anew all the time.
             return _json({"value": value, "id": f"m{number % 3}"})
