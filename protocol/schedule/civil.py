@@ -10,7 +10,7 @@ is meant.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -24,6 +24,8 @@ EPOCH_DAY = date(1970, 1, 1).toordinal()
 # Two days inside of what Python can write, so that no zone's offset leads outside.
 WRITABLE_US = (FIRST_US + 2 * DAY_US, LAST_US - 2 * DAY_US)
 LAST_DAY = date.max.toordinal() - 1  # the last whose next day can be written
+
+_SECOND_MIDNIGHT = time(fold=1)  # where it comes twice
 
 
 class Civil(NamedTuple):
@@ -97,20 +99,45 @@ def instant_of(day: int, minute: int, rest_us: int, zone: ZoneInfo) -> int:
     return civil_us(day, minute, rest_us) - _us(zone.utcoffset(shown))
 
 
+def offsets_of(day: int, zone: ZoneInfo) -> tuple[int, int]:
+    """The offsets (µs) just before a day and at its end; equal if the clocks did not change.
+
+    No zone ever changed its clocks twice within a day and back to the same offset.
+    """
+    before = zone.utcoffset(datetime.fromordinal(day))
+    after = zone.utcoffset(datetime.combine(date.fromordinal(day + 1), _SECOND_MIDNIGHT))
+    before_us = _us(before)
+    return before_us, before_us if after == before else _us(after)
+
+
+def change_of(day: int, zone: ZoneInfo) -> int:
+    """The instant (µs) at which the clocks change on a day that has two offsets."""
+    before_us, after_us = offsets_of(day, zone)
+    begin_us = civil_us(day, 0, 0)
+    low_us = begin_us - max(before_us, after_us) - 1
+    high_us = begin_us + DAY_US - min(before_us, after_us)
+    while high_us - low_us > 1:
+        middle_us = (low_us + high_us) // 2
+        shown = (EPOCH + timedelta(microseconds=middle_us)).astimezone(zone)
+        if _us(shown.utcoffset()) == before_us:
+            low_us = middle_us
+        else:
+            high_us = middle_us
+    return high_us
+
+
 def instants_of(day: int, minutes: Sequence[int], rest_us: int, zone: ZoneInfo) -> Day:
     """The instants of several times of one day (up to `LAST_DAY`), `rest_us` after each minute."""
-    begin = datetime.fromordinal(day)
     start_us = (day - EPOCH_DAY) * DAY_US
-    # The offsets just before the day and at its end are equal if the clocks did not change. (No
-    # zone ever changed its clocks twice within a day and back to the same offset.)
-    before = zone.utcoffset(begin)
-    if before == zone.utcoffset(datetime.fromordinal(day + 1).replace(fold=1)):
-        floor_us = start_us - _us(before)
+    before_us, after_us = offsets_of(day, zone)
+    if before_us == after_us:
+        floor_us = start_us - before_us
         base_us = floor_us + rest_us
         return Day([base_us + minute * MINUTE_US for minute in minutes], floor_us, plain=True)
     found = {instant_of(day, minute, rest_us, zone) for minute in minutes}
     # If midnight itself is skipped, its two offsets differ: the larger one gives the earlier bound.
-    floor_us = start_us - max(_us(before), _us(zone.utcoffset(begin.replace(fold=1))))
+    second = zone.utcoffset(datetime.fromordinal(day).replace(fold=1))
+    floor_us = start_us - max(before_us, _us(second))
     return Day(sorted(found), floor_us, plain=False)
 
 

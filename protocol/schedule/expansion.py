@@ -9,7 +9,7 @@ computes at most 21 years. Periods, INTERVAL, times of the day and BYSETPOS are 
 
 import calendar
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import MAXYEAR, date, datetime
 from itertools import groupby
 from typing import Any
@@ -32,10 +32,22 @@ Candidates = Iterator[tuple[int, list[int]]]  # the cost in steps, and the days
 
 
 class Expansion:
-    """A rule from one civil start on: `days()` yields its civil times."""
+    """A rule from one civil start on: `days()` yields its civil times.
 
-    def __init__(self, rule: Rule, start_day: int, start_minute: int) -> None:
+    Args:
+        of_day: for FREQ=HOURLY and MINUTELY, whose times depend on the zone, the times of a day of
+            the rule (`elapsed`); the start and the end are then its business.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        start_day: int,
+        start_minute: int,
+        of_day: Callable[[int], Sequence[int]] | None = None,
+    ) -> None:
         self._rule = rule
+        self._of_day = of_day
         self._start_day = start_day
         self._start_minute = start_minute
         self._start = date.fromordinal(start_day)
@@ -43,8 +55,7 @@ class Expansion:
         self._now: tuple[int, int, list[int]] = (0, 0, [])  # the latest year
         self._perday = _SLOTS.get(rule.freq, 1)
         self._origin = start_day * self._perday + start_minute * self._perday // 1440
-        self._table = self._slot_minutes()
-        self._known: dict[int, tuple[int, ...]] = {}
+        self._minutes = self._minutes_of_day()
         self.steps = 0  # without a match, since the last one
         self.spent = 0  # without a match, altogether
 
@@ -61,7 +72,7 @@ class Expansion:
             for day, minutes in self._of_period(days):
                 if day > last_day:
                     return
-                if day == self._start_day:
+                if day == self._start_day and self._of_day is None:
                     minutes = [minute for minute in minutes if minute >= self._start_minute]
                 if day == last_day:
                     minutes = [minute for minute in minutes if minute <= last_minute]
@@ -103,7 +114,9 @@ class Expansion:
         """The allowed days of one year (0 to 365), computed by dateutil."""
         rule, freq = self._rule, self._rule.freq
         months, month_days, weekdays = rule.months, rule.month_days, rule.weekdays
-        if not (rule.week_numbers or rule.year_days or month_days or weekdays):
+        if rule.week_numbers and not (rule.year_days or month_days or weekdays):
+            weekdays = ((self._start.weekday(), 0),)
+        elif not (rule.year_days or month_days or weekdays):
             # RFC 5545: parts that the rule does not give are taken from the start.
             if freq in (Freq.YEARLY, Freq.MONTHLY):
                 month_days = (self._start.day,)
@@ -136,37 +149,22 @@ class Expansion:
 
     # Times of a day
 
-    def _slot_minutes(self) -> dict[int, tuple[int, ...]]:
-        """The allowed minutes by slot of a day. A slot is the whole day, an hour or a minute."""
-        rule, freq = self._rule, self._rule.freq
-        table: dict[int, tuple[int, ...]]
+    def _minutes_of_day(self) -> tuple[int, ...]:
+        """The minutes of each day that the rule allows, for FREQ=DAILY and longer periods."""
         hour, minute = divmod(self._start_minute, 60)
-        if freq == Freq.MINUTELY:
-            hours, minutes = rule.hours or range(24), rule.minutes or range(60)
-            table = {60 * h + m: (60 * h + m,) for h in sorted(hours) for m in sorted(minutes)}
-        elif freq == Freq.HOURLY:
-            every = sorted(rule.minutes or (minute,))
-            table = {h: tuple(60 * h + m for m in every) for h in rule.hours or range(24)}
-        else:
-            hours, minutes = rule.hours or (hour,), rule.minutes or (minute,)
-            table = {0: tuple(60 * h + m for h in sorted(hours) for m in sorted(minutes))}
-        if freq >= Freq.DAILY and rule.positions:
-            picked = {slot: tuple(m[i] for i in self._picks(len(m))) for slot, m in table.items()}
-            table = {slot: minutes for slot, minutes in picked.items() if minutes}
-        return table
+        hours, minutes = self._rule.hours or (hour,), self._rule.minutes or (minute,)
+        every = tuple(60 * h + m for h in sorted(hours) for m in sorted(minutes))
+        if self._rule.freq == Freq.DAILY and self._rule.positions:
+            return tuple(every[place] for place in self._picks(len(every)))
+        return every
 
-    def _times(self, day: int) -> tuple[int, ...]:
-        """The allowed minutes of a day. For FREQ=DAILY and longer periods all days are equal."""
-        if self._rule.freq < Freq.DAILY:
-            return self._table[0]
-        interval, perday, table = self._rule.interval, self._perday, self._table
-        first = (self._origin - day * perday) % interval
-        if first >= perday:
+    def _times(self, day: int) -> Sequence[int]:
+        """The times of a day."""
+        if self._of_day is not None:
+            return self._of_day(day)
+        if self._rule.freq == Freq.DAILY and (day - self._start_day) % self._rule.interval:
             return ()
-        if first not in self._known:  # all entries together have at most a day's minutes
-            slots = range(first, perday, interval)
-            self._known[first] = tuple(m for slot in slots for m in table.get(slot, ()))
-        return self._known[first]
+        return self._minutes
 
     def _picks(self, size: int) -> list[int]:
         """The indices that BYSETPOS selects in a period of `size` times, ascending."""
@@ -179,7 +177,7 @@ class Expansion:
             for day in days:
                 yield day, self._times(day)
             return
-        times = self._table[0]
+        times = self._minutes
         picks = (divmod(place, len(times)) for place in self._picks(len(days) * len(times)))
         for index, chosen in groupby(picks, key=lambda pick: pick[0]):
             yield days[index], [times[place] for _, place in chosen]
@@ -229,12 +227,14 @@ class Expansion:
             end = min(last_day, date(year, 12, 31).toordinal())
             january, left = self._year(year)
             low, high = bisect_left(left, begin - january), bisect_left(left, end + 1 - january)
-            slots = self._slots(begin, end)
-            if len(slots) < high - low:
-                days = [slot // self._perday for slot in slots]
+            # The zone's offset moves a slot of hours or minutes by up to a day, Samoa's by two.
+            near = range(1) if self._of_day is None else range(-2, 3)
+            slots = self._slots(begin + near[0], end + near[-1])
+            if len(slots) * len(near) < high - low:
+                days = sorted({slot // self._perday + n for slot in slots for n in near})
                 yield (
-                    YEAR_STEPS + 2 * len(slots),
-                    [day for day in days if _holds(left, day - january)],
+                    YEAR_STEPS + 2 * len(days),
+                    [day for day in days if begin <= day <= end and _holds(left, day - january)],
                 )
             else:
                 yield YEAR_STEPS, [january + i for i in left[low:high]]

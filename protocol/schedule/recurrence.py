@@ -1,7 +1,8 @@
 """Recurrence: an instant, or a rule that repeats it in the civil time of a time zone.
 
-"Every day at nine" stays at nine when the zone's clocks change; its instants move. Instants are µs
-since 1970. All functions are pure, and a search is bounded (`WORK_MAX`).
+"Every day at nine" stays at nine when the zone's clocks change; its instants move. "Every half
+hour" stays every half hour; what the clocks show moves. Instants are µs since 1970. All functions
+are pure, and a search is bounded (`WORK_MAX`).
 """
 
 import re
@@ -25,13 +26,14 @@ from protocol.schedule.civil import (
     zone_names,
     zone_of,
 )
+from protocol.schedule.elapsed import Elapsed
 from protocol.schedule.expansion import STEPS_MAX, Expansion
-from protocol.schedule.rrule import Rule, parse
+from protocol.schedule.rrule import Freq, Rule, parse
 from protocol.times import FIRST_US, LAST_US, SECOND_US, format_us, parse_rfc3339
 
 # Each removes at most a day, that is up to 1,440 instants, which are skipped at once.
 EXCLUSIONS_MAX = 200
-# Candidates without a match, in all, after which a search returns what it has: some 10 ms.
+# Candidates without a match, in all, after which a search returns what it has: 10 to 20 ms.
 WORK_MAX = 3_000
 # How many days before an instant a search begins: no zone ever moved by more than a day.
 NEAR_DAYS = 3
@@ -95,15 +97,22 @@ def recurrence(
 
 def _is_countable(schedule: Recurrence) -> bool:
     """Whether a rule with COUNT is cheap to walk through, as every search begins at its start."""
-    rule = parse(schedule.rule or "")
-    start = civil_of(schedule.start_us, zone_of(schedule.timezone))
-    expansion = Expansion(rule, start.day, start.minute)
+    rule, zone = parse(schedule.rule or ""), zone_of(schedule.timezone)
+    start = civil_of(schedule.start_us, zone)
+    expansion = _expansion(rule, schedule.start_us, zone)
     left = rule.count or 0
     for _, minutes in expansion.days(start.day, *_last(rule, start)):
         left -= len(minutes)
         if left <= 0 or expansion.spent > WORK_MAX:
             break
     return expansion.spent <= WORK_MAX
+
+
+def _expansion(rule: Rule, start_us: int, zone: ZoneInfo) -> Expansion | Elapsed:
+    if rule.freq in (Freq.HOURLY, Freq.MINUTELY):
+        return Elapsed(rule, start_us, zone)
+    start = civil_of(start_us, zone)
+    return Expansion(rule, start.day, start.minute)
 
 
 class Upcoming(msgspec.Struct, frozen=True):
@@ -116,7 +125,7 @@ class Upcoming(msgspec.Struct, frozen=True):
 
 def upcoming(recurrence: Recurrence, after_us: int, count: int) -> Upcoming:
     """As `occurrences`, but bounded: it ends early after `WORK_MAX` candidates without a match,
-    some 10 ms. Call it again with `through_us` to continue."""
+    10 to 20 ms. Call it again with `through_us` to continue."""
     due = _Due(recurrence)
     found: list[int] = []
     for us, is_due in due.every(after_us) if count > 0 else ():
@@ -186,7 +195,7 @@ class _Due:
         left_out = [_exclusion(text) for text in schedule.exclusions]
         self._no_days = {day.toordinal() for day in left_out if isinstance(day, date)}
         self._no_instants = {us for us in left_out if not isinstance(us, date)}
-        self._expansion: Expansion | None = None
+        self._expansion: Expansion | Elapsed | None = None
 
     @property
     def spent(self) -> int:
@@ -242,12 +251,15 @@ class _Due:
         start = civil_of(self._start_us, self._zone)
         # If the start's civil time exists twice and the second is meant, keep the second.
         twin_us = instant_of(*start, self._zone)
-        expansion = self._expansion = Expansion(rule, start.day, start.minute)
+        expansion = self._expansion = _expansion(rule, self._start_us, self._zone)
         held: set[int] = set()
         for day, minutes in expansion.days(from_day, *_last(rule, start)):
-            found = instants_of(day, minutes, start.rest_us, self._zone)
+            if isinstance(expansion, Elapsed):
+                found = expansion.of(day)
+            else:
+                found = instants_of(day, minutes, start.rest_us, self._zone)
             instants = found.instants
-            if day == start.day or held:
+            if (day == start.day or held) and isinstance(expansion, Expansion):
                 instants = [self._start_us if us == twin_us else us for us in instants]
             if held and (ready := sorted(us for us in held if us < found.floor_us)):
                 held.difference_update(ready)

@@ -25,6 +25,18 @@ _UNTIL = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?")
 _NUMBER = re.compile(r"[+-]?\d{1,9}")  # nine digits of minutes are 1,900 years
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 
+# Further lines and parts that calendars write beside a rule, and where they belong here.
+_ELSEWHERE = {
+    "DTSTART": "the start belongs in trigger_time, its zone in timezone",
+    "DTEND": "something is due at an instant, which has no end",
+    "DURATION": "something is due at an instant, which has no duration",
+    "TZID": "the zone belongs in timezone",
+    "EXDATE": "dates that are left out belong in exclusions",
+    "EXRULE": "dates that are left out belong in exclusions",
+    "RDATE": "a further date needs a schedule of its own",
+    "RRULE": "a further rule needs a schedule of its own",
+}
+
 
 class Freq(IntEnum):
     """How often a rule repeats; a smaller number is a longer period."""
@@ -83,7 +95,7 @@ def bad(detail: str) -> BadRecurrence:
 
 @lru_cache(maxsize=1024)  # 1,024 rules of 500 characters and their parts take 3 MB
 def parse(text: str) -> Rule:
-    """Parse a rule, in upper or lower case, with or without `RRULE:`.
+    """Parse a rule, in upper or lower case, with or without `RRULE:`, line ends and a last `;`.
 
     `Rule.text` is the rule in capitals, without the prefix and redundant signs and zeros.
 
@@ -108,11 +120,14 @@ def parse(text: str) -> Rule:
 def _parts(text: str) -> dict[str, str]:
     if len(text) > TEXT_MAX:
         raise bad(f"is longer than {TEXT_MAX} characters")
-    bare = text.strip(" ")
     # Check first: upper() turns some other letters into ASCII.
-    bare = bare.upper().removeprefix("RRULE:") if bare.isascii() else bare
+    bare = _unfolded(text).upper() if text.isascii() else text
+    bare = bare.removeprefix("RRULE:").rstrip("; ")
+    for name, where in _ELSEWHERE.items():
+        if re.search(rf"(?:^|[\n;]){name}[:;=]", bare):
+            raise bad(f"takes no {name}: {where}")
     if not _CHARACTERS.fullmatch(bare):
-        raise bad("must be one line such as FREQ=WEEKLY;BYDAY=MO,WE, without DTSTART or dates")
+        raise bad("must be one line such as FREQ=WEEKLY;BYDAY=MO,WE")
     parts: dict[str, str] = {}
     for part in bare.split(";"):
         name, _, value = part.partition("=")
@@ -124,6 +139,12 @@ def _parts(text: str) -> dict[str, str]:
     if "FREQ" not in parts:
         raise bad("has no FREQ")
     return parts
+
+
+def _unfolded(text: str) -> str:
+    """Its lines, without blank ones and what folds a long one (RFC 5545 §3.1)."""
+    lines = text.replace("\r\n", "\n").replace("\n ", "").replace("\n\t", "").split("\n")
+    return "\n".join(line.strip() for line in lines if line.strip())
 
 
 def _number(name: str, value: str, lowest: int, highest: int, signed: bool = False) -> int:

@@ -1,9 +1,12 @@
 """Recurrence rules in civil time, over every kind of clock change, and rules without an end."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from protocol.errors import BadRecurrence
-from protocol.schedule.expansion import STEPS_MAX, Expansion
+from protocol.schedule.elapsed import Elapsed
+from protocol.schedule.expansion import STEPS_MAX
 from protocol.schedule.recurrence import WORK_MAX, Recurrence, occurrences, recurrence, upcoming
 from protocol.schedule.rrule import parse
 from protocol.times import format_us, parse_rfc3339
@@ -111,14 +114,93 @@ def test_a_rule_repeats_in_the_civil_time_of_its_zone(
     assert due(start, zone, rule) == wanted
 
 
-def test_an_hour_that_exists_twice_is_no_second_occurrence_of_the_same_time() -> None:
-    found = due("2026-10-24T23:30:00Z", "Europe/Berlin", "FREQ=HOURLY", 4)
-    assert found == ["10-24 23:30", "10-25 00:30", "10-25 02:30", "10-25 03:30"]
+@pytest.mark.parametrize(
+    ("start", "zone", "rule", "wanted"),
+    [
+        (
+            "2026-10-24T23:30:00Z",
+            "Europe/Berlin",
+            "FREQ=HOURLY",
+            ["10-24 23:30", "10-25 00:30", "10-25 01:30", "10-25 02:30"],
+        ),
+        (
+            "2026-10-25T00:00:00Z",
+            "Europe/Berlin",
+            "FREQ=MINUTELY;INTERVAL=30",
+            ["10-25 00:00", "10-25 00:30", "10-25 01:00", "10-25 01:30", "10-25 02:00"],
+        ),
+        (
+            "2026-10-25T00:00:00Z",
+            "Europe/Berlin",
+            "FREQ=HOURLY;BYMINUTE=0,30",
+            ["10-25 00:00", "10-25 00:30", "10-25 01:00", "10-25 01:30", "10-25 02:00"],
+        ),
+        (
+            "2026-03-29T00:00:00Z",
+            "Europe/Berlin",
+            "FREQ=MINUTELY;INTERVAL=30",
+            ["03-29 00:00", "03-29 00:30", "03-29 01:00", "03-29 01:30"],
+        ),
+        # Twelve hours are twelve hours: the clocks show 06:00 and 18:00, then 05:00 and 17:00.
+        (
+            "2026-10-24T04:00:00Z",
+            "Europe/Berlin",
+            "FREQ=HOURLY;INTERVAL=12",
+            ["10-24 04:00", "10-24 16:00", "10-25 04:00", "10-25 16:00"],
+        ),
+        # Twenty days are 480 hours, whatever the clocks do: 01:00 summer time, midnight in winter.
+        (
+            "2026-10-09T23:00:00Z",
+            "Europe/Berlin",
+            "FREQ=HOURLY;INTERVAL=480",
+            ["10-09 23:00", "10-29 23:00", "11-18 23:00", "12-08 23:00"],
+        ),
+        # 02:15 comes twice, and BYHOUR goes by what the clocks show.
+        (
+            "2026-10-24T22:15:00Z",
+            "Europe/Berlin",
+            "FREQ=HOURLY;BYHOUR=1,2,3",
+            ["10-24 23:15", "10-25 00:15", "10-25 01:15", "10-25 02:15"],
+        ),
+        # A change by half an hour: the minute that the clocks show moves, the hour stays an hour.
+        (
+            "2026-04-04T14:15:00Z",
+            "Australia/Lord_Howe",
+            "FREQ=HOURLY",
+            ["04-04 14:15", "04-04 15:15", "04-04 16:15", "04-04 17:15"],
+        ),
+        # Its BYMINUTE goes by what the clocks show: 01:45, 01:45 again, 02:15, 02:45.
+        (
+            "2026-04-04T14:45:00Z",
+            "Australia/Lord_Howe",
+            "FREQ=MINUTELY;BYMINUTE=15,45",
+            ["04-04 14:45", "04-04 15:15", "04-04 15:45", "04-04 16:15"],
+        ),
+        # The clocks of St. John's went back from 00:01 to 23:01: the day before came again.
+        (
+            "2006-10-29T02:00:00Z",
+            "America/St_Johns",
+            "FREQ=MINUTELY;INTERVAL=15;BYDAY=SA",
+            ["10-29 02:00", "10-29 02:15", "10-29 02:45", "10-29 03:00"],
+        ),
+        # Samoa skipped 30 December 2011, a Friday.
+        (
+            "2011-12-30T08:30:00Z",
+            "Pacific/Apia",
+            "FREQ=MINUTELY;INTERVAL=30",
+            ["12-30 08:30", "12-30 09:00", "12-30 09:30", "12-30 10:00"],
+        ),
+    ],
+)
+def test_hours_and_minutes_are_elapsed_time(
+    start: str, zone: str, rule: str, wanted: list[str]
+) -> None:
+    assert due(start, zone, rule, len(wanted)) == wanted
 
 
 def test_a_time_that_a_gap_moves_onto_another_is_one_occurrence() -> None:
     """02:30 becomes 03:30, which is an occurrence already."""
-    found = due("2026-03-29T00:30:00Z", "Europe/Berlin", "FREQ=HOURLY", 3)
+    found = due("2026-03-29T00:30:00Z", "Europe/Berlin", "FREQ=DAILY;BYHOUR=1,2,3,4", 3)
     assert found == ["03-29 00:30", "03-29 01:30", "03-29 02:30"]
 
 
@@ -188,9 +270,9 @@ def test_an_exclusion_that_is_no_time_is_refused(excluded: str) -> None:
 
 def test_a_search_in_vain_ends_after_a_bounded_number_of_steps() -> None:
     rule = parse("FREQ=MINUTELY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=30")
-    expansion = Expansion(rule, 739_000, 0)
-    assert list(expansion.days(739_000, 3_600_000)) == []
-    assert expansion.steps <= 2 * STEPS_MAX
+    search = Elapsed(rule, parse_rfc3339(NEW_YEAR), ZoneInfo("UTC"))
+    assert list(search.days(739_000, 3_600_000)) == []
+    assert search.spent <= 2 * STEPS_MAX
 
 
 # Each occurrence comes after a thousand candidates without a match.
@@ -199,10 +281,10 @@ COSTLY = "FREQ=MINUTELY;INTERVAL=1439;BYHOUR=3;BYMINUTE=7"
 
 @pytest.mark.parametrize("excluded", [0, 1, 2])
 def test_what_is_hard_to_find_is_found_in_portions(excluded: int) -> None:
-    bare = made(NEW_YEAR, "Europe/Berlin", COSTLY)
+    bare = made(NEW_YEAR, "Africa/Lagos", COSTLY)
     times = occurrences(bare, bare.start_us, 30)
     left_out = [format_us(us)[:10] if n % 2 else format_us(us) for n, us in enumerate(times)]
-    schedule = made(NEW_YEAR, "Europe/Berlin", COSTLY, *left_out[:excluded])
+    schedule = made(NEW_YEAR, "Africa/Lagos", COSTLY, *left_out[:excluded])
     found: list[int] = []
     through_us: int | None = schedule.start_us
     searches = 0
@@ -249,6 +331,55 @@ def test_a_long_count_of_everyday_parts_is_taken() -> None:
 
 def test_a_rule_is_kept_in_one_spelling() -> None:
     assert made(NEW_YEAR, None, "rrule:freq=daily;interval=02").rule == "FREQ=DAILY;INTERVAL=2"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;INTERVAL=2;",
+        "FREQ=DAILY;INTERVAL=2\n",
+        "RRULE:FREQ=DAILY;INTERVAL=2;\r\n",
+        "\r\n RRULE:FREQ=DAILY;INTERVAL=2 ; \r\n\r\n",
+        "rrule:freq=daily;inter\r\n val=2",
+    ],
+)
+def test_a_rule_is_taken_as_calendars_write_it(rule: str) -> None:
+    assert made(NEW_YEAR, None, rule).rule == "FREQ=DAILY;INTERVAL=2"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (
+            "DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY",
+            "DTSTART: the start belongs in trigger_time",
+        ),
+        ("DTSTART;TZID=Europe/Berlin:20260101T090000\nRRULE:FREQ=DAILY", "trigger_time"),
+        ("RRULE:FREQ=DAILY\r\nEXDATE:20260102T090000Z\r\n", "EXDATE: dates that are left out"),
+        ("FREQ=DAILY;DTSTART=20260101T090000Z", "DTSTART: the start belongs in trigger_time"),
+        ("FREQ=DAILY;TZID=Europe/Berlin", "TZID: the zone belongs in timezone"),
+        ("RRULE:FREQ=DAILY\nRDATE:20260102T090000Z", "RDATE: a further date needs a schedule"),
+        ("RRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY", "RRULE: a further rule needs a schedule"),
+        ("FREQ=DAILY\nINTERVAL=2", "must be one line"),
+    ],
+)
+def test_what_is_no_part_of_a_rule_is_told_where_it_belongs(rule: str, told: str) -> None:
+    with pytest.raises(BadRecurrence) as refused:
+        made(NEW_YEAR, "UTC", rule)
+    assert refused.value.field == "recurrence"
+    assert told in refused.value.detail
+
+
+def test_weeks_of_the_year_keep_the_weekday_of_the_start() -> None:
+    rule = "FREQ=YEARLY;BYWEEKNO=2,3"
+    assert due("2026-01-08T09:00:00Z", "UTC", rule, 4) == [
+        "01-08 09:00",
+        "01-15 09:00",
+        "01-14 09:00",
+        "01-21 09:00",
+    ]
+    every_day = due("2026-01-05T09:00:00Z", "UTC", f"{rule};BYDAY=MO,SU", 3)
+    assert every_day == ["01-05 09:00", "01-11 09:00", "01-12 09:00"]
 
 
 def test_asking_goes_on_where_it_ended() -> None:
