@@ -30,17 +30,28 @@ class ChartStore(Protocol):
         ...
 
     async def feed_buckets(
-        self, feed_num: int, start_us: int, end_us: int, bucket_s: int
+        self,
+        feed_num: int,
+        start_us: int,
+        end_us: int,
+        bucket_s: int,
+        starts: Sequence[int] = (),
     ) -> list[Bucket]:
         """Buckets that have readings, in order; the first and last contain only readings within the
         time.
 
-        They equal the readings at this moment.
+        They equal the readings at this moment. If `starts` are given (`charts.civil_starts`), the
+        buckets begin there, the first of them not after `start_us`.
         """
         ...
 
     async def user_buckets(
-        self, user_id: str, start_us: int, end_us: int, bucket_s: int
+        self,
+        user_id: str,
+        start_us: int,
+        end_us: int,
+        bucket_s: int,
+        starts: Sequence[int] = (),
     ) -> list[Bucket]:
         """Buckets over all feeds of a user: they equal the readings at this moment. `bucket_s` is
         whole minutes. The time also begins and ends with whole minutes: the first and the last one

@@ -1,17 +1,23 @@
 """Charts: sums of readings in buckets of equal length, aligned to 1970-01-01T00:00Z.
 
+Buckets of whole days may be civil days of a time zone, aligned to its 1970-01-01: these begin at
+its midnights, so some last 23 or 25 hours.
+
 A bool counts as 1 or 0; text feeds have no charts. Times are µs since 1970, lengths of buckets
 seconds.
 """
 
 import re
 import sys
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from protocol.errors import Invalid
 from protocol.records import Reading
+from protocol.schedule.civil import EPOCH_DAY, WRITABLE_US, civil_of, instant_of
 from protocol.times import SECOND_US
 
 AGGREGATES = ("avg", "min", "max", "sum", "count")
@@ -56,6 +62,14 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 def bucket_of_one(ts_us: int, value: float) -> Bucket:
     """A bucket with one reading."""
     return Bucket(ts_us, 1, value, value, value, value)
+
+
+def unit_of(bucket_s: int, starts: Sequence[int] = ()) -> int:
+    """The longest sums (µs) that buckets can be made of: an hour or a minute; 0: the readings."""
+    if bucket_s % 60:
+        return 0
+    is_whole = bucket_s % 3600 == 0 and not any(us % HOUR_US for us in starts)
+    return HOUR_US if is_whole else MINUTE_US
 
 
 def merged(ts_us: int, parts: Iterable[Bucket]) -> Bucket:
@@ -105,6 +119,24 @@ def points_of(start_us: int, end_us: int, bucket_s: int) -> int:
     return (end_us - 1) // bucket_us - start_us // bucket_us + 1 if end_us > start_us else 0
 
 
+def civil_starts(start_us: int, end_us: int, bucket_s: int, zone: ZoneInfo) -> list[int]:
+    """Where the buckets of whole days that the period touches begin (µs), in a time zone.
+
+    They are whole minutes, which the sums of a chart are made of. Every zone's midnights are, since
+    1972.
+    """
+    low_us, high_us = WRITABLE_US
+    first, last = (
+        civil_of(min(max(us, low_us), high_us), zone).day - EPOCH_DAY
+        for us in (start_us, end_us - 1)
+    )
+    days = bucket_s // 86400
+    places = range(first - first % days, last + 1, days)
+    # No day is before year 1. A day that a zone skipped begins with the next one.
+    begins = (instant_of(max(1, EPOCH_DAY + place), 0, 0, zone) for place in places)
+    return list(dict.fromkeys(us - us % MINUTE_US for us in begins))
+
+
 def aggregates_of(text: str) -> tuple[str, ...]:
     """The names in a text such as `avg,max`, each once, in order. Raises `Invalid`."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
@@ -123,10 +155,13 @@ def summed(values: Iterable[tuple[int, float]], bucket_s: int) -> list[Bucket]:
     return gathered([bucket_of_one(ts_us, value) for ts_us, value in values], bucket_s)
 
 
-def gathered(parts: Iterable[Bucket], bucket_s: int) -> list[Bucket]:
-    """Buckets made of shorter ones, ascending."""
+def gathered(parts: Iterable[Bucket], bucket_s: int, starts: Sequence[int] = ()) -> list[Bucket]:
+    """Buckets made of shorter ones, ascending; each of them begins at one of `starts`, if given."""
     bucket_us = bucket_s * SECOND_US
     found: dict[int, list[Bucket]] = {}
     for part in parts:
-        found.setdefault(part.ts_us - part.ts_us % bucket_us, []).append(part)
+        ts_us = part.ts_us - part.ts_us % bucket_us
+        if starts:
+            ts_us = starts[bisect_right(starts, part.ts_us) - 1]
+        found.setdefault(ts_us, []).append(part)
     return [merged(ts_us, found[ts_us]) for ts_us in sorted(found)]

@@ -3,7 +3,11 @@
 import random
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -21,6 +25,7 @@ from protocol.records import DeviceState, Reading, StateChange
 from protocol.rest import charts
 from protocol.rest.charts import Bucket
 from protocol.rest.stats import Counts
+from protocol.times import EPOCH
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_alarms import alarm
 from tests.contract.test_store_schedules import some_schedule
@@ -102,6 +107,70 @@ async def test_buckets_are_those_of_the_readings_whatever_is_summed_up(home: Hom
         ):
             found = await home.store.feed_buckets(num, start, end, bucket_s)
             assert about(found) == about(truth(readings, start, end, bucket_s))
+
+
+# Each has a day of 23 or 25 hours, or midnights that are no whole hours of UTC.
+@pytest.mark.parametrize(
+    ("zone", "first_day", "hours"),
+    [
+        ("Europe/Berlin", date(2026, 3, 28), [24, 23, 24, 24]),
+        ("Europe/Berlin", date(2025, 10, 25), [24, 25, 24, 24]),
+        ("America/New_York", date(2026, 3, 7), [24, 23, 24, 24]),
+        ("Australia/Lord_Howe", date(2026, 4, 4), [24, 24.5, 24, 24]),
+        ("America/Havana", date(2026, 3, 7), [24, 23, 24, 24]),
+        ("Asia/Kolkata", date(2026, 3, 28), [24, 24, 24, 24]),
+        ("Asia/Ho_Chi_Minh", date(2026, 3, 28), [24, 24, 24, 24]),
+    ],
+)
+async def test_civil_days_of_a_zone_are_those_of_the_readings(
+    home: Home, zone: str, first_day: date, hours: list[float]
+) -> None:
+    """Before and after the sums are made: a reading every half hour, for four days."""
+    days = [datetime.combine(first_day + timedelta(n), clock(), ZoneInfo(zone)) for n in range(5)]
+    begins = [(day - EPOCH) // timedelta(microseconds=1) for day in days]
+    start, end = begins[0], begins[-1]
+    assert [(b - a) / HOUR for a, b in pairwise(begins)] == hours
+    readings = {us + SECOND: float(n) for n, us in enumerate(range(start, end, 30 * MINUTE))}
+    await stored(home, readings)
+    num = home.feeds["number"].num
+    starts = charts.civil_starts(start + 7 * HOUR, end, 86_400, ZoneInfo(zone))
+    assert starts == begins[:-1]
+    for _ in range(2):
+        found = await home.store.feed_buckets(num, start, end, 86_400, starts)
+        assert [b.ts_us for b in found] == starts
+        assert [b.count for b in found] == [2 * each for each in hours]
+        assert sum(b.sum or 0 for b in found) == sum(readings.values())
+        assert await home.store.user_buckets(USER, start, end, 86_400, starts) == found
+        ragged = await home.store.feed_buckets(num, start + 7 * HOUR, end - HOUR, 86_400, starts)
+        assert [b.count for b in ragged] == [34, *(2 * each for each in hours[1:3]), 46]
+        await rolled(home)
+
+
+@given(
+    st.datetimes(datetime(2000, 1, 2), datetime(2090, 1, 1)),
+    st.integers(1, 400 * 24 * 60),
+    st.sampled_from([1, 2, 7, 30, 365]),
+    st.sampled_from(["Europe/Berlin", "Pacific/Apia", "America/St_Johns", "Asia/Kolkata"]),
+)
+def test_civil_buckets_begin_at_the_midnights_of_the_zone(
+    begin: datetime, minutes: int, days: int, zone: str
+) -> None:
+    start = (begin.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+    end = start + minutes * MINUTE
+    starts = charts.civil_starts(start, end, days * 86_400, ZoneInfo(zone))
+    assert starts[0] <= start and starts[-1] < end
+    assert starts == sorted(set(starts))
+    for us in starts:
+        shown = (EPOCH + timedelta(microseconds=us)).astimezone(ZoneInfo(zone))
+        assert (shown.hour, shown.minute, shown.second) == (0, 0, 0) or days > 1 or _gap(shown)
+    longest = (days + 1) * DAY
+    assert all(b - a <= longest for a, b in pairwise([*starts, end]))
+
+
+def _gap(shown: datetime) -> bool:
+    """Whether its midnight was skipped."""
+    midnight = shown.replace(hour=0, minute=0, second=0)
+    return midnight.astimezone(UTC).astimezone(shown.tzinfo).hour != 0
 
 
 async def test_what_a_user_has_is_the_sum_of_their_feeds(home: Home) -> None:

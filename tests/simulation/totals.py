@@ -7,11 +7,12 @@ is quiet, everything is.
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import trio
 
 from protocol.dead_letters import ROLLUPS
-from protocol.rest.charts import Bucket
+from protocol.rest.charts import Bucket, civil_starts
 from protocol.times import SECOND_US, format_us
 from tests.simulation.broken import Broken
 from tests.simulation.clock import START_US
@@ -27,6 +28,8 @@ HOUR_US = 3_600 * SECOND_US
 # length.
 FIRST_US = START_US - START_US % (24 * HOUR_US) - 24 * 30 * HOUR_US
 LAST_US = FIRST_US + 24 * 90 * HOUR_US
+# Whose midnights are whole hours of UTC, and not; seconds ahead of it.
+PLACES = (("Asia/Ho_Chi_Minh", 25_200), ("Asia/Kolkata", 19_800))
 SUMMED_WITHIN_S = 60.0
 AGAIN_WITHIN_S = 5.0
 LARGEST = Fraction(1.7976931348623157e308)
@@ -108,6 +111,12 @@ class Totals:
             for bucket_s in (60, 3_600):
                 chart = await store.feed_buckets(feed.num, FIRST_US, LAST_US, bucket_s)
                 _compare(f"{owner}/{feed.key}", chart, _numbers(store, [feed.num]), bucket_s)
+        for place, shift_s in PLACES:
+            starts = civil_starts(FIRST_US, LAST_US, 86_400, ZoneInfo(place))
+            total = await store.user_buckets(user_id, FIRST_US, LAST_US, 86_400, starts)
+            everything = _numbers(store, store.feed_nums(user_id))
+            shifted = [(ts_us + shift_s * SECOND_US, value) for ts_us, value in everything]
+            _compare(f"{owner} in {place}", total, shifted, 86_400)
         for bucket_s in (60, 3_600, 86_400):
             total = await store.user_buckets(user_id, FIRST_US, LAST_US, bucket_s)
             _compare(owner, total, _numbers(store, store.feed_nums(user_id)), bucket_s)

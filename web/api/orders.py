@@ -1,15 +1,14 @@
 """REST calls for a shop's orders: place, list, statistics, show, complete, cancel."""
 
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
 
-from protocol.errors import Invalid
 from protocol.rest.listing import ORDERS
 from protocol.rest.shapes import Page
-from protocol.schedule.civil import zone_names, zone_of
+from protocol.schedule.civil import zone_of
 from protocol.shop.shop import CANCELLED, OrderDay, OrderSums, WantedItem, is_for
 from protocol.shop.views import (
     NewOrder,
@@ -21,6 +20,7 @@ from protocol.shop.views import (
     sums_view,
 )
 from protocol.times import EPOCH, SECOND_US
+from web.api.values import zone_in
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, shown_alone
 from web.http.missing import missing
@@ -40,9 +40,10 @@ class OrdersQuery(ListQuery, frozen=True, kw_only=True):
 
 
 class OrderStatsQuery(msgspec.Struct, frozen=True):
-    """The last `days` civil days of `timezone`, including today."""
+    """The last `days` civil days of the time zone `tz` (or `timezone`), including today."""
 
     days: Annotated[int, Meta(ge=1, le=366)] = 30
+    tz: str | None = None
     timezone: str = "UTC"
 
 
@@ -78,20 +79,32 @@ async def order_stats(call: Call, query: OrderStatsQuery) -> OrderStats:
     """Sum up the orders of the last 24 hours, and of each of the last days."""
     now_us = call.service.clock.now_us()
     recent = await call.service.store.order_sums(call.user.id, now_us - DAY_US, now_us + 1)
-    days = await orders_by_day(call, now_us, query.days, query.timezone)
+    zone = zone_of_query(query)
+    days = await orders_by_day(call, now_us, query.days, zone)
     return OrderStats(
-        recent=sums_view(recent), timezone=query.timezone, by_day=[day_view(day) for day in days]
+        recent=sums_view(recent), timezone=zone, by_day=[day_view(day) for day in days]
     )
 
 
-async def orders_by_day(call: Call, now_us: int, many: int, timezone: str) -> list[OrderDay]:
-    """Sums of orders for the last `many` civil days of a time zone, oldest first.
+class _Zoned(Protocol):
+    @property
+    def tz(self) -> str | None: ...
 
-    Raises:
-        Invalid: the time zone is unknown.
-    """
-    if timezone not in zone_names():
-        raise Invalid({"timezone": "must be a time zone name, such as Asia/Ho_Chi_Minh"})
+    @property
+    def timezone(self) -> str: ...
+
+
+def zone_of_query(query: _Zoned) -> str:
+    """The name of the time zone that a query asks for. Raises `Invalid`."""
+    if query.tz is None:
+        zone_in("timezone", query.timezone)
+        return query.timezone
+    zone_in("tz", query.tz)
+    return query.tz
+
+
+async def orders_by_day(call: Call, now_us: int, many: int, timezone: str) -> list[OrderDay]:
+    """Sums of orders for the last `many` civil days of a time zone, oldest first."""
     zone = zone_of(timezone)
     today = (EPOCH + timedelta(microseconds=now_us)).astimezone(zone).date()
     # One day more than requested, because days differ in length.

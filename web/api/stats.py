@@ -10,8 +10,8 @@ from protocol.rest.shapes import Time
 from protocol.rest.stats import DashboardStats, ReadingStats, point_view, schedule_stats
 from protocol.shop.views import day_view, stock_view, sums_view
 from protocol.times import FIRST_US, SECOND_US, format_us
-from web.api.orders import orders_by_day
-from web.api.values import instant
+from web.api.orders import orders_by_day, zone_of_query
+from web.api.values import civil_starts, instant, zone_in
 from web.http.context import Call
 from web.http.operation import Json
 from web.http.routing import Api
@@ -25,11 +25,13 @@ SPAN_MAX_US = 3660 * DAY_US
 class StatsQuery(msgspec.Struct, frozen=True):
     """The period of `feed_values`, `schedules` and `orders_by_day`; default: the last 24 hours.
 
-    Orders are counted by civil days of `timezone`, 366 at most.
+    Orders are counted by civil days of the time zone `tz` (or `timezone`), 366 at most; readings
+    likewise, where their buckets are whole days.
     """
 
     start: Time | None = None
     end: Time | None = None
+    tz: str | None = None
     timezone: str = "UTC"
 
 
@@ -45,10 +47,14 @@ async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
     now_us = call.service.clock.now_us()
     start_us, end_us = _span(query, now_us)
     bucket_s = max(60, charts.bucket_for(start_us, end_us, POINTS))
+    zone_name = zone_of_query(query)
+    starts = await civil_starts(call, start_us, end_us, bucket_s, zone_in("tz", zone_name))
     since_us = max(FIRST_US, start_us - start_us % (bucket_s * SECOND_US))
+    if starts:
+        since_us = starts[0]
     # A period of n times 24 hours touches n + 1 civil days.
     days = min(366, max(1, (now_us - start_us) // DAY_US + 2))
-    by_day = await orders_by_day(call, now_us, days, query.timezone)
+    by_day = await orders_by_day(call, now_us, days, zone_name)
     counts = await store.dashboard_counts(user_id, start_us, end_us)
     media = await store.media_stats(user_id, first_day_us(now_us))
     return DashboardStats(
@@ -62,7 +68,7 @@ async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
             bucket_s=bucket_s,
             points=[
                 point_view(bucket)
-                for bucket in await store.user_buckets(user_id, since_us, end_us, bucket_s)
+                for bucket in await store.user_buckets(user_id, since_us, end_us, bucket_s, starts)
             ],
         ),
         media=media_stats(media, now_us),

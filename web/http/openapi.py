@@ -201,13 +201,13 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
 
 def _wrong(operation: Operation) -> set[int]:
     """The statuses of its error responses."""
-    wrong = {429, 503, *operation.errors}
+    wrong = {422, 429, 503, *operation.errors}
     if operation.auth is not Auth.PUBLIC:
         wrong.add(401)
         if operation.method != "GET" or operation.auth is Auth.SESSION:
             wrong.add(403)
     if operation.body is not None:
-        wrong |= {400, 408, 413, 422}
+        wrong |= {400, 408, 413}
     if isinstance(operation.body, Upload | Csv):
         wrong.add(415)
     if operation.takes_if_match:
@@ -216,8 +216,6 @@ def _wrong(operation: Operation) -> set[int]:
         wrong.add(507)
     if isinstance(operation.answer, Content):
         wrong.add(416)
-    if operation.query is not None:
-        wrong.add(422)
     return wrong
 
 

@@ -33,7 +33,7 @@ from web.http.connections import known
 from web.http.context import Call, Context
 from web.http.missing import missing
 from web.http.operation import Auth, Json, Operation
-from web.http.query import decode_query
+from web.http.query import check_without_query, decode_query
 
 log = structlog.get_logger("roost.web")
 
@@ -128,7 +128,9 @@ def _answering(operation: Operation, context: Context) -> Callable[..., Awaitabl
                 raise missing(name)
         call = Call(context, asked, principal)
         arguments: dict[str, Any] = dict(path)
-        if operation.query is not None:
+        if operation.query is None:
+            check_without_query(call.request)
+        else:
             arguments["query"] = decode_query(operation.query, call.request)
         if isinstance(operation.body, Json):
             arguments["body"] = codec.decode_body(await call.data(), operation.body.shape)

@@ -11,7 +11,7 @@ from typing import Any
 
 from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.adapters.postgres.wire.plans import plan_each_time
-from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket
+from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket, unit_of
 
 READINGS, MINUTES, HOURS = 0, 1, 2
 # Up to this many late minutes are read one by one; more are grouped into a thousand time spans.
@@ -20,9 +20,14 @@ SPANS = 1_000
 
 # $2, $3 and $4 are time spans, and the source of each.
 _PIECES = "unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) AS p (level, since, until)"
+# Where the bucket of a time begins: at a multiple of its length since 1970, or at one of $9.
+_AT = """
+CASE WHEN cardinality($9::timestamptz[]) = 0 THEN date_bin(make_interval(secs => $5), ts, 'epoch')
+    ELSE ($9::timestamptz[])[width_bucket(ts, $9::timestamptz[])] END
+"""
 _BUCKETS = (
-    f"SELECT at, {COLUMNS} FROM (SELECT date_bin(make_interval(secs => $5), ts, 'epoch') AS at,"
-    f" {PARTS} FROM parts GROUP BY 1) g WHERE count > 0 ORDER BY at"
+    f"SELECT at, {COLUMNS} FROM (SELECT {_AT} AS at, {PARTS} FROM parts GROUP BY 1) g"
+    " WHERE count > 0 ORDER BY at"
 )
 
 
@@ -120,29 +125,39 @@ def _up(us: int, unit_us: int) -> int:
 
 
 async def feed_buckets(
-    connection: Any, feed_num: int, start_us: int, end_us: int, bucket_s: int
+    connection: Any,
+    feed_num: int,
+    start_us: int,
+    end_us: int,
+    bucket_s: int,
+    starts: Sequence[int],
 ) -> list[Bucket]:
-    if bucket_s % 60:
+    unit_us = unit_of(bucket_s, starts)
+    if not unit_us:
         pieces = [(READINGS, start_us, end_us)]
-        return await _buckets(connection, FEED, feed_num, pieces, bucket_s, 0)
+        return await _buckets(connection, FEED, feed_num, pieces, 0, bucket_s, starts)
     async with _snapshot(connection):
         await plan_each_time(connection)
         fresh_us, late = await _behind(connection, "feed_num = $1", feed_num)
-        by_hours = bucket_s % 3600 == 0
-        pieces = pieces_of(start_us, end_us, fresh_us, by_hours=by_hours)
-        return await _buckets(connection, FEED, feed_num, pieces, bucket_s, late)
+        pieces = pieces_of(start_us, end_us, fresh_us, by_hours=unit_us == HOUR_US)
+        return await _buckets(connection, FEED, feed_num, pieces, late, bucket_s, starts)
 
 
 async def user_buckets(
-    connection: Any, user_id: str, start_us: int, end_us: int, bucket_s: int
+    connection: Any,
+    user_id: str,
+    start_us: int,
+    end_us: int,
+    bucket_s: int,
+    starts: Sequence[int],
 ) -> list[Bucket]:
     start_us, end_us = start_us // MINUTE_US * MINUTE_US, _up(end_us, MINUTE_US)
     async with _snapshot(connection):
         await plan_each_time(connection)
         fresh_us, late = await _behind(connection, "user_id = $1::text::uuid", user_id)
-        by_hours = bucket_s % 3600 == 0
+        by_hours = unit_of(bucket_s, starts) == HOUR_US
         pieces = pieces_of(start_us, end_us, fresh_us, by_hours=by_hours)
-        return await _buckets(connection, USER, user_id, pieces, bucket_s, late)
+        return await _buckets(connection, USER, user_id, pieces, late, bucket_s, starts)
 
 
 def _snapshot(connection: Any) -> Any:
@@ -159,7 +174,13 @@ async def _behind(connection: Any, whose: str, who: int | str) -> tuple[int | No
 
 
 async def _buckets(
-    connection: Any, query: str, who: int | str, pieces: Sequence[Piece], bucket_s: int, late: int
+    connection: Any,
+    query: str,
+    who: int | str,
+    pieces: Sequence[Piece],
+    late: int,
+    bucket_s: int,
+    starts: Sequence[int],
 ) -> list[Bucket]:
     levels, since, until = ([piece[n] for piece in pieces] for n in range(3))
     summed = [piece for piece in pieces if late and piece[0] != READINGS]
@@ -168,7 +189,7 @@ async def _buckets(
         first, last = summed[0][1] // MINUTE_US, summed[-1][2] // MINUTE_US
     together = 1 if late <= LATE_MAX else (last - first) // SPANS + 1
     found = await connection.fetch(
-        query, who, levels, since, until, float(bucket_s), first, last, together
+        query, who, levels, since, until, float(bucket_s), first, last, together, list(starts)
     )
     return [
         Bucket(row["at"], row["count"], row["sum"], row["mean"], row["min"], row["max"])

@@ -13,7 +13,7 @@ from protocol.dead_letters import HISTORY, reason_of
 from protocol.device.alarms import Alarm
 from protocol.errors import Unreadable
 from protocol.records import OFFLINE, Device, Feed, Reading
-from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket, gathered
+from protocol.rest.charts import MINUTE_US, Bucket, gathered, unit_of
 from protocol.rest.stats import Counts
 from protocol.schedule.schedules import PENDING, Occurrence, Schedule
 from protocol.times import SECOND_US
@@ -47,21 +47,31 @@ class ChartTables(RollupTables):
         return (min(times), max(times)) if times else None
 
     async def feed_buckets(
-        self, feed_num: int, start_us: int, end_us: int, bucket_s: int
+        self,
+        feed_num: int,
+        start_us: int,
+        end_us: int,
+        bucket_s: int,
+        starts: Sequence[int] = (),
     ) -> list[Bucket]:
         await self._cross()
-        if bucket_s % 60:
+        unit_us = unit_of(bucket_s, starts)
+        if not unit_us:
             return gathered(self._read(feed_num, start_us, end_us), bucket_s)
-        parts = self._feed_parts(feed_num, start_us, end_us, _unit_us(bucket_s))
-        return gathered(parts, bucket_s)
+        return gathered(self._feed_parts(feed_num, start_us, end_us, unit_us), bucket_s, starts)
 
     async def user_buckets(
-        self, user_id: str, start_us: int, end_us: int, bucket_s: int
+        self,
+        user_id: str,
+        start_us: int,
+        end_us: int,
+        bucket_s: int,
+        starts: Sequence[int] = (),
     ) -> list[Bucket]:
         await self._cross()
         start_us, end_us = start_us // MINUTE_US * MINUTE_US, -(-end_us // MINUTE_US) * MINUTE_US
-        parts = self._user_parts(user_id, start_us, end_us, _unit_us(bucket_s))
-        return gathered(parts, bucket_s)
+        parts = self._user_parts(user_id, start_us, end_us, unit_of(bucket_s, starts))
+        return gathered(parts, bucket_s, starts)
 
     async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
         await self._cross()
@@ -143,8 +153,3 @@ class ChartTables(RollupTables):
             deleted += self._delete_readings(feed.num, None, until_us)
         last = mine[FEEDS_AT_ONCE - 1].num if len(mine) >= FEEDS_AT_ONCE else None
         return Expired(deleted=deleted, after=last, is_left=False)
-
-
-def _unit_us(bucket_s: int) -> int:
-    """The unit of the sums from which a chart of such buckets is computed."""
-    return HOUR_US if bucket_s % 3600 == 0 else MINUTE_US

@@ -161,14 +161,26 @@ class ChartCalls(PooledCalls):
         return await self._work(feed_bounds, feed_num)
 
     async def feed_buckets(
-        self, feed_num: int, start_us: int, end_us: int, bucket_s: int
+        self,
+        feed_num: int,
+        start_us: int,
+        end_us: int,
+        bucket_s: int,
+        starts: Sequence[int] = (),
     ) -> list[Bucket]:
-        return await self._work(chart_queries.feed_buckets, feed_num, start_us, end_us, bucket_s)
+        asked = feed_num, start_us, end_us, bucket_s, starts
+        return await self._work(chart_queries.feed_buckets, *asked)
 
     async def user_buckets(
-        self, user_id: str, start_us: int, end_us: int, bucket_s: int
+        self,
+        user_id: str,
+        start_us: int,
+        end_us: int,
+        bucket_s: int,
+        starts: Sequence[int] = (),
     ) -> list[Bucket]:
-        return await self._work(chart_queries.user_buckets, user_id, start_us, end_us, bucket_s)
+        asked = user_id, start_us, end_us, bucket_s, starts
+        return await self._work(chart_queries.user_buckets, *asked)
 
     async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
         return await self._work(dashboard_counts, user_id, start_us, end_us)

@@ -35,6 +35,20 @@ async def test_figures_are_of_what_there_is(site: Site) -> None:
     assert sum(day["count"] for day in stats["orders_by_day"]) == 1
 
 
+async def test_orders_are_counted_by_the_days_of_a_place(site: Site) -> None:
+    """The site's clock shows 14:13 UTC, which is the next day in Kiritimati."""
+    for query in (
+        "tz=Pacific/Kiritimati",
+        "timezone=Pacific/Kiritimati",
+        "tz=Pacific/Kiritimati&timezone=UTC",
+    ):
+        _, stats = await site.call("GET", f"{PATH}?{query}")
+        assert stats["orders_by_day"][-1]["day"] == "2026-09-22"
+        _, orders = await site.call("GET", f"/orders/stats?days=1&{query}")
+        assert [day["day"] for day in orders["by_day"]] == ["2026-09-22"]
+        assert orders["timezone"] == "Pacific/Kiritimati"
+
+
 async def test_the_time_may_be_chosen(site: Site) -> None:
     await fill(site, await feed(site), [1.0, 2.0], every_s=60)
     day = "start=2026-09-21T00:00:00Z&end=2026-09-22T00:00:00Z"
@@ -47,6 +61,8 @@ async def test_the_time_may_be_chosen(site: Site) -> None:
         "start=1990-01-01T00:00:00Z",
         "start=yesterday",
         "timezone=Nowhere/Land",
+        "tz=Nowhere/Land",
+        "zone=UTC",
     ):
         assert (await site.call("GET", f"{PATH}?{wrong}"))[0] == 422
     site.headers = {}

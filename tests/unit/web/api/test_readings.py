@@ -55,6 +55,28 @@ async def test_a_chart_has_the_aggregates_asked_for_newest_first(site: Site) -> 
     assert [set(p) for p in default["items"]] == [{"ts", "avg", "min", "max"}]
 
 
+async def test_a_chart_of_days_is_one_of_a_place(site: Site) -> None:
+    """An hour before 14:13 UTC, every hour for 24 hours: midnight in Ho Chi Minh City is 17:00."""
+    made = await feed(site)
+    await fill(site, made, [1.0] * 24, every_s=3600)
+
+    async def days(query: str) -> list[tuple[str, int]]:
+        status, found = await chart(site, made, f"agg=count&{query}")
+        assert status == 200, found
+        return [(point["ts"][:16], point["count"]) for point in found["items"]]
+
+    assert await days("bucket=1d") == [("2026-09-22T00:00", 13), ("2026-09-21T00:00", 11)]
+    place = [("2026-09-21T17:00", 20), ("2026-09-20T17:00", 4)]
+    assert await days("bucket=1d&tz=Asia/Ho_Chi_Minh") == place
+    assert await days("max_points=2&tz=Asia/Ho_Chi_Minh") == place
+    assert await days("bucket=12h&tz=Asia/Ho_Chi_Minh") == await days("bucket=12h")
+    assert await days("bucket=3650d&tz=Asia/Ho_Chi_Minh") == [("2019-12-19T17:00", 24)]
+    stats = "/dashboard/stats?start=2024-01-01T00:00:00Z&tz=Asia/Ho_Chi_Minh"
+    _, figures = await site.call("GET", stats)
+    assert figures["feed_values"]["bucket_s"] % 86_400 == 0
+    assert {point["ts"][11:16] for point in figures["feed_values"]["points"]} == {"17:00"}
+
+
 async def test_the_server_picks_a_bucket_for_so_many_points(site: Site) -> None:
     made = await feed(site)
     await fill(site, made, [float(n) for n in range(50)])
@@ -77,6 +99,11 @@ async def test_the_server_picks_a_bucket_for_so_many_points(site: Site) -> None:
         ("max_points=0", "max_points"),
         ("max_points=10001", "max_points"),
         ("bucket=1m&start=soon", "start"),
+        ("bucket=1d&tz=Mars/Olympus", "tz"),
+        ("tz=", "tz"),
+        ("bucket=36h&tz=Asia/Ho_Chi_Minh", "bucket"),
+        ("bucket=1d&timezone=Asia/Ho_Chi_Minh", "timezone"),
+        ("buckets=1d", "buckets"),
     ],
 )
 async def test_a_chart_that_cannot_be_is_refused(site: Site, query: str, field: str) -> None:
