@@ -16,7 +16,15 @@ import imagesize
 import msgspec
 import puremagic
 
-from actors.media.containers import TYPE_BYTES, bitmap, iso_media, matroska, ogg
+from actors.media.containers import (
+    TYPE_BYTES,
+    bitmap,
+    is_jpeg_ls,
+    iso_media,
+    matroska,
+    ogg,
+    pdf,
+)
 from actors.media.mpeg_audio import mpeg_audio
 from protocol.errors import Invalid, NotTaken
 from protocol.media.types import TAKEN, WORDS
@@ -27,7 +35,8 @@ HEAD_BYTES = 256 << 10
 PIXELS_MAX = 2**31 - 1
 READS_MAX = 2000  # about 5 ms; a photograph needs twenty
 
-# The extensions that puremagic recognises correctly. (It also calls JPEG 2000 image/jpeg.)
+# The extensions that puremagic recognises correctly. (It also calls JPEG 2000 and JPEG-LS
+# image/jpeg.)
 _TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -38,7 +47,6 @@ _TYPES = {
     ".webp": "image/webp",
     ".wav": "audio/wav",
     ".flac": "audio/flac",
-    ".pdf": "application/pdf",
 }
 # Control characters except tab, line feed, form feed and carriage return.
 _CONTROL = bytes({*range(32), 127} - {9, 10, 12, 13})
@@ -83,6 +91,8 @@ class Sniffer:
         assert self._type is not None
         if self._type == "text/plain":
             self._read_text(rest, final=True)
+        if self._type == "image/jpeg" and is_jpeg_ls(bytes(self._head)):
+            raise NotTaken(f"This looks like JPEG-LS; supported types: {WORDS}")
         if not self._type.startswith("image/"):
             return Sniffed(self._type)
         return Sniffed(self._type, *_pixels(bytes(self._head)))
@@ -90,7 +100,7 @@ class Sniffer:
     def _decide(self) -> None:
         head = bytes(self._head)
         found = binary_type(head)
-        if found is None and (_MARKUP.match(head.removeprefix(codecs.BOM_UTF8)) or _is_named(head)):
+        if found is None and (_is_markup(head) or _is_named(head)):
             raise _not_taken(head)
         # Anything else may be text, which only all of its bytes can show.
         self._type = found or "text/plain"
@@ -110,7 +120,12 @@ def binary_type(head: bytes) -> str | None:
         found = read(head)
         if found is not None:
             return found
-    return None
+    return None if _is_markup(head) else pdf(head)
+
+
+def _is_markup(head: bytes) -> bool:
+    """Whether it may be HTML, or SVG: a script in it must not run, whatever else it contains."""
+    return _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)) is not None
 
 
 def _signature(head: bytes) -> str | None:
