@@ -1,7 +1,6 @@
 """The decoding of a device's status message (CONTRACT §1). Each field is judged alone: one that is
 refused does not spoil the others."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from protocol.device.payloads import DeviceStatus, RawReading, decode, repeated
 from protocol.device.values import check_word, to_number
 from protocol.errors import Reason, Refusal
 from protocol.records import OFFLINE, ONLINE
-from protocol.times import parse_device_time
+from protocol.times import LAST_US, parse_device_time
 
 STATUS_MAX = 32
 FIRMWARE_MAX = 256
@@ -22,11 +21,11 @@ _LIMITS = {"temperature": 1e6, "humidity": 1e6, "latitude": 90.0, "longitude": 1
 def parse_status(payload: bytes, now_us: int) -> DeviceStatus:
     """Decode a status message: an object, or a bare `online` or `offline`. null means absent.
 
-    Fields that are refused are in `refused`, and all unknown ones together. A refused `ts` leaves
-    the time of arrival; with `offline` it is refused silently, because it does not count.
+    Fields that are refused are in `refused`, and all unknown ones together. A `ts` that is no time
+    leaves the time of arrival.
 
     Raises:
-        Refusal: it is no such message at all.
+        Refusal: it is no such message at all, or of the future.
     """
     said = decode(payload, may_be_bare=True)
     if isinstance(said, str) and (word := _status(said)) in (ONLINE, OFFLINE):
@@ -47,14 +46,42 @@ def parse_status(payload: bytes, now_us: int) -> DeviceStatus:
             try:
                 if field != name and said.get(field) is not None:
                     raise Refusal(Reason.WRONG_SHAPE, f"{field} stands beside it, and counts")
-                fields[field] = check(value, now_us)
+                fields[field] = check(value)
             except Refusal as refusal:
                 refused.append(RawReading(name, value, refusal=refusal.kept()))
     if fields.get("status") == OFFLINE:
         refused = [each for each in refused if _ALIASES.get(each.key, each.key) != "ts"]
+    why = _why_no_ts(fields, now_us)
+    if why is not None:
+        refused.append(RawReading("ts", fields.pop("ts"), refusal=why))
     if unknown:
         refused.append(RawReading("", unknown, refusal=_unknown(unknown)))
     return DeviceStatus(**fields, refused=tuple(refused))
+
+
+def _why_no_ts(fields: dict[str, Any], now_us: int) -> Refusal | None:
+    """Why its `ts` is refused, if it is. With `offline` any is let go, because it does not count.
+
+    Raises:
+        Refusal: it is a time in the future. Another message may be of the same clock, and which of
+            them is the newer one is unknown: so it must not count from its arrival.
+    """
+    if "ts" not in fields:
+        return None
+    try:
+        parse_device_time(fields["ts"], now_us)
+    except Refusal as refusal:
+        if fields.get("status") == OFFLINE:
+            del fields["ts"]
+            return None
+        why = refusal.kept()
+    else:
+        return None
+    try:
+        parse_device_time(fields["ts"], LAST_US)
+    except Refusal:
+        return why
+    raise why
 
 
 def _unknown(fields: dict[str, Any]) -> Refusal:
@@ -64,12 +91,12 @@ def _unknown(fields: dict[str, Any]) -> Refusal:
     return Refusal(Reason.WRONG_SHAPE, f"a status has no field {', '.join(names)}")
 
 
-def _status(raw: Any, now_us: int = 0) -> str:
+def _status(raw: Any) -> str:
     text = _text(raw, "status", STATUS_MAX)
     return text.lower() if text.lower() in (ONLINE, OFFLINE) else text
 
 
-def _firmware(raw: Any, now_us: int) -> str:
+def _firmware(raw: Any) -> str:
     return _text(raw, "firmware", FIRMWARE_MAX)
 
 
@@ -83,8 +110,8 @@ def _text(raw: Any, name: str, most: int) -> str:
     return text
 
 
-def _number(name: str, limit: float) -> Callable[[Any, int], float]:
-    def check(raw: Any, now_us: int) -> float:
+def _number(name: str, limit: float) -> Callable[[Any], float]:
+    def check(raw: Any) -> float:
         number = to_number(raw, name)
         if abs(number) > limit:
             raise Refusal(Reason.BAD_VALUE, f"{name} is out of range: at most {limit:g}")
@@ -93,9 +120,9 @@ def _number(name: str, limit: float) -> Callable[[Any, int], float]:
     return check
 
 
-def _session(raw: Any, now_us: int) -> int:
+def _session(raw: Any) -> int:
     number = raw if isinstance(raw, int) else to_number(raw, "session")
-    if isinstance(raw, bool) or not math.isfinite(number) or number != int(number):
+    if isinstance(raw, bool) or number != int(number):
         raise Refusal(Reason.WRONG_SHAPE, "session must be an integer")
     session = int(raw) if isinstance(raw, str) and raw.strip().isdecimal() else int(number)
     if not 0 <= session < 2**63:
@@ -103,12 +130,11 @@ def _session(raw: Any, now_us: int) -> int:
     return session
 
 
-def _ts(raw: Any, now_us: int) -> Any:
-    parse_device_time(raw, now_us)
+def _ts(raw: Any) -> Any:
     return raw
 
 
-_CHECKS: dict[str, Callable[[Any, int], Any]] = {
+_CHECKS: dict[str, Callable[[Any], Any]] = {
     "status": _status,
     "firmware": _firmware,
     "session": _session,

@@ -104,7 +104,12 @@ def test_a_wrong_field_is_refused_and_not_the_rest(field: bytes, reason: str) ->
 
 
 @pytest.mark.parametrize(
-    "payload", [b'{"status": "offline", "ts": 0}', b'{"ts": NaN, "status": "Offline"}']
+    "payload",
+    [
+        b'{"status": "offline", "ts": 1790000301}',
+        b'{"status": "offline", "ts": 0}',
+        b'{"ts": NaN, "status": "Offline"}',
+    ],
 )
 def test_an_offline_counts_whatever_its_ts(payload: bytes) -> None:
     assert parse_status(payload, NOW) == DeviceStatus(status="offline")
@@ -120,6 +125,7 @@ def test_an_offline_counts_whatever_its_ts(payload: bytes) -> None:
         (b"1", Reason.WRONG_SHAPE),
         (b"null", Reason.WRONG_SHAPE),
         (b"\xff", Reason.NOT_UTF8),
+        (b'{"temperature": 1, "ts": 1790000301}', Reason.BAD_TIME),
     ],
 )
 def test_what_is_no_status_is_refused_whole(payload: bytes, reason: Reason) -> None:
