@@ -205,12 +205,11 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
     Raises:
         Refusal: not such an object, or a `result` above 16 KiB.
     """
-    decode(payload)
+    whole = decode(payload)
     try:
         said = codec.decode_as(_ack, payload)
-    except BadPayload as error:
-        where = f"{error.field}: " if error.field else ""
-        raise Refusal(error.reason, where + error.detail) from None
+    except BadPayload:
+        said = _ack_of(tolerant.as_json(whole))
     detail = said.detail or ""
     check_word(detail, DETAIL_MAX, Reason.BAD_VALUE, "detail")
     result = bytes(said.result)
@@ -225,6 +224,15 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
         detail=detail,
         result=result.decode() or None,
     )
+
+
+def _ack_of(payload: bytes) -> _Ack:
+    """An answer whose result has NaN or the like counts, too: else its command is sent again."""
+    try:
+        return codec.decode_as(_ack, payload)
+    except BadPayload as error:
+        where = f"{error.field}: " if error.field else ""
+        raise Refusal(error.reason, where + error.detail) from None
 
 
 def _ack_time(said: str | float | None, now_us: int) -> int:

@@ -109,7 +109,12 @@ def encode(value: Any) -> bytes:
     try:
         return codec.encode(value)
     except UnicodeEncodeError:  # a lone surrogate, which JSON can escape
-        return json.dumps(value, default=_shown).encode()
+        return as_json(value)
+
+
+def as_json(value: Any) -> bytes:
+    """JSON of what `decode` returned; what JSON does not have is a text, as in `"NaN"`."""
+    return json.dumps(value, default=_shown).encode()
 
 
 def why_unstorable(written: msgspec.Raw) -> Refusal:

@@ -261,6 +261,9 @@ def test_a_message_without_readings_says_so(payload: bytes) -> None:
         (', "result": {"mm": [3, 4.50]}', '{"mm": [3, 4.50]}'),
         (', "result": "done"', '"done"'),
         (', "result": 0', "0"),
+        (', "result": {"mm": NaN}', '{"mm": "NaN"}'),
+        (', "result": 1e400', "1e400"),
+        (', "at": nan', None),
     ],
 )
 def test_an_answer_keeps_its_result_as_it_was_said(said: str, kept: str | None) -> None:
