@@ -62,13 +62,24 @@ export async function call<T>(
     throw problem;
   }
   if (response.status === 204 || response.headers.get("Content-Length") === "0") return undefined as T;
-  return (await response.json()) as T;
+  const said = (await response.json()) as T;
+  const etag = response.headers.get("ETag");
+  return etag !== null && typeof said === "object" ? { ...said, etag } : said;
 }
+
+/** An object with the version that it was read at, for `If-Match`. */
+export interface Versioned {
+  etag?: string;
+}
+
+export const PRECONDITION_FAILED = 412;
 
 export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
 export const post = <T>(path: string, body?: unknown, headers?: Record<string, string>): Promise<T> =>
   call<T>("POST", path, body, headers);
-export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body);
+/** Change an object; with an `etag` only if it is still that version. */
+export const patch = <T>(path: string, body: unknown, etag?: string): Promise<T> =>
+  call<T>("PATCH", path, body, etag === undefined ? {} : { "If-Match": etag });
 export const remove = <T>(path: string): Promise<T> => call<T>("DELETE", path);
 
 /** A query string of what is set. */

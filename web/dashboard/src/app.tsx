@@ -8,6 +8,7 @@ import { Problem, get, onSignedOut, post, signedOut } from "./api";
 import { Connection } from "./live/connection";
 import { LiveContext, useChange, useLink, useLive } from "./live/hooks";
 import { LiveStore } from "./live/store";
+import { me } from "./me";
 import { Gate } from "./pages/gate";
 import { Overview } from "./pages/overview";
 import { Boundary } from "./parts/boundary";
@@ -36,12 +37,13 @@ const client = new QueryClient({
 });
 
 export function App() {
-  const language = useLanguage();
+  // Every text is drawn again in the other language; what somebody has typed stays.
+  useLanguage();
   useTheme();
   return (
     <QueryClientProvider client={client}>
       <Router hook={useHashLocation}>
-        <Inside key={language} />
+        <Inside />
       </Router>
       <Toasts />
     </QueryClientProvider>
@@ -51,15 +53,7 @@ export function App() {
 function Inside() {
   const queries = useQueryClient();
   const site = useQuery({ queryKey: ["site"], queryFn: () => get<Site>("/site"), staleTime: Infinity });
-  const me = useQuery({
-    queryKey: ["me"],
-    queryFn: () =>
-      get<User>("/users/me").catch((error: unknown) => {
-        if (error instanceof Problem && error.status === 401) return null;
-        throw error;
-      }),
-    staleTime: Infinity,
-  });
+  const user = useQuery(me);
   useEffect(
     () =>
       onSignedOut(() => {
@@ -71,8 +65,8 @@ function Inside() {
   return (
     <Loaded of={site}>
       {(here) => (
-        <Loaded of={me}>
-          {(user) => (user ? <Shell key={user.id} user={user} /> : <Gate site={here} />)}
+        <Loaded of={user}>
+          {(known) => (known ? <Shell key={known.id} user={known} /> : <Gate site={here} />)}
         </Loaded>
       )}
     </Loaded>

@@ -3,11 +3,11 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
-import { get, patch, post, remove } from "../api";
+import { get, post, remove } from "../api";
 import { useDevice } from "../live/hooks";
 import { Credentials } from "../parts/credentials";
-import { Field, Form, Tick, numberOf } from "../parts/forms";
-import { done } from "../parts/toasts";
+import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
+import { Field, Tick } from "../parts/forms";
 import { Action, Dialog, Heading, Loaded, Presence, useNow } from "../parts/ui";
 import type { DeviceResource, MqttAccess } from "../types";
 import { ago, moment, number, t } from "../words";
@@ -15,7 +15,7 @@ import { Commands, Messages } from "./device_messages";
 import { Feeds } from "./device_feeds";
 
 export default function DevicePage({ id }: { id: string }) {
-  const device = useQuery({ queryKey: ["/devices", id], queryFn: () => get<DeviceResource>(`/devices/${id}`) });
+  const device = useQuery({ queryKey: ["/devices", id], queryFn: () => get<DeviceResource>(`/devices/${id}`), refetchInterval: FOLLOWED_MS });
   return <Loaded of={device}>{(found) => <About device={found} />}</Loaded>;
 }
 
@@ -76,29 +76,26 @@ function Keep({ device }: { device: DeviceResource }) {
   return (
     <section className="sheet">
       <h2>{t("Settings")}</h2>
-      <Form
+      <EditForm
+        of={device}
+        path={`/devices/${device.id}`}
+        queryKey={["/devices", device.id]}
         action={t("Save")}
-        submit={async (values) => {
-          const changed = await patch<DeviceResource>(`/devices/${device.id}`, {
-            name: values.name,
-            offline_after_s: numberOf(values.offline_after_s),
-            offline_alarm: values.offline_alarm === "on",
-          });
-          queries.setQueryData(["/devices", device.id], changed);
-          done(t("Saved"));
-        }}
+        texts={(stored) => ({
+          name: stored.name,
+          offline_after_s: String(stored.offline_after_s),
+          offline_alarm: stored.offline_alarm ? "on" : "",
+        })}
+        body={({ offline_after_s, offline_alarm, ...rest }) => ({
+          ...rest,
+          ...(offline_after_s !== undefined && { offline_after_s: Number(offline_after_s) }),
+          ...(offline_alarm !== undefined && { offline_alarm: offline_alarm === "on" }),
+        })}
       >
-        <Field name="name" label={t("Name")} value={device.name} required maxLength={200} />
-        <Field
-          name="offline_after_s"
-          label={t("Offline after so many seconds of silence")}
-          type="number"
-          min={1}
-          value={device.offline_after_s}
-          required
-        />
-        <Tick name="offline_alarm" label={t("Raise an alarm when it is offline")} checked={device.offline_alarm} />
-      </Form>
+        <Field name="name" label={t("Name")} required maxLength={200} />
+        <Field name="offline_after_s" label={t("Offline after so many seconds of silence")} type="number" min={1} required />
+        <Tick name="offline_alarm" label={t("Raise an alarm when it is offline")} />
+      </EditForm>
       <div className="row">
         <Action
           run={async () => setAccess((await post<{ mqtt: MqttAccess }>(`/devices/${device.id}/credentials`)).mqtt)}

@@ -1,17 +1,16 @@
 // One feed: its curve, live, and as far back as anybody looks.
 
-import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { useLocation } from "wouter";
-import { apiPath, get, patch, query, remove } from "../api";
+import { apiPath, get, query } from "../api";
 import { useFeedValues, useLastValue } from "../live/hooks";
 import { Chart, type Series } from "../parts/chart";
-import { Field, Form, Tick, numberOf } from "../parts/forms";
+import { FOLLOWED_MS } from "../parts/edit_form";
 import { Rows } from "../parts/lists";
-import { done } from "../parts/toasts";
 import { Action, Badge, Heading, Loaded, useNow } from "../parts/ui";
 import type { Feed, Page, Reading, Value } from "../types";
 import { moment, number, t } from "../words";
+import { FeedSettings } from "./feed_settings";
 
 const POINTS = 480;
 const KEPT = 5_000;
@@ -25,7 +24,7 @@ const RANGES: [string, number][] = [
 ];
 
 export default function FeedPage({ id }: { id: string }) {
-  const feed = useQuery({ queryKey: ["/feeds", id], queryFn: () => get<Feed>(`/feeds/${id}`) });
+  const feed = useQuery({ queryKey: ["/feeds", id], queryFn: () => get<Feed>(`/feeds/${id}`), refetchInterval: FOLLOWED_MS });
   return <Loaded of={feed}>{(found) => <About feed={found} />}</Loaded>;
 }
 
@@ -43,7 +42,7 @@ function About({ feed }: { feed: Feed }) {
         {feed.device_id && <a href={`#/devices/${feed.device_id}`}>{t("Its device")}</a>}
       </Heading>
       {feed.kind === "number" ? <Curve feed={feed} /> : <Latest feed={feed} />}
-      <Keep feed={feed} />
+      <FeedSettings feed={feed} />
     </>
   );
 }
@@ -210,91 +209,6 @@ function Latest({ feed }: { feed: Feed }) {
           />
         )}
       </Loaded>
-    </section>
-  );
-}
-
-function Keep({ feed }: { feed: Feed }) {
-  const queries = useQueryClient();
-  const [, go] = useLocation();
-  return (
-    <section className="sheet">
-      <h2>{t("Settings")}</h2>
-      <Form
-        className="form beside"
-        action={t("Save")}
-        submit={async (values) => {
-          const changed = await patch<Feed>(`/feeds/${feed.id}`, {
-            name: values.name,
-            unit: values.unit || null,
-            enabled: values.enabled === "on",
-            retain_days: numberOf(values.retain_days) ?? null,
-            ...(feed.kind === "number" && {
-              min_value: numberOf(values.min_value) ?? null,
-              max_value: numberOf(values.max_value) ?? null,
-              on_violation: values.on_violation,
-              alarm: {
-                after_s: numberOf(values.after_s) ?? 0,
-                after_count: numberOf(values.after_count) ?? 1,
-                hysteresis: numberOf(values.hysteresis) ?? 0,
-                severity: values.severity,
-              },
-            }),
-          });
-          queries.setQueryData(["/feeds", feed.id], changed);
-          done(t("Saved"));
-        }}
-        more={
-          <Action
-            kind="danger"
-            label={t("Delete {name}", { name: feed.name })}
-            ask={t("Its whole history goes with it.")}
-            said={t("Deleted")}
-            run={async () => {
-              await remove(`/feeds/${feed.id}`);
-              void queries.invalidateQueries();
-              go(feed.device_id ? `/devices/${feed.device_id}` : "/devices");
-            }}
-          >
-            {t("Delete")}
-          </Action>
-        }
-      >
-        <Field name="name" label={t("Name")} value={feed.name} required maxLength={200} />
-        <Field name="unit" label={t("Unit")} value={feed.unit ?? ""} maxLength={16} />
-        {feed.kind === "number" && (
-          <>
-            <Field name="min_value" label={t("Lowest allowed")} type="number" step="any" value={feed.min_value ?? ""} />
-            <Field name="max_value" label={t("Highest allowed")} type="number" step="any" value={feed.max_value ?? ""} />
-            <Field
-              name="on_violation"
-              label={t("Outside these")}
-              required
-              value={feed.on_violation}
-              options={[
-                ["reject", t("Refuse it")],
-                ["flag", t("Store and flag it")],
-              ]}
-            />
-            <Field
-              name="severity"
-              label={t("Alarm")}
-              required
-              value={feed.alarm.severity}
-              options={[
-                ["info", t("Info")],
-                ["warning", t("Warning")],
-                ["critical", t("Critical")],
-              ]}
-            />
-            <Field name="after_s" label={t("Alarm after seconds outside")} type="number" min={0} step="any" value={feed.alarm.after_s} />
-            <Field name="after_count" label={t("Alarm after values outside")} type="number" min={1} value={feed.alarm.after_count} />
-            <Field name="hysteresis" label={t("Clears when inside by")} type="number" min={0} step="any" value={feed.alarm.hysteresis} />
-          </>
-        )}
-        <Field name="retain_days" label={t("Keep readings for days")} type="number" min={1} value={feed.retain_days ?? ""} />
-        <Tick name="enabled" label={t("Takes readings")} checked={feed.enabled} />
-      </Form>
     </section>
   );
 }

@@ -6,7 +6,8 @@ import { useLocation } from "wouter";
 import { get, patch, remove } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import { civil, instant } from "../parts/civil";
-import { Field, Form, numberOf } from "../parts/forms";
+import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
+import { Field } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { done } from "../parts/toasts";
 import { Action, Badge, Heading, Loaded } from "../parts/ui";
@@ -16,7 +17,7 @@ import { moment, t, word } from "../words";
 const STATES = ["pending", "triggered", "acknowledged", "completed", "failed", "missed", "cancelled"];
 
 export default function SchedulePage({ id }: { id: string }) {
-  const schedule = useQuery({ queryKey: ["/media-schedules", id], queryFn: () => get<Schedule>(`/media-schedules/${id}`) });
+  const schedule = useQuery({ queryKey: ["/media-schedules", id], queryFn: () => get<Schedule>(`/media-schedules/${id}`), refetchInterval: FOLLOWED_MS });
   return <Loaded of={schedule}>{(found) => <About schedule={found} />}</Loaded>;
 }
 
@@ -59,39 +60,39 @@ function About({ schedule }: { schedule: Schedule }) {
         </Action>
       </Heading>
       <section className="sheet">
-        <Form
+        <EditForm
           className="form beside"
+          of={schedule}
+          path={`/media-schedules/${schedule.id}`}
+          queryKey={["/media-schedules", schedule.id]}
           action={t("Save")}
-          submit={({ at, recurrence, misfire, grace_s }) =>
-            change({
-              trigger_time: new Date(instant(at ?? "", schedule.timezone)).toISOString(),
-              recurrence: recurrence || null,
-              misfire,
-              grace_s: numberOf(grace_s),
-            })
-          }
+          saved={() => void occurrences.refetch()}
+          texts={(stored) => ({
+            at: civil(Date.parse(stored.trigger_time), stored.timezone),
+            recurrence: stored.recurrence ?? "",
+            misfire: stored.misfire,
+            grace_s: String(stored.grace_s),
+          })}
+          body={({ at, recurrence, grace_s, ...rest }, stored) => ({
+            ...rest,
+            ...(at !== undefined && { trigger_time: new Date(instant(at, stored.timezone)).toISOString() }),
+            ...(recurrence !== undefined && { recurrence: recurrence || null }),
+            ...(grace_s !== undefined && { grace_s: Number(grace_s) }),
+          })}
         >
-          <Field
-            name="at"
-            label={t("First time ({zone})", { zone: schedule.timezone })}
-            type="datetime-local"
-            step={1}
-            required
-            value={civil(Date.parse(schedule.trigger_time), schedule.timezone)}
-          />
-          <Field name="recurrence" label={t("Repeats")} value={schedule.recurrence ?? ""} placeholder="FREQ=DAILY" />
+          <Field name="at" label={t("First time ({zone})", { zone: schedule.timezone })} type="datetime-local" step={1} required />
+          <Field name="recurrence" label={t("Repeats")} placeholder="FREQ=DAILY" />
           <Field
             name="misfire"
             label={t("When its moment was missed")}
             required
-            value={schedule.misfire}
             options={[
               ["fire", t("Do it late")],
               ["skip", t("Leave it out")],
             ]}
           />
-          <Field name="grace_s" label={t("At most so many seconds late")} type="number" min={0} value={schedule.grace_s} required />
-        </Form>
+          <Field name="grace_s" label={t("At most so many seconds late")} type="number" min={0} required />
+        </EditForm>
       </section>
       <section className="sheet">
         <div className="row apart">

@@ -1,7 +1,9 @@
 // Who one is, and where one is signed in.
 
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { patch, remove } from "../api";
+import { me } from "../me";
+import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Form } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { done } from "../parts/toasts";
@@ -10,32 +12,43 @@ import type { Session, User } from "../types";
 import { moment, t } from "../words";
 
 export function Profile() {
-  const queries = useQueryClient();
-  const me = queries.getQueryData<User>(["me"]) as User;
-  const save = async (body: Record<string, unknown>) => {
-    queries.setQueryData(["me"], await patch<User>("/users/me", body));
-    done(t("Saved"));
-  };
+  const user = useQuery({ ...me, refetchInterval: FOLLOWED_MS }).data;
+  if (!user) return null;
+  const form = { of: user, path: "/users/me", queryKey: me.queryKey };
   return (
     <div className="grid">
-      <Form action={t("Save")} submit={({ full_name }) => save({ full_name: full_name || null })}>
-        <Field name="full_name" label={t("Your name")} value={me.full_name ?? ""} maxLength={200} />
+      <EditForm
+        {...form}
+        action={t("Save")}
+        texts={(stored) => ({ full_name: stored.full_name ?? "" })}
+        body={({ full_name }) => ({ full_name: full_name || null })}
+      >
+        <Field name="full_name" label={t("Your name")} maxLength={200} />
         <p className="quiet">
-          {t("User id")}: <code>{me.id}</code>
+          {t("User id")}: <code>{user.id}</code>
         </p>
-      </Form>
-      {me.idp === "zalo" ? (
+      </EditForm>
+      {user.idp === "zalo" ? (
         <p className="quiet">{t("You sign in with Zalo.")}</p>
       ) : (
         <>
-          <Form action={t("Change the email")} submit={({ email, current_password }) => save({ email, current_password })}>
-            <Field name="email" label={t("Email")} type="email" required value={me.email ?? ""} autoComplete="username" />
+          <EditForm
+            {...form}
+            action={t("Change the email")}
+            again
+            texts={(stored) => ({ email: stored.email ?? "" })}
+            body={({ email }, _, { current_password }) => ({ email, current_password })}
+          >
+            <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
             <Field name="current_password" label={t("Password")} type="password" required autoComplete="current-password" />
-          </Form>
+          </EditForm>
           <Form
             action={t("Change the password")}
             again
-            submit={({ password, current_password }) => save({ password, current_password })}
+            submit={async ({ password, current_password }) => {
+              await patch<User>("/users/me", { password, current_password });
+              done(t("Saved"));
+            }}
           >
             <Field name="current_password" label={t("Password")} type="password" required autoComplete="current-password" />
             <Field

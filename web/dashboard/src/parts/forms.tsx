@@ -1,11 +1,27 @@
 // Forms whose errors stand beside the fields that caused them.
 
-import { type FormEvent, type ReactNode, createContext, useContext, useId, useState } from "react";
+import { type FormEvent, type ReactNode, createContext, useContext, useEffect, useId, useRef, useState } from "react";
 import { Problem } from "../api";
 import { t } from "../words";
 import { inWords } from "./toasts";
 
 export type Values = Record<string, string>;
+
+/** The fields of a form that changes what is stored: their texts, and what became of them elsewhere. */
+export interface Edited {
+  stored: Values;
+  shown: (name: string) => string;
+  type: (name: string, text: string) => void;
+  /** Changed here and elsewhere: what to do about it. `say` is the stored text as people read it. */
+  conflict: (name: string, say: (stored: string) => string) => ReactNode;
+}
+
+export const EditContext = createContext<Edited | null>(null);
+
+function useEdited(name: string): Edited | null {
+  const edited = useContext(EditContext);
+  return edited && name in edited.stored ? edited : null;
+}
 
 const Errors = createContext<Record<string, string>>({});
 
@@ -23,6 +39,13 @@ interface FormProps {
 export function Form({ action, submit, children, more, again, className }: FormProps) {
   const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  const box = useRef<HTMLFormElement>(null);
+
+  // The form may come into an open dialog later than its heading.
+  useEffect(() => {
+    const dialog = box.current?.closest("dialog");
+    if (dialog?.open) focusFirst(dialog);
+  }, []);
 
   async function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -47,7 +70,7 @@ export function Form({ action, submit, children, more, again, className }: FormP
 
   const errors = problem instanceof Problem ? problem.errors : {};
   return (
-    <form className={className ?? "form"} onSubmit={send}>
+    <form ref={box} className={className ?? "form"} onSubmit={send}>
       <Errors value={errors}>{children}</Errors>
       {problem !== null && (
         <p className="problem" role="alert">
@@ -62,6 +85,12 @@ export function Form({ action, submit, children, more, again, className }: FormP
       </div>
     </form>
   );
+}
+
+/** Focus the first field, unless somebody is in one. */
+export function focusFirst(box: HTMLElement): void {
+  const fields = "input:not([type=hidden], :disabled), select:not(:disabled), textarea:not(:disabled)";
+  if (!document.activeElement?.matches(fields)) box.querySelector<HTMLElement>(fields)?.focus();
 }
 
 interface FieldProps {
@@ -87,13 +116,19 @@ interface FieldProps {
 export function Field({ name, label, hint, options, rows, value, type = "text", onChange, ...rest }: FieldProps) {
   const id = useId();
   const error = useContext(Errors)[name];
+  const edited = useEdited(name);
+  const conflict = edited?.conflict(name, (stored) => options?.find(([option]) => option === stored)?.[1] ?? stored);
+  const hear = (event: { target: { value: string } }) => {
+    edited?.type(name, event.target.value);
+    onChange?.(event.target.value);
+  };
   const common = {
     id,
     name,
-    defaultValue: value,
-    "aria-invalid": error ? true : undefined,
-    "aria-describedby": error || hint ? `${id}-about` : undefined,
-    onChange: onChange && ((event: { target: { value: string } }) => onChange(event.target.value)),
+    ...(edited ? { value: edited.shown(name) } : { defaultValue: value }),
+    "aria-invalid": error || conflict ? true : undefined,
+    "aria-describedby": error || hint || conflict ? `${id}-about` : undefined,
+    onChange: edited || onChange ? hear : undefined,
     ...rest,
   };
   return (
@@ -115,9 +150,10 @@ export function Field({ name, label, hint, options, rows, value, type = "text", 
       ) : (
         <input type={type} {...common} />
       )}
-      {(error || hint) && (
+      {(error || hint || conflict) && (
         <div id={`${id}-about`} className={error ? "problem" : "quiet"}>
           {error ?? hint}
+          {conflict}
         </div>
       )}
     </div>
@@ -126,9 +162,21 @@ export function Field({ name, label, hint, options, rows, value, type = "text", 
 
 export function Tick({ name, label, checked }: { name: string; label: string; checked?: boolean }) {
   const id = useId();
+  // Of two values, both can only be changed to the same one: there is no conflict.
+  const edited = useEdited(name);
   return (
     <div className="tick">
-      <input type="checkbox" id={id} name={name} defaultChecked={checked} />
+      <input
+        type="checkbox"
+        id={id}
+        name={name}
+        {...(edited
+          ? {
+              checked: edited.shown(name) === "on",
+              onChange: (event: { target: { checked: boolean } }) => edited.type(name, event.target.checked ? "on" : ""),
+            }
+          : { defaultChecked: checked })}
+      />
       <label htmlFor={id}>{label}</label>
     </div>
   );

@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { t, word } from "../words";
+import { focusFirst } from "./forms";
 import { done, failed, inWords } from "./toasts";
 
 interface ActionProps {
@@ -9,13 +10,16 @@ interface ActionProps {
   said?: string;
   /** Asked before it is done. */
   ask?: string;
+  /** What the dialog is called, and its other button. */
+  title?: string;
+  no?: string;
   kind?: "primary" | "danger" | "plain" | "";
   label?: string;
   disabled?: boolean;
 }
 
 /** A button whose work shows: busy meanwhile, its result or its error in words after. */
-export function Action({ children, run, said, ask, kind = "", label, disabled }: ActionProps) {
+export function Action({ children, run, said, ask, title, no, kind = "", label, disabled }: ActionProps) {
   const [busy, setBusy] = useState(false);
   const [asking, setAsking] = useState(false);
   async function go() {
@@ -43,14 +47,14 @@ export function Action({ children, run, said, ask, kind = "", label, disabled }:
         {children}
       </button>
       {asking && (
-        <Dialog title={label ?? t("Are you sure?")} close={() => setAsking(false)}>
+        <Dialog title={title ?? label ?? t("Are you sure?")} close={() => setAsking(false)}>
           <p>{ask}</p>
           <div className="row">
             <button type="button" className={kind === "danger" ? "danger" : "primary"} onClick={() => void go()}>
               {children}
             </button>
             <button type="button" onClick={() => setAsking(false)}>
-              {t("No")}
+              {no ?? t("Cancel")}
             </button>
           </div>
         </Dialog>
@@ -72,6 +76,7 @@ export function Dialog({ title, close, children, wide }: DialogProps) {
   const id = useId();
   useEffect(() => {
     dialog.current?.showModal();
+    if (dialog.current) focusFirst(dialog.current);
   }, []);
   return (
     <dialog ref={dialog} className={wide ? "wide" : ""} aria-labelledby={id} onClose={close}>

@@ -1,0 +1,103 @@
+// A form over something that is stored: it sends what was changed and nothing else, only over the version
+// that it shows, and follows what changes elsewhere.
+
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { PRECONDITION_FAILED, Problem, type Versioned, get, patch } from "../api";
+import { t } from "../words";
+import { type Draft, type Texts, changes, conflicts, keptMine, typed, without } from "./draft";
+import { EditContext, Form, type Values } from "./forms";
+import { done } from "./toasts";
+
+/** How often a page looks whether what its form shows was changed elsewhere (ms). */
+export const FOLLOWED_MS = 5_000;
+// Each try had changed elsewhere, in fields that are untouched here.
+const TRIES = 5;
+
+interface EditFormProps<T> {
+  /** What is stored, as it was read from `path`. */
+  of: T;
+  path: string;
+  /** The key of the query that reads it. */
+  queryKey: readonly unknown[];
+  /** Its fields as texts; a tick is "on" or "". */
+  texts: (stored: T) => Texts;
+  /** The body of a request: of the changed fields, of what is stored, and of all other fields. */
+  body: (changed: Texts, stored: T, others: Values) => Record<string, unknown>;
+  action: string;
+  children: ReactNode;
+  more?: ReactNode;
+  className?: string;
+  again?: boolean;
+  saved?: (stored: T) => void;
+}
+
+export function EditForm<T extends object>(props: EditFormProps<T>) {
+  const { of, path, queryKey, texts, body, saved } = props;
+  const queries = useQueryClient();
+  const [draft, setDraft] = useState<Draft>({});
+  const stored = texts(of);
+
+  async function save(values: Values): Promise<void> {
+    const others = Object.fromEntries(Object.entries(values).filter(([name]) => !(name in stored)));
+    let known: T = of;
+    for (let tries = 1; ; tries += 1) {
+      const now = texts(known);
+      if (conflicts(draft, now).length) throw new Error(t("Changed elsewhere meanwhile. Choose which value to keep."));
+      const changed = changes(draft, now);
+      if (!Object.keys(changed).length) break;
+      try {
+        known = await patch<T>(path, body(changed, known, others), (known as Versioned).etag);
+        break;
+      } catch (error) {
+        if (!(error instanceof Problem && error.status === PRECONDITION_FAILED) || tries === TRIES) throw error;
+        known = await get<T>(path);
+        queries.setQueryData(queryKey, known);
+      }
+    }
+    queries.setQueryData(queryKey, known);
+    setDraft({});
+    done(t("Saved"));
+    saved?.(known);
+  }
+
+  return (
+    <EditContext
+      value={{
+        stored,
+        shown: (name) => draft[name]?.mine ?? stored[name] ?? "",
+        type: (name, mine) => setDraft((before) => typed(before, name, mine, stored[name] ?? "")),
+        conflict: (name, say) =>
+          conflicts(draft, stored).includes(name) && (
+            <Conflict
+              theirs={say(stored[name] ?? "")}
+              keep={() => setDraft((before) => keptMine(before, name, stored[name] ?? ""))}
+              take={() => setDraft((before) => without(before, name))}
+            />
+          ),
+      }}
+    >
+      <Form className={props.className} action={props.action} more={props.more} again={props.again} submit={save}>
+        {props.children}
+      </Form>
+    </EditContext>
+  );
+}
+
+function Conflict({ theirs, keep, take }: { theirs: string; keep: () => void; take: () => void }) {
+  return (
+    <div role="alert" className="conflict">
+      <span className="problem">
+        {theirs === "" ? t("Cleared elsewhere.") : t("Changed elsewhere to {value}.", { value: theirs })}
+      </span>
+      <div className="row">
+        <button type="button" onClick={keep}>
+          {t("Keep mine")}
+        </button>
+        <button type="button" onClick={take}>
+          {t("Use theirs")}
+        </button>
+      </div>
+    </div>
+  );
+}
