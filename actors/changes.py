@@ -211,12 +211,15 @@ class Changes:
 
     # Alarms
 
-    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
-        """None if there is no such alarm."""
+    async def acknowledge_alarms(
+        self, user_id: str, alarm_ids: Sequence[str], now_us: int
+    ) -> list[Alarm]:
+        """Those of them that exist."""
         # An alarm that an actor has just judged may not be stored yet.
         await self._writer.barrier()
-        alarm = await self._store.acknowledge_alarm(user_id, alarm_id, now_us)
-        if alarm is not None:
+        alarms = await self._store.acknowledge_alarms(user_id, alarm_ids, now_us)
+        for alarm in alarms:
             self._users.tell(user_id, AlarmChanged(alarm))
+        if alarms:
             self._scheduler.wake("webhooks")
-        return alarm
+        return alarms

@@ -110,6 +110,11 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     last_value: Value | None = None
     last_us: int | None = None
 
+    @property
+    def has_device(self) -> bool:
+        """False for a shared feed, and for one whose device was deleted."""
+        return self.device_id is not None
+
 
 class SharedFeeds:
     """The feeds that all devices of a user share: one copy for all of their actors.

@@ -116,8 +116,10 @@ class WaitingAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlarmStore(Protocol):
-    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
-        """The alarm as it is now; None if there is none. A cleared one stays cleared."""
+    async def acknowledge_alarms(
+        self, user_id: str, alarm_ids: Sequence[str], now_us: int
+    ) -> list[Alarm]:
+        """Those of them that exist, as they are now, oldest first. A cleared one stays cleared."""
         ...
 
     async def pending_alarms(self, limit: int, after: int) -> WaitingAlarms:

@@ -3,6 +3,9 @@
     pending → active → acknowledged → cleared
     pending → dropped,  active → cleared
 
+One that cleared before anybody acknowledged it stays `cleared`; acknowledging it sets
+`acknowledged_us` alone.
+
 Times are µs since 1970.
 """
 
@@ -11,6 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from protocol.rest.shapes import Id
 from protocol.times import format_us
 from protocol.views import view_of
 
@@ -26,6 +30,7 @@ THRESHOLD = "threshold"
 OFFLINE = "offline"
 LOOP = "loop"  # the broker ends the device's connections again and again
 
+ACKNOWLEDGED_MAX = 1_000  # at once
 AFTER_S_MAX = 7 * 24 * 3600
 
 
@@ -74,6 +79,23 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return self.state in (ACTIVE, ACKNOWLEDGED)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether somebody did, also after it cleared."""
+        return self.acknowledged_us is not None
+
+
+def acknowledge(alarm: Alarm, now_us: int) -> Alarm:
+    """The alarm once somebody acknowledges it; the first time counts."""
+    if alarm.acknowledged or alarm.state not in (ACTIVE, CLEARED):
+        return alarm
+    state = ACKNOWLEDGED if alarm.state == ACTIVE else alarm.state
+    return msgspec.structs.replace(alarm, state=state, acknowledged_us=now_us)
+
+
+class AlarmsToAcknowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=ACKNOWLEDGED_MAX)]
 
 
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):

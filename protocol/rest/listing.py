@@ -123,7 +123,7 @@ FEEDS = ListOf(
     "feeds",
     Feed,
     _BY_CREATION | _same("name", "key"),
-    _same("device_id", "kind"),
+    _same("device_id", "kind", "has_device"),
     ("name", "key"),
 )
 REJECTIONS = ListOf(
@@ -166,7 +166,7 @@ ALARMS = ListOf(
     "alarms",
     Alarm,
     {**_BY_CREATION, "since": "since_us", **_same("severity", "state")},
-    _same("state", "device_id", "severity", "kind"),
+    _same("state", "device_id", "feed_id", "severity", "kind", "acknowledged"),
     usual=NEWEST,
 )
 WEBHOOKS = ListOf(

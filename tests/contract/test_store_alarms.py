@@ -90,17 +90,40 @@ async def test_alarms_that_wait_come_in_pages(home: Home) -> None:
 async def test_acknowledging_holds_over_later_words_until_it_clears(home: Home) -> None:
     active = alarm(home)
     await home.commit(of(alarms=(active,)))
-    assert await home.store.acknowledge_alarm(OTHER_USER, active.id, NOW) is None
-    known = await home.store.acknowledge_alarm(USER, active.id, NOW + 1)
-    assert known is not None
+    assert await home.store.acknowledge_alarms(OTHER_USER, [active.id], NOW) == []
+    (known,) = await home.store.acknowledge_alarms(USER, [active.id], NOW + 1)
     assert (known.state, known.acknowledged_us) == ("acknowledged", NOW + 1)
     await home.commit(of(alarms=(msgspec.structs.replace(active, value=9.0),)))
     assert await listed(home) == [("1", "acknowledged")]
     cleared = msgspec.structs.replace(active, state="cleared", cleared_us=NOW + 5)
     await home.commit(of(alarms=(cleared,)))
-    again = await home.store.acknowledge_alarm(USER, active.id, NOW + 9)
-    assert again is not None
+    (again,) = await home.store.acknowledge_alarms(USER, [active.id], NOW + 9)
     assert (again.state, again.acknowledged_us, again.cleared_us) == ("cleared", NOW + 1, NOW + 5)
+
+
+async def test_an_alarm_that_cleared_unseen_is_listed_until_it_is_acknowledged(home: Home) -> None:
+    unseen = alarm(home, 1, state="cleared", cleared_us=NOW)
+    pending = alarm(home, 3, kind="k", state="pending", raised_us=None)
+    await home.commit(of(alarms=(unseen,)))
+    await home.commit(of(alarms=(alarm(home, 2), pending)))
+    assert await listed(home, acknowledged=("false",)) == [("2", "active"), ("1", "cleared")]
+    asked = [unseen.id, alarm(home, 2).id, pending.id, unseen.id, alarm(home, 9).id]
+    done = await home.store.acknowledge_alarms(USER, asked, NOW + 1)
+    seen = [(each.id[-1], each.state, each.acknowledged_us) for each in done]
+    assert seen == [("1", "cleared", NOW + 1), ("2", "acknowledged", NOW + 1)]
+    assert await listed(home, acknowledged=("false",)) == []
+    assert await listed(home, acknowledged=("true",)) == [("2", "acknowledged"), ("1", "cleared")]
+    (again, _) = await home.store.acknowledge_alarms(USER, asked, NOW + 5)
+    assert again.acknowledged_us == NOW + 1
+    # A late word of the device's actor changes nothing of it.
+    await home.commit(of(alarms=(unseen,)))
+    assert await listed(home, acknowledged=("false",)) == []
+
+
+async def test_alarms_are_listed_of_one_feed(home: Home) -> None:
+    offline = alarm(home, 2, kind="offline", feed_num=None, feed_id=None)
+    await home.commit(of(alarms=(alarm(home), offline)))
+    assert await listed(home, feed_id=(home.feeds["number"].id,)) == [("1", "active")]
 
 
 async def test_alarms_are_listed_newest_first_by_state_and_device(home: Home) -> None:

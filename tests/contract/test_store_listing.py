@@ -201,6 +201,7 @@ async def test_filters_leave_what_fits(home: Home) -> None:
     assert await count(DEVICES, status="online") == 1
     assert await count(DEVICES, status="offline") == len(NAMES)
     assert await count(FEEDS, device_id=home.device.id) == len(home.feeds)
+    assert await count(FEEDS, has_device="true") == len(home.feeds)
     assert await count(FEEDS, kind="text") == 1
     assert await count(PRODUCTS, in_stock="false") == 2
     assert await count(PRODUCTS, in_stock="true") == 14

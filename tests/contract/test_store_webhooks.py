@@ -111,8 +111,8 @@ async def test_alarms_are_told_in_the_commit_that_keeps_them_once(home: Home) ->
     body = json.loads((await only(home, webhook)).body)
     assert (body["type"], body["data"]["id"]) == ("alarm.raised", alarm(home).id)
     assert body["data"]["device_id"] == home.device.id
-    await home.store.acknowledge_alarm(USER, alarm(home).id, NOW + SECOND)
-    await home.store.acknowledge_alarm(USER, alarm(home).id, NOW + SECOND)
+    await home.store.acknowledge_alarms(USER, [alarm(home).id], NOW + SECOND)
+    await home.store.acknowledge_alarms(USER, [alarm(home).id], NOW + SECOND)
     await home.commit(of(alarms=(alarm(home, state="cleared", cleared_us=NOW + 2),)))
     assert await told(home, webhook) == ["alarm.raised", "alarm.acknowledged", "alarm.cleared"]
     assert await told(home, foreign) == []

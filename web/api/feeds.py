@@ -14,7 +14,7 @@ from protocol.rest.shapes import Id, Page
 from protocol.views import given_in
 from web.api.devices import device_of
 from web.http.context import Call
-from web.http.listing import SearchQuery, listed, shown_alone, some_id
+from web.http.listing import SearchQuery, listed, shown_alone, some_id, truth
 from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
@@ -24,10 +24,12 @@ api = Api("feeds")
 
 
 class FeedsQuery(SearchQuery, frozen=True, kw_only=True):
-    """`q`: a part of a name or key."""
+    """`q`: a part of a name or key; `has_device`: false for shared feeds and for feeds whose device
+    was deleted."""
 
     device_id: Id | None = None
     kind: Kind | None = None
+    has_device: bool | None = None
 
 
 async def feed_of(call: Call, feed_id: str) -> Feed:
@@ -42,7 +44,15 @@ async def feed_of(call: Call, feed_id: str) -> Feed:
 async def list_feeds(call: Call, query: FeedsQuery) -> Page[FeedView]:
     """List your feeds; `sort` takes created_at, name and key."""
     device_id = some_id("device_id", query.device_id)
-    return await listed(call, FEEDS, query, feed_view, device_id=device_id, kind=query.kind)
+    return await listed(
+        call,
+        FEEDS,
+        query,
+        feed_view,
+        device_id=device_id,
+        kind=query.kind,
+        has_device=truth(query.has_device),
+    )
 
 
 @api.operation(

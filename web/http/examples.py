@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from protocol.device.alarms import AlarmsToAcknowledge
 from protocol.device.commands import NewCommand
 from protocol.device.feed_views import FeedChange, NewFeed
 from protocol.device.listeners import NewListener
@@ -14,6 +15,7 @@ from protocol.webhook.views import NewWebhook, WebhookChange
 
 _DEVICE = "0b1f6c1e-52a1-4e0c-9d0a-6f3f2f1f7a10"
 _MEDIA = "7a6b2f4e-9c53-4d1e-8a55-0d8d6a4c2b11"
+_ALARM = "4d5c1f0a-7e2b-4b1c-8f3d-2a9e6c5b7d13"
 _PRODUCT = "c8f1d3a2-3b64-4f57-b0c9-5e2a7d9e4c12"
 
 DEVICES_EXAMPLE = "device_code,name\nshed-1,Shed\n"
@@ -41,6 +43,7 @@ EXAMPLES: dict[Any, dict[str, Any]] = {
         "retain_days": 730,
     },
     FeedChange: {"max_value": 45, "retain_days": 365},
+    AlarmsToAcknowledge: {"ids": [_ALARM]},
     NewCommand: {"type": "beep", "payload": {"times": 2}, "ttl_s": 60},
     NewSchedule: {
         "media_id": _MEDIA,

@@ -49,6 +49,16 @@ ON CONFLICT (id) DO UPDATE SET count = excluded.count, raised_at = excluded.rais
 RETURNING a.id::text, a.state
 """
 
+# In the order of their numbers, so that two calls cannot block each other.
+_ACKNOWLEDGE = """
+UPDATE alarms SET acknowledged_at = $3,
+    state = CASE state WHEN 'active' THEN 'acknowledged' ELSE state END
+WHERE num IN (SELECT num FROM alarms WHERE user_id = $1::text::uuid
+    AND id = ANY($2::text[]::uuid[]) AND acknowledged_at IS NULL
+    AND state IN ('active', 'cleared') ORDER BY num FOR UPDATE)
+RETURNING id::text
+"""
+
 # By an index of pending alarms only; reading their columns may fail, reading their numbers does
 # not.
 _PENDING_PAGE = "SELECT num FROM alarms WHERE state = 'pending' AND num > $1 ORDER BY num LIMIT $2"
@@ -115,27 +125,21 @@ async def open_alarms(connection: Any, device_nums: Sequence[int]) -> dict[int, 
     return by_device
 
 
-async def acknowledge_alarm(
-    connection: Any, user_id: str, alarm_id: str, now_us: int
-) -> Alarm | None:
+async def acknowledge_alarms(
+    connection: Any, user_id: str, alarm_ids: Sequence[str], now_us: int
+) -> list[Alarm]:
     async with connection.transaction():
-        done = await connection.execute(
-            "UPDATE alarms SET state = 'acknowledged', acknowledged_at = $3 WHERE state = 'active'"
-            " AND user_id = $1::text::uuid AND id = $2::text::uuid",
-            user_id,
-            alarm_id,
-            now_us,
-        )
-        row = await connection.fetchrow(
+        done = await connection.fetch(_ACKNOWLEDGE, user_id, list(alarm_ids), now_us)
+        found = await connection.fetch(
             f"SELECT {ALARM} FROM {FROM} WHERE a.user_id = $1::text::uuid"
-            " AND a.id = $2::text::uuid AND a.state <> 'pending'",
+            " AND a.id = ANY($2::text[]::uuid[]) AND a.state <> 'pending' ORDER BY a.num",
             user_id,
-            alarm_id,
+            list(alarm_ids),
         )
-        found = None if row is None else ALARMS.record(row)
-        if found is not None and done == "UPDATE 1":
-            await announce(connection, now_us, alarms=[found])
-    return found
+        alarms = [ALARMS.record(row) for row in found]
+        news = {row["id"] for row in done}
+        await announce(connection, now_us, alarms=[a for a in alarms if a.id in news])
+    return alarms
 
 
 async def pending_alarms(connection: Any, limit: int, after: int) -> WaitingAlarms:
@@ -213,8 +217,10 @@ async def _online(connection: Any, *, apart: bool) -> list[Device]:
 class AlarmCalls(PooledCalls):
     """See `actors.ports.time.AlarmStore`."""
 
-    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
-        return await self._work(acknowledge_alarm, user_id, alarm_id, now_us)
+    async def acknowledge_alarms(
+        self, user_id: str, alarm_ids: Sequence[str], now_us: int
+    ) -> list[Alarm]:
+        return await self._work(acknowledge_alarms, user_id, alarm_ids, now_us)
 
     async def pending_alarms(self, limit: int, after: int) -> WaitingAlarms:
         return await self._work(pending_alarms, limit, after)

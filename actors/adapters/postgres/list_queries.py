@@ -144,13 +144,25 @@ _ALL = (
         records=_each(rows.device),
         computed={"presence": _PRESENCE},
     ),
-    _noun(listing.FEEDS, tables.FEEDS, select=rows.FEED, records=_each(rows.feed)),
+    _noun(
+        listing.FEEDS,
+        tables.FEEDS,
+        select=rows.FEED,
+        records=_each(rows.feed),
+        computed={"has_device": "(f.device_id IS NOT NULL)::text"},
+    ),
     _noun(listing.REJECTIONS, tables.REJECTIONS),
     _noun(listing.MEDIA, tables.MEDIA),
     _noun(listing.SCHEDULES, tables.SCHEDULES),
     _noun(listing.OCCURRENCES, tables.OCCURRENCES, owner="s.user_id"),
     _noun(listing.COMMANDS, tables.COMMANDS),
-    _noun(listing.ALARMS, tables.ALARMS, where="a.state <> 'pending'"),
+    _noun(
+        listing.ALARMS,
+        tables.ALARMS,
+        where="a.state <> 'pending'",
+        # As the index alarms_acknowledged has it.
+        computed={"acknowledged": "(a.acknowledged_at IS NOT NULL)::text"},
+    ),
     _noun(listing.WEBHOOKS, tables.WEBHOOKS),
     _noun(
         listing.DELIVERIES,

@@ -147,16 +147,18 @@ async def test_a_listener_that_was_there_is_swept_and_none_that_was_not() -> Non
 
 async def test_what_is_not_there_wakes_nobody() -> None:
     everybody = Everybody()
-    for name in ("delete_listener", "retry_delivery", "acknowledge_alarm"):
-        getattr(everybody.all.store, name).return_value = None
+    for name in ("delete_listener", "retry_delivery", "acknowledge_alarms"):
+        getattr(everybody.all.store, name).return_value = (
+            [] if name == "acknowledge_alarms" else None
+        )
     assert not await everybody.changes.delete_listener(USER)
     assert await everybody.changes.retry_delivery(USER, "w", "d", 0) is None
-    assert await everybody.changes.acknowledge_alarm(USER, "a", 0) is None
+    assert await everybody.changes.acknowledge_alarms(USER, ["a"], 0) == []
     assert everybody.heard == [
         "store.delete_listener",
         "store.retry_delivery",
         "writer.barrier",
-        "store.acknowledge_alarm",
+        "store.acknowledge_alarms",
     ]
 
 

@@ -8,7 +8,15 @@ from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.ports.time import WaitingAlarms
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import DEVICES
-from protocol.device.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, DROPPED, PENDING, Alarm
+from protocol.device.alarms import (
+    ACKNOWLEDGED,
+    ACTIVE,
+    CLEARED,
+    DROPPED,
+    PENDING,
+    Alarm,
+    acknowledge,
+)
 from protocol.errors import Unreadable
 from protocol.records import OFFLINE, Device, Feed
 
@@ -92,17 +100,17 @@ class AlarmTables(WebhookTables):
             if alarm.device_num == device_num or of_feed:
                 del self.all_alarms[alarm.id]
 
-    async def acknowledge_alarm(self, user_id: str, alarm_id: str, now_us: int) -> Alarm | None:
+    async def acknowledge_alarms(
+        self, user_id: str, alarm_ids: Sequence[str], now_us: int
+    ) -> list[Alarm]:
         await self._cross()
-        alarm = self.all_alarms.get(alarm_id)
-        if alarm is None or alarm.user_id != user_id or alarm.state == PENDING:
-            return None
-        alarm = self._read_alarm(alarm)
-        if alarm.state == ACTIVE:
-            alarm = msgspec.structs.replace(alarm, state=ACKNOWLEDGED, acknowledged_us=now_us)
-            self.all_alarms[alarm_id] = alarm
-            self._announce(now_us, alarms=[alarm])
-        return alarm
+        found = [self.all_alarms[each] for each in set(alarm_ids) if each in self.all_alarms]
+        mine = [a for a in found if a.user_id == user_id and a.state != PENDING]
+        known = [self._read_alarm(alarm) for alarm in sorted(mine, key=lambda a: a.num)]
+        after = [acknowledge(alarm, now_us) for alarm in known]
+        self.all_alarms.update({alarm.id: alarm for alarm in after})
+        self._announce(now_us, alarms=[a for a in after if a not in known])
+        return after
 
     async def pending_alarms(self, limit: int, after: int) -> WaitingAlarms:
         await self._cross()
