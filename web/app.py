@@ -14,6 +14,7 @@ from protocol.errors import Problem, Unavailable, Unreadable, Unstorable
 from protocol.rest.shapes import ProblemView
 from web.api import (
     alarms,
+    calendar,
     commands,
     content,
     devices,
@@ -66,6 +67,7 @@ APIS = (
     refusals.api,
     commands.api,
     schedules.api,
+    calendar.api,
     alarms.api,
     media.api,
     content.api,

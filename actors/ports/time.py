@@ -12,6 +12,7 @@ import msgspec
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
 from protocol.records import Device
+from protocol.schedule.calendar import Window
 from protocol.schedule.schedules import Due, Occurrence, Schedule
 
 # Decides about a due occurrence; returns its new state, and its command.
@@ -92,6 +93,13 @@ class ScheduleStore(Protocol):
         ...
 
     async def delete_schedule(self, user_id: str, schedule_id: str) -> None: ...
+
+    async def window(
+        self, user_id: str, start_us: int, end_us: int, device_id: str | None, limit: int
+    ) -> Window:
+        """What a calendar shows from start to before the end, of one device or of all: at most
+        `limit` occurrences, and so many schedules."""
+        ...
 
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         """Claim pending occurrences that are due; judge and write them in one transaction together

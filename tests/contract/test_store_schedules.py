@@ -19,6 +19,7 @@ from tests.support.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
 
 MEDIA = "00000000-0000-4000-c000-000000000001"
+UNKNOWN = "00000000-0000-4000-8000-000000000999"
 
 
 @pytest.fixture
@@ -247,3 +248,33 @@ async def test_what_ended_long_ago_is_forgotten_and_nothing_else(home: Home) -> 
     assert sorted(int(command.id[-4:]) for command in left) == [2, 3]
     occurrences = await items(home.store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
     assert [each.due_us for each in occurrences] == [far_off, long_ago + SECOND]
+
+
+async def test_a_window_has_what_was_due_in_it_and_what_goes_on(home: Home) -> None:
+    store = home.store
+    due = [NOW + n * SECOND for n in range(4)]
+    await store.add_schedule(some_schedule(1), due)
+    once = some_schedule(2, recurrence=None, plan_us=None, planned_us=NOW)
+    await store.add_schedule(once, [NOW + 2 * SECOND])
+    await store.add_schedule(some_schedule(3, enabled=False, plan_us=None, planned_us=None), [])
+
+    async def seen(start_us: int, end_us: int, **more: Any) -> tuple[list[tuple[int, str]], Any]:
+        asked = {"device_id": None, "limit": 10, **more}
+        found = await store.window(USER, start_us, end_us, asked["device_id"], asked["limit"])
+        assert found.unreadable == 0
+        times = [((o.due_us - NOW) // SECOND, o.schedule_id[-1]) for o in found.occurrences]
+        return times, [s.id[-1] for s in found.schedules]
+
+    after = NOW + 10 * SECOND
+    assert await seen(NOW + SECOND, NOW + 3 * SECOND) == ([(1, "1"), (2, "1"), (2, "2")], [])
+    assert await seen(after, after + 1) == ([], ["1"])
+    assert await seen(NOW, after, limit=2) == ([(0, "1"), (1, "1")], ["1"])
+    assert await seen(NOW, after, device_id=UNKNOWN) == ([], [])
+    found = await store.window(USER, NOW, after, DEVICE, 10)
+    assert found.media == {some_schedule(n).id: (MEDIA, "a.png") for n in (1, 2)}
+    assert (await store.window(OTHER_USER, NOW, after, None, 10)).occurrences == ()
+    # What a change replaces before it fired is hidden.
+    kept = await store.schedule(USER, some_schedule(1).id)
+    assert kept is not None
+    await store.update_schedule(kept, [NOW + 3 * SECOND])
+    assert await seen(NOW, NOW + 4 * SECOND) == ([(2, "2"), (3, "1")], [])

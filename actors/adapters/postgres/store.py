@@ -17,6 +17,7 @@ from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import devices, history, history_deletion, lead_lease
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.alarms import AlarmCalls
+from actors.adapters.postgres.calendar import CalendarCalls
 from actors.adapters.postgres.command_claims import CommandCalls
 from actors.adapters.postgres.dead_letter_care import DeadLetterCalls
 from actors.adapters.postgres.ingest import committing, loading
@@ -58,6 +59,7 @@ LEAD_WITHIN_S = 2.0
 class PostgresStore(
     CommandCalls,
     ScheduleCalls,
+    CalendarCalls,
     AlarmCalls,
     WebhookCalls,
     MediaCalls,

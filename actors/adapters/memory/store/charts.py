@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -35,7 +34,6 @@ class ChartTables(RollupTables):
     all_alarms: dict[str, Alarm]
     all_occurrences: dict[str, Occurrence]
     _store_readings: Callable[[Sequence[Reading]], int]
-    _all_readable: Callable[[str, str, list[Any]], list[Any]]
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)

@@ -15,6 +15,7 @@ from protocol.errors import Conflict, Unreadable
 from protocol.media.media import Media
 from protocol.records import OFFLINE
 from protocol.rest.bounds import check_room
+from protocol.schedule.calendar import Window, is_shown
 from protocol.schedule.schedules import CANCELLED, KEPT_DAYS, PENDING, Due, Occurrence, Schedule
 from protocol.times import SECOND_US
 
@@ -156,6 +157,37 @@ class ScheduleTables(CommandTables, MediaTables):
         """The device is deleted."""
         for schedule in [s for s in self._schedules.values() if s.device_id == device_id]:
             self._drop_schedule(schedule.id)
+
+    async def window(
+        self, user_id: str, start_us: int, end_us: int, device_id: str | None, limit: int
+    ) -> Window:
+        await self._cross()
+        mine = [s for s in self._schedules.values() if s.user_id == user_id]
+        known = {s.id: s for s in mine if device_id in (None, s.device_id)}
+        due = sorted(
+            (o.due_us, o.num, o)
+            for o in self.all_occurrences.values()
+            if o.schedule_id in known and start_us <= o.due_us < end_us and is_shown(o)
+        )
+        going_on = sorted(
+            (s.num, s)
+            for s in known.values()
+            if s.enabled and s.plan_us is not None and (s.planned_us or end_us) < end_us
+        )
+        found = [o for _, _, o in due][:limit]
+        rules = [self._seen(s) for _, s in going_on][:limit]
+        occurrences = self._all_readable("occurrences", user_id, found)
+        schedules = self._all_readable("media-schedules", user_id, rules)
+        media = {}
+        for each in {o.schedule_id for o in occurrences} | {s.id for s in schedules}:
+            shown = self._media_row(known[each].media_id)
+            media[each] = known[each].media_id, shown.filename if shown else None
+        return Window(
+            occurrences=tuple(occurrences),
+            schedules=tuple(schedules),
+            media=media,
+            unreadable=len(found) + len(rules) - len(occurrences) - len(schedules),
+        )
 
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         await self._cross()

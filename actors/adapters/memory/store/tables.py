@@ -49,6 +49,7 @@ class Tables:
     """The base of every part. A part creates its own tables after `super().__init__`."""
 
     _one: Callable[..., Any]  # `ListTables._one`
+    _all_readable: Callable[[str, str, list[Any]], list[Any]]  # that of `ListTables`
 
     def __init__(self, clock: WallClock) -> None:
         self._clock = clock

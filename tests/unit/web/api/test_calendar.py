@@ -1,0 +1,81 @@
+"""The calendar over REST: one call for a window of all schedules."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from protocol.times import SECOND_US, format_us
+from tests.unit.site import Site
+
+NOW = 1_790_000_000_000_000
+DAY = 86_400 * SECOND_US
+MONTH = NOW, NOW + 31 * DAY
+
+
+async def media(site: Site, name: str = "a.txt") -> str:
+    head = f'Content-Disposition: form-data; name="file"; filename="{name}"'.encode()
+    part = b"--x\r\n" + head + b"\r\n\r\n" + name.encode() + b"\r\n--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    _, made = await site.call("POST", "/media", data=part, headers=headers)
+    return str(made["id"])
+
+
+async def schedule(site: Site, device: Any, media_id: str, **more: Any) -> Any:
+    plan = {"device_id": device["id"], "media_id": media_id, "trigger_time": format_us(NOW + DAY)}
+    status, made = await site.post("/media-schedules", plan | more)
+    assert status == 201, made
+    return made
+
+
+async def calendar(site: Site, start_us: int, end_us: int, **more: str) -> tuple[int, Any]:
+    asked = {"start": format_us(start_us), "end": format_us(end_us), **more}
+    return await site.call("GET", f"/media-schedules/calendar?{urlencode(asked)}")
+
+
+async def test_more_than_is_planned_ahead_and_more_than_fifty_schedules_are_shown(
+    site: Site,
+) -> None:
+    screen, other = await site.device("d1"), await site.device("d2")
+    advert = await media(site)
+    daily = await schedule(site, screen, advert, recurrence="FREQ=DAILY")
+    for n in range(60):
+        at = format_us(NOW + DAY + (n + 1) * SECOND_US)
+        await schedule(site, other, advert, trigger_time=at)
+    status, page = await calendar(site, *MONTH)
+    assert (status, page["complete"], page["unreadable"]) == (200, True, 0)
+    assert len(page["items"]) == 30 + 60
+    mine = [each for each in page["items"] if each["schedule_id"] == daily["id"]]
+    assert [each["due_at"] for each in mine] == [format_us(NOW + n * DAY) for n in range(1, 31)]
+    assert {(each["state"], each["filename"], each["conflict"]) for each in mine} == {
+        ("pending", "a.txt", False)
+    }
+    assert mine[0]["id"] is not None
+    assert mine[-1]["id"] is None
+    _, page = await calendar(site, *MONTH, device_id=screen["id"])
+    assert len(page["items"]) == 30
+
+
+async def test_two_on_one_screen_at_once_are_marked(site: Site) -> None:
+    screen = await site.device()
+    first = await schedule(site, screen, await media(site), recurrence="FREQ=DAILY")
+    await schedule(site, screen, await media(site, "b.txt"))
+    _, page = await calendar(site, *MONTH)
+    marked = [each for each in page["items"] if each["conflict"]]
+    assert [each["due_at"] for each in marked] == [format_us(NOW + DAY)] * 2
+    assert {each["filename"] for each in marked} == {"a.txt", "b.txt"}
+    path = f"/media-schedules/{first['id']}"
+    await site.call("PATCH", path, json={"enabled": False})
+    _, page = await calendar(site, *MONTH)
+    assert [(each["filename"], each["conflict"]) for each in page["items"]] == [("b.txt", False)]
+
+
+async def test_a_minutely_rule_shows_the_first_entries_and_says_so(site: Site) -> None:
+    await schedule(site, await site.device(), await media(site), recurrence="FREQ=MINUTELY")
+    _, page = await calendar(site, *MONTH)
+    assert (len(page["items"]), page["complete"]) == (5_000, False)
+    assert page["end"] == format_us(NOW + DAY + 5_000 * 60 * SECOND_US)
+
+
+async def test_a_window_is_bounded(site: Site) -> None:
+    for start_us, end_us in ((NOW, NOW), (NOW, NOW + 63 * DAY)):
+        status, problem = await calendar(site, start_us, end_us)
+        assert (status, list(problem["errors"])) == (422, ["end"])
