@@ -163,8 +163,11 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarView(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries from `start` to before `end`, ascending. `complete` is false if the window has more of
-    them than one response: `end` is then where they stop."""
+    """Entries from `start` to before `end`, ascending.
+
+    `complete` is false if the window has more of them than one response: `end` is then where they
+    stop.
+    """
 
     start: str
     end: str

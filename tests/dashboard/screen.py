@@ -10,7 +10,8 @@ from tests.real.harness import PASSWORD, Person, Roost
 WAIT_MS = 20_000
 # The browser logs every refusal as an error, and a service that is away; tests read pixels.
 EXPECTED = re.compile(
-    r"status of (4\d\d|502|503) |ERR_CONNECTION|WebSocket connection to|willReadFrequently"
+    r"status of (4\d\d|502|503) |ERR_CONNECTION|ERR_INTERNET_DISCONNECTED"
+    r"|WebSocket connection to|willReadFrequently"
 )
 
 

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 from quart import Quart, Request, Response, request
+from werkzeug.exceptions import NotFound as UnknownPath
 
 from protocol.errors import NotFound
 from web.http.context import WebSettings
-from web.http.problems import of_problem
+from web.http.problems import MEDIA_TYPE, of_http, of_problem
 
 BUILT = files("web") / "dashboard" / "dist"
 PAGES = files("web") / "pages"
@@ -29,6 +30,8 @@ KINDS = {
     "png": "image/png",
     "svg": "image/svg+xml",
 }
+# Below these nobody expects a page.
+OF_PROGRAMS = ("/api/", "/ws/", "/assets/")
 FOR_EVER = "public, max-age=31536000, immutable"
 COMPRESSED = ("css", "html", "js", "json", "svg")
 
@@ -56,7 +59,8 @@ class Asset(msgspec.Struct, frozen=True):
 
 
 def install(app: Quart, settings: WebSettings, built: Traversable = BUILT) -> None:
-    """`/` and `/assets/…`; `built` is the folder that the build fills."""
+    """`/`, `/assets/…`, and what people see at unknown addresses; `built` is the folder that the
+    build fills."""
     index, assets = _read(built)
     page = index or _how_to_build(settings)
     policy = content_policy(settings)
@@ -75,6 +79,17 @@ def install(app: Quart, settings: WebSettings, built: Traversable = BUILT) -> No
         response.headers["Cache-Control"] = FOR_EVER
         return response
 
+    async def unknown(error: UnknownPath) -> Response:
+        """A person who mistyped an address gets the page, which says so; a program the problem."""
+        is_page = request.method in ("GET", "HEAD") and not request.path.startswith(OF_PROGRAMS)
+        wanted = request.accept_mimetypes.best_match([MEDIA_TYPE, "text/html"])
+        if not is_page or wanted != "text/html":
+            return of_http(error)
+        response = await first_page()
+        response.status_code = 404
+        return response
+
+    app.register_error_handler(UnknownPath, unknown)
     app.add_url_rule("/", view_func=first_page)
     app.add_url_rule("/assets/<name>", view_func=asset)
 

@@ -144,6 +144,27 @@ export interface Schedule {
   created_at: string;
 }
 
+/** An entry of the calendar; `id` is null where it is not stored yet. */
+export interface Play {
+  due_at: string;
+  id: string | null;
+  schedule_id: string;
+  device_id: string;
+  media_id: string | null;
+  filename: string | null;
+  state: string;
+  detail: string;
+  conflict: boolean;
+}
+
+export interface Plays {
+  start: string;
+  end: string;
+  complete: boolean;
+  items: Play[];
+  unreadable: number;
+}
+
 export interface Alarm {
   id: string;
   device_id: string;

@@ -1,3 +1,4 @@
+import { isDay, later, monday, monthsLater } from "../src/parts/civil";
 import { expect, test } from "vitest";
 import { civil, instant, weeks } from "../src/parts/civil";
 
@@ -22,4 +23,14 @@ test("a month is whole weeks from Monday to Sunday", () => {
   const days = weeks(2026, 10);
   expect([days[0], days.at(-1), days.length]).toEqual(["2026-10-26", "2026-12-06", 42]);
   expect(weeks(2027, 1)).toHaveLength(28);
+});
+
+test("days and months are counted as on paper", () => {
+  expect(later("2026-02-28", 1)).toBe("2026-03-01");
+  expect(later("2026-01-01", -1)).toBe("2025-12-31");
+  expect(monthsLater("2026-01-31", 1)).toBe("2026-02-28");
+  expect(monthsLater("2026-01-15", -1)).toBe("2025-12-15");
+  expect(monday("2026-11-30")).toBe("2026-11-30");
+  expect(monday("2026-11-29")).toBe("2026-11-23");
+  expect(["2026-11-30", "2026-13-01", "x", ""].map(isDay)).toEqual([true, false, false, false]);
 });

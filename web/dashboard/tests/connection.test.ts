@@ -23,6 +23,7 @@ class Socket {
 
 const LIST = { type: "device_list", devices: [], seq: 1 };
 let signedOut = 0;
+let heard = new Map<string, () => void>();
 
 function opened() {
   const store = new LiveStore((draw) => draw());
@@ -34,8 +35,9 @@ function opened() {
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", Socket);
-  vi.stubGlobal("addEventListener", () => {});
-  vi.stubGlobal("removeEventListener", () => {});
+  heard = new Map();
+  vi.stubGlobal("addEventListener", (name: string, listener: () => void) => heard.set(name, listener));
+  vi.stubGlobal("removeEventListener", (name: string) => heard.delete(name));
   vi.spyOn(Math, "random").mockReturnValue(1);
   Socket.all = [];
   signedOut = 0;
@@ -44,6 +46,29 @@ afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
+});
+
+test("it is not live without a network, and comes back with it at once", () => {
+  const { store, connection, last } = opened();
+  last().says(LIST);
+  heard.get("offline")?.();
+  expect(store.link.state).toBe("reconnecting");
+  const before = Socket.all.length;
+  heard.get("online")?.();
+  expect(Socket.all.length).toBe(before + 1);
+  last().says(LIST);
+  expect(store.link.state).toBe("live");
+  connection.close();
+  expect(heard.size).toBe(0);
+});
+
+test("a line that went silent is lost since it was last heard", () => {
+  const { store, last } = opened();
+  const silent = Date.now();
+  last().says(LIST);
+  vi.advanceTimersByTime(PING_MS + PONG_WITHIN_MS);
+  expect(store.link).toEqual({ state: "reconnecting", since: silent });
+  expect(PING_MS + PONG_WITHIN_MS).toBeLessThanOrEqual(15_000);
 });
 
 test("waits double, have a bound, and half of them is chance", () => {

@@ -19,7 +19,7 @@ function* files(folder: string): Generator<string> {
 const source = [...files(SOURCE)].join("\n");
 const said = [...source.matchAll(/\bt\(\s*"((?:[^"\\]|\\.)*)"/g)].map((found) => found[1] as string);
 // Tables of names that are translated where they are shown.
-const tables = [...source.matchAll(/const (?:PAGES|COLUMNS|RANGES|DAYS|TABS)\b[\s\S]*?\n\];/g)].flatMap(([table]) => [
+const tables = [...source.matchAll(/const (?:PAGES|COLUMNS|RANGES|DAYS|TABS|VIEWS)\b[\s\S]*?\n\];/g)].flatMap(([table]) => [
   ...[...table.matchAll(/\["[^"]*", "([^"]+)"/g)].map((found) => found[1] as string),
   ...[...table.matchAll(/\["([^"]+)", [\d_]+\]/g)].map((found) => found[1] as string),
 ]);

@@ -57,6 +57,26 @@ async def test_assets_are_kept_for_ever_and_compressed_for_who_takes_it(built: P
     assert "Content-Encoding" not in picture.headers
 
 
+async def test_who_mistyped_an_address_gets_the_page_and_a_program_gets_a_problem(
+    built: Path,
+) -> None:
+    client = served(built)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = await client.get("/devices", headers=browser)
+    assert page.status_code == 404
+    assert "<title>Roost</title>" in await page.get_data(as_text=True)
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    for path, headers in (
+        ("/devices", {}),
+        ("/devices", {"Accept": "*/*"}),
+        ("/api/v1/nothing", browser),
+        ("/assets/nothing/x.js", browser),
+    ):
+        problem = await client.get(path, headers=headers)
+        assert problem.status_code == 404
+        assert problem.headers["Content-Type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Findex.html", "%2e%2e"])
 async def test_nothing_else_is_served(built: Path, name: str) -> None:
     assert (await served(built).get(f"/assets/{name}")).status_code == 404

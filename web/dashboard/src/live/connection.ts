@@ -5,8 +5,10 @@ import type { LiveStore } from "./store";
 
 export const FIRST_MS = 500;
 export const MOST_MS = 20_000;
-export const PING_MS = 20_000;
-export const PONG_WITHIN_MS = 10_000;
+export const OPEN_WITHIN_MS = 10_000;
+// "Live" is said for at most so long after the line was lost.
+export const PING_MS = 10_000;
+export const PONG_WITHIN_MS = 5_000;
 const UNAUTHORIZED = 4401;
 
 /** How long to wait before try number `tries` (from 0): doubled, bounded, half of it by chance. */
@@ -22,6 +24,7 @@ export class Connection {
   private pinger: ReturnType<typeof setInterval> | undefined;
   private deadline: ReturnType<typeof setTimeout> | undefined;
   private lostAt: number | null = null;
+  private heardAt: number | null = null;
   private isOpen = false;
 
   constructor(
@@ -33,12 +36,14 @@ export class Connection {
   open(): void {
     this.isOpen = true;
     addEventListener("online", this.hurry);
+    addEventListener("offline", this.offline);
     this.connect();
   }
 
   close(): void {
     this.isOpen = false;
     removeEventListener("online", this.hurry);
+    removeEventListener("offline", this.offline);
     this.quiet();
     this.socket?.close(1000);
     this.socket = null;
@@ -50,6 +55,11 @@ export class Connection {
     this.connect();
   };
 
+  /** The browser has no network: a line that still looks open carries nothing. */
+  private readonly offline = (): void => {
+    if (this.socket) this.abandon(this.socket);
+  };
+
   private connect(): void {
     this.quiet();
     const socket = new WebSocket(this.url);
@@ -58,13 +68,14 @@ export class Connection {
     socket.onclose = (event) => {
       if (this.socket === socket) this.lose(event.code);
     };
-    this.deadline = setTimeout(() => socket.close(), PONG_WITHIN_MS);
+    this.deadline = setTimeout(() => socket.close(), OPEN_WITHIN_MS);
   }
 
   private hear(socket: WebSocket, data: string): void {
     if (this.socket !== socket) return;
     const frame = JSON.parse(data) as Frame;
     clearTimeout(this.deadline);
+    this.heardAt = Date.now();
     if (this.pinger === undefined) this.begin(socket);
     this.store.take(frame);
   }
@@ -76,6 +87,7 @@ export class Connection {
     this.store.setLink({ state: "live" });
     this.pinger = setInterval(() => {
       socket.send('{"type":"ping"}');
+      clearTimeout(this.deadline);
       this.deadline = setTimeout(() => this.abandon(socket), PONG_WITHIN_MS);
     }, PING_MS);
   }
@@ -96,7 +108,7 @@ export class Connection {
       this.onSignedOut();
       return;
     }
-    this.lostAt ??= Date.now();
+    this.lostAt ??= this.heardAt ?? Date.now();
     this.store.setLink({ state: "reconnecting", since: this.lostAt });
     this.timer = setTimeout(() => this.connect(), backoff(this.tries));
     this.tries += 1;

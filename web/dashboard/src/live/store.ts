@@ -41,11 +41,13 @@ class Recent<T extends { id: string; state: string }> {
 
   newer(item: T): T {
     const known = this.items.get(item.id);
-    return known && rank(known.state) >= rank(item.state) ? known : item;
+    if (!known || rank(known.state) < rank(item.state)) return item;
+    // The actor of a device that clears an alarm does not know who has seen it.
+    return { ...known, ...("acknowledged_at" in item && item.acknowledged_at !== null && { acknowledged_at: item.acknowledged_at }) };
   }
 
-  has(id: string): boolean {
-    return this.items.has(id);
+  get(id: string): T | undefined {
+    return this.items.get(id);
   }
 
   all(): T[] {

@@ -1,67 +1,82 @@
-// What is wrong, newest first; and who has seen it.
+// Alarms: what is open, what cleared before anybody saw it, and the past.
 
-import { useState } from "react";
-import { post } from "../api";
+import { useParameter } from "../address";
 import { useChange, useLive, useTopic } from "../live/hooks";
-import { More, Rows, useList } from "../parts/lists";
-import { Action, Badge, Empty, Heading, Loaded } from "../parts/ui";
+import { AlarmRows, useOpenAlarms } from "../parts/alarms";
+import { More, useList } from "../parts/lists";
+import { Empty, Heading, Loaded } from "../parts/ui";
 import type { Alarm } from "../types";
-import { moment, number, t, word } from "../words";
+import { t } from "../words";
+
+const ASKED: Record<string, Record<string, string | boolean>> = {
+  unacknowledged: { acknowledged: false },
+  active: { state: "active" },
+  cleared: { state: "cleared" },
+  all: {},
+};
 
 export default function AlarmsPage() {
-  const live = useLive();
-  const [state, setState] = useState("active,acknowledged");
-  const alarms = useList<Alarm>("/alarms", { state });
-  useTopic("alarms");
-  useChange("alarms", () => void alarms.refetch(), 500);
+  const [filter, setFilter] = useParameter("state", "open");
+  const asked = ASKED[filter];
   return (
     <>
       <Heading title={t("Alarms")}>
-        <select aria-label={t("State")} value={state} onChange={(event) => setState(event.target.value)}>
-          <option value="active,acknowledged">{t("Open")}</option>
+        <select aria-label={t("State")} value={asked ? filter : "open"} onChange={(event) => setFilter(event.target.value)}>
+          <option value="open">{t("Open")}</option>
+          <option value="unacknowledged">{t("Not acknowledged")}</option>
           <option value="active">{t("Active")}</option>
           <option value="cleared">{t("Cleared")}</option>
-          <option value="">{t("All")}</option>
+          <option value="all">{t("All")}</option>
         </select>
       </Heading>
-      <Loaded of={alarms}>
-        {(items) =>
-          items.length ? (
-            <section className="sheet">
-              <Rows
-                caption={t("Alarms")}
-                head={[t("State"), t("Severity"), t("Device"), t("Kind"), t("What"), t("Since"), ""]}
-                items={items.map((each) => live.alarms.newer(each))}
-                id={(each) => each.id}
-                row={(each) => [
-                  <Badge state={each.state} />,
-                  <Badge state={each.severity} tone={each.severity === "critical" ? "bad" : each.severity === "warning" ? "warn" : "calm"} />,
-                  <a href={`#/devices/${each.device_id}`}>{live.devices.get(each.device_id)?.name ?? t("Device")}</a>,
-                  word(each.kind),
-                  <>
-                    {each.detail} {each.value !== null && <strong>{number(each.value)}</strong>}{" "}
-                    {each.feed_id && <a href={`#/feeds/${each.feed_id}`}>{t("Feed")}</a>}
-                  </>,
-                  moment(each.since),
-                  each.state === "active" && (
-                    <Action
-                      run={() => post(`/alarms/${each.id}/ack`).then(() => alarms.refetch())}
-                      said={t("Acknowledged")}
-                    >
-                      {t("Acknowledge")}
-                    </Action>
-                  ),
-                ]}
-              />
-              <More of={alarms} />
-            </section>
-          ) : (
-            <Empty title={t("Nothing is wrong.")}>
-              <p>{t("Alarms come from thresholds of feeds, and from devices that fall silent.")}</p>
-            </Empty>
-          )
-        }
-      </Loaded>
+      {asked ? <Past key={filter} asked={asked} /> : <OpenAlarms />}
     </>
+  );
+}
+
+function OpenAlarms() {
+  const alarms = useOpenAlarms();
+  return (
+    <Loaded of={alarms}>
+      {(items) => (
+        <Found items={items}>
+          {alarms.lists.map((each, at) => (
+            <More key={at} of={each} />
+          ))}
+        </Found>
+      )}
+    </Loaded>
+  );
+}
+
+function Past({ asked }: { asked: Record<string, string | boolean> }) {
+  const live = useLive();
+  const alarms = useList<Alarm>("/alarms", asked);
+  useTopic("alarms");
+  useChange("alarms", () => void alarms.refetch(), 500);
+  return (
+    <Loaded of={alarms}>
+      {(items) => (
+        <Found items={items.map((each) => live.alarms.newer(each))}>
+          <More of={alarms} />
+        </Found>
+      )}
+    </Loaded>
+  );
+}
+
+function Found({ items, children }: { items: Alarm[]; children: React.ReactNode }) {
+  if (!items.length) {
+    return (
+      <Empty title={t("No open alarms")}>
+        <p>{t("Alarms are raised when a value crosses a threshold or a device goes offline.")}</p>
+      </Empty>
+    );
+  }
+  return (
+    <section className="sheet">
+      <AlarmRows items={items} withDevice />
+      {children}
+    </section>
   );
 }

@@ -1,16 +1,17 @@
 // One device: what it says, what it measures, what it was told.
 
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useLocation } from "wouter";
-import { get, post, remove } from "../api";
+import { get, post } from "../api";
 import { useDevice } from "../live/hooks";
+import { AlarmsHere } from "../parts/alarms";
 import { Credentials } from "../parts/credentials";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Tick } from "../parts/forms";
 import { Action, Dialog, Heading, Loaded, Presence, useNow } from "../parts/ui";
 import type { DeviceResource, MqttAccess } from "../types";
 import { ago, moment, number, t } from "../words";
+import { DeleteDevice } from "./device_deletion";
 import { Commands, Messages } from "./device_messages";
 import { Feeds } from "./device_feeds";
 
@@ -62,6 +63,7 @@ function About({ device }: { device: DeviceResource }) {
         </section>
         <Keep device={device} />
       </div>
+      <AlarmsHere of={{ device_id: device.id }} />
       <Feeds device={device} />
       <Commands id={device.id} />
       <Messages id={device.id} />
@@ -70,8 +72,6 @@ function About({ device }: { device: DeviceResource }) {
 }
 
 function Keep({ device }: { device: DeviceResource }) {
-  const queries = useQueryClient();
-  const [, go] = useLocation();
   const [access, setAccess] = useState<MqttAccess | null>(null);
   return (
     <section className="sheet">
@@ -104,19 +104,7 @@ function Keep({ device }: { device: DeviceResource }) {
         >
           {t("New credentials")}
         </Action>
-        <Action
-          kind="danger"
-          label={t("Delete {name}", { name: device.name })}
-          ask={t("Its connection is closed at once. Its feeds stay, with their history.")}
-          said={t("Deleted")}
-          run={async () => {
-            await remove(`/devices/${device.id}`);
-            void queries.invalidateQueries();
-            go("/devices");
-          }}
-        >
-          {t("Delete")}
-        </Action>
+        <DeleteDevice device={device} />
       </div>
       {access && (
         <Dialog title={t("New credentials")} wide close={() => setAccess(null)}>

@@ -2,12 +2,12 @@
 
 import { useState } from "react";
 import { post } from "../api";
-import { useLastValue } from "../live/hooks";
+import { FeedTable } from "../parts/feed_table";
 import { Field, Form, numberOf } from "../parts/forms";
-import { More, Rows, useList } from "../parts/lists";
-import { Dialog, Empty, Loaded, useNow } from "../parts/ui";
+import { More, useList } from "../parts/lists";
+import { Dialog, Empty, Loaded } from "../parts/ui";
 import type { DeviceResource, Feed } from "../types";
-import { ago, number, t } from "../words";
+import { t } from "../words";
 
 export function Feeds({ device }: { device: DeviceResource }) {
   const feeds = useList<Feed>("/feeds", { device_id: device.id });
@@ -23,18 +23,7 @@ export function Feeds({ device }: { device: DeviceResource }) {
       <Loaded of={feeds}>
         {(items) =>
           items.length ? (
-            <Rows
-              caption={t("Feeds")}
-              head={[t("Name"), t("Key"), t("Last value"), t("When")]}
-              items={items}
-              id={(feed) => feed.id}
-              row={(feed) => [
-                <a href={`#/feeds/${feed.id}`}>{feed.name}</a>,
-                <code>{feed.key}</code>,
-                <LastValue feed={feed} />,
-                <LastTime feed={feed} />,
-              ]}
-            />
+            <FeedTable items={items} />
           ) : (
             <Empty title={t("No feeds yet.")}>
               <p>{t("A feed takes the readings of one key: .../feeds/temperature. Without it they are refused, and kept with the reason.")}</p>
@@ -58,19 +47,8 @@ export function Feeds({ device }: { device: DeviceResource }) {
   );
 }
 
-function LastValue({ feed }: { feed: Feed }) {
-  const { value } = useLastValue(feed);
-  if (value === null) return <>–</>;
-  return <span>{`${typeof value === "number" ? number(value) : String(value)} ${feed.unit ?? ""}`}</span>;
-}
-
-function LastTime({ feed }: { feed: Feed }) {
-  const { ts } = useLastValue(feed);
-  const now = useNow();
-  return <>{ts ? ago(ts, now) : t("never")}</>;
-}
-
 function FeedForm({ deviceId, made }: { deviceId: string; made: () => void }) {
+  const [kind, setKind] = useState("number");
   return (
     <Form
       action={t("Add")}
@@ -83,6 +61,7 @@ function FeedForm({ deviceId, made }: { deviceId: string; made: () => void }) {
           unit: values.unit || null,
           min_value: numberOf(values.min_value),
           max_value: numberOf(values.max_value),
+          on_violation: values.on_violation ?? "flag",
         });
         made();
       }}
@@ -93,6 +72,7 @@ function FeedForm({ deviceId, made }: { deviceId: string; made: () => void }) {
         name="kind"
         label={t("Kind")}
         required
+        onChange={setKind}
         options={[
           ["number", t("Number")],
           ["text", t("Text")],
@@ -100,8 +80,22 @@ function FeedForm({ deviceId, made }: { deviceId: string; made: () => void }) {
         ]}
       />
       <Field name="unit" label={t("Unit")} maxLength={16} placeholder="°C" />
-      <Field name="min_value" label={t("Lowest allowed")} type="number" step="any" />
-      <Field name="max_value" label={t("Highest allowed")} type="number" step="any" />
+      {kind === "number" && (
+        <>
+          <Field name="min_value" label={t("Lowest allowed")} type="number" step="any" />
+          <Field name="max_value" label={t("Highest allowed")} type="number" step="any" />
+          <Field
+            name="on_violation"
+            label={t("Outside these")}
+            required
+            value="flag"
+            options={[
+              ["reject", t("Refuse it")],
+              ["flag", t("Store and flag it")],
+            ]}
+          />
+        </>
+      )}
     </Form>
   );
 }

@@ -4,10 +4,12 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
+import { useParameter } from "../address";
 import { post } from "../api";
 import { useDevice, useEvery, useLive, useTopic } from "../live/hooks";
 import { Credentials } from "../parts/credentials";
 import { Field, Form, numberOf } from "../parts/forms";
+import { byName, folded } from "../parts/search";
 import { Dialog, Empty, Heading, Presence, useNow } from "../parts/ui";
 import type { Device, DeviceCreated, Feed } from "../types";
 import { ago, number, t } from "../words";
@@ -55,14 +57,14 @@ export default function DevicesPage() {
 }
 
 export function chosen(devices: Iterable<Device>, part: string, status: string, sort: Sort, down: boolean): Device[] {
-  const wanted = part.trim().toLowerCase();
+  const wanted = folded(part.trim());
   const found = [...devices].filter(
     (device) =>
-      (!wanted || device.name.toLowerCase().includes(wanted) || device.device_code.toLowerCase().includes(wanted)) &&
+      (!wanted || folded(device.name).includes(wanted) || folded(device.device_code).includes(wanted)) &&
       (!status || (status === "offline") === (device.status === "offline")),
   );
   const way = down ? -1 : 1;
-  const words = new Intl.Collator();
+  const words = byName();
   return found.sort((a, b) => {
     const [x, y] = [a[sort], b[sort]];
     if (x === y) return a.id < b.id ? -1 : 1;
@@ -75,10 +77,12 @@ export function chosen(devices: Iterable<Device>, part: string, status: string, 
 function Fleet() {
   const live = useLive();
   const version = useEvery("devices");
-  const [part, setPart] = useState("");
-  const [status, setStatus] = useState("");
-  const [sort, setSort] = useState<Sort>("name");
-  const [down, setDown] = useState(false);
+  const [part, setPart] = useParameter("q", "", true);
+  const [status, setStatus] = useParameter("status");
+  const [order, setOrder] = useParameter("sort", "name", true);
+  const down = order.startsWith("-");
+  const named = down ? order.slice(1) : order;
+  const sort = COLUMNS.find(([name]) => name === named)?.[0] ?? "name";
   const found = useMemo(
     () => chosen(live.devices.values(), part, status, sort, down),
     [live, version, part, status, sort, down],
@@ -106,10 +110,7 @@ function Fleet() {
         found={found}
         sort={sort}
         down={down}
-        by={(name) => {
-          setDown(name === sort ? !down : false);
-          setSort(name);
-        }}
+        by={(name) => setOrder(name === sort && !down ? `-${name}` : name)}
       />
     </>
   );

@@ -134,7 +134,7 @@ function About({ id, close }: { id: string; close: () => void }) {
         </dd>
       </dl>
       <p>
-        <a href={`#/devices/${id}`}>{t("Open")}</a>
+        <a href={`#/devices/${id}`}>{t("View device")}</a>
       </p>
     </section>
   );

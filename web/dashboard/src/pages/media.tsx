@@ -2,16 +2,17 @@
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
+import { useParameter } from "../address";
 import { apiPath, get, remove, upload } from "../api";
 import { More, useList } from "../parts/lists";
-import { done, failed } from "../parts/toasts";
+import { done, failed, inWords } from "../parts/toasts";
 import { Action, Bars, Card, Empty, Heading, Loaded } from "../parts/ui";
 import type { Media, MediaStats, Site } from "../types";
 import { bytes, day, number, t } from "../words";
 
 export default function MediaPage() {
   const queries = useQueryClient();
-  const [part, setPart] = useState("");
+  const [part, setPart] = useParameter("q", "", true);
   const media = useList<Media>("/media", { q: part });
   const stats = useQuery({ queryKey: ["/media/stats"], queryFn: () => get<MediaStats>("/media/stats") });
   return (
@@ -100,12 +101,12 @@ function Upload({ uploaded }: { uploaded: () => void }) {
   async function send(files: FileList | null) {
     for (const file of files ?? []) {
       try {
-        if (most !== undefined && file.size > most) throw new Error(t("{name} is larger than {size}.", { name: file.name, size: bytes(most) }));
+        if (most !== undefined && file.size > most) throw new Error(t("The file is larger than {size}.", { size: bytes(most) }));
         setSending({ name: file.name, part: 0 });
         await upload<Media>(file, (part) => setSending({ name: file.name, part }));
         done(t("{name} is here", { name: file.name }));
       } catch (error) {
-        failed(error);
+        failed(new Error(`${file.name}: ${inWords(error)}`));
       }
     }
     setSending(null);

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useMemo } from "react";
 import { get, query } from "../api";
 import { useChange, useEvery, useLive } from "../live/hooks";
+import { withGaps } from "../parts/series";
 import { Bars, Card, Empty, Heading, Loaded, useNow } from "../parts/ui";
 import type { Device, Stats } from "../types";
 import { ago, bytes, number, t, word } from "../words";
@@ -22,7 +23,7 @@ export function Overview() {
     queryFn: async () => {
       const start = new Date(Date.now() - RATE_OVER_S * 1000).toISOString();
       const { feed_values } = await get<Stats>(`/dashboard/stats${query({ start })}`);
-      return (feed_values.points.reduce((sum, point) => sum + point.count, 0) / RATE_OVER_S) * 60;
+      return perMinute(feed_values.points);
     },
     refetchInterval: 10_000,
   });
@@ -33,6 +34,22 @@ export function Overview() {
       <Loaded of={stats}>{(said) => <Figures stats={said} rate={rate.data} />}</Loaded>
     </>
   );
+}
+
+type Points = Stats["feed_values"]["points"];
+
+/** By the minutes that hold readings: a fleet that began a minute ago is not slow. */
+export const perMinute = (points: Points): number =>
+  points.length ? points.reduce((sum, point) => sum + point.count, 0) / points.length : 0;
+
+/** Readings of each bucket; the last one, which still grows, apart. */
+function counts(points: Points, bucketS: number, end: number) {
+  const times = points.map((each) => Date.parse(each.ts) / 1000);
+  const last = times.length - 1;
+  const isRunning = last >= 0 && (times[last] as number) + bucketS > end;
+  const whole = points.map((each, n) => (isRunning && n === last ? null : each.count));
+  const running = points.map((each, n) => (isRunning && n >= last - 1 ? each.count : null));
+  return withGaps([times, whole, running], 1.5 * bucketS);
 }
 
 export const countOnline = (devices: Iterable<Device>): number => {
@@ -47,11 +64,8 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
   useEvery("devices");
   const total = live.hasList ? live.devices.size : stats.total_devices;
   const online = live.hasList ? countOnline(live.devices.values()) : stats.online_devices;
-  const { points } = stats.feed_values;
-  const data = useMemo(
-    () => [points.map((p) => Date.parse(p.ts) / 1000), points.map((p) => p.count)] as [number[], number[]],
-    [points],
-  );
+  const { points, bucket_s, end } = stats.feed_values;
+  const { series, gaps } = useMemo(() => counts(points, bucket_s, Date.parse(end) / 1000), [points, bucket_s, end]);
   if (!total) {
     return (
       <Empty title={t("Nothing has come home yet.")}>
@@ -62,7 +76,8 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
       </Empty>
     );
   }
-  const occurrences = Object.entries(stats.schedules.occurrences);
+  // What was cancelled includes all that a change of a schedule replaced.
+  const occurrences = Object.entries(stats.schedules.occurrences).filter(([state]) => state !== "cancelled");
   return (
     <>
       <div className="cards">
@@ -89,13 +104,14 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
           <Suspense fallback={<p className="quiet">{t("Loading …")}</p>}>
             <Chart
               label={t("Readings over the last day")}
-              data={data}
-              lines={[{ name: t("Readings") }]}
+              data={series}
+              gaps={gaps}
+              lines={[{ name: t("Readings") }, { name: t("Not complete yet"), dash: true }]}
               range={[Date.parse(stats.feed_values.start) / 1000, Date.parse(stats.feed_values.end) / 1000]}
             />
           </Suspense>
         ) : (
-          <p className="quiet">{t("No readings in this time.")}</p>
+          <p className="quiet">{t("No data in this range")}</p>
         )}
       </section>
       <div className="grid">

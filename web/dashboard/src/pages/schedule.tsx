@@ -1,8 +1,8 @@
 // One schedule and what became of each of its occurrences.
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 import { useLocation } from "wouter";
+import { useParameter } from "../address";
 import { get, patch, remove } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import { civil, instant } from "../parts/civil";
@@ -21,11 +21,14 @@ export default function SchedulePage({ id }: { id: string }) {
   return <Loaded of={schedule}>{(found) => <About schedule={found} />}</Loaded>;
 }
 
+/** A change of the schedule took its place before anything was sent. */
+const isReplaced = (each: Occurrence): boolean => each.state === "cancelled" && each.command_id === null;
+
 function About({ schedule }: { schedule: Schedule }) {
   const live = useLive();
   const queries = useQueryClient();
   const [, go] = useLocation();
-  const [state, setState] = useState("");
+  const [state, setState] = useParameter("state");
   const media = useQuery({
     queryKey: ["/media", schedule.media_id],
     queryFn: () => get<Media>(`/media/${schedule.media_id}`),
@@ -106,7 +109,7 @@ function About({ schedule }: { schedule: Schedule }) {
             ))}
           </select>
         </div>
-        <Loaded of={occurrences}>
+        <Loaded of={{ ...occurrences, data: occurrences.data?.filter((each) => state === "cancelled" || !isReplaced(each)) }}>
           {(items) =>
             items.length ? (
               <Rows

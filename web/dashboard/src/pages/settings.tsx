@@ -1,6 +1,6 @@
 // The account: who one is, where one is signed in, and who may act or listen for one.
 
-import { useState } from "react";
+import { useParameter } from "../address";
 import { Heading } from "../parts/ui";
 import { t } from "../words";
 import { Profile, Sessions } from "./settings_account";
@@ -18,14 +18,14 @@ const TABS: [string, string, () => React.ReactNode][] = [
 ];
 
 export default function SettingsPage() {
-  const [tab, setTab] = useState("profile");
-  const [, , shown] = TABS.find(([name]) => name === tab) ?? (TABS[0] as (typeof TABS)[number]);
+  const [tab, setTab] = useParameter("tab", "profile");
+  const [shownName, , shown] = TABS.find(([name]) => name === tab) ?? (TABS[0] as (typeof TABS)[number]);
   return (
     <>
       <Heading title={t("Settings")} />
       <div className="tabs">
         {TABS.map(([name, title]) => (
-          <button key={name} type="button" aria-pressed={tab === name} onClick={() => setTab(name)}>
+          <button key={name} type="button" aria-pressed={shownName === name} onClick={() => setTab(name)}>
             {t(title)}
           </button>
         ))}

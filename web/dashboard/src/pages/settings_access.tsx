@@ -3,9 +3,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Problem, get, post, remove } from "../api";
+import { subscribeLine } from "../parts/credentials";
 import { Field, Form, Tick } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
-import { Action, Dialog, Empty, Loaded, Secret } from "../parts/ui";
+import { Action, Copy, Dialog, Empty, Loaded, Secret } from "../parts/ui";
 import type { ApiKey, Listener } from "../types";
 import { moment, t, word } from "../words";
 
@@ -73,8 +74,10 @@ export function Keys() {
   );
 }
 
+type ListenerAccess = Listener & { password: string };
+
 export function MqttListener() {
-  const [made, setMade] = useState<(Listener & { password: string }) | null>(null);
+  const [made, setMade] = useState<ListenerAccess | null>(null);
   const listener = useQuery({
     queryKey: ["/mqtt-listener"],
     queryFn: () =>
@@ -117,28 +120,14 @@ export function MqttListener() {
             ) : (
               <Empty title={t("There is no listener yet.")} />
             )}
-            <Form
-              action={found ? t("New credentials") : t("Make a listener")}
-              submit={async ({ home_assistant }) => {
-                setMade(await post("/mqtt-listener", { home_assistant: home_assistant === "on" }));
+            <ListenerForm
+              found={found}
+              made={(access) => {
+                setMade(access);
                 void listener.refetch();
               }}
-              more={
-                found && (
-                  <Action
-                    kind="danger"
-                    label={t("Delete the listener")}
-                    ask={t("Whoever listens is disconnected.")}
-                    said={t("Deleted")}
-                    run={() => remove("/mqtt-listener").then(() => listener.refetch())}
-                  >
-                    {t("Delete")}
-                  </Action>
-                )
-              }
-            >
-              <Tick name="home_assistant" label={t("Documents for Home Assistant's discovery")} checked={found?.home_assistant} />
-            </Form>
+              gone={() => listener.refetch()}
+            />
           </>
         )}
       </Loaded>
@@ -146,7 +135,56 @@ export function MqttListener() {
         <Dialog title={t("The password is shown this once")} wide close={() => setMade(null)}>
           <Secret name={t("User name")} value={made.username} />
           <Secret name={t("Password")} value={made.password} />
-          <pre>{`mosquitto_sub -u ${made.username} -P ${made.password} -i ${made.client_id_prefix}1 -t '${made.topic_prefix}/#' -v`}</pre>
+          <pre data-testid="subscribe-line">{subscribeLine(made)}</pre>
+          <Copy text={subscribeLine(made)} label={t("Copy the line")} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+/** New credentials are asked for twice where somebody may be connected with the old ones. */
+function ListenerForm({ found, made, gone }: { found: Listener | null; made: (access: ListenerAccess) => void; gone: () => unknown }) {
+  const [wanted, setWanted] = useState<boolean | null>(null);
+  const make = async (home_assistant: boolean) => made(await post<ListenerAccess>("/mqtt-listener", { home_assistant }));
+  return (
+    <>
+      <Form
+        action={found ? t("New credentials") : t("Make a listener")}
+        submit={async ({ home_assistant }) => (found ? setWanted(home_assistant === "on") : make(home_assistant === "on"))}
+        more={
+          found && (
+            <Action
+              kind="danger"
+              label={t("Delete the listener")}
+              ask={t("Whoever listens is disconnected.")}
+              said={t("Deleted")}
+              run={() => remove("/mqtt-listener").then(gone)}
+            >
+              {t("Delete")}
+            </Action>
+          )
+        }
+      >
+        <Tick name="home_assistant" label={t("Documents for Home Assistant's discovery")} checked={found?.home_assistant} />
+      </Form>
+      {wanted !== null && (
+        <Dialog title={t("New credentials")} close={() => setWanted(null)}>
+          <p>{t("Connected clients will be disconnected, and the current password will stop working.")}</p>
+          <Form
+            action={t("Regenerate credentials")}
+            more={
+              <button type="button" onClick={() => setWanted(null)}>
+                {t("Cancel")}
+              </button>
+            }
+            submit={async () => {
+              await make(wanted);
+              setWanted(null);
+            }}
+          >
+            {null}
+          </Form>
         </Dialog>
       )}
     </>

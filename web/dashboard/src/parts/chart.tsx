@@ -4,9 +4,9 @@ import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useIsDark } from "../theme";
-import { moment, number } from "../words";
-
-export type Series = [number[], ...(number | null)[][]];
+import { moment, number, useLanguage } from "../words";
+import { type Mark, drawLimits, drawMarks } from "./chart_marks";
+import { type Series, heights } from "./series";
 
 export interface Line {
   name: string;
@@ -16,28 +16,33 @@ export interface Line {
 
 interface ChartProps {
   label: string;
+  /** An empty point (null) inside a gap: no line is drawn over it. */
   data: Series;
   lines: Line[];
   unit?: string | null;
   /** Drawn across: the thresholds. */
   limits?: (number | null)[];
+  /** Readings of alarms, whether they were stored or refused. */
+  marks?: Mark[];
   height?: number;
   /** Called with the range (seconds) that somebody chose. */
   onRange?: (from: number, to: number) => void;
   range?: [number, number];
+  gaps?: number;
 }
 
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-export function Chart({ label, data, lines, unit, limits, height = 260, onRange, range }: ChartProps) {
+export function Chart({ label, data, lines, unit, limits = [], marks = [], height = 260, onRange, range, gaps = 0 }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const isDark = useIsDark();
+  const language = useLanguage();
   const chosen = useRef(onRange);
   chosen.current = onRange;
-  const shown = useRef({ limits, range });
-  shown.current = { limits, range };
-  const shape = JSON.stringify([lines, unit, height]);
+  const shown = useRef({ limits, marks, range });
+  shown.current = { limits, marks, range };
+  const shape = JSON.stringify([lines, unit, height, language]);
 
   useEffect(() => {
     const element = box.current as HTMLDivElement;
@@ -50,6 +55,16 @@ export function Chart({ label, data, lines, unit, limits, height = 260, onRange,
         cursor: { drag: { x: true, y: false, setScale: false } },
         scales: {
           x: { time: true, range: (_u, low, high) => shown.current.range ?? [low, high === low ? low + 1 : high] },
+          y: {
+            range: (_u, low, high) => {
+              const [from, to] = shown.current.range ?? [-Infinity, Infinity];
+              const seen = shown.current.marks.filter(([at]) => at >= from && at <= to).map(([, value]) => value);
+              const [least, most] = [Math.min(low ?? Infinity, ...seen), Math.max(high ?? -Infinity, ...seen)];
+              const [bottom, top] = heights(least, most, shown.current.limits);
+              Object.assign(element.dataset, { low: String(bottom), high: String(top) });
+              return [bottom, top];
+            },
+          },
         },
         axes: [{ ...axis, values: (_u, at, _axis, _space, step) => at.map((each) => tick(each, step)) }, { ...axis, size: 60 }],
         series: [
@@ -64,7 +79,12 @@ export function Chart({ label, data, lines, unit, limits, height = 260, onRange,
           })),
         ],
         hooks: {
-          draw: [(u) => drawLimits(u, shown.current.limits ?? [], tones.bad)],
+          draw: [
+            (u) => {
+              drawLimits(u, shown.current.limits, tones.bad);
+              drawMarks(u, shown.current.marks, tones.bad);
+            },
+          ],
           setSelect: [
             (u) => {
               if (u.select.width < 4) return;
@@ -91,8 +111,9 @@ export function Chart({ label, data, lines, unit, limits, height = 260, onRange,
   }, [shape, isDark]);
 
   const [from, to] = range ?? [0, 0];
-  useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data, from, to]);
-  return <div ref={box} className="chart" role="img" aria-label={label} data-points={data[0].length} />;
+  const about = JSON.stringify([limits, marks]);
+  useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data, from, to, about]);
+  return <div ref={box} className="chart" role="img" aria-label={label} data-points={data[0].length - gaps} data-gaps={gaps} />;
 }
 
 /** A time on the axis, as exact as the steps between are. */
@@ -106,21 +127,4 @@ function tick(at: number, step: number): string {
           ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
           : { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
   return new Intl.DateTimeFormat(document.documentElement.lang, shown).format(at * 1000);
-}
-
-function drawLimits(u: uPlot, limits: (number | null)[], colour: string): void {
-  const { ctx, bbox } = u;
-  for (const limit of limits) {
-    if (limit === null) continue;
-    const y = u.valToPos(limit, "y", true);
-    if (y < bbox.top || y > bbox.top + bbox.height) continue;
-    ctx.save();
-    ctx.strokeStyle = colour;
-    ctx.setLineDash([8, 5]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
-    ctx.stroke();
-    ctx.restore();
-  }
 }

@@ -1,10 +1,18 @@
 // Civil times of a zone and back, by what the browser knows of time zones.
 
-const parts = (zone: string): Intl.DateTimeFormat =>
-  new Intl.DateTimeFormat("en-CA", {
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Making one costs as much as a hundred uses. */
+function parts(zone: string): Intl.DateTimeFormat {
+  const known = formats.get(zone);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat("en-CA", {
     timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit",
     hour: "2-digit", minute: "2-digit", second: "2-digit",
   });
+  formats.set(zone, made);
+  return made;
+}
 
 /** "2026-11-25T08:30:00" in a zone. */
 export function civil(instant: number, zone: string): string {
@@ -25,6 +33,23 @@ export function instant(text: string, zone: string): number {
   const fits = [before, after].filter((at) => civil(at, zone) === asked);
   return fits.length ? Math.min(...fits) : before;
 }
+
+const DAY_MS = 86_400_000;
+
+/** "2026-11-25" and so many days later, or earlier. */
+export const later = (day: string, days: number): string => new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
+
+/** The same day of another month, or its last one. */
+export function monthsLater(day: string, months: number): string {
+  const [year, month, date] = day.split("-").map(Number) as [number, number, number];
+  const last = new Date(Date.UTC(year, month + months, 0)).getUTCDate();
+  return new Date(Date.UTC(year, month - 1 + months, Math.min(date, last))).toISOString().slice(0, 10);
+}
+
+/** The Monday of a day's week. */
+export const monday = (day: string): string => later(day, -((new Date(Date.parse(day)).getUTCDay() + 6) % 7));
+
+export const isDay = (text: string): boolean => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 
 /** The days of a month's calendar, from a Monday to a Sunday: at most six weeks of "2026-11-25". */
 export function weeks(year: number, month: number): string[] {

@@ -1,22 +1,34 @@
 // How a device logs in: shown once, with a line that can be pasted into a terminal.
 
 import { useLive, useTopic } from "../live/hooks";
-import type { Feed, MqttAccess } from "../types";
+import type { Feed, Listener, MqttAccess } from "../types";
 import { t } from "../words";
 import { Copy, Secret } from "./ui";
 
 /** A word of a POSIX shell. */
 const quoted = (text: string): string => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
-export function publishLine(access: MqttAccess, key: string, here = location.hostname): string {
-  const url = /^mqtts?:\/\/(?:\[(.+)\]|([^:/]+))(?::(\d+))?/.exec(access.url ?? "");
-  const named = url?.[1] ?? url?.[2] ?? "";
+/** Where a client connects to, as options of mosquitto's programs. */
+function where(url: string | null, here: string): string[] {
+  const parts = /^mqtts?:\/\/(?:\[(.+)\]|([^:/]+))(?::(\d+))?/.exec(url ?? "");
+  const named = parts?.[1] ?? parts?.[2] ?? "";
   const host = ["", "0.0.0.0", "::"].includes(named) ? here : named;
-  const isSafe = access.url?.startsWith("mqtts:") ?? false;
-  const words = ["mosquitto_pub", "-h", host, "-p", url?.[3] ?? (isSafe ? "8883" : "1883"), "-q", "1"];
-  if (isSafe) words.push("--capath", "/etc/ssl/certs");
+  const isSafe = url?.startsWith("mqtts:") ?? false;
+  const port = parts?.[3] ?? (isSafe ? "8883" : "1883");
+  return ["-h", host, "-p", port, ...(isSafe ? ["--capath", "/etc/ssl/certs"] : [])];
+}
+
+export function publishLine(access: MqttAccess, key: string, here = location.hostname): string {
+  const words = ["mosquitto_pub", ...where(access.url, here), "-q", "1"];
   words.push("-u", access.username, "-P", access.password, "-i", access.client_id);
   words.push("-t", `${access.topic_prefix}/feeds/${key}`, "-m", "25.5");
+  return words.map(quoted).join(" ");
+}
+
+export function subscribeLine(access: Listener & { password: string }, here = location.hostname): string {
+  const words = ["mosquitto_sub", ...where(access.url, here)];
+  words.push("-u", access.username, "-P", access.password, "-i", `${access.client_id_prefix}1`);
+  words.push("-t", `${access.topic_prefix}/#`, "-v");
   return words.map(quoted).join(" ");
 }
 

@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { t, word } from "../words";
+import { takesFocus, titlePage } from "../title";
 import { focusFirst } from "./forms";
 import { done, failed, inWords } from "./toasts";
 
@@ -168,10 +169,18 @@ export function Secret({ name, value }: { name: string; value: string }) {
   );
 }
 
+/** The heading of a page: it is the title of the browser's tab, too, and has the focus when somebody arrives. */
 export function Heading({ title, children }: { title: string; children?: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => titlePage(title), [title]);
+  useEffect(() => {
+    if (takesFocus()) heading.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <header className="heading">
-      <h1>{title}</h1>
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
       <div className="row">{children}</div>
     </header>
   );

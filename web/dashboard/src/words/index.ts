@@ -59,7 +59,7 @@ const WORDS: Record<string, string> = {
 };
 export const ALL_WORDS = Object.values(WORDS);
 
-const locale = (): string => (current === "vi" ? "vi-VN" : "en-GB");
+export const locale = (): string => (current === "vi" ? "vi-VN" : "en-GB");
 
 export const number = (value: number, digits = 2): string =>
   new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
@@ -75,6 +75,15 @@ export const moment = (time: string | number, timeZone?: string): string =>
 
 export const clock = (time: string | number): string =>
   new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(time));
+
+/** "08:30", with its seconds where there are any and `exact` asks for them. */
+export const timeOfDay = (time: string, timeZone: string, exact = false): string =>
+  new Intl.DateTimeFormat(locale(), {
+    hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone, ...(exact && { second: "2-digit" as const }),
+  }).format(new Date(time));
+
+/** With a capital at its beginning, as a heading has it. */
+export const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 export const day = (time: string | number): string =>
   new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(new Date(time));

@@ -1,0 +1,127 @@
+// The calendar: which days are shown, in which zone, of which screen. The address has all of it.
+
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { setParameters, useParameter } from "../address";
+import { get, query } from "../api";
+import { useLive, useTopic } from "../live/hooks";
+import { civil, here, instant, isDay, later, monday, monthsLater, weeks } from "../parts/civil";
+import { Agenda, DayGrid } from "../parts/calendar_days";
+import { byName } from "../parts/search";
+import { Loaded, useNow } from "../parts/ui";
+import type { Play, Plays } from "../types";
+import { capital, locale, moment, number, t } from "../words";
+
+export type View = "month" | "week" | "agenda";
+
+const AGENDA_DAYS = 14;
+
+function daysOf(view: View, on: string): string[] {
+  const [year, month] = on.split("-").map(Number) as [number, number];
+  if (view === "month") return weeks(year, month - 1);
+  const first = view === "week" ? monday(on) : on;
+  return Array.from({ length: view === "week" ? 7 : AGENDA_DAYS }, (_, n) => later(first, n));
+}
+
+function titleOf(view: View, on: string, days: string[]): string {
+  const say = (day: string, shown: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat(locale(), { ...shown, timeZone: "UTC" }).format(Date.parse(day));
+  if (view === "month") return capital(say(on, { month: "long", year: "numeric" }));
+  return `${say(days[0] as string, { dateStyle: "medium" })} – ${say(days.at(-1) as string, { dateStyle: "medium" })}`;
+}
+
+export function Calendar({ view, zones }: { view: View; zones: string[] }) {
+  const live = useLive();
+  const [askedZone, setZone] = useParameter("zone", here());
+  const [device, setDevice] = useParameter("device");
+  const [askedDay] = useParameter("on");
+  useNow(60_000);
+  const known = [...new Set([here(), ...zones])];
+  const zone = known.includes(askedZone) ? askedZone : here();
+  const today = civil(Date.now(), zone).slice(0, 10);
+  const on = isDay(askedDay) ? askedDay : today;
+  const days = daysOf(view, on);
+  const show = (day: string) => setParameters({ on: day === today ? "" : day });
+  const step = (way: number) => show(view === "month" ? monthsLater(on, way) : later(on, way * days.length));
+  const devices = [...live.devices.values()].sort((a, b) => byName().compare(a.name, b.name));
+  const plays = usePlays(days, zone, device);
+  return (
+    <section className="sheet">
+      <div className="row apart">
+        <h2 aria-live="polite">{titleOf(view, on, days)}</h2>
+        <div className="row">
+          <button type="button" aria-label={t("Previous")} onClick={() => step(-1)}>
+            ←
+          </button>
+          <button type="button" onClick={() => show(today)}>
+            {t("Today")}
+          </button>
+          <button type="button" aria-label={t("Next")} onClick={() => step(1)}>
+            →
+          </button>
+          <select aria-label={t("Device")} value={device} onChange={(event) => setDevice(event.target.value)}>
+            <option value="">{t("All devices")}</option>
+            {devices.map((each) => (
+              <option key={each.id} value={each.id}>
+                {each.name}
+              </option>
+            ))}
+          </select>
+          <select aria-label={t("Time zone")} value={zone} onChange={(event) => setZone(event.target.value)}>
+            {known.map((each) => (
+              <option key={each} value={each}>
+                {each}
+              </option>
+            ))}
+          </select>
+        </div>
+      </div>
+      <Loaded of={plays}>
+        {({ byDay, page, conflicts, missed }) => (
+          <>
+            <p className="row quiet" role="status">
+              <span>{t("Times in {zone}", { zone })}</span>
+              {conflicts > 0 && <span className="problem">⚠ {t("Conflicts: {n}", { n: number(conflicts) })}</span>}
+              {missed > 0 && <span className="problem">{t("Missed: {n}", { n: number(missed) })}</span>}
+              {!page.complete && <span>{t("Too many to show: they end at {time}.", { time: moment(page.end, zone) })}</span>}
+            </p>
+            {view === "agenda" ? (
+              <Agenda days={days} byDay={byDay} zone={zone} />
+            ) : (
+              <DayGrid days={days} byDay={byDay} zone={zone} today={today} month={view === "month" ? on.slice(0, 7) : null} />
+            )}
+          </>
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+/** What plays on these days, by day; states as the socket has told them since. */
+function usePlays(days: string[], zone: string, device: string) {
+  const live = useLive();
+  useTopic("schedules");
+  const start = new Date(instant(`${days[0]}T00:00`, zone)).toISOString();
+  const end = new Date(instant(`${later(days.at(-1) as string, 1)}T00:00`, zone)).toISOString();
+  const found = useQuery({
+    queryKey: ["/media-schedules", "calendar", start, end, device],
+    queryFn: () => get<Plays>(`/media-schedules/calendar${query({ start, end, device_id: device })}`),
+    placeholderData: keepPreviousData,
+  });
+  const data = found.data && gathered(found.data, zone, (play) => (play.id && live.occurrences.get(play.id)?.state) || play.state);
+  return { data, error: found.error, refetch: found.refetch };
+}
+
+function gathered(page: Plays, zone: string, stateOf: (play: Play) => string) {
+  const byDay = new Map<string, Play[]>();
+  let [conflicts, missed] = [0, 0];
+  for (const each of page.items) {
+    const play = { ...each, state: stateOf(each) };
+    if (play.conflict) conflicts += 1;
+    if (play.state === "missed") missed += 1;
+    const day = civil(Date.parse(play.due_at), zone).slice(0, 10);
+    const those = byDay.get(day);
+    if (those) those.push(play);
+    else byDay.set(day, [play]);
+  }
+  return { byDay, page, conflicts, missed };
+}

@@ -1,0 +1,97 @@
+// The curve of a feed, live, and as far back as anybody looks.
+
+import { useRef } from "react";
+import { setParameters, useSearch } from "../address";
+import { useChange, useLastValue } from "../live/hooks";
+import { Chart } from "../parts/chart";
+import { useList } from "../parts/lists";
+import { type Span, around, clamped, edges, firstSpan, isLive, read, written } from "../parts/span";
+import { Loaded, useNow } from "../parts/ui";
+import type { Alarm, Feed } from "../types";
+import { number, t } from "../words";
+import { RangeControls } from "./feed_range";
+import { type History, useHistory, useSeries } from "./feed_series";
+
+const seconds = (time: string | null): number | null => (time === null ? null : Date.parse(time) / 1000);
+
+export function FeedChart({ feed }: { feed: Feed }) {
+  useNow(1_000); // a live range moves on without readings, too
+  const now = Date.now() / 1000;
+  const last = seconds(useLastValue(feed).ts);
+  const search = useSearch();
+  // The range that it opens with stays while readings come.
+  const opened = useRef<Span | null>(null);
+  opened.current ??= firstSpan(seconds(feed.last_value_at), now);
+  const span = read(search, now) ?? opened.current;
+  const choose = (chosen: Span) => setParameters(written(chosen));
+  const [from, to] = edges(span, now);
+  const history = useHistory(feed, span);
+  const shown = useSeries(feed, history.data, span);
+  const alarms = useList<Alarm>("/alarms", { feed_id: feed.id });
+  useChange("alarms", () => void alarms.refetch(), 500);
+  const marks = (alarms.data ?? []).flatMap((each): [number, number][] =>
+    each.value === null ? [] : [[Date.parse(each.since) / 1000, each.value]],
+  );
+  const lines = shown.isRaw
+    ? [{ name: feed.name }]
+    : [
+        { name: t("Average") },
+        { name: t("Lowest"), tone: "quiet" as const },
+        { name: t("Highest"), tone: "quiet" as const },
+        { name: t("Not complete yet"), dash: true },
+      ];
+  return (
+    <section className="sheet">
+      <RangeControls feed={feed} span={span} now={now} choose={choose} />
+      <Loaded of={history}>
+        {(found) => (
+          <div className="plot" data-from={from} data-to={to} data-testid="plot">
+            <Chart
+              label={t("Readings of {name}", { name: feed.name })}
+              data={shown.series}
+              gaps={shown.gaps}
+              lines={lines}
+              unit={feed.unit}
+              limits={[feed.min_value, feed.max_value]}
+              marks={marks}
+              height={340}
+              range={[from, to]}
+              onRange={(a, b) => choose(clamped(a, b, now))}
+            />
+            {shown.isEmpty && (
+              <p className="nothing" role="status">
+                {t("No data in this range")}{" "}
+                {last !== null && !(last >= from && last <= to) && (
+                  <button type="button" onClick={() => choose(last > now - 300 ? { last: 300 } : around(last, now))}>
+                    {t("Show latest data")}
+                  </button>
+                )}
+              </p>
+            )}
+            <Figures history={found} unit={feed.unit} isLive={isLive(span)} />
+          </div>
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+function Figures({ history, unit, isLive }: { history: History; unit: string | null; isLive: boolean }) {
+  const known = history.statistics;
+  const figure = (value: number) => `${number(value, 4)} ${unit ?? ""}`.trim();
+  return (
+    <>
+      {known && (
+        <p className="row figures" data-count={known.count} data-testid="statistics">
+          <span>{t("Min {value}", { value: figure(known.min) })}</span>
+          <span>{t("Avg {value}", { value: figure(known.avg) })}</span>
+          <span>{t("Max {value}", { value: figure(known.max) })}</span>
+          <span>{t("{n} readings", { n: number(known.count) })}</span>
+        </p>
+      )}
+      <p className="quiet">
+        {isLive ? t("Live. Drag on the chart to zoom.") : t("Fixed range. Pick a range above to return to live.")}
+      </p>
+    </>
+  );
+}

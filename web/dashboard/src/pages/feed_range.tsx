@@ -1,0 +1,95 @@
+// Choose what a chart shows: a length up to now, a step, a zoom, or from and to.
+
+import { useState } from "react";
+import { apiPath, query } from "../api";
+import { civil, here, instant } from "../parts/civil";
+import { RANGES, type Span, clamped, edges, isLive, moved, zoomed } from "../parts/span";
+import { Action } from "../parts/ui";
+import type { Feed } from "../types";
+import { t } from "../words";
+
+interface RangeProps {
+  feed: Feed;
+  span: Span;
+  now: number;
+  choose: (span: Span) => void;
+}
+
+export function RangeControls({ feed, span, now, choose }: RangeProps) {
+  const [from, to] = edges(span, now);
+  const times = { start: new Date(from * 1000).toISOString(), end: isLive(span) ? undefined : new Date(to * 1000).toISOString() };
+  return (
+    <>
+      <div className="row">
+        {RANGES.map(([name, seconds]) => (
+          <button
+            key={seconds}
+            type="button"
+            aria-pressed={isLive(span) && span.last === seconds}
+            onClick={() => choose({ last: seconds })}
+          >
+            {t(name)}
+          </button>
+        ))}
+        <button type="button" aria-label={t("Previous")} onClick={() => choose(moved(span, -0.5, now))}>
+          ←
+        </button>
+        <button type="button" aria-label={t("Next")} disabled={isLive(span)} onClick={() => choose(moved(span, 0.5, now))}>
+          →
+        </button>
+        <button type="button" aria-label={t("Zoom in")} onClick={() => choose(zoomed(span, 0.5, now))}>
+          +
+        </button>
+        <button type="button" aria-label={t("Zoom out")} onClick={() => choose(zoomed(span, 2, now))}>
+          −
+        </button>
+        <Action run={() => saveCsv(feed, times)} said={t("Exported")}>
+          {t("Export CSV")}
+        </Action>
+      </div>
+      <FromTo key={isLive(span) ? "live" : `${from} ${to}`} from={from} to={to} choose={(a, b) => choose(clamped(a, b, now))} />
+    </>
+  );
+}
+
+/** In the browser's own zone. */
+function FromTo({ from, to, choose }: { from: number; to: number; choose: (from: number, to: number) => void }) {
+  const zone = here();
+  const text = (at: number) => civil(at * 1000, zone);
+  const [asked, setAsked] = useState<{ from?: string; to?: string }>({});
+  const [a, b] = [asked.from ?? text(from), asked.to ?? text(to)];
+  const isRange = a < b;
+  return (
+    <form
+      className="row range"
+      onSubmit={(event) => {
+        event.preventDefault();
+        choose(instant(a, zone) / 1000, instant(b, zone) / 1000);
+        setAsked({});
+      }}
+    >
+      <label>
+        {t("From")}{" "}
+        <input type="datetime-local" step={1} required value={a} onChange={(event) => setAsked({ ...asked, from: event.target.value })} />
+      </label>
+      <label>
+        {t("To")}{" "}
+        <input type="datetime-local" step={1} required value={b} onChange={(event) => setAsked({ ...asked, to: event.target.value })} />
+      </label>
+      <button type="submit" disabled={!isRange}>
+        {t("Show range")}
+      </button>
+    </form>
+  );
+}
+
+async function saveCsv(feed: Feed, times: { start: string; end?: string }): Promise<void> {
+  const response = await fetch(apiPath(`/feed-values/${feed.id}${query(times)}`), { headers: { Accept: "text/csv" } });
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  const address = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = `${feed.key}.csv`;
+  link.click();
+  URL.revokeObjectURL(address);
+}

@@ -1,0 +1,133 @@
+// Alarms as rows, wherever they are shown: what, of what, since when, and who has to see it yet.
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { post } from "../api";
+import { useChange, useLive, useTopic } from "../live/hooks";
+import type { Alarm, Feed } from "../types";
+import { moment, number, t, word } from "../words";
+import { More, Rows, useList } from "./lists";
+import { done } from "./toasts";
+import { Action, Badge } from "./ui";
+
+/** Which alarms: of one device, of one feed, or all. */
+export interface AlarmsOf {
+  device_id?: string;
+  feed_id?: string;
+}
+
+export const isSeen = (alarm: Alarm): boolean => alarm.acknowledged_at !== null;
+
+/** What has to be looked at: all that is open, and what cleared before anybody saw it. */
+export function useOpenAlarms(of: AlarmsOf = {}, limit = 100) {
+  const live = useLive();
+  const unseen = useList<Alarm>("/alarms", { ...of, acknowledged: false, limit });
+  const seen = useList<Alarm>("/alarms", { ...of, state: "acknowledged", limit });
+  useTopic("alarms");
+  useChange("alarms", () => (void unseen.refetch(), void seen.refetch()), 500);
+  const found = unseen.data && seen.data && [...unseen.data, ...seen.data];
+  const data = found?.map((each) => live.alarms.newer(each)).sort((a, b) => (a.since < b.since ? 1 : -1));
+  return { lists: [unseen, seen], data, error: unseen.error ?? seen.error, refetch: () => (unseen.refetch(), seen.refetch()) };
+}
+
+/** Names of feeds, by their ids. */
+export function useFeeds(): Map<string, Feed> {
+  const feeds = useList<Feed>("/feeds", { limit: 1000 });
+  return new Map(feeds.data?.map((each) => [each.id, each]));
+}
+
+/** "Soil moisture 60 %" for a value beyond its limits; else what the server says. */
+export function AlarmText({ alarm, feed }: { alarm: Alarm; feed?: Feed }) {
+  if (!alarm.feed_id) return <>{alarm.detail || word(alarm.kind)}</>;
+  return (
+    <>
+      <a href={`#/feeds/${alarm.feed_id}`}>{feed?.name ?? t("Feed")}</a>{" "}
+      {alarm.value !== null && <strong>{`${number(alarm.value)} ${feed?.unit ?? ""}`}</strong>} <span className="quiet">{alarm.detail}</span>
+    </>
+  );
+}
+
+export function AlarmState({ alarm }: { alarm: Alarm }) {
+  return (
+    <>
+      <Badge state={alarm.state} />
+      {alarm.state === "cleared" && !isSeen(alarm) && <span className="quiet"> {t("not acknowledged")}</span>}
+    </>
+  );
+}
+
+/** Several of them may be chosen and acknowledged at once. */
+export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: boolean }) {
+  const live = useLive();
+  const feeds = useFeeds();
+  const queries = useQueryClient();
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const waiting = items.filter((each) => !isSeen(each));
+  const those = waiting.filter((each) => chosen.has(each.id)).map((each) => each.id);
+  const acknowledge = async (ids: string[]) => {
+    await post("/alarms/ack", { ids });
+    setChosen(new Set());
+    await queries.invalidateQueries({ queryKey: ["/alarms"] });
+    done(t("Acknowledged"));
+  };
+  const choose = (id: string, isChosen: boolean) => {
+    const next = new Set(chosen);
+    if (isChosen) next.add(id);
+    else next.delete(id);
+    setChosen(next);
+  };
+  const head = [t("State"), t("Severity"), ...(withDevice ? [t("Device")] : []), t("Description"), t("Started"), ""];
+  return (
+    <>
+      {waiting.length > 0 && (
+        <div className="row">
+          <button type="button" onClick={() => setChosen(new Set(those.length === waiting.length ? [] : waiting.map((each) => each.id)))}>
+            {those.length === waiting.length ? t("Select none") : t("Select all")}
+          </button>
+          <Action run={() => acknowledge(those)} disabled={!those.length} kind="primary">
+            {t("Acknowledge selected ({n})", { n: those.length })}
+          </Action>
+        </div>
+      )}
+      <Rows
+        caption={t("Alarms")}
+        head={head}
+        items={items}
+        id={(each) => each.id}
+        row={(each) => [
+          <AlarmState alarm={each} />,
+          <Badge state={each.severity} tone={each.severity === "critical" ? "bad" : each.severity === "warning" ? "warn" : "calm"} />,
+          ...(withDevice ? [<a href={`#/devices/${each.device_id}`}>{live.devices.get(each.device_id)?.name ?? t("Device")}</a>] : []),
+          <AlarmText alarm={each} feed={each.feed_id ? feeds.get(each.feed_id) : undefined} />,
+          moment(each.since),
+          !isSeen(each) && (
+            <div className="row">
+              <input
+                type="checkbox"
+                aria-label={t("Select")}
+                checked={chosen.has(each.id)}
+                onChange={(event) => choose(each.id, event.target.checked)}
+              />
+              <Action run={() => acknowledge([each.id])}>{t("Acknowledge")}</Action>
+            </div>
+          ),
+        ]}
+      />
+    </>
+  );
+}
+
+/** The alarms of a device or a feed, on its page; nothing where there are none. */
+export function AlarmsHere({ of }: { of: AlarmsOf }) {
+  const alarms = useOpenAlarms(of);
+  if (!alarms.data?.length) return null;
+  return (
+    <section className="sheet" data-testid="alarms-here">
+      <h2>{t("Alarms")}</h2>
+      <AlarmRows items={alarms.data} withDevice={false} />
+      {alarms.lists.map((each, at) => (
+        <More key={at} of={each} />
+      ))}
+    </section>
+  );
+}

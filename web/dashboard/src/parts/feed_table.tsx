@@ -1,0 +1,39 @@
+// Feeds with their last values, live.
+
+import type { ReactNode } from "react";
+import { useLastValue } from "../live/hooks";
+import type { Feed } from "../types";
+import { ago, number, t } from "../words";
+import { Rows } from "./lists";
+import { useNow } from "./ui";
+
+/** `device`: what stands in the column of devices; without it there is none. */
+export function FeedTable({ items, device }: { items: Feed[]; device?: (feed: Feed) => ReactNode }) {
+  return (
+    <Rows
+      caption={t("Feeds")}
+      head={[t("Name"), t("Key"), ...(device ? [t("Device")] : []), t("Last value"), t("When")]}
+      items={items}
+      id={(feed) => feed.id}
+      row={(feed) => [
+        <a href={`#/feeds/${feed.id}`}>{feed.name}</a>,
+        <code>{feed.key}</code>,
+        ...(device ? [device(feed)] : []),
+        <LastValue feed={feed} />,
+        <LastTime feed={feed} />,
+      ]}
+    />
+  );
+}
+
+function LastValue({ feed }: { feed: Feed }) {
+  const { value } = useLastValue(feed);
+  if (value === null) return <>–</>;
+  return <span>{`${typeof value === "number" ? number(value) : String(value)} ${feed.unit ?? ""}`}</span>;
+}
+
+function LastTime({ feed }: { feed: Feed }) {
+  const { ts } = useLastValue(feed);
+  const now = useNow();
+  return <>{ts ? ago(ts, now) : t("never")}</>;
+}

@@ -1,0 +1,48 @@
+// Pages come when they are first needed, or before that, while the browser is idle.
+
+import { type ComponentType, lazy } from "react";
+
+type Load<T> = () => Promise<{ default: ComponentType<T> }>;
+
+const TRIES = 3;
+const PAUSE_MS = 1_000;
+const loads: Load<any>[] = [];
+
+/** A page of its own file; a file that does not come is asked for again. */
+export function lazily<T>(load: Load<T>) {
+  const again: Load<T> = async () => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await load();
+      } catch (error) {
+        if (tries === TRIES) throw error;
+        await new Promise((done) => setTimeout(done, PAUSE_MS * tries));
+      }
+    }
+  };
+  loads.push(load);
+  return lazy(again);
+}
+
+const whenIdle = (work: () => void): void => {
+  if ("requestIdleCallback" in window) requestIdleCallback(work, { timeout: 10_000 });
+  else setTimeout(work, 2_000);
+};
+
+/** Fetch what is not there yet, one file after another; one that does not come is fetched when it is needed. */
+export function fetchWhenIdle(): () => void {
+  let isOver = false;
+  const waiting = [...loads];
+  const next = (): void => {
+    const load = waiting.shift();
+    if (isOver || !load) return;
+    load().then(
+      () => whenIdle(next),
+      () => whenIdle(next),
+    );
+  };
+  whenIdle(next);
+  return () => {
+    isOver = true;
+  };
+}
