@@ -19,6 +19,7 @@ from actors.service import Service
 from protocol import codec
 from protocol.device.topics import prefix
 from protocol.errors import SettingsError, in_words
+from protocol.ids import password_digest
 from protocol.people.user import User
 from protocol.times import SECOND_US
 from roost.embedded.data_dir import write_private
@@ -55,18 +56,32 @@ class Demo(msgspec.Struct):
 async def run(service: Service, broker: Address, url: str, path: Path) -> None:
     """Create what is missing, print the login, and publish until cancelled."""
     made = await _make(service, path / "demo.json")
-    login = made.logins[WORKBENCH.code]
-    topic = prefix(made.user_id, WORKBENCH.code)
-    print(f"demo   {url}  e-mail {EMAIL}  password {made.password}")
-    print(
-        f"try    mosquitto_pub -h {broker.host} -p {broker.port} -i {login.client_id}"
-        f" -u {login.client_id} -P {login.password} -q 1 -t {topic}/feeds/temperature -m 25.5",
-        flush=True,
-    )
+    for line in await _lines(service, made, broker, url):
+        print(line, flush=True)
     session = service.clock.now_us() // SECOND_US
     async with open_devices() as connect, trio.open_nursery() as nursery:
         for place in PLACES:
             nursery.start_soon(_device(broker, made, place, session).live, connect)
+
+
+async def _lines(service: Service, made: Demo, broker: Address, url: str) -> list[str]:
+    """How to sign in and to publish; nothing that somebody has changed since."""
+    user = await service.store.user_by_email(EMAIL)
+    hashed = None if user is None else user.password_hash
+    if await Argon2Hasher().verify(hashed, made.password):
+        secret = f"password {made.password}"
+    else:
+        secret = f"(its password was changed; roost user reset {EMAIL} sets another)"
+    lines = [f"demo   {url}  e-mail {EMAIL}  {secret}"]
+    login = made.logins[WORKBENCH.code]
+    known = (await service.store.logins([login.client_id])).get(login.client_id)
+    if known is not None and known.password_sha256 == password_digest(login.password):
+        topic = prefix(made.user_id, WORKBENCH.code)
+        lines.append(
+            f"try    mosquitto_pub -h {broker.host} -p {broker.port} -i {login.client_id}"
+            f" -u {login.client_id} -P {login.password} -q 1 -t {topic}/feeds/temperature -m 25.5"
+        )
+    return lines
 
 
 async def _make(service: Service, file: Path) -> Demo:

@@ -15,6 +15,7 @@ from protocol.errors import SettingsError
 from protocol.ids import is_uuid
 from roost import logs
 from roost.dead_letter_table import print_letters
+from roost.embedded.data_dir import noted_address
 from roost.interrupting import run
 from roost.offline import database_url
 from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
@@ -74,12 +75,16 @@ def add_user(
 def reset_user(
     email: str,
     *,
-    public_url: Annotated[str, Parameter(help="Public URL of the server.")] = HERE,
+    public_url: Annotated[
+        str | None,
+        Parameter(help="Public URL of the server. Default: that of the data directory's server."),
+    ] = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Print a link that sets a new password for this user, once, within an hour."""
-    url = check_base_url(public_url, "public URL")
+    known = None if database_url else noted_address(data_dir)
+    url = check_base_url(public_url or known or HERE, "public URL")
 
     async def work(store: PostgresStore) -> None:
         await store.migrate()

@@ -23,6 +23,7 @@ from actors.adapters.system.clocks import SystemClock
 from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
 from actors.service import Service
+from protocol.errors import SettingsError, in_words
 from roost import deadline, demo
 from roost.embedded import data_dir
 from roost.embedded.broker import (
@@ -173,7 +174,7 @@ async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) 
             backlog=logins.consumers(broker.sessions),
             retained=logins.retained(),
         )
-        ready = partial(_serve_ready, settings, machine, store, broker, logins)
+        ready = partial(_serve_ready, settings, machine, where, store, broker, logins)
         # This process has the lock of the data directory.
         await run_until_signal(ports, web, settings.http, where, ready, settings.ingest, alone=True)
 
@@ -195,6 +196,7 @@ def _open_logins(
 async def _serve_ready(
     settings: UpSettings,
     machine: _Machine,
+    where: Where,
     store: PostgresStore,
     broker: MqttBroker,
     logins: NatsLogins,
@@ -223,6 +225,10 @@ async def _serve_ready(
     await shares.begin()
     await logins.open()
     await service.canaries.wait_passed()
+    try:
+        data_dir.note_address(machine.path, where())
+    except SettingsError as error:  # a full disk is no reason not to serve
+        log.warning("the address was not noted", error=in_words(error))
     print(f"ready {url} {machine.mqtt_url}", flush=True)
     if settings.demo:
         await demo.run(service, machine.broker.address, url, machine.path)

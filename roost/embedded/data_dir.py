@@ -14,6 +14,8 @@ from actors.adapters.nats.keys import new_seed
 from protocol import codec
 from protocol.errors import SettingsError, in_words
 
+ADDRESS = "address"
+
 
 class Secrets(msgspec.Struct, frozen=True):
     """Secrets of this installation. Stored in `secrets.json` with mode 0600."""
@@ -77,6 +79,19 @@ def read_secrets(path: Path) -> Secrets:
         found = msgspec.structs.replace(found, postgres=secrets.token_urlsafe(24))
         write_private(file, codec.encode(found))
     return found
+
+
+def note_address(path: Path, url: str) -> None:
+    """Note where people reach this server, for commands beside it. Raises `SettingsError`."""
+    write_private(path / ADDRESS, url.encode())
+
+
+def noted_address(path: Path) -> str | None:
+    """Where people reach the server of this data directory, as it said last."""
+    try:
+        return (path / ADDRESS).read_text() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def write_private(file: Path, content: bytes) -> None:

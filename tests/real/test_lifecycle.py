@@ -274,6 +274,34 @@ def test_the_demo_publishes_with_credentials_of_its_own(tmp_path: Path) -> None:
             return sum(feed["last_value"] is not None for feed in feeds)
 
         eventually(reported, lambda count: count == 10)
+        tried = roost.process.stdout.readline().split()
+        assert tried[0] == "try"
+        assert http.patch(
+            "/api/v1/users/me", json={"password": "battery-staple", "current_password": password}
+        ).is_success
+        http = roost.closing.enter_context(roost_client(roost, signed_in(roost, "battery-staple")))
+        bench = next(
+            each
+            for each in http.get("/api/v1/devices").json()["items"]
+            if each["device_code"] == "workbench"
+        )
+        assert http.post(f"/api/v1/devices/{bench['id']}/credentials").is_success
+        assert roost.stop() == 0
+        roost.start()
+        # Neither password is shown once somebody has changed it.
+        assert roost.process is not None
+        assert roost.process.stdout is not None
+        again = roost.process.stdout.readline()
+        assert f"roost user reset {email}" in again
+        assert password not in again
+        assert roost.stop() == 0
+
+
+def signed_in(roost: Roost, password: str) -> str:
+    """A token of the demo's user."""
+    account = {"email": "demo@roost.local", "password": password}
+    answer = httpx.post(f"{roost.url}/api/v1/login/access-token", json=account)
+    return str(answer.json()["access_token"])
 
 
 def roost_client(roost: Roost, token: str = "") -> httpx.Client:

@@ -39,7 +39,6 @@ async def test_who_signs_out_is_out_at_once(roost: Roost) -> None:
 def test_an_operator_helps_who_forgot_the_password(roost: Roost) -> None:
     person = roost.user("forgetful")
     command = [str(ROOST), "user", "reset", person.email, "--data-dir", str(roost.data_dir)]
-    command += ["--public-url", roost.url]
     made = subprocess.run(
         command, capture_output=True, text=True, env=clean_environment(), check=True, timeout=30
     )
