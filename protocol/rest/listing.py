@@ -7,6 +7,7 @@ A position in a list is the value by which it is sorted, as text, and the number
 that are added or deleted between two pages shift nothing.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -81,13 +82,22 @@ def _kind(record: Any, path: str) -> Kind:
     return "integer" if int in types else "text"
 
 
+def folded(text: str) -> str:
+    """A text as `q` compares it: in lower case, and without accents. "ho guom" finds "Hồ Gươm"."""
+    return unicodedata.normalize("NFD", text).translate(_FOLDED).lower()
+
+
+# Without the combining marks of Latin, Greek and Cyrillic letters, and of a letter that has none.
+_FOLDED = dict.fromkeys(range(0x300, 0x370)) | str.maketrans("Đđ", "dd")
+
+
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """A query for a page.
 
     Attributes:
         sort: one of the list's `sorts`.
         after: the position (value as text, number) after which the page begins.
-        q: a part of a name, whatever its case.
+        q: a part of a name, whatever its case and accents.
         filters: by names of the list's `filters`, the accepted values.
     """
 

@@ -181,12 +181,16 @@ async def test_parts_of_names_are_found_literally(home: Home) -> None:
         return sorted(item.name for item in await all_of(home, noun, 100, q=q))
 
     for noun in (DEVICES, FEEDS):
-        assert await names("ALPHA", noun) == ["alpha", "alpha"]
+        assert await names("ALPHA", noun) == ["alpha", "alpha", "Älpha"]
+        assert await names("älp", noun) == ["alpha", "alpha", "Älpha"]
         assert await names("%", noun) == ["100% wool"]
         assert await names("_", noun) == ["a_b"]
         assert await names("\\", noun) == []
         assert await names("本", noun) == ["日本"]
     assert await names("C9") == ["Zeta"]
+    lake = await home.store.add_product(some_product(90, name="Đèn Hồ Gươm"))
+    for q in ("den ho guom", "ĐÈN", "hồ", lake.name):
+        assert await names(q, PRODUCTS) == [lake.name]
     assert len(await names("L-5", PRODUCTS)) == 9
 
 

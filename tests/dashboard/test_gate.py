@@ -1,6 +1,6 @@
 """Signing in with Zalo, through its page and back."""
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.dashboard.screen import Screens, is_live, sees
 from tests.real.harness import Roost
@@ -53,5 +53,32 @@ def test_a_page_whose_part_is_gone_says_so_and_the_rest_goes_on(
     page.get_by_role("link", name="Orders and products").click()
     page.get_by_role("button", name="Load the page again").click()
     sees(page, "No products yet.")
+    screens.complaints.clear()
+    screens.close()
+
+
+def test_a_part_that_does_not_come_at_once_is_asked_for_again(
+    browser: Browser, served: Roost
+) -> None:
+    screens = Screens(browser, served)
+    page = screens.of(served.user("retry"))
+    tries: list[str] = []
+
+    def first_fails(route: Route) -> None:
+        tries.append(route.request.url)
+        if len(tries) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/assets/shop-*.js", first_fails)
+    page.goto(f"{served.url}/#/shop")
+    page.reload()
+    sees(page, "No products yet.")
+    assert len(tries) > 1
+    # What was not opened yet came while the browser was idle.
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((e) => /settings-.*js/.test(e.name))"
+    )
     screens.complaints.clear()
     screens.close()

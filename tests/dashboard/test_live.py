@@ -192,3 +192,43 @@ def test_a_session_that_ends_elsewhere_ends_the_page(screens: Screens, ada: Pers
     current = next(s for s in ada.get("/sessions", limit=1000)["items"] if "Chrome" in s["agent"])
     assert ada.call("DELETE", f"/sessions/{current['id']}").status_code == 204
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+
+
+# The places of drawn dots on the map, in pixels of its box, and the size of box and canvas.
+DOTS = """
+() => {
+  const canvas = document.querySelector("canvas[data-drawn]");
+  const box = document.querySelector(".map").getBoundingClientRect();
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let right = [-1, -1];
+  for (let n = 3; n < data.length; n += 4) {
+    const at = (n - 3) / 4;
+    if (data[n] === 255 && at % canvas.width > right[0])
+      right = [at % canvas.width, Math.floor(at / canvas.width)];
+  }
+  return { right, canvas: canvas.width, box: Math.round(box.width), left: box.left, top: box.top };
+}
+"""
+
+
+def test_the_map_knows_its_size_and_keeps_what_was_clicked_in_view(
+    screens: Screens, roost: Roost, bob: Person
+) -> None:
+    for code, longitude in (("west", 100.0), ("east", 110.0)):
+        client = DeviceClient(roost, bob.device(code)["mqtt"])
+        client.publish("status", {"status": "online", "latitude": 21, "longitude": longitude})
+        client.close()
+    page = screens.of(bob, "/map", viewport={"width": 1200, "height": 800})
+    expect(page.locator(MAP)).to_have_attribute("data-drawn", "2")
+    before = page.evaluate(DOTS)
+    x, y = before["right"]
+    page.mouse.click(before["left"] + x - 7, before["top"] + y)
+    expect(page.get_by_role("heading", name="east")).to_be_visible()
+    page.wait_for_function(f"() => (({DOTS})()).canvas < {before['canvas'] - 100}")
+    after = page.evaluate(DOTS)
+    assert abs(after["canvas"] - after["box"]) < 10
+    assert 0 < after["right"][0] < after["box"] - 30
+    # Another theme draws it where it was.
+    page.get_by_label("Theme").select_option("dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.wait_for_function(f"() => (({DOTS})()).right[0] === {after['right'][0]}")

@@ -16,7 +16,10 @@ from tests.real.harness import DeviceClient, Person, Roost, eventually
 
 AXE = Path(__file__).parents[2] / "web/dashboard/node_modules/axe-core/axe.min.js"
 RUN = """
-async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(
+async () => (await axe.run(document, {
+  resultTypes: ["violations"],
+  rules: { "target-size": { enabled: true } },
+})).violations.map(
   (each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)
 """
 WIDE: ViewportSize = {"width": 1280, "height": 860}
@@ -45,12 +48,16 @@ def paths(roost: Roost, ada: Person) -> dict[str, str]:
         "devices": "/devices",
         "device": f"/devices/{device['id']}",
         "feed": f"/feeds/{device['feeds']['temperature']}",
+        "feeds": "/feeds",
         "schedules": "/schedules",
+        "week": "/schedules?view=week",
+        "agenda": "/schedules?view=agenda",
         "schedule": f"/schedules/{schedule['id']}",
         "media": "/media",
         "alarms": "/alarms",
         "shop": "/shop",
         "settings": "/settings",
+        "nothing": "/nothing",
     }
 
 

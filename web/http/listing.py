@@ -43,7 +43,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchQuery(ListQuery, frozen=True, kw_only=True):
-    """`q`: a part of a name, whatever its case."""
+    """`q`: a part of a name, whatever its case and accents."""
 
     q: Annotated[str, Meta(max_length=200)] | None = None
 

@@ -50,6 +50,12 @@ def _time(expression: str) -> Key:
     )
 
 
+def _folded(column: str) -> str:
+    """As `protocol.rest.listing.folded`, except for the case."""
+    bare = f"regexp_replace(normalize({column}, NFD), '[\u0300-\u036f]', '', 'g')"
+    return f"translate({bare}, 'Đđ', 'dd')"
+
+
 class Noun(msgspec.Struct, frozen=True, kw_only=True):
     """How a list is queried.
 
@@ -109,8 +115,8 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
         return f"{column.expression}{cast} = ANY({texts}::text[])"
 
     def found(self, part: str) -> str:
-        """Whether one of its texts matches that pattern."""
-        columns = [self.table.at(path).expression for path in self.of.texts]
+        """Whether one of its texts matches that pattern, which is `folded`."""
+        columns = [_folded(self.table.at(path).expression) for path in self.of.texts]
         return f"({' OR '.join(f'{column} ILIKE {part}' for column in columns)})"
 
 

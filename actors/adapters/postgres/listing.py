@@ -6,7 +6,7 @@ from actors.adapters.postgres.list_queries import NOUNS, Noun
 from actors.adapters.postgres.row_letters import note_row
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.unreadable import read, read_again
-from protocol.rest.listing import Listing, ListOf, UnreadableRow
+from protocol.rest.listing import Listing, ListOf, UnreadableRow, folded
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ async def listed(
         after = f"{key.read.format(parameter(value))}, {parameter(num)}::bigint"
         where.append(f"({key.order}, {noun.number}) {'<' if asked.descending else '>'} ({after})")
     if asked.q is not None:
-        where.append(noun.found(parameter(f"%{_escaped(asked.q)}%")))
+        where.append(noun.found(parameter(f"%{_escaped(folded(asked.q))}%")))
     for name, values in asked.filters.items():
         where.append(noun.condition(name, parameter(list(values))))
     way = "DESC" if asked.descending else "ASC"

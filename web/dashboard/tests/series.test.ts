@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bucketFor, bucketed, gapOf, heights, statistics, withGaps } from "../src/parts/series";
+import { bucketFor, bucketed, gapOf, heights, perMinute, statistics, withGaps } from "../src/parts/series";
 
 const NOW = 1_790_000_000;
 const at = (s: number) => new Date((NOW + s) * 1000).toISOString();
@@ -46,4 +46,9 @@ test("a chart has at most so many points", () => {
   expect(bucketFor(86_400, 480)).toBe(300);
   expect(bucketFor(300, 480)).toBe(1);
   expect(315_576_000 / bucketFor(315_576_000, 480)).toBeLessThanOrEqual(480);
+});
+
+test("readings a minute are those of the minutes that hold any", () => {
+  expect(perMinute([{ count: 60 }, { count: 30 }])).toBe(45);
+  expect(perMinute([])).toBe(0);
 });

@@ -10,7 +10,7 @@ from actors.runtime.clock import WallClock
 from protocol.dead_letters import ROWS, DeadLetter, row_of, subject_of_row
 from protocol.device.alarms import PENDING
 from protocol.errors import Unreadable
-from protocol.rest.listing import WEBHOOK_ID, Listing, ListOf, UnreadableRow
+from protocol.rest.listing import WEBHOOK_ID, Listing, ListOf, UnreadableRow, folded
 from protocol.webhook.deliveries import Webhook
 
 T = TypeVar("T")
@@ -137,8 +137,8 @@ def _page(noun: ListOf[Any], rows: Iterable[Any], asked: Listing) -> list[tuple[
 def _is_asked_for(noun: ListOf[Any], row: Any, asked: Listing) -> bool:
     part = asked.q
     if part is not None:
-        texts = [getattr(row, name).lower() for name in noun.texts]
-        if not any(part.lower() in text for text in texts):
+        texts = [folded(getattr(row, name)) for name in noun.texts]
+        if not any(folded(part) in text for text in texts):
             return False
     return all(
         _as_text(attrgetter(noun.filters[name])(row)) in values

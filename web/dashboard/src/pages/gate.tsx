@@ -7,6 +7,7 @@ import { Field, Form } from "../parts/forms";
 import { done, failed } from "../parts/toasts";
 import { Action, Dialog } from "../parts/ui";
 import logo from "../roost.svg";
+import { titlePage } from "../title";
 import type { Site } from "../types";
 import { type Language, setLanguage, t, useLanguage } from "../words";
 import { beginZalo, zaloAnswer } from "./zalo";
@@ -17,6 +18,7 @@ export function Gate({ site }: { site: Site }) {
   const [isNew, setNew] = useState(false);
   const [isLost, setLost] = useState(false);
   const hasAsked = useRef(false);
+  useEffect(() => titlePage(isNew ? t("Create an account") : t("Sign in")));
   const enter = () => queries.invalidateQueries({ queryKey: ["me"] });
 
   useEffect(() => {

@@ -4,7 +4,7 @@ import type { FeatureCollection } from "geojson";
 import L from "leaflet";
 import "leaflet/dist/leaflet.css";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { feature } from "topojson-client";
 import landUrl from "world-atlas/land-110m.json?url";
 import { useEvery, useLive } from "../live/hooks";
@@ -46,7 +46,7 @@ export default function MapPage() {
         </Empty>
       ) : (
         <div className="grid">
-          <World pick={setPicked} />
+          <World picked={picked} pick={setPicked} />
           {picked && <About id={picked} close={() => setPicked(null)} />}
         </div>
       )}
@@ -65,7 +65,13 @@ export default function MapPage() {
   );
 }
 
-function World({ pick }: { pick: (id: string) => void }) {
+// So many pixels stay between a device and the edge of the map.
+const EDGE = 48;
+
+/** Another theme draws it again, where it was. */
+type View = { center: L.LatLng; zoom: number };
+
+function World({ picked, pick }: { picked: string | null; pick: (id: string) => void }) {
   const box = useRef<HTMLDivElement>(null);
   const live = useLive();
   const isDark = useIsDark();
@@ -73,12 +79,26 @@ function World({ pick }: { pick: (id: string) => void }) {
   const outlines = useQuery({ queryKey: ["land"], queryFn: land, staleTime: Infinity, enabled: !site?.map_tiles_url });
   const picks = useRef(pick);
   picks.current = pick;
+  const chosen = useRef(picked);
+  chosen.current = picked;
+  const drawn = useRef<L.Map | null>(null);
+  const view = useRef<View | null>(null);
+
+  /** What was clicked stays in sight, also when the map has less room. */
+  const keepInView = useCallback(() => {
+    const device = chosen.current ? live.devices.get(chosen.current) : undefined;
+    if (!device || !isPlaced(device)) return;
+    const place: L.LatLngTuple = [device.latitude as number, device.longitude as number];
+    drawn.current?.panInside(place, { padding: [EDGE, EDGE], animate: false });
+  }, [live]);
+  useEffect(keepInView, [keepInView, picked]);
 
   useEffect(() => {
     const map = L.map(box.current as HTMLDivElement, { minZoom: 2, maxZoom: 18, worldCopyJump: true, zoomAnimation: false });
     map.attributionControl.setPrefix(false);
     L.control.scale({ imperial: false }).addTo(map);
-    map.setView([16, 106], 5);
+    drawn.current = map;
+    map.setView(view.current?.center ?? [16, 106], view.current?.zoom ?? 5);
     if (site?.map_tiles_url) L.tileLayer(site.map_tiles_url, { attribution: escaped(site.map_attribution) }).addTo(map);
     else if (outlines.data) {
       map.attributionControl.addAttribution("Natural Earth");
@@ -87,7 +107,7 @@ function World({ pick }: { pick: (id: string) => void }) {
     }
     const layer = new DeviceLayer(live.devices, (id) => picks.current(id)).addTo(map);
     const stop = live.listen("devices", () => layer.draw());
-    let hasSeen = false;
+    let hasSeen = view.current !== null;
     const show = () => {
       const places = [...live.devices.values()].filter(isPlaced);
       if (hasSeen || !places.length) return;
@@ -97,12 +117,20 @@ function World({ pick }: { pick: (id: string) => void }) {
     };
     show();
     const stopShow = live.listen("snapshot", show);
+    const sized = new ResizeObserver(() => {
+      map.invalidateSize({ pan: false, animate: false });
+      keepInView();
+    });
+    sized.observe(box.current as HTMLDivElement);
     return () => {
+      sized.disconnect();
+      if (hasSeen) view.current = { center: map.getCenter(), zoom: map.getZoom() };
+      drawn.current = null;
       stop();
       stopShow();
       map.remove();
     };
-  }, [live, isDark, outlines.data, site]);
+  }, [live, isDark, outlines.data, site, keepInView]);
   return <div ref={box} className="map" role="application" aria-label={t("Map of devices; the same devices are in the list below")} />;
 }
 

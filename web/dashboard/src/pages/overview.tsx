@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useMemo } from "react";
 import { get, query } from "../api";
 import { useChange, useEvery, useLive } from "../live/hooks";
-import { withGaps } from "../parts/series";
+import { perMinute, withGaps } from "../parts/series";
 import { Bars, Card, Empty, Heading, Loaded, useNow } from "../parts/ui";
 import type { Device, Stats } from "../types";
 import { ago, bytes, number, t, word } from "../words";
@@ -37,10 +37,6 @@ export function Overview() {
 }
 
 type Points = Stats["feed_values"]["points"];
-
-/** By the minutes that hold readings: a fleet that began a minute ago is not slow. */
-export const perMinute = (points: Points): number =>
-  points.length ? points.reduce((sum, point) => sum + point.count, 0) / points.length : 0;
 
 /** Readings of each bucket; the last one, which still grows, apart. */
 function counts(points: Points, bucketS: number, end: number) {

@@ -6,6 +6,7 @@ import { useLive } from "../live/hooks";
 import { civil, here, instant, zones } from "../parts/civil";
 import { Field, Form, type Values, numberOf } from "../parts/forms";
 import { useList } from "../parts/lists";
+import { byName } from "../parts/search";
 import { done, inWords } from "../parts/toasts";
 import { Dialog, Loaded } from "../parts/ui";
 import type { Media } from "../types";
@@ -91,7 +92,7 @@ export function NewSchedule({ close }: { close: () => void }) {
                 name="device_id"
                 label={t("Device")}
                 required
-                options={[...live.devices.values()].map((each) => [each.id, each.name])}
+                options={[...live.devices.values()].sort((a, b) => byName().compare(a.name, b.name)).map((each) => [each.id, each.name])}
               />
               <Field name="at" label={t("First time")} type="datetime-local" step={1} required value={soon} />
               <Field

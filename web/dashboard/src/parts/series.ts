@@ -102,3 +102,7 @@ export function heights(low: number, high: number, limits: readonly (number | nu
   const air = (top - bottom || Math.abs(top) || 1) * 0.06;
   return [bottom - air, top + air];
 }
+
+/** Readings a minute, by the minutes that hold any: a fleet that began a minute ago is not slow. */
+export const perMinute = (minutes: readonly { count: number }[]): number =>
+  minutes.length ? minutes.reduce((sum, each) => sum + each.count, 0) / minutes.length : 0;
