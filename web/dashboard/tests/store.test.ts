@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { Gatherer } from "../src/live/frames";
 import { LiveStore } from "../src/live/store";
-import type { Alarm, Device, LiveEvent, Occurrence } from "../src/types";
+import type { LiveEvent } from "../src/live/events";
+import type { Alarm, Device, Occurrence } from "../src/types";
 
 const device = (id: string, changes: Partial<Device> = {}): Device => ({
   id, device_code: id, name: id, status: "online", temperature: null, humidity: null,

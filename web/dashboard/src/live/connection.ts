@@ -1,6 +1,6 @@
 // One WebSocket, kept open: jittered backoff, an application ping, the snapshot first on every start.
 
-import type { Frame } from "../types";
+import type { Frame } from "./events";
 import type { LiveStore } from "./store";
 
 export const FIRST_MS = 500;

@@ -1,6 +1,7 @@
 // What the WebSocket told, newest only. Pages read it; nothing older ever replaces what is here.
 
-import type { Alarm, Command, Device, Frame, LiveEvent, Occurrence, Schedule, Value } from "../types";
+import type { Frame, LiveEvent } from "./events";
+import type { Alarm, Command, Device, Occurrence, Schedule, Value } from "../types";
 import { Gatherer, type Schedule as FrameSchedule, byFrame } from "./frames";
 
 export interface LiveValue {

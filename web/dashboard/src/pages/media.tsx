@@ -4,9 +4,10 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { useParameter } from "../address";
 import { apiPath, get, remove, upload } from "../api";
+import { Bars, Card } from "../parts/figures";
 import { More, useList } from "../parts/lists";
 import { done, failed, inWords } from "../parts/toasts";
-import { Action, Bars, Card, Empty, Heading, Loaded } from "../parts/ui";
+import { Action, Empty, Heading, Loaded } from "../parts/ui";
 import type { Media, MediaStats, Site } from "../types";
 import { bytes, day, number, t } from "../words";
 

@@ -4,8 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useMemo } from "react";
 import { get, query } from "../api";
 import { useChange, useEvery, useLive } from "../live/hooks";
+import { Bars, Card } from "../parts/figures";
 import { perMinute, withGaps } from "../parts/series";
-import { Bars, Card, Empty, Heading, Loaded, useNow } from "../parts/ui";
+import { Empty, Heading, Loaded, useNow } from "../parts/ui";
 import type { Device, Stats } from "../types";
 import { ago, bytes, number, t, word } from "../words";
 

@@ -7,7 +7,7 @@ import { subscribeLine } from "../parts/credentials";
 import { Field, Form, Tick } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
 import { Action, Copy, Dialog, Empty, Loaded, Secret } from "../parts/ui";
-import type { ApiKey, Listener } from "../types";
+import type { ApiKey, Listener } from "../types_account";
 import { moment, t, word } from "../words";
 
 export function Keys() {

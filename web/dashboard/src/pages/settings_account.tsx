@@ -8,7 +8,8 @@ import { Field, Form } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { done } from "../parts/toasts";
 import { Action, Badge, Loaded } from "../parts/ui";
-import type { Session, User } from "../types";
+import type { User } from "../types";
+import type { Session } from "../types_account";
 import { moment, t } from "../words";
 
 export function Profile() {

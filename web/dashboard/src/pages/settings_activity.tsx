@@ -2,7 +2,7 @@
 
 import { More, Rows, useList } from "../parts/lists";
 import { Loaded } from "../parts/ui";
-import type { AuditEntry } from "../types";
+import type { AuditEntry } from "../types_account";
 import { moment, t, word } from "../words";
 
 export function Audit() {

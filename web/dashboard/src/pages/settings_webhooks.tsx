@@ -6,7 +6,8 @@ import { get, patch, post, remove } from "../api";
 import { Field, Form } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
 import { Action, Badge, Dialog, Loaded, Secret } from "../parts/ui";
-import type { Delivery, Page, Webhook } from "../types";
+import type { Page } from "../types";
+import type { Delivery, Webhook } from "../types_account";
 import { moment, t } from "../words";
 
 export function Webhooks() {

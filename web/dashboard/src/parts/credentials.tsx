@@ -1,7 +1,8 @@
 // How a device logs in: shown once, with a line that can be pasted into a terminal.
 
 import { useLive, useTopic } from "../live/hooks";
-import type { Feed, Listener, MqttAccess } from "../types";
+import type { Feed, MqttAccess } from "../types";
+import type { Listener } from "../types_account";
 import { t } from "../words";
 import { Copy, Secret } from "./ui";
 
