@@ -162,3 +162,16 @@ def test_a_new_feed_keeps_readings_outside_its_limits(screens: Screens, ada: Per
     expect(page.get_by_role("link", name="level")).to_be_visible()
     (made,) = ada.get("/feeds", device_id=device["id"])["items"]
     assert made["on_violation"] == "flag"
+
+
+def test_a_single_reading_is_seen_on_the_first_page(
+    screens: Screens, roost: Roost, bob: Person
+) -> None:
+    client = DeviceClient(roost, bob.device("single", "t")["mqtt"])
+    client.publish("feeds/t", 20)
+    client.close()
+    page = screens.of(bob)
+    expect(page.locator(".u-legend")).to_contain_text("Not complete yet")
+    page.wait_for_function(IS_DRAWN, arg=[0.9, 1.02, *BRAND])
+    expect(page.locator(".chart")).to_have_attribute("data-low", "0")
+    expect(page.locator(".card", has_text="Readings per minute")).to_contain_text("1")

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bucketFor, bucketed, gapOf, heights, perMinute, statistics, withGaps } from "../src/parts/series";
+import { alone, bucketFor, bucketed, gapOf, heights, perMinute, statistics, withGaps } from "../src/parts/series";
 
 const NOW = 1_790_000_000;
 const at = (s: number) => new Date((NOW + s) * 1000).toISOString();
@@ -51,4 +51,9 @@ test("a chart has at most so many points", () => {
 test("readings a minute are those of the minutes that hold any", () => {
   expect(perMinute([{ count: 60 }, { count: 30 }])).toBe(45);
   expect(perMinute([])).toBe(0);
+});
+
+test("a value that stands alone is a point", () => {
+  expect(alone([1, null, 2, 3, null, 4])).toEqual([0, 5]);
+  expect(alone([null, null])).toEqual([]);
 });

@@ -48,7 +48,7 @@ export function Calendar({ view, zones }: { view: View; zones: string[] }) {
     <section className="sheet">
       <div className="row apart">
         <h2 aria-live="polite">{titleOf(view, on, days)}</h2>
-        <div className="row">
+        <div className="row choices">
           <button type="button" aria-label={t("Previous")} onClick={() => step(-1)}>
             ←
           </button>

@@ -103,6 +103,7 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
               label={t("Readings over the last day")}
               data={series}
               gaps={gaps}
+              fromZero
               lines={[{ name: t("Readings") }, { name: t("Not complete yet"), dash: true }]}
               range={[Date.parse(stats.feed_values.start) / 1000, Date.parse(stats.feed_values.end) / 1000]}
             />

@@ -6,7 +6,7 @@ import "uplot/dist/uPlot.min.css";
 import { useIsDark } from "../theme";
 import { moment, number, useLanguage } from "../words";
 import { type Mark, drawLimits, drawMarks } from "./chart_marks";
-import { type Series, heights } from "./series";
+import { type Series, alone, heights } from "./series";
 
 export interface Line {
   name: string;
@@ -29,11 +29,13 @@ interface ChartProps {
   onRange?: (from: number, to: number) => void;
   range?: [number, number];
   gaps?: number;
+  /** The axis begins at zero: for counts. */
+  fromZero?: boolean;
 }
 
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-export function Chart({ label, data, lines, unit, limits = [], marks = [], height = 260, onRange, range, gaps = 0 }: ChartProps) {
+export function Chart({ label, data, lines, unit, limits = [], marks = [], height = 260, onRange, range, gaps = 0, fromZero = false }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const isDark = useIsDark();
@@ -42,7 +44,7 @@ export function Chart({ label, data, lines, unit, limits = [], marks = [], heigh
   chosen.current = onRange;
   const shown = useRef({ limits, marks, range });
   shown.current = { limits, marks, range };
-  const shape = JSON.stringify([lines, unit, height, language]);
+  const shape = JSON.stringify([lines, unit, height, language, fromZero]);
 
   useEffect(() => {
     const element = box.current as HTMLDivElement;
@@ -60,7 +62,7 @@ export function Chart({ label, data, lines, unit, limits = [], marks = [], heigh
               const [from, to] = shown.current.range ?? [-Infinity, Infinity];
               const seen = shown.current.marks.filter(([at]) => at >= from && at <= to).map(([, value]) => value);
               const [least, most] = [Math.min(low ?? Infinity, ...seen), Math.max(high ?? -Infinity, ...seen)];
-              const [bottom, top] = heights(least, most, shown.current.limits);
+              const [bottom, top] = fromZero ? [0, heights(0, Math.max(0, most), [])[1]] : heights(least, most, shown.current.limits);
               Object.assign(element.dataset, { low: String(bottom), high: String(top) });
               return [bottom, top];
             },
@@ -74,7 +76,10 @@ export function Chart({ label, data, lines, unit, limits = [], marks = [], heigh
             stroke: tones[line.tone ?? "brand"],
             width: line.tone === "quiet" ? 1 : 2,
             dash: line.dash ? [4, 4] : undefined,
-            points: { show: lines.length === 1 && data[0].length < 120 },
+            points: {
+              show: lines.length === 1 && data[0].length < 120,
+              filter: (u: uPlot, n: number, isShown: boolean) => (isShown ? null : alone(u.data[n] ?? [])),
+            },
             value: (_u: uPlot, y: number | null) => (y == null ? "–" : `${number(y)} ${unit ?? ""}`),
           })),
         ],

@@ -46,6 +46,12 @@ export function withGaps(series: Series, gapS: number): { series: Series; gaps: 
   return { series: [found, ...made] as Series, gaps };
 }
 
+/** Values without a neighbour: no line leads to them, so they are drawn as points. */
+export function alone(values: ArrayLike<number | null | undefined>): number[] {
+  const is = (n: number): boolean => values[n] !== null && values[n] !== undefined;
+  return Array.from(values, (_, n) => n).filter((n) => is(n) && !is(n - 1) && !is(n + 1));
+}
+
 export interface Buckets {
   /** Columns avg, min, max, and the running bucket's average. */
   series: Series;
