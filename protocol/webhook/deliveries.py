@@ -154,6 +154,10 @@ def news_of(
         if alarm.state in _OF_ALARM:
             at_us = alarm.cleared_us or alarm.acknowledged_us or alarm.raised_us or now_us
             kind = _OF_ALARM[alarm.state]
+            # The actor that clears an alarm does not know who has seen it: this one was
+            # acknowledged after it cleared.
+            if alarm.state == CLEARED and alarm.acknowledged_us is not None:
+                at_us, kind = alarm.acknowledged_us, _OF_ALARM[ACKNOWLEDGED]
             found.append(_news(alarm.user_id, kind, alarm.id, at_us, alarm_view(alarm)))
     for command in commands:
         if command.state in ENDED:

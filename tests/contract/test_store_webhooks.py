@@ -118,6 +118,15 @@ async def test_alarms_are_told_in_the_commit_that_keeps_them_once(home: Home) ->
     assert await told(home, foreign) == []
 
 
+async def test_an_alarm_that_is_acknowledged_after_it_cleared_is_told_as_acknowledged(
+    home: Home,
+) -> None:
+    webhook = await added(home)
+    await home.commit(of(alarms=(alarm(home, state="cleared", cleared_us=NOW + 2),)))
+    await home.store.acknowledge_alarms(USER, [alarm(home).id], NOW + SECOND)
+    assert await told(home, webhook) == ["alarm.cleared", "alarm.acknowledged"]
+
+
 async def test_what_comes_and_goes_within_one_commit_is_told_twice(home: Home) -> None:
     webhook = await added(home)
     over = alarm(home, state="cleared", cleared_us=NOW + 2)

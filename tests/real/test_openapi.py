@@ -122,7 +122,7 @@ def operation_of(request: dict[str, Any]) -> str:
     """The operation of a request, by its name in the document."""
     path = request["url"].partition("/api/")[2].partition("?")[0]
     path = re.sub(
-        r"(device|feed|command|alarm)(s|-values)/(?!latest|import)[^/]+", r"\1\2/{\1_id}", path
+        r"(device|feed|command|alarm)(s|-values)/(?!latest|import|ack$)[^/]+", r"\1\2/{\1_id}", path
     )
     path = re.sub(r"webhooks/[^/]+", "webhooks/{webhook_id}", path)
     path = re.sub(r"sessions/[^/]+", "sessions/{session_id}", path)

@@ -38,7 +38,7 @@ class CalendarQuery(msgspec.Struct, frozen=True, kw_only=True):
     device_id: Id | None = None
 
 
-@api.operation("GET", "/media-schedules/calendar", query=CalendarQuery, answer=Json(CalendarView))
+@api.operation("GET", "/schedule-calendar", query=CalendarQuery, answer=Json(CalendarView))
 async def show_calendar(call: Call, query: CalendarQuery) -> CalendarView:
     """List what was and will be played in a window of time, by all your schedules.
 

@@ -28,7 +28,7 @@ async def schedule(site: Site, device: Any, media_id: str, **more: Any) -> Any:
 
 async def calendar(site: Site, start_us: int, end_us: int, **more: str) -> tuple[int, Any]:
     asked = {"start": format_us(start_us), "end": format_us(end_us), **more}
-    return await site.call("GET", f"/media-schedules/calendar?{urlencode(asked)}")
+    return await site.call("GET", f"/schedule-calendar?{urlencode(asked)}")
 
 
 async def test_more_than_is_planned_ahead_and_more_than_fifty_schedules_are_shown(

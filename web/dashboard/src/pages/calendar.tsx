@@ -104,7 +104,7 @@ function usePlays(days: string[], zone: string, device: string) {
   const end = new Date(instant(`${later(days.at(-1) as string, 1)}T00:00`, zone)).toISOString();
   const found = useQuery({
     queryKey: ["/media-schedules", "calendar", start, end, device],
-    queryFn: () => get<Plays>(`/media-schedules/calendar${query({ start, end, device_id: device })}`),
+    queryFn: () => get<Plays>(`/schedule-calendar${query({ start, end, device_id: device })}`),
     placeholderData: keepPreviousData,
   });
   const data = found.data && gathered(found.data, zone, (play) => (play.id && live.occurrences.get(play.id)?.state) || play.state);

@@ -10,6 +10,9 @@ import { More, Rows, useList } from "./lists";
 import { done } from "./toasts";
 import { Action, Badge } from "./ui";
 
+// As many as one request may name.
+const AT_ONCE = 1_000;
+
 /** Which alarms: of one device, of one feed, or all. */
 export interface AlarmsOf {
   device_id?: string;
@@ -65,7 +68,7 @@ export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: b
   const waiting = items.filter((each) => !isSeen(each));
   const those = waiting.filter((each) => chosen.has(each.id)).map((each) => each.id);
   const acknowledge = async (ids: string[]) => {
-    await post("/alarms/ack", { ids });
+    for (let from = 0; from < ids.length; from += AT_ONCE) await post("/alarms/ack", { ids: ids.slice(from, from + AT_ONCE) });
     setChosen(new Set());
     await queries.invalidateQueries({ queryKey: ["/alarms"] });
     done(t("Acknowledged"));
