@@ -3,7 +3,10 @@
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from protocol.times import SECOND_US, format_us
+from tests.unit.actors.adapters.test_unreadable_rows import store_of
 from tests.unit.site import Site
 
 NOW = 1_790_000_000_000_000
@@ -79,3 +82,16 @@ async def test_a_window_is_bounded(site: Site) -> None:
     for start_us, end_us in ((NOW, NOW), (NOW, NOW + 63 * DAY)):
         status, problem = await calendar(site, start_us, end_us)
         assert (status, list(problem["errors"])) == (422, ["end"])
+
+
+async def test_a_rule_that_somebody_spoiled_with_sql_hides_no_other(site: Site) -> None:
+    screen, advert = await site.device(), await media(site)
+    spoiled = await schedule(site, screen, advert, recurrence="FREQ=DAILY")
+    await schedule(site, screen, advert, recurrence="FREQ=DAILY;INTERVAL=30")
+    _, me = await site.call("GET", "/users/me")
+    known = await site.service.store.schedule(me["id"], spoiled["id"])
+    assert known is not None
+    store_of(site).change_schedule(msgspec.structs.replace(known, recurrence="FREQ=NEVER"))
+    status, page = await calendar(site, NOW + 15 * DAY, NOW + 46 * DAY)
+    assert (status, page["unreadable"]) == (200, 1)
+    assert [each["due_at"] for each in page["items"]] == [format_us(NOW + 31 * DAY)]
