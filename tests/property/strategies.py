@@ -137,6 +137,8 @@ BODY_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "items": st.lists(nearly({"product_id": uuids, "quantity": st.integers(1, 9)}), max_size=2),
     "note": short_texts,
     "home_assistant": st.booleans(),
+    "revoke": st.booleans(),
+    "ids": st.lists(uuids | short_texts, min_size=1, max_size=3),
     "scope": st.sampled_from(["read", "write"]),
     "expires_at": st.none() | st.just("2099-01-01T00:00:00Z") | short_texts,
     "token": short_texts,

@@ -21,7 +21,7 @@ from protocol.schedule.calendar import (
 )
 from protocol.schedule.schedules import Schedule
 from protocol.times import format_us
-from web.api.values import instant
+from web.api.spans import instant
 from web.http.context import Call
 from web.http.listing import some_id
 from web.http.operation import Json

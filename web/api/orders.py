@@ -20,7 +20,7 @@ from protocol.shop.views import (
     sums_view,
 )
 from protocol.times import EPOCH, SECOND_US
-from web.api.values import zone_in
+from web.api.spans import zone_in
 from web.http.context import Call
 from web.http.listing import ListQuery, listed, shown_alone
 from web.http.missing import missing

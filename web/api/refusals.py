@@ -8,7 +8,7 @@ from msgspec import Meta
 from protocol.device.views import RejectionView, rejection_view
 from protocol.rest.listing import REJECTIONS
 from protocol.rest.shapes import Deleted, Id, Page, Time
-from web.api.values import instant
+from web.api.spans import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, some_id
 from web.http.missing import missing

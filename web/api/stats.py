@@ -11,7 +11,7 @@ from protocol.rest.stats import DashboardStats, ReadingStats, point_view, schedu
 from protocol.shop.views import day_view, stock_view, sums_view
 from protocol.times import FIRST_US, SECOND_US, format_us
 from web.api.orders import orders_by_day, zone_of_query
-from web.api.values import civil_starts, instant, zone_in
+from web.api.spans import civil_starts, instant, zone_in
 from web.http.context import Call
 from web.http.operation import Json
 from web.http.routing import Api

@@ -23,10 +23,10 @@ from protocol.rest.charts import POINTS_MAX, Bucket
 from protocol.rest.importing import ImportView, read_csv
 from protocol.rest.listing import FEEDS
 from protocol.rest.shapes import Deleted, Id, Limit, Page, Time
-from protocol.schedule.civil import zone_names, zone_of
-from protocol.times import FIRST_US, LAST_US, format_us, parse_rfc3339
+from protocol.times import FIRST_US, LAST_US, format_us
 from web.api.exporting import exported, wanted_kind
 from web.api.feeds import feed_of
+from web.api.spans import DAY_S, civil_starts, instant, zone_in
 from web.http.context import Call
 from web.http.cursors import NUMBER_MAX, place_in
 from web.http.examples import READINGS_EXAMPLE
@@ -37,7 +37,6 @@ from web.http.routing import Api
 
 api = Api("readings")
 
-DAY_S = 86_400
 FEEDS_MAX = 200
 IMPORTED_AT_ONCE = 5_000
 SHOWN_AT_ONCE = 2_000  # points of a chart
@@ -252,29 +251,6 @@ async def _chart(
     return await call.service.store.feed_buckets(feed.num, start_us, end_us, bucket_s, starts)
 
 
-async def civil_starts(
-    call: Call, start_us: int, end_us: int, bucket_s: int, zone: ZoneInfo | None
-) -> list[int]:
-    """Where buckets of a day and longer begin in the zone; none where that is as in UTC.
-
-    Ten thousand take some 30 ms.
-    """
-    if zone is None or bucket_s < DAY_S:
-        return []
-    return await call.think(partial(charts.civil_starts, start_us, end_us, bucket_s, zone))
-
-
-def zone_in(name: str, text: str) -> ZoneInfo | None:
-    """The time zone in a query parameter; None for UTC.
-
-    Raises:
-        Invalid: it is unknown; names the parameter.
-    """
-    if text not in zone_names():
-        raise Invalid({name: "must be a time zone name, such as Asia/Ho_Chi_Minh"})
-    return None if text == "UTC" else zone_of(text)
-
-
 async def _points(
     call: Call, buckets: Sequence[Bucket], names: tuple[str, ...]
 ) -> list[ReadingView]:
@@ -294,18 +270,3 @@ def _point(bucket: Bucket, names: tuple[str, ...]) -> ReadingView:
     return ReadingView(
         ts=format_us(bucket.ts_us), **{name: getattr(bucket, name) for name in names}
     )
-
-
-def instant(name: str, text: str | None) -> int | None:
-    """The time in a query parameter (µs); None where it is missing.
-
-    Raises:
-        Invalid: it is no RFC 3339 time; names the parameter.
-    """
-    if text is None:
-        return None
-    try:
-        # A plus sign that was not percent-encoded in the URL arrives as a space.
-        return parse_rfc3339(text.replace(" ", "+") if text[10:11] in "Tt" else text)
-    except ValueError as error:
-        raise Invalid({name: str(error)}) from None

@@ -15,7 +15,7 @@ from protocol.people.access import (
 )
 from protocol.rest.listing import API_KEYS
 from protocol.rest.shapes import Page
-from web.api.values import instant
+from web.api.spans import instant
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
 from web.http.missing import missing
