@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { patch, remove } from "../api";
 import { me } from "../me";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
-import { Field, Form } from "../parts/forms";
+import { Field, Form, Tick } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { done } from "../parts/toasts";
 import { Action, Badge, Loaded } from "../parts/ui";
@@ -38,16 +38,17 @@ export function Profile() {
             action={t("Change the email")}
             again
             texts={(stored) => ({ email: stored.email ?? "" })}
-            body={({ email }, _, { current_password }) => ({ email, current_password })}
+            body={({ email }, _, { current_password, revoke }) => ({ email, current_password, revoke: revoke === "on" })}
           >
             <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
             <Field name="current_password" label={t("Password")} type="password" required autoComplete="current-password" />
+            <Tick name="revoke" label={t("Also revoke API keys and the MQTT login")} />
           </EditForm>
           <Form
             action={t("Change the password")}
             again
-            submit={async ({ password, current_password }) => {
-              await patch<User>("/users/me", { password, current_password });
+            submit={async ({ password, current_password, revoke }) => {
+              await patch<User>("/users/me", { password, current_password, revoke: revoke === "on" });
               done(t("Saved"));
             }}
           >
@@ -58,9 +59,10 @@ export function Profile() {
               type="password"
               required
               minLength={8}
-              hint={t("All other sessions end.")}
+              hint={t("You'll be signed out everywhere else.")}
               autoComplete="new-password"
             />
+            <Tick name="revoke" label={t("Also revoke API keys and the MQTT login")} />
           </Form>
         </>
       )}
