@@ -6,7 +6,9 @@ must not spoil its message, and no reading may vanish.
 
 A value that JSON does not have (`NaN`, `-inf`, `1e400`, `01`, `1.#IND`) becomes a `msgspec.Raw` of
 what the device wrote, which is refused by itself, with `why_unstorable`, and kept as it was
-written. The bare words on, off, true and false, in any case, become texts.
+written; so does a value that is missing (`{"t": , "h": 1}`). The bare words on, off, true and
+false, in any case, become texts. A comma behind the last item, and U+0000 behind the payload, as C
+ends a text, mean nothing. A byte that is not UTF-8 spoils its text only.
 
 The standard library's parser does the work, in time linear in the payload: 8 ms at most. Only a
 payload that msgspec cannot decode, or with more keys than it shows, comes here; it has at most
@@ -35,9 +37,15 @@ _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _LITERAL = re.compile(
     r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity", re.ASCII
 )
-# A text, also one without its end, or what stands between the signs of JSON. It never looks at a
-# character twice.
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"?|[^ \t\r\n,:{}\[\]"]+', re.DOTALL)
+# A text, also one without its end; what stands between the signs of JSON; a comma behind the last
+# item; the colon of a missing value. It looks at no character more than twice.
+_PIECE = re.compile(
+    r'"(?:[^"\\]|\\.)*"?'
+    r'|[^ \t\r\n,:{}\[\]"]+'
+    r"|,(?=[ \t\r\n]*[}\]])"
+    r"|:(?=[ \t\r\n]*[,}])",
+    re.DOTALL,
+)
 
 
 class Repeated(dict[str, Any]):
@@ -88,16 +96,20 @@ def with_repeats(payload: bytes, said: Any) -> Any:
 
 
 def text_of(payload: bytes) -> str:
-    """The payload as text, without a byte order mark and spaces around it.
+    """The payload as text, without a byte order mark, spaces around it and U+0000 behind it. Bytes
+    in JSON that are not UTF-8 become lone surrogates, with which a text is refused by itself.
 
     Raises:
-        Refusal: it is empty, or not UTF-8.
+        Refusal: it is empty, or bare text that is not UTF-8.
     """
     try:
-        text = payload.decode("utf-8-sig").strip()
+        text = payload.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        detail = f"byte {error.start} is not valid UTF-8"
-        raise Refusal(Reason.NOT_UTF8, detail) from None
+        if payload.lstrip()[:1] not in (b"{", b"["):
+            detail = f"byte {error.start} is not valid UTF-8"
+            raise Refusal(Reason.NOT_UTF8, detail) from None
+        text = payload.decode("utf-8", "surrogateescape")
+    text = text.rstrip("\0 \t\r\n").strip()
     if not text:
         raise Refusal(Reason.NOT_JSON, "the payload is empty")
     return text
@@ -120,6 +132,8 @@ def as_json(value: Any) -> bytes:
 def why_unstorable(written: msgspec.Raw) -> Refusal:
     """Why a value that JSON does not have is refused."""
     text = _shown(written)
+    if not text:
+        return Refusal(Reason.BAD_VALUE, "the value is missing")
     if is_not_finite(text):
         return Refusal(Reason.BAD_VALUE, not_a_number(text))
     if _LITERAL.fullmatch(text):
@@ -194,6 +208,11 @@ def _marked(found: re.Match[str], odd: list[str]) -> str:
     piece = found[0]
     if piece[0] == '"':
         return piece
+    if piece == ",":
+        return ""
+    if piece == ":":
+        odd.append("")
+        return ":NaN"
     if _LITERAL.fullmatch(piece):
         if piece[-1] in "Ny":  # NaN, Infinity
             odd.append(piece)
@@ -205,7 +224,9 @@ def _marked(found: re.Match[str], odd: list[str]) -> str:
 def _odd(_: str, odd: Iterator[str]) -> Any:
     """What the device wrote in place of this constant; the parser meets them in their order."""
     piece: str = next(odd)
-    return piece if piece.lower() in _WORDS else msgspec.Raw(piece.encode())
+    return (
+        piece if piece.lower() in _WORDS else msgspec.Raw(piece.encode("utf-8", "surrogateescape"))
+    )
 
 
 def _float(text: str) -> Any:

@@ -58,7 +58,7 @@ def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise Refusal(reason, f"{what} contains a lone surrogate") from None
+        raise Refusal(reason, f"{what} is not valid UTF-8") from None
     if size > bytes_max:
         raise Refusal(reason, f"{what} is {size} bytes long; the maximum is {bytes_max}")
 

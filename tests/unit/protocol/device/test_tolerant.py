@@ -25,6 +25,31 @@ def test_a_byte_order_mark_and_spaces_are_no_damage() -> None:
     assert tolerant.decode(b'\xef\xbb\xbf {"a": 1}\r\n') == {"a": 1}
 
 
+def test_what_c_puts_behind_a_text_is_no_damage() -> None:
+    assert tolerant.decode(b'{"a": 1}\0\0') == {"a": 1}
+    assert tolerant.decode_value(b"ON\r\n\0") == "ON"
+
+
+def test_a_comma_behind_the_last_item_means_nothing() -> None:
+    said = tolerant.decode(b'{"a": [1, 2,], "b": ",}", "c": {"d": 3 , } ,\n}')
+    assert said == {"a": [1, 2], "b": ",}", "c": {"d": 3}}
+
+
+def test_a_value_that_is_missing_spoils_no_other() -> None:
+    said = tolerant.decode(b'{"a": , "b": 2, "c":}')
+    assert (list(said), said["b"]) == (["a", "b", "c"], 2)
+    assert tolerant.why_unstorable(said["a"]).detail == "the value is missing"
+    assert tolerant.encode(said) == b'{"a":,"b":2,"c":}'
+
+
+def test_a_byte_that_is_not_utf8_spoils_its_text_only() -> None:
+    said = tolerant.decode(b'{"a": 1, "unit": "\xb0C"}')
+    assert said == {"a": 1, "unit": "\udcb0C"}
+    odd = tolerant.decode(b'{"a": 1, "b": \xb0}')
+    assert odd["a"] == 1
+    assert tolerant.why_unstorable(odd["b"]).detail == "'\ufffd' is not a JSON value"
+
+
 def test_a_lone_surrogate_can_be_listed() -> None:
     said = tolerant.decode(b'{"a": "\\ud800", "b": NaN}')
     assert tolerant.encode(said) == b'{"a": "\\ud800", "b": "NaN"}'
@@ -54,7 +79,7 @@ def test_colons_in_texts_are_no_keys() -> None:
             Reason.NOT_JSON,
             "not JSON: expecting property name enclosed in double quotes, at character 2",
         ),
-        (b'{"a": }', Reason.NOT_JSON, "not JSON: expecting value, at character 7"),
+        (b'{"a" }', Reason.NOT_JSON, "not JSON: expecting ':' delimiter, at character 6"),
         (b"[NaN] 1", Reason.NOT_JSON, "not JSON: extra data, at character 7"),
         (b"[" * 3_000, Reason.TOO_DEEP, "the JSON nests too deeply"),
         (b"[" + b"NaN," * 9_000, Reason.NOT_JSON, "not JSON, and more than 4000 keys and values"),
@@ -68,7 +93,10 @@ def test_what_is_not_even_nearly_json_is_refused_in_words(
     assert (caught.value.reason, caught.value.detail) == (reason, detail)
 
 
-@pytest.mark.parametrize("piece", [b'"', b'\\"', b"NaN,", b'"a":01,', b"{", b"\\", b"0", b"x,"])
+@pytest.mark.parametrize(
+    "piece",
+    [b'"', b'\\"', b"NaN,", b'"a":01,', b"{", b"\\", b"0", b"x,", b", ", b": ", b":,", b",}"],
+)
 def test_no_payload_takes_long(piece: bytes) -> None:
     """It takes some milliseconds. A pattern that begins again at each quote took minutes."""
     payload = b'["' + piece * (65_000 // len(piece))
