@@ -236,7 +236,7 @@ def test_users_and_devices_are_made_on_the_command_line(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     twice = roost_command("user", "add", "Ada@example.org", "--password", "correct-horse", **data)
     assert twice.returncode == 2
-    assert "already has an account" in twice.stderr
+    assert "An account with this email already exists" in twice.stderr
     assert roost_command("migrate", **data).stdout == "up to date\n"
     with running(tmp_path) as roost:  # and while the service runs
         ada = roost.user()

@@ -88,5 +88,5 @@ def of_http(error: HTTPException) -> Response:
 def of_bug(error: Exception) -> Response:
     """Any other error is a bug; the client only learns that it happened."""
     log.error("request failed", error=in_words(error), exc_info=error)
-    detail = "An internal error occurred; it was logged"
+    detail = "Something went wrong on our side; it was logged"
     return answer(ProblemView(title="Internal server error", status=500, detail=detail))

@@ -3,7 +3,7 @@ const form = document.getElementById("form");
 const said = document.getElementById("said");
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  said.textContent = "One moment …";
+  said.textContent = "Saving…";
   const token = decodeURIComponent(location.hash.slice(1));
   const password = document.getElementById("password").value;
   const revoke = document.getElementById("revoke").checked;
@@ -16,11 +16,11 @@ form.addEventListener("submit", async (event) => {
     if (answer.ok) {
       form.hidden = true;
       history.replaceState(null, "", location.pathname);
-      said.textContent = "The new password is set. Sign in with it.";
+      said.textContent = "Password saved. You can now sign in.";
     } else {
       said.textContent = (await answer.json()).detail;
     }
   } catch {
-    said.textContent = "The server cannot be reached. Try again.";
+    said.textContent = "Can't reach the server. Check your connection and try again.";
   }
 });

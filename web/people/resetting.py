@@ -42,7 +42,7 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     """Request a mail with a reset link. The response does not reveal whether the account exists."""
     mailer = call.service.mailer
     if mailer is None:
-        raise Forbidden("Email is not set up here; ask your administrator for a reset link")
+        raise Forbidden("Email is not set up here; ask your administrator to reset your password")
     url = call.where()
     with call.limits.trying(f"reset {body.email}", call.address) as attempt:
         attempt.wrong()  # every requested mail counts against the limit

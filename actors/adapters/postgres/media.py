@@ -10,7 +10,8 @@ from protocol.media.media import Media, MediaCounts, Tally
 # What may still need media: the text of the conflict, and a query that returns true for its id
 # ($1). A new noun that refers to media adds its line here.
 NEEDED_BY = {
-    "A schedule still needs this media": "SELECT EXISTS (SELECT FROM media_schedules s"
+    "This media is used by a schedule; delete the schedule first": "SELECT EXISTS ("
+    "SELECT FROM media_schedules s"
     " WHERE s.media_id = $1 AND (s.plan_at IS NOT NULL"
     " OR EXISTS (SELECT FROM schedule_occurrences o"
     " WHERE o.schedule_num = s.num AND o.state = 'pending')))",

@@ -32,8 +32,8 @@ async def add_user(connection: Any, user: User) -> None:
 
 
 def _taken(error: asyncpg.UniqueViolationError) -> Conflict:
-    what = "This person" if error.constraint_name == "users_subject" else "This email address"
-    return Conflict(f"{what} already has an account")
+    what = "for this person" if error.constraint_name == "users_subject" else "with this email"
+    return Conflict(f"An account {what} already exists")
 
 
 async def user_by_email(connection: Any, email: str) -> User | None:

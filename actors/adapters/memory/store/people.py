@@ -55,9 +55,9 @@ class PeopleTables(Tables):
             if other.id == user.id:
                 continue
             if user.subject and (other.idp, other.subject) == (user.idp, user.subject):
-                raise Conflict("This person already has an account")
+                raise Conflict("An account for this person already exists")
             if user.email and (other.email or "").lower() == user.email.lower():
-                raise Conflict("This email address already has an account")
+                raise Conflict("An account with this email already exists")
 
     async def user_by_email(self, email: str) -> User | None:
         await self._cross()

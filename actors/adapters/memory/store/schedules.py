@@ -38,7 +38,7 @@ class ScheduleTables(CommandTables, MediaTables):
         for schedule in self._schedules.values():
             needs = schedule.id in waiting or schedule.plan_us is not None
             if schedule.media_id == media.id and needs:
-                return "A schedule still needs this media"
+                return "This media is used by a schedule; delete the schedule first"
         return None
 
     def _forget_ended(self, now_us: int) -> None:
