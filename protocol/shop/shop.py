@@ -109,7 +109,7 @@ def taken(
         if product is None:
             raise Invalid({"items": f"product {product_id} not found"})
         if quantity > product.stock:
-            raise Conflict(f"Only {product.stock} of {product.name!r} in stock")
+            raise Conflict(f"Only {product.stock} {product.name} in stock")
         items.append(
             OrderItem(
                 product_id=product_id,

@@ -120,7 +120,7 @@ async def test_an_order_takes_stock_and_says_what_was_ordered(home: Home) -> Non
 
 async def test_too_large_an_order_takes_nothing(home: Home) -> None:
     lamp, sun = await added(home, 1), await added(home, 2, stock=1)
-    with pytest.raises(Conflict, match="Only 1 of"):
+    with pytest.raises(Conflict, match="Only 1 Lamp 2 in stock"):
         await ordered(home, 1, (lamp, 1), (sun, 2))
     foreign = await added(home, 3, user_id=OTHER_USER)
     with pytest.raises(Invalid, match="not found"):

@@ -36,9 +36,9 @@ def test_filters_and_tabs_survive_back_and_reload(page: Page, ada: Person) -> No
     page.get_by_role("button", name="Sessions").click()
     page.get_by_role("button", name="API keys").click()
     page.go_back()
-    sees(page, "this one")
+    sees(page, "This device")
     page.reload()
-    sees(page, "this one")
+    sees(page, "This device")
 
 
 def test_an_unknown_address_shows_a_page(page: Page, roost: Roost) -> None:
@@ -84,7 +84,7 @@ def test_files_stay_out_of_the_way_and_a_refused_one_is_named(page: Page) -> Non
     # False: the browser does not show the file instead of the page.
     assert page.evaluate(DROP) is False
     file = FilePayload(name="promo.exe", mimeType="image/png", buffer=b"MZ\x00\x01\x02\xff")
-    page.get_by_label("Upload files").set_input_files([file])
+    page.get_by_label("Drag files here").set_input_files([file])
     expect(page.locator(".toast.bad")).to_contain_text("promo.exe: ")
 
 
@@ -92,18 +92,18 @@ def test_the_listeners_line_works_as_shown_and_new_credentials_are_asked_for_twi
     page: Page, roost: Roost
 ) -> None:
     go(page, "/settings?tab=listener")
-    page.get_by_role("button", name="Make a listener").click()
+    page.get_by_role("button", name="Create credentials").click()
     line = page.get_by_test_id("subscribe-line").inner_text()
     assert f"-h 127.0.0.1 -p {roost.mqtt_port}" in line
     done = subprocess.run(["sh", "-c", f"{line} -E"], check=False, timeout=20)
     assert done.returncode == 0
     page.get_by_role("button", name="Close").last.click()
-    page.get_by_role("button", name="New credentials").click()
+    page.get_by_role("button", name="Regenerate credentials").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Connected clients will be disconnected")
     dialog.get_by_role("button", name="Cancel").click()
     again = subprocess.run(["sh", "-c", f"{line} -E"], check=False, timeout=20)
     assert again.returncode == 0
-    page.get_by_role("button", name="New credentials").click()
+    page.get_by_role("button", name="Regenerate credentials").click()
     dialog.get_by_role("button", name="Regenerate credentials").click()
     expect(page.get_by_test_id("subscribe-line")).not_to_have_text(line)

@@ -154,11 +154,11 @@ def test_a_bucket_that_still_runs_is_drawn_apart(screens: Screens, ada: Person, 
 def test_a_new_feed_keeps_readings_outside_its_limits(screens: Screens, ada: Person) -> None:
     device = ada.device("new-feed")
     page = screens.of(ada, f"/devices/{device['id']}")
-    page.get_by_role("button", name="Add a feed").click()
+    page.get_by_role("button", name="Add feed").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Key").fill("level")
-    dialog.get_by_label("Highest allowed").fill("10")
-    dialog.get_by_role("button", name="Add", exact=True).click()
+    dialog.get_by_label("Maximum").fill("10")
+    dialog.get_by_role("button", name="Add feed").click()
     expect(page.get_by_role("link", name="level")).to_be_visible()
     (made,) = ada.get("/feeds", device_id=device["id"])["items"]
     assert made["on_violation"] == "flag"

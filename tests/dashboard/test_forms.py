@@ -21,7 +21,7 @@ def test_renaming_a_product_gives_back_nothing_that_was_ordered_meanwhile(
     body = {"name": "Lamp", "sku": "L-1", "price": "9.90", "stock": 20}
     product = ada.post("/products", body)
     page = screens.of(ada, "/shop")
-    page.get_by_role("row", name="Lamp").get_by_role("button", name="Change").click()
+    page.get_by_role("row", name="Lamp").get_by_role("button", name="Edit").click()
     expect(page.get_by_label("Stock")).to_have_value("20")
     ada.post("/orders", {"items": [{"product_id": product["id"], "quantity": 5}], "note": "Gate 2"})
     page.get_by_label("Name").fill("Lantern")
@@ -40,11 +40,11 @@ def test_renaming_a_product_gives_back_nothing_that_was_ordered_meanwhile(
 def test_two_tabs_change_two_thresholds_and_both_hold(screens: Screens, ada: Person) -> None:
     feed = ada.device("tabs-1", "t", min_value=0, max_value=40)["feeds"]["t"]
     page = screens.of(ada, f"/feeds/{feed}")
-    expect(page.get_by_label("Highest allowed")).to_have_value("40")
-    page.get_by_label("Lowest allowed").fill("-5")
+    expect(page.get_by_label("Maximum")).to_have_value("40")
+    page.get_by_label("Minimum").fill("-5")
     other = {"max_value": 50, "alarm": {"after_s": 7, "severity": "critical"}}
     assert ada.call("PATCH", f"/feeds/{feed}", json=other).status_code == 200
-    page.get_by_label("Alarm after values outside").fill("2")
+    page.get_by_label("Consecutive values before alarm").fill("2")
     saved(page)
     after = ada.get(f"/feeds/{feed}")
     assert (after["min_value"], after["max_value"]) == (-5, 50)
@@ -55,7 +55,7 @@ def test_two_tabs_change_two_thresholds_and_both_hold(screens: Screens, ada: Per
 def test_a_form_follows_and_says_where_both_changed_the_same(screens: Screens, ada: Person) -> None:
     device = ada.device("both-1")
     page = screens.of(ada, f"/devices/{device['id']}")
-    name, silence = page.get_by_label("Name", exact=True), page.get_by_label("Offline after")
+    name, silence = page.get_by_label("Name", exact=True), page.get_by_label("Mark offline after")
     silence.fill("600")
     body = {"name": "Renamed", "offline_after_s": 120}
     assert ada.call("PATCH", f"/devices/{device['id']}", json=body).status_code == 200
@@ -86,7 +86,7 @@ def test_schedules_and_the_profile_send_what_was_changed(screens: Screens, ada: 
     expect(page.get_by_label("Repeats")).to_have_value("FREQ=DAILY")
     assert ada.call("PATCH", path, json={"recurrence": "FREQ=WEEKLY"}).status_code == 200
     with page.expect_request(lambda asked: asked.method == "PATCH") as asked:
-        page.get_by_label("At most so many seconds late").fill("30")
+        page.get_by_label("Max delay (seconds)").fill("30")
         saved(page)
     assert asked.value.post_data_json == {"grace_s": 30}
     assert asked.value.headers["if-match"]
@@ -94,8 +94,8 @@ def test_schedules_and_the_profile_send_what_was_changed(screens: Screens, ada: 
     assert (after["grace_s"], after["recurrence"]) == (30, "FREQ=WEEKLY")
     assert after["trigger_time"] == schedule["trigger_time"]
     go(page, "/settings")
-    expect(page.get_by_label("Your name")).to_have_value("")
-    page.get_by_label("Your name").fill("Ada")
+    expect(page.get_by_label("Full name")).to_have_value("")
+    page.get_by_label("Full name").fill("Ada")
     saved(page)
     assert ada.get("/users/me")["full_name"] == "Ada"
 
@@ -103,7 +103,7 @@ def test_schedules_and_the_profile_send_what_was_changed(screens: Screens, ada: 
 def test_another_language_keeps_a_half_filled_form(screens: Screens, ada: Person) -> None:
     device = ada.device("words-1")
     page = screens.of(ada, f"/devices/{device['id']}")
-    page.get_by_label("Type").fill("reboot")
+    page.get_by_label("Command", exact=True).fill("reboot")
     page.get_by_label("Name").fill("Half-filled")
     page.get_by_label("Language").select_option("vi")
     expect(page.get_by_role("heading", name="Cài đặt")).to_be_visible()
@@ -113,9 +113,9 @@ def test_another_language_keeps_a_half_filled_form(screens: Screens, ada: Person
 
 def test_dialogs_begin_at_their_first_field(screens: Screens, ada: Person) -> None:
     page = screens.of(ada, "/devices")
-    page.get_by_role("button", name="Add a device").click()
-    expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    page.get_by_role("button", name="Add device").click()
+    expect(page.get_by_label("Device ID")).to_be_focused()
     page.keyboard.press("Escape")
     go(page, "/shop")
-    page.get_by_role("button", name="Add a product").click()
+    page.get_by_role("button", name="Add product").click()
     expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()

@@ -122,7 +122,7 @@ def test_commands_and_alarms_show_what_became_of_them(
     client = DeviceClient(roost, device["mqtt"])
     client.subscribe("commands")
     page = screens.of(ada, f"/devices/{device['id']}")
-    page.get_by_label("Type").fill("beep")
+    page.get_by_label("Command", exact=True).fill("beep")
     page.get_by_label("Payload (JSON)").fill('{"times": 2}')
     page.get_by_role("button", name="Send").click()
     heard = client.next()
@@ -188,7 +188,7 @@ def test_two_users_never_see_each_others_things(
 def test_a_session_that_ends_elsewhere_ends_the_page(screens: Screens, ada: Person) -> None:
     page = screens.of(ada, "/settings")
     page.get_by_role("button", name="Sessions").click()
-    sees(page, "this one")
+    sees(page, "This device")
     current = next(s for s in ada.get("/sessions", limit=1000)["items"] if "Chrome" in s["agent"])
     assert ada.call("DELETE", f"/sessions/{current['id']}").status_code == 204
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()

@@ -95,11 +95,11 @@ def test_dialogs_are_readable_and_keep_the_keyboard(
     screens: Screens, ada: Person, paths: dict[str, str]
 ) -> None:
     page = screens.of(ada, "/devices")
-    page.get_by_role("button", name="Add a device").click()
+    page.get_by_role("button", name="Add device").click()
     assert violations(page) == []
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").count() == 0
     go(page, "/schedules")
-    page.get_by_role("button", name="Plan something").click()
+    page.get_by_role("button", name="New schedule").click()
     page.get_by_test_id("preview").get_by_role("listitem").first.wait_for()
     assert violations(page) == []

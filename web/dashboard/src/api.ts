@@ -54,7 +54,7 @@ export async function call<T>(
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Problem(0, "No answer", "The server does not answer. Is it running?");
+    throw new Problem(0, "No answer", "Can't reach the server. Check your connection.");
   }
   if (!response.ok) {
     const problem = await problemOf(response);
@@ -96,7 +96,7 @@ export function upload<T>(file: File, progress: (part: number) => void): Promise
     const request = new XMLHttpRequest();
     request.open("POST", `${PREFIX}/media`);
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
-    request.onerror = () => reject(new Problem(0, "No answer", "The upload was cut off."));
+    request.onerror = () => reject(new Problem(0, "No answer", "Upload interrupted. Try again."));
     request.onload = () => {
       let said: any = {};
       try {

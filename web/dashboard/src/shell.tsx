@@ -79,7 +79,7 @@ function Page({ children }: { children: ReactNode }) {
   shown.current = path;
   return (
     <Boundary key={path}>
-      <Suspense fallback={<p className="quiet loading">{t("Loading …")}</p>}>{children}</Suspense>
+      <Suspense fallback={<p className="quiet loading">{t("Loading…")}</p>}>{children}</Suspense>
     </Boundary>
   );
 }

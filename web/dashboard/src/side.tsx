@@ -20,7 +20,7 @@ const PAGES: [string, string][] = [
   ["/schedules", "Schedules"],
   ["/media", "Media"],
   ["/alarms", "Alarms"],
-  ["/shop", "Orders and products"],
+  ["/shop", "Shop"],
   ["/settings", "Settings"],
 ];
 

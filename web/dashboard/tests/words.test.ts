@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ALL_WORDS } from "../src/words";
+import { ALL_WORDS, reasonWord } from "../src/words";
 import { vi } from "../src/words/vi";
 
 const SOURCE = join(__dirname, "../src");
@@ -31,11 +31,37 @@ test("every text is translated", () => {
 });
 
 test("no translation is left over", () => {
-  const thrown = ["The server does not answer. Is it running?", "The upload was cut off."];
+  const thrown = ["Can't reach the server. Check your connection.", "Upload interrupted. Try again."];
   expect(Object.keys(vi).filter((text) => !texts.has(text) && !thrown.includes(text))).toEqual([]);
 });
 
 test("what is filled in is the same in both languages", () => {
   const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
   for (const [english, other] of Object.entries(vi)) expect(places(other), english).toEqual(places(english));
+});
+
+test("headings end without a full stop, and nothing stands before an ellipsis", () => {
+  const headings = [...source.matchAll(/(?:\btitle=|<h[1-3]>)\{t\("([^"]+)"/g)].map((found) => found[1] as string);
+  expect(headings.length).toBeGreaterThan(30);
+  for (const english of headings) for (const text of [english, vi[english]]) expect(text).not.toMatch(/\.$/);
+  for (const text of [...texts, ...Object.values(vi)]) expect(text).not.toMatch(/ …$/);
+});
+
+test("an alarm and a warning have two names in Vietnamese", () => {
+  expect(vi.Warning).toBe("Cảnh báo");
+  const alarms = Object.entries(vi).filter(([english]) => /\balarms?\b/i.test(english));
+  expect(alarms.length).toBeGreaterThan(10);
+  for (const [english, other] of alarms) expect(other.toLowerCase(), english).not.toContain("cảnh báo");
+});
+
+test("every reason to reject a message has words", () => {
+  const errors = readFileSync(join(__dirname, "../../../protocol/errors.py"), "utf8");
+  const reasons = /class Reason[\s\S]*?\n\n\n/.exec(errors)?.[0].matchAll(/ = "(\w+)"/g) ?? [];
+  const known = [...reasons].map((found) => found[1] as string);
+  expect(known).toContain("unknown_feed");
+  expect(known.filter((reason) => reasonWord(reason) === reason)).toEqual([]);
+});
+
+test("translations are sorted", () => {
+  expect(Object.keys(vi)).toEqual(Object.keys(vi).sort());
 });

@@ -39,7 +39,7 @@ function OpenAlarms() {
   return (
     <Loaded of={alarms}>
       {(items) => (
-        <Found items={items}>
+        <Found items={items} none={t("No open alarms")}>
           {alarms.lists.map((each, at) => (
             <More key={at} of={each} />
           ))}
@@ -57,7 +57,7 @@ function Past({ asked }: { asked: Record<string, string | boolean> }) {
   return (
     <Loaded of={alarms}>
       {(items) => (
-        <Found items={items.map((each) => live.alarms.newer(each))}>
+        <Found items={items.map((each) => live.alarms.newer(each))} none={t("No results")}>
           <More of={alarms} />
         </Found>
       )}
@@ -65,10 +65,10 @@ function Past({ asked }: { asked: Record<string, string | boolean> }) {
   );
 }
 
-function Found({ items, children }: { items: Alarm[]; children: React.ReactNode }) {
+function Found({ items, none, children }: { items: Alarm[]; none: string; children: React.ReactNode }) {
   if (!items.length) {
     return (
-      <Empty title={t("No open alarms")}>
+      <Empty title={none}>
         <p>{t("Alarms are raised when a value crosses a threshold or a device goes offline.")}</p>
       </Empty>
     );

@@ -82,7 +82,7 @@ export function Calendar({ view, zones }: { view: View; zones: string[] }) {
               <span>{t("Times in {zone}", { zone })}</span>
               {conflicts > 0 && <span className="problem">⚠ {t("Conflicts: {n}", { n: number(conflicts) })}</span>}
               {missed > 0 && <span className="problem">{t("Missed: {n}", { n: number(missed) })}</span>}
-              {!page.complete && <span>{t("Too many to show: they end at {time}.", { time: moment(page.end, zone) })}</span>}
+              {!page.complete && <span>{t("Too many plays to show. Showing plays until {time}.", { time: moment(page.end, zone) })}</span>}
             </p>
             {view === "agenda" ? (
               <Agenda days={days} byDay={byDay} zone={zone} />

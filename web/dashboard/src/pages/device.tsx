@@ -27,25 +27,25 @@ function About({ device }: { device: DeviceResource }) {
     <>
       <Heading title={said.name}>
         <Presence status={said.status} />
-        <span className="quiet">{said.last_seen ? ago(said.last_seen, now) : t("never seen")}</span>
+        <span className="quiet">{said.last_seen ? ago(said.last_seen, now) : t("Never connected")}</span>
       </Heading>
       <div className="grid">
         <section className="sheet">
           {device.flood && (
             <p className="problem" role="status">
               {Date.parse(device.flood.retry_at) > now
-                ? t("Too fast: {many} messages a second. Refused until {time}.", {
+                ? t("Rate limit exceeded: {many} messages per second. Messages are rejected until {time}.", {
                     many: number(device.flood.messages_per_s, 0),
                     time: moment(device.flood.retry_at),
                   })
-                : t("It was too fast at {time}: {many} messages a second.", {
+                : t("Rate limit exceeded at {time}: {many} messages per second.", {
                     many: number(device.flood.messages_per_s, 0),
                     time: moment(device.flood.at),
                   })}
             </p>
           )}
           <dl className="facts">
-            <dt>{t("Code")}</dt>
+            <dt>{t("Device ID")}</dt>
             <dd>
               <code>{said.device_code}</code>
             </dd>
@@ -53,7 +53,7 @@ function About({ device }: { device: DeviceResource }) {
             <dd>{said.temperature === null ? "–" : `${number(said.temperature, 1)} °C`}</dd>
             <dt>{t("Humidity")}</dt>
             <dd>{said.humidity === null ? "–" : `${number(said.humidity, 0)} %`}</dd>
-            <dt>{t("Place")}</dt>
+            <dt>{t("Location")}</dt>
             <dd>{said.latitude === null || said.longitude === null ? "–" : `${said.latitude}, ${said.longitude}`}</dd>
             <dt>{t("Firmware")}</dt>
             <dd>{said.firmware ?? "–"}</dd>
@@ -93,16 +93,16 @@ function Keep({ device }: { device: DeviceResource }) {
         })}
       >
         <Field name="name" label={t("Name")} required maxLength={200} />
-        <Field name="offline_after_s" label={t("Offline after so many seconds of silence")} type="number" min={1} required />
-        <Tick name="offline_alarm" label={t("Raise an alarm when it is offline")} />
+        <Field name="offline_after_s" label={t("Mark offline after (seconds without data)")} type="number" min={1} required />
+        <Tick name="offline_alarm" label={t("Alert when offline")} />
       </EditForm>
       <div className="row">
         <Action
           run={async () => setAccess((await post<{ mqtt: MqttAccess }>(`/devices/${device.id}/credentials`)).mqtt)}
-          ask={t("The old password stops working at once, and the device is disconnected.")}
-          label={t("New credentials")}
+          ask={t("The device will be disconnected and its current password will stop working.")}
+          label={t("Regenerate credentials")}
         >
-          {t("New credentials")}
+          {t("Regenerate credentials")}
         </Action>
         <DeleteDevice device={device} />
       </div>

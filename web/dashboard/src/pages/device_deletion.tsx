@@ -50,15 +50,15 @@ function Question({ device, close }: { device: DeviceResource; close: () => void
       }}
     >
       <ul>
-        <li>{t("The device will be disconnected. Its commands and schedules are deleted.")}</li>
+        <li>{t("The device will be disconnected. Its commands and schedules will be deleted.")}</li>
         <li>
-          {t("Its feeds ({n}) are kept with their history, and accept no more data. Find them under Feeds, “Without a device”.", {
+          {t("Its feeds ({n}) and their history are kept, but accept no more data. Find them under Feeds, “Without a device”.", {
             n: feeds.data?.length ?? "…",
           })}
         </li>
-        <li>{t("Its alarms are deleted, {n} open ones among them.", { n: alarms.data?.length ?? "…" })}</li>
+        <li>{t("Its alarms will be deleted ({n} open).", { n: alarms.data?.length ?? "…" })}</li>
       </ul>
-      <Tick name="purge" label={t("Also delete its feeds and their history")} />
+      <Tick name="purge" label={t("Also delete feeds and history")} />
     </Form>
   );
 }

@@ -17,7 +17,7 @@ export function Feeds({ device }: { device: DeviceResource }) {
       <div className="row apart">
         <h2>{t("Feeds")}</h2>
         <button type="button" onClick={() => setAdding(true)}>
-          {t("Add a feed")}
+          {t("Add feed")}
         </button>
       </div>
       <Loaded of={feeds}>
@@ -25,15 +25,15 @@ export function Feeds({ device }: { device: DeviceResource }) {
           items.length ? (
             <FeedTable items={items} />
           ) : (
-            <Empty title={t("No feeds yet.")}>
-              <p>{t("A feed takes the readings of one key: .../feeds/temperature. Without it they are refused, and kept with the reason.")}</p>
+            <Empty title={t("No feeds yet")}>
+              <p>{t("A feed stores the values sent to one topic, e.g. …/feeds/temperature. Values for unknown feeds are rejected.")}</p>
             </Empty>
           )
         }
       </Loaded>
       <More of={feeds} />
       {adding && (
-        <Dialog title={t("Add a feed")} close={() => setAdding(false)}>
+        <Dialog title={t("Add feed")} close={() => setAdding(false)}>
           <FeedForm
             deviceId={device.id}
             made={() => {
@@ -51,7 +51,7 @@ function FeedForm({ deviceId, made }: { deviceId: string; made: () => void }) {
   const [kind, setKind] = useState("number");
   return (
     <Form
-      action={t("Add")}
+      action={t("Add feed")}
       submit={async (values) => {
         await post("/feeds", {
           device_id: deviceId,
@@ -70,28 +70,28 @@ function FeedForm({ deviceId, made }: { deviceId: string; made: () => void }) {
       <Field name="name" label={t("Name")} maxLength={200} />
       <Field
         name="kind"
-        label={t("Kind")}
+        label={t("Type")}
         required
         onChange={setKind}
         options={[
           ["number", t("Number")],
           ["text", t("Text")],
-          ["bool", t("Yes or no")],
+          ["bool", t("Boolean (on/off)")],
         ]}
       />
       <Field name="unit" label={t("Unit")} maxLength={16} placeholder="°C" />
       {kind === "number" && (
         <>
-          <Field name="min_value" label={t("Lowest allowed")} type="number" step="any" />
-          <Field name="max_value" label={t("Highest allowed")} type="number" step="any" />
+          <Field name="min_value" label={t("Minimum")} type="number" step="any" />
+          <Field name="max_value" label={t("Maximum")} type="number" step="any" />
           <Field
             name="on_violation"
-            label={t("Outside these")}
+            label={t("Out-of-range values")}
             required
             value="flag"
             options={[
-              ["reject", t("Refuse it")],
-              ["flag", t("Store and flag it")],
+              ["reject", t("Reject")],
+              ["flag", t("Keep and flag")],
             ]}
           />
         </>

@@ -7,7 +7,7 @@ import { Field, Form } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { Action, Badge, Loaded } from "../parts/ui";
 import type { Command, Page, SeenMessage } from "../types";
-import { clock, moment, t } from "../words";
+import { clock, moment, reasonWord, t } from "../words";
 
 export function Commands({ id }: { id: string }) {
   const live = useLive();
@@ -19,14 +19,14 @@ export function Commands({ id }: { id: string }) {
       <h2>{t("Commands")}</h2>
       <Form
         className="form beside"
-        action={t("Send")}
+        action={t("Send command")}
         again
         submit={async ({ type, payload }) => {
           await post(`/devices/${id}/commands`, { type, payload: payload ? parsed(payload) : {} });
           void commands.refetch();
         }}
       >
-        <Field name="type" label={t("Type")} required maxLength={64} placeholder="reboot" />
+        <Field name="type" label={t("Command")} required maxLength={64} placeholder="reboot" />
         <Field name="payload" label={t("Payload (JSON)")} placeholder="{}" />
       </Form>
       <Loaded of={commands}>
@@ -34,7 +34,7 @@ export function Commands({ id }: { id: string }) {
           items.length ? (
             <Rows
               caption={t("Commands")}
-              head={[t("Type"), t("State"), t("Sent"), t("Tries"), t("Detail"), ""]}
+              head={[t("Command"), t("State"), t("Sent"), t("Attempts"), t("Details"), ""]}
               items={items.map((each) => live.commands.newer(each))}
               id={(each) => each.id}
               row={(each) => [
@@ -45,13 +45,13 @@ export function Commands({ id }: { id: string }) {
                 each.detail || (each.result ? JSON.stringify(each.result) : ""),
                 ["queued", "sent"].includes(each.state) && (
                   <Action run={() => remove(`/commands/${each.id}`)} said={t("Cancelled")}>
-                    {t("Cancel")}
+                    {t("Cancel command")}
                   </Action>
                 ),
               ]}
             />
           ) : (
-            <p className="quiet">{t("Nothing was sent to it yet.")}</p>
+            <p className="quiet">{t("No commands yet")}</p>
           )
         }
       </Loaded>
@@ -64,9 +64,13 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(t("The payload is not JSON."));
+    throw new Error(t("Invalid JSON"));
   }
 }
+
+/** "Rejected: unknown feed (this device has no feed 'soil')" */
+const rejected = (reason: string, detail: string | null): string =>
+  t("Rejected: {reason}", { reason: reasonWord(reason) }) + (detail ? ` (${detail})` : "");
 
 export function Messages({ id }: { id: string }) {
   const messages = useQuery({
@@ -76,24 +80,24 @@ export function Messages({ id }: { id: string }) {
   });
   return (
     <section className="sheet">
-      <h2>{t("Last messages")}</h2>
+      <h2>{t("Recent messages")}</h2>
       <Loaded of={messages}>
         {({ items }) =>
           items.length ? (
             <Rows
-              caption={t("Last messages")}
-              head={[t("When"), t("Topic"), t("Message"), t("Taken")]}
+              caption={t("Recent messages")}
+              head={[t("Time"), t("Topic"), t("Message"), t("Status")]}
               items={items}
               id={(each) => each.at + each.topic + each.payload}
               row={(each) => [
                 clock(each.at),
                 <code>{each.reason === "denied" ? each.topic : each.topic.split("/").slice(4).join("/")}</code>,
                 <code>{each.payload.slice(0, 200)}</code>,
-                each.reason ? `${each.reason}: ${each.detail ?? ""}` : t("yes"),
+                each.reason ? rejected(each.reason, each.detail) : t("Accepted"),
               ]}
             />
           ) : (
-            <p className="quiet">{t("It has said nothing since this server started.")}</p>
+            <p className="quiet">{t("No messages since the server started")}</p>
           )
         }
       </Loaded>

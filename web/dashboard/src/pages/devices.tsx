@@ -18,9 +18,9 @@ const ROW = 40;
 type Sort = "name" | "device_code" | "status" | "temperature" | "humidity" | "last_seen";
 const COLUMNS: [Sort, string][] = [
   ["name", "Name"],
-  ["device_code", "Code"],
+  ["device_code", "Device ID"],
   ["status", "Status"],
-  ["temperature", "Temp."],
+  ["temperature", "Temperature"],
   ["humidity", "Humidity"],
   ["last_seen", "Last seen"],
 ];
@@ -34,20 +34,20 @@ export default function DevicesPage() {
     <>
       <Heading title={t("Devices")}>
         <button type="button" className="primary" onClick={() => setAdding(true)}>
-          {t("Add a device")}
+          {t("Add device")}
         </button>
       </Heading>
       {!live.hasList ? (
         <p className="quiet loading" role="status">
-          {t("Loading …")}
+          {t("Loading…")}
         </p>
       ) : live.devices.size ? (
         <Fleet />
       ) : (
-        <Empty title={t("No devices yet.")}>
+        <Empty title={t("No devices yet")}>
           <p>{t("A device is anything that can publish over MQTT: a sensor, a screen, a script.")}</p>
           <button type="button" onClick={() => setAdding(true)}>
-            {t("Add a device")}
+            {t("Add device")}
           </button>
         </Empty>
       )}
@@ -92,8 +92,8 @@ function Fleet() {
       <div className="row sheet">
         <input
           type="search"
-          aria-label={t("Find by name or code")}
-          placeholder={t("Find by name or code")}
+          aria-label={t("Search devices…")}
+          placeholder={t("Search devices…")}
           value={part}
           onChange={(event) => setPart(event.target.value)}
         />
@@ -176,7 +176,7 @@ function Line({ of, at, top, now }: { of: Device; at: number; top: number; now: 
       </span>
       <span role="cell">{device.temperature === null ? "–" : `${number(device.temperature, 1)} °C`}</span>
       <span role="cell">{device.humidity === null ? "–" : `${number(device.humidity, 0)} %`}</span>
-      <span role="cell">{device.last_seen ? ago(device.last_seen, now) : t("never")}</span>
+      <span role="cell">{device.last_seen ? ago(device.last_seen, now) : t("Never")}</span>
     </div>
   );
 }
@@ -188,7 +188,7 @@ function NewDevice({ close }: { close: () => void }) {
   if (made) {
     return (
       <Dialog
-        title={t("{name} may log in now", { name: made.device.name })}
+        title={t("{name} is ready to connect", { name: made.device.name })}
         wide
         close={() => {
           close();
@@ -200,9 +200,9 @@ function NewDevice({ close }: { close: () => void }) {
     );
   }
   return (
-    <Dialog title={t("Add a device")} close={close}>
+    <Dialog title={t("Add device")} close={close}>
       <Form
-        action={t("Add")}
+        action={t("Add device")}
         submit={async ({ device_code, name, offline_after_s, feed }) => {
           const device = await post<DeviceCreated>("/devices", {
             device_code,
@@ -218,8 +218,8 @@ function NewDevice({ close }: { close: () => void }) {
       >
         <Field
           name="device_code"
-          label={t("Code")}
-          hint={t("Letters, digits, - and _; it is part of its MQTT topics.")}
+          label={t("Device ID")}
+          hint={t("Letters, numbers, hyphens and underscores. Used in MQTT topics; can't be changed later.")}
           required
           pattern="[A-Za-z0-9_\-]+"
           maxLength={64}
@@ -231,11 +231,11 @@ function NewDevice({ close }: { close: () => void }) {
           value="temperature"
           pattern="[a-z0-9_\-]+"
           maxLength={64}
-          hint={t("What it measures; more can be added later.")}
+          hint={t("e.g. temperature. You can add more later.")}
         />
         <Field
           name="offline_after_s"
-          label={t("Offline after so many seconds of silence")}
+          label={t("Mark offline after (seconds without data)")}
           type="number"
           value={300}
           min={1}

@@ -50,7 +50,7 @@ function Latest({ feed }: { feed: Feed }) {
         {({ items }) => (
           <Rows
             caption={t("Readings of {name}", { name: feed.name })}
-            head={[t("When"), t("Value")]}
+            head={[t("Time"), t("Value")]}
             items={items}
             id={(each) => `${each.ts}${each.value}`}
             row={(each) => [moment(each.ts), said(each.value ?? null, feed.unit)]}

@@ -35,9 +35,9 @@ export function FeedChart({ feed }: { feed: Feed }) {
   const lines = shown.isRaw
     ? [{ name: feed.name }]
     : [
-        { name: t("Average") },
-        { name: t("Lowest"), tone: "quiet" as const },
-        { name: t("Highest"), tone: "quiet" as const },
+        { name: t("Avg") },
+        { name: t("Min"), tone: "quiet" as const },
+        { name: t("Max"), tone: "quiet" as const },
         { name: t("Not complete yet"), dash: true },
       ];
   return (

@@ -64,7 +64,7 @@ export function FeedSettings({ feed }: { feed: Feed }) {
           <Action
             kind="danger"
             label={t("Delete {name}", { name: feed.name })}
-            ask={t("Its whole history goes with it.")}
+            ask={t("All its data will be permanently deleted.")}
             said={t("Deleted")}
             run={async () => {
               await remove(`/feeds/${feed.id}`);
@@ -80,20 +80,20 @@ export function FeedSettings({ feed }: { feed: Feed }) {
         <Field name="unit" label={t("Unit")} maxLength={16} />
         {feed.kind === "number" && (
           <>
-            <Field name="min_value" label={t("Lowest allowed")} type="number" step="any" />
-            <Field name="max_value" label={t("Highest allowed")} type="number" step="any" />
+            <Field name="min_value" label={t("Minimum")} type="number" step="any" />
+            <Field name="max_value" label={t("Maximum")} type="number" step="any" />
             <Field
               name="on_violation"
-              label={t("Outside these")}
+              label={t("Out-of-range values")}
               required
               options={[
-                ["reject", t("Refuse it")],
-                ["flag", t("Store and flag it")],
+                ["reject", t("Reject")],
+                ["flag", t("Keep and flag")],
               ]}
             />
             <Field
               name="severity"
-              label={t("Alarm")}
+              label={t("Alarm severity")}
               required
               options={[
                 ["info", t("Info")],
@@ -101,13 +101,13 @@ export function FeedSettings({ feed }: { feed: Feed }) {
                 ["critical", t("Critical")],
               ]}
             />
-            <Field name="after_s" label={t("Alarm after seconds outside")} type="number" min={0} step="any" />
-            <Field name="after_count" label={t("Alarm after values outside")} type="number" min={1} />
-            <Field name="hysteresis" label={t("Clears when inside by")} type="number" min={0} step="any" />
+            <Field name="after_s" label={t("Alarm delay (seconds)")} type="number" min={0} step="any" />
+            <Field name="after_count" label={t("Consecutive values before alarm")} type="number" min={1} />
+            <Field name="hysteresis" label={t("Hysteresis")} type="number" min={0} step="any" />
           </>
         )}
-        <Field name="retain_days" label={t("Keep readings for days")} type="number" min={1} />
-        <Tick name="enabled" label={t("Takes readings")} />
+        <Field name="retain_days" label={t("Retention (days)")} type="number" min={1} />
+        <Tick name="enabled" label={t("Accept data")} />
       </EditForm>
     </section>
   );

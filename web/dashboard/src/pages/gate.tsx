@@ -35,7 +35,7 @@ export function Gate({ site }: { site: Site }) {
         <img src={logo} alt="" />
         <h1>Roost</h1>
       </div>
-      <p className="quiet">{t("The place where a fleet of devices comes home.")}</p>
+      <p className="quiet">{t("Self-hosted IoT platform")}</p>
       <div className="sheet">
         <h2>{isNew ? t("Create an account") : t("Sign in")}</h2>
         {isNew ? (
@@ -48,14 +48,14 @@ export function Gate({ site }: { site: Site }) {
             }}
           >
             <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
-            <Field name="full_name" label={t("Your name")} autoComplete="name" maxLength={200} />
+            <Field name="full_name" label={t("Full name")} autoComplete="name" maxLength={200} />
             <Field
               name="password"
               label={t("Password")}
               type="password"
               required
               minLength={8}
-              hint={t("At least eight characters.")}
+              hint={t("At least 8 characters")}
               autoComplete="new-password"
             />
           </Form>
@@ -72,25 +72,25 @@ export function Gate({ site }: { site: Site }) {
         )}
         {(site.signup_open || isNew) && (
           <button type="button" className="plain" onClick={() => setNew(!isNew)}>
-            {isNew ? t("I have an account") : t("I am new here")}
+            {isNew ? t("Already have an account? Sign in") : t("Create an account")}
           </button>
         )}
         <button type="button" className="plain" onClick={() => setLost(true)}>
-          {t("Password forgotten")}
+          {t("Forgot password?")}
         </button>
         <button type="button" className="plain" onClick={() => setLanguage(language === "en" ? "vi" : ("en" as Language))}>
           {language === "en" ? "Tiếng Việt" : "English"}
         </button>
       </div>
       {isLost && (
-        <Dialog title={t("Password forgotten")} close={() => setLost(false)}>
-          <p>{t("We send a link for a new password, where this server can send mail. Otherwise the operator makes one: roost user reset.")}</p>
+        <Dialog title={t("Reset password")} close={() => setLost(false)}>
+          <p>{t("We'll email you a reset link.")}</p>
           <Form
-            action={t("Send the link")}
+            action={t("Send reset link")}
             submit={async ({ email }) => {
               await post("/password-reset/request", { email });
               setLost(false);
-              done(t("If there is such an account, its link is on the way."));
+              done(t("If an account exists for this email, we've sent a reset link."));
             }}
           >
             <Field name="email" label={t("Email")} type="email" required autoComplete="username" />

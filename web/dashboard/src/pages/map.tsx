@@ -40,8 +40,8 @@ export default function MapPage() {
         </span>
       </Heading>
       {live.hasList && !placed.length ? (
-        <Empty title={t("No device has said where it is.")}>
-          <p>{t("A device shows up here when its status has a latitude and a longitude:")}</p>
+        <Empty title={t("No devices with a location")}>
+          <p>{t("A device appears here when it reports its latitude and longitude:")}</p>
           <pre>{'mosquitto_pub … -t users/U/devices/D/status -m \'{"status":"online","latitude":21.03,"longitude":105.85}\''}</pre>
         </Empty>
       ) : (
@@ -51,7 +51,7 @@ export default function MapPage() {
         </div>
       )}
       <details className="sheet" onToggle={(event) => setListed(event.currentTarget.open)}>
-        <summary>{t("As a list ({n})", { n: placed.length })}</summary>
+        <summary>{t("Show as list ({n})", { n: placed.length })}</summary>
         <ul>
           {(isListed ? placed.slice(0, LISTED_MAX) : []).map((device) => (
             <li key={device.id}>
@@ -131,7 +131,7 @@ function World({ picked, pick }: { picked: string | null; pick: (id: string) => 
       map.remove();
     };
   }, [live, isDark, outlines.data, site, keepInView]);
-  return <div ref={box} className="map" role="application" aria-label={t("Map of devices; the same devices are in the list below")} />;
+  return <div ref={box} className="map" role="application" aria-label={t("Map of devices. The list below shows the same devices.")} />;
 }
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -156,7 +156,7 @@ function About({ id, close }: { id: string; close: () => void }) {
         <dd>{device.temperature === null ? "–" : `${number(device.temperature, 1)} °C`}</dd>
         <dt>{t("Humidity")}</dt>
         <dd>{device.humidity === null ? "–" : `${number(device.humidity, 0)} %`}</dd>
-        <dt>{t("Place")}</dt>
+        <dt>{t("Location")}</dt>
         <dd>
           {device.latitude}, {device.longitude}
         </dd>

@@ -21,8 +21,8 @@ export default function MediaPage() {
       <Heading title={t("Media")}>
         <input
           type="search"
-          aria-label={t("Find by name")}
-          placeholder={t("Find by name")}
+          aria-label={t("Search media…")}
+          placeholder={t("Search media…")}
           value={part}
           onChange={(event) => setPart(event.target.value)}
         />
@@ -62,7 +62,7 @@ export default function MediaPage() {
                     <Action
                       kind="danger"
                       label={t("Delete {name}", { name: each.filename })}
-                      ask={t("It is gone for good. What a schedule still needs cannot be deleted.")}
+                      ask={t("This can't be undone.")}
                       said={t("Deleted")}
                       run={() => remove(`/media/${each.id}`).then(() => queries.invalidateQueries())}
                     >
@@ -73,10 +73,10 @@ export default function MediaPage() {
               ))}
             </ul>
           ) : part ? (
-            <p className="quiet">{t("Nothing is called so.")}</p>
+            <p className="quiet">{t("No results")}</p>
           ) : (
-            <Empty title={t("No media yet.")}>
-              <p>{t("Upload a picture, a film or a sound; then plan it for a device under Schedules.")}</p>
+            <Empty title={t("No media yet")}>
+              <p>{t("Upload images, videos or audio, then schedule them.")}</p>
             </Empty>
           )
         }
@@ -102,10 +102,10 @@ function Upload({ uploaded }: { uploaded: () => void }) {
   async function send(files: FileList | null) {
     for (const file of files ?? []) {
       try {
-        if (most !== undefined && file.size > most) throw new Error(t("The file is larger than {size}.", { size: bytes(most) }));
+        if (most !== undefined && file.size > most) throw new Error(t("File too large. The maximum is {size}.", { size: bytes(most) }));
         setSending({ name: file.name, part: 0 });
         await upload<Media>(file, (part) => setSending({ name: file.name, part }));
-        done(t("{name} is here", { name: file.name }));
+        done(t("Uploaded {name}", { name: file.name }));
       } catch (error) {
         failed(new Error(`${file.name}: ${inWords(error)}`));
       }
@@ -122,7 +122,7 @@ function Upload({ uploaded }: { uploaded: () => void }) {
         void send(event.dataTransfer.files);
       }}
     >
-      <label htmlFor={id}>{t("Upload files (or drop them here)")}</label>
+      <label htmlFor={id}>{t("Drag files here or browse")}</label>
       <input
         id={id}
         type="file"
@@ -132,7 +132,7 @@ function Upload({ uploaded }: { uploaded: () => void }) {
       />
       {sending && (
         <p role="status">
-          <progress aria-label={t("Upload of {name}", { name: sending.name })} max={1} value={sending.part} /> {sending.name},{" "}
+          <progress aria-label={t("Uploading {name}", { name: sending.name })} max={1} value={sending.part} /> {sending.name},{" "}
           {number(sending.part * 100, 0)} %
         </p>
       )}

@@ -5,7 +5,7 @@ export function NotFound() {
   return (
     <>
       <Heading title={t("Page not found")} />
-      <p>{t("The address may be mistyped, or the page was moved.")}</p>
+      <p>{t("Check the address or go to the overview.")}</p>
       <a className="button" href="#/">
         {t("Go to overview")}
       </a>

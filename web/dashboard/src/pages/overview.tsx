@@ -8,7 +8,7 @@ import { Bars, Card } from "../parts/figures";
 import { perMinute, withGaps } from "../parts/series";
 import { Empty, Heading, Loaded, useNow } from "../parts/ui";
 import type { Device, Stats } from "../types";
-import { ago, bytes, number, t, word } from "../words";
+import { ago, bytes, number, playWord, t } from "../words";
 
 const Chart = lazy(() => import("../parts/chart").then((m) => ({ default: m.Chart })));
 const RATE_OVER_S = 300;
@@ -65,10 +65,10 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
   const { series, gaps } = useMemo(() => counts(points, bucket_s, Date.parse(end) / 1000), [points, bucket_s, end]);
   if (!total) {
     return (
-      <Empty title={t("Nothing has come home yet.")}>
-        <p>{t("Add your first device: you get its credentials and a line that publishes its first reading.")}</p>
+      <Empty title={t("No devices yet")}>
+        <p>{t("Add a device to get its credentials and a command that sends a first reading.")}</p>
         <a className="button" href="#/devices">
-          {t("Add a device")}
+          {t("Add device")}
         </a>
       </Empty>
     );
@@ -85,11 +85,11 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
         <Card
           name={t("Next schedule")}
           value={stats.schedules.next_at ? ago(stats.schedules.next_at, now) : "–"}
-          hint={occurrences.map(([state, count]) => `${word(state)} ${count}`).join(", ")}
+          hint={occurrences.map(([state, count]) => `${playWord(state)} ${count}`).join(", ")}
           href="#/schedules"
         />
         <Card
-          name={t("Orders in 24 hours")}
+          name={t("Orders in the last 24 hours")}
           value={number(stats.recent_orders.count)}
           hint={t("{total} in total", { total: stats.recent_orders.total })}
           href="#/shop"
@@ -98,7 +98,7 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
       <section className="sheet">
         <h2>{t("Readings")}</h2>
         {points.length ? (
-          <Suspense fallback={<p className="quiet">{t("Loading …")}</p>}>
+          <Suspense fallback={<p className="quiet">{t("Loading…")}</p>}>
             <Chart
               label={t("Readings over the last day")}
               data={series}
@@ -127,11 +127,11 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
           <dl className="facts">
             <dt>{t("Products")}</dt>
             <dd>{number(stats.products.count)}</dd>
-            <dt>{t("Items in stock")}</dt>
+            <dt>{t("Units in stock")}</dt>
             <dd>{number(stats.products.stock)}</dd>
             <dt>{t("Out of stock")}</dt>
             <dd>{number(stats.products.out_of_stock)}</dd>
-            <dt>{t("Worth")}</dt>
+            <dt>{t("Inventory value")}</dt>
             <dd>{stats.products.worth}</dd>
           </dl>
           <StockBars />
@@ -147,5 +147,5 @@ function StockBars() {
     queryFn: () => get<{ items: { name: string; stock: number }[] }>("/products?sort=stock&limit=12"),
   });
   if (!products.data?.items.length) return null;
-  return <Bars title={t("Lowest stock")} bars={products.data.items.map((each) => [each.name, each.stock])} />;
+  return <Bars title={t("Low stock")} bars={products.data.items.map((each) => [each.name, each.stock])} />;
 }

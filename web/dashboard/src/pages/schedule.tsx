@@ -12,7 +12,7 @@ import { More, Rows, useList } from "../parts/lists";
 import { done } from "../parts/toasts";
 import { Action, Badge, Heading, Loaded } from "../parts/ui";
 import type { Media, Occurrence, Schedule } from "../types";
-import { moment, t, word } from "../words";
+import { moment, playWord, t } from "../words";
 
 const STATES = ["pending", "triggered", "acknowledged", "completed", "failed", "missed", "cancelled"];
 
@@ -47,11 +47,11 @@ function About({ schedule }: { schedule: Schedule }) {
       <Heading title={media.data?.filename ?? t("Schedule")}>
         <Badge state={schedule.state} tone="calm" />
         <a href={`#/devices/${schedule.device_id}`}>{live.devices.get(schedule.device_id)?.name ?? t("Device")}</a>
-        <Action run={() => change({ enabled: !schedule.enabled })}>{schedule.enabled ? t("Pause") : t("Go on")}</Action>
+        <Action run={() => change({ enabled: !schedule.enabled })}>{schedule.enabled ? t("Pause") : t("Resume")}</Action>
         <Action
           kind="danger"
-          label={t("Delete this schedule")}
-          ask={t("Its occurrences go with it; what has fired already goes on at the device.")}
+          label={t("Delete schedule")}
+          ask={t("Its play history will be deleted. Media already playing continues.")}
           said={t("Deleted")}
           run={async () => {
             await remove(`/media-schedules/${schedule.id}`);
@@ -83,28 +83,28 @@ function About({ schedule }: { schedule: Schedule }) {
             ...(grace_s !== undefined && { grace_s: Number(grace_s) }),
           })}
         >
-          <Field name="at" label={t("First time ({zone})", { zone: schedule.timezone })} type="datetime-local" step={1} required />
+          <Field name="at" label={t("Start ({zone})", { zone: schedule.timezone })} type="datetime-local" step={1} required />
           <Field name="recurrence" label={t("Repeats")} placeholder="FREQ=DAILY" />
           <Field
             name="misfire"
-            label={t("When its moment was missed")}
+            label={t("If missed")}
             required
             options={[
-              ["fire", t("Do it late")],
-              ["skip", t("Leave it out")],
+              ["fire", t("Play late")],
+              ["skip", t("Skip")],
             ]}
           />
-          <Field name="grace_s" label={t("At most so many seconds late")} type="number" min={0} required />
+          <Field name="grace_s" label={t("Max delay (seconds)")} type="number" min={0} required />
         </EditForm>
       </section>
       <section className="sheet">
         <div className="row apart">
-          <h2>{t("Occurrences")}</h2>
+          <h2>{t("Play history")}</h2>
           <select aria-label={t("State")} value={state} onChange={(event) => setState(event.target.value)}>
             <option value="">{t("All")}</option>
             {STATES.map((each) => (
               <option key={each} value={each}>
-                {word(each)}
+                {playWord(each)}
               </option>
             ))}
           </select>
@@ -113,13 +113,13 @@ function About({ schedule }: { schedule: Schedule }) {
           {(items) =>
             items.length ? (
               <Rows
-                caption={t("Occurrences")}
-                head={[t("Due"), t("State"), t("Triggered"), t("Acknowledged"), t("Completed"), t("Detail")]}
+                caption={t("Play history")}
+                head={[t("Due"), t("State"), t("Sent"), t("Playing"), t("Played"), t("Details")]}
                 items={items.map((each) => live.occurrences.newer(each))}
                 id={(each) => each.id}
                 row={(each) => [
                   moment(each.due_at),
-                  <Badge state={each.state} />,
+                  <Badge state={each.state} text={playWord(each.state)} />,
                   each.triggered_at ? moment(each.triggered_at) : "",
                   each.acknowledged_at ? moment(each.acknowledged_at) : "",
                   each.completed_at ? moment(each.completed_at) : "",
@@ -127,7 +127,7 @@ function About({ schedule }: { schedule: Schedule }) {
                 ]}
               />
             ) : (
-              <p className="quiet">{t("There are none.")}</p>
+              <p className="quiet">{state ? t("No results") : t("No plays yet")}</p>
             )
           }
         </Loaded>

@@ -16,10 +16,10 @@ const DAYS: [string, string][] = [
   ["once", "Once"],
   ["FREQ=HOURLY", "Every hour"],
   ["FREQ=DAILY", "Every day"],
-  ["FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "On working days"],
+  ["FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "Every weekday (Mon–Fri)"],
   ["FREQ=WEEKLY", "Every week"],
   ["FREQ=MONTHLY", "Every month"],
-  ["own", "By a rule of its own (RRULE)"],
+  ["own", "Custom (RRULE)"],
 ];
 
 export const requestOf = (values: Values): Record<string, unknown> => ({
@@ -55,8 +55,8 @@ export function NewSchedule({ close }: { close: () => void }) {
 
   if (media.data && (!media.data.length || !live.devices.size)) {
     return (
-      <Dialog title={t("Plan something")} close={close}>
-        <p>{t("It takes a media file and a device.")}</p>
+      <Dialog title={t("New schedule")} close={close}>
+        <p>{t("You need a media file and a device first.")}</p>
         <div className="row">
           {!media.data.length && (
             <a className="button" href="#/media">
@@ -65,7 +65,7 @@ export function NewSchedule({ close }: { close: () => void }) {
           )}
           {!live.devices.size && (
             <a className="button" href="#/devices">
-              {t("Add a device")}
+              {t("Add device")}
             </a>
           )}
         </div>
@@ -74,16 +74,16 @@ export function NewSchedule({ close }: { close: () => void }) {
   }
   const soon = `${civil(Date.now() + 3_600_000, here()).slice(0, 16)}:00`;
   return (
-    <Dialog title={t("Plan something")} wide close={close}>
+    <Dialog title={t("New schedule")} wide close={close}>
       <Loaded of={media}>
         {(files) => (
           <div ref={box} onInput={() => setEdits(edits + 1)} onChange={() => setEdits(edits + 1)}>
             <Form
               className="form beside"
-              action={t("Plan")}
+              action={t("Create schedule")}
               submit={async (values) => {
                 await post("/media-schedules", requestOf(values));
-                done(t("Planned"));
+                done(t("Schedule created"));
                 close();
               }}
             >
@@ -94,7 +94,7 @@ export function NewSchedule({ close }: { close: () => void }) {
                 required
                 options={[...live.devices.values()].sort((a, b) => byName().compare(a.name, b.name)).map((each) => [each.id, each.name])}
               />
-              <Field name="at" label={t("First time")} type="datetime-local" step={1} required value={soon} />
+              <Field name="at" label={t("Start")} type="datetime-local" step={1} required value={soon} />
               <Field
                 name="timezone"
                 label={t("Time zone")}
@@ -110,29 +110,29 @@ export function NewSchedule({ close }: { close: () => void }) {
                 onChange={setRepeats}
               />
               {repeats === "own" && (
-                <Field name="rule" label={t("Rule")} required placeholder="FREQ=DAILY;INTERVAL=2;COUNT=10" hint="RFC 5545" />
+                <Field name="rule" label={t("Recurrence rule")} required placeholder="FREQ=DAILY;INTERVAL=2;COUNT=10" hint="RFC 5545" />
               )}
               <Field
                 name="misfire"
-                label={t("When its moment was missed")}
+                label={t("If missed")}
                 required
                 options={[
-                  ["fire", t("Do it late")],
-                  ["skip", t("Leave it out")],
+                  ["fire", t("Play late")],
+                  ["skip", t("Skip")],
                 ]}
               />
-              <Field name="grace_s" label={t("At most so many seconds late")} type="number" min={0} value={300} required />
+              <Field name="grace_s" label={t("Max delay (seconds)")} type="number" min={0} value={300} required />
             </Form>
           </div>
         )}
       </Loaded>
-      <h3>{t("The next ten times")}</h3>
+      <h3>{t("Next 10 plays")}</h3>
       <div aria-live="polite" data-testid="preview">
         {typeof preview === "string" ? (
           <p className="problem">{preview}</p>
         ) : (
           <>
-            {!preview.length && <p className="quiet">{t("None from now on.")}</p>}
+            {!preview.length && <p className="quiet">{t("No upcoming plays")}</p>}
             <ol>
               {preview.map((each) => (
                 <li key={each}>{moment(each)}</li>

@@ -34,16 +34,16 @@ export default function SchedulesPage() {
           </button>
         ))}
         <button type="button" className="primary" onClick={() => setAdding(true)}>
-          {t("Plan something")}
+          {t("New schedule")}
         </button>
       </Heading>
       <Loaded of={schedules}>
         {(items) =>
           !items.length ? (
-            <Empty title={t("Nothing is planned.")}>
-              <p>{t("Plan a media file for a device: once, or again and again in the civil time of a place.")}</p>
+            <Empty title={t("No schedules yet")}>
+              <p>{t("Schedule media to play on a device, once or on repeat.")}</p>
               <button type="button" onClick={() => setAdding(true)}>
-                {t("Plan something")}
+                {t("New schedule")}
               </button>
             </Empty>
           ) : view === "list" ? (
@@ -76,14 +76,14 @@ function List({ items }: { items: Schedule[] }) {
     <section className="sheet">
       <Rows
         caption={t("Schedules")}
-        head={[t("Media"), t("Device"), t("Next play"), t("Repeats"), t("Zone"), t("State")]}
+        head={[t("Media"), t("Device"), t("Next play"), t("Repeats"), t("Time zone"), t("State")]}
         items={items}
         id={(each) => each.id}
         row={(each) => [
-          <a href={`#/schedules/${each.id}`}>{(each.media_id && files.get(each.media_id)) || t("deleted media")}</a>,
+          <a href={`#/schedules/${each.id}`}>{(each.media_id && files.get(each.media_id)) || t("Deleted media")}</a>,
           live.devices.get(each.device_id)?.name ?? t("Device"),
           each.next_due_at ? moment(each.next_due_at) : "–",
-          each.recurrence ? <code>{each.recurrence}</code> : t("once"),
+          each.recurrence ? <code>{each.recurrence}</code> : t("Once"),
           each.timezone,
           <Badge state={each.state} tone="calm" />,
         ]}

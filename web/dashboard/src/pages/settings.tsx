@@ -13,8 +13,8 @@ const TABS: [string, string, () => React.ReactNode][] = [
   ["sessions", "Sessions", () => <Sessions />],
   ["keys", "API keys", () => <Keys />],
   ["webhooks", "Webhooks", () => <Webhooks />],
-  ["listener", "MQTT listener", () => <MqttListener />],
-  ["audit", "What happened", () => <Audit />],
+  ["listener", "Read-only MQTT access", () => <MqttListener />],
+  ["audit", "Activity log", () => <Audit />],
 ];
 
 export default function SettingsPage() {

@@ -15,10 +15,10 @@ export function Keys() {
   const [made, setMade] = useState<string | null>(null);
   return (
     <>
-      <p>{t("For programs that act for you. A key may not touch the account itself.")}</p>
+      <p>{t("Use API keys to access Roost from scripts. Keys can't change account settings.")}</p>
       <Form
         className="form beside"
-        action={t("Make a key")}
+        action={t("Create API key")}
         again
         submit={async ({ name, scope }) => {
           setMade((await post<{ key: string }>("/api-keys", { name, scope })).key);
@@ -28,7 +28,7 @@ export function Keys() {
         <Field name="name" label={t("Name")} required maxLength={200} />
         <Field
           name="scope"
-          label={t("It may")}
+          label={t("Permissions")}
           required
           options={[
             ["read", t("Read only")],
@@ -41,18 +41,18 @@ export function Keys() {
           items.length ? (
             <Rows
               caption={t("API keys")}
-              head={[t("Name"), t("Begins with"), t("It may"), t("Last used"), ""]}
+              head={[t("Name"), t("Prefix"), t("Permissions"), t("Last used"), ""]}
               items={items}
               id={(each) => each.id}
               row={(each) => [
                 each.name,
                 <code>{each.prefix}</code>,
                 word(each.scope),
-                each.last_used_at ? moment(each.last_used_at) : t("never"),
+                each.last_used_at ? moment(each.last_used_at) : t("Never"),
                 <Action
                   kind="danger"
                   label={t("Delete {name}", { name: each.name })}
-                  ask={t("Programs that use it are locked out at once.")}
+                  ask={t("Apps using this key will lose access immediately.")}
                   said={t("Deleted")}
                   run={() => remove(`/api-keys/${each.id}`).then(() => keys.refetch())}
                 >
@@ -61,13 +61,13 @@ export function Keys() {
               ]}
             />
           ) : (
-            <p className="quiet">{t("There are none.")}</p>
+            <p className="quiet">{t("No API keys yet")}</p>
           )
         }
       </Loaded>
       {made && (
-        <Dialog title={t("The key is shown this once")} close={() => setMade(null)}>
-          <Secret name={t("Key")} value={made} />
+        <Dialog title={t("Save your API key")} close={() => setMade(null)}>
+          <Secret name={t("API key")} value={made} />
         </Dialog>
       )}
     </>
@@ -88,37 +88,37 @@ export function MqttListener() {
   });
   return (
     <>
-      <p>{t("A read-only MQTT login for Home Assistant, Node-RED or mosquitto_sub: it sees what your devices said, below live/….")}</p>
+      <p>{t("Read your devices' data from Home Assistant, Node-RED or mosquitto_sub. Topics begin with live/.")}</p>
       <Loaded of={listener}>
         {(found) => (
           <>
             {found ? (
               <dl className="facts">
-                <dt>{t("User name")}</dt>
+                <dt>{t("Username")}</dt>
                 <dd>
                   <code>{found.username}</code>
                 </dd>
-                <dt>{t("Client ids begin")}</dt>
+                <dt>{t("Client ID prefix")}</dt>
                 <dd>
                   <code>{found.client_id_prefix}</code>
                 </dd>
-                <dt>{t("Topics begin")}</dt>
+                <dt>{t("Topic prefix")}</dt>
                 <dd>
                   <code>{found.topic_prefix}</code>
                 </dd>
                 {found.discovery_prefix && (
                   <>
-                    <dt>{t("Discovery prefix of Home Assistant")}</dt>
+                    <dt>{t("Home Assistant discovery prefix")}</dt>
                     <dd>
                       <code>{found.discovery_prefix}</code>
                     </dd>
                   </>
                 )}
-                <dt>{t("Since")}</dt>
+                <dt>{t("Created")}</dt>
                 <dd>{moment(found.created_at)}</dd>
               </dl>
             ) : (
-              <Empty title={t("There is no listener yet.")} />
+              <Empty title={t("Not set up")} />
             )}
             <ListenerForm
               found={found}
@@ -132,11 +132,11 @@ export function MqttListener() {
         )}
       </Loaded>
       {made && (
-        <Dialog title={t("The password is shown this once")} wide close={() => setMade(null)}>
-          <Secret name={t("User name")} value={made.username} />
+        <Dialog title={t("Save your password")} wide close={() => setMade(null)}>
+          <Secret name={t("Username")} value={made.username} />
           <Secret name={t("Password")} value={made.password} />
           <pre data-testid="subscribe-line">{subscribeLine(made)}</pre>
-          <Copy text={subscribeLine(made)} label={t("Copy the line")} />
+          <Copy text={subscribeLine(made)} label={t("Copy command")} />
         </Dialog>
       )}
     </>
@@ -150,14 +150,14 @@ function ListenerForm({ found, made, gone }: { found: Listener | null; made: (ac
   return (
     <>
       <Form
-        action={found ? t("New credentials") : t("Make a listener")}
+        action={found ? t("Regenerate credentials") : t("Create credentials")}
         submit={async ({ home_assistant }) => (found ? setWanted(home_assistant === "on") : make(home_assistant === "on"))}
         more={
           found && (
             <Action
               kind="danger"
-              label={t("Delete the listener")}
-              ask={t("Whoever listens is disconnected.")}
+              label={t("Delete credentials")}
+              ask={t("Connected clients will be disconnected.")}
               said={t("Deleted")}
               run={() => remove("/mqtt-listener").then(gone)}
             >
@@ -166,10 +166,10 @@ function ListenerForm({ found, made, gone }: { found: Listener | null; made: (ac
           )
         }
       >
-        <Tick name="home_assistant" label={t("Documents for Home Assistant's discovery")} checked={found?.home_assistant} />
+        <Tick name="home_assistant" label={t("Home Assistant MQTT discovery")} checked={found?.home_assistant} />
       </Form>
       {wanted !== null && (
-        <Dialog title={t("New credentials")} close={() => setWanted(null)}>
+        <Dialog title={t("Regenerate credentials")} close={() => setWanted(null)}>
           <p>{t("Connected clients will be disconnected, and the current password will stop working.")}</p>
           <Form
             action={t("Regenerate credentials")}

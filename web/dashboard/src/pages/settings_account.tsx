@@ -24,9 +24,9 @@ export function Profile() {
         texts={(stored) => ({ full_name: stored.full_name ?? "" })}
         body={({ full_name }) => ({ full_name: full_name || null })}
       >
-        <Field name="full_name" label={t("Your name")} maxLength={200} />
+        <Field name="full_name" label={t("Full name")} maxLength={200} />
         <p className="quiet">
-          {t("User id")}: <code>{user.id}</code>
+          {t("User ID")}: <code>{user.id}</code>
         </p>
       </EditForm>
       {user.idp === "zalo" ? (
@@ -35,24 +35,24 @@ export function Profile() {
         <>
           <EditForm
             {...form}
-            action={t("Change the email")}
+            action={t("Update email")}
             again
             texts={(stored) => ({ email: stored.email ?? "" })}
             body={({ email }, _, { current_password, revoke }) => ({ email, current_password, revoke: revoke === "on" })}
           >
             <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
-            <Field name="current_password" label={t("Password")} type="password" required autoComplete="current-password" />
+            <Field name="current_password" label={t("Current password")} type="password" required autoComplete="current-password" />
             <Tick name="revoke" label={t("Also revoke API keys and the MQTT login")} />
           </EditForm>
           <Form
-            action={t("Change the password")}
+            action={t("Update password")}
             again
             submit={async ({ password, current_password, revoke }) => {
               await patch<User>("/users/me", { password, current_password, revoke: revoke === "on" });
               done(t("Saved"));
             }}
           >
-            <Field name="current_password" label={t("Password")} type="password" required autoComplete="current-password" />
+            <Field name="current_password" label={t("Current password")} type="password" required autoComplete="current-password" />
             <Field
               name="password"
               label={t("New password")}
@@ -78,7 +78,7 @@ export function Sessions() {
         <>
           <Rows
             caption={t("Sessions")}
-            head={[t("Since"), t("Until"), t("Address"), t("Program"), ""]}
+            head={[t("Started"), t("Expires"), t("IP address"), t("Device/Browser"), ""]}
             items={items}
             id={(each) => each.id}
             row={(each) => [
@@ -87,10 +87,10 @@ export function Sessions() {
               each.address,
               each.agent,
               each.current ? (
-                <Badge state={t("this one")} tone="good" />
+                <Badge state={t("This device")} tone="good" />
               ) : (
                 <Action run={() => remove(`/sessions/${each.id}`).then(() => sessions.refetch())} said={t("Session ended")}>
-                  {t("End it")}
+                  {t("Sign out")}
                 </Action>
               ),
             ]}

@@ -12,8 +12,8 @@ export function Audit() {
       {(items) => (
         <>
           <Rows
-            caption={t("What happened")}
-            head={[t("When"), t("What"), t("Which"), t("Address"), t("Program")]}
+            caption={t("Activity log")}
+            head={[t("Time"), t("Action"), t("Target"), t("IP address"), t("Device/Browser")]}
             items={items}
             id={(each) => each.at + each.action + each.subject}
             row={(each) => [moment(each.at), word(each.action), each.subject, each.address, each.agent]}

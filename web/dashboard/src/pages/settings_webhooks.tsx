@@ -17,10 +17,10 @@ export function Webhooks() {
   const again = () => hooks.refetch();
   return (
     <>
-      <p>{t("Alarms, results of commands and missed schedules, sent to an address of yours as signed JSON.")}</p>
+      <p>{t("Send alarms, command results and missed schedules to a URL as signed JSON.")}</p>
       <Form
         className="form beside"
-        action={t("Add a webhook")}
+        action={t("Add webhook")}
         again
         submit={async ({ url, description }) => {
           setSecret((await post<{ secret: string }>("/webhooks", { url, description: description ?? "" })).secret);
@@ -43,19 +43,19 @@ export function Webhooks() {
                 <Badge state={each.state} tone={each.state === "active" ? "good" : undefined} />,
                 each.description,
                 <div className="row">
-                  <Action run={() => post(`/webhooks/${each.id}/test`)} said={t("A test is on its way")}>
-                    {t("Test")}
+                  <Action run={() => post(`/webhooks/${each.id}/test`)} said={t("Test sent")}>
+                    {t("Send test")}
                   </Action>
                   <button type="button" onClick={() => setShown(each)}>
                     {t("Deliveries")}
                   </button>
                   <Action run={() => patch(`/webhooks/${each.id}`, { enabled: !each.enabled }).then(again)}>
-                    {each.enabled ? t("Pause") : t("Go on")}
+                    {each.enabled ? t("Pause") : t("Resume")}
                   </Action>
                   <Action
                     kind="danger"
                     label={t("Delete {name}", { name: each.url })}
-                    ask={t("What waits for it is dropped.")}
+                    ask={t("Pending deliveries will be discarded.")}
                     said={t("Deleted")}
                     run={() => remove(`/webhooks/${each.id}`).then(again)}
                   >
@@ -65,14 +65,14 @@ export function Webhooks() {
               ]}
             />
           ) : (
-            <p className="quiet">{t("There are none.")}</p>
+            <p className="quiet">{t("No webhooks yet")}</p>
           )
         }
       </Loaded>
       {secret && (
-        <Dialog title={t("Its secret is shown this once")} close={() => setSecret(null)}>
-          <Secret name={t("Secret")} value={secret} />
-          <p className="quiet">{t("With it the receiver checks the signature of what it gets.")}</p>
+        <Dialog title={t("Save your signing secret")} close={() => setSecret(null)}>
+          <Secret name={t("Signing secret")} value={secret} />
+          <p className="quiet">{t("Use this secret to verify webhook signatures.")}</p>
         </Dialog>
       )}
       {shown && <Deliveries hook={shown} close={() => setShown(null)} />}
@@ -93,7 +93,7 @@ function Deliveries({ hook, close }: { hook: Webhook; close: () => void }) {
           items.length ? (
             <Rows
               caption={t("Deliveries")}
-              head={[t("When"), t("What"), t("State"), t("Tries"), t("Answer"), ""]}
+              head={[t("Time"), t("Event"), t("State"), t("Attempts"), t("Response"), ""]}
               items={items}
               id={(each) => each.id}
               row={(each) => [
@@ -105,7 +105,7 @@ function Deliveries({ hook, close }: { hook: Webhook; close: () => void }) {
                 each.state === "dead" && (
                   <Action
                     run={() => post(`/webhooks/${hook.id}/deliveries/${each.id}/retry`).then(() => found.refetch())}
-                    said={t("Again on its way")}
+                    said={t("Retrying")}
                   >
                     {t("Try again")}
                   </Action>
@@ -113,7 +113,7 @@ function Deliveries({ hook, close }: { hook: Webhook; close: () => void }) {
               ]}
             />
           ) : (
-            <p className="quiet">{t("Nothing was sent yet.")}</p>
+            <p className="quiet">{t("No deliveries yet")}</p>
           )
         }
       </Loaded>

@@ -21,9 +21,9 @@ export default function ShopPage() {
   };
   return (
     <>
-      <Heading title={t("Orders and products")}>
+      <Heading title={t("Shop")}>
         <button type="button" className="primary" onClick={() => setShown({ open: "product" })}>
-          {t("Add a product")}
+          {t("Add product")}
         </button>
         <button type="button" disabled={!products.data?.length} onClick={() => setShown({ open: "order" })}>
           {t("New order")}
@@ -48,8 +48,8 @@ function Products({ items, change }: { items: Product[]; change: (id: string) =>
   const queries = useQueryClient();
   if (!items.length) {
     return (
-      <Empty title={t("No products yet.")}>
-        <p>{t("Add one with its price and stock; orders take from the stock, never below zero.")}</p>
+      <Empty title={t("No products yet")}>
+        <p>{t("Add a product with a price and stock. Orders reduce stock.")}</p>
       </Empty>
     );
   }
@@ -68,12 +68,12 @@ function Products({ items, change }: { items: Product[]; change: (id: string) =>
         </>,
         <div className="row">
           <button type="button" onClick={() => change(each.id)}>
-            {t("Change")}
+            {t("Edit")}
           </button>
           <Action
             kind="danger"
             label={t("Delete {name}", { name: each.name })}
-            ask={t("Orders keep its name and price.")}
+            ask={t("Existing orders are not affected.")}
             said={t("Deleted")}
             run={() => remove(`/products/${each.id}`).then(() => queries.invalidateQueries())}
           >
@@ -98,7 +98,7 @@ function Orders() {
           items.length ? (
             <Rows
               caption={t("Orders")}
-              head={[t("When"), t("Items"), t("Note"), t("Total"), t("State"), ""]}
+              head={[t("Time"), t("Items"), t("Note"), t("Total"), t("State"), ""]}
               items={items}
               id={(each) => each.id}
               row={(each) => [
@@ -110,7 +110,7 @@ function Orders() {
                 each.status === "placed" && (
                   <div className="row">
                     <Action run={finish(each, "completed")} said={t("Completed")}>
-                      {t("Complete")}
+                      {t("Complete order")}
                     </Action>
                     <Action
                       run={finish(each, "cancelled")}
@@ -126,7 +126,7 @@ function Orders() {
               ]}
             />
           ) : (
-            <p className="quiet">{t("Nothing was ordered yet.")}</p>
+            <p className="quiet">{t("No orders yet")}</p>
           )
         }
       </Loaded>

@@ -24,9 +24,9 @@ function Fields({ stock }: { stock?: number }) {
 
 export function NewProduct({ close }: { close: () => void }) {
   return (
-    <Dialog title={t("Add a product")} close={close}>
+    <Dialog title={t("Add product")} close={close}>
       <Form
-        action={t("Save")}
+        action={t("Add product")}
         submit={async ({ name, sku, price, stock, description }) => {
           await post("/products", { name, sku, price, stock: numberOf(stock), description });
           done(t("Saved"));
@@ -69,11 +69,11 @@ export function NewOrder({ products, close }: { products: Product[]; close: () =
   return (
     <Dialog title={t("New order")} close={close}>
       <Form
-        action={t("Order")}
+        action={t("Place order")}
         submit={async ({ product_id, quantity, note }) => {
           const items = [{ product_id, quantity: numberOf(quantity) }];
           await post("/orders", { items, note: note ?? "" }, { "Idempotency-Key": key });
-          done(t("Ordered"));
+          done(t("Order placed"));
           close();
         }}
       >
@@ -83,7 +83,7 @@ export function NewOrder({ products, close }: { products: Product[]; close: () =
           required
           options={products.map((each) => [each.id, `${each.name} (${each.stock})`])}
         />
-        <Field name="quantity" label={t("How many")} type="number" min={1} required value={1} />
+        <Field name="quantity" label={t("Quantity")} type="number" min={1} required value={1} />
         <Field name="note" label={t("Note")} maxLength={500} />
       </Form>
     </Dialog>

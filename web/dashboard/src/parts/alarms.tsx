@@ -39,15 +39,26 @@ export function useFeeds(): Map<string, Feed> {
   return new Map(feeds.data?.map((each) => [each.id, each]));
 }
 
-/** "Soil moisture 60 %" for a value beyond its limits; else what the server says. */
+/** "Soil moisture 60 % (max 50 %)" for a value beyond its limits; else what the server says. */
 export function AlarmText({ alarm, feed }: { alarm: Alarm; feed?: Feed }) {
   if (!alarm.feed_id) return <>{alarm.detail || word(alarm.kind)}</>;
   return (
     <>
       <a href={`#/feeds/${alarm.feed_id}`}>{feed?.name ?? t("Feed")}</a>{" "}
-      {alarm.value !== null && <strong>{`${number(alarm.value)} ${feed?.unit ?? ""}`}</strong>} <span className="quiet">{alarm.detail}</span>
+      {alarm.value !== null && <strong>{withUnit(alarm.value, feed)}</strong>}{" "}
+      <span className="quiet">{limitOf(alarm, feed) ?? alarm.detail}</span>
     </>
   );
+}
+
+const withUnit = (value: number, feed?: Feed): string => `${number(value)} ${feed?.unit ?? ""}`.trim();
+
+/** The limit that the value is beyond; null where the limits were changed since. */
+function limitOf({ value }: Alarm, feed?: Feed): string | null {
+  const [min, max] = [feed?.min_value ?? null, feed?.max_value ?? null];
+  if (value !== null && max !== null && value > max) return t("(max {value})", { value: withUnit(max, feed) });
+  if (value !== null && min !== null && value < min) return t("(min {value})", { value: withUnit(min, feed) });
+  return null;
 }
 
 export function AlarmState({ alarm }: { alarm: Alarm }) {

@@ -16,10 +16,10 @@ export class Boundary extends Component<{ children: ReactNode }, { error: unknow
     if (this.state.error === null) return this.props.children;
     return (
       <div className="empty" role="alert">
-        <h1>{t("Something went wrong on this page.")}</h1>
+        <h1>{t("Something went wrong")}</h1>
         <p className="quiet">{inWords(this.state.error)}</p>
         <button type="button" onClick={() => location.reload()}>
-          {t("Load the page again")}
+          {t("Reload")}
         </button>
       </div>
     );

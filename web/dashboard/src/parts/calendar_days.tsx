@@ -3,7 +3,7 @@
 import { useState } from "react";
 import { useLive } from "../live/hooks";
 import type { Play } from "../types";
-import { capital, locale, t, timeOfDay, word } from "../words";
+import { capital, locale, playWord, t, timeOfDay } from "../words";
 import { Dialog } from "./ui";
 
 interface DaysProps {
@@ -92,10 +92,10 @@ function Plays({ items, zone }: { items: Play[]; zone: string }) {
 /** Time, media, screen, state; and whether another begins at once on the same screen. */
 function Entry({ play, zone, exact }: { play: Play; zone: string; exact?: boolean }) {
   const device = useLive().devices.get(play.device_id)?.name ?? t("Device");
-  const media = play.filename ?? t("deleted media");
+  const media = play.filename ?? t("Deleted media");
   const time = timeOfDay(play.due_at, zone, exact);
   const conflict = play.conflict && t("Conflict: another schedule starts at the same time on this device");
-  const title = [time, media, device, word(play.state), conflict].filter(Boolean).join(", ");
+  const title = [time, media, device, playWord(play.state), conflict].filter(Boolean).join(", ");
   return (
     <a className={`entry ${play.state}${play.conflict ? " conflict" : ""}`} href={`#/schedules/${play.schedule_id}`} title={title}>
       {conflict && (
@@ -106,7 +106,7 @@ function Entry({ play, zone, exact }: { play: Play; zone: string; exact?: boolea
       )}
       <span className="time">{time}</span> <span className="what">{media}</span>{" "}
       <span className="where quiet">
-        {device} · {word(play.state)}
+        {device} · {playWord(play.state)}
       </span>
     </a>
   );

@@ -37,16 +37,16 @@ export function Credentials({ access, feed }: { access: MqttAccess; feed: Feed |
   const line = publishLine(access, feed?.key ?? "temperature");
   return (
     <>
-      <p>{t("The password is shown this once. Keep it now; later you can only make a new one.")}</p>
+      <p>{t("Copy the password now. You won't be able to see it again.")}</p>
       {access.url && <Secret name={t("Broker")} value={access.url} />}
-      <Secret name={t("User name")} value={access.username} />
+      <Secret name={t("Username")} value={access.username} />
       <Secret name={t("Password")} value={access.password} />
-      <Secret name={t("Client id")} value={access.client_id} />
-      <Secret name={t("Topics begin")} value={access.topic_prefix} />
-      <h3>{t("Publish a first reading")}</h3>
+      <Secret name={t("Client ID")} value={access.client_id} />
+      <Secret name={t("Topic prefix")} value={access.topic_prefix} />
+      <h3>{t("Send a test reading")}</h3>
       <pre data-testid="publish-line">{line}</pre>
       <div className="row">
-        <Copy text={line} label={t("Copy the line")} />
+        <Copy text={line} label={t("Copy command")} />
         {feed && <First feed={feed} />}
       </div>
     </>
@@ -59,7 +59,7 @@ function First({ feed }: { feed: Feed }) {
   const said = live.values.get(feed.id);
   return (
     <span role="status" className={said ? "badge good" : "badge calm"}>
-      {said ? t("It came: {value}", { value: String(said.value) }) : t("Waiting for it …")}
+      {said ? t("Received: {value}", { value: String(said.value) }) : t("Waiting for data…")}
     </span>
   );
 }

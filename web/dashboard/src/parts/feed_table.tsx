@@ -12,7 +12,7 @@ export function FeedTable({ items, device }: { items: Feed[]; device?: (feed: Fe
   return (
     <Rows
       caption={t("Feeds")}
-      head={[t("Name"), t("Key"), ...(device ? [t("Device")] : []), t("Last value"), t("When")]}
+      head={[t("Name"), t("Key"), ...(device ? [t("Device")] : []), t("Latest value"), t("Updated")]}
       items={items}
       id={(feed) => feed.id}
       row={(feed) => [
@@ -35,5 +35,5 @@ function LastValue({ feed }: { feed: Feed }) {
 function LastTime({ feed }: { feed: Feed }) {
   const { ts } = useLastValue(feed);
   const now = useNow();
-  return <>{ts ? ago(ts, now) : t("never")}</>;
+  return <>{ts ? ago(ts, now) : t("Never")}</>;
 }

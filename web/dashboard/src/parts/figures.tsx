@@ -26,7 +26,7 @@ export function Bars({ title, bars, shown }: { title: string; bars: [string, num
     return (
       <figure className="bars">
         <figcaption>{title}</figcaption>
-        <p className="quiet">{t("Nothing yet.")}</p>
+        <p className="quiet">{t("No data yet")}</p>
       </figure>
     );
   }

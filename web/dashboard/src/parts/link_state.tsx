@@ -7,7 +7,7 @@ import { useNow } from "./ui";
 export function LinkState() {
   const link = useLink();
   const words = {
-    connecting: t("Connecting …"),
+    connecting: t("Connecting…"),
     live: t("Live"),
     reconnecting: t("Not live"),
     stale: t("Delayed"),

@@ -98,8 +98,8 @@ const TONES: Record<string, string> = {
   triggered: "warn", delivered: "warn", succeeded: "good", completed: "good", cleared: "good", online: "good",
 };
 
-export function Badge({ state, tone }: { state: string; tone?: string }) {
-  return <span className={`badge ${tone ?? TONES[state] ?? "calm"}`}>{word(state)}</span>;
+export function Badge({ state, tone, text }: { state: string; tone?: string; text?: string }) {
+  return <span className={`badge ${tone ?? TONES[state] ?? "calm"}`}>{text ?? word(state)}</span>;
 }
 
 /** A device's word; every word but "offline" counts as online. */
@@ -136,7 +136,7 @@ export function Loaded<T>({ of, children }: AsyncProps<T>) {
   }
   return (
     <p className="quiet loading" role="status">
-      {t("Loading …")}
+      {t("Loading…")}
     </p>
   );
 }
@@ -150,7 +150,7 @@ export function Copy({ text, label }: { text: string; label: string }) {
         navigator.clipboard
           .writeText(text)
           .then(() => done(t("Copied")))
-          .catch(() => failed(new Error(t("The browser does not allow it; mark the text and copy it."))))
+          .catch(() => failed(new Error(t("Couldn't access the clipboard. Select the text and copy it."))))
       }
     >
       {label}

@@ -45,19 +45,36 @@ const WORDS: Record<string, string> = {
   online: "Online", offline: "Offline",
   active: "Active", acknowledged: "Acknowledged", cleared: "Cleared",
   queued: "Queued", sent: "Sent", delivered: "Delivered", succeeded: "Succeeded", failed: "Failed",
-  expired: "Expired", cancelled: "Cancelled", pending: "Pending", triggered: "Triggered",
+  expired: "Expired", cancelled: "Cancelled", pending: "Pending",
   completed: "Completed", missed: "Missed", placed: "Placed", paused: "Paused", finished: "Finished",
-  failing: "Failing", disabled: "Disabled", dead: "Given up", threshold: "Threshold",
+  failing: "Failing", disabled: "Disabled", dead: "Failed", threshold: "Threshold",
   loop: "Disconnected in a loop",
   info: "Info", warning: "Warning", critical: "Critical", read: "Read only", write: "Read and write",
   signed_in: "Signed in", signed_out: "Signed out", sign_in_failed: "Sign-in failed",
   session_ended: "Session ended", password_changed: "Password changed", email_changed: "Email changed",
-  password_reset_asked: "Password reset asked", device_added: "Device added", device_changed: "Device changed",
-  device_deleted: "Device deleted", device_credentials_renewed: "Device credentials renewed",
+  password_reset_asked: "Password reset requested", device_added: "Device added", device_changed: "Device updated",
+  device_deleted: "Device deleted", device_credentials_renewed: "Device credentials regenerated",
   api_key_added: "API key added", api_key_deleted: "API key deleted",
-  mqtt_listener_set: "MQTT listener set", mqtt_listener_deleted: "MQTT listener deleted",
+  mqtt_listener_set: "Read-only MQTT access set up", mqtt_listener_deleted: "Read-only MQTT access deleted",
 };
-export const ALL_WORDS = Object.values(WORDS);
+
+/** What became of a play: its states have names of alarms and of orders, and other words. */
+export const playWord = (state: string): string => (state in PLAYS ? t(PLAYS[state] as string) : word(state));
+
+const PLAYS: Record<string, string> = { triggered: "Sent", acknowledged: "Playing", completed: "Played" };
+
+/** Why a message was rejected. */
+export const reasonWord = (reason: string): string => (reason in REASONS ? t(REASONS[reason] as string) : reason);
+
+const REASONS: Record<string, string> = {
+  bad_topic: "invalid topic", denied: "topic not allowed", too_large: "message too large",
+  not_utf8: "not UTF-8 text", not_json: "invalid JSON", too_deep: "nested too deeply",
+  wrong_shape: "unexpected structure", too_many: "too many values", bad_key: "invalid feed key",
+  bad_id: "invalid ID", bad_time: "invalid time", bad_value: "invalid value", unknown_feed: "unknown feed",
+  feed_disabled: "feed disabled", out_of_range: "out of range", unknown_command: "unknown command",
+  too_fast: "rate limit exceeded", internal_error: "internal error", unstorable: "can't be stored",
+};
+export const ALL_WORDS = [WORDS, PLAYS, REASONS].flatMap((each) => Object.values(each));
 
 export const locale = (): string => (current === "vi" ? "vi-VN" : "en-GB");
 
