@@ -151,6 +151,14 @@ def test_a_bucket_that_still_runs_is_drawn_apart(screens: Screens, ada: Person, 
     expect(page.get_by_test_id("statistics")).to_contain_text("299 readings")
 
 
+def test_the_legend_speaks_the_readers_language(screens: Screens, ada: Person, feed: str) -> None:
+    measured(ada, feed, 10, 20)
+    page = screens.of(ada, f"/feeds/{feed}")
+    expect(page.locator(".u-legend")).to_contain_text("Time")
+    page.get_by_label("Language").select_option("vi")
+    expect(page.locator(".u-legend")).to_contain_text("Thời gian")
+
+
 def test_a_new_feed_keeps_readings_outside_its_limits(screens: Screens, ada: Person) -> None:
     device = ada.device("new-feed")
     page = screens.of(ada, f"/devices/{device['id']}")

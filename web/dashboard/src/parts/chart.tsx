@@ -4,7 +4,7 @@ import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useIsDark } from "../theme";
-import { moment, number, useLanguage } from "../words";
+import { moment, number, t, useLanguage } from "../words";
 import { type Mark, drawLimits, drawMarks } from "./chart_marks";
 import { type Series, alone, heights } from "./series";
 
@@ -70,7 +70,7 @@ export function Chart({ label, data, lines, unit, limits = [], marks = [], heigh
         },
         axes: [{ ...axis, values: (_u, at, _axis, _space, step) => at.map((each) => tick(each, step)) }, { ...axis, size: 60 }],
         series: [
-          { value: (_u, at) => (at == null ? "–" : moment(at * 1000)) },
+          { label: t("Time"), value: (_u, at) => (at == null ? "–" : moment(at * 1000)) },
           ...lines.map((line) => ({
             label: line.name,
             stroke: tones[line.tone ?? "brand"],
