@@ -74,7 +74,11 @@ class Supervisor:
             gave_up: gets the unhandled messages of a cell whose budget is spent.
         """
 
-        self._nursery.start_soon(self._supervise, cell, ended, gave_up, name=cell.name)
+        try:
+            self._nursery.start_soon(self._supervise, cell, ended, gave_up, name=cell.name)
+        except RuntimeError:
+            # The nursery is closed: the service has ended, and who gave the message is about to.
+            log.debug("actor not started: the service has ended", actor=cell.name)
 
     async def _supervise(
         self, cell: Cell[M, E], ended: Callable[[], None], gave_up: Callable[[list[M]], None]

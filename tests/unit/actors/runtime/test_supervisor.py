@@ -208,6 +208,16 @@ async def test_an_actor_at_rest_ends_at_once_when_its_mailbox_closes(
         resting.cell.hand(9)
 
 
+async def test_a_message_after_the_end_of_the_service_wakes_nobody(autojump_clock: Any) -> None:
+    """A request that changed a device's settings at that moment failed with a traceback."""
+    async with trio.open_nursery() as nursery:
+        scene = Scene(nursery, rest_s=5)
+        await trio.sleep(6)
+        nursery.cancel_scope.cancel()
+    scene.send(1)
+    assert scene.did == []
+
+
 async def test_failures_count_for_the_budget_across_rests(
     autojump_clock: Any, resting: Scene, logs: Logs
 ) -> None:
