@@ -125,10 +125,12 @@ def restarts(roost: Roost) -> list[tuple[str, str]]:
 
 @contextmanager
 def stopped(pids: Sequence[int]) -> Iterator[None]:
-    """SIGSTOP for these processes while the block runs, or until they are killed."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    """SIGSTOP for these processes while the block runs, or until they are killed. PostgreSQL's
+    workers come and go: one may have ended since it was listed."""
     try:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         yield
     finally:
         for pid in pids:
