@@ -130,10 +130,7 @@ class DeviceActor:
     def _take_status(self, message: StatusReceived) -> list[DeviceEffect]:
         effects: list[DeviceEffect] = []
         alarms: list[Alarm] = []
-        try:
-            change = self._presence.reported(message, alarms, effects)
-        except Refusal as refusal:
-            return self._refuse(message, refusal)
+        change = self._presence.reported(message, alarms, effects)
         origin = message.origin
         rejections = self._refused_fields(origin, message.report.refused, effects)
         return self._taken(origin, change, alarms, effects, rejections=rejections)

@@ -15,8 +15,6 @@ from actors.device.alarms import came_online, went_offline
 from actors.device.connection_loop import ConnectionLoop
 from protocol.device.alarms import OFFLINE as OFFLINE_ALARM
 from protocol.device.alarms import Alarm
-from protocol.device.payloads import DeviceStatus
-from protocol.errors import Refusal
 from protocol.messages import (
     CameOnline,
     ConnectionsEnd,
@@ -28,7 +26,6 @@ from protocol.messages import (
     StatusReceived,
 )
 from protocol.records import OFFLINE, Device, DeviceState, LoadedDevice, Origin, StateChange
-from protocol.times import parse_device_time
 
 
 class Presence:
@@ -66,13 +63,9 @@ class Presence:
     def reported(
         self, message: StatusReceived, alarms: list[Alarm], effects: list[DeviceEffect]
     ) -> StateChange | None:
-        """The device reported its status.
-
-        Raises:
-            Refusal: its `ts` is not a time that a device may send.
-        """
+        """The device reported its status."""
         origin, report = message.origin, message.report
-        ts_us = _event_time(report, origin.at_us)
+        ts_us = report.ts_us
         state = self.device.state
         if origin.retained:
             state = status.retained(state, report, ts_us)
@@ -152,16 +145,3 @@ class Presence:
                 self._offline_alarm = went_offline(device, at_us, why)
                 alarms.append(self._offline_alarm)
         return StateChange(device.num, state)
-
-
-def _event_time(report: DeviceStatus, at_us: int) -> int | None:
-    """The `ts` of a status. Raises `Refusal` if it is not a time that a device may send; of an
-    `offline`, which counts from its arrival, it is then left out of account."""
-    if report.ts is None:
-        return None
-    try:
-        return parse_device_time(report.ts, at_us)
-    except Refusal:
-        if report.status != OFFLINE:
-            raise
-        return None

@@ -43,7 +43,8 @@ class RawReading(msgspec.Struct, frozen=True, gc=False):
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A device's status message. Units: °C, %, degrees (WGS 84).
 
-    `refused` are fields that were not taken, each with its refusal; unknown ones have no key.
+    `ts_us`: when it was, in µs since 1970, where it says so. `refused` are fields that were not
+    taken, each with its refusal; unknown ones have no key.
     """
 
     status: str | None = None
@@ -52,7 +53,7 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     latitude: float | None = None
     longitude: float | None = None
     firmware: str | None = None
-    ts: str | int | float | None = None
+    ts_us: int | None = None
     session: int | None = None
     refused: tuple[RawReading, ...] = ()
 

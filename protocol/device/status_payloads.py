@@ -49,38 +49,35 @@ def parse_status(payload: bytes, now_us: int) -> DeviceStatus:
                 fields[field] = check(value)
             except Refusal as refusal:
                 refused.append(RawReading(name, value, refusal=refusal.kept()))
-    if fields.get("status") == OFFLINE:
+    is_offline = fields.get("status") == OFFLINE
+    if is_offline:
         refused = [each for each in refused if _ALIASES.get(each.key, each.key) != "ts"]
-    why = _why_no_ts(fields, now_us)
-    if why is not None:
-        refused.append(RawReading("ts", fields.pop("ts"), refusal=why))
+    if (ts := fields.pop("ts", None)) is not None:
+        fields["ts_us"] = _event_us(ts, now_us, is_offline=is_offline, refused=refused)
     if unknown:
         refused.append(RawReading("", unknown, refusal=_unknown(unknown)))
     return DeviceStatus(**fields, refused=tuple(refused))
 
 
-def _why_no_ts(fields: dict[str, Any], now_us: int) -> Refusal | None:
-    """Why its `ts` is refused, if it is. With `offline` any is let go, because it does not count.
+def _event_us(ts: Any, now_us: int, *, is_offline: bool, refused: list[RawReading]) -> int | None:
+    """The `ts` of a message; one that is no time is added to what is refused. With `offline` any is
+    let go, because it does not count.
 
     Raises:
         Refusal: it is a time in the future. Another message may be of the same clock, and which of
             them is the newer one is unknown: so it must not count from its arrival.
     """
-    if "ts" not in fields:
-        return None
     try:
-        parse_device_time(fields["ts"], now_us)
+        return parse_device_time(ts, now_us)
     except Refusal as refusal:
-        if fields.get("status") == OFFLINE:
-            del fields["ts"]
-            return None
         why = refusal.kept()
-    else:
+    if is_offline:
         return None
     try:
-        parse_device_time(fields["ts"], LAST_US)
+        parse_device_time(ts, LAST_US)
     except Refusal:
-        return why
+        refused.append(RawReading("ts", ts, refusal=why))
+        return None
     raise why
 
 

@@ -47,7 +47,7 @@ def test_numbers_as_strings_count() -> None:
 
 def test_a_place_as_trackers_write_it() -> None:
     said, refused = parts(b'{"lat": 10.8, "lon": 106.7, "tst": 1790000000}')
-    assert said == DeviceStatus(latitude=10.8, longitude=106.7, ts=1_790_000_000)
+    assert said == DeviceStatus(latitude=10.8, longitude=106.7, ts_us=1_790_000_000_000_000)
     assert refused == []
 
 
