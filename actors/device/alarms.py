@@ -61,7 +61,7 @@ class FeedAlarm:
             return None
         if alarm is None:
             alarm = Alarm(
-                id=named(device, f"{THRESHOLD}:{feed.id}:{ts_us}"),
+                id=_named(device, f"{THRESHOLD}:{feed.id}:{ts_us}"),
                 user_id=device.user_id,
                 device_num=device.num,
                 device_id=device.id,
@@ -115,18 +115,26 @@ class FeedAlarm:
 def went_offline(device: Device, at_us: int, detail: str) -> Alarm:
     """The alarm of a device that was silent for too long or reported `offline`."""
     seen_us = device.state.last_seen_us
+    since_us = at_us if seen_us is None else seen_us
+    return of_device(device, OFFLINE, f"{device.state.version}:{at_us}", since_us, at_us, detail)
+
+
+def of_device(
+    device: Device, kind: str, name: str, since_us: int, raised_us: int, detail: str
+) -> Alarm:
+    """An alarm of a device and none of its feeds; `name` tells those of a kind apart."""
     return Alarm(
-        id=named(device, f"{OFFLINE}:{device.state.version}:{at_us}"),
+        id=_named(device, f"{kind}:{name}"),
         user_id=device.user_id,
         device_num=device.num,
         device_id=device.id,
         feed_num=None,
         feed_id=None,
-        kind=OFFLINE,
+        kind=kind,
         severity="warning",
         state=ACTIVE,
-        since_us=at_us if seen_us is None else seen_us,
-        raised_us=at_us,
+        since_us=since_us,
+        raised_us=raised_us,
         detail=detail,
     )
 
@@ -135,6 +143,6 @@ def came_online(alarm: Alarm, at_us: int) -> Alarm:
     return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=max(at_us, alarm.since_us))
 
 
-def named(device: Device, what: str) -> str:
+def _named(device: Device, what: str) -> str:
     """The same id for the same alarm, however often it is judged (RFC 9562 §5.5)."""
     return str(uuid.uuid5(uuid.UUID(device.id), what))

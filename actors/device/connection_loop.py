@@ -6,8 +6,8 @@ sends other messages between two ends, too.
 
 import msgspec
 
-from actors.device.alarms import named
-from protocol.device.alarms import ACTIVE, CLEARED, LOOP, Alarm
+from actors.device.alarms import of_device
+from protocol.device.alarms import CLEARED, LOOP, Alarm
 from protocol.records import Device, LoadedDevice
 from protocol.times import SECOND_US
 
@@ -28,20 +28,8 @@ class ConnectionLoop:
         self._last_us = at_us
         if self._alarm is not None:
             return None
-        self._alarm = Alarm(
-            id=named(device, f"{LOOP}:{at_us}"),
-            user_id=device.user_id,
-            device_num=device.num,
-            device_id=device.id,
-            feed_num=None,
-            feed_id=None,
-            kind=LOOP,
-            severity="warning",
-            state=ACTIVE,
-            since_us=at_us,
-            raised_us=at_us,
-            detail=f"device disconnected in a loop: {detail}",
-        )
+        said = f"device disconnected in a loop: {detail}"
+        self._alarm = of_device(device, LOOP, f"{at_us}", at_us, at_us, said)
         return self._alarm
 
     def heard(self, at_us: int) -> Alarm | None:
