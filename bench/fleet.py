@@ -10,15 +10,14 @@ resident before and after.
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import load
 from bench.due import cpu_s
-from bench.service import Service, running
-from bench.tenant import LOOK_S, enrol
+from bench.service import Service, running, until
+from bench.tenant import enrol
 
 OF_USER = 10_000
 STORED = 'roost_readings_total{outcome="stored"}'
@@ -54,8 +53,7 @@ def send(service: Service, topics: Sequence[str], messages: int) -> float:
         messages,
         lambda n, publisher: b'{"value":%d.%d}' % (n, publisher),
     )
-    while service.metric(STORED) < stored + sent:
-        time.sleep(LOOK_S)
+    until(lambda: service.metric(STORED) >= stored + sent)
     return (cpu_s(service.pid) - before_s) / sent * 1e6
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from roost.settings import free_port
 from tests.support.mosquitto import configure
 
 PASSWORD = "measure-it-well"
+LOOK_S = 0.5
 
 
 class Service:
@@ -67,6 +68,19 @@ class Service:
             if line.startswith(name + " "):
                 return float(line.rpartition(" ")[2])
         raise KeyError(name)
+
+
+def until(probe: Callable[[], bool], within_s: float = 300.0) -> None:
+    """Look again and again: nobody tells when a service has stored everything.
+
+    Raises:
+        RuntimeError: it is not so within that time.
+    """
+    end_s = time.monotonic() + within_s
+    while not probe():
+        if time.monotonic() > end_s:
+            raise RuntimeError("what was measured did not come to its end")
+        time.sleep(LOOK_S)
 
 
 @contextmanager

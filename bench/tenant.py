@@ -21,12 +21,11 @@ import trio
 from trio_websocket import open_websocket_url
 
 from bench.due import cpu_s
-from bench.service import Service, running
+from bench.service import Service, running, until
 from tests.support import wire
 
 IMPORT_MAX = 1_000
 IDLE_S = 20.0
-LOOK_S = 0.5
 SHOWN_WITHIN_S = 120.0
 WRITERS = 10
 
@@ -47,8 +46,12 @@ def speak(service: Service, user_id: str, devices: int) -> None:
     topics = (f"users/{user_id}/devices/t{n}/status" for n in range(devices))
     assert wire.publish_all(line, ((topic, b'{"status":"online"}') for topic in topics)) == devices
     # The broker answers at once; the actors live when all of that is stored.
-    while service.metric("roost_device_actors") < devices or service.metric("roost_mqtt_in_flight"):
-        time.sleep(LOOK_S)
+    until(
+        lambda: (
+            service.metric("roost_device_actors") >= devices
+            and not service.metric("roost_mqtt_in_flight")
+        )
+    )
 
 
 class Dashboard:
