@@ -17,7 +17,6 @@ from typing import Any
 from bench import load
 from bench.due import cpu_s
 from bench.service import Service, running, until
-from bench.tenant import enrol
 
 OF_USER = 10_000
 STORED = 'roost_readings_total{outcome="stored"}'
@@ -38,7 +37,7 @@ def topics_of(service: Service, devices: int) -> list[str]:
         user_id = service.sign_in(f"fleet{first}@roost.local")["id"]
         service.post("/feeds", {"key": "t", "name": "t"})
         mine = min(OF_USER, devices - first)
-        enrol(service, mine)
+        service.import_devices([f"t{n}" for n in range(mine)])
         topics += [f"users/{user_id}/devices/t{n}/feeds/t" for n in range(mine)]
     return topics
 

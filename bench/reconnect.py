@@ -8,7 +8,6 @@ Then all of them leave, and come once more, while OTHERS (50) that are connected
 second at QoS 1: `quiet` and `meanwhile` are the times from publish to PUBACK. Prints JSON.
 """
 
-import csv
 import json
 import multiprocessing
 import resource
@@ -25,7 +24,6 @@ import trio
 from bench.service import Service, running
 from tests.support import wire
 
-IMPORT_MAX = 1_000
 AGAIN_S = 0.5
 BACK_WITHIN_S = 300.0
 QUIET_S = 15.0
@@ -40,18 +38,10 @@ Login = tuple[str, str, str]
 
 def logins_of(service: Service, codes: Sequence[str]) -> list[tuple[Login, str]]:
     """New devices: client id, user name and password, and the prefix of their topics."""
-    found = []
-    for first in range(0, len(codes), IMPORT_MAX):
-        answer = service.http.post(
-            "/api/v1/devices/import",
-            content="device_code\n" + "\n".join(codes[first : first + IMPORT_MAX]),
-            headers={"content-type": "text/csv"},
-        )
-        answer.raise_for_status()
-        for row in csv.DictReader(answer.text.splitlines()):
-            login = row["client_id"], row["username"], row["password"]
-            found.append((login, row["topic_prefix"]))
-    return found
+    return [
+        ((row["client_id"], row["username"], row["password"]), row["topic_prefix"])
+        for row in service.import_devices(codes)
+    ]
 
 
 class Storm:

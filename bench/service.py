@@ -3,6 +3,7 @@
 `running` is `roost up`; `on_mosquitto` is `roost serve` beside a Mosquitto with its own defaults.
 """
 
+import csv
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from tests.support.mosquitto import configure
 
 PASSWORD = "measure-it-well"
 LOOK_S = 0.5
+IMPORT_MAX = 1_000
 
 
 class Service:
@@ -61,6 +63,19 @@ class Service:
         answer = self.http.get(f"/api/v1{path}")
         answer.raise_for_status()
         return answer.json()
+
+    def import_devices(self, codes: Sequence[str]) -> list[dict[str, str]]:
+        """New devices, and the rows of the file of their credentials."""
+        rows: list[dict[str, str]] = []
+        for first in range(0, len(codes), IMPORT_MAX):
+            answer = self.http.post(
+                "/api/v1/devices/import",
+                content="device_code\n" + "\n".join(codes[first : first + IMPORT_MAX]),
+                headers={"content-type": "text/csv"},
+            )
+            answer.raise_for_status()
+            rows += csv.DictReader(answer.text.splitlines())
+        return rows
 
     def metric(self, name: str) -> float:
         # Over a connection of its own: a kept one may just be closed as idle.

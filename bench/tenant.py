@@ -24,21 +24,9 @@ from bench.due import cpu_s
 from bench.service import Service, running, until
 from tests.support import wire
 
-IMPORT_MAX = 1_000
 IDLE_S = 20.0
 SHOWN_WITHIN_S = 120.0
 WRITERS = 10
-
-
-def enrol(service: Service, devices: int) -> None:
-    for first in range(0, devices, IMPORT_MAX):
-        lines = [f"t{n},t{n}" for n in range(first, min(first + IMPORT_MAX, devices))]
-        answer = service.http.post(
-            "/api/v1/devices/import",
-            content="device_code,name\n" + "\n".join(lines),
-            headers={"content-type": "text/csv"},
-        )
-        answer.raise_for_status()
 
 
 def speak(service: Service, user_id: str, devices: int) -> None:
@@ -138,7 +126,7 @@ def change_feed(service: Service, user_id: str) -> dict[str, float]:
 
 def measure(service: Service, devices: int, dashboards: int) -> dict[str, Any]:
     user = service.sign_in()
-    enrol(service, devices)
+    service.import_devices([f"t{n}" for n in range(devices)])
     speak(service, user["id"], devices)
     return {
         "devices": devices,
