@@ -124,14 +124,17 @@ async def test_what_a_step_does_for_its_own_actor_comes_after_it(scene: Scene) -
     assert scene.did == ["took 1", "took 2"]
 
 
+@pytest.mark.parametrize("rests", [False, True])
 @pytest.mark.parametrize("deaths", [1, 2])
 async def test_a_step_that_fails_in_its_senders_turn_is_its_own_failure(
-    autojump_clock: Any, scene: Scene, logs: Logs, deaths: int
+    autojump_clock: Any, nursery: trio.Nursery, logs: Logs, deaths: int, rests: bool
 ) -> None:
     logs.claim("message set aside")
+    scene = Scene(nursery, rest_s=5)
     left = iter([True] * deaths)
     scene.dies_of = lambda n: n == 2 and next(left, False)
-    await trio.testing.wait_all_tasks_blocked()
+    await trio.sleep(6 if rests else 1)
+    assert scene.cell.is_resting == rests
     for number in (1, 2, 3):
         scene.cell.hand(number)
     await trio.sleep(10)
@@ -182,21 +185,6 @@ async def test_a_message_that_has_to_wait_ends_the_rest(
     await trio.sleep(6)
     assert resting.cell.is_resting
     assert resting.built == 1
-
-
-@pytest.mark.parametrize("deaths", [1, 2])
-async def test_a_step_that_fails_at_rest_is_repeated_by_a_task_of_its_own(
-    autojump_clock: Any, resting: Scene, logs: Logs, deaths: int
-) -> None:
-    logs.claim("message set aside")
-    left = iter([True] * deaths)
-    resting.dies_of = lambda n: n == 2 and next(left, False)
-    for number in (1, 2, 3):
-        resting.cell.hand(number)
-    await trio.sleep(10)
-    second = "took 2" if deaths == 1 else "aside 2: ValueError: cannot take 2"
-    assert resting.did == ["took 1", second, "took 3"]
-    assert resting.built == 1 + deaths
 
 
 async def test_an_actor_at_rest_ends_at_once_when_its_mailbox_closes(
