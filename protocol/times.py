@@ -22,6 +22,8 @@ AHEAD_US = 5 * 60 * SECOND_US  # how far a device's clock may be ahead: five min
 MILLISECONDS_FROM = 10**11
 MICROSECONDS_FROM = 10**14
 NANOSECONDS_FROM = 10**17
+_FAR = 1000 * LAST_US
+OUTSIDE = "ts is outside the years 1 to 9999"
 
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
@@ -115,6 +117,9 @@ def parse_device_time(raw: Any, now_us: int) -> int:
             raw = float(raw) if found[1] else int(raw)
     elif type(raw) is not int and (type(raw) is not float or not math.isfinite(raw)):
         raise Refusal(Reason.BAD_TIME, "ts must be RFC 3339 text or a Unix time")
+    # Before it is multiplied: a float may become infinite, and no number then.
+    if not FIRST_US / SECOND_US <= raw <= _FAR:
+        raise Refusal(Reason.BAD_TIME, OUTSIDE)
     if raw < MILLISECONDS_FROM:
         us = raw * SECOND_US
     elif raw < MICROSECONDS_FROM:
@@ -129,7 +134,7 @@ def _within(us: int, now_us: int) -> int:
     if EARLIEST_US <= us <= now_us + AHEAD_US:
         return us
     if not FIRST_US <= us <= LAST_US:
-        raise Refusal(Reason.BAD_TIME, "ts is outside the years 1 to 9999")
+        raise Refusal(Reason.BAD_TIME, OUTSIDE)
     if us < EARLIEST_US:
         raise Refusal(Reason.BAD_TIME, f"ts is {format_us(us)}, before 2000-01-01")
     detail = f"ts is {format_us(us)}, more than five minutes in the future of {format_us(now_us)}"

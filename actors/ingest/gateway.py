@@ -23,7 +23,7 @@ from actors.ingest.room import Room
 from actors.ports.broker import Broker, Delivery
 from actors.runtime.histogram import SECONDS, Histogram
 from actors.runtime.sampled import Sampled
-from protocol.device.topics import CANARY_USER, Topic, parse_topic, unmapped
+from protocol.device.topics import CANARY_USER, Topic, parse_topic, too_long, unmapped
 from protocol.errors import Refusal, in_words
 from protocol.records import WriteUnit
 
@@ -33,6 +33,11 @@ log = structlog.get_logger("roost.gateway")
 TOPIC_MAX = 512
 
 parsed = lru_cache(maxsize=65_536)(parse_topic)
+
+
+def _parsed(topic: str) -> Topic:
+    """Raises as `parse_topic`. Only short topics are kept."""
+    return parsed(topic) if len(topic) <= TOPIC_MAX else too_long(topic[:TOPIC_MAX])
 
 
 class Gateway:
@@ -76,6 +81,7 @@ class Gateway:
         self._limits = limits
         self._retained = retained
         self._foreign = Sampled()
+        self._failed_often = Sampled()
 
     @property
     def brought(self) -> int:
@@ -154,8 +160,7 @@ class Gateway:
     def _topic_of(self, delivery: Delivery) -> Topic | None:
         """The topic of a device; None, logged and counted, for any other."""
         try:
-            # A longer one is wrong, whatever follows.
-            return parsed(delivery.topic[: TOPIC_MAX + 1])
+            return _parsed(delivery.topic)
         except Refusal as refusal:
             self.bad_topics += 1
             if times := self._foreign.times():
@@ -192,12 +197,14 @@ class Gateway:
     def _failed(self, delivery: Delivery, error: Exception) -> None:
         """A delivery failed because of a mistake of ours: keep it as a refusal, and continue."""
         self.failures += 1
-        log.error("delivery failed", topic=delivery.topic[:200], exc_info=error)
+        if times := self._failed_often.times():
+            topic_said = delivery.topic[:200]
+            log.error("delivery failed", topic=topic_said, times=times, exc_info=error)
         session = self._sessions.redeliveries[delivery.session]
         if delivery.connection != session.connection:
             return  # the next connection delivers it again
         try:
-            topic = parsed(delivery.topic)
+            topic = _parsed(delivery.topic)
             arrival = session.arrival(delivery, unmapped(delivery.topic)[:TOPIC_MAX])
             self._intake.keep_as_refused(arrival, delivery, topic, in_words(error)[:500])
         except Exception as again:

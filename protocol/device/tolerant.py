@@ -31,6 +31,8 @@ from protocol.errors import Reason, Refusal
 _DIGITS_MAX = 400
 # Keys and values. A message of 500 readings, each with `ts` and `id`, has 3,000.
 PIECES_MAX = 4_000
+# Each is refused by itself, and kept.
+REPEATS_MAX = 100
 _OPENING = '{["'
 _WORDS = ("on", "off", "true", "false")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
@@ -86,7 +88,7 @@ def with_repeats(payload: bytes, said: Any) -> Any:
     """What a payload of JSON says, with its keys that come twice; `said` is without these.
 
     Raises:
-        Refusal: it nests too deeply.
+        Refusal: it nests too deeply, or repeats too much.
     """
     if payload.count(b":") == _keys_of(said):
         return said
@@ -173,6 +175,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return said
     last = {key: place for place, (key, _) in enumerate(pairs)}
     repeated = Repeated(said)
+    if len(pairs) - len(said) > REPEATS_MAX:
+        detail = f"more than {REPEATS_MAX} keys come more than once in one object"
+        raise Refusal(Reason.TOO_MANY, detail)
     repeated.earlier = [pair for place, pair in enumerate(pairs) if last[pair[0]] != place]
     return repeated
 

@@ -91,6 +91,11 @@ def parse_topic(topic: str) -> Topic:
     return Topic(device, Kind.READING, found["key"])
 
 
+def too_long(start: str) -> Topic:
+    """A topic that is longer than any of a device's, by its beginning. Raises as `parse_topic`."""
+    return _other(unmapped(start))._replace(kind=Kind.OTHER)
+
+
 def _other(plain: str) -> Topic:
     found = _BELOW.fullmatch(plain)
     if found is None or found["user"] == CANARY_USER:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import Reason, Refusal
@@ -59,6 +59,9 @@ def test_any_text_is_an_instant_or_a_value_error(text: str) -> None:
 
 @settings(max_examples=150)
 @given(STAMPS["ts"] | numeric_texts | nearly_times | json_values | st.floats(), instants)
+@example(-1e308, NOW)
+@example(1e308, NOW)
+@example(float("nan"), NOW)
 def test_any_time_of_a_device_lies_within_the_contract_or_is_refused(raw: Any, now_us: int) -> None:
     us = outcome(Refusal, parse_device_time, raw, now_us)
     if isinstance(us, Refusal):

@@ -115,6 +115,7 @@ def test_dates_that_cannot_be_are_refused(raw: object) -> None:
             " 2026-09-21T14:13:20.000000Z",
         ),
         (1e300, "ts is outside the years 1 to 9999"),
+        (-1e308, "ts is outside the years 1 to 9999"),  # in microseconds it is infinite
         ("soon", "'soon' is not an RFC 3339 time such as 2026-01-31T08:05:00Z"),
     ],
 )

@@ -1,13 +1,18 @@
 """The second try for payloads that are not quite JSON."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from protocol import codec
 from protocol.device import tolerant
+from protocol.device.payloads import parse_reading, parse_readings
+from protocol.device.status_payloads import parse_status
 from protocol.errors import Reason, Refusal
 from tests.property.outcomes import outcome
+from tests.unit.makers import NOW
 
 
 def test_what_json_does_not_have_is_kept_as_it_was_written() -> None:
@@ -60,6 +65,18 @@ def test_of_a_key_that_comes_twice_the_last_value_counts_and_the_others_stay() -
     assert list(said.items())[:2] == [("n", 10), ("k", 1)]
     assert isinstance(said, tolerant.Repeated)
     assert said.earlier == [("n", 8), ("n", 9)]
+
+
+@pytest.mark.parametrize("parse", [partial(parse_reading, "t"), parse_readings, parse_status])
+@pytest.mark.parametrize("key", ["value", "t"])
+def test_a_key_that_comes_a_thousand_times_is_one_refusal(
+    parse: Callable[[bytes, int], object], key: str
+) -> None:
+    """Each repetition is kept as a refusal: one message wrote ten thousand rows."""
+    payload = b"{" + b",".join([b'"%s":1' % key.encode()] * 1_000) + b"}"
+    with pytest.raises(Refusal) as caught:
+        parse(payload, NOW)
+    assert caught.value.reason == Reason.TOO_MANY
 
 
 def test_colons_in_texts_are_no_keys() -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.device.topics import Kind, Topic, parse_topic, partition, prefix, wrong_topic
+from protocol.device.topics import (
+    Kind,
+    Topic,
+    parse_topic,
+    partition,
+    prefix,
+    too_long,
+    wrong_topic,
+)
 from protocol.errors import Reason, Refusal
 
 U = "06b72fa5-f615-4659-a9f9-4d313aba495d"
@@ -85,6 +93,13 @@ def test_no_text_raises_anything_else(text: str) -> None:
 def test_a_device_finds_itself_in_its_own_topics(code: str) -> None:
     if code.isascii():
         assert parse_topic(prefix(U, code) + "/status").device == (U, code)
+
+
+def test_a_topic_that_is_too_long_is_wrong_whatever_its_beginning_is() -> None:
+    """Cut, `feeds/aaa…/x` looks like the topic of a reading."""
+    topic = f"users/{U}/devices/D/feeds/" + "a" * 900
+    assert too_long(topic[:512]).kind is Kind.OTHER
+    assert too_long(topic[:512]).device == (U, "D")
 
 
 def test_partitions_are_fnv_1a_as_nats_computes_them() -> None:
