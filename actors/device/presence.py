@@ -71,8 +71,9 @@ class Presence:
             state = status.retained(state, report, ts_us)
         elif not origin.again:
             event_us = origin.at_us if ts_us is None else ts_us
+            is_of_now = not status.is_of_earlier_boot(state, report)
             state = status.applied(state, report, event_us, origin.at_us, self._offline_us)
-            if report.status == OFFLINE:
+            if report.status == OFFLINE and is_of_now:
                 self._offline_us = origin.at_us
         elif ts_us is not None:  # else its time is unknown, and it sets nothing
             state = status.redelivered(state, report, ts_us)

@@ -34,6 +34,7 @@ def partition_plans(partitions: int, out: str = OUT) -> list[SessionPlan]:
     wills = SessionPlan(
         client_id="roost-wills",
         filters=(*FEED_TOPICS, *STATE_TOPICS),
+        kinds=(Kind.READING, Kind.READINGS, Kind.STATUS, Kind.ACK),
         live=True,
         sends_again=True,
     )
@@ -67,6 +68,7 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
         SessionPlan(
             client_id="roost-state-0",
             filters=STATE_TOPICS,
+            kinds=(Kind.STATUS, Kind.ACK),
             live=True,
             partition=0,
             window=PLAIN_WINDOW,

@@ -127,3 +127,13 @@ def test_a_device_may_do_without_the_alarm() -> None:
     device = DeviceActor(quiet)
     assert states(expire(device)) == []
     assert device.device.state.status == "offline"
+
+
+def test_the_will_of_an_earlier_boot_hides_no_reading_that_it_overtook() -> None:
+    """Status goes before readings in the mailbox, and an old will has no effect at all."""
+    before = DeviceState(version=5, status="offline", session=5, last_seen_us=NOW - SECOND)
+    device = actor(state=before)
+    will = sent('{"status": "offline", "session": 4}', "status", at_us=NOW + 300 * SECOND)
+    device.step(will, NOW + 300 * SECOND)
+    hear(device, 1, 299)
+    assert device.device.state.status == "online"
