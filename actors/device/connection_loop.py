@@ -15,13 +15,14 @@ QUIET_US = 300 * SECOND_US
 
 
 class ConnectionLoop:
-    """Of one device. An alarm that was raised before this actor existed counts from then."""
+    """Of one device. Of an alarm that was raised before this actor existed, the quiet time begins
+    with the actor's first message: it does not know what happened meanwhile."""
 
     __slots__ = ("_alarm", "_last_us")
 
     def __init__(self, loaded: LoadedDevice) -> None:
         self._alarm = next((alarm for alarm in loaded.alarms if alarm.kind == LOOP), None)
-        self._last_us = 0 if self._alarm is None else self._alarm.raised_us or 0
+        self._last_us: int | None = None
 
     def ended(self, device: Device, at_us: int, detail: str) -> Alarm | None:
         """The broker ended one more connection. The alarm, if that raises it."""
@@ -34,7 +35,11 @@ class ConnectionLoop:
 
     def heard(self, at_us: int) -> Alarm | None:
         """A message of the device arrived. The alarm, if that clears it."""
-        if self._alarm is None or at_us - self._last_us < QUIET_US:
+        if self._alarm is None:
+            return None
+        if self._last_us is None:
+            self._last_us = at_us
+        if at_us - self._last_us < QUIET_US:
             return None
         alarm, self._alarm = self._alarm, None
         return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=at_us)

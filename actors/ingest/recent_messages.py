@@ -14,9 +14,10 @@ from protocol.records import Origin, Rejection
 
 LAST_MAX = 50
 PAYLOAD_MAX = 1_024
+TOPIC_KEPT_MAX = 512
 BYTES_MAX = 64 << 20
-# What an entry costs beside its payload, about.
-ENTRY_BYTES = 400
+# What an entry costs beside its payload and its topic, about.
+ENTRY_BYTES = 300
 
 Key = tuple[str, str]
 
@@ -51,6 +52,7 @@ class RecentMessages:
 
     def not_taken(self, key: Key, at_us: int, topic: str, reason: str, detail: str) -> None:
         """The broker did not take a message of the device; what was in it is not known."""
+        topic = topic[:TOPIC_KEPT_MAX]
         self._keep(self._ring(key), Seen(at_us, topic, b"", 0, 0, False, reason, detail))
 
     def _ring(self, key: Key) -> list[Seen]:
@@ -63,12 +65,12 @@ class RecentMessages:
 
     def _keep(self, ring: list[Seen], seen: Seen) -> None:
         if len(ring) >= LAST_MAX:
-            self._bytes -= ENTRY_BYTES + len(ring.pop(0).payload)
+            self._bytes -= _bytes_of(ring.pop(0))
         ring.append(seen)
-        self._bytes += ENTRY_BYTES + len(seen.payload)
+        self._bytes += _bytes_of(seen)
         while self._bytes > self._bytes_max:
             _, oldest = self._rings.popitem(last=False)
-            self._bytes -= sum(ENTRY_BYTES + len(each.payload) for each in oldest)
+            self._bytes -= sum(map(_bytes_of, oldest))
 
     def refused(self, key: Key, rejections: Iterable[Rejection]) -> None:
         """Messages, or readings in them, were refused."""
@@ -83,3 +85,7 @@ class RecentMessages:
     def of(self, key: Key) -> Sequence[Seen]:
         """The last messages of a device, newest first."""
         return list(reversed(self._rings.get(key, ())))
+
+
+def _bytes_of(seen: Seen) -> int:
+    return ENTRY_BYTES + len(seen.payload) + len(seen.topic)

@@ -21,7 +21,7 @@ from actors.adapters.postgres.wire.rows import columns, unnested
 from actors.ports.store import Batch, Committed
 from actors.ports.time import Progress
 from protocol.errors import Fenced
-from protocol.records import Rejection, StateChange, WriteUnit
+from protocol.records import Reading, Rejection, StateChange, WriteUnit
 from protocol.rest.charts import minutes_of
 
 KEPT_COMMITS = 1_000  # a retry comes within seconds; this is minutes of a very busy service
@@ -151,12 +151,13 @@ def _has_more(units: Iterable[WriteUnit]) -> bool:
 async def _store(connection: Any, batch: Batch) -> Committed | None:
     """The parts that nearly every message has."""
     units = batch.units
+    mine: Sequence[Sequence[Reading]] = [unit.readings for unit in units]
+    left_out: list[int] | None = None
     if copies.has_copies(units):
         mine, left_out = await copies.readings_of(connection, units)
-        readings, repeated = storing.rows_of(mine)
+    readings, repeated = storing.rows_of(mine)
+    if left_out is not None:
         repeated = [sum(each) for each in zip(repeated, left_out, strict=True)]
-    else:
-        readings, repeated = storing.rows_of([unit.readings for unit in units])
     states = _state_rows(unit.state for unit in units if unit.state is not None)
     row = await connection.fetchrow(
         _STORE,
@@ -165,7 +166,7 @@ async def _store(connection: Any, batch: Batch) -> Committed | None:
         repeated,
         *readings,
         *columns(states, len(_STATE)),
-        *noted(minutes_of(reading for unit in units for reading in unit.readings)),
+        *noted(minutes_of(reading for some in mine for reading in some)),
         *columns(_digests(units), len(_IDENTITIES)),
         *columns(sorted(batch.confirmed.items()), len(_CONFIRMED)),
     )

@@ -8,6 +8,8 @@ with copies are rare, so they are looked at apart from the statement that stores
 from collections.abc import Sequence
 from typing import Any
 
+from actors.adapters.postgres.wire.plans import fetch_by_index
+from actors.adapters.postgres.wire.rows import columns
 from protocol.records import Reading, Rejection, WriteUnit
 
 # The first reading is found by the index of each partition, however long the feed's history is.
@@ -15,9 +17,12 @@ _HAVE_READINGS = """
 SELECT f FROM unnest($1::integer[]) AS f
 WHERE (SELECT v.ts FROM feed_values v WHERE v.feed_num = f LIMIT 1) IS NOT NULL
 """
-_LISTED = """
-SELECT DISTINCT topic, payload, encoding, reason FROM rejected_messages
-WHERE user_id = ANY($1::text[]::uuid[]) AND topic = ANY($2::text[])
+_SAID = ("user_id", "topic", "payload", "encoding", "reason")
+_LISTED = f"""
+SELECT DISTINCT {", ".join(f"c.{each}" for each in _SAID)}
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS c ({", ".join(_SAID)})
+JOIN rejected_messages m ON m.user_id = c.user_id::uuid
+    AND (m.topic, m.payload, m.encoding, m.reason) = (c.topic, c.payload, c.encoding, c.reason)
 """
 Readings = list[Sequence[Reading]]
 
@@ -30,10 +35,9 @@ async def readings_of(connection: Any, units: Sequence[WriteUnit]) -> tuple[Read
     """The readings of each unit, and how many of each are left out."""
     asked = {r.feed_num for unit in units for r in unit.readings if r.sets_last is None}
     known = {r.feed_num for unit in units for r in unit.readings if r.sets_last is not None}
-    async with connection.transaction():
-        await connection.execute("SET LOCAL enable_seqscan = off")
-        found = await connection.fetch(_HAVE_READINGS, sorted(asked - known))
-    known |= {row["f"] for row in found}
+    if asked - known:
+        found = await fetch_by_index(connection, _HAVE_READINGS, sorted(asked - known))
+        known |= {row["f"] for row in found}
     left = [
         [r for r in unit.readings if r.sets_last is not None or r.feed_num not in known]
         for unit in units
@@ -48,16 +52,13 @@ async def rejections_of(connection: Any, units: Sequence[WriteUnit]) -> list[Rej
     copies = [each for unit in units if unit.is_copy for each in unit.rejections]
     if not copies:
         return kept
-    users = sorted({each.user_id for each in copies})
-    topics = sorted({each.topic for each in copies})
-    found = await connection.fetch(_LISTED, users, topics)
-    listed = {tuple(row.values()) for row in found} | {_said(each) for each in kept}
-    for each in copies:
-        if _said(each) not in listed:
-            listed.add(_said(each))
-            kept.append(each)
-    return kept
+    new = {_said(each): each for each in copies}
+    for each in kept:
+        new.pop(_said(each), None)
+    for row in await connection.fetch(_LISTED, *columns(list(new), len(_SAID))):
+        del new[tuple(row.values())]
+    return [*kept, *new.values()]
 
 
-def _said(each: Rejection) -> tuple[str, str, str, str]:
-    return each.topic, each.payload, each.encoding, str(each.reason)
+def _said(each: Rejection) -> tuple[str, ...]:
+    return each.user_id, each.topic, each.payload, each.encoding, str(each.reason)

@@ -1,5 +1,7 @@
 """The alarm of a device that the broker disconnects in a loop."""
 
+import msgspec
+
 from actors.device.actor import DeviceActor
 from actors.device.connection_loop import QUIET_US
 from protocol.messages import ConnectionsEnd
@@ -25,3 +27,18 @@ def test_it_is_raised_once_and_clears_when_the_device_has_come_to_rest() -> None
     assert [(alarm.kind, alarm.state) for alarm in after] == [("loop", "cleared")]
     again = ConnectionsEnd(at_us=later + 60 * SECOND, detail="a space")
     assert alarms(actor, again, NOW) == [("loop", "active")]
+
+
+def test_after_a_restart_it_stays_until_the_device_was_quiet_for_long() -> None:
+    """The first message cleared it, and the third end raised another: two webhooks a restart."""
+    (raised,) = [
+        alarm
+        for unit in DeviceActor(loaded()).step(ConnectionsEnd(at_us=NOW, detail="a space"), NOW)
+        if isinstance(unit, WriteUnit)
+        for alarm in unit.alarms
+    ]
+    actor = DeviceActor(msgspec.structs.replace(loaded(), alarms=(raised,)))
+    later = NOW + 3600 * SECOND
+    assert step(actor, sent("5", at_us=later)).unit.alarms == ()
+    (cleared,) = step(actor, sent("5", at_us=later + QUIET_US)).unit.alarms
+    assert cleared.state == "cleared"

@@ -1,6 +1,12 @@
 """The last messages of devices: what is kept, what is cut, what goes first."""
 
-from actors.ingest.recent_messages import BYTES_MAX, ENTRY_BYTES, LAST_MAX, RecentMessages
+from actors.ingest.recent_messages import (
+    BYTES_MAX,
+    ENTRY_BYTES,
+    LAST_MAX,
+    TOPIC_KEPT_MAX,
+    RecentMessages,
+)
 from protocol.device.recent_messages import shown
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason
@@ -46,12 +52,22 @@ def test_what_was_refused_says_why_the_first_reason_counts() -> None:
 
 
 def test_of_too_much_the_quietest_devices_go_first() -> None:
-    recent_messages = RecentMessages(bytes_max=3 * (ENTRY_BYTES + 10))
+    topic = len(origin().raw_topic) - 1  # the codes here have one character
+    recent_messages = RecentMessages(bytes_max=3 * (ENTRY_BYTES + 10 + topic))
     for code in ("a", "b", "c"):
         recent_messages.seen(origin(b"x" * 10, code), 10, 1)
     recent_messages.seen(origin(b"x" * 10, "a"), 10, 1)
     assert [len(recent_messages.of((USER, code))) for code in ("a", "b", "c")] == [2, 0, 1]
     assert BYTES_MAX < 1 << 30
+
+
+def test_long_topics_that_the_broker_denied_count_and_are_cut() -> None:
+    recent_messages = RecentMessages(bytes_max=3 * (ENTRY_BYTES + TOPIC_KEPT_MAX))
+    for n in range(9):
+        recent_messages.not_taken((USER, f"d{n}"), NOW, "t" * 60_000, "denied", "outside")
+    found = [recent_messages.of((USER, f"d{n}")) for n in range(9)]
+    assert [len(each) for each in found] == [0] * 6 + [1] * 3
+    assert len(found[-1][0].topic) == TOPIC_KEPT_MAX
 
 
 def test_payloads_are_shown_as_text_where_they_are_text() -> None:
