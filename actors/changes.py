@@ -17,12 +17,14 @@ import msgspec
 import structlog
 
 from actors.access.session_sweep import SessionSweep
+from actors.access.sessions import Sessions
 from actors.device.registry import Devices
 from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
 from actors.ports.logins import Logins
+from actors.ports.people import Entries
 from actors.ports.store import Store
 from actors.user.mqtt_relay import MqttRelay
 from actors.user.registry import Users
@@ -36,6 +38,8 @@ from protocol.events import (
     OccurrenceChanged,
     ScheduleChanged,
 )
+from protocol.people.access import OwnSecrets
+from protocol.people.user import User
 from protocol.records import Device, Feed, MqttLogin
 from protocol.schedule.schedules import Schedule
 from protocol.webhook.deliveries import News, Webhook, WebhookDelivery
@@ -58,6 +62,7 @@ class Changes:
         devices: Devices,
         users: Users,
         mqtt_relay: MqttRelay,
+        sessions: Sessions,
         session_sweep: SessionSweep,
         scheduler: Scheduler,
         device_timer: DeviceTimer,
@@ -69,6 +74,7 @@ class Changes:
         self._devices = devices
         self._users = users
         self._mqtt_relay = mqtt_relay
+        self._sessions = sessions
         self._session_sweep = session_sweep
         self._scheduler = scheduler
         self._device_timer = device_timer
@@ -144,6 +150,24 @@ class Changes:
     def change_history(self) -> None:
         """Readings were added or deleted by hand: roll-ups are computed again."""
         self._scheduler.due("rollups", self._scheduler.rolling.wanted_us())
+
+    # Accounts
+
+    async def change_account(
+        self, user: User, *, known: int, sign_out: bool, revoke: bool, entries: Entries
+    ) -> OwnSecrets:
+        """See `PeopleStore.update_user`. What was revoked is disconnected."""
+        secrets = await self._store.update_user(
+            user, known=known, sign_out=sign_out, revoke=revoke, entries=entries
+        )
+        self._sessions.changed(user.id, signed_out=sign_out)
+        if revoke:
+            for key_id in secrets.key_ids:
+                self._sessions.invalidate(key_id)
+            if secrets.listener is not None:
+                self._mqtt_relay.changed(user.id)
+                await self._session_sweep.listener_deleted(secrets.listener)
+        return secrets
 
     # Listeners
 

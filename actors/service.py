@@ -231,6 +231,7 @@ class Service:
             devices=self.devices,
             users=self.users,
             mqtt_relay=self.mqtt_relay,
+            sessions=self.sessions,
             session_sweep=self.session_sweep,
             scheduler=self.scheduler,
             device_timer=self.device_timer,

@@ -21,14 +21,10 @@ class AccessStore(Protocol):
         """It becomes invalid, and followers of people are told its id. False if there was none."""
         ...
 
-    async def revoke_api_keys(self, user_id: str) -> list[str]:
-        """Delete all keys of a user, as `delete_api_key` does; returns their ids."""
-        ...
-
     async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
         """A link for a new password; earlier ones of this user become invalid."""
         ...
 
-    async def take_reset(self, sha256: bytes, now_us: int) -> User | None:
-        """The user of a valid link, which becomes invalid."""
+    async def reset_user(self, sha256: bytes, now_us: int) -> User | None:
+        """The user of a valid link. The link ends when the user is signed out (`update_user`)."""
         ...

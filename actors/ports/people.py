@@ -1,10 +1,17 @@
 """The store's part for people: accounts, sessions, and the audit log."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
+from protocol.people.access import OwnSecrets
 from protocol.people.people import AuditEntry, Session
 from protocol.people.user import User
+
+Entries = Callable[[OwnSecrets], Iterable[AuditEntry]]
+
+
+def no_entries(secrets: OwnSecrets) -> Iterable[AuditEntry]:
+    return ()
 
 
 class PeopleStore(Protocol):
@@ -25,9 +32,23 @@ class PeopleStore(Protocol):
     async def user(self, user_id: str) -> User | None: ...
 
     async def update_user(
-        self, user: User, *, sign_out: bool = False, known: int | None = None
-    ) -> None:
-        """`sign_out`: every session, and every link for a new password, ends at the same moment.
+        self,
+        user: User,
+        *,
+        known: int | None = None,
+        sign_out: bool = False,
+        revoke: bool = False,
+        entries: Entries = no_entries,
+    ) -> OwnSecrets:
+        """Change a user, and what belongs to the change, all or nothing.
+
+        Args:
+            known: the revision that the caller has read.
+            sign_out: end every session and every link for a new password.
+            revoke: delete the API keys and the listener.
+            entries: what the audit log says, given what there is beside sessions.
+
+        Returns: the API keys and the listener, whether revoked or not.
 
         Raises:
             Conflict: like `add_user`.

@@ -43,6 +43,14 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     last_used_us: int | None = None
 
 
+class OwnSecrets(msgspec.Struct, frozen=True):
+    """What a user has that stays valid after sign-out: the ids of API keys, and the username of the
+    read-only MQTT login."""
+
+    key_ids: tuple[str, ...] = ()
+    listener: str | None = None
+
+
 class NewApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`expires_at`: null for a key that does not expire."""
 

@@ -17,7 +17,7 @@ from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.hashing import Who
-from web.people.revoking import email_changed, password_changed
+from web.people.revoking import change_account
 from web.people.sign_in import account_of, begin_session, note
 
 api = Api("people")
@@ -131,6 +131,8 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     user = await call.service.store.user(call.user.id) or call.user
     if body.password is not UNSET or body.email is not UNSET:
         await _check_password(call, user, body.current_password)
+    elif body.revoke:
+        raise Invalid({"revoke": "goes with a new password or email"})
     changed = user
     if body.full_name is not UNSET:
         changed = msgspec.structs.replace(changed, full_name=body.full_name)
@@ -140,14 +142,8 @@ async def change_me(call: Call, body: UserChange) -> UserView:
         hashed = await call.hashing.hash(str(body.password), _who_is_in(call))
         changed = msgspec.structs.replace(changed, password_hash=hashed)
     check_match(call, user.revision)
-    signs_out = body.password is not UNSET or changed.email != user.email
-    await call.service.store.update_user(changed, sign_out=signs_out, known=user.revision)
-    call.service.sessions.changed(user.id, signed_out=signs_out)
-    if changed.email != user.email:
-        await email_changed(call, user, changed, revoke=body.revoke)
-    if body.password is not UNSET:
-        await password_changed(call, changed, revoke=body.revoke)
-    if signs_out and call.principal.by_cookie:
+    signed_out = await change_account(call, user, changed, revoke=body.revoke)
+    if signed_out and call.principal.by_cookie:
         begun = await begin_session(call, changed, changed.password_hash)
         call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
     tag(call, user.revision + 1)

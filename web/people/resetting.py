@@ -13,7 +13,7 @@ from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people.mails import send_later
 from web.people.reset_links import new_link
-from web.people.revoking import password_changed
+from web.people.revoking import change_account
 from web.people.sign_in import account_of, note
 
 api = Api("people")
@@ -68,14 +68,12 @@ async def reset_password(call: Call, body: PasswordReset) -> None:
     # A hash takes a third of a second, so guesses at tokens are limited like sign-ins.
     with call.limits.trying(None, call.address) as attempt:
         hashed = await call.hashing.hash(body.password, call.limits.who(call.address))
-        user = await call.service.store.take_reset(kept_of(body.token), call.service.clock.now_us())
+        user = await call.service.store.reset_user(kept_of(body.token), call.service.clock.now_us())
         if user is None:
             attempt.wrong()
             raise Unauthorized(NO_LINK)
     changed = msgspec.structs.replace(user, password_hash=hashed)
     try:
-        await call.service.store.update_user(changed, sign_out=True, known=user.revision)
-    except Outdated:  # the account was changed at this very moment, which ends the link
+        await change_account(call, user, changed, revoke=body.revoke)
+    except Outdated:  # the account was changed at this very moment, perhaps with this link
         raise Unauthorized(NO_LINK) from None
-    call.service.sessions.changed(user.id, signed_out=True)
-    await password_changed(call, changed, revoke=body.revoke)

@@ -1,21 +1,25 @@
-"""After a new password or email address: what else ends, what remains, and who is told.
+"""A new password or email address: what ends with it, what remains, and who is told.
 
-All sessions and links for a new password end with the change itself (`update_user`). API keys and
-the read-only MQTT login have secrets of their own; they end if the user says so.
+All sessions and links for a new password end in the transaction of the change. API keys and the
+read-only MQTT login have secrets of their own; they end in it, too, if the user says so. The
+activity log and a mail to the address before the change tell what remains.
 """
 
-from protocol.people.access import KEYS_MAX
+from collections.abc import Iterator
+
+from protocol.people.access import OwnSecrets
+from protocol.people.people import Action, AuditEntry
 from protocol.people.user import User
-from protocol.rest.listing import API_KEYS, Listing
 from web.http.context import Call
 from web.people.mails import send_later
-from web.people.sign_in import note
+from web.people.sign_in import entry_of
 
-PASSWORD_CHANGED = "Your Roost password was changed"
+PASSWORD_CHANGED = "The password of your Roost account was changed"
 EMAIL_CHANGED = "The email address of your Roost account was changed"
+BOTH_CHANGED = "The password and the email address of your Roost account were changed"
 TEXT = """{what}.
 
-All devices that were signed in with this account were signed out. {rest}
+All devices that were signed in with this account were signed out. {rest}.
 
 If it was not you, {advice}
 """
@@ -23,46 +27,62 @@ RESET = 'set a new password with "Forgot password?" on the sign-in page, and rev
 ASK = "ask the administrator of your Roost for help at once."
 
 
-async def password_changed(call: Call, user: User, *, revoke: bool) -> None:
-    """Revoke, if asked; note it in the activity log, and tell the user by mail."""
-    rest = await _rest(call, user, revoke=revoke)
-    await note(call, user.id, "password_changed", rest)
-    _tell(call, user, PASSWORD_CHANGED, PASSWORD_CHANGED, rest, RESET)
+async def change_account(call: Call, before: User, after: User, *, revoke: bool) -> bool:
+    """Store the change; returns whether it ended all sessions: for a new password or address.
+
+    Args:
+        revoke: delete API keys and the read-only MQTT login as well.
+
+    Raises:
+        Conflict: another account has this email address.
+        Outdated: the account was changed meanwhile.
+    """
+    what = _what(before, after)
+
+    def entries(secrets: OwnSecrets) -> Iterator[AuditEntry]:
+        rest = _rest(secrets, revoke=revoke)
+        for action, detail in what.items():
+            yield entry_of(call, before.id, action, f"{detail}{rest}")
+
+    secrets = await call.service.changes.change_account(
+        after, known=before.revision, sign_out=bool(what), revoke=revoke, entries=entries
+    )
+    if what:
+        _tell(call, before, after, _rest(secrets, revoke=revoke))
+    return bool(what)
 
 
-async def email_changed(call: Call, before: User, after: User, *, revoke: bool) -> None:
-    """Like `password_changed`; the mail goes to the address that the account had before."""
-    rest = await _rest(call, before, revoke=revoke)
-    await note(call, before.id, "email_changed", f"{before.email} to {after.email}; {rest}")
-    _tell(call, before, EMAIL_CHANGED, f"{EMAIL_CHANGED} to {after.email}", rest, ASK)
+def _what(before: User, after: User) -> dict[Action, str]:
+    """What signs everybody out: the actions, with what the activity log says first."""
+    what: dict[Action, str] = {}
+    if after.email != before.email:
+        what["email_changed"] = f"{before.email} to {after.email}; "
+    if after.password_hash != before.password_hash:
+        what["password_changed"] = ""
+    return what
 
 
-async def _rest(call: Call, user: User, *, revoke: bool) -> str:
+def _rest(secrets: OwnSecrets, *, revoke: bool) -> str:
     """In words: what has a secret of its own, and whether it was revoked."""
-    service = call.service
-    if revoke:
-        keys = len(await service.store.revoke_api_keys(user.id))
-        has_listener = await service.changes.delete_listener(user.id)
-    else:
-        asked = Listing(limit=KEYS_MAX, sort=API_KEYS.usual)
-        keys = len(await service.store.listed(API_KEYS, user.id, asked))
-        has_listener = await service.store.listener(user.id) is not None
-    found = [_count(keys)] if keys else []
-    if has_listener:
+    keys = len(secrets.key_ids)
+    found = [f"{keys} API key{'' if keys == 1 else 's'}"] if keys else []
+    if secrets.listener is not None:
         found.append("the MQTT login")
     if not found:
         return "There are no API keys and no MQTT login"
-    named = " and ".join(found)
-    return f"{named} {'revoked' if revoke else 'not revoked'}"
+    text = f"{' and '.join(found)} {'revoked' if revoke else 'not revoked'}"
+    return f"{text[0].upper()}{text[1:]}"
 
 
-def _count(keys: int) -> str:
-    return "1 API key" if keys == 1 else f"{keys} API keys"
-
-
-def _tell(call: Call, user: User, subject: str, what: str, rest: str, advice: str) -> None:
+def _tell(call: Call, before: User, after: User, rest: str) -> None:
     mailer = call.service.mailer
-    if mailer is not None and user.email is not None:
-        rest = f"{rest[0].upper()}{rest[1:]}."
-        text = TEXT.format(what=what, rest=rest, advice=advice)
-        send_later(call, mailer, user.email, subject, text)
+    if mailer is None or before.email is None:
+        return
+    subject, what, advice = PASSWORD_CHANGED, PASSWORD_CHANGED, RESET
+    if after.email != before.email:
+        is_same_password = after.password_hash == before.password_hash
+        subject = EMAIL_CHANGED if is_same_password else BOTH_CHANGED
+        what, advice = f"{subject}. The new address is {after.email}", ASK
+    send_later(
+        call, mailer, before.email, subject, TEXT.format(what=what, rest=rest, advice=advice)
+    )

@@ -81,7 +81,11 @@ def set_cookie(call: Call, response: Response, token: str) -> None:
 
 async def note(call: Call, user_id: str, action: Action, subject: str = "") -> None:
     """Write an entry into the user's audit log."""
-    entry = AuditEntry(
+    await call.service.store.add_audit(entry_of(call, user_id, action, subject))
+
+
+def entry_of(call: Call, user_id: str, action: Action, subject: str = "") -> AuditEntry:
+    return AuditEntry(
         user_id=user_id,
         at_us=call.service.clock.now_us(),
         action=action,
@@ -89,7 +93,6 @@ async def note(call: Call, user_id: str, action: Action, subject: str = "") -> N
         address=call.address,
         agent=agent_of(call),
     )
-    await call.service.store.add_audit(entry)
 
 
 def agent_of(call: Call) -> str:

@@ -52,16 +52,6 @@ async def delete_api_key(connection: Any, user_id: str, key_id: str) -> bool:
     return bool(found)
 
 
-async def revoke_api_keys(connection: Any, user_id: str) -> list[str]:
-    found = await connection.fetch(
-        "DELETE FROM api_keys WHERE user_id = $1::text::uuid"
-        " RETURNING id::text, pg_notify($2, id::text)",
-        user_id,
-        CHANNEL,
-    )
-    return [row["id"] for row in found]
-
-
 async def add_reset(connection: Any, sha256: bytes, user_id: str, expires_us: int) -> None:
     async with connection.transaction():
         await connection.execute(
@@ -75,13 +65,14 @@ async def add_reset(connection: Any, sha256: bytes, user_id: str, expires_us: in
         )
 
 
-async def take_reset(connection: Any, sha256: bytes, now_us: int) -> User | None:
+async def reset_user(connection: Any, sha256: bytes, now_us: int) -> User | None:
     row = await connection.fetchrow(
-        "WITH r AS (DELETE FROM password_resets WHERE sha256 = $1 RETURNING user_id, expires_at)"
-        f" SELECT r.expires_at, {USERS.selected} FROM r JOIN users u ON u.id = r.user_id",
+        f"SELECT {USERS.selected} FROM password_resets r JOIN users u ON u.id = r.user_id"
+        " WHERE r.sha256 = $1 AND r.expires_at > $2",
         sha256,
+        now_us,
     )
-    return None if row is None or row["expires_at"] <= now_us else USERS.record(row)
+    return None if row is None else USERS.record(row)
 
 
 class AccessCalls(PooledCalls):
@@ -99,11 +90,8 @@ class AccessCalls(PooledCalls):
     async def delete_api_key(self, user_id: str, key_id: str) -> bool:
         return await self._work(delete_api_key, user_id, key_id)
 
-    async def revoke_api_keys(self, user_id: str) -> list[str]:
-        return await self._work(revoke_api_keys, user_id)
-
     async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
         await self._work(add_reset, sha256, user_id, expires_us)
 
-    async def take_reset(self, sha256: bytes, now_us: int) -> User | None:
-        return await self._work(take_reset, sha256, now_us)
+    async def reset_user(self, sha256: bytes, now_us: int) -> User | None:
+        return await self._work(reset_user, sha256, now_us)

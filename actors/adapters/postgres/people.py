@@ -13,7 +13,6 @@ import asyncpg
 
 from actors.adapters.postgres.tables import AUDIT, USERS
 from actors.adapters.postgres.wire import connections
-from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.device.listeners import SETTINGS
 from protocol.errors import Conflict, Unavailable
@@ -28,10 +27,10 @@ async def add_user(connection: Any, user: User) -> None:
     try:
         await connection.execute(USERS.insert(), *USERS.arguments(user))
     except asyncpg.UniqueViolationError as error:
-        raise _taken(error) from None
+        raise taken(error) from None
 
 
-def _taken(error: asyncpg.UniqueViolationError) -> Conflict:
+def taken(error: asyncpg.UniqueViolationError) -> Conflict:
     what = "for this person" if error.constraint_name == "users_subject" else "with this email"
     return Conflict(f"An account {what} already exists")
 
@@ -61,25 +60,6 @@ async def user(connection: Any, user_id: str) -> User | None:
 async def _user(connection: Any, where: str, *args: Any) -> User | None:
     row = await connection.fetchrow(f"SELECT {USERS.selected} FROM users u WHERE {where}", *args)
     return None if row is None else USERS.record(row)
-
-
-async def update_user(connection: Any, user: User, *, sign_out: bool, known: int | None) -> None:
-    async with connection.transaction():
-        try:
-            await revise(connection, USERS, user, known)
-        except asyncpg.UniqueViolationError as error:
-            raise _taken(error) from None
-        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, user.id)
-        if sign_out:
-            await connection.fetch(
-                "DELETE FROM sessions WHERE user_id = $1::text::uuid"
-                " RETURNING pg_notify($2, id::text)",
-                user.id,
-                CHANNEL,
-            )
-            await connection.execute(
-                "DELETE FROM password_resets WHERE user_id = $1::text::uuid", user.id
-            )
 
 
 async def add_audit(connection: Any, entry: AuditEntry) -> None:
@@ -130,14 +110,6 @@ class PeopleCalls(PooledCalls):
 
     async def user(self, user_id: str) -> User | None:
         return await self._work(user, user_id)
-
-    async def update_user(
-        self, user: User, *, sign_out: bool = False, known: int | None = None
-    ) -> None:
-        async def unit(connection: Any) -> None:
-            await update_user(connection, user, sign_out=sign_out, known=known)
-
-        await self._work(unit)
 
     async def follow_people(
         self, heard: Callable[[str], None], begun: Callable[[], None], check_s: float

@@ -16,6 +16,7 @@ import trio
 from actors.adapters.asyncio_bridge import open_bridge
 from actors.adapters.postgres import devices, history, history_deletion, lead_lease
 from actors.adapters.postgres.access import AccessCalls
+from actors.adapters.postgres.accounts import AccountCalls
 from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.calendar import CalendarCalls
 from actors.adapters.postgres.command_claims import CommandCalls
@@ -66,6 +67,7 @@ class PostgresStore(
     PeopleCalls,
     SessionCalls,
     AccessCalls,
+    AccountCalls,
     ListenerCalls,
     ProductCalls,
     OrderCalls,

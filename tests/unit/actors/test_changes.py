@@ -8,7 +8,10 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from actors.changes import Changes
+from actors.ports.people import no_entries
 from protocol.errors import Conflict, Outdated, Unavailable
+from protocol.people.access import OwnSecrets
+from protocol.people.user import User
 from tests.unit.makers import USER, some_device, some_feed, some_login
 
 DEVICE, FEED = some_device(), some_feed()
@@ -29,6 +32,7 @@ class Everybody:
             devices=self.all.devices,
             users=self.all.users,
             mqtt_relay=self.all.mqtt_relay,
+            sessions=self.all.sessions,
             session_sweep=self.all.session_sweep,
             scheduler=self.all.scheduler,
             device_timer=self.all.device_timer,
@@ -142,6 +146,26 @@ async def test_a_listener_that_was_there_is_swept_and_none_that_was_not() -> Non
             "store.set_listener",
             "mqtt_relay.changed",
             *heard,
+        ]
+
+
+async def test_what_is_revoked_is_disconnected_after_the_change() -> None:
+    everybody = Everybody()
+    user = User(id=USER, email=None, full_name=None, password_hash=None, created_us=0)
+    everybody.all.store.update_user.return_value = OwnSecrets(("k",), "listener-1")
+    for revoke in (True, False):
+        everybody.all.reset_mock()
+        await everybody.changes.change_account(
+            user, known=1, sign_out=True, revoke=revoke, entries=no_entries
+        )
+        assert everybody.heard == [
+            "store.update_user",
+            "sessions.changed",
+            *(
+                ["sessions.invalidate", "mqtt_relay.changed", "session_sweep.listener_deleted"]
+                if revoke
+                else []
+            ),
         ]
 
 

@@ -44,14 +44,6 @@ class AccessTables(PeopleTables):
         self._tell(key_id)
         return True
 
-    async def revoke_api_keys(self, user_id: str) -> list[str]:
-        await self._cross()
-        mine = [key.id for key in self._keys.values() if key.user_id == user_id]
-        for key_id in mine:
-            del self._keys[key_id]
-            self._tell(key_id)
-        return mine
-
     def _is_alive(self, session_id: str) -> bool:
         return session_id in self._keys or super()._is_alive(session_id)
 
@@ -60,7 +52,7 @@ class AccessTables(PeopleTables):
         self._end_resets(user_id)
         self._resets[sha256] = user_id, expires_us
 
-    async def take_reset(self, sha256: bytes, now_us: int) -> User | None:
+    async def reset_user(self, sha256: bytes, now_us: int) -> User | None:
         await self._cross()
-        user_id, expires_us = self._resets.pop(sha256, ("", 0))
+        user_id, expires_us = self._resets.get(sha256, ("", 0))
         return self._users[user_id] if expires_us > now_us else None

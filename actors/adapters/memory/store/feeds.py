@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
+from actors.adapters.memory.store.accounts import AccountTables
 from actors.adapters.memory.store.alarms import AlarmTables
 from actors.adapters.memory.store.charts import ChartTables
-from actors.adapters.memory.store.listeners import ListenerTables
 from actors.adapters.memory.store.listing import ListTables
 from actors.adapters.memory.store.rules import revised
 from actors.ports.store import FeedPage
@@ -18,7 +18,7 @@ from protocol.rest.bounds import check_room, place_of_feeds
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 
 
-class FeedTables(AlarmTables, ChartTables, ListTables, ListenerTables):
+class FeedTables(AlarmTables, ChartTables, ListTables, AccountTables):
     """See `actors.ports.store.Store`.
 
     Attributes:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import msgspec
 import trio
 
-from actors.adapters.memory.store.rules import revised
 from actors.adapters.memory.store.tables import CALLER, Tables, is_rolled_back
 from actors.runtime.clock import WallClock
 from protocol.device.listeners import SETTINGS
@@ -36,19 +35,6 @@ class PeopleTables(Tables):
         await self._cross()
         self._check_unique(user)
         self._users[user.id] = user
-
-    async def update_user(
-        self, user: User, *, sign_out: bool = False, known: int | None = None
-    ) -> None:
-        await self._cross()
-        self._check_unique(user)
-        current = self._users[user.id]
-        revision = revised(current.revision, known)
-        self._users[user.id] = msgspec.structs.replace(user, revision=revision)
-        if sign_out:
-            self._end([s.id for s in self.all_sessions.values() if s.user_id == user.id])
-            self._end_resets(user.id)
-        self._tell(user.id)
 
     def _check_unique(self, user: User) -> None:
         for other in self._users.values():
@@ -166,6 +152,9 @@ class PeopleTables(Tables):
 
     async def add_audit(self, entry: AuditEntry) -> None:
         await self._cross()
+        self._note(entry)
+
+    def _note(self, entry: AuditEntry) -> None:
         self._audit.append(msgspec.structs.replace(entry, num=self._next("audit")))
 
     def _forget_signed_out(self) -> None:

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import PlainHasher
-from protocol.errors import Unauthorized
+from protocol.errors import Unauthorized, Unavailable
 from protocol.people.access import is_key
 from protocol.people.people import Session
 from protocol.people.user import User
@@ -185,6 +185,69 @@ async def test_a_change_of_password_or_address_ends_links_and_sessions(
     action = "password_changed" if "password" in change else "email_changed"
     (entry,) = [each for each in log["items"] if each["action"] == action]
     assert "1 API key and the MQTT login" in entry["subject"]
+
+
+async def test_password_and_address_at_once_are_told_once_and_truly(site: Site) -> None:
+    """Two mails came, and the second said that there are no API keys."""
+    letters = site.service.mailer = Letters()
+    await lasting(site)
+    new = {"password": "battery-staple", "email": "ada@new.example"}
+    body = {**new, "current_password": ACCOUNT["password"], "revoke": True}
+    assert (await site.call("PATCH", "/users/me", json=body))[0] == 200
+    await trio.testing.wait_all_tasks_blocked()
+    ((to, text),) = letters.sent
+    assert to == ACCOUNT["email"]
+    assert "password and the email address" in text
+    assert "to ada@new.example" not in text
+    assert "The new address is ada@new.example." in text
+    assert "1 API key and the MQTT login revoked." in text
+    _, signed_in = await site.post("/login/access-token", new)
+    site.headers = {"x-auth-token": signed_in["access_token"]}
+    _, log = await site.call("GET", "/audit-log")
+    said = {each["action"]: each["subject"] for each in log["items"]}
+    assert said["password_changed"] == "1 API key and the MQTT login revoked"
+    assert said["email_changed"].endswith("; 1 API key and the MQTT login revoked")
+
+
+async def test_revoking_goes_with_a_change(site: Site) -> None:
+    key, _ = await lasting(site)
+    body = {"full_name": "Ada L.", "revoke": True}
+    status, problem = await site.call("PATCH", "/users/me", json=body)
+    assert status == 422
+    assert list(problem["errors"]) == ["revoke"]
+    site.headers = key
+    assert (await site.call("GET", "/devices"))[0] == 200
+
+
+async def test_a_reset_that_the_database_did_not_answer_can_be_sent_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link was gone, and the password as before."""
+    token = await link_of(site)
+    body = {"token": token, "password": "battery-staple"}
+    with monkeypatch.context() as patch:
+
+        async def away(*args: object, **more: object) -> None:
+            raise Unavailable("the database does not answer")
+
+        patch.setattr(site.service.store, "update_user", away)
+        assert (await site.post("/password-reset", body))[0] == 503
+    assert (await site.post("/password-reset", body))[0] == 204
+
+
+async def test_of_two_resets_with_one_link_one_counts(site: Site) -> None:
+    token = await link_of(site)
+    answers: list[int] = []
+
+    async def reset(password: str) -> None:
+        answers.append(
+            (await site.post("/password-reset", {"token": token, "password": password}))[0]
+        )
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reset, "battery-staple")
+        nursery.start_soon(reset, "staple-battery")
+    assert sorted(answers) == [204, 401]
 
 
 async def test_the_same_address_again_signs_nobody_out(site: Site) -> None:

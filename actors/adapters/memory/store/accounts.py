@@ -1,0 +1,46 @@
+"""Changes of accounts, with what ends at the same moment, in the store's twin."""
+
+import msgspec
+
+from actors.adapters.memory.store.listeners import ListenerTables
+from actors.adapters.memory.store.rules import revised
+from actors.ports.people import Entries, no_entries
+from protocol.people.access import OwnSecrets
+from protocol.people.user import User
+
+
+class AccountTables(ListenerTables):
+    """See `actors.ports.people.PeopleStore.update_user`."""
+
+    async def update_user(
+        self,
+        user: User,
+        *,
+        known: int | None = None,
+        sign_out: bool = False,
+        revoke: bool = False,
+        entries: Entries = no_entries,
+    ) -> OwnSecrets:
+        await self._cross()
+        self._check_unique(user)
+        revision = revised(self._users[user.id].revision, known)
+        secrets = self._own_secrets(user.id)
+        noted = list(entries(secrets))
+        self._users[user.id] = msgspec.structs.replace(user, revision=revision)
+        if sign_out:
+            self._end([s.id for s in self.all_sessions.values() if s.user_id == user.id])
+            self._end_resets(user.id)
+        if revoke:
+            for key_id in secrets.key_ids:
+                del self._keys[key_id]
+                self._tell(key_id)
+            self._listeners.pop(user.id, None)
+        for entry in noted:
+            self._note(entry)
+        self._tell(user.id)
+        return secrets
+
+    def _own_secrets(self, user_id: str) -> OwnSecrets:
+        keys = tuple(key.id for key in self._keys.values() if key.user_id == user_id)
+        listener = self._listeners.get(user_id)
+        return OwnSecrets(keys, None if listener is None else listener.username)
