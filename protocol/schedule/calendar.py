@@ -3,8 +3,9 @@ of the near future, and behind it what the rules bring.
 
     gathered = Gathered(end_us)
     gathered.add(stored(occurrence) for occurrence in occurrences)
-    for schedule in schedules:
-        gathered.add(expanded(schedule, after_us, gathered.end_us).entries)
+    rules = Rules(schedules, start_us)
+    while rules.expand(gathered):
+        ...
     entries = gathered.entries()
 
 Times are µs since 1970. All functions are pure.
@@ -12,17 +13,21 @@ Times are µs since 1970. All functions are pure.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
 
 import msgspec
 
-from protocol.schedule.recurrence import upcoming
+from protocol.errors import BadRecurrence
+from protocol.schedule.recurrence import WORK_MAX, upcoming
 from protocol.schedule.schedules import CANCELLED, PENDING, Occurrence, Schedule
 from protocol.times import SECOND_US, format_us
 
 WINDOW_DAYS_MAX = 62
 ENTRIES_MAX = 5_000
-# Instants of one step of an expansion: a few milliseconds.
+# Instants of one step of an expansion, and steps at once: up to some 10 ms.
 STEP = 24
+INSTANTS_AT_ONCE = 240
+STEPS_AT_ONCE = 60
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +48,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         occurrences: in the window, ascending; not those that `is_shown` hides.
-        schedules: enabled ones whose rule goes on beyond what is stored of it, before the end.
+        schedules: enabled ones whose rule goes on beyond what is stored of it, before the end;
+            those that go on first are first.
         media: of the schedules of both, by their ids: the id of the media, and its file name.
         unreadable: how many rows are damaged and left out.
     """
@@ -52,13 +58,6 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     schedules: tuple[Schedule, ...] = ()
     media: dict[str, tuple[str | None, str | None]] = {}
     unreadable: int = 0
-
-
-class Step(msgspec.Struct, frozen=True):
-    """Entries, and from where (µs) to continue; None at the end of the window or of the rule."""
-
-    entries: list[Entry]
-    through_us: int | None
 
 
 class Gathered:
@@ -80,13 +79,18 @@ class Gathered:
         if len(self._found) > 2 * self._most:
             self._cut()
 
+    def end_early(self, end_us: int) -> None:
+        """What comes at this instant or later is not known."""
+        if end_us < self.end_us:
+            self.end_us = end_us
+            self.complete = False
+            self._found = [entry for entry in self._found if entry.due_us < end_us]
+
     def _cut(self) -> None:
         """Keep the earliest. Entries of one instant stay together."""
         self._found.sort(key=lambda entry: entry.due_us)
         if len(self._found) > self._most:
-            self.end_us = self._found[self._most].due_us
-            self.complete = False
-            self._found = [entry for entry in self._found if entry.due_us < self.end_us]
+            self.end_early(self._found[self._most].due_us)
 
     def entries(self) -> list[Entry]:
         """Ascending by time; the stored one where a rule brings the same again."""
@@ -108,19 +112,51 @@ def stored(occurrence: Occurrence) -> Entry:
     )
 
 
-def expanded(schedule: Schedule, after_us: int, end_us: int) -> Step:
-    """A few times of the schedule's rule strictly after an instant and before the end.
+class Rules:
+    """Expands the rules of schedules, always the one that is the least far.
 
-    Raises:
-        BadRecurrence: the stored rule is none.
+    Attributes:
+        unreadable: how many have a stored rule that is none.
     """
-    some = upcoming(schedule.rule, after_us, STEP)
-    within = [us for us in some.instants if us < end_us]
-    is_done = some.through_us is None or some.through_us >= end_us - 1
-    entries = [
-        Entry(due_us=us, schedule_id=schedule.id, device_id=schedule.device_id) for us in within
-    ]
-    return Step(entries, None if is_done else some.through_us)
+
+    def __init__(self, schedules: Iterable[Schedule], start_us: int) -> None:
+        self.unreadable = 0
+        self._next = [
+            (max(start_us - 1, schedule.planned_us or 0), n, schedule)
+            for n, schedule in enumerate(schedules)
+        ]
+        heapify(self._next)
+
+    @property
+    def through_us(self) -> int | None:
+        """Up to which instant all are expanded; None if nothing is left."""
+        return self._next[0][0] if self._next else None
+
+    def expand(self, gathered: Gathered) -> bool:
+        """Add some entries; False if nothing is left before their end."""
+        instants = steps = 0
+        while instants < INSTANTS_AT_ONCE and steps < STEPS_AT_ONCE:
+            if not self._next or self._next[0][0] >= gathered.end_us - 1:
+                self._next.clear()
+                return False
+            instants += self._step(gathered)
+            steps += 1
+        return True
+
+    def _step(self, gathered: Gathered) -> int:
+        after_us, n, schedule = heappop(self._next)
+        try:
+            some = upcoming(schedule.rule, after_us, STEP, gathered.end_us)
+        except BadRecurrence:
+            self.unreadable += 1
+            return 0
+        gathered.add(
+            Entry(due_us=us, schedule_id=schedule.id, device_id=schedule.device_id)
+            for us in some.instants
+        )
+        if some.through_us is not None:
+            heappush(self._next, (some.through_us, n, schedule))
+        return len(some.instants) + some.spent * INSTANTS_AT_ONCE // WORK_MAX
 
 
 def is_shown(occurrence: Occurrence) -> bool:

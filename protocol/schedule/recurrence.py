@@ -116,24 +116,37 @@ def _expansion(rule: Rule, start_us: int, zone: ZoneInfo) -> Expansion | Elapsed
 
 
 class Upcoming(msgspec.Struct, frozen=True):
-    """The result of a bounded search. `through_us`: up to which instant it searched; None: there
-    are no further instants."""
+    """The result of a bounded search.
+
+    Attributes:
+        through_us: up to which instant it searched; None: there are no further instants.
+        spent: candidates without a match.
+    """
 
     instants: list[int]
     through_us: int | None
+    spent: int
 
 
-def upcoming(recurrence: Recurrence, after_us: int, count: int) -> Upcoming:
+def upcoming(
+    recurrence: Recurrence, after_us: int, count: int, before_us: int = WRITABLE_US[1]
+) -> Upcoming:
     """As `occurrences`, but bounded: it ends early after `WORK_MAX` candidates without a match,
-    10 to 20 ms. Call it again with `through_us` to continue."""
+    10 to 20 ms. Call it again with `through_us` to continue.
+
+    Args:
+        before_us: later instants are of no use, and are not searched for.
+    """
     due = _Due(recurrence)
     found: list[int] = []
-    for us, is_due in due.every(after_us) if count > 0 else ():
+    for us, is_due in due.every(after_us, before_us) if count > 0 else ():
+        if us >= before_us:
+            break
         if is_due:
             found.append(us)
         if len(found) == count or due.spent > WORK_MAX:
-            return Upcoming(found, us)
-    return Upcoming(found, None)
+            return Upcoming(found, us, due.spent)
+    return Upcoming(found, None, due.spent)
 
 
 def occurrences(recurrence: Recurrence, after_us: int, count: int) -> list[int]:
@@ -202,8 +215,9 @@ class _Due:
         """Candidates without a match so far."""
         return 0 if self._expansion is None else self._expansion.spent
 
-    def every(self, after_us: int) -> Iterator[tuple[int, bool]]:
-        """Every instant after `after_us`, ascending, with True if it is due, False if excluded.
+    def every(self, after_us: int, before_us: int) -> Iterator[tuple[int, bool]]:
+        """Every instant after `after_us`, ascending, with True if it is due, False if excluded;
+        at least those before `before_us`.
 
         Of an excluded day with plain clocks only the last instant is given.
         """
@@ -219,7 +233,7 @@ class _Due:
         until_us = high_us if rule.until_us is None else rule.until_us
         left = rule.count
         from_day = shown.day - NEAR_DAYS if left is None else 0
-        for plain_day, instants in self._ascending(rule, from_day):
+        for plain_day, instants in self._ascending(rule, from_day, before_us):
             if left is not None:
                 instants = instants[:left]
                 left -= len(instants)
@@ -243,8 +257,11 @@ class _Due:
             return False
         return civil_of(us, self._zone).day in self._no_days
 
-    def _ascending(self, rule: Rule, from_day: int) -> Iterator[tuple[int | None, list[int]]]:
-        """The instants of the rule from its start on, ascending and unique, in groups.
+    def _ascending(
+        self, rule: Rule, from_day: int, before_us: int
+    ) -> Iterator[tuple[int | None, list[int]]]:
+        """The instants of the rule from its start on, ascending and unique, in groups; at least
+        those before `before_us`.
 
         Each group has its civil day, or None if a change of the clocks mixed several days.
         """
@@ -253,7 +270,9 @@ class _Due:
         twin_us = instant_of(*start, self._zone)
         expansion = self._expansion = _expansion(rule, self._start_us, self._zone)
         held: set[int] = set()
-        for day, minutes in expansion.days(from_day, *_last(rule, start)):
+        end_day = civil_of(max(before_us, WRITABLE_US[0]), self._zone).day + NEAR_DAYS
+        last = min(_last(rule, start), (end_day, 1439))
+        for day, minutes in expansion.days(from_day, *last):
             if isinstance(expansion, Elapsed):
                 found = expansion.of(day)
             else:

@@ -61,7 +61,7 @@ def day_of_24_hours(patch: Patch) -> None:
         day_us = DAY_S * SECOND_US
         first = max(0, (after_us - rule.start_us) // day_us + 1)
         found = [rule.start_us + (first + n) * day_us for n in range(most)]
-        return Upcoming(found, found[-1])
+        return Upcoming(found, found[-1], 0)
 
     patch.setattr(schedules, "upcoming", mistaken)
 

@@ -3,8 +3,8 @@
 from functools import partial
 
 import msgspec
+import trio
 
-from actors.runtime.isolation import Failed, attempt_now
 from protocol.errors import Invalid
 from protocol.rest.charts import DAY_US
 from protocol.rest.shapes import Id, Time
@@ -13,13 +13,11 @@ from protocol.schedule.calendar import (
     WINDOW_DAYS_MAX,
     CalendarView,
     Gathered,
-    Step,
+    Rules,
     calendar_entry,
     conflicting,
-    expanded,
     stored,
 )
-from protocol.schedule.schedules import Schedule
 from protocol.times import format_us
 from web.api.spans import instant
 from web.http.context import Call
@@ -28,6 +26,9 @@ from web.http.operation import Json
 from web.http.routing import Api
 
 api = Api("media-schedules")
+
+# Rules are expanded for so long at most; in turns with other users, and with pauses.
+EXPAND_S = 3.0
 
 
 class CalendarQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,25 +43,29 @@ class CalendarQuery(msgspec.Struct, frozen=True, kw_only=True):
 async def show_calendar(call: Call, query: CalendarQuery) -> CalendarView:
     """List what was and will be played in a window of time, by all your schedules.
 
-    Times that are not stored yet come from the schedules' rules. Of more than 5,000 entries the
-    first are shown.
+    Times that are not stored yet come from the schedules' rules. Of more than 5,000 entries, or if
+    it takes too long, the first are shown: `complete` is false then, and `end` is where they stop.
     """
     start_us, end_us = _window(query)
     device_id = some_id("device_id", query.device_id)
     known = await call.service.store.window(
         call.user.id, start_us, end_us, device_id, ENTRIES_MAX + 1
     )
-    gathered, unreadable = Gathered(end_us), known.unreadable
+    gathered, rules = Gathered(end_us, ENTRIES_MAX), Rules(known.schedules, start_us)
     gathered.add(stored(occurrence) for occurrence in known.occurrences)
-    for schedule in known.schedules:
-        if not await _expand(call, schedule, start_us, gathered):
-            unreadable += 1
+    if len(known.schedules) > ENTRIES_MAX:  # further ones go on behind the last
+        gathered.end_early((known.schedules[-1].planned_us or 0) + 1)
+    with trio.move_on_after(EXPAND_S):
+        while await call.think(partial(rules.expand, gathered)):
+            pass
+    if rules.through_us is not None:
+        gathered.end_early(rules.through_us + 1)
     entries = gathered.entries()
     in_conflict = conflicting(entries)
     return CalendarView(
         start=format_us(start_us),
         end=format_us(gathered.end_us),
-        complete=gathered.complete and len(known.schedules) <= ENTRIES_MAX,
+        complete=gathered.complete,
         items=[
             calendar_entry(
                 entry,
@@ -69,26 +74,8 @@ async def show_calendar(call: Call, query: CalendarQuery) -> CalendarView:
             )
             for entry in entries
         ],
-        unreadable=unreadable,
+        unreadable=known.unreadable + rules.unreadable,
     )
-
-
-async def _expand(call: Call, schedule: Schedule, start_us: int, gathered: Gathered) -> bool:
-    """Add what the rule brings behind what is stored; False if it cannot be read."""
-    after_us: int | None = max(start_us - 1, schedule.planned_us or 0)
-    while after_us is not None:
-        step = await call.think(partial(_step, schedule, after_us, gathered.end_us))
-        if step is None:
-            return False
-        gathered.add(step.entries)
-        after_us = step.through_us
-    return True
-
-
-def _step(schedule: Schedule, after_us: int, end_us: int) -> Step | None:
-    """None for a rule that somebody spoiled with SQL: all other schedules are shown."""
-    done = attempt_now(partial(expanded, schedule, after_us, end_us))
-    return None if isinstance(done, Failed) else done
 
 
 def _window(query: CalendarQuery) -> tuple[int, int]:

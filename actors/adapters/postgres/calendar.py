@@ -17,7 +17,7 @@ ORDER BY o.due_at, o.num LIMIT $2
 _SCHEDULES = f"""
 WHERE s.user_id = $1::text::uuid AND s.enabled AND s.plan_at IS NOT NULL
     AND s.planned_at < $4::timestamptz AND {_OF_DEVICE}
-ORDER BY s.num LIMIT $2
+ORDER BY s.planned_at, s.num LIMIT $2
 """
 _MEDIA = """
 SELECT s.id::text, s.media_id::text, m.filename

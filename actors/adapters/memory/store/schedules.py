@@ -170,12 +170,12 @@ class ScheduleTables(CommandTables, MediaTables):
             if o.schedule_id in known and start_us <= o.due_us < end_us and is_shown(o)
         )
         going_on = sorted(
-            (s.num, s)
+            (s.planned_us, s.num, s)
             for s in known.values()
             if s.enabled and s.plan_us is not None and (s.planned_us or end_us) < end_us
         )
         found = [o for _, _, o in due][:limit]
-        rules = [self._seen(s) for _, s in going_on][:limit]
+        rules = [self._seen(s) for *_, s in going_on][:limit]
         occurrences = self._all_readable("occurrences", user_id, found)
         schedules = self._all_readable("media-schedules", user_id, rules)
         media = {}

@@ -5,8 +5,8 @@ import msgspec
 from protocol.schedule.calendar import (
     Entry,
     Gathered,
+    Rules,
     conflicting,
-    expanded,
     is_shown,
     stored,
 )
@@ -31,18 +31,18 @@ def schedule(name: str = "a", rule: str = "FREQ=DAILY") -> Schedule:
     )
 
 
-def gather(gathered: Gathered, each: Schedule, after_us: int) -> None:
-    through: int | None = after_us
-    while through is not None:
-        step = expanded(each, through, gathered.end_us)
-        gathered.add(step.entries)
-        through = step.through_us
+def gather(gathered: Gathered, *schedules: Schedule, parts_max: int = 10_000) -> Rules:
+    rules = Rules(schedules, START)
+    for _ in range(parts_max):
+        if not rules.expand(gathered):
+            break
+    return rules
 
 
 def test_a_rule_brings_everything_before_the_end_in_small_steps() -> None:
     each = schedule(rule="FREQ=HOURLY")
     gathered = Gathered(START + 9 * DAY)
-    gather(gathered, each, START - 1)
+    gather(gathered, each)
     found = [entry.due_us for entry in gathered.entries()]
     assert found == occurrences(each.rule, START - 1, 9 * 24)
     assert found[-1] < START + 9 * DAY
@@ -51,14 +51,35 @@ def test_a_rule_brings_everything_before_the_end_in_small_steps() -> None:
 
 def test_rare_rules_end_at_the_end_of_the_window() -> None:
     gathered = Gathered(START + 30 * DAY)
-    gather(gathered, schedule(rule="FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29"), START)
+    gather(gathered, schedule(rule="FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29"))
     assert gathered.entries() == []
+
+
+def test_whatever_part_was_expanded_is_whole_up_to_its_end() -> None:
+    """The first schedule was expanded to the end of the window before the second began."""
+    schedules = [schedule(f"{n:03d}", "FREQ=DAILY") for n in range(100)]
+    whole = Gathered(START + 60 * DAY)
+    assert gather(whole, *schedules).through_us is None
+    part = Gathered(START + 60 * DAY)
+    rules = gather(part, *schedules, parts_max=15)
+    assert rules.through_us is not None
+    part.end_early(rules.through_us + 1)
+    assert not part.complete
+    expected = [entry for entry in whole.entries() if entry.due_us < part.end_us]
+    assert part.entries() == expected
+    assert len(expected) > 1_000
+
+
+def test_a_rule_that_is_none_hides_no_other() -> None:
+    gathered = Gathered(START + 2 * DAY)
+    rules = gather(gathered, schedule("a", "FREQ=NEVER"), schedule("b"))
+    assert rules.unreadable == 1
+    assert [entry.schedule_id for entry in gathered.entries()] == ["b", "b"]
 
 
 def test_of_too_many_the_first_are_kept_and_it_says_where_they_end() -> None:
     gathered = Gathered(START + 30 * DAY, most=100)
-    for name in ("a", "b", "c"):
-        gather(gathered, schedule(name, "FREQ=MINUTELY"), START - 1)
+    gather(gathered, *(schedule(name, "FREQ=MINUTELY") for name in ("a", "b", "c")))
     found = gathered.entries()
     assert not gathered.complete
     assert len(found) <= 100
@@ -73,7 +94,7 @@ def test_what_is_stored_takes_the_place_of_what_the_rule_brings() -> None:
     )
     gathered = Gathered(START + 2 * DAY)
     gathered.add([stored(done)])
-    gather(gathered, schedule(), START - 1)
+    gather(gathered, schedule())
     assert [entry.state for entry in gathered.entries()] == ["completed", "pending"]
 
 

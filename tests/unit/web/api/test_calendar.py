@@ -4,8 +4,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import pytest
 
-from protocol.times import SECOND_US, format_us
+import protocol.schedule.calendar
+import web.api.calendar
+from protocol.times import SECOND_US, format_us, parse_rfc3339
 from tests.unit.actors.adapters.test_unreadable_rows import store_of
 from tests.unit.site import Site
 
@@ -76,6 +79,37 @@ async def test_a_minutely_rule_shows_the_first_entries_and_says_so(site: Site) -
     _, page = await calendar(site, *MONTH)
     assert (len(page["items"]), page["complete"]) == (5_000, False)
     assert page["end"] == format_us(NOW + DAY + 5_000 * 60 * SECOND_US)
+
+
+async def test_what_takes_too_long_ends_early_and_says_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, advert = await site.device(), await media(site)
+    for _ in range(3):
+        await schedule(site, screen, advert, recurrence="FREQ=DAILY")
+    monkeypatch.setattr(web.api.calendar, "EXPAND_S", 0.0)
+    monkeypatch.setattr(protocol.schedule.calendar, "INSTANTS_AT_ONCE", 1)
+    _, page = await calendar(site, *MONTH)
+    assert not page["complete"]
+    assert NOW < parse_rfc3339(page["end"]) < NOW + 31 * DAY
+    assert len(page["items"]) >= 3
+    assert all(each["id"] is not None for each in page["items"])  # stored ones
+
+
+async def test_of_too_many_schedules_it_shows_up_to_where_the_next_may_come(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end was said to be that of the window."""
+    screen, advert = await site.device(), await media(site)
+    for n in range(9):
+        at = format_us(NOW + (n + 1) * DAY)
+        await schedule(site, screen, advert, recurrence="FREQ=DAILY", trigger_time=at)
+    _, whole = await calendar(site, *MONTH)
+    monkeypatch.setattr(web.api.calendar, "ENTRIES_MAX", 5)
+    _, page = await calendar(site, *MONTH)
+    assert not page["complete"]
+    assert page["items"] == [each for each in whole["items"] if each["due_at"] < page["end"]]
+    assert page["items"]
 
 
 async def test_a_window_is_bounded(site: Site) -> None:
