@@ -91,7 +91,7 @@ class Supervisor:
             ended()
             gave_up(left)
             return
-        if cell.is_resting:
+        if cell.is_resting and not cell.mailbox.is_closed:
             cell.mailbox.rest(partial(self._wake, cell, ended, gave_up))
         else:
             cell.mailbox.close()

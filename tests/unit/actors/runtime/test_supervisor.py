@@ -351,6 +351,18 @@ async def test_messages_that_come_as_it_goes_to_rest_are_not_lost(
     assert scene.did == [f"took {n}" for n in range(5)]
 
 
+async def test_a_mailbox_that_closes_as_its_cell_goes_to_rest_ends_it(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    """It rested for ever: whoever waited for its end waited, too."""
+    scenes = [Scene(nursery, rest_s=5) for _ in range(20)]  # which task is first is chance
+    await trio.sleep(5)
+    for scene in scenes:
+        scene.cell.mailbox.close()
+    await trio.sleep(1)
+    assert [scene.ended for scene in scenes] == [True] * 20
+
+
 async def test_the_pause_before_a_restart_grows_and_is_the_same_for_the_same_seed(
     autojump_clock: Any,
 ) -> None:
