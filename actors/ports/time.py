@@ -64,8 +64,8 @@ class CommandStore(Protocol):
         those that changed, by id; the same note again changes nothing and returns the same."""
         ...
 
-    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
-        """The broker did not take these: they become due again at `next_us`."""
+    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
+        """These were not published; each becomes due again at its time (µs)."""
         ...
 
     async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:

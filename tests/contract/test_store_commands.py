@@ -160,10 +160,14 @@ async def test_a_note_of_what_was_sent_whose_answer_was_lost_is_answered_again(h
 
 
 async def test_what_the_broker_did_not_take_is_due_again_when_asked(home: Home) -> None:
-    await home.store.add_command(some_command(home))
+    for n in (1, 2):
+        await home.store.add_command(some_command(home, n, parallel=True))
     await claim(home)
-    await home.store.commands_unsent([some_command(home).id], NOW + SECOND)
-    assert sent(await claim(home, 1)) == [1]
+    ids = [some_command(home, n).id for n in (1, 2)]
+    times = [NOW + 2 * SECOND, NOW + SECOND]
+    await home.store.commands_unsent(list(zip(ids, times, strict=True)))
+    assert sent(await claim(home, 1)) == [2]
+    assert sent(await claim(home, 2)) == [1]
 
 
 async def test_a_device_that_comes_online_is_tried_at_once(home: Home) -> None:

@@ -161,12 +161,12 @@ async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> dic
     return {row["id"]: row["version"] for row in found}
 
 
-async def commands_unsent(connection: Any, ids: Sequence[str], next_us: int) -> None:
+async def commands_unsent(connection: Any, again: Sequence[tuple[str, int]]) -> None:
     await connection.execute(
-        "UPDATE commands c SET next_try_at = least($2, c.expires_at)"
-        f" WHERE c.id = ANY($1::text[]::uuid[]) AND {IS_OPEN}",
-        list(ids),
-        next_us,
+        "UPDATE commands c SET next_try_at = least(a.at, c.expires_at)"
+        " FROM unnest($1::text[]::uuid[], $2::timestamptz[]) AS a (id, at)"
+        f" WHERE c.id = a.id AND {IS_OPEN}",
+        *columns(again, 2),
     )
 
 
@@ -194,8 +194,8 @@ class CommandCalls(PooledCalls):
     async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
         return await self._work(commands_sent, sent)
 
-    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
-        await self._work(commands_unsent, ids, next_us)
+    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
+        await self._work(commands_unsent, again)
 
     async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:
         await self._work(nudge_commands, device_nums, now_us)

@@ -166,9 +166,9 @@ class CommandTables(WebhookTables):
                 versions[command_id] = command.version  # the answer to this very note was lost
         return versions
 
-    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
+    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
         await self._cross()
-        for command_id in ids:
+        for command_id, next_us in again:
             command = self.all_commands.get(command_id)
             if command is not None and command.state in OPEN:
                 self._try_at(command, next_us)

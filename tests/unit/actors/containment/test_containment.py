@@ -190,9 +190,9 @@ class Outbox(MemoryStore):
         self.sent += [command_id for command_id, _ in sent]
         return {}
 
-    async def commands_unsent(self, ids: Sequence[str], next_us: int) -> None:
+    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
         await trio.lowlevel.checkpoint()
-        self.unsent += [(command_id, next_us) for command_id in ids]
+        self.unsent += again
 
 
 class Publishing:
