@@ -27,7 +27,7 @@ USER_BYTES_PER_HOUR = 40 << 20
 # Per user, in the store; the excess is deleted hourly, the oldest first.
 KEPT_MAX = 100_000
 KEPT_BYTES_MAX = 256 << 20
-# Budgets in memory. The key without refusals for longest is dropped, and has a full budget again.
+# Budgets in memory. Beyond it those that are full again soonest are dropped.
 KEYS_MAX = 100_000
 
 
