@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 from quart import Request
+from werkzeug.datastructures import Headers
 
 from actors.runtime.histogram import SECONDS, Histogram
 from actors.service import Service
@@ -115,7 +116,7 @@ class Call:
         self._queries = context.queries
         self._addresses = context.addresses
         self._principal = principal
-        self.headers: dict[str, str] = {}
+        self.headers = Headers()
         self.status: int | None = None
 
     @property

@@ -17,6 +17,7 @@ from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.hashing import Who
+from web.people.known_browsers import browser_of
 from web.people.revoking import change_account
 from web.people.sign_in import account_of, begin_session, note
 
@@ -38,11 +39,12 @@ async def login(call: Call) -> Response:
     if not call.auth.is_same_origin(call.request):
         raise Forbidden("Sign in on Roost's own pages only")
     wanted = await _credentials(call)
-    user = await account_of(call, wanted.email)
-    with call.limits.trying(wanted.email, call.address) as attempt:
+    browser = browser_of(call, wanted.email)
+    user = await account_of(call, wanted.email, browser)
+    with call.limits.trying(wanted.email, call.address, browser) as attempt:
         # An unknown address takes as long as a wrong password, so it does not reveal accounts.
         hashed = None if user is None else user.password_hash
-        who = call.limits.who(call.address, wanted.email)
+        who = call.limits.who(call.address, wanted.email, browser)
         matches = await call.hashing.verify(hashed, wanted.password, who)
         if user is None or not matches:
             attempt.wrong()
@@ -145,7 +147,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     signed_out = await change_account(call, user, changed, revoke=body.revoke)
     if signed_out and call.principal.by_cookie:
         begun = await begin_session(call, changed, changed.password_hash)
-        call.headers["Set-Cookie"] = begun.headers["Set-Cookie"]
+        call.headers.setlist("Set-Cookie", begun.headers.getlist("Set-Cookie"))
     tag(call, user.revision + 1)
     return user_view(changed)
 

@@ -13,20 +13,21 @@ from protocol.people.views import Token
 from protocol.times import SECOND_US
 from web.http.auth import COOKIE
 from web.http.context import Call
+from web.people.known_browsers import set_browser
 
 
-async def account_of(call: Call, email: str) -> User | None:
+async def account_of(call: Call, email: str, browser: str | None = None) -> User | None:
     """The user with this email; None if there is none.
 
     Raises:
         TooMany: too many incorrect sign-ins from this network, or requests under way.
         Busy: other networks go first.
     """
-    call.limits.check(email, call.address)
+    call.limits.check(email, call.address, browser)
     if "\0" in email:  # PostgreSQL's text cannot hold NUL, so nobody has such an address
         return None
     look = partial(call.service.store.account, email)
-    found = await call.hashing.look(call.limits.who(call.address, email), look)
+    found = await call.hashing.look(call.limits.who(call.address, email, browser), look)
     if found is None:
         return None
     user, addresses = found
@@ -65,6 +66,8 @@ async def begin_session(call: Call, user: User, verified: str | None) -> Respons
         headers={"Cache-Control": "no-store"},
     )
     set_cookie(call, response, token)
+    if user.email is not None:
+        set_browser(call, response, user.email)
     return response
 
 

@@ -32,8 +32,8 @@ class Attempt:
 class SignInLimits:
     """Counts wrong attempts. An attempt also counts while it is being checked.
 
-    In a network from which the owner signed in before, attempts from elsewhere do not count, so
-    nobody can lock her out by guessing at her account.
+    In a browser or a network from which the owner signed in before, attempts from elsewhere do not
+    count, so nobody can lock her out by guessing at her account.
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,11 @@ class SignInLimits:
             detail = "Too many new accounts from this network; try again later"
             raise TooMany(detail, retry_after_s=math.ceil(wait_s))
 
-    def who(self, address: str, email: str | None = None) -> Who:
-        """Whose turn a password hash takes: an account's in a known network, else the network's."""
+    def who(self, address: str, email: str | None = None, browser: str | None = None) -> Who:
+        """Whose turn a password hash takes: that of a known browser, an account's in a known
+        network, else the network's."""
+        if browser is not None:
+            return Who(browser, True)
         if email is not None and self._places.knows(email, address):
             return Who(place_of(email, address), True)
         return Who(network_of(address), False)
@@ -60,24 +63,27 @@ class SignInLimits:
         """Note that the account's owner signs in from this address, or did."""
         self._places.add(email, address)
 
-    def check(self, email: str, address: str) -> None:
+    def check(self, email: str, address: str, browser: str | None) -> None:
         """Before the account is looked up. Raises `TooMany` if an attempt would be refused."""
-        if not self._places.knows(email, address):
+        if browser is None and not self._places.knows(email, address):
             with self.trying(None, address):
                 pass
 
     @contextmanager
-    def trying(self, email: str | None, address: str) -> Iterator[Attempt]:
+    def trying(
+        self, email: str | None, address: str, browser: str | None = None
+    ) -> Iterator[Attempt]:
         """An attempt, while the block runs. It counts only if it is marked as wrong: an error of
         the database, for example, is not a guess.
 
         Args:
             email: None where another provider identifies the account.
+            browser: in which this account was signed in to before (`known_browsers`).
 
         Raises:
             TooMany: with the time to wait.
         """
-        keys = self._keys(email, address)
+        keys = self._keys(email, address, browser)
         # Nothing is taken unless all have room: who is refused for one limit fills no other.
         wait_s = max(buckets.wait_s(key) for buckets, key in keys)
         if wait_s > ROUNDING_S:
@@ -93,7 +99,11 @@ class SignInLimits:
                 for buckets, key in keys:
                     buckets.give_back(key)
 
-    def _keys(self, email: str | None, address: str) -> list[tuple[Buckets, str]]:
+    def _keys(
+        self, email: str | None, address: str, browser: str | None
+    ) -> list[tuple[Buckets, str]]:
+        if browser is not None:
+            return [(self._pairs, browser)]
         network = network_of(address)
         if email is None:
             return [(self._addresses, network)]
