@@ -1,6 +1,5 @@
 """Signing in and out as a black box: sessions, tickets, limits, who asks from where."""
 
-from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,18 +7,15 @@ import jwt
 import pytest
 import trio
 import trio.testing
-from werkzeug.datastructures import Headers
 
 from actors.access.sessions import Sessions
 from actors.adapters.memory.clocks import PlainHasher
 from protocol.device.listeners import AGAIN
 from protocol.errors import Unavailable
-from protocol.people.networks import network_of
 from tests.simulation.asgi import SocketClosed, open_socket
 from tests.unit.makers import USER
 from tests.unit.site import ACCOUNT, Site
 from web.app import create_app
-from web.http.addresses import Addresses
 from web.http.context import WebSettings
 from web.people.sign_in_limits import (
     ACCOUNT_TRIES,
@@ -283,42 +279,6 @@ async def test_whoever_hears_of_changes_knows_when_some_may_be_missing(
     store.lost = trio.Event()
     await trio.sleep(1.1)
     assert len(begun) == 2
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "client"),
-    [
-        ("198.51.100.7", [], "198.51.100.7"),
-        ("198.51.100.7", ["203.0.113.9"], "198.51.100.7"),  # a stranger's word
-        ("10.0.0.2", ["203.0.113.9"], "203.0.113.9"),
-        ("10.0.0.2", ["1.1.1.1, 203.0.113.9"], "203.0.113.9"),  # what it was told before us
-        ("10.0.0.2", ["1.1.1.1, 203.0.113.9, 10.9.9.9"], "203.0.113.9"),
-        ("10.0.0.2", ["203.0.113.9", "10.0.0.3"], "203.0.113.9"),
-        ("10.0.0.2", ["nonsense"], "10.0.0.2"),
-        ("::ffff:10.0.0.2", ["2001:db8::1"], "2001:db8::1"),
-        ("<local>", [], "unknown"),
-    ],
-)
-def test_only_trusted_proxies_say_who_asks(peer: str, forwarded: list[str], client: str) -> None:
-    asked: Any = SimpleNamespace(
-        remote_addr=peer, headers=Headers([("X-Forwarded-For", each) for each in forwarded])
-    )
-    assert Addresses([ip_network("10.0.0.0/8")]).client(asked) == client
-
-
-@pytest.mark.parametrize(
-    ("peer", "said", "secure"),
-    [("10.0.0.2", "https", True), ("192.0.2.1", "https", False), ("10.0.0.2", "http", False)],
-)
-def test_only_trusted_proxies_say_that_it_was_tls(peer: str, said: str, secure: bool) -> None:
-    headers = Headers([("X-Forwarded-Proto", said)])
-    asked: Any = SimpleNamespace(remote_addr=peer, headers=headers, scheme="http")
-    assert Addresses([ip_network("10.0.0.0/8")]).is_https(asked) is secure
-
-
-def test_a_client_is_its_address_or_its_network() -> None:
-    assert network_of("2001:db8:1:2:3::4") == "2001:db8:1:2::/64"
-    assert network_of("192.0.2.1") == "192.0.2.1"
 
 
 async def test_the_cookie_is_secure_where_the_client_speaks_tls(site: Site) -> None:
