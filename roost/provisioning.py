@@ -10,7 +10,8 @@ from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from protocol.device.payloads import RESERVED
 from protocol.device.topics import is_device_code, is_feed_key
-from protocol.errors import Conflict, SettingsError
+from protocol.errors import Conflict, Invalid, SettingsError
+from protocol.people.passwords import check_new, normal
 from protocol.people.user import User
 from protocol.records import Device, Feed
 
@@ -36,12 +37,16 @@ async def provision_user(
 ) -> User:
     """Create a user. Raises `SettingsError` if the address has an account or is invalid."""
     if email.count("@") != 1 or len(password) < 8:
-        raise SettingsError("a user needs an e-mail address and a password of 8 characters or more")
+        raise SettingsError("a user needs an email address and a password of 8 characters or more")
+    try:
+        check_new(password)
+    except Invalid as error:
+        raise SettingsError(f"the password {error.errors['password']}") from None
     user = User(
         id=ids.uuid(),
-        email=email,
+        email=normal(email),
         full_name=None,
-        password_hash=await hasher.hash(password),
+        password_hash=await hasher.hash(normal(password)),
         created_us=clock.now_us(),
     )
     try:

@@ -13,6 +13,7 @@ from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.system.clocks import Argon2Hasher, SystemClock, SystemIds
 from protocol.errors import SettingsError
 from protocol.ids import is_uuid
+from protocol.people.passwords import normal
 from roost import logs
 from roost.dead_letter_table import print_letters
 from roost.embedded.data_dir import noted_address
@@ -88,7 +89,7 @@ def reset_user(
 
     async def work(store: PostgresStore) -> None:
         await store.migrate()
-        user = await store.user_by_email(email)
+        user = await store.user_by_email(normal(email))
         if user is None:
             raise SettingsError(f"there is no user {email!r}")
         print(await new_link(store, SystemIds(), user, url, SystemClock().now_us()))
@@ -109,7 +110,7 @@ def sql_user(
 
     async def work(store: PostgresStore) -> None:
         await store.migrate()
-        user = await store.user_by_email(email)
+        user = await store.user_by_email(normal(email))
         if user is None:
             raise SettingsError(f"there is no user {email!r}")
         if drop:
@@ -145,7 +146,7 @@ def add_device(
 
     async def work(store: PostgresStore) -> None:
         await store.migrate()
-        user = await store.user_by_email(email)
+        user = await store.user_by_email(normal(email))
         if user is None:
             raise SettingsError(f"there is no user {email!r}")
         wishes = [FeedWish(key, key) for key in feed or []]

@@ -9,7 +9,10 @@ from protocol.people.user import User
 from protocol.rest.shapes import Name
 from protocol.times import format_us
 
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\Z")]
+# Only a mail shows whether an address works, so its grammar is lax; but a domain has a dot.
+_PART = r"[^@\s\x00-\x1f\x7f-\x9f]"
+_LABEL = r"[^@.\s\x00-\x1f\x7f-\x9f]+"
+Email = Annotated[str, Meta(max_length=254, pattern=rf"^{_PART}+@{_LABEL}(\.{_LABEL})+\Z")]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]
 
 

@@ -10,6 +10,7 @@ from quart import Response
 
 from protocol import codec
 from protocol.errors import Forbidden, Invalid, TooLarge, Unauthorized
+from protocol.people.passwords import check_new, normal
 from protocol.people.user import User
 from protocol.people.views import Credentials, NewUser, Token, UserChange, UserView, user_view
 from web.http.context import Call
@@ -61,8 +62,9 @@ async def _credentials(call: Call) -> Credentials:
         missing = [name for name in ("username", "password") if name not in form]
         if missing:
             raise Invalid(dict.fromkeys(missing, "is required"))
-        return Credentials(form["username"], form["password"])
-    return codec.decode_body(await call.data(), Credentials)
+        return Credentials(normal(form["username"]), form["password"])
+    sent = codec.decode_body(await call.data(), Credentials)
+    return Credentials(normal(sent.email), sent.password)
 
 
 async def _form(call: Call, kind: str) -> Mapping[str, str]:
@@ -96,10 +98,11 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
     """Create an account, unless sign-up is closed."""
     if not call.settings.signup_open:
         raise Forbidden("Sign-up is closed; ask your administrator for an account")
+    check_new(body.password)
     call.limits.sign_up(call.address)
     user = User(
         id=call.service.ids.uuid(),
-        email=body.email,
+        email=normal(body.email),
         full_name=body.full_name,
         password_hash=await call.hashing.hash(body.password, call.limits.who(call.address)),
         created_us=call.service.clock.now_us(),
@@ -139,8 +142,9 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     if body.full_name is not UNSET:
         changed = msgspec.structs.replace(changed, full_name=body.full_name)
     if body.email is not UNSET:
-        changed = msgspec.structs.replace(changed, email=body.email)
+        changed = msgspec.structs.replace(changed, email=normal(str(body.email)))
     if body.password is not UNSET:
+        check_new(str(body.password))
         hashed = await call.hashing.hash(str(body.password), _who_is_in(call))
         changed = msgspec.structs.replace(changed, password_hash=hashed)
     check_match(call, user.revision)

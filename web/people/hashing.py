@@ -14,6 +14,7 @@ import msgspec
 import trio
 
 from actors.ports.ids import Hasher
+from protocol.people.passwords import normal
 from web.http.turns import Turns
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class Hashing:
     async def hash(self, password: str, who: Who) -> str:
         """Hash a new password. Raises `TooMany` and `Busy` (`web.http.turns`)."""
         async with self.choosing.turn(who.name, is_known=who.is_known):
-            return await self._hasher.hash(password)
+            return await self._hasher.hash(normal(password))
 
     async def verify(self, hashed: str | None, password: str, who: Who) -> bool:
         """Whether the password matches. Takes as long for None (no such user).
@@ -59,7 +60,11 @@ class Hashing:
         Raises `TooMany` and `Busy`.
         """
         async with self.verifying.turn(who.name, is_known=who.is_known):
-            return await self._hasher.verify(hashed, password)
+            if await self._hasher.verify(hashed, normal(password)):
+                return True
+            # An earlier version hashed what was typed.
+            is_other = normal(password) != password
+            return is_other and await self._hasher.verify(hashed, password)
 
     async def look(self, who: Who, look: Callable[[], Awaitable[T]]) -> T:
         """Run a look-up for a client that has not signed in. Raises `TooMany` and `Busy`."""

@@ -8,6 +8,7 @@ import msgspec
 
 from protocol.errors import Forbidden, Outdated, Unauthorized
 from protocol.people.access import PasswordReset, ResetAsked, kept_of
+from protocol.people.passwords import check_new, normal
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api
@@ -43,10 +44,10 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     mailer = call.service.mailer
     if mailer is None:
         raise Forbidden("Email is not set up here; ask your administrator to reset your password")
-    url = call.where()
-    with call.limits.trying(f"reset {body.email}", call.address) as attempt:
+    url, email = call.where(), normal(body.email)
+    with call.limits.trying(f"reset {email}", call.address) as attempt:
         attempt.wrong()  # every requested mail counts against the limit
-    user = await account_of(call, body.email)
+    user = await account_of(call, email)
     if user is None or user.email is None or user.password_hash is None:
         return
     await note(call, user.id, "password_reset_asked")
@@ -65,6 +66,7 @@ async def reset_password(call: Call, body: PasswordReset) -> None:
     All sessions end, and API keys and the read-only MQTT login are revoked unless `revoke` is
     false.
     """
+    check_new(body.password)
     # A hash takes a third of a second, so guesses at tokens are limited like sign-ins.
     with call.limits.trying(None, call.address) as attempt:
         hashed = await call.hashing.hash(body.password, call.limits.who(call.address))

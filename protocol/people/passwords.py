@@ -1,0 +1,35 @@
+"""New passwords, and how a password and an email address are written.
+
+The same text can be typed as different code points (an accented letter as one or as two). Both are
+brought to Unicode's composed form (NFC, as in RFC 8265) before they are compared or hashed.
+"""
+
+import unicodedata
+from functools import cache
+from importlib import resources
+
+from protocol.errors import Invalid
+
+COMMON = "common_passwords.txt"
+
+
+def normal(text: str) -> str:
+    """In composed form."""
+    return unicodedata.normalize("NFC", text)
+
+
+def check_new(password: str, field: str = "password") -> None:
+    """Refuse one of the 10,000 most common passwords of eight characters or more, whatever its
+    case. (The list is by the frequency in published leaks; from the package zxcvbn.)
+
+    Raises:
+        Invalid: it is one of them.
+    """
+    if normal(password).lower() in _common():
+        raise Invalid({field: "is too common; choose another one"})
+
+
+@cache
+def _common() -> frozenset[str]:
+    text = resources.files(__package__).joinpath(COMMON).read_text("utf-8")
+    return frozenset(text.split())
