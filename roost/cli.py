@@ -13,6 +13,7 @@ import cyclopts
 from cyclopts import App
 
 from protocol.errors import RoostError, SettingsError, in_words
+from protocol.printable import printable
 from roost import logs
 
 app = App(
@@ -79,5 +80,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _fail(line: str, status: int) -> NoReturn:
     logs.flush()  # so that the reason is the last line
-    print(f"roost: {line}", file=sys.stderr)
+    told = printable(line, keeps="\n")
+    print(f"roost: {told}", file=sys.stderr)
     sys.exit(status)

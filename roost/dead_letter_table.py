@@ -7,6 +7,7 @@ from actors.ports.dead_letters import DeadLetterStore
 from actors.runtime.isolation import Failed, attempt_now
 from protocol.dead_letters import DeadLetter
 from protocol.errors import in_words
+from protocol.printable import printable
 from protocol.times import SECOND_US, format_us
 
 PAGE = 500
@@ -65,9 +66,3 @@ def _in(us: int) -> str:
         if seconds >= size:
             return f"in {seconds // size} {unit}"
     return f"in {seconds} s"
-
-
-def printable(text: str) -> str:
-    """Without control characters, which could change the terminal: the text may come from
-    anybody."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -9,10 +9,12 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Any, TextIO
 
 from protocol.errors import SettingsError
+from protocol.printable import printable
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("auto", "text", "json")
@@ -21,9 +23,6 @@ FORMATS = ("auto", "text", "json")
 BYTES_MAX = 2 << 20
 FLUSH_WITHIN_S = 0.5
 STDERR = 2
-
-if TYPE_CHECKING:
-    pass
 
 
 class LogWriter:
@@ -102,6 +101,20 @@ def flush() -> None:
         _writer.drain(FLUSH_WITHIN_S)
 
 
+def _printable(_: Any, __: str, entry: Any) -> Any:
+    """Devices and strangers choose a part of what is logged."""
+    for name, value in entry.items():
+        if isinstance(value, str):
+            entry[name] = printable(value)
+    return entry
+
+
+def _traceback(out: TextIO, error: Any) -> None:
+    """A plain one: prettier ones print local variables, and thereby secrets."""
+    text = "".join(traceback.format_exception(*error)).rstrip("\n")
+    out.write(printable(text, keeps="\n"))
+
+
 def configure(level: str, form: str) -> None:
     """Send our logs, and the warnings of libraries, to standard error."""
     global _writer
@@ -119,10 +132,9 @@ def configure(level: str, form: str) -> None:
     ]
     end: list[structlog.typing.Processor]
     if as_text:
-        # Plain tracebacks: the prettier ones print local variables, and thereby secrets.
-        plain = structlog.dev.plain_traceback
         colors = sys.stderr.isatty()
-        end = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+        text = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_traceback)
+        end = [_printable, text]
     else:
         without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         end = [

@@ -14,8 +14,11 @@ T = TypeVar("T")
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
-# PostgreSQL cannot hold U+0000. Only a mail shows whether an address works, so its grammar is lax.
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\Z")]
+# Control characters could change the terminal of whoever reads a name; PostgreSQL cannot hold
+# U+0000.
+LINE = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
+LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\Z"
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.rest.shapes import Id, Name
+from protocol.rest.shapes import LINE, LINES, Id, Name
 from protocol.shop.shop import (
     ITEMS_MAX,
     QUANTITY_MAX,
@@ -24,9 +24,9 @@ Price = (
     Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?\Z")]
     | Annotated[float, Meta(ge=0, lt=1e9)]
 )
-Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*\Z")]
+Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE)]
 Stock = Annotated[int, Meta(ge=0, le=STOCK_MAX)]
-Text = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*\Z")]
+Text = Annotated[str, Meta(max_length=2000, pattern=LINES)]
 
 
 class NewProduct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,13 +5,14 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from protocol.rest.shapes import LINE
 from protocol.times import format_us, shown_us
 from protocol.views import view_of
 from protocol.webhook.deliveries import EVENTS, PENDING, EventType, Webhook, WebhookDelivery
 
 Url = Annotated[str, Meta(min_length=1, max_length=2_000, extra_json_schema={"format": "uri"})]
 Events = Annotated[list[EventType], Meta(min_length=1, max_length=len(EVENTS))]
-Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
+Description = Annotated[str, Meta(max_length=200, pattern=LINE)]
 
 
 class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

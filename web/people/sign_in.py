@@ -10,6 +10,7 @@ from protocol.people.networks import network_of
 from protocol.people.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
 from protocol.people.user import User
 from protocol.people.views import Token
+from protocol.printable import printable
 from protocol.times import SECOND_US
 from web.http.auth import COOKIE
 from web.http.context import Call
@@ -101,4 +102,4 @@ def entry_of(call: Call, user_id: str, action: Action, subject: str = "") -> Aud
 def agent_of(call: Call) -> str:
     """The client's User-Agent, shortened, with characters replaced that cannot be stored."""
     said = call.request.headers.get("User-Agent", "")[:AGENT_MAX]
-    return "".join(c if c.isprintable() else "?" for c in said).encode("utf-8", "replace").decode()
+    return printable(said).encode("utf-8", "replace").decode()

@@ -51,6 +51,30 @@ def test_a_traceback_shows_no_local_variable(
         ]
 
 
+def test_nobody_changes_the_terminal_of_whoever_reads_the_log(
+    logs: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A device chose a topic that cleared the screen, or that looked like a line of ours."""
+    evil = "\x1b[2J\x9b31m\r\nroost is fine"
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    try:
+        roost_logs.configure("info", "text")
+        structlog.get_logger("x").info("message refused", topic=evil, others=[evil])
+        logging.getLogger("y").warning("of a library %s", evil)
+        try:
+            raise ValueError(evil)
+        except ValueError as error:
+            structlog.get_logger("x").error("failed", exc_info=error)
+        roost_logs.flush()
+        text = capfd.readouterr().err
+    finally:
+        root.handlers, root.level = handlers, level
+    assert "roost is fine" in text
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert sum(line.startswith("roost is fine") for line in text.split("\n")) == 1
+
+
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
     """To read from and to write to."""
