@@ -6,6 +6,7 @@ Commands are imported when they run, because importing all of them takes two sec
 """
 
 import gc
+import os
 import sys
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from cyclopts import App
 from protocol.errors import RoostError, SettingsError, in_words
 from protocol.printable import printable
 from roost import logs
+from roost.secret_settings import read_files, visible
 
 app = App(
     name="roost",
@@ -55,6 +57,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: exit status 0, 2 for an invalid setting, 1 for any other error."""
     gc.disable()  # during imports it took a tenth of the start; `interrupting.run` enables it
     try:
+        read_files(os.environ)
+        for line in visible(sys.argv[1:] if arguments is None else arguments):
+            print(f"roost: warning: {line}", file=sys.stderr)
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
         _fail(" ".join(str(error).split()), 2)
