@@ -29,7 +29,12 @@ class ScheduleMessageBuilder:
         expires_us = max(latest_us, now_us + TTL_MIN_S * SECOND_US)
         payload = {
             "media_id": schedule.media_id,
-            "url": self._links.url(schedule.media_id, expires_us + FETCH_S * SECOND_US),
+            "url": self._links.url(
+                schedule.media_id,
+                expires_us + FETCH_S * SECOND_US,
+                schedule.device_id,
+                due.password_sha256,
+            ),
             "content_type": due.media_type,
             "size": due.media_size,
             "sha256": due.media_sha256.hex(),

@@ -105,7 +105,8 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """An occurrence whose time has come, with what decides whether it fires, and its media."""
+    """An occurrence whose time has come, with what decides whether it fires, and its media.
+    `password_sha256`: of its device."""
 
     occurrence: Occurrence
     schedule: Schedule
@@ -115,6 +116,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str | None
     media_size: int | None
     media_sha256: bytes | None
+    password_sha256: bytes
 
 
 def planned(schedule: Schedule, after_us: int, count: int = AHEAD) -> tuple[Schedule, list[int]]:

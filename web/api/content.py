@@ -7,9 +7,12 @@ from msgspec import Meta
 from quart import Response
 from quart.wrappers.response import ResponseBody
 
+from actors.access.mqtt_credentials import client_id_of
+from actors.ports.links import MediaLink
 from actors.ports.media import MediaFiles
 from protocol.errors import Forbidden
 from protocol.media.media import Media
+from protocol.rest.shapes import Id
 from web.api.media import media_of
 from web.http.context import Call
 from web.http.disposition import named
@@ -29,9 +32,14 @@ Expires = Annotated[int, Meta(ge=0, le=2**53, description="Unix time in seconds"
 Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
-class LinkQuery(msgspec.Struct, frozen=True):
-    """Both are in a signed link, and replace a login."""
+Login = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 
+
+class LinkQuery(msgspec.Struct, frozen=True):
+    """All are in a signed link, and replace a login."""
+
+    device: Id | None = None
+    login: Login | None = None
     expires: Expires | None = None
     signature: Signature | None = None
 
@@ -78,13 +86,23 @@ async def _readable(call: Call, media_id: str, query: LinkQuery) -> Media:
         return await media_of(call, media_id)
     if query.expires is None or query.signature is None:
         raise Forbidden("This link is incomplete")
-    now_us = call.service.clock.now_us()
-    if not call.service.links.is_valid(media_id, query.expires, query.signature, now_us):
+    service, now_us = call.service, call.service.clock.now_us()
+    link = MediaLink(media_id, query.expires, query.device, query.login)
+    if not service.links.is_valid(link, query.signature, now_us):
         raise Forbidden("This link is invalid or has expired")
-    media = await call.service.store.media_by_id(media_id)
+    media = await service.store.media_by_id(media_id)
     if media is None:
         raise missing("media_id")
+    if link.device_id is not None and not await _is_for(call, link, link.device_id):
+        raise Forbidden("The device of this link was deleted or has other credentials now")
     return media
+
+
+async def _is_for(call: Call, link: MediaLink, device_id: str) -> bool:
+    """Whether the device exists and still has the password of the time of the link."""
+    name = client_id_of(device_id)
+    login = (await call.service.store.logins([name])).get(name)
+    return login is not None and call.service.links.login(login.password_sha256) == link.login
 
 
 def _headers(media: Media, validators: Validators) -> dict[str, str]:

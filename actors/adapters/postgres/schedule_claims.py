@@ -30,7 +30,7 @@ _SCHEDULE = SCHEDULES.selected.replace(NEXT_AT, "NULL")
 _OF_DUE = f"""
 SELECT o.num AS o_num, o.id::text AS o_id, o.due_at, o.held_until, o.version AS o_version,
     {_SCHEDULE},
-    d.num AS device_num, d.code, d.status, m.content_type, m.size, m.sha256
+    d.num AS device_num, d.code, d.status, d.password_sha256, m.content_type, m.size, m.sha256
 FROM {{occurrences}} o JOIN media_schedules s ON s.num = o.schedule_num
     JOIN devices d ON d.id = s.device_id LEFT JOIN media m ON m.id = s.media_id
 """
@@ -143,6 +143,7 @@ def _due(row: Any) -> Due:
         media_type=row["content_type"],
         media_size=row["size"],
         media_sha256=row["sha256"],
+        password_sha256=row["password_sha256"],
     )
 
 

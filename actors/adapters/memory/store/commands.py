@@ -12,7 +12,7 @@ from protocol.dead_letters import COMMANDS
 from protocol.device import commands
 from protocol.device.commands import NEXT_MAX_US, OPEN, Command, CommandAck
 from protocol.errors import Conflict, Unreadable, Unstorable, in_words
-from protocol.records import AckChange, Device
+from protocol.records import AckChange, Device, MqttLogin
 from protocol.schedule.schedules import Occurrence, followed
 from protocol.times import SECOND_US
 from protocol.webhook.deliveries import news_of
@@ -28,6 +28,7 @@ class CommandTables(WebhookTables):
     """
 
     _devices: dict[str, Device]
+    _logins: dict[str, MqttLogin]  # by device id
     all_occurrences: dict[str, Occurrence]
 
     def __init__(self, clock: WallClock) -> None:

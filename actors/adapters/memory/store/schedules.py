@@ -265,6 +265,7 @@ class ScheduleTables(CommandTables, MediaTables):
             media_type=media.content_type if media else None,
             media_size=media.size if media else None,
             media_sha256=media.sha256 if media else None,
+            password_sha256=self._logins[device.id].password_sha256,
         )
 
     async def plan_schedules(self, now_us: int, limit: int, planner: Planner) -> int | None:

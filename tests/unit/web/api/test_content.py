@@ -1,5 +1,13 @@
 """The content of media over REST: headers, ranges, conditions, signed links."""
 
+import hmac
+import re
+from typing import Any
+
+import pytest
+
+from actors.access.mqtt_credentials import client_id_of
+from actors.media.signed_urls import PURPOSE
 from protocol.times import SECOND_US
 from tests.unit.media_calls import PNG, content_of, uploaded
 from tests.unit.site import Site
@@ -99,10 +107,10 @@ async def test_what_a_client_has_already_is_not_sent_again(site: Site) -> None:
 async def test_a_signed_link_opens_one_content_until_it_expires(site: Site) -> None:
     made = await uploaded(site)
     other = await uploaded(site, b"other")
-    now_us = site.clock.now_us()
-    link = site.service.links.url(made["id"], now_us + 60 * SECOND_US)
-    path = link.removeprefix("http://roost.example")
-    assert path.startswith(f"/api/v1/media/{made['id']}/content?expires=")
+    device = await site.device()
+    path = await link_of(site, made, device)
+    assert path.startswith(f"/api/v1/media/{made['id']}/content?device={device['id']}&login=")
+    other_device = await site.device("d2")
     site.headers = {}
     answer = await site.raw("GET", path)
     assert (answer.status_code, await answer.get_data()) == (200, PNG)
@@ -115,7 +123,11 @@ async def test_a_signed_link_opens_one_content_until_it_expires(site: Site) -> N
         (path.replace(f"expires={expires}", f"expires={expires + 1}"), 403),
         (path[:-1] + ("0" if path[-1] != "0" else "1"), 403),
         (path.replace(f"expires={expires}&", ""), 403),
-        (path.partition("&")[0], 401),
+        (path.replace(device["id"], other_device["id"]), 403),
+        (path.replace(f"device={device['id']}&", ""), 403),
+        (re.sub("login=[0-9a-f]+", f"login={'0' * 16}", path), 403),
+        (re.sub("login=[0-9a-f]+", "login=x", path), 422),
+        (path.partition("&signature=")[0], 401),
         (path[:-1], 422),
         (path.replace(f"expires={expires}", "expires=soon"), 422),
         (path.replace("/content", ""), 401),
@@ -131,8 +143,43 @@ async def test_a_signed_link_opens_one_content_until_it_expires(site: Site) -> N
 
 async def test_a_link_to_what_was_deleted_finds_nothing(site: Site) -> None:
     made = await uploaded(site)
-    link = site.service.links.url(made["id"], site.clock.now_us() + 60 * SECOND_US)
+    path = await link_of(site, made, await site.device())
     await site.call("DELETE", f"/media/{made['id']}")
     site.headers = {}
-    answer = await site.raw("GET", link.removeprefix("http://roost.example"))
-    assert answer.status_code == 404
+    assert (await site.raw("GET", path)).status_code == 404
+
+
+async def link_of(site: Site, media: Any, device: Any) -> str:
+    """The path of a link to the media, for this device."""
+    name = client_id_of(device["id"])
+    login = (await site.service.store.logins([name]))[name]
+    expires_us = site.clock.now_us() + 60 * SECOND_US
+    link = site.service.links.url(media["id"], expires_us, device["id"], login.password_sha256)
+    return link.removeprefix("http://roost.example")
+
+
+@pytest.mark.parametrize("end", ["device", "credentials"])
+async def test_a_link_ends_with_its_device_and_its_credentials(site: Site, end: str) -> None:
+    """Whoever had read a command of a device could fetch the media for a day."""
+    made, device = await uploaded(site), await site.device()
+    path = await link_of(site, made, device)
+    other = await link_of(site, made, await site.device("d2"))
+    if end == "device":
+        assert (await site.call("DELETE", f"/devices/{device['id']}"))[0] == 204
+    else:
+        assert (await site.post(f"/devices/{device['id']}/credentials", {}))[0] == 201
+    site.headers = {}
+    assert (await site.raw("GET", path)).status_code == 403
+    assert (await site.raw("GET", other)).status_code == 200
+
+
+async def test_a_link_of_an_earlier_version_is_good_until_it_expires(site: Site) -> None:
+    made = await uploaded(site)
+    expires = site.clock.now_us() // SECOND_US + 60
+    key = hmac.digest(b"s" * 32, PURPOSE, "sha256")
+    signature = hmac.digest(key, f"{made['id']}\n{expires}".encode(), "sha256").hex()
+    path = f"/api/v1/media/{made['id']}/content?expires={expires}&signature={signature}"
+    site.headers = {}
+    assert (await site.raw("GET", path)).status_code == 200
+    site.clock.advance(60)
+    assert (await site.raw("GET", path)).status_code == 403
