@@ -2,7 +2,8 @@
 
 The database is the outbox. Every delivery here was claimed there, and becomes due again by itself
 when this process dies. So a receiver may get an event twice, and recognises it by its id; no event
-is lost. A receiver that hangs uses a few of the senders for seconds, and delays nobody else.
+is lost. Receivers that hang use a few of the senders for seconds, however many webhooks a user has,
+and delay nobody else.
 """
 
 from collections import Counter
@@ -26,8 +27,10 @@ from protocol.webhook.signing import signed_headers
 
 log = structlog.get_logger("roost.webhooks")
 
-SENDERS = 32
-EACH_MAX = 4  # per webhook at once
+SENDERS = 64
+# At once of a webhook, and of all webhooks of a user. So many are claimed in one query, too.
+EACH_MAX = 4
+OF_USER_MAX = 8
 RETRY_S = 1.0
 # By then the lease of the claim has run out: the next process that claims it notes the outcome.
 NOTE_WITHIN_S = 15.0
@@ -54,6 +57,7 @@ class WebhookSender:
         self._clock = clock
         self._freed = freed
         self._running: Counter[int] = Counter()  # by webhook
+        self._of_users: Counter[str] = Counter()
         self._put, self._take = trio.open_memory_channel[ClaimedDelivery](SENDERS)
 
     @property
@@ -67,17 +71,21 @@ class WebhookSender:
         return self._running
 
     async def deliver(self) -> int | None:
-        """Claim due deliveries, as many as senders are free."""
-        room = SENDERS - self._running.total()
-        if not room:
-            return None  # `freed` will wake the job
-        busy = sorted(+self._running)
-        now_us = self._clock.now_us()
-        claimed = await self._store.claim_deliveries(now_us, room, EACH_MAX, busy)
-        for claim in claimed.claims:
-            self._running[claim.delivery.webhook_num] += 1
-            self._put.send_nowait(claim)
-        return claimed.next_us
+        """Claim due deliveries, as many as senders are free; return when the next one is due."""
+        while room := SENDERS - self._running.total():
+            busy = sorted(+self._running)
+            full = OF_USER_MAX - EACH_MAX
+            crowded = sorted(user for user, count in self._of_users.items() if count > full)
+            claimed = await self._store.claim_deliveries(
+                self._clock.now_us(), min(room, EACH_MAX), EACH_MAX, busy, crowded
+            )
+            if not claimed.claims:
+                return claimed.next_us
+            for claim in claimed.claims:
+                self._running[claim.delivery.webhook_num] += 1
+                self._of_users[claim.user_id] += 1
+                self._put.send_nowait(claim)
+        return None  # `freed` will wake the job
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -90,6 +98,8 @@ class WebhookSender:
                 await self._send(claim)
             finally:
                 self._running[claim.delivery.webhook_num] -= 1
+                self._of_users[claim.user_id] -= 1
+                self._of_users = +self._of_users
                 self._freed()
 
     async def _send(self, claim: ClaimedDelivery) -> None:

@@ -54,11 +54,17 @@ class WebhookStore(Protocol):
         ...
 
     async def claim_deliveries(
-        self, now_us: int, limit: int, each: int, busy: Sequence[int]
+        self,
+        now_us: int,
+        limit: int,
+        each: int,
+        busy: Sequence[int] = (),
+        crowded: Sequence[str] = (),
     ) -> ClaimedDeliveries:
-        """Deliveries to try now, up to `each` of a webhook and none of the `busy` ones (`num`).
+        """Deliveries to try now, up to `each` of a webhook, and none of the webhooks `busy` (`num`)
+        and the users `crowded`.
 
-        The time of the next one ignores the busy ones, and those that were claimed from.
+        The time of the next one ignores these, and webhooks that were claimed from.
         """
         ...
 

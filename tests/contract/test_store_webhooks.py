@@ -59,7 +59,7 @@ async def with_news(home: Home, webhook: Webhook, n: int = 1) -> WebhookDelivery
 
 
 async def claim(home: Home, after_s: float = 0, **options: Any) -> ClaimedDeliveries:
-    options = {"limit": 10, "each": 4, "busy": [], **options}
+    options = {"limit": 10, "each": 4, **options}
     return await home.store.claim_deliveries(NOW + round(after_s * SECOND), **options)
 
 
@@ -299,3 +299,14 @@ async def test_deliveries_are_listed_in_pages_and_go_with_their_webhook(home: Ho
     assert await claim(home) == ClaimedDeliveries()
     with pytest.raises(Conflict):
         await with_news(home, webhook)
+
+
+async def test_users_whose_receivers_are_slow_enough_already_are_left_out(home: Home) -> None:
+    mine = await added(home)
+    other = await added(home, 2, user_id=OTHER_USER)
+    for webhook in (mine, other):
+        await with_news(home, webhook, webhook.num)
+    found = await claim(home, crowded=[USER])
+    assert [each.user_id for each in found.claims] == [OTHER_USER]
+    assert found.next_us is None
+    assert [each.user_id for each in (await claim(home)).claims] == [USER]

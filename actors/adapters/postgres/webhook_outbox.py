@@ -69,6 +69,7 @@ FROM webhooks w CROSS JOIN LATERAL (
         AND (d.next_try_at <= $1 OR d.next_try_at > $2)
     ORDER BY d.next_try_at, d.num LIMIT $3 FOR UPDATE SKIP LOCKED) AS d
 WHERE w.enabled AND NOT coalesce({_IS_PAUSED}, false) AND NOT w.num = ANY($4)
+    AND NOT w.user_id = ANY($6::text[]::uuid[])
 ORDER BY d.num LIMIT $5
 """
 _ERRAND = f"{_DELIVERY}, w.user_id::text, w.url, w.secret"
@@ -91,7 +92,8 @@ ORDER BY w.num DESC LIMIT $2
 _NEXT = """
 SELECT min(greatest(w.paused_at, (SELECT min(d.next_try_at) FROM webhook_deliveries d
     WHERE d.webhook_num = w.num AND d.state = 'pending')))
-FROM webhooks w WHERE w.enabled AND NOT w.num = ANY($1) AND EXISTS (SELECT
+FROM webhooks w WHERE w.enabled AND NOT w.num = ANY($1)
+    AND NOT w.user_id = ANY($2::text[]::uuid[]) AND EXISTS (SELECT
     FROM webhook_deliveries d WHERE d.webhook_num = w.num AND d.state = 'pending')
 """
 
@@ -200,17 +202,30 @@ async def _update(connection: Any, changed: WebhookDelivery) -> None:
 
 
 async def claim_deliveries(
-    connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int]
+    connection: Any,
+    now_us: int,
+    limit: int,
+    each: int,
+    busy: Sequence[int],
+    crowded: Sequence[str],
 ) -> ClaimedDeliveries:
-    return await whole_or_apart(connection, _claim, now_us, limit, each, busy)
+    return await whole_or_apart(connection, _claim, now_us, limit, each, busy, crowded)
 
 
 async def _claim(
-    connection: Any, now_us: int, limit: int, each: int, busy: Sequence[int], *, apart: bool
+    connection: Any,
+    now_us: int,
+    limit: int,
+    each: int,
+    busy: Sequence[int],
+    crowded: Sequence[str],
+    *,
+    apart: bool,
 ) -> ClaimedDeliveries:
     far_us = now_us + NEXT_MAX_US
     statement = _DUE_KEYS if apart else _DUE
-    found = await connection.fetch(statement, now_us, far_us, each, list(busy), limit)
+    asked = now_us, far_us, each, list(busy), limit, list(crowded)
+    found = await connection.fetch(statement, *asked)
 
     async def some(rows: Sequence[Any]) -> list[ClaimedDelivery]:
         claims = [computed(_claimed, row, now_us) for row in rows]
@@ -228,7 +243,7 @@ async def _claim(
         parts = [await some(found)]
     claims = [claim for part in parts for claim in part]
     claimed = {e.delivery.webhook_num for e in claims}
-    next_us = await connection.fetchval(_NEXT, [*busy, *claimed])
+    next_us = await connection.fetchval(_NEXT, [*busy, *claimed], list(crowded))
     return ClaimedDeliveries(claims=tuple(claims), next_us=next_us)
 
 

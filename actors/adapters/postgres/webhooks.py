@@ -64,9 +64,15 @@ class WebhookCalls(PooledCalls):
         return await self._work(delivering.retry_delivery, user_id, webhook_id, delivery_id, now_us)
 
     async def claim_deliveries(
-        self, now_us: int, limit: int, each: int, busy: Sequence[int]
+        self,
+        now_us: int,
+        limit: int,
+        each: int,
+        busy: Sequence[int] = (),
+        crowded: Sequence[str] = (),
     ) -> ClaimedDeliveries:
-        return await self._work(delivering.claim_deliveries, now_us, limit, each, busy)
+        asked = now_us, limit, each, busy, crowded
+        return await self._work(delivering.claim_deliveries, *asked)
 
     async def delivery_tried(
         self, delivery: WebhookDelivery, outcome: Outcome, now_us: int

@@ -181,10 +181,19 @@ class WebhookTables(DeadLetterTables):
         return self.all_deliveries[delivery_id]
 
     async def claim_deliveries(
-        self, now_us: int, limit: int, each: int, busy: Sequence[int]
+        self,
+        now_us: int,
+        limit: int,
+        each: int,
+        busy: Sequence[int] = (),
+        crowded: Sequence[str] = (),
     ) -> ClaimedDeliveries:
         await self._cross()
-        free = [w for w in self.all_webhooks.values() if w.enabled and w.num not in busy]
+        free = [
+            hook
+            for hook in self.all_webhooks.values()
+            if hook.enabled and hook.num not in busy and hook.user_id not in crowded
+        ]
         due: list[WebhookDelivery] = []
         for hook in free:
             if hook.paused_us is None or not now_us < hook.paused_us <= now_us + NEXT_MAX_US:

@@ -55,7 +55,12 @@ class Deliveries(MemoryStore):
         self._made = 0
 
     async def claim_deliveries(
-        self, now_us: int, limit: int, each: int, busy: Sequence[int]
+        self,
+        now_us: int,
+        limit: int,
+        each: int,
+        busy: Sequence[int] = (),
+        crowded: Sequence[str] = (),
     ) -> ClaimedDeliveries:
         await trio.lowlevel.checkpoint()
         free = [n for n in self.secrets if n not in busy]

@@ -10,15 +10,21 @@ from typing import Any
 import pytest
 import trio
 
-from actors.due.webhooks import SENDERS
+from actors.due.webhooks import EACH_MAX, OF_USER_MAX, SENDERS
 from protocol.times import SECOND_US
 from protocol.webhook import deliveries as webhooks
-from protocol.webhook.deliveries import AGAIN_MAX_S, GIVE_UP_S, PAUSE_MAX_S, Outcome
+from protocol.webhook.deliveries import (
+    AGAIN_MAX_S,
+    GIVE_UP_S,
+    PAUSE_MAX_S,
+    WEBHOOKS_MAX,
+    Outcome,
+)
 from protocol.webhook.signing import new_secret, signature
 from tests.contract.test_store_webhooks import some_webhook
 from tests.simulation.running import run_virtually
 from tests.unit.makers import NOW, SECOND
-from tests.unit.site import Site, open_site
+from tests.unit.site import ACCOUNT, Site, open_site
 
 virtual = pytest.mark.trio(run=run_virtually)
 URL = "https://receiver.example/in"
@@ -227,6 +233,30 @@ async def test_receivers_that_hang_hold_up_nobody_else() -> None:
         while (await deliveries(site, quick))[0]["state"] != "delivered":
             await trio.sleep(0.01)  # virtual time passes only when nobody is busy
         assert trio.current_time() - before_s < webhooks.ANSWER_WITHIN_S
+
+
+@virtual
+async def test_slow_receivers_of_one_user_delay_no_other_user() -> None:
+    """Twenty webhooks with four deliveries each took all the senders for ten seconds at a time."""
+    receiver = Receiver()
+    receiver.hangs = True
+    async with open_site(receiver) as site:
+        for n in range(WEBHOOKS_MAX):
+            slow = await registered(site, f"https://slow.example/{n}")
+            for _ in range(EACH_MAX):
+                await site.call("POST", f"/webhooks/{slow['id']}/test")
+        await receiver.until(OF_USER_MAX)
+        await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
+        _, token = await site.post("/login/access-token", {**ACCOUNT, "email": "bob@example.org"})
+        site.headers = {"x-auth-token": token["access_token"]}
+        receiver.hangs = False
+        quick = await registered(site)
+        before_s = trio.current_time()
+        await site.call("POST", f"/webhooks/{quick['id']}/test")
+        while (await deliveries(site, quick))[0]["state"] != "delivered":
+            await trio.sleep(0.01)
+        assert trio.current_time() - before_s < 0.1
+        assert len(receiver.got) == OF_USER_MAX + 1
 
 
 def test_tries_come_ever_more_rarely_and_end() -> None:
