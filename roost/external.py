@@ -24,7 +24,7 @@ from roost import deadline
 from roost.embedded import data_dir
 from roost.migrating import migrated
 from roost.serving import Where, make_ports, run_until_signal
-from roost.settings import Bind, check_free
+from roost.settings import Binds, check_free
 from roost.shutdown import CONNECTIONS, Closing
 from roost.sql_watch import watch_readers
 from web.http.context import WebSettings
@@ -33,7 +33,7 @@ PARTITIONS_MAX = 64
 
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    http: Bind
+    binds: Binds
     data_dir: Path
     database_url: str
     mqtt_url: str
@@ -53,7 +53,7 @@ async def serve(settings: ServeSettings) -> None:
         raise SettingsError(f"MQTT version: {settings.mqtt_version!r} is neither 5 nor 3.1.1")
     if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:
         raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
-    await check_free(settings.http, "HTTP")
+    await check_free(settings.binds.http, "HTTP")
     many = settings.mqtt_partitions
     out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
     plans = partition_plans(many, out) if many else plain_plans(out, is_seen=settings.retained_stay)
@@ -91,7 +91,7 @@ async def serve(settings: ServeSettings) -> None:
             mail=settings.mail,
             retained=MqttRetained(broker, many),
         )
-        await run_until_signal(ports, web, settings.http, where, serve_ready, settings.ingest)
+        await run_until_signal(ports, web, settings.binds, where, serve_ready, settings.ingest)
 
 
 def _kept_secret(path: Path) -> str:

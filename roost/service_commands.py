@@ -80,7 +80,7 @@ def up_command(
     """Run everything on this machine: database, MQTT broker, service."""
     logs.configure(log_level, log_format)
     settings = UpSettings(
-        http=parse_bind(http, "http"),
+        binds=web.binds(http),
         mqtt=parse_bind(mqtt, "mqtt"),
         mqtt_connections=check_count(mqtt_connections, "MQTT connections", CONNECTIONS_MIN),
         sql=parse_bind(sql, "sql") if sql else None,
@@ -131,7 +131,7 @@ def serve_command(
     """Run the service alone, with your own database and broker."""
     logs.configure(log_level, log_format)
     settings = ServeSettings(
-        http=parse_bind(http, "http"),
+        binds=web.binds(http),
         data_dir=data_dir,
         database_url=check_database_url(database_url),
         mqtt_url=mqtt_url,

@@ -40,7 +40,7 @@ from roost import deadline, logs
 from roost.collecting import ShortCollections
 from roost.hardening import ServerConfig, harden
 from roost.interrupting import room_for
-from roost.settings import Bind, check_free
+from roost.settings import Bind, Binds, check_free
 from roost.shutdown import run_until_stopped
 from web.app import create_app
 from web.http.addresses import Addresses
@@ -48,6 +48,7 @@ from web.http.connections import Connections
 from web.http.context import WebSettings
 from web.http.sockets import Sockets
 from web.ops.metrics import ProcessFigures
+from web.ops.probes import operators_app
 
 log = structlog.get_logger("roost")
 
@@ -58,6 +59,7 @@ PING_S = 20.0
 # From the start of a connection, or the end of an answer, to the end of a request's head.
 HEAD_WITHIN_S = 5
 FRAME_BYTES_MAX = 64 * 1024
+OPS_CONNECTIONS = 64
 RESTART_S, RESTART_MAX_S = 0.5, 5.0
 # A Ctrl-C may arrive twice: from the terminal, and from a parent process that passes it on.
 SAME_SIGNAL_S = 0.5
@@ -119,24 +121,24 @@ def make_ports(
 
 @asynccontextmanager
 async def open_web(
-    service: Service, settings: WebSettings, http: Bind, process: ProcessFigures
+    service: Service, settings: WebSettings, binds: Binds, process: ProcessFigures
 ) -> AsyncIterator[str]:
     """Serve the service over HTTP while the block runs; yield the URL that it listens on."""
-    await check_free(http, "HTTP")
+    await check_free(binds.http, "HTTP")
     harden()
     sockets = Sockets()
-    app = create_app(service, Argon2Hasher(), settings, sockets, process)
-    config = ServerConfig(process.connections)
-    config.bind = [http.shown]
-    config.graceful_timeout = GRACE_S
-    config.keep_alive_timeout = HEAD_WITHIN_S
-    config.websocket_ping_interval = PING_S
-    config.websocket_max_message_size = FRAME_BYTES_MAX
-    config.accesslog = None  # a token in a URL must not reach a log
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.include_server_header = False
+    operators = None if binds.ops is None else operators_app()
+    app = create_app(service, Argon2Hasher(), settings, sockets, process, operators)
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
+        if operators is not None and binds.ops is not None:
+            await check_free(binds.ops, "ops")
+            few = Connections(
+                most=OPS_CONNECTIONS, of_address_max=OPS_CONNECTIONS, is_trusted=lambda text: False
+            )
+            (ops_url,) = await nursery.start(_serve_again, operators, _config(binds.ops, few), stop)
+            log.info("operators' address", url=ops_url)
+        config = _config(binds.http, process.connections)
         (url,) = await nursery.start(_serve_again, app, config, stop)
         try:
             yield url
@@ -147,6 +149,19 @@ async def open_web(
                 await sockets.close_all(GRACE_S)
                 stop.set()
             nursery.cancel_scope.deadline = trio.current_time() + GRACE_S + CANCELLED_WITHIN_S
+
+
+def _config(bind: Bind, connections: Connections) -> ServerConfig:
+    config = ServerConfig(connections)
+    config.bind = [bind.shown]
+    config.graceful_timeout = GRACE_S
+    config.keep_alive_timeout = HEAD_WITHIN_S
+    config.websocket_ping_interval = PING_S
+    config.websocket_max_message_size = FRAME_BYTES_MAX
+    config.accesslog = None  # a token in a URL must not reach a log
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.include_server_header = False
+    return config
 
 
 class _Bound(trio.TaskStatus[list[str]]):
@@ -199,7 +214,7 @@ def _report(step: Held) -> None:
 async def run_until_signal(
     ports: Ports,
     settings: WebSettings,
-    http: Bind,
+    binds: Binds,
     where: Where,
     serve_ready: ServeReady,
     bounds: IngestBounds,
@@ -207,7 +222,6 @@ async def run_until_signal(
     alone: bool = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
-    Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
 
     A second signal, SIGTERM or Ctrl-C, ends the process at once, with its children. Whatever hangs
     meanwhile, the process ends after `deadline.END_WITHIN_S`.
@@ -234,7 +248,7 @@ async def run_until_signal(
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
                 open_service(ports, pulse=pulse, bounds=bounds),
-                lambda service: open_web(service, settings, http, process),
+                lambda service: open_web(service, settings, binds, process),
                 start_beside,
                 stop,
                 _ending,

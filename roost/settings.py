@@ -26,6 +26,14 @@ class Bind(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Binds(msgspec.Struct, frozen=True):
+    """Where the web listens. `ops`: for the metrics and details of readiness; None: with the
+    rest."""
+
+    http: Bind
+    ops: Bind | None = None
+
+
 def parse_bind(text: str, what: str) -> Bind:
     """`HOST:PORT`, `:PORT` (this machine only) or `[IPV6]:PORT`. Raises `SettingsError`."""
     host, colon, port = text.rpartition(":")
@@ -65,6 +73,17 @@ def free_port(host: str) -> int:
 def check_public_url(url: str | None) -> str | None:
     """None, or like `check_base_url`."""
     return check_base_url(url, "public URL") if url else None
+
+
+def check_contact(contact: str | None) -> str | None:
+    """An email address, or a URI with mailto:, https: or tel: (RFC 9116 §2.5.3)."""
+    if not contact:
+        return None
+    if "@" in contact and ":" not in contact:
+        contact = f"mailto:{contact}"
+    if not contact.startswith(("mailto:", "https://", "tel:")) or not contact.isprintable():
+        raise SettingsError(f"security contact: {contact!r} is no email address or https:// URL")
+    return contact
 
 
 def check_base_url(url: str, what: str) -> str:

@@ -41,7 +41,7 @@ from roost.embedded.server_log import keep_short
 from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
 from roost.migrating import migrated
 from roost.serving import Where, make_ports, run_until_signal
-from roost.settings import Bind, check_free
+from roost.settings import Bind, Binds, check_free
 from roost.shutdown import CONNECTIONS, Closing
 from roost.sql_watch import watch_readers
 from web.http.context import WebSettings
@@ -50,7 +50,7 @@ log = structlog.get_logger("roost")
 
 
 class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    http: Bind
+    binds: Binds
     mqtt: Bind
     sql: Bind | None = None
     mqtt_connections: int = CONNECTIONS_MAX
@@ -86,7 +86,7 @@ class _Machine:
 
 async def up(settings: UpSettings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for settings that cannot work."""
-    await check_free(settings.http, "HTTP")  # before servers are started in vain
+    await check_free(settings.binds.http, "HTTP")  # before servers are started in vain
     if settings.sql is not None:
         await check_free(settings.sql, "SQL")
     with data_dir.locked(settings.data_dir) as path:
@@ -176,7 +176,9 @@ async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) 
         )
         ready = partial(_serve_ready, settings, machine, where, store, broker, logins)
         # This process has the lock of the data directory.
-        await run_until_signal(ports, web, settings.http, where, ready, settings.ingest, alone=True)
+        await run_until_signal(
+            ports, web, settings.binds, where, ready, settings.ingest, alone=True
+        )
 
 
 def _open_logins(

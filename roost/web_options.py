@@ -9,8 +9,10 @@ from actors.adapters.http.zalo import GRAPH_URL, OAUTH_URL, ZaloSettings
 from actors.adapters.smtp.mailer import MailSettings
 from protocol.errors import SettingsError
 from roost.settings import (
+    Binds,
     check_base_url,
     check_bytes,
+    check_contact,
     check_count,
     check_jwt_secret,
     check_networks,
@@ -21,6 +23,7 @@ from roost.settings import (
     check_smtp,
     check_tiles,
     check_webhook_networks,
+    parse_bind,
 )
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR
 from web.http.bounds import Bounds
@@ -34,6 +37,17 @@ class WebOptions:
     """The given values; `settings` checks them."""
 
     public_url: Annotated[str | None, Parameter(help="Public URL of this server.")] = None
+    ops: Annotated[
+        str | None,
+        Parameter(
+            help="Address for operators: HOST:PORT. /metrics and the details of /readyz are then"
+            " served there only."
+        ),
+    ] = None
+    security_contact: Annotated[
+        str | None,
+        Parameter(help="Email address or URL for reports of vulnerabilities (security.txt)."),
+    ] = None
     trusted_proxies: Annotated[
         str,
         Parameter(help="Addresses or networks of proxies in front of Roost, comma-separated."),
@@ -92,6 +106,10 @@ class WebOptions:
     ] = None
     mail_from: Annotated[str, Parameter(help="Sender address of mail.")] = "roost@localhost"
 
+    def binds(self, http: str) -> Binds:
+        """Raises `SettingsError`."""
+        return Binds(parse_bind(http, "http"), parse_bind(self.ops, "ops") if self.ops else None)
+
     def mail(self) -> MailSettings | None:
         """None if nothing is set. Raises `SettingsError`."""
         return check_smtp(self.smtp_url, self.mail_from) if self.smtp_url else None
@@ -114,6 +132,7 @@ class WebOptions:
         return WebSettings(
             jwt_secret=check_jwt_secret(self.jwt_secret) or "",
             public_url=check_public_url(self.public_url),
+            security_contact=check_contact(self.security_contact),
             trusted_proxies=check_networks(self.trusted_proxies, "trusted proxies"),
             zalo_app_id=self.zalo_app_id or None,
             zalo_permission_url=f"{self.zalo_oauth_url.rstrip('/')}/v4/permission",

@@ -45,7 +45,7 @@ from web.http.sockets import Sockets
 from web.http.thinking import Thinking
 from web.http.upload_places import Uploads
 from web.live import devices_socket
-from web.ops import dashboard_files, operations
+from web.ops import dashboard_files, operations, probes
 from web.ops.metrics import ProcessFigures
 from web.people import account, api_keys, listeners, resetting, sessions, zalo
 from web.people.hashing import Hashing
@@ -90,15 +90,22 @@ def create_app(
     settings: WebSettings,
     sockets: Sockets | None = None,
     process: ProcessFigures | None = None,
+    operators: QuartTrio | None = None,
 ) -> QuartTrio:
-    """The application over a service that is open."""
+    """The application over a service that is open.
+
+    Args:
+        operators: an application that gets the metrics and the details of readiness
+            (`web.ops.probes`); None: they are public.
+    """
     sockets = sockets or Sockets()
     app = _bare_app()
     context = _context(service, hasher, settings)
     for api in APIS:
         api.install(app, context)
     documented = [op for api in APIS for op in api.operations]
-    operations.install(app, context, sockets, documented, process)
+    operations.install(app, context, documented)
+    probes.install(app, operators, context, sockets, process)
     dashboard_files.install(app, settings)
     _serve_sockets(app, context, sockets)
     _handle_errors(app)

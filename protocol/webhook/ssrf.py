@@ -92,10 +92,18 @@ def is_public(text: str) -> bool:
 
 
 _UNICAST_6 = ipaddress.ip_network("2000::/3")
-# Reserved networks (registries of RFC 6890) on which Python's patch levels differ.
+# Reserved networks (registries of RFC 6890) on which Python's patch levels differ; and the address
+# under which each virtual machine of Azure reaches its host (metadata, keys), which is registered
+# as a public one.
 _KEPT_6 = tuple(map(ipaddress.ip_network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
 _KEPT_4 = tuple(
-    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "100.64.0.0/10", "240.0.0.0/4"))
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24", "100.64.0.0/10", "240.0.0.0/4"),
+            "168.63.129.16/32",
+        ),
+    )
 )
 
 

@@ -135,6 +135,6 @@ def test_by_default_no_webhook_leads_to_this_machine(
     ada.post(f"/webhooks/{made['id']}/test")
     path = f"/webhooks/{made['id']}/deliveries"
     tried = eventually(lambda: ada.get(path)["items"][0], lambda found: found["detail"])
-    assert tried["detail"] == "localhost is not on a public network"
+    assert tried["detail"] == "localhost has no address on a public network"
     assert ada.get(f"/webhooks/{made['id']}")["state"] == "failing"
     assert receiver.tries == 0

@@ -12,6 +12,7 @@ from actors.ports.links import MediaLink
 from actors.ports.media import MediaFiles
 from protocol.errors import Forbidden
 from protocol.media.media import Media
+from protocol.media.types import fitting
 from protocol.rest.shapes import Id
 from web.api.media import media_of
 from web.http.context import Call
@@ -115,12 +116,14 @@ def _headers(media: Media, validators: Validators) -> dict[str, str]:
         # If a browser shows it as a page, that page may run nothing.
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
+        # A signage player may be a page of another origin; it needs a login or a link all the same.
+        "Cross-Origin-Resource-Policy": "cross-origin",
     }
 
 
 def disposition(media: Media) -> str:
     how = "inline" if media.content_type.partition("/")[0] in SHOWN else "attachment"
-    return named(how, media.filename)
+    return named(how, fitting(media.filename, media.content_type))
 
 
 def _shown_type(media: Media) -> str:

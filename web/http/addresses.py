@@ -64,7 +64,7 @@ class Addresses:
 
     def is_https(self, asked: Request | Websocket) -> bool:
         """Whether the client speaks TLS, with Roost or with a trusted proxy."""
-        if asked.scheme == "https":
+        if asked.scheme in ("https", "wss"):
             return True
         said = asked.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         return said == "https" and self.is_trusted(asked.remote_addr or "")

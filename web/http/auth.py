@@ -6,20 +6,24 @@ from urllib.parse import urlsplit
 
 import jwt
 import msgspec
+import structlog
 from quart import Request, Websocket
 
 from actors.access.sessions import Sessions
 from actors.ports.ids import Ids
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
+from actors.runtime.sampled import Sampled
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid
 from protocol.people.access import USED_EVERY_S, ApiKey, is_key, kept_of
 from protocol.people.people import TICKET_S, Session
 from protocol.people.user import User
 from protocol.times import LAST_US, SECOND_US
-from web.http.addresses import Addresses
+from web.http.addresses import WARN_EVERY_S, Addresses
 from web.http.failed_auth import FailedAuth
+
+log = structlog.get_logger("roost.web")
 
 COOKIE = "roost_token"
 TOKENS_MAX = 1_000  # valid ones of some 300 bytes: below half a megabyte
@@ -120,6 +124,7 @@ class Auth:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._schemes = Sampled(WARN_EVERY_S)
         self._public = None if public_url is None else _origin(public_url)
 
     async def asker_of(self, token: str, asked: Request | Websocket) -> Principal:
@@ -205,7 +210,8 @@ class Auth:
         """Whether a browser reports that the request comes from one of Roost's own pages.
 
         Other programs send no origin. Only browsers can be abused by other sites, and they send
-        Origin with every request that changes something and with every WebSocket.
+        Origin with every request that changes something and with every WebSocket. Behind a proxy
+        that speaks TLS, the public URL or the trusted proxies must be set.
         """
         origin = asked.headers.get("Origin")
         if origin is None:
@@ -213,9 +219,20 @@ class Auth:
         try:
             if self._public is not None:
                 return _origin(origin) == self._public
-            return urlsplit(origin).netloc.lower() == asked.headers.get("Host", "").lower()
+            scheme = "https" if self._addresses.is_https(asked) else "http"
+            ours = _origin(f"{scheme}://{asked.headers.get('Host', '')}")
+            said = _origin(origin)
         except ValueError:
             return False
+        if said[0] != ours[0] and said[1] == ours[1] and (times := self._schemes.times()):
+            log.warning(
+                "the page's address has another scheme than its requests to Roost; behind a proxy"
+                " that speaks TLS, set the public URL",
+                origin=origin[:200],
+                times=times,
+                setting="--public-url",
+            )
+        return said == ours
 
 
 def _header_token(asked: Request | Websocket) -> str | None:

@@ -48,6 +48,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         map_tiles_url: a template with {z}, {x} and {y}; without it the map shows land outlines.
         trusted_proxies: networks whose headers about the client's address and TLS are trusted.
         bounds: how many objects a user may have.
+        security_contact: a URI for reports of vulnerabilities (RFC 9116).
     """
 
     jwt_secret: str
@@ -67,6 +68,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     map_attribution: str = ""
     trusted_proxies: tuple[Network, ...] = ()
     bounds: Bounds = Bounds()
+    security_contact: str | None = None
     requests_per_s_of_address: float = PER_S
 
 

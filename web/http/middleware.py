@@ -18,6 +18,14 @@ ID_HEADER = "X-Request-Id"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 # So that scripts cannot run, whatever an answer contains.
 STRICT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+# What a page of Roost never asks of a browser; a script that slips in cannot either.
+NOTHING = ", ".join(
+    f"{each}=()"
+    for each in (
+        *("accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope"),
+        *("hid", "magnetometer", "microphone", "midi", "payment", "serial", "usb"),
+    )
+)
 HSTS_S = 365 * 24 * 3600
 
 ALLOWED = "GET, POST, PATCH, DELETE, OPTIONS"
@@ -50,6 +58,8 @@ def install(app: Quart, ids: Ids, origins: Collection[str], *, is_https: bool) -
         headers.setdefault("X-Frame-Options", "DENY")
         headers.setdefault("Content-Security-Policy", STRICT)
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", NOTHING)
         if is_https:
             headers.setdefault("Strict-Transport-Security", f"max-age={HSTS_S}")
         if request.path.startswith("/api/"):

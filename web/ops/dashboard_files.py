@@ -5,57 +5,25 @@ Everything is read and compressed once, at the start: it is less than a megabyte
 contain a hash of their content, so browsers may keep them for ever.
 """
 
-import gzip
 import html
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from urllib.parse import urlsplit
 
-import msgspec
-from quart import Quart, Request, Response, request
+from quart import Quart, Response, request
 from werkzeug.exceptions import NotFound as UnknownPath
 
 from protocol.errors import NotFound
 from web.http.context import WebSettings
 from web.http.problems import MEDIA_TYPE, of_http, of_problem
+from web.ops.assets import Asset
 
 BUILT = files("web") / "dashboard" / "dist"
 PAGES = files("web") / "pages"
-KINDS = {
-    "css": "text/css; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "json": "application/json",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-}
 # Below these nobody expects a page.
 OF_PROGRAMS = ("/api/", "/ws/", "/assets/")
 FOR_EVER = "public, max-age=31536000, immutable"
-COMPRESSED = ("css", "html", "js", "json", "svg")
-
-
-class Asset(msgspec.Struct, frozen=True):
-    content: bytes
-    compressed: bytes | None
-    kind: str
-
-    @classmethod
-    def of(cls, name: str, content: bytes) -> "Asset":
-        suffix = name.rsplit(".", 1)[-1]
-        compressed = gzip.compress(content, 9, mtime=0) if suffix in COMPRESSED else None
-        return cls(content, compressed, KINDS.get(suffix, "application/octet-stream"))
-
-    def answer(self, asked: Request) -> Response:
-        """Compressed if the client accepts it."""
-        response = Response(self.content, content_type=self.kind)
-        if self.compressed is not None:
-            response.headers["Vary"] = "Accept-Encoding"
-            if asked.accept_encodings["gzip"]:
-                response.set_data(self.compressed)
-                response.headers["Content-Encoding"] = "gzip"
-        return response
 
 
 def install(app: Quart, settings: WebSettings, built: Traversable = BUILT) -> None:

@@ -1,31 +1,31 @@
-"""For operators: health, readiness, metrics, the API's document."""
+"""The API's document and the pages about it, the page of reset links, and whom to tell of a
+vulnerability."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 
-import trio
-from quart import Quart, Response, redirect
+from quart import Quart, Response, redirect, request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from actors.runtime.made_once import MadeOnce
 from protocol import codec
+from protocol.rest.charts import DAY_US
+from protocol.times import format_us
 from web.http.context import Context
 from web.http.openapi import document
 from web.http.operation import Operation
-from web.http.sockets import Sockets
-from web.ops.database_look import DatabaseLook
-from web.ops.metrics import CONTENT_TYPE, Metrics, ProcessFigures
-from web.ops.readiness import assess
+from web.ops.assets import Asset
 
-ASSETS = {
-    "swagger-ui.css": "text/css",
-    "swagger-ui-bundle.js": "text/javascript",
-    "swagger-ui-standalone-preset.js": "text/javascript",
-    "favicon-32x32.png": "image/png",
-}
+ASSETS = (
+    *("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"),
+    "favicon-32x32.png",
+)
 
 PAGES = files("web") / "pages"
+SECURITY_TXT = "/.well-known/security.txt"
+SECURITY_TXT_DAYS = 90  # RFC 9116 §2.5.5: less than a year
 _STRICT = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 CSP = {
     "reset.html": _STRICT,
@@ -34,63 +34,41 @@ CSP = {
 }
 
 
-def install(
-    app: Quart,
-    context: Context,
-    sockets: Sockets,
-    operations: Sequence[Operation],
-    process: ProcessFigures | None = None,
-) -> None:
-    _install_probes(app, context, sockets, process)
+def install(app: Quart, context: Context, operations: Sequence[Operation]) -> None:
     _install_document(app, operations)
     _install_pages(app)
-
-
-def _install_probes(
-    app: Quart, context: Context, sockets: Sockets, process: ProcessFigures | None
-) -> None:
-    service = context.service
-    metrics = Metrics(service, sockets, context.durations, process)
-    database = DatabaseLook(service.store, service.supervisor)
-
-    async def healthz() -> Response:
-        """Alive: the event loop runs."""
-        return Response("ok\n", content_type="text/plain")
-
-    async def readyz() -> Response:
-        readiness = await assess(service, database)
-        status = 200 if readiness.status in ("ready", "degraded") else 503
-        return Response(codec.encode(readiness), status, content_type="application/json")
-
-    async def metrics_page() -> Response:
-        return Response(metrics.page(), content_type=CONTENT_TYPE)
-
-    app.add_url_rule("/healthz", view_func=healthz)
-    app.add_url_rule("/readyz", view_func=readyz)
-    app.add_url_rule("/metrics", view_func=metrics_page)
+    _install_security_txt(app, context)
 
 
 def _install_document(app: Quart, operations: Sequence[Operation]) -> None:
     # Some 60 ms of work: in the event loop nothing else would run meanwhile.
-    openapi = MadeOnce(lambda: codec.encode(document(operations, version("roost"))))
+    def make() -> Asset:
+        return Asset.of("openapi.json", codec.encode(document(operations, version("roost"))))
+
+    openapi = MadeOnce(make)
 
     async def openapi_json() -> Response:
-        return Response(await openapi.get(), content_type="application/json")
+        return (await openapi.get()).answer(request)
 
     app.add_url_rule("/openapi.json", view_func=openapi_json)
 
 
 def _install_pages(app: Quart) -> None:
-    pages = {page.name: page.read_text() for page in PAGES.iterdir() if page.is_file()}
+    pages = {
+        page.name: Asset.of(page.name, page.read_bytes())
+        for page in PAGES.iterdir()
+        if page.is_file()
+    }
+    assets = {name: MadeOnce(partial(_asset, name)) for name in ASSETS}
 
     async def docs_asset(name: str) -> Response | WerkzeugResponse:
         if name == "init.js":
             return _page(pages, "docs.js")
         if name not in ASSETS:
             return redirect("../docs")
-        content = await trio.to_thread.run_sync((files("swagger_ui") / "static" / name).read_bytes)
-        headers = {"Cache-Control": "public, max-age=86400"}
-        return Response(content, headers=headers, content_type=ASSETS[name])
+        response = (await assets[name].get()).answer(request)
+        response.headers["Cache-Control"] = "public, max-age=86400"
+        return response
 
     async def docs() -> Response:
         return _page(pages, "docs.html")
@@ -111,9 +89,28 @@ def _install_pages(app: Quart) -> None:
     app.add_url_rule("/home.css", view_func=home_css)
 
 
-def _page(pages: dict[str, str], name: str) -> Response:
-    kind = {"html": "text/html", "js": "text/javascript", "css": "text/css"}[name.split(".")[1]]
-    response = Response(pages[name], content_type=f"{kind}; charset=utf-8")
+def _asset(name: str) -> Asset:
+    return Asset.of(name, (files("swagger_ui") / "static" / name).read_bytes())
+
+
+def _page(pages: dict[str, Asset], name: str) -> Response:
+    response = pages[name].answer(request)
     if name in CSP:
         response.headers["Content-Security-Policy"] = CSP[name]
     return response
+
+
+def _install_security_txt(app: Quart, context: Context) -> None:
+    """RFC 9116, if the operator named a contact."""
+    contact, url = context.settings.security_contact, context.settings.public_url
+    if contact is None:
+        return
+
+    async def security_txt() -> Response:
+        expires_us = context.service.clock.now_us() + SECURITY_TXT_DAYS * DAY_US
+        lines = [f"Contact: {contact}", f"Expires: {format_us(expires_us)[:10]}T00:00:00Z"]
+        if url is not None:
+            lines.append(f"Canonical: {url}{SECURITY_TXT}")
+        return Response("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+    app.add_url_rule(SECURITY_TXT, view_func=security_txt)

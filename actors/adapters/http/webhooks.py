@@ -10,6 +10,7 @@ the same address.
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 
 import httpx
 import structlog
@@ -72,11 +73,14 @@ class HttpReceivers:
         Raises:
             OSError: it has none, or they may not be contacted.
         """
-        found = await trio.socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        known = list(dict.fromkeys(str(each[4][0]) for each in found))
+        known: dict[str, None] = {}
+        with suppress(socket.gaierror):
+            found = await trio.socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            known = dict.fromkeys(str(each[4][0]) for each in found)
         allowed = [each for each in known if self._private or is_public(each.partition("%")[0])]
         if not allowed:
-            raise OSError(f"{target.host} is not on a public network")
+            # The same for a name that does not exist, so that nobody learns internal names.
+            raise OSError(f"{target.host} has no address on a public network")
         return allowed[:ADDRESSES_MAX]
 
     async def _post(

@@ -12,6 +12,7 @@ from actors.adapters.memory.clocks import PlainHasher
 from protocol import codec
 from protocol.people.people import SESSION_S
 from protocol.times import FIRST_US, LAST_US
+from tests.conftest import Logs
 from tests.unit.site import ACCOUNT, Site
 from web.app import BODY_BYTES_MAX, create_app
 from web.http import openapi
@@ -62,6 +63,8 @@ async def test_the_cookie_changes_something_only_from_our_own_pages(site: Site) 
         ("https://evil.example", 403),
         ("null", 403),
         ("http://[", 403),
+        ("https://roost.example", 403),  # a page of another server on this machine, perhaps
+        ("http://roost.example:8080", 403),
         ("http://roost.example", 201),
     ):
         answer = await site.call("POST", "/devices", headers={"Origin": origin}, **body)
@@ -70,6 +73,21 @@ async def test_the_cookie_changes_something_only_from_our_own_pages(site: Site) 
     assert (await site.call("POST", "/devices", headers=foreign, **body))[0] == 403
     # A program has no pages: its cookie is as good as a header.
     assert (await site.call("POST", "/devices", json={"device_code": "e", "name": "e"}))[0] == 201
+
+
+async def test_a_page_behind_a_tls_proxy_that_is_not_known_is_refused_and_said(
+    site: Site, logs: Logs
+) -> None:
+    site.headers = {"Cookie": f"roost_token={site.headers['x-auth-token']}"}
+    sent = {"headers": {"Origin": "https://roost.example", "Host": "roost.example"}}
+    body = {"device_code": "d", "name": "d"}
+    for _ in range(2):
+        assert (await site.call("POST", "/devices", json=body, **sent))[0] == 403
+    (line,) = [each for each in logs.entries if "another scheme" in each["event"]]
+    assert line["setting"] == "--public-url"
+    settings = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
+    site.app = create_app(site.service, PlainHasher(), settings)
+    assert (await site.call("POST", "/devices", json=body, **sent))[0] == 201
 
 
 async def test_nobody_is_signed_in_by_the_page_of_a_stranger(site: Site) -> None:

@@ -114,7 +114,7 @@ async def test_a_name_of_this_machine_is_not_asked(servers: Any, names: Names) -
     server = await servers(OK)
     outcome = await post(HttpReceivers("roost/1"), f"http://receiver.example:{server.port}/")
     assert outcome.status is None
-    assert outcome.detail == "receiver.example is not on a public network"
+    assert outcome.detail == "receiver.example has no address on a public network"
     assert server.asked == []
 
 
@@ -122,7 +122,7 @@ async def test_a_name_of_this_machine_is_not_asked(servers: Any, names: Names) -
 async def test_nor_is_an_address(servers: Any, host: str) -> None:
     server = await servers(OK)
     outcome = await post(HttpReceivers("roost/1"), f"http://{host}:{server.port}/")
-    assert "is not on a public network" in outcome.detail
+    assert "has no address on a public network" in outcome.detail
     assert server.asked == []
 
 

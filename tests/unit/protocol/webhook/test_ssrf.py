@@ -26,6 +26,9 @@ PRIVATE = [
     "127.0.0.1",
     "127.255.255.254",
     "169.254.169.254",  # the metadata service of clouds
+    "168.63.129.16",  # the host of a virtual machine of Azure
+    "::ffff:168.63.129.16",
+    "100.100.100.200",  # the metadata service of Alibaba Cloud
     "172.16.0.1",
     "172.31.255.255",
     "192.0.0.8",
