@@ -24,7 +24,7 @@ from roost import deadline
 from roost.embedded import data_dir
 from roost.migrating import migrated
 from roost.serving import Where, make_ports, run_until_signal
-from roost.settings import Binds, check_free
+from roost.settings import Binds, check_binds
 from roost.shutdown import CONNECTIONS, Closing
 from roost.sql_watch import watch_readers
 from web.http.context import WebSettings
@@ -53,7 +53,7 @@ async def serve(settings: ServeSettings) -> None:
         raise SettingsError(f"MQTT version: {settings.mqtt_version!r} is neither 5 nor 3.1.1")
     if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:
         raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
-    await check_free(settings.binds.http, "HTTP")
+    await check_binds(settings.binds)
     many = settings.mqtt_partitions
     out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
     plans = partition_plans(many, out) if many else plain_plans(out, is_seen=settings.retained_stay)

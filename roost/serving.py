@@ -40,7 +40,7 @@ from roost import deadline, logs
 from roost.collecting import ShortCollections
 from roost.hardening import ServerConfig, harden
 from roost.interrupting import room_for
-from roost.settings import Bind, Binds, check_free
+from roost.settings import Bind, Binds, check_binds
 from roost.shutdown import run_until_stopped
 from web.app import create_app
 from web.http.addresses import Addresses
@@ -124,7 +124,7 @@ async def open_web(
     service: Service, settings: WebSettings, binds: Binds, process: ProcessFigures
 ) -> AsyncIterator[str]:
     """Serve the service over HTTP while the block runs; yield the URL that it listens on."""
-    await check_free(binds.http, "HTTP")
+    await check_binds(binds)
     harden()
     sockets = Sockets()
     operators = None if binds.ops is None else operators_app()
@@ -132,7 +132,6 @@ async def open_web(
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         if operators is not None and binds.ops is not None:
-            await check_free(binds.ops, "ops")
             few = Connections(
                 most=OPS_CONNECTIONS, of_address_max=OPS_CONNECTIONS, is_trusted=lambda text: False
             )

@@ -50,6 +50,13 @@ async def check_free(bind: Bind, what: str) -> None:
         await trio.to_thread.run_sync(_try_bind, bind, what)
 
 
+async def check_binds(binds: Binds) -> None:
+    """Like `check_free` for all of them."""
+    await check_free(binds.http, "HTTP")
+    if binds.ops is not None:
+        await check_free(binds.ops, "ops")
+
+
 def _try_bind(bind: Bind, what: str) -> None:
     family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
     try:

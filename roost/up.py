@@ -41,7 +41,7 @@ from roost.embedded.server_log import keep_short
 from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
 from roost.migrating import migrated
 from roost.serving import Where, make_ports, run_until_signal
-from roost.settings import Bind, Binds, check_free
+from roost.settings import Bind, Binds, check_binds, check_free
 from roost.shutdown import CONNECTIONS, Closing
 from roost.sql_watch import watch_readers
 from web.http.context import WebSettings
@@ -86,7 +86,7 @@ class _Machine:
 
 async def up(settings: UpSettings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `SettingsError` for settings that cannot work."""
-    await check_free(settings.binds.http, "HTTP")  # before servers are started in vain
+    await check_binds(settings.binds)  # before servers are started in vain
     if settings.sql is not None:
         await check_free(settings.sql, "SQL")
     with data_dir.locked(settings.data_dir) as path:

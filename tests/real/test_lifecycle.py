@@ -14,6 +14,7 @@ import httpx
 import pytest
 import trio
 
+from roost.settings import free_port
 from tests.real.database import locked
 from tests.real.harness import (
     PASSWORD,
@@ -142,6 +143,22 @@ def test_a_database_that_hangs_holds_up_neither_probes_nor_the_end(begun: Path) 
 def children_of(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(each) for each in found]
+
+
+def test_operators_may_have_an_address_of_their_own(begun: Path) -> None:
+    ops = f"http://127.0.0.1:{free_port('127.0.0.1')}"
+    with running(begun, "--ops", ops.removeprefix("http://")) as roost:
+        public = httpx.get(f"{roost.url}/readyz")
+        assert (public.status_code, public.json()) == (200, {"status": "ready", "checks": {}})
+        assert httpx.get(f"{roost.url}/metrics").status_code == 404
+        assert httpx.get(f"{ops}/readyz").json()["checks"]["database"] == "ok"
+        assert "roost_mqtt_unsettled_seconds" in httpx.get(f"{ops}/metrics").text
+        assert httpx.get(f"{ops}/api/v1/users/me").status_code == 404
+        taken = roost_command(
+            *("up", "--data-dir", f"{begun}-2", "--http", "127.0.0.1:0"),
+            *("--ops", ops.removeprefix("http://")),
+        )
+        assert (taken.returncode, "ops" in taken.stderr) == (2, True)
 
 
 def test_neither_a_token_nor_an_address_reaches_a_log(begun: Path) -> None:
