@@ -237,7 +237,7 @@ async def run_until_signal(
 
     def start_beside(beside: trio.Nursery, service: Service, url: str) -> None:
         where.listens(url)
-        _keep_in_order(service)
+        _keep_in_order(service, settings.audit_days)
         lag.install()
         beside.start_soon(_get_ready, serve_ready, service, url)
 
@@ -264,11 +264,16 @@ def _connections(settings: WebSettings) -> Connections:
     )
 
 
-def _keep_in_order(service: Service) -> None:
+def _keep_in_order(service: Service, audit_days: int) -> None:
     """Housekeeping as long as the service runs."""
     deadline.tell_also(lambda: service.draining.left)
     keep_tidy(
-        service.supervisor, service.store, service.clock, service.media, service.refusals.limits
+        service.supervisor,
+        service.store,
+        service.clock,
+        service.media,
+        service.refusals.limits,
+        audit_days,
     )
     ShortCollections().begin()
 

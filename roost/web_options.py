@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from actors.adapters.http.zalo import GRAPH_URL, OAUTH_URL, ZaloSettings
 from actors.adapters.smtp.mailer import MailSettings
 from protocol.errors import SettingsError
+from protocol.people.people import AUDIT_KEPT_DAYS
 from roost.settings import (
     Binds,
     check_base_url,
@@ -30,6 +31,8 @@ from web.http.bounds import Bounds
 from web.http.context import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S, WebSettings
 from web.http.pace import PER_S
 
+AUDIT_DAYS_MAX = 3_650
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,9 @@ class WebOptions:
             " served there only."
         ),
     ] = None
+    audit_log_days: Annotated[
+        int, Parameter(help="How many days entries of the activity log are kept.")
+    ] = AUDIT_KEPT_DAYS
     security_contact: Annotated[
         str | None,
         Parameter(help="Email address or URL for reports of vulnerabilities (security.txt)."),
@@ -132,6 +138,7 @@ class WebOptions:
         return WebSettings(
             jwt_secret=check_jwt_secret(self.jwt_secret) or "",
             public_url=check_public_url(self.public_url),
+            audit_days=check_count(self.audit_log_days, "audit log days", 1, AUDIT_DAYS_MAX),
             security_contact=check_contact(self.security_contact),
             trusted_proxies=check_networks(self.trusted_proxies, "trusted proxies"),
             zalo_app_id=self.zalo_app_id or None,

@@ -11,6 +11,7 @@ from actors.media import library
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
+from protocol.people.people import AUDIT_KEPT_DAYS
 
 TIDY_EVERY_S = 3600.0
 TIDY_AGAIN_S = 1.0
@@ -23,6 +24,7 @@ def keep_tidy(
     clock: WallClock,
     media: library.Library,
     refusals: RefusalLimits,
+    audit_days: int = AUDIT_KEPT_DAYS,
 ) -> None:
     """Delete rows that are no longer needed, readings beyond their feeds' retention, refusals
     beyond a user's limit, and contents of media that nobody has: now, and every hour."""
@@ -34,8 +36,8 @@ def keep_tidy(
     async def trim() -> None:
         await store.trim_rejections(refusals.kept_max, refusals.kept_bytes_max)
 
-    parts = {
-        "rows": store.tidy,
+    parts: dict[str, Callable[[], Awaitable[object]]] = {
+        "rows": partial(store.tidy, audit_days),
         "history": expire,
         "refusals": trim,
         "media": media.settle_all,

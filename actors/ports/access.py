@@ -15,7 +15,10 @@ class AccessStore(Protocol):
         """The key with this hash, and its user."""
         ...
 
-    async def api_key_used(self, key_id: str, now_us: int) -> None: ...
+    async def api_key_used(self, key_id: str, now_us: int, network: str) -> bool:
+        """Note the use; return whether it is the first from this network (of the last
+        `KEY_NETWORKS_MAX` that are known)."""
+        ...
 
     async def delete_api_key(self, user_id: str, key_id: str) -> bool:
         """It becomes invalid, and followers of people are told its id. False if there was none."""

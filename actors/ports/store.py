@@ -18,6 +18,7 @@ from actors.ports.shop import ShopStore
 from actors.ports.time import Progress, TimeStore
 from actors.ports.webhooks import WebhookStore
 from actors.runtime.clock import WallClock as WallClock
+from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.records import (
     AckChange,
     Device,
@@ -93,7 +94,9 @@ class Store(
 
     async def migrate(self) -> list[str]: ...
 
-    async def tidy(self) -> None: ...
+    async def tidy(self, audit_days: int = AUDIT_KEPT_DAYS) -> None:
+        """Delete rows that are old and have ended; of the activity log after so many days."""
+        ...
 
     # For the writer and the actors
 

@@ -18,6 +18,8 @@ from protocol.views import view_of
 
 KEY_PREFIX = "roost_"
 KEYS_MAX = 50
+# Networks from which a key was used, for the activity log.
+KEY_NETWORKS_MAX = 50
 RESET_S = 3600
 # A key's last use is stored at most this often.
 USED_EVERY_S = 60

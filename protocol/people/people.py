@@ -14,10 +14,12 @@ TICKET_S = 30
 SESSIONS_MAX = 100
 AUDIT_KEPT_DAYS = 90
 AGENT_MAX = 200
+SUBJECT_MAX = 200
 
 Action = Literal[
     "signed_in",
     "sign_in_failed",
+    "sign_in_refused",
     "signed_out",
     "session_ended",
     "password_changed",
@@ -27,10 +29,34 @@ Action = Literal[
     "mqtt_listener_deleted",
     "api_key_added",
     "api_key_deleted",
+    "api_key_used",
     "device_added",
     "device_changed",
     "device_deleted",
     "device_credentials_renewed",
+    "feed_added",
+    "feed_changed",
+    "feed_deleted",
+    "history_exported",
+    "history_imported",
+    "history_deleted",
+    "rejections_deleted",
+    "media_added",
+    "media_deleted",
+    "schedule_added",
+    "schedule_changed",
+    "schedule_deleted",
+    "product_added",
+    "product_changed",
+    "product_deleted",
+    "order_added",
+    "order_completed",
+    "order_cancelled",
+    "webhook_added",
+    "webhook_changed",
+    "webhook_deleted",
+    "webhook_secret_renewed",
+    "activity_exported",
 ]
 
 

@@ -108,6 +108,10 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     q: str | None = None
     filters: dict[str, tuple[str, ...]] = {}
 
+    def behind(self, value: str, num: int) -> "Listing":
+        """The page that follows the row with this value and number."""
+        return msgspec.structs.replace(self, after=(value, num))
+
 
 def _same(*names: str) -> dict[str, str]:
     """Fields with the same name as in the list."""

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from protocol.errors import Conflict
-from protocol.people.access import KEYS_MAX, ApiKey
+from protocol.people.access import KEY_NETWORKS_MAX, KEYS_MAX, ApiKey
 from protocol.rest.listing import API_KEYS
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import heard_all, known
@@ -45,7 +45,7 @@ async def test_a_key_is_found_by_its_hash_until_it_is_deleted(home: Home) -> Non
     assert await items(home.store, API_KEYS, USER, 10) == [first, second]
     assert await items(home.store, API_KEYS, USER, 10, first) == [second]
     assert await items(home.store, API_KEYS, OTHER_USER, 10) == []
-    await home.store.api_key_used(first.id, NOW + 5)
+    assert await home.store.api_key_used(first.id, NOW + 5, "192.0.2.1")
     found = await home.store.api_key(first.sha256)
     assert found is not None
     assert found[0].last_used_us == NOW + 5
@@ -75,6 +75,18 @@ async def test_a_user_has_so_many_keys_at_most(home: Home) -> None:
     with pytest.raises(Conflict):
         await home.store.add_api_key(some_key(KEYS_MAX))
     await home.store.add_api_key(some_key(KEYS_MAX + 1, user_id=OTHER_USER))
+
+
+async def test_the_first_use_of_a_key_from_a_network_is_told_from_others(home: Home) -> None:
+    key = await home.store.add_api_key(some_key())
+    for n in range(KEY_NETWORKS_MAX):
+        assert await home.store.api_key_used(key.id, NOW, f"192.0.2.{n}")
+    for n in range(KEY_NETWORKS_MAX):
+        assert not await home.store.api_key_used(key.id, NOW, f"192.0.2.{n}")
+    assert await home.store.api_key_used(key.id, NOW, "198.51.100.1")  # the oldest makes room
+    assert not await home.store.api_key_used(key.id, NOW, "192.0.2.1")
+    assert await home.store.api_key_used(key.id, NOW, "192.0.2.0")
+    assert not await home.store.api_key_used(some_key(2).id, NOW, "192.0.2.0")
 
 
 async def test_a_key_that_goes_is_told(home: Home) -> None:

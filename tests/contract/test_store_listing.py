@@ -101,7 +101,7 @@ async def furnish_people(at: Home, n: int) -> None:
     )
     key = await at.store.add_api_key(some_key(n + 1, name=NAMES[n]))
     if n % 2:
-        await at.store.api_key_used(key.id, NOW + n % 3)
+        await at.store.api_key_used(key.id, NOW + n % 3, "192.0.2.1")
 
 
 async def all_of(home: Home, noun: ListOf[Any], pages: int, **asked: Any) -> list[Any]:

@@ -37,7 +37,7 @@ from web.http.missing import missing
 from web.http.operation import Condition, Csv, CsvFile, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
-from web.people.sign_in import note
+from web.people.activity import note
 
 api = Api("devices")
 

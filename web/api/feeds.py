@@ -19,6 +19,7 @@ from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
+from web.people.activity import note_soon
 
 api = Api("feeds")
 
@@ -75,9 +76,9 @@ async def add_feed(call: Call, body: NewFeed) -> FeedView:
     )
     _check_thresholds(feed)
     bounds = call.settings.bounds
-    return feed_view(
-        await call.service.changes.add_feed(feed, code, bounds.feeds, bounds.feeds_of_device)
-    )
+    feed = await call.service.changes.add_feed(feed, code, bounds.feeds, bounds.feeds_of_device)
+    note_soon(call, "feed_added", feed.key)
+    return feed_view(feed)
 
 
 @api.operation(
@@ -108,6 +109,7 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     _check_thresholds(feed)
     check_match(call, feed.revision)
     await call.service.changes.change_feed(feed)
+    note_soon(call, "feed_changed", feed.key)
     tag(call, feed.revision + 1)
     return feed_view(feed)
 
@@ -117,6 +119,7 @@ async def delete_feed(call: Call, feed_id: str) -> None:
     """Delete a feed with its history."""
     feed = await feed_of(call, feed_id)
     await call.service.changes.delete_feed(feed, call.erasing())
+    note_soon(call, "feed_deleted", feed.key)
 
 
 def _check_thresholds(feed: Feed) -> None:

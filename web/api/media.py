@@ -16,6 +16,7 @@ from web.http.missing import missing
 from web.http.operation import Json, Upload
 from web.http.routing import Api
 from web.http.uploads import receive
+from web.people.activity import note_soon
 
 api = Api("media")
 
@@ -70,6 +71,8 @@ async def add_media(call: Call) -> MediaView:
                 )
                 stored = await service.media.add(media, draft, settings.media_quota_bytes)
                 call.status = 201 if stored.id == media.id else 200
+                if stored.id == media.id:
+                    note_soon(call, "media_added", stored.filename)
                 return media_view(stored)
     raise Busy("The server is too slow at the moment; try again", retry_after_s=30)
 
@@ -97,4 +100,6 @@ async def show_media(call: Call, media_id: str) -> MediaView:
 @api.operation("DELETE", "/media/<media_id>", status=204, errors=(404, 409))
 async def delete_media(call: Call, media_id: str) -> None:
     """Delete a file that nothing uses any more."""
-    await call.service.media.remove(await media_of(call, media_id))
+    media = await media_of(call, media_id)
+    await call.service.media.remove(media)
+    note_soon(call, "media_deleted", media.filename)

@@ -27,6 +27,7 @@ from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import id_for, used_otherwise
 from web.http.routing import Api
+from web.people.activity import note_soon
 
 api = Api("shop")
 
@@ -65,6 +66,8 @@ async def add_order(call: Call, body: NewOrder) -> OrderView:
     order = await store.add_order(order_id, call.user.id, requested, body.note, now_us)
     if not is_for(order, requested, body.note):
         raise used_otherwise()
+    if order.created_us == now_us:  # else an answer that is sent again
+        note_soon(call, "order_added", order.id)
     return order_view(order)
 
 
@@ -147,4 +150,5 @@ async def _finished(call: Call, order_id: str, state: str) -> OrderView:
     order = await call.service.store.finish_order(call.user.id, order_id, state, now_us)
     if order is None:
         raise missing("order_id")
+    note_soon(call, "order_cancelled" if state == CANCELLED else "order_completed", order.id)
     return order_view(order)

@@ -24,6 +24,7 @@ from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
+from web.people.activity import note_soon
 
 api = Api("shop")
 
@@ -57,6 +58,7 @@ async def add_product(call: Call, body: NewProduct) -> ProductView:
         created_us=call.service.clock.now_us(),
     )
     added = await call.service.store.add_product(made)
+    note_soon(call, "product_added", added.sku)
     tag(call, added.version)
     return product_view(added)
 
@@ -109,6 +111,7 @@ async def change_product(call: Call, product_id: str, body: ProductChange) -> Pr
     changed = await call.service.store.update_product(wanted, product.version, stock)
     if changed is None:
         raise Outdated
+    note_soon(call, "product_changed", changed.sku)
     tag(call, changed.version)
     return product_view(changed)
 
@@ -116,8 +119,9 @@ async def change_product(call: Call, product_id: str, body: ProductChange) -> Pr
 @api.operation("DELETE", "/products/<product_id>", status=204, errors=(404,))
 async def delete_product(call: Call, product_id: str) -> None:
     """Delete a product. Existing orders keep its name and price."""
-    await product_of(call, product_id)
+    product = await product_of(call, product_id)
     await call.service.store.delete_product(call.user.id, product_id)
+    note_soon(call, "product_deleted", product.sku)
 
 
 async def product_of(call: Call, product_id: str) -> Product:

@@ -14,6 +14,7 @@ from web.http.listing import SearchQuery, listed, some_id
 from web.http.missing import missing
 from web.http.operation import Json
 from web.http.routing import Api
+from web.people.activity import note_soon
 
 api = Api("feeds")
 
@@ -56,6 +57,7 @@ async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
     many = await call.service.store.delete_rejections(
         call.user.id, device_id, query.reason, before_us
     )
+    note_soon(call, "rejections_deleted", f"{many} messages")
     return Deleted(many)
 
 
@@ -64,3 +66,4 @@ async def delete_rejection(call: Call, rejection_id: str) -> None:
     """Delete one rejected message."""
     if not await call.service.store.delete_rejection(call.user.id, rejection_id):
         raise missing("rejection_id")
+    note_soon(call, "rejections_deleted", "1 message")

@@ -32,6 +32,7 @@ from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
+from web.people.activity import note_soon
 
 api = Api("media-schedules")
 
@@ -93,6 +94,7 @@ async def add_schedule(call: Call, body: NewSchedule) -> ScheduleView:
     schedule, due = await call.think(partial(_planned, schedule, schedule.created_us))
     most = call.settings.bounds.schedules
     schedule = await call.service.changes.add_schedule(schedule, due, most)
+    note_soon(call, "schedule_added", schedule.id)
     return schedule_view(schedule)
 
 
@@ -157,6 +159,7 @@ async def change_schedule(call: Call, schedule_id: str, body: ScheduleChange) ->
     check_match(call, schedule.revision)
     schedule, due = await call.think(partial(_planned, schedule, asked_us))
     await call.service.changes.change_schedule(schedule, due)
+    note_soon(call, "schedule_changed", schedule.id)
     schedule = await schedule_of(call, schedule_id)
     tag(call, schedule.revision)
     return schedule_view(schedule)
@@ -167,6 +170,7 @@ async def delete_schedule(call: Call, schedule_id: str) -> None:
     """Delete a schedule with its occurrences. Media already playing continues."""
     schedule = await schedule_of(call, schedule_id)
     await call.service.changes.delete_schedule(schedule)
+    note_soon(call, "schedule_deleted", schedule.id)
 
 
 @api.operation(

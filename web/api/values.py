@@ -34,6 +34,7 @@ from web.http.listing import shown_of
 from web.http.operation import Csv, Json, Streamed
 from web.http.paging import page
 from web.http.routing import Api
+from web.people.activity import note_soon
 
 api = Api("readings")
 
@@ -119,6 +120,7 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     async with call.erasing():
         many = await call.service.store.delete_history(feed.num, start_us, end_us)
     call.service.changes.change_history()
+    note_soon(call, "history_deleted", f"{feed.key}: {many} readings")
     return Deleted(many)
 
 
@@ -150,6 +152,7 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
         duplicate += await call.service.store.add_history(feed, chunk)
     if imported.readings:
         call.service.changes.change_history()
+        note_soon(call, "history_imported", f"{feed.key}: {len(imported.readings)} readings")
     return ImportView(
         stored=len(imported.readings) - duplicate,
         duplicate=duplicate,
@@ -179,6 +182,7 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
         views = await _points(call, points[::-1][: query.limit], names)
         if kind is None:
             return Page(views)
+        note_soon(call, "history_exported", feed.key)
         return await exported(call, kind, feed, views, ("ts", *names))
     asked = FeedPage(
         feed_num=feed.num,
@@ -188,6 +192,7 @@ async def _values(call: Call, feed_id: str, query: ValuesQuery) -> Page[ReadingV
         limit=(query.limit or 100) + 1,
     )
     if kind is not None:
+        note_soon(call, "history_exported", feed.key)
         return await exported(call, kind, feed, asked, ("ts", "value", "flagged"), query.limit)
     found = await call.service.store.feed_values(asked)
     return page(

@@ -36,6 +36,7 @@ from web.http.missing import missing
 from web.http.operation import Condition, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
+from web.people.activity import note_soon
 
 api = Api("webhooks")
 
@@ -79,6 +80,7 @@ async def add_webhook(call: Call, body: NewWebhook) -> WebhookCreated:
         created_us=call.service.clock.now_us(),
     )
     added = await call.service.store.add_webhook(made, call.settings.bounds.webhooks)
+    note_soon(call, "webhook_added", added.url)
     return webhook_created(added)
 
 
@@ -121,6 +123,7 @@ async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> We
     webhook = msgspec.structs.replace(webhook, **given)
     check_match(call, webhook.revision)
     changed = await _update(call, webhook, webhook.revision)
+    note_soon(call, "webhook_changed", changed.url)
     tag(call, changed.revision)
     return webhook_view(changed)
 
@@ -128,8 +131,9 @@ async def change_webhook(call: Call, webhook_id: str, body: WebhookChange) -> We
 @api.operation("DELETE", "/webhooks/<webhook_id>", status=204, errors=(404,))
 async def delete_webhook(call: Call, webhook_id: str) -> None:
     """Delete a webhook with its pending deliveries."""
-    await webhook_of(call, webhook_id)
+    webhook = await webhook_of(call, webhook_id)
     await call.service.store.delete_webhook(call.user.id, webhook_id)
+    note_soon(call, "webhook_deleted", webhook.url)
 
 
 @api.operation(
@@ -139,7 +143,9 @@ async def renew_secret(call: Call, webhook_id: str) -> NewWebhookSecret:
     """Create a new signing secret. From now on it signs all deliveries, including pending ones."""
     webhook = await webhook_of(call, webhook_id)
     webhook = msgspec.structs.replace(webhook, secret=_new_secret(call))
-    return NewWebhookSecret((await _update(call, webhook)).secret)
+    changed = await _update(call, webhook)
+    note_soon(call, "webhook_secret_renewed", changed.url)
+    return NewWebhookSecret(changed.secret)
 
 
 @api.operation(

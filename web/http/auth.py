@@ -13,19 +13,22 @@ from actors.access.sessions import Sessions
 from actors.ports.ids import Ids
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
+from actors.runtime.recent_keys import RecentKeys
 from actors.runtime.sampled import Sampled
 from protocol.errors import Forbidden, Unauthorized
 from protocol.ids import is_uuid
 from protocol.people.access import USED_EVERY_S, ApiKey, is_key, kept_of
-from protocol.people.people import TICKET_S, Session
+from protocol.people.people import TICKET_S, AuditEntry, Session
 from protocol.people.user import User
 from protocol.times import LAST_US, SECOND_US
 from web.http.addresses import WARN_EVERY_S, Addresses
+from web.http.agents import agent_of
 from web.http.failed_auth import FailedAuth
 
 log = structlog.get_logger("roost.web")
 
 COOKIE = "roost_token"
+KEY_USES_MAX = 10_000
 TOKENS_MAX = 1_000  # valid ones of some 300 bytes: below half a megabyte
 
 
@@ -124,6 +127,7 @@ class Auth:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._key_uses = RecentKeys(KEY_USES_MAX)
         self._schemes = Sampled(WARN_EVERY_S)
         self._public = None if public_url is None else _origin(public_url)
 
@@ -135,26 +139,40 @@ class Auth:
             TooMany, Busy: like `FailedAuth.trying`.
         """
         async with self.failed.trying(self._addresses.network(asked)):
-            return await self._asker_of(token)
+            return await self._asker_of(token, asked)
 
-    async def _asker_of(self, token: str) -> Principal:
+    async def _asker_of(self, token: str, asked: Request | Websocket) -> Principal:
         if is_key(token):
-            return await self._holder_of(token)
+            return await self._holder_of(token, asked)
         session_id, idp, subject = self.tokens.read(token)
         principal = await self._asker_in(session_id)
         if (idp, subject) != (principal.user.idp, _subject(principal.user)):
             raise Unauthorized("The token is invalid")
         return principal
 
-    async def _holder_of(self, key: str) -> Principal:
+    async def _holder_of(self, key: str, asked: Request | Websocket) -> Principal:
         now_us = self._clock.now_us()
         found = await self._store.api_key(kept_of(key))
         if found is None or (found[0].expires_us or LAST_US) <= now_us:
             raise Unauthorized("The API key is invalid or has expired")
         known, user = found
-        if now_us - (known.last_used_us or 0) >= USED_EVERY_S * SECOND_US:
-            await self._store.api_key_used(known.id, now_us)
+        network = self._addresses.network(asked)
+        is_due = now_us - (known.last_used_us or 0) >= USED_EVERY_S * SECOND_US
+        if is_due or f"{known.id} {network}" not in self._key_uses:
+            if await self._store.api_key_used(known.id, now_us, network):
+                await self._store.add_audit(self._first_use(known, now_us, asked))
+            self._key_uses.add(f"{known.id} {network}")
         return Principal(user, key=known)
+
+    def _first_use(self, key: ApiKey, now_us: int, asked: Request | Websocket) -> AuditEntry:
+        return AuditEntry(
+            user_id=key.user_id,
+            at_us=now_us,
+            action="api_key_used",
+            subject=key.name,
+            address=self._addresses.client(asked),
+            agent=agent_of(asked),
+        )
 
     async def is_in(self, principal: Principal, token: str) -> bool:
         """Whether a principal that was found a moment ago is still valid."""

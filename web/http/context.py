@@ -14,6 +14,7 @@ from werkzeug.datastructures import Headers
 from actors.runtime.histogram import SECONDS, Histogram
 from actors.service import Service
 from protocol.errors import Forbidden
+from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.people.user import User
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
 from web.http.addresses import Addresses, Network
@@ -48,6 +49,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         map_tiles_url: a template with {z}, {x} and {y}; without it the map shows land outlines.
         trusted_proxies: networks whose headers about the client's address and TLS are trusted.
         bounds: how many objects a user may have.
+        audit_days: how long entries of the activity log are kept.
         security_contact: a URI for reports of vulnerabilities (RFC 9116).
     """
 
@@ -69,6 +71,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Network, ...] = ()
     bounds: Bounds = Bounds()
     security_contact: str | None = None
+    audit_days: int = AUDIT_KEPT_DAYS
     requests_per_s_of_address: float = PER_S
 
 

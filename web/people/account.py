@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from quart import Response
 
 from protocol import codec
-from protocol.errors import Forbidden, Invalid, TooLarge, Unauthorized
+from protocol.errors import Forbidden, Invalid, TooLarge, TooMany, Unauthorized
 from protocol.people.passwords import check_new, normal
 from protocol.people.user import User
 from protocol.people.views import Credentials, NewUser, Token, UserChange, UserView, user_view
@@ -17,10 +17,11 @@ from web.http.context import Call
 from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
+from web.people.activity import note
 from web.people.hashing import Who
 from web.people.known_browsers import browser_of
 from web.people.revoking import change_account
-from web.people.sign_in import account_of, begin_session, note
+from web.people.sign_in import account_of, begin_session
 
 api = Api("people")
 
@@ -42,6 +43,24 @@ async def login(call: Call) -> Response:
     wanted = await _credentials(call)
     browser = browser_of(call, wanted.email)
     user = await account_of(call, wanted.email, browser)
+    try:
+        known = await _verified(call, wanted, user, browser)
+    except TooMany:
+        if user is not None and call.limits.tells(user.id):
+            await call.hashing.note(partial(note, call, user.id, "sign_in_refused"))
+        raise
+    return await begin_session(call, known, known.password_hash)
+
+
+async def _verified(
+    call: Call, wanted: Credentials, user: User | None, browser: str | None
+) -> User:
+    """The user, if the password is right.
+
+    Raises:
+        Unauthorized: it is wrong, or there is no such user.
+        TooMany: too many wrong ones were tried.
+    """
     with call.limits.trying(wanted.email, call.address, browser) as attempt:
         # An unknown address takes as long as a wrong password, so it does not reveal accounts.
         hashed = None if user is None else user.password_hash
@@ -52,7 +71,7 @@ async def login(call: Call) -> Response:
             if user is not None:
                 await call.hashing.note(partial(note, call, user.id, "sign_in_failed"))
             raise Unauthorized("Incorrect email or password")
-    return await begin_session(call, user, hashed)
+    return user
 
 
 async def _credentials(call: Call) -> Credentials:

@@ -21,7 +21,7 @@ from web.http.listing import SearchQuery, listed
 from web.http.missing import missing
 from web.http.operation import Auth, Json
 from web.http.routing import Api
-from web.people.sign_in import note
+from web.people.activity import note
 
 api = Api("people")
 

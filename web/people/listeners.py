@@ -8,7 +8,7 @@ from protocol.errors import NotFound
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api
-from web.people.sign_in import note
+from web.people.activity import note
 
 api = Api("people")
 

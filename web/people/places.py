@@ -3,8 +3,7 @@
 In memory of this process. After a start, the stored sessions tell (`PeopleStore.account`).
 """
 
-from collections import OrderedDict
-
+from actors.runtime.recent_keys import RecentKeys
 from protocol.people.networks import network_of
 
 PLACES_MAX = 10_000
@@ -19,16 +18,11 @@ class Places:
     """
 
     def __init__(self, most: int = PLACES_MAX) -> None:
-        self._most = most
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known = RecentKeys(most)
 
     def add(self, email: str, address: str) -> None:
         """Note that this account signed in from this address."""
-        place = place_of(email, address)
-        self._known[place] = None
-        self._known.move_to_end(place)
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._known.add(place_of(email, address))
 
     def knows(self, email: str, address: str) -> bool:
         return place_of(email, address) in self._known

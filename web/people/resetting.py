@@ -12,10 +12,11 @@ from protocol.people.passwords import check_new, normal
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api
+from web.people.activity import note
 from web.people.mails import send_later
 from web.people.reset_links import new_link
 from web.people.revoking import change_account
-from web.people.sign_in import account_of, note
+from web.people.sign_in import account_of
 
 api = Api("people")
 

@@ -11,8 +11,8 @@ from protocol.people.access import OwnSecrets
 from protocol.people.people import Action, AuditEntry
 from protocol.people.user import User
 from web.http.context import Call
+from web.people.activity import entry_of
 from web.people.mails import send_later
-from web.people.sign_in import entry_of
 
 PASSWORD_CHANGED = "The password of your Roost account was changed"
 EMAIL_CHANGED = "The email address of your Roost account was changed"

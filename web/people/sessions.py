@@ -3,15 +3,16 @@
 from quart import Response
 
 from protocol.people.people import Action, AuditView, SessionView, Ticket, audit_view, session_view
-from protocol.rest.listing import AUDIT, SESSIONS
+from protocol.rest.listing import AUDIT, CREATED, SESSIONS, Listing
 from protocol.rest.shapes import Page
 from web.http.auth import COOKIE
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed
 from web.http.missing import missing
-from web.http.operation import Auth, Json
+from web.http.operation import Auth, CsvFile, Json
 from web.http.routing import Api
-from web.people.sign_in import note
+from web.people.activity import note, note_soon
+from web.people.activity_export import PAGE, exported
 
 api = Api("people")
 
@@ -63,5 +64,13 @@ async def end_session(call: Call, session_id: str) -> None:
     "GET", "/audit-log", query=AuditQuery, answer=Json(Page[AuditView]), auth=Auth.SESSION
 )
 async def list_audit(call: Call, query: AuditQuery) -> Page[AuditView]:
-    """List sign-ins and changes of credentials and devices, newest first; kept for 90 days."""
+    """List sign-ins and changes, newest first; kept for 90 days, or as the operator set."""
     return await listed(call, AUDIT, query, audit_view, action=query.action)
+
+
+@api.operation("GET", "/audit-log/export", answer=CsvFile(), auth=Auth.SESSION)
+async def export_audit(call: Call) -> Response:
+    """Download the whole activity log as CSV, newest first."""
+    response = await exported(call, Listing(limit=PAGE, sort=CREATED, descending=True))
+    note_soon(call, "activity_exported")
+    return response

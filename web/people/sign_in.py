@@ -1,4 +1,4 @@
-"""Signing in: look up the account, store the session, set the cookie, write the audit log."""
+"""Signing in: look up the account, store the session, set the cookie."""
 
 from functools import partial
 
@@ -7,13 +7,14 @@ from quart import Response
 from protocol import codec
 from protocol.errors import Unauthorized
 from protocol.people.networks import network_of
-from protocol.people.people import AGENT_MAX, SESSION_S, Action, AuditEntry, Session
+from protocol.people.people import SESSION_S, Session
 from protocol.people.user import User
 from protocol.people.views import Token
-from protocol.printable import printable
 from protocol.times import SECOND_US
+from web.http.agents import agent_of
 from web.http.auth import COOKIE
 from web.http.context import Call
+from web.people.activity import note
 from web.people.known_browsers import set_browser
 
 
@@ -53,7 +54,7 @@ async def begin_session(call: Call, user: User, verified: str | None) -> Respons
         created_us=now_us,
         expires_us=now_us + SESSION_S * SECOND_US,
         address=call.address,
-        agent=agent_of(call),
+        agent=agent_of(call.request),
     )
     if not await call.service.store.add_session(session, verified):
         raise Unauthorized("The password was changed meanwhile; sign in again")
@@ -81,25 +82,3 @@ def set_cookie(call: Call, response: Response, token: str) -> None:
         samesite="Lax",
         secure=call.is_https,
     )
-
-
-async def note(call: Call, user_id: str, action: Action, subject: str = "") -> None:
-    """Write an entry into the user's audit log."""
-    await call.service.store.add_audit(entry_of(call, user_id, action, subject))
-
-
-def entry_of(call: Call, user_id: str, action: Action, subject: str = "") -> AuditEntry:
-    return AuditEntry(
-        user_id=user_id,
-        at_us=call.service.clock.now_us(),
-        action=action,
-        subject=subject[:200],
-        address=call.address,
-        agent=agent_of(call),
-    )
-
-
-def agent_of(call: Call) -> str:
-    """The client's User-Agent, shortened, with characters replaced that cannot be stored."""
-    said = call.request.headers.get("User-Agent", "")[:AGENT_MAX]
-    return printable(said).encode("utf-8", "replace").decode()

@@ -17,6 +17,8 @@ ACCOUNT_TRIES, ACCOUNT_EVERY_S = 50, 20.0
 ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
 # New accounts per network, successful or not: each takes a third of a second of CPU time.
 SIGN_UPS, SIGN_UP_EVERY_S = 60, 5.0
+# Refused attempts at one account are in its activity log so often.
+TELL_EVERY_S = 600.0
 
 
 class Attempt:
@@ -41,7 +43,12 @@ class SignInLimits:
         self._accounts = Buckets(ACCOUNT_TRIES, ACCOUNT_EVERY_S)
         self._addresses = Buckets(ADDRESS_TRIES, ADDRESS_EVERY_S)
         self._sign_ups = Buckets(SIGN_UPS, SIGN_UP_EVERY_S)
+        self._told = Buckets(1, TELL_EVERY_S)
         self._places = Places()
+
+    def tells(self, user_id: str) -> bool:
+        """Whether the activity log tells of a refused attempt now: one of many."""
+        return not self._told.take(user_id)
 
     def sign_up(self, address: str) -> None:
         """Count a new account. Raises `TooMany`."""

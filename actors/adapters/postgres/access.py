@@ -6,7 +6,7 @@ from actors.adapters.postgres.people import CHANNEL
 from actors.adapters.postgres.tables import API_KEYS, USERS
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
-from protocol.people.access import KEYS_MAX, ApiKey
+from protocol.people.access import KEY_NETWORKS_MAX, KEYS_MAX, ApiKey
 from protocol.people.user import User
 
 
@@ -35,10 +35,20 @@ async def api_key(connection: Any, sha256: bytes) -> tuple[ApiKey, User] | None:
     return None if row is None else (API_KEYS.record(row), USERS.record(row))
 
 
-async def api_key_used(connection: Any, key_id: str, now_us: int) -> None:
-    await connection.execute(
-        "UPDATE api_keys SET last_used_at = $2 WHERE id = $1::text::uuid", key_id, now_us
-    )
+_USED = f"""
+WITH old AS MATERIALIZED (
+    SELECT id, $3 = ANY(networks) AS is_known FROM api_keys WHERE id = $1::text::uuid FOR UPDATE
+)
+UPDATE api_keys k SET last_used_at = $2, networks = CASE
+    WHEN old.is_known THEN k.networks
+    WHEN cardinality(k.networks) < {KEY_NETWORKS_MAX} THEN k.networks || $3::text
+    ELSE k.networks[2:] || $3::text END
+FROM old WHERE k.id = old.id RETURNING NOT old.is_known
+"""
+
+
+async def api_key_used(connection: Any, key_id: str, now_us: int, network: str) -> bool:
+    return bool(await connection.fetchval(_USED, key_id, now_us, network))
 
 
 async def delete_api_key(connection: Any, user_id: str, key_id: str) -> bool:
@@ -84,8 +94,8 @@ class AccessCalls(PooledCalls):
     async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
         return await self._work(api_key, sha256)
 
-    async def api_key_used(self, key_id: str, now_us: int) -> None:
-        await self._work(api_key_used, key_id, now_us)
+    async def api_key_used(self, key_id: str, now_us: int, network: str) -> bool:
+        return await self._work(api_key_used, key_id, now_us, network)
 
     async def delete_api_key(self, user_id: str, key_id: str) -> bool:
         return await self._work(delete_api_key, user_id, key_id)

@@ -14,7 +14,6 @@ from actors.adapters.postgres.wire.shares import check_share
 from actors.ports.store import FeedPage
 from protocol.device import commands
 from protocol.errors import Conflict
-from protocol.people import people
 from protocol.records import Feed, StoredReading
 from protocol.rest.bounds import check_room, place_of_feeds
 from protocol.schedule import schedules
@@ -112,7 +111,6 @@ _OLD = (
     ("tickets", "expires_at", 0, "true"),
     ("sessions", "expires_at", 0, "true"),
     ("password_resets", "expires_at", 0, "true"),
-    ("audit_log", "at", people.AUDIT_KEPT_DAYS, "true"),
     ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS, "true"),
     ("refusals_not_kept", "last_at", REFUSALS_KEPT_DAYS, "true"),
     ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),
@@ -122,11 +120,12 @@ _OLD = (
 )
 
 
-async def tidy(connection: Any) -> Exception | None:
+async def tidy(connection: Any, audit_days: int) -> Exception | None:
     """Delete rows that are old and have ended, in portions, so that nobody waits. If rows of one
     table fail, all other tables are still tidied; return that error."""
     failed: Exception | None = None
-    for table, column, days, has_ended in _OLD:
+    audit = ("audit_log", "at", audit_days, "true")
+    for table, column, days, has_ended in (*_OLD, audit):
         status = ""
         while status != "DELETE 0":
             try:

@@ -40,6 +40,7 @@ from actors.adapters.postgres.wire.partitions import make_partitions
 from actors.adapters.postgres.wire.pool import Pool, PooledCalls
 from actors.ports.lead import Lead
 from actors.ports.store import Batch, Committed, FeedPage
+from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.records import (
     Device,
     Feed,
@@ -99,11 +100,11 @@ class PostgresStore(
 
         return await self._cross(unit)
 
-    async def tidy(self) -> None:
+    async def tidy(self, audit_days: int = AUDIT_KEPT_DAYS) -> None:
         """Hourly housekeeping: create partitions ahead, delete old message ids."""
 
         async def unit(connection: Any) -> None:
-            failed = await history.tidy(connection)
+            failed = await history.tidy(connection, audit_days)
             await make_partitions(connection)
             if failed is not None:
                 raise failed

@@ -5,7 +5,7 @@ import msgspec
 from actors.adapters.memory.store.people import PeopleTables
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
-from protocol.people.access import KEYS_MAX, ApiKey
+from protocol.people.access import KEY_NETWORKS_MAX, KEYS_MAX, ApiKey
 from protocol.people.user import User
 
 
@@ -15,6 +15,7 @@ class AccessTables(PeopleTables):
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
         self._keys: dict[str, ApiKey] = {}
+        self._key_networks: dict[str, tuple[str, ...]] = {}
 
     async def add_api_key(self, key: ApiKey) -> ApiKey:
         await self._cross()
@@ -29,11 +30,16 @@ class AccessTables(PeopleTables):
         found = [k for k in self._keys.values() if k.sha256 == sha256]
         return (found[0], self._users[found[0].user_id]) if found else None
 
-    async def api_key_used(self, key_id: str, now_us: int) -> None:
+    async def api_key_used(self, key_id: str, now_us: int, network: str) -> bool:
         await self._cross()
-        if key_id in self._keys:
-            used = msgspec.structs.replace(self._keys[key_id], last_used_us=now_us)
-            self._keys[key_id] = used
+        if key_id not in self._keys:
+            return False
+        self._keys[key_id] = msgspec.structs.replace(self._keys[key_id], last_used_us=now_us)
+        known = self._key_networks.get(key_id, ())
+        if network in known:
+            return False
+        self._key_networks[key_id] = (*known, network)[-KEY_NETWORKS_MAX:]
+        return True
 
     async def delete_api_key(self, user_id: str, key_id: str) -> bool:
         await self._cross()

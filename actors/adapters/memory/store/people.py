@@ -10,7 +10,7 @@ from actors.adapters.memory.store.tables import CALLER, Tables, is_rolled_back
 from actors.runtime.clock import WallClock
 from protocol.device.listeners import SETTINGS
 from protocol.errors import Conflict
-from protocol.people.people import AUDIT_KEPT_DAYS, SESSIONS_MAX, AuditEntry, Session
+from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.people.user import User
 from protocol.times import SECOND_US
 
@@ -157,12 +157,12 @@ class PeopleTables(Tables):
     def _note(self, entry: AuditEntry) -> None:
         self._audit.append(msgspec.structs.replace(entry, num=self._next("audit")))
 
-    def _forget_signed_out(self) -> None:
+    def _forget_signed_out(self, audit_days: int) -> None:
         """Delete what has expired by the server's clock."""
         now_us = self._clock.now_us()
         self._end([s.id for s in self.all_sessions.values() if s.expires_us < now_us])
         gone = [t for t, (_, expires_us) in self._tickets.items() if expires_us < now_us]
         for ticket in gone:
             del self._tickets[ticket]
-        kept_us = AUDIT_KEPT_DAYS * 24 * 3600 * SECOND_US
+        kept_us = audit_days * 24 * 3600 * SECOND_US
         self._audit = [e for e in self._audit if e.at_us >= now_us - kept_us]

@@ -12,6 +12,7 @@ from actors.adapters.memory.store.listing import ROWS_OF
 from actors.adapters.memory.store.shop import ShopTables
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, SESSIONS, rollup_of
 from protocol.ids import is_uuid
+from protocol.people.people import AUDIT_KEPT_DAYS
 
 
 class MemoryStore(CommitTables, ShopTables):
@@ -21,11 +22,11 @@ class MemoryStore(CommitTables, ShopTables):
         await self._cross()
         return []
 
-    async def tidy(self) -> None:
+    async def tidy(self, audit_days: int = AUDIT_KEPT_DAYS) -> None:
         await self._cross()
         self._forget_ended(self._clock.now_us())
         self._forget_delivered(self._clock.now_us())
-        self._forget_signed_out()
+        self._forget_signed_out(audit_days)
 
     async def ping(self) -> None:
         await self._cross()

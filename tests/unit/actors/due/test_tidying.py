@@ -36,7 +36,9 @@ async def test_a_part_that_fails_ends_neither_the_others_nor_the_process_and_is_
     rows, history, media, trim = Part(), Part(), Part(), Part()
     rows.error = RuntimeError("permission denied for table tickets")  # of a kind nobody foresaw
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
-    store: Any = SimpleNamespace(tidy=rows, expire_history=history, trim_rejections=trim)
+    store: Any = SimpleNamespace(
+        tidy=lambda days: rows(), expire_history=history, trim_rejections=trim
+    )
     library: Any = SimpleNamespace(settle_all=media)
     keep_tidy(supervisor, store, ManualClock(), library, RefusalLimits.usual())
     await trio.sleep(3 * TIDY_EVERY_S + 1)
