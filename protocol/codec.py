@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from protocol.errors import BadPayload, Invalid, Malformed, Reason, TooLarge
+from protocol.problems.detail import Detail
+from protocol.rest.wrong_shapes import shape_detail
 
 T = TypeVar("T")
 
@@ -79,38 +81,38 @@ def decode_body(data: bytes, kind: type[T]) -> T:
         Invalid: JSON, but not this Struct; one message per field.
     """
     if len(data) > BODY_BYTES_MAX:
-        raise TooLarge(f"A JSON body can have at most {BODY_BYTES_MAX} bytes")
+        raise TooLarge(Detail("body_too_large", most=BODY_BYTES_MAX))
     try:
         raw = decode(data)
     except BadPayload as error:
-        raise Malformed(error.detail) from None
+        raise Malformed(Detail("body_not_json", problem=error.detail)) from None
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         raise Invalid(_every_error(raw, kind, error)) from None
 
 
-def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> dict[str, str]:
+def _every_error(raw: Any, kind: type[Any], first: msgspec.ValidationError) -> dict[str, Detail]:
     """One message per field. msgspec stops at the first error, so each field is tried alone."""
     if not isinstance(raw, dict):
-        return {"": located(first)[0]}
-    errors: dict[str, str] = {}
+        return {"": shape_detail(located(first)[0])}
+    errors: dict[str, Detail] = {}
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name, field in fields.items():
         if name not in raw:
             if field.required:
-                errors[name] = "is required"
+                errors[name] = Detail("required")
             continue
         try:
             msgspec.convert(raw[name], field.type)
         except msgspec.ValidationError as error:
             what, where = located(error)
             between = "." if where and not where.startswith("[") else ""
-            errors[f"{name}{between}{where}"] = what
+            errors[f"{name}{between}{where}"] = shape_detail(what)
     unknown = (name for name in raw if name not in fields)
     for name in islice(unknown, UNKNOWN_FIELDS_MAX):
-        errors[name] = "is not a known field"
+        errors[name] = Detail("unknown_field")
     if not errors:  # the error is not about a single field
         what, where = located(first)
-        errors[where] = what
+        errors[where] = shape_detail(what)
     return errors

@@ -3,7 +3,7 @@
 RoostError
 ├─ BadPayload            bytes that the codec could not decode (reason, detail, field)
 ├─ Refusal               a device's message or reading that is stored as refused (reason, detail)
-├─ Problem               an error response of the REST API: HTTP status, title, detail
+├─ Problem               an error response of the REST API: HTTP status, title, code, detail
 │  ├─ Invalid            422, with one message per field
 │  ├─ Unauthorized       401
 │  ├─ Forbidden          403
@@ -26,8 +26,11 @@ RoostError
 """
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from types import TracebackType
+
+from protocol.problems.detail import Detail, Value
 
 GROUP_SHOWN_MAX = 3
 # The prefix of operating system errors, which tells a reader nothing.
@@ -93,16 +96,21 @@ class Refusal(RoostError):
 
 
 class Problem(RoostError):
-    """An error response over HTTP (RFC 9457 problem details)."""
+    """An error response over HTTP (RFC 9457 problem details).
+
+    `detail` is the English text of `code` and `params`; `errors` has one text per invalid field.
+    """
 
     status = 500
     title = "Internal server error"
 
-    def __init__(self, detail: str = "", *, retry_after_s: int | None = None) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail
+    def __init__(self, detail: Detail, *, retry_after_s: int | None = None) -> None:
+        super().__init__(str(detail))
+        self.detail = str(detail)
+        self.code = detail.code
+        self.params: Mapping[str, Value] = detail.params
         self.retry_after_s = retry_after_s
-        self.errors: dict[str, str] = {}
+        self.errors: Mapping[str, Detail] = {}
 
 
 class Malformed(Problem):
@@ -111,13 +119,15 @@ class Malformed(Problem):
 
 
 class Invalid(Problem):
-    """Invalid fields; `errors` has one message per field, which reads on from the field's name."""
+    """Invalid fields; each text reads on from its field's name. `detail` has all of them."""
 
     status = 422
     title = "Invalid fields"
 
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{k}: {v}" for k, v in errors.items()))
+    def __init__(self, errors: Mapping[str, Detail]) -> None:
+        super().__init__(Detail("invalid"))
+        self.detail = "; ".join(f"{name}: {detail}" for name, detail in errors.items())
+        self.args = (self.detail,)
         self.errors = errors
 
 
@@ -150,7 +160,7 @@ class Outdated(Conflict):
     """The object has been changed by another request since it was read."""
 
     def __init__(self) -> None:
-        super().__init__("This was changed by another request at the same time; load it again")
+        super().__init__(Detail("outdated"))
 
 
 class PreconditionFailed(Problem):
@@ -175,7 +185,7 @@ class NoSuchRange(Problem):
     title = "No such range"
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"The content has {size} bytes")
+        super().__init__(Detail("range_not_satisfiable", size=size))
         self.size = size
 
 
@@ -232,8 +242,8 @@ class BadRecurrence(RoostError):
     `field` is the REST field, `detail` reads on from its name.
     """
 
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, field: str, detail: Detail) -> None:
+        super().__init__(str(detail))
         self.field = field
         self.detail = detail
 

@@ -11,6 +11,7 @@ from actors.ports.ids import Hasher
 from actors.service import Service
 from protocol import codec
 from protocol.errors import Problem, Unavailable, Unreadable, Unstorable
+from protocol.problems.detail import Detail
 from protocol.rest.shapes import ProblemView
 from web.api import (
     alarms,
@@ -175,7 +176,10 @@ def _with_a_path(inner: Any) -> Any:
         if scope["type"] == "websocket" and not has_path:
             await send({"type": "websocket.close"})
         elif scope["type"] == "http" and not has_path:
-            view = ProblemView(title="Malformed request", status=400, detail="no path")
+            detail = Detail("no_path")
+            view = ProblemView(
+                title="Malformed request", status=400, detail=str(detail), code=detail.code
+            )
             kind = (b"content-type", problems.MEDIA_TYPE.encode())
             await send({"type": "http.response.start", "status": 400, "headers": [kind]})
             await send({"type": "http.response.body", "body": codec.encode(view)})

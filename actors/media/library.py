@@ -29,6 +29,7 @@ from actors.runtime.isolation import ALONE_MAX, Failed, attempt
 from protocol.dead_letters import MEDIA
 from protocol.errors import Conflict, TooLarge, Unavailable
 from protocol.media.media import Media
+from protocol.problems.detail import Detail
 
 log = structlog.get_logger("roost.media")
 
@@ -141,4 +142,4 @@ def _of_content(sha256: bytes) -> str:
 def check_quota(used_bytes: int, quota_bytes: int) -> None:
     """Raises `TooLarge`."""
     if used_bytes > quota_bytes:
-        raise TooLarge(f"Your media can have {quota_bytes} bytes in total; delete some first")
+        raise TooLarge(Detail("media_full", most=quota_bytes))

@@ -28,6 +28,7 @@ from actors.media.containers import (
 from actors.media.mpeg_audio import mpeg_audio
 from protocol.errors import Invalid, NotTaken
 from protocol.media.types import TAKEN, WORDS
+from protocol.problems.detail import Detail
 
 # TYPE_BYTES are enough for the type. The size of an image may come after its colour profile and
 # preview.
@@ -83,7 +84,7 @@ class Sniffer:
     def finish(self) -> Sniffed:
         """Raises `NotTaken`, and `Invalid` if the file is empty."""
         if not self._head:
-            raise Invalid({"file": "is empty"})
+            raise Invalid({"file": Detail("file_empty")})
         rest = b""
         if self._type is None:
             self._decide()
@@ -92,7 +93,7 @@ class Sniffer:
         if self._type == "text/plain":
             self._read_text(rest, final=True)
         if self._type == "image/jpeg" and is_jpeg_ls(bytes(self._head)):
-            raise NotTaken(f"This looks like JPEG-LS; supported types: {WORDS}")
+            raise NotTaken(Detail("file_looks_like", type="JPEG-LS", types=WORDS))
         if not self._type.startswith("image/"):
             return Sniffed(self._type)
         return Sniffed(self._type, *_pixels(bytes(self._head)))
@@ -158,9 +159,9 @@ def _matches(head: bytes) -> list[puremagic.PureMagicWithConfidence]:
 
 def _not_taken(head: bytes) -> NotTaken:
     name = next((each.mime_type for each in _matches(head) if each.mime_type), None)
-    is_named = name is not None and name not in TAKEN
-    seen = f"This looks like {name}" if is_named else "This type of file is not supported"
-    return NotTaken(f"{seen}; supported types: {WORDS}")
+    if name is None or name in TAKEN:
+        return NotTaken(Detail("file_type", types=WORDS))
+    return NotTaken(Detail("file_looks_like", type=name, types=WORDS))
 
 
 class _Reader(io.BytesIO):

@@ -26,6 +26,7 @@ from protocol.messages import (
     UserEffect,
     UserMessage,
 )
+from protocol.problems.detail import Detail
 
 log = structlog.get_logger("roost.users")
 
@@ -138,7 +139,7 @@ class Users:
         """
         most = DASHBOARDS_MAX if most is None else most
         if len(self._watching.get(user_id, ())) >= most:
-            raise Busy(f"{most} dashboards of this user are already open")
+            raise Busy(Detail("too_many_dashboards", most=most))
         outbox = Outbox()
         cell = self._cells.get(user_id) or self._start(user_id)
         self._watching[user_id].append(outbox)

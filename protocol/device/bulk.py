@@ -10,9 +10,12 @@ from itertools import islice
 
 import msgspec
 
+from protocol.codec import located
 from protocol.device.views import NewDevice
 from protocol.errors import Invalid, Malformed
+from protocol.problems.detail import Detail
 from protocol.rest.csv_rows import BoundedRows
+from protocol.rest.wrong_shapes import shape_detail
 
 ROWS_MAX = 1_000
 # A code has up to 64 characters, a name 200; each may be a quote, which CSV doubles.
@@ -32,26 +35,24 @@ def read_devices(data: bytes) -> list[NewDevice]:
         rows = BoundedRows(data.decode("utf-8-sig"), ROW_CHARACTERS_MAX)
         names = [name.strip().lower() for name in next(rows, [])]
         if "device_code" not in names or not set(names) <= set(COLUMNS):
-            optional = ", ".join(COLUMNS[1:])
-            raise Malformed(f"The first line must have device_code, and optionally {optional}")
+            raise Malformed(Detail("device_columns", columns=", ".join(COLUMNS[1:])))
         # One more than allowed shows that there are too many.
         found = [(rows.line_num, row) for row in islice(filter(None, rows), ROWS_MAX + 1)]
     except UnicodeDecodeError:
-        raise Malformed("The file is not UTF-8") from None
+        raise Malformed(Detail("file_not_utf8")) from None
     except csv.Error as error:
-        raise Malformed(f"The file is not CSV: {error}") from None
+        raise Malformed(Detail("file_not_csv", line=rows.line_num, problem=str(error))) from None
     if not 1 <= len(found) <= ROWS_MAX:
-        many = len(found) if len(found) <= ROWS_MAX else f"more than {ROWS_MAX}"
-        raise Invalid({"file": f"has {many} devices; must have 1 to {ROWS_MAX}"})
+        raise Invalid({"file": Detail("devices_in_file", most=ROWS_MAX)})
     return _checked(names, found)
 
 
 def _checked(names: Sequence[str], found: Sequence[tuple[int, list[str]]]) -> list[NewDevice]:
     wanted: dict[str, NewDevice] = {}
-    errors: dict[str, str] = {}
+    errors: dict[str, Detail] = {}
     for line, row in found:
         if len(row) != len(names):
-            errors[f"line {line}"] = "must have as many fields as the first line"
+            errors[f"line {line}"] = Detail("line_fields")
             continue
         given = dict(zip(names, row, strict=True))
         fields = {name: value for name, value in given.items() if value}
@@ -59,10 +60,11 @@ def _checked(names: Sequence[str], found: Sequence[tuple[int, list[str]]]) -> li
         try:
             device = msgspec.convert(fields, NewDevice, strict=False)
         except msgspec.ValidationError as error:
-            errors[f"line {line}"] = str(error)
+            what, where = located(error)
+            errors[f"line {line}, {where}"] = shape_detail(what)
             continue
         if device.device_code in wanted:
-            errors[f"line {line}"] = f"{device.device_code} occurs twice"
+            errors[f"line {line}"] = Detail("line_repeats", device=device.device_code)
         wanted[device.device_code] = device
     if errors:
         raise Invalid(dict(list(errors.items())[:100]))

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol import codec
+from protocol.rest.patterns import COMMAND_TYPE
 from protocol.times import SECOND_US, format_us
 from protocol.views import view_of
 
@@ -163,7 +164,7 @@ class NewCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`id`: chosen by the client, so that a repeated request creates one command. `parallel`: it
     does not wait for earlier commands of the device, nor do later ones wait for it."""
 
-    type: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
+    type: Annotated[str, Meta(min_length=1, max_length=64, pattern=COMMAND_TYPE)]
     payload: Any = None
     ttl_s: Annotated[int, Meta(ge=1, le=TTL_MAX_S)] = TTL_DEFAULT_S
     parallel: bool = False

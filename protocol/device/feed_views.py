@@ -6,15 +6,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.device.alarms import AT_ONCE, AlarmRule
-from protocol.device.topics import FEED_KEY
 from protocol.device.values import Kind, Value
 from protocol.records import RETAIN_DAYS_MAX, Feed, StoredReading
-from protocol.rest.shapes import LINE, Id, Name
+from protocol.rest.patterns import LINE, WHOLE_KEY
+from protocol.rest.shapes import Id, Name
 from protocol.times import format_us, shown_us
 from protocol.views import view_of
 
 Unit = Annotated[str, Meta(max_length=32, pattern=LINE)]
-Key = Annotated[str, Meta(pattern=rf"^{FEED_KEY}\Z")]
+Key = Annotated[str, Meta(pattern=WHOLE_KEY)]
 RetainDays = Annotated[int, Meta(ge=1, le=RETAIN_DAYS_MAX)]
 OnViolation = Literal["reject", "flag"]
 

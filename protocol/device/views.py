@@ -6,15 +6,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.device.refusals import StoredRejection
-from protocol.device.topics import DEVICE_CODE
 from protocol.errors import Reason
 from protocol.events import DeviceView, device_view
 from protocol.records import Device, Flood
+from protocol.rest.patterns import WHOLE_CODE
 from protocol.rest.shapes import Name, Time
 from protocol.times import format_us
 from protocol.views import view_of
 
-Code = Annotated[str, Meta(pattern=rf"^{DEVICE_CODE}\Z")]
+Code = Annotated[str, Meta(pattern=WHOLE_CODE)]
 OfflineAfter = Annotated[int, Meta(ge=1, le=30 * 24 * 3600)]
 
 

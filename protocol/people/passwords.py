@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 
 from protocol.errors import Invalid
+from protocol.problems.detail import Detail
 
 COMMON = "common_passwords.txt"
 
@@ -26,7 +27,7 @@ def check_new(password: str, field: str = "password") -> None:
         Invalid: it is one of them.
     """
     if normal(password).lower() in _common():
-        raise Invalid({field: "is too common; choose another one"})
+        raise Invalid({field: Detail("password_common")})
 
 
 @cache

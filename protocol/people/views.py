@@ -6,13 +6,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.people.user import User
+from protocol.rest.patterns import EMAIL
 from protocol.rest.shapes import Name
 from protocol.times import format_us
 
-# Only a mail shows whether an address works, so its grammar is lax; but a domain has a dot.
-_PART = r"[^@\s\x00-\x1f\x7f-\x9f]"
-_LABEL = r"[^@.\s\x00-\x1f\x7f-\x9f]+"
-Email = Annotated[str, Meta(max_length=254, pattern=rf"^{_PART}+@{_LABEL}(\.{_LABEL})+\Z")]
+Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from protocol.errors import Invalid
+from protocol.problems.detail import Detail
 from protocol.records import Reading
 from protocol.schedule.civil import EPOCH_DAY, WRITABLE_US, civil_of, instant_of
 from protocol.times import SECOND_US
@@ -97,7 +98,7 @@ def bucket_of(text: str) -> int:
     found = _BUCKET.fullmatch(text)
     seconds = int(found[1]) * _UNITS[found[2]] if found else 0
     if not 0 < seconds <= BUCKET_MAX_S:
-        raise Invalid({"bucket": "must be a number with s, m, h or d, such as 15m; at most 3650d"})
+        raise Invalid({"bucket": Detail("not_bucket")})
     return seconds
 
 
@@ -141,7 +142,7 @@ def aggregates_of(text: str) -> tuple[str, ...]:
     """The names in a text such as `avg,max`, each once, in order. Raises `Invalid`."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if not set(names) <= set(AGGREGATES):
-        raise Invalid({"agg": f"must be one or more of {', '.join(AGGREGATES)}, comma-separated"})
+        raise Invalid({"agg": Detail("not_aggregates", words=", ".join(AGGREGATES))})
     return names
 
 

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator
 
 from protocol.errors import Malformed
+from protocol.problems.detail import Detail
 
 # Parsing a row of 64 kB of commas takes 5 ms; a row of readings needs two columns.
 ROW_CHARACTERS_MAX = 64 * 1024
@@ -45,5 +46,5 @@ class BoundedRows:
         while line := self._lines.readline(most + 1):
             self._taken += len(line)
             if self._taken > most:
-                raise Malformed(f"Line {self.line_num + 1} is longer than {most} characters")
+                raise Malformed(Detail("line_too_long", line=self.line_num + 1, most=most))
             yield line

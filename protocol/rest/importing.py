@@ -8,6 +8,7 @@ import msgspec
 
 from protocol.device.values import digest64, take_value
 from protocol.errors import Malformed, Reason, Refusal
+from protocol.problems.detail import Detail
 from protocol.records import Feed, Reading
 from protocol.rest.csv_rows import BoundedRows
 from protocol.times import parse_device_time
@@ -55,7 +56,7 @@ def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Iterator[
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Malformed("The file is not UTF-8") from None
+        raise Malformed(Detail("file_not_utf8")) from None
     rows = BoundedRows(text)
     imported = Imported([], 0, [])
     fields = 0
@@ -70,7 +71,7 @@ def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Iterator[
                 fields = 0
                 yield imported
     except csv.Error as error:
-        raise Malformed(f"Line {rows.line_num} is not CSV: {error}") from None
+        raise Malformed(Detail("file_not_csv", line=rows.line_num, problem=str(error))) from None
 
 
 def _take(
@@ -95,7 +96,7 @@ def _take(
 def _columns(header: Sequence[str]) -> tuple[int, int]:
     names = [name.strip().lower() for name in header]
     if "ts" not in names or "value" not in names:
-        raise Malformed("The first line must name the columns, among them ts and value")
+        raise Malformed(Detail("reading_columns"))
     return names.index("ts"), names.index("value")
 
 

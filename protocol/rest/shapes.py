@@ -3,10 +3,14 @@
 Requests with unknown fields are refused. In a PATCH, an absent field (`UNSET`) stays as it is.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+
+from protocol.problems.detail import Value
+from protocol.rest.patterns import LINE
 
 T = TypeVar("T")
 
@@ -14,10 +18,6 @@ T = TypeVar("T")
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
-# Control characters could change the terminal of whoever reads a name; PostgreSQL cannot hold
-# U+0000.
-LINE = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
-LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\Z"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 
@@ -37,14 +37,25 @@ class Deleted(msgspec.Struct, frozen=True):
     deleted: int
 
 
+class DetailView(msgspec.Struct, frozen=True):
+    """A stable code, and the values of its text."""
+
+    code: str
+    params: Mapping[str, Value]
+
+
 class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
-    """An error (RFC 9457); `errors` by field for 422."""
+    """An error (RFC 9457). `code` and `params` say the same as `detail`, for words in any language;
+    `errors` and `error_codes` by field for 422. The codes are listed in docs/problems.md."""
 
     type: str = "about:blank"
     title: str
     status: int
     detail: str
+    code: str
+    params: Mapping[str, Value] = {}
     errors: dict[str, str] | UnsetType = UNSET
+    error_codes: dict[str, DetailView] | UnsetType = UNSET
 
 
 class Readiness(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from protocol.errors import BadRecurrence
+from protocol.problems.detail import Detail
 from protocol.times import EPOCH, FIRST_US, LAST_US, SECOND_US
 
 MINUTE_US = 60 * SECOND_US
@@ -77,8 +78,7 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        detail = f"{name[:60]!r} is not a time zone known to this server"
-        raise BadRecurrence("timezone", detail) from None
+        raise BadRecurrence("timezone", Detail("zone_missing", zone=name[:60])) from None
 
 
 def civil_of(us: int, zone: ZoneInfo) -> Civil:

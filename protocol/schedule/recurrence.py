@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from protocol.errors import BadRecurrence
+from protocol.problems.detail import Detail
 from protocol.schedule.civil import (
     DAY_US,
     LAST_DAY,
@@ -28,7 +29,7 @@ from protocol.schedule.civil import (
 )
 from protocol.schedule.elapsed import Elapsed
 from protocol.schedule.expansion import STEPS_MAX, Expansion
-from protocol.schedule.rrule import Freq, Rule, parse
+from protocol.schedule.rrule import Freq, Rule, bad, parse
 from protocol.times import FIRST_US, LAST_US, SECOND_US, format_us, parse_rfc3339
 
 # Each removes at most a day, that is up to 1,440 instants, which are skipped at once.
@@ -66,13 +67,12 @@ def recurrence(
     _check_start(start_us)
     name = "UTC" if timezone is None else timezone
     if name not in zone_names():
-        detail = f"{name[:60]!r} is not an IANA time zone such as Europe/Berlin"
-        raise BadRecurrence("timezone", detail)
+        raise BadRecurrence("timezone", Detail("zone_unknown", zone=name[:60]))
     read = None if rule is None else parse(rule)
     if read is not None and read.seconds:
         second = civil_of(start_us, zone_of(name)).rest_us // SECOND_US
         if read.seconds != (second,):
-            raise BadRecurrence("recurrence", f"BYSECOND must be that of trigger_time: {second}")
+            raise bad(Detail("rule_second", second=second))
     checked = Recurrence(
         start_us=start_us,
         timezone=name,
@@ -81,17 +81,11 @@ def recurrence(
     )
     bare = msgspec.structs.replace(checked, exclusions=())
     if not occurrences(bare, start_us - 1, 1):
-        raise BadRecurrence(
-            "recurrence",
-            f"has no occurrence on or after its start (or none in {STEPS_MAX:,} candidates)",
-        )
+        raise bad(Detail("rule_never", steps=STEPS_MAX))
     if read is not None and read.count is not None and not _is_countable(bare):
-        detail = f"needs more than {WORK_MAX:,} candidates to reach COUNT; use UNTIL instead"
-        raise BadRecurrence("recurrence", detail)
+        raise bad(Detail("rule_count_far", steps=WORK_MAX))
     if checked.exclusions and not upcoming(checked, start_us - 1, 1).instants:
-        raise BadRecurrence(
-            "exclusions", f"leave no occurrence (or none in {WORK_MAX:,} candidates)"
-        )
+        raise BadRecurrence("exclusions", Detail("exclusions_all", steps=WORK_MAX))
     return checked
 
 
@@ -174,7 +168,7 @@ def _normal_exclusions(exclusions: Iterable[str]) -> tuple[str, ...]:
         excluded = _exclusion(text)
         normal[excluded.isoformat() if isinstance(excluded, date) else format_us(excluded)] = None
         if len(normal) > EXCLUSIONS_MAX:
-            raise BadRecurrence("exclusions", f"must be at most {EXCLUSIONS_MAX} entries")
+            raise BadRecurrence("exclusions", Detail("exclusions_many", most=EXCLUSIONS_MAX))
     return tuple(normal)
 
 
@@ -187,14 +181,13 @@ def _exclusion(text: str) -> int | date:
     except ValueError:
         us = LAST_US + 1
     if not FIRST_US <= us <= LAST_US:
-        detail = f"{text[:40]!r} is neither an RFC 3339 time nor a date such as 2026-12-24"
-        raise BadRecurrence("exclusions", detail)
+        raise BadRecurrence("exclusions", Detail("exclusion_invalid", text=text[:40]))
     return us
 
 
 def _check_start(start_us: int) -> None:
     if not WRITABLE_US[0] <= start_us <= WRITABLE_US[1]:
-        raise BadRecurrence("trigger_time", "must be within the years 1 to 9999")
+        raise BadRecurrence("trigger_time", Detail("start_years"))
 
 
 class _Due:

@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 import msgspec
 
 from protocol.errors import BadRecurrence
+from protocol.problems.detail import Detail
 from protocol.times import SECOND_US
 
 TEXT_MAX = 500  # characters; a rule with every part and usual values has about 400
@@ -25,16 +26,17 @@ _UNTIL = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?")
 _NUMBER = re.compile(r"[+-]?\d{1,9}")  # nine digits of minutes are 1,900 years
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 
-# Further lines and parts that calendars write beside a rule, and where they belong here.
-_ELSEWHERE = {
-    "DTSTART": "the start belongs in trigger_time, its zone in timezone",
-    "DTEND": "something is due at an instant, which has no end",
-    "DURATION": "something is due at an instant, which has no duration",
-    "TZID": "the zone belongs in timezone",
-    "EXDATE": "dates that are left out belong in exclusions",
-    "EXRULE": "dates that are left out belong in exclusions",
-    "RDATE": "a further date needs a schedule of its own",
-    "RRULE": "a further rule needs a schedule of its own",
+# Further lines and parts that calendars write beside a rule, and the codes of where they belong
+# here.
+ELSEWHERE = {
+    "DTSTART": "rule_start",
+    "DTEND": "rule_end",
+    "DURATION": "rule_duration",
+    "TZID": "rule_zone",
+    "EXDATE": "rule_exclusions",
+    "EXRULE": "rule_exclusions",
+    "RDATE": "rule_further_date",
+    "RRULE": "rule_further_rule",
 }
 
 
@@ -88,7 +90,7 @@ _LISTS = {
 }
 
 
-def bad(detail: str) -> BadRecurrence:
+def bad(detail: Detail) -> BadRecurrence:
     """The error for an invalid rule; `detail` reads on from the field's name."""
     return BadRecurrence("recurrence", detail)
 
@@ -108,7 +110,7 @@ def parse(text: str) -> Rule:
     for name, value in parts.items():
         read = _READERS.get(name)
         if read is None:
-            raise bad(f"{name[:20]!r} is not a supported part of a rule")
+            raise bad(Detail("rule_part_unknown", part=name[:20]))
         more, normal = read(name, value)
         fields |= more
         written.append(f"{name}={normal}")
@@ -119,25 +121,25 @@ def parse(text: str) -> Rule:
 
 def _parts(text: str) -> dict[str, str]:
     if len(text) > TEXT_MAX:
-        raise bad(f"is longer than {TEXT_MAX} characters")
+        raise bad(Detail("rule_too_long", most=TEXT_MAX))
     # Check first: upper() turns some other letters into ASCII.
     bare = _unfolded(text).upper() if text.isascii() else text
     bare = bare.removeprefix("RRULE:").rstrip("; ")
-    for name, where in _ELSEWHERE.items():
+    for name, code in ELSEWHERE.items():
         if re.search(rf"(?:^|[\n;]){name}[:;=]", bare):
-            raise bad(f"takes no {name}: {where}")
+            raise bad(Detail(code, part=name))
     if not _CHARACTERS.fullmatch(bare):
-        raise bad("must be one line such as FREQ=WEEKLY;BYDAY=MO,WE")
+        raise bad(Detail("rule_line"))
     parts: dict[str, str] = {}
     for part in bare.split(";"):
         name, _, value = part.partition("=")
         if not value:
-            raise bad(f"{part[:40]!r} has no value")
+            raise bad(Detail("rule_part_empty", part=part[:40]))
         if name in parts:
-            raise bad(f"{name[:20]} is given twice")
+            raise bad(Detail("rule_part_twice", part=name[:20]))
         parts[name] = value
     if "FREQ" not in parts:
-        raise bad("has no FREQ")
+        raise bad(Detail("rule_freq_missing"))
     return parts
 
 
@@ -150,8 +152,8 @@ def _unfolded(text: str) -> str:
 def _number(name: str, value: str, lowest: int, highest: int, signed: bool = False) -> int:
     number = int(value) if _NUMBER.fullmatch(value) else None
     if number is None or not lowest <= (abs(number) if signed else number) <= highest:
-        also = f" or -{highest} to -{lowest}" if signed else ""
-        raise bad(f"{name}={value[:40]}: must be {lowest} to {highest}{also}")
+        code = "rule_number_signed" if signed else "rule_number"
+        raise bad(Detail(code, part=name, value=value[:40], least=lowest, most=highest))
     return number
 
 
@@ -160,7 +162,9 @@ Read = tuple[dict[str, object], str]  # fields of `Rule`, and the normalised val
 
 def _freq(name: str, value: str) -> Read:
     if value not in Freq.__members__:
-        raise bad(f"{name}={value[:20]}: must be one of {', '.join(Freq.__members__)}")
+        raise bad(
+            Detail("rule_frequency", part=name, value=value[:20], words=", ".join(Freq.__members__))
+        )
     return {"freq": Freq[value]}, value
 
 
@@ -181,7 +185,7 @@ def _weekdays(name: str, value: str) -> Read:
     for item in value.split(","):
         found = _WEEKDAY.fullmatch(item)
         if found is None:
-            raise bad(f"{name}: {item[:20]!r} is not a weekday such as MO or -1FR")
+            raise bad(Detail("rule_weekday", part=name, value=item[:20]))
         number = _number(name, found[1], 1, 53, signed=True) if found[1] else 0
         days[_WEEKDAYS.index(found[2]), number] = f"{number or ''}{found[2]}"
     return {"weekdays": tuple(days)}, ",".join(days.values())
@@ -189,7 +193,7 @@ def _weekdays(name: str, value: str) -> Read:
 
 def _week_start(name: str, value: str) -> Read:
     if value not in _WEEKDAYS:
-        raise bad(f"{name}={value[:20]}: must be a weekday such as MO")
+        raise bad(Detail("rule_week_start", part=name, value=value[:20]))
     return {"week_start": _WEEKDAYS.index(value)}, value
 
 
@@ -201,8 +205,7 @@ def _until(name: str, value: str) -> Read:
         year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
         moment = datetime(year, month, day, hour, minute, second)
     except ValueError:
-        detail = f"{name}={value[:40]}: must be a time such as 20261231T170000Z, or a date"
-        raise bad(detail) from None
+        raise bad(Detail("rule_until", part=name, value=value[:40])) from None
     us = (moment - datetime(1970, 1, 1)) // timedelta(microseconds=1)
     if found[7]:
         return {"until_us": us}, value
@@ -226,20 +229,20 @@ def _check_together(rule: Rule) -> None:
     ended = rule.until_us is not None or rule.until_civil_us is not None
     in_month = freq == Freq.MONTHLY or bool(rule.months)
     forbidden = [
-        (rule.count is not None and ended, "COUNT and UNTIL cannot be given together"),
-        (rule.week_numbers and freq != Freq.YEARLY, "BYWEEKNO requires FREQ=YEARLY"),
+        (rule.count is not None and ended, Detail("rule_count_and_until")),
+        (rule.week_numbers and freq != Freq.YEARLY, Detail("rule_week_number")),
         (
             rule.year_days and freq in (Freq.MONTHLY, Freq.WEEKLY, Freq.DAILY),
-            f"BYYEARDAY cannot be used with FREQ={freq.name}",
+            Detail("rule_year_day", freq=freq.name),
         ),
-        (rule.month_days and freq == Freq.WEEKLY, "BYMONTHDAY cannot be used with FREQ=WEEKLY"),
+        (rule.month_days and freq == Freq.WEEKLY, Detail("rule_month_day")),
         (
             numbered and (freq > Freq.MONTHLY or rule.week_numbers),
-            "BYDAY with a number requires FREQ=MONTHLY, or FREQ=YEARLY without BYWEEKNO",
+            Detail("rule_numbered_weekday"),
         ),
         (
             in_month and any(abs(n) > 5 for n in numbered),
-            "BYDAY: no month has a weekday more than five times",
+            Detail("rule_sixth_weekday"),
         ),
     ]
     for found, detail in forbidden:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from protocol.errors import Conflict, Invalid
+from protocol.problems.detail import Detail
 
 PLACED, COMPLETED, CANCELLED = "placed", "completed", "cancelled"
 STATES = (PLACED, COMPLETED, CANCELLED)
@@ -107,9 +108,9 @@ def taken(
     for product_id, quantity in wanted.items():
         product = products.get(product_id)
         if product is None:
-            raise Invalid({"items": f"product {product_id} not found"})
+            raise Invalid({"items": Detail("product_unknown", id=product_id)})
         if quantity > product.stock:
-            raise Conflict(f"Only {product.stock} {product.name} in stock")
+            raise Conflict(Detail("in_stock", count=product.stock, product=product.name))
         items.append(
             OrderItem(
                 product_id=product_id,
@@ -139,5 +140,5 @@ def finished(order: Order, state: str, now_us: int) -> Order:
     if order.state == state:
         return order
     if order.state != PLACED:
-        raise Conflict(f"This order is already {order.state}")
+        raise Conflict(Detail("order_ended", state=order.state))
     return msgspec.structs.replace(order, state=state, finished_us=now_us)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.rest.shapes import LINE, LINES, Id, Name
+from protocol.rest.patterns import LINE, LINES, PRICE
+from protocol.rest.shapes import Id, Name
 from protocol.shop.shop import (
     ITEMS_MAX,
     QUANTITY_MAX,
@@ -20,10 +21,7 @@ from protocol.shop.shop import (
 from protocol.views import view_of
 
 # Below a billion, with up to four decimal places; a JSON number is accepted, too.
-Price = (
-    Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?\Z")]
-    | Annotated[float, Meta(ge=0, lt=1e9)]
-)
+Price = Annotated[str, Meta(pattern=PRICE)] | Annotated[float, Meta(ge=0, lt=1e9)]
 Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE)]
 Stock = Annotated[int, Meta(ge=0, le=STOCK_MAX)]
 Text = Annotated[str, Meta(max_length=2000, pattern=LINES)]

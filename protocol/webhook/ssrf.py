@@ -10,11 +10,21 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from protocol.problems.detail import Detail
+
 URL_MAX = 2_000
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052 §2.1
 _PORTS = {"http": 80, "https": 443}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class BadTarget(ValueError):
+    """A URL that deliveries cannot be sent to; `detail` reads on from the field's name."""
+
+    def __init__(self, detail: Detail) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -36,26 +46,26 @@ def parse_target(url: str) -> Target:
     """Parse an absolute http or https URL without credentials.
 
     Raises:
-        ValueError: it is not one; the message reads on from the field's name.
+        BadTarget: it is not one.
     """
     if len(url) > URL_MAX:
-        raise ValueError(f"is longer than {URL_MAX} characters")
+        raise BadTarget(Detail("url_too_long", most=URL_MAX))
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise ValueError("contains characters that must be percent-encoded")
+        raise BadTarget(Detail("url_characters"))
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
-        raise ValueError("must begin with https:// or http://")
+        raise BadTarget(Detail("url_scheme"))
     if "@" in parts.netloc:
-        raise ValueError("must not contain a login; deliveries are signed instead")
+        raise BadTarget(Detail("url_login"))
     try:
         port = parts.port
     except ValueError:
-        raise ValueError("must have a port between 1 and 65535") from None
+        raise BadTarget(Detail("url_port")) from None
     if port == 0:
-        raise ValueError("must have a port between 1 and 65535")
+        raise BadTarget(Detail("url_port"))
     host = parts.hostname or ""
     if not host or len(host) > 253 or "%" in host:
-        raise ValueError("must have a host name")
+        raise BadTarget(Detail("url_host"))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port or _PORTS[parts.scheme], path)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.rest.shapes import LINE
+from protocol.rest.patterns import LINE
 from protocol.times import format_us, shown_us
 from protocol.views import view_of
 from protocol.webhook.deliveries import EVENTS, PENDING, EventType, Webhook, WebhookDelivery

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 import trio
 
-from protocol.errors import Conflict
 from protocol.people.access import KEY_NETWORKS_MAX, KEYS_MAX, ApiKey
 from protocol.rest.listing import API_KEYS
+from tests.contract.refused import refused
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import heard_all, known
 from tests.support.lists import items
@@ -72,7 +72,7 @@ async def test_whatever_ends_sessions_ends_links_for_a_new_password(home: Home) 
 async def test_a_user_has_so_many_keys_at_most(home: Home) -> None:
     for n in range(KEYS_MAX):
         await home.store.add_api_key(some_key(n))
-    with pytest.raises(Conflict):
+    with refused("api_keys_full"):
         await home.store.add_api_key(some_key(KEYS_MAX))
     await home.store.add_api_key(some_key(KEYS_MAX + 1, user_id=OTHER_USER))
 

@@ -8,9 +8,9 @@ import pytest
 
 from actors.ports.time import Claimed
 from protocol.device.commands import Command, CommandAck
-from protocol.errors import Conflict
 from protocol.records import AckChange, Rejection
 from protocol.rest.listing import COMMANDS, REJECTIONS
+from tests.contract.refused import refused
 from tests.contract.test_store import KEY, Home, of
 from tests.support.lists import items
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, SECOND, USER
@@ -68,7 +68,7 @@ async def test_a_command_comes_back_as_it_was_and_asking_twice_makes_one(home: H
     assert await home.store.command(OTHER_USER, wanted.id) is None
     assert await items(home.store, COMMANDS, USER, 10, device_id=DEVICE) == [added]
     foreign = msgspec.structs.replace(wanted, user_id=OTHER_USER)
-    with pytest.raises(Conflict):
+    with refused("id_used"):
         await home.store.add_command(foreign)
 
 
@@ -208,7 +208,7 @@ async def test_only_what_no_device_has_answered_can_be_cancelled(home: Home) -> 
     assert ended.state == "cancelled"
     await home.commit(of(acks=(ack(home, "delivered", 2),)))
     for each in ids:
-        with pytest.raises(Conflict):
+        with refused("command_ended"):
             await home.store.cancel_command(USER, each, NOW)
 
 
@@ -240,5 +240,5 @@ async def test_the_commands_of_a_deleted_device_go_with_it(home: Home) -> None:
     await home.store.delete_device(USER, DEVICE, False)
     assert await home.store.command(USER, some_command(home).id) is None
     assert sent(await claim(home)) == []
-    with pytest.raises(Conflict):
+    with refused("device_deleted"):
         await home.store.add_command(some_command(home, 2))

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import trio
 
-from protocol.errors import Conflict
 from protocol.media.media import Media, Tally
 from protocol.rest.listing import MEDIA
+from tests.contract.refused import refused
 from tests.contract.test_store import Home
 from tests.contract.test_store_schedules import some_schedule
 from tests.support.lists import items
@@ -115,7 +115,7 @@ async def test_media_go_only_when_no_schedule_needs_them(home: Home) -> None:
     media = await home.store.add_media(some_media())
     schedule = some_schedule(media_id=media.id)
     await home.store.add_schedule(schedule, [NOW])
-    with pytest.raises(Conflict, match="schedule"):
+    with refused("media_in_use"):
         await home.store.delete_media(USER, media.id)
     await home.store.delete_schedule(USER, schedule.id)
     await home.store.delete_media(USER, media.id)

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 import trio
 
-from protocol.errors import Conflict
 from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.people.user import User
 from protocol.rest.listing import AUDIT, SESSIONS
+from tests.contract.refused import refused
 from tests.contract.test_store import Home
 from tests.support.lists import items
 from tests.unit.makers import NOW, OTHER_USER, SECOND, USER, some_user
@@ -122,7 +122,7 @@ async def test_people_of_others_are_known_by_their_subject(home: Home) -> None:
     )
     await home.store.add_user(zalo)
     again = msgspec.structs.replace(zalo, id=id_of(51))
-    with pytest.raises(Conflict):
+    with refused("person_exists"):
         await home.store.add_user(again)
     assert await home.store.user_by_subject("zalo", "8372") == zalo
     assert await home.store.user_by_subject("roost", "8372") is None
@@ -188,5 +188,5 @@ async def test_the_audit_log_is_a_users_own_newest_first(home: Home) -> None:
 async def test_two_accounts_never_share_an_address(home: Home) -> None:
     other = msgspec.structs.replace(some_user(OTHER_USER), email="x@example.org")
     await home.store.update_user(other)
-    with pytest.raises(Conflict):
+    with refused("account_exists"):
         await home.store.update_user(msgspec.structs.replace(some_user(), email="X@example.org"))

@@ -17,6 +17,7 @@ from protocol.device import commands
 from protocol.device.alarms import AlarmRule
 from protocol.device.commands import Command
 from protocol.errors import BadRecurrence, Unavailable, Unstorable
+from protocol.problems.detail import Detail
 from protocol.records import LoadedDevice, StateChange
 from protocol.schedule.schedules import Due, Occurrence, Schedule, planned
 from protocol.webhook import deliveries as webhooks
@@ -68,7 +69,7 @@ class Planner:
     def __call__(self, schedule: Schedule) -> tuple[Schedule, list[int]]:
         self.asked.append(schedule.timezone)
         if schedule.timezone == self.unknown:
-            raise BadRecurrence("timezone", f"{self.unknown!r} is not a zone of this server")
+            raise BadRecurrence("timezone", Detail("zone_missing", zone=self.unknown))
         planned_on = msgspec.structs.replace(
             schedule, planned_us=NOW + 99 * SECOND, plan_us=NOW + 90 * SECOND
         )
@@ -88,7 +89,7 @@ async def test_a_schedule_that_cannot_be_planned_is_put_aside_and_others_are_pla
     for each in good:
         assert await listed(home, each) == [(99, "pending"), (1, "pending")]
     letter = await only_letter(home, "plans", bad.id)
-    assert letter.reason == "'Mars/Olympus' is not a zone of this server"
+    assert letter.reason == "'Mars/Olympus' is not a time zone known to this server"
     assert letter.user_id == USER
     # It is not looked at again before its pause is over.
     planner.asked.clear()

@@ -8,11 +8,11 @@ import pytest
 
 from actors.ports.time import Claimed
 from protocol.device.commands import Command, CommandAck
-from protocol.errors import Conflict
 from protocol.media.media import Media
 from protocol.records import AckChange
 from protocol.rest.listing import COMMANDS, OCCURRENCES, SCHEDULES
 from protocol.schedule.schedules import Due, Occurrence, Schedule, missed, triggered
+from tests.contract.refused import refused
 from tests.contract.test_store import KEY, Home, of
 from tests.contract.test_store_commands import REFUSED, some_command
 from tests.support.lists import items
@@ -204,13 +204,13 @@ async def test_more_is_planned_when_its_time_has_come_and_never_twice(home: Home
 
 async def test_a_schedule_for_what_is_gone_is_refused(home: Home) -> None:
     for gone in (some_schedule(device_id=MEDIA), some_schedule(media_id=DEVICE)):
-        with pytest.raises(Conflict):
+        with refused("target_deleted"):
             await home.store.add_schedule(gone, [])
 
 
 async def test_media_that_something_to_come_needs_cannot_be_deleted(home: Home) -> None:
     schedule = await home.store.add_schedule(some_schedule(plan_us=None), times(1))
-    with pytest.raises(Conflict):
+    with refused("media_in_use"):
         await home.store.delete_media(USER, MEDIA)
     await claim(home, 1, Judge(home))
     await home.store.delete_media(USER, MEDIA)

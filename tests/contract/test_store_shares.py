@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from protocol.errors import Conflict
+from tests.contract.refused import refused
 from tests.contract.test_store import KEY, Home, of
 from tests.contract.test_store_media import some_media
 from tests.contract.test_store_schedules import MEDIA, some_schedule
@@ -90,7 +91,7 @@ async def test_a_user_has_no_more_than_the_bound(home: Home, noun: str) -> None:
 async def test_of_many_devices_all_are_added_or_none(home: Home) -> None:
     made = [_device(n, USER) for n in range(3)]
     add = partial(home.store.add_devices, made)
-    with pytest.raises(Conflict):
+    with refused("devices_full", most=3, count=1):
         await add(3)
     assert len(await add(4)) == 3
 
@@ -105,7 +106,8 @@ async def test_a_device_has_no_more_feeds_than_it_may_nor_have_all_together(
     user_feeds = await home.store.feeds(USER, 100, 0)
     there = sum(each.device_id == device_id for each in user_feeds)
     await home.store.add_feed(made(0, device_id), 1_000, there + 1)
-    with pytest.raises(Conflict, match="feeds"):
+    code = "device_feeds_full" if device_id else "shared_feeds_full"
+    with refused(code, most=there + 1, count=there + 1):
         await home.store.add_feed(made(1, device_id), 1_000, there + 1)
     await home.store.add_feed(made(2, None if device_id else DEVICE), 1_000, 100)
 

@@ -9,7 +9,6 @@ import pytest
 
 from actors.adapters.postgres import webhook_outbox
 from actors.ports.webhooks import ClaimedDeliveries
-from protocol.errors import Conflict
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
 from protocol.webhook import deliveries as webhooks
 from protocol.webhook.deliveries import (
@@ -20,6 +19,7 @@ from protocol.webhook.deliveries import (
     WebhookDelivery,
     trial_news,
 )
+from tests.contract.refused import refused
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_alarms import alarm
 from tests.contract.test_store_commands import ack, some_command
@@ -95,7 +95,7 @@ async def test_a_webhook_comes_back_as_it_was_and_changes(home: Home) -> None:
 async def test_there_is_a_bound_for_each_user(home: Home) -> None:
     for n in range(WEBHOOKS_MAX):
         await added(home, n)
-    with pytest.raises(Conflict):
+    with refused("webhooks_full"):
         await added(home, WEBHOOKS_MAX)
     await added(home, WEBHOOKS_MAX, user_id=OTHER_USER)
 
@@ -189,7 +189,7 @@ async def test_beyond_its_room_a_webhook_hears_nothing_and_says_how_much(
     found = await home.store.webhook(USER, webhook.id)
     assert found is not None
     assert (len(await told(home, webhook)), found.dropped) == (2, 2)
-    with pytest.raises(Conflict):
+    with refused("deliveries_full"):
         await with_news(home, webhook)
 
 
@@ -297,7 +297,7 @@ async def test_deliveries_are_listed_in_pages_and_go_with_their_webhook(home: Ho
     await home.store.delete_webhook(USER, webhook.id)
     await home.store.delivery_tried(one.delivery, GOOD, NOW)
     assert await claim(home) == ClaimedDeliveries()
-    with pytest.raises(Conflict):
+    with refused("webhook_deleted"):
         await with_news(home, webhook)
 
 

@@ -35,4 +35,4 @@ def test_lines_beside_a_rule_are_told_where_they_belong(roost: Roost, ada: Perso
     answer = ada.call("POST", "/schedule-previews", json=plan(rule))
     assert answer.status_code == 422
     told = answer.json()["errors"]["recurrence"]
-    assert told == "takes no DTSTART: the start belongs in trigger_time, its zone in timezone"
+    assert told == ("takes no DTSTART: the start and its time zone are given apart from the rule")

@@ -6,6 +6,7 @@ import msgspec
 import trio
 
 from protocol.errors import Invalid
+from protocol.problems.detail import Detail
 from protocol.rest.charts import DAY_US
 from protocol.rest.shapes import Id, Time
 from protocol.schedule.calendar import (
@@ -83,5 +84,5 @@ def _window(query: CalendarQuery) -> tuple[int, int]:
     assert start_us is not None
     assert end_us is not None
     if not 0 < end_us - start_us <= WINDOW_DAYS_MAX * DAY_US:
-        raise Invalid({"end": f"must be after start, by at most {WINDOW_DAYS_MAX} days"})
+        raise Invalid({"end": Detail("window_of_days", days=WINDOW_DAYS_MAX)})
     return start_us, end_us

@@ -15,6 +15,7 @@ from protocol.device.commands import (
 )
 from protocol.errors import Invalid
 from protocol.ids import is_uuid
+from protocol.problems.detail import Detail
 from protocol.rest.listing import COMMANDS
 from protocol.rest.shapes import Page
 from protocol.times import SECOND_US
@@ -54,11 +55,13 @@ async def send_command(call: Call, device_id: str, body: NewCommand) -> CommandV
     now_us = call.service.clock.now_us()
     payload = codec.encode(body.payload)
     if len(payload) > PAYLOAD_BYTES_MAX:
-        raise Invalid({"payload": f"is {len(payload)} bytes; the maximum is {PAYLOAD_BYTES_MAX}"})
+        raise Invalid(
+            {"payload": Detail("payload_too_large", size=len(payload), most=PAYLOAD_BYTES_MAX)}
+        )
     own = None if body.id is None else body.id.lower()
     command_id = id_for(call, f"command {device.id}") if own is None else own
     if not is_uuid(command_id):
-        raise Invalid({"id": "must be a UUID"})
+        raise Invalid({"id": Detail("not_id")})
     command = await call.service.store.add_command(
         Command(
             id=command_id,

@@ -13,6 +13,7 @@ from actors.ports.media import MediaFiles
 from protocol.errors import Forbidden
 from protocol.media.media import Media
 from protocol.media.types import fitting
+from protocol.problems.detail import Detail
 from protocol.rest.shapes import Id
 from web.api.media import media_of
 from web.http.context import Call
@@ -86,16 +87,16 @@ async def _readable(call: Call, media_id: str, query: LinkQuery) -> Media:
     if call.has_user:
         return await media_of(call, media_id)
     if query.expires is None or query.signature is None:
-        raise Forbidden("This link is incomplete")
+        raise Forbidden(Detail("link_incomplete"))
     service, now_us = call.service, call.service.clock.now_us()
     link = MediaLink(media_id, query.expires, query.device, query.login)
     if not service.links.is_valid(link, query.signature, now_us):
-        raise Forbidden("This link is invalid or has expired")
+        raise Forbidden(Detail("link_expired"))
     media = await service.store.media_by_id(media_id)
     if media is None:
         raise missing("media_id")
     if link.device_id is not None and not await _is_for(call, link, link.device_id):
-        raise Forbidden("The device of this link was deleted or has other credentials now")
+        raise Forbidden(Detail("link_ended"))
     return media
 
 

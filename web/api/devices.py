@@ -24,6 +24,7 @@ from protocol.device.views import (
 )
 from protocol.errors import NotTaken
 from protocol.people.views import AccountView
+from protocol.problems.detail import Detail
 from protocol.records import Device, MqttLogin
 from protocol.rest.listing import DEVICES
 from protocol.rest.shapes import Page
@@ -91,7 +92,7 @@ async def add_devices(call: Call) -> Response:
     only here.
     """
     if call.request.mimetype != "text/csv":
-        raise NotTaken("Send text/csv")
+        raise NotTaken(Detail("send_csv"))
     added = await _added(call, read_devices(await call.data()))
     await note(call, call.user.id, "device_added", f"{len(added)} devices from a file")
     content = credentials_csv(

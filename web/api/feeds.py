@@ -8,6 +8,7 @@ from protocol.device.feed_views import FeedChange, FeedView, NewFeed, feed_view
 from protocol.device.values import Kind
 from protocol.errors import Invalid
 from protocol.ids import is_uuid
+from protocol.problems.detail import Detail
 from protocol.records import Feed
 from protocol.rest.listing import FEEDS
 from protocol.rest.shapes import Id, Page
@@ -62,7 +63,7 @@ async def list_feeds(call: Call, query: FeedsQuery) -> Page[FeedView]:
 async def add_feed(call: Call, body: NewFeed) -> FeedView:
     """Create a feed, for one device or (without `device_id`) for all your devices."""
     if body.key in ("ts", "id", "values"):
-        raise Invalid({"key": "cannot be ts, id or values"})
+        raise Invalid({"key": Detail("key_reserved")})
     code = None
     device_id = some_id("device_id", body.device_id)
     if device_id is not None:
@@ -104,7 +105,7 @@ async def change_feed(call: Call, feed_id: str, body: FeedChange) -> FeedView:
     feed = await feed_of(call, feed_id)
     given = given_in(body)
     if feed.archived and given.get("enabled"):
-        raise Invalid({"enabled": "cannot be true: the device of this feed was deleted"})
+        raise Invalid({"enabled": Detail("feed_without_device")})
     feed = msgspec.structs.replace(feed, **given)
     _check_thresholds(feed)
     check_match(call, feed.revision)
@@ -126,9 +127,9 @@ def _check_thresholds(feed: Feed) -> None:
     low, high = feed.min_value, feed.max_value
     if feed.kind != "number" and (low is not None or high is not None):
         name = "min_value" if low is not None else "max_value"
-        raise Invalid({name: "is allowed for number feeds only"})
+        raise Invalid({name: Detail("number_feeds_only")})
     for name, value in (("min_value", low), ("max_value", high)):
         if value is not None and not math.isfinite(value):
-            raise Invalid({name: "must be finite"})
+            raise Invalid({name: Detail("not_finite")})
     if low is not None and high is not None and low > high:
-        raise Invalid({"max_value": "must not be below min_value"})
+        raise Invalid({"max_value": Detail("maximum_below_minimum")})

@@ -12,6 +12,7 @@ import math
 
 from actors.runtime.buckets import Buckets
 from protocol.errors import TooMany
+from protocol.problems.detail import Detail
 
 HOUR_S = 3600.0
 # A year of ten feeds with one reading a minute; about a gigabyte in the database.
@@ -35,8 +36,7 @@ class Imports:
         """Raises `TooMany`, with the time to wait, while this user's budget is overdrawn."""
         wait_s = max(each.wait_s(user_id) for each in (self._readings, self._bytes))
         if wait_s:
-            detail = "Hourly import limit reached; try again later"
-            raise TooMany(detail, retry_after_s=math.ceil(wait_s))
+            raise TooMany(Detail("imports_full"), retry_after_s=math.ceil(wait_s))
 
     def count(self, user_id: str, readings: int, size: int) -> None:
         """Charge an import to the user's budget."""

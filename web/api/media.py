@@ -8,6 +8,7 @@ from msgspec import Meta
 from actors.media import library
 from protocol.errors import Busy
 from protocol.media.media import Media, MediaStats, MediaView, first_day_us, media_stats, media_view
+from protocol.problems.detail import Detail
 from protocol.rest.listing import MEDIA
 from protocol.rest.shapes import Page
 from web.http.context import Call
@@ -74,7 +75,7 @@ async def add_media(call: Call) -> MediaView:
                 if stored.id == media.id:
                     note_soon(call, "media_added", stored.filename)
                 return media_view(stored)
-    raise Busy("The server is too slow at the moment; try again", retry_after_s=30)
+    raise Busy(Detail("media_slow"), retry_after_s=30)
 
 
 @api.operation("GET", "/media", query=MediaQuery, answer=Json(Page[MediaView]))

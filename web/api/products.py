@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from protocol.errors import Invalid, Outdated
+from protocol.problems.detail import Detail
 from protocol.rest.listing import PRODUCTS
 from protocol.rest.shapes import Page
 from protocol.shop.shop import Product
@@ -135,5 +136,5 @@ async def product_of(call: Call, product_id: str) -> Product:
 def _price(said: str | float) -> Decimal:
     price = price_of(said)
     if price is None:
-        raise Invalid({"price": "must have at most four decimal places"})
+        raise Invalid({"price": Detail("price_places")})
     return price

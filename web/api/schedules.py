@@ -9,6 +9,7 @@ import msgspec
 
 from protocol.errors import BadRecurrence, Invalid
 from protocol.ids import is_uuid
+from protocol.problems.detail import Detail
 from protocol.rest.listing import OCCURRENCES, SCHEDULES
 from protocol.rest.shapes import Id, Page
 from protocol.schedule.recurrence import recurrence, upcoming
@@ -234,18 +235,18 @@ def _planned(schedule: Schedule, asked_us: int) -> tuple[Schedule, list[int]]:
     schedule, due = planned(schedule, asked_us)
     if schedule.enabled and schedule.recurrence is None and not due:
         late_s = (asked_us - schedule.trigger_us) // SECOND_US
-        raise Invalid({"trigger_time": f"is {late_s} s in the past, or excluded"})
+        raise Invalid({"trigger_time": Detail("start_past", seconds=late_s)})
     return schedule, due
 
 
 def _id(name: str, text: str) -> str:
     if not is_uuid(text.lower()):
-        raise Invalid({name: "must be an id (UUID)"})
+        raise Invalid({name: Detail("not_id")})
     return text.lower()
 
 
 def _instant(text: str) -> int:
     try:
         return parse_rfc3339(text)
-    except ValueError as error:
-        raise Invalid({"trigger_time": str(error)}) from None
+    except ValueError:
+        raise Invalid({"trigger_time": Detail("not_time")}) from None

@@ -4,6 +4,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from protocol.errors import Invalid
+from protocol.problems.detail import Detail
 from protocol.rest import charts
 from protocol.schedule.civil import zone_names, zone_of
 from protocol.times import parse_rfc3339
@@ -23,8 +24,8 @@ def instant(name: str, text: str | None) -> int | None:
     try:
         # A plus sign that was not percent-encoded in the URL arrives as a space.
         return parse_rfc3339(text.replace(" ", "+") if text[10:11] in "Tt" else text)
-    except ValueError as error:
-        raise Invalid({name: str(error)}) from None
+    except ValueError:
+        raise Invalid({name: Detail("not_time")}) from None
 
 
 def zone_in(name: str, text: str) -> ZoneInfo | None:
@@ -34,7 +35,7 @@ def zone_in(name: str, text: str) -> ZoneInfo | None:
         Invalid: it is unknown; names the parameter.
     """
     if text not in zone_names():
-        raise Invalid({name: "must be a time zone name, such as Asia/Ho_Chi_Minh"})
+        raise Invalid({name: Detail("not_zone")})
     return None if text == "UTC" else zone_of(text)
 
 

@@ -4,6 +4,7 @@ import msgspec
 
 from protocol.errors import Invalid
 from protocol.media.media import first_day_us, media_stats
+from protocol.problems.detail import Detail
 from protocol.rest import charts
 from protocol.rest.charts import DAY_US
 from protocol.rest.shapes import Time
@@ -87,5 +88,5 @@ def _span(query: StatsQuery, now_us: int) -> tuple[int, int]:
     if start_us is None:
         start_us = end_us - DAY_US
     if not 0 < end_us - start_us <= SPAN_MAX_US:
-        raise Invalid({"end": "must be after start, by ten years at most"})
+        raise Invalid({"end": Detail("window_of_years")})
     return start_us, end_us

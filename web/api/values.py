@@ -17,6 +17,7 @@ from actors.ports.store import FeedPage
 from protocol.device.feed_views import LatestView, ReadingView, latest_view, reading_view
 from protocol.errors import Invalid, NotTaken
 from protocol.ids import is_uuid
+from protocol.problems.detail import Detail
 from protocol.records import Feed
 from protocol.rest import charts
 from protocol.rest.charts import POINTS_MAX, Bucket
@@ -90,7 +91,7 @@ async def latest_values(call: Call, query: LatestQuery) -> Page[LatestView]:
     """List the last values of several feeds. Unknown feeds are left out."""
     asked = [part.strip().lower() for part in query.feed_ids.split(",")]
     if len(asked) > FEEDS_MAX or not all(is_uuid(each) for each in asked):
-        raise Invalid({"feed_ids": f"must be at most {FEEDS_MAX} ids, separated by commas"})
+        raise Invalid({"feed_ids": Detail("too_many_ids", most=FEEDS_MAX)})
     found = await call.service.store.last_values(call.user.id, list(dict.fromkeys(asked)))
     shown = await shown_of(call, FEEDS, found, latest_view)
     return Page(shown, None, len(found) - len(shown) or UNSET)
@@ -138,7 +139,7 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
     """
     feed = await feed_of(call, feed_id)
     if call.request.mimetype != "text/csv":
-        raise NotTaken("Send text/csv")
+        raise NotTaken(Detail("send_csv"))
     call.imports.check(call.user.id)
     device_num = await _device_num(call, feed)
     now_us = call.service.clock.now_us()
@@ -214,7 +215,7 @@ def _place(cursor: str | None) -> tuple[int, int, int] | None:
         if not FIRST_US <= ts_us <= LAST_US or max(abs(device_num), abs(digest)) >= NUMBER_MAX:
             raise ValueError("no place that there may be")
     except ValueError:
-        raise Invalid({"cursor": "is not a cursor of this list"}) from None
+        raise Invalid({"cursor": Detail("not_cursor")}) from None
     return ts_us, device_num, digest
 
 
@@ -234,10 +235,10 @@ async def _chart(
     """
     bucket_s = None if query.bucket is None else charts.bucket_of(query.bucket)
     if zone is not None and bucket_s is not None and bucket_s > DAY_S and bucket_s % DAY_S:
-        raise Invalid({"bucket": "must be whole days, or shorter than a day, with tz"})
+        raise Invalid({"bucket": Detail("bucket_across_days")})
     if feed.kind == "text":
         name = "bucket" if bucket_s else "max_points"
-        raise Invalid({name: "is not available for text feeds"})
+        raise Invalid({name: Detail("no_text_charts")})
     bounds = await call.service.store.feed_bounds(feed.num)
     if bounds is None:
         return []
@@ -248,7 +249,7 @@ async def _chart(
     if bucket_s is None:
         bucket_s = charts.bucket_for(start_us, end_us, query.max_points or POINTS_MAX)
     elif charts.points_of(start_us, end_us, bucket_s) > POINTS_MAX:
-        raise Invalid({"bucket": f"is too short: a chart has at most {POINTS_MAX} points"})
+        raise Invalid({"bucket": Detail("bucket_too_short", most=POINTS_MAX)})
     starts = await civil_starts(call, start_us, end_us, bucket_s, zone)
     if query.bucket is None and len(starts) > (query.max_points or POINTS_MAX):
         bucket_s *= 2  # the days of the zone touched one bucket more

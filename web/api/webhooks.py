@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from protocol.errors import Invalid
+from protocol.problems.detail import Detail
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
 from protocol.rest.shapes import Page
 from protocol.views import given_in
@@ -18,7 +19,7 @@ from protocol.webhook.deliveries import (
     trial_news,
 )
 from protocol.webhook.signing import new_secret
-from protocol.webhook.ssrf import is_public, literal, parse_target
+from protocol.webhook.ssrf import BadTarget, is_public, literal, parse_target
 from protocol.webhook.views import (
     DeliveryView,
     NewWebhook,
@@ -214,11 +215,11 @@ def _checked(call: Call, url: str) -> str:
     """
     try:
         target = parse_target(url)
-    except ValueError as error:
-        raise Invalid({"url": str(error)}) from None
+    except BadTarget as error:
+        raise Invalid({"url": error.detail}) from None
     address = literal(target.host)
     if address is not None and not call.settings.webhooks_private and not is_public(target.host):
-        raise Invalid({"url": "is on a private network; ask your administrator to allow it"})
+        raise Invalid({"url": Detail("url_private")})
     return url
 
 

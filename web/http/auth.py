@@ -20,6 +20,7 @@ from protocol.ids import is_uuid
 from protocol.people.access import USED_EVERY_S, ApiKey, is_key, kept_of
 from protocol.people.people import TICKET_S, AuditEntry, Session
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 from protocol.times import LAST_US, SECOND_US
 from web.http.addresses import WARN_EVERY_S, Addresses
 from web.http.agents import agent_of
@@ -95,10 +96,10 @@ class Tokens:
                 },
             )
         except (jwt.InvalidTokenError, ValueError):
-            raise Unauthorized("The token is invalid") from None
+            raise Unauthorized(Detail("token_invalid")) from None
         said = claims["jti"], claims["idp"], claims["sub"]
         if not all(isinstance(each, str) for each in said) or not is_uuid(said[0]):
-            raise Unauthorized("The token is invalid")
+            raise Unauthorized(Detail("token_invalid"))
         return said
 
 
@@ -147,14 +148,14 @@ class Auth:
         session_id, idp, subject = self.tokens.read(token)
         principal = await self._asker_in(session_id)
         if (idp, subject) != (principal.user.idp, _subject(principal.user)):
-            raise Unauthorized("The token is invalid")
+            raise Unauthorized(Detail("token_invalid"))
         return principal
 
     async def _holder_of(self, key: str, asked: Request | Websocket) -> Principal:
         now_us = self._clock.now_us()
         found = await self._store.api_key(kept_of(key))
         if found is None or (found[0].expires_us or LAST_US) <= now_us:
-            raise Unauthorized("The API key is invalid or has expired")
+            raise Unauthorized(Detail("api_key_invalid"))
         known, user = found
         network = self._addresses.network(asked)
         is_due = now_us - (known.last_used_us or 0) >= USED_EVERY_S * SECOND_US
@@ -183,10 +184,10 @@ class Auth:
     async def _asker_in(self, session_id: str) -> Principal:
         found = await self._sessions.find(session_id)
         if found is None:
-            raise Unauthorized("The session has ended; sign in again")
+            raise Unauthorized(Detail("session_ended"))
         session, user = found
         if session.expires_us <= self._clock.now_us():
-            raise Unauthorized("The token has expired")
+            raise Unauthorized(Detail("token_expired"))
         return Principal(user, session)
 
     async def asker_of_request(self, request: Request) -> Principal:
@@ -198,9 +199,9 @@ class Auth:
             token = request.cookies.get(COOKIE)
             safe = request.method in ("GET", "HEAD", "OPTIONS")
             if token and not safe and not self.is_same_origin(request):
-                raise Forbidden("The cookie is accepted only from Roost's own pages")
+                raise Forbidden(Detail("cookie_from_elsewhere"))
         if not token:
-            raise Unauthorized("Sign in first")
+            raise Unauthorized(Detail("sign_in_first"))
         principal = await self.asker_of(token, request)
         return msgspec.structs.replace(principal, by_cookie=by_cookie)
 
@@ -214,7 +215,7 @@ class Auth:
         async with self.failed.trying(self._addresses.network(asked)):
             session_id = await self._store.take_ticket(kept_of(ticket), self._clock.now_us())
             if session_id is None:
-                raise Unauthorized("The ticket is invalid or has expired")
+                raise Unauthorized(Detail("ticket_invalid"))
             return await self._asker_in(session_id)
 
     def token_of_socket(self, socket: Websocket) -> str | None:

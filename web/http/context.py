@@ -16,6 +16,7 @@ from actors.service import Service
 from protocol.errors import Forbidden
 from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
 from web.http.addresses import Addresses, Network
 from web.http.auth import Auth, Principal
@@ -146,7 +147,7 @@ class Call:
     def where(self) -> str:
         """The public URL of this server. Anybody may send any `Host`, so links never use it."""
         if self.settings.public_url is None:
-            raise Forbidden("The operator must set the public URL first")
+            raise Forbidden(Detail("no_public_url"))
         return self.settings.public_url
 
     @property

@@ -19,6 +19,7 @@ import trio
 from actors.runtime.buckets import Buckets
 from actors.runtime.sampled import Sampled
 from protocol.errors import Busy, TooMany, Unauthorized
+from protocol.problems.detail import Detail
 
 log = structlog.get_logger("roost.web")
 
@@ -64,7 +65,7 @@ class FailedAuth:
             with trio.move_on_after(WAIT_S):
                 await self._look.acquire()
                 return
-        raise Busy("Too many wrong credentials from this network", retry_after_s=RETRY_S)
+        raise Busy(Detail("too_many_wrong_credentials"), retry_after_s=RETRY_S)
 
     @contextmanager
     def counted(self, network: str) -> Iterator[None]:
@@ -78,5 +79,5 @@ class FailedAuth:
                 raise
             if times := self._told.times():
                 log.info("wrong credentials refused", network=network, times=times)
-            detail = "Too many wrong tokens, keys or tickets from this network"
+            detail = Detail("too_many_wrong_tokens")
             raise TooMany(detail, retry_after_s=math.ceil(wait_s)) from None

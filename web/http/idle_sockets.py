@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import trio
 
 from protocol.errors import TooMany
+from protocol.problems.detail import Detail
 
 IDLE_MAX = 256
 IDLE_OF_ONE_MAX = 32
@@ -44,7 +45,7 @@ class IdleSockets:
             with scope:
                 yield
             if scope.cancelled_caught:
-                raise TooMany("Too many sockets have not signed in", retry_after_s=RETRY_S)
+                raise TooMany(Detail("too_many_waiting_sockets"), retry_after_s=RETRY_S)
         finally:
             self._leave(scope)
 

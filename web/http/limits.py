@@ -5,6 +5,7 @@ import math
 
 from actors.runtime.buckets import Buckets
 from protocol.errors import TooMany
+from protocol.problems.detail import Detail
 
 # Seconds of the allowed rate that may be used at once: a page sends many requests when it opens.
 BURST_S = 10.0
@@ -24,7 +25,7 @@ class Rates:
         """Count a request. Raises `TooMany`."""
         wait_s = self._buckets.take(who)
         if wait_s:
-            raise TooMany("Too many requests", retry_after_s=math.ceil(wait_s))
+            raise TooMany(Detail("too_many_requests"), retry_after_s=math.ceil(wait_s))
 
     def charge_items(self, who: str, items: int) -> None:
         """Charge a page for its number of items. Only existing items cost something, not a high

@@ -16,6 +16,7 @@ from actors.runtime.isolation import Failed, attempt_now
 from protocol.dead_letters import reason_of
 from protocol.errors import Invalid, Unreadable
 from protocol.ids import is_uuid
+from protocol.problems.detail import Detail
 from protocol.rest.listing import Kind, Listing, ListOf, UnreadableRow
 from protocol.rest.shapes import Limit, Page
 from web.http.context import Call
@@ -130,7 +131,7 @@ def some_of(name: str, text: str | None, known: Sequence[str]) -> tuple[str, ...
     """Several words with commas, as a filter. Raises `Invalid` for an unknown one."""
     words = tuple(text.split(",")) if text else ()
     if not set(words) <= set(known):
-        raise Invalid({name: f"must be one of {', '.join(known)}"})
+        raise Invalid({name: Detail("not_one_of", words=", ".join(known))})
     return words or None
 
 
@@ -138,7 +139,7 @@ def some_id(name: str, text: str | None) -> str | None:
     """An id as a filter. Raises `Invalid` for anything else."""
     found = None if text is None else text.lower()
     if found is not None and not is_uuid(found):
-        raise Invalid({name: "must be an id (UUID)"})
+        raise Invalid({name: Detail("not_id")})
     return found
 
 
@@ -149,14 +150,14 @@ def truth(value: bool | None) -> str | None:
 def _known(noun: ListOf[Any], sort: str) -> str:
     name = sort.removeprefix("-")
     if name not in noun.sorts:
-        raise Invalid({"sort": f"must be one of {', '.join(noun.sorts)}; - before it reverses it"})
+        raise Invalid({"sort": Detail("not_sort", words=", ".join(noun.sorts))})
     return name
 
 
 def _part(query: ListQuery) -> str | None:
     part = query.q if isinstance(query, SearchQuery) else None
     if part is not None and "\0" in part:
-        raise Invalid({"q": "cannot contain U+0000"})
+        raise Invalid({"q": Detail("zero_character")})
     return part
 
 
@@ -177,5 +178,5 @@ def _place(cursor: str, noun: ListOf[Any], sort: str) -> tuple[str, int]:
         if number is not None and number.fullmatch(value) is None:
             raise ValueError("not a value of this order")
     except ValueError:
-        raise Invalid({"cursor": "is not a cursor of this list and order"}) from None
+        raise Invalid({"cursor": Detail("not_cursor")}) from None
     return value, num

@@ -23,7 +23,7 @@ class LongQueries:
             of_one_max=64,
             waiting_max=128,
             wait_s=20.0,
-            busy="Too many charts are made at once",
+            busy="charts_busy",
         )
         self.erasing = Turns(
             at_once=ERASED_AT_ONCE,
@@ -31,5 +31,5 @@ class LongQueries:
             of_one_max=16,
             waiting_max=64,
             wait_s=60.0,
-            busy="Too many histories are erased at once",
+            busy="deletions_busy",
         )

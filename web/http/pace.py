@@ -13,6 +13,7 @@ import trio
 
 from actors.runtime.buckets import Buckets
 from protocol.errors import TooMany
+from protocol.problems.detail import Detail
 
 # Per address, or per client behind a trusted proxy: what two cores can do, and more than an office
 # behind one address needs.
@@ -35,7 +36,7 @@ class Pace:
         """Wait for the next free slot. Raises `TooMany` if too many wait."""
         wait_s = self._buckets.reserve(network, WAIT_MAX_S)
         if wait_s > WAIT_MAX_S:
-            detail = "Too many requests from this address"
+            detail = Detail("too_many_from_address")
             raise TooMany(detail, retry_after_s=math.ceil(wait_s))
         if wait_s:
             await trio.sleep(wait_s)

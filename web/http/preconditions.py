@@ -12,6 +12,7 @@ import uuid
 from werkzeug.http import parse_etags
 
 from protocol.errors import Invalid, PreconditionFailed
+from protocol.problems.detail import Detail
 from web.http.context import Call
 
 KEY_HEADER = "Idempotency-Key"
@@ -31,7 +32,7 @@ def id_for(call: Call, what: str) -> str:
     if key is None:
         return call.service.ids.uuid()
     if not 1 <= len(key) <= KEY_MAX:
-        raise Invalid({KEY_HEADER: f"must have 1 to {KEY_MAX} characters"})
+        raise Invalid({KEY_HEADER: Detail("text_length", most=KEY_MAX)})
     name = "\0".join((what, call.user.id, key)).encode("utf-8", "surrogatepass")
     # A UUID with our own content (RFC 9562 §5.8).
     digest = hashlib.sha256(name).digest()[:16]
@@ -44,7 +45,7 @@ _VERSION_8 = (0x8 << 76) | (0x2 << 62)
 
 def used_otherwise() -> Invalid:
     """The key was sent before, with another request."""
-    return Invalid({KEY_HEADER: "was already used for another request"})
+    return Invalid({KEY_HEADER: Detail("key_reused")})
 
 
 def tag(call: Call, version: int) -> None:
@@ -58,4 +59,4 @@ def check_match(call: Call, version: int) -> None:
     Raises `PreconditionFailed` if the request names another version than this one."""
     wanted = call.request.headers.get("If-Match")
     if wanted is not None and not parse_etags(wanted).contains(str(version)):
-        raise PreconditionFailed("It was changed in the meantime; load it again")
+        raise PreconditionFailed(Detail("changed_meanwhile"))

@@ -9,6 +9,8 @@ from quart import Request
 
 from protocol.codec import UNKNOWN_FIELDS_MAX, located
 from protocol.errors import Invalid
+from protocol.problems.detail import Detail
+from protocol.rest.wrong_shapes import shape_detail
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
@@ -28,19 +30,19 @@ def decode_query(kind: type[Q], asked: Request) -> Q:
         texts = asked.args.getlist(field.encode_name)
         if len(texts) != 1:
             if texts:
-                errors[field.encode_name] = "is given more than once"
+                errors[field.encode_name] = Detail("given_twice")
             elif field.required:
-                errors[field.encode_name] = "is required"
+                errors[field.encode_name] = Detail("required")
             continue
         try:
             values[field.name] = msgspec.convert(texts[0], field.type, strict=False)
         except msgspec.ValidationError as error:
-            errors[field.encode_name] = located(error)[0]
+            errors[field.encode_name] = shape_detail(located(error)[0])
     if errors:
         raise Invalid(errors)
     return kind(**values)
 
 
-def _unknown(asked: Request, known: Collection[str]) -> dict[str, str]:
+def _unknown(asked: Request, known: Collection[str]) -> dict[str, Detail]:
     unknown = (name for name in asked.args if name not in known)
-    return dict.fromkeys(islice(unknown, UNKNOWN_FIELDS_MAX), "is not a known parameter")
+    return dict.fromkeys(islice(unknown, UNKNOWN_FIELDS_MAX), Detail("unknown_parameter"))

@@ -28,6 +28,7 @@ from protocol.errors import (
 )
 from protocol.ids import is_uuid
 from protocol.people.access import WRITE, ApiKey
+from protocol.problems.detail import Detail
 from protocol.rest.shapes import Page
 from web.http.connections import known
 from web.http.context import Call, Context
@@ -121,7 +122,7 @@ def _answering(operation: Operation, context: Context) -> Callable[..., Awaitabl
         who = principal.user.id if principal else context.addresses.network(asked)
         context.rates.check(who)
         if operation.adds and not context.service.has_room():
-            raise DiskFull("The disk is nearly full; new data is refused", retry_after_s=60)
+            raise DiskFull(Detail("disk_full"), retry_after_s=60)
         path = {name: value.lower() for name, value in path.items()}
         for name, value in path.items():
             if not is_uuid(value):
@@ -152,9 +153,9 @@ def _answering(operation: Operation, context: Context) -> Callable[..., Awaitabl
 def _check_scope(operation: Operation, key: ApiKey) -> None:
     """Raises `Forbidden` if the key may not do this."""
     if operation.auth is Auth.SESSION:
-        raise Forbidden("An API key cannot change the account; sign in")
+        raise Forbidden(Detail("api_key_on_account"))
     if operation.method != "GET" and key.scope != WRITE:
-        raise Forbidden("This API key is read-only")
+        raise Forbidden(Detail("api_key_read_only"))
 
 
 async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
@@ -163,7 +164,7 @@ async def _handled(operation: Operation, call: Call, arguments: dict[str, Any]) 
         return await operation.handler(call, **arguments)
     with trio.move_on_after(WORK_WITHIN_S, shield=True):
         return await _changed(operation, call, arguments)
-    raise Busy("This request took too long; check its result before you try again")
+    raise Busy(Detail("request_timed_out"))
 
 
 async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
@@ -182,8 +183,8 @@ async def _changed(operation: Operation, call: Call, arguments: dict[str, Any]) 
             if call.has_user:
                 call.service.devices.doubt(call.user.id)
             raise
-        except Outdated as outdated:
+        except Outdated:
             if "If-Match" in call.request.headers:
-                raise PreconditionFailed(outdated.detail) from None
+                raise PreconditionFailed(Detail("outdated")) from None
             log.debug("changed at the same time", operation=operation.path)
     raise Outdated

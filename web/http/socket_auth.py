@@ -7,6 +7,7 @@ from protocol import codec
 from protocol.errors import BadPayload, Busy, Problem, TooMany, Unauthorized, Unavailable
 from protocol.events import Auth as AuthFrame
 from protocol.events import from_client
+from protocol.problems.detail import Detail
 from web.http.auth import Principal
 from web.http.context import Context
 from web.http.idle_sockets import IdleSockets
@@ -61,7 +62,7 @@ async def _said(context: Context, idle: IdleSockets, socket: Websocket) -> str:
     with context.auth.failed.counted(network):
         with idle.place(network), trio.move_on_after(AUTH_WITHIN_S):
             return await _first_frame(socket)
-        raise Unauthorized(f"No token within {AUTH_WITHIN_S:.0f} s")
+        raise Unauthorized(Detail("no_token_in_time", seconds=AUTH_WITHIN_S))
 
 
 async def _first_frame(socket: Websocket) -> str:
@@ -69,9 +70,9 @@ async def _first_frame(socket: Websocket) -> str:
     try:
         said = codec.decode_as(from_client, frame_bytes(frame))
     except BadPayload as error:
-        raise Unauthorized(f"Not an auth frame: {error.detail}"[:120]) from None
+        raise Unauthorized(Detail("not_auth_frame", problem=error.detail[:100])) from None
     if not isinstance(said, AuthFrame):
-        raise Unauthorized("The first frame must be an auth frame")
+        raise Unauthorized(Detail("auth_frame_first"))
     return said.token
 
 

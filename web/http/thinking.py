@@ -20,7 +20,6 @@ T = TypeVar("T")
 
 # At some 20 ms each and a pause of the same length, 128 are done within six seconds.
 OF_ONE_MAX, WAITING_MAX, WAIT_S = 64, 128, 30.0
-BUSY = "Too many costly requests at once"
 
 
 class Thinking:
@@ -33,7 +32,11 @@ class Thinking:
     def __init__(self, charge: Callable[[str, float], None]) -> None:
         self._charge = charge
         self._turns = Turns(
-            at_once=1, of_one_max=OF_ONE_MAX, waiting_max=WAITING_MAX, wait_s=WAIT_S, busy=BUSY
+            at_once=1,
+            of_one_max=OF_ONE_MAX,
+            waiting_max=WAITING_MAX,
+            wait_s=WAIT_S,
+            busy="costly_requests_busy",
         )
 
     async def turn(self, who: str, step: Callable[[], T]) -> T:

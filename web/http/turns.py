@@ -19,6 +19,7 @@ import trio
 
 from actors.runtime.buckets import Buckets
 from protocol.errors import Busy, TooMany
+from protocol.problems.detail import Detail
 
 # A turn is forgotten after ten seconds, so an occasional client counts as new; many turns are
 # forgotten after a quarter of an hour. A program may sign in for each of its requests: at first it
@@ -50,7 +51,7 @@ class Turns:
     of_one_max: how many of one client wait or have their turn; more are refused at once.
     waiting_max: if more wait, the one that would be last is refused.
     wait_s: a client that has waited this long is refused.
-    busy: the error text of a refusal.
+    busy: the code of the error of a refusal.
     of_one_at_once: how many of one client have their turn; without it, all of them may.
     """
 
@@ -61,7 +62,7 @@ class Turns:
         of_one_max: int,
         waiting_max: int,
         wait_s: float,
-        busy: str = "Too many people sign in or up at once",
+        busy: str = "sign_ins_busy",
         of_one_at_once: int | None = None,
     ) -> None:
         self._free = at_once
@@ -85,7 +86,7 @@ class Turns:
         """Raises `TooMany` if this client has enough requests under way, `Busy` if others go
         first."""
         if self._of[who] >= self._of_one_max:
-            raise TooMany("Too many requests at once", retry_after_s=FULL_RETRY_S)
+            raise TooMany(Detail("too_many_at_once"), retry_after_s=FULL_RETRY_S)
         self._of[who] += 1
         try:
             await self._come(Waiting(who, KNOWN_AHEAD if is_known else 0, next(self._numbers)))
@@ -116,7 +117,7 @@ class Turns:
         finally:
             self._waiting.pop(mine.number, None)
         if not mine.has_turn:
-            raise Busy(self._busy, retry_after_s=BUSY_RETRY_S)
+            raise Busy(Detail(self._busy), retry_after_s=BUSY_RETRY_S)
 
     def _go_on(self) -> None:
         """Give free turns to those who are next. Checks all that wait: some dozens."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import trio
 
 from protocol.errors import Busy, TooSlow
+from protocol.problems.detail import Detail
 
 # Each holds a chunk (320 KiB), the decoder's copy of it, and 256 KiB of the file's beginning: some
 # 16 MiB for all of them.
@@ -61,8 +62,8 @@ class Uploads:
         """
         mine = sum(each.user_id == user_id for each in self._taken)
         if mine >= UPLOADS_OF_USER_MAX:
-            words = f"you may send {UPLOADS_OF_USER_MAX} files at once"
-            raise Busy(words, retry_after_s=RETRY_S)
+            detail = Detail("uploads_of_user", most=UPLOADS_OF_USER_MAX)
+            raise Busy(detail, retry_after_s=RETRY_S)
         if len(self._taken) >= UPLOADS_MAX:
             self._make_room()
         place = Place(user_id)
@@ -71,7 +72,7 @@ class Uploads:
             with place.scope:
                 yield place
             if place.scope.cancelled_caught:
-                raise TooSlow("The file arrived too slowly while others waited")
+                raise TooSlow(Detail("file_slowest"))
         finally:
             self._taken.pop(place, None)
 
@@ -83,7 +84,7 @@ class Uploads:
             if each.lasts_s > SAFE_S and each.bytes_per_s < SAFE_BYTES_PER_S
         ]
         if not slow:
-            raise Busy("Too many files arrive at once", retry_after_s=RETRY_S)
+            raise Busy(Detail("uploads_busy"), retry_after_s=RETRY_S)
         slowest = min(slow, key=lambda each: each.bytes_per_s)
         del self._taken[slowest]
         slowest.scope.cancel()

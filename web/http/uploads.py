@@ -20,6 +20,7 @@ from actors.media.sniffing import Sniffed, Sniffer
 from actors.ports.media import MediaDraft
 from protocol.errors import Invalid, Malformed, NotTaken, TooLarge, TooSlow
 from protocol.media.media import clean_filename
+from protocol.problems.detail import Detail
 from web.http.upload_places import Place
 
 PART = "file"
@@ -51,10 +52,10 @@ async def receive(request: Request, draft: MediaDraft, bytes_max: int, place: Pl
         Busy: the draft has no room.
     """
     if request.mimetype != "multipart/form-data":
-        raise NotTaken(f"Send the file as multipart/form-data, in a part named {PART}")
+        raise NotTaken(Detail("file_not_multipart", part=PART))
     boundary = request.mimetype_params.get("boundary", "")
     if not 1 <= len(boundary) <= BOUNDARY_MAX or not boundary.isascii():
-        raise Malformed("The multipart body has no boundary")
+        raise Malformed(Detail("multipart_boundary"))
     if (request.content_length or 0) > bytes_max + AROUND_BYTES:
         raise _too_large(bytes_max)
     decoder = MultipartDecoder(boundary.encode(), BUFFER_BYTES)
@@ -67,7 +68,7 @@ async def receive(request: Request, draft: MediaDraft, bytes_max: int, place: Pl
                 await taking.take(event)
                 if isinstance(event, Epilogue):
                     return taking.finish()
-    raise TooSlow(f"The file did not arrive within {WITHIN_S:.0f} s")
+    raise TooSlow(Detail("file_too_slow", seconds=WITHIN_S))
 
 
 async def _next(request: Request) -> bytes | None:
@@ -77,7 +78,7 @@ async def _next(request: Request) -> bytes | None:
             return await request.body.__anext__()
         except StopAsyncIteration:
             return None
-    raise TooSlow(f"No data arrived for {SILENT_S:.0f} s")
+    raise TooSlow(Detail("file_silent", seconds=SILENT_S))
 
 
 def _events(decoder: MultipartDecoder, chunk: bytes | None) -> Iterator[Event]:
@@ -89,9 +90,9 @@ def _events(decoder: MultipartDecoder, chunk: bytes | None) -> Iterator[Event]:
             if isinstance(event, Epilogue):
                 return
     except RequestEntityTooLarge:
-        raise Malformed("The multipart headers or separators are too long") from None
+        raise Malformed(Detail("multipart_headers")) from None
     except ValueError:  # headers that are not UTF-8 too
-        raise Malformed("The body is not valid multipart/form-data") from None
+        raise Malformed(Detail("multipart_invalid")) from None
 
 
 class _Taking:
@@ -106,9 +107,9 @@ class _Taking:
     async def take(self, event: Event) -> None:
         if isinstance(event, Field | File):
             if event.name != PART:
-                raise Invalid({str(event.name)[:64]: "is not a known field"})
+                raise Invalid({str(event.name)[:64]: Detail("unknown_field")})
             if self._filename is not None:
-                raise Invalid({PART: "is given twice; send one file at a time"})
+                raise Invalid({PART: Detail("file_twice")})
             self._filename = clean_filename(event.filename if isinstance(event, File) else "")
         elif isinstance(event, Data) and event.data:
             if self._draft.size + len(event.data) > self._bytes_max:
@@ -118,9 +119,9 @@ class _Taking:
 
     def finish(self) -> Received:
         if self._filename is None:
-            raise Invalid({PART: "is required"})
+            raise Invalid({PART: Detail("required")})
         return Received(self._filename, self._sniffer.finish())
 
 
 def _too_large(bytes_max: int) -> TooLarge:
-    return TooLarge(f"A file can have at most {bytes_max} bytes now")
+    return TooLarge(Detail("file_too_large", most=bytes_max))

@@ -15,6 +15,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import NotFound as UnknownPath
 
 from protocol.errors import NotFound
+from protocol.problems.detail import Detail
 from web.http.context import WebSettings
 from web.http.problems import MEDIA_TYPE, of_http, of_problem
 from web.ops.assets import Asset
@@ -42,7 +43,7 @@ def install(app: Quart, settings: WebSettings, built: Traversable = BUILT) -> No
     async def asset(name: str) -> Response:
         found = assets.get(name)
         if found is None:
-            return of_problem(NotFound("File not found; reload the page"))
+            return of_problem(NotFound(Detail("page_file_not_found")))
         response = found.answer(request)
         response.headers["Cache-Control"] = FOR_EVER
         return response

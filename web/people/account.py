@@ -13,6 +13,7 @@ from protocol.errors import Forbidden, Invalid, TooLarge, TooMany, Unauthorized
 from protocol.people.passwords import check_new, normal
 from protocol.people.user import User
 from protocol.people.views import Credentials, NewUser, Token, UserChange, UserView, user_view
+from protocol.problems.detail import Detail
 from web.http.context import Call
 from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
@@ -39,7 +40,7 @@ FORM_BYTES_MAX = 16 * 1024
 async def login(call: Call) -> Response:
     """Sign in with email and password, as JSON or as a form. Sets the session cookie."""
     if not call.auth.is_same_origin(call.request):
-        raise Forbidden("Sign in on Roost's own pages only")
+        raise Forbidden(Detail("sign_in_from_elsewhere"))
     wanted = await _credentials(call)
     browser = browser_of(call, wanted.email)
     user = await account_of(call, wanted.email, browser)
@@ -70,7 +71,7 @@ async def _verified(
             attempt.wrong()
             if user is not None:
                 await call.hashing.note(partial(note, call, user.id, "sign_in_failed"))
-            raise Unauthorized("Incorrect email or password")
+            raise Unauthorized(Detail("wrong_login"))
     return user
 
 
@@ -80,7 +81,7 @@ async def _credentials(call: Call) -> Credentials:
         form = await _form(call, kind)
         missing = [name for name in ("username", "password") if name not in form]
         if missing:
-            raise Invalid(dict.fromkeys(missing, "is required"))
+            raise Invalid(dict.fromkeys(missing, Detail("required")))
         return Credentials(normal(form["username"]), form["password"])
     sent = codec.decode_body(await call.data(), Credentials)
     return Credentials(normal(sent.email), sent.password)
@@ -95,12 +96,12 @@ async def _form(call: Call, kind: str) -> Mapping[str, str]:
     """
     if kind == "multipart/form-data":
         if not 0 < (call.request.content_length or 0) <= FORM_BYTES_MAX:
-            raise TooLarge(f"A sign-in form needs a Content-Length of at most {FORM_BYTES_MAX}")
+            raise TooLarge(Detail("form_without_length", most=FORM_BYTES_MAX))
         form: Mapping[str, str] = await call.request.form
         return form
     data = await call.data()
     if len(data) > FORM_BYTES_MAX:
-        raise TooLarge(f"A sign-in form can have at most {FORM_BYTES_MAX} bytes")
+        raise TooLarge(Detail("form_too_large", most=FORM_BYTES_MAX))
     return dict(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
 
 
@@ -116,7 +117,7 @@ async def _form(call: Call, kind: str) -> Mapping[str, str]:
 async def sign_up(call: Call, body: NewUser) -> UserView:
     """Create an account, unless sign-up is closed."""
     if not call.settings.signup_open:
-        raise Forbidden("Sign-up is closed; ask your administrator for an account")
+        raise Forbidden(Detail("sign_up_closed"))
     check_new(body.password)
     call.limits.sign_up(call.address)
     user = User(
@@ -156,7 +157,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     if body.password is not UNSET or body.email is not UNSET:
         await _check_password(call, user, body.current_password)
     elif body.revoke:
-        raise Invalid({"revoke": "goes with a new password or email"})
+        raise Invalid({"revoke": Detail("revoke_alone")})
     changed = user
     if body.full_name is not UNSET:
         changed = msgspec.structs.replace(changed, full_name=body.full_name)
@@ -183,16 +184,16 @@ async def _check_password(call: Call, user: User, said: str | UnsetType) -> None
         TooMany: too many incorrect ones were tried.
     """
     if user.password_hash is None:
-        raise Invalid({"password": f"cannot be set: this account signs in with {user.idp}"})
+        raise Invalid({"password": Detail("password_elsewhere", provider=user.idp)})
     if said is UNSET:
-        raise Invalid({"current_password": "is required for this change"})
+        raise Invalid({"current_password": Detail("password_needed")})
     email = user.email or ""
     # She is signed in here, so guesses from elsewhere must not keep her from a new password.
     call.limits.was_in(email, call.address)
     with call.limits.trying(email, call.address) as attempt:
         if not await call.hashing.verify(user.password_hash, str(said), _who_is_in(call)):
             attempt.wrong()
-            raise Invalid({"current_password": "is incorrect"})
+            raise Invalid({"current_password": Detail("password_wrong")})
 
 
 def _who_is_in(call: Call) -> Who:

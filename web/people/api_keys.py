@@ -13,6 +13,7 @@ from protocol.people.access import (
     key_view,
     new_key,
 )
+from protocol.problems.detail import Detail
 from protocol.rest.listing import API_KEYS
 from protocol.rest.shapes import Page
 from web.api.spans import instant
@@ -46,7 +47,7 @@ async def add_api_key(call: Call, body: NewApiKey) -> ApiKeyCreated:
     now_us = call.service.clock.now_us()
     expires_us = instant("expires_at", body.expires_at)
     if expires_us is not None and expires_us <= now_us:
-        raise Invalid({"expires_at": "must be in the future"})
+        raise Invalid({"expires_at": Detail("not_future")})
     key_id = call.service.ids.uuid()
     prefix = call.service.ids.uuid().replace("-", "")[:8]
     key = new_key(prefix, call.service.ids.secret())

@@ -5,6 +5,7 @@ import msgspec
 from actors.access.mqtt_credentials import new_listener
 from protocol.device.listeners import ListenerCreated, ListenerView, NewListener, listener_view
 from protocol.errors import NotFound
+from protocol.problems.detail import Detail
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api
@@ -42,7 +43,7 @@ async def show_listener(call: Call) -> ListenerView:
     """Show the read-only MQTT login, without its password."""
     listener = await call.service.store.listener(call.user.id)
     if listener is None:
-        raise NotFound("Read-only MQTT access is not set up")
+        raise NotFound(Detail("mqtt_access_not_set_up"))
     return listener_view(listener, call.settings.mqtt_url)
 
 
@@ -53,5 +54,5 @@ async def delete_listener(call: Call) -> None:
     Connected clients are disconnected, and messages that wait for them are discarded.
     """
     if not await call.service.changes.delete_listener(call.user.id):
-        raise NotFound("Read-only MQTT access is not set up")
+        raise NotFound(Detail("mqtt_access_not_set_up"))
     await note(call, call.user.id, "mqtt_listener_deleted")

@@ -9,6 +9,7 @@ import msgspec
 from protocol.errors import Forbidden, Outdated, Unauthorized
 from protocol.people.access import PasswordReset, ResetAsked, kept_of
 from protocol.people.passwords import check_new, normal
+from protocol.problems.detail import Detail
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api
@@ -20,7 +21,7 @@ from web.people.sign_in import account_of
 
 api = Api("people")
 
-NO_LINK = "This link has expired or was already used; request a new one"
+NO_LINK = Detail("reset_link_used")
 SUBJECT = "Reset your Roost password"
 TEXT = """Someone, probably you, asked to reset the password of your Roost account.
 
@@ -44,7 +45,7 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     """Request a mail with a reset link. The response does not reveal whether the account exists."""
     mailer = call.service.mailer
     if mailer is None:
-        raise Forbidden("Email is not set up here; ask your administrator to reset your password")
+        raise Forbidden(Detail("email_not_set_up"))
     url, email = call.where(), normal(body.email)
     with call.limits.trying(f"reset {email}", call.address) as attempt:
         attempt.wrong()  # every requested mail counts against the limit

@@ -10,6 +10,7 @@ from protocol.people.networks import network_of
 from protocol.people.people import SESSION_S, Session
 from protocol.people.user import User
 from protocol.people.views import Token
+from protocol.problems.detail import Detail
 from protocol.times import SECOND_US
 from web.http.agents import agent_of
 from web.http.auth import COOKIE
@@ -57,7 +58,7 @@ async def begin_session(call: Call, user: User, verified: str | None) -> Respons
         agent=agent_of(call.request),
     )
     if not await call.service.store.add_session(session, verified):
-        raise Unauthorized("The password was changed meanwhile; sign in again")
+        raise Unauthorized(Detail("password_changed"))
     if user.email is not None:
         call.limits.was_in(user.email, call.address)
     await note(call, user.id, "signed_in")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from actors.runtime.buckets import ROUNDING_S, Buckets
 from protocol.errors import TooMany
 from protocol.people.networks import network_of
+from protocol.problems.detail import Detail
 from web.people.hashing import Who
 from web.people.places import Places, place_of
 
@@ -54,8 +55,7 @@ class SignInLimits:
         """Count a new account. Raises `TooMany`."""
         wait_s = self._sign_ups.take(network_of(address))
         if wait_s:
-            detail = "Too many new accounts from this network; try again later"
-            raise TooMany(detail, retry_after_s=math.ceil(wait_s))
+            raise TooMany(Detail("too_many_accounts"), retry_after_s=math.ceil(wait_s))
 
     def who(self, address: str, email: str | None = None, browser: str | None = None) -> Who:
         """Whose turn a password hash takes: that of a known browser, an account's in a known
@@ -94,8 +94,7 @@ class SignInLimits:
         # Nothing is taken unless all have room: who is refused for one limit fills no other.
         wait_s = max(buckets.wait_s(key) for buckets, key in keys)
         if wait_s > ROUNDING_S:
-            detail = "Too many failed sign-ins; try again later"
-            raise TooMany(detail, retry_after_s=math.ceil(wait_s))
+            raise TooMany(Detail("too_many_sign_ins"), retry_after_s=math.ceil(wait_s))
         for buckets, key in keys:
             buckets.take(key)
         attempt = Attempt()

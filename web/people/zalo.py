@@ -8,6 +8,7 @@ from actors.ports.identity import Identity, IdentityProvider
 from protocol.errors import Conflict, Forbidden, Unauthorized
 from protocol.people.user import User
 from protocol.people.views import Token, ZaloCode
+from protocol.problems.detail import Detail
 from web.http.context import Call
 from web.http.operation import Auth, Json
 from web.http.routing import Api
@@ -29,10 +30,10 @@ IDP = "zalo"
 async def zalo_callback(call: Call, body: ZaloCode) -> Response:
     """Sign in with the code from Zalo's page. The first sign-in creates the account."""
     if not call.auth.is_same_origin(call.request):
-        raise Forbidden("Sign in on Roost's own pages only")
+        raise Forbidden(Detail("sign_in_from_elsewhere"))
     provider: IdentityProvider | None = call.service.zalo
     if provider is None:
-        raise Forbidden("Sign-in with Zalo is not set up on this server")
+        raise Forbidden(Detail("zalo_not_set_up"))
     with call.limits.trying(None, call.address) as attempt:
         try:
             identity = await provider.identify(body.code, body.code_verifier)
@@ -49,7 +50,7 @@ async def _user(call: Call, identity: Identity) -> User:
     if found is not None:
         return found
     if not call.settings.signup_open:
-        raise Forbidden("Sign-up is closed; ask your administrator for an account")
+        raise Forbidden(Detail("sign_up_closed"))
     made = User(
         id=call.service.ids.uuid(),
         email=None,
@@ -64,5 +65,5 @@ async def _user(call: Call, identity: Identity) -> User:
         return made
     found = await store.user_by_subject(IDP, identity.subject)
     if found is None:
-        raise Unauthorized("The account was deleted meanwhile; sign in again")
+        raise Unauthorized(Detail("account_deleted"))
     return found

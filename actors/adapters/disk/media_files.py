@@ -28,6 +28,7 @@ import structlog
 import trio
 
 from protocol.errors import Busy, NotFound, SettingsError, in_words
+from protocol.problems.detail import Detail
 
 T = TypeVar("T")
 
@@ -128,12 +129,9 @@ class DiskFiles:
         except OSError as error:
             if error.errno in _FULL:
                 log.warning("no room for media", folder=str(self._folder))
-                words = "There is no room for media at the moment"
-                raise Busy(words, retry_after_s=FULL_RETRY_S) from error
+                raise Busy(Detail("media_no_room"), retry_after_s=FULL_RETRY_S) from error
             log.error("media file failed", error=in_words(error))
-            raise Busy(
-                "Media cannot be stored or read now", retry_after_s=FAILED_RETRY_S
-            ) from error
+            raise Busy(Detail("media_failed"), retry_after_s=FAILED_RETRY_S) from error
 
     @asynccontextmanager
     async def draft(self) -> AsyncIterator[DiskDraft]:
@@ -170,7 +168,7 @@ class DiskFiles:
         found = await self._do(_read, _place(self._folder, sha256), start, length)
         if found is None:
             log.error("media file is missing", sha256=sha256.hex())
-            raise NotFound("The content of this media no longer exists")
+            raise NotFound(Detail("media_content_gone"))
         return found
 
     async def remove(self, sha256: bytes) -> None:

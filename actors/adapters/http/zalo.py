@@ -17,6 +17,7 @@ import trio
 from actors.ports.identity import Identity
 from protocol.errors import BadGateway, Unauthorized, in_words
 from protocol.ids import is_uuid
+from protocol.problems.detail import Detail
 
 log = structlog.get_logger("roost.zalo")
 
@@ -57,10 +58,10 @@ class Zalo:
                     return await self._profile(client, token)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             log.warning("Zalo cannot be reached", error=in_words(error))
-            raise BadGateway("Zalo cannot be reached at the moment") from None
+            raise BadGateway(Detail("zalo_unreachable")) from None
         except trio.TooSlowError:
             log.warning("Zalo does not answer")
-            raise BadGateway("Zalo does not answer at the moment") from None
+            raise BadGateway(Detail("zalo_silent")) from None
 
     async def _exchange(
         self, client: httpx.AsyncClient, code: str, code_verifier: str | None
@@ -129,13 +130,13 @@ async def _asked(
         raise _puzzled(f"status {answer.status_code}")
     if said.get("error") or not answer.is_success:
         log.info("Zalo refuses", error=said.get("error"), name=str(said.get("error_name"))[:100])
-        raise Unauthorized("Zalo does not accept this sign-in; begin again")
+        raise Unauthorized(Detail("zalo_refused"))
     return said
 
 
 def _puzzled(what: str) -> BadGateway:
     log.warning("unexpected answer from Zalo", what=what)
-    return BadGateway("Zalo answered with something that we do not understand")
+    return BadGateway(Detail("zalo_not_understood"))
 
 
 def _clean(name: object) -> str | None:

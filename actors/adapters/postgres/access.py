@@ -8,6 +8,7 @@ from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
 from protocol.people.access import KEY_NETWORKS_MAX, KEYS_MAX, ApiKey
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 
 
 async def add_api_key(connection: Any, new: ApiKey) -> ApiKey:
@@ -22,7 +23,7 @@ async def add_api_key(connection: Any, new: ApiKey) -> ApiKey:
             *API_KEYS.arguments(new),
         )
     if row is None:
-        raise Conflict(f"You already have {KEYS_MAX} keys")
+        raise Conflict(Detail("api_keys_full", most=KEYS_MAX))
     return API_KEYS.record(row)
 
 

@@ -14,6 +14,7 @@ from actors.ports.time import Progress
 from protocol.device import commands
 from protocol.device.commands import AGAIN_MAX_S, OPEN, Command
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.records import AckChange
 
 # Per device: a bound for a device that never answers, and for whoever sends it commands.
@@ -71,20 +72,20 @@ async def add_command(connection: Any, new: Command) -> Command:
         known = await _command(connection, "c.id = $1::text::uuid", new.id)
         if known is not None:
             if (known.user_id, known.device_num) != (new.user_id, new.device_num):
-                raise Conflict("This id is already used")
+                raise Conflict(Detail("id_used"))
             return known
         waiting = await connection.fetchval(
             f"SELECT count(*) FROM commands c WHERE c.device_num = $1 AND {IS_OPEN}",
             new.device_num,
         )
         if waiting >= OPEN_MAX:
-            raise Conflict(f"{OPEN_MAX} commands already wait for this device")
+            raise Conflict(Detail("commands_full", most=OPEN_MAX))
         try:
             await insert(connection, [new])
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("The device was deleted") from None
+            raise Conflict(Detail("device_deleted")) from None
         except asyncpg.UniqueViolationError:
-            raise Conflict("This id is already used") from None
+            raise Conflict(Detail("id_used")) from None
         added = await _command(connection, "c.id = $1::text::uuid", new.id)
         assert added is not None
         return added
@@ -107,7 +108,7 @@ async def cancel_command(connection: Any, user_id: str, command_id: str, now_us:
             return Progress()
         known = command(await _as_far_as_readable(connection, num))
         if known.state not in OPEN:
-            raise Conflict(f"The command is already {known.state}")
+            raise Conflict(Detail("command_ended", state=known.state))
         ended = commands.ended(known, commands.CANCELLED, now_us, "cancelled")
         return await settle(connection, [ended], now_us)
 

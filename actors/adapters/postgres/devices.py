@@ -16,6 +16,7 @@ from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
 from protocol.dead_letters import reason_of
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.records import Device, MqttLogin
 
 
@@ -34,7 +35,7 @@ async def _insert(connection: Any, device: Device, login: MqttLogin) -> Device:
             login.password_sha256,
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"You already have a device {device.code!r}") from None
+        raise Conflict(Detail("device_exists", device=device.code)) from None
     return rows.device(row)
 
 

@@ -14,6 +14,7 @@ from actors.adapters.postgres.wire.shares import check_share
 from actors.ports.store import FeedPage
 from protocol.device import commands
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.records import Feed, StoredReading
 from protocol.rest.bounds import check_room, place_of_feeds
 from protocol.schedule import schedules
@@ -48,7 +49,7 @@ async def _add_feed(connection: Any, feed: Feed) -> Feed:
     try:
         await connection.execute(FEEDS.insert(), *FEEDS.arguments(feed))
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"A feed {feed.key!r} already exists here") from None
+        raise Conflict(Detail("feed_exists", key=feed.key)) from None
     found = await feed_of(connection, feed.user_id, feed.id)
     assert found is not None
     return found

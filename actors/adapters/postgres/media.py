@@ -6,11 +6,12 @@ from actors.adapters.postgres.tables import MEDIA
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
 from protocol.media.media import Media, MediaCounts, Tally
+from protocol.problems.detail import Detail
 
-# What may still need media: the text of the conflict, and a query that returns true for its id
+# What may still need media: the code of the conflict, and a query that returns true for its id
 # ($1). A new noun that refers to media adds its line here.
 NEEDED_BY = {
-    "This media is used by a schedule; delete the schedule first": "SELECT EXISTS ("
+    "media_in_use": "SELECT EXISTS ("
     "SELECT FROM media_schedules s"
     " WHERE s.media_id = $1 AND (s.plan_at IS NOT NULL"
     " OR EXISTS (SELECT FROM schedule_occurrences o"
@@ -39,9 +40,9 @@ async def delete_media(connection: Any, user_id: str, media_id: str) -> None:
         )
         if found is None:
             return
-        for words, query in NEEDED_BY.items():
+        for code, query in NEEDED_BY.items():
             if await connection.fetchval(query, found):
-                raise Conflict(words)
+                raise Conflict(Detail(code))
         await connection.execute("DELETE FROM media WHERE id = $1", found)
 
 

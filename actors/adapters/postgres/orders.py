@@ -12,6 +12,7 @@ from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.rows import columns
 from actors.adapters.postgres.wire.writing import write
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.shop import shop
 from protocol.shop.shop import (
     CANCELLED,
@@ -86,7 +87,7 @@ async def _insert_order(
             now_us,
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict("This id is already used") from None
+        raise Conflict(Detail("id_used")) from None
     rows = [
         (place, nums[place], i.product_id, i.name, i.sku, i.price, i.quantity)
         for place, i in enumerate(items)

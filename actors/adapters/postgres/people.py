@@ -18,6 +18,7 @@ from protocol.device.listeners import SETTINGS
 from protocol.errors import Conflict, Unavailable
 from protocol.people.people import AuditEntry
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 
 CHANNEL = "roost_people"
 ANSWER_WITHIN_S = 3.0
@@ -31,8 +32,8 @@ async def add_user(connection: Any, user: User) -> None:
 
 
 def taken(error: asyncpg.UniqueViolationError) -> Conflict:
-    what = "for this person" if error.constraint_name == "users_subject" else "with this email"
-    return Conflict(f"An account {what} already exists")
+    is_subject = error.constraint_name == "users_subject"
+    return Conflict(Detail("person_exists") if is_subject else Detail("account_exists"))
 
 
 async def user_by_email(connection: Any, email: str) -> User | None:

@@ -7,6 +7,7 @@ import asyncpg
 from actors.adapters.postgres.tables import PRODUCTS
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.shop.shop import PRODUCTS_MAX, Product, StockSums
 
 
@@ -19,9 +20,9 @@ async def add_product(connection: Any, new: Product) -> Product:
             *PRODUCTS.arguments(new),
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"You already have a product {new.sku!r}") from None
+        raise Conflict(Detail("product_exists", sku=new.sku)) from None
     if row is None:
-        raise Conflict(f"You already have {PRODUCTS_MAX} products")
+        raise Conflict(Detail("products_full", most=PRODUCTS_MAX))
     return PRODUCTS.record(row)
 
 
@@ -43,7 +44,7 @@ async def update_product(
             stock,
         )
     except asyncpg.UniqueViolationError:
-        raise Conflict(f"You already have a product {changed.sku!r}") from None
+        raise Conflict(Detail("product_exists", sku=changed.sku)) from None
     return None if row is None else PRODUCTS.record(row)
 
 

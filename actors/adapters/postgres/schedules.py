@@ -9,6 +9,7 @@ from actors.adapters.postgres.tables import OCCURRENCES, SCHEDULES
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.schedule.schedules import Occurrence, Schedule
 
 ADD_OCCURRENCES = """
@@ -28,7 +29,7 @@ async def add_schedule(
                 f"{SCHEDULES.insert()} RETURNING num", *SCHEDULES.arguments(new)
             )
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("The device or the media was deleted") from None
+            raise Conflict(Detail("target_deleted")) from None
         await connection.execute(ADD_OCCURRENCES, num, list(due))
         added = await connection.fetchrow(
             f"SELECT {SCHEDULES.selected} FROM {SCHEDULES.source} WHERE s.num = $1", num
@@ -44,7 +45,7 @@ async def update_schedule(
         try:
             await revise(connection, SCHEDULES, changed, known)
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("The device or the media was deleted") from None
+            raise Conflict(Detail("target_deleted")) from None
         rows = await connection.fetch(
             f"WITH o AS (UPDATE schedule_occurrences SET version = version + 1,"
             " state = CASE WHEN due_at = ANY($2) THEN 'pending' ELSE 'cancelled' END"

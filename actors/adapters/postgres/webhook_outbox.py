@@ -22,6 +22,7 @@ from protocol.dead_letters import WEBHOOKS, reason_of
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.schedule.schedules import Occurrence
 from protocol.webhook import deliveries as webhooks
 from protocol.webhook.deliveries import (
@@ -161,13 +162,13 @@ async def add_delivery(connection: Any, to: Webhook, news: News) -> WebhookDeliv
             f"SELECT {_WAITING} FROM webhooks w WHERE w.num = $1", to.num, WAITING_MAX
         )
         if waiting is not None and waiting >= WAITING_MAX:
-            raise Conflict(f"{WAITING_MAX} deliveries already wait for this webhook")
+            raise Conflict(Detail("deliveries_full", most=WAITING_MAX))
         try:
             await connection.execute(
                 _INSERT, [to.num], [news.event_id], [news.type], [news.body], [0]
             )
         except asyncpg.ForeignKeyViolationError:
-            raise Conflict("The webhook was deleted") from None
+            raise Conflict(Detail("webhook_deleted")) from None
         row = await connection.fetchrow(
             f"SELECT {_DELIVERY} FROM webhook_deliveries d WHERE d.webhook_num = $1"
             " AND d.event_id = $2::text::uuid",

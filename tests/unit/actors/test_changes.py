@@ -12,6 +12,7 @@ from actors.ports.people import no_entries
 from protocol.errors import Conflict, Outdated, Unavailable
 from protocol.people.access import OwnSecrets
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 from tests.unit.makers import USER, some_device, some_feed, some_login
 
 DEVICE, FEED = some_device(), some_feed()
@@ -119,7 +120,7 @@ async def test_new_devices_concern_those_who_published_under_their_codes_before(
         assert everybody.all.users.tell.call_count == len(devices)
 
 
-@pytest.mark.parametrize("error", [Outdated(), Conflict("taken"), Unavailable("away")])
+@pytest.mark.parametrize("error", [Outdated(), Conflict(Detail("id_used")), Unavailable("away")])
 async def test_nobody_hears_of_a_change_that_was_not_made(error: Exception) -> None:
     everybody = Everybody()
     everybody.all.store.update_device.side_effect = error

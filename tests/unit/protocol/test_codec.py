@@ -81,7 +81,7 @@ def test_a_body_that_is_longer_than_anything_we_know_is_too_large() -> None:
     padding = b" " * (codec.BODY_BYTES_MAX - 2)
     with pytest.raises(Invalid):
         codec.decode_body(b"{}" + padding, Body)
-    with pytest.raises(TooLarge, match="at most 131072 bytes"):
+    with pytest.raises(TooLarge, match="at most 131,072 bytes"):
         codec.decode_body(b"{} " + padding, Body)
     # The longest valid body, with every character escaped.
     escaped = b'{"type":"say","payload":"' + b"\\u1ea5" * (PAYLOAD_BYTES_MAX // 3) + b'"}'

@@ -7,6 +7,7 @@ from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.people.access import KEY_NETWORKS_MAX, KEYS_MAX, ApiKey
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 
 
 class AccessTables(PeopleTables):
@@ -20,7 +21,7 @@ class AccessTables(PeopleTables):
     async def add_api_key(self, key: ApiKey) -> ApiKey:
         await self._cross()
         if sum(k.user_id == key.user_id for k in self._keys.values()) >= KEYS_MAX:
-            raise Conflict(f"You already have {KEYS_MAX} keys")
+            raise Conflict(Detail("api_keys_full", most=KEYS_MAX))
         key = msgspec.structs.replace(key, num=self._next("key"))
         self._keys[key.id] = key
         return key

@@ -12,6 +12,7 @@ from protocol.dead_letters import COMMANDS
 from protocol.device import commands
 from protocol.device.commands import NEXT_MAX_US, OPEN, Command, CommandAck
 from protocol.errors import Conflict, Unreadable, Unstorable, in_words
+from protocol.problems.detail import Detail
 from protocol.records import AckChange, Device, MqttLogin
 from protocol.schedule.schedules import Occurrence, followed
 from protocol.times import SECOND_US
@@ -40,13 +41,13 @@ class CommandTables(WebhookTables):
         known = self.all_commands.get(command.id)
         if known is not None:
             if (known.user_id, known.device_num) != (command.user_id, command.device_num):
-                raise Conflict("This id is already used")
+                raise Conflict(Detail("id_used"))
             return known
         if command.device_id not in self._devices:
-            raise Conflict("The device was deleted")
+            raise Conflict(Detail("device_deleted"))
         mine = [c for c in self._open() if c.device_num == command.device_num]
         if len(mine) >= OPEN_MAX:
-            raise Conflict(f"{OPEN_MAX} commands already wait for this device")
+            raise Conflict(Detail("commands_full", most=OPEN_MAX))
         return self._insert_command(command)
 
     def _insert_command(self, command: Command) -> Command:
@@ -68,7 +69,7 @@ class CommandTables(WebhookTables):
         if known is None or known.user_id != user_id:
             return Progress()
         if known.state not in OPEN:
-            raise Conflict(f"The command is already {known.state}")
+            raise Conflict(Detail("command_ended", state=known.state))
         ended = computed(_cancelled, self._as_far_as_readable(known), now_us)
         if isinstance(ended, Exception):
             raise Unstorable(in_words(ended))

@@ -10,6 +10,7 @@ from actors.adapters.memory.store.rules import revised
 from actors.adapters.memory.store.schedules import ScheduleTables
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.records import Device, LoadedDevice, MqttLogin, SharedFeeds
 from protocol.rest.bounds import check_room
 
@@ -69,11 +70,11 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
         await self._cross()
         if made:
             mine = [d for d in self._devices.values() if d.user_id == made[0][0].user_id]
-            check_room("devices", len(mine), len(made), most)
+            check_room("devices_full", len(mine), len(made), most)
         taken = {device.key for device in self._devices.values()}
         for device, _ in made:
             if device.key in taken:
-                raise Conflict(f"You already have a device {device.code!r}")
+                raise Conflict(Detail("device_exists", device=device.code))
             taken.add(device.key)
         added = [self._insert_device(device, login) for device, login in made]
         for user_id in dict.fromkeys(device.user_id for device in added):

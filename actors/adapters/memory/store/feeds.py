@@ -12,6 +12,7 @@ from actors.adapters.memory.store.rules import revised
 from actors.ports.store import FeedPage
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.records import Feed, Reading, StoredReading
 from protocol.rest.bounds import check_room, place_of_feeds
 
@@ -37,13 +38,13 @@ class FeedTables(AlarmTables, ChartTables, ListTables, AccountTables):
     ) -> Feed:
         await self._cross()
         mine = [each for each in self._feeds.values() if each.user_id == feed.user_id]
-        check_room("feeds", len(mine), 1, most)
+        check_room("feeds_full", len(mine), 1, most)
         there = [each for each in mine if each.device_id == feed.device_id and not each.archived]
         check_room(place_of_feeds(feed.device_id), len(there), 1, most_of_device)
         place = feed.user_id, feed.device_id, feed.key
         for other in self._feeds.values():
             if not other.archived and (other.user_id, other.device_id, other.key) == place:
-                raise Conflict(f"A feed {feed.key!r} already exists here")
+                raise Conflict(Detail("feed_exists", key=feed.key))
         feed = msgspec.structs.replace(feed, num=self._next("feed"))
         self._feeds[feed.id] = feed
         self.owners[feed.id] = feed.user_id

@@ -11,13 +11,14 @@ from actors.adapters.memory.store.tables import Tables
 from actors.runtime.clock import WallClock
 from protocol.errors import Busy, Conflict, NotFound
 from protocol.media.media import Media, MediaCounts, Tally, day_of
+from protocol.problems.detail import Detail
 
 
 class MediaTables(Tables):
     """See `actors.ports.media.MediaStore`.
 
     Attributes:
-        media_needed_by: what may still need media; each has the text of the conflict. A new noun
+        media_needed_by: what may still need media; each has the code of the conflict. A new noun
             that refers to media adds its check in its `__init__`.
     """
 
@@ -54,9 +55,9 @@ class MediaTables(Tables):
         if media is None or media.user_id != user_id:
             return
         for needed_by in self.media_needed_by:
-            words = needed_by(media)
-            if words is not None:
-                raise Conflict(words)
+            code = needed_by(media)
+            if code is not None:
+                raise Conflict(Detail(code))
         del self._media[media_id]
 
     async def media_stats(self, user_id: str, since_us: int) -> MediaCounts:
@@ -130,7 +131,7 @@ class MemoryFiles:
     async def read(self, sha256: bytes, start: int, length: int) -> bytes:
         await trio.lowlevel.checkpoint()
         if sha256 not in self._contents:
-            raise NotFound("The content of this media no longer exists")
+            raise NotFound(Detail("media_content_gone"))
         return self._contents[sha256][start : start + length]
 
     async def remove(self, sha256: bytes) -> None:
@@ -165,7 +166,7 @@ class MemoryDraft:
     async def write(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint()
         if len(data) > self._files.room:
-            raise Busy("There is no room for media at the moment", retry_after_s=60)
+            raise Busy(Detail("media_no_room"), retry_after_s=60)
         self._files.room -= len(data)
         self._content += data
 

@@ -12,6 +12,7 @@ from protocol.device.listeners import SETTINGS
 from protocol.errors import Conflict
 from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 from protocol.times import SECOND_US
 
 
@@ -41,9 +42,9 @@ class PeopleTables(Tables):
             if other.id == user.id:
                 continue
             if user.subject and (other.idp, other.subject) == (user.idp, user.subject):
-                raise Conflict("An account for this person already exists")
+                raise Conflict(Detail("person_exists"))
             if user.email and (other.email or "").lower() == user.email.lower():
-                raise Conflict("An account with this email already exists")
+                raise Conflict(Detail("account_exists"))
 
     async def user_by_email(self, email: str) -> User | None:
         await self._cross()

@@ -13,6 +13,7 @@ from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.device import commands
 from protocol.errors import Conflict, Unreadable
 from protocol.media.media import Media
+from protocol.problems.detail import Detail
 from protocol.records import OFFLINE
 from protocol.rest.bounds import check_room
 from protocol.schedule.calendar import Window, is_shown
@@ -38,7 +39,7 @@ class ScheduleTables(CommandTables, MediaTables):
         for schedule in self._schedules.values():
             needs = schedule.id in waiting or schedule.plan_us is not None
             if schedule.media_id == media.id and needs:
-                return "This media is used by a schedule; delete the schedule first"
+                return "media_in_use"
         return None
 
     def _forget_ended(self, now_us: int) -> None:
@@ -58,7 +59,7 @@ class ScheduleTables(CommandTables, MediaTables):
     ) -> Schedule:
         await self._cross()
         mine = [each for each in self._schedules.values() if each.user_id == schedule.user_id]
-        check_room("schedules", len(mine), 1, most)
+        check_room("schedules_full", len(mine), 1, most)
         self._check_place(schedule)
         schedule = msgspec.structs.replace(schedule, num=self._next("schedule"))
         self._schedules[schedule.id] = schedule
@@ -68,7 +69,7 @@ class ScheduleTables(CommandTables, MediaTables):
     def _check_place(self, schedule: Schedule) -> None:
         media = self._media_row(schedule.media_id)
         if schedule.device_id not in self._devices or (schedule.media_id and media is None):
-            raise Conflict("The device or the media was deleted")
+            raise Conflict(Detail("target_deleted"))
 
     def _add_occurrences(self, schedule: Schedule, due: Sequence[int]) -> None:
         known = {o.due_us for o in self._of(schedule.id)}

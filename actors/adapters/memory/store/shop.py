@@ -8,6 +8,7 @@ import msgspec
 from actors.adapters.memory.store.tables import Tables
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
+from protocol.problems.detail import Detail
 from protocol.schedule.civil import zone_of
 from protocol.shop import shop
 from protocol.shop.shop import CANCELLED, Order, OrderDay, OrderSums, Product, StockSums, WantedItem
@@ -38,7 +39,7 @@ class ShopTables(Tables):
         for other in self.all_products.values():
             same = (other.user_id, other.sku) == (product.user_id, product.sku)
             if same and other.id != product.id:
-                raise Conflict(f"You already have a product {product.sku!r}")
+                raise Conflict(Detail("product_exists", sku=product.sku))
 
     async def product(self, user_id: str, product_id: str) -> Product | None:
         await self._cross()
@@ -71,7 +72,7 @@ class ShopTables(Tables):
         known = self.all_orders.get(order_id)
         if known is not None:
             if known.user_id != user_id:
-                raise Conflict("This id is already used")
+                raise Conflict(Detail("id_used"))
             return known
         mine = {p.id: p for p in self.all_products.values() if p.user_id == user_id}
         items = shop.taken(wishes, mine)

@@ -13,6 +13,7 @@ from protocol.dead_letters import WEBHOOKS
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
 from protocol.errors import Conflict, Unreadable
+from protocol.problems.detail import Detail
 from protocol.rest.bounds import check_room
 from protocol.schedule.schedules import Occurrence
 from protocol.times import SECOND_US
@@ -121,7 +122,7 @@ class WebhookTables(DeadLetterTables):
     async def add_webhook(self, webhook: Webhook, most: int = WEBHOOKS_MAX) -> Webhook:
         await self._cross()
         mine = [each for each in self.all_webhooks.values() if each.user_id == webhook.user_id]
-        check_room("webhooks", len(mine), 1, most)
+        check_room("webhooks_full", len(mine), 1, most)
         webhook = msgspec.structs.replace(webhook, num=self._next("webhook"))
         self.all_webhooks[webhook.num] = webhook
         return webhook
@@ -164,9 +165,9 @@ class WebhookTables(DeadLetterTables):
         await self._cross()
         known = self.all_webhooks.get(webhook.num)
         if known is None:
-            raise Conflict("The webhook was deleted")
+            raise Conflict(Detail("webhook_deleted"))
         if len(self._pending(known)) >= WAITING_MAX:
-            raise Conflict(f"{WAITING_MAX} deliveries already wait for this webhook")
+            raise Conflict(Detail("deliveries_full", most=WAITING_MAX))
         return self._insert_delivery(known, news)
 
     async def retry_delivery(

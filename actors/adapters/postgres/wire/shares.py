@@ -4,12 +4,12 @@ from typing import Any
 
 from protocol.rest.bounds import check_room
 
-# Tables, and what people call their contents.
-NOUNS = {
-    "devices": "devices",
-    "feeds": "feeds",
-    "media_schedules": "schedules",
-    "webhooks": "webhooks",
+# Tables, and the codes of what too many rows are answered with.
+FULL = {
+    "devices": "devices_full",
+    "feeds": "feeds_full",
+    "media_schedules": "schedules_full",
+    "webhooks": "webhooks_full",
 }
 
 
@@ -30,4 +30,4 @@ async def check_share(
     count = await connection.fetchval(
         f"SELECT count(*) FROM {table} WHERE user_id = $1::text::uuid", user_id
     )
-    check_room(NOUNS[table], count, more, most)
+    check_room(FULL[table], count, more, most)

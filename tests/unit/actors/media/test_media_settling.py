@@ -11,6 +11,7 @@ from actors.adapters.memory.store.store import MemoryStore
 from actors.media import library
 from actors.runtime.isolation import ALONE_MAX
 from protocol.errors import Busy, Unavailable
+from protocol.problems.detail import Detail
 from tests.unit.makers import NOW
 from tests.unit.site import Site
 
@@ -26,7 +27,7 @@ class Disk(MemoryFiles):
 
     async def remove(self, sha256: bytes) -> None:
         if sha256 in self.bad:
-            raise Busy("media cannot be kept or read now", retry_after_s=10)
+            raise Busy(Detail("media_failed"), retry_after_s=10)
         await super().remove(sha256)
 
     def grow_old(self) -> None:
@@ -70,7 +71,7 @@ async def test_a_bad_content_blocks_no_other(scene: Scene) -> None:
     assert scene.files.contents == 1
     assert await scene.letters() == [("media", BAD.hex(), 1)]
     (letter,) = await scene.store.dead_letters(1, None)
-    assert letter.reason == "media cannot be kept or read now"
+    assert letter.reason == str(Detail("media_failed"))
 
 
 async def test_it_is_tried_again_with_growing_pauses_and_its_letter_goes(scene: Scene) -> None:

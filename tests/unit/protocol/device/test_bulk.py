@@ -58,4 +58,4 @@ async def test_mistakes_are_named_by_their_lines(site: Site) -> None:
     content = b"device_code,offline_after_s\ngood,60\nbad code,60\ngood2,soon\n"
     answer = await bring(site, content)
     errors = (await answer.get_json())["errors"]
-    assert set(errors) == {"line 3", "line 4"}
+    assert set(errors) == {"line 3, device_code", "line 4, offline_after_s"}

@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from protocol.errors import Busy, TooMany, Unauthorized
+from protocol.problems.detail import Detail
 from tests.simulation.asgi import SocketClosed, open_socket
 from tests.unit.site import Site
 from web.http import failed_auth, idle_sockets
@@ -24,7 +25,7 @@ async def tried(failed: FailedAuth, network: str = HERE, *, right: bool = False)
         async with failed.trying(network):
             await trio.lowlevel.checkpoint()
             if not right:
-                raise Unauthorized("wrong")
+                raise Unauthorized(Detail("token_invalid"))
     except (Unauthorized, TooMany, Busy) as problem:
         return problem.status
     return None

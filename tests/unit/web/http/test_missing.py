@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.site import Site
 from web.app import APIS
-from web.http.missing import NAMES
+from web.http.missing import CODES
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 CALLS = {
@@ -27,7 +27,7 @@ CALLS = {
 def test_every_id_in_a_path_has_a_name_for_people() -> None:
     paths = [each.path for api in APIS for each in api.operations]
     ids = {part.strip("<>") for path in paths for part in path.split("/") if part.startswith("<")}
-    assert ids == set(NAMES) == set(CALLS)
+    assert ids == set(CODES) == set(CALLS)
 
 
 @pytest.mark.parametrize("parameter", CALLS)
@@ -38,7 +38,7 @@ async def test_a_malformed_id_and_an_unknown_one_get_the_same_answer(
     malformed = await site.call(method, path.format("not-a-uuid"))
     unknown = await site.call(method, path.format(UNKNOWN))
     assert malformed == unknown
-    assert (malformed[0], malformed[1]["detail"]) == (404, f"{NAMES[parameter]} not found")
+    assert (malformed[0], malformed[1]["code"]) == (404, CODES[parameter])
 
 
 @pytest.mark.parametrize(

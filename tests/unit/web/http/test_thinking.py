@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from protocol.errors import Invalid, TooMany
+from protocol.problems.detail import Detail
 from web.http.limits import COST_S, Rates
 from web.http.paced_frames import FRAMES_AT_ONCE, FRAMES_PER_S, at_a_pace
 from web.http.thinking import OF_ONE_MAX, Thinking
@@ -65,7 +66,7 @@ async def test_what_a_step_raises_is_told_and_what_is_too_much_is_refused(
     thinking = Thinking(lambda who, took_s: None)
 
     def refuse() -> None:
-        raise Invalid({"recurrence": "has none"})
+        raise Invalid({"recurrence": Detail("rule_line")})
 
     with pytest.raises(Invalid):
         await thinking.turn("ada", refuse)

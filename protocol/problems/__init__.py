@@ -1,0 +1,1 @@
+"""What people are told when a request is refused: every text has a stable code."""

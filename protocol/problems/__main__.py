@@ -1,0 +1,47 @@
+"""Prints `docs/problems.md`: `python -m protocol.problems > docs/problems.md`."""
+
+from protocol.problems import objects, people, requests, schedules
+
+INTRODUCTION = """\
+# Codes of problems
+
+Every error answer of the REST API has a `code` and `params` beside its English `detail`, and for
+422 `error_codes` with the same for each field of `errors`. A code keeps its meaning; texts may
+become better. A client that shows problems in another language chooses its text by the code and
+fills in the parameters; for a code that it does not know, it says something general.
+
+```json
+{"type": "about:blank", "title": "Conflict", "status": 409, "detail": "Only 3 Lamp in stock",
+ "code": "in_stock", "params": {"count": 3, "product": "Lamp"}}
+```
+
+```json
+{"type": "about:blank", "title": "Invalid fields", "status": 422,
+ "detail": "name: must not be empty", "code": "invalid", "params": {},
+ "errors": {"name": "must not be empty"},
+ "error_codes": {"name": {"code": "empty", "params": {}}}}
+```
+
+Parameters are numbers, or texts that can be shown as they are; `state` is a word of a life cycle,
+`problem` is what a parser said. Texts in small letters are about a field and read on from its name.
+This page is printed by `python -m protocol.problems`.
+"""
+
+SECTIONS = {
+    "Requests": requests.TEXTS,
+    "People": people.TEXTS,
+    "Objects": objects.TEXTS,
+    "Schedules": schedules.TEXTS,
+}
+
+
+def page() -> str:
+    parts = [INTRODUCTION]
+    for title, texts in SECTIONS.items():
+        rows = "".join(f"| `{code}` | {text} |\n" for code, text in texts.items())
+        parts.append(f"\n## {title}\n\n| code | text |\n|---|---|\n{rows}")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,28 @@
+"""Texts about accounts: signing in and up, passwords, API keys, Zalo and the read-only login."""
+
+TEXTS = {
+    "wrong_login": "Incorrect email or password",
+    "too_many_sign_ins": "Too many failed sign-ins; try again later",
+    "too_many_accounts": "Too many new accounts from this network; try again later",
+    "sign_up_closed": "Sign-up is closed; ask your administrator for an account",
+    "form_too_large": "A sign-in form can have at most {most} bytes",
+    "form_without_length": "A sign-in form needs a Content-Length of at most {most}",
+    "account_exists": "An account with this email already exists",
+    "person_exists": "An account for this person already exists",
+    "account_deleted": "The account was deleted meanwhile; sign in again",
+    "password_changed": "The password was changed meanwhile; sign in again",
+    "password_needed": "is required for this change",
+    "password_wrong": "is incorrect",
+    "password_common": "is too common; choose another one",
+    "revoke_alone": "goes with a new password or email",
+    "password_elsewhere": "cannot be set: this account signs in with {provider}",
+    "email_not_set_up": "Email is not set up here; ask your administrator to reset your password",
+    "reset_link_used": "This link has expired or was already used; request a new one",
+    "api_keys_full": "You already have {most} keys",
+    "mqtt_access_not_set_up": "Read-only MQTT access is not set up",
+    "zalo_not_set_up": "Sign-in with Zalo is not set up on this server",
+    "zalo_refused": "Zalo does not accept this sign-in; begin again",
+    "zalo_not_understood": "Zalo answered with something that we do not understand",
+    "zalo_unreachable": "Zalo cannot be reached at the moment",
+    "zalo_silent": "Zalo does not answer at the moment",
+}

@@ -1,0 +1,99 @@
+"""Every problem has a code of the table, and every text the values that it needs."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.adapters.postgres.media import NEEDED_BY
+from actors.adapters.postgres.wire.shares import FULL
+from protocol.problems import objects, people, requests, schedules
+from protocol.problems.__main__ import page
+from protocol.problems.detail import TEXTS, Detail
+from protocol.rest import patterns
+from protocol.rest.bounds import place_of_feeds
+from protocol.schedule.rrule import ELSEWHERE
+from web.http.missing import CODES
+
+ROOT = Path(__file__).parents[4]
+ROOMS = ("protocol", "actors", "web", "roost")
+
+
+def places(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if path.parent.name != "problems":
+                yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+
+
+def details(tree: ast.Module) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Detail":
+            yield node
+
+
+def test_every_detail_has_a_code_of_the_table_and_its_values() -> None:
+    wrong = []
+    for path, tree in sources():
+        for call in details(tree):
+            code = call.args[0]
+            if isinstance(code, ast.Constant) and isinstance(code.value, str):
+                given = {keyword.arg for keyword in call.keywords}
+                if code.value not in TEXTS or given != places(TEXTS[code.value]):
+                    wrong.append(f"{path}:{call.lineno} {code.value} {given}")
+    assert wrong == []
+
+
+def test_every_code_is_used() -> None:
+    words = {
+        node.value
+        for _, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(TEXTS) - words == set()
+
+
+@pytest.mark.parametrize(
+    ("codes", "needed"),
+    [
+        (CODES.values(), set()),
+        (NEEDED_BY, set()),
+        (patterns.CODES.values(), set()),
+        ((*FULL.values(), place_of_feeds(None), place_of_feeds("d")), {"most", "count"}),
+        (ELSEWHERE.values(), {"part"}),
+    ],
+)
+def test_codes_of_other_tables_have_texts(codes: list[str], needed: set[str]) -> None:
+    for code in codes:
+        assert places(TEXTS[code]) == needed, code
+
+
+def test_a_code_is_in_one_table_and_in_small_letters() -> None:
+    tables = (requests.TEXTS, people.TEXTS, objects.TEXTS, schedules.TEXTS)
+    assert sum(map(len, tables)) == len(TEXTS)
+    assert [code for code in TEXTS if not re.fullmatch(r"[a-z][a-z0-9_]*", code)] == []
+
+
+def test_no_text_ends_with_a_full_stop_or_names_a_field_of_the_api() -> None:
+    assert [code for code, text in TEXTS.items() if text.endswith(".")] == []
+    named = {code for code, text in TEXTS.items() if re.search(r"[a-z]_[a-z]", text)}
+    assert named == {"device_columns"}  # columns of a file, as they must be written
+
+
+def test_a_detail_is_english_with_its_values() -> None:
+    assert str(Detail("in_stock", count=3, product="{Lamp}")) == "Only 3 {Lamp} in stock"
+    assert str(Detail("file_too_large", most=10_000_000)).endswith("at most 10,000,000 bytes now")
+    assert str(Detail("file_silent", seconds=30.0)) == "No data arrived for 30 s"
+    assert str(Detail("too_large", most=0.5)) == "must be at most 0.5"
+
+
+def test_the_page_lists_every_code() -> None:
+    """If this fails: python -m protocol.problems > docs/problems.md"""
+    assert (ROOT / "docs/problems.md").read_text() == page()
