@@ -1,6 +1,10 @@
-"""Prints `docs/problems.md`: `python -m protocol.problems > docs/problems.md`."""
+"""Writes what is made of the texts, in the repository's root: `python -m protocol.problems`."""
+
+import json
+from pathlib import Path
 
 from protocol.problems import objects, people, requests, schedules
+from protocol.problems.detail import TEXTS
 
 INTRODUCTION = """\
 # Codes of problems
@@ -24,7 +28,7 @@ fills in the parameters; for a code that it does not know, it says something gen
 
 Parameters are numbers, or texts that can be shown as they are; `state` is a word of a life cycle,
 `problem` is what a parser said. Texts in small letters are about a field and read on from its name.
-This page is printed by `python -m protocol.problems`.
+This page is written by `python -m protocol.problems`.
 """
 
 SECTIONS = {
@@ -43,5 +47,11 @@ def page() -> str:
     return "".join(parts)
 
 
+FILES = {
+    "docs/problems.md": page(),
+    "web/dashboard/src/words/problems.json": json.dumps(TEXTS, indent=2) + "\n",
+}
+
 if __name__ == "__main__":
-    print(page(), end="")
+    for path, text in FILES.items():
+        Path(path).write_text(text)

@@ -7,6 +7,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.problems.detail import TEXTS
 from tests.property.strategies import any_bytes, nearly_a_body, pieces, short_texts, written
 from tests.unit.site import ACCOUNT, Site, open_site
 from web.app import APIS
@@ -86,6 +87,8 @@ class Documented:
         assert (body["type"], body["status"]) == ("about:blank", status)
         assert body["title"] and body["detail"]
         assert bool(body.get("errors")) == (status == 422)
+        assert body["code"] in TEXTS
+        assert body.get("error_codes", {}).keys() == body.get("errors", {}).keys()
 
 
 async def all_answered(requests: list[tuple[Operation, bytes, str]]) -> None:

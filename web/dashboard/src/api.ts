@@ -1,18 +1,20 @@
 // The REST API. The browser's cookie says who asks: no script ever sees a token.
 
+import type { Detail } from "./words/problems";
+
 const PREFIX = "/api/v1";
 // Where 401 is an answer, not the end of a session.
 const ASKS_WHO = ["/login/access-token", "/zalo-user-management/callback", "/users/me"];
 
-/** An error answer (RFC 9457): `detail` in words, `errors` by field. */
+/** An error answer (RFC 9457): what is wrong with the whole, or with its fields. Where no answer came, `message` says it. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
-    readonly title: string,
-    readonly detail: string,
-    readonly errors: Record<string, string> = {},
+    message: string,
+    readonly detail: Detail | null = null,
+    readonly errors: Record<string, Detail> = {},
   ) {
-    super(detail || title);
+    super(message);
   }
 }
 
@@ -29,13 +31,15 @@ export function signedOut(): void {
   for (const listener of whenSignedOut) listener();
 }
 
-async function problemOf(response: Response): Promise<Problem> {
-  try {
-    const said = await response.json();
-    return new Problem(response.status, said.title ?? "", said.detail ?? "", said.errors ?? {});
-  } catch {
-    return new Problem(response.status, response.statusText, `${response.status} ${response.statusText}`);
-  }
+interface ProblemView {
+  code?: string;
+  params?: Detail["params"];
+  error_codes?: Record<string, Detail>;
+}
+
+/** A proxy may answer with no problem at all. */
+function problemOf(status: number, { code, params = {}, error_codes }: ProblemView): Problem {
+  return new Problem(status, `status ${status}`, code === undefined ? null : { code, params }, error_codes);
 }
 
 /** Ask the API. Rejects with `Problem`; status 0 where no answer came at all. */
@@ -54,10 +58,10 @@ export async function call<T>(
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Problem(0, "No answer", "Can't reach the server. Check your connection.");
+    throw new Problem(0, "Can't reach the server. Check your connection.");
   }
   if (!response.ok) {
-    const problem = await problemOf(response);
+    const problem = problemOf(response.status, await response.json().catch(() => ({})));
     if (response.status === 401 && !ASKS_WHO.includes(path)) signedOut();
     throw problem;
   }
@@ -96,16 +100,16 @@ export function upload<T>(file: File, progress: (part: number) => void): Promise
     const request = new XMLHttpRequest();
     request.open("POST", `${PREFIX}/media`);
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
-    request.onerror = () => reject(new Problem(0, "No answer", "Upload interrupted. Try again."));
+    request.onerror = () => reject(new Problem(0, "Upload interrupted. Try again."));
     request.onload = () => {
       let said: any = {};
       try {
         said = JSON.parse(request.responseText);
       } catch {
-        said = { title: request.statusText };
+        // A proxy's page: its status says enough.
       }
       if (request.status < 300) resolve(said as T);
-      else reject(new Problem(request.status, said.title ?? "", said.detail ?? "", said.errors ?? {}));
+      else reject(problemOf(request.status, said));
     };
     const form = new FormData();
     form.append("file", file);

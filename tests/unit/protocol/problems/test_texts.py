@@ -10,7 +10,7 @@ import pytest
 from actors.adapters.postgres.media import NEEDED_BY
 from actors.adapters.postgres.wire.shares import FULL
 from protocol.problems import objects, people, requests, schedules
-from protocol.problems.__main__ import page
+from protocol.problems.__main__ import FILES
 from protocol.problems.detail import TEXTS, Detail
 from protocol.rest import patterns
 from protocol.rest.bounds import place_of_feeds
@@ -94,6 +94,7 @@ def test_a_detail_is_english_with_its_values() -> None:
     assert str(Detail("too_large", most=0.5)) == "must be at most 0.5"
 
 
-def test_the_page_lists_every_code() -> None:
-    """If this fails: python -m protocol.problems > docs/problems.md"""
-    assert (ROOT / "docs/problems.md").read_text() == page()
+@pytest.mark.parametrize("path", FILES)
+def test_what_is_made_of_the_texts_is_up_to_date(path: str) -> None:
+    """If this fails: python -m protocol.problems"""
+    assert (ROOT / path).read_text() == FILES[path]

@@ -203,6 +203,7 @@ function NewDevice({ close }: { close: () => void }) {
     <Dialog title={t("Add device")} close={close}>
       <Form
         action={t("Add device")}
+        names={{ key: "feed" }}
         submit={async ({ device_code, name, offline_after_s, feed }) => {
           const device = await post<DeviceCreated>("/devices", {
             device_code,

@@ -68,6 +68,7 @@ function About({ schedule }: { schedule: Schedule }) {
           of={schedule}
           path={`/media-schedules/${schedule.id}`}
           queryKey={["/media-schedules", schedule.id]}
+          names={{ trigger_time: "at" }}
           action={t("Save")}
           saved={() => void occurrences.refetch()}
           texts={(stored) => ({

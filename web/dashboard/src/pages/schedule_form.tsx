@@ -7,7 +7,7 @@ import { civil, here, instant, zones } from "../parts/civil";
 import { Field, Form, type Values, numberOf } from "../parts/forms";
 import { useList } from "../parts/lists";
 import { byName } from "../parts/search";
-import { done, inWords } from "../parts/toasts";
+import { done } from "../parts/toasts";
 import { Dialog, Loaded } from "../parts/ui";
 import type { Media } from "../types";
 import { moment, t } from "../words";
@@ -37,7 +37,8 @@ export function NewSchedule({ close }: { close: () => void }) {
   const media = useList<Media>("/media", { limit: 1000 });
   const box = useRef<HTMLDivElement>(null);
   const [repeats, setRepeats] = useState("once");
-  const [preview, setPreview] = useState<string[] | string>([]);
+  const [preview, setPreview] = useState<string[]>([]);
+  const [refused, setRefused] = useState<unknown>(null);
   const [edits, setEdits] = useState(0);
 
   useEffect(() => {
@@ -47,8 +48,14 @@ export function NewSchedule({ close }: { close: () => void }) {
       const values = Object.fromEntries(new FormData(form)) as Values;
       if (!values.at || !values.device_id) return;
       post<{ due_at: string[] }>("/schedule-previews", requestOf(values))
-        .then((said) => setPreview(said.due_at.slice(0, 10)))
-        .catch((error: unknown) => setPreview(inWords(error)));
+        .then((said) => {
+          setPreview(said.due_at.slice(0, 10));
+          setRefused(null);
+        })
+        .catch((error: unknown) => {
+          setPreview([]);
+          setRefused(error);
+        });
     }, 300);
     return () => clearTimeout(timer);
   }, [edits, media.data?.length]);
@@ -80,6 +87,8 @@ export function NewSchedule({ close }: { close: () => void }) {
           <div ref={box} onInput={() => setEdits(edits + 1)} onChange={() => setEdits(edits + 1)}>
             <Form
               className="form beside"
+              names={{ trigger_time: "at", recurrence: repeats === "own" ? "rule" : "repeats" }}
+              refused={refused}
               action={t("Create schedule")}
               submit={async (values) => {
                 await post("/media-schedules", requestOf(values));
@@ -128,18 +137,12 @@ export function NewSchedule({ close }: { close: () => void }) {
       </Loaded>
       <h3>{t("Next 10 plays")}</h3>
       <div aria-live="polite" data-testid="preview">
-        {typeof preview === "string" ? (
-          <p className="problem">{preview}</p>
-        ) : (
-          <>
-            {!preview.length && <p className="quiet">{t("No upcoming plays")}</p>}
-            <ol>
-              {preview.map((each) => (
-                <li key={each}>{moment(each)}</li>
-              ))}
-            </ol>
-          </>
-        )}
+        {!preview.length && <p className="quiet">{t("No upcoming plays")}</p>}
+        <ol>
+          {preview.map((each) => (
+            <li key={each}>{moment(each)}</li>
+          ))}
+        </ol>
       </div>
     </Dialog>
   );

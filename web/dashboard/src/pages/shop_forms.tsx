@@ -70,6 +70,7 @@ export function NewOrder({ products, close }: { products: Product[]; close: () =
     <Dialog title={t("New order")} close={close}>
       <Form
         action={t("Place order")}
+        names={{ items: "product_id" }}
         submit={async ({ product_id, quantity, note }) => {
           const items = [{ product_id, quantity: numberOf(quantity) }];
           await post("/orders", { items, note: note ?? "" }, { "Idempotency-Key": key });

@@ -2,6 +2,7 @@
 // the parts of an older page are gone, too; loading it again brings the new ones.
 
 import { Component, type ReactNode } from "react";
+import { Problem } from "../api";
 import { t } from "../words";
 import { inWords } from "./toasts";
 
@@ -17,7 +18,7 @@ export class Boundary extends Component<{ children: ReactNode }, { error: unknow
     return (
       <div className="empty" role="alert">
         <h1>{t("Something went wrong")}</h1>
-        <p className="quiet">{inWords(this.state.error)}</p>
+        {this.state.error instanceof Problem && <p className="quiet">{inWords(this.state.error)}</p>}
         <button type="button" onClick={() => location.reload()}>
           {t("Reload")}
         </button>

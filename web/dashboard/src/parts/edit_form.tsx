@@ -28,6 +28,7 @@ interface EditFormProps<T> {
   children: ReactNode;
   more?: ReactNode;
   className?: string;
+  names?: Record<string, string>;
   again?: boolean;
   saved?: (stored: T) => void;
 }
@@ -77,7 +78,14 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
           ),
       }}
     >
-      <Form className={props.className} action={props.action} more={props.more} again={props.again} submit={save}>
+      <Form
+        className={props.className}
+        names={props.names}
+        action={props.action}
+        more={props.more}
+        again={props.again}
+        submit={save}
+      >
         {props.children}
       </Form>
     </EditContext>

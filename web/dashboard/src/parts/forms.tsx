@@ -3,7 +3,9 @@
 import { type FormEvent, type ReactNode, createContext, useContext, useEffect, useId, useRef, useState } from "react";
 import { Problem } from "../api";
 import { t } from "../words";
+import { type Detail, fieldText } from "../words/problems";
 import { inWords } from "./toasts";
+import { refusalsOf } from "./validity";
 
 export type Values = Record<string, string>;
 
@@ -23,7 +25,7 @@ function useEdited(name: string): Edited | null {
   return edited && name in edited.stored ? edited : null;
 }
 
-const Errors = createContext<Record<string, string>>({});
+const Errors = createContext<Record<string, Detail>>({});
 
 interface FormProps {
   action: string;
@@ -34,10 +36,14 @@ interface FormProps {
   /** Empty the fields after success. */
   again?: boolean;
   className?: string;
+  /** The fields of this form that have another name in the API, by that name. */
+  names?: Record<string, string>;
+  /** Why it would be refused, known before it is sent. */
+  refused?: unknown;
 }
 
-export function Form({ action, submit, children, more, again, className }: FormProps) {
-  const [problem, setProblem] = useState<unknown>(null);
+export function Form({ action, submit, children, more, again, className, names = {}, refused }: FormProps) {
+  const [sent, setSent] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLFormElement>(null);
 
@@ -54,27 +60,37 @@ export function Form({ action, submit, children, more, again, className }: FormP
     const values: Values = {};
     for (const [name, value] of new FormData(form)) if (typeof value === "string") values[name] = value;
     setBusy(true);
-    setProblem(null);
+    setSent(null);
     try {
+      const unfit = refusalsOf(form);
+      if (Object.keys(unfit).length) throw new Problem(422, "not sent", null, unfit);
       await submit(values);
       if (again) form.reset();
     } catch (error) {
-      setProblem(error);
-      const fields = error instanceof Problem ? Object.keys(error.errors) : [];
-      const first = fields.map((name) => form.elements.namedItem(name)).find((each) => each instanceof HTMLElement);
-      (first as HTMLElement | undefined)?.focus();
+      setSent(error);
+      const wrong = error instanceof Problem ? Object.keys(error.errors) : [];
+      const first = wrong.map((name) => fieldOf(form, names, name)).find(Boolean);
+      if (first) (form.elements.namedItem(first) as HTMLElement).focus();
     } finally {
       setBusy(false);
     }
   }
 
-  const errors = problem instanceof Problem ? problem.errors : {};
+  const problem = refused ?? sent;
+  const errors: Record<string, Detail> = {};
+  const others: string[] = [];
+  for (const [name, detail] of problem instanceof Problem ? Object.entries(problem.errors) : []) {
+    const field = box.current && fieldOf(box.current, names, name);
+    if (field) errors[field] ??= detail;
+    else others.push(name);
+  }
+  const isBeside = Object.keys(errors).length > 0;
   return (
-    <form ref={box} className={className ?? "form"} onSubmit={send}>
+    <form ref={box} className={className ?? "form"} onSubmit={send} noValidate>
       <Errors value={errors}>{children}</Errors>
-      {problem !== null && (
+      {problem !== null && (!isBeside || others.length > 0) && (
         <p className="problem" role="alert">
-          {inWords(problem)}
+          {inWords(problem, others)}
         </p>
       )}
       <div className="row">
@@ -85,6 +101,12 @@ export function Form({ action, submit, children, more, again, className }: FormP
       </div>
     </form>
   );
+}
+
+/** The field of a form that an error is about: of a part of a list or an object, its last name. */
+function fieldOf(form: HTMLFormElement, names: Record<string, string>, error: string): string | undefined {
+  const known = [names[error], error, error.split(".").at(-1)];
+  return known.find((name) => name !== undefined && form.elements.namedItem(name) instanceof HTMLElement);
 }
 
 /** Focus the first field, unless somebody is in one. */
@@ -151,8 +173,8 @@ export function Field({ name, label, hint, options, rows, value, type = "text", 
         <input type={type} {...common} />
       )}
       {(error || hint || conflict) && (
-        <div id={`${id}-about`} className={error ? "problem" : "quiet"}>
-          {error ?? hint}
+        <div id={`${id}-about`} className="quiet">
+          {error ? <FieldProblem label={label} error={error} /> : hint}
           {conflict}
         </div>
       )}
@@ -160,10 +182,17 @@ export function Field({ name, label, hint, options, rows, value, type = "text", 
   );
 }
 
+const FieldProblem = ({ label, error }: { label: string; error: Detail }) => (
+  <span className="problem" role="alert">
+    {fieldText(label, error)}
+  </span>
+);
+
 export function Tick({ name, label, checked }: { name: string; label: string; checked?: boolean }) {
   const id = useId();
   // Of two values, both can only be changed to the same one: there is no conflict.
   const edited = useEdited(name);
+  const error = useContext(Errors)[name];
   return (
     <div className="tick">
       <input
@@ -178,6 +207,7 @@ export function Tick({ name, label, checked }: { name: string; label: string; ch
           : { defaultChecked: checked })}
       />
       <label htmlFor={id}>{label}</label>
+      {error && <FieldProblem label={label} error={error} />}
     </div>
   );
 }

@@ -3,6 +3,7 @@
 import { useSyncExternalStore } from "react";
 import { Problem } from "../api";
 import { t } from "../words";
+import { detailText, fieldText, labelOf } from "../words/problems";
 
 interface Toast {
   id: number;
@@ -31,15 +32,18 @@ function say(kind: Toast["kind"], text: string): void {
 
 export const done = (text: string): void => say("good", text);
 
-/** An error in words; a problem's fields are part of them. */
 export const failed = (error: unknown): void => say("bad", inWords(error));
 
-export function inWords(error: unknown): string {
+/** An error in the reader's language, each text once; of a problem only these fields, if any are named. */
+export function inWords(error: unknown, fields?: string[]): string {
   if (error instanceof Problem) {
-    const fields = Object.entries(error.errors).map(([name, text]) => `${name}: ${text}`);
-    return [t(error.detail || error.title), ...fields].filter(Boolean).join("; ");
+    const named = Object.entries(error.errors).filter(([name]) => !fields || fields.includes(name));
+    if (named.length) return [...new Set(named.map(([name, detail]) => fieldText(labelOf(name), detail)))].join("; ");
+    if (error.status === 0) return t(error.message);
+    return (error.detail && detailText(error.detail)) ?? t("The request failed ({status}). Try again.", { status: error.status });
   }
-  return error instanceof Error ? error.message : String(error);
+  // What the page itself throws is in words already; the browser's own errors are for developers.
+  return error instanceof Error && error.constructor === Error ? error.message : t("Something went wrong");
 }
 
 export function Toasts() {

@@ -1,0 +1,289 @@
+"""Why a form is refused is said in the reader's language, once, beside its field and with its
+label: no name of the API, no English detail."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import FilePayload, Page, Response, expect
+
+from tests.dashboard.screen import Screens, go
+from tests.real.harness import PASSWORD, Person
+
+API_NAME = re.compile(r"\b[a-z]+_[a-z_]+\b|U\+0000|\b(str|int|float|null)\b")
+EXECUTABLE = "application/vnd.microsoft.portable-executable"
+ENGLISH = re.compile(
+    r"\b(is|must|cannot|the|not|already|only|have|at most|found|please|fill|invalid|Error)\b", re.I
+)
+
+
+@dataclass
+class Form:
+    """A form in Vietnamese, found by its fields; what the API answers is kept."""
+
+    page: Page
+    has: str
+    said: list[dict[str, Any]]
+
+    def refuse(self, expected: str, **fields: str) -> None:
+        """Fill it in and send it. It is refused with this text, and no other."""
+        form = self.page.locator(f"form:has([name={self.has}])").last
+        for name, value in fields.items():
+            field = form.locator(f"[name={name}]")
+            kind = field.evaluate("each => each.tagName + '/' + each.type")
+            if kind.startswith("SELECT"):
+                field.select_option(value)
+            elif kind.endswith("/checkbox"):
+                field.set_checked(value == "on")
+            else:
+                field.fill(value)
+        self.said.clear()
+        form.locator("button[type=submit]").click()
+        expect(form.get_by_role("alert").filter(has_text=expected)).to_be_visible()
+        expect(form.locator("button[type=submit]")).to_be_enabled()
+        check_words(self.page, self.said, [expected])
+
+
+def check_words(page: Page, said: list[dict[str, Any]], expected: list[str]) -> None:
+    """What the page shows as wrong is exactly this, in Vietnamese."""
+    messages = page.locator(".problem:visible, .toast:visible > span").all_inner_texts()
+    assert messages == expected
+    shown = page.locator("body").inner_text()
+    for message in messages:
+        assert shown.count(message) == 1, message
+        assert not API_NAME.search(message), message
+        assert not ENGLISH.search(message), message
+    for problem in said:
+        for english in (problem["detail"], *problem.get("errors", {}).values()):
+            assert english not in shown
+
+
+class Vietnamese:
+    """Pages of somebody who reads Vietnamese."""
+
+    def __init__(self, screens: Screens) -> None:
+        self._screens = screens
+
+    def page(self, person: Person | None, path: str = "/") -> Page:
+        if person is None:
+            page = self._screens.new()
+            page.get_by_role("button", name="Tiếng Việt").click()
+            return page
+        page = self._screens.of(person, path)
+        page.get_by_label("Language").select_option("vi")
+        expect(page.locator("html")).to_have_attribute("lang", "vi")
+        return page
+
+    def form(self, page: Page, has: str) -> Form:
+        said: list[dict[str, Any]] = []
+
+        def hear(answer: Response) -> None:
+            if answer.status >= 400 and "problem+json" in answer.headers.get("content-type", ""):
+                said.append(answer.json())
+
+        page.on("response", hear)
+        return Form(page, has, said)
+
+
+@pytest.fixture
+def vi(screens: Screens) -> Vietnamese:
+    return Vietnamese(screens)
+
+
+def opened(page: Page, button: str) -> None:
+    page.get_by_role("button", name=button).first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_signing_in_and_up(vi: Vietnamese, ada: Person) -> None:
+    page = vi.page(None)
+    form = vi.form(page, "password")
+    form.refuse("Email là bắt buộc", email="", password="x")
+    form.refuse("Email phải là địa chỉ email", email="ada", password="x")
+    form.refuse("Email hoặc mật khẩu không đúng", email=ada.email, password="not the password")
+    page.get_by_role("button", name="Tạo tài khoản").click()
+    form.refuse("Mật khẩu phải có ít nhất 8 ký tự", email="new@example.org", password="short")
+    form.refuse("Đã có tài khoản dùng email này", email=ada.email, password=PASSWORD)
+    form.refuse("Email phải là địa chỉ email", email="a b@example.org")
+    page.get_by_role("button", name="Quên mật khẩu?").click()
+    asked = vi.form(page, "email")
+    page.get_by_role("dialog").wait_for()
+    # The form of the page behind the dialog keeps its own message.
+    page.reload()
+    page.get_by_role("button", name="Quên mật khẩu?").click()
+    asked.refuse("Email phải là địa chỉ email", email="ada@")
+    asked.refuse(
+        "Máy chủ chưa thiết lập email; hãy nhờ quản trị viên đặt lại mật khẩu",
+        email=ada.email,
+    )
+
+
+def test_devices_feeds_and_commands(vi: Vietnamese, ada: Person) -> None:
+    device = ada.device("used-1", "used")
+    page = vi.page(ada, "/devices")
+    opened(page, "Thêm thiết bị")
+    form = vi.form(page, "device_code")
+    characters = "Mã thiết bị phải gồm 1 đến 64 chữ cái, chữ số, dấu gạch ngang hoặc gạch dưới"
+    silence = "Coi là ngoại tuyến sau (giây)"
+    form.refuse("Mã thiết bị là bắt buộc", device_code="")
+    form.refuse(characters, device_code="a b")
+    form.refuse("Bạn đã có thiết bị 'used-1'", device_code="used-1")
+    form.refuse(f"{silence} phải từ 1 trở lên", device_code="new-1", offline_after_s="0")
+    form.refuse(f"{silence} không được vượt quá 2.592.000", offline_after_s="9999999")
+    form.refuse(f"{silence} phải là số nguyên", offline_after_s="1.5")
+    page.keyboard.press("Escape")
+    go(page, f"/devices/{device['id']}")
+    settings = vi.form(page, "offline_alarm")
+    settings.refuse("Tên là bắt buộc", name="")
+    settings.refuse(f"{silence} không được vượt quá 2.592.000", name="x", offline_after_s="9999999")
+    page.reload()
+    command = vi.form(page, "payload")
+    command.refuse("Lệnh chỉ được có chữ cái, chữ số và các dấu . : _ -", type="re boot")
+    command.refuse("JSON không hợp lệ", type="reboot", payload="{")
+    page.reload()
+    opened(page, "Thêm kênh")
+    feed = vi.form(page, "key")
+    feed.refuse(
+        "Mã kênh phải gồm 1 đến 64 chữ thường, chữ số, dấu gạch ngang hoặc gạch dưới", key="A"
+    )
+    feed.refuse("Mã kênh không được là ts, id hoặc values", key="ts")
+    feed.refuse("Ở đây đã có kênh 'used'", key="used")
+    feed.refuse("Tối đa không được nhỏ hơn giá trị tối thiểu", min_value="5", max_value="1")
+
+
+def test_a_feed_and_its_alarm(vi: Vietnamese, ada: Person) -> None:
+    feed = ada.device("alarm-1", "t")["feeds"]["t"]
+    page = vi.page(ada, f"/feeds/{feed}")
+    form = vi.form(page, "hysteresis")
+    form.refuse("Tối đa không được nhỏ hơn giá trị tối thiểu", min_value="5", max_value="1")
+    form.refuse(
+        "Số giá trị liên tiếp trước khi báo động không được vượt quá 1.000",
+        max_value="9",
+        after_count="1001",
+    )
+    form.refuse("Thời gian lưu (ngày) phải từ 1 trở lên", after_count="1", retain_days="0")
+    archived = ada.device("gone-1", "t")
+    assert ada.call("DELETE", f"/devices/{archived['id']}").status_code == 204
+    go(page, f"/feeds/{archived['feeds']['t']}")
+    form.refuse(
+        "Nhận dữ liệu không bật được: thiết bị của kênh này đã bị xóa", enabled="on", name="x"
+    )
+
+
+def test_media_and_schedules(vi: Vietnamese, ada: Person) -> None:
+    device = ada.device("plays-1")
+    page = vi.page(ada, "/media")
+    said = vi.form(page, "file").said
+    box = page.get_by_label("Kéo tệp vào đây")
+    supported = "không được hỗ trợ. Hỗ trợ: ảnh, video, âm thanh, PDF, văn bản"
+    for name, content, text in (
+        ("list.bin", bytes(range(80)), f"list.bin: Loại tệp này {supported}"),
+        (
+            "promo.exe",
+            b"MZ\x90\x00\x03" + bytes(80),
+            f"promo.exe: Đây có vẻ là {EXECUTABLE}, một loại tệp {supported}",
+        ),
+        ("empty.txt", b"", "empty.txt: Tệp không có nội dung"),
+    ):
+        box.set_input_files([FilePayload(name=name, mimeType="text/plain", buffer=content)])
+        expect(page.locator(".toast").filter(has_text=text)).to_be_visible()
+        check_words(page, said, [text])
+        page.locator(".toast").get_by_role("button").click()
+    sent = ada.call("POST", "/media", files={"file": ("a.txt", b"hello", "text/plain")}).json()
+    plan = {"media_id": sent["id"], "device_id": device["id"]}
+    schedule = ada.post("/media-schedules", {**plan, "trigger_time": "2099-01-01T00:00:00Z"})
+    page.reload()
+    page.get_by_role("button", name="Xóa a.txt").click()
+    page.get_by_role("dialog").get_by_role("button", name="Xóa", exact=True).click()
+    used = "Phương tiện này đang được một lịch phát sử dụng; hãy xóa lịch phát trước"
+    expect(page.locator(".toast").filter(has_text=used)).to_be_visible()
+    check_words(page, said, [used])
+    page.locator(".toast").get_by_role("button").click()
+    go(page, "/schedules")
+    opened(page, "Lịch phát mới")
+    form = vi.form(page, "misfire")
+    form.refuse("Bắt đầu là bắt buộc", at="")
+    past = re.compile(r"^Bắt đầu đã qua [\d.]+ giây, hoặc bị loại trừ$")
+    form.page.locator("[name=at]").fill("2026-01-01T08:00:00")
+    form.page.locator("form button[type=submit]").last.click()
+    expect(page.get_by_role("alert")).to_have_text(past)
+    check_words(page, form.said, page.get_by_role("alert").all_inner_texts())
+    form.refuse(
+        "Quy tắc lặp lại: FREQ=X: phải là một trong "
+        "YEARLY, MONTHLY, WEEKLY, DAILY, HOURLY, MINUTELY",
+        at="2099-01-01T08:00:00",
+        repeats="own",
+        rule="FREQ=X",
+    )
+    form.refuse("Quy tắc lặp lại không có FREQ", rule="COUNT=2")
+    delay = "Trễ tối đa (giây)"
+    form.refuse(f"{delay} phải từ 0 trở lên", repeats="once", grace_s="-1")
+    page.keyboard.press("Escape")
+    go(page, f"/schedules/{schedule['id']}")
+    form.refuse("Lặp lại không có FREQ", recurrence="COUNT=2")
+
+
+def test_the_shop(vi: Vietnamese, ada: Person) -> None:
+    body = {"name": "Bánh mì", "sku": "P-2", "price": "9.90", "stock": 10}
+    product = ada.post("/products", {**body, "stock": 11})
+    placed = ada.post("/orders", {"items": [{"product_id": product["id"], "quantity": 1}]})
+    ada.post("/products", {**body, "name": "Phở", "sku": "P-3"})
+    page = vi.page(ada, "/shop")
+    opened(page, "Thêm sản phẩm")
+    form = vi.form(page, "sku")
+    form.refuse("Tên là bắt buộc", sku="P-9", price="1")
+    form.refuse("Giá phải là một số tiền như 9.90, dưới một tỷ", name="x", price="9,90")
+    form.refuse("Giá phải là một số tiền như 9.90, dưới một tỷ", price="1.23456")
+    form.refuse("Tồn kho phải từ 0 trở lên", price="1", stock="-1")
+    form.refuse("Mô tả chỉ được có tối đa 2.000 ký tự", stock="1", description="x" * 2001)
+    form.refuse("Bạn đã có sản phẩm 'P-2'", description="", sku="P-2")
+    page.keyboard.press("Escape")
+    page.get_by_role("row", name="Phở").get_by_role("button", name="Sửa").click()
+    form.refuse("Bạn đã có sản phẩm 'P-2'", sku="P-2")
+    page.keyboard.press("Escape")
+    opened(page, "Đơn hàng mới")
+    order = vi.form(page, "quantity")
+    order.refuse("Chỉ còn 10 Bánh mì trong kho", quantity="9999")
+    order.refuse("Số lượng không được vượt quá 1.000.000", quantity="2000000")
+    order.refuse("Số lượng phải từ 1 trở lên", quantity="0")
+    page.keyboard.press("Escape")
+    # Somebody else was faster.
+    path = f"/orders/{placed['id']}"
+    assert ada.call("PATCH", path, json={"status": "completed"}).status_code == 200
+    page.get_by_role("button", name="Hủy đơn hàng").click()
+    page.get_by_role("dialog").get_by_role("button", name="Hủy đơn hàng").click()
+    ended = "Đơn hàng này đã hoàn tất"
+    expect(page.locator(".toast").filter(has_text=ended)).to_be_visible()
+    check_words(page, order.said, [ended])
+
+
+def test_the_account_and_what_it_lets_in(vi: Vietnamese, ada: Person, bob: Person) -> None:
+    page = vi.page(ada, "/settings")
+    email = vi.form(page, "email")
+    email.refuse("Mật khẩu hiện tại là bắt buộc", email="ada2@example.org", current_password="")
+    email.refuse("Mật khẩu hiện tại không đúng", current_password="not the password")
+    email.refuse("Đã có tài khoản dùng email này", email=bob.email, current_password=PASSWORD)
+    page.reload()
+    password = vi.form(page, "password")
+    password.refuse("Mật khẩu mới phải có ít nhất 8 ký tự", current_password="x", password="short")
+    password.refuse("Mật khẩu hiện tại không đúng", password="long enough it is")
+    go(page, "/settings?tab=keys")
+    key = vi.form(page, "scope")
+    key.refuse("Tên là bắt buộc", name="")
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("ftp://example.org/", "URL phải bắt đầu bằng https:// hoặc http://"),
+        ("http://10.0.0.1/", "URL thuộc mạng riêng; hãy nhờ quản trị viên cho phép"),
+        (
+            "https://a:b@example.org/",
+            "URL không được chứa thông tin đăng nhập; tin gửi đi đã được ký",
+        ),
+    ],
+)
+def test_webhooks(vi: Vietnamese, ada: Person, url: str, text: str) -> None:
+    page = vi.page(ada, "/settings?tab=webhooks")
+    vi.form(page, "url").refuse(text, url=url)

@@ -1,0 +1,42 @@
+// What went wrong in the reader's language: by the code of the API, never by its English text.
+
+import { language, number, t, word } from ".";
+import english from "./problems.json";
+import { viProblems } from "./vi_problems";
+
+/** What is wrong with a field or a request, as the API says it beside its English text. */
+export interface Detail {
+  code: string;
+  params: Record<string, string | number>;
+}
+
+const shown = (name: string, value: string | number): string => {
+  if (typeof value === "number") return number(value);
+  return name === "state" ? word(value).toLowerCase() : value;
+};
+
+/** The text of a code; null for one that this page does not know. */
+export function detailText({ code, params }: Detail): string | null {
+  const texts: Record<string, string> = language() === "vi" ? viProblems : english;
+  if (!Object.hasOwn(texts, code)) return null;
+  return (texts[code] as string).replace(/\{(\w+)\}/g, (whole, name: string) => shown(name, params[name] ?? whole));
+}
+
+/** A text about a field, with the label that stands beside it. */
+export function fieldText(label: string, detail: Detail): string {
+  const text = detailText(detail) ?? (detailText({ code: "not_valid", params: {} }) as string);
+  return /^\p{Ll}/u.test(text) ? `${label} ${text}` : `${label}: ${text}`;
+}
+
+/** What people call a field where none of its name is in sight. */
+export function labelOf(name: string): string {
+  const labels: Record<string, string> = {
+    enabled: t("Enabled"),
+    file: t("File"),
+    recurrence: t("Recurrence rule"),
+    timezone: t("Time zone"),
+    trigger_time: t("Start"),
+    url: "URL",
+  };
+  return labels[name] ?? t("A value");
+}
