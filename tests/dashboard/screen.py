@@ -26,7 +26,7 @@ class Screens:
 
     def new(self, **options: Any) -> Page:
         """A page in a browser profile of its own, at the first page."""
-        context = self._browser.new_context(locale="en-GB", **options)
+        context = self._browser.new_context(**{"locale": "en-GB", **options})
         context.set_default_timeout(WAIT_MS)
         context.set_default_navigation_timeout(WAIT_MS)
         self._contexts.append(context)

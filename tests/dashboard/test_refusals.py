@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Response, expect
 
 from tests.dashboard.screen import Screens, go
-from tests.real.harness import PASSWORD, Person
+from tests.real.harness import PASSWORD, Person, Roost
 
 API_NAME = re.compile(r"\b[a-z]+_[a-z_]+\b|U\+0000|\b(str|int|float|null)\b")
 EXECUTABLE = "application/vnd.microsoft.portable-executable"
@@ -287,3 +287,30 @@ def test_the_account_and_what_it_lets_in(vi: Vietnamese, ada: Person, bob: Perso
 def test_webhooks(vi: Vietnamese, ada: Person, url: str, text: str) -> None:
     page = vi.page(ada, "/settings?tab=webhooks")
     vi.form(page, "url").refuse(text, url=url)
+
+
+@pytest.mark.parametrize(
+    ("locale", "short", "used"),
+    [
+        (
+            "vi-VN",
+            "Mật khẩu phải có ít nhất 8 ký tự.",
+            "Liên kết này đã hết hạn hoặc đã được dùng. Hãy yêu cầu liên kết mới.",
+        ),
+        (
+            "en-GB",
+            "The password must have at least 8 characters.",
+            "This link has expired or was already used. Request a new one.",
+        ),
+    ],
+)
+def test_the_page_for_a_new_password_speaks_as_the_browser(
+    screens: Screens, roost: Roost, locale: str, short: str, used: str
+) -> None:
+    page = screens.new(locale=locale)
+    page.goto(f"{roost.url}/reset#no-such-token")
+    for password, text in (("short", short), ("long enough it is", used)):
+        page.locator("#password").fill(password)
+        page.get_by_role("button").click()
+        expect(page.get_by_role("status")).to_have_text(text)
+    assert bool(ENGLISH.search(page.locator("main").inner_text())) == (locale == "en-GB")
