@@ -108,6 +108,7 @@ def parse_device_time(raw: Any, now_us: int) -> int:
             `now_us`.
     """
     if isinstance(raw, str):
+        raw = raw.strip()
         try:
             return _within(parse_rfc3339(raw), now_us)
         except ValueError as error:

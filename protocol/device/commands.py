@@ -70,10 +70,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     num: int = 0
 
 
+AckStatus = Literal["delivered", "succeeded", "failed"]
+
+
 class CommandAck(msgspec.Struct, frozen=True, kw_only=True):
     """A device's answer to a command; `at_us` by the device's clock, else the time of arrival."""
 
-    status: Literal["delivered", "succeeded", "failed"]
+    status: AckStatus
     at_us: int
     detail: str = ""
     result: str | None = None

@@ -5,13 +5,13 @@ becomes a `RawReading` with a refusal, and the others stand. What msgspec cannot
 again by `tolerant`.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from protocol import codec
 from protocol.device import tolerant
-from protocol.device.commands import DETAIL_MAX, RESULT_BYTES_MAX, CommandAck
+from protocol.device.commands import DETAIL_MAX, RESULT_BYTES_MAX, AckStatus, CommandAck
 from protocol.device.topics import is_feed_key
 from protocol.device.values import check_word
 from protocol.errors import BadPayload, Reason, Refusal
@@ -22,6 +22,7 @@ READINGS_MAX = 500
 MESSAGE_ID_MAX = 64
 RESERVED = ("ts", "id", "values")
 _OF_A_READING = ("value", "ts", "id")
+_ANSWERS: tuple[AckStatus, ...] = ("delivered", "succeeded", "failed")
 _BESIDE = 'stands beside "values"; readings stand within it'
 _NUMBERS = (int, float, msgspec.Raw)
 _NO_SCALARS = (dict, list, msgspec.Raw)
@@ -191,10 +192,10 @@ def _no_scalar(value: Any) -> Refusal:
 
 
 class _Ack(msgspec.Struct, frozen=True):
-    status: Literal["delivered", "succeeded", "failed"]
-    detail: str | None = None
-    result: msgspec.Raw = msgspec.Raw()  # with `| None` msgspec would accept only null
-    at: str | int | float | None = None
+    status: Any = None
+    detail: Any = None
+    result: msgspec.Raw = msgspec.Raw()  # as it was written; checked except for UTF-8
+    at: Any = None
 
 
 _ack = msgspec.json.Decoder(_Ack)
@@ -206,12 +207,16 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
     Raises:
         Refusal: not such an object, or a `result` above 16 KiB.
     """
-    whole = decode(payload)
+    check_size(payload)
     try:
         said = codec.decode_as(_ack, payload)
-    except BadPayload:
-        said = _ack_of(tolerant.as_json(whole))
+        bytes(said.result).decode()
+    except (BadPayload, UnicodeDecodeError):
+        said = _nearly_ack(payload)
+    status = _answer(said.status)
     detail = said.detail or ""
+    if not isinstance(detail, str):
+        raise Refusal(Reason.WRONG_SHAPE, "detail must be a text")
     check_word(detail, DETAIL_MAX, Reason.BAD_VALUE, "detail")
     result = bytes(said.result)
     if len(result) > RESULT_BYTES_MAX or b"\\u0000" in result:
@@ -220,23 +225,33 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
             what = "contains U+0000"
         raise Refusal(Reason.BAD_VALUE, f"result {what}")
     return CommandAck(
-        status=said.status,
+        status=status,
         at_us=_ack_time(said.at, now_us),
         detail=detail,
         result=result.decode() or None,
     )
 
 
-def _ack_of(payload: bytes) -> _Ack:
+def _answer(said: Any) -> AckStatus:
+    if said is None:
+        raise Refusal(Reason.WRONG_SHAPE, "an answer is an object with a status")
+    word = said.strip().lower() if isinstance(said, str) else ""
+    for answer in _ANSWERS:
+        if word == answer:
+            return answer
+    raise Refusal(Reason.WRONG_SHAPE, "status must be delivered, succeeded or failed")
+
+
+def _nearly_ack(payload: bytes) -> _Ack:
     """An answer whose result has NaN or the like counts, too: else its command is sent again."""
+    said = tolerant.as_json(tolerant.decode(payload))
     try:
-        return codec.decode_as(_ack, payload)
-    except BadPayload as error:
-        where = f"{error.field}: " if error.field else ""
-        raise Refusal(error.reason, where + error.detail) from None
+        return codec.decode_as(_ack, said)
+    except BadPayload:  # no object
+        return _Ack()
 
 
-def _ack_time(said: str | float | None, now_us: int) -> int:
+def _ack_time(said: Any, now_us: int) -> int:
     """The time (µs) of an answer by the device's clock. If that is invalid, the time of arrival,
     so that a wrong clock loses no answer."""
     try:
@@ -259,7 +274,7 @@ def decode(payload: bytes, *, may_be_bare: bool = False) -> Any:
     try:
         said = _json.decode(payload)
     except RecursionError:
-        raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+        raise Refusal(Reason.TOO_DEEP, tolerant.TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError):  # ValidationError too: a number too large
         return tolerant.decode_value(payload) if may_be_bare else tolerant.decode(payload)
     # Each key needs a colon: with as many as there are keys, none comes twice.

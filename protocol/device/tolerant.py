@@ -6,7 +6,8 @@ must not spoil its message, and no reading may vanish.
 
 A value that JSON does not have (`NaN`, `-inf`, `1e400`, `01`, `1.#IND`) becomes a `msgspec.Raw` of
 what the device wrote, which is refused by itself, with `why_unstorable`, and kept as it was
-written; so does a value that is missing (`{"t": , "h": 1}`). The bare words on, off, true and
+written; so does a number with a decimal comma (`{"t": 21,5, "h": 1}`) and a value that is missing
+(`{"t": , "h": 1}`). The bare words on, off, true and
 false, in any case, become texts. A comma behind the last item, and U+0000 behind the payload, as C
 ends a text, mean nothing. A byte that is not UTF-8 spoils its text only.
 
@@ -31,18 +32,24 @@ from protocol.errors import Reason, Refusal
 _DIGITS_MAX = 400
 # Keys and values. A message of 500 readings, each with `ts` and `id`, has 3,000.
 PIECES_MAX = 4_000
+TOO_DEEP = "the JSON nests too deeply"
 # Each is refused by itself, and kept.
 REPEATS_MAX = 100
-_OPENING = '{["'
+# What nests more deeply is not listed.
+LISTED_LEVELS = 100
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+_BEFORE = _BOM + " \t\r\n"
 _WORDS = ("on", "off", "true", "false")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _LITERAL = re.compile(
     r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity", re.ASCII
 )
-# A text, also one without its end; what stands between the signs of JSON; a comma behind the last
-# item; the colon of a missing value. It looks at no character more than twice.
+# A text, also one without its end; a number with decimal commas, which only a colon tells from two
+# items; what stands between the signs of JSON; a comma behind the last item; the colon of a missing
+# value. It looks at no character more than a few times.
 _PIECE = re.compile(
     r'"(?:[^"\\]|\\.)*"?'
+    r"|(?<=:)[ \t\r\n]*+-?\d[\d.]*+(?:,\d++)++(?=[ \t\r\n]*[,}])"
     r'|[^ \t\r\n,:{}\[\]"]+'
     r"|,(?=[ \t\r\n]*[}\]])"
     r"|:(?=[ \t\r\n]*[,}])",
@@ -79,9 +86,12 @@ def decode(payload: bytes) -> Any:
 
 
 def decode_value(payload: bytes) -> Any:
-    """As `decode`; bare text that is not meant as JSON is a text, without spaces around it."""
+    """As `decode`; bare text that is not meant as JSON is a text, without spaces around it.
+
+    A list is no value, so `[12:30] open` is meant as text.
+    """
     text = text_of(payload)
-    return decode(payload) if text[0] in _OPENING else text
+    return decode(payload) if text[0] in '{"' else text
 
 
 def with_repeats(payload: bytes, said: Any) -> Any:
@@ -105,13 +115,13 @@ def text_of(payload: bytes) -> str:
         Refusal: it is empty, or bare text that is not UTF-8.
     """
     try:
-        text = payload.decode("utf-8-sig")
+        text = payload.decode()
     except UnicodeDecodeError as error:
-        if payload.lstrip()[:1] not in (b"{", b"["):
+        if payload.lstrip(_BEFORE.encode())[:1] not in (b"{", b"["):
             detail = f"byte {error.start} is not valid UTF-8"
             raise Refusal(Reason.NOT_UTF8, detail) from None
         text = payload.decode("utf-8", "surrogateescape")
-    text = text.rstrip("\0 \t\r\n").strip()
+    text = text.lstrip(_BEFORE).rstrip("\0 \t\r\n").strip()
     if not text:
         raise Refusal(Reason.NOT_JSON, "the payload is empty")
     return text
@@ -119,16 +129,29 @@ def text_of(payload: bytes) -> str:
 
 def encode(value: Any) -> bytes:
     """JSON of what `decode` returned, for the list of refused messages. It is what the device
-    wrote, so it may not be JSON either."""
+    wrote, so it may not be JSON either. Of what nests too deeply, the first levels."""
     try:
         return codec.encode(value)
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can escape
-        return as_json(value)
+    except (UnicodeEncodeError, RecursionError):
+        pass  # a lone surrogate, which JSON can escape; or less room on the stack than to decode it
+    try:
+        return json.dumps(value, default=_shown).encode()
+    except RecursionError:
+        return json.dumps(_cut_off(value, LISTED_LEVELS), default=_shown).encode()
 
 
 def as_json(value: Any) -> bytes:
-    """JSON of what `decode` returned; what JSON does not have is a text, as in `"NaN"`."""
-    return json.dumps(value, default=_shown).encode()
+    """JSON of what `decode` returned; what JSON does not have is a text, as in `"NaN"`, and what
+    UTF-8 does not have is `?`.
+
+    Raises:
+        Refusal: it nests too deeply.
+    """
+    try:
+        text = json.dumps(value, default=_shown, ensure_ascii=False)
+    except RecursionError:
+        raise Refusal(Reason.TOO_DEEP, TOO_DEEP) from None
+    return text.encode("utf-8", "replace")
 
 
 def why_unstorable(written: msgspec.Raw) -> Refusal:
@@ -166,7 +189,7 @@ def _decoded(text: str, odd: list[str]) -> Any:
     try:
         return decoder.decode(text)
     except RecursionError:
-        raise Refusal(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+        raise Refusal(Reason.TOO_DEEP, TOO_DEEP) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -218,6 +241,8 @@ def _marked(found: re.Match[str], odd: list[str]) -> str:
     if piece == ":":
         odd.append("")
         return ":NaN"
+    if piece[0] in " \t\r\n":  # behind a colon
+        piece = piece.lstrip()
     if _LITERAL.fullmatch(piece):
         if piece[-1] in "Ny":  # NaN, Infinity
             odd.append(piece)
@@ -253,6 +278,14 @@ def _why(text: str) -> str:
         said = error.msg.removesuffix(" at")
         return f"not JSON: {said[0].lower()}{said[1:]}, at character {error.pos + 1}"
     return "not JSON"
+
+
+def _cut_off(value: Any, levels: int) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut_off(each, levels - 1) for key, each in value.items()} if levels else "…"
+    if isinstance(value, list):
+        return [_cut_off(each, levels - 1) for each in value] if levels else "…"
+    return value
 
 
 def _shown(written: msgspec.Raw) -> str:

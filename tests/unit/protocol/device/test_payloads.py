@@ -13,6 +13,7 @@ from protocol.device.payloads import (
     parse_readings,
 )
 from protocol.errors import Reason, Refusal
+from tests.property.outcomes import outcome
 
 NOW = 1_790_000_000_000_000
 
@@ -32,6 +33,11 @@ NOW = 1_790_000_000_000_000
         (b"+25.5", "+25.5", None, None),
         (b" the door is open\n", "the door is open", None, None),
         ("Tür zu".encode(), "Tür zu", None, None),
+        (b"[12:30] the door is open", "[12:30] the door is open", None, None),
+        (b"[INFO]", "[INFO]", None, None),
+        (b"\xef\xbb\xbf[INFO] \n", "[INFO]", None, None),
+        (b'{"value": 29.1, "ts": " 2026-09-21T14:13:20Z\\n"}', 29.1, NOW, None),
+        (b'{"value": 29.1, "ts": " 1790000000 "}', 29.1, NOW, None),
         (b'{"value": ON}', "ON", None, None),
         (b'{"value": 29.1, "id": 0}', 29.1, None, None),
         (b'{"value": 29.1, "id": 1.5}', 29.1, None, None),
@@ -264,11 +270,51 @@ def test_a_message_without_readings_says_so(payload: bytes) -> None:
         (', "result": {"mm": NaN}', '{"mm": "NaN"}'),
         (', "result": 1e400', "1e400"),
         (', "at": nan', None),
+        (', "result": "21 \\ud800C"', '"21 ?C"'),
+        (', "detail": "\\ud800"', None),
     ],
 )
 def test_an_answer_keeps_its_result_as_it_was_said(said: str, kept: str | None) -> None:
     ack = parse_ack(f'{{"status": "succeeded"{said}}}'.encode(), NOW)
     assert (ack.status, ack.result, ack.at_us) == ("succeeded", kept, NOW)
+
+
+@pytest.mark.parametrize("status", ["Succeeded", "SUCCEEDED", " succeeded\\n"])
+def test_an_answer_may_be_in_any_case(status: str) -> None:
+    assert parse_ack(f'{{"status": "{status}"}}'.encode(), NOW).status == "succeeded"
+
+
+def test_a_byte_that_is_not_utf8_spoils_no_answer() -> None:
+    """Its command would be sent again."""
+    payload = b'\xef\xbb\xbf{"status": "failed", "detail": "\xb0", "result": {"unit": "\xb0C"}}'
+    ack = parse_ack(payload, NOW)
+    assert (ack.status, ack.detail, ack.result) == ("failed", "?", '{"unit": "?C"}')
+
+
+def test_an_answer_that_nests_too_deeply_is_refused() -> None:
+    def said(depth: int) -> object:
+        result = b"[" * depth + b"NaN" + b"]" * depth
+        payload = b'{"status": "failed", "result": ' + result + b"}"
+        return outcome(Refusal, parse_ack, payload, NOW)
+
+    refused = [each for each in map(said, range(300, 1_200)) if isinstance(each, Refusal)]
+    assert {each.reason for each in refused} == {Reason.TOO_DEEP}
+
+
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [
+        (b"1", "an answer is an object with a status"),
+        (b"{}", "an answer is an object with a status"),
+        (b'{"status": "exploded"}', "status must be delivered, succeeded or failed"),
+        (b'{"status": 1}', "status must be delivered, succeeded or failed"),
+        (b'{"status": "failed", "detail": 1}', "detail must be a text"),
+    ],
+)
+def test_a_wrong_answer_is_refused_in_words(payload: bytes, detail: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_ack(payload, NOW)
+    assert caught.value.detail == detail
 
 
 @pytest.mark.parametrize(

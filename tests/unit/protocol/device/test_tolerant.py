@@ -30,6 +30,20 @@ def test_a_byte_order_mark_and_spaces_are_no_damage() -> None:
     assert tolerant.decode(b'\xef\xbb\xbf {"a": 1}\r\n') == {"a": 1}
 
 
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b" \xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
+def test_a_byte_order_mark_and_a_byte_that_is_not_utf8_spoil_one_text(start: bytes) -> None:
+    said = tolerant.decode(start + b'{"a": 1, "unit": "\xb0C"}')
+    assert said == {"a": 1, "unit": "\udcb0C"}
+
+
+def test_a_decimal_comma_spoils_its_own_number_only() -> None:
+    said = tolerant.decode(b'{"a": 21,5, "b": {"c":-1,5} , "d": 1.234,56, "e": [1,2], "f": 2}')
+    assert (said["e"], said["f"]) == ([1, 2], 2)
+    assert tolerant.why_unstorable(said["a"]).detail == "'21,5' is not a JSON value"
+    assert tolerant.why_unstorable(said["b"]["c"]).detail == "'-1,5' is not a JSON value"
+    assert tolerant.encode(said["d"]) == b"1.234,56"
+
+
 def test_what_c_puts_behind_a_text_is_no_damage() -> None:
     assert tolerant.decode(b'{"a": 1}\0\0') == {"a": 1}
     assert tolerant.decode_value(b"ON\r\n\0") == "ON"
@@ -58,6 +72,29 @@ def test_a_byte_that_is_not_utf8_spoils_its_text_only() -> None:
 def test_a_lone_surrogate_can_be_listed() -> None:
     said = tolerant.decode(b'{"a": "\\ud800", "b": NaN}')
     assert tolerant.encode(said) == b'{"a": "\\ud800", "b": "NaN"}'
+
+
+def within(frames: int, step: Callable[[], bytes]) -> bytes:
+    """What the step returns, called as deeply."""
+    return step() if frames == 0 else within(frames - 1, step)
+
+
+@pytest.mark.parametrize("inner", [b"1", b"NaN", b'"\\ud800"'])
+@pytest.mark.parametrize(("opening", "end"), [(b"[", b"]"), (b'{"x":', b"}")])
+def test_what_was_decoded_can_be_listed_however_deeply_it_nests(
+    inner: bytes, opening: bytes, end: bytes
+) -> None:
+    """It is decoded and listed at different depths of the stack, and nests until the former."""
+    for depth in range(300, 1_200):
+        payload = b'{"k":' + opening * depth + inner + end * depth + b"}"
+        try:
+            (reading,) = parse_readings(payload, NOW)
+        except Refusal:
+            break
+        listed = within(60, partial(tolerant.encode, {"k": reading.value}))
+        assert listed.startswith(b'{"k":')
+    assert depth > 500
+    assert "…".encode() in listed or b"\\u2026" in listed
 
 
 def test_of_a_key_that_comes_twice_the_last_value_counts_and_the_others_stay() -> None:
@@ -112,7 +149,23 @@ def test_what_is_not_even_nearly_json_is_refused_in_words(
 
 @pytest.mark.parametrize(
     "piece",
-    [b'"', b'\\"', b"NaN,", b'"a":01,', b"{", b"\\", b"0", b"x,", b", ", b": ", b":,", b",}"],
+    [
+        b'"',
+        b'\\"',
+        b"NaN,",
+        b":1,",
+        b",1",
+        b":1,1",
+        b'"a":01,',
+        b"{",
+        b"\\",
+        b"0",
+        b"x,",
+        b", ",
+        b": ",
+        b":,",
+        b",}",
+    ],
 )
 def test_no_payload_takes_long(piece: bytes) -> None:
     """It takes some milliseconds. A pattern that begins again at each quote took minutes."""
