@@ -5,6 +5,7 @@ tables (an integer key stores half again as many readings per second as a UUID).
 """
 
 from collections.abc import Iterable
+from enum import Enum, auto
 
 import msgspec
 
@@ -164,12 +165,18 @@ class StoredReading(msgspec.Struct, frozen=True):
     flagged: bool = False
 
 
+class Destination(Enum):
+    """Where a reading goes."""
+
+    LAST_VALUE = auto()  # the history; and it is the feed's last value, unless that is newer
+    HISTORY = auto()  # the history only: its true time is unknown
+    EMPTY_HISTORY = auto()  # the history only, and only if the feed has no reading yet
+
+
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """An accepted reading on its way to the store.
 
-    `message_id`: with its digest it is the identity, instead of the time. `sets_last`: it becomes
-    the feed's last value, unless that is newer. False: it goes to the history only. None: so does
-    the copy of a retained one, of unknown time, but only if the feed has no reading yet.
+    `message_id`: with its digest it is the identity, instead of the time.
     """
 
     feed_num: int
@@ -179,7 +186,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     value: Value
     flagged: bool = False
     message_id: str | None = None
-    sets_last: bool | None = True
+    into: Destination = Destination.LAST_VALUE
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):

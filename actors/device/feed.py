@@ -5,7 +5,7 @@ from protocol.device.alarms import Alarm
 from protocol.device.payloads import RawReading
 from protocol.device.values import digest64, take_value
 from protocol.errors import Reason, Refusal
-from protocol.records import Device, Feed, Origin, Reading
+from protocol.records import Destination, Device, Feed, Origin, Reading
 
 # How many values with the same time an actor tells apart; the rest is left to the store's key.
 SAME_INSTANT_MAX = 16
@@ -42,15 +42,17 @@ class FeedState:
             raise Refusal(Reason.FEED_DISABLED, f"the feed {raw.key!r} is disabled")
         value = take_value(feed.kind, raw.value)
         ts_us, message_id = raw.ts_us, raw.message_id
-        history_only = ts_us is None and (origin.again or origin.retained)
-        sets_last: bool | None = not history_only
+        into = Destination.LAST_VALUE
         if ts_us is None:
             ts_us = origin.at_us
+            if origin.again:
+                into = Destination.HISTORY
             if origin.retained:
-                sets_last = None
+                into = Destination.EMPTY_HISTORY
             if origin.retained and message_id is None:
                 # The broker delivers its retained copy at every subscription; it is one reading.
                 message_id = f"retained:{digest64(value):x}"
+        history_only = into is not Destination.LAST_VALUE
         digest = digest64(value, message_id)
         if raw.ts_us is not None:
             message_id = None  # time, value and id are in the reading's key
@@ -59,9 +61,7 @@ class FeedState:
         is_new = not history_only and not (ts_us == self.last_us and digest in self.at_last)
         flagged = self._judge(device, value, ts_us, is_new, alarms)
         newest = not history_only and self._is_newest(ts_us, digest)
-        reading = Reading(
-            feed.num, device.num, ts_us, digest, value, flagged, message_id, sets_last
-        )
+        reading = Reading(feed.num, device.num, ts_us, digest, value, flagged, message_id, into)
         return reading, newest
 
     def _judge(

@@ -13,6 +13,7 @@ from protocol.device.alarms import Alarm
 from protocol.device.values import digest64
 from protocol.errors import Reason, Unstorable
 from protocol.records import (
+    Destination,
     Device,
     DeviceState,
     Feed,
@@ -138,7 +139,9 @@ async def test_one_message_id_twice_in_one_batch_is_one_reading_if_it_says_the_s
 
 async def test_a_copy_is_a_reading_of_an_empty_feed_only(home: Home) -> None:
     def copy(value: float, at_us: int = NOW) -> WriteUnit:
-        reading = home.reading(value, at_us, message_id=f"of {value}", sets_last=None)
+        reading = home.reading(
+            value, at_us, message_id=f"of {value}", into=Destination.EMPTY_HISTORY
+        )
         return of(reading, is_copy=True)
 
     first = await home.commit(copy(1.0), copy(1.0, NOW + 1))
@@ -150,7 +153,7 @@ async def test_a_copy_is_a_reading_of_an_empty_feed_only(home: Home) -> None:
 
 
 async def test_a_copy_beside_another_reading_of_its_feed_is_left_out(home: Home) -> None:
-    copy = home.reading(1.0, NOW + 1, message_id="c", sets_last=None)
+    copy = home.reading(1.0, NOW + 1, message_id="c", into=Destination.EMPTY_HISTORY)
     done = await home.commit(of(copy, is_copy=True), of(home.reading(1.0)))
     assert list(done.duplicates) == [1, 0]
     assert await home.values() == [(0, 1.0)]
@@ -188,7 +191,7 @@ async def test_of_one_instant_the_later_arrival_is_last_within_and_across_batche
 
 
 async def test_what_is_for_the_history_only_sets_no_last_value(home: Home) -> None:
-    await home.commit(of(home.reading(1.0, sets_last=False)))
+    await home.commit(of(home.reading(1.0, into=Destination.HISTORY)))
     assert await home.last() == (None, None)
 
 

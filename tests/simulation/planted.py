@@ -35,7 +35,7 @@ from protocol.device.values import take_value
 from protocol.errors import Reason, Refusal, Unavailable, Unstorable
 from protocol.events import DeviceList, Event
 from protocol.messages import SnapshotRead, Subscribed
-from protocol.records import Origin, Reading, SessionMemory, StoredReading, WriteUnit
+from protocol.records import Destination, Origin, Reading, SessionMemory, StoredReading, WriteUnit
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -97,7 +97,7 @@ def no_key(patch: Patch) -> None:
             feed = self._readings.setdefault(reading.feed_num, {})
             place = reading.ts_us, reading.device_num, reading.digest + len(feed)
             feed[place] = StoredReading(*place, reading.value, reading.flagged)
-            if reading.sets_last:
+            if reading.into is Destination.LAST_VALUE:
                 self._set_last(reading)
         return 0
 

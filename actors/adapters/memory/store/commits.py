@@ -14,7 +14,7 @@ from actors.ports.store import Batch, Committed
 from actors.runtime.clock import WallClock
 from protocol.device.values import Value
 from protocol.errors import Fenced, Unavailable, Unstorable
-from protocol.records import AckChange, SessionMemory, WriteUnit
+from protocol.records import AckChange, Destination, SessionMemory, WriteUnit
 
 KEPT_BATCHES = 64
 LOCK_TIMEOUT_S = 2.0  # how long one call waits for running commits
@@ -144,7 +144,7 @@ class CommitTables(DeviceTables):
         return {
             reading.feed_num
             for reading in readings
-            if reading.sets_last is not None or self._readings.get(reading.feed_num)
+            if reading.into is not Destination.EMPTY_HISTORY or self._readings.get(reading.feed_num)
         }
 
     def _store_state(self, unit: WriteUnit) -> None:

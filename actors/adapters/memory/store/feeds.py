@@ -13,7 +13,7 @@ from actors.ports.store import FeedPage
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
 from protocol.problems.detail import Detail
-from protocol.records import Feed, Reading, StoredReading
+from protocol.records import Destination, Feed, Reading, StoredReading
 from protocol.rest.bounds import check_room, place_of_feeds
 
 WEEK_US = 7 * 24 * 3600 * 1_000_000
@@ -101,7 +101,7 @@ class FeedTables(AlarmTables, ChartTables, ListTables, AccountTables):
         for reading in readings:
             feed = self._readings.setdefault(reading.feed_num, {})
             place = reading.ts_us, reading.device_num, reading.digest
-            if reading.sets_last is None and reading.feed_num in known:
+            if reading.into is Destination.EMPTY_HISTORY and reading.feed_num in known:
                 duplicates += 1
                 continue
             if reading.message_id is not None:
@@ -117,7 +117,7 @@ class FeedTables(AlarmTables, ChartTables, ListTables, AccountTables):
                 duplicates += 1
                 continue
             feed[place] = StoredReading(*place, reading.value, reading.flagged)
-            if reading.sets_last:
+            if reading.into is Destination.LAST_VALUE:
                 self._set_last(reading)
         return duplicates
 

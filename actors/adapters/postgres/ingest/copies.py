@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.adapters.postgres.wire.plans import fetch_by_index
 from actors.adapters.postgres.wire.rows import columns
-from protocol.records import Reading, Rejection, WriteUnit
+from protocol.records import Destination, Reading, Rejection, WriteUnit
 
 # The first reading is found by the index of each partition, however long the feed's history is.
 _HAVE_READINGS = """
@@ -33,17 +33,21 @@ def has_copies(units: Sequence[WriteUnit]) -> bool:
 
 async def readings_of(connection: Any, units: Sequence[WriteUnit]) -> tuple[Readings, list[int]]:
     """The readings of each unit, and how many of each are left out."""
-    asked = {r.feed_num for unit in units for r in unit.readings if r.sets_last is None}
-    known = {r.feed_num for unit in units for r in unit.readings if r.sets_last is not None}
+    asked = {r.feed_num for unit in units for r in unit.readings if _is_for_empty(r)}
+    known = {r.feed_num for unit in units for r in unit.readings if not _is_for_empty(r)}
     if asked - known:
         found = await fetch_by_index(connection, _HAVE_READINGS, sorted(asked - known))
         known |= {row["f"] for row in found}
     left = [
-        [r for r in unit.readings if r.sets_last is not None or r.feed_num not in known]
+        [r for r in unit.readings if r.feed_num not in known or not _is_for_empty(r)]
         for unit in units
     ]
     out = [len(unit.readings) - len(mine) for unit, mine in zip(units, left, strict=True)]
     return list(left), out
+
+
+def _is_for_empty(reading: Reading) -> bool:
+    return reading.into is Destination.EMPTY_HISTORY
 
 
 async def rejections_of(connection: Any, units: Sequence[WriteUnit]) -> list[Rejection]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from actors.adapters.postgres.wire.rows import columns, unnested
-from protocol.records import Reading
+from protocol.records import Destination, Reading
 
 COLUMNS = {
     "unit": "integer",
@@ -99,7 +99,7 @@ def _row(unit: int, reading: Reading) -> tuple[Any, ...]:
         *_typed(reading.value),
         reading.flagged,
         reading.message_id,
-        reading.sets_last,
+        reading.into is Destination.LAST_VALUE,
     )
 
 

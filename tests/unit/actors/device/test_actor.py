@@ -11,7 +11,7 @@ from protocol.messages import (
     Configured,
     ReadingsReceived,
 )
-from protocol.records import DeviceState
+from protocol.records import Destination, DeviceState
 from tests.unit.actors.device.effects import Outcome, step
 from tests.unit.makers import NOW, SECOND, loaded, sent, some_feed
 
@@ -19,7 +19,7 @@ from tests.unit.makers import NOW, SECOND, loaded, sent, some_feed
 def test_a_reading_is_stored_and_shown() -> None:
     outcome = step(DeviceActor(loaded()), sent('{"value": "25.5"}', receipt="r"))
     (reading,) = outcome.unit.readings
-    assert (reading.value, reading.ts_us, reading.sets_last) == (25.5, NOW, True)
+    assert (reading.value, reading.ts_us, reading.into) == (25.5, NOW, Destination.LAST_VALUE)
     assert outcome.unit.receipt == "r"
     assert [event.value for event in outcome.values] == [25.5]
 
@@ -141,7 +141,7 @@ def test_a_late_reading_goes_to_the_history_and_replaces_nothing() -> None:
     assert late.values == []
     assert late.unit.alarms == ()
     # The store compares by itself: what this actor saw last may have been refused there.
-    assert [r.sets_last for r in late.unit.readings] == [True]
+    assert [r.into for r in late.unit.readings] == [Destination.LAST_VALUE]
 
 
 def test_event_time_goes_on_where_the_store_left_it() -> None:
@@ -161,7 +161,7 @@ def test_of_one_instant_the_later_arrival_is_last_but_a_repetition_is_not() -> N
 def test_a_redelivery_without_ts_goes_to_the_history_only() -> None:
     actor = DeviceActor(loaded(state=DeviceState(status="offline", last_seen_us=NOW - SECOND)))
     outcome = step(actor, sent("5", again=True))
-    assert [r.sets_last for r in outcome.unit.readings] == [False]
+    assert [r.into for r in outcome.unit.readings] == [Destination.HISTORY]
     assert outcome.values == []
     assert outcome.devices == []
     assert outcome.unit.state is None
@@ -169,7 +169,7 @@ def test_a_redelivery_without_ts_goes_to_the_history_only() -> None:
 
 def test_a_redelivery_with_ts_is_judged_by_its_ts() -> None:
     outcome = step(DeviceActor(loaded()), sent('{"value": 5, "ts": 1790000000}', again=True))
-    assert [r.sets_last for r in outcome.unit.readings] == [True]
+    assert [r.into for r in outcome.unit.readings] == [Destination.LAST_VALUE]
 
 
 def test_a_retained_reading_is_one_reading_however_often_it_is_sent() -> None:
@@ -178,10 +178,10 @@ def test_a_retained_reading_is_one_reading_however_often_it_is_sent() -> None:
     again = step(actor, sent("5", retained=True, at_us=NOW + SECOND))
     ids = {r.message_id for r in (*first.unit.readings, *again.unit.readings)}
     assert len(ids) == 1 and None not in ids
-    assert [r.sets_last for r in first.unit.readings] == [None]
+    assert [r.into for r in first.unit.readings] == [Destination.EMPTY_HISTORY]
     assert first.unit.is_copy
     timed = step(actor, sent('{"value": 5, "ts": 1790000000}', retained=True))
-    assert [r.sets_last for r in timed.unit.readings] == [True]
+    assert [r.into for r in timed.unit.readings] == [Destination.LAST_VALUE]
     assert first.values == [] and first.unit.state is None
 
 
