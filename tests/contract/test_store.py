@@ -152,6 +152,27 @@ async def test_a_copy_is_a_reading_of_an_empty_feed_only(home: Home) -> None:
     assert await home.last() == (None, None)
 
 
+async def test_what_was_deleted_does_not_come_back_by_a_copy(home: Home) -> None:
+    """The broker's copies come again at each start of Roost, long after retention."""
+    num = home.feeds["number"].num
+    copy = home.reading(1.0, NOW, message_id="c", into=Destination.EMPTY_HISTORY)
+    timed = home.reading(2.0, NOW - SECOND)
+    await home.commit(of(copy, is_copy=True))
+    await home.commit(of(timed))
+    assert await home.store.delete_history(num, None, NOW) == 1
+    done = await home.commit(of(timed, is_copy=True))
+    assert list(done.duplicates) == [1]
+    assert await home.store.delete_history(num, None, None) == 1
+    later = home.reading(3.0, NOW + 9 * SECOND, message_id="d", into=Destination.EMPTY_HISTORY)
+    done = await home.commit(of(copy, is_copy=True), of(later, is_copy=True))
+    assert list(done.duplicates) == [1, 1]
+    assert await home.values() == []
+    # Neither what a device sends itself, nor what it said later.
+    done = await home.commit(of(timed), of(home.reading(4.0, NOW + SECOND), is_copy=True))
+    assert list(done.duplicates) == [0, 0]
+    assert await home.values() == [(SECOND, 4.0), (-SECOND, 2.0)]
+
+
 async def test_a_copy_beside_another_reading_of_its_feed_is_left_out(home: Home) -> None:
     copy = home.reading(1.0, NOW + 1, message_id="c", into=Destination.EMPTY_HISTORY)
     done = await home.commit(of(copy, is_copy=True), of(home.reading(1.0)))

@@ -4,7 +4,7 @@ Each is a context in which one part of Roost (or of what it stands on) is wrong.
 nothing of them.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,25 +74,21 @@ def early_ack(patch: Patch) -> None:
 def bare_id(patch: Patch) -> None:
     store_readings = MemoryStore._store_readings
 
-    def mistaken(
-        self: MemoryStore, readings: Sequence[Reading], known: Collection[int] = ()
-    ) -> int:
+    def mistaken(self: MemoryStore, readings: Sequence[Reading]) -> int:
         of_ids = [each for each in readings if each.message_id is not None]
         named = {(feed, device, name) for feed, device, name, _ in self._message_ids}
         again = [
             r for r in of_ids if r.message_id and (r.feed_num, r.device_num, r.message_id) in named
         ]
         left = [each for each in readings if each not in again]
-        return len(again) + store_readings(self, left, known)
+        return len(again) + store_readings(self, left)
 
     patch.setattr(MemoryStore, "_store_readings", mistaken)
 
 
 @plant("no unique key")
 def no_key(patch: Patch) -> None:
-    def mistaken(
-        self: MemoryStore, readings: Sequence[Reading], known: Collection[int] = ()
-    ) -> int:
+    def mistaken(self: MemoryStore, readings: Sequence[Reading]) -> int:
         for reading in readings:
             feed = self._readings.setdefault(reading.feed_num, {})
             place = reading.ts_us, reading.device_num, reading.digest + len(feed)

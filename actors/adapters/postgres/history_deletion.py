@@ -35,6 +35,11 @@ SELECT ts FROM feed_values WHERE feed_num = $1
     AND ts < coalesce($3, 'infinity'::timestamptz)
 ORDER BY ts OFFSET {AT_ONCE - 1} LIMIT 1
 """
+# Copies of retained messages bring nothing back (`ingest.copies`).
+_NOTE_DELETED = """
+INSERT INTO histories_deleted AS h (feed_num, until) SELECT num, $2 FROM feeds WHERE num = $1
+ON CONFLICT (feed_num) DO UPDATE SET until = greatest(h.until, excluded.until)
+"""
 _DELETE = """
 WITH deleted AS (DELETE FROM feed_values WHERE feed_num = $1
     AND ts >= coalesce($2, '-infinity'::timestamptz)
@@ -125,6 +130,7 @@ async def _delete_portion(
         until_us = end_us if last_us is None else last_us + 1
         row = await connection.fetchrow(_DELETE, feed_num, start_us, until_us)
         if row["count"]:
+            await connection.execute(_NOTE_DELETED, feed_num, row["last"])
             await _sum_again(connection, feed_num, row["first"], row["last"])
         return row["count"], last_us is None
 

@@ -34,6 +34,7 @@ class ChartTables(RollupTables):
     all_alarms: dict[str, Alarm]
     all_occurrences: dict[str, Occurrence]
     _store_readings: Callable[[Sequence[Reading]], int]
+    _deleted_until: dict[int, int]
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
@@ -118,6 +119,11 @@ class ChartTables(RollupTables):
         ]
         for place in gone:
             del readings[place]
+        if gone:
+            until_us = max(ts_us for ts_us, _, _ in gone)
+            self._deleted_until[feed_num] = max(
+                until_us, self._deleted_until.get(feed_num, until_us)
+            )
         for feed in [each for each in self._feeds.values() if each.num == feed_num]:
             self._forget_sums(feed, [ts_us for ts_us, _, _ in gone])
         return len(gone)

@@ -3,6 +3,8 @@
 A commit continues when its client has gone: it is done when its time is over.
 """
 
+from collections.abc import Collection
+
 import msgspec
 import trio
 
@@ -14,7 +16,7 @@ from actors.ports.store import Batch, Committed
 from actors.runtime.clock import WallClock
 from protocol.device.values import Value
 from protocol.errors import Fenced, Unavailable, Unstorable
-from protocol.records import AckChange, Destination, SessionMemory, WriteUnit
+from protocol.records import AckChange, Destination, Reading, SessionMemory, WriteUnit
 
 KEPT_BATCHES = 64
 LOCK_TIMEOUT_S = 2.0  # how long one call waits for running commits
@@ -117,9 +119,13 @@ class CommitTables(DeviceTables):
                 raise Poisoned(f"{reading.value!r} breaks a rule")
 
     def _do_commit(self, batch: Batch, no: int) -> Committed:
-        known = self._known_feeds(batch)
-        duplicates = [self._store_readings(unit.readings, known) for unit in batch.units]
-        self._note_minutes([reading for unit in batch.units for reading in unit.readings])
+        begun = self._begun_feeds(batch)
+        mine = [[r for r in unit.readings if self._is_new(unit, r, begun)] for unit in batch.units]
+        duplicates = [
+            len(unit.readings) - len(some) + self._store_readings(some)
+            for unit, some in zip(batch.units, mine, strict=True)
+        ]
+        self._note_minutes([reading for some in mine for reading in some])
         for unit in batch.units:
             if unit.state is not None:
                 self._store_state(unit)
@@ -138,8 +144,17 @@ class CommitTables(DeviceTables):
                 del batches[old]
         return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
 
-    def _known_feeds(self, batch: Batch) -> set[int]:
-        """The feeds of this batch that have a reading, or get one that is no copy."""
+    def _is_new(self, unit: WriteUnit, reading: Reading, begun: Collection[int]) -> bool:
+        """Whether it is no copy of a retained message that is stored or was deleted."""
+        if not unit.is_copy:
+            return True
+        until_us = self._deleted_until.get(reading.feed_num)
+        if reading.into is Destination.EMPTY_HISTORY:
+            return until_us is None and reading.feed_num not in begun
+        return until_us is None or reading.ts_us > until_us
+
+    def _begun_feeds(self, batch: Batch) -> set[int]:
+        """The feeds of this batch that have a reading, or get one that has a time."""
         readings = [reading for unit in batch.units for reading in unit.readings]
         return {
             reading.feed_num

@@ -1,6 +1,6 @@
 """Feeds and their readings in the store's twin."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -31,6 +31,7 @@ class FeedTables(AlarmTables, ChartTables, ListTables, AccountTables):
         self.owners: dict[str, str] = {}
         self._feeds: dict[str, Feed] = {}
         self._readings: dict[int, dict[tuple[int, int, int], StoredReading]] = {}
+        self._deleted_until: dict[int, int] = {}  # of each feed: the newest deleted reading
         self._message_ids: dict[tuple[int, int, str, int], int] = {}
 
     async def add_feed(
@@ -90,20 +91,18 @@ class FeedTables(AlarmTables, ChartTables, ListTables, AccountTables):
     def _drop_feed(self, feed: Feed) -> None:
         del self._feeds[feed.id]
         self._readings.pop(feed.num, None)
+        self._deleted_until.pop(feed.num, None)
         self._forget_feed(feed)
         self._drop_alarms(feed_num=feed.num)
         for name in [each for each in self._message_ids if each[0] == feed.num]:
             del self._message_ids[name]
 
-    def _store_readings(self, readings: Sequence[Reading], known: Collection[int] = ()) -> int:
-        """`known`: feeds that take no copy, because they have another reading."""
+    def _store_readings(self, readings: Sequence[Reading]) -> int:
+        """How many of them were stored already."""
         duplicates = 0
         for reading in readings:
             feed = self._readings.setdefault(reading.feed_num, {})
             place = reading.ts_us, reading.device_num, reading.digest
-            if reading.into is Destination.EMPTY_HISTORY and reading.feed_num in known:
-                duplicates += 1
-                continue
             if reading.message_id is not None:
                 by = reading.feed_num, reading.device_num, reading.message_id
                 name = *by, reading.digest

@@ -1,8 +1,9 @@
 """What the broker's copies of retained messages add to a batch: only what is not known yet.
 
 Each subscription delivers such a copy again, as each start of Roost does. A reading in it without a
-time of its own is stored only if its feed has no reading yet, and a refusal is kept once. Batches
-with copies are rare, so they are looked at apart from the statement that stores everything.
+time of its own is stored only if its feed never had a reading, one with a time only if it is newer
+than what was deleted, and a refusal is kept once. Batches with copies are rare, so they are looked
+at apart from the statement that stores everything.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,13 @@ from typing import Any
 from actors.adapters.postgres.wire.plans import fetch_by_index
 from actors.adapters.postgres.wire.rows import columns
 from protocol.records import Destination, Reading, Rejection, WriteUnit
+from protocol.times import FIRST_US
 
 # The first reading is found by the index of each partition, however long the feed's history is.
-_HAVE_READINGS = """
-SELECT f FROM unnest($1::integer[]) AS f
-WHERE (SELECT v.ts FROM feed_values v WHERE v.feed_num = f LIMIT 1) IS NOT NULL
+_HISTORIES = """
+SELECT f, d.until, d.until IS NOT NULL
+    OR (SELECT v.ts FROM feed_values v WHERE v.feed_num = f LIMIT 1) IS NOT NULL AS has_begun
+FROM unnest($1::integer[]) AS f LEFT JOIN histories_deleted d ON d.feed_num = f
 """
 _SAID = ("user_id", "topic", "payload", "encoding", "reason")
 _LISTED = f"""
@@ -33,14 +36,23 @@ def has_copies(units: Sequence[WriteUnit]) -> bool:
 
 async def readings_of(connection: Any, units: Sequence[WriteUnit]) -> tuple[Readings, list[int]]:
     """The readings of each unit, and how many of each are left out."""
-    asked = {r.feed_num for unit in units for r in unit.readings if _is_for_empty(r)}
-    known = {r.feed_num for unit in units for r in unit.readings if not _is_for_empty(r)}
-    if asked - known:
-        found = await fetch_by_index(connection, _HAVE_READINGS, sorted(asked - known))
-        known |= {row["f"] for row in found}
+    asked = {r.feed_num for unit in units if unit.is_copy for r in unit.readings}
+    begun = {r.feed_num for unit in units for r in unit.readings if not _is_for_empty(r)}
+    deleted: dict[int, int] = {}  # until when
+    if asked:
+        for row in await fetch_by_index(connection, _HISTORIES, sorted(asked)):
+            if row["has_begun"]:
+                begun.add(row["f"])
+            if row["until"] is not None:
+                deleted[row["f"]] = row["until"]
+
+    def is_new(reading: Reading) -> bool:
+        if _is_for_empty(reading):
+            return reading.feed_num not in begun
+        return reading.ts_us > deleted.get(reading.feed_num, FIRST_US - 1)
+
     left = [
-        [r for r in unit.readings if r.feed_num not in known or not _is_for_empty(r)]
-        for unit in units
+        [r for r in unit.readings if is_new(r)] if unit.is_copy else unit.readings for unit in units
     ]
     out = [len(unit.readings) - len(mine) for unit, mine in zip(units, left, strict=True)]
     return list(left), out
