@@ -92,10 +92,12 @@ class ConnectionsEnd(_Message, frozen=True, kw_only=True):
     detail: str
 
 
-class UnknownAck(_Message, frozen=True, kw_only=True):
-    """The device acknowledged a command that does not exist."""
+class RefusalListed(_Message, frozen=True, kw_only=True):
+    """The store listed a refusal that only it knew to be one, or to be new: of an answer to an
+    unknown command, or of a retained message's copy."""
 
     topic: str
+    refusal: Refusal
 
 
 DeviceMessage = (
@@ -107,7 +109,7 @@ DeviceMessage = (
     | LeaseExpired
     | AlarmDue
     | ConnectionsEnd
-    | UnknownAck
+    | RefusalListed
 )
 TimerMessage = LeaseExpired | AlarmDue | ConnectionsEnd
 FromDevice = ReadingsReceived | StatusReceived | AckReceived | Unreadable

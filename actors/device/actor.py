@@ -28,9 +28,9 @@ from protocol.messages import (
     LeaseExpired,
     Live,
     ReadingsReceived,
+    RefusalListed,
     StatusReceived,
     TimerMessage,
-    UnknownAck,
     Unreadable,
 )
 from protocol.records import (
@@ -83,8 +83,8 @@ class DeviceActor:
                 return self._changed_alarms(self._feeds.raise_due(message))
             case ConnectionsEnd():
                 return self._changed_alarms(self._presence.ended(message))
-            case UnknownAck(topic=topic):
-                return self._notice(topic, Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND), now_us)
+            case RefusalListed(topic=topic, refusal=refusal):
+                return self._notice(topic, refusal, now_us)
             case _:
                 assert_never(message)
 
@@ -116,8 +116,7 @@ class DeviceActor:
                 reading, is_newest = state.take(device, origin, raw, alarms)
             except Refusal as refusal:
                 rejections.append(self._rejected(origin, raw, refusal))
-                if not origin.again:
-                    effects += self._notice(origin.raw_topic, refusal, origin.at_us)
+                effects += self._notice_of(origin, refusal)
             else:
                 readings.append(reading)
                 if is_newest:
@@ -144,8 +143,7 @@ class DeviceActor:
             assert raw.refusal is not None
             said = tolerant.encode({raw.key: raw.value} if raw.key else raw.value)
             rejections.append(rejection(origin, raw.refusal, self.device.id, said, readings=0))
-            if not origin.again:
-                effects += self._notice(origin.raw_topic, raw.refusal, origin.at_us)
+            effects += self._notice_of(origin, raw.refusal)
         return tuple(rejections)
 
     def _take_ack(self, message: AckReceived) -> list[DeviceEffect]:
@@ -200,9 +198,15 @@ class DeviceActor:
         change = self._presence.seen(origin, alarms, effects)
         self._show(change, alarms, effects, origin.at_us)
         effects.append(refused_whole(message, refusal, self.device.id, change, tuple(alarms)))
-        if not origin.again:
-            effects += self._notice(origin.raw_topic, refusal, origin.at_us)
+        effects += self._notice_of(origin, refusal)
         return effects
+
+    def _notice_of(self, origin: Origin, refusal: Refusal) -> list[DeviceEffect]:
+        """The notice of a message's refusal, once: the broker's copies of a retained message come
+        at each start of Roost, and only the store knows the first (`RefusalListed`)."""
+        if origin.again or origin.retained:
+            return []
+        return self._notice(origin.raw_topic, refusal, origin.at_us)
 
     def _notice(self, topic: str, refusal: Refusal, at_us: int) -> list[DeviceEffect]:
         """The notice to the device, within its limit."""

@@ -27,8 +27,8 @@ from protocol.messages import (
     DeviceMessage,
     FromDevice,
     LeaseExpired,
+    RefusalListed,
     TimerMessage,
-    UnknownAck,
 )
 from protocol.records import Feed, LoadedDevice
 
@@ -195,7 +195,7 @@ class Devices:
         if not self._cells:
             self._retired.set()
 
-    def tell(self, key: Key, message: UnknownAck) -> None:
+    def tell(self, key: Key, message: RefusalListed) -> None:
         """Give it to the device's actor if there is one; otherwise nobody needs it."""
         cell = self._cells.get(key)
         if cell is not None:

@@ -10,7 +10,7 @@ from protocol.messages import (
     LeaseEnded,
     LeaseExpired,
     Live,
-    UnknownAck,
+    RefusalListed,
 )
 from protocol.records import LoadedDevice, WriteUnit
 
@@ -93,7 +93,7 @@ class DeviceSlot:
     def set_aside(self, message: DeviceMessage, error: str) -> list[DeviceEffect]:
         if isinstance(message, Configured):
             message.done()
-        if isinstance(message, Configured | UnknownAck):
+        if isinstance(message, Configured | RefusalListed):
             return []
         if isinstance(self._actor, DeviceActor):
             return self._actor.set_aside(message, error)

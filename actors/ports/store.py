@@ -25,6 +25,7 @@ from protocol.records import (
     Feed,
     LoadedDevice,
     MqttLogin,
+    Rejection,
     SessionMemory,
     StoredReading,
     WriteUnit,
@@ -50,13 +51,15 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the commit (it grows, also across restarts), and what was stored before.
 
     `duplicates` has one number per unit of the batch: how many of its readings were stored before.
-    `changed` is how acknowledgements changed commands, `unknown` those of unknown commands.
+    `changed` is how acknowledgements changed commands, `unknown` those of unknown commands,
+    `listed` refusals of retained messages' copies that were not known before.
     """
 
     no: int
     duplicates: Sequence[int]
     changed: Progress = Progress()
     unknown: tuple[AckChange, ...] = ()
+    listed: tuple[Rejection, ...] = ()
 
 
 class FeedPage(msgspec.Struct, frozen=True, kw_only=True):

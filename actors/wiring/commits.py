@@ -8,8 +8,9 @@ from actors.ingest.gateway import Gateway
 from actors.ingest.refusal_budget import RefusalBudget
 from actors.leadership import Leadership
 from actors.ports.store import Committed
-from protocol.messages import UnknownAck
-from protocol.records import WriteUnit
+from protocol.errors import Reason, Refusal
+from protocol.messages import RefusalListed
+from protocol.records import Rejection, WriteUnit
 
 
 class Commits:
@@ -36,8 +37,16 @@ class Commits:
         if any(unit.readings for unit in units):
             self._scheduler.due("rollups", self._scheduler.rolling.wanted_us())
         for change in committed.unknown:
-            topic = change.otherwise.topic
-            self._devices.tell(change.device, UnknownAck(topic=topic))
+            self._tell(change.device, change.otherwise)
+        if committed.listed:
+            for unit in units:
+                for each in unit.rejections:
+                    if unit.is_copy and each in committed.listed:
+                        self._tell(unit.device, each)
+
+    def _tell(self, device: tuple[str, str], listed: Rejection) -> None:
+        refusal = Refusal(Reason(listed.reason), listed.detail)
+        self._devices.tell(device, RefusalListed(topic=listed.topic, refusal=refusal))
 
     def gave_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
         self._gateway.gave_up(units)

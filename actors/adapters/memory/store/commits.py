@@ -16,7 +16,14 @@ from actors.ports.store import Batch, Committed
 from actors.runtime.clock import WallClock
 from protocol.device.values import Value
 from protocol.errors import Fenced, Unavailable, Unstorable
-from protocol.records import AckChange, Destination, Reading, SessionMemory, WriteUnit
+from protocol.records import (
+    AckChange,
+    Destination,
+    Reading,
+    Rejection,
+    SessionMemory,
+    WriteUnit,
+)
 
 KEPT_BATCHES = 64
 LOCK_TIMEOUT_S = 2.0  # how long one call waits for running commits
@@ -126,10 +133,11 @@ class CommitTables(DeviceTables):
             for unit, some in zip(batch.units, mine, strict=True)
         ]
         self._note_minutes([reading for some in mine for reading in some])
-        for unit in batch.units:
+        listed: list[Rejection] = []
+        for unit in sorted(batch.units, key=lambda unit: unit.is_copy):
             if unit.state is not None:
                 self._store_state(unit)
-            self._refuse(unit)
+            listed += self._refuse(unit)
             if unit.taken is not None:
                 batches = self._taken.setdefault(unit.taken.session, {})
                 batches.setdefault(no, []).append(unit.taken.digest)
@@ -142,7 +150,9 @@ class CommitTables(DeviceTables):
             batches = self._taken.get(session, {})
             for old in [each for each in batches if each <= up_to][:-KEPT_BATCHES]:
                 del batches[old]
-        return Committed(no=no, duplicates=duplicates, changed=changed, unknown=unknown)
+        return Committed(
+            no=no, duplicates=duplicates, changed=changed, unknown=unknown, listed=tuple(listed)
+        )
 
     def _is_new(self, unit: WriteUnit, reading: Reading, begun: Collection[int]) -> bool:
         """Whether it is no copy of a retained message that is stored or was deleted."""

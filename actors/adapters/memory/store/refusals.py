@@ -29,12 +29,16 @@ class RefusalTables(Tables):
         )
         self._rejections.append((rejection.user_id, stored))
 
-    def _refuse(self, unit: WriteUnit) -> None:
+    def _refuse(self, unit: WriteUnit) -> list[Rejection]:
+        """The refusals of copies that were not listed before."""
+        listed = []
         for rejection in unit.rejections:
             if not (unit.is_copy and self._is_listed(rejection)):
                 self._store_rejection(rejection)
+                listed += [rejection] if unit.is_copy else []
         for rejection in unit.not_kept:
             self._count(unit.device, rejection)
+        return listed
 
     def _is_listed(self, new: Rejection) -> bool:
         said = new.topic, new.payload, new.encoding, new.reason

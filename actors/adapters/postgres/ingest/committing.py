@@ -179,10 +179,12 @@ async def _store_more(
     connection: Any, batch: Batch, committed: Committed, *, apart: bool
 ) -> Committed:
     """All other parts, in the same transaction."""
-    await _store_rejections(connection, await copies.rejections_of(connection, batch.units))
+    kept, listed = await copies.rejections_of(connection, batch.units)
+    await _store_rejections(connection, [*kept, *listed])
     await refusals.count(connection, refusals.counts_of(batch.units))
     no, duplicates = committed.no, committed.duplicates
-    return await _answer(connection, no, batch, duplicates, done=False, apart=apart)
+    answer = await _answer(connection, no, batch, duplicates, done=False, apart=apart)
+    return msgspec.structs.replace(answer, listed=tuple(listed))
 
 
 async def _done_before(connection: Any, batch: Batch, *, apart: bool) -> Committed:

@@ -62,18 +62,20 @@ def _is_for_empty(reading: Reading) -> bool:
     return reading.into is Destination.EMPTY_HISTORY
 
 
-async def rejections_of(connection: Any, units: Sequence[WriteUnit]) -> list[Rejection]:
-    """The refusals of all units, without those of copies that are listed already."""
+async def rejections_of(
+    connection: Any, units: Sequence[WriteUnit]
+) -> tuple[list[Rejection], list[Rejection]]:
+    """The refusals of all units that are no copies; those of copies that are not listed yet."""
     kept = [each for unit in units if not unit.is_copy for each in unit.rejections]
     copies = [each for unit in units if unit.is_copy for each in unit.rejections]
     if not copies:
-        return kept
+        return kept, []
     new = {_said(each): each for each in copies}
     for each in kept:
         new.pop(_said(each), None)
     for row in await connection.fetch(_LISTED, *columns(list(new), len(_SAID))):
         del new[tuple(row.values())]
-    return [*kept, *new.values()]
+    return kept, list(new.values())
 
 
 def _said(each: Rejection) -> tuple[str, ...]:

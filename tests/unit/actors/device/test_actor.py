@@ -6,10 +6,13 @@ import msgspec
 import pytest
 
 from actors.device.actor import DeviceActor
-from protocol.errors import Reason
+from protocol import codec
+from protocol.errors import Reason, Refusal
 from protocol.messages import (
     Configured,
+    Notice,
     ReadingsReceived,
+    RefusalListed,
 )
 from protocol.records import Destination, DeviceState
 from tests.unit.actors.device.effects import Outcome, step
@@ -228,6 +231,22 @@ def test_of_many_shared_feeds_an_actor_has_those_that_its_device_wrote() -> None
     assert actor._feeds.nums == {1, 7, 3}
     refused = step(actor, sent("6", "feeds/s3")).unit.rejections
     assert [rejection.reason for rejection in refused] == ["feed_disabled"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "tail"),
+    [("NaN", "feeds/t"), ('{"t": NaN}', "feeds"), ("{", "feeds/t"), ('{"x": 1}', "status")],
+)
+def test_a_refused_copy_is_told_when_it_is_listed(payload: str, tail: str) -> None:
+    """The broker sends it at each start of Roost, and the device was told each time."""
+    actor = DeviceActor(loaded())
+    outcome = step(actor, sent(payload, tail, retained=True))
+    (listed,) = outcome.unit.rejections
+    assert outcome.notices == []
+    refusal = Refusal(Reason(listed.reason), listed.detail)
+    told = actor.step(RefusalListed(topic=listed.topic, refusal=refusal), NOW)
+    bodies = [codec.decode(each.body) for each in told if isinstance(each, Notice)]
+    assert bodies == step(actor, sent(payload, tail)).notices
 
 
 def test_ten_notices_a_minute_and_no_more() -> None:
