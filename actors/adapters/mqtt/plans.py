@@ -49,8 +49,8 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
     """Sessions for a broker that cannot map: one partition over everything.
 
     No two filters of a session overlap, because the broker may deliver a message for each of them.
-    Wrong topics with one level below the prefix come through a session of their own, together with
-    copies of rarer messages; those with more levels come with the readings.
+    Readings come through one session only. It also brings wrong topics, except the bare prefix, and
+    copies of status messages, which are rarer.
 
     Args:
         is_seen: whether others may subscribe to what devices retain.
@@ -58,8 +58,8 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
     return [
         SessionPlan(
             client_id="roost-part-0",
-            filters=("users/+/devices/+/feeds", "users/+/devices/+/+/+/#"),
-            former=("users/+/devices/+/feeds/+",),
+            filters=("users/+/devices/+/+", "users/+/devices/+/+/+/#"),
+            former=FEED_TOPICS,
             kinds=(Kind.READING, Kind.READINGS, Kind.OTHER),
             partition=0,
             window=PLAIN_WINDOW,
@@ -76,7 +76,8 @@ def plain_plans(out: str = OUT, *, is_seen: bool = True) -> list[SessionPlan]:
         ),
         SessionPlan(
             client_id=OTHERS,
-            filters=("users/+/devices/+", "users/+/devices/+/+"),
+            filters=("users/+/devices/+",),
+            former=("users/+/devices/+/+",),
             kinds=(Kind.OTHER,),
             window=PLAIN_WINDOW,
             is_seen=is_seen,

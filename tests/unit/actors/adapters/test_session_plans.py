@@ -50,6 +50,13 @@ def test_each_message_is_taken_once(tail: str) -> None:
     assert len(takers(partition_plans(PARTITIONS), published, published)) == 1
 
 
+@pytest.mark.parametrize("tail", ["feeds", "feeds/t", "feeds/kitchen/t", "telemetry"])
+def test_a_message_with_readings_is_delivered_once(tail: str) -> None:
+    """Each further session that subscribes to it costs the broker and Roost as much again."""
+    topic = f"users/{USER}/devices/d1/{tail}"
+    assert len([plan for plan in plain_plans() if subscribes(plan, topic)]) == 1
+
+
 @pytest.mark.parametrize("tail", ["commands", "errors"])
 def test_what_we_publish_ourselves_is_never_taken(tail: str) -> None:
     topic = f"users/{USER}/devices/d1/{tail}"
