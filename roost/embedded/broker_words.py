@@ -16,6 +16,8 @@ from protocol.device.topics import unmapped
 _LINE = re.compile(r'\[\d+\] \S+ \S+ \[ERR\] \S+ - mid:\d+ - "(device-[0-9a-f-]{36})" - (.*)')
 _DENIED = re.compile(r'(Publish|Subscription) Violation - Subject "([^"]*)"')
 _WILDCARD = re.compile(r"wildcards not allowed in publish's topic: (\".*\")")
+# Of NATS and of MQTT.
+_FILTER = {"*": "+", ">": "#"}
 _UNSUPPORTED = "character not supported for MQTT topics"
 
 DENIED = {
@@ -37,6 +39,8 @@ def refused_of(line: str) -> BrokerRefusal | None:
     client_id, what = found[1], found[2]
     if (denied := _DENIED.match(what)) is not None:
         topic = unmapped(topic_of(denied[2]))
+        if denied[1] == "Subscription":
+            topic = "/".join(_FILTER.get(level, level) for level in topic.split("/"))
         return BrokerRefusal(client_id=client_id, topic=topic, why=DENIED[denied[1]])
     if what.startswith(_UNSUPPORTED):
         return BrokerRefusal(client_id=client_id, why=UNSUPPORTED, is_end=True)
