@@ -14,7 +14,7 @@ from protocol.codec import located
 from protocol.device.views import NewDevice
 from protocol.errors import Invalid, Malformed
 from protocol.problems.detail import Detail
-from protocol.rest.csv_rows import BoundedRows
+from protocol.rest.csv_rows import BoundedRows, text_of
 from protocol.rest.wrong_shapes import shape_detail
 
 ROWS_MAX = 1_000
@@ -28,18 +28,16 @@ def read_devices(data: bytes) -> list[NewDevice]:
     """The devices of the rows. A device without a name is named by its code.
 
     Raises:
-        Malformed: not UTF-8, not CSV, no `device_code` column, or unknown columns.
+        Malformed: not text, not CSV, no `device_code` column, or unknown columns.
         Invalid: invalid rows, by line, or too few or too many rows.
     """
     try:
-        rows = BoundedRows(data.decode("utf-8-sig"), ROW_CHARACTERS_MAX)
-        names = [name.strip().lower() for name in next(rows, [])]
+        rows = BoundedRows(text_of(data), ROW_CHARACTERS_MAX)
+        names = rows.header()
         if "device_code" not in names or not set(names) <= set(COLUMNS):
             raise Malformed(Detail("device_columns", columns=", ".join(COLUMNS[1:])))
         # One more than allowed shows that there are too many.
         found = [(rows.line_num, row) for row in islice(filter(None, rows), ROWS_MAX + 1)]
-    except UnicodeDecodeError:
-        raise Malformed(Detail("file_not_utf8")) from None
     except csv.Error as error:
         raise Malformed(Detail("file_not_csv", line=rows.line_num, problem=str(error))) from None
     if not 1 <= len(found) <= ROWS_MAX:

@@ -53,6 +53,7 @@ TEXTS = {
     "imports_full": "Hourly import limit reached; try again later",
     # Files of readings and of devices.
     "file_not_utf8": "The file is not UTF-8",
+    "file_not_utf16": "The file is not UTF-16",
     "file_not_csv": "Line {line} is not CSV: {problem}",
     "line_too_long": "Line {line} is longer than {most} characters",
     "reading_columns": "The first line must name the columns, among them ts and value",

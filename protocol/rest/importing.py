@@ -1,6 +1,7 @@
 """Import of readings from CSV: a header with `ts` and `value`, then one row per reading."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from protocol.device.values import digest64, take_value
 from protocol.errors import Malformed, Reason, Refusal
 from protocol.problems.detail import Detail
 from protocol.records import Feed, Reading
-from protocol.rest.csv_rows import BoundedRows
+from protocol.rest.csv_rows import BoundedRows, text_of
 from protocol.times import parse_device_time
 
 ERRORS_MAX = 100
@@ -18,6 +19,7 @@ ERRORS_MAX = 100
 PORTION = 500
 # Splitting off this many fields costs as much as checking one value.
 FIELDS_AS_ONE = 50
+_EXPONENT = re.compile(r"\d{1,20}(?:\.\d{0,20})?[eE][+-]?\d{1,2}", re.ASCII)
 
 
 class BadLine(msgspec.Struct, frozen=True):
@@ -51,17 +53,13 @@ def read_csv(data: bytes, feed: Feed, device_num: int, now_us: int) -> Iterator[
     let other tasks run in between.
 
     Raises:
-        Malformed: not UTF-8, not CSV, a column is missing, or a row is too long.
+        Malformed: not text, not CSV, a column is missing, or a row is too long.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Malformed(Detail("file_not_utf8")) from None
-    rows = BoundedRows(text)
+    rows = BoundedRows(text_of(data))
     imported = Imported([], 0, [])
     fields = 0
     try:
-        places = _columns(next(rows, []))
+        places = _columns(rows.header())
         yield imported
         for row in rows:
             _take(imported, row, rows.line_num, places, feed, device_num, now_us)
@@ -93,8 +91,7 @@ def _take(
             imported.errors.append(BadLine(line, refusal.detail))
 
 
-def _columns(header: Sequence[str]) -> tuple[int, int]:
-    names = [name.strip().lower() for name in header]
+def _columns(names: Sequence[str]) -> tuple[int, int]:
     if "ts" not in names or "value" not in names:
         raise Malformed(Detail("reading_columns"))
     return names.index("ts"), names.index("value")
@@ -117,8 +114,6 @@ def _reading(
 
 
 def _time(text: str) -> Any:
-    """A Unix time as a number; any other text as it is."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    """A Unix time that a spreadsheet wrote as 1.79E+09 is a number; any other text is as it is: a
+    float has not all digits of nanoseconds."""
+    return float(text) if _EXPONENT.fullmatch(text) else text

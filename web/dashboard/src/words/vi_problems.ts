@@ -52,6 +52,7 @@ export const viProblems: Record<keyof typeof english, string> = {
   file_looks_like: "Đây có vẻ là {type}, một loại tệp không được hỗ trợ. Hỗ trợ: ảnh, video, âm thanh, PDF, văn bản",
   file_not_csv: "Dòng {line} không phải là CSV",
   file_not_multipart: "Hãy gửi tệp dưới dạng multipart/form-data, trong phần tên {part}",
+  file_not_utf16: "Tệp không phải UTF-16",
   file_not_utf8: "Tệp không phải là UTF-8",
   file_silent: "Không nhận được dữ liệu trong {seconds} giây",
   file_slowest: "Tệp đến quá chậm trong khi người khác chờ",
