@@ -44,7 +44,12 @@ class Rig:
         self._server = server
         self._bridge = bridge
         self._connection = connection
-        self.bounds = StoreBounds(bridge, connection, [OURS], BYTES_MIN, self._disconnect)
+        self.bounds = self.bounds_with()
+
+    def bounds_with(self, **options: float) -> StoreBounds:
+        return StoreBounds(
+            self._bridge, self._connection, [OURS], BYTES_MIN, self._disconnect, **options
+        )
 
     async def _disconnect(self, client_id: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -73,9 +78,9 @@ async def rig(server: EmbeddedBroker) -> AsyncIterator[Rig]:
         await bridge.run(connection.close)
 
 
-def pump(line: Line, topic: str, many: int, qos: int) -> int:
+def pump(line: Line, topic: str, many: int, qos: int, payload: bytes = KILOBYTE) -> int:
     """Publish a kilobyte so many times; answers how often that was answered."""
-    return line.publish(publication(topic, KILOBYTE, n % 65_535 + 1, qos) for n in range(many))
+    return line.publish(publication(topic, payload, n % 65_535 + 1, qos) for n in range(many))
 
 
 async def test_a_stream_refuses_at_its_bound_and_takes_again_once_we_have_fetched(
@@ -128,10 +133,28 @@ async def test_messages_that_are_never_released_end_with_their_client_and_nobody
         assert pump(honest, "part/0/x", 10, 2) == 10
         with rig.line("flooding") as flooding:
             assert pump(flooding, "forbidden/x", UNRELEASED_EACH + 1, 2) == UNRELEASED_EACH + 1
-        (ended,) = await rig.bounds.keep()
+        (ended,) = await rig.bounds.keep()  # at once: their stream is half full
     assert (ended.client_id, ended.messages) == ("flooding", UNRELEASED_EACH + 1)
     assert rig.disconnected == ["flooding"]
     assert (await rig.stream(UNRELEASED))["state"]["messages"] == 10
+
+
+async def test_a_backlog_that_comes_at_once_is_released_in_time(rig: Rig) -> None:
+    """It was deleted, after its receipt was acknowledged: lost, each time the device was back."""
+    rig.bounds = rig.bounds_with(patience_s=0.5)
+    many = UNRELEASED_EACH + 1
+    with rig.line("backlog", clean=False) as backlog:
+        await rig.bounds.keep()
+        assert pump(backlog, "part/0/x", many, 2, b"1") == many
+        assert await rig.bounds.keep() == []
+        backlog.release(1)
+        await trio.sleep(0.6)
+        assert await rig.bounds.keep() == []
+        assert pump(backlog, "part/0/x", 1, 2, b"1") == 1  # again too many, from now on
+        assert await rig.bounds.keep() == []
+        await trio.sleep(0.6)
+        (ended,) = await rig.bounds.keep()
+    assert (ended.client_id, ended.messages) == ("backlog", many)
 
 
 def test_a_store_that_is_larger_than_it_may_be_lets_us_in(tmp_path: Path) -> None:

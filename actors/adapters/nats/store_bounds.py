@@ -18,11 +18,13 @@ Requests: docs.nats.io, "JetStream wire API"; guarded by `tests/real/test_abuse_
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 import nats.errors
 import structlog
+import trio
 
 from actors.adapters.asyncio_bridge import Bridge
 from actors.adapters.nats.mqtt_sessions import (
@@ -44,8 +46,11 @@ log = structlog.get_logger("roost.broker")
 
 RETAINED = "$MQTT_rmsgs"
 TIMEOUT_S = 2.0
-# Per client, QoS 2 messages that it has not released. A client with more loses them all.
+# Per client, QoS 2 messages that it has not released. A client that has more for so long loses them
+# all; at once, if their stream is half full. A device that was cut off sends its whole backlog at
+# once (paho does), and releases it within seconds.
 UNRELEASED_EACH = 1_000
+PATIENCE_S = 20.0
 # For all clients together: as many names can be read at once (2 MB of JSON).
 UNRELEASED_MAX = 20_000
 # A device that was cut off releases its messages when it is back, within this time.
@@ -83,6 +88,7 @@ class StoreBounds:
     Args:
         size: bytes that all streams may take (`max_file_store`).
         shut_out: closes the connection of a client id, and locks it out for a while.
+        patience_s: how long a client may have too many unreleased messages.
     """
 
     def __init__(
@@ -92,8 +98,11 @@ class StoreBounds:
         plans: Sequence[SessionPlan],
         size: int,
         shut_out: Callable[[str], Awaitable[None]],
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.bytes: dict[str, int] = {}  # by stream, at the last look
+        self._patience_s = patience_s
+        self._above: dict[str, float] = {}  # clients with too many unreleased messages; since when
         self._bridge = bridge
         self._connection = connection
         self._ours = {hash_of(plan.client_id) for plan in plans}
@@ -118,7 +127,7 @@ class StoreBounds:
             Unavailable: the broker does not answer.
         """
         try:
-            ended = await self._bridge.run(self._look)
+            ended = await self._bridge.run(partial(self._look, trio.current_time()))
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise Unavailable(
                 f"the broker does not tell what it stores: {in_words(error)}"
@@ -128,7 +137,7 @@ class StoreBounds:
                 await self._shut_out(each.client_id)
         return ended
 
-    async def _look(self) -> list[Excess]:
+    async def _look(self, now_s: float) -> list[Excess]:
         ended: list[Excess] = []
         for name, limits in self._limits.items():
             found = await self._info(name, {})
@@ -137,19 +146,30 @@ class StoreBounds:
             self.bytes[name] = found.state.bytes
             if any(found.config.get(key) != value for key, value in limits.items()):
                 await self._set(name, {**found.config, **limits})
-            if name == UNRELEASED and found.state.messages > UNRELEASED_EACH:
-                ended += await self._end_unreleased()
+            if name == UNRELEASED and found.state.messages <= UNRELEASED_EACH:
+                self._above = {}
+            elif name == UNRELEASED:
+                is_half_full = (
+                    found.state.bytes > limits["max_bytes"] // 2
+                    or found.state.messages > limits["max_msgs"] // 2
+                )
+                patience_s = 0.0 if is_half_full else self._patience_s
+                ended += await self._end_unreleased(now_s, patience_s)
             if name == MESSAGES and found.state.bytes > limits["max_bytes"] // 2:
                 ended += await self._end_sessions()
         return ended
 
-    async def _end_unreleased(self) -> list[Excess]:
+    async def _end_unreleased(self, now_s: float, patience_s: float) -> list[Excess]:
         found = await self._info(UNRELEASED, {"subjects_filter": UNRELEASED_SUBJECT + ">"})
         many: Counter[str] = Counter()
         for subject, count in found.state.subjects.items():
             many[subject.removeprefix(UNRELEASED_SUBJECT).rpartition(".")[0]] += count
+        above = [name for name, count in many.items() if count > UNRELEASED_EACH]
+        self._above = {name: self._above.get(name, now_s) for name in above}
         ended = [
-            Excess(count, client_id=name) for name, count in many.items() if count > UNRELEASED_EACH
+            Excess(many[name], client_id=name)
+            for name, since_s in self._above.items()
+            if now_s - since_s >= patience_s
         ]
         for each in ended:
             wanted = {"filter": f"{UNRELEASED_SUBJECT}{each.client_id}.>"}
