@@ -7,15 +7,16 @@ must not spoil its message, and no reading may vanish.
 A value that JSON does not have (`NaN`, `-inf`, `1e400`, `01`, `1.#IND`) becomes a `msgspec.Raw` of
 what the device wrote, which is refused by itself, with `why_unstorable`, and kept as it was
 written; so does a number with a decimal comma (`{"t": 21,5, "h": 1}`) and a value that is missing
-(`{"t": , "h": 1}`). The bare words on, off, true and
-false, in any case, become texts. A comma behind the last item, and U+0000 behind the payload, as C
-ends a text, mean nothing. A byte that is not UTF-8 spoils its text only.
+(`{"t": , "h": 1}`). The bare words on, off, true and false, in any case, become texts. A comma
+behind the last item, and U+0000 or U+001A behind the payload, mean nothing. A byte that is not
+UTF-8 spoils its text only; UTF-16 is text where a byte order mark says so.
 
 The standard library's parser does the work, in time linear in the payload: 8 ms at most. Only a
 payload that msgspec cannot decode, or with more keys than it shows, comes here; it has at most
 64 KiB.
 """
 
+import codecs
 import json
 import math
 import re
@@ -39,6 +40,9 @@ REPEATS_MAX = 100
 LISTED_LEVELS = 100
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _BEFORE = _BOM + " \t\r\n"
+# C ends a text with U+0000. The U+001A by which a modem is told to send may become part of it.
+_BEHIND = "\0\x1a \t\r\n"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WORDS = ("on", "off", "true", "false")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _LITERAL = re.compile(
@@ -108,20 +112,21 @@ def with_repeats(payload: bytes, said: Any) -> Any:
 
 
 def text_of(payload: bytes) -> str:
-    """The payload as text, without a byte order mark, spaces around it and U+0000 behind it. Bytes
-    in JSON that are not UTF-8 become lone surrogates, with which a text is refused by itself.
+    """The payload as text, without a byte order mark, spaces around it and what C or a modem puts
+    behind it. Bytes in JSON that are not UTF-8 become lone surrogates, with which a text is refused
+    by itself.
 
     Raises:
-        Refusal: it is empty, or bare text that is not UTF-8.
+        Refusal: it is empty, or bare text that is not UTF-8, nor UTF-16 with a byte order mark.
     """
     try:
-        text = payload.decode()
+        text = payload.decode("utf-16" if payload.startswith(_UTF_16) else "utf-8")
     except UnicodeDecodeError as error:
         if payload.lstrip(_BEFORE.encode())[:1] not in (b"{", b"["):
             detail = f"byte {error.start} is not valid UTF-8"
             raise Refusal(Reason.NOT_UTF8, detail) from None
         text = payload.decode("utf-8", "surrogateescape")
-    text = text.lstrip(_BEFORE).rstrip("\0 \t\r\n").strip()
+    text = text.lstrip(_BEFORE).rstrip(_BEHIND).strip()
     if not text:
         raise Refusal(Reason.NOT_JSON, "the payload is empty")
     return text

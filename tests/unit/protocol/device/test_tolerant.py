@@ -44,8 +44,25 @@ def test_a_decimal_comma_spoils_its_own_number_only() -> None:
     assert tolerant.encode(said["d"]) == b"1.234,56"
 
 
-def test_what_c_puts_behind_a_text_is_no_damage() -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_text_too_where_a_byte_order_mark_says_so(encoding: str) -> None:
+    """As PowerShell and Notepad write files that are published."""
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    assert tolerant.decode((mark + '{"a": "21 °C"}\r\n').encode(encoding)) == {"a": "21 °C"}
+    assert tolerant.decode_value((mark + " 21.5\n").encode(encoding)) == "21.5"
+
+
+@pytest.mark.parametrize("payload", [b"\xff\xfe{", b"\xff\xfe\x00\xd8", b"\xfe\xff", b"\xff\xfe"])
+def test_what_is_neither_utf_8_nor_utf_16_is_refused(payload: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        tolerant.decode(payload)
+    assert caught.value.reason in (Reason.NOT_UTF8, Reason.NOT_JSON)
+
+
+def test_what_c_or_a_modem_puts_behind_a_text_is_no_damage() -> None:
     assert tolerant.decode(b'{"a": 1}\0\0') == {"a": 1}
+    assert tolerant.decode(b'{"a": 1}\r\n\x1a') == {"a": 1}
+    assert tolerant.decode_value(b"21.5\x1a") == "21.5"
     assert tolerant.decode_value(b"ON\r\n\0") == "ON"
 
 
