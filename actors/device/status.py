@@ -51,7 +51,8 @@ def applied(
     alive.
 
     A late `offline` sets no field, but makes the device offline, because a will carries the time
-    of its connect. The will of an earlier boot has no effect at all.
+    of its connect. The will of an earlier boot has no effect at all. An `offline` without fields
+    leaves their time as it is: what the device says later is newer, also by a clock that is slow.
     """
     is_offline = report.status == OFFLINE
     if is_late(state, report, event_us):
@@ -62,7 +63,8 @@ def applied(
         session = {} if report.session is None else {"session": report.session}
         return _replaced(state, {"status": OFFLINE, **session})
     changes = _fields_of(report)
-    changes["state_us"] = event_us
+    if changes or not is_offline:
+        changes["state_us"] = event_us
     if report.session is not None:
         changes["session"] = report.session
     if report.status is not None:

@@ -116,6 +116,20 @@ def test_after_a_will_a_device_with_a_slow_clock_still_sets_its_fields() -> None
     assert actor.device.state.status == "online"
 
 
+@pytest.mark.parametrize("will", ["offline", '{"status": "Offline"}', '{"status": "offline"}'])
+def test_a_will_without_ts_keeps_no_field_of_a_slow_clock_back(will: str) -> None:
+    """It counts from its arrival, by our clock: for an hour the device set nothing."""
+    actor = DeviceActor(loaded())
+    slow = '{"status": "online", "temperature": %d, "ts": %d}'
+    step(actor, sent(slow % (4, 1789990000), "status"))
+    step(actor, sent(will, "status", at_us=NOW + SECOND))
+    assert actor.device.state.status == "offline"
+    step(actor, sent(slow % (5, 1789990009), "status", at_us=NOW + 9 * SECOND))
+    assert (actor.device.state.status, actor.device.state.temperature) == ("online", 5)
+    step(actor, sent(slow % (3, 1789990008), "status", at_us=NOW + 10 * SECOND))
+    assert actor.device.state.temperature == 5  # late
+
+
 def test_an_offline_without_a_session_counts() -> None:
     actor = DeviceActor(loaded())
     step(actor, sent('{"status": "online", "session": 5}', "status"))
