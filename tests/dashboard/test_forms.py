@@ -1,6 +1,8 @@
 """Forms that change what is stored, while somebody else changes it, too."""
 
-from playwright.sync_api import Page, expect
+import json
+
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.dashboard.screen import Screens, go, sees
 from tests.real.harness import Person
@@ -98,6 +100,103 @@ def test_schedules_and_the_profile_send_what_was_changed(screens: Screens, ada: 
     page.get_by_label("Full name").fill("Ada")
     saved(page)
     assert ada.get("/users/me")["full_name"] == "Ada"
+
+
+def holding(page: Page, method: str, path: str) -> list[Route]:
+    """Requests of that method, which wait until somebody lets them go on."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == method:
+            held.append(route)
+        else:
+            route.fallback()
+
+    page.route(f"**/api/v1{path}", hold)
+    return held
+
+
+def test_what_is_typed_while_a_save_is_under_way_stays(screens: Screens, ada: Person) -> None:
+    device = ada.device("meanwhile")
+    page = screens.of(ada, f"/devices/{device['id']}")
+    name, silence = page.get_by_label("Name", exact=True), page.get_by_label("Mark offline after")
+    name.fill(" First ")
+    held = holding(page, "PATCH", f"/devices/{device['id']}")
+    with page.expect_request(lambda asked: asked.method == "PATCH"):
+        page.get_by_role("button", name="Save", exact=True).click()
+    name.fill("First and second")
+    silence.fill("77")
+    held.pop().continue_()
+    sees(page, "Saved")
+    expect(page.get_by_role("heading", level=1)).to_have_text("First")
+    expect(name).to_have_value("First and second")
+    expect(silence).to_have_value("77")
+    expect(page.locator(".conflict")).to_have_count(0)
+    page.unroute_all()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("First and second")
+    assert ada.get(f"/devices/{device['id']}")["offline_after_s"] == 77
+
+
+def test_an_answer_from_before_a_save_does_not_undo_it_on_the_page(
+    screens: Screens, ada: Person
+) -> None:
+    device = ada.device("late-answer")
+    page = screens.of(ada, f"/devices/{device['id']}")
+    silence = page.get_by_label("Mark offline after")
+    expect(silence).to_have_value("300")
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method != "GET" or late:
+            route.fallback()
+            return
+        late.append((route, route.fetch()))
+
+    page.route(f"**/api/v1/devices/{device['id']}", hold)
+    with page.expect_request(lambda asked: asked.url.endswith(device["id"])):
+        silence.fill("400")
+    page.get_by_role("button", name="Save", exact=True).click()
+    sees(page, "Saved")
+    ((route, answer),) = late
+    with page.expect_response(lambda said: said.url.endswith(device["id"])):
+        route.fulfill(response=answer)
+    page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
+    assert silence.input_value() == "400"
+
+
+def test_pausing_names_the_version_that_was_shown(screens: Screens, ada: Person) -> None:
+    device = ada.device("paused-1")
+    files = {"file": ("p.txt", b"paused", "text/plain")}
+    media = ada.call("POST", "/media", files=files).json()
+    plan = {"media_id": media["id"], "device_id": device["id"], "recurrence": "FREQ=DAILY"}
+    schedule = ada.post("/media-schedules", {**plan, "trigger_time": "2026-01-01T08:00:00Z"})
+    path = f"/media-schedules/{schedule['id']}"
+    page = screens.of(ada, f"/schedules/{schedule['id']}")
+    # It changes elsewhere, and the page does not know yet.
+    old = ada.call("GET", path)
+    stale = {"json": json.loads(old.text), "headers": {"ETag": old.headers["etag"]}}
+    expect(page.get_by_label("Repeats")).to_have_value("FREQ=DAILY")
+    page.route(
+        f"**/api/v1{path}",
+        lambda route: route.fulfill(**stale) if route.request.method == "GET" else route.fallback(),
+    )
+    assert ada.call("PATCH", path, json={"recurrence": "FREQ=WEEKLY"}).status_code == 200
+    page.get_by_role("button", name="Pause", exact=True).click()
+    sees(page, "Check it and try again")
+    assert ada.get(path)["enabled"] is True
+    page.unroute_all()
+    expect(page.get_by_label("Repeats")).to_have_value("FREQ=WEEKLY")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert ada.get(path)["enabled"] is False
+    hook = ada.post("/webhooks", {"url": "https://receiver.example/paused"})
+    go(page, "/settings?tab=webhooks")
+    with page.expect_request(lambda asked: asked.method == "PATCH") as asked:
+        page.get_by_role("button", name="Pause", exact=True).click()
+    assert asked.value.headers["if-match"]
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert ada.get(f"/webhooks/{hook['id']}")["enabled"] is False
 
 
 def test_another_language_keeps_a_half_filled_form(screens: Screens, ada: Person) -> None:

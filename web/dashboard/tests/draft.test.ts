@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changes, conflicts, keptMine, typed, without } from "../src/parts/draft";
+import { changes, conflicts, keptMine, saved, settled, typed, without } from "../src/parts/draft";
 
 const stored = { name: "Lamp", stock: "20" };
 
@@ -33,4 +33,27 @@ test("the same change here and elsewhere is no conflict, and is not sent", () =>
   const later = { ...stored, stock: "15" };
   expect(conflicts(draft, later)).toEqual([]);
   expect(changes(draft, later)).toEqual({});
+});
+
+test("what is stored as it was typed is settled: what is typed next is typed over that", () => {
+  const draft = typed({}, "stock", "15", "20");
+  const later = { ...stored, stock: "15" };
+  expect(settled(draft, later)).toEqual({});
+  expect(settled(draft, stored)).toBe(draft);
+  expect(conflicts(typed(settled(draft, later), "stock", "16", "15"), later)).toEqual([]);
+  // A tick that was set on both sides, and taken away here.
+  const tick = typed(typed({}, "on", "on", ""), "on", "", "on");
+  expect(conflicts(settled(tick, { on: "on" }), { on: "on" })).toEqual([]);
+  expect(changes(tick, { on: "on" })).toEqual({ on: "" });
+});
+
+test("what is typed while a save is under way stays", () => {
+  const draft = typed(typed({}, "name", " Lantern ", "Lamp"), "stock", "3", "20");
+  const sent = changes(draft, stored);
+  const now = { name: "Lantern", stock: "3" };
+  expect(saved(draft, sent, now)).toEqual({});
+  const meanwhile = typed(typed(draft, "stock", "30", "20"), "sku", "L-2", "L");
+  const rest = saved(meanwhile, sent, { ...now, sku: "L" });
+  expect(conflicts(rest, { ...now, sku: "L" })).toEqual([]);
+  expect(changes(rest, { ...now, sku: "L" })).toEqual({ stock: "30", sku: "L-2" });
 });

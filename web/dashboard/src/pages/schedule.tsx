@@ -3,12 +3,13 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useLocation } from "wouter";
 import { useParameter } from "../address";
-import { get, patch, remove } from "../api";
+import { get, remove } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import { civil, instant } from "../parts/civil";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
+import { patchShown } from "../parts/stored";
 import { done } from "../parts/toasts";
 import { Action, Badge, Heading, Loaded } from "../parts/ui";
 import type { Media, Occurrence, Schedule } from "../types";
@@ -38,7 +39,7 @@ function About({ schedule }: { schedule: Schedule }) {
   useTopic("schedules");
   useChange("schedules", () => void occurrences.refetch(), 1_500);
   const change = async (asked: Record<string, unknown>) => {
-    queries.setQueryData(["/media-schedules", schedule.id], await patch<Schedule>(`/media-schedules/${schedule.id}`, asked));
+    await patchShown(queries, ["/media-schedules", schedule.id], `/media-schedules/${schedule.id}`, schedule, asked);
     void occurrences.refetch();
     done(t("Saved"));
   };

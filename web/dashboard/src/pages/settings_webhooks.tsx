@@ -2,9 +2,10 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { get, patch, post, remove } from "../api";
+import { PRECONDITION_FAILED, Problem, type Versioned, get, patch, post, remove } from "../api";
 import { Field, Form } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
+import { changedElsewhere } from "../parts/stored";
 import { Action, Badge, Dialog, Loaded, Secret } from "../parts/ui";
 import type { Page } from "../types";
 import type { Delivery, Webhook } from "../types_account";
@@ -49,7 +50,7 @@ export function Webhooks() {
                   <button type="button" onClick={() => setShown(each)}>
                     {t("Deliveries")}
                   </button>
-                  <Action run={() => patch(`/webhooks/${each.id}`, { enabled: !each.enabled }).then(again)}>
+                  <Action run={() => switched(each).finally(again)}>
                     {each.enabled ? t("Pause") : t("Resume")}
                   </Action>
                   <Action
@@ -78,6 +79,18 @@ export function Webhooks() {
       {shown && <Deliveries hook={shown} close={() => setShown(null)} />}
     </>
   );
+}
+
+/** Pause or resume what was shown: the list has no versions, so this one is read before. */
+async function switched(shown: Webhook): Promise<void> {
+  const path = `/webhooks/${shown.id}`;
+  const known = await get<Webhook & Versioned>(path);
+  if (known.enabled !== shown.enabled) throw changedElsewhere();
+  try {
+    await patch(path, { enabled: !shown.enabled }, known.etag);
+  } catch (error) {
+    throw error instanceof Problem && error.status === PRECONDITION_FAILED ? changedElsewhere() : error;
+  }
 }
 
 function Deliveries({ hook, close }: { hook: Webhook; close: () => void }) {

@@ -51,7 +51,7 @@ export function ChangeProduct({ id, close }: { id: string; close: () => void }) 
             path={`/products/${id}`}
             queryKey={queryKey}
             action={t("Save")}
-            saved={close}
+            saved={(_, isAll) => isAll && close()}
             texts={({ name, sku, price, stock, description }) => ({ name, sku, price, stock: String(stock), description })}
             body={({ stock, ...rest }) => ({ ...rest, ...(stock !== undefined && { stock: Number(stock) }) })}
           >

@@ -10,15 +10,31 @@ export interface Edit {
 
 export type Draft = Readonly<Record<string, Edit>>;
 
-/** The draft after somebody typed; a field that is as it was is not changed. */
+/** The draft after somebody typed; a field that is as it is stored is not changed. */
 export function typed(draft: Draft, name: string, mine: string, stored: string): Draft {
-  const base = draft[name]?.base ?? stored;
-  return mine === base && base === stored ? without(draft, name) : { ...draft, [name]: { mine, base } };
+  if (mine === stored) return without(draft, name);
+  const before = draft[name];
+  return { ...draft, [name]: { mine, base: before && before.mine !== stored ? before.base : stored } };
 }
 
 export function without(draft: Draft, name: string): Draft {
   const { [name]: _, ...rest } = draft;
   return rest;
+}
+
+const filtered = (draft: Draft, isKept: (name: string, edit: Edit) => boolean): Draft => {
+  const kept = Object.entries(draft).filter(([name, edit]) => isKept(name, edit));
+  return kept.length === Object.keys(draft).length ? draft : Object.fromEntries(kept);
+};
+
+/** Without the fields that are stored as they were typed, whoever stored them: they follow again. */
+export const settled = (draft: Draft, stored: Texts): Draft => filtered(draft, (name, { mine }) => mine !== stored[name]);
+
+/** The draft after `sent` was stored, maybe in other letters. What was typed meanwhile was typed over that. */
+export function saved(draft: Draft, sent: Texts, stored: Texts): Draft {
+  const rest = filtered(draft, (name, { mine }) => mine !== sent[name]);
+  const over = Object.entries(rest).map(([name, edit]) => [name, name in sent ? { ...edit, base: stored[name] ?? "" } : edit]);
+  return settled(Object.fromEntries(over) as Draft, stored);
 }
 
 /** "Keep mine": the stored value is known, and will be replaced. */

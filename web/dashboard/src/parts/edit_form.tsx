@@ -2,11 +2,12 @@
 // that it shows, and follows what changes elsewhere.
 
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { PRECONDITION_FAILED, Problem, type Versioned, get, patch } from "../api";
 import { t } from "../words";
-import { type Draft, type Texts, changes, conflicts, keptMine, typed, without } from "./draft";
-import { EditContext, Form, type Values } from "./forms";
+import { type Draft, type Texts, changes, conflicts, keptMine, saved as afterSave, settled, typed, without } from "./draft";
+import { EditContext, Form, Unchanged, type Values } from "./forms";
+import { putStored } from "./stored";
 import { done } from "./toasts";
 
 /** How often a page looks whether what its form shows was changed elsewhere (ms). */
@@ -30,14 +31,21 @@ interface EditFormProps<T> {
   className?: string;
   names?: Record<string, string>;
   again?: boolean;
-  saved?: (stored: T) => void;
+  /** `isAll`: nothing was typed while it was under way. */
+  saved?: (stored: T, isAll: boolean) => void;
+  /** How it is sent, where that is not all. */
+  send?: (body: unknown, etag?: string) => Promise<T>;
 }
 
 export function EditForm<T extends object>(props: EditFormProps<T>) {
-  const { of, path, queryKey, texts, body, saved } = props;
+  const { of, path, queryKey, texts, body, saved, send = (said, etag) => patch<T>(path, said, etag) } = props;
   const queries = useQueryClient();
-  const [draft, setDraft] = useState<Draft>({});
+  const [kept, setDraft] = useState<Draft>({});
   const stored = texts(of);
+  const draft = settled(kept, stored);
+  if (draft !== kept) setDraft(draft);
+  const latest = useRef(draft);
+  latest.current = draft;
 
   async function save(values: Values): Promise<void> {
     const others = Object.fromEntries(Object.entries(values).filter(([name]) => !(name in stored)));
@@ -46,20 +54,21 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
       const now = texts(known);
       if (conflicts(draft, now).length) throw new Error(t("Changed elsewhere meanwhile. Choose which value to keep."));
       const changed = changes(draft, now);
-      if (!Object.keys(changed).length) break;
+      if (!Object.keys(changed).length) throw new Unchanged(t("No changes to save"));
       try {
-        known = await patch<T>(path, body(changed, known, others), (known as Versioned).etag);
-        break;
+        known = await send(body(changed, known, others), (known as Versioned).etag);
+        const after = texts(known);
+        await putStored(queries, queryKey, known, () => setDraft((before) => afterSave(before, changed, after)));
+        const rest = afterSave(latest.current, changed, after);
+        done(t("Saved"));
+        saved?.(known, !Object.keys(rest).length);
+        return;
       } catch (error) {
         if (!(error instanceof Problem && error.status === PRECONDITION_FAILED) || tries === TRIES) throw error;
         known = await get<T>(path);
-        queries.setQueryData(queryKey, known);
+        await putStored(queries, queryKey, known);
       }
     }
-    queries.setQueryData(queryKey, known);
-    setDraft({});
-    done(t("Saved"));
-    saved?.(known);
   }
 
   return (

@@ -25,6 +25,9 @@ function useEdited(name: string): Edited | null {
   return edited && name in edited.stored ? edited : null;
 }
 
+/** Nothing had to be sent: no failure, and nothing was saved. */
+export class Unchanged extends Error {}
+
 const Errors = createContext<Record<string, Detail>>({});
 
 interface FormProps {
@@ -57,15 +60,15 @@ export function Form({ action, submit, children, more, again, className, names =
     event.preventDefault();
     if (busy) return;
     const form = event.currentTarget;
-    const values: Values = {};
-    for (const [name, value] of new FormData(form)) if (typeof value === "string") values[name] = value;
+    const values = valuesOf(form);
     setBusy(true);
     setSent(null);
     try {
       const unfit = refusalsOf(form);
       if (Object.keys(unfit).length) throw new Problem(422, "not sent", null, unfit);
       await submit(values);
-      if (again) form.reset();
+      // What was typed meanwhile is the next that shall be sent.
+      if (again && JSON.stringify(valuesOf(form)) === JSON.stringify(values)) form.reset();
     } catch (error) {
       setSent(error);
       const wrong = error instanceof Problem ? Object.keys(error.errors) : [];
@@ -86,11 +89,17 @@ export function Form({ action, submit, children, more, again, className, names =
   }
   const isBeside = Object.keys(errors).length > 0;
   return (
-    <form ref={box} className={className ?? "form"} onSubmit={send} noValidate>
+    <form
+      ref={box}
+      className={className ?? "form"}
+      onSubmit={send}
+      onInput={() => sent instanceof Unchanged && setSent(null)}
+      noValidate
+    >
       <Errors value={errors}>{children}</Errors>
       {problem !== null && (!isBeside || others.length > 0) && (
-        <p className="problem" role="alert">
-          {inWords(problem, others)}
+        <p className={problem instanceof Unchanged ? "quiet" : "problem"} role="alert">
+          {problem instanceof Unchanged ? problem.message : inWords(problem, others)}
         </p>
       )}
       <div className="row">
@@ -107,6 +116,12 @@ export function Form({ action, submit, children, more, again, className, names =
 function fieldOf(form: HTMLFormElement, names: Record<string, string>, error: string): string | undefined {
   const known = [names[error], error, error.split(".").at(-1)];
   return known.find((name) => name !== undefined && form.elements.namedItem(name) instanceof HTMLElement);
+}
+
+function valuesOf(form: HTMLFormElement): Values {
+  const values: Values = {};
+  for (const [name, value] of new FormData(form)) if (typeof value === "string") values[name] = value;
+  return values;
 }
 
 /** Focus the first field, unless somebody is in one. */
