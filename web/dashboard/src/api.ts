@@ -19,16 +19,12 @@ export class Problem extends Error {
 }
 
 type Listener = () => void;
-const whenSignedOut = new Set<Listener>();
+const whenRefused = new Set<Listener>();
 
-/** Called whenever an answer says that the session has ended. */
-export function onSignedOut(listener: Listener): () => void {
-  whenSignedOut.add(listener);
-  return () => whenSignedOut.delete(listener);
-}
-
-export function signedOut(): void {
-  for (const listener of whenSignedOut) listener();
+/** Called whenever an answer is 401: the session may have ended. */
+export function onRefused(listener: Listener): () => void {
+  whenRefused.add(listener);
+  return () => whenRefused.delete(listener);
 }
 
 interface ProblemView {
@@ -62,7 +58,7 @@ export async function call<T>(
   }
   if (!response.ok) {
     const problem = problemOf(response.status, await response.json().catch(() => ({})));
-    if (response.status === 401 && !ASKS_WHO.includes(path)) signedOut();
+    if (response.status === 401 && !ASKS_WHO.includes(path)) for (const listener of whenRefused) listener();
     throw problem;
   }
   if (response.status === 204 || response.headers.get("Content-Length") === "0") return undefined as T;

@@ -1,11 +1,11 @@
 // Who is signed in decides what there is: the gate, or the pages inside.
 
 import { QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { Router } from "wouter";
 import { usePath } from "./address";
-import { Problem, get, onSignedOut } from "./api";
-import { me } from "./me";
+import { Problem, get, onRefused } from "./api";
+import { isSignedIn, me } from "./me";
 import { Gate } from "./pages/gate";
 import { Toasts } from "./parts/toasts";
 import { Loaded } from "./parts/ui";
@@ -38,14 +38,9 @@ function Inside() {
   const queries = useQueryClient();
   const site = useQuery({ queryKey: ["site"], queryFn: () => get<Site>("/site"), staleTime: Infinity });
   const user = useQuery(me);
-  useEffect(
-    () =>
-      onSignedOut(() => {
-        queries.setQueryData(me.queryKey, null);
-        queries.removeQueries({ predicate: ({ queryKey: [name] }) => name !== "me" && name !== "site" });
-      }),
-    [queries],
-  );
+  // Without an answer nobody knows; the next refusal asks again.
+  useEffect(() => onRefused(() => void isSignedIn(queries).catch(() => undefined)), [queries]);
+  useOnePerson(user.data?.id, user.data === null);
   return (
     <Loaded of={site}>
       {(here) => (
@@ -55,4 +50,15 @@ function Inside() {
       )}
     </Loaded>
   );
+}
+
+/** Nothing of somebody stays who is not signed in any more, also where another tab signed in somebody else. */
+function useOnePerson(id: string | undefined, isNobody: boolean): void {
+  const queries = useQueryClient();
+  const before = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (isNobody) queries.removeQueries({ predicate: ({ queryKey: [name] }) => name !== "me" && name !== "site" });
+    if (id && before.current && before.current !== id) location.reload();
+    if (id || isNobody) before.current = id;
+  }, [queries, id, isNobody]);
 }

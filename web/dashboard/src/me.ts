@@ -1,14 +1,41 @@
-import { queryOptions } from "@tanstack/react-query";
-import { Problem, get } from "./api";
+// Who is signed in. A new password or email ends all sessions and brings the next cookie with its answer:
+// until that is there, a refusal says nothing about who is signed in.
+
+import { type QueryClient, queryOptions } from "@tanstack/react-query";
+import { Problem, get, patch } from "./api";
 import type { User } from "./types";
 
-/** Who is signed in; null where nobody is. */
-export const me = queryOptions({
-  queryKey: ["me"],
-  queryFn: () =>
-    get<User>("/users/me").catch((error: unknown) => {
-      if (error instanceof Problem && error.status === 401) return null;
-      throw error;
-    }),
-  staleTime: Infinity,
-});
+const PATH = "/users/me";
+const UNAUTHORIZED = 401;
+
+let changes = 0;
+let settled: Promise<unknown> = Promise.resolve();
+
+/** Change the account: its answer is who is signed in from then on. */
+export function changeMe(body: unknown, etag?: string): Promise<User> {
+  const answer = patch<User>(PATH, body, etag);
+  changes += 1;
+  settled = Promise.allSettled([settled, answer]);
+  return answer;
+}
+
+/** Asked by the newest cookie. */
+export async function whoIsIn(): Promise<User | null> {
+  for (;;) {
+    await settled;
+    const before = changes;
+    try {
+      return await get<User>(PATH);
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === UNAUTHORIZED)) throw error;
+      if (before === changes) return null;
+    }
+  }
+}
+
+/** Null where nobody is signed in. Another tab may have signed in or out meanwhile. */
+export const me = queryOptions({ queryKey: ["me"], queryFn: whoIsIn, staleTime: Infinity, refetchOnWindowFocus: "always" });
+
+/** After a refusal: whether somebody is still signed in. Where nobody is, the pages end. */
+export const isSignedIn = async (queries: QueryClient): Promise<boolean> =>
+  (await queries.fetchQuery({ ...me, staleTime: 0 })) !== null;

@@ -3,10 +3,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, Suspense, useEffect, useMemo, useRef } from "react";
 import { Route, Switch, useLocation } from "wouter";
-import { signedOut } from "./api";
 import { Connection } from "./live/connection";
 import { LiveContext, useChange, useLive } from "./live/hooks";
 import { LiveStore } from "./live/store";
+import { isSignedIn } from "./me";
 import { NotFound } from "./pages/not_found";
 import { Overview } from "./pages/overview";
 import { Boundary } from "./parts/boundary";
@@ -31,12 +31,13 @@ const SettingsPage = lazily(() => import("./pages/settings"));
 
 export function Shell({ user }: { user: User }) {
   const live = useMemo(() => new LiveStore(), []);
+  const queries = useQueryClient();
   useEffect(() => {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const connection = new Connection(live, `${scheme}://${location.host}/ws/devices?batch=1`, signedOut);
+    const connection = new Connection(live, `${scheme}://${location.host}/ws/devices?batch=1`, () => isSignedIn(queries));
     connection.open();
     return () => connection.close();
-  }, [live]);
+  }, [live, queries]);
   useEffect(fetchWhenIdle, []);
   return (
     <LiveContext value={live}>

@@ -1,10 +1,13 @@
 // The menu: pages, how many alarms are open, and who is signed in.
 
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
-import { post, signedOut } from "./api";
+import { post } from "./api";
+import { me } from "./me";
 import { Bell, useAlarmCount } from "./parts/bell";
 import { LinkState } from "./parts/link_state";
+import { putStored } from "./parts/stored";
 import { failed } from "./parts/toasts";
 import logo from "./roost.svg";
 import { type Theme, setTheme, useTheme } from "./theme";
@@ -66,10 +69,11 @@ export function Side({ user }: { user: User }) {
 function Choices({ user }: { user: User }) {
   const theme = useTheme();
   const language = useLanguage();
+  const queries = useQueryClient();
   async function leave() {
     try {
       await post("/logout");
-      signedOut();
+      await putStored(queries, me.queryKey, null);
     } catch (error) {
       failed(error);
     }

@@ -22,12 +22,12 @@ class Socket {
 }
 
 const LIST = { type: "device_list", devices: [], seq: 1 };
-let signedOut = 0;
+let isSignedIn: () => Promise<boolean>;
 let heard = new Map<string, () => void>();
 
 function opened() {
   const store = new LiveStore((draw) => draw());
-  const connection = new Connection(store, "ws://here/ws/devices", () => (signedOut += 1));
+  const connection = new Connection(store, "ws://here/ws/devices", () => isSignedIn());
   connection.open();
   return { store, connection, last: () => Socket.all.at(-1) as Socket };
 }
@@ -40,7 +40,7 @@ beforeEach(() => {
   vi.stubGlobal("removeEventListener", (name: string) => heard.delete(name));
   vi.spyOn(Math, "random").mockReturnValue(1);
   Socket.all = [];
-  signedOut = 0;
+  isSignedIn = () => Promise.resolve(false);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -119,11 +119,38 @@ test("a line that gives no answer to a ping is left", () => {
   expect(store.devices.size).toBe(0);
 });
 
-test("an ended session is not tried again", () => {
+test("an ended session is not tried again", async () => {
   const { last } = opened();
   last().close(4401);
-  vi.advanceTimersByTime(60_000);
-  expect([signedOut, Socket.all.length]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(Socket.all).toHaveLength(1);
+  expect(heard.size).toBe(0);
+});
+
+test("a session that was followed by another goes on", async () => {
+  isSignedIn = () => Promise.resolve(true);
+  const { store, last } = opened();
+  last().says(LIST);
+  last().close(4401);
+  expect(store.link.state).toBe("reconnecting");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(Socket.all).toHaveLength(2);
+  // The next one is refused, too: it is tried with pauses.
+  last().close(4401);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(Socket.all).toHaveLength(2);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(Socket.all).toHaveLength(3);
+  last().says(LIST);
+  expect(store.link.state).toBe("live");
+});
+
+test("without an answer about the session it is tried again", async () => {
+  isSignedIn = () => Promise.reject(new Error("no answer"));
+  const { last } = opened();
+  last().close(4401);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(Socket.all).toHaveLength(2);
 });
 
 test("after closing nothing is opened", () => {

@@ -30,7 +30,8 @@ export class Connection {
   constructor(
     private readonly store: LiveStore,
     private readonly url: string,
-    private readonly onSignedOut: () => void,
+    /** Whether somebody still is, asked when the session of this line has ended. */
+    private readonly isSignedIn: () => Promise<boolean>,
   ) {}
 
   open(): void {
@@ -103,15 +104,23 @@ export class Connection {
     this.quiet();
     this.socket = null;
     if (!this.isOpen) return;
-    if (code === UNAUTHORIZED) {
-      this.isOpen = false;
-      this.onSignedOut();
-      return;
-    }
     this.lostAt ??= this.heardAt ?? Date.now();
     this.store.setLink({ state: "reconnecting", since: this.lostAt });
-    this.timer = setTimeout(() => this.connect(), backoff(this.tries));
+    if (code === UNAUTHORIZED) void this.ask();
+    else this.retry();
+  }
+
+  private retry(pause = backoff(this.tries)): void {
+    this.timer = setTimeout(() => this.connect(), pause);
     this.tries += 1;
+  }
+
+  /** The session has ended. There is the next one after a change of the account, and then nothing to wait for. */
+  private async ask(): Promise<void> {
+    const goesOn = await this.isSignedIn().catch(() => null); // null: the service did not answer
+    if (!this.isOpen) return;
+    if (goesOn === false) this.close();
+    else this.retry(goesOn && this.tries === 0 ? 0 : undefined);
   }
 
   private quiet(): void {

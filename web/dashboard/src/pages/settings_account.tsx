@@ -1,21 +1,22 @@
 // Who one is, and where one is signed in.
 
-import { useQuery } from "@tanstack/react-query";
-import { patch, remove } from "../api";
-import { me } from "../me";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { remove } from "../api";
+import { changeMe, me } from "../me";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Form, Tick } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
+import { putStored } from "../parts/stored";
 import { done } from "../parts/toasts";
 import { Action, Badge, Loaded } from "../parts/ui";
-import type { User } from "../types";
 import type { Session } from "../types_account";
 import { moment, t } from "../words";
 
 export function Profile() {
+  const queries = useQueryClient();
   const user = useQuery({ ...me, refetchInterval: FOLLOWED_MS }).data;
   if (!user) return null;
-  const form = { of: user, path: "/users/me", queryKey: me.queryKey };
+  const form = { of: user, path: "/users/me", queryKey: me.queryKey, send: changeMe };
   return (
     <div className="grid">
       <EditForm
@@ -48,7 +49,8 @@ export function Profile() {
             action={t("Update password")}
             again
             submit={async ({ password, current_password, revoke }) => {
-              await patch<User>("/users/me", { password, current_password, revoke: revoke === "on" });
+              const changed = await changeMe({ password, current_password, revoke: revoke === "on" });
+              await putStored(queries, me.queryKey, changed);
               done(t("Saved"));
             }}
           >
