@@ -1,6 +1,7 @@
 """Alarms are in sight wherever somebody is, until somebody has acknowledged them."""
 
 import re
+import threading
 
 from playwright.sync_api import expect
 
@@ -96,3 +97,46 @@ def test_deleting_a_device_says_what_becomes_of_its_feeds_and_alarms(
     expect(page).to_have_title(re.compile("Devices"))
     assert bob.call("GET", f"/feeds/{other['feeds']['x']}").status_code == 404
     client.close()
+
+
+# Each answer about alarms takes a second: longer than the page waits between two looks.
+SLOW = """
+() => {
+  const { fetch } = window;
+  window.fetch = async (path, options) => {
+    const answer = await fetch(path, options);
+    if (String(path).includes("/alarms")) await new Promise((done) => setTimeout(done, 1000));
+    return answer;
+  };
+}
+"""
+
+
+def test_alarms_are_counted_while_others_come_and_go_all_the_time(
+    screens: Screens, roost: Roost
+) -> None:
+    eve = roost.user("eve.storm")
+    busy, quiet = eve.device("busy", "t", **LIMITS), eve.device("quiet", "t", **LIMITS)
+    client, other = DeviceClient(roost, busy["mqtt"]), DeviceClient(roost, quiet["mqtt"])
+    page = screens.of(eve, "/alarms")
+    sees(page, "No open alarms")
+    page.evaluate(SLOW)
+    is_over = threading.Event()
+
+    def storm() -> None:
+        value = 40
+        while not is_over.wait(0.2):
+            value = 100 - value
+            client.publish("feeds/t", value)
+
+    storming = threading.Thread(target=storm)
+    storming.start()
+    try:
+        other.publish("feeds/t", 70)
+        expect(page.get_by_role("row", name="quiet")).to_contain_text("70 %")
+        expect(page.get_by_test_id("open-alarms")).to_be_visible()
+    finally:
+        is_over.set()
+        storming.join()
+    client.close()
+    other.close()

@@ -88,3 +88,24 @@ def test_times_may_be_those_of_the_screen(
     page.get_by_label("Time zone").select_option("Asia/Ho_Chi_Minh")
     expect(entry).to_contain_text("08:30")
     assert "zone=Asia" in page.url
+
+
+def test_a_time_stands_beside_the_zone_that_it_is_in(
+    screens: Screens, ada: Person, plans: dict[str, str]
+) -> None:
+    page = screens.of(ada, "/schedules?view=list", timezone_id="Europe/Berlin")
+    row = page.get_by_role("row", name="advert.txt")
+    expect(row).to_contain_text("08:30:00")
+    expect(row).to_contain_text("Asia/Ho_Chi_Minh")
+    row.get_by_role("link").first.click()
+    expect(page.get_by_label("Start (Asia/Ho_Chi_Minh)")).to_have_value("2026-01-01T08:30")
+    expect(page.get_by_text("Times in Asia/Ho_Chi_Minh")).to_be_visible()
+    history = page.get_by_role("table", name="Play history")
+    expect(history.get_by_role("row").nth(1)).to_contain_text("08:30:00")
+    go(page, "/schedules")
+    page.get_by_role("button", name="New schedule").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Start").fill("2031-03-10T08:30:00")
+    dialog.get_by_label("Time zone").select_option("Asia/Ho_Chi_Minh")
+    expect(page.get_by_test_id("preview")).to_contain_text("Times in Asia/Ho_Chi_Minh")
+    expect(page.get_by_test_id("preview").get_by_role("listitem")).to_contain_text("08:30:00")

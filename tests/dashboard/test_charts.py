@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.screen import Screens, go, is_live, sees
 from tests.dashboard.test_live import BRAND
@@ -183,3 +183,64 @@ def test_a_single_reading_is_seen_on_the_first_page(
     page.wait_for_function(IS_DRAWN, arg=[0.9, 1.02, *BRAND])
     expect(page.locator(".chart")).to_have_attribute("data-low", "0")
     expect(page.locator(".card", has_text="Readings per minute")).to_contain_text("1")
+
+
+def test_every_alarm_of_the_range_has_its_mark(screens: Screens, roost: Roost, ada: Person) -> None:
+    device = ada.device("marks", "t", max_value=30, on_violation="flag")
+    feed = device["feeds"]["t"]
+    client = DeviceClient(roost, device["mqtt"])
+    begin = datetime.now(UTC) - timedelta(hours=5)
+    for n in range(210):
+        when = (begin + timedelta(minutes=n)).isoformat()
+        client.publish("feeds/t", {"value": 20 if n % 2 else 40, "ts": when})
+    eventually(lambda: len(ada.get("/alarms", feed_id=feed, limit=1000)["items"]) == 105)
+    page = screens.of(ada, f"/feeds/{feed}?last=86400")
+    expect(page.locator(".chart")).to_have_attribute("data-marks", "105")
+    client.close()
+
+
+def test_what_is_under_way_is_not_called_empty(screens: Screens, ada: Person, feed: str) -> None:
+    days = 86_400
+    measured(ada, feed, *(3 * days + n * 60 for n in range(10)))
+    measured(ada, feed, *(30 * days + n * 60 for n in range(10)))
+    page = screens.of(ada, f"/feeds/{feed}")
+    expect(page.get_by_test_id("statistics")).to_contain_text("10 readings")
+    held: list[Route] = []
+    page.route("**/api/v1/feed-values/**", lambda route: held.append(route))
+    now = datetime.now(UTC)
+    begin, end = now - timedelta(days=31), now - timedelta(days=29)
+    times = f"from={begin:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}"
+    with page.expect_request("**/api/v1/feed-values/**"):
+        go(page, f"/feeds/{feed}?{times}")
+    sees(page, "Fixed range.")
+    expect(page.get_by_test_id("plot")).to_contain_text("Loading…")
+    expect(page.get_by_text("No data in this range")).to_have_count(0)
+    expect(page.get_by_test_id("statistics")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    expect(page.get_by_test_id("statistics")).to_contain_text("10 readings")
+    expect(page.get_by_test_id("plot")).not_to_contain_text("Loading…")
+
+
+def test_days_are_those_of_whoever_looks(screens: Screens, ada: Person, feed: str) -> None:
+    measured(ada, feed, 10, 20)
+    page = screens.of(ada, f"/feeds/{feed}", timezone_id="Asia/Ho_Chi_Minh")
+    with page.expect_response(lambda said: "bucket=86400s" in said.url) as answer:
+        page.get_by_role("button", name="1 year").click()
+    assert "tz=Asia%2FHo_Chi_Minh" in answer.value.url
+    (point,) = answer.value.json()["items"]
+    assert point["ts"].endswith("T17:00:00.000000Z")
+
+
+def test_a_stored_value_is_shown_with_all_its_digits(
+    screens: Screens, roost: Roost, ada: Person
+) -> None:
+    device = ada.device("digits", "t", max_value=0.0305, on_violation="flag", unit="V")
+    client = DeviceClient(roost, device["mqtt"])
+    client.publish("feeds/t", 0.03125)
+    client.close()
+    page = screens.of(ada, f"/devices/{device['id']}")
+    expect(page.get_by_role("table", name="Feeds")).to_contain_text("0.03125 V")
+    expect(page.get_by_test_id("alarms-here")).to_contain_text("0.03125 V (max 0.0305 V)")
+    go(page, f"/feeds/{device['feeds']['t']}")
+    expect(page.get_by_test_id("last-value")).to_have_text("0.03125 V")

@@ -20,6 +20,7 @@ HAS_COLOUR = """
 }
 """
 MAP = "canvas[data-drawn]"
+AT_ONCE_MS = 4_000
 GREEN, RED, BRAND = [22, 163, 74], [220, 38, 38], [15, 118, 110]
 
 
@@ -183,6 +184,33 @@ def test_two_users_never_see_each_others_things(
     sees(other, "Device not found")
     go(other, f"/feeds/{hers['feeds']['t']}")
     sees(other, "Feed not found")
+
+
+def test_names_follow_devices_that_are_added_and_renamed_elsewhere(
+    screens: Screens, ada: Person
+) -> None:
+    device = ada.device("named-1", "t")
+    files = {"file": ("named.txt", b"named", "text/plain")}
+    media = ada.call("POST", "/media", files=files).json()
+    plan = {"media_id": media["id"], "device_id": device["id"], "recurrence": "FREQ=DAILY"}
+    schedule = ada.post("/media-schedules", {**plan, "trigger_time": "2026-01-01T08:00:00Z"})
+    page = screens.of(ada)
+    names = ["named-1", "At the gate", "In the yard", "On the roof"]
+    for n, path in enumerate(("/feeds", "/schedules?view=list", f"/schedules/{schedule['id']}")):
+        go(page, path)
+        expect(page.locator("main").get_by_text(names[n], exact=True)).to_be_visible()
+        body = {"name": names[n + 1]}
+        assert ada.call("PATCH", f"/devices/{device['id']}", json=body).status_code == 200
+        # At once, and not with the next look at something else.
+        shown = page.locator("main").get_by_text(names[n + 1], exact=True)
+        expect(shown).to_be_visible(timeout=AT_ONCE_MS)
+    go(page, "/schedules")
+    page.get_by_role("button", name="New schedule").first.click()
+    choice = page.get_by_role("dialog").get_by_label("Device")
+    expect(choice.get_by_role("option", name="On the roof")).to_have_count(1)
+    ada.device("named-2")
+    expect(choice.get_by_role("option", name="named-2")).to_have_count(1)
+    expect(page.locator("main").get_by_role("option", name="named-2")).to_have_count(2)
 
 
 def test_a_session_that_ends_elsewhere_ends_the_page(screens: Screens, ada: Person) -> None:

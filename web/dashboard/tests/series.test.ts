@@ -49,8 +49,11 @@ test("a chart has at most so many points", () => {
 });
 
 test("readings a minute are those of the minutes that hold any", () => {
-  expect(perMinute([{ count: 60 }, { count: 30 }])).toBe(45);
-  expect(perMinute([])).toBe(0);
+  const minutes = [60, 30, 5].map((count, n) => ({ ts: at(n * 60), count }));
+  // The last one runs for five seconds yet.
+  expect(perMinute(minutes, at(125))).toBe(45);
+  expect(perMinute(minutes.slice(2), at(125))).toBe(5);
+  expect(perMinute([], at(0))).toBe(0);
 });
 
 test("a value that stands alone is a point", () => {

@@ -30,6 +30,18 @@ test("a snapshot replaces everything, an update one device, a removal takes it a
   expect([...store.devices.keys()]).toEqual(["c"]);
 });
 
+test("names are told where one is new, another, or gone, and not with every value", () => {
+  const { store, draw } = made();
+  let told = 0;
+  store.listen("names", () => (told += 1));
+  const takes = (event: LiveEvent) => (store.take(event), draw(), told);
+  expect(takes({ type: "device_list", devices: [device("a")], seq: 1 })).toBe(1);
+  expect(takes({ type: "device_update", device: device("a", { temperature: 3 }), seq: 2 })).toBe(1);
+  expect(takes({ type: "device_update", device: device("a", { name: "Lamp" }), seq: 3 })).toBe(2);
+  expect(takes({ type: "device_update", device: device("b"), seq: 4 })).toBe(3);
+  expect(takes({ type: "device_removed", device_id: "b", seq: 5 })).toBe(4);
+});
+
 test("an older value never follows a newer one; of equal times the later one stays", () => {
   const { store } = made();
   store.take(value("2026-01-01T00:00:02.000000Z", 2));

@@ -1,5 +1,6 @@
 import { createContext, useCallback, useContext, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Device, Feed } from "../types";
+import { Pace } from "./pace";
 import { LiveStore, type Link, type LiveValue } from "./store";
 
 export const LiveContext = createContext(new LiveStore());
@@ -24,6 +25,13 @@ export function useDevice(id: string | null | undefined): Device | undefined {
   return id ? live.devices.get(id) : undefined;
 }
 
+/** Drawn again when it changes, and not with everything else of the device. */
+export function useDeviceName(id: string): string | undefined {
+  const live = useLive();
+  const listen = useCallback((listener: () => void) => live.listen("names", listener), [live]);
+  return useSyncExternalStore(listen, () => live.devices.get(id)?.name);
+}
+
 /** The newest of what REST and the socket say of a feed. */
 export function useLastValue(feed: Feed): { value: Feed["last_value"]; ts: string | null } {
   const live = useLive();
@@ -41,22 +49,17 @@ export function useFeedValues(feedId: string, heard: (value: LiveValue) => void)
   useEffect(() => live.hear(feedId, (value) => latest.current(value)), [live, feedId]);
 }
 
-/** Call `changed` after changes of a topic, at most once in `every` ms: for what REST has to tell. */
-export function useChange(topic: string, changed: () => void, every = 1000): void {
+/** Call `changed` after changes of a topic, `every` ms after it ended: for what REST has to tell. */
+export function useChange(topic: string, changed: () => unknown, every = 1000): void {
   const live = useLive();
   const latest = useRef(changed);
   latest.current = changed;
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const stop = live.listen(topic, () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        latest.current();
-      }, every);
-    });
+    const pace = new Pace(() => latest.current(), every);
+    const stop = live.listen(topic, () => pace.ask());
     return () => {
       stop();
-      clearTimeout(timer);
+      pace.stop();
     };
   }, [live, topic, every]);
 }

@@ -117,7 +117,7 @@ export class LiveStore {
     this.occurrences.clear();
     this.schedules.clear();
     this.hasList = false;
-    for (const topic of ["devices", "values", "alarms", "commands", "schedules"]) this.changed(topic);
+    for (const topic of ["devices", "names", "values", "alarms", "commands", "schedules"]) this.changed(topic);
   }
 
   private apply(event: LiveEvent): void {
@@ -127,16 +127,17 @@ export class LiveStore {
         this.devices.clear();
         for (const device of event.devices) this.devices.set(device.id, device);
         this.hasList = true;
-        this.changed("devices", "snapshot");
+        this.changed("devices", "names", "snapshot");
         for (const device of event.devices) this.changed(`device:${device.id}`);
         break;
       case "device_update":
+        if (this.devices.get(event.device.id)?.name !== event.device.name) this.changed("names");
         this.devices.set(event.device.id, event.device);
         this.changed("devices", `device:${event.device.id}`);
         break;
       case "device_removed":
         this.devices.delete(event.device_id);
-        this.changed("devices", `device:${event.device_id}`);
+        this.changed("devices", "names", `device:${event.device_id}`);
         break;
       case "feed_value":
         this.takeValue(event.feed_id, event);

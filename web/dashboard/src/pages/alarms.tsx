@@ -40,9 +40,7 @@ function OpenAlarms() {
     <Loaded of={alarms}>
       {(items) => (
         <Found items={items} none={t("No open alarms")}>
-          {alarms.lists.map((each, at) => (
-            <More key={at} of={each} />
-          ))}
+          <More of={alarms} />
         </Found>
       )}
     </Loaded>
@@ -53,7 +51,7 @@ function Past({ asked }: { asked: Record<string, string | boolean> }) {
   const live = useLive();
   const alarms = useList<Alarm>("/alarms", asked);
   useTopic("alarms");
-  useChange("alarms", () => void alarms.refetch(), 500);
+  useChange("alarms", () => alarms.refetch(), 500);
   return (
     <Loaded of={alarms}>
       {(items) => (

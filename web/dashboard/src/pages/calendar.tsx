@@ -6,7 +6,7 @@ import { get, query } from "../api";
 import { useLive, useTopic } from "../live/hooks";
 import { civil, here, instant, isDay, later, monday, monthsLater, weeks } from "../parts/civil";
 import { Agenda, DayGrid } from "../parts/calendar_days";
-import { byName } from "../parts/search";
+import { useNamedDevices } from "../parts/device_name";
 import { Loaded, useNow } from "../parts/ui";
 import type { Play, Plays } from "../types";
 import { capital, locale, moment, number, t } from "../words";
@@ -30,7 +30,6 @@ function titleOf(view: View, on: string, days: string[]): string {
 }
 
 export function Calendar({ view, zones }: { view: View; zones: string[] }) {
-  const live = useLive();
   const [askedZone, setZone] = useParameter("zone", here());
   const [device, setDevice] = useParameter("device");
   const [askedDay] = useParameter("on");
@@ -42,7 +41,7 @@ export function Calendar({ view, zones }: { view: View; zones: string[] }) {
   const days = daysOf(view, on);
   const show = (day: string) => setParameters({ on: day === today ? "" : day });
   const step = (way: number) => show(view === "month" ? monthsLater(on, way) : later(on, way * days.length));
-  const devices = [...live.devices.values()].sort((a, b) => byName().compare(a.name, b.name));
+  const devices = useNamedDevices();
   const plays = usePlays(days, zone, device);
   return (
     <section className="sheet">
@@ -80,11 +79,12 @@ export function Calendar({ view, zones }: { view: View; zones: string[] }) {
           <>
             <p className="row quiet" role="status">
               <span>{t("Times in {zone}", { zone })}</span>
+              {plays.isOld && <span>{t("Loading…")}</span>}
               {conflicts > 0 && <span className="problem">⚠ {t("Conflicts: {n}", { n: number(conflicts) })}</span>}
               {missed > 0 && <span className="problem">{t("Missed: {n}", { n: number(missed) })}</span>}
               {!page.complete && <span>{t("Too many plays to show. Showing plays until {time}.", { time: moment(page.end, zone) })}</span>}
             </p>
-            {view === "agenda" ? (
+            {plays.isOld && view === "agenda" ? null : view === "agenda" ? (
               <Agenda days={days} byDay={byDay} zone={zone} />
             ) : (
               <DayGrid days={days} byDay={byDay} zone={zone} today={today} month={view === "month" ? on.slice(0, 7) : null} />
@@ -108,7 +108,7 @@ function usePlays(days: string[], zone: string, device: string) {
     placeholderData: keepPreviousData,
   });
   const data = found.data && gathered(found.data, zone, (play) => (play.id && live.occurrences.get(play.id)?.state) || play.state);
-  return { data, error: found.error, refetch: found.refetch };
+  return { data, error: found.error, refetch: found.refetch, isOld: found.isPlaceholderData };
 }
 
 function gathered(page: Plays, zone: string, stateOf: (play: Play) => string) {

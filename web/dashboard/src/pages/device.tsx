@@ -8,6 +8,7 @@ import { AlarmsHere } from "../parts/alarms";
 import { Credentials } from "../parts/credentials";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Tick } from "../parts/forms";
+import { measured } from "../parts/measured";
 import { Action, Dialog, Heading, Loaded, Presence, useNow } from "../parts/ui";
 import type { DeviceResource, MqttAccess } from "../types";
 import { ago, moment, number, t } from "../words";
@@ -50,9 +51,9 @@ function About({ device }: { device: DeviceResource }) {
               <code>{said.device_code}</code>
             </dd>
             <dt>{t("Temperature")}</dt>
-            <dd>{said.temperature === null ? "–" : `${number(said.temperature, 1)} °C`}</dd>
+            <dd>{said.temperature === null ? "–" : `${measured(said.temperature)} °C`}</dd>
             <dt>{t("Humidity")}</dt>
-            <dd>{said.humidity === null ? "–" : `${number(said.humidity, 0)} %`}</dd>
+            <dd>{said.humidity === null ? "–" : `${measured(said.humidity)} %`}</dd>
             <dt>{t("Location")}</dt>
             <dd>{said.latitude === null || said.longitude === null ? "–" : `${said.latitude}, ${said.longitude}`}</dd>
             <dt>{t("Firmware")}</dt>

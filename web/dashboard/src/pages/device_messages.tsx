@@ -13,7 +13,7 @@ export function Commands({ id }: { id: string }) {
   const live = useLive();
   const commands = useList<Command>(`/devices/${id}/commands`);
   useTopic("commands");
-  useChange("commands", () => void commands.refetch(), 2_000);
+  useChange("commands", () => commands.refetch(), 2_000);
   return (
     <section className="sheet">
       <h2>{t("Commands")}</h2>

@@ -6,9 +6,10 @@ import { useLastValue } from "../live/hooks";
 import { AlarmsHere } from "../parts/alarms";
 import { FOLLOWED_MS } from "../parts/edit_form";
 import { Rows } from "../parts/lists";
+import { measured } from "../parts/measured";
 import { Badge, Heading, Loaded } from "../parts/ui";
 import type { Feed, Page, Reading, Value } from "../types";
-import { moment, number, t } from "../words";
+import { moment, t } from "../words";
 import { FeedChart } from "./feed_chart";
 import { FeedSettings } from "./feed_settings";
 
@@ -18,7 +19,7 @@ export default function FeedPage({ id }: { id: string }) {
 }
 
 const said = (value: Value | null, unit: string | null): string =>
-  value === null ? "–" : `${typeof value === "number" ? number(value, 4) : String(value)} ${unit ?? ""}`;
+  value === null ? "–" : `${typeof value === "number" ? measured(value) : String(value)} ${unit ?? ""}`;
 
 function About({ feed }: { feed: Feed }) {
   const last = useLastValue(feed);

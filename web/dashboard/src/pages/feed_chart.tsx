@@ -2,13 +2,14 @@
 
 import { useRef } from "react";
 import { setParameters, useSearch } from "../address";
-import { useChange, useLastValue } from "../live/hooks";
+import { useLastValue } from "../live/hooks";
 import { Chart } from "../parts/chart";
-import { useList } from "../parts/lists";
+import { measured, rounded } from "../parts/measured";
 import { type Span, around, clamped, edges, firstSpan, isLive, read, written } from "../parts/span";
 import { Loaded, useNow } from "../parts/ui";
-import type { Alarm, Feed } from "../types";
+import type { Feed } from "../types";
 import { number, t } from "../words";
+import { useMarks } from "./feed_marks";
 import { RangeControls } from "./feed_range";
 import { type History, useHistory, useSeries } from "./feed_series";
 
@@ -27,17 +28,15 @@ export function FeedChart({ feed }: { feed: Feed }) {
   const [from, to] = edges(span, now);
   const history = useHistory(feed, span);
   const shown = useSeries(feed, history.data, span);
-  const alarms = useList<Alarm>("/alarms", { feed_id: feed.id });
-  useChange("alarms", () => void alarms.refetch(), 500);
-  const marks = (alarms.data ?? []).flatMap((each): [number, number][] =>
-    each.value === null ? [] : [[Date.parse(each.since) / 1000, each.value]],
-  );
+  const marks = useMarks(feed, span);
+  // Of another range, until the answer is there.
+  const isOld = history.isPlaceholderData;
   const lines = shown.isRaw
-    ? [{ name: feed.name }]
+    ? [{ name: feed.name, isExact: true }]
     : [
         { name: t("Avg") },
-        { name: t("Min"), tone: "quiet" as const },
-        { name: t("Max"), tone: "quiet" as const },
+        { name: t("Min"), tone: "quiet" as const, isExact: true },
+        { name: t("Max"), tone: "quiet" as const, isExact: true },
         { name: t("Not complete yet"), dash: true },
       ];
   return (
@@ -58,7 +57,12 @@ export function FeedChart({ feed }: { feed: Feed }) {
               range={[from, to]}
               onRange={(a, b) => choose(clamped(a, b, now))}
             />
-            {shown.isEmpty && (
+            {shown.isEmpty && isOld && (
+              <p className="nothing" role="status">
+                {t("Loading…")}
+              </p>
+            )}
+            {shown.isEmpty && !isOld && (
               <p className="nothing" role="status">
                 {t("No data in this range")}{" "}
                 {last !== null && !(last >= from && last <= to) && (
@@ -68,7 +72,7 @@ export function FeedChart({ feed }: { feed: Feed }) {
                 )}
               </p>
             )}
-            <Figures history={found} unit={feed.unit} isLive={isLive(span)} />
+            <Figures history={isOld ? null : found} unit={feed.unit} isLive={isLive(span)} />
           </div>
         )}
       </Loaded>
@@ -76,16 +80,16 @@ export function FeedChart({ feed }: { feed: Feed }) {
   );
 }
 
-function Figures({ history, unit, isLive }: { history: History; unit: string | null; isLive: boolean }) {
-  const known = history.statistics;
-  const figure = (value: number) => `${number(value, 4)} ${unit ?? ""}`.trim();
+function Figures({ history, unit, isLive }: { history: History | null; unit: string | null; isLive: boolean }) {
+  const known = history?.statistics;
+  const figure = (value: string) => `${value} ${unit ?? ""}`.trim();
   return (
     <>
       {known && (
         <p className="row figures" data-count={known.count} data-testid="statistics">
-          <span>{t("Min {value}", { value: figure(known.min) })}</span>
-          <span>{t("Avg {value}", { value: figure(known.avg) })}</span>
-          <span>{t("Max {value}", { value: figure(known.max) })}</span>
+          <span>{t("Min {value}", { value: figure(measured(known.min)) })}</span>
+          <span>{t("Avg {value}", { value: figure(rounded(known.avg)) })}</span>
+          <span>{t("Max {value}", { value: figure(measured(known.max)) })}</span>
           <span>{t("{n} readings", { n: number(known.count) })}</span>
         </p>
       )}

@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { get, query } from "../api";
 import { useFeedValues } from "../live/hooks";
+import { here } from "../parts/civil";
 import { type Series, type Statistics, bucketFor, bucketed, gapOf, statistics, withGaps } from "../parts/series";
 import { type Span, edges, isLive } from "../parts/span";
 import type { Feed, Page, Reading } from "../types";
@@ -13,6 +14,7 @@ const KEPT = 5_000;
 // Shorter ranges are shown as they are, as far as one answer goes; the rest in buckets.
 const RAW_S = 3_600;
 const RAW_MAX = 1_000;
+const DAY_S = 86_400;
 
 export interface History {
   items: Reading[];
@@ -32,7 +34,10 @@ async function load(feed: Feed, span: Span): Promise<History> {
     if (!found.next) return { items: found.items.reverse(), bucketS: 0, statistics: statistics(found.items) };
   }
   const bucketS = bucketFor(to - from, POINTS);
-  const found = await get<Page<Reading>>(path + query({ ...asked, bucket: `${bucketS}s`, agg: "avg,min,max,count", limit: 1000 }));
+  // Days are those of whoever looks.
+  const tz = bucketS >= DAY_S ? here() : undefined;
+  const bucket = { bucket: `${bucketS}s`, agg: "avg,min,max,count", tz };
+  const found = await get<Page<Reading>>(path + query({ ...asked, ...bucket, limit: 1000 }));
   const items = [...found.items].sort((a, b) => (a.ts < b.ts ? -1 : 1));
   return { items, bucketS, statistics: statistics(items) };
 }

@@ -1,7 +1,7 @@
 // All feeds; also those that no device has (any more).
 
 import { useParameter } from "../address";
-import { useLive } from "../live/hooks";
+import { DeviceLink } from "../parts/device_name";
 import { FeedTable } from "../parts/feed_table";
 import { More, useList } from "../parts/lists";
 import { Empty, Heading, Loaded } from "../parts/ui";
@@ -11,7 +11,6 @@ import { t } from "../words";
 const OF: Record<string, boolean | undefined> = { all: undefined, device: true, none: false };
 
 export default function FeedsPage() {
-  const live = useLive();
   const [part, setPart] = useParameter("q", "", true);
   const [of, setOf] = useParameter("of", "all");
   const feeds = useList<Feed>("/feeds", { q: part, has_device: OF[of], sort: "name" });
@@ -39,7 +38,7 @@ export default function FeedsPage() {
                 items={items}
                 device={(feed) =>
                   feed.device_id ? (
-                    <a href={`#/devices/${feed.device_id}`}>{live.devices.get(feed.device_id)?.name ?? t("Device")}</a>
+                    <DeviceLink id={feed.device_id} />
                   ) : feed.archived ? (
                     t("Deleted device")
                   ) : (

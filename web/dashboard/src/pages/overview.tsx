@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useMemo } from "react";
 import { get, query } from "../api";
 import { useChange, useEvery, useLive } from "../live/hooks";
+import { here } from "../parts/civil";
 import { Bars, Card } from "../parts/figures";
 import { perMinute, withGaps } from "../parts/series";
 import { Empty, Heading, Loaded, useNow } from "../parts/ui";
@@ -16,7 +17,7 @@ const RATE_OVER_S = 300;
 export function Overview() {
   const stats = useQuery({
     queryKey: ["/dashboard/stats"],
-    queryFn: () => get<Stats>(`/dashboard/stats${query({ timezone: Intl.DateTimeFormat().resolvedOptions().timeZone })}`),
+    queryFn: () => get<Stats>(`/dashboard/stats${query({ tz: here() })}`),
     refetchInterval: 15_000,
   });
   const rate = useQuery({
@@ -24,11 +25,11 @@ export function Overview() {
     queryFn: async () => {
       const start = new Date(Date.now() - RATE_OVER_S * 1000).toISOString();
       const { feed_values } = await get<Stats>(`/dashboard/stats${query({ start })}`);
-      return perMinute(feed_values.points);
+      return perMinute(feed_values.points, feed_values.end);
     },
     refetchInterval: 10_000,
   });
-  useChange("alarms", () => void stats.refetch());
+  useChange("alarms", () => stats.refetch());
   return (
     <>
       <Heading title={t("Overview")} />

@@ -6,6 +6,7 @@ import { useParameter } from "../address";
 import { get, remove } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import { civil, instant } from "../parts/civil";
+import { DeviceLink } from "../parts/device_name";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
@@ -37,17 +38,18 @@ function About({ schedule }: { schedule: Schedule }) {
   });
   const occurrences = useList<Occurrence>(`/media-schedules/${schedule.id}/occurrences`, { state });
   useTopic("schedules");
-  useChange("schedules", () => void occurrences.refetch(), 1_500);
+  useChange("schedules", () => occurrences.refetch(), 1_500);
   const change = async (asked: Record<string, unknown>) => {
     await patchShown(queries, ["/media-schedules", schedule.id], `/media-schedules/${schedule.id}`, schedule, asked);
     void occurrences.refetch();
     done(t("Saved"));
   };
+  const time = (at: string | null) => (at ? moment(at, schedule.timezone) : "");
   return (
     <>
       <Heading title={media.data?.filename ?? t("Schedule")}>
         <Badge state={schedule.state} tone="calm" />
-        <a href={`#/devices/${schedule.device_id}`}>{live.devices.get(schedule.device_id)?.name ?? t("Device")}</a>
+        <DeviceLink id={schedule.device_id} />
         <Action run={() => change({ enabled: !schedule.enabled })}>{schedule.enabled ? t("Pause") : t("Resume")}</Action>
         <Action
           kind="danger"
@@ -111,6 +113,7 @@ function About({ schedule }: { schedule: Schedule }) {
             ))}
           </select>
         </div>
+        <p className="quiet">{t("Times in {zone}", { zone: schedule.timezone })}</p>
         <Loaded of={{ ...occurrences, data: occurrences.data?.filter((each) => state === "cancelled" || !isReplaced(each)) }}>
           {(items) =>
             items.length ? (
@@ -120,11 +123,11 @@ function About({ schedule }: { schedule: Schedule }) {
                 items={items.map((each) => live.occurrences.newer(each))}
                 id={(each) => each.id}
                 row={(each) => [
-                  moment(each.due_at),
+                  time(each.due_at),
                   <Badge state={each.state} text={playWord(each.state)} />,
-                  each.triggered_at ? moment(each.triggered_at) : "",
-                  each.acknowledged_at ? moment(each.acknowledged_at) : "",
-                  each.completed_at ? moment(each.completed_at) : "",
+                  time(each.triggered_at),
+                  time(each.acknowledged_at),
+                  time(each.completed_at),
                   each.detail,
                 ]}
               />

@@ -2,11 +2,10 @@
 
 import { useEffect, useRef, useState } from "react";
 import { post } from "../api";
-import { useLive } from "../live/hooks";
 import { civil, here, instant, zones } from "../parts/civil";
+import { useNamedDevices } from "../parts/device_name";
 import { Field, Form, type Values, numberOf } from "../parts/forms";
 import { useList } from "../parts/lists";
-import { byName } from "../parts/search";
 import { done } from "../parts/toasts";
 import { Dialog, Loaded } from "../parts/ui";
 import type { Media } from "../types";
@@ -32,35 +31,43 @@ export const requestOf = (values: Values): Record<string, unknown> => ({
   grace_s: numberOf(values.grace_s),
 });
 
+interface Preview {
+  zone: string;
+  times: string[];
+}
+
 export function NewSchedule({ close }: { close: () => void }) {
-  const live = useLive();
+  const devices = useNamedDevices();
   const media = useList<Media>("/media", { limit: 1000 });
   const box = useRef<HTMLDivElement>(null);
   const [repeats, setRepeats] = useState("once");
-  const [preview, setPreview] = useState<string[]>([]);
+  const [preview, setPreview] = useState<Preview | null>(null);
   const [refused, setRefused] = useState<unknown>(null);
   const [edits, setEdits] = useState(0);
 
   useEffect(() => {
     const form = box.current?.querySelector("form");
     if (!form || !media.data?.length) return;
+    let isLast = true;
+    const show = (times: Preview | null, error: unknown = null) => {
+      if (!isLast) return;
+      setPreview(times);
+      setRefused(error);
+    };
     const timer = setTimeout(() => {
       const values = Object.fromEntries(new FormData(form)) as Values;
-      if (!values.at || !values.device_id) return;
+      if (!values.at || !values.device_id) return show(null);
       post<{ due_at: string[] }>("/schedule-previews", requestOf(values))
-        .then((said) => {
-          setPreview(said.due_at.slice(0, 10));
-          setRefused(null);
-        })
-        .catch((error: unknown) => {
-          setPreview([]);
-          setRefused(error);
-        });
+        .then((said) => show({ zone: values.timezone ?? "UTC", times: said.due_at.slice(0, 10) }))
+        .catch((error: unknown) => show(null, error));
     }, 300);
-    return () => clearTimeout(timer);
+    return () => {
+      isLast = false;
+      clearTimeout(timer);
+    };
   }, [edits, media.data?.length]);
 
-  if (media.data && (!media.data.length || !live.devices.size)) {
+  if (media.data && (!media.data.length || !devices.length)) {
     return (
       <Dialog title={t("New schedule")} close={close}>
         <p>{t("You need a media file and a device first.")}</p>
@@ -70,7 +77,7 @@ export function NewSchedule({ close }: { close: () => void }) {
               {t("Upload media")}
             </a>
           )}
-          {!live.devices.size && (
+          {!devices.length && (
             <a className="button" href="#/devices">
               {t("Add device")}
             </a>
@@ -101,7 +108,7 @@ export function NewSchedule({ close }: { close: () => void }) {
                 name="device_id"
                 label={t("Device")}
                 required
-                options={[...live.devices.values()].sort((a, b) => byName().compare(a.name, b.name)).map((each) => [each.id, each.name])}
+                options={devices.map((each) => [each.id, each.name])}
               />
               <Field name="at" label={t("Start")} type="datetime-local" step={1} required value={soon} />
               <Field
@@ -137,12 +144,18 @@ export function NewSchedule({ close }: { close: () => void }) {
       </Loaded>
       <h3>{t("Next 10 plays")}</h3>
       <div aria-live="polite" data-testid="preview">
-        {!preview.length && <p className="quiet">{t("No upcoming plays")}</p>}
-        <ol>
-          {preview.map((each) => (
-            <li key={each}>{moment(each)}</li>
-          ))}
-        </ol>
+        {preview === null ? null : !preview.times.length ? (
+          <p className="quiet">{t("No upcoming plays")}</p>
+        ) : (
+          <>
+            <p className="quiet">{t("Times in {zone}", { zone: preview.zone })}</p>
+            <ol>
+              {preview.times.map((each) => (
+                <li key={each}>{moment(each, preview.zone)}</li>
+              ))}
+            </ol>
+          </>
+        )}
       </div>
     </Dialog>
   );

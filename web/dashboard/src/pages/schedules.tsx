@@ -3,7 +3,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useParameter } from "../address";
-import { useChange, useLive } from "../live/hooks";
+import { useChange } from "../live/hooks";
+import { DeviceName } from "../parts/device_name";
 import { More, Rows, useList } from "../parts/lists";
 import { Badge, Empty, Heading, Loaded } from "../parts/ui";
 import type { Media, Schedule } from "../types";
@@ -24,7 +25,7 @@ export default function SchedulesPage() {
   const [asked, setView] = useParameter("view", "month");
   const view = VIEWS.find(([name]) => name === asked)?.[0] ?? "month";
   const schedules = useList<Schedule>("/media-schedules");
-  useChange("schedules", () => void queries.invalidateQueries({ queryKey: ["/media-schedules"] }), 1_500);
+  useChange("schedules", () => queries.invalidateQueries({ queryKey: ["/media-schedules"] }), 1_500);
   return (
     <>
       <Heading title={t("Schedules")}>
@@ -69,22 +70,21 @@ export default function SchedulesPage() {
 }
 
 function List({ items }: { items: Schedule[] }) {
-  const live = useLive();
   const media = useList<Media>("/media", { limit: 1000 });
   const files = new Map(media.data?.map((each) => [each.id, each.filename]));
   return (
     <section className="sheet">
       <Rows
         caption={t("Schedules")}
-        head={[t("Media"), t("Device"), t("Next play"), t("Repeats"), t("Time zone"), t("State")]}
+        head={[t("Media"), t("Device"), t("Next play"), t("Time zone"), t("Repeats"), t("State")]}
         items={items}
         id={(each) => each.id}
         row={(each) => [
           <a href={`#/schedules/${each.id}`}>{(each.media_id && files.get(each.media_id)) || t("Deleted media")}</a>,
-          live.devices.get(each.device_id)?.name ?? t("Device"),
-          each.next_due_at ? moment(each.next_due_at) : "–",
-          each.recurrence ? <code>{each.recurrence}</code> : t("Once"),
+          <DeviceName id={each.device_id} />,
+          each.next_due_at ? moment(each.next_due_at, each.timezone) : "–",
           each.timezone,
+          each.recurrence ? <code>{each.recurrence}</code> : t("Once"),
           <Badge state={each.state} tone="calm" />,
         ]}
       />

@@ -1,12 +1,14 @@
 // Alarms as rows, wherever they are shown: what, of what, since when, and who has to see it yet.
 
-import { useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { post } from "../api";
+import { get, post, query } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
-import type { Alarm, Feed } from "../types";
-import { moment, number, t, word } from "../words";
+import type { Alarm, Feed, Page } from "../types";
+import { moment, t, word } from "../words";
+import { DeviceLink } from "./device_name";
 import { More, Rows, useList } from "./lists";
+import { measured } from "./measured";
 import { done } from "./toasts";
 import { Action, Badge } from "./ui";
 
@@ -21,16 +23,45 @@ export interface AlarmsOf {
 
 export const isSeen = (alarm: Alarm): boolean => alarm.acknowledged_at !== null;
 
+type Places = Record<"unseen" | "seen", string | null | undefined>;
+interface Part {
+  items: Alarm[];
+  next: Places;
+}
+
+const NO_MORE: Page<Alarm> = { items: [], next: null };
+
+/**
+ * The next page of both lists. In this order: one that is acknowledged meanwhile is in both, and never in none.
+ * `places`: undefined is the beginning of a list, null its end.
+ */
+async function nextPart(of: AlarmsOf, limit: number, places: Places): Promise<Part> {
+  const page = async (place: Places["seen"], which: Record<string, string | boolean>) =>
+    place === null ? NO_MORE : get<Page<Alarm>>(`/alarms${query({ ...of, ...which, limit, cursor: place })}`);
+  const unseen = await page(places.unseen, { acknowledged: false });
+  const seen = await page(places.seen, { state: "acknowledged" });
+  return { items: [...unseen.items, ...seen.items], next: { unseen: unseen.next, seen: seen.next } };
+}
+
+/** Each once, as it was told last, newest first; without those that are over and were seen. */
+export function openOnes(told: Alarm[], newer: (alarm: Alarm) => Alarm = (alarm) => alarm): Alarm[] {
+  const byId = new Map(told.map((each) => [each.id, newer(each)]));
+  return [...byId.values()].filter((each) => each.state !== "cleared" || !isSeen(each)).sort((a, b) => (a.since < b.since ? 1 : Number(a.since === b.since) - 1));
+}
+
 /** What has to be looked at: all that is open, and what cleared before anybody saw it. */
 export function useOpenAlarms(of: AlarmsOf = {}, limit = 100) {
   const live = useLive();
-  const unseen = useList<Alarm>("/alarms", { ...of, acknowledged: false, limit });
-  const seen = useList<Alarm>("/alarms", { ...of, state: "acknowledged", limit });
+  const found = useInfiniteQuery({
+    queryKey: ["/alarms", "open", of, limit],
+    queryFn: ({ pageParam }) => nextPart(of, limit, pageParam),
+    initialPageParam: { unseen: undefined, seen: undefined } as Places,
+    getNextPageParam: ({ next }) => (next.unseen || next.seen ? next : null),
+  });
   useTopic("alarms");
-  useChange("alarms", () => (void unseen.refetch(), void seen.refetch()), 500);
-  const found = unseen.data && seen.data && [...unseen.data, ...seen.data];
-  const data = found?.map((each) => live.alarms.newer(each)).sort((a, b) => (a.since < b.since ? 1 : -1));
-  return { lists: [unseen, seen], data, error: unseen.error ?? seen.error, refetch: () => (unseen.refetch(), seen.refetch()) };
+  useChange("alarms", () => found.refetch(), 500);
+  const told = found.data?.pages.flatMap((part) => part.items);
+  return { ...found, data: told && openOnes(told, (each) => live.alarms.newer(each)) };
 }
 
 /** Names of feeds, by their ids. */
@@ -51,7 +82,7 @@ export function AlarmText({ alarm, feed }: { alarm: Alarm; feed?: Feed }) {
   );
 }
 
-const withUnit = (value: number, feed?: Feed): string => `${number(value)} ${feed?.unit ?? ""}`.trim();
+const withUnit = (value: number, feed?: Feed): string => `${measured(value)} ${feed?.unit ?? ""}`.trim();
 
 /** The limit that the value is beyond; null where the limits were changed since. */
 function limitOf({ value }: Alarm, feed?: Feed): string | null {
@@ -72,7 +103,6 @@ export function AlarmState({ alarm }: { alarm: Alarm }) {
 
 /** Several of them may be chosen and acknowledged at once. */
 export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: boolean }) {
-  const live = useLive();
   const feeds = useFeeds();
   const queries = useQueryClient();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -111,7 +141,7 @@ export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: b
         row={(each) => [
           <AlarmState alarm={each} />,
           <Badge state={each.severity} tone={each.severity === "critical" ? "bad" : each.severity === "warning" ? "warn" : "calm"} />,
-          ...(withDevice ? [<a href={`#/devices/${each.device_id}`}>{live.devices.get(each.device_id)?.name ?? t("Device")}</a>] : []),
+          ...(withDevice ? [<DeviceLink id={each.device_id} />] : []),
           <AlarmText alarm={each} feed={each.feed_id ? feeds.get(each.feed_id) : undefined} />,
           moment(each.since),
           !isSeen(each) && (
@@ -139,9 +169,7 @@ export function AlarmsHere({ of }: { of: AlarmsOf }) {
     <section className="sheet" data-testid="alarms-here">
       <h2>{t("Alarms")}</h2>
       <AlarmRows items={alarms.data} withDevice={false} />
-      {alarms.lists.map((each, at) => (
-        <More key={at} of={each} />
-      ))}
+      <More of={alarms} />
     </section>
   );
 }

@@ -2,12 +2,13 @@
 
 import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
-import { useChange, useLive } from "../live/hooks";
+import { useChange } from "../live/hooks";
 import type { Alarm } from "../types";
 import { ago, t } from "../words";
 import { AlarmState, AlarmText, useFeeds, useOpenAlarms } from "./alarms";
+import { DeviceLink } from "./device_name";
 import { useList } from "./lists";
-import { useNow } from "./ui";
+import { Loaded, useNow } from "./ui";
 
 const COUNTED = 99;
 const SHOWN = 10;
@@ -15,7 +16,7 @@ const SHOWN = 10;
 /** How many alarms are open: "3", "99+", or "" for none. */
 export function useAlarmCount(): string {
   const open = useList<Alarm>("/alarms", { state: "active,acknowledged", limit: COUNTED + 1 });
-  useChange("alarms", () => void open.refetch(), 500);
+  useChange("alarms", () => open.refetch(), 500);
   const count = open.data?.length ?? 0;
   return count > COUNTED ? `${COUNTED}+` : count ? String(count) : "";
 }
@@ -38,7 +39,7 @@ export function Bell() {
       onKeyDown={(event) => event.key === "Escape" && close()}
       onBlur={(event) => event.currentTarget.contains(event.relatedTarget) || !event.relatedTarget || close()}
     >
-      <summary aria-label={unseen ? t("Alarms not acknowledged: {n}", { n: many }) : t("No new alarms")}>
+      <summary aria-label={unseen ? t("Alarms not acknowledged: {n}", { n: many }) : alarms.data ? t("No new alarms") : t("Alarms")}>
         <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
           <path d="M12 3a6 6 0 0 0-6 6v4l-2 3v1h16v-1l-2-3V9a6 6 0 0 0-6-6Zm-2 16a2 2 0 0 0 4 0Z" fill="currentColor" />
         </svg>
@@ -46,7 +47,9 @@ export function Bell() {
       </summary>
       {isOpen && (
         <div className="last">
-          {items.length ? <Last items={items.slice(0, SHOWN)} /> : <p className="quiet">{t("No open alarms")}</p>}
+          <Loaded of={alarms}>
+            {(known) => (known.length ? <Last items={known.slice(0, SHOWN)} /> : <p className="quiet">{t("No open alarms")}</p>)}
+          </Loaded>
           <a href="#/alarms" onClick={close}>
             {t("Show all alarms")}
           </a>
@@ -57,14 +60,13 @@ export function Bell() {
 }
 
 function Last({ items }: { items: Alarm[] }) {
-  const live = useLive();
   const feeds = useFeeds();
   const now = useNow();
   return (
     <ul>
       {items.map((each) => (
         <li key={each.id}>
-          <AlarmState alarm={each} /> <a href={`#/devices/${each.device_id}`}>{live.devices.get(each.device_id)?.name ?? t("Device")}</a>
+          <AlarmState alarm={each} /> <DeviceLink id={each.device_id} />
           <br />
           <AlarmText alarm={each} feed={each.feed_id ? feeds.get(each.feed_id) : undefined} />{" "}
           <span className="quiet">{ago(each.since, now)}</span>

@@ -1,7 +1,7 @@
 // Days of the calendar, as a grid or one below the other; a day that has more opens.
 
 import { useState } from "react";
-import { useLive } from "../live/hooks";
+import { useDeviceName } from "../live/hooks";
 import type { Play } from "../types";
 import { capital, locale, playWord, t, timeOfDay } from "../words";
 import { Dialog } from "./ui";
@@ -91,7 +91,7 @@ function Plays({ items, zone }: { items: Play[]; zone: string }) {
 
 /** Time, media, screen, state; and whether another begins at once on the same screen. */
 function Entry({ play, zone, exact }: { play: Play; zone: string; exact?: boolean }) {
-  const device = useLive().devices.get(play.device_id)?.name ?? t("Device");
+  const device = useDeviceName(play.device_id) ?? t("Device");
   const media = play.filename ?? t("Deleted media");
   const time = timeOfDay(play.due_at, zone, exact);
   const conflict = play.conflict && t("Conflict: another schedule starts at the same time on this device");

@@ -4,14 +4,17 @@ import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useIsDark } from "../theme";
-import { moment, number, t, useLanguage } from "../words";
+import { moment, t, useLanguage } from "../words";
 import { type Mark, drawLimits, drawMarks } from "./chart_marks";
+import { measured, rounded } from "./measured";
 import { type Series, alone, heights } from "./series";
 
 export interface Line {
   name: string;
   tone?: "brand" | "quiet" | "bad";
   dash?: boolean;
+  /** Its values are stored ones, and not computed. */
+  isExact?: boolean;
 }
 
 interface ChartProps {
@@ -80,7 +83,7 @@ export function Chart({ label, data, lines, unit, limits = [], marks = [], heigh
               show: lines.length === 1 && data[0].length < 120,
               filter: (u: uPlot, n: number, isShown: boolean) => (isShown ? null : alone(u.data[n] ?? [])),
             },
-            value: (_u: uPlot, y: number | null) => (y == null ? "–" : `${number(y)} ${unit ?? ""}`),
+            value: (_u: uPlot, y: number | null) => (y == null ? "–" : `${(line.isExact ? measured : rounded)(y)} ${unit ?? ""}`.trim()),
           })),
         ],
         hooks: {
@@ -116,9 +119,10 @@ export function Chart({ label, data, lines, unit, limits = [], marks = [], heigh
   }, [shape, isDark]);
 
   const [from, to] = range ?? [0, 0];
+  const inRange = marks.filter(([at]) => !range || (at >= from && at <= to)).length;
   const about = JSON.stringify([limits, marks]);
   useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data, from, to, about]);
-  return <div ref={box} className="chart" role="img" aria-label={label} data-points={data[0].length - gaps} data-gaps={gaps} />;
+  return <div ref={box} className="chart" role="img" aria-label={label} data-points={data[0].length - gaps} data-gaps={gaps} data-marks={inRange} />;
 }
 
 /** A time on the axis, as exact as the steps between are. */

@@ -3,8 +3,9 @@
 import type { ReactNode } from "react";
 import { useLastValue } from "../live/hooks";
 import type { Feed } from "../types";
-import { ago, number, t } from "../words";
+import { ago, t } from "../words";
 import { Rows } from "./lists";
+import { measured } from "./measured";
 import { useNow } from "./ui";
 
 /** `device`: what stands in the column of devices; without it there is none. */
@@ -29,7 +30,7 @@ export function FeedTable({ items, device }: { items: Feed[]; device?: (feed: Fe
 function LastValue({ feed }: { feed: Feed }) {
   const { value } = useLastValue(feed);
   if (value === null) return <>–</>;
-  return <span>{`${typeof value === "number" ? number(value) : String(value)} ${feed.unit ?? ""}`}</span>;
+  return <span>{`${typeof value === "number" ? measured(value) : String(value)} ${feed.unit ?? ""}`}</span>;
 }
 
 function LastTime({ feed }: { feed: Feed }) {

@@ -109,6 +109,12 @@ export function heights(low: number, high: number, limits: readonly (number | nu
   return [bottom - air, top + air];
 }
 
-/** Readings a minute, by the minutes that hold any: a fleet that began a minute ago is not slow. */
-export const perMinute = (minutes: readonly { count: number }[]): number =>
-  minutes.length ? minutes.reduce((sum, each) => sum + each.count, 0) / minutes.length : 0;
+/**
+ * Readings a minute, by the minutes that hold any: a fleet that began a minute ago is not slow. The minute that
+ * still runs counts where there is no other.
+ */
+export function perMinute(minutes: readonly { ts: string; count: number }[], end: string): number {
+  const whole = minutes.filter(({ ts }) => Date.parse(ts) + 60_000 <= Date.parse(end));
+  const counted = whole.length ? whole : minutes;
+  return counted.length ? counted.reduce((sum, each) => sum + each.count, 0) / counted.length : 0;
+}
