@@ -24,8 +24,8 @@ class MediaStore(Protocol):
         """Does nothing if it does not exist. Raises `Conflict` while something needs it."""
         ...
 
-    async def media_stats(self, user_id: str, since_us: int) -> MediaCounts:
-        """Counts of everything, and by day (UTC) of what was uploaded from `since_us` on."""
+    async def media_stats(self, user_id: str, since_us: int, timezone: str = "UTC") -> MediaCounts:
+        """Counts of everything, and by civil day of what was uploaded from `since_us` on."""
         ...
 
     async def media_used(self, user_id: str) -> int:

@@ -5,14 +5,14 @@ Sizes are in bytes, times µs since 1970.
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from protocol.times import SECOND_US, format_us
+from protocol.times import EPOCH
 from protocol.views import view_of
 
-DAY_US = 24 * 3600 * SECOND_US
 STATS_DAYS = 30
 FILENAME_MAX = 200
 SUFFIX_MAX = 16
@@ -64,7 +64,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class DayTally(Tally, frozen=True):
-    """The uploads of one UTC day, such as `2026-01-31`."""
+    """The uploads of one civil day, such as `2026-01-31`."""
 
     day: str = ""
 
@@ -96,19 +96,24 @@ def media_view(media: Media) -> MediaView:
     )
 
 
-def first_day_us(now_us: int) -> int:
-    """The start (µs) of the thirty days of the statistics: a midnight in UTC."""
-    return (now_us // DAY_US - STATS_DAYS + 1) * DAY_US
+def first_day_us(now_us: int, zone: tzinfo = UTC) -> int:
+    """The start (µs) of the thirty days of the statistics: a midnight in the zone."""
+    first = datetime.combine(_civil(now_us, zone) - timedelta(days=STATS_DAYS - 1), time(), zone)
+    return (first - EPOCH) // timedelta(microseconds=1)
 
 
-def day_of(us: int) -> str:
-    """The UTC day of an instant, such as `2026-01-31`."""
-    return format_us(us)[:10]
+def day_of(us: int, zone: tzinfo = UTC) -> str:
+    """The civil day of an instant, such as `2026-01-31`."""
+    return _civil(us, zone).isoformat()
 
 
-def media_stats(counts: MediaCounts, now_us: int) -> MediaStats:
-    first_us = first_day_us(now_us)
-    days = [day_of(first_us + n * DAY_US) for n in range(STATS_DAYS)]
+def _civil(us: int, zone: tzinfo) -> date:
+    return (EPOCH + timedelta(microseconds=us)).astimezone(zone).date()
+
+
+def media_stats(counts: MediaCounts, now_us: int, zone: tzinfo = UTC) -> MediaStats:
+    today = _civil(now_us, zone)
+    days = [(today - timedelta(days=n)).isoformat() for n in range(STATS_DAYS - 1, -1, -1)]
     return MediaStats(
         count=counts.total.count,
         bytes=counts.total.bytes,

@@ -11,9 +11,11 @@ class ZaloSite(msgspec.Struct, frozen=True):
 
 
 class SiteView(msgspec.Struct, frozen=True, kw_only=True):
-    """`map_tiles_url`: a template with {z}, {x} and {y}; null: the map shows land outlines."""
+    """`sends_mail`: whether a link for a new password can be asked for by mail.
+    `map_tiles_url`: a template with {z}, {x} and {y}; null: the map shows land outlines."""
 
     signup_open: bool
+    sends_mail: bool
     zalo: ZaloSite | None
     mqtt_url: str | None
     map_tiles_url: str | None

@@ -105,6 +105,15 @@ async def test_counts_are_by_type_and_by_day_in_utc(home: Home) -> None:
     assert await home.store.media_used(USER) == 100
 
 
+async def test_days_of_uploads_are_those_of_a_zone(home: Home) -> None:
+    midnight = NOW - NOW % DAY
+    hour = DAY // 24
+    for n, created_us in enumerate((midnight - 8 * hour, midnight - 7 * hour, midnight), start=1):
+        await home.store.add_media(some_media(n, created_us=created_us))
+    counts = await home.store.media_stats(USER, midnight - DAY, "Asia/Ho_Chi_Minh")
+    assert [counts.by_day[day] for day in sorted(counts.by_day)] == [Tally(1, 10), Tally(2, 50)]
+
+
 async def test_nothing_counts_as_nothing(home: Home) -> None:
     counts = await home.store.media_stats(USER, NOW)
     assert (counts.total, counts.by_type, counts.by_day) == (Tally(), {}, {})

@@ -44,6 +44,16 @@ def test_errors_stand_beside_what_caused_them(screens: Screens) -> None:
     expect(page.get_by_role("alert")).to_contain_text("password")
 
 
+def test_who_forgot_a_password_learns_whom_to_ask_where_no_mail_is_sent(screens: Screens) -> None:
+    page = screens.new()
+    page.get_by_role("button", name="Forgot password?").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Ask your administrator to reset your password.")
+    expect(dialog.get_by_label("Email")).to_have_count(0)
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("button", name="Forgot password?")).to_be_focused()
+
+
 def test_a_page_speaks_vietnamese(screens: Screens) -> None:
     page = screens.new()
     page.get_by_role("button", name="Tiếng Việt").click()

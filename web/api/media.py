@@ -1,7 +1,10 @@
 """REST calls for the media library: upload, list, statistics, show, delete."""
 
+from datetime import UTC
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
+import msgspec
 import trio
 from msgspec import Meta
 
@@ -11,6 +14,7 @@ from protocol.media.media import Media, MediaStats, MediaView, first_day_us, med
 from protocol.problems.detail import Detail
 from protocol.rest.listing import MEDIA
 from protocol.rest.shapes import Page
+from web.api.spans import zone_in
 from web.http.context import Call
 from web.http.listing import SearchQuery, listed, shown_alone
 from web.http.missing import missing
@@ -84,12 +88,24 @@ async def list_media(call: Call, query: MediaQuery) -> Page[MediaView]:
     return await listed(call, MEDIA, query, media_view, content_type=query.content_type)
 
 
-@api.operation("GET", "/media/stats", answer=Json(MediaStats))
-async def show_media_stats(call: Call) -> MediaStats:
-    """Count your media by type, and the uploads of each of the last thirty days (UTC)."""
-    now_us = call.service.clock.now_us()
-    counts = await call.service.store.media_stats(call.user.id, first_day_us(now_us))
-    return media_stats(counts, now_us)
+class MediaStatsQuery(msgspec.Struct, frozen=True):
+    """`tz`: the time zone of the days."""
+
+    tz: str = "UTC"
+
+
+@api.operation("GET", "/media/stats", query=MediaStatsQuery, answer=Json(MediaStats))
+async def show_media_stats(call: Call, query: MediaStatsQuery) -> MediaStats:
+    """Count your media by type, and the uploads of each of the last thirty days."""
+    return await stats_of_media(call, query.tz, zone_in("tz", query.tz))
+
+
+async def stats_of_media(call: Call, timezone: str, zone: ZoneInfo | None) -> MediaStats:
+    """By civil days of the zone; None is UTC."""
+    now_us, civil = call.service.clock.now_us(), zone or UTC
+    since_us = first_day_us(now_us, civil)
+    counts = await call.service.store.media_stats(call.user.id, since_us, timezone)
+    return media_stats(counts, now_us, civil)
 
 
 @api.operation("GET", "/media/<media_id>", answer=Json(MediaView), errors=(404,))

@@ -10,13 +10,14 @@ api = Api("people")
 
 @api.operation("GET", "/site", answer=Json(SiteView), auth=Auth.PUBLIC)
 async def show_site(call: Call) -> SiteView:
-    """Show whether sign-up is open, which providers can sign in, and where devices connect."""
+    """Show whether sign-up is open and mail is set up, and where devices connect."""
     settings = call.settings
     zalo = None
     if settings.zalo_app_id is not None:
         zalo = ZaloSite(app_id=settings.zalo_app_id, permission_url=settings.zalo_permission_url)
     return SiteView(
         signup_open=settings.signup_open,
+        sends_mail=call.service.mailer is not None,
         zalo=zalo,
         mqtt_url=settings.mqtt_url,
         map_tiles_url=settings.map_tiles_url,

@@ -3,7 +3,6 @@
 import msgspec
 
 from protocol.errors import Invalid
-from protocol.media.media import first_day_us, media_stats
 from protocol.problems.detail import Detail
 from protocol.rest import charts
 from protocol.rest.charts import DAY_US
@@ -11,6 +10,7 @@ from protocol.rest.shapes import Time
 from protocol.rest.stats import DashboardStats, ReadingStats, point_view, schedule_stats
 from protocol.shop.views import day_view, stock_view, sums_view
 from protocol.times import FIRST_US, SECOND_US, format_us
+from web.api.media import stats_of_media
 from web.api.orders import orders_by_day, zone_of_query
 from web.api.spans import civil_starts, instant, zone_in
 from web.http.context import Call
@@ -26,8 +26,8 @@ SPAN_MAX_US = 3660 * DAY_US
 class StatsQuery(msgspec.Struct, frozen=True):
     """The period of `feed_values`, `schedules` and `orders_by_day`; default: the last 24 hours.
 
-    Orders are counted by civil days of the time zone `tz` (or `timezone`), 366 at most; readings
-    likewise, where their buckets are whole days.
+    Orders and uploads are counted by civil days of the time zone `tz` (or `timezone`), orders of
+    366 days at most; readings likewise, where their buckets are whole days.
     """
 
     start: Time | None = None
@@ -49,7 +49,8 @@ async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
     start_us, end_us = _span(query, now_us)
     bucket_s = max(60, charts.bucket_for(start_us, end_us, POINTS))
     zone_name = zone_of_query(query)
-    starts = await civil_starts(call, start_us, end_us, bucket_s, zone_in("tz", zone_name))
+    zone = zone_in("tz", zone_name)
+    starts = await civil_starts(call, start_us, end_us, bucket_s, zone)
     since_us = max(FIRST_US, start_us - start_us % (bucket_s * SECOND_US))
     if starts:
         since_us = starts[0]
@@ -57,7 +58,6 @@ async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
     days = min(366, max(1, (now_us - start_us) // DAY_US + 2))
     by_day = await orders_by_day(call, now_us, days, zone_name)
     counts = await store.dashboard_counts(user_id, start_us, end_us)
-    media = await store.media_stats(user_id, first_day_us(now_us))
     return DashboardStats(
         total_devices=counts.devices,
         online_devices=counts.online,
@@ -72,7 +72,7 @@ async def _figures(call: Call, query: StatsQuery) -> DashboardStats:
                 for bucket in await store.user_buckets(user_id, since_us, end_us, bucket_s, starts)
             ],
         ),
-        media=media_stats(media, now_us),
+        media=await stats_of_media(call, zone_name, zone),
         schedules=schedule_stats(counts),
         products=stock_view(await store.stock_sums(user_id)),
         orders_by_day=[day_view(day) for day in by_day],

@@ -46,16 +46,17 @@ async def delete_media(connection: Any, user_id: str, media_id: str) -> None:
         await connection.execute("DELETE FROM media WHERE id = $1", found)
 
 
-async def media_stats(connection: Any, user_id: str, since_us: int) -> MediaCounts:
+async def media_stats(connection: Any, user_id: str, since_us: int, timezone: str) -> MediaCounts:
     found = await connection.fetch(
         "SELECT content_type, day, count(*), coalesce(sum(size), 0)::bigint AS bytes,"
         " grouping(content_type) AS any_type, grouping(day) AS any_day FROM ("
         " SELECT content_type, size, CASE WHEN created_at >= $2"
-        " THEN (created_at AT TIME ZONE 'UTC')::date::text END AS day"
+        " THEN (created_at AT TIME ZONE $3::text)::date::text END AS day"
         " FROM media WHERE user_id = $1::text::uuid"
         ") AS each GROUP BY GROUPING SETS ((), (content_type), (day))",
         user_id,
         since_us,
+        timezone,
     )
     total, by_type, by_day = Tally(), {}, {}
     for row in found:
@@ -92,8 +93,8 @@ class MediaCalls(PooledCalls):
     async def delete_media(self, user_id: str, media_id: str) -> None:
         await self._work(delete_media, user_id, media_id)
 
-    async def media_stats(self, user_id: str, since_us: int) -> MediaCounts:
-        return await self._work(media_stats, user_id, since_us)
+    async def media_stats(self, user_id: str, since_us: int, timezone: str = "UTC") -> MediaCounts:
+        return await self._work(media_stats, user_id, since_us, timezone)
 
     async def media_used(self, user_id: str) -> int:
         return await self._work(media_used, user_id)

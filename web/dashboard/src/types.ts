@@ -7,6 +7,7 @@ export interface Page<T> {
 
 export interface Site {
   signup_open: boolean;
+  sends_mail: boolean;
   zalo: { app_id: string; permission_url: string } | null;
   mqtt_url: string | null;
   map_tiles_url: string | null;

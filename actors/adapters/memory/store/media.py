@@ -12,6 +12,7 @@ from actors.runtime.clock import WallClock
 from protocol.errors import Busy, Conflict, NotFound
 from protocol.media.media import Media, MediaCounts, Tally, day_of
 from protocol.problems.detail import Detail
+from protocol.schedule.civil import zone_of
 
 
 class MediaTables(Tables):
@@ -60,17 +61,18 @@ class MediaTables(Tables):
                 raise Conflict(Detail(code))
         del self._media[media_id]
 
-    async def media_stats(self, user_id: str, since_us: int) -> MediaCounts:
+    async def media_stats(self, user_id: str, since_us: int, timezone: str = "UTC") -> MediaCounts:
         await self._cross()
+        zone = zone_of(timezone)
         found = self._of_user(user_id)
         recent = [media for media in found if media.created_us >= since_us]
         types = {media.content_type for media in found}
-        days = {day_of(media.created_us) for media in recent}
+        days = {day_of(media.created_us, zone) for media in recent}
         return MediaCounts(
             total=_tally(found),
             by_type={t: _tally(m for m in found if m.content_type == t) for t in sorted(types)},
             by_day={
-                day: _tally(m for m in recent if day_of(m.created_us) == day)
+                day: _tally(m for m in recent if day_of(m.created_us, zone) == day)
                 for day in sorted(days)
             },
         )

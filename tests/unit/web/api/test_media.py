@@ -1,5 +1,8 @@
 """The media library over REST and the twins: what comes in, and what is kept."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 import trio
 
@@ -31,6 +34,20 @@ async def test_an_upload_is_listed_shown_counted_and_given_back(site: Site) -> N
     assert len(stats["uploads_per_day"]) == 30
     today = {"count": 1, "bytes": len(PNG), "day": made["created_at"][:10]}
     assert stats["uploads_per_day"][-1] == today
+
+
+async def test_uploads_are_counted_by_the_days_of_a_zone(site: Site) -> None:
+    made = await uploaded(site)
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        status, stats = await site.call("GET", f"/media/stats?tz={zone}")
+        assert status == 200
+        created = datetime.fromisoformat(made["created_at"]).astimezone(ZoneInfo(zone))
+        assert stats["uploads_per_day"][-1]["day"] == created.date().isoformat()
+        assert [day["count"] for day in stats["uploads_per_day"]] == [0] * 29 + [1]
+        shown = (await site.call("GET", f"/dashboard/stats?tz={zone}"))[1]["media"]
+        assert shown == stats
+    status, problem = await site.call("GET", "/media/stats?tz=Mars")
+    assert (status, list(problem["errors"])) == (422, ["tz"])
 
 
 @pytest.mark.parametrize("name", TAKEN)

@@ -16,6 +16,11 @@ from web.ops import dashboard_files
 SETTINGS = WebSettings(jwt_secret="x" * 32, mqtt_url="mqtt://127.0.0.1:1883")
 
 
+class Unsent:
+    async def send(self, to: str, subject: str, text: str) -> None:
+        raise AssertionError(to)
+
+
 def served(built: Path, settings: WebSettings = SETTINGS) -> Any:
     app = QuartTrio("test", static_folder=None)
     dashboard_files.install(app, settings, built)
@@ -119,3 +124,6 @@ async def test_a_stranger_learns_what_the_first_page_needs(site: Site) -> None:
     assert said["signup_open"] is True
     assert said["zalo"] is None
     assert said["media_bytes_max"] > 0
+    assert said["sends_mail"] is False
+    site.service.mailer = Unsent()
+    assert (await site.call("GET", "/site"))[1]["sends_mail"] is True

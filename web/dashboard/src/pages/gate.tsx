@@ -82,7 +82,12 @@ export function Gate({ site }: { site: Site }) {
           {language === "en" ? "Tiếng Việt" : "English"}
         </button>
       </div>
-      {isLost && (
+      {isLost && !site.sends_mail && (
+        <Dialog title={t("Reset password")} close={() => setLost(false)}>
+          <p>{t("Email isn't set up on this server. Ask your administrator to reset your password.")}</p>
+        </Dialog>
+      )}
+      {isLost && site.sends_mail && (
         <Dialog title={t("Reset password")} close={() => setLost(false)}>
           <p>{t("We'll email you a reset link.")}</p>
           <Form

@@ -126,6 +126,7 @@ export const vi: Record<string, string> = {
   "Edit": "Sửa",
   "Email": "Email",
   "Email changed": "Đã đổi email",
+  "Email isn't set up on this server. Ask your administrator to reset your password.": "Máy chủ này chưa thiết lập email. Hãy nhờ quản trị viên đặt lại mật khẩu.",
   "Enabled": "Bật",
   "Event": "Sự kiện",
   "Every day": "Hằng ngày",
