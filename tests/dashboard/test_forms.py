@@ -22,7 +22,7 @@ def test_renaming_a_product_gives_back_nothing_that_was_ordered_meanwhile(
 ) -> None:
     body = {"name": "Lamp", "sku": "L-1", "price": "9.90", "stock": 20}
     product = ada.post("/products", body)
-    page = screens.of(ada, "/shop")
+    page = screens.of(ada, "/shop?tab=products")
     page.get_by_role("row", name="Lamp").get_by_role("button", name="Edit").click()
     expect(page.get_by_label("Stock")).to_have_value("20")
     ada.post("/orders", {"items": [{"product_id": product["id"], "quantity": 5}], "note": "Gate 2"})
@@ -30,6 +30,7 @@ def test_renaming_a_product_gives_back_nothing_that_was_ordered_meanwhile(
     saved(page)
     after = ada.get(f"/products/{product['id']}")
     assert (after["name"], after["stock"]) == ("Lantern", 15)
+    page.get_by_role("button", name="Orders", exact=True).click()
     order = page.get_by_role("row", name="5 × Lamp")
     expect(order).to_contain_text("Gate 2")
     order.get_by_role("button", name="Cancel order").click()
@@ -215,6 +216,6 @@ def test_dialogs_begin_at_their_first_field(screens: Screens, ada: Person) -> No
     page.get_by_role("button", name="Add device").click()
     expect(page.get_by_label("Device ID")).to_be_focused()
     page.keyboard.press("Escape")
-    go(page, "/shop")
+    go(page, "/shop?tab=products")
     page.get_by_role("button", name="Add product").click()
     expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()

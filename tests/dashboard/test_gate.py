@@ -52,7 +52,7 @@ def test_a_page_whose_part_is_gone_says_so_and_the_rest_goes_on(
     page.unroute("**/assets/shop-*.js")
     page.get_by_role("link", name="Shop").click()
     page.get_by_role("button", name="Reload").click()
-    sees(page, "No products yet")
+    sees(page, "No orders yet")
     screens.complaints.clear()
     screens.close()
 
@@ -74,7 +74,7 @@ def test_a_part_that_does_not_come_at_once_is_asked_for_again(
     page.route("**/assets/shop-*.js", first_fails)
     page.goto(f"{served.url}/#/shop")
     page.reload()
-    sees(page, "No products yet")
+    sees(page, "No orders yet")
     assert len(tries) > 1
     # What was not opened yet came while the browser was idle.
     page.wait_for_function(

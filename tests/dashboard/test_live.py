@@ -181,9 +181,11 @@ def test_two_users_never_see_each_others_things(
     assert "his-1" not in page.content()
     assert "hers-1" not in other.content()
     go(other, f"/devices/{hers['id']}")
-    sees(other, "Device not found")
+    expect(other.get_by_role("heading", name="Device not found", level=1)).to_be_focused()
     go(other, f"/feeds/{hers['feeds']['t']}")
-    sees(other, "Feed not found")
+    expect(other.get_by_role("heading", name="Feed not found")).to_be_visible()
+    other.get_by_role("link", name="Show all feeds").click()
+    expect(other.get_by_role("row", name="his-1")).to_be_visible()
 
 
 def test_names_follow_devices_that_are_added_and_renamed_elsewhere(

@@ -56,6 +56,7 @@ def paths(roost: Roost, ada: Person) -> dict[str, str]:
         "media": "/media",
         "alarms": "/alarms",
         "shop": "/shop",
+        "products": "/shop?tab=products",
         "settings": "/settings",
         "nothing": "/nothing",
     }

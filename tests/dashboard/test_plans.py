@@ -62,6 +62,9 @@ def test_a_schedule_is_planned_previewed_fired_and_seen_to_its_end(
 
 def test_a_shop_sells_what_it_has(screens: Screens, bob: Person) -> None:
     page = screens.of(bob, "/shop")
+    sees(page, "No orders yet")
+    expect(page.get_by_role("button", name="New order")).to_be_disabled()
+    page.get_by_role("link", name="Show products").click()
     sees(page, "No products yet")
     page.get_by_role("button", name="Add product").click()
     page.get_by_label("Name").fill("Lamp")
@@ -70,6 +73,7 @@ def test_a_shop_sells_what_it_has(screens: Screens, bob: Person) -> None:
     page.get_by_label("Stock").fill("3")
     page.get_by_role("dialog").get_by_role("button", name="Add product").click()
     sees(page, "Lamp")
+    page.get_by_role("button", name="Orders", exact=True).click()
     for quantity in ("2", "2"):
         page.get_by_role("button", name="New order").click()
         page.get_by_label("Quantity").fill(quantity)
@@ -115,3 +119,36 @@ def test_settings_make_and_take_away_what_programs_use(screens: Screens, bob: Pe
     sees(page, "Saved")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+
+
+def test_media_that_a_schedule_needs_names_the_schedules(screens: Screens, roost: Roost) -> None:
+    eve = roost.user("eve.media")
+    device = eve.device("needs-it")
+    made = {}
+    for name in ("kept.txt", "free.txt"):
+        files = {"file": (name, name.encode(), "text/plain")}
+        made[name] = eve.call("POST", "/media", files=files).json()["id"]
+    plan = {"device_id": device["id"], "recurrence": "FREQ=DAILY"}
+    start = {"trigger_time": "2026-01-01T08:00:00Z"}
+    for zone in ("UTC", "Asia/Ho_Chi_Minh"):
+        eve.post(
+            "/media-schedules", {**plan, **start, "media_id": made["kept.txt"], "timezone": zone}
+        )
+    eve.post("/media-schedules", {**plan, **start, "media_id": made["free.txt"]})
+    page = screens.of(eve, "/media")
+    page.get_by_role("button", name="Delete kept.txt").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_role("link", name="In use by 2 schedules").click()
+    rows = page.get_by_role("table", name="Schedules").get_by_role("row")
+    expect(rows).to_have_count(3)
+    page.get_by_role("button", name="Show all schedules").click()
+    expect(rows).to_have_count(4)
+
+
+def test_uploads_are_counted_by_the_days_of_whoever_looks(screens: Screens, ada: Person) -> None:
+    page = screens.of(ada, timezone_id="Pacific/Kiritimati")
+    with page.expect_response("**/api/v1/media/stats?*") as answer:
+        go(page, "/media")
+    assert "tz=Pacific%2FKiritimati" in answer.value.url
+    today = page.evaluate("new Date(Date.now() + 14 * 3600e3).toISOString().slice(0, 10)")
+    assert answer.value.json()["uploads_per_day"][-1]["day"] == today

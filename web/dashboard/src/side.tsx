@@ -1,7 +1,7 @@
 // The menu: pages, how many alarms are open, and who is signed in.
 
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { post } from "./api";
 import { me } from "./me";
@@ -30,18 +30,26 @@ const PAGES: [string, string][] = [
 export function Side({ user }: { user: User }) {
   const [path] = useLocation();
   const [isOpen, setOpen] = useState(false);
+  const menu = useRef<HTMLButtonElement>(null);
   const alarms = useAlarmCount();
   useEffect(() => setOpen(false), [path]);
   useEffect(() => titleAlarms(alarms), [alarms]);
   useEffect(() => () => titleAlarms(""), []);
   return (
-    <header className={isOpen ? "side open" : "side"}>
+    <header
+      className={isOpen ? "side open" : "side"}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || !isOpen) return;
+        setOpen(false);
+        menu.current?.focus();
+      }}
+    >
       <div className="top">
         <a className="brand" href="#/">
           <img src={logo} alt="" /> Roost
         </a>
         <Bell />
-        <button type="button" className="menu" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <button ref={menu} type="button" className="menu" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {t("Menu")}
         </button>
       </div>

@@ -9,7 +9,7 @@ import { Credentials } from "../parts/credentials";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Tick } from "../parts/forms";
 import { measured } from "../parts/measured";
-import { Action, Dialog, Heading, Loaded, Presence, useNow } from "../parts/ui";
+import { Action, Dialog, Heading, Loaded, Missing, Presence, useNow } from "../parts/ui";
 import type { DeviceResource, MqttAccess } from "../types";
 import { ago, moment, number, t } from "../words";
 import { DeleteDevice } from "./device_deletion";
@@ -18,7 +18,8 @@ import { Feeds } from "./device_feeds";
 
 export default function DevicePage({ id }: { id: string }) {
   const device = useQuery({ queryKey: ["/devices", id], queryFn: () => get<DeviceResource>(`/devices/${id}`), refetchInterval: FOLLOWED_MS });
-  return <Loaded of={device}>{(found) => <About device={found} />}</Loaded>;
+  const missing = <Missing title={t("Device not found")} list="/devices" name={t("Show all devices")} />;
+  return <Loaded of={device} missing={missing}>{(found) => <About device={found} />}</Loaded>;
 }
 
 function About({ device }: { device: DeviceResource }) {

@@ -188,6 +188,7 @@ function NewDevice({ close }: { close: () => void }) {
   if (made) {
     return (
       <Dialog
+        key="made"
         title={t("{name} is ready to connect", { name: made.device.name })}
         wide
         close={() => {

@@ -7,7 +7,7 @@ import { AlarmsHere } from "../parts/alarms";
 import { FOLLOWED_MS } from "../parts/edit_form";
 import { Rows } from "../parts/lists";
 import { measured } from "../parts/measured";
-import { Badge, Heading, Loaded } from "../parts/ui";
+import { Badge, Heading, Loaded, Missing } from "../parts/ui";
 import type { Feed, Page, Reading, Value } from "../types";
 import { moment, t } from "../words";
 import { FeedChart } from "./feed_chart";
@@ -15,7 +15,8 @@ import { FeedSettings } from "./feed_settings";
 
 export default function FeedPage({ id }: { id: string }) {
   const feed = useQuery({ queryKey: ["/feeds", id], queryFn: () => get<Feed>(`/feeds/${id}`), refetchInterval: FOLLOWED_MS });
-  return <Loaded of={feed}>{(found) => <About feed={found} />}</Loaded>;
+  const missing = <Missing title={t("Feed not found")} list="/feeds" name={t("Show all feeds")} />;
+  return <Loaded of={feed} missing={missing}>{(found) => <About feed={found} />}</Loaded>;
 }
 
 const said = (value: Value | null, unit: string | null): string =>

@@ -47,7 +47,7 @@ export default function MapPage() {
       ) : (
         <div className="grid">
           <World picked={picked} pick={setPicked} />
-          {picked && <About id={picked} close={() => setPicked(null)} />}
+          {picked && <About id={picked} close={() => (setPicked(null), document.querySelector<HTMLElement>(".map")?.focus())} />}
         </div>
       )}
       <details className="sheet" onToggle={(event) => setListed(event.currentTarget.open)}>

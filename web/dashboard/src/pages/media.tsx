@@ -3,19 +3,20 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { useParameter } from "../address";
-import { apiPath, get, remove, upload } from "../api";
+import { Problem, apiPath, get, query, remove, upload } from "../api";
+import { here } from "../parts/civil";
 import { Bars, Card } from "../parts/figures";
 import { More, useList } from "../parts/lists";
 import { done, failed, inWords } from "../parts/toasts";
 import { Action, Empty, Heading, Loaded } from "../parts/ui";
-import type { Media, MediaStats, Site } from "../types";
+import type { Media, MediaStats, Page, Schedule, Site } from "../types";
 import { bytes, day, number, t } from "../words";
 
 export default function MediaPage() {
   const queries = useQueryClient();
   const [part, setPart] = useParameter("q", "", true);
   const media = useList<Media>("/media", { q: part });
-  const stats = useQuery({ queryKey: ["/media/stats"], queryFn: () => get<MediaStats>("/media/stats") });
+  const stats = useQuery({ queryKey: ["/media/stats"], queryFn: () => get<MediaStats>(`/media/stats${query({ tz: here() })}`) });
   return (
     <>
       <Heading title={t("Media")}>
@@ -48,28 +49,7 @@ export default function MediaPage() {
           items.length ? (
             <ul className="media">
               {items.map((each) => (
-                <li key={each.id}>
-                  <Preview media={each} />
-                  <strong>{each.filename}</strong>
-                  <span className="quiet">
-                    {each.content_type}, {bytes(each.size)}
-                    {each.width !== undefined && `, ${each.width} × ${each.height}`}, {day(each.created_at)}
-                  </span>
-                  <div className="row">
-                    <a href={apiPath(`/media/${each.id}/content`)} download={each.filename}>
-                      {t("Download")}
-                    </a>
-                    <Action
-                      kind="danger"
-                      label={t("Delete {name}", { name: each.filename })}
-                      ask={t("This can't be undone.")}
-                      said={t("Deleted")}
-                      run={() => remove(`/media/${each.id}`).then(() => queries.invalidateQueries())}
-                    >
-                      {t("Delete")}
-                    </Action>
-                  </div>
-                </li>
+                <File key={each.id} media={each} />
               ))}
             </ul>
           ) : part ? (
@@ -83,6 +63,57 @@ export default function MediaPage() {
       </Loaded>
       <More of={media} />
     </>
+  );
+}
+
+const IN_USE = 409;
+const COUNTED = 1_000;
+
+/** How many schedules need it: those that play again, or the one that has not ended. */
+async function neededBy(media: Media): Promise<number> {
+  const { items } = await get<Page<Schedule>>(`/media-schedules${query({ media_id: media.id, limit: COUNTED })}`);
+  return items.filter((each) => each.next_due_at !== null).length || items.length;
+}
+
+function File({ media }: { media: Media }) {
+  const queries = useQueryClient();
+  const [inUse, setInUse] = useState(0);
+  async function discard() {
+    try {
+      await remove(`/media/${media.id}`);
+    } catch (error) {
+      const many = error instanceof Problem && error.status === IN_USE ? await neededBy(media) : 0;
+      if (!many) throw error;
+      setInUse(many);
+      return;
+    }
+    done(t("Deleted"));
+    await queries.invalidateQueries();
+  }
+  return (
+    <li>
+      <Preview media={media} />
+      <strong>{media.filename}</strong>
+      <span className="quiet">
+        {media.content_type}, {bytes(media.size)}
+        {media.width !== undefined && `, ${media.width} × ${media.height}`}, {day(media.created_at)}
+      </span>
+      <div className="row">
+        <a href={apiPath(`/media/${media.id}/content`)} download={media.filename}>
+          {t("Download")}
+        </a>
+        <Action kind="danger" label={t("Delete {name}", { name: media.filename })} ask={t("This can't be undone.")} run={discard}>
+          {t("Delete")}
+        </Action>
+      </div>
+      {inUse > 0 && (
+        <p className="problem" role="alert">
+          <a href={`#/schedules?view=list&media=${media.id}`}>
+            {inUse === 1 ? t("In use by 1 schedule") : t("In use by {n} schedules", { n: number(inUse) })}
+          </a>
+        </p>
+      )}
+    </li>
   );
 }
 

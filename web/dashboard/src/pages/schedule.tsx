@@ -12,7 +12,7 @@ import { Field } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { patchShown } from "../parts/stored";
 import { done } from "../parts/toasts";
-import { Action, Badge, Heading, Loaded } from "../parts/ui";
+import { Action, Badge, Heading, Loaded, Missing } from "../parts/ui";
 import type { Media, Occurrence, Schedule } from "../types";
 import { moment, playWord, t } from "../words";
 
@@ -20,7 +20,8 @@ const STATES = ["pending", "triggered", "acknowledged", "completed", "failed", "
 
 export default function SchedulePage({ id }: { id: string }) {
   const schedule = useQuery({ queryKey: ["/media-schedules", id], queryFn: () => get<Schedule>(`/media-schedules/${id}`), refetchInterval: FOLLOWED_MS });
-  return <Loaded of={schedule}>{(found) => <About schedule={found} />}</Loaded>;
+  const missing = <Missing title={t("Schedule not found")} list="/schedules?view=list" name={t("Show all schedules")} />;
+  return <Loaded of={schedule} missing={missing}>{(found) => <About schedule={found} />}</Loaded>;
 }
 
 /** A change of the schedule took its place before anything was sent. */

@@ -24,7 +24,9 @@ export default function SchedulesPage() {
   const [adding, setAdding] = useState(false);
   const [asked, setView] = useParameter("view", "month");
   const view = VIEWS.find(([name]) => name === asked)?.[0] ?? "month";
-  const schedules = useList<Schedule>("/media-schedules");
+  const [media, setMedia] = useParameter("media");
+  const ofMedia = view === "list" ? media : "";
+  const schedules = useList<Schedule>("/media-schedules", { media_id: ofMedia });
   useChange("schedules", () => queries.invalidateQueries({ queryKey: ["/media-schedules"] }), 1_500);
   return (
     <>
@@ -38,6 +40,14 @@ export default function SchedulesPage() {
           {t("New schedule")}
         </button>
       </Heading>
+      {ofMedia && (
+        <p>
+          {t("Schedules of one media file")}{" "}
+          <button type="button" onClick={() => setMedia("")}>
+            {t("Show all schedules")}
+          </button>
+        </p>
+      )}
       <Loaded of={schedules}>
         {(items) =>
           !items.length ? (

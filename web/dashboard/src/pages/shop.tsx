@@ -2,6 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useParameter } from "../address";
 import { patch, remove } from "../api";
 import { More, Rows, useList } from "../parts/lists";
 import { Action, Badge, Empty, Heading, Loaded } from "../parts/ui";
@@ -11,8 +12,15 @@ import { ChangeProduct, NewOrder, NewProduct } from "./shop_forms";
 
 type Shown = { open: "product" } | { open: "order" } | { open: "change"; id: string };
 
+const TABS: [string, string][] = [
+  ["orders", "Orders"],
+  ["products", "Products"],
+];
+
 export default function ShopPage() {
   const queries = useQueryClient();
+  const [asked, setTab] = useParameter("tab", "orders");
+  const tab = asked === "products" ? asked : "orders";
   const [shown, setShown] = useState<Shown | null>(null);
   const products = useList<Product>("/products", { sort: "name" });
   const close = () => {
@@ -22,24 +30,38 @@ export default function ShopPage() {
   return (
     <>
       <Heading title={t("Shop")}>
-        <button type="button" className="primary" onClick={() => setShown({ open: "product" })}>
-          {t("Add product")}
-        </button>
-        <button type="button" disabled={!products.data?.length} onClick={() => setShown({ open: "order" })}>
-          {t("New order")}
-        </button>
+        {tab === "products" ? (
+          <button type="button" className="primary" onClick={() => setShown({ open: "product" })}>
+            {t("Add product")}
+          </button>
+        ) : (
+          <button type="button" className="primary" disabled={!products.data?.length} onClick={() => setShown({ open: "order" })}>
+            {t("New order")}
+          </button>
+        )}
       </Heading>
+      <div className="tabs">
+        {TABS.map(([name, title]) => (
+          <button key={name} type="button" aria-pressed={tab === name} onClick={() => setTab(name)}>
+            {t(title)}
+          </button>
+        ))}
+      </div>
       <section className="sheet">
-        <h2>{t("Products")}</h2>
-        <Loaded of={products}>
-          {(items) => <Products items={items} change={(id) => setShown({ open: "change", id })} />}
-        </Loaded>
-        <More of={products} />
+        {tab === "products" ? (
+          <>
+            <Loaded of={products}>
+              {(items) => <Products items={items} change={(id) => setShown({ open: "change", id })} />}
+            </Loaded>
+            <More of={products} />
+          </>
+        ) : (
+          <Orders hasProducts={products.data?.length !== 0} />
+        )}
       </section>
-      <Orders />
       {shown?.open === "product" && <NewProduct close={close} />}
       {shown?.open === "change" && <ChangeProduct id={shown.id} close={close} />}
-      {shown?.open === "order" && <NewOrder products={products.data ?? []} close={close} />}
+      {shown?.open === "order" && <NewOrder close={close} />}
     </>
   );
 }
@@ -85,14 +107,13 @@ function Products({ items, change }: { items: Product[]; change: (id: string) =>
   );
 }
 
-function Orders() {
+function Orders({ hasProducts }: { hasProducts: boolean }) {
   const queries = useQueryClient();
   const orders = useList<Order>("/orders");
   const finish = (order: Order, status: string) => () =>
     patch(`/orders/${order.id}`, { status }).then(() => queries.invalidateQueries());
   return (
-    <section className="sheet">
-      <h2>{t("Orders")}</h2>
+    <>
       <Loaded of={orders}>
         {(items) =>
           items.length ? (
@@ -126,11 +147,20 @@ function Orders() {
               ]}
             />
           ) : (
-            <p className="quiet">{t("No orders yet")}</p>
+            <Empty title={t("No orders yet")}>
+              {!hasProducts && (
+                <>
+                  <p>{t("Add a product with a price and stock. Orders reduce stock.")}</p>
+                  <a className="button" href="#/shop?tab=products">
+                    {t("Show products")}
+                  </a>
+                </>
+              )}
+            </Empty>
           )
         }
       </Loaded>
       <More of={orders} />
-    </section>
+    </>
   );
 }

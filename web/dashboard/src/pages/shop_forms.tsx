@@ -5,6 +5,7 @@ import { useState } from "react";
 import { get, post } from "../api";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Form, numberOf } from "../parts/forms";
+import { useList } from "../parts/lists";
 import { done } from "../parts/toasts";
 import { Dialog, Loaded } from "../parts/ui";
 import type { Product } from "../types";
@@ -63,30 +64,35 @@ export function ChangeProduct({ id, close }: { id: string; close: () => void }) 
   );
 }
 
-export function NewOrder({ products, close }: { products: Product[]; close: () => void }) {
+export function NewOrder({ close }: { close: () => void }) {
+  const products = useList<Product>("/products", { sort: "name", limit: 1000 });
   // The same order, however often it is sent.
   const [key] = useState(() => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16)).join(""));
   return (
     <Dialog title={t("New order")} close={close}>
-      <Form
-        action={t("Place order")}
-        names={{ items: "product_id" }}
-        submit={async ({ product_id, quantity, note }) => {
-          const items = [{ product_id, quantity: numberOf(quantity) }];
-          await post("/orders", { items, note: note ?? "" }, { "Idempotency-Key": key });
-          done(t("Order placed"));
-          close();
-        }}
-      >
-        <Field
-          name="product_id"
-          label={t("Product")}
-          required
-          options={products.map((each) => [each.id, `${each.name} (${each.stock})`])}
-        />
-        <Field name="quantity" label={t("Quantity")} type="number" min={1} required value={1} />
-        <Field name="note" label={t("Note")} maxLength={500} />
-      </Form>
+      <Loaded of={products}>
+        {(items) => (
+          <Form
+            action={t("Place order")}
+            names={{ items: "product_id" }}
+            submit={async ({ product_id, quantity, note }) => {
+              const wanted = [{ product_id, quantity: numberOf(quantity) }];
+              await post("/orders", { items: wanted, note: note ?? "" }, { "Idempotency-Key": key });
+              done(t("Order placed"));
+              close();
+            }}
+          >
+            <Field
+              name="product_id"
+              label={t("Product")}
+              required
+              options={items.map((each) => [each.id, `${each.name} (${each.stock})`])}
+            />
+            <Field name="quantity" label={t("Quantity")} type="number" min={1} required value={1} />
+            <Field name="note" label={t("Note")} maxLength={500} />
+          </Form>
+        )}
+      </Loaded>
     </Dialog>
   );
 }

@@ -28,6 +28,12 @@ export function Bell() {
   const [isOpen, setOpen] = useState(false);
   const close = () => void (box.current && (box.current.open = false));
   useEffect(close, [path]);
+  useEffect(() => {
+    if (!isOpen) return;
+    const elsewhere = (event: Event) => box.current?.contains(event.target as Node) || close();
+    document.addEventListener("pointerdown", elsewhere);
+    return () => document.removeEventListener("pointerdown", elsewhere);
+  }, [isOpen]);
   const items = alarms.data ?? [];
   const unseen = items.filter((each) => each.acknowledged_at === null).length;
   const many = unseen >= SHOWN ? `${SHOWN}+` : String(unseen);
@@ -36,7 +42,7 @@ export function Bell() {
       ref={box}
       className="bell"
       onToggle={(event) => setOpen(event.currentTarget.open)}
-      onKeyDown={(event) => event.key === "Escape" && close()}
+      onKeyDown={(event) => event.key === "Escape" && (close(), box.current?.querySelector("summary")?.focus())}
       onBlur={(event) => event.currentTarget.contains(event.relatedTarget) || !event.relatedTarget || close()}
     >
       <summary aria-label={unseen ? t("Alarms not acknowledged: {n}", { n: many }) : alarms.data ? t("No new alarms") : t("Alarms")}>

@@ -102,16 +102,21 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
 }
 
 function Conflict({ theirs, keep, take }: { theirs: string; keep: () => void; take: () => void }) {
+  /** The buttons go; the field that they were about stays. */
+  const choose = (work: () => void) => (event: { currentTarget: HTMLElement }) => {
+    event.currentTarget.closest(".field")?.querySelector<HTMLElement>("input, select, textarea")?.focus();
+    work();
+  };
   return (
     <div role="alert" className="conflict">
       <span className="problem">
         {theirs === "" ? t("Cleared elsewhere.") : t("Changed elsewhere to {value}.", { value: theirs })}
       </span>
       <div className="row">
-        <button type="button" onClick={keep}>
+        <button type="button" onClick={choose(keep)}>
           {t("Keep mine")}
         </button>
-        <button type="button" onClick={take}>
+        <button type="button" onClick={choose(take)}>
           {t("Use theirs")}
         </button>
       </div>

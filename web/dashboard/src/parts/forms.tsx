@@ -103,7 +103,7 @@ export function Form({ action, submit, children, more, again, className, names =
         </p>
       )}
       <div className="row">
-        <button type="submit" className="primary" disabled={busy} aria-busy={busy}>
+        <button type="submit" className="primary" aria-disabled={busy || undefined} aria-busy={busy}>
           {action}
         </button>
         {more}

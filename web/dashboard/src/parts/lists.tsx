@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { get, query } from "../api";
 import type { Page } from "../types";
 import { t } from "../words";
+import { useHeir } from "./focus";
 
 type Asked = Record<string, string | number | boolean | null | undefined>;
 
@@ -21,10 +22,14 @@ export function useList<T>(path: string, asked: Asked = {}, enabled = true) {
 }
 
 export function More({ of }: { of: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown } }) {
-  if (!of.hasNextPage) return null;
+  return of.hasNextPage ? <MoreButton isBusy={of.isFetchingNextPage} more={() => of.fetchNextPage()} /> : null;
+}
+
+function MoreButton({ isBusy, more }: { isBusy: boolean; more: () => unknown }) {
+  const box = useHeir<HTMLButtonElement>();
   return (
     <div className="row">
-      <button type="button" disabled={of.isFetchingNextPage} onClick={() => of.fetchNextPage()}>
+      <button ref={box} type="button" aria-disabled={isBusy || undefined} onClick={() => isBusy || more()}>
         {t("Show more")}
       </button>
     </div>

@@ -1,6 +1,8 @@
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Problem } from "../api";
 import { t, word } from "../words";
 import { takesFocus, titlePage } from "../title";
+import { giveFocus, useHeir } from "./focus";
 import { focusFirst } from "./forms";
 import { done, failed, inWords } from "./toasts";
 
@@ -23,7 +25,9 @@ interface ActionProps {
 export function Action({ children, run, said, ask, title, no, kind = "", label, disabled }: ActionProps) {
   const [busy, setBusy] = useState(false);
   const [asking, setAsking] = useState(false);
+  const box = useHeir<HTMLButtonElement>();
   async function go() {
+    if (busy || disabled) return;
     setAsking(false);
     setBusy(true);
     try {
@@ -38,12 +42,14 @@ export function Action({ children, run, said, ask, title, no, kind = "", label, 
   return (
     <>
       <button
+        ref={box}
         type="button"
         className={kind}
-        disabled={busy || disabled}
+        // Not `disabled`: it keeps the focus while it works.
+        aria-disabled={busy || disabled || undefined}
         aria-busy={busy}
         aria-label={label}
-        onClick={() => (ask ? setAsking(true) : void go())}
+        onClick={() => (ask && !busy && !disabled ? setAsking(true) : void go())}
       >
         {children}
       </button>
@@ -76,8 +82,10 @@ export function Dialog({ title, close, children, wide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
+    const opener = document.activeElement;
     dialog.current?.showModal();
     if (dialog.current) focusFirst(dialog.current);
+    return () => giveFocus(opener);
   }, []);
   return (
     <dialog ref={dialog} className={wide ? "wide" : ""} aria-labelledby={id} onClose={close}>
@@ -119,10 +127,25 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 interface AsyncProps<T> {
   of: { data: T | undefined; error: unknown; refetch: () => unknown };
   children: (data: T) => ReactNode;
+  /** Shown where there is no such thing, or none any more. */
+  missing?: ReactNode;
+}
+
+/** Instead of a page of something that does not exist: with a way to what does. */
+export function Missing({ title, list, name }: { title: string; list: string; name: string }) {
+  return (
+    <>
+      <Heading title={title} />
+      <a className="button" href={`#${list}`}>
+        {name}
+      </a>
+    </>
+  );
 }
 
 /** What a query brought; what went wrong, with a way to try again; or that it is on its way. */
-export function Loaded<T>({ of, children }: AsyncProps<T>) {
+export function Loaded<T>({ of, children, missing }: AsyncProps<T>) {
+  if (missing && of.error instanceof Problem && of.error.status === 404) return <>{missing}</>;
   if (of.data !== undefined) return <>{children(of.data)}</>;
   if (of.error) {
     return (
