@@ -5,7 +5,7 @@ import { useId, useState } from "react";
 import { useParameter } from "../address";
 import { Problem, apiPath, get, query, remove, upload } from "../api";
 import { here } from "../parts/civil";
-import { Bars, Card } from "../parts/figures";
+import { Card, Days } from "../parts/figures";
 import { More, useList } from "../parts/lists";
 import { done, failed, inWords } from "../parts/toasts";
 import { Action, Empty, Heading, Loaded } from "../parts/ui";
@@ -38,7 +38,7 @@ export default function MediaPage() {
             </div>
             {said.count > 0 && (
               <section className="sheet">
-                <Bars title={t("Uploads by day")} bars={said.uploads_per_day.map((each) => [each.day, each.count])} />
+                <Days title={t("Uploads by day")} bars={said.uploads_per_day.map((each) => [each.day, each.count])} />
               </section>
             )}
           </>

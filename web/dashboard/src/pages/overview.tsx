@@ -5,7 +5,7 @@ import { Suspense, lazy, useMemo } from "react";
 import { get, query } from "../api";
 import { useChange, useEvery, useLive } from "../live/hooks";
 import { here } from "../parts/civil";
-import { Bars, Card } from "../parts/figures";
+import { Card, Days, Kinds } from "../parts/figures";
 import { perMinute, withGaps } from "../parts/series";
 import { Empty, Heading, Loaded, useNow } from "../parts/ui";
 import type { Device, Stats } from "../types";
@@ -115,13 +115,13 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
       </section>
       <div className="grid">
         <section className="sheet">
-          <Bars
+          <Kinds
             title={t("Media by type ({size})", { size: bytes(stats.media.bytes) })}
             bars={Object.entries(stats.media.by_type).map(([kind, tally]) => [kind, tally.count])}
           />
         </section>
         <section className="sheet">
-          <Bars title={t("Orders by day")} bars={stats.orders_by_day.map((each) => [each.day, each.count])} />
+          <Days title={t("Orders by day")} bars={stats.orders_by_day.map((each) => [each.day, each.count])} />
         </section>
         <section className="sheet">
           <h2>{t("Stock")}</h2>
@@ -148,5 +148,5 @@ function StockBars() {
     queryFn: () => get<{ items: { name: string; stock: number }[] }>("/products?sort=stock&limit=12"),
   });
   if (!products.data?.items.length) return null;
-  return <Bars title={t("Low stock")} bars={products.data.items.map((each) => [each.name, each.stock])} />;
+  return <Kinds title={t("Low stock")} bars={products.data.items.map((each) => [each.name, each.stock])} />;
 }

@@ -21,6 +21,12 @@ const DAYS: [string, string][] = [
   ["own", "Custom (RRULE)"],
 ];
 
+/** A rule in words, where this form offers it. */
+export const ruleWord = (rule: string | null): string | null => {
+  const known = DAYS.find(([each]) => each === (rule ?? "once"));
+  return known ? t(known[1]) : null;
+};
+
 export const requestOf = (values: Values): Record<string, unknown> => ({
   media_id: values.media_id,
   device_id: values.device_id,

@@ -10,7 +10,7 @@ import { Badge, Empty, Heading, Loaded } from "../parts/ui";
 import type { Media, Schedule } from "../types";
 import { moment, t } from "../words";
 import { Calendar, type View } from "./calendar";
-import { NewSchedule } from "./schedule_form";
+import { NewSchedule, ruleWord } from "./schedule_form";
 
 const VIEWS: [View | "list", string][] = [
   ["month", "Month"],
@@ -94,7 +94,7 @@ function List({ items }: { items: Schedule[] }) {
           <DeviceName id={each.device_id} />,
           each.next_due_at ? moment(each.next_due_at, each.timezone) : "–",
           each.timezone,
-          each.recurrence ? <code>{each.recurrence}</code> : t("Once"),
+          ruleWord(each.recurrence) ?? <code>{each.recurrence}</code>,
           <Badge state={each.state} tone="calm" />,
         ]}
       />

@@ -21,6 +21,7 @@ export function Profile() {
     <div className="grid">
       <EditForm
         {...form}
+        title={t("Profile")}
         action={t("Save")}
         texts={(stored) => ({ full_name: stored.full_name ?? "" })}
         body={({ full_name }) => ({ full_name: full_name || null })}
@@ -36,6 +37,7 @@ export function Profile() {
         <>
           <EditForm
             {...form}
+            title={t("Email")}
             action={t("Update email")}
             again
             texts={(stored) => ({ email: stored.email ?? "" })}
@@ -46,6 +48,7 @@ export function Profile() {
             <Tick name="revoke" label={t("Also revoke API keys and the MQTT login")} />
           </EditForm>
           <Form
+            title={t("Password")}
             action={t("Update password")}
             again
             submit={async ({ password, current_password, revoke }) => {

@@ -128,9 +128,11 @@ export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: b
           <button type="button" onClick={() => setChosen(new Set(those.length === waiting.length ? [] : waiting.map((each) => each.id)))}>
             {those.length === waiting.length ? t("Select none") : t("Select all")}
           </button>
-          <Action run={() => acknowledge(those)} disabled={!those.length} kind="primary">
-            {t("Acknowledge selected ({n})", { n: those.length })}
-          </Action>
+          {those.length > 0 && (
+            <Action run={() => acknowledge(those)} kind="primary">
+              {t("Acknowledge selected ({n})", { n: those.length })}
+            </Action>
+          )}
         </div>
       )}
       <Rows

@@ -26,6 +26,7 @@ interface EditFormProps<T> {
   /** The body of a request: of the changed fields, of what is stored, and of all other fields. */
   body: (changed: Texts, stored: T, others: Values) => Record<string, unknown>;
   action: string;
+  title?: string;
   children: ReactNode;
   more?: ReactNode;
   className?: string;
@@ -90,6 +91,7 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
       <Form
         className={props.className}
         names={props.names}
+        title={props.title}
         action={props.action}
         more={props.more}
         again={props.again}

@@ -32,6 +32,8 @@ const Errors = createContext<Record<string, Detail>>({});
 
 interface FormProps {
   action: string;
+  /** Where several forms stand beside each other. */
+  title?: string;
   submit: (values: Values) => Promise<unknown>;
   children: ReactNode;
   /** Beside the button. */
@@ -45,7 +47,8 @@ interface FormProps {
   refused?: unknown;
 }
 
-export function Form({ action, submit, children, more, again, className, names = {}, refused }: FormProps) {
+export function Form(props: FormProps) {
+  const { action, title, submit, children, more, again, className, names = {}, refused } = props;
   const [sent, setSent] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLFormElement>(null);
@@ -96,6 +99,7 @@ export function Form({ action, submit, children, more, again, className, names =
       onInput={() => sent instanceof Unchanged && setSent(null)}
       noValidate
     >
+      {title && <h2>{title}</h2>}
       <Errors value={errors}>{children}</Errors>
       {problem !== null && (!isBeside || others.length > 0) && (
         <p className={problem instanceof Unchanged ? "quiet" : "problem"} role="alert">

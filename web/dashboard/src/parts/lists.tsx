@@ -44,26 +44,31 @@ interface RowsProps<T> {
   row: (item: T) => ReactNode[];
 }
 
+const isShown = (cell: ReactNode): boolean => cell !== "" && cell !== null && cell !== undefined && cell !== false;
+
 /** A table with a caption for screen readers; it scrolls sideways where it must. */
 export function Rows<T>({ caption, head, items, id, row }: RowsProps<T>) {
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label={caption}>
-      <table>
+      {/* The roles stay where a narrow screen shows rows as cards. */}
+      <table role="table">
         <caption className="hidden">{caption}</caption>
-        <thead>
-          <tr>
+        <thead role="rowgroup">
+          <tr role="row">
             {head.map((name, at) => (
-              <th key={at} scope="col">
+              <th key={at} role="columnheader" scope="col">
                 {name || <span className="hidden">{t("Actions")}</span>}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {items.map((item) => (
-            <tr key={id(item)}>
+            <tr key={id(item)} role="row">
               {row(item).map((cell, at) => (
-                <td key={at}>{cell}</td>
+                <td key={at} role="cell" data-label={head[at] || undefined}>
+                  {isShown(cell) && <div>{cell}</div>}
+                </td>
               ))}
             </tr>
           ))}
