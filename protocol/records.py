@@ -25,7 +25,8 @@ class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
     """The last known state of a device, as kept by its actor.
 
     `version` grows by one with every change; `state_us` is the event time of the newest status that
-    was applied, except of an `offline` without fields; `session` is the device's newest boot counter. Units: °C, %, degrees (WGS 84).
+    was applied, except of an `offline` without fields; `session` is the device's newest boot
+    counter. Units: °C, %, degrees (WGS 84).
     """
 
     version: int = 0
