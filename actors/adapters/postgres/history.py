@@ -14,6 +14,7 @@ from actors.adapters.postgres.wire.shares import check_share
 from actors.ports.store import FeedPage
 from protocol.device import commands
 from protocol.errors import Conflict
+from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.problems.detail import Detail
 from protocol.records import Feed, StoredReading
 from protocol.rest.bounds import check_room, place_of_feeds
@@ -121,7 +122,7 @@ _OLD = (
 )
 
 
-async def tidy(connection: Any, audit_days: int) -> Exception | None:
+async def tidy(connection: Any, audit_days: int = AUDIT_KEPT_DAYS) -> Exception | None:
     """Delete rows that are old and have ended, in portions, so that nobody waits. If rows of one
     table fail, all other tables are still tidied; return that error."""
     failed: Exception | None = None
