@@ -54,7 +54,7 @@ class Screens:
     def close(self) -> None:
         for context in self._contexts:
             context.close()
-        assert self.complaints == []
+        assert not self.complaints, self.complaints
 
 
 def go(page: Page, path: str) -> None:

@@ -22,7 +22,7 @@ STRICT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-acti
 NOTHING = ", ".join(
     f"{each}=()"
     for each in (
-        *("accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope"),
+        *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope"),
         *("hid", "magnetometer", "microphone", "midi", "payment", "serial", "usb"),
     )
 )
