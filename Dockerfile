@@ -12,17 +12,19 @@ COPY protocol protocol
 COPY actors actors
 COPY web web
 COPY roost roost
-RUN /opt/roost/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN /opt/roost/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+ && /opt/roost/bin/python -m roost.embedded.binary_sums
 
 FROM python:3.13-slim
 RUN useradd --create-home --uid 1000 roost && install -d -o roost -g roost -m 0700 /data
 COPY --from=build /opt/roost /opt/roost
-USER roost
+# By number, so that an orchestrator sees that it is not root.
+USER 1000:1000
 ENV PATH=/opt/roost/bin:$PATH \
     ROOST_DATA_DIR=/data ROOST_HTTP=0.0.0.0:8000 ROOST_MQTT=0.0.0.0:1883
 VOLUME /data
 EXPOSE 8000 1883
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
-  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
 CMD ["roost", "up"]

@@ -28,6 +28,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@echo "Setting up .venv: some 90 packages, half a minute on a good line …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m roost.embedded.binary_sums
 	@touch $(STAMP)
 
 # Without it the API still runs, and / says how to build it.

@@ -26,6 +26,7 @@ from actors.service import Service
 from protocol.errors import SettingsError, in_words
 from roost import deadline, demo
 from roost.embedded import data_dir
+from roost.embedded.binary_sums import differing, programs
 from roost.embedded.broker import (
     CONNECTIONS_MAX,
     PARTITIONS,
@@ -221,6 +222,7 @@ async def _serve_ready(
     run_essential("server logs", partial(keep_short, logs))
     take = service.broker_refusals.take
     run_essential("broker log", partial(read_refusals, machine.path / "broker.log", take))
+    service.supervisor.run_contained("binary sums", _check_binaries, gave_up=lambda: None)
     # Before our sessions exist the broker would acknowledge messages that nobody receives.
     await broker.wait_subscribed()
     await look(bounds)
@@ -234,6 +236,11 @@ async def _serve_ready(
     print(f"ready {url} {machine.mqtt_url}", flush=True)
     if settings.demo:
         await demo.run(service, machine.broker.address, url, machine.path)
+
+
+async def _check_binaries() -> None:
+    for program in await trio.to_thread.run_sync(lambda: differing(programs())):
+        log.warning("the program is not the one that Roost is tested with", program=str(program))
 
 
 def _probes(service: Service, store: PostgresStore, logins: NatsLogins) -> Probes:

@@ -68,7 +68,7 @@ class EmbeddedBroker:
         self._subscriptions = subscriptions
         self.size = size
         self._nats_port = free_port("127.0.0.1")
-        self._exe = _executable()
+        self._exe = executable()
         # It may open as many files as Roost: its store needs some of them.
         self.connections = room_for(connections)
 
@@ -177,7 +177,7 @@ def _mapping(kind: str, tail: str) -> str:
     )
 
 
-def _executable() -> Path:
+def executable() -> Path:
     """The wheel's `nats-server` beside this Python, or one on the PATH."""
     beside = Path(sys.executable).parent / "nats-server"
     if beside.exists():
