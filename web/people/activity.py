@@ -6,10 +6,20 @@ note_soon(call, "product_added", product.name)          # beside it
 
 from functools import partial
 
+import structlog
+import trio
+
+from actors.ports.people import PeopleStore
+from actors.runtime.retry import Pauses, until_available
+from protocol.errors import Unavailable, in_words
 from protocol.people.people import SUBJECT_MAX, Action, AuditEntry
 from protocol.printable import printable
 from web.http.agents import agent_of
 from web.http.context import Call
+
+log = structlog.get_logger("roost.web")
+
+AGAIN_S, WRITE_WITHIN_S = 1.0, 60.0
 
 
 async def note(call: Call, user_id: str, action: Action, subject: str = "") -> None:
@@ -19,11 +29,22 @@ async def note(call: Call, user_id: str, action: Action, subject: str = "") -> N
 
 def note_soon(call: Call, action: Action, subject: str = "") -> None:
     """Write an entry about a change that is done already: if the store does not answer just now,
-    the request has not failed. It is tried again for a while."""
+    the request has not failed. It is tried again for a while, so it may be there twice."""
     entry = entry_of(call, call.user.id, action, subject)
     call.service.supervisor.run_contained(
-        "activity log", partial(call.service.store.add_audit, entry), gave_up=lambda: None
+        "activity log", partial(_write, call.service.store, entry), gave_up=lambda: None
     )
+
+
+async def _write(store: PeopleStore, entry: AuditEntry) -> None:
+    with trio.move_on_after(WRITE_WITHIN_S) as late:
+        await until_available(partial(store.add_audit, entry), Pauses(AGAIN_S), _waits)
+    if late.cancelled_caught:
+        log.warning("not in the activity log", user=entry.user_id, action=entry.action)
+
+
+def _waits(error: Unavailable) -> None:
+    log.debug("the activity log is written later", error=in_words(error))
 
 
 def entry_of(call: Call, user_id: str, action: Action, subject: str = "") -> AuditEntry:

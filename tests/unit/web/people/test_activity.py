@@ -4,10 +4,13 @@ import csv
 import io
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
-from protocol.people.people import Action
+from protocol.errors import Unavailable
+from protocol.people.people import Action, AuditEntry
+from tests.conftest import Logs
 from tests.unit.media_calls import uploaded
 from tests.unit.site import ACCOUNT, Site
 from web.app import APIS
@@ -124,6 +127,27 @@ def _pattern(method: str, path: str) -> str:
         "*" if part.startswith("<") or part.count("-") == 4 else part for part in path.split("/")
     ]
     return f"{method} {'/'.join(parts)}"
+
+
+async def test_a_change_is_told_once_the_database_answers_again(
+    site: Site, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch, logs: Logs
+) -> None:
+    """It was an actor that failed, with a traceback."""
+    add, tries = site.service.store.add_audit, 0
+
+    async def away(entry: AuditEntry) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise Unavailable("away")
+        await add(entry)
+
+    monkeypatch.setattr(site.service.store, "add_audit", away)
+    product = {"sku": "S1", "name": "p", "price": "1", "stock": 9}
+    assert (await site.post("/products", product))[0] == 201
+    await trio.sleep(30)
+    assert (await actions(site))[0] == "product_added"
+    assert logs.of("actor failed") == []
 
 
 async def test_a_key_in_use_is_in_the_log_once_for_each_network(site: Site) -> None:
