@@ -15,7 +15,7 @@ import trio
 
 from actors.containment.put_aside import put_aside
 from actors.ports.store import Store
-from actors.ports.webhooks import Receivers
+from actors.ports.webhooks import Receivers, Wanted
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
 from actors.runtime.retry import Pauses, until_available
@@ -76,9 +76,14 @@ class WebhookSender:
             busy = sorted(+self._running)
             full = OF_USER_MAX - EACH_MAX
             crowded = sorted(user for user, count in self._of_users.items() if count > full)
-            claimed = await self._store.claim_deliveries(
-                self._clock.now_us(), min(room, EACH_MAX), EACH_MAX, busy, crowded
+            wanted = Wanted(
+                now_us=self._clock.now_us(),
+                limit=min(room, EACH_MAX),
+                each=EACH_MAX,
+                busy=busy,
+                crowded=crowded,
             )
+            claimed = await self._store.claim_deliveries(wanted)
             if not claimed.claims:
                 return claimed.next_us
             for claim in claimed.claims:

@@ -22,6 +22,22 @@ class ClaimedDeliveries(msgspec.Struct, frozen=True, kw_only=True):
     next_us: int | None = None
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries a sender has room for.
+
+    Attributes:
+        limit, each: how many in all, and of one webhook.
+        busy: webhooks (`num`) that are left out.
+        crowded: users that are left out.
+    """
+
+    now_us: int
+    limit: int
+    each: int
+    busy: Sequence[int] = ()
+    crowded: Sequence[str] = ()
+
+
 class WebhookStore(Protocol):
     """The part of the store that has webhooks and their deliveries.
 
@@ -53,19 +69,9 @@ class WebhookStore(Protocol):
         """It becomes pending again, like a new one; None if there is none."""
         ...
 
-    async def claim_deliveries(
-        self,
-        now_us: int,
-        limit: int,
-        each: int,
-        busy: Sequence[int] = (),
-        crowded: Sequence[str] = (),
-    ) -> ClaimedDeliveries:
-        """Deliveries to try now, up to `each` of a webhook, and none of the webhooks `busy` (`num`)
-        and the users `crowded`.
-
-        The time of the next one ignores these, and webhooks that were claimed from.
-        """
+    async def claim_deliveries(self, wanted: Wanted) -> ClaimedDeliveries:
+        """Deliveries to try now. The time of the next one ignores what `wanted` leaves out, and
+        webhooks that were claimed from."""
         ...
 
     async def delivery_tried(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from actors.adapters.postgres import webhook_outbox
-from actors.ports.webhooks import ClaimedDeliveries
+from actors.ports.webhooks import ClaimedDeliveries, Wanted
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
 from protocol.webhook import deliveries as webhooks
 from protocol.webhook.deliveries import (
@@ -60,7 +60,8 @@ async def with_news(home: Home, webhook: Webhook, n: int = 1) -> WebhookDelivery
 
 async def claim(home: Home, after_s: float = 0, **options: Any) -> ClaimedDeliveries:
     options = {"limit": 10, "each": 4, **options}
-    return await home.store.claim_deliveries(NOW + round(after_s * SECOND), **options)
+    wanted = Wanted(now_us=NOW + round(after_s * SECOND), **options)
+    return await home.store.claim_deliveries(wanted)
 
 
 async def told(home: Home, webhook: Webhook) -> list[str]:

@@ -17,7 +17,7 @@ from actors.adapters.postgres.wire.isolation import (
 )
 from actors.adapters.postgres.wire.rows import columns
 from actors.adapters.postgres.wire.writing import write
-from actors.ports.webhooks import ClaimedDeliveries
+from actors.ports.webhooks import ClaimedDeliveries, Wanted
 from protocol.dead_letters import WEBHOOKS, reason_of
 from protocol.device.alarms import Alarm
 from protocol.device.commands import Command
@@ -202,30 +202,15 @@ async def _update(connection: Any, changed: WebhookDelivery) -> None:
     await write(connection, tables.DELIVERIES, changed, *fields, "finished_us")
 
 
-async def claim_deliveries(
-    connection: Any,
-    now_us: int,
-    limit: int,
-    each: int,
-    busy: Sequence[int],
-    crowded: Sequence[str],
-) -> ClaimedDeliveries:
-    return await whole_or_apart(connection, _claim, now_us, limit, each, busy, crowded)
+async def claim_deliveries(connection: Any, wanted: Wanted) -> ClaimedDeliveries:
+    return await whole_or_apart(connection, _claim, wanted)
 
 
-async def _claim(
-    connection: Any,
-    now_us: int,
-    limit: int,
-    each: int,
-    busy: Sequence[int],
-    crowded: Sequence[str],
-    *,
-    apart: bool,
-) -> ClaimedDeliveries:
+async def _claim(connection: Any, wanted: Wanted, *, apart: bool) -> ClaimedDeliveries:
+    now_us, busy, crowded = wanted.now_us, list(wanted.busy), list(wanted.crowded)
     far_us = now_us + NEXT_MAX_US
     statement = _DUE_KEYS if apart else _DUE
-    asked = now_us, far_us, each, list(busy), limit, list(crowded)
+    asked = now_us, far_us, wanted.each, busy, wanted.limit, crowded
     found = await connection.fetch(statement, *asked)
 
     async def some(rows: Sequence[Any]) -> list[ClaimedDelivery]:
@@ -244,7 +229,7 @@ async def _claim(
         parts = [await some(found)]
     claims = [claim for part in parts for claim in part]
     claimed = {e.delivery.webhook_num for e in claims}
-    next_us = await connection.fetchval(_NEXT, [*busy, *claimed], list(crowded))
+    next_us = await connection.fetchval(_NEXT, [*busy, *claimed], crowded)
     return ClaimedDeliveries(claims=tuple(claims), next_us=next_us)
 
 

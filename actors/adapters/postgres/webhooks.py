@@ -1,6 +1,5 @@
 """Webhooks as their users configure them, and their part of the Store port."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from actors.adapters.postgres import webhook_outbox as delivering
@@ -8,7 +7,7 @@ from actors.adapters.postgres.tables import WEBHOOKS
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.adapters.postgres.wire.shares import check_share
-from actors.ports.webhooks import ClaimedDeliveries
+from actors.ports.webhooks import ClaimedDeliveries, Wanted
 from protocol.webhook.deliveries import WEBHOOKS_MAX, News, Outcome, Webhook, WebhookDelivery
 
 
@@ -63,16 +62,8 @@ class WebhookCalls(PooledCalls):
     ) -> WebhookDelivery | None:
         return await self._work(delivering.retry_delivery, user_id, webhook_id, delivery_id, now_us)
 
-    async def claim_deliveries(
-        self,
-        now_us: int,
-        limit: int,
-        each: int,
-        busy: Sequence[int] = (),
-        crowded: Sequence[str] = (),
-    ) -> ClaimedDeliveries:
-        asked = now_us, limit, each, busy, crowded
-        return await self._work(delivering.claim_deliveries, *asked)
+    async def claim_deliveries(self, wanted: Wanted) -> ClaimedDeliveries:
+        return await self._work(delivering.claim_deliveries, wanted)
 
     async def delivery_tried(
         self, delivery: WebhookDelivery, outcome: Outcome, now_us: int

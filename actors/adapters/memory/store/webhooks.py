@@ -7,7 +7,7 @@ import trio
 
 from actors.adapters.memory.store.dead_letters import DeadLetterTables
 from actors.adapters.memory.store.rules import computed, revised
-from actors.ports.webhooks import ClaimedDeliveries
+from actors.ports.webhooks import ClaimedDeliveries, Wanted
 from actors.runtime.clock import WallClock
 from protocol.dead_letters import WEBHOOKS
 from protocol.device.alarms import Alarm
@@ -181,26 +181,20 @@ class WebhookTables(DeadLetterTables):
         self._keep_delivery(webhooks.again(known, now_us))
         return self.all_deliveries[delivery_id]
 
-    async def claim_deliveries(
-        self,
-        now_us: int,
-        limit: int,
-        each: int,
-        busy: Sequence[int] = (),
-        crowded: Sequence[str] = (),
-    ) -> ClaimedDeliveries:
+    async def claim_deliveries(self, wanted: Wanted) -> ClaimedDeliveries:
         await self._cross()
+        now_us = wanted.now_us
         free = [
             hook
             for hook in self.all_webhooks.values()
-            if hook.enabled and hook.num not in busy and hook.user_id not in crowded
+            if hook.enabled and hook.num not in wanted.busy and hook.user_id not in wanted.crowded
         ]
         due: list[WebhookDelivery] = []
         for hook in free:
             if hook.paused_us is None or not now_us < hook.paused_us <= now_us + NEXT_MAX_US:
                 mine = [d for d in self._pending(hook) if _is_due(d, now_us)]
-                due += sorted(mine, key=lambda d: (d.next_try_us, d.num))[:each]
-        due = sorted(due, key=lambda d: d.num)[:limit]
+                due += sorted(mine, key=lambda d: (d.next_try_us, d.num))[: wanted.each]
+        due = sorted(due, key=lambda d: d.num)[: wanted.limit]
         rest = (d for d in reversed(self.all_deliveries.values()) if d not in due)
         self._check_readable(
             [self._unread_delivery(d) for d in due], map(self._unread_delivery, rest)

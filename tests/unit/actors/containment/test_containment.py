@@ -16,7 +16,7 @@ from actors.due import webhooks as couriers
 from actors.due.commands import CommandOutbox
 from actors.due.webhooks import EACH_MAX, SENDERS, WebhookSender
 from actors.ports.broker import Publication
-from actors.ports.webhooks import ClaimedDeliveries
+from actors.ports.webhooks import ClaimedDeliveries, Wanted
 from actors.runtime.supervisor import Supervisor
 from protocol.device import commands
 from protocol.device.commands import Command
@@ -54,17 +54,10 @@ class Deliveries(MemoryStore):
         self.note_fails: Exception | None = None
         self._made = 0
 
-    async def claim_deliveries(
-        self,
-        now_us: int,
-        limit: int,
-        each: int,
-        busy: Sequence[int] = (),
-        crowded: Sequence[str] = (),
-    ) -> ClaimedDeliveries:
+    async def claim_deliveries(self, wanted: Wanted) -> ClaimedDeliveries:
         await trio.lowlevel.checkpoint()
-        free = [n for n in self.secrets if n not in busy]
-        claims = [self._claimed(n) for n in free for _ in range(each)][:limit]
+        free = [n for n in self.secrets if n not in wanted.busy]
+        claims = [self._claimed(n) for n in free for _ in range(wanted.each)][: wanted.limit]
         return ClaimedDeliveries(claims=tuple(claims), next_us=None)
 
     def _claimed(self, webhook_num: int) -> ClaimedDelivery:
