@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.screen import Screens, go, is_live
 from tests.real.harness import Person
@@ -109,3 +109,19 @@ def test_a_time_stands_beside_the_zone_that_it_is_in(
     dialog.get_by_label("Time zone").select_option("Asia/Ho_Chi_Minh")
     expect(page.get_by_test_id("preview")).to_contain_text("Times in Asia/Ho_Chi_Minh")
     expect(page.get_by_test_id("preview").get_by_role("listitem")).to_contain_text("08:30:00")
+
+
+def test_what_a_calendar_leaves_out_is_said(
+    screens: Screens, ada: Person, plans: dict[str, str]
+) -> None:
+    page = screens.of(ada)
+
+    def cut(route: Route) -> None:
+        answer = route.fetch()
+        said = answer.json() | {"complete": False, "end": "2031-03-09T12:00:00Z", "unreadable": 2}
+        route.fulfill(response=answer, json=said)
+
+    page.route("**/api/v1/schedule-calendar?*", cut)
+    go(page, "/schedules?on=2031-03-05")
+    expect(page.get_by_text("Too many plays to show.")).to_contain_text("until 9 Mar 2031, 12:00")
+    expect(page.get_by_text("Plays that can't be shown: 2")).to_be_visible()

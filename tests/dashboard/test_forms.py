@@ -139,6 +139,37 @@ def test_what_is_typed_while_a_save_is_under_way_stays(screens: Screens, ada: Pe
     assert ada.get(f"/devices/{device['id']}")["offline_after_s"] == 77
 
 
+def test_what_was_typed_stays_when_somebody_looks_elsewhere(screens: Screens, ada: Person) -> None:
+    device = ada.device("elsewhere")
+    body = {"name": "Kettle", "sku": "K-1", "price": "5", "stock": 3}
+    product = ada.post("/products", body)
+    page = screens.of(ada, f"/devices/{device['id']}")
+    name = page.get_by_label("Name", exact=True)
+    name.fill("Half a na")
+    go(page, "/devices")
+    expect(page.get_by_role("heading", name="Devices", level=1)).to_be_visible()
+    page.go_back()
+    expect(name).to_have_value("Half a na")
+    page.get_by_role("button", name="Discard changes").press("Enter")
+    expect(name).to_have_value("elsewhere")
+    expect(page.get_by_role("button", name="Discard changes")).to_have_count(0)
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_focused()
+    go(page, "/shop?tab=products")
+    edit = page.get_by_role("row", name="Kettle").get_by_role("button", name="Edit")
+    edit.click()
+    page.get_by_label("Stock").fill("12")
+    page.keyboard.press("Escape")
+    edit.click()
+    expect(page.get_by_label("Stock")).to_have_value("12")
+    page.get_by_label("Name").fill(" Kettle 2 ")
+    saved(page)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("row", name="Kettle 2").get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("Stock")).to_have_value("12")
+    expect(page.get_by_role("button", name="Discard changes")).to_have_count(0)
+    assert ada.get(f"/products/{product['id']}")["stock"] == 12
+
+
 def test_an_answer_from_before_a_save_does_not_undo_it_on_the_page(
     screens: Screens, ada: Person
 ) -> None:

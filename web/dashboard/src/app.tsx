@@ -7,6 +7,7 @@ import { usePath } from "./address";
 import { Problem, get, onRefused } from "./api";
 import { isSignedIn, me } from "./me";
 import { Gate } from "./pages/gate";
+import { forgetDrafts } from "./parts/drafts";
 import { Toasts } from "./parts/toasts";
 import { Loaded } from "./parts/ui";
 import { Shell } from "./shell";
@@ -57,6 +58,7 @@ function useOnePerson(id: string | undefined, isNobody: boolean): void {
   const queries = useQueryClient();
   const before = useRef<string | undefined>(undefined);
   useEffect(() => {
+    if (isNobody) forgetDrafts();
     if (isNobody) queries.removeQueries({ predicate: ({ queryKey: [name] }) => name !== "me" && name !== "site" });
     if (id && before.current && before.current !== id) location.reload();
     if (id || isNobody) before.current = id;

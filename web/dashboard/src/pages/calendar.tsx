@@ -82,6 +82,7 @@ export function Calendar({ view, zones }: { view: View; zones: string[] }) {
               {plays.isOld && <span>{t("Loading…")}</span>}
               {conflicts > 0 && <span className="problem">⚠ {t("Conflicts: {n}", { n: number(conflicts) })}</span>}
               {missed > 0 && <span className="problem">{t("Missed: {n}", { n: number(missed) })}</span>}
+              {page.unreadable > 0 && <span className="problem">{t("Plays that can't be shown: {n}", { n: number(page.unreadable) })}</span>}
               {!page.complete && <span>{t("Too many plays to show. Showing plays until {time}.", { time: moment(page.end, zone) })}</span>}
             </p>
             {plays.isOld && view === "agenda" ? null : view === "agenda" ? (

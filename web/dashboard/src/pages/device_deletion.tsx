@@ -5,6 +5,7 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import { remove } from "../api";
 import { useOpenAlarms } from "../parts/alarms";
+import { forgetDrafts } from "../parts/drafts";
 import { Form, Tick } from "../parts/forms";
 import { useList } from "../parts/lists";
 import { done } from "../parts/toasts";
@@ -44,6 +45,7 @@ function Question({ device, close }: { device: DeviceResource; close: () => void
       }
       submit={async ({ purge }) => {
         await remove(`/devices/${device.id}${purge === "on" ? "?purge=true" : ""}`);
+        forgetDrafts(`/devices/${device.id}`);
         void queries.invalidateQueries();
         done(t("Deleted"));
         go("/devices");

@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useLocation } from "wouter";
 import { remove } from "../api";
 import type { Texts } from "../parts/draft";
+import { forgetDrafts } from "../parts/drafts";
 import { EditForm } from "../parts/edit_form";
 import { Field, Tick } from "../parts/forms";
 import { Action } from "../parts/ui";
@@ -68,6 +69,7 @@ export function FeedSettings({ feed }: { feed: Feed }) {
             said={t("Deleted")}
             run={async () => {
               await remove(`/feeds/${feed.id}`);
+              forgetDrafts(`/feeds/${feed.id}`);
               void queries.invalidateQueries();
               go(feed.device_id ? `/devices/${feed.device_id}` : "/devices");
             }}

@@ -7,6 +7,7 @@ import { get, remove } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import { civil, instant } from "../parts/civil";
 import { DeviceLink } from "../parts/device_name";
+import { forgetDrafts } from "../parts/drafts";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
@@ -59,6 +60,7 @@ function About({ schedule }: { schedule: Schedule }) {
           said={t("Deleted")}
           run={async () => {
             await remove(`/media-schedules/${schedule.id}`);
+            forgetDrafts(`/media-schedules/${schedule.id}`);
             void queries.invalidateQueries();
             go("/schedules");
           }}

@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useParameter } from "../address";
 import { patch, remove } from "../api";
+import { forgetDrafts } from "../parts/drafts";
 import { More, Rows, useList } from "../parts/lists";
 import { Action, Badge, Empty, Heading, Loaded } from "../parts/ui";
 import type { Order, Product } from "../types";
@@ -97,7 +98,11 @@ function Products({ items, change }: { items: Product[]; change: (id: string) =>
             label={t("Delete {name}", { name: each.name })}
             ask={t("Existing orders are not affected.")}
             said={t("Deleted")}
-            run={() => remove(`/products/${each.id}`).then(() => queries.invalidateQueries())}
+            run={async () => {
+              await remove(`/products/${each.id}`);
+              forgetDrafts(`/products/${each.id}`);
+              await queries.invalidateQueries();
+            }}
           >
             {t("Delete")}
           </Action>

@@ -1,7 +1,7 @@
 // Alarms as rows, wherever they are shown: what, of what, since when, and who has to see it yet.
 
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { get, post, query } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import type { Alarm, Feed, Page } from "../types";
@@ -64,10 +64,14 @@ export function useOpenAlarms(of: AlarmsOf = {}, limit = 100) {
   return { ...found, data: told && openOnes(told, (each) => live.alarms.newer(each)) };
 }
 
-/** Names of feeds, by their ids. */
-export function useFeeds(): Map<string, Feed> {
+/** The feeds of alarms, by their ids; one that is not known yet was added since. */
+export function useFeeds(alarms: Alarm[]): Map<string, Feed> {
   const feeds = useList<Feed>("/feeds", { limit: 1000 });
-  return new Map(feeds.data?.map((each) => [each.id, each]));
+  const known = new Map(feeds.data?.map((each) => [each.id, each]));
+  const added = feeds.data ? alarms.flatMap(({ feed_id }) => (feed_id && !known.has(feed_id) ? [feed_id] : [])).join() : "";
+  const { refetch } = feeds;
+  useEffect(() => void (added && refetch()), [added, refetch]);
+  return known;
 }
 
 /** "Soil moisture 60 % (max 50 %)" for a value beyond its limits; else what the server says. */
@@ -103,7 +107,7 @@ export function AlarmState({ alarm }: { alarm: Alarm }) {
 
 /** Several of them may be chosen and acknowledged at once. */
 export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: boolean }) {
-  const feeds = useFeeds();
+  const feeds = useFeeds(items);
   const queries = useQueryClient();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const waiting = items.filter((each) => !isSeen(each));

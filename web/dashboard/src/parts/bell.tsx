@@ -66,7 +66,7 @@ export function Bell() {
 }
 
 function Last({ items }: { items: Alarm[] }) {
-  const feeds = useFeeds();
+  const feeds = useFeeds(items);
   const now = useNow();
   return (
     <ul>

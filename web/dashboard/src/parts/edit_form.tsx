@@ -2,10 +2,11 @@
 // that it shows, and follows what changes elsewhere.
 
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { PRECONDITION_FAILED, Problem, type Versioned, get, patch } from "../api";
 import { t } from "../words";
 import { type Draft, type Texts, changes, conflicts, keptMine, saved as afterSave, settled, typed, without } from "./draft";
+import { draftOf, keepDraft } from "./drafts";
 import { EditContext, Form, Unchanged, type Values } from "./forms";
 import { putStored } from "./stored";
 import { done } from "./toasts";
@@ -41,12 +42,21 @@ interface EditFormProps<T> {
 export function EditForm<T extends object>(props: EditFormProps<T>) {
   const { of, path, queryKey, texts, body, saved, send = (said, etag) => patch<T>(path, said, etag) } = props;
   const queries = useQueryClient();
-  const [kept, setDraft] = useState<Draft>({});
   const stored = texts(of);
+  const form = [path, ...Object.keys(stored)].join(" ");
+  const [kept, setDraft] = useState<Draft>(() => draftOf(form));
   const draft = settled(kept, stored);
   if (draft !== kept) setDraft(draft);
   const latest = useRef(draft);
   latest.current = draft;
+  useEffect(() => keepDraft(form, draft), [form, draft]);
+  const isChanged = Object.keys(draft).length > 0;
+
+  /** The button goes with what it discards: the form's own has the focus then. */
+  function discard(event: { currentTarget: HTMLButtonElement }): void {
+    event.currentTarget.form?.querySelector<HTMLElement>("button[type=submit]")?.focus();
+    setDraft({});
+  }
 
   async function save(values: Values): Promise<void> {
     const others = Object.fromEntries(Object.entries(values).filter(([name]) => !(name in stored)));
@@ -61,6 +71,7 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
         const after = texts(known);
         await putStored(queries, queryKey, known, () => setDraft((before) => afterSave(before, changed, after)));
         const rest = afterSave(latest.current, changed, after);
+        keepDraft(form, rest); // the form may go before it is drawn again
         done(t("Saved"));
         saved?.(known, !Object.keys(rest).length);
         return;
@@ -71,6 +82,17 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
       }
     }
   }
+
+  const more = (
+    <>
+      {isChanged && (
+        <button type="button" onClick={discard}>
+          {t("Discard changes")}
+        </button>
+      )}
+      {props.more}
+    </>
+  );
 
   return (
     <EditContext
@@ -93,7 +115,7 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
         names={props.names}
         title={props.title}
         action={props.action}
-        more={props.more}
+        more={more}
         again={props.again}
         submit={save}
       >
