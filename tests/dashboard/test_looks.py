@@ -29,6 +29,16 @@ CUT = """
   .filter((it) => it.clientWidth > 1 && it.scrollWidth > it.clientWidth + 1)
   .map((it) => `${it.tagName} ${it.textContent}`)
 """
+# What reaches out of the open dialog.
+BESIDE = """
+() => {
+  const dialog = document.querySelector("dialog[open]");
+  const edge = dialog.getBoundingClientRect().right - 8;
+  return [...dialog.querySelectorAll("input, select, button")]
+    .filter((it) => it.getBoundingClientRect().right > edge)
+    .map((it) => it.outerHTML);
+}
+"""
 WALL: ViewportSize = {"width": 2560, "height": 1440}
 DESK: ViewportSize = {"width": 1360, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -132,7 +142,7 @@ def test_every_page_is_readable(
 def test_dialogs_are_readable_and_keep_the_keyboard(
     screens: Screens, ada: Person, paths: dict[str, str]
 ) -> None:
-    page = screens.of(ada, "/devices")
+    page = screens.of(ada, "/devices", viewport=DESK)
     page.get_by_role("button", name="Add device").click()
     assert violations(page) == []
     page.keyboard.press("Escape")
@@ -140,4 +150,14 @@ def test_dialogs_are_readable_and_keep_the_keyboard(
     go(page, "/schedules")
     page.get_by_role("button", name="New schedule").click()
     page.get_by_test_id("preview").get_by_role("listitem").first.wait_for()
+    assert violations(page) == []
+    assert page.evaluate(BESIDE) == []
+    page.keyboard.press("Escape")
+    go(page, paths["device"])
+    page.get_by_role("button", name="Delete Cảm biến").click()
+    title = page.get_by_role("dialog").get_by_role("heading").bounding_box()
+    close = page.get_by_role("dialog").get_by_role("button", name="Close").bounding_box()
+    assert title
+    assert close
+    assert close["x"] > title["x"] + title["width"]
     assert violations(page) == []

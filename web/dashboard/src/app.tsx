@@ -58,9 +58,10 @@ function useOnePerson(id: string | undefined, isNobody: boolean): void {
   const queries = useQueryClient();
   const before = useRef<string | undefined>(undefined);
   useEffect(() => {
-    if (isNobody) forgetDrafts();
+    const isAnother = id !== undefined && before.current !== undefined && before.current !== id;
+    if (isNobody || isAnother) forgetDrafts();
     if (isNobody) queries.removeQueries({ predicate: ({ queryKey: [name] }) => name !== "me" && name !== "site" });
-    if (id && before.current && before.current !== id) location.reload();
+    if (isAnother) location.reload();
     if (id || isNobody) before.current = id;
   }, [queries, id, isNobody]);
 }

@@ -38,6 +38,7 @@ function Question({ device, close }: { device: DeviceResource; close: () => void
   return (
     <Form
       action={t("Delete device")}
+      kind="danger"
       more={
         <button type="button" onClick={close}>
           {t("Cancel")}

@@ -49,7 +49,7 @@ export default function MediaPage() {
           items.length ? (
             <ul className="media">
               {items.map((each) => (
-                <File key={each.id} media={each} />
+                <FileCard key={each.id} media={each} />
               ))}
             </ul>
           ) : part ? (
@@ -75,7 +75,7 @@ async function neededBy(media: Media): Promise<number> {
   return items.filter((each) => each.next_due_at !== null).length || items.length;
 }
 
-function File({ media }: { media: Media }) {
+function FileCard({ media }: { media: Media }) {
   const queries = useQueryClient();
   const [inUse, setInUse] = useState(0);
   async function discard() {

@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { remove } from "../api";
 import { changeMe, me } from "../me";
+import { Agent } from "../parts/agent";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Form, Tick } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
@@ -90,7 +91,7 @@ export function Sessions() {
               moment(each.created_at),
               moment(each.expires_at),
               each.address,
-              each.agent,
+              <Agent agent={each.agent} />,
               each.current ? (
                 <Badge state={t("This device")} tone="good" />
               ) : (

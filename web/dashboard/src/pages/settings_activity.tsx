@@ -1,5 +1,6 @@
 // What was done to the account.
 
+import { Agent } from "../parts/agent";
 import { More, Rows, useList } from "../parts/lists";
 import { Loaded } from "../parts/ui";
 import type { AuditEntry } from "../types_account";
@@ -16,7 +17,7 @@ export function Audit() {
             head={[t("Time"), t("Action"), t("Target"), t("IP address"), t("Device/Browser")]}
             items={items}
             id={(each) => each.at + each.action + each.subject}
-            row={(each) => [moment(each.at), word(each.action), each.subject, each.address, each.agent]}
+            row={(each) => [moment(each.at), word(each.action), each.subject, each.address, <Agent agent={each.agent} />]}
           />
           <More of={entries} />
         </>

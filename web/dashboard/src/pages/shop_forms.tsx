@@ -64,6 +64,8 @@ export function ChangeProduct({ id, close }: { id: string; close: () => void }) 
   );
 }
 
+const inStockFirst = (items: Product[]): Product[] => [...items].sort((a, b) => Number(a.stock === 0) - Number(b.stock === 0));
+
 export function NewOrder({ close }: { close: () => void }) {
   const products = useList<Product>("/products", { sort: "name", limit: 1000 });
   // The same order, however often it is sent.
@@ -86,7 +88,7 @@ export function NewOrder({ close }: { close: () => void }) {
               name="product_id"
               label={t("Product")}
               required
-              options={items.map((each) => [each.id, `${each.name} (${each.stock})`])}
+              options={inStockFirst(items).map((each) => [each.id, `${each.name} (${each.stock})`])}
             />
             <Field name="quantity" label={t("Quantity")} type="number" min={1} required value={1} />
             <Field name="note" label={t("Note")} maxLength={500} />

@@ -32,6 +32,7 @@ const Errors = createContext<Record<string, Detail>>({});
 
 interface FormProps {
   action: string;
+  kind?: "primary" | "danger";
   /** Where several forms stand beside each other. */
   title?: string;
   submit: (values: Values) => Promise<unknown>;
@@ -48,7 +49,7 @@ interface FormProps {
 }
 
 export function Form(props: FormProps) {
-  const { action, title, submit, children, more, again, className, names = {}, refused } = props;
+  const { action, kind = "primary", title, submit, children, more, again, className, names = {}, refused } = props;
   const [sent, setSent] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLFormElement>(null);
@@ -107,7 +108,7 @@ export function Form(props: FormProps) {
         </p>
       )}
       <div className="row">
-        <button type="submit" className="primary" aria-disabled={busy || undefined} aria-busy={busy}>
+        <button type="submit" className={kind} aria-disabled={busy || undefined} aria-busy={busy}>
           {action}
         </button>
         {more}
