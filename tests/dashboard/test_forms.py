@@ -170,6 +170,32 @@ def test_what_was_typed_stays_when_somebody_looks_elsewhere(screens: Screens, ad
     assert ada.get(f"/products/{product['id']}")["stock"] == 12
 
 
+def test_escape_asks_before_it_closes_what_was_typed(screens: Screens, ada: Person) -> None:
+    ada.device("asked")
+    files = {"file": ("asked.txt", b"asked", "text/plain")}
+    assert ada.call("POST", "/media", files=files).status_code == 201
+    page = screens.of(ada, "/devices")
+    page.get_by_role("button", name="Add device").click()
+    code = page.get_by_label("Device ID")
+    code.fill("half-typed")
+    page.keyboard.press("Escape")
+    sees(page, "Discard what you typed?")
+    expect(page.get_by_role("button", name="Keep editing")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(code).to_be_focused()
+    expect(code).to_have_value("half-typed")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Discard", exact=True).press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Add device")).to_be_focused()
+    # Nothing was typed here.
+    go(page, "/schedules")
+    page.get_by_role("button", name="New schedule").first.click()
+    expect(page.get_by_role("dialog").get_by_label("Media")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_an_answer_from_before_a_save_does_not_undo_it_on_the_page(
     screens: Screens, ada: Person
 ) -> None:

@@ -5,11 +5,11 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import { remove } from "../api";
 import { useOpenAlarms } from "../parts/alarms";
+import { Dialog } from "../parts/dialog";
 import { forgetDrafts } from "../parts/drafts";
 import { Form, Tick } from "../parts/forms";
 import { useList } from "../parts/lists";
 import { done } from "../parts/toasts";
-import { Dialog } from "../parts/ui";
 import type { DeviceResource, Feed } from "../types";
 import { t } from "../words";
 

@@ -2,10 +2,11 @@
 
 import { useState } from "react";
 import { post } from "../api";
+import { Dialog } from "../parts/dialog";
 import { FeedTable } from "../parts/feed_table";
 import { Field, Form, numberOf } from "../parts/forms";
 import { More, useList } from "../parts/lists";
-import { Dialog, Empty, Loaded } from "../parts/ui";
+import { Empty, Loaded } from "../parts/ui";
 import type { DeviceResource, Feed } from "../types";
 import { t } from "../words";
 

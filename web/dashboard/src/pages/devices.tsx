@@ -8,9 +8,10 @@ import { useParameter } from "../address";
 import { post } from "../api";
 import { useDevice, useEvery, useLive, useTopic } from "../live/hooks";
 import { Credentials } from "../parts/credentials";
+import { Dialog } from "../parts/dialog";
 import { Field, Form, numberOf } from "../parts/forms";
 import { byName, folded } from "../parts/search";
-import { Dialog, Empty, Heading, Presence, useNow } from "../parts/ui";
+import { Empty, Heading, Presence, useNow } from "../parts/ui";
 import type { Device, DeviceCreated, Feed } from "../types";
 import { ago, number, t } from "../words";
 

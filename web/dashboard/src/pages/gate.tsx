@@ -3,9 +3,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { call, post } from "../api";
+import { Dialog } from "../parts/dialog";
 import { Field, Form } from "../parts/forms";
 import { done, failed } from "../parts/toasts";
-import { Action, Dialog } from "../parts/ui";
+import { Action } from "../parts/ui";
 import logo from "../roost.svg";
 import { titlePage } from "../title";
 import type { Site } from "../types";

@@ -4,10 +4,11 @@ import { useEffect, useRef, useState } from "react";
 import { post } from "../api";
 import { civil, here, instant, zones } from "../parts/civil";
 import { useNamedDevices } from "../parts/device_name";
+import { Dialog } from "../parts/dialog";
 import { Field, Form, type Values, numberOf } from "../parts/forms";
 import { useList } from "../parts/lists";
 import { done } from "../parts/toasts";
-import { Dialog, Loaded } from "../parts/ui";
+import { Loaded } from "../parts/ui";
 import type { Media } from "../types";
 import { moment, t } from "../words";
 
@@ -50,6 +51,7 @@ export function NewSchedule({ close }: { close: () => void }) {
   const [preview, setPreview] = useState<Preview | null>(null);
   const [refused, setRefused] = useState<unknown>(null);
   const [edits, setEdits] = useState(0);
+  const [soon] = useState(() => civil(Date.now() + 3_600_000, here()).slice(0, 16));
 
   useEffect(() => {
     const form = box.current?.querySelector("form");
@@ -92,7 +94,6 @@ export function NewSchedule({ close }: { close: () => void }) {
       </Dialog>
     );
   }
-  const soon = `${civil(Date.now() + 3_600_000, here()).slice(0, 16)}:00`;
   return (
     <Dialog title={t("New schedule")} wide close={close}>
       <Loaded of={media}>

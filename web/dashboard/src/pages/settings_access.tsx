@@ -4,9 +4,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Problem, get, post, remove } from "../api";
 import { subscribeLine } from "../parts/credentials";
+import { Dialog } from "../parts/dialog";
 import { Field, Form, Tick } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
-import { Action, Copy, Dialog, Empty, Loaded, Secret } from "../parts/ui";
+import { Action, Copy, Empty, Loaded, Secret } from "../parts/ui";
 import type { ApiKey, Listener } from "../types_account";
 import { moment, t, word } from "../words";
 

@@ -3,10 +3,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { PRECONDITION_FAILED, Problem, type Versioned, get, patch, post, remove } from "../api";
+import { Dialog } from "../parts/dialog";
 import { Field, Form } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
 import { changedElsewhere } from "../parts/stored";
-import { Action, Badge, Dialog, Loaded, Secret } from "../parts/ui";
+import { Action, Badge, Loaded, Secret } from "../parts/ui";
 import type { Page } from "../types";
 import type { Delivery, Webhook } from "../types_account";
 import { moment, t } from "../words";

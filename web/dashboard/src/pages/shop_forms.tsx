@@ -3,11 +3,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { get, post } from "../api";
+import { Dialog } from "../parts/dialog";
 import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
 import { Field, Form, numberOf } from "../parts/forms";
 import { useList } from "../parts/lists";
 import { done } from "../parts/toasts";
-import { Dialog, Loaded } from "../parts/ui";
+import { Loaded } from "../parts/ui";
 import type { Product } from "../types";
 import { t } from "../words";
 

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useDeviceName } from "../live/hooks";
 import type { Play } from "../types";
 import { capital, locale, playWord, t, timeOfDay } from "../words";
-import { Dialog } from "./ui";
+import { Dialog } from "./dialog";
 
 interface DaysProps {
   days: string[];

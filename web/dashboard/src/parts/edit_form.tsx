@@ -111,6 +111,7 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
       }}
     >
       <Form
+        isKept
         className={props.className}
         names={props.names}
         title={props.title}

@@ -46,10 +46,12 @@ interface FormProps {
   names?: Record<string, string>;
   /** Why it would be refused, known before it is sent. */
   refused?: unknown;
+  /** What is typed outlives it. */
+  isKept?: boolean;
 }
 
 export function Form(props: FormProps) {
-  const { action, kind = "primary", title, submit, children, more, again, className, names = {}, refused } = props;
+  const { action, kind = "primary", title, submit, children, more, again, className, names = {}, refused, isKept } = props;
   const [sent, setSent] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLFormElement>(null);
@@ -96,6 +98,7 @@ export function Form(props: FormProps) {
     <form
       ref={box}
       className={className ?? "form"}
+      data-kept={isKept || undefined}
       onSubmit={send}
       onInput={() => sent instanceof Unchanged && setSent(null)}
       noValidate

@@ -1,9 +1,9 @@
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Problem } from "../api";
 import { t, word } from "../words";
 import { takesFocus, titlePage } from "../title";
-import { giveFocus, useHeir } from "./focus";
-import { focusFirst } from "./forms";
+import { Dialog } from "./dialog";
+import { useHeir } from "./focus";
 import { done, failed, inWords } from "./toasts";
 
 interface ActionProps {
@@ -67,36 +67,6 @@ export function Action({ children, run, said, ask, title, no, kind = "", label, 
         </Dialog>
       )}
     </>
-  );
-}
-
-interface DialogProps {
-  title: string;
-  close: () => void;
-  children: ReactNode;
-  wide?: boolean;
-}
-
-/** The browser's own modal dialog: it keeps the focus, and Escape closes it. */
-export function Dialog({ title, close, children, wide }: DialogProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const id = useId();
-  useEffect(() => {
-    const opener = document.activeElement;
-    dialog.current?.showModal();
-    if (dialog.current) focusFirst(dialog.current);
-    return () => giveFocus(opener);
-  }, []);
-  return (
-    <dialog ref={dialog} className={wide ? "wide" : ""} aria-labelledby={id} onClose={close}>
-      <div className="row apart">
-        <h2 id={id}>{title}</h2>
-        <button type="button" className="plain" aria-label={t("Close")} onClick={() => dialog.current?.close()}>
-          ×
-        </button>
-      </div>
-      {children}
-    </dialog>
   );
 }
 
