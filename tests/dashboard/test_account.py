@@ -47,6 +47,23 @@ def test_somebody_changes_her_password_and_goes_on(screens: Screens, roost: Roos
     eve.token = eve.post("/login/access-token", account)["access_token"]
 
 
+def test_another_tab_of_the_same_browser_goes_on_too(screens: Screens, roost: Roost) -> None:
+    kim = roost.user("kim")
+    device = kim.device("second-tab")
+    page = screens.of(kim, "/settings")
+    other = page.context.new_page()
+    other.goto(f"{roost.url}/#/devices/{device['id']}")
+    is_live(other)
+    name = other.get_by_label("Name", exact=True)
+    name.fill("Half a na")
+    with other.expect_websocket():
+        new_password(page, PASSWORD, OTHER)
+    is_live(other)
+    expect(name).to_have_value("Half a na")
+    other.get_by_role("button", name="Save", exact=True).click()
+    expect(other.get_by_role("heading", name="Half a na", level=1)).to_be_visible()
+
+
 def test_another_email_keeps_the_page_live(screens: Screens, roost: Roost) -> None:
     joe = roost.user("joe")
     page = screens.of(joe, "/settings")

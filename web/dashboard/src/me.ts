@@ -11,11 +11,27 @@ const UNAUTHORIZED = 401;
 let changes = 0;
 let settled: Promise<unknown> = Promise.resolve();
 
+function begun(change: Promise<unknown>): void {
+  changes += 1;
+  settled = Promise.allSettled([settled, change]);
+}
+
+// The other tabs have the same cookie, and wait for the next one, too. One that was closed never says that it came.
+const tabs = typeof window === "undefined" ? null : new BroadcastChannel("roost.account");
+const ELSEWHERE_MAX_MS = 30_000;
+let done = (): void => {};
+tabs?.addEventListener("message", ({ data }) => {
+  if (data === "done") done();
+  else begun(new Promise<void>((resolve) => setTimeout((done = resolve), ELSEWHERE_MAX_MS)));
+});
+
 /** Change the account: its answer is who is signed in from then on. */
 export function changeMe(body: unknown, etag?: string): Promise<User> {
   const answer = patch<User>(PATH, body, etag);
-  changes += 1;
-  settled = Promise.allSettled([settled, answer]);
+  begun(answer);
+  tabs?.postMessage("begun");
+  const tell = (): void => tabs?.postMessage("done");
+  answer.then(tell, tell);
   return answer;
 }
 
