@@ -74,11 +74,16 @@ class Supervisor:
             gave_up: gets the unhandled messages of a cell whose budget is spent.
         """
 
+        self._begin(partial(self._supervise, cell, ended, gave_up), cell.name)
+
+    def _begin(self, run: Callable[[], Awaitable[None]], name: str) -> bool:
+        """Start a task; False if the service has ended, and with it soon whoever asks."""
         try:
-            self._nursery.start_soon(self._supervise, cell, ended, gave_up, name=cell.name)
-        except RuntimeError:
-            # The nursery is closed: the service has ended, and who gave the message is about to.
-            log.debug("actor not started: the service has ended", actor=cell.name)
+            self._nursery.start_soon(run, name=name)
+        except RuntimeError:  # the nursery is closed
+            log.debug("not started: the service has ended", actor=name)
+            return False
+        return True
 
     async def _supervise(
         self, cell: Cell[M, E], ended: Callable[[], None], gave_up: Callable[[list[M]], None]
@@ -164,7 +169,8 @@ class Supervisor:
     def run_contained(
         self, name: str, run: Callable[[], Awaitable[None]], *, gave_up: Callable[[], None]
     ) -> None:
-        """Run a contained task until it returns; restart it after a failure, within its budget."""
+        """Run a contained task until it returns; restart it after a failure, within its budget. It
+        is given up at once after the end of the service."""
 
         async def supervise() -> None:
             try:
@@ -172,7 +178,8 @@ class Supervisor:
             except BudgetSpent:
                 gave_up()
 
-        self._nursery.start_soon(supervise, name=name)
+        if not self._begin(supervise, name):
+            gave_up()
 
     async def _restarting(
         self,

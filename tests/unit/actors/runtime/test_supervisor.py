@@ -206,6 +206,20 @@ async def test_a_message_after_the_end_of_the_service_wakes_nobody(autojump_cloc
     assert scene.did == []
 
 
+async def test_a_contained_task_after_the_end_of_the_service_is_given_up(
+    autojump_clock: Any,
+) -> None:
+    """A request whose entry in the activity log came that late failed with a traceback."""
+    async with trio.open_nursery() as nursery:
+        scene = Scene(nursery)
+        nursery.cancel_scope.cancel()
+    given_up: list[str] = []
+    scene.supervisor.run_contained(
+        "mail", trio.sleep_forever, gave_up=lambda: given_up.append("mail")
+    )
+    assert given_up == ["mail"]
+
+
 async def test_failures_count_for_the_budget_across_rests(
     autojump_clock: Any, resting: Scene, logs: Logs
 ) -> None:
