@@ -211,7 +211,8 @@ async def _serve_ready(
     shares = logins.share_keeper()
     watchdog = Watchdog(machine.disk, machine.keepers, settings.patience_s)
     door = logins.doorkeeper(machine.broker.connections)
-    logs = [machine.path / "postgres.log", machine.path / "broker.log"]
+    broker_log = machine.path / "broker.log"
+    logs = [machine.path / "postgres.log", broker_log]
     run_essential = service.supervisor.run_essential
     run_essential("watchdog", partial(watchdog.run, _probes(service, store, logins)))
     run_essential("disk", machine.disk.watch)
@@ -221,7 +222,7 @@ async def _serve_ready(
     run_essential("broker shares", shares.run)
     run_essential("server logs", partial(keep_short, logs))
     take = service.broker_refusals.take
-    run_essential("broker log", partial(read_refusals, machine.path / "broker.log", take))
+    run_essential("broker log", partial(read_refusals, broker_log, take, logins.has_logged_in))
     service.supervisor.run_contained("binary sums", _check_binaries, gave_up=lambda: None)
     # Before our sessions exist the broker would acknowledge messages that nobody receives.
     await broker.wait_subscribed()

@@ -34,12 +34,14 @@ Key = tuple[str, str]
 
 
 class BrokerRefusal(msgspec.Struct, frozen=True, kw_only=True):
-    """`topic` is empty where the broker does not name it. `is_end`: it ended the connection."""
+    """`topic` is empty where the broker does not name it. `is_end`: it ended the connection, which
+    has this number at the broker."""
 
     client_id: str
     why: str
     topic: str = ""
     is_end: bool = False
+    connection: int = 0
 
 
 class BrokerRefusals:
@@ -68,7 +70,8 @@ class BrokerRefusals:
         noted: set[BrokerRefusal] = set()  # the same again within one look says nothing more
         logins = await self._store.logins(names)
         now_us = self._clock.now_us()
-        for each in refused:
+        for one in refused:
+            each = msgspec.structs.replace(one, connection=0)
             login = logins.get(each.client_id)
             if login is None:
                 continue

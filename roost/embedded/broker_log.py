@@ -13,13 +13,32 @@ import trio
 from actors.ingest.broker_refusals import BrokerRefusal
 from actors.runtime.isolation import Failed, attempt
 from protocol.errors import in_words
-from roost.embedded.broker_words import refused_of
+from roost.embedded.broker_words import of_nobody, refused_of
 
 log = structlog.get_logger("roost.broker")
 
 LOOK_EVERY_S = 1.0
 # Of more than this in a second, which is a thousand lines, the newest are read.
 BYTES_MAX = 256 * 1024
+# Ended connections of one look that the broker is asked about, a millisecond each.
+CHECKED_MAX = 50
+
+
+async def checked(
+    refused: Sequence[BrokerRefusal], has_logged_in: Callable[[int], Awaitable[bool]]
+) -> list[BrokerRefusal]:
+    """Whose connection was ended is known only of those that had logged in: of others, and beyond
+    `CHECKED_MAX`, no alarm is raised. Raises `Unavailable`."""
+    found: list[BrokerRefusal] = []
+    left = CHECKED_MAX
+    for each in refused:
+        if each.is_end:
+            left -= 1
+            is_theirs = left >= 0 and await has_logged_in(each.connection)
+            found.append(each if is_theirs else of_nobody(each))
+        else:
+            found.append(each)
+    return found
 
 
 class LogTail:
@@ -51,15 +70,21 @@ class LogTail:
 
 
 async def read_refusals(
-    file: Path, take: Callable[[Sequence[BrokerRefusal]], Awaitable[None]]
+    file: Path,
+    take: Callable[[Sequence[BrokerRefusal]], Awaitable[None]],
+    has_logged_in: Callable[[int], Awaitable[bool]],
 ) -> None:
     """For ever. The supervisor restarts it after a failure."""
     tail = await trio.to_thread.run_sync(LogTail, file)
+
+    async def tell(refused: Sequence[BrokerRefusal]) -> None:
+        await take(await checked(refused, has_logged_in))
+
     while True:
         lines = await trio.to_thread.run_sync(tail.read)
         refused = [each for line in lines if (each := refused_of(line)) is not None]
         if refused:
-            done = await attempt(partial(take, refused))
+            done = await attempt(partial(tell, refused))
             if isinstance(done, Failed):
                 log.warning("refusals of the broker not told", error=in_words(done.error))
         await trio.sleep(LOOK_EVERY_S)

@@ -9,42 +9,73 @@ of his own into it.
 
 import re
 
+import msgspec
+
 from actors.adapters.nats.retained import topic_of
 from actors.ingest.broker_refusals import BrokerRefusal
 from protocol.device.topics import unmapped
 
-_LINE = re.compile(r'\[\d+\] \S+ \S+ \[ERR\] \S+ - mid:\d+ - "(device-[0-9a-f-]{36})" - (.*)')
+_LINE = re.compile(r'\[\d+\] \S+ \S+ \[ERR\] \S+ - mid:(\d+) - "(device-[0-9a-f-]{36})" - (.*)')
 _DENIED = re.compile(r'(Publish|Subscription) Violation - Subject "([^"]*)"')
 _WILDCARD = re.compile(r"wildcards not allowed in publish's topic: (\".*\")")
 # Of NATS and of MQTT.
 _FILTER = {"*": "+", ">": "#"}
 _UNSUPPORTED = "character not supported for MQTT topics"
+_FILTER_UNSUPPORTED = re.compile(rf'invalid topic (".*"): {_UNSUPPORTED}')
+_LARGE = re.compile(r"maximum payload exceeded: (\d+) vs (\d+)")
+# Packets that are none of MQTT 3.1.1, in the server's words. It ends the connection.
+_MALFORMED = re.compile(
+    r"(?:with )?QoS=|topic cannot be empty|invalid (?:utf8|null character|fixed header|reserved)"
+    r"|(?:un)?subscribe protocol|received |error reading "
+)
+MALFORMED_SHOWN_MAX = 200
 
 DENIED = {
     "Publish": "denied by the broker: a device publishes below its own prefix only,"
     " and not to its commands and errors",
     "Subscription": "denied by the broker: a device subscribes below its own prefix only",
 }
-UNSUPPORTED = (
-    "the broker ended the connection: a topic of a message, of the will or of a subscription has a"
-    " space, a tab or a line end"
-)
-WILDCARD = "the broker ended the connection: a topic of a message has + or #"
+ENDED = "the broker ended the connection: "
+UNSUPPORTED = ENDED + "a topic of a message or of the will has a space, a tab or a line end"
+WILDCARD = ENDED + "a topic of a message has + or #"
+LARGE = ENDED + "a message has {} bytes; the maximum is {}"
+FILTER_UNSUPPORTED = "denied by the broker: a filter of a subscription has a space"
+# Of connections that have not logged in, whose client id may be another's.
+NOT_IN = "before it logged in, "
 
 
 def refused_of(line: str) -> BrokerRefusal | None:
     found = _LINE.match(line)
     if found is None:
         return None
-    client_id, what = found[1], found[2]
+    connection, client_id, what = int(found[1]), found[2], found[3]
     if (denied := _DENIED.match(what)) is not None:
+        if not denied[2]:
+            return None  # of a filter that the line before names
         topic = unmapped(topic_of(denied[2]))
         if denied[1] == "Subscription":
             topic = "/".join(_FILTER.get(level, level) for level in topic.split("/"))
         return BrokerRefusal(client_id=client_id, topic=topic, why=DENIED[denied[1]])
+    if (invalid := _FILTER_UNSUPPORTED.match(what)) is not None:
+        topic = invalid[1][1:-1]
+        return BrokerRefusal(client_id=client_id, topic=topic, why=FILTER_UNSUPPORTED)
+    topic, why = "", ""
     if what.startswith(_UNSUPPORTED):
-        return BrokerRefusal(client_id=client_id, why=UNSUPPORTED, is_end=True)
-    if (wild := _WILDCARD.match(what)) is not None:
-        topic = wild[1][1:-1]
-        return BrokerRefusal(client_id=client_id, topic=topic, why=WILDCARD, is_end=True)
-    return None
+        why = UNSUPPORTED
+    elif (wild := _WILDCARD.match(what)) is not None:
+        topic, why = wild[1][1:-1], WILDCARD
+    elif (large := _LARGE.match(what)) is not None:
+        why = LARGE.format(large[1], large[2])
+    elif _MALFORMED.match(what):
+        why = ENDED + what[:MALFORMED_SHOWN_MAX]
+    if not why:
+        return None
+    return BrokerRefusal(
+        client_id=client_id, topic=topic, why=why, is_end=True, connection=connection
+    )
+
+
+def of_nobody(refused: BrokerRefusal) -> BrokerRefusal:
+    """The same of a connection that had not logged in: the end of it says nothing about the device,
+    because anybody can use its client id until then."""
+    return msgspec.structs.replace(refused, why=NOT_IN + refused.why, is_end=False)

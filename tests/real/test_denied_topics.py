@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.real.harness import DeviceClient, Person, Roost, eventually
+from tests.real.harness import WAIT_S, DeviceClient, Person, Roost, eventually
 from tests.support import wire
 
 
@@ -50,6 +50,44 @@ def test_a_space_in_a_topic_is_on_the_devices_page_and_a_loop_is_an_alarm(
     assert [(each["kind"], each["state"]) for each in alarms] == [("loop", "active")]
     assert alarms[0]["detail"].startswith("device disconnected in a loop: ")
     assert ada.get("/alarms", kind="loop", device_id=device["id"])["items"] == alarms
+
+
+def test_a_stranger_who_uses_its_client_id_raises_no_alarm(roost: Roost, ada: Person) -> None:
+    """The broker reads the will before it knows who connects."""
+    device = ada.device("victim", "n")
+    login = device["mqtt"]["client_id"], "stranger", "wrong"
+    for _ in range(5):
+        with pytest.raises(ConnectionError):
+            wire.connect("127.0.0.1", roost.mqtt_port, *login, ("a b", b"x"))
+    found = eventually(lambda: not_taken(ada, device))
+    assert all(why.startswith("before it logged in, ") for _, why in found)
+    client = DeviceClient(roost, device["mqtt"])
+    client.publish("feeds/n", b"1")
+    eventually(lambda: ada.values(device["feeds"]["n"]))
+    assert ada.get("/alarms", device_id=device["id"])["items"] == []
+    client.close()
+
+
+def test_a_message_that_is_too_large_for_the_broker_is_told(roost: Roost, ada: Person) -> None:
+    device = ada.device("large", "n")
+    for times in range(1, 4):
+        client = DeviceClient(roost, device["mqtt"])
+        client.client.publish(f"{client.prefix}/feeds/n", bytes(9 << 20), 0)
+        assert client.lost.wait(WAIT_S)
+        client.close()
+        eventually(lambda: not_taken(ada, device), lambda items: len(items) == times)  # noqa: B023
+    assert "bytes; the maximum is 8388608" in not_taken(ada, device)[0][1]
+    (alarm,) = eventually(lambda: ada.get("/alarms", device_id=device["id"])["items"])
+    assert alarm["kind"] == "loop"
+
+
+def test_a_filter_with_a_space_is_denied_and_told(roost: Roost, ada: Person) -> None:
+    device = ada.device("filter")
+    client = DeviceClient(roost, device["mqtt"])
+    client.subscribe("living room/#")
+    ((topic, why),) = eventually(lambda: not_taken(ada, device))
+    assert (topic, "filter" in why) == (f"{client.prefix}/living room/#", True)
+    client.close()
 
 
 def test_a_space_in_the_topic_of_a_will_is_told_too(roost: Roost, ada: Person) -> None:

@@ -88,6 +88,11 @@ class NatsClients:
         connected_s = await self._ask(self._connections.connected_s, client_id)
         return float("inf") if connected_s is None else max(0.0, AGAIN_FIRST_S - connected_s)
 
+    async def has_logged_in(self, connection: int) -> bool:
+        """Whether this connection, by its number in the broker's log, has logged in. Raises
+        `Unavailable`."""
+        return await self._ask(self._connections.has_logged_in, connection)
+
     async def forget(self, client_id: str) -> None:
         """See `BrokerSessions`."""
         await self._ask(self._connections.kick, client_id)

@@ -13,6 +13,8 @@ from protocol import codec
 
 TIMEOUT_S = 2.0
 PAGE = 1_024
+# The account of connections that have not logged in; connections that are open or closed.
+NOT_IN, ALL = "$G", 2
 # A request without a reply subject is not carried out, and waiting for each of thousands of replies
 # would take seconds.
 IGNORED_INBOX = "_INBOX.roost-door"
@@ -25,6 +27,7 @@ class Connection(msgspec.Struct, frozen=True):
     cid: int
     mqtt_client: str = ""
     ip: str = ""
+    account: str = ""
     start: datetime | None = None
 
 
@@ -75,7 +78,7 @@ class Connections:
     async def not_in(self, above: int = 0) -> list[Connection]:
         """Those that have not logged in, the oldest first; none if there are at most `above`. Until
         they log in, they belong to the account `$G`."""
-        return [each async for each in self._all({"acc": "$G"}, above)]
+        return [each async for each in self._all({"acc": NOT_IN}, above)]
 
     async def of_user(self, username: str) -> list[str]:
         """The client ids with which a user name is connected."""
@@ -93,6 +96,12 @@ class Connections:
     async def client_ids(self) -> list[str]:
         """All client ids that are connected."""
         return [each.mqtt_client async for each in self._all({}) if each.mqtt_client]
+
+    async def has_logged_in(self, cid: int) -> bool:
+        """Whether a connection, open or closed, has logged in; False if it is not known any more
+        (the broker knows the last 10,000 that were closed)."""
+        found = (await self._ask({"cid": cid, "state": ALL})).data.connections or ()
+        return any(each.account not in ("", NOT_IN) for each in found)
 
     async def _all(self, wanted: dict[str, Any], above: int = 0) -> AsyncIterator[Connection]:
         seen = 0
