@@ -48,10 +48,14 @@ NO_SUCH_COMMAND = "no command of that id was sent to this device"
 
 
 class DeviceActor:
-    """One device. `step` takes messages in the order of their arrival."""
+    """One device. `step` takes messages in the order of their arrival.
 
-    def __init__(self, loaded: LoadedDevice) -> None:
-        self._presence = Presence(loaded)
+    Args:
+        last_end_us: see `ConnectionLoop`.
+    """
+
+    def __init__(self, loaded: LoadedDevice, last_end_us: int | None = None) -> None:
+        self._presence = Presence(loaded, last_end_us)
         self._feeds = DeviceFeeds(loaded)
         self._notices = NoticeLimit()
 

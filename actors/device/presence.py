@@ -33,9 +33,9 @@ class Presence:
 
     __slots__ = ("_loop", "_offline_alarm", "_offline_us", "device")
 
-    def __init__(self, loaded: LoadedDevice) -> None:
+    def __init__(self, loaded: LoadedDevice, last_end_us: int | None = None) -> None:
         self.device = loaded.device
-        self._loop = ConnectionLoop(loaded)
+        self._loop = ConnectionLoop(loaded, last_end_us)
         self._offline_us: int | None = None  # when the newest `offline` arrived
         open_alarms = (alarm for alarm in loaded.alarms if alarm.kind == OFFLINE_ALARM)
         self._offline_alarm = next(open_alarms, None)

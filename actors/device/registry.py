@@ -8,6 +8,7 @@ from itertools import islice
 import structlog
 import trio
 
+from actors.device.connection_loop import ConnectionEnds
 from actors.device.loader import DeviceLoader, Key
 from actors.device.settings import SettingsRefresh
 from actors.device.slot import DeviceSlot
@@ -23,6 +24,7 @@ from protocol.device.topics import Topic
 from protocol.errors import Reason, Refusal
 from protocol.messages import (
     Configured,
+    ConnectionsEnd,
     DeviceEffect,
     DeviceMessage,
     FromDevice,
@@ -87,6 +89,7 @@ class Devices:
         self._cells: OrderedDict[Key, DeviceCell] = OrderedDict()
         self._of_user: dict[str, dict[str, DeviceCell]] = {}
         self._retired = trio.Event()
+        self._connection_ends = ConnectionEnds(clock.now_us())
         self.loader = DeviceLoader(
             store, clock, written=lambda: writer.barrier(), starts=starts, healed=healed
         )
@@ -135,6 +138,8 @@ class Devices:
         may be about to renew it. A message that follows `LeaseExpired`, in either lane, is handled
         after it.
         """
+        if isinstance(message, ConnectionsEnd):
+            self._connection_ends.ended(key, message.at_us)
         cell = self._cell(key)
         if cell is None:
             return False
@@ -247,7 +252,7 @@ class Devices:
 
     async def _build(self, key: Key) -> DeviceSlot:
         read, loaded = await self.loader.load(key)
-        return DeviceSlot(loaded, read)
+        return DeviceSlot(loaded, read, self._connection_ends.last_us(key))
 
     def _refuse_all(self, left: list[DeviceMessage]) -> None:
         """An actor was given up: its waiting messages are recorded as refused, not lost."""

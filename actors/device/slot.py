@@ -44,10 +44,12 @@ class DeviceSlot:
     from the store (`read`).
     """
 
-    def __init__(self, loaded: LoadedDevice | None, read: int = 0) -> None:
+    def __init__(
+        self, loaded: LoadedDevice | None, read: int = 0, last_end_us: int | None = None
+    ) -> None:
         self._read = read
         self._actor: DeviceActor | UnknownDevice = (
-            UnknownDevice() if loaded is None else DeviceActor(loaded)
+            UnknownDevice() if loaded is None else DeviceActor(loaded, last_end_us)
         )
 
     def step(self, message: DeviceMessage, now_us: int) -> list[DeviceEffect]:

@@ -1,9 +1,13 @@
 """The alarm of a device that the broker disconnects in a loop."""
 
 import msgspec
+import pytest
 
+from actors.device import connection_loop
 from actors.device.actor import DeviceActor
-from actors.device.connection_loop import QUIET_US
+from actors.device.alarms import of_device
+from actors.device.connection_loop import QUIET_US, ConnectionEnds
+from protocol.device.alarms import LOOP
 from protocol.messages import ConnectionsEnd
 from protocol.records import WriteUnit
 from tests.unit.actors.device.effects import step
@@ -27,6 +31,27 @@ def test_it_is_raised_once_and_clears_when_the_device_has_come_to_rest() -> None
     assert [(alarm.kind, alarm.state) for alarm in after] == [("loop", "cleared")]
     again = ConnectionsEnd(at_us=later + 60 * SECOND, detail="a space")
     assert alarms(actor, again, NOW) == [("loop", "active")]
+
+
+def test_the_last_end_of_each_device_outlives_its_actor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The quiet time of a device that sends seldom began again with each new actor, for ever."""
+    monkeypatch.setattr(connection_loop, "DEVICES_MAX", 2)
+    ends = ConnectionEnds(NOW)
+    shed, barn, mill = ("u", "shed"), ("u", "barn"), ("u", "mill")
+    ends.ended(shed, NOW + SECOND)
+    assert (ends.last_us(shed), ends.last_us(barn)) == (NOW + SECOND, NOW)
+    raised = of_device(loaded().device, LOOP, "x", NOW, NOW, "why")
+    known = msgspec.structs.replace(loaded(), alarms=(raised,))
+    seldom = sent("5", at_us=NOW + SECOND + QUIET_US)
+    (cleared,) = step(DeviceActor(known, ends.last_us(shed)), seldom).unit.alarms
+    assert cleared.state == "cleared"
+    too_soon = sent("5", at_us=NOW + QUIET_US)
+    assert step(DeviceActor(known, ends.last_us(shed)), too_soon).unit.alarms == ()
+    for key in (barn, mill):
+        ends.ended(key, NOW + 2 * SECOND)
+    assert ends.last_us(shed) == NOW  # forgotten
 
 
 def test_after_a_restart_it_stays_until_the_device_was_quiet_for_long() -> None:
