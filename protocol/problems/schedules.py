@@ -23,6 +23,7 @@ TEXTS = {
     "rule_exclusions": "takes no {part}: dates that are left out are given apart from the rule",
     "rule_further_date": "takes no {part}: a further date needs a schedule of its own",
     "rule_further_rule": "takes no {part}: a further rule needs a schedule of its own",
+    "rule_event": "takes no {part}: of an event, send the value of RRULE alone",
     # A part of a rule.
     "rule_part_unknown": "'{part}' is not a supported part of a rule",
     "rule_part_empty": "'{part}' has no value",

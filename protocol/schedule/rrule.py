@@ -37,7 +37,9 @@ ELSEWHERE = {
     "EXRULE": "rule_exclusions",
     "RDATE": "rule_further_date",
     "RRULE": "rule_further_rule",
+    "BEGIN": "rule_event",
 }
+_OTHER = re.compile(rf"(?:^|[\n;])({'|'.join(ELSEWHERE)})[:;=]")
 
 
 class Freq(IntEnum):
@@ -125,9 +127,8 @@ def _parts(text: str) -> dict[str, str]:
     # Check first: upper() turns some other letters into ASCII.
     bare = _unfolded(text).upper() if text.isascii() else text
     bare = bare.removeprefix("RRULE:").rstrip("; ")
-    for name, code in ELSEWHERE.items():
-        if re.search(rf"(?:^|[\n;]){name}[:;=]", bare):
-            raise bad(Detail(code, part=name))
+    if (first := _OTHER.search(bare)) is not None:
+        raise bad(Detail(ELSEWHERE[first[1]], part=first[1]))
     if not _CHARACTERS.fullmatch(bare):
         raise bad(Detail("rule_line"))
     parts: dict[str, str] = {}

@@ -358,6 +358,14 @@ def test_a_rule_is_taken_as_calendars_write_it(rule: str) -> None:
         ("RRULE:FREQ=DAILY\r\nEXDATE:20260102T090000Z\r\n", "EXDATE: dates that are left out"),
         ("FREQ=DAILY;DTSTART=20260101T090000Z", "DTSTART: the start and its time zone"),
         ("FREQ=DAILY;TZID=Europe/Berlin", "TZID: the time zone is given apart"),
+        (
+            "FREQ=DAILY\nEXDATE;TZID=Europe/Berlin:20260102T090000",
+            "EXDATE: dates that are left out",
+        ),
+        (
+            "BEGIN:VEVENT\nRRULE:FREQ=DAILY\nEND:VEVENT",
+            "BEGIN: of an event, send the value of RRULE",
+        ),
         ("RRULE:FREQ=DAILY\nRDATE:20260102T090000Z", "RDATE: a further date needs a schedule"),
         ("RRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY", "RRULE: a further rule needs a schedule"),
         ("FREQ=DAILY\nINTERVAL=2", "must be one line"),

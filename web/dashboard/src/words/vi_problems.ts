@@ -152,6 +152,7 @@ export const viProblems: Record<keyof typeof english, string> = {
   rule_count_far: "cần hơn {steps} thời điểm mới đủ COUNT; hãy dùng UNTIL",
   rule_duration: "không nhận {part}: lịch đến hạn tại một thời điểm, không có thời lượng",
   rule_end: "không nhận {part}: lịch đến hạn tại một thời điểm, không có lúc kết thúc",
+  rule_event: "không nhận {part}: với một sự kiện, chỉ gửi giá trị của RRULE",
   rule_exclusions: "không nhận {part}: các ngày loại trừ được nhập riêng",
   rule_freq_missing: "không có FREQ",
   rule_frequency: "{part}={value}: phải là một trong {words}",
