@@ -33,11 +33,11 @@ EVERY_S = 2.0
 
 
 PLACES = (
-    Place("hoan-kiem", "Hoàn Kiếm lake", 21.0287, 105.8524, 27),
-    Place("west-lake", "West Lake", 21.0583, 105.8230, 26),
-    Place("long-bien", "Long Biên bridge", 21.0436, 105.8590, 28),
-    Place("my-dinh", "Mỹ Đình stadium", 21.0205, 105.7640, 29),
-    Place("noi-bai", "Nội Bài airport", 21.2187, 105.8042, 25),
+    Place("hoan-kiem", "Hồ Hoàn Kiếm", 21.0287, 105.8524, 27),
+    Place("ho-tay", "Hồ Tây", 21.0583, 105.8230, 26),
+    Place("long-bien", "Cầu Long Biên", 21.0436, 105.8590, 28),
+    Place("my-dinh", "Sân vận động Mỹ Đình", 21.0205, 105.7640, 29),
+    Place("noi-bai", "Sân bay Nội Bài", 21.2187, 105.8042, 25),
 )
 # This device is not simulated: it is for the user's own first message.
 WORKBENCH = Place("workbench", "Your own device", 21.0278, 105.8342, 25)
