@@ -34,7 +34,7 @@ EVERY_S = 2.0
 
 PLACES = (
     Place("hoan-kiem", "Hồ Hoàn Kiếm", 21.0287, 105.8524, 27),
-    Place("ho-tay", "Hồ Tây", 21.0583, 105.8230, 26),
+    Place("west-lake", "Hồ Tây", 21.0583, 105.8230, 26),
     Place("long-bien", "Cầu Long Biên", 21.0436, 105.8590, 28),
     Place("my-dinh", "Sân vận động Mỹ Đình", 21.0205, 105.7640, 29),
     Place("noi-bai", "Sân bay Nội Bài", 21.2187, 105.8042, 25),
