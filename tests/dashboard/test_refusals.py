@@ -53,6 +53,14 @@ def test_devices_feeds_and_commands(vi: Vietnamese, ada: Person) -> None:
     form.refuse(f"{silence} phải từ 1 trở lên", device_code="new-1", offline_after_s="0")
     form.refuse(f"{silence} không được vượt quá 2.592.000", offline_after_s="9999999")
     form.refuse(f"{silence} phải là số nguyên", offline_after_s="1.5")
+    # The credentials are shown this once, also where the first feed is refused.
+    page.locator("[name=offline_after_s]").fill("300")
+    page.locator("[name=feed]").fill("ts")
+    page.get_by_role("dialog").locator("button[type=submit]").click()
+    reserved = "Chưa tạo được kênh đầu tiên: Mã kênh không được là ts, id hoặc values"
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text(reserved)
+    expect(page.get_by_role("dialog")).to_contain_text("mosquitto_pub")
+    check_words(page, form.said, [reserved])
     page.keyboard.press("Escape")
     go(page, f"/devices/{device['id']}")
     settings = vi.form(page, "offline_alarm")

@@ -11,6 +11,7 @@ import { Credentials } from "../parts/credentials";
 import { Dialog } from "../parts/dialog";
 import { Field, Form, numberOf } from "../parts/forms";
 import { byName, folded } from "../parts/search";
+import { inWords } from "../parts/toasts";
 import { Empty, Heading, Presence, useNow } from "../parts/ui";
 import type { Device, DeviceCreated, Feed } from "../types";
 import { ago, number, t } from "../words";
@@ -185,7 +186,7 @@ function Line({ of, at, top, now }: { of: Device; at: number; top: number; now: 
 function NewDevice({ close }: { close: () => void }) {
   const queries = useQueryClient();
   const [, go] = useLocation();
-  const [made, setMade] = useState<{ device: DeviceCreated; feed: Feed | null } | null>(null);
+  const [made, setMade] = useState<{ device: DeviceCreated; feed: Feed | null; refused: unknown } | null>(null);
   if (made) {
     return (
       <Dialog
@@ -197,6 +198,11 @@ function NewDevice({ close }: { close: () => void }) {
           go(`/devices/${made.device.id}`);
         }}
       >
+        {made.refused !== null && (
+          <p className="problem" role="alert">
+            {t("First feed not created: {problem}", { problem: inWords(made.refused) })}
+          </p>
+        )}
         <Credentials access={made.device.mqtt} feed={made.feed} />
       </Dialog>
     );
@@ -212,11 +218,13 @@ function NewDevice({ close }: { close: () => void }) {
             name: name || device_code,
             offline_after_s: numberOf(offline_after_s),
           });
-          const first = feed
-            ? await post<Feed>("/feeds", { key: feed, name: feed, device_id: device.id }).catch(() => null)
-            : null;
+          // The credentials are shown this once, whatever becomes of the feed.
+          const wanted = { key: feed, name: feed, device_id: device.id };
+          const [first, refused] = feed
+            ? await post<Feed>("/feeds", wanted).then((made) => [made, null] as const, (error: unknown) => [null, error] as const)
+            : [null, null];
           void queries.invalidateQueries();
-          setMade({ device, feed: first });
+          setMade({ device, feed: first, refused });
         }}
       >
         <Field

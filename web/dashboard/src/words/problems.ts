@@ -33,6 +33,7 @@ export function labelOf(name: string): string {
   const labels: Record<string, string> = {
     enabled: t("Enabled"),
     file: t("File"),
+    key: t("Key"),
     recurrence: t("Recurrence rule"),
     timezone: t("Time zone"),
     trigger_time: t("Start"),

@@ -157,6 +157,7 @@ export const vi: Record<string, string> = {
   "Finished": "Đã xong",
   "Firmware": "Firmware",
   "First feed": "Kênh đầu tiên",
+  "First feed not created: {problem}": "Chưa tạo được kênh đầu tiên: {problem}",
   "Fixed range. Pick a range above to return to live.": "Khoảng cố định. Chọn một khoảng phía trên để xem trực tiếp.",
   "Forgot password?": "Quên mật khẩu?",
   "From": "Từ",
