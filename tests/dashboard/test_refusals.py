@@ -23,6 +23,13 @@ def opened(page: Page, button: str) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def discard(page: Page) -> None:
+    """Leave a dialog in which something was typed."""
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").get_by_role("button", name="Bỏ", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_signing_in_and_up(vi: Vietnamese, ada: Person) -> None:
     page = vi.page(None)
     form = vi.form(page, "password")
@@ -66,6 +73,7 @@ def test_devices_feeds_and_commands(vi: Vietnamese, ada: Person) -> None:
     settings = vi.form(page, "offline_alarm")
     settings.refuse("Tên là bắt buộc", name="")
     settings.refuse(f"{silence} không được vượt quá 2.592.000", name="x", offline_after_s="9999999")
+    page.get_by_role("button", name="Bỏ thay đổi").click()
     page.reload()
     command = vi.form(page, "payload")
     command.refuse("Lệnh chỉ được có chữ cái, chữ số và các dấu . : _ -", type="re boot")
@@ -147,7 +155,7 @@ def test_media_and_schedules(vi: Vietnamese, ada: Person) -> None:
     form.refuse("Quy tắc lặp lại không có FREQ", rule="COUNT=2")
     delay = "Trễ tối đa (giây)"
     form.refuse(f"{delay} phải từ 0 trở lên", repeats="once", grace_s="-1")
-    page.keyboard.press("Escape")
+    discard(page)
     go(page, f"/schedules/{schedule['id']}")
     form.refuse("Lặp lại không có FREQ", recurrence="COUNT=2")
 
@@ -166,7 +174,7 @@ def test_the_shop(vi: Vietnamese, ada: Person) -> None:
     form.refuse("Tồn kho phải từ 0 trở lên", price="1", stock="-1")
     form.refuse("Mô tả chỉ được có tối đa 2.000 ký tự", stock="1", description="x" * 2001)
     form.refuse("Bạn đã có sản phẩm 'P-2'", description="", sku="P-2")
-    page.keyboard.press("Escape")
+    discard(page)
     page.get_by_role("row", name="Phở").get_by_role("button", name="Sửa").click()
     form.refuse("Bạn đã có sản phẩm 'P-2'", sku="P-2")
     page.keyboard.press("Escape")
@@ -176,7 +184,7 @@ def test_the_shop(vi: Vietnamese, ada: Person) -> None:
     order.refuse("Chỉ còn 10 Bánh mì trong kho", quantity="9999")
     order.refuse("Số lượng không được vượt quá 1.000.000", quantity="2000000")
     order.refuse("Số lượng phải từ 1 trở lên", quantity="0")
-    page.keyboard.press("Escape")
+    discard(page)
     # Somebody else was faster.
     path = f"/orders/{placed['id']}"
     assert ada.call("PATCH", path, json={"status": "completed"}).status_code == 200
@@ -193,6 +201,7 @@ def test_the_account_and_what_it_lets_in(vi: Vietnamese, ada: Person, bob: Perso
     email.refuse("Mật khẩu hiện tại là bắt buộc", email="ada2@example.org", current_password="")
     email.refuse("Mật khẩu hiện tại không đúng", current_password="not the password")
     email.refuse("Đã có tài khoản dùng email này", email=bob.email, current_password=PASSWORD)
+    page.get_by_role("button", name="Bỏ thay đổi").first.click()
     page.reload()
     password = vi.form(page, "password")
     password.refuse("Mật khẩu mới phải có ít nhất 8 ký tự", current_password="x", password="short")
