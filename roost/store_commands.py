@@ -22,6 +22,7 @@ from roost.offline import database_url
 from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
 from roost.provisioning import FeedWish, provision_device, provision_user
 from roost.settings import check_base_url, check_database_url
+from web.people.lifting import lift
 from web.people.reset_links import new_link
 
 # What a reader can do in Roost's own database, because no privilege prevents it.
@@ -80,6 +81,9 @@ def reset_user(
         str | None,
         Parameter(help="Public URL of the server. Default: that of the data directory's server."),
     ] = None,
+    lift_second_factor: Annotated[
+        bool, Parameter(negative="", help="Also turn off the user's two-factor authentication.")
+    ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
 ) -> None:
@@ -92,6 +96,9 @@ def reset_user(
         user = await store.user_by_email(normal(email))
         if user is None:
             raise SettingsError(f"there is no user {email!r}")
+        if lift_second_factor:
+            was_on = await lift(store, user.id, SystemClock().now_us())
+            print("second factor lifted" if was_on else "there was no second factor")
         print(await new_link(store, SystemIds(), user, url, SystemClock().now_us()))
 
     _with_store(database_url, data_dir, work)

@@ -58,8 +58,11 @@ class PeopleStore(Protocol):
 
     # Sign-ins
 
-    async def add_session(self, session: Session, password_hash: str | None) -> bool:
-        """False if the password is no longer the one that was verified: nothing is added.
+    async def add_session(
+        self, session: Session, password_hash: str | None, factor_us: int | None = None
+    ) -> bool:
+        """False if the password, or the second factor (when it was confirmed), is no longer the one
+        that was verified: nothing is added.
 
         Beyond `SESSIONS_MAX` sessions of a user the oldest ends.
         """

@@ -14,6 +14,7 @@ from actors.ports.listing import ListStore
 from actors.ports.media import MediaStore
 from actors.ports.people import PeopleStore
 from actors.ports.refusals import RefusalStore
+from actors.ports.second_factor import SecondFactorStore
 from actors.ports.shop import ShopStore
 from actors.ports.time import Progress, TimeStore
 from actors.ports.webhooks import WebhookStore
@@ -78,6 +79,7 @@ class Store(
     WebhookStore,
     PeopleStore,
     AccessStore,
+    SecondFactorStore,
     ShopStore,
     ChartStore,
     ListenerStore,

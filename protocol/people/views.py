@@ -15,8 +15,11 @@ Password = Annotated[str, Meta(min_length=8, max_length=256)]
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`code`: of the authenticator app, or a recovery code, if the account has a second factor."""
+
     email: str
     password: str
+    code: str | None = None
 
 
 class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,12 +11,14 @@ from protocol import codec
 from protocol.device.feed_views import FeedChange, NewFeed
 from protocol.device.views import DeviceChange, NewDevice
 from protocol.errors import BadPayload, Invalid, Malformed, Problem
+from protocol.people.second_factor import CodeSent, PasswordAgain
 from protocol.people.views import Credentials, NewUser, UserChange
 from tests.property.outcomes import outcome
 from tests.property.strategies import any_bytes, finite, nearly_a_body, written
 
 BODIES: list[Any] = [
     *(Credentials, NewUser, UserChange),
+    *(PasswordAgain, CodeSent),
     *(NewDevice, DeviceChange),
     *(NewFeed, FeedChange),
 ]

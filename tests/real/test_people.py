@@ -1,10 +1,12 @@
 """Users at a running server: sign-out, password resets, mail, idempotent requests."""
 
+import base64
 import json
 import re
 import socketserver
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ import trio
 
 from actors.adapters.smtp.mailer import MailSettings, SmtpMailer
 from protocol.errors import Unavailable
+from protocol.people.totp import code_at
 from tests.real.harness import PASSWORD, ROOST, Person, Roost, clean_environment, open_socket
 
 
@@ -56,6 +59,32 @@ def test_an_operator_helps_who_forgot_the_password(roost: Roost) -> None:
     assert person.call("POST", "/login/access-token", json=account).status_code == 200
     wrong = {**account, "password": PASSWORD}
     assert person.call("POST", "/login/access-token", json=wrong).status_code == 401
+
+
+def test_an_operator_lets_in_who_lost_her_phone(roost: Roost) -> None:
+    person = roost.user("phoneless")
+    begun = person.post("/users/me/second-factor", {"current_password": PASSWORD})
+    secret = base64.b32decode(begun["secret"])
+    code = code_at(secret, int(time.time()) // 30)
+    person.post("/users/me/second-factor/confirm", {"code": code})
+    account = {"email": person.email, "password": PASSWORD}
+    answer = person.call("POST", "/login/access-token", json=account)
+    assert (answer.status_code, answer.json()["code"]) == (401, "second_factor_needed")
+    command = [str(ROOST), "user", "reset", person.email, "--lift-second-factor"]
+    made = subprocess.run(
+        [*command, "--data-dir", str(roost.data_dir)],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        check=True,
+        timeout=30,
+    )
+    lines = made.stdout.splitlines()
+    assert lines[0] == "second factor lifted"
+    assert lines[1].startswith(f"{roost.url}/reset#")
+    assert person.call("POST", "/login/access-token", json=account).status_code == 200
+    newest = person.get("/audit-log", action="second_factor_off")["items"][0]
+    assert newest["subject"] == "by the operator"
 
 
 def test_two_hundred_orders_at_once_sell_exactly_what_there_is(roost: Roost, ada: Person) -> None:

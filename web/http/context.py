@@ -107,6 +107,7 @@ class Call:
     Attributes:
         headers: of the answer.
         status: of the answer, if it is not the operation's usual one.
+        has_shown_code: it has shown a second factor: a handler that runs again asks for no other.
     """
 
     def __init__(self, context: Context, asked: Request, principal: Principal | None) -> None:
@@ -124,6 +125,7 @@ class Call:
         self._principal = principal
         self.headers = Headers()
         self.status: int | None = None
+        self.has_shown_code = False
 
     @property
     def principal(self) -> Principal:

@@ -8,6 +8,7 @@ from protocol.device.feed_views import FeedChange, NewFeed
 from protocol.device.listeners import NewListener
 from protocol.device.views import DeviceChange, NewDevice
 from protocol.people.access import NewApiKey, PasswordReset, ResetAsked
+from protocol.people.second_factor import CodeSent, PasswordAgain
 from protocol.people.views import Credentials, NewUser, UserChange, ZaloCode
 from protocol.schedule.schedules import NewSchedule, ScheduleChange
 from protocol.shop.views import NewOrder, NewProduct, OrderChange, ProductChange
@@ -25,6 +26,8 @@ EXAMPLES: dict[Any, dict[str, Any]] = {
     Credentials: {"email": "grace@example.org", "password": "correct-horse"},
     NewUser: {"email": "grace@example.org", "password": "correct-horse", "full_name": "Grace"},
     UserChange: {"full_name": "Grace H."},
+    PasswordAgain: {"current_password": "correct-horse"},
+    CodeSent: {"code": "123456"},
     ZaloCode: {"code": "code-from-the-page", "code_verifier": "verifier-of-the-page"},
     ResetAsked: {"email": "grace@example.org"},
     PasswordReset: {"token": "token-of-the-link", "password": "battery-staple"},

@@ -29,7 +29,10 @@ NOTHING = ", ".join(
 HSTS_S = 365 * 24 * 3600
 
 ALLOWED = "GET, POST, PATCH, DELETE, OPTIONS"
-ASKED = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Auth-Token, X-Request-Id"
+ASKED = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, X-Auth-Token, X-Request-Id,"
+    " X-Second-Factor"
+)
 SHOWN = "ETag, Retry-After, X-Request-Id"
 PREFLIGHT_S = 600
 

@@ -11,6 +11,7 @@ from protocol.media.types import TAKEN, WORDS
 from protocol.rest.shapes import ProblemView
 from web.http.examples import EXAMPLES
 from web.http.operation import (
+    CODE_HEADER,
     Auth,
     Body,
     Condition,
@@ -146,6 +147,8 @@ def _parameters(
         yield {"name": KEY_HEADER, "in": "header", "schema": key}
     if operation.takes_if_match:
         yield {"name": "If-Match", "in": "header", "schema": TEXT, "example": "*"}
+    if operation.asks_code:
+        yield {"name": CODE_HEADER, "in": "header", "schema": TEXT, "example": "123456"}
 
 
 def _body_content(body: Body, schemas: dict[Any, Any]) -> dict[str, Any]:
@@ -180,7 +183,7 @@ def _form() -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["username", "password"],
-        "properties": {"username": TEXT, "password": TEXT},
+        "properties": {"username": TEXT, "password": TEXT, "code": TEXT},
     }
 
 

@@ -88,6 +88,10 @@ class Condition(Enum):
     REVISION = auto()
 
 
+# The code of a second factor, in requests that ask for it again.
+CODE_HEADER = "X-Second-Factor"
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A route and its description.
 
@@ -95,6 +99,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         query: the type of its query.
         also: other success statuses with the same answer.
         errors: statuses of errors, beside those that follow from the rest.
+        asks_code: it may ask for the code of a second factor (`web.people.codes`).
     """
 
     method: str
@@ -108,6 +113,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[int, ...] = ()
     errors: tuple[int, ...] = ()
     condition: Condition | None = None
+    asks_code: bool = False
     tag: str = ""
 
     @property

@@ -19,6 +19,7 @@ from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.activity import note
+from web.people.codes import check_at_sign_in, check_second_factor, second_factor_of
 from web.people.hashing import Who
 from web.people.known_browsers import browser_of
 from web.people.revoking import change_account
@@ -38,28 +39,32 @@ FORM_BYTES_MAX = 16 * 1024
     auth=Auth.PUBLIC,
 )
 async def login(call: Call) -> Response:
-    """Sign in with email and password, as JSON or as a form. Sets the session cookie."""
+    """Sign in with email and password, as JSON or as a form. Sets the session cookie.
+
+    `code`: where the account has a second factor. Without it the answer is 401 with the code
+    `second_factor_needed`.
+    """
     if not call.auth.is_same_origin(call.request):
         raise Forbidden(Detail("sign_in_from_elsewhere"))
     wanted = await _credentials(call)
     browser = browser_of(call, wanted.email)
     user = await account_of(call, wanted.email, browser)
     try:
-        known = await _verified(call, wanted, user, browser)
+        known, factor_us = await _verified(call, wanted, user, browser)
     except TooMany:
         if user is not None and call.limits.tells(user.id):
             await call.hashing.note(partial(note, call, user.id, "sign_in_refused"))
         raise
-    return await begin_session(call, known, known.password_hash)
+    return await begin_session(call, known, known.password_hash, factor_us)
 
 
 async def _verified(
     call: Call, wanted: Credentials, user: User | None, browser: str | None
-) -> User:
-    """The user, if the password is right.
+) -> tuple[User, int | None]:
+    """The user, if the password is right, and the second factor (see `check_at_sign_in`).
 
     Raises:
-        Unauthorized: it is wrong, or there is no such user.
+        Unauthorized: one of them is wrong or missing, or there is no such user.
         TooMany: too many wrong ones were tried.
     """
     with call.limits.trying(wanted.email, call.address, browser) as attempt:
@@ -72,7 +77,7 @@ async def _verified(
             if user is not None:
                 await call.hashing.note(partial(note, call, user.id, "sign_in_failed"))
             raise Unauthorized(Detail("wrong_login"))
-    return user
+        return user, await check_at_sign_in(call, user, wanted.code, attempt)
 
 
 async def _credentials(call: Call) -> Credentials:
@@ -82,9 +87,9 @@ async def _credentials(call: Call) -> Credentials:
         missing = [name for name in ("username", "password") if name not in form]
         if missing:
             raise Invalid(dict.fromkeys(missing, Detail("required")))
-        return Credentials(normal(form["username"]), form["password"])
+        return Credentials(normal(form["username"]), form["password"], form.get("code"))
     sent = codec.decode_body(await call.data(), Credentials)
-    return Credentials(normal(sent.email), sent.password)
+    return Credentials(normal(sent.email), sent.password, sent.code)
 
 
 async def _form(call: Call, kind: str) -> Mapping[str, str]:
@@ -145,17 +150,19 @@ async def who_am_i(call: Call) -> UserView:
     answer=Json(UserView),
     auth=Auth.SESSION,
     condition=Condition.REVISION,
+    asks_code=True,
 )
 async def change_me(call: Call, body: UserChange) -> UserView:
     """Change your name, email or password.
 
     A new password or email ends all sessions, including this one, and all links for a new password;
-    a browser that is signed in by cookie gets a new cookie with the response.
+    a browser that is signed in by cookie gets a new cookie with the response. Both ask for the code
+    of a second factor.
     """
     # Read the user again: it may have changed while the request body arrived.
     user = await call.service.store.user(call.user.id) or call.user
     if body.password is not UNSET or body.email is not UNSET:
-        await _check_password(call, user, body.current_password)
+        await check_password(call, user, body.current_password)
     elif body.revoke:
         raise Invalid({"revoke": Detail("revoke_alone")})
     changed = user
@@ -168,15 +175,18 @@ async def change_me(call: Call, body: UserChange) -> UserView:
         hashed = await call.hashing.hash(str(body.password), _who_is_in(call))
         changed = msgspec.structs.replace(changed, password_hash=hashed)
     check_match(call, user.revision)
+    if body.password is not UNSET or body.email is not UNSET:
+        await check_second_factor(call)
     signed_out = await change_account(call, user, changed, revoke=body.revoke)
     if signed_out and call.principal.by_cookie:
-        begun = await begin_session(call, changed, changed.password_hash)
+        factor_us = await second_factor_of(call, user)
+        begun = await begin_session(call, changed, changed.password_hash, factor_us)
         call.headers.setlist("Set-Cookie", begun.headers.getlist("Set-Cookie"))
     tag(call, user.revision + 1)
     return user_view(changed)
 
 
-async def _check_password(call: Call, user: User, said: str | UnsetType) -> None:
+async def check_password(call: Call, user: User, said: str | UnsetType) -> None:
     """Check the current password.
 
     Raises:

@@ -13,6 +13,7 @@ from web.http.operation import Auth, CsvFile, Json
 from web.http.routing import Api
 from web.people.activity import note, note_soon
 from web.people.activity_export import PAGE, exported
+from web.people.codes import check_second_factor
 
 api = Api("people")
 
@@ -68,9 +69,10 @@ async def list_audit(call: Call, query: AuditQuery) -> Page[AuditView]:
     return await listed(call, AUDIT, query, audit_view, action=query.action)
 
 
-@api.operation("GET", "/audit-log/export", answer=CsvFile(), auth=Auth.SESSION)
+@api.operation("GET", "/audit-log/export", answer=CsvFile(), auth=Auth.SESSION, asks_code=True)
 async def export_audit(call: Call) -> Response:
     """Download the whole activity log as CSV, newest first."""
+    await check_second_factor(call)
     response = await exported(call, Listing(limit=PAGE, sort=CREATED, descending=True))
     note_soon(call, "activity_exported")
     return response

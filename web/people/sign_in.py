@@ -39,14 +39,17 @@ async def account_of(call: Call, email: str, browser: str | None = None) -> User
     return user
 
 
-async def begin_session(call: Call, user: User, verified: str | None) -> Response:
+async def begin_session(
+    call: Call, user: User, verified: str | None, factor_us: int | None = None
+) -> Response:
     """Create a session for this user; returns the response with its token and cookie.
 
     Args:
         verified: the password hash that was verified; None for another provider's sign-in.
+        factor_us: when the second factor was confirmed whose code was verified; None without one.
 
     Raises:
-        Unauthorized: the password was changed since it was verified.
+        Unauthorized: the password or the second factor was changed since it was verified.
     """
     now_us = call.service.clock.now_us()
     session = Session(
@@ -57,7 +60,7 @@ async def begin_session(call: Call, user: User, verified: str | None) -> Respons
         address=call.address,
         agent=agent_of(call.request),
     )
-    if not await call.service.store.add_session(session, verified):
+    if not await call.service.store.add_session(session, verified, factor_us):
         raise Unauthorized(Detail("password_changed"))
     if user.email is not None:
         call.limits.was_in(user.email, call.address)

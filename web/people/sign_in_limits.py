@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from actors.runtime.buckets import ROUNDING_S, Buckets
 from protocol.errors import TooMany
@@ -16,6 +16,9 @@ from web.people.places import Places, place_of
 PAIR_TRIES, PAIR_EVERY_S = 10, 30.0
 ACCOUNT_TRIES, ACCOUNT_EVERY_S = 50, 20.0
 ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
+# Wrong codes of a second factor, per account: whoever guesses them knows the password. Three of a
+# million are right at a time, so with these 96 a day there is one chance in ten in a year.
+CODE_TRIES, CODE_EVERY_S = 10, 900.0
 # New accounts per network, successful or not: each takes a third of a second of CPU time.
 SIGN_UPS, SIGN_UP_EVERY_S = 60, 5.0
 # Refused attempts at one account are in its activity log so often.
@@ -43,6 +46,7 @@ class SignInLimits:
         self._pairs = Buckets(PAIR_TRIES, PAIR_EVERY_S)
         self._accounts = Buckets(ACCOUNT_TRIES, ACCOUNT_EVERY_S)
         self._addresses = Buckets(ADDRESS_TRIES, ADDRESS_EVERY_S)
+        self._codes = Buckets(CODE_TRIES, CODE_EVERY_S)
         self._sign_ups = Buckets(SIGN_UPS, SIGN_UP_EVERY_S)
         self._told = Buckets(1, TELL_EVERY_S)
         self._places = Places()
@@ -76,10 +80,9 @@ class SignInLimits:
             with self.trying(None, address):
                 pass
 
-    @contextmanager
     def trying(
         self, email: str | None, address: str, browser: str | None = None
-    ) -> Iterator[Attempt]:
+    ) -> AbstractContextManager[Attempt]:
         """An attempt, while the block runs. It counts only if it is marked as wrong: an error of
         the database, for example, is not a guess.
 
@@ -90,11 +93,21 @@ class SignInLimits:
         Raises:
             TooMany: with the time to wait.
         """
-        keys = self._keys(email, address, browser)
+        return self._trying(self._keys(email, address, browser), Detail("too_many_sign_ins"))
+
+    def trying_code(self, user_id: str, *, is_in: bool) -> AbstractContextManager[Attempt]:
+        """Like `trying`, for a code of the authenticator app. Those of somebody who is signed in
+        count apart: whoever guesses at the sign-in keeps her from nothing.
+        """
+        key = f"{user_id} is in" if is_in else user_id
+        return self._trying([(self._codes, key)], Detail("too_many_codes"))
+
+    @contextmanager
+    def _trying(self, keys: list[tuple[Buckets, str]], detail: Detail) -> Iterator[Attempt]:
         # Nothing is taken unless all have room: who is refused for one limit fills no other.
         wait_s = max(buckets.wait_s(key) for buckets, key in keys)
         if wait_s > ROUNDING_S:
-            raise TooMany(Detail("too_many_sign_ins"), retry_after_s=math.ceil(wait_s))
+            raise TooMany(detail, retry_after_s=math.ceil(wait_s))
         for buckets, key in keys:
             buckets.take(key)
         attempt = Attempt()

@@ -4,22 +4,28 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.adapters.postgres.people import CHANNEL
+from actors.adapters.postgres.second_factors import second_factor
 from actors.adapters.postgres.tables import SESSIONS, USERS
 from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.people.people import SESSIONS_MAX, Session
 from protocol.people.user import User
 
 
-async def add_session(connection: Any, new: Session, password_hash: str | None) -> bool:
+async def add_session(
+    connection: Any, new: Session, password_hash: str | None, factor_us: int | None
+) -> bool:
     async with connection.transaction():
-        # One after the other for each user, and never during a change of the password.
+        # One after the other for each user, and never during a change of the password or the second
+        # factor. That is read by a statement of its own: this one would not see a change for which
+        # it has waited.
         same = await connection.fetchval(
             "SELECT password_hash IS NOT DISTINCT FROM $2 FROM users WHERE id = $1::text::uuid"
             " FOR NO KEY UPDATE",
             new.user_id,
             password_hash,
         )
-        if not same:
+        factor = await second_factor(connection, new.user_id)
+        if not same or factor_us != (None if factor is None else factor.confirmed_us):
             return False
         await connection.execute(SESSIONS.insert(), *SESSIONS.arguments(new))
         await connection.fetch(
@@ -83,8 +89,10 @@ async def take_ticket(connection: Any, sha256: bytes, now_us: int) -> str | None
 class SessionCalls(PooledCalls):
     """The sessions of `actors.ports.people.PeopleStore`."""
 
-    async def add_session(self, session: Session, password_hash: str | None) -> bool:
-        return await self._work(add_session, session, password_hash)
+    async def add_session(
+        self, session: Session, password_hash: str | None, factor_us: int | None = None
+    ) -> bool:
+        return await self._work(add_session, session, password_hash, factor_us)
 
     async def session(self, session_id: str) -> tuple[Session, User] | None:
         return await self._work(session_of, session_id)

@@ -31,6 +31,7 @@ from actors.adapters.postgres.products import ProductCalls
 from actors.adapters.postgres.refusals import RefusalCalls
 from actors.adapters.postgres.rollups.rolling import ChartCalls
 from actors.adapters.postgres.schedule_claims import ScheduleCalls
+from actors.adapters.postgres.second_factors import SecondFactorCalls
 from actors.adapters.postgres.sessions import SessionCalls
 from actors.adapters.postgres.single_records import SingleRecordCalls
 from actors.adapters.postgres.views import SqlLoginCalls
@@ -69,6 +70,7 @@ class PostgresStore(
     SessionCalls,
     AccessCalls,
     AccountCalls,
+    SecondFactorCalls,
     ListenerCalls,
     ProductCalls,
     OrderCalls,

@@ -13,6 +13,7 @@ from protocol.device.refusals import StoredRejection
 from protocol.media.media import Media
 from protocol.people.access import ApiKey
 from protocol.people.people import AuditEntry, Session
+from protocol.people.second_factor import SecondFactor
 from protocol.people.user import User
 from protocol.records import Device, Feed, MqttLogin
 from protocol.schedule.schedules import Occurrence, Schedule
@@ -23,6 +24,7 @@ from protocol.webhook.deliveries import Webhook, WebhookDelivery
 USERS = Table("users u", User, settings=("email", "full_name", "password_hash"), label="user_")
 SESSIONS = Table("sessions s", Session)
 AUDIT = Table("audit_log l", AuditEntry, named={"at_us": "at"})
+SECOND_FACTORS = Table("second_factors f", SecondFactor)
 API_KEYS = Table("api_keys k", ApiKey)
 LISTENERS = Table(
     "listeners n",

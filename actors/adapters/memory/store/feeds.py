@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.adapters.memory.store.accounts import AccountTables
 from actors.adapters.memory.store.alarms import AlarmTables
 from actors.adapters.memory.store.charts import ChartTables
 from actors.adapters.memory.store.listing import ListTables
 from actors.adapters.memory.store.rules import revised
+from actors.adapters.memory.store.second_factors import SecondFactorTables
 from actors.ports.store import FeedPage
 from actors.runtime.clock import WallClock
 from protocol.errors import Conflict
@@ -19,7 +19,7 @@ from protocol.rest.bounds import check_room, place_of_feeds
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 
 
-class FeedTables(AlarmTables, ChartTables, ListTables, AccountTables):
+class FeedTables(AlarmTables, ChartTables, ListTables, SecondFactorTables):
     """See `actors.ports.store.Store`.
 
     Attributes:

@@ -11,6 +11,7 @@ from actors.runtime.clock import WallClock
 from protocol.device.listeners import SETTINGS
 from protocol.errors import Conflict
 from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
+from protocol.people.second_factor import SecondFactor
 from protocol.people.user import User
 from protocol.problems.detail import Detail
 from protocol.times import SECOND_US
@@ -27,6 +28,7 @@ class PeopleTables(Tables):
         super().__init__(clock)
         self._users: dict[str, User] = {}
         self.all_sessions: dict[str, Session] = {}
+        self._factors: dict[str, SecondFactor] = {}
         self._tickets: dict[bytes, tuple[str, int]] = {}
         self._resets: dict[bytes, tuple[str, int]] = {}  # whose, and until when
         self._audit: list[AuditEntry] = []
@@ -69,10 +71,15 @@ class PeopleTables(Tables):
 
     # Sign-ins
 
-    async def add_session(self, session: Session, password_hash: str | None) -> bool:
+    async def add_session(
+        self, session: Session, password_hash: str | None, factor_us: int | None = None
+    ) -> bool:
         await self._cross()
         user = self._users.get(session.user_id)
         if user is None or user.password_hash != password_hash:
+            return False
+        factor = self._factors.get(user.id)
+        if factor_us != (None if factor is None else factor.confirmed_us):
             return False
         self.all_sessions[session.id] = msgspec.structs.replace(session, num=self._next("session"))
         mine = [s.id for s in self.all_sessions.values() if s.user_id == user.id]

@@ -23,6 +23,7 @@ from web.people.sign_in_limits import PAIR_TRIES, TELL_EVERY_S
 ELSEWHERE = {
     "POST /schedule-previews",
     "POST /login/ws-ticket",
+    "POST /users/me/second-factor",  # it counts once it is confirmed
     "POST /alarms/<alarm_id>/ack",  # the alarm says when
     "POST /alarms/ack",
     "POST /devices/<device_id>/commands",  # commands are a list
@@ -105,6 +106,8 @@ async def test_every_operation_that_changes_something_is_in_the_log_or_has_a_rea
     for method, path, _, _ in await doing(site):
         known.add(_pattern(method, path))
     known |= {
+        *("POST /users/me/second-factor/confirm", "DELETE /users/me/second-factor"),
+        "POST /users/me/second-factor/recovery-codes",
         *("PATCH /users/me", "POST /logout", "DELETE /sessions/<session_id>"),
         *("POST /api-keys", "POST /devices/import", "POST /feed-values/<feed_id>/import"),
         *("POST /media", "DELETE /media/<media_id>"),

@@ -81,6 +81,10 @@ const WORDS: Record<string, string> = {
   webhook_deleted: "Webhook deleted",
   webhook_secret_renewed: "Webhook secret regenerated",
   activity_exported: "Activity log exported",
+  recovery_code_used: "Recovery code used",
+  recovery_codes_renewed: "Recovery codes renewed",
+  second_factor_off: "Two-factor authentication turned off",
+  second_factor_on: "Two-factor authentication turned on",
 };
 
 /** What became of a play: its states have names of alarms and of orders, and other words. */
