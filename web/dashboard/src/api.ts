@@ -78,8 +78,12 @@ export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
 export const post = <T>(path: string, body?: unknown, headers?: Record<string, string>): Promise<T> =>
   call<T>("POST", path, body, headers);
 /** Change an object; with an `etag` only if it is still that version. */
-export const patch = <T>(path: string, body: unknown, etag?: string): Promise<T> =>
-  call<T>("PATCH", path, body, etag === undefined ? {} : { "If-Match": etag });
+export const patch = <T>(
+  path: string,
+  body: unknown,
+  etag?: string,
+  headers: Record<string, string> = {},
+): Promise<T> => call<T>("PATCH", path, body, etag === undefined ? headers : { "If-Match": etag, ...headers });
 export const remove = <T>(path: string): Promise<T> => call<T>("DELETE", path);
 
 /** A query string of what is set. */

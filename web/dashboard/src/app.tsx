@@ -7,6 +7,7 @@ import { usePath } from "./address";
 import { Problem, get, onRefused } from "./api";
 import { isSignedIn, me } from "./me";
 import { Gate } from "./pages/gate";
+import { CodeDialog } from "./parts/code_dialog";
 import { forgetDrafts } from "./parts/drafts";
 import { Toasts } from "./parts/toasts";
 import { Loaded } from "./parts/ui";
@@ -30,6 +31,7 @@ export function App() {
       <Router hook={usePath}>
         <Inside />
       </Router>
+      <CodeDialog />
       <Toasts />
     </QueryClientProvider>
   );

@@ -3,6 +3,7 @@
 
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { Problem, get, patch } from "./api";
+import { withCode } from "./parts/second_factor";
 import type { User } from "./types";
 
 const PATH = "/users/me";
@@ -25,9 +26,12 @@ tabs?.addEventListener("message", ({ data }) => {
   else begun(new Promise<void>((resolve) => setTimeout((done = resolve), ELSEWHERE_MAX_MS)));
 });
 
-/** Change the account: its answer is who is signed in from then on. */
-export function changeMe(body: unknown, etag?: string): Promise<User> {
-  const answer = patch<User>(PATH, body, etag);
+/** Change the account: its answer is who is signed in from then on. While a code is typed, no change is under way. */
+export const changeMe = (body: unknown, etag?: string): Promise<User> =>
+  withCode((headers) => change(body, etag, headers));
+
+function change(body: unknown, etag: string | undefined, headers: Record<string, string>): Promise<User> {
+  const answer = patch<User>(PATH, body, etag, headers);
   begun(answer);
   tabs?.postMessage("begun");
   const tell = (): void => tabs?.postMessage("done");

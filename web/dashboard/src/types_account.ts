@@ -9,6 +9,17 @@ export interface Session {
   current: boolean;
 }
 
+export interface SecondFactor {
+  enabled: boolean;
+  recovery_codes_left: number;
+}
+
+export interface SecondFactorBegun {
+  secret: string;
+  uri: string;
+  qr: string;
+}
+
 export interface AuditEntry {
   at: string;
   action: string;

@@ -3,8 +3,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { call, post } from "../api";
+import { CodeField, typedCode } from "../parts/code_dialog";
 import { Dialog } from "../parts/dialog";
-import { Field, Form } from "../parts/forms";
+import { Field, Form, focusFirst } from "../parts/forms";
+import { needsCode } from "../parts/second_factor";
 import { done, failed } from "../parts/toasts";
 import { Action } from "../parts/ui";
 import logo from "../roost.svg";
@@ -18,6 +20,8 @@ export function Gate({ site }: { site: Site }) {
   const language = useLanguage();
   const [isNew, setNew] = useState(false);
   const [isLost, setLost] = useState(false);
+  // The password was right, and a code is missing.
+  const [halfIn, setHalfIn] = useState<{ email: string; password: string } | null>(null);
   const hasAsked = useRef(false);
   useEffect(() => titlePage(isNew ? t("Create an account") : t("Sign in")));
   const enter = () => queries.invalidateQueries({ queryKey: ["me"] });
@@ -28,7 +32,8 @@ export function Gate({ site }: { site: Site }) {
     if (answer) post("/zalo-user-management/callback", answer).then(enter).catch(failed);
   });
 
-  const signIn = (email = "", password = "") => call("POST", "/login/access-token", { email, password }).then(enter);
+  const signIn = (email = "", password = "", code?: string) =>
+    call("POST", "/login/access-token", { email, password, code }).then(enter);
 
   return (
     <main className="gate">
@@ -38,8 +43,13 @@ export function Gate({ site }: { site: Site }) {
       </div>
       <p className="quiet">{t("Self-hosted IoT platform")}</p>
       <div className="sheet">
-        <h2>{isNew ? t("Create an account") : t("Sign in")}</h2>
-        {isNew ? (
+        <h2>{halfIn ? t("Two-factor authentication") : isNew ? t("Create an account") : t("Sign in")}</h2>
+        {halfIn ? (
+          <SecondStep
+            signIn={(code) => signIn(halfIn.email, halfIn.password, code)}
+            back={() => setHalfIn(null)}
+          />
+        ) : isNew ? (
           <Form
             key="new"
             action={t("Sign up")}
@@ -61,7 +71,18 @@ export function Gate({ site }: { site: Site }) {
             />
           </Form>
         ) : (
-          <Form key="known" action={t("Sign in")} submit={({ email, password }) => signIn(email, password)}>
+          <Form
+            key="known"
+            action={t("Sign in")}
+            submit={async ({ email = "", password = "" }) => {
+              try {
+                await signIn(email, password);
+              } catch (error) {
+                if (!needsCode(error)) throw error;
+                setHalfIn({ email, password });
+              }
+            }}
+          >
             <Field name="email" label={t("Email")} type="email" required autoComplete="username" />
             <Field name="password" label={t("Password")} type="password" required autoComplete="current-password" />
           </Form>
@@ -71,7 +92,7 @@ export function Gate({ site }: { site: Site }) {
         {site.zalo && (
           <Action run={() => beginZalo(site.zalo as NonNullable<Site["zalo"]>)}>{t("Sign in with Zalo")}</Action>
         )}
-        {(site.signup_open || isNew) && (
+        {(site.signup_open || isNew) && !halfIn && (
           <button type="button" className="plain" onClick={() => setNew(!isNew)}>
             {isNew ? t("Already have an account? Sign in") : t("Create an account")}
           </button>
@@ -104,5 +125,27 @@ export function Gate({ site }: { site: Site }) {
         </Dialog>
       )}
     </main>
+  );
+}
+
+function SecondStep({ signIn, back }: { signIn: (code: string) => Promise<unknown>; back: () => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (box.current) focusFirst(box.current);
+  }, []);
+  return (
+    <div ref={box}>
+      <Form
+        action={t("Sign in")}
+        submit={({ code }) => signIn(typedCode(code))}
+        more={
+          <button type="button" onClick={back}>
+            {t("Back")}
+          </button>
+        }
+      >
+        <CodeField />
+      </Form>
+    </div>
   );
 }

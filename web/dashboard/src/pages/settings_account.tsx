@@ -12,6 +12,7 @@ import { done } from "../parts/toasts";
 import { Action, Badge, Loaded } from "../parts/ui";
 import type { Session } from "../types_account";
 import { moment, t } from "../words";
+import { SecondFactor } from "./settings_second_factor";
 
 export function Profile() {
   const queries = useQueryClient();
@@ -70,6 +71,7 @@ export function Profile() {
             />
             <Tick name="revoke" label={t("Also revoke API keys and the MQTT login")} />
           </Form>
+          <SecondFactor />
         </>
       )}
     </div>

@@ -148,6 +148,7 @@ interface FieldProps {
   options?: [string, string][];
   rows?: number;
   autoComplete?: string;
+  inputMode?: "numeric";
   pattern?: string;
   minLength?: number;
   maxLength?: number;
